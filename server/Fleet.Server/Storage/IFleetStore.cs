@@ -1,0 +1,62 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Telemetry;
+
+namespace Fleet.Server.Storage;
+
+/// <summary>
+/// The seam behind which documents and telemetry are kept. A document is an immutable record found by its type and id; every
+/// document carries a version that grows by one with each commit.
+/// </summary>
+internal interface IFleetStore
+{
+    /// <summary>The document of that id, or null.</summary>
+    Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class;
+
+    /// <summary>Documents whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, in order of id (keyset paging).</summary>
+    Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class;
+
+    /// <summary>
+    /// Applies all changes or none, and returns when they are on disk. Change sets of several rooms go into one call: a wave, its
+    /// device rollouts and their desired states are one commit.
+    /// </summary>
+    /// <exception cref="VersionConflictException">A document is not at the version a change expects; read again and decide again.</exception>
+    Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken);
+
+    /// <summary>Stores one telemetry batch; a batch whose sequence is already stored for the device changes nothing. Returns on disk.</summary>
+    /// <returns>False when it was already there.</returns>
+    Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken);
+
+    /// <summary>A device's batches that end after <paramref name="since"/>, oldest first.</summary>
+    Task<IReadOnlyList<TelemetryBatch>> ReadSamplesAsync(DeviceId device, DateTimeOffset since, int limit, CancellationToken cancellationToken);
+}
+
+/// <summary>A document as it was read.</summary>
+internal sealed record Stored<T>(string Id, long Version, T Document) where T : class
+{
+    /// <summary>The change that replaces it, if nobody did in between.</summary>
+    public StoreChange Change(T document) => StoreChange.Put(Id, document, Version);
+
+    /// <summary>The change that removes it, if nobody changed it in between.</summary>
+    public StoreChange Removal() => StoreChange.Remove<T>(Id, Version);
+}
+
+/// <summary>One change of a commit.</summary>
+/// <param name="Type">Type of the document.</param>
+/// <param name="Id">Its id.</param>
+/// <param name="Document">What it becomes; null removes it.</param>
+/// <param name="ExpectedVersion">The version it must be at; 0 when it must not exist.</param>
+internal sealed record StoreChange(Type Type, string Id, object? Document, long ExpectedVersion)
+{
+    /// <summary>A document that must not exist yet.</summary>
+    public static StoreChange Create<T>(string id, T document) where T : class => new(typeof(T), id, document, 0);
+
+    /// <summary>A document that must be at <paramref name="expectedVersion"/>.</summary>
+    public static StoreChange Put<T>(string id, T document, long expectedVersion) where T : class => new(typeof(T), id, document, expectedVersion);
+
+    /// <summary>Removes a document that must be at <paramref name="expectedVersion"/>.</summary>
+    public static StoreChange Remove<T>(string id, long expectedVersion) where T : class => new(typeof(T), id, null, expectedVersion);
+}
+
+/// <summary>Somebody else changed a document between the read and the commit.</summary>
+internal sealed class VersionConflictException(string type, string id, long expected, long found)
+    : Exception($"{type} '{id}' is at version {found}, not {expected}: it was changed in between. Read it again and decide again.");

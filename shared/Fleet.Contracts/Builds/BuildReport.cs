@@ -1,0 +1,108 @@
+using System.Text.Json.Serialization;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Contracts.Builds;
+
+/// <summary>What came out of a build: enough to choose by, to release from and to run it again.</summary>
+public sealed record BuildReport
+{
+    /// <summary>What was asked.</summary>
+    public required BuildSpec Spec { get; init; }
+
+    /// <summary>When the worker began.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>How long it took.</summary>
+    [JsonPropertyName("milliseconds"), JsonConverter(typeof(MillisecondsConverter))] public required TimeSpan Duration { get; init; }
+
+    /// <summary>The processor the latencies were measured on.</summary>
+    public required string MeasuredOn { get; init; }
+
+    /// <summary>SHA-256 over the samples and labels, in order.</summary>
+    public required string DataSha256 { get; init; }
+
+    /// <summary>Samples to learn from, to select by and to judge by.</summary>
+    public required SampleCounts Samples { get; init; }
+
+    /// <summary>Class names.</summary>
+    public required IReadOnlyList<string> Classes { get; init; }
+
+    /// <summary>The teacher.</summary>
+    public required NetworkReport Teacher { get; init; }
+
+    /// <summary>The fp32 student.</summary>
+    public required NetworkReport Student { get; init; }
+
+    /// <summary>Input tensors of every variant.</summary>
+    public required IReadOnlyList<TensorDescription> Inputs { get; init; }
+
+    /// <summary>Output tensors of every variant.</summary>
+    public required IReadOnlyList<TensorDescription> Outputs { get; init; }
+
+    /// <summary>The labelled samples that travel with a release.</summary>
+    public required ArtifactReference ValidationSet { get; init; }
+
+    /// <summary>Every variant tried, the rejected ones included.</summary>
+    public required IReadOnlyList<VariantReport> Variants { get; init; }
+}
+
+/// <summary>Samples by use.</summary>
+public sealed record SampleCounts(int Training, int Validation, int Test);
+
+/// <summary>A float network and how it was trained.</summary>
+public sealed record NetworkReport
+{
+    /// <summary>Family and width, or the file it came from.</summary>
+    public required string Description { get; init; }
+
+    /// <summary>Trainable parameters.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>Size of its ONNX file in bytes.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>What was measured on the test samples.</summary>
+    public required Scores Scores { get; init; }
+
+    /// <summary>One point for each epoch, over all phases.</summary>
+    public IReadOnlyList<EpochReport> Epochs { get; init; } = [];
+}
+
+/// <summary>One epoch.</summary>
+/// <param name="Phase"><c>teacher</c>, <c>distillation</c> or <c>fine-tuning</c>.</param>
+/// <param name="Epoch">Number from 1 within the phase.</param>
+/// <param name="Loss">Mean training loss.</param>
+/// <param name="Accuracy">Accuracy on the validation samples, 0 to 1.</param>
+public sealed record EpochReport(string Phase, int Epoch, double Loss, double Accuracy);
+
+/// <summary>One variant and the verdict on it.</summary>
+public sealed record VariantReport
+{
+    /// <summary>Name, such as <c>x64-int8</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Profile it was made for.</summary>
+    public required string Profile { get; init; }
+
+    /// <summary>Scheme that made it.</summary>
+    public required string Scheme { get; init; }
+
+    /// <summary>The file; absent when it could not be made.</summary>
+    public ArtifactReference? Artifact { get; init; }
+
+    /// <summary>What the inference host must set.</summary>
+    public RuntimeSettings Runtime { get; init; } = new();
+
+    /// <summary>What the server measured; its latency is of the server's processor.</summary>
+    public Scores? Scores { get; init; }
+
+    /// <summary>Median fp32 latency over this variant's, both measured interleaved in one process; above 1 is faster. Null when not of this processor's profile.</summary>
+    public double? SpeedUp { get; init; }
+
+    /// <summary>True when it may be released.</summary>
+    public required bool Accepted { get; init; }
+
+    /// <summary>Why it was rejected, or what a reader should know of an accepted one.</summary>
+    public IReadOnlyList<string> Reasons { get; init; } = [];
+}

@@ -1,0 +1,61 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Telemetry;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Contracts;
+
+/// <summary>Generated serialization of everything on the wire: camelCase, unknown fields ignored, nothing by reflection.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(DesiredState))]
+[JsonSerializable(typeof(ReportedState))]
+[JsonSerializable(typeof(Presence))]
+[JsonSerializable(typeof(TelemetryBatch))]
+[JsonSerializable(typeof(DsseEnvelope))]
+[JsonSerializable(typeof(ReleaseStatement))]
+[JsonSerializable(typeof(ReleaseManifest))]
+[JsonSerializable(typeof(DeviceFacts))]
+[JsonSerializable(typeof(HardwareProfile))]
+[JsonSerializable(typeof(Scores))]
+[JsonSerializable(typeof(ValidationGate))]
+[JsonSerializable(typeof(BuildSpec))]
+[JsonSerializable(typeof(BuildReport))]
+[JsonSerializable(typeof(BuildProgress))]
+[JsonSerializable(typeof(ApiProblem))]
+[JsonSerializable(typeof(CreateTokenRequest))]
+[JsonSerializable(typeof(CreateTokenResponse))]
+[JsonSerializable(typeof(IReadOnlyList<TokenView>))]
+[JsonSerializable(typeof(EnrollRequest))]
+[JsonSerializable(typeof(EnrollResponse))]
+[JsonSerializable(typeof(RenewRequest))]
+[JsonSerializable(typeof(IReadOnlyList<DeviceView>))]
+[JsonSerializable(typeof(SetLabelsRequest))]
+[JsonSerializable(typeof(IReadOnlyList<BuildView>))]
+[JsonSerializable(typeof(LeaseRequest))]
+[JsonSerializable(typeof(LeaseResponse))]
+[JsonSerializable(typeof(ProgressRequest))]
+[JsonSerializable(typeof(CompleteRequest))]
+[JsonSerializable(typeof(FailRequest))]
+[JsonSerializable(typeof(CreateReleaseRequest))]
+[JsonSerializable(typeof(IReadOnlyList<ReleaseView>))]
+[JsonSerializable(typeof(Rollouts.RolloutPlan))]
+[JsonSerializable(typeof(IReadOnlyList<RolloutView>))]
+[JsonSerializable(typeof(IReadOnlyList<TelemetryView>))]
+[JsonSerializable(typeof(HealthResponse))]
+public sealed partial class FleetJson : JsonSerializerContext
+{
+    /// <summary>The same with line breaks, for files that people open.</summary>
+    public static FleetJson Indented => field ??= new(new JsonSerializerOptions(Default.Options) { WriteIndented = true });
+
+    /// <summary>The same, refusing keys it does not know: for what people write by hand.</summary>
+    public static FleetJson Strict => field ??= new(new JsonSerializerOptions(Default.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow });
+}

@@ -1,0 +1,59 @@
+namespace Fleet.Contracts.Protocol;
+
+/// <summary>The maximum of everything that is received. Past a limit a message is refused before it is parsed.</summary>
+public static class Limits
+{
+    /// <summary>Characters of an MQTT topic.</summary>
+    public const int TopicLength = 128;
+
+    /// <summary>Characters of a device id, model name or label.</summary>
+    public const int NameLength = 64;
+
+    /// <summary>Bytes of one MQTT packet from a device.</summary>
+    public const int MqttPacketBytes = 256 * 1024;
+
+    /// <summary>Bytes of a signed manifest (the whole envelope).</summary>
+    public const int ManifestBytes = 64 * 1024;
+
+    /// <summary>Bytes of a desired state: a device runs a handful of models.</summary>
+    public const int DesiredStateBytes = 512 * 1024;
+
+    /// <summary>Bytes of a reported state.</summary>
+    public const int ReportedStateBytes = 64 * 1024;
+
+    /// <summary>Bytes of one telemetry batch.</summary>
+    public const int TelemetryBatchBytes = 128 * 1024;
+
+    /// <summary>Bytes of an enrollment request.</summary>
+    public const int EnrollmentBytes = 32 * 1024;
+
+    /// <summary>Bytes of a request of the operators' API.</summary>
+    public const int ApiRequestBytes = 1024 * 1024;
+
+    /// <summary>Bytes of a build report.</summary>
+    public const int BuildReportBytes = 8 * 1024 * 1024;
+
+    /// <summary>Bytes of one artifact: a model variant or a validation set.</summary>
+    public const long ArtifactBytes = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>Models one device runs.</summary>
+    public const int ModelsPerDevice = 16;
+
+    /// <summary>Variants one release holds.</summary>
+    public const int VariantsPerRelease = 64;
+
+    /// <summary>Labels one device carries.</summary>
+    public const int LabelsPerDevice = 32;
+
+    /// <summary>Waves one rollout has.</summary>
+    public const int WavesPerRollout = 50;
+
+    /// <summary>Bytes of one inference request to the local endpoint.</summary>
+    public const int InferenceRequestBytes = 32 * 1024 * 1024;
+
+    /// <summary>Characters of a message that describes a failure.</summary>
+    public const int DetailLength = 2000;
+
+    /// <summary>Cuts <paramref name="detail"/> at <see cref="DetailLength"/>, so that a long message is reported rather than refused.</summary>
+    public static string Detail(string detail) => detail.Length <= DetailLength ? detail : detail[..(DetailLength - 1)] + "…";
+}

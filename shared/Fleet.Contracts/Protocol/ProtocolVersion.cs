@@ -1,0 +1,21 @@
+namespace Fleet.Contracts.Protocol;
+
+/// <summary>The number both sides exchange at every connect. It grows by one with each change of meaning on the wire.</summary>
+/// <remarks>
+/// History:
+/// <list type="bullet">
+/// <item>1 (2026-11-23): desired and reported state, signed release manifests, telemetry batches, enrollment.</item>
+/// </list>
+/// A server serves agents of the two previous numbers; both sides ignore fields they do not know.
+/// </remarks>
+public static class ProtocolVersion
+{
+    /// <summary>What this build speaks.</summary>
+    public const int Current = 1;
+
+    /// <summary>The oldest number this build still serves.</summary>
+    public const int Oldest = 1;
+
+    /// <summary>True when a peer that announces <paramref name="version"/> can be served.</summary>
+    public static bool Serves(int version) => version is >= Oldest and <= Current;
+}

@@ -1,0 +1,93 @@
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Contracts.Releases;
+
+/// <summary>
+/// The signed description of a release: what it holds, for which profiles, by which digests, and what a device must prove
+/// before it serves it. It is the predicate of an in-toto statement (<see cref="ReleaseStatement"/>).
+/// </summary>
+public sealed record ReleaseManifest
+{
+    /// <summary>Model name, <see cref="Devices.Names.Rule"/>.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Release number of the model, from 1. A device never goes below the largest it has trusted, except by a signed rollback.</summary>
+    public required int Version { get; init; }
+
+    /// <summary>When it was signed.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>After this moment no device newly trusts it.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>The build it came from.</summary>
+    public string Build { get; init; } = "";
+
+    /// <summary>Input tensors of every variant.</summary>
+    public required IReadOnlyList<TensorDescription> Inputs { get; init; }
+
+    /// <summary>Output tensors of every variant.</summary>
+    public required IReadOnlyList<TensorDescription> Outputs { get; init; }
+
+    /// <summary>Class names in the order of the output's columns; empty when the model is no classifier.</summary>
+    public IReadOnlyList<string> Classes { get; init; } = [];
+
+    /// <summary>The labelled samples a device judges a variant by, an npz of the inputs by name and <c>labels</c>.</summary>
+    public required ArtifactReference ValidationSet { get; init; }
+
+    /// <summary>The variants. A device chooses among those of its profile.</summary>
+    public required IReadOnlyList<Variant> Variants { get; init; }
+
+    /// <summary>Every artifact of the release, the validation set first.</summary>
+    public IEnumerable<ArtifactReference> Artifacts() => Variants.Select(variant => variant.Artifact).Prepend(ValidationSet);
+}
+
+/// <summary>One precision and target form of the model.</summary>
+public sealed record Variant
+{
+    /// <summary>Name within the release, such as <c>x64-int8</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Profile it was made for.</summary>
+    public required string Profile { get; init; }
+
+    /// <summary>Quantization scheme that made it, such as <c>int8-static-u8s8</c>.</summary>
+    public required string Scheme { get; init; }
+
+    /// <summary>The ONNX file.</summary>
+    public required ArtifactReference Artifact { get; init; }
+
+    /// <summary>What the inference host sets when it loads the variant.</summary>
+    public RuntimeSettings Runtime { get; init; } = new();
+
+    /// <summary>What the server measured.</summary>
+    public required Scores Expected { get; init; }
+
+    /// <summary>What the device must measure.</summary>
+    public required ValidationGate Gate { get; init; }
+}
+
+/// <summary>A stored file by digest.</summary>
+/// <param name="Name">File name for people.</param>
+/// <param name="Sha256">Lower-case hexadecimal SHA-256 of the bytes.</param>
+/// <param name="Bytes">Length in bytes.</param>
+public sealed record ArtifactReference(string Name, string Sha256, long Bytes);
+
+/// <summary>A tensor as the Open Inference Protocol describes it.</summary>
+/// <param name="Name">Name in the graph.</param>
+/// <param name="Datatype">Open Inference Protocol type: <c>FP32</c>, <c>INT64</c>, ….</param>
+/// <param name="Shape">Extents; -1 where any is taken. The first is the batch.</param>
+public sealed record TensorDescription(string Name, string Datatype, IReadOnlyList<long> Shape);
+
+/// <summary>What the inference host sets when it loads a variant.</summary>
+public sealed record RuntimeSettings
+{
+    /// <summary>Execution providers in order of preference; those the device lacks are skipped, the CPU is always last.</summary>
+    public IReadOnlyList<string> ExecutionProviders { get; init; } = ["CPUExecutionProvider"];
+
+    /// <summary>Threads inside one operator; 0 leaves it to the device.</summary>
+    public int IntraOpThreads { get; init; } = 1;
+
+    /// <summary>ONNX Runtime session configuration entries, such as <c>session.x64quantprecision</c>.</summary>
+    public IReadOnlyDictionary<string, string> SessionEntries { get; init; } = new Dictionary<string, string>();
+}

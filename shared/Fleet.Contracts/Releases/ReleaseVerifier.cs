@@ -1,0 +1,104 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Fleet.Contracts.Protocol;
+
+namespace Fleet.Contracts.Releases;
+
+/// <summary>When a release is trusted. Pure: bytes, keys and times in, a verdict out; no file, no socket, no clock.</summary>
+public static class ReleaseVerifier
+{
+    /// <summary>Judges an envelope as it arrived.</summary>
+    /// <param name="envelope">The UTF-8 JSON of a <see cref="DsseEnvelope"/>, at most <see cref="Limits.ManifestBytes"/>.</param>
+    /// <param name="trustedKeys">Keys this device trusts.</param>
+    /// <param name="latestTrustedTime">The latest time the device has seen from a signed source or its own clock, whichever is later.</param>
+    /// <param name="model">The model the release was assigned to.</param>
+    /// <param name="minimumVersion">The smallest version this device may take: its rollback protection.</param>
+    public static ReleaseVerdict Verify(
+        ReadOnlySpan<byte> envelope, IReadOnlyList<ReleaseKey> trustedKeys, DateTimeOffset latestTrustedTime, string model, int minimumVersion)
+    {
+        if (envelope.Length > Limits.ManifestBytes)
+            return Refuse(ReleaseFault.Malformed, $"The manifest has {envelope.Length} bytes; at most {Limits.ManifestBytes} are read.");
+        DsseEnvelope? signed;
+        try { signed = JsonSerializer.Deserialize(envelope, FleetJson.Default.DsseEnvelope); }
+        catch (JsonException e) { return Refuse(ReleaseFault.Malformed, $"The envelope is not valid JSON: {e.Message}"); }
+        return signed is null ? Refuse(ReleaseFault.Malformed, "The envelope is empty.") : Verify(signed, trustedKeys, latestTrustedTime, model, minimumVersion);
+    }
+
+    /// <inheritdoc cref="Verify(ReadOnlySpan{byte}, IReadOnlyList{ReleaseKey}, DateTimeOffset, string, int)"/>
+    public static ReleaseVerdict Verify(
+        DsseEnvelope envelope, IReadOnlyList<ReleaseKey> trustedKeys, DateTimeOffset latestTrustedTime, string model, int minimumVersion)
+    {
+        // The signature is judged over the bytes as received; nothing inside them is parsed before it holds.
+        if (envelope.PayloadType != DsseEnvelope.InToto)
+            return Refuse(ReleaseFault.Malformed, $"Payload type '{envelope.PayloadType}' is not {DsseEnvelope.InToto}.");
+        if (SignerOf(envelope, trustedKeys, out var known) is null)
+        {
+            return known
+                ? Refuse(ReleaseFault.SignatureInvalid, "The signature does not match the manifest: it was changed after it was signed.")
+                : Refuse(ReleaseFault.KeyNotTrusted, $"Signed by {Short(envelope.Signatures.Select(signature => signature.KeyId))}, which this device does not trust (trusted: {Short(trustedKeys.Select(key => key.Id))}).");
+        }
+
+        ReleaseStatement? statement;
+        try { statement = JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.ReleaseStatement); }
+        catch (JsonException e) { return Refuse(ReleaseFault.Malformed, $"The signed statement is not valid: {e.Message}"); }
+        if (statement is not { Type: ReleaseStatement.StatementType, PredicateType: ReleaseStatement.ReleasePredicate, Predicate: { } manifest })
+            return Refuse(ReleaseFault.Malformed, $"The signed statement is no {ReleaseStatement.ReleasePredicate}.");
+        if (ManifestRules.ProblemsOf(manifest) is [var problem, ..])
+            return Refuse(ReleaseFault.Malformed, problem);
+        if (!statement.Subject.SequenceEqual(ReleaseStatement.SubjectsOf(manifest)))
+            return Refuse(ReleaseFault.Malformed, "The statement's subjects are not the artifacts its manifest names.");
+
+        if (manifest.Model != model)
+            return Refuse(ReleaseFault.WrongModel, $"The release is for model {manifest.Model}, not {model}.");
+        if (manifest.Version < minimumVersion)
+            return Refuse(ReleaseFault.VersionTooOld, $"Release {manifest.Version} of {model} is older than {minimumVersion}, the oldest this device may take.");
+        return manifest.ExpiresAt <= latestTrustedTime
+            ? Refuse(ReleaseFault.Expired, $"Release {model} {manifest.Version} expired at {manifest.ExpiresAt:u}; the latest time known here is {latestTrustedTime:u}.")
+            : new ReleaseVerdict(manifest, ReleaseFault.None, "");
+    }
+
+    private static ReleaseKey? SignerOf(DsseEnvelope envelope, IReadOnlyList<ReleaseKey> trustedKeys, out bool known)
+    {
+        known = false;
+        var signedBytes = DsseEnvelope.PreAuthenticationEncoding(envelope.PayloadType, envelope.Payload);
+        foreach (var signature in envelope.Signatures)
+        {
+            if (trustedKeys.FirstOrDefault(key => key.Id == signature.KeyId) is not { } trusted) continue;
+            known = true;
+            using var key = ECDsa.Create();
+            key.ImportSubjectPublicKeyInfo(trusted.PublicKey, out _);
+            if (key.VerifyData(signedBytes, signature.Sig, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence)) return trusted;
+        }
+        return null;
+    }
+
+    private static ReleaseVerdict Refuse(ReleaseFault fault, string reason) => new(null, fault, reason);
+
+    private static string Short(IEnumerable<string> ids) => string.Join(", ", ids.Select(id => id.Length > 8 ? id[..8] + "…" : id).DefaultIfEmpty("nobody"));
+}
+
+/// <summary>Whether a release is trusted: the manifest when it is, the fault and one sentence when it is not.</summary>
+public sealed record ReleaseVerdict(ReleaseManifest? Manifest, ReleaseFault Fault, string Reason)
+{
+    /// <summary>True when <see cref="Manifest"/> may be acted on.</summary>
+    public bool Trusted => Manifest is not null;
+}
+
+/// <summary>Why a release is not trusted.</summary>
+public enum ReleaseFault
+{
+    /// <summary>It is trusted.</summary>
+    None,
+    /// <summary>It does not read as a release, or breaks a rule of its own.</summary>
+    Malformed,
+    /// <summary>None of its signatures is by a trusted key.</summary>
+    KeyNotTrusted,
+    /// <summary>A trusted key is named, but the signature does not hold: the bytes were changed.</summary>
+    SignatureInvalid,
+    /// <summary>It is a release of another model.</summary>
+    WrongModel,
+    /// <summary>It is older than what the device may take.</summary>
+    VersionTooOld,
+    /// <summary>Its time has passed.</summary>
+    Expired,
+}

@@ -1,0 +1,64 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Contracts.State;
+
+/// <summary>What one device has and does: always whole. Sent at every connect and after every phase.</summary>
+public sealed record ReportedState
+{
+    /// <summary>Protocol the agent speaks.</summary>
+    public int Protocol { get; init; } = ProtocolVersion.Current;
+
+    /// <summary>The desired revision this answers; 0 before the first.</summary>
+    public required long Revision { get; init; }
+
+    /// <summary>What the device is.</summary>
+    public required DeviceFacts Facts { get; init; }
+
+    /// <summary>One for each model the device knows.</summary>
+    public required IReadOnlyList<ReportedModel> Models { get; init; }
+}
+
+/// <summary>One model on one device.</summary>
+public sealed record ReportedModel
+{
+    /// <summary>Model name.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Release the last deployment was for.</summary>
+    public required int Version { get; init; }
+
+    /// <summary>Where that deployment stands.</summary>
+    public required DeploymentPhase Phase { get; init; }
+
+    /// <summary>When it entered that phase, by the device's clock.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>Why it failed.</summary>
+    public DeploymentFailure Failure { get; init; }
+
+    /// <summary>The failure in a sentence with its numbers.</summary>
+    public string Detail { get; init; } = "";
+
+    /// <summary>The variant chosen or being tried.</summary>
+    public string? Variant { get; init; }
+
+    /// <summary>What this device measured of it.</summary>
+    public Scores? Measured { get; init; }
+
+    /// <summary>The release that serves now; null when none does.</summary>
+    public int? ActiveVersion { get; init; }
+
+    /// <summary>The variant that serves now.</summary>
+    public string? ActiveVariant { get; init; }
+
+    /// <summary>The release kept to fall back to.</summary>
+    public int? PreviousVersion { get; init; }
+
+    /// <summary>Bytes fetched so far while downloading.</summary>
+    public long DownloadedBytes { get; init; }
+}
+
+/// <summary>Whether a device is connected: published on connect, and by its will when the connection breaks.</summary>
+public sealed record Presence(bool Online);

@@ -1,0 +1,49 @@
+using System.IO.Compression;
+
+namespace Fleet.Contracts.Tensors;
+
+/// <summary>NumPy's npz: a zip of npy files by name.</summary>
+public static class NpzArchive
+{
+    private const string Extension = ".npy";
+
+    /// <summary>Reads every array of an archive.</summary>
+    /// <param name="stream">The archive, seekable.</param>
+    /// <param name="maximumBytes">Most bytes the arrays may unpack to: a small archive can hold a very large one.</param>
+    /// <exception cref="FormatException">It is no npz, or larger than allowed.</exception>
+    public static IReadOnlyDictionary<string, NpyArray> Read(Stream stream, long maximumBytes)
+    {
+        var arrays = new Dictionary<string, NpyArray>();
+        try
+        {
+            using var archive = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+            foreach (var entry in archive.Entries.Where(entry => entry.Name.EndsWith(Extension, StringComparison.Ordinal)))
+            {
+                // The length in the zip's directory is a claim; the copy below stops at it whatever follows.
+                if (entry.Length > Math.Min(maximumBytes, Array.MaxLength)) throw new FormatException($"Array {entry.Name} unpacks to {entry.Length} bytes; {maximumBytes} are allowed.");
+                maximumBytes -= entry.Length;
+                var bytes = new byte[entry.Length];
+                using (var content = entry.Open()) content.ReadExactly(bytes);
+                arrays[entry.FullName[..^Extension.Length]] = NpyArray.Parse(bytes);
+            }
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        {
+            throw new FormatException($"This is no readable npz archive: {e.Message}", e);
+        }
+        return arrays;
+    }
+
+    /// <summary>Writes arrays as an archive whose bytes depend on the arrays alone.</summary>
+    public static void Write(Stream stream, IEnumerable<KeyValuePair<string, NpyArray>> arrays)
+    {
+        using var archive = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
+        foreach (var (name, array) in arrays)
+        {
+            var entry = archive.CreateEntry(name + Extension, CompressionLevel.Optimal);
+            entry.LastWriteTime = new DateTimeOffset(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
+            using var content = entry.Open();
+            content.Write(array.ToFile());
+        }
+    }
+}

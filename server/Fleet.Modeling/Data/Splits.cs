@@ -5,9 +5,9 @@ internal static class Splits
 {
     /// <summary>Cuts <paramref name="share"/> of <paramref name="samples"/> off.</summary>
     /// <returns>What remains, and the part cut off; each mixed by <paramref name="random"/>.</returns>
-    public static (SampleSet Rest, SampleSet Part) Cut(SampleSet samples, double share, Random random)
+    public static (SampleSet Kept, SampleSet Part) Cut(SampleSet samples, double share, Random random)
     {
-        var rest = new List<int>();
+        var kept = new List<int>();
         var part = new List<int>();
         foreach (var group in ByClass(samples))
         {
@@ -15,9 +15,9 @@ internal static class Splits
             random.Shuffle(indices);
             var taken = (int)Math.Round(indices.Length * share, MidpointRounding.AwayFromZero);
             part.AddRange(indices[..taken]);
-            rest.AddRange(indices[taken..]);
+            kept.AddRange(indices[taken..]);
         }
-        return (Pick(samples, rest, random), Pick(samples, part, random));
+        return (Pick(samples, kept, random), Pick(samples, part, random));
     }
 
     /// <summary>At most <paramref name="count"/> samples, every class in proportion. All of them, in their order, when there are no more.</summary>

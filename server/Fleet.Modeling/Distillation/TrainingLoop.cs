@@ -2,6 +2,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Distillation;
@@ -84,13 +85,16 @@ internal static class TrainingLoop
     }
 
     // Weight decay pulls weights towards zero; pulling biases and normalization factors there only hurts.
-    private static optim.Optimizer Optimizer(Network network, TrainingSpec spec)
+    private static AdamW Optimizer(Network network, TrainingSpec spec)
     {
         var decayed = network.parameters().Where(parameter => parameter.dim() > 1).ToArray();
         var free = network.parameters().Where(parameter => parameter.dim() <= 1).ToArray();
-        return optim.AdamW(
-            [new(decayed, spec.LearningRate, weight_decay: spec.WeightDecay), new(free, spec.LearningRate, weight_decay: 0)],
-            spec.LearningRate);
+        AdamW.ParamGroup[] groups =
+        [
+            new(decayed, spec.LearningRate, weight_decay: spec.WeightDecay),
+            new(free, spec.LearningRate, weight_decay: 0),
+        ];
+        return optim.AdamW(groups, spec.LearningRate);
     }
 
     private static void SetLearningRate(optim.Optimizer optimizer, double learningRate)

@@ -1,6 +1,5 @@
 using Fleet.Modeling.Data;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 

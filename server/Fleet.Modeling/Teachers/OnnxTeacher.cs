@@ -1,7 +1,10 @@
+using System.Globalization;
+using Fleet.Contracts.Releases;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Modeling.Teachers;
 
@@ -88,35 +91,27 @@ internal sealed class OnnxTeacher : IDisposable
     {
         try
         {
-            return ModelProto.Parser.ParseFrom(File.ReadAllBytes(path)) is { Graph: not null } model
-                ? model
-                : throw new BuildException($"Teacher {path} holds no ONNX graph; export the model to ONNX.");
+            return OnnxFile.Load(path);
         }
-        catch (InvalidProtocolBufferException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            throw new BuildException($"Teacher {path} is no ONNX file; export the model to ONNX.", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new BuildException($"Teacher {path} cannot be read on this worker: {e.Message}", e);
+            throw new BuildException($"Teacher {path} cannot be read: {e.Message}", e);
         }
     }
 
     private static InferenceSession Open(string path, ModelProto model, int threads)
     {
-        using var options = new SessionOptions { IntraOpNumThreads = threads, InterOpNumThreads = 1, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         try
         {
-            return new InferenceSession(path, options);
+            return OnnxRuntimeSession.Open(path, new RuntimeSettings { IntraOpThreads = threads });
         }
-        catch (OnnxRuntimeException e)
+        catch (InvalidDataException e)
         {
             // Operators outside the standard sets are what the runtime most often lacks: they are named rather than guessed from its words.
-            string[] custom = [.. model.Graph.Node.Where(node => node.Domain is not ("" or "ai.onnx" or "ai.onnx.ml" or "com.microsoft")).Select(node => $"{node.Domain}::{node.OpType}").Distinct()];
+            string[] custom = [.. model.Graph.Node.Where(node => !node.IsStandard() && node.Domain is not ("ai.onnx.ml" or Opsets.Microsoft)).Select(node => $"{node.Domain}::{node.OpType}").Distinct()];
             throw new BuildException(custom.Length > 0
                 ? $"Teacher {path} uses operators that ONNX Runtime does not have: {string.Join(", ", custom)}. Export it with standard ONNX operators only."
-                : $"Teacher {path} is refused by ONNX Runtime: {e.Message}", e);
+                : $"Teacher {path}: {e.Message}", e);
         }
     }
 
@@ -125,13 +120,13 @@ internal sealed class OnnxTeacher : IDisposable
         if (_session.InputMetadata.Count != 1)
             throw new BuildException($"Teacher {Path} has {_session.InputMetadata.Count} inputs ({string.Join(", ", _session.InputNames)}); it must have one, the samples.");
         var (name, metadata) = _session.InputMetadata.First();
-        if (metadata.ElementDataType != Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float)
+        if (metadata.ElementDataType != TensorElementType.Float)
             throw new BuildException($"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take 32-bit floats.");
         var extents = metadata.Dimensions;
-        var fits = extents.Length == sampleShape.Count + 1 && extents.Skip(1).Zip(sampleShape).All(axis => axis.First < 0 || axis.First == axis.Second);
-        return fits && extents[0] is < 0 or 1 || fits && extents[0] == 1
-            ? (name, extents[0] < 0)
-            : throw new BuildException($"Teacher {Path} takes input '{name}' of shape ({string.Join(", ", extents.Select(extent => extent < 0 ? "any" : extent.ToString(System.Globalization.CultureInfo.InvariantCulture)))}); the data has samples of ({string.Join(", ", sampleShape)}) behind a batch axis. Set data.sampleShape or export the teacher for this data.");
+        var fits = extents.Length == sampleShape.Count + 1 && extents[0] is < 0 or 1 && extents.Skip(1).Zip(sampleShape).All(axis => axis.First < 0 || axis.First == axis.Second);
+        if (fits) return (name, extents[0] < 0);
+        var takes = string.Join(", ", extents.Select(extent => extent < 0 ? "any" : extent.ToString(CultureInfo.InvariantCulture)));
+        throw new BuildException($"Teacher {Path} takes '{name}' of shape ({takes}); the data has samples of ({string.Join(", ", sampleShape)}), which come behind a batch axis of any size or 1. Set data.sampleShape or export the teacher for this data.");
     }
 
     // Asked with one sample rather than read from the file: the declared shape may be absent or free.
@@ -144,7 +139,7 @@ internal sealed class OnnxTeacher : IDisposable
             using var input = OrtValue.CreateTensorValueFromMemory(zeros, [1, .. sampleShape.Select(extent => (long)extent)]);
             using var outputs = _session.Run(options, [_input], [input], [_output]);
             var type = outputs[0].GetTensorTypeAndShape();
-            if (type.ElementDataType != Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float || type.ElementCount != Classes)
+            if (type.ElementDataType != TensorElementType.Float || type.ElementCount != Classes)
                 throw new BuildException($"Teacher {Path} answers one sample with '{_output}' of shape ({string.Join(", ", type.Shape)}) and type {type.ElementDataType}; its first output must be {Classes} logits, one for each class of the data.");
         }
         catch (OnnxRuntimeException e)

@@ -16,7 +16,7 @@ internal sealed class Printer(Stopwatch watch) : IProgress<BuildProgress>
     private double _last;
     public void Report(BuildProgress value)
     {
-        if (value.Fraction < _last + 0.01) return;
+        if (value.Fraction < _last + 0.1) return;
         _last = value.Fraction;
         Console.WriteLine($"{watch.Elapsed.TotalSeconds:0} s {value.Fraction:P0} {value.Step}");
     }

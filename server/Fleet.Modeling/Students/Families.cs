@@ -36,7 +36,7 @@ internal static class Families
     // Long kernels early, where a signal oscillates; strides instead of pooling, which would blur the phase of fast strikes.
     private static List<Layer> Signal(int width, int length)
     {
-        (int Channels, int Kernel)[] stages = [(width, 15), (2 * width, 7), (4 * width, 5), (4 * width, 5), (8 * width, 3)];
+        (int Channels, int Kernel)[] stages = [(width, 15), (2 * width, 9), (4 * width, 9), (4 * width, 9), (6 * width, 5)];
         var layers = new List<Layer>();
         foreach (var (channels, kernel) in stages)
         {

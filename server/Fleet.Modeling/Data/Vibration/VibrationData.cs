@@ -37,9 +37,9 @@ internal static class VibrationData
     {
         var machine = new Machine
         {
-            Shaft = Between(random, 20, 32),
+            Shaft = Between(random, 26, 31),
             Load = Between(random, 0, 1),
-            Severity = Between(random, 0.15, 1),
+            Severity = Between(random, 0.4, 1),
             Resonance = Between(random, 1500, 2900),
             Decay = Between(random, 500, 1100),
             Angle = Between(random, 0, 2 * PI),
@@ -48,7 +48,7 @@ internal static class VibrationData
         if (condition >= MachineCondition.InnerRace) AddStrikes(signal, condition, machine, random);
         AddKnocks(signal, machine, random);
 
-        var noise = 0.08 * Pow(5, random.NextDouble());
+        var noise = 0.06 * Pow(4, random.NextDouble());
         var gain = Between(random, 0.7, 1.4);
         for (var i = 0; i < signal.Length; i++) signal[i] = (float)(gain * (signal[i] + noise * Normal(random)));
     }

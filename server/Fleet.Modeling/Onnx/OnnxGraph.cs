@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fleet.Modeling.Onnx.Protos;
 
 namespace Fleet.Modeling.Onnx;
@@ -71,13 +70,8 @@ internal sealed class OnnxGraph
     /// <summary>Axes of a value, or null when nobody said.</summary>
     public int? RankOf(string value) => _constants.TryGetValue(value, out var constant) ? constant.Dims.Count : TypeOf(value)?.TensorType?.Shape?.Dim.Count;
 
-    /// <summary>A name no value has yet, and takes it.</summary>
-    public string NewName(string wanted)
-    {
-        var name = wanted;
-        for (var i = 1; !_names.Add(name); i++) name = string.Create(CultureInfo.InvariantCulture, $"{wanted}_{i}");
-        return name;
-    }
+    /// <summary>Every name taken by a value, those inside subgraphs included.</summary>
+    public IReadOnlySet<string> Names => _names;
 
     /// <summary>The problems of the graph's structure: a value made twice, or read before anything makes it.</summary>
     public static IReadOnlyList<string> ProblemsOf(GraphProto graph)

@@ -1,1 +1,7 @@
-return 0;
+using Fleet.Agent.Inference;
+
+return args switch
+{
+    ["infer-host", .. var rest] => await InferenceHostProgram.RunAsync(rest, CancellationToken.None),
+    _ => 2,
+};

@@ -17,6 +17,21 @@ internal sealed class ModelsOptions
     [Range(1, 10_000)]
     public int MaximumOpenBuilds { get; set; } = 1000;
 
+    /// <summary>The worker program; null finds it beside the server.</summary>
+    public string? WorkerProgram { get; set; }
+
+    /// <summary>How long to wait before a local worker that ended is started again; doubled each time up to <see cref="WorkerMaximumRestartDelay"/>.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
+    public TimeSpan WorkerRestartDelay { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The longest of these waits. A worker that ran for longer than this starts over with the shortest.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
+    public TimeSpan WorkerMaximumRestartDelay { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a local worker may take to stop before it is killed. It has nothing to save: its build is leased again.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "00:01:00")]
+    public TimeSpan WorkerStopTime { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How soon a worker is told to send progress: two messages may get lost before the lease lapses.</summary>
     public TimeSpan RenewWithin => LeaseTime / 3;
 }

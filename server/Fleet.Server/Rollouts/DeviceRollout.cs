@@ -56,9 +56,9 @@ internal sealed record DeviceRollout
     /// <summary>When this last changed.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
-    /// <summary>The wave is part of the id, so that one wave is read without the others.</summary>
-    public static string IdOf(string rollout, int wave, DeviceId device) => $"{PrefixOf(rollout, wave)}{device}";
+    /// <summary>The id of a device's part in a rollout.</summary>
+    public static string IdOf(string rollout, DeviceId device) => $"{PrefixOf(rollout)}{device}";
 
-    /// <summary>What the ids of one wave start with.</summary>
-    public static string PrefixOf(string rollout, int wave) => $"{rollout}/{wave:00}/";
+    /// <summary>What the ids of one rollout start with.</summary>
+    public static string PrefixOf(string rollout) => $"{rollout}/";
 }

@@ -36,9 +36,20 @@ internal static class RolloutRules
         if (exceeded)
             return RolloutDecision.Pause($"{FailureSentence(plan, tally)} The wave ended with fewer than the {plan.MinimumFinished} finished devices that judging takes: look at the failures, then resume or abort.");
 
-        var soaked = clock.FinishedAt.Value + plan.SoakTime;
+        var soaked = SoakedAt(plan, clock.FinishedAt.Value, clock.ListeningSince);
         if (tally.Total > 0 && clock.Now < soaked) return RolloutDecision.WaitUntil(soaked);
         return isLast ? RolloutDecision.Succeed : RolloutDecision.NextWave;
+    }
+
+    /// <summary>
+    /// When the wave has been watched for long enough. Soak time means being watched: a server that was down, or whose clock was
+    /// put forward, first listens for a phase deadline, in which every connected device says what it has.
+    /// </summary>
+    private static DateTimeOffset SoakedAt(RolloutPlan plan, DateTimeOffset finishedAt, DateTimeOffset listeningSince)
+    {
+        var listened = listeningSince + (plan.SoakTime < plan.PhaseDeadline ? plan.SoakTime : plan.PhaseDeadline);
+        var soaked = finishedAt + plan.SoakTime;
+        return listened > soaked ? listened : soaked;
     }
 
     private static string FailureSentence(RolloutPlan plan, WaveTally tally) => string.Create(CultureInfo.InvariantCulture,

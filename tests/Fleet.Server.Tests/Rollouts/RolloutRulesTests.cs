@@ -19,7 +19,7 @@ public sealed class RolloutRulesTests
     };
 
     private static WaveClock After(double minutes, double? finishedAfter = null)
-        => new(Opened.AddMinutes(minutes), Opened, finishedAfter is { } finished ? Opened.AddMinutes(finished) : null);
+        => new(Opened.AddMinutes(minutes), Opened, finishedAfter is { } finished ? Opened.AddMinutes(finished) : null, Opened.AddDays(-1));
 
     [Theory]
     // total, told, running, succeeded, failed, minimum finished -> step
@@ -55,6 +55,17 @@ public sealed class RolloutRulesTests
     [InlineData(10, 5, 1000, nameof(RolloutStep.NextWave))]
     public void Soak_counts_from_the_moment_the_wave_finished(int soakMinutes, double finishedAfter, double minutes, string step)
         => Assert.Equal(step, RolloutRules.Decide(Plan(soakMinutes: soakMinutes), new WaveTally(4, 4, 0, 4, 0), After(minutes, finishedAfter), isLast: false).Step.ToString());
+
+    [Theory]
+    [InlineData(2, 21, nameof(RolloutStep.Wait))] // a day of soak is over, but the server listens only since a minute
+    [InlineData(2, 22, nameof(RolloutStep.NextWave))]
+    [InlineData(60, 34.9, nameof(RolloutStep.Wait))] // never longer than a phase deadline (15 minutes)
+    [InlineData(60, 80, nameof(RolloutStep.NextWave))]
+    public void Server_that_was_down_listens_before_it_calls_a_wave_watched(int soakMinutes, double minutes, string step)
+    {
+        var clock = After(minutes, 5) with { ListeningSince = Opened.AddMinutes(20) };
+        Assert.Equal(step, RolloutRules.Decide(Plan(soakMinutes: soakMinutes), new WaveTally(4, 4, 0, 4, 0), clock, isLast: false).Step.ToString());
+    }
 
     [Fact]
     public void Waiting_for_the_soak_says_until_when()

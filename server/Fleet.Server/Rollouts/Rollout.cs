@@ -62,6 +62,21 @@ internal sealed record Rollout
     /// <summary>True when no wave follows the open one.</summary>
     public bool OnLastWave => OpenWave == Waves.Count;
 
+    /// <summary>Counts a wave.</summary>
+    /// <param name="wave">The wave.</param>
+    /// <param name="devices">Its device rollouts.</param>
+    public WaveTally TallyOf(Wave wave, IEnumerable<DeviceRollout> devices)
+    {
+        var counts = devices.CountBy(device => device.Status).ToDictionary();
+        return new WaveTally(
+            wave.Total,
+            Math.Max(0, Math.Min(Told, wave.End) - wave.Start - wave.Skipped),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Running),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Succeeded),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Failed),
+            wave.Acknowledged);
+    }
+
     /// <summary>With the open wave replaced.</summary>
     public Rollout WithOpen(Wave wave) => this with { Waves = [.. Waves.Select(each => each.Number == wave.Number ? wave : each)] };
 }

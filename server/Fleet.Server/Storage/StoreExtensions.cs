@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Fleet.Server.Storage;
 
 /// <summary>What every room does with a store.</summary>
@@ -13,9 +15,12 @@ internal static class StoreExtensions
     });
 
     /// <summary>Every document whose id starts with <paramref name="prefix"/>, page by page.</summary>
-    public static async IAsyncEnumerable<Stored<T>> AllAsync<T>(this IFleetStore store, string prefix, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken) where T : class
+    public static IAsyncEnumerable<Stored<T>> AllAsync<T>(this IFleetStore store, string prefix, CancellationToken cancellationToken) where T : class
+        => store.AllAsync<T>(prefix, null, cancellationToken);
+
+    /// <summary>Every document whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, page by page.</summary>
+    public static async IAsyncEnumerable<Stored<T>> AllAsync<T>(this IFleetStore store, string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken) where T : class
     {
-        string? after = null;
         while (true)
         {
             var page = await store.ListAsync<T>(prefix, after, PageLength, cancellationToken);

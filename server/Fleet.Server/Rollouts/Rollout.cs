@@ -99,15 +99,6 @@ internal sealed record Wave(int Number, int Start, int End)
     /// <summary>Failures an operator resumed in spite of.</summary>
     public int Acknowledged { get; init; }
 
-    /// <summary>Counts as of the engine's last look, for lists; a single rollout is counted afresh.</summary>
-    public int Running { get; init; }
-
-    /// <summary>See <see cref="Running"/>.</summary>
-    public int Succeeded { get; init; }
-
-    /// <summary>See <see cref="Running"/>.</summary>
-    public int Failed { get; init; }
-
     /// <summary>Devices it has.</summary>
     public int Total => End - Start - Skipped;
 }

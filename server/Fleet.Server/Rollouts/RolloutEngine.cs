@@ -1,5 +1,5 @@
 using Fleet.Contracts.Rollouts;
-using Fleet.Server.Releases;
+using Fleet.Server.Devices;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;
@@ -9,7 +9,7 @@ namespace Fleet.Server.Rollouts;
 /// what is stored, does what the rules say and commits, so a server killed at any point goes on where the store says.
 /// </summary>
 internal sealed partial class RolloutEngine(
-    IFleetStore store, WaveOpening opening, SendingBack sendingBack, DesiredStates devices, RolloutWake wake, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
+    IFleetStore store, WaveOpening opening, SendingBack sendingBack, DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
     private readonly ListeningClock _clock = new(time);
@@ -71,11 +71,7 @@ internal sealed partial class RolloutEngine(
     }
 
     private async Task TellAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
-    {
-        var release = await store.FindAsync<Release>(Release.IdOf(rollout.Plan.Model, rollout.Plan.Version), cancellationToken)
-            ?? throw new InvalidOperationException($"Release {rollout.Plan.Model} {rollout.Plan.Version} of rollout {rollout.Id} is not stored.");
-        await CommitAsync(stored, await opening.NextAsync(rollout, await MembersAsync(rollout, rollout.Told, cancellationToken), release.Document, time.GetUtcNow(), cancellationToken), cancellationToken);
-    }
+        => await CommitAsync(stored, await opening.NextAsync(rollout, await MembersAsync(rollout, rollout.Told, cancellationToken), time.GetUtcNow(), cancellationToken), cancellationToken);
 
     private async Task SendBackAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
     {
@@ -91,7 +87,10 @@ internal sealed partial class RolloutEngine(
     }
 
     private async Task CommitAsync(Stored<Rollout> stored, WavePart part, CancellationToken cancellationToken)
-        => await store.CommitAsync([stored.Change(part.Rollout), .. part.Changes], cancellationToken);
+    {
+        await store.CommitAsync([stored.Change(part.Rollout), .. part.Changes], cancellationToken);
+        foreach (var device in part.Told) notices.Notify(device);
+    }
 
     /// <summary>Fails the silent, counts the wave, asks the rules and does what they say.</summary>
     private async Task<RolloutDecision> JudgeAsync(Stored<Rollout> stored, CancellationToken cancellationToken)
@@ -103,13 +102,7 @@ internal sealed partial class RolloutEngine(
         if (await SilenceAsync(rollout.Plan, wave, listeningSince, now, cancellationToken)) wave = await WaveAsync(rollout, cancellationToken);
 
         var tally = rollout.TallyOf(rollout.Open, wave.Select(each => each.Document));
-        var open = rollout.Open with
-        {
-            FinishedAt = tally.IsFinished ? rollout.Open.FinishedAt ?? now : rollout.Open.FinishedAt,
-            Running = tally.Running,
-            Succeeded = tally.Succeeded,
-            Failed = tally.Failed,
-        };
+        var open = tally.IsFinished && rollout.Open.FinishedAt is null ? rollout.Open with { FinishedAt = now } : rollout.Open;
         var decision = RolloutRules.Decide(rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave);
         var after = Apply(rollout.WithOpen(open), decision, now);
         if (after.Status != rollout.Status || after.OpenWave != rollout.OpenWave || open.FinishedAt != rollout.Open.FinishedAt)

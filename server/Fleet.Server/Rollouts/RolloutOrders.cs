@@ -1,21 +1,21 @@
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
+using Fleet.Server.Devices;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;
 
 /// <summary>What an operator may order of a rollout. Each order is one commit and may be repeated; the engine does the rest.</summary>
-internal sealed partial class RolloutOrders(IFleetStore store, DesiredStates devices, WaveOpening opening, RolloutWake wake, TimeProvider time, ILogger<RolloutOrders> logger)
+internal sealed partial class RolloutOrders(IFleetStore store, WaveOpening opening, DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutOrders> logger)
 {
     /// <summary>Starts a rollout: freezes plan and members and tells the first devices, in one commit.</summary>
     public Task<Answer<Rollout>> StartAsync(RolloutPlan plan, CancellationToken cancellationToken)
     {
-        if (plan.Waves.Any(wave => wave is null)) return Task.FromResult<Answer<Rollout>>(Refusal.Invalid("The rollout plan breaks rules.", "waves: none may be null."));
-        return plan.Problems() is { Count: > 0 } problems
-            ? Task.FromResult<Answer<Rollout>>(Refusal.Invalid("The rollout plan breaks rules.", problems))
-            : store.RetryAsync(_ => TryStartAsync(plan, cancellationToken), cancellationToken);
+        IReadOnlyList<string> problems = plan.Waves.Any(wave => wave is null) ? ["waves: none may be null."] : plan.Problems();
+        return problems.Count == 0 && DeviceFilter.TryParse(plan.Filter, out var filter, out _)
+            ? store.RetryAsync(_ => TryStartAsync(plan, filter, cancellationToken), cancellationToken)
+            : Task.FromResult<Answer<Rollout>>(Refusal.Invalid("The rollout plan breaks rules.", problems));
     }
 
     /// <summary>Tells no further device until it is resumed. Devices that were told go on.</summary>
@@ -55,7 +55,7 @@ internal sealed partial class RolloutOrders(IFleetStore store, DesiredStates dev
         _ => rollout with { Status = RolloutStatus.RolledBack, Reason = "Rolled back by an operator.", FinishedAt = null },
     }), cancellationToken);
 
-    private async Task<Answer<Rollout>> TryStartAsync(RolloutPlan plan, CancellationToken cancellationToken)
+    private async Task<Answer<Rollout>> TryStartAsync(RolloutPlan plan, DeviceFilter filter, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         if (await store.FindAsync<Release>(Release.IdOf(plan.Model, plan.Version), cancellationToken) is not { Document: var release })
@@ -64,8 +64,7 @@ internal sealed partial class RolloutOrders(IFleetStore store, DesiredStates dev
         if (await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document: var open })
             return Refusal.Conflict($"Rollout {open.Rollout} of model {plan.Model} is still open: abort it or roll it back first.");
 
-        DeviceFilter.TryParse(plan.Filter, out var filter, out _);
-        var selection = RolloutSelection.Of(release.ReadManifest(), filter!, await devices.TargetsAsync(cancellationToken));
+        var selection = RolloutSelection.Of(release.ReadManifest(), await TargetsAsync(filter, cancellationToken));
         if (selection.Members.Count == 0)
         {
             return Refusal.Conflict($"Filter '{plan.Filter}' selects no device that release {plan.Model} {plan.Version} could be served on.",
@@ -82,7 +81,7 @@ internal sealed partial class RolloutOrders(IFleetStore store, DesiredStates dev
             Waves = [.. ends.Select((end, i) => new Wave(i + 1, i == 0 ? 0 : ends[i - 1], end) { OpenedAt = i == 0 ? now : null })],
         };
         RolloutMembers[] members = [.. selection.Members.Take(rollout.Members).Chunk(RolloutMembers.Size).Select(part => new RolloutMembers(part))];
-        var first = await opening.NextAsync(rollout, members[0], release, now, cancellationToken);
+        var first = await opening.NextAsync(rollout, members[0], now, cancellationToken);
         await store.CommitAsync(
         [
             StoreChange.Create(rollout.Id, first.Rollout),
@@ -91,8 +90,20 @@ internal sealed partial class RolloutOrders(IFleetStore store, DesiredStates dev
             .. first.Changes,
         ], cancellationToken);
         LogStarted(rollout.Id, plan.Model, plan.Version, rollout.Members, rollout.Waves.Count);
+        foreach (var device in first.Told) notices.Notify(device);
         wake.Set();
         return first.Rollout;
+    }
+
+    private async Task<List<Target>> TargetsAsync(DeviceFilter filter, CancellationToken cancellationToken)
+    {
+        var targets = new List<Target>();
+        await foreach (var device in store.DevicesAsync(filter, null, cancellationToken))
+        {
+            var desired = await store.FindAsync<DeviceDesired>(device.Id, cancellationToken);
+            targets.Add(new Target(device.Document, [.. desired?.Document.Assignments.Select(assignment => assignment.Model) ?? []]));
+        }
+        return targets;
     }
 
     /// <summary>Applies an order: null from <paramref name="order"/> refuses it, the same instance means that it is done already.</summary>

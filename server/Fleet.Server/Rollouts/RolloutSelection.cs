@@ -1,11 +1,15 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
+using Fleet.Server.Devices;
 
 namespace Fleet.Server.Rollouts;
 
-/// <summary>A device as a selection sees it.</summary>
-internal sealed record Target(DeviceId Id, string? Profile, string Architecture, IReadOnlyDictionary<string, string> Labels, bool Revoked);
+/// <summary>A device that a filter selected.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Models">Models it should run.</param>
+internal sealed record Target(Device Device, IReadOnlyList<string> Models);
 
 /// <summary>Which devices a rollout is for. Pure.</summary>
 /// <param name="Members">Devices in the order they are told.</param>
@@ -19,24 +23,22 @@ internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOn
     /// connect, and a device whose profile the release has no variant for would refuse it. Neither says anything about the
     /// release, which is what a failure rate is for.
     /// </summary>
-    public static RolloutSelection Of(ReleaseManifest release, DeviceFilter filter, IEnumerable<Target> devices)
+    public static RolloutSelection Of(ReleaseManifest release, IEnumerable<Target> targets)
     {
         var profiles = release.Variants.Select(variant => variant.Profile).ToHashSet();
-        var judged = devices
-            .Where(device => filter.Selects(device.Id, device.Profile, device.Architecture, device.Labels))
-            .Select(device => (device.Id, Against: ReasonAgainst(device, profiles)))
-            .ToLookup(pair => pair.Against, pair => pair.Id);
+        var judged = targets.ToLookup(target => ReasonAgainst(release.Model, profiles, target), target => target.Device.Id);
         return new RolloutSelection(
             WaveMembership.Order(release.Model, release.Version, judged[null]),
             [.. judged.Where(group => group.Key is not null).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => new RolloutExclusion(
                 group.Key!, group.Count(), [.. group.OrderBy(id => id.Value, StringComparer.Ordinal).Take(Examples)]))]);
     }
 
-    private static string? ReasonAgainst(Target device, HashSet<string> profiles) => device switch
+    private static string? ReasonAgainst(string model, HashSet<string> profiles, Target target) => target switch
     {
-        { Revoked: true } => "The device is revoked.",
-        { Profile: null } => "No hardware profile matches the device.",
-        { Profile: { } profile } when !profiles.Contains(profile) => $"The release has no variant for profile {profile}.",
+        { Device.IsRevoked: true } => "The device is revoked.",
+        { Device.Profile: null } => "No hardware profile matches the device.",
+        { Device.Profile: { } profile } when !profiles.Contains(profile) => $"The release has no variant for profile {profile}.",
+        { Models: var models } when models.Count >= Limits.ModelsPerDevice && !models.Contains(model) => $"The device runs {Limits.ModelsPerDevice} models already.",
         _ => null,
     };
 }

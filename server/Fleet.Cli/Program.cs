@@ -1,7 +1,10 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Fleet.Cli.Commands;
+using Fleet.Cli.Demo;
 using Fleet.Cli.Terminal;
+
+if (args is [ChildVerb.Name, .. var child]) return ChildVerb.Become(child);
 
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 

@@ -10,18 +10,18 @@ internal static class BuildTables
     {
         screen.WriteHeading($"{report.Spec.Model}: {Figures.Count(report.Samples.Training)} training, {Figures.Count(report.Samples.Validation)} validation, {Figures.Count(report.Samples.Test)} test samples; {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         screen.WriteLine();
-        var networks = new Sheet("network", "kind", ">parameters", ">size", ">accuracy", ">p50 / p95");
+        var networks = new Sheet("network", "kind", ">parameters", ">size", ">accuracy", ">p50 ms");
         foreach (var (name, network) in (ReadOnlySpan<(string, NetworkReport)>)[("teacher", report.Teacher), ("student", report.Student)])
-            networks.Add(name, network.Description, network.Parameters, Figures.Bytes(network.Bytes), Figures.Percent(network.Scores.Accuracy), Figures.Latency(network.Scores.Latency));
+            networks.Add(name, network.Description, network.Parameters, Figures.Bytes(network.Bytes), Figures.Percent(network.Scores.Accuracy), Figures.BareMilliseconds(network.Scores.Latency?.P50));
         screen.Write(networks);
         screen.WriteLine();
 
-        var variants = new Sheet("variant", "scheme", ">size", ">accuracy", ">agrees", ">p50 / p95", ">speed-up", "verdict");
+        var variants = new Sheet("variant", "scheme", ">size", ">accuracy", ">agrees", ">p50 ms", ">speed", "verdict");
         foreach (var variant in report.Variants)
         {
             variants.Add(
                 variant.Id, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), Figures.Percent(variant.Scores?.Accuracy), Figures.Percent(variant.Scores?.Agreement),
-                Figures.Latency(variant.Scores?.Latency), variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00} x") : Figures.None,
+                Figures.BareMilliseconds(variant.Scores?.Latency?.P50), variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
                 variant.Accepted ? new Cell("accepted", Tone.Good) : new Cell("rejected", Tone.Bad));
         }
         screen.Write(variants);

@@ -23,13 +23,16 @@ internal static class Figures
     };
 
     /// <summary>Milliseconds with three digits that count: 0.042, 1.53, 12.7, 845.</summary>
-    public static string Milliseconds(TimeSpan? duration) => duration?.TotalMilliseconds switch
+    public static string Milliseconds(TimeSpan? duration) => duration is null ? None : $"{BareMilliseconds(duration)} ms";
+
+    /// <summary>The same for a column whose heading names the unit.</summary>
+    public static string BareMilliseconds(TimeSpan? duration) => duration?.TotalMilliseconds switch
     {
         null => None,
-        < 1 and var value => Invariant($"{value:0.000} ms"),
-        < 10 and var value => Invariant($"{value:0.00} ms"),
-        < 100 and var value => Invariant($"{value:0.0} ms"),
-        var value => Invariant($"{value:0} ms"),
+        < 1 and var value => Invariant($"{value:0.000}"),
+        < 10 and var value => Invariant($"{value:0.00}"),
+        < 100 and var value => Invariant($"{value:0.0}"),
+        var value => Invariant($"{value:0}"),
     };
 
     /// <summary>The median and the 95th percentile.</summary>

@@ -169,6 +169,8 @@ public sealed record RolloutView
     public int OpenWave { get; init; }
     /// <summary>The waves.</summary>
     public IReadOnlyList<WaveView> Waves { get; set; } = [];
+    /// <summary>Devices that were selected and left out.</summary>
+    public IReadOnlyList<RolloutExclusion> Excluded { get; set; } = [];
     /// <summary>Devices: in the list view empty.</summary>
     public IReadOnlyList<DeviceRolloutView> Devices { get; set; } = [];
 }

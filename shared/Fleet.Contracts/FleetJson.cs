@@ -52,6 +52,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(CreateReleaseRequest))]
 [JsonSerializable(typeof(IReadOnlyList<ReleaseView>))]
 [JsonSerializable(typeof(Rollouts.RolloutPlan))]
+[JsonSerializable(typeof(IReadOnlyList<ModelView>))]
 [JsonSerializable(typeof(IReadOnlyList<RolloutView>))]
 [JsonSerializable(typeof(IReadOnlyList<TelemetryView>))]
 [JsonSerializable(typeof(HealthResponse))]

@@ -11,6 +11,10 @@ using Fleet.Contracts.Validation;
 namespace Fleet.Contracts;
 
 /// <summary>Generated serialization of everything on the wire: camelCase, unknown fields ignored, nothing by reflection.</summary>
+/// <remarks>
+/// A property with a default is <c>set</c>, not <c>init</c>: generated code assigns every <c>init</c> property, so that a key
+/// that is absent would read as 0 or null instead of the default. A test holds every contract to it.
+/// </remarks>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

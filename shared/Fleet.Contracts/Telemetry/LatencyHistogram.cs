@@ -12,10 +12,10 @@ public sealed record LatencyHistogram
     private const int SubBuckets = 1 << SubBucketBits;
 
     /// <summary>Indexes of the buckets that hold something, ascending.</summary>
-    public IReadOnlyList<int> Buckets { get; init; } = [];
+    public IReadOnlyList<int> Buckets { get; set; } = [];
 
     /// <summary>How many durations each of <see cref="Buckets"/> holds.</summary>
-    public IReadOnlyList<long> Counts { get; init; } = [];
+    public IReadOnlyList<long> Counts { get; set; } = [];
 
     /// <summary>Durations in all.</summary>
     public long Total() => Counts.Sum();

@@ -1,0 +1,79 @@
+using Fleet.Modeling.Onnx.Protos;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Modeling.Onnx;
+
+/// <summary>
+/// A float model in the shape the quantizer reads: batch normalization folded, dead nodes gone, constants folded, operator set
+/// 13 or later, every node named. It computes what the original computes.
+/// </summary>
+/// <param name="Model">The model.</param>
+internal sealed record PreparedModel(ModelProto Model)
+{
+    /// <summary>Per-channel QuantizeLinear and DequantizeLinear exist from this operator set on.</summary>
+    private const long SmallestOpset = 13;
+
+    /// <summary>An index over the graph.</summary>
+    public OnnxGraph Graph { get; } = new(Model);
+
+    /// <summary>Prepares the model at <paramref name="path"/>; scratch files go to <paramref name="workFolder"/>.</summary>
+    /// <exception cref="InvalidDataException">It is no model that ONNX Runtime loads; the message says why.</exception>
+    public static PreparedModel From(string path, string workFolder)
+    {
+        var source = OnnxFile.Load(path);
+        // Old exporters list weights as inputs too, which makes them replaceable and keeps the runtime from folding them.
+        var constants = new HashSet<string>(source.Graph.Initializer.Select(tensor => tensor.Name));
+        for (var i = source.Graph.Input.Count - 1; i >= 0; i--)
+        {
+            if (constants.Contains(source.Graph.Input[i].Name)) source.Graph.Input.RemoveAt(i);
+        }
+        if (OnnxGraph.ProblemsOf(source.Graph) is [var problem, ..]) throw new InvalidDataException($"{Path.GetFileName(path)} is broken: {problem}");
+        // Before this version an initializer had to be an input as well.
+        source.IrVersion = Math.Max(source.IrVersion, 4);
+
+        Directory.CreateDirectory(workFolder);
+        var (plain, folded) = (Path.Combine(workFolder, "plain.onnx"), Path.Combine(workFolder, "folded.onnx"));
+        try
+        {
+            OnnxFile.Save(source, plain);
+            // Level basic folds and removes but keeps to standard operators; higher levels bind the file to this processor.
+            OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC);
+            var model = OnnxFile.Load(folded);
+            Clean(model, source);
+            if (model.StandardVersion() < SmallestOpset) OpsetUpgrade.To13(model);
+            model.DropUnused();
+            NameNodes(model.Graph);
+            return new PreparedModel(model);
+        }
+        finally
+        {
+            File.Delete(plain);
+            File.Delete(folded);
+        }
+    }
+
+    private static void Clean(ModelProto model, ModelProto source)
+    {
+        (model.ProducerName, model.ProducerVersion, model.Domain, model.ModelVersion) = ("fleet", "", source.Domain, source.ModelVersion);
+        model.MetadataProps.Clear();
+        model.MetadataProps.AddRange(source.MetadataProps);
+        // Where each node came from in the exporter's source is often more bytes than a small model's weights.
+        model.DocString = model.Graph.DocString = "";
+        model.Graph.MetadataProps.Clear();
+        foreach (var node in model.Graph.Node)
+        {
+            node.DocString = "";
+            node.MetadataProps.Clear();
+        }
+    }
+
+    private static void NameNodes(GraphProto graph)
+    {
+        var taken = new HashSet<string>();
+        foreach (var node in graph.Node)
+        {
+            var name = node.Name.Length > 0 ? node.Name : node.OpType;
+            for (var i = 1; !taken.Add(node.Name = i == 1 ? name : $"{name}_{i}"); i++) { }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using Fleet.Contracts.Devices;
+using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
+
+namespace Fleet.Modeling.Quantization;
+
+/// <summary>The integers a target's kernels want for activations; weights are always signed, symmetric and per channel.</summary>
+/// <param name="Signed">int8 in place of uint8.</param>
+/// <param name="Symmetric">Zero point 0; with int8 only.</param>
+/// <param name="FloatBias">The bias is left float.</param>
+/// <param name="IntegerOutputs">
+/// The kernels take their output's scale and write integers (ONNX Runtime's CPU kernels). Otherwise only the inputs of
+/// convolutions and matrix products are marked and the runtime decides what stays integer in between (TensorRT).
+/// </param>
+internal sealed record IntegerForm(bool Signed, bool Symmetric, bool FloatBias, bool IntegerOutputs)
+{
+    /// <summary>Unsigned activations, signed weights: what Intel and AMD kernels fuse.</summary>
+    public static readonly IntegerForm U8S8 = new(Signed: false, Symmetric: false, FloatBias: false, IntegerOutputs: true);
+
+    /// <summary>Signed on both sides: the fast path of Arm kernels.</summary>
+    public static readonly IntegerForm S8S8 = new(Signed: true, Symmetric: false, FloatBias: false, IntegerOutputs: true);
+
+    /// <summary>Signed, zero point 0 on both sides, float bias: what TensorRT takes.</summary>
+    public static readonly IntegerForm Symmetric8 = new(Signed: true, Symmetric: true, FloatBias: true, IntegerOutputs: false);
+
+    /// <summary>Smallest integer used.</summary>
+    public int Minimum => !Signed ? 0 : Symmetric ? -127 : -128;
+
+    /// <summary>Largest integer used.</summary>
+    public int Maximum => Signed ? 127 : 255;
+
+    /// <summary>The element type in the file.</summary>
+    public DataType Type => Signed ? DataType.Int8 : DataType.Uint8;
+
+    /// <summary>True when rounding into a range that begins or ends at zero does the work of a Relu: the smallest integer is then zero.</summary>
+    public bool ClampsAtZero => !Symmetric;
+
+    /// <summary>The form a profile asks for.</summary>
+    public static IntegerForm For(NumericRules rules) => new(
+        Signed: rules.Activations == "int8",
+        Symmetric: rules.SymmetricActivations,
+        FloatBias: rules.FloatBias,
+        IntegerOutputs: !rules.SymmetricActivations);
+}

@@ -1,0 +1,233 @@
+using System.Globalization;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Onnx.Protos;
+
+namespace Fleet.Modeling.Quantization;
+
+/// <summary>
+/// Writes a plan with its numbers as a QDQ model: QuantizeLinear and DequantizeLinear where values are rounded, weights stored
+/// as signed bytes behind a DequantizeLinear alone, the bias as 32-bit integers of scale input times weight.
+/// </summary>
+internal sealed class QdqWriter
+{
+    private readonly OnnxGraph _source;
+    private readonly QuantizationPlan _plan;
+    private readonly IntegerForm _form;
+    private readonly IReadOnlyDictionary<string, ValueRange> _ranges;
+    private readonly ModelProto _model;
+    private readonly Dictionary<string, string> _rounded = [];
+    private readonly Dictionary<float, string> _scales = [];
+    private readonly Dictionary<int, string> _zeroPoints = [];
+    private readonly Dictionary<(string Kind, int Length), string> _zeroVectors = [];
+    private readonly Dictionary<string, (string Name, float[] Scales)> _weights = [];
+    private readonly Dictionary<string, string> _constants = [];
+    private int _numbered;
+
+    private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
+    {
+        (_source, _plan, _form, _ranges) = (source, plan, form, ranges);
+        _model = source.Model.Clone();
+        _model.Graph.Node.Clear();
+        // Types of values in between are inferred again at load; kept, they would only add bytes.
+        _model.Graph.ValueInfo.Clear();
+    }
+
+    /// <summary>The quantized model.</summary>
+    /// <param name="source">The float graph.</param>
+    /// <param name="plan">What becomes of it.</param>
+    /// <param name="form">The integers.</param>
+    /// <param name="ranges">The range of each of the plan's calibrated values.</param>
+    public static ModelProto Write(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
+        => new QdqWriter(source, plan, form, ranges).Write();
+
+    private ModelProto Write()
+    {
+        foreach (var input in _source.Graph.Input.Where(input => _plan.Values.Contains(input.Name))) Round(input.Name, input.Name);
+        foreach (var node in _source.Graph.Node)
+        {
+            // A clamp that rounding replaces: what comes before it already writes its output.
+            if (node.InputAt(0) is { } input && _plan.AbsorbedClamps.TryGetValue(input, out var clamped) && clamped == node.Output[0]) continue;
+            Emit(node);
+        }
+        DropUnreadConstants();
+        return _model;
+    }
+
+    private void Emit(NodeProto original)
+    {
+        var node = original.Clone();
+        foreach (var read in OnnxGraph.ValuesReadBy(original).Distinct())
+        {
+            if (_rounded.TryGetValue(read, out var rounded)) OnnxGraph.Rewire(node, read, rounded);
+        }
+        if (original.OutputAt(0) is { } first && _plan.Weighted.TryGetValue(first, out var weighted)) QuantizeWeights(node, weighted);
+        else if (RoundsConstants(original)) RoundConstants(node);
+
+        _model.Graph.Node.Add(node);
+        for (var i = 0; i < original.Output.Count; i++)
+        {
+            if (original.Output[i].Length == 0) continue;
+            var value = _plan.AbsorbedClamps.GetValueOrDefault(original.Output[i], original.Output[i]);
+            if (!_plan.Values.Contains(value))
+            {
+                node.Output[i] = value;
+                continue;
+            }
+            // An output of the graph keeps its name: the rounded value takes it, the unrounded one gets another.
+            node.Output[i] = _source.IsOutput(value) ? NewName("u") : value;
+            Round(value, node.Output[i]);
+        }
+    }
+
+    /// <summary>Rounds the value written as <paramref name="written"/>; readers of <paramref name="value"/> get the rounded one.</summary>
+    private void Round(string value, string written)
+    {
+        var affine = AffineOf(value);
+        var (scale, zeroPoint) = (Scale(affine.Scale), ZeroPoint(affine.ZeroPoint));
+        var integers = NewName("q");
+        var rounded = _source.IsOutput(value) && written != value ? value : NewName("d");
+        _model.Graph.Node.Add(Nodes.Node("QuantizeLinear", [written, scale, zeroPoint], [integers]));
+        _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", [integers, scale, zeroPoint], [rounded]));
+        _rounded[value] = rounded;
+    }
+
+    private Affine AffineOf(string value)
+    {
+        var source = _plan.ScaleSourceOf(value);
+        return Affine.For(_plan.FixedRangeOf(source) ?? _ranges[source], _form);
+    }
+
+    private void QuantizeWeights(NodeProto node, WeightedOperator weighted)
+    {
+        var inputScale = AffineOf(weighted.Node.Input[0]).Scale;
+        var bias = weighted.Bias is null ? null : Bias(weighted);
+        var smallest = bias is null || _form.FloatBias ? null : SmallestWeightScales(bias, inputScale);
+        var (name, scales) = Weights(weighted, smallest);
+        node.Input[1] = name;
+
+        if (bias is not null && (!_form.FloatBias || weighted.Bias!.Elements() != bias.Length || weighted.BiasFactor != 1))
+            node.Input[2] = _form.FloatBias ? Constant(Tensors.Of(NewName("b"), bias, bias.Length)) : IntegerBias(bias, scales, inputScale);
+        if (node.OpType == "Gemm")
+        {
+            node.With("alpha", 1f);
+            // ONNX Runtime reads beta when it makes an integer Gemm and fails when it is not written down.
+            node.With("beta", 1f);
+        }
+    }
+
+    private (string Name, float[] Scales) Weights(WeightedOperator weighted, float[]? smallestScales)
+    {
+        var key = string.Create(CultureInfo.InvariantCulture, $"{weighted.Weight.Name}/{weighted.Axis}/{weighted.WeightFactor}");
+        if (_weights.TryGetValue(key, out var shared) && (smallestScales is null || shared.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second))) return shared;
+
+        var values = weighted.Weight.ToSingles();
+        if (weighted.WeightFactor != 1) values = Array.ConvertAll(values, value => value * weighted.WeightFactor);
+        if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad)
+            throw new InvalidDataException($"Weight '{weighted.Weight.Name}' of {weighted.Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.");
+        var quantized = ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales);
+
+        var integers = Constant(Tensors.Of(NewName("w"), quantized.Values, [.. weighted.Weight.Dims]));
+        var name = Dequantized(integers, quantized.Scales, "int8", weighted.Axis);
+        return _weights[key] = (name, quantized.Scales);
+    }
+
+    private string IntegerBias(float[] bias, float[] weightScales, float inputScale)
+    {
+        var scales = Array.ConvertAll(weightScales, scale => scale * inputScale);
+        var values = new int[bias.Length];
+        for (var i = 0; i < values.Length; i++) values[i] = (int)Math.Clamp(Math.Round(bias[i] / (double)scales[i]), int.MinValue, int.MaxValue);
+        return Dequantized(Constant(Tensors.Of(NewName("b"), values, values.Length)), scales, "int32", axis: 0);
+    }
+
+    /// <summary>
+    /// The weight scales below which a bias would not fit into 32 bits. A channel of tiny weights with a large bias, as folded
+    /// batch normalization leaves it, would otherwise wrap around.
+    /// </summary>
+    private static float[] SmallestWeightScales(float[] bias, float inputScale)
+        => Array.ConvertAll(bias, value => (float)(Math.Abs(value) / (inputScale * (double)(int.MaxValue / 2))));
+
+    private static float[] Bias(WeightedOperator weighted)
+    {
+        var values = weighted.Bias!.ToSingles();
+        if (values.Length != weighted.Channels) values = [.. Enumerable.Repeat(values[0], weighted.Channels)];
+        return weighted.BiasFactor == 1 ? values : Array.ConvertAll(values, value => value * weighted.BiasFactor);
+    }
+
+    private string Dequantized(string integers, float[] scales, string type, int axis)
+    {
+        var scale = Constant(Tensors.Of(NewName("s"), scales, scales.Length));
+        var name = NewName("d");
+        _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", [integers, scale, ZeroVector(type, scales.Length)], [name]).With("axis", axis));
+        return name;
+    }
+
+    /// <summary>True for an integer Add or Mul of which one side is constant: both sides must be integers.</summary>
+    private bool RoundsConstants(NodeProto node) => node.Is("Add") || node.Is("Mul")
+        ? node.Input.Any(input => _source.Constant(input) is not null) && node.Input.Any(_plan.Values.Contains)
+            && _plan.Values.Contains(_plan.AbsorbedClamps.GetValueOrDefault(node.Output[0], node.Output[0]))
+        : node.Is("Concat") && node.Input.All(input => _plan.Values.Contains(input) || _source.Constant(input) is not null) && _plan.Values.Contains(node.Output[0]);
+
+    private void RoundConstants(NodeProto node)
+    {
+        for (var i = 0; i < node.Input.Count; i++)
+        {
+            if (_source.Constant(node.Input[i]) is { } constant) node.Input[i] = Rounded(constant);
+        }
+    }
+
+    private string Rounded(TensorProto constant)
+    {
+        if (_constants.TryGetValue(constant.Name, out var known)) return known;
+        var values = constant.ToSingles();
+        var affine = Affine.For(new ValueRange(values.Min(), values.Max()), _form);
+        var integers = Array.ConvertAll(values, value => (int)Math.Clamp(Math.Round((double)value / affine.Scale) + affine.ZeroPoint, _form.Minimum, _form.Maximum));
+        var stored = _form.Signed
+            ? Tensors.Of(NewName("c"), Array.ConvertAll(integers, value => (sbyte)value), [.. constant.Dims])
+            : Tensors.Of(NewName("c"), Array.ConvertAll(integers, value => (byte)value), [.. constant.Dims]);
+        var name = NewName("d");
+        _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", [Constant(stored), Scale(affine.Scale), ZeroPoint(affine.ZeroPoint)], [name]));
+        return _constants[constant.Name] = name;
+    }
+
+    private string Scale(float scale)
+        => _scales.TryGetValue(scale, out var name) ? name : _scales[scale] = Constant(Tensors.Of(NewName("s"), [scale]));
+
+    private string ZeroPoint(int zeroPoint)
+    {
+        if (_zeroPoints.TryGetValue(zeroPoint, out var name)) return name;
+        name = NewName("z");
+        return _zeroPoints[zeroPoint] = Constant(_form.Signed ? Tensors.Of(name, [(sbyte)zeroPoint]) : Tensors.Of(name, [(byte)zeroPoint]));
+    }
+
+    private string ZeroVector(string type, int length)
+    {
+        if (_zeroVectors.TryGetValue((type, length), out var name)) return name;
+        name = NewName("z");
+        return _zeroVectors[(type, length)] = Constant(type == "int8" ? Tensors.Of(name, new sbyte[length], length) : Tensors.Of(name, new int[length], length));
+    }
+
+    private string Constant(TensorProto tensor)
+    {
+        _model.Graph.Initializer.Add(tensor);
+        return tensor.Name;
+    }
+
+    private void DropUnreadConstants()
+    {
+        var read = new HashSet<string>(_model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(_model.Graph.Output.Select(output => output.Name)));
+        for (var i = _model.Graph.Initializer.Count - 1; i >= 0; i--)
+        {
+            if (!read.Contains(_model.Graph.Initializer[i].Name)) _model.Graph.Initializer.RemoveAt(i);
+        }
+    }
+
+    // Short names: in a small model they would otherwise weigh as much as the weights.
+    private string NewName(string kind)
+    {
+        while (true)
+        {
+            var name = string.Create(CultureInfo.InvariantCulture, $"{kind}{_numbered++}");
+            if (!_source.Names.Contains(name)) return name;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.Collections.Frozen;
+using Fleet.Contracts.Devices;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Onnx.Protos;
+
+namespace Fleet.Modeling.Quantization;
+
+/// <summary>One way of making a model small.</summary>
+internal interface IQuantizationScheme
+{
+    /// <summary>Name in specs, reports and manifests.</summary>
+    string Name { get; }
+
+    /// <summary>Short form of the name, in the names of variants.</summary>
+    string Suffix { get; }
+
+    /// <summary>The values whose histograms <see cref="Apply"/> needs; none when it needs no samples.</summary>
+    IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph);
+
+    /// <summary>What it would quantize, by first output: each can be kept float where it costs too much accuracy.</summary>
+    IReadOnlyList<string> OperatorsOf(OnnxGraph graph);
+
+    /// <summary>The quantized model.</summary>
+    /// <param name="source">The float model and its histograms.</param>
+    /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>
+    ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat);
+}
+
+/// <summary>The schemes by name.</summary>
+internal static class QuantizationSchemes
+{
+    /// <summary>Static int8 for Intel and AMD processors.</summary>
+    public static readonly IQuantizationScheme Int8U8S8 = new StaticInt8Scheme("int8-static-u8s8", IntegerForm.U8S8);
+
+    /// <summary>Static int8 for Arm processors.</summary>
+    public static readonly IQuantizationScheme Int8S8S8 = new StaticInt8Scheme("int8-static-s8s8", IntegerForm.S8S8);
+
+    /// <summary>Static int8 for TensorRT.</summary>
+    public static readonly IQuantizationScheme Int8Symmetric = new StaticInt8Scheme("int8-static-symmetric", IntegerForm.Symmetric8);
+
+    /// <summary>16-bit floats.</summary>
+    public static readonly IQuantizationScheme Float16 = new Float16Scheme();
+
+    private static readonly FrozenDictionary<string, IQuantizationScheme> ByName =
+        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Float16 }.ToFrozenDictionary(scheme => scheme.Name);
+
+    /// <summary>The scheme of that name.</summary>
+    /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>
+    public static IQuantizationScheme Named(string name) => ByName.TryGetValue(name, out var scheme)
+        ? scheme
+        : throw new ArgumentException($"Quantization scheme '{name}' is not known; it is one of {string.Join(", ", ByName.Keys.Order())}.", nameof(name));
+
+    /// <summary>The schemes a profile's numeric rules ask for, the smallest file first.</summary>
+    public static IReadOnlyList<IQuantizationScheme> For(HardwareProfile profile)
+    {
+        var form = IntegerForm.For(profile.Numeric);
+        var integers = form.Symmetric ? Int8Symmetric : form.Signed ? Int8S8S8 : Int8U8S8;
+        return profile.Numeric.Float16 ? [integers, Float16] : [integers];
+    }
+}

@@ -12,8 +12,9 @@ using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
 using Fleet.TestKit;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -26,7 +27,7 @@ namespace Fleet.Server.Tests;
 internal sealed class TestFleet : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
-    private IHost _host = null!;
+    private WebApplication _host = null!;
 
     private TestFleet(DateTimeOffset now) => Clock = new FakeTimeProvider(now);
 
@@ -39,6 +40,9 @@ internal sealed class TestFleet : IAsyncDisposable
     public BuildQueue Queue => Of<BuildQueue>();
 
     public string Folder => _folder.Path;
+
+    /// <summary>The rooms over real HTTP. Who may call is decided where they are put together, and tested there.</summary>
+    public HttpClient Http { get; private set; } = null!;
 
     public static async Task<TestFleet> StartAsync()
     {
@@ -212,8 +216,9 @@ internal sealed class TestFleet : IAsyncDisposable
 
     private async Task OpenAsync()
     {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.AddSingleton<TimeProvider>(Clock)
             .AddSingleton(new FleetOptions { DataFolder = _folder.Path })
             .AddStorage()
@@ -224,14 +229,22 @@ internal sealed class TestFleet : IAsyncDisposable
             .AddModels(builder.Configuration)
             .AddReleases()
             .AddRollouts();
-        _host = builder.Build();
+        var app = builder.Build();
+        app.MapModels();
+        app.MapWorkers();
+        app.MapReleases();
+        app.MapArtifactUpload();
+        app.MapArtifactDownload();
+        app.MapRollouts();
+        _host = app;
         await _host.StartAsync();
+        Http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
     }
 
     private async Task CloseAsync()
     {
+        Http.Dispose();
         await _host.StopAsync();
-        if (_host is IAsyncDisposable disposable) await disposable.DisposeAsync();
-        else _host.Dispose();
+        await _host.DisposeAsync();
     }
 }

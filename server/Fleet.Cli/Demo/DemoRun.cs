@@ -116,7 +116,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
             SoakTime = TimeSpan.FromSeconds(3),
         };
         var rollout = await client.StartRolloutAsync(plan, cancellationToken);
-        rollout = await RolloutsCommand.ForEndAsync(client, shell.Time, rollout.Id, step, cancellationToken);
+        rollout = await RolloutsCommand.ForEndAsync(client, shell.Time, rollout.Id, endAtPause: true, step, cancellationToken);
         if (rollout.Status != RolloutStatus.Succeeded)
         {
             var failed = rollout.Devices.FirstOrDefault(device => device.Failure != DeploymentFailure.None);

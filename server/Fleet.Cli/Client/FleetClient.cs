@@ -53,7 +53,10 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
     public Task RevokeDeviceAsync(string id, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Post, $"api/v1/devices/{Escape(id)}/revoke"), cancellationToken);
 
-    // ---- builds
+    // ---- models and builds
+
+    public Task<IReadOnlyList<ModelView>> ListModelsAsync(CancellationToken cancellationToken)
+        => GetAsync("api/v1/models", Json.IReadOnlyListModelView, cancellationToken);
 
     public Task<BuildView> StartBuildAsync(BuildSpec spec, CancellationToken cancellationToken)
         => PostAsync("api/v1/builds", spec, Json.BuildSpec, Json.BuildView, cancellationToken);
@@ -73,12 +76,9 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
     /// <summary>The report as the self-contained page the worker made.</summary>
     public async Task<byte[]> GetReportPageAsync(string id, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, ReportPage(id)), cancellationToken);
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, $"builds/{Escape(id)}/report.html"), cancellationToken);
         return await ReadAsync(response, content => content.ReadAsByteArrayAsync(cancellationToken));
     }
-
-    /// <summary>Address of the report's page, for a browser.</summary>
-    public Uri ReportPage(string id) => new(address.Url, $"builds/{Escape(id)}/report.html");
 
     // ---- releases
 

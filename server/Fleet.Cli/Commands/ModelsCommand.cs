@@ -18,26 +18,24 @@ internal static class ModelsCommand
         "models", "Models: builds that make small variants of a teacher, and their reports.", List(shell), Build(shell), Builds(shell), Cancel(shell), Report(shell));
 
     private static Command List(Shell shell) => Verb.On(shell, "list", """
-        Lists models: the newest release of each.
+        Lists models and where each of their releases came from.
 
         Example:
           fleet models list
         """, [], async (call, cancellationToken) =>
     {
-        var releases = await call.Client.ListReleasesAsync(cancellationToken);
-        IReadOnlyList<ReleaseView> newest = [.. releases.GroupBy(release => release.Manifest.Model).OrderBy(model => model.Key).Select(model => model.MaxBy(release => release.Manifest.Version)!)];
-        call.Show(newest, FleetJson.Default.IReadOnlyListReleaseView, screen =>
+        var models = await call.Client.ListModelsAsync(cancellationToken);
+        call.Show(models, FleetJson.Default.IReadOnlyListModelView, screen =>
         {
-            var sheet = new Sheet("model", ">releases", ">newest", "profiles", ">serving on", "released");
-            foreach (var release in newest)
+            var sheet = new Sheet("model", ">release", "build", "teacher", "student", "variants", "signed");
+            foreach (var model in models)
             {
-                var manifest = release.Manifest;
-                var all = releases.Where(other => other.Manifest.Model == manifest.Model).ToList();
-                sheet.Add(manifest.Model, all.Count, manifest.Version, string.Join(", ", manifest.Variants.Select(variant => variant.Profile).Distinct()),
-                    all.Sum(other => other.ActiveDevices), Figures.Moment(manifest.CreatedAt));
+                foreach (var version in model.Versions)
+                    sheet.Add(model.Name, version.Version, version.Build, version.Teacher, version.Student, string.Join(", ", version.Variants), Figures.Moment(version.CreatedAt));
+                if (model.Versions.Count == 0) sheet.Add(model.Name, Figures.None, $"{Figures.Count(model.Builds)} build(s), none released", "", "", "", "");
             }
             screen.Write(sheet);
-            if (sheet.Count == 0) screen.WriteHint("No model is released. 'fleet models build SPEC.yaml --wait' makes one, 'fleet releases create BUILD' releases it.");
+            if (sheet.Count == 0) screen.WriteHint("There are no models. 'fleet models build SPEC.yaml --wait' makes one, 'fleet releases create BUILD' releases it.");
         });
     });
 
@@ -66,7 +64,7 @@ internal static class ModelsCommand
                 if (build.Status == BuildStatus.Succeeded)
                 {
                     screen.WriteLine();
-                    screen.WriteLine($"Report  {call.Client.ReportPage(build.Id)}");
+                    screen.WriteLine($"Report  fleet models report {build.Id} --open");
                     screen.WriteLine($"Next    fleet releases create {build.Id}");
                 }
                 else
@@ -141,8 +139,9 @@ internal static class ModelsCommand
             call.Show(report, FleetJson.Default.BuildReport, screen =>
             {
                 BuildTables.Write(screen, report);
+                if (file is null) return;
                 screen.WriteLine();
-                screen.WriteLine($"Page    {(file is null ? call.Client.ReportPage(id) : Path.GetFullPath(file))}");
+                screen.WriteLine($"Page    {Path.GetFullPath(file)}");
             });
             if (call.Get(open)) Open(file!);
         });

@@ -24,6 +24,8 @@ internal static class RolloutTables
                 wave.Succeeded, new Cell($"{wave.Failed}", wave.Failed > 0 ? Tone.Bad : Tone.Plain), Figures.Moment(wave.OpenedAt), Figures.Moment(wave.FinishedAt));
         }
         screen.Write(waves);
+        foreach (var left in rollout.Excluded)
+            screen.WriteLine($"Left out: {Figures.Count(left.Devices)} device(s), {string.Join(", ", left.Examples)}{(left.Examples.Count < left.Devices ? ", …" : "")}: {left.Reason}");
         if (rollout.Devices.Count == 0) return;
 
         screen.WriteLine();

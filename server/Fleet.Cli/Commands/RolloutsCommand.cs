@@ -42,7 +42,7 @@ internal static class RolloutsCommand
         var minimumFinished = new Option<int?>("--min-finished") { HelpName = "N", Description = "Finished devices of a wave before its failure rate is judged [default: 1]." };
         var deadline = Verb.Duration("--phase-deadline", "How long a device may stay in one phase, or say nothing, before it counts as failed [default: 15m].");
         var soak = Verb.Duration("--soak", "How long a finished wave is watched before the next one opens [default: 0s].");
-        var wait = new Option<bool>("--wait") { Description = "Wait until it has ended; exit code 0 only if it succeeded." };
+        var wait = new Option<bool>("--wait") { Description = "Wait until it has ended or is paused; exit code 0 only if it succeeded." };
         return Verb.On(shell, "start", """
             Starts a rollout. Plan and devices are frozen now; later changes of labels do not alter it.
 
@@ -67,7 +67,7 @@ internal static class RolloutsCommand
             if (plan.Problems() is { Count: > 0 } problems) throw new FleetException(["The rollout plan breaks rules:", .. problems]) { Usage = true };
 
             var rollout = await call.Client.StartRolloutAsync(plan, cancellationToken);
-            if (call.Get(wait)) rollout = await WatchAsync(call, rollout.Id, cancellationToken);
+            if (call.Get(wait)) rollout = await WatchAsync(call, rollout.Id, endAtPause: true, cancellationToken);
             call.Show(rollout, FleetJson.Default.RolloutView, screen =>
             {
                 if (call.Get(wait)) RolloutTables.Write(screen, rollout);
@@ -111,7 +111,7 @@ internal static class RolloutsCommand
             """, [Id, watch], async (call, cancellationToken) =>
         {
             var rollout = call.Get(watch)
-                ? await WatchAsync(call, call.Get(Id), cancellationToken)
+                ? await WatchAsync(call, call.Get(Id), endAtPause: false, cancellationToken)
                 : await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
             call.Show(rollout, FleetJson.Default.RolloutView, screen => RolloutTables.Write(screen, rollout));
         });
@@ -129,16 +129,23 @@ internal static class RolloutsCommand
         call.Show(rollout, FleetJson.Default.RolloutView, screen => screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {Words.Of(rollout.Status)}."));
     });
 
-    private static Task<RolloutView> WatchAsync(Call call, string id, CancellationToken cancellationToken) => StepBoard.RunAsync(
-        call.Shell, board => board.StepAsync($"Rollout {id}", step => ForEndAsync(call.Client, call.Shell.Time, id, step, cancellationToken)));
+    private static Task<RolloutView> WatchAsync(Call call, string id, bool endAtPause, CancellationToken cancellationToken) => StepBoard.RunAsync(
+        call.Shell, board => board.StepAsync($"Rollout {id}", step => ForEndAsync(call.Client, call.Shell.Time, id, endAtPause, step, cancellationToken)));
 
-    /// <summary>Waits until a rollout has ended, saying how far it is. One that is paused is waited for as well: an operator may resume it.</summary>
-    public static async Task<RolloutView> ForEndAsync(FleetClient client, TimeProvider time, string id, StepBoard.Step step, CancellationToken cancellationToken)
+    /// <summary>Waits until a rollout has ended, saying how far it is.</summary>
+    /// <param name="client">The server.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="id">The rollout.</param>
+    /// <param name="endAtPause">A script must not wait for a person to resume it; a person who watches may be that person.</param>
+    /// <param name="step">Where progress is told.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public static async Task<RolloutView> ForEndAsync(
+        FleetClient client, TimeProvider time, string id, bool endAtPause, StepBoard.Step step, CancellationToken cancellationToken)
     {
         var rollout = await Polling.UntilAsync(time, token => client.GetRolloutAsync(id, token), view =>
         {
             step.Say(RolloutTables.Progress(view), RolloutTables.Fraction(view));
-            return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack;
+            return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack || (endAtPause && view.Status == RolloutStatus.Paused);
         }, problem => step.Say(problem), cancellationToken);
         step.Say($"{Words.Of(rollout.Status)}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
         return rollout;

@@ -27,6 +27,9 @@ internal sealed class DemoFolder
     /// <summary>The operator's key, written by the server.</summary>
     public string OperatorKey => Path.Combine(Server, "keys", "operator.key");
 
+    /// <summary>The build's report as a page.</summary>
+    public string ReportPage => Path.Combine(Root, "report.html");
+
     /// <summary>One device's data.</summary>
     public string Device(string id) => Path.Combine(Root, "devices", id);
 

@@ -91,6 +91,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
         build = await ModelsCommand.ForEndAsync(client, shell.Time, build.Id, step, cancellationToken);
         if (build.Status != BuildStatus.Succeeded) throw new FleetException($"Build {build.Id} is {Words.Of(build.Status)}: {build.Failure}");
         var report = await client.GetReportAsync(build.Id, cancellationToken);
+        await File.WriteAllBytesAsync(folder.ReportPage, await client.GetReportPageAsync(build.Id, cancellationToken), cancellationToken);
         step.Say($"{Figures.Count(report.Teacher.Parameters)} parameters distilled into {Figures.Count(report.Student.Parameters)}, {report.Variants.Count(variant => variant.Accepted)} of {report.Variants.Count} variants accepted");
         return (build, report);
     }
@@ -115,7 +116,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
             SoakTime = TimeSpan.FromSeconds(3),
         };
         var rollout = await client.StartRolloutAsync(plan, cancellationToken);
-        rollout = await RolloutsCommand.ForEndAsync(client, shell.Time, rollout.Id, step, cancellationToken);
+        rollout = await RolloutsCommand.ForEndAsync(client, shell.Time, rollout.Id, endAtPause: true, step, cancellationToken);
         if (rollout.Status != RolloutStatus.Succeeded)
         {
             var failed = rollout.Devices.FirstOrDefault(device => device.Failure != DeploymentFailure.None);

@@ -45,7 +45,7 @@ internal static class DemoTables
         screen.WriteLine();
         screen.WriteHeading("The fleet goes on until Ctrl+C");
         screen.WriteLine($"API     {outcome.Client.Address}");
-        screen.WriteLine($"Report  {outcome.Client.ReportPage(outcome.Build.Id)}");
+        screen.WriteLine($"Report  file://{folder.ReportPage}");
         screen.WriteLine($"Logs    {folder.Logs}");
         screen.WriteLine();
         screen.WriteHeading("To look around from another terminal:");

@@ -5,14 +5,15 @@ namespace Fleet.Server.Storage;
 
 /// <summary>
 /// The seam behind which documents and telemetry are kept. A document is an immutable record found by its type and id; every
-/// document carries a version that grows by one with each commit.
+/// document carries a version that grows by one with each commit. What is large (a model, a report page) belongs among the
+/// artifacts on disk, by digest: documents are kept in memory as well.
 /// </summary>
 internal interface IFleetStore
 {
     /// <summary>The document of that id, or null.</summary>
     Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class;
 
-    /// <summary>Documents whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, in order of id (keyset paging).</summary>
+    /// <summary>Documents whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, in ordinal order of id (keyset paging).</summary>
     Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class;
 
     /// <summary>
@@ -26,8 +27,12 @@ internal interface IFleetStore
     /// <returns>False when it was already there.</returns>
     Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken);
 
-    /// <summary>A device's batches that end after <paramref name="since"/>, oldest first.</summary>
+    /// <summary>A device's batches that end after <paramref name="since"/>, in the order they arrived; the newest <paramref name="limit"/> of them.</summary>
     Task<IReadOnlyList<TelemetryBatch>> ReadSamplesAsync(DeviceId device, DateTimeOffset since, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Forgets a device's batches that arrived before <paramref name="before"/>.</summary>
+    /// <returns>How many packs of batches were dropped.</returns>
+    Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken);
 }
 
 /// <summary>A document as it was read.</summary>

@@ -66,7 +66,7 @@ public sealed record NetworkReport
     public required Scores Scores { get; init; }
 
     /// <summary>One point for each epoch, over all phases.</summary>
-    public IReadOnlyList<EpochReport> Epochs { get; init; } = [];
+    public IReadOnlyList<EpochReport> Epochs { get; set; } = [];
 }
 
 /// <summary>One epoch.</summary>
@@ -92,7 +92,7 @@ public sealed record VariantReport
     public ArtifactReference? Artifact { get; init; }
 
     /// <summary>What the inference host must set.</summary>
-    public RuntimeSettings Runtime { get; init; } = new();
+    public RuntimeSettings Runtime { get; set; } = new();
 
     /// <summary>What the server measured; its latency is of the server's processor.</summary>
     public Scores? Scores { get; init; }
@@ -104,5 +104,5 @@ public sealed record VariantReport
     public required bool Accepted { get; init; }
 
     /// <summary>Why it was rejected, or what a reader should know of an accepted one.</summary>
-    public IReadOnlyList<string> Reasons { get; init; } = [];
+    public IReadOnlyList<string> Reasons { get; set; } = [];
 }

@@ -9,7 +9,7 @@ public sealed record BuildSpec
     public required string Model { get; init; }
 
     /// <summary>Seed of everything random: the same spec on the same machine gives the same student.</summary>
-    public int Seed { get; init; } = 1;
+    public int Seed { get; set; } = 1;
 
     /// <summary>Samples to learn from and to judge by.</summary>
     public required DataSpec Data { get; init; }
@@ -21,13 +21,13 @@ public sealed record BuildSpec
     public required StudentSpec Student { get; init; }
 
     /// <summary>How the student learns from the teacher.</summary>
-    public DistillationSpec Distillation { get; init; } = new();
+    public DistillationSpec Distillation { get; set; } = new();
 
     /// <summary>Which variants are made of the student.</summary>
-    public QuantizationSpec Quantization { get; init; } = new();
+    public QuantizationSpec Quantization { get; set; } = new();
 
     /// <summary>What a device must measure before it serves a variant.</summary>
-    public GateSpec Gate { get; init; } = new();
+    public GateSpec Gate { get; set; } = new();
 }
 
 /// <summary>A data set. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
@@ -61,10 +61,10 @@ public sealed record DataSpec
     public int Samples { get; init; }
 
     /// <summary>Share of the training samples held out for model selection and calibration checks, 0 to 0.5.</summary>
-    public double ValidationShare { get; init; } = 0.1;
+    public double ValidationShare { get; set; } = 0.1;
 
     /// <summary>Share held out for the test scores when no test file is given, 0 to 0.5.</summary>
-    public double TestShare { get; init; } = 0.2;
+    public double TestShare { get; set; } = 0.2;
 }
 
 /// <summary>The teacher: trained here, or given as an ONNX file.</summary>
@@ -77,10 +77,10 @@ public sealed record TeacherSpec
     public string? Family { get; init; }
 
     /// <summary>Channels of the first stage.</summary>
-    public int Width { get; init; } = 64;
+    public int Width { get; set; } = 64;
 
     /// <summary>How it is trained.</summary>
-    public TrainingSpec Training { get; init; } = new();
+    public TrainingSpec Training { get; set; } = new();
 }
 
 /// <summary>The student.</summary>
@@ -90,23 +90,23 @@ public sealed record StudentSpec
     public required string Family { get; init; }
 
     /// <summary>Channels of the first stage.</summary>
-    public int Width { get; init; } = 16;
+    public int Width { get; set; } = 16;
 }
 
 /// <summary>A training run.</summary>
 public sealed record TrainingSpec
 {
     /// <summary>Passes over the training samples.</summary>
-    public int Epochs { get; init; } = 10;
+    public int Epochs { get; set; } = 10;
 
     /// <summary>Samples a step.</summary>
-    public int BatchSize { get; init; } = 128;
+    public int BatchSize { get; set; } = 128;
 
     /// <summary>Peak learning rate; it warms up and then falls to zero along a cosine.</summary>
-    public double LearningRate { get; init; } = 2e-3;
+    public double LearningRate { get; set; } = 2e-3;
 
     /// <summary>Decoupled weight decay (AdamW).</summary>
-    public double WeightDecay { get; init; } = 1e-2;
+    public double WeightDecay { get; set; } = 1e-2;
 
     /// <summary>Random shifts and flips (images), shifts and gains (signals) while training.</summary>
     public bool Augment { get; init; }
@@ -116,39 +116,39 @@ public sealed record TrainingSpec
 public sealed record DistillationSpec
 {
     /// <summary>Temperature T: larger shows the student more of what the teacher finds similar.</summary>
-    public double Temperature { get; init; } = 4;
+    public double Temperature { get; set; } = 4;
 
     /// <summary>Weight of the teacher against the labels, 0 to 1.</summary>
-    public double Alpha { get; init; } = 0.7;
+    public double Alpha { get; set; } = 0.7;
 
     /// <summary>The distillation run.</summary>
-    public TrainingSpec Training { get; init; } = new();
+    public TrainingSpec Training { get; set; } = new();
 
     /// <summary>Epochs on the labels alone afterwards, at a tenth of the learning rate.</summary>
-    public int FineTuneEpochs { get; init; } = 1;
+    public int FineTuneEpochs { get; set; } = 1;
 }
 
 /// <summary>Which variants are made.</summary>
 public sealed record QuantizationSpec
 {
     /// <summary>Profiles by name; each gets the schemes its numeric rules ask for.</summary>
-    public IReadOnlyList<string> Profiles { get; init; } = ["x64", "arm-cpu", "jetson"];
+    public IReadOnlyList<string> Profiles { get; set; } = ["x64", "arm-cpu", "jetson"];
 
     /// <summary>Training samples that calibrate the activation ranges; they are streamed, memory does not grow with them.</summary>
-    public int CalibrationSamples { get; init; } = 512;
+    public int CalibrationSamples { get; set; } = 512;
 
     /// <summary>How ranges are taken from the calibration samples: <c>minmax</c>, <c>percentile</c>, <c>mse</c> or <c>entropy</c>.</summary>
-    public string Calibrator { get; init; } = "percentile";
+    public string Calibrator { get; set; } = "percentile";
 
     /// <summary>Largest drop of accuracy against the fp32 student, 0 to 1; a variant that drops more is rejected.</summary>
-    public double MaximumDrop { get; init; } = 0.01;
+    public double MaximumDrop { get; set; } = 0.01;
 }
 
 /// <summary>The gates a release carries, relative to what the server measured.</summary>
 public sealed record GateSpec
 {
     /// <summary>A device must reach the expected accuracy less this, 0 to 1.</summary>
-    public double AccuracyTolerance { get; init; } = 0.02;
+    public double AccuracyTolerance { get; set; } = 0.02;
 
     /// <summary>Largest p95 of one inference on the device; absent for none.</summary>
     public TimeSpan? MaximumLatencyP95 { get; init; }
@@ -157,7 +157,7 @@ public sealed record GateSpec
     public long? MaximumMemoryBytes { get; init; }
 
     /// <summary>Samples of the test set that travel with the release as its validation set.</summary>
-    public int ValidationSamples { get; init; } = 500;
+    public int ValidationSamples { get; set; } = 500;
 
     /// <summary>The gate of a variant the server measured as <paramref name="expected"/>.</summary>
     public ValidationGate For(Scores expected) => new()

@@ -7,10 +7,10 @@ public sealed record DeviceFacts
     public required string Architecture { get; init; }
 
     /// <summary>Instruction set flags as the kernel names them (<c>avx2</c>, <c>avx512_vnni</c>, <c>asimddp</c>), sorted.</summary>
-    public IReadOnlyList<string> IsaFlags { get; init; } = [];
+    public IReadOnlyList<string> IsaFlags { get; set; } = [];
 
     /// <summary>The processor's own name.</summary>
-    public string Processor { get; init; } = "";
+    public string Processor { get; set; } = "";
 
     /// <summary>Processors the agent may use.</summary>
     public int LogicalCpus { get; init; }
@@ -19,16 +19,16 @@ public sealed record DeviceFacts
     public long MemoryBytes { get; init; }
 
     /// <summary>Accelerators found (<c>nvidia-tegra</c>, <c>nvidia</c>), empty for none.</summary>
-    public IReadOnlyList<string> Accelerators { get; init; } = [];
+    public IReadOnlyList<string> Accelerators { get; set; } = [];
 
     /// <summary>ONNX Runtime execution providers the inference host can load.</summary>
-    public IReadOnlyList<string> ExecutionProviders { get; init; } = [];
+    public IReadOnlyList<string> ExecutionProviders { get; set; } = [];
 
     /// <summary>Operating system, as it names itself.</summary>
-    public string OperatingSystem { get; init; } = "";
+    public string OperatingSystem { get; set; } = "";
 
     /// <summary>Version of the agent program.</summary>
-    public string AgentVersion { get; init; } = "";
+    public string AgentVersion { get; set; } = "";
 
     /// <summary>
     /// The profile this agent was told to serve, when that was set by hand. It stands above the match rules and lets one

@@ -32,11 +32,14 @@ public readonly record struct DeviceId
     /// <inheritdoc/>
     public override string ToString() => Value;
 
-    internal sealed class DeviceIdConverter : JsonConverter<DeviceId>
+    /// <summary>An id as a JSON string. Public, so that other programs can generate serialization of records that hold an id.</summary>
+    public sealed class DeviceIdConverter : JsonConverter<DeviceId>
     {
+        /// <inheritdoc/>
         public override DeviceId Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
             => TryParse(reader.GetString(), out var id) ? id : throw new JsonException("A device id must be 1 to 64 of a-z, 0-9 and '-'.");
 
+        /// <inheritdoc/>
         public override void Write(Utf8JsonWriter writer, DeviceId value, JsonSerializerOptions options)
             => writer.WriteStringValue(value.Value);
     }

@@ -9,7 +9,7 @@ public sealed record HardwareProfile
     public required string Name { get; init; }
 
     /// <summary>One sentence for people.</summary>
-    public string Description { get; init; } = "";
+    public string Description { get; set; } = "";
 
     /// <summary>When several profiles match, the largest wins: a Jetson is also an arm64 CPU.</summary>
     public int Priority { get; init; }
@@ -21,7 +21,7 @@ public sealed record HardwareProfile
     public required NumericRules Numeric { get; init; }
 
     /// <summary>What the inference host sets for every variant of this profile.</summary>
-    public RuntimeSettings Runtime { get; init; } = new();
+    public RuntimeSettings Runtime { get; set; } = new();
 
     /// <summary>True when a device with these facts belongs to this profile. Every rule must hold.</summary>
     public bool Matches(DeviceFacts facts) =>
@@ -45,13 +45,13 @@ public sealed record ProfileMatch
     public required IReadOnlyList<string> Architectures { get; init; }
 
     /// <summary>Flags the device must have.</summary>
-    public IReadOnlyList<string> RequiredIsaFlags { get; init; } = [];
+    public IReadOnlyList<string> RequiredIsaFlags { get; set; } = [];
 
     /// <summary>Flags the device must not have.</summary>
-    public IReadOnlyList<string> ForbiddenIsaFlags { get; init; } = [];
+    public IReadOnlyList<string> ForbiddenIsaFlags { get; set; } = [];
 
     /// <summary>Accelerators, one of which the device has; empty when none is needed.</summary>
-    public IReadOnlyList<string> Accelerators { get; init; } = [];
+    public IReadOnlyList<string> Accelerators { get; set; } = [];
 }
 
 /// <summary>The integer and float forms a target's kernels want.</summary>
@@ -61,7 +61,7 @@ public sealed record NumericRules
     public required string Activations { get; init; }
 
     /// <summary><c>int8</c> or <c>uint8</c> weights.</summary>
-    public string Weights { get; init; } = "int8";
+    public string Weights { get; set; } = "int8";
 
     /// <summary>Zero point 0 for activations as well: the only form TensorRT takes.</summary>
     public bool SymmetricActivations { get; init; }

@@ -63,7 +63,7 @@ public sealed record DeviceView
     /// <summary>What it is.</summary>
     public required DeviceFacts Facts { get; init; }
     /// <summary>Labels.</summary>
-    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Labels { get; set; } = new Dictionary<string, string>();
     /// <summary>Connected now.</summary>
     public bool Online { get; init; }
     /// <summary>True when its certificate is no longer accepted.</summary>
@@ -77,7 +77,7 @@ public sealed record DeviceView
     /// <summary>The revision it last answered.</summary>
     public long ReportedRevision { get; init; }
     /// <summary>Its models.</summary>
-    public IReadOnlyList<ReportedModel> Models { get; init; } = [];
+    public IReadOnlyList<ReportedModel> Models { get; set; } = [];
 }
 
 /// <summary>PATCH /api/v1/devices/{id}/labels: labels to set; null removes.</summary>
@@ -160,7 +160,7 @@ public sealed record RolloutView
     /// <summary>Where it stands.</summary>
     public required RolloutStatus Status { get; init; }
     /// <summary>Why it stands there, when it is paused or ended early.</summary>
-    public string Reason { get; init; } = "";
+    public string Reason { get; set; } = "";
     /// <summary>When it began.</summary>
     public DateTimeOffset CreatedAt { get; init; }
     /// <summary>When it ended.</summary>
@@ -168,9 +168,11 @@ public sealed record RolloutView
     /// <summary>Number of the open wave, from 1.</summary>
     public int OpenWave { get; init; }
     /// <summary>The waves.</summary>
-    public IReadOnlyList<WaveView> Waves { get; init; } = [];
+    public IReadOnlyList<WaveView> Waves { get; set; } = [];
+    /// <summary>Devices that were selected and left out.</summary>
+    public IReadOnlyList<RolloutExclusion> Excluded { get; set; } = [];
     /// <summary>Devices: in the list view empty.</summary>
-    public IReadOnlyList<DeviceRolloutView> Devices { get; init; } = [];
+    public IReadOnlyList<DeviceRolloutView> Devices { get; set; } = [];
 }
 
 /// <summary>How one wave stands.</summary>
@@ -192,7 +194,7 @@ public sealed record TelemetryView
     /// <summary>Release that served last.</summary>
     public int Version { get; init; }
     /// <summary>Variant that served last.</summary>
-    public string Variant { get; init; } = "";
+    public string Variant { get; set; } = "";
     /// <summary>Batches merged.</summary>
     public int Batches { get; init; }
     /// <summary>Requests answered.</summary>
@@ -202,15 +204,15 @@ public sealed record TelemetryView
     /// <summary>Percentiles of the merged histogram; null when nothing was served.</summary>
     public LatencySummary? Latency { get; init; }
     /// <summary>Decisions by class.</summary>
-    public IReadOnlyList<long> Classes { get; init; } = [];
+    public IReadOnlyList<long> Classes { get; set; } = [];
     /// <summary>Winning probabilities by tenth.</summary>
-    public IReadOnlyList<long> Confidence { get; init; } = [];
+    public IReadOnlyList<long> Confidence { get; set; } = [];
     /// <summary>The machine, as last reported.</summary>
     public ResourceStats? Resources { get; init; }
     /// <summary>End of the newest batch.</summary>
     public DateTimeOffset? To { get; init; }
     /// <summary>Inferences per interval, oldest first, for a chart.</summary>
-    public IReadOnlyList<TelemetryPoint> Series { get; init; } = [];
+    public IReadOnlyList<TelemetryPoint> Series { get; set; } = [];
 }
 
 /// <summary>One interval of a series.</summary>

@@ -21,7 +21,7 @@ public sealed record ReleaseManifest
     public required DateTimeOffset ExpiresAt { get; init; }
 
     /// <summary>The build it came from.</summary>
-    public string Build { get; init; } = "";
+    public string Build { get; set; } = "";
 
     /// <summary>Input tensors of every variant.</summary>
     public required IReadOnlyList<TensorDescription> Inputs { get; init; }
@@ -30,7 +30,7 @@ public sealed record ReleaseManifest
     public required IReadOnlyList<TensorDescription> Outputs { get; init; }
 
     /// <summary>Class names in the order of the output's columns; empty when the model is no classifier.</summary>
-    public IReadOnlyList<string> Classes { get; init; } = [];
+    public IReadOnlyList<string> Classes { get; set; } = [];
 
     /// <summary>The labelled samples a device judges a variant by, an npz of the inputs by name and <c>labels</c>.</summary>
     public required ArtifactReference ValidationSet { get; init; }
@@ -58,7 +58,7 @@ public sealed record Variant
     public required ArtifactReference Artifact { get; init; }
 
     /// <summary>What the inference host sets when it loads the variant.</summary>
-    public RuntimeSettings Runtime { get; init; } = new();
+    public RuntimeSettings Runtime { get; set; } = new();
 
     /// <summary>What the server measured.</summary>
     public required Scores Expected { get; init; }
@@ -83,13 +83,13 @@ public sealed record TensorDescription(string Name, string Datatype, IReadOnlyLi
 public sealed record RuntimeSettings
 {
     /// <summary>Execution providers in order of preference; those the device lacks are skipped, the CPU is always last.</summary>
-    public IReadOnlyList<string> ExecutionProviders { get; init; } = ["CPUExecutionProvider"];
+    public IReadOnlyList<string> ExecutionProviders { get; set; } = ["CPUExecutionProvider"];
 
     /// <summary>Threads inside one operator; 0 leaves it to the device.</summary>
-    public int IntraOpThreads { get; init; } = 1;
+    public int IntraOpThreads { get; set; } = 1;
 
     /// <summary>ONNX Runtime session configuration entries, such as <c>session.x64quantprecision</c>.</summary>
-    public IReadOnlyDictionary<string, string> SessionEntries { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> SessionEntries { get; set; } = new Dictionary<string, string>();
 
     /// <summary>
     /// These settings on a processor with <paramref name="isaFlags"/>: what guards against 8-bit products that saturate is left

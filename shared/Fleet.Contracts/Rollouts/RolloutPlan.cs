@@ -13,22 +13,22 @@ public sealed record RolloutPlan
     public required int Version { get; init; }
 
     /// <summary>Which devices, as <see cref="DeviceFilter"/> reads it; empty selects all.</summary>
-    public string Filter { get; init; } = "";
+    public string Filter { get; set; } = "";
 
     /// <summary>The waves. Percentages and counts are cumulative: <c>5%, 25%, 100%</c>.</summary>
     public required IReadOnlyList<WavePlan> Waves { get; init; }
 
     /// <summary>The rollout stops when a wave's share of failed among finished devices exceeds this, 0 to 1.</summary>
-    public double MaximumFailureRate { get; init; } = 0.1;
+    public double MaximumFailureRate { get; set; } = 0.1;
 
     /// <summary>Finished devices of a wave before its failure rate is judged.</summary>
-    public int MinimumFinished { get; init; } = 1;
+    public int MinimumFinished { get; set; } = 1;
 
     /// <summary>How long a device may stay in one phase, or say nothing, before it counts as failed.</summary>
-    public TimeSpan PhaseDeadline { get; init; } = TimeSpan.FromMinutes(15);
+    public TimeSpan PhaseDeadline { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>How long a finished wave is watched before the next one opens.</summary>
-    public TimeSpan SoakTime { get; init; } = TimeSpan.Zero;
+    public TimeSpan SoakTime { get; set; } = TimeSpan.Zero;
 
     /// <summary>Every rule the plan breaks.</summary>
     public IReadOnlyList<string> Problems()

@@ -8,7 +8,7 @@ namespace Fleet.Contracts.State;
 public sealed record ReportedState
 {
     /// <summary>Protocol the agent speaks.</summary>
-    public int Protocol { get; init; } = ProtocolVersion.Current;
+    public int Protocol { get; set; } = ProtocolVersion.Current;
 
     /// <summary>The desired revision this answers; 0 before the first.</summary>
     public required long Revision { get; init; }
@@ -39,7 +39,7 @@ public sealed record ReportedModel
     public DeploymentFailure Failure { get; init; }
 
     /// <summary>The failure in a sentence with its numbers.</summary>
-    public string Detail { get; init; } = "";
+    public string Detail { get; set; } = "";
 
     /// <summary>The variant chosen or being tried.</summary>
     public string? Variant { get; init; }

@@ -13,7 +13,7 @@ public sealed record TelemetryBatch
     public required DateTimeOffset To { get; init; }
 
     /// <summary>Per model that served in the interval.</summary>
-    public IReadOnlyList<InferenceStats> Models { get; init; } = [];
+    public IReadOnlyList<InferenceStats> Models { get; set; } = [];
 
     /// <summary>The machine at the end of the interval.</summary>
     public ResourceStats? Resources { get; init; }
@@ -38,13 +38,13 @@ public sealed record InferenceStats
     public long Errors { get; init; }
 
     /// <summary>Time of each inference.</summary>
-    public LatencyHistogram Latency { get; init; } = new();
+    public LatencyHistogram Latency { get; set; } = new();
 
     /// <summary>How often each class was decided, by class index; empty when the model is no classifier.</summary>
-    public IReadOnlyList<long> Classes { get; init; } = [];
+    public IReadOnlyList<long> Classes { get; set; } = [];
 
     /// <summary>How often the winning probability fell into each tenth of 0 to 1: ten counts, or none.</summary>
-    public IReadOnlyList<long> Confidence { get; init; } = [];
+    public IReadOnlyList<long> Confidence { get; set; } = [];
 }
 
 /// <summary>The machine at one moment.</summary>

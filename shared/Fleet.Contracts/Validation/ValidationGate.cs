@@ -15,7 +15,7 @@ public sealed record ValidationGate
     public long? MaximumMemoryBytes { get; init; }
 
     /// <summary>How long the validation may take before it counts as failed.</summary>
-    public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(5);
+    public TimeSpan Deadline { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Judges measured figures. A figure the gate asks for and nobody measured fails it.</summary>
     public GateVerdict Judge(Scores measured)

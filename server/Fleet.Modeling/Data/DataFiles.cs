@@ -1,0 +1,47 @@
+using System.IO.Compression;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>Bytes of a data file, unpacked where it is gzip, with a maximum and with errors that name the file.</summary>
+internal static class DataFiles
+{
+    /// <summary>Most bytes a file may have, unpacked: what one array can hold.</summary>
+    public const int MaximumBytes = 0x7fff_0000;
+
+    public static byte[] Read(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            if (!IsGzip(file)) return file.Length <= MaximumBytes ? File.ReadAllBytes(path) : throw TooLarge(path);
+            using var unpacked = new MemoryStream();
+            using var gzip = new GZipStream(file, CompressionMode.Decompress);
+            var buffer = new byte[81920];
+            for (int count; (count = gzip.Read(buffer)) > 0;)
+            {
+                if (unpacked.Length + count > MaximumBytes) throw TooLarge(path);
+                unpacked.Write(buffer, 0, count);
+            }
+            return unpacked.ToArray();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw Unreadable(path, e);
+        }
+    }
+
+    /// <summary>The sentence for a file that cannot be opened.</summary>
+    public static BuildException Unreadable(string path, Exception cause) => cause is FileNotFoundException or DirectoryNotFoundException
+        ? new BuildException($"Data file {path} does not exist on this worker; give a path that the worker can read.", cause)
+        : new BuildException($"Data file {path} cannot be read: {cause.Message}", cause);
+
+    private static BuildException TooLarge(string path) => new($"Data file {path} is larger than {MaximumBytes} bytes unpacked; split it or lower the resolution.");
+
+    private static bool IsGzip(FileStream file)
+    {
+        Span<byte> magic = stackalloc byte[2];
+        var read = file.ReadAtLeast(magic, 2, throwOnEndOfStream: false);
+        file.Position = 0;
+        return read == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+    }
+}

@@ -1,0 +1,24 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>Samples by use, and what their labels mean.</summary>
+/// <param name="Training">What networks learn from, and what calibrates quantization.</param>
+/// <param name="Validation">What the best epoch is selected by; never trained on.</param>
+/// <param name="Test">What every score in a report is measured on; nothing is selected by it.</param>
+/// <param name="Classes">Class names in the order of the label numbers.</param>
+internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleSet Test, IReadOnlyList<string> Classes)
+{
+    /// <summary>SHA-256 over the values and labels of the three parts, in order: the same digest is the same data and the same split.</summary>
+    public string Sha256()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in (SampleSet[])[Training, Validation, Test])
+        {
+            hash.AppendData(MemoryMarshal.AsBytes<float>(part.Inputs));
+            hash.AppendData(MemoryMarshal.AsBytes<long>(part.Labels));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

@@ -1,0 +1,54 @@
+using System.Buffers.Binary;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>
+/// Samples from IDX files, the format of MNIST and its relatives: two zero bytes, an element type, the number of axes, the
+/// extents, then the elements, all big-endian (http://yann.lecun.com/exdb/mnist/). 0x00000803 opens a file of grey images,
+/// 0x00000801 one of labels.
+/// </summary>
+internal static class IdxFiles
+{
+    private const int MaximumAxes = 8;
+
+    public static RawSamples Read(string path, string labelsPath)
+    {
+        var (shape, inputs) = Parse(path);
+        var (labelShape, labels) = Parse(labelsPath);
+        if (shape.Length < 2) throw new BuildException($"Data file {path} has {shape.Length} axis; inputs need at least two, the first of them the samples. Are train and trainLabels exchanged?");
+        if (labelShape.Length != 1) throw new BuildException($"Data file {labelsPath} has {labelShape.Length} axes; labels need one. Are train and trainLabels exchanged?");
+        if (shape[0] != labelShape[0]) throw new BuildException($"Data file {path} has {shape[0]} samples and {labelsPath} has {labelShape[0]} labels; both must be of the same samples.");
+        return new RawSamples(path, inputs, shape[1..], [.. labels.Select(label => (long)label)]);
+    }
+
+    private static (int[] Shape, float[] Values) Parse(string path)
+    {
+        var file = DataFiles.Read(path);
+        if (file.Length < 4 || file[0] != 0 || file[1] != 0 || ElementSize(file[2]) is not { } size || file[3] is 0 or > MaximumAxes)
+            throw new BuildException($"Data file {path} begins with 0x{Convert.ToHexString(file.AsSpan(0, Math.Min(4, file.Length)))}, which opens no IDX file (0x00000803 for images, 0x00000801 for labels).");
+        var shape = new int[file[3]];
+        var start = 4 + 4 * shape.Length;
+        if (file.Length < start) throw new BuildException($"Data file {path} ends inside its header; copy it again.");
+        for (var axis = 0; axis < shape.Length; axis++) shape[axis] = BinaryPrimitives.ReadInt32BigEndian(file.AsSpan(4 + 4 * axis));
+        // Held against the file's length as it grows: extents from a damaged header overflow nothing.
+        var expected = shape.Aggregate((long)size, (bytes, extent) => extent < 0 || bytes > file.Length ? long.MaxValue : bytes * extent);
+        if (expected != file.Length - start)
+            throw new BuildException($"Data file {path} has {file.Length - start} bytes of data, which is not what its shape ({string.Join(", ", shape)}) needs; copy it again.");
+
+        var values = new float[(file.Length - start) / size];
+        for (var i = 0; i < values.Length; i++) values[i] = Element(file[2], file.AsSpan(start + i * size));
+        return (shape, values);
+    }
+
+    private static int? ElementSize(byte type) => type switch { 0x08 or 0x09 => 1, 0x0b => 2, 0x0c or 0x0d => 4, 0x0e => 8, _ => null };
+
+    private static float Element(byte type, ReadOnlySpan<byte> at) => type switch
+    {
+        0x08 => at[0],
+        0x09 => (sbyte)at[0],
+        0x0b => BinaryPrimitives.ReadInt16BigEndian(at),
+        0x0c => BinaryPrimitives.ReadInt32BigEndian(at),
+        0x0d => BinaryPrimitives.ReadSingleBigEndian(at),
+        _ => (float)BinaryPrimitives.ReadDoubleBigEndian(at),
+    };
+}

@@ -1,0 +1,59 @@
+using Fleet.Contracts.Tensors;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>Samples from NumPy files: npz with inputs and labels in one, npy with one file each.</summary>
+internal static class NumpyFiles
+{
+    private static readonly string[] LabelNames = ["labels", "label", "y"];
+
+    /// <summary>Reads an archive that holds <c>labels</c> (or <c>y</c>) and one other array, the inputs.</summary>
+    public static RawSamples ReadNpz(string path)
+    {
+        IReadOnlyDictionary<string, NpyArray> arrays;
+        try
+        {
+            using var file = File.OpenRead(path);
+            arrays = NpzArchive.Read(file, DataFiles.MaximumBytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw DataFiles.Unreadable(path, e);
+        }
+        catch (FormatException e)
+        {
+            throw new BuildException($"Data file {path}: {e.Message}", e);
+        }
+
+        var found = arrays.Count == 0 ? "nothing" : string.Join(", ", arrays.Keys);
+        var labels = LabelNames.FirstOrDefault(arrays.ContainsKey)
+            ?? throw new BuildException($"Data file {path} holds {found}; name the array of labels 'labels'.");
+        string[] inputs = [.. arrays.Keys.Where(name => name != labels)];
+        return inputs.Length == 1
+            ? Samples(path, arrays[inputs[0]], path, arrays[labels])
+            : throw new BuildException($"Data file {path} holds {found}; it must hold 'labels' and exactly one array of inputs.");
+    }
+
+    /// <summary>Reads inputs and labels from a file each.</summary>
+    public static RawSamples ReadNpy(string path, string labelsPath) => Samples(path, Parse(path), labelsPath, Parse(labelsPath));
+
+    private static NpyArray Parse(string path)
+    {
+        try
+        {
+            return NpyArray.Parse(DataFiles.Read(path));
+        }
+        catch (FormatException e)
+        {
+            throw new BuildException($"Data file {path}: {e.Message}", e);
+        }
+    }
+
+    private static RawSamples Samples(string path, NpyArray inputs, string labelsPath, NpyArray labels)
+    {
+        if (inputs.Shape.Count < 2) throw new BuildException($"Data file {path} has inputs of shape ({string.Join(", ", inputs.Shape)}); they need at least two axes, the first of them the samples.");
+        if (labels.Shape.Count != 1) throw new BuildException($"Data file {labelsPath} has labels of shape ({string.Join(", ", labels.Shape)}); they need one axis, a class number for each sample.");
+        if (inputs.Shape[0] != labels.Shape[0]) throw new BuildException($"Data file {path} has {inputs.Shape[0]} samples and {labelsPath} has {labels.Shape[0]} labels; both must be of the same samples.");
+        return new RawSamples(path, inputs.ToSingles(), [.. inputs.Shape.Skip(1)], labels.ToInt64s());
+    }
+}

@@ -1,0 +1,56 @@
+namespace Fleet.Modeling.Distillation;
+
+/// <summary>
+/// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of
+/// them mirrored; signals are rotated in time and their gain changes. A view is a function of seed, sample and number, so
+/// that a teacher can be asked about exactly the view its student sees.
+/// </summary>
+internal static class Augmentation
+{
+    /// <summary>Writes view <paramref name="view"/> of a sample; view 0 is the sample as it is.</summary>
+    public static void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int seed, int index, int view)
+    {
+        if (view == 0)
+        {
+            sample.CopyTo(destination);
+            return;
+        }
+        var random = new Random(unchecked((seed * 397 ^ index) * 397 ^ view));
+        if (shape.Count == 3) Image(sample, shape, destination, random);
+        else Signal(sample, shape, destination, random);
+    }
+
+    private static void Image(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
+    {
+        var (height, width) = (shape[1], shape[2]);
+        var (down, right) = (Shift(height, random), Shift(width, random));
+        var mirrored = random.Next(2) == 1;
+        destination.Clear();
+        for (var row = 0; row < shape[0] * height; row++)
+        {
+            var y = row % height + down;
+            if (y < 0 || y >= height) continue;
+            var from = sample.Slice(row * width, width);
+            var to = destination.Slice((row + down) * width, width);
+            from[Math.Max(0, -right)..Math.Min(width, width - right)].CopyTo(to[Math.Max(0, right)..]);
+            if (mirrored) to.Reverse();
+        }
+    }
+
+    private static int Shift(int extent, Random random) => random.Next(-(extent / 12), extent / 12 + 1);
+
+    private static void Signal(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
+    {
+        var length = shape[1];
+        var shift = random.Next(length);
+        var gain = (float)(0.8 + 0.4 * random.NextDouble());
+        for (var channel = 0; channel < shape[0]; channel++)
+        {
+            var from = sample.Slice(channel * length, length);
+            var to = destination.Slice(channel * length, length);
+            from[shift..].CopyTo(to);
+            from[..shift].CopyTo(to[(length - shift)..]);
+            foreach (ref var value in to) value *= gain;
+        }
+    }
+}

@@ -1,0 +1,17 @@
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Teachers;
+
+namespace Fleet.Modeling.Distillation;
+
+/// <summary>One run of the training loop.</summary>
+/// <param name="Name"><c>teacher</c>, <c>distillation</c> or <c>fine-tuning</c>.</param>
+/// <param name="Training">Epochs, batch size, learning rate.</param>
+/// <param name="Seed">Seed of order and augmentation.</param>
+/// <param name="Targets">The teacher to learn from; null for the labels alone.</param>
+internal sealed record TrainingPhase(string Name, TrainingSpec Training, int Seed, SoftTargets? Targets = null);
+
+/// <summary>What a student learns from beside the labels.</summary>
+/// <param name="Logits">The teacher's logits, cached by view.</param>
+/// <param name="Temperature">Temperature T.</param>
+/// <param name="Alpha">Weight of the teacher against the labels.</param>
+internal sealed record SoftTargets(TeacherLogits Logits, double Temperature, double Alpha);

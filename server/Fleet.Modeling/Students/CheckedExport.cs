@@ -1,0 +1,39 @@
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Onnx;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Modeling.Students;
+
+/// <summary>Exports a trained network and proves that ONNX Runtime answers held-out samples as TorchSharp does.</summary>
+internal static class CheckedExport
+{
+    /// <summary>Largest difference of a logit, where logits are of unit size; where they are larger, of the largest.</summary>
+    public const double Tolerance = 1e-4;
+
+    private const int Samples = 64;
+
+    /// <summary>Writes <paramref name="path"/>.</summary>
+    /// <returns>The largest difference found.</returns>
+    /// <exception cref="BuildException">The file answers differently: it must not be built upon.</exception>
+    public static double Write(Network network, string path, SampleSet heldOut)
+    {
+        OnnxFile.Save(StudentExport.Model(network.Plan, network.Normalization, network.Folded()), path);
+        var samples = heldOut.Take(Samples);
+        var expected = network.Logits(samples);
+        var exported = Run(path, samples);
+        var difference = expected.Zip(exported).Max(pair => Math.Abs((double)pair.First - pair.Second));
+        var largest = expected.Max(value => Math.Abs((double)value));
+        return difference <= Tolerance * Math.Max(1, largest)
+            ? difference
+            : throw new BuildException($"The exported {Path.GetFileName(path)} differs from the trained network by {difference:g3} in logits of up to {largest:g3}; {Tolerance:g1} of them is allowed. This is a fault of the exporter: report it with the build spec.");
+    }
+
+    private static float[] Run(string path, SampleSet samples)
+    {
+        using var session = OnnxRuntimeSession.Open(path);
+        using var options = new RunOptions();
+        using var input = OrtValue.CreateTensorValueFromMemory(samples.Inputs, [samples.Count, .. samples.SampleShape.Select(extent => (long)extent)]);
+        using var outputs = session.Run(options, [StudentExport.Input], [input], [StudentExport.Output]);
+        return outputs[0].GetTensorDataAsSpan<float>().ToArray();
+    }
+}

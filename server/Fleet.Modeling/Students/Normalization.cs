@@ -1,0 +1,44 @@
+using Fleet.Modeling.Data;
+
+namespace Fleet.Modeling.Students;
+
+/// <summary>
+/// The first step of every network: from the values a sensor gives to values of about unit size, so that a device feeds what
+/// it measures and nothing is prepared outside the graph.
+/// </summary>
+/// <param name="Mean">What is taken off each channel; all zero when that is not worth an operator.</param>
+/// <param name="Scale">What each channel is then multiplied by; the export folds it into the first convolution.</param>
+internal sealed record Normalization(float[] Mean, float[] Scale)
+{
+    /// <summary>
+    /// Measures the training samples. A mean within twice the deviation stays in: batch normalization takes it out behind
+    /// the first convolution, zero padding then means what it means in the data, and the graph is an operator shorter.
+    /// </summary>
+    public static Normalization Measure(SampleSet training)
+    {
+        var channels = training.SampleShape[0];
+        var plane = training.SampleLength / channels;
+        var mean = new float[channels];
+        var scale = new float[channels];
+        for (var channel = 0; channel < channels; channel++)
+        {
+            double sum = 0, squares = 0;
+            for (var sample = 0; sample < training.Count; sample++)
+            {
+                foreach (var value in training.Sample(sample).Slice(channel * plane, plane))
+                {
+                    sum += value;
+                    squares += (double)value * value;
+                }
+            }
+            var count = (double)training.Count * plane;
+            var average = sum / count;
+            var deviation = Math.Sqrt(Math.Max(0, squares / count - average * average));
+            mean[channel] = (float)average;
+            // A channel that never changes carries nothing: it is left as it is.
+            scale[channel] = deviation > 1e-12 * Math.Abs(average) && deviation > 0 ? (float)(1 / deviation) : 1;
+        }
+        var near = mean.Zip(scale).All(channel => Math.Abs(channel.First) * channel.Second <= 2);
+        return new Normalization(near ? new float[channels] : mean, scale);
+    }
+}

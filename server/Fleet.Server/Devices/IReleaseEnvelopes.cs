@@ -1,0 +1,10 @@
+using Fleet.Contracts.Releases;
+
+namespace Fleet.Server.Devices;
+
+/// <summary>Where the signed manifest of a release comes from: the room of releases, which this one must not know.</summary>
+internal interface IReleaseEnvelopes
+{
+    /// <summary>The signed manifest, or null when there is no such release.</summary>
+    Task<DsseEnvelope?> FindAsync(string model, int version, CancellationToken cancellationToken);
+}

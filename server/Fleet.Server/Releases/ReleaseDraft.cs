@@ -1,0 +1,47 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Releases;
+
+namespace Fleet.Server.Releases;
+
+/// <summary>The manifest a build's report leads to. Pure.</summary>
+internal static class ReleaseDraft
+{
+    /// <summary>The manifest of the accepted variants, with the gates the spec asks for.</summary>
+    /// <param name="buildId">The build.</param>
+    /// <param name="spec">What the operator asked: gates are theirs to set, not the worker's.</param>
+    /// <param name="report">What came out.</param>
+    /// <param name="version">Number of the release.</param>
+    /// <param name="now">When it is signed.</param>
+    /// <param name="validFor">How long devices newly trust it.</param>
+    public static ReleaseManifest Of(string buildId, BuildSpec spec, BuildReport report, int version, DateTimeOffset now, TimeSpan validFor) => new()
+    {
+        Model = spec.Model,
+        Version = version,
+        CreatedAt = now,
+        ExpiresAt = now + validFor,
+        Build = buildId,
+        Inputs = report.Inputs,
+        Outputs = report.Outputs,
+        Classes = report.Classes,
+        ValidationSet = report.ValidationSet,
+        Variants =
+        [
+            .. report.Variants.Where(IsReleasable).Select(variant => new Variant
+            {
+                Id = variant.Id,
+                Profile = variant.Profile,
+                Scheme = variant.Scheme,
+                Artifact = variant.Artifact!,
+                Runtime = variant.Runtime,
+                Expected = variant.Scores!,
+                Gate = spec.Gate.For(variant.Scores!),
+            }),
+        ],
+    };
+
+    /// <summary>Why nothing of a report can be released, a sentence for each variant.</summary>
+    public static IReadOnlyList<string> ReasonsAgainst(BuildReport report)
+        => [.. report.Variants.Where(variant => !IsReleasable(variant)).Select(variant => $"{variant.Id}: {(variant.Reasons.Count > 0 ? string.Join(" ", variant.Reasons) : "not accepted.")}")];
+
+    private static bool IsReleasable(VariantReport variant) => variant is { Accepted: true, Artifact: not null, Scores: not null };
+}

@@ -1,0 +1,121 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Rollouts;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>A rollout as it is stored: the frozen plan, where its waves end, and how far it got.</summary>
+/// <remarks>
+/// Membership is frozen as one order of devices (<see cref="RolloutMembers"/>); a wave is a stretch of it, and <see cref="Told"/>
+/// is a cursor along it. Device rollouts and desired states are written in the same commit that moves the cursor, so a server
+/// killed at any point continues exactly where the store says.
+/// </remarks>
+internal sealed record Rollout
+{
+    /// <summary>Its id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>What was asked; never changes.</summary>
+    public required RolloutPlan Plan { get; init; }
+
+    /// <summary>The waves, frozen at the start.</summary>
+    public required IReadOnlyList<Wave> Waves { get; init; }
+
+    /// <summary>Devices the filter selected and the rollout left out.</summary>
+    public IReadOnlyList<RolloutExclusion> Excluded { get; init; } = [];
+
+    /// <summary>Where it stands.</summary>
+    public RolloutStatus Status { get; init; } = RolloutStatus.Running;
+
+    /// <summary>Why it stands there.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>True when the rules paused it rather than a person: resuming then accepts the failures that caused it.</summary>
+    public bool PausedByRule { get; init; }
+
+    /// <summary>When it began.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When it was resumed last. Deadlines count from here: while it was paused nothing was judged.</summary>
+    public DateTimeOffset? ResumedAt { get; init; }
+
+    /// <summary>When it ended.</summary>
+    public DateTimeOffset? FinishedAt { get; init; }
+
+    /// <summary>The open wave, from 1.</summary>
+    public int OpenWave { get; init; } = 1;
+
+    /// <summary>Devices told so far, along the frozen order.</summary>
+    public int Told { get; init; }
+
+    /// <summary>When rolled back: devices sent back so far, along the same order.</summary>
+    public int SentBack { get; init; }
+
+    /// <summary>Members in all.</summary>
+    public int Members => Waves.Count == 0 ? 0 : Waves[^1].End;
+
+    /// <summary>The open wave.</summary>
+    public Wave Open => Waves[OpenWave - 1];
+
+    /// <summary>True while the engine still has something to do for it.</summary>
+    public bool IsOpen => Status is RolloutStatus.Running or RolloutStatus.Paused || (Status == RolloutStatus.RolledBack && SentBack < Told);
+
+    /// <summary>True when no wave follows the open one.</summary>
+    public bool OnLastWave => OpenWave == Waves.Count;
+
+    /// <summary>Counts a wave.</summary>
+    /// <param name="wave">The wave.</param>
+    /// <param name="devices">Its device rollouts.</param>
+    public WaveTally TallyOf(Wave wave, IEnumerable<DeviceRollout> devices)
+    {
+        var counts = devices.CountBy(device => device.Status).ToDictionary();
+        return new WaveTally(
+            wave.Total,
+            Math.Max(0, Math.Min(Told, wave.End) - wave.Start - wave.Skipped),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Running),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Succeeded),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Failed),
+            wave.Acknowledged);
+    }
+
+    /// <summary>With the open wave replaced.</summary>
+    public Rollout WithOpen(Wave wave) => this with { Waves = [.. Waves.Select(each => each.Number == wave.Number ? wave : each)] };
+}
+
+/// <summary>One wave: a stretch of the frozen order.</summary>
+/// <param name="Number">From 1.</param>
+/// <param name="Start">First member, from 0.</param>
+/// <param name="End">One past its last member.</param>
+internal sealed record Wave(int Number, int Start, int End)
+{
+    /// <summary>When its first device was told.</summary>
+    public DateTimeOffset? OpenedAt { get; init; }
+
+    /// <summary>When its last device finished. Soak counts from here.</summary>
+    public DateTimeOffset? FinishedAt { get; init; }
+
+    /// <summary>Members passed over when it opened, because they had been revoked since the start.</summary>
+    public int Skipped { get; init; }
+
+    /// <summary>Failures an operator resumed in spite of.</summary>
+    public int Acknowledged { get; init; }
+
+    /// <summary>Devices it has.</summary>
+    public int Total => End - Start - Skipped;
+}
+
+/// <summary>A part of a rollout's frozen order. Stored as <c>{rollout}/{number:0000}</c>, <see cref="Size"/> devices each.</summary>
+/// <param name="Devices">Devices in the order they are told.</param>
+internal sealed record RolloutMembers(IReadOnlyList<DeviceId> Devices)
+{
+    /// <summary>Devices in one document: the same number that is told in one commit.</summary>
+    public const int Size = 250;
+
+    /// <summary>The id of one part.</summary>
+    public static string IdOf(string rollout, int number) => $"{rollout}/{number:0000}";
+}
+
+/// <summary>
+/// Names the rollout that is open for a model; its id is the model's name, so the store itself refuses a second one.
+/// </summary>
+/// <param name="Rollout">The rollout.</param>
+internal sealed record OpenRollout(string Rollout);

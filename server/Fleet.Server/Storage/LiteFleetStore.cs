@@ -1,0 +1,141 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Telemetry;
+using LiteDB;
+using JsonSerializer = System.Text.Json.JsonSerializer;
+
+namespace Fleet.Server.Storage;
+
+/// <summary>
+/// The embedded store: one LiteDB file. Documents are read from it once, at start, and from memory afterwards; every commit goes
+/// to disk before it becomes visible. Telemetry stays on disk.
+/// </summary>
+internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
+{
+    /// <summary>Most bytes of one document: LiteDB holds up to 16 MiB, and what is large is no document.</summary>
+    public const int MaximumDocumentBytes = 12 * 1024 * 1024;
+
+    private const string Documents = "documents";
+
+    private readonly Dictionary<Type, DocumentType> _types;
+    private readonly Dictionary<string, (Type Type, DocumentType Document)> _names;
+    private readonly SamplePacks _samples;
+    private readonly LiteGate _gate;
+
+    // The working snapshot belongs to the gate's thread and runs ahead of the disk within a transaction; the published one is
+    // what everybody reads.
+    private DocumentSnapshot _working = DocumentSnapshot.Empty;
+    private volatile DocumentSnapshot _published = DocumentSnapshot.Empty;
+
+    /// <summary>Opens or creates the file and reads its documents.</summary>
+    /// <param name="path">The database file.</param>
+    /// <param name="types">Every type of document that is stored.</param>
+    /// <param name="time">Says when a telemetry batch arrived.</param>
+    public LiteFleetStore(string path, IEnumerable<DocumentType> types, TimeProvider time)
+    {
+        _types = types.ToDictionary(type => type.Json.Type);
+        _names = _types.ToDictionary(pair => pair.Value.Name, pair => (pair.Key, pair.Value));
+        _samples = new SamplePacks(time);
+        // Binary: ids are compared as the bytes they are, on every machine alike.
+        var connection = new ConnectionString { Filename = path, Connection = ConnectionType.Direct, Collation = Collation.Binary };
+        _gate = new LiteGate(() => new LiteDatabase(connection), Load, () => _published = _working);
+    }
+
+    /// <inheritdoc/>
+    public Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Task.FromResult(_published.Find(Known<T>(), id) is { } entry ? StoredOf<T>(entry) : null);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        IReadOnlyList<Stored<T>> page = [.. _published.List(Known<T>(), prefix, after).Take(limit).Select(StoredOf<T>)];
+        return Task.FromResult(page);
+    }
+
+    /// <inheritdoc/>
+    public Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)
+    {
+        // Written out here, on the caller's thread: the database's own thread has the disk to wait for.
+        var rows = changes.Select(change => (change, RowOf(change))).ToArray();
+        return rows.Length == 0 ? Task.CompletedTask : _gate.RunAsync(new LiteWork<bool>(database => Apply(database, rows), cancellationToken), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken)
+    {
+        var json = SamplePacks.Write(batch);
+        return _gate.RunAsync(new LiteWork<bool>(database => _samples.Append(database, device, batch, json), cancellationToken), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<TelemetryBatch>> ReadSamplesAsync(DeviceId device, DateTimeOffset since, int limit, CancellationToken cancellationToken)
+    {
+        var packs = await _gate.RunAsync(new LiteWork<IReadOnlyList<BsonDocument>>(database => SamplePacks.Read(database, device, since), cancellationToken), cancellationToken);
+        return [.. packs.SelectMany(SamplePacks.BatchesOf).Where(batch => batch.To > since).TakeLast(limit)];
+    }
+
+    /// <inheritdoc/>
+    public Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken)
+        => _gate.RunAsync(new LiteWork<int>(database => SamplePacks.Drop(database, device, before), cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _gate.DisposeAsync();
+
+    private bool Apply(LiteDatabase database, (StoreChange Change, BsonDocument? Row)[] rows)
+    {
+        // All are judged before the first is written: a refused commit leaves nothing behind in the group it shares with others.
+        var after = _working;
+        foreach (var (change, _) in rows)
+        {
+            var found = after.Find(change.Type, change.Id)?.Version ?? 0;
+            if (found != change.ExpectedVersion) throw new VersionConflictException(_types[change.Type].Name, change.Id, change.ExpectedVersion, found);
+            after = after.With(change.Type, change.Id, found + 1, change.Document);
+        }
+        var documents = database.GetCollection(Documents);
+        foreach (var (change, row) in rows)
+        {
+            if (row is null) documents.Delete(KeyOf(change));
+            else documents.Upsert(row);
+        }
+        _working = after;
+        return true;
+    }
+
+    private void Load(LiteDatabase database)
+    {
+        _samples.Forget();
+        var loaded = DocumentSnapshot.Empty;
+        foreach (var row in database.GetCollection(Documents).FindAll())
+        {
+            var key = row["_id"].AsString;
+            var slash = key.IndexOf('/', StringComparison.Ordinal);
+            // A type this program does not know was stored by a later one: it stays on disk, untouched.
+            if (!_names.TryGetValue(key[..slash], out var type)) continue;
+            var document = JsonSerializer.Deserialize(row["json"].AsString, type.Document.Json)
+                ?? throw new InvalidDataException($"Document '{key}' holds null: the database was not written by this program.");
+            loaded = loaded.With(type.Type, key[(slash + 1)..], row["version"].AsInt64, document);
+        }
+        _published = _working = loaded;
+    }
+
+    private BsonDocument? RowOf(StoreChange change)
+    {
+        if (!_types.TryGetValue(change.Type, out var type)) throw Unknown(change.Type);
+        if (change.Document is null) return null;
+        var json = JsonSerializer.Serialize(change.Document, type.Json);
+        return json.Length <= MaximumDocumentBytes
+            ? new BsonDocument { ["_id"] = KeyOf(change), ["version"] = change.ExpectedVersion + 1, ["json"] = json }
+            : throw new ArgumentException($"{type.Name} '{change.Id}' is {json.Length} bytes; a document holds at most {MaximumDocumentBytes}. Keep what is large as an artifact.");
+    }
+
+    private string KeyOf(StoreChange change) => $"{_types[change.Type].Name}/{change.Id}";
+
+    private Type Known<T>() => _types.ContainsKey(typeof(T)) ? typeof(T) : throw Unknown(typeof(T));
+
+    private static ArgumentException Unknown(Type type) => new($"{type.Name} is no document the store knows: register it with AddDocument.");
+
+    private static Stored<T> StoredOf<T>(DocumentSnapshot.Entry entry) where T : class => new(entry.Id, entry.Version, (T)entry.Document);
+}

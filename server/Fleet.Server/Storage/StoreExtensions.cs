@@ -1,0 +1,64 @@
+using System.Runtime.CompilerServices;
+
+namespace Fleet.Server.Storage;
+
+/// <summary>What every room does with a store.</summary>
+internal static class StoreExtensions
+{
+    private const int PageLength = 1000;
+
+    /// <summary>Opens the embedded store under the data folder and hands it to every room.</summary>
+    public static IServiceCollection AddStorage(this IServiceCollection services) => services.AddSingleton<IFleetStore>(provider =>
+    {
+        var folder = provider.GetRequiredService<FleetOptions>().DataFolder;
+        return new LiteFleetStore(Path.Combine(folder, "fleet.db"), provider.GetServices<DocumentType>(), provider.GetRequiredService<TimeProvider>());
+    });
+
+    /// <summary>Every document whose id starts with <paramref name="prefix"/>, page by page.</summary>
+    public static IAsyncEnumerable<Stored<T>> AllAsync<T>(this IFleetStore store, string prefix, CancellationToken cancellationToken) where T : class
+        => store.AllAsync<T>(prefix, null, cancellationToken);
+
+    /// <summary>Every document whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, page by page.</summary>
+    public static async IAsyncEnumerable<Stored<T>> AllAsync<T>(this IFleetStore store, string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken) where T : class
+    {
+        while (true)
+        {
+            var page = await store.ListAsync<T>(prefix, after, PageLength, cancellationToken);
+            foreach (var document in page) yield return document;
+            if (page.Count < PageLength) yield break;
+            after = page[^1].Id;
+        }
+    }
+
+    /// <summary>
+    /// Runs a read-decide-commit until no one came in between. <paramref name="attempt"/> must read again each time: it is a
+    /// decision on what it finds, not on what it found.
+    /// </summary>
+    public static async Task<T> RetryAsync<T>(this IFleetStore store, Func<IFleetStore, Task<T>> attempt, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            try
+            {
+                return await attempt(store);
+            }
+            catch (VersionConflictException)
+            {
+                // Whoever came in between has committed: every round of this loop means progress for somebody.
+                await Task.Yield();
+            }
+        }
+    }
+
+    /// <summary>Changes one document whatever others do meanwhile; <paramref name="change"/> may be called more than once.</summary>
+    /// <returns>The document as it now is, or null when there is none of that id.</returns>
+    public static Task<T?> UpdateAsync<T>(this IFleetStore store, string id, Func<T, T> change, CancellationToken cancellationToken) where T : class
+        => store.RetryAsync(async found =>
+        {
+            if (await found.FindAsync<T>(id, cancellationToken) is not { } stored) return null;
+            var changed = change(stored.Document);
+            if (!changed.Equals(stored.Document)) await found.CommitAsync([stored.Change(changed)], cancellationToken);
+            return changed;
+        }, cancellationToken);
+}

@@ -1,0 +1,27 @@
+namespace Fleet.TestKit;
+
+/// <summary>Where the product's programs are: beside the test that was built with them, in the same configuration.</summary>
+public static class Programs
+{
+    /// <summary>The server.</summary>
+    public static string Server => Find("Fleet.Server", "fleet-server");
+
+    /// <summary>The agent.</summary>
+    public static string Agent => Find("Fleet.Agent", "fleet-agent");
+
+    /// <summary>The build worker.</summary>
+    public static string Modeling => Find("Fleet.Modeling", "fleet-modeling");
+
+    /// <summary>The operator's tool.</summary>
+    public static string Cli => Find("Fleet.Cli", "fleet");
+
+    private static string Find(string project, string program)
+    {
+        // .artifacts/bin/<project>/<configuration>/<program>
+        var here = new DirectoryInfo(AppContext.BaseDirectory);
+        var path = Path.GetFullPath(Path.Combine(here.FullName, "..", "..", project, here.Name, program));
+        return File.Exists(path)
+            ? path
+            : throw new FileNotFoundException($"{program} is not at {path}: build it in the same configuration, with 'dotnet build -c {here.Name}'.", path);
+    }
+}

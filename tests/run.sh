@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds once, runs every test project one after the other and sums up.
+#
+#   tests/run.sh                                         everything
+#   tests/run.sh --only Contracts --only Agent           these projects
+#   tests/run.sh --only Contracts -- -method '*Gate*'    options after -- go to the test programs (xunit v3)
+#
+# The last line is 'N passed, N failed, N skipped'; the exit code is 0 only when none failed and at least one passed.
+# A test program that crashes, hangs or runs nothing counts as a failure. Logs: .artifacts/tests/.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Debug, because that is what the commands of README.md build: one build serves both, and tests judge what people start.
+configuration=Debug
+# Seconds for one project, and for everything: a hanging test ends with its log, not with the patience of whoever waits.
+project_limit=${FLEET_TEST_PROJECT_SECONDS:-900}
+total_limit=${FLEET_TEST_TOTAL_SECONDS:-1740}
+results=.artifacts/tests
+# mosquitto_pub and mosquitto_sub are clients nobody here wrote; curl and openssl enroll one by hand.
+packages=(mosquitto-clients curl openssl ca-certificates)
+
+only=()
+while (($#)); do
+  case $1 in
+    --only) only+=("${2:?--only needs a project, such as Contracts}"); shift 2 ;;
+    --) shift; break ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    *) echo "tests/run.sh: '$1' is not understood; options for the test programs go after --." >&2; exit 2 ;;
+  esac
+done
+
+give_up() {
+  echo "tests/run.sh: $1" >&2
+  echo "0 passed, 1 failed, 0 skipped"
+  exit 1
+}
+
+install_packages() {
+  local missing=() as_root=()
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null || give_up "the tests need the Debian packages ${missing[*]}; install them, or run this as root or where sudo is."
+    as_root=(sudo -n)
+  fi
+  echo "Installing ${missing[*]}"
+  # The package lists are fetched only when those on the machine are too old or absent.
+  for attempt in 1 2; do
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >"$results/packages.log" 2>&1 && return 0
+    ((attempt == 1)) && "${as_root[@]}" apt-get update -qq </dev/null >>"$results/packages.log" 2>&1
+  done
+  cat "$results/packages.log" >&2
+  give_up "the Debian packages ${missing[*]} could not be installed (see above)."
+}
+
+rm -rf "$results" && mkdir -p "$results"
+install_packages
+command -v dotnet >/dev/null || give_up "dotnet is not on PATH; install the .NET SDK that global.json names."
+
+# A bare machine may have no home folder, which NuGet and the SDK want.
+if [[ -z ${HOME:-} || ! -w ${HOME:-/nowhere} ]]; then
+  export HOME=$PWD/.artifacts/home
+  mkdir -p "$HOME"
+fi
+export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
+
+SECONDS=0
+echo "Building ($configuration)"
+dotnet build Fleet.sln -c "$configuration" -v quiet -clp:NoSummary </dev/null || give_up "the solution does not build."
+echo "Built in $SECONDS s"
+
+# 'failed="3"' of the assembly that a result file describes.
+count() { sed -n '0,/<assembly /s/.*<assembly [^>]*[ ]'"$2"'="\([0-9]*\)".*/\1/p' "$1" | head -n 1; }
+
+passed=0 failed=0 skipped=0 broken=()
+for folder in tests/*.Tests; do
+  project=${folder#tests/}
+  short=${project#Fleet.} short=${short%.Tests}
+  if ((${#only[@]})) && [[ ! " ${only[*]} " =~ " $short " && ! " ${only[*]} " =~ " $project " ]]; then continue; fi
+  program=.artifacts/bin/$project/${configuration,,}/$project
+  log=$results/$project.log
+  xml=$results/$project.xml
+  limit=$((total_limit - SECONDS))
+  ((limit > project_limit)) && limit=$project_limit
+  if ((limit < 10)); then
+    echo "$project: not run, the $total_limit s for everything are used up"
+    failed=$((failed + 1)) broken+=("$project")
+    continue
+  fi
+
+  began=$SECONDS
+  timeout --kill-after=10 "$limit" "$program" -noColor -noLogo -result-xml "$xml" "$@" </dev/null >"$log" 2>&1
+  code=$?
+  p=$(count "$xml" passed 2>/dev/null) f=$(count "$xml" failed 2>/dev/null) s=$(count "$xml" skipped 2>/dev/null) e=$(count "$xml" errors 2>/dev/null)
+  f=$((${f:-0} + ${e:-0}))
+  trouble=
+  if ((code == 124 || code == 137)); then trouble="stopped after $limit s"
+  elif [[ -z $p ]]; then trouble="ended with code $code and no results"
+  elif ((code != 0 && f == 0)); then trouble="ended with code $code though no test failed"
+  elif ((p + f + ${s:-0} == 0 && $# == 0)); then trouble="holds no test"
+  fi
+  [[ -n $trouble ]] && f=$((f + 1))
+  passed=$((passed + ${p:-0})) failed=$((failed + f)) skipped=$((skipped + ${s:-0}))
+  if ((f)); then
+    broken+=("$project")
+    cat "$log"
+  else
+    grep -F '[SKIP]' -A 1 "$log"
+  fi
+  echo "$project: ${p:-0} passed, $f failed, ${s:-0} skipped in $((SECONDS - began)) s${trouble:+ ($trouble)}"
+done
+
+((${#broken[@]})) && echo "Failed: ${broken[*]}. Logs: $results/"
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0 && passed > 0))

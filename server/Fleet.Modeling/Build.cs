@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts;
@@ -66,9 +65,8 @@ internal sealed class Build(TimeProvider time)
             ValidationSet = Reference(File("validation.npz")),
             Variants = variants,
         };
-        var json = JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport);
-        var page = $"<!doctype html><meta charset=\"utf-8\"><title>{report.Spec.Model}</title><pre>{WebUtility.HtmlEncode(json)}</pre>";
-        System.IO.File.WriteAllText(File("report.json"), json);
+        var page = ReportPage.Render(report);
+        System.IO.File.WriteAllText(File("report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
         System.IO.File.WriteAllText(File("report.html"), page);
         progress.Report(new BuildProgress("Built", 1));
 

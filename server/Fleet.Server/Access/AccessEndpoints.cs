@@ -9,7 +9,10 @@ internal static class AccessEndpoints
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddAccess(this IServiceCollection services)
     {
-        services.AddAuthentication(KeyAuthentication.SchemeName)
+        // Only the core of authentication: its full registration brings key rings for cookies, which nothing here uses.
+        services.AddAuthenticationCore(authentication => authentication.DefaultScheme = KeyAuthentication.SchemeName);
+        services.AddWebEncoders();
+        new AuthenticationBuilder(services)
             .AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.SchemeName, null);
         services.AddAuthorizationBuilder()
             .AddPolicy(Roles.Operator, policy => policy.RequireRole(Roles.Operator))

@@ -20,7 +20,7 @@ internal static class EnrollmentEndpoints
     /// <summary>Registers the room. The certificate authority is made at the first start.</summary>
     public static IServiceCollection AddEnrollment(this IServiceCollection services)
     {
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, CertificateAuthentication>(CertificateAuthentication.SchemeName, null);
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, CertificateAuthentication>(CertificateAuthentication.SchemeName, null);
         services.AddAuthorizationBuilder().AddPolicy(Roles.Device, policy => policy.AddAuthenticationSchemes(CertificateAuthentication.SchemeName).RequireRole(Roles.Device));
         return services
             .AddDocument("token", EnrollmentJson.Default.StoredToken)

@@ -4,6 +4,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
 using Fleet.Contracts.Validation;
@@ -19,7 +20,18 @@ namespace Fleet.Contracts;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
-    RespectRequiredConstructorParameters = true)]
+    RespectRequiredConstructorParameters = true,
+    Converters =
+    [
+        typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
+        typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>),
+        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<ReleaseKey>),
+        typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
+        typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TelemetryPoint>),
+        typeof(ListConverter<TelemetryView>), typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
+        typeof(ListConverter<Variant>), typeof(ListConverter<VariantReport>), typeof(ListConverter<WavePlan>),
+        typeof(ListConverter<WaveView>), typeof(ListConverter<string>),
+    ])]
 [JsonSerializable(typeof(DesiredState))]
 [JsonSerializable(typeof(ReportedState))]
 [JsonSerializable(typeof(Presence))]
@@ -51,8 +63,8 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(FailRequest))]
 [JsonSerializable(typeof(CreateReleaseRequest))]
 [JsonSerializable(typeof(IReadOnlyList<ReleaseView>))]
-[JsonSerializable(typeof(Rollouts.RolloutPlan))]
 [JsonSerializable(typeof(IReadOnlyList<ModelView>))]
+[JsonSerializable(typeof(RolloutPlan))]
 [JsonSerializable(typeof(IReadOnlyList<RolloutView>))]
 [JsonSerializable(typeof(IReadOnlyList<TelemetryView>))]
 [JsonSerializable(typeof(HealthResponse))]

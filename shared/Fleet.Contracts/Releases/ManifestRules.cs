@@ -20,6 +20,7 @@ public static class ManifestRules
         {
             if (!Names.IsName(variant.Id)) problems.Add($"Variant id '{variant.Id}' must be {Names.Rule}.");
             if (!Names.IsName(variant.Profile)) problems.Add($"Profile '{variant.Profile}' of variant {variant.Id} must be {Names.Rule}.");
+            if (variant.Gate.Deadline <= TimeSpan.Zero) problems.Add($"The gate of variant {variant.Id} has deadline {variant.Gate.Deadline}; it must be above zero.");
         }
         foreach (var artifact in manifest.Artifacts())
         {

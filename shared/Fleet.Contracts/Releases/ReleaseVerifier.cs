@@ -65,11 +65,21 @@ public static class ReleaseVerifier
         {
             if (trustedKeys.FirstOrDefault(key => key.Id == signature.KeyId) is not { } trusted) continue;
             known = true;
-            using var key = ECDsa.Create();
-            key.ImportSubjectPublicKeyInfo(trusted.PublicKey, out _);
-            if (key.VerifyData(signedBytes, signature.Sig, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence)) return trusted;
+            if (Holds(trusted, signedBytes, signature.Sig)) return trusted;
         }
         return null;
+    }
+
+    private static bool Holds(ReleaseKey trusted, byte[] signedBytes, byte[] signature)
+    {
+        using var key = ECDsa.Create();
+        try
+        {
+            key.ImportSubjectPublicKeyInfo(trusted.PublicKey, out _);
+            return key.VerifyData(signedBytes, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        }
+        // A key that cannot be read, or a signature that is none, proves nothing; it is no reason to stop.
+        catch (CryptographicException) { return false; }
     }
 
     private static ReleaseVerdict Refuse(ReleaseFault fault, string reason) => new(null, fault, reason);

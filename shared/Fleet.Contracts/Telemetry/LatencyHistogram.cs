@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Fleet.Contracts.Telemetry;
 
@@ -6,10 +8,16 @@ namespace Fleet.Contracts.Telemetry;
 /// A mergeable histogram of durations: every octave of microseconds is cut into 16 equal buckets, so that a percentile read
 /// from it is at most 1/16 too high at any scale, and two histograms merge by adding counts (the layout of HdrHistogram).
 /// </summary>
-public sealed record LatencyHistogram
+public sealed record LatencyHistogram : IJsonOnDeserialized
 {
     private const int SubBucketBits = 4;
     private const int SubBuckets = 1 << SubBucketBits;
+
+    /// <summary>The bucket of the longest duration there is.</summary>
+    public static readonly int LastBucket = BucketOf(TimeSpan.MaxValue);
+
+    /// <summary>Most durations one bucket holds on the wire: a million batches merge without the sum overflowing.</summary>
+    public const long MaximumCount = 1_000_000_000_000;
 
     /// <summary>Indexes of the buckets that hold something, ascending.</summary>
     public IReadOnlyList<int> Buckets { get; set; } = [];
@@ -49,13 +57,27 @@ public sealed record LatencyHistogram
         return TimeSpan.Zero;
     }
 
+    /// <summary>
+    /// Refuses what no histogram looks like, so that nobody who reads or merges one that was received has to look again.
+    /// </summary>
+    void IJsonOnDeserialized.OnDeserialized()
+    {
+        if (Buckets.Count != Counts.Count) throw new JsonException($"A histogram has {Buckets.Count} buckets and {Counts.Count} counts; it needs as many of one as of the other.");
+        for (var i = 0; i < Buckets.Count; i++)
+        {
+            if (Buckets[i] < 0 || Buckets[i] > LastBucket || (i > 0 && Buckets[i] <= Buckets[i - 1]))
+                throw new JsonException($"Bucket {Buckets[i]} of a histogram is out of order or beyond 0..{LastBucket}.");
+            if (Counts[i] is < 0 or > MaximumCount) throw new JsonException($"Count {Counts[i]} of a histogram is beyond 0..{MaximumCount}.");
+        }
+    }
+
     /// <summary>Both together.</summary>
     public LatencyHistogram Merge(LatencyHistogram other)
     {
         var merged = new SortedDictionary<int, long>();
         foreach (var histogram in (ReadOnlySpan<LatencyHistogram>)[this, other])
         {
-            for (var i = 0; i < Math.Min(histogram.Buckets.Count, histogram.Counts.Count); i++)
+            for (var i = 0; i < histogram.Buckets.Count; i++)
                 merged[histogram.Buckets[i]] = merged.GetValueOrDefault(histogram.Buckets[i]) + histogram.Counts[i];
         }
         return new LatencyHistogram { Buckets = [.. merged.Keys], Counts = [.. merged.Values] };

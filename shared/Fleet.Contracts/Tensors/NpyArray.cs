@@ -41,12 +41,19 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
         var description = Description().Match(header);
         var shape = ShapeTuple().Match(header);
         if (!description.Success || !shape.Success) throw new FormatException($"The npy header '{header.Trim()}' is not understood: only plain arrays of numbers are read.");
-        if (header.Contains("'fortran_order': True", StringComparison.Ordinal)) throw new FormatException("The npy file is in Fortran order; save it with numpy.ascontiguousarray.");
+        if (FortranOrder().IsMatch(header)) throw new FormatException("The npy file is in Fortran order; save it with numpy.ascontiguousarray.");
         if (description.Groups[1].Value == ">") throw new FormatException("The npy file is big-endian; save it in the machine's own order.");
 
         var type = description.Groups[2].Value;
-        int[] extents = [.. shape.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(extent => int.Parse(extent, CultureInfo.InvariantCulture))];
-        var expected = extents.Aggregate((long)ElementSize(type), (size, extent) => checked(size * extent));
+        var extents = new List<int>();
+        var expected = (long)ElementSize(type);
+        foreach (var text in shape.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var extent) || Math.BigMul(expected, extent) > Array.MaxLength)
+                throw new FormatException($"The npy shape ({shape.Groups[1].Value}) of {type} is larger than an array can be.");
+            extents.Add(extent);
+            expected *= extent;
+        }
         var data = file[(start + length)..];
         return data.Length == expected
             ? new NpyArray(type, extents, data)
@@ -107,6 +114,9 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
 
     [GeneratedRegex(@"'descr':\s*'([<>|=]?)([a-z]\d+)'")]
     private static partial Regex Description();
+
+    [GeneratedRegex(@"'fortran_order':\s*True")]
+    private static partial Regex FortranOrder();
 
     [GeneratedRegex(@"'shape':\s*\(([\d,\s]*)\)")]
     private static partial Regex ShapeTuple();

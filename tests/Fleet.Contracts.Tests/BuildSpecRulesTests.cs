@@ -1,0 +1,85 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Protocol;
+
+namespace Fleet.Contracts.Tests;
+
+public sealed class BuildSpecRulesTests
+{
+    /// <summary>Each rule broken once: what is changed, and the key the one sentence must name.</summary>
+    private static readonly Dictionary<string, (Func<BuildSpec, BuildSpec> Break, string Says)> Rows = new()
+    {
+        ["model name"] = (spec => spec with { Model = "My Model" }, "model 'My Model' must be"),
+        ["model name one too long"] = (spec => spec with { Model = new string('a', Limits.NameLength + 1) }, "must be 1 to 64"),
+        ["unknown data kind"] = (spec => Data(spec, data => data with { Kind = "parquet", Train = "x" }), "data.kind 'parquet' is not known; it is one of vibration, npz, npy, idx, csv"),
+        ["no training file"] = (spec => Data(spec, data => data with { Kind = "npz" }), "data.train must name a file"),
+        ["too few generated samples"] = (spec => Data(spec, data => data with { Samples = 59 }), "data.samples 59"),
+        ["too many generated samples"] = (spec => Data(spec, data => data with { Samples = 1_000_001 }), "data.samples 1000001"),
+        ["no labels for npy"] = (spec => Data(spec, data => data with { Kind = "npy", Train = "x.npy" }), "data.trainLabels must name a file for data.kind 'npy'"),
+        ["no labels for idx"] = (spec => Data(spec, data => data with { Kind = "idx", Train = "x" }), "data.trainLabels must name a file for data.kind 'idx'"),
+        ["no label column"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv" }), "data.labelColumn"),
+        ["validation share"] = (spec => Data(spec, data => data with { ValidationShare = 0.51 }), "data.validationShare 0.51"),
+        ["test share"] = (spec => Data(spec, data => data with { TestShare = 0 }), "data.testShare 0"),
+        ["test share that is no number"] = (spec => Data(spec, data => data with { TestShare = double.NaN }), "data.testShare NaN"),
+        ["sample shape"] = (spec => Data(spec, data => data with { SampleShape = [1, 0, 4] }), "data.sampleShape"),
+        ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs either family"),
+        ["two teachers"] = (spec => spec with { Teacher = spec.Teacher with { Onnx = "t.onnx" } }, "and not both"),
+        ["unknown teacher family"] = (spec => spec with { Teacher = spec.Teacher with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
+        ["teacher width"] = (spec => spec with { Teacher = spec.Teacher with { Width = 1025 } }, "teacher.width 1025"),
+        ["teacher epochs"] = (spec => Teaching(spec, training => training with { Epochs = 0 }), "teacher.training.epochs 0"),
+        ["teacher batch"] = (spec => Teaching(spec, training => training with { BatchSize = 1 }), "teacher.training.batchSize 1"),
+        ["teacher learning rate"] = (spec => Teaching(spec, training => training with { LearningRate = 0 }), "teacher.training.learningRate 0"),
+        ["teacher weight decay"] = (spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
+        ["unknown student family"] = (spec => spec with { Student = spec.Student with { Family = "mlp2" } }, "student.family 'mlp2' is not known; it is one of conv1d, cnn"),
+        ["student width"] = (spec => spec with { Student = spec.Student with { Width = 3 } }, "student.width 3"),
+        ["temperature"] = (spec => spec with { Distillation = spec.Distillation with { Temperature = 0 } }, "distillation.temperature 0"),
+        ["alpha"] = (spec => spec with { Distillation = spec.Distillation with { Alpha = 1.1 } }, "distillation.alpha 1.1"),
+        ["fine-tuning"] = (spec => spec with { Distillation = spec.Distillation with { FineTuneEpochs = -1 } }, "distillation.fineTuneEpochs -1"),
+        ["student learning rate"] = (spec => spec with { Distillation = spec.Distillation with { Training = new TrainingSpec { LearningRate = 11 } } }, "distillation.training.learningRate 11"),
+        ["no profiles"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = [] } }, "quantization.profiles must name at least one"),
+        ["unknown profile"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = ["x64", "toaster"] } }, "quantization.profiles 'toaster' is not known"),
+        ["unknown calibrator"] = (spec => spec with { Quantization = spec.Quantization with { Calibrator = "guess" } }, "quantization.calibrator 'guess' is not known"),
+        ["calibration samples"] = (spec => spec with { Quantization = spec.Quantization with { CalibrationSamples = 7 } }, "quantization.calibrationSamples 7"),
+        ["maximum drop"] = (spec => spec with { Quantization = spec.Quantization with { MaximumDrop = 1.01 } }, "quantization.maximumDrop 1.01"),
+        ["accuracy tolerance"] = (spec => spec with { Gate = spec.Gate with { AccuracyTolerance = -0.01 } }, "gate.accuracyTolerance -0.01"),
+        ["validation samples"] = (spec => spec with { Gate = spec.Gate with { ValidationSamples = 0 } }, "gate.validationSamples 0"),
+    };
+
+    public static TheoryData<string> Broken => [.. Rows.Keys];
+
+    [Fact]
+    public void Sample_spec_breaks_no_rule() => Assert.Empty(BuildSpecRules.ProblemsOf(Samples.Spec()));
+
+    [Theory]
+    [MemberData(nameof(Broken))]
+    public void Broken_rule_is_named_once_with_its_key_and_value(string rule)
+        => Assert.Contains(Rows[rule].Says, Assert.Single(BuildSpecRules.ProblemsOf(Rows[rule].Break(Samples.Spec()))), StringComparison.Ordinal);
+
+    [Fact]
+    public void All_that_is_wrong_is_told_at_once()
+    {
+        string[] together = ["model name", "test share", "teacher width", "unknown student family", "temperature", "no profiles", "maximum drop", "validation samples"];
+        var problems = BuildSpecRules.ProblemsOf(together.Aggregate(Samples.Spec(), (spec, rule) => Rows[rule].Break(spec)));
+        Assert.Equal(together.Length, problems.Count);
+        Assert.All(together, rule => Assert.Contains(problems, problem => problem.Contains(Rows[rule].Says, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Limits_themselves_are_allowed()
+    {
+        var spec = Samples.Spec();
+        Assert.Empty(BuildSpecRules.ProblemsOf(spec with
+        {
+            Data = spec.Data with { Samples = 60, ValidationShare = 0.5, TestShare = 0.5 },
+            Teacher = spec.Teacher with { Width = 1024 },
+            Student = spec.Student with { Width = 4 },
+            Distillation = spec.Distillation with { Alpha = 1, Temperature = 100, FineTuneEpochs = 0 },
+            Quantization = spec.Quantization with { CalibrationSamples = 8, MaximumDrop = 0 },
+            Gate = spec.Gate with { AccuracyTolerance = 1, ValidationSamples = 1 },
+        }));
+    }
+
+    private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data) };
+
+    private static BuildSpec Teaching(BuildSpec spec, Func<TrainingSpec, TrainingSpec> change)
+        => spec with { Teacher = spec.Teacher with { Training = change(spec.Teacher.Training) } };
+}

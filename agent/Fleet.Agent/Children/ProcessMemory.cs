@@ -8,6 +8,9 @@ internal static class ProcessMemory
     /// <summary>Largest resident memory so far in bytes (<c>VmHWM</c>); null when the process has ended.</summary>
     public static long? PeakResident(int processId) => Read(processId, "VmHWM:"u8);
 
+    /// <summary>Resident memory now in bytes (<c>VmRSS</c>); null when the process has ended.</summary>
+    public static long? Resident(int processId) => Read(processId, "VmRSS:"u8);
+
     /// <summary>Private writable memory in bytes, touched or not (<c>VmData</c>): what <c>RLIMIT_DATA</c> counts.</summary>
     public static long? Data(int processId) => Read(processId, "VmData:"u8);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Fleet.Contracts.Protocol;
 using Microsoft.AspNetCore.Http;
@@ -18,6 +19,9 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
 
     /// <summary>More runs at once than processors only wait for each other inside ONNX Runtime; here they wait without a thread.</summary>
     private readonly SemaphoreSlim _running = new(Environment.ProcessorCount);
+
+    /// <summary>Sentences as they are: nothing here is ever put into a page.</summary>
+    private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Answers one request. This is the whole protocol on one page.</summary>
     public async Task AnswerAsync(HttpContext context)
@@ -213,7 +217,7 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
     private static async Task Reply(HttpContext context, int status, Action<Utf8JsonWriter> write)
     {
         using var buffer = new PooledBuffer();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, Readable))
         {
             json.WriteStartObject();
             write(json);

@@ -84,6 +84,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var reasons = new List<string>();
         var accepted = quantized.Drop <= spec.MaximumDrop;
         if (!accepted) reasons.Add(Text($"Accuracy drops by {quantized.Drop:0.0000} against the float model; at most {spec.MaximumDrop:0.0000} is allowed."));
+        if (quantized.Calibrator != source.Calibrator) reasons.Add($"Calibrated with {quantized.Calibrator.Name}, which keeps more accuracy than {source.Calibrator.Name}.");
         if (quantized.Returned.Count > 0)
             reasons.Add(Text($"Kept in float for accuracy: {string.Join(", ", quantized.Returned.Select(returned => Text($"{returned.Operator} ({returned.Gain:+0.0;-0.0} dB)")))}."));
         if (report.Artifact!.Bytes >= baseline.Bytes) reasons.Add(Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {baseline.Bytes} bytes)."));

@@ -34,14 +34,14 @@ internal static class RolloutEndpoints
             => Results.Json(await store.RolloutViewsAsync(ListLength, cancellationToken), FleetJson.Default.IReadOnlyListRolloutView));
         rollouts.MapGet("/{id}", async (string id, IFleetStore store, CancellationToken cancellationToken)
             => await store.RolloutViewAsync(id, cancellationToken) is { } view ? Results.Json(view, FleetJson.Default.RolloutView) : Unknown(id));
-        rollouts.MapPost("/{id}/{order:regex(^(pause|resume|abort|rollback)$)}", async (string id, string order, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
-            => await ViewAsync(store, await (order switch
-            {
-                "pause" => orders.PauseAsync(id, cancellationToken),
-                "resume" => orders.ResumeAsync(id, cancellationToken),
-                "abort" => orders.AbortAsync(id, cancellationToken),
-                _ => orders.RollBackAsync(id, cancellationToken),
-            }), StatusCodes.Status200OK, cancellationToken));
+        MapOrder("pause", (orders, id, cancellationToken) => orders.PauseAsync(id, cancellationToken));
+        MapOrder("resume", (orders, id, cancellationToken) => orders.ResumeAsync(id, cancellationToken));
+        MapOrder("abort", (orders, id, cancellationToken) => orders.AbortAsync(id, cancellationToken));
+        MapOrder("rollback", (orders, id, cancellationToken) => orders.RollBackAsync(id, cancellationToken));
+
+        void MapOrder(string verb, Func<RolloutOrders, string, CancellationToken, Task<Answer<Rollout>>> order)
+            => rollouts.MapPost($"/{{id}}/{verb}", async (string id, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
+                => await ViewAsync(store, await order(orders, id, cancellationToken), StatusCodes.Status200OK, cancellationToken));
     }
 
     private static async Task<IResult> ViewAsync(IFleetStore store, Answer<Rollout> answer, int status, CancellationToken cancellationToken) => answer switch

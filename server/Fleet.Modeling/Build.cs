@@ -1,40 +1,99 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
 
 namespace Fleet.Modeling;
 
-/// <summary>One build, from samples to a report. Synchronous: training belongs to one thread from start to end.</summary>
-internal static class Build
+/// <summary>What a build leaves: the report, its page, and where the files lie that the report names.</summary>
+/// <param name="Report">The report.</param>
+/// <param name="Page">The report as one self-contained HTML page.</param>
+/// <param name="Artifacts">Path of each artifact of the report.</param>
+internal sealed record BuildResult(BuildReport Report, string Page, IReadOnlyDictionary<ArtifactReference, string> Artifacts);
+
+/// <summary>One build: samples -> teacher -> student -> variants -> report.</summary>
+/// <param name="time">Clock of the report.</param>
+internal sealed class Build(TimeProvider time)
 {
-    public static void Run(BuildSpec spec, string folder, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    /// <summary>Runs a build. Synchronous, to be called on a thread of its own: tensors belong to the thread that made them.</summary>
+    /// <param name="spec">What to do.</param>
+    /// <param name="folder">Where everything is written, the report included.</param>
+    /// <param name="progress">Told what is being done and the share done, on this thread.</param>
+    /// <param name="cancellationToken">Honoured at every training step and between runs of a model.</param>
+    /// <exception cref="BuildException">What was given cannot be built; the message is for the operator.</exception>
+    public BuildResult Run(BuildSpec spec, string folder, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
+        var (startedAt, start) = (time.GetUtcNow(), time.GetTimestamp());
+        if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems) throw new BuildException(string.Join(" ", problems));
+        string File(string name) => Path.Combine(folder, name);
+        Directory.CreateDirectory(folder);
+
+        progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data, Families.SampleRank(spec.Student.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
-        Directory.CreateDirectory(folder);
-        var teacherPath = Path.Combine(folder, "teacher.onnx");
-        var (plan, epochs) = TrainedTeacher.Train(spec.Teacher, data, normalization, spec.Seed, teacherPath, new Progress(progress, "train teacher", 0.05, 0.4), cancellationToken);
-        Console.WriteLine($"teacher {plan.Parameters()} {plan.MultiplyAdds()} {string.Join("\n", epochs)}");
-        using var teacher = new OnnxTeacher(teacherPath, data.Training.SampleShape, data.Classes.Count, 1);
-        Console.WriteLine($"teacher test {Accuracy(teacher.Logits(data.Test, cancellationToken), data.Test)}");
 
-        var studentPlan = Families.Student(spec.Student.Family, spec.Student.Width, data.Training.SampleShape, data.Classes.Count);
-        using var student = new Network(studentPlan, normalization, spec.Seed + 1);
-        var targets = new SoftTargets(new TeacherLogits(teacher, data.Training, spec.Distillation.Training.Augment, spec.Seed), spec.Distillation.Temperature, spec.Distillation.Alpha);
-        epochs = TrainingLoop.Run(student, data.Training, data.Validation, new TrainingPhase("distillation", spec.Distillation.Training, spec.Seed, targets), new Progress(progress, "distil", 0.4, 0.8), cancellationToken);
-        Console.WriteLine($"student {studentPlan.Parameters()} {studentPlan.MultiplyAdds()} {string.Join("\n", epochs)}");
-        Console.WriteLine($"student test {student.Accuracy(data.Test, cancellationToken)}");
-        if (spec.Distillation.FineTuneEpochs > 0)
+        using var teacher = Teacher.Provide(spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
+        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), progress, cancellationToken);
+        var variants = new VariantMaker().Make(File("student.onnx"), data.Training, data.Test, spec.Quantization, File("variants"),
+            new PartOf(progress, 0.85, 0.97), cancellationToken);
+        ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
+
+        progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
+        var (teacherScores, studentScores) = Score(teacher.Model.Path, File("student.onnx"), data.Test, cancellationToken);
+        var report = new BuildReport
         {
-            var training = spec.Distillation.Training with { Epochs = spec.Distillation.FineTuneEpochs, LearningRate = spec.Distillation.Training.LearningRate / 10 };
-            epochs = TrainingLoop.Run(student, data.Training, data.Validation, new TrainingPhase("fine-tuning", training, spec.Seed), new Progress(progress, "tune", 0.8, 0.9), cancellationToken);
-            Console.WriteLine($"{string.Join("\n", epochs)}");
-        }
-        Console.WriteLine($"student test {student.Accuracy(data.Test, cancellationToken)} export {CheckedExport.Write(student, Path.Combine(folder, "student.onnx"), data.Test)}");
+            Spec = spec,
+            StartedAt = startedAt,
+            Duration = time.GetElapsedTime(start),
+            MeasuredOn = ThisMachine.Description,
+            DataSha256 = data.Sha256(),
+            Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
+            Classes = data.Classes,
+            Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs),
+            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, epochs),
+            Inputs = [new TensorDescription(StudentExport.Input, "FP32", [-1, .. student.InputShape.Select(extent => (long)extent)])],
+            Outputs = [new TensorDescription(StudentExport.Output, "FP32", [-1, data.Classes.Count])],
+            ValidationSet = Reference(File("validation.npz")),
+            Variants = variants,
+        };
+        var json = JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport);
+        var page = $"<!doctype html><meta charset=\"utf-8\"><title>{report.Spec.Model}</title><pre>{WebUtility.HtmlEncode(json)}</pre>";
+        System.IO.File.WriteAllText(File("report.json"), json);
+        System.IO.File.WriteAllText(File("report.html"), page);
+        progress.Report(new BuildProgress("Built", 1));
+
+        var artifacts = variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(File("variants"), artifact.Name));
+        artifacts[report.ValidationSet] = File("validation.npz");
+        return new BuildResult(report, page, artifacts);
     }
 
-    private static double Accuracy(float[] logits, SampleSet samples)
-        => Enumerable.Range(0, samples.Count).Count(i => logits.AsSpan(i * (logits.Length / samples.Count), logits.Length / samples.Count) is var row && System.Numerics.Tensors.TensorPrimitives.IndexOfMax<float>(row) == samples.Labels[i]) / (double)samples.Count;
+    // Timed in turns, so that what else this machine does falls on both alike.
+    private static (Scores Teacher, Scores Student) Score(string teacherPath, string studentPath, SampleSet test, CancellationToken cancellationToken)
+    {
+        using var student = Baseline.Measure(studentPath, test, cancellationToken);
+        using var session = OnnxRuntimeSession.Open(teacherPath);
+        var teacher = student.OutputsOf(session, cancellationToken);
+        var (studentLatency, teacherLatency) = student.LatencyAgainst(session, cancellationToken);
+        var studentScores = new Scores { Accuracy = student.Accuracy, Agreement = 1, Latency = studentLatency, Samples = test.Count };
+        return (new Scores { Accuracy = Judgement.Accuracy(teacher, test.Labels), Agreement = Judgement.Agreement(teacher, student.Outputs), Latency = teacherLatency, Samples = test.Count }, studentScores);
+    }
+
+    private static NetworkReport Describe(string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
+        => new() { Description = description, Parameters = parameters, Bytes = new FileInfo(path).Length, Scores = scores, Epochs = epochs };
+
+    private static ArtifactReference Reference(string path)
+    {
+        using var file = System.IO.File.OpenRead(path);
+        return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
+    }
 }

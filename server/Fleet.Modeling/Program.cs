@@ -1,23 +1,44 @@
-using System.Diagnostics;
-using System.Text.Json;
-using Fleet.Contracts;
-using Fleet.Contracts.Builds;
+using System.CommandLine;
+using System.Runtime.InteropServices;
 using Fleet.Modeling;
+using Fleet.Modeling.Worker;
 
-var spec = JsonSerializer.Deserialize(File.ReadAllText(args[1]), FleetJson.Strict.BuildSpec)!;
-NativeEnvironment.Prepare();
-var watch = Stopwatch.StartNew();
-Build.Run(spec, args[3], new Printer(watch), CancellationToken.None);
-Console.WriteLine(watch.Elapsed);
-return 0;
+var root = new RootCommand("""
+    Fleet's build worker: trains a teacher, distills a student from it, quantizes the student for each hardware profile and
+    reports what came out.
 
-internal sealed class Printer(Stopwatch watch) : IProgress<BuildProgress>
+    A server starts its own worker; one on another machine is started by hand:
+      fleet-modeling worker --server https://fleet.example:8443 --ca ca.pem --key-file worker.key --data /var/lib/fleet-worker
+
+    Try a build spec without a server:
+      fleet-modeling build spec.json --out /tmp/build
+    """)
 {
-    private double _last;
-    public void Report(BuildProgress value)
-    {
-        if (value.Fraction < _last + 0.1) return;
-        _last = value.Fraction;
-        Console.WriteLine($"{watch.Elapsed.TotalSeconds:0} s {value.Fraction:P0} {value.Step}");
-    }
+    WorkerCommand.Create(),
+    LocalBuildCommand.Create(),
+};
+
+using var stop = new CancellationTokenSource();
+void Stop(PosixSignalContext signal)
+{
+    // A second signal gets the default: the process ends.
+    signal.Cancel = !stop.IsCancellationRequested;
+    stop.Cancel();
+}
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
+}
+catch (Exception e) when (e is BuildException or IOException or UnauthorizedAccessException)
+{
+    Console.Error.WriteLine(e.Message);
+    return 1;
+}
+catch (OperationCanceledException) when (stop.IsCancellationRequested)
+{
+    Console.Error.WriteLine("Stopped.");
+    return 130;
 }

@@ -65,6 +65,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(CreateReleaseRequest))]
 [JsonSerializable(typeof(IReadOnlyList<ReleaseView>))]
 [JsonSerializable(typeof(RolloutPlan))]
+[JsonSerializable(typeof(IReadOnlyList<ModelView>))]
 [JsonSerializable(typeof(IReadOnlyList<RolloutView>))]
 [JsonSerializable(typeof(IReadOnlyList<TelemetryView>))]
 [JsonSerializable(typeof(HealthResponse))]

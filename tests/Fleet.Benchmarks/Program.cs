@@ -1,1 +1,35 @@
+using Fleet.Benchmarks;
+
+// dotnet run -c Release --project tests/Fleet.Benchmarks -- NAME [--write]
+// Each benchmark prints a Markdown table; --write keeps it as tests/Fleet.Benchmarks/results/NAME.md, with the command that makes it again.
+Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> benchmarks = new()
+{
+    ["demo"] = ("the whole loop of `fleet demo --once`: seconds, accuracies, sizes", DemoBenchmark.RunAsync),
+    ["fashion-mnist"] = ("deploy/examples/fashion-mnist.yaml: teacher, student, variants, int8 against fp32", FashionMnistBenchmark.RunAsync),
+};
+
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, e) => { e.Cancel = true; stop.Cancel(); };
+
+if (args is not [var name, ..] || !benchmarks.TryGetValue(name, out var benchmark))
+{
+    Console.Error.WriteLine("Usage: Fleet.Benchmarks NAME [--write]");
+    foreach (var (known, (what, _)) in benchmarks) Console.Error.WriteLine($"  {known,-15} {what}");
+    return args is [] or ["--help" or "-h"] ? 0 : 2;
+}
+
+var table = $"""
+    # {name}
+
+    Made by `dotnet run -c Release --project tests/Fleet.Benchmarks -- {name} --write` on {Machine.Describe()}.
+
+    {await benchmark.Run(stop.Token)}
+    """;
+Console.WriteLine(table);
+if (args.Contains("--write"))
+{
+    var file = Path.Combine(Machine.RepositoryRoot, "tests", "Fleet.Benchmarks", "results", name + ".md");
+    Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+    await File.WriteAllTextAsync(file, table.TrimEnd() + "\n", stop.Token);
+}
 return 0;

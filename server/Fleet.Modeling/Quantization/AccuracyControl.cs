@@ -13,18 +13,22 @@ internal sealed record ReturnedOperator(string Operator, double Gain);
 /// <summary>A quantized model and what it took to keep it accurate.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Drop">Accuracy lost against the float model; negative when it gained.</param>
+/// <param name="Calibrator">The calibrator that chose its ranges.</param>
 /// <param name="Returned">Operators that stayed float, the worst first.</param>
-internal sealed record ControlledModel(ModelProto Model, double Drop, IReadOnlyList<ReturnedOperator> Returned);
+internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrator Calibrator, IReadOnlyList<ReturnedOperator> Returned);
 
 /// <summary>
-/// Keeps the accuracy drop within a budget: ranks the quantized operators by how much each one alone, returned to float, cleans
-/// the output, then returns them worst first until the drop is small enough (the method of NNCF's quantization with accuracy
-/// control). The ranking needs no labels; the drop is judged by the caller.
+/// Keeps the accuracy drop within a budget. First the other calibrators are tried, which costs nothing at run time; then the
+/// quantized operators are ranked by how much each one alone, returned to float, cleans the output, and returned worst first
+/// until the drop is small enough (the method of NNCF's quantization with accuracy control). The ranking needs no labels; the
+/// drop is judged by the caller.
 /// </summary>
 internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, IFeedSource rankingSamples)
 {
     /// <summary>Share of the operators that may return to float; past it the scheme does not suit the model.</summary>
     private const double MaximumShare = 0.5;
+
+    private static readonly IReadOnlySet<string> None = new HashSet<string>();
 
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumDrop">The budget.</param>
@@ -32,35 +36,48 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     /// <param name="cancellationToken">Stops between models.</param>
     public ControlledModel Quantize(double maximumDrop, Func<ModelProto, double> dropOf, CancellationToken cancellationToken)
     {
-        var model = scheme.Apply(source, new HashSet<string>());
-        var drop = dropOf(model);
-        if (drop <= maximumDrop) return new ControlledModel(model, drop, []);
-
-        var best = new ControlledModel(model, drop, []);
-        var kept = new HashSet<string>();
-        var returned = new List<ReturnedOperator>();
-        var ranking = Rank(model, cancellationToken);
-        foreach (var (output, gain) in ranking.Take((int)Math.Ceiling(ranking.Count * MaximumShare)))
+        ControlledModel Attempt(QuantizationSource from, IReadOnlySet<string> keptFloat, IReadOnlyList<ReturnedOperator> returned)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            var model = scheme.Apply(from, keptFloat);
+            return new ControlledModel(model, dropOf(model), from.Calibrator, returned);
+        }
+
+        var best = Attempt(source, None, []);
+        if (best.Drop <= maximumDrop) return best;
+        if (scheme.CalibratedValues(source.Model.Graph).Count > 0)
+        {
+            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator))
+            {
+                var attempt = Attempt(source with { Calibrator = calibrator }, None, []);
+                if (attempt.Drop < best.Drop) best = attempt;
+                if (best.Drop <= maximumDrop) return best;
+            }
+        }
+
+        var chosen = source with { Calibrator = best.Calibrator };
+        var kept = new HashSet<string>();
+        var returned = new List<ReturnedOperator>();
+        var ranking = Rank(chosen, best.Model, cancellationToken);
+        foreach (var (output, gain) in ranking.Take((int)Math.Ceiling(ranking.Count * MaximumShare)))
+        {
             kept.Add(output);
             returned.Add(new ReturnedOperator(source.Model.Graph.ProducerOf(output)!.Title(), gain));
-            model = scheme.Apply(source, kept);
-            drop = dropOf(model);
+            var attempt = Attempt(chosen, kept, [.. returned]);
             // Each step is kept on the way, so that what misses the budget is reported at its best.
-            if (drop < best.Drop) best = new ControlledModel(model, drop, [.. returned]);
-            if (drop <= maximumDrop) break;
+            if (attempt.Drop < best.Drop) best = attempt;
+            if (best.Drop <= maximumDrop) break;
         }
         return best;
     }
 
     /// <summary>The operators by first output, those whose return to float cleans the output most at the front.</summary>
-    private List<(string Output, double Gain)> Rank(ModelProto quantized, CancellationToken cancellationToken)
+    private List<(string Output, double Gain)> Rank(QuantizationSource from, ModelProto quantized, CancellationToken cancellationToken)
     {
-        var reference = OutputsOf(source.Model.Model, cancellationToken);
+        var reference = OutputsOf(from.Model.Model, cancellationToken);
         var all = Noise(quantized, reference, cancellationToken);
-        return [.. scheme.OperatorsOf(source.Model.Graph)
-            .Select(output => (Output: output, Gain: Noise(scheme.Apply(source, new HashSet<string> { output }), reference, cancellationToken) - all))
+        return [.. scheme.OperatorsOf(from.Model.Graph)
+            .Select(output => (Output: output, Gain: Noise(scheme.Apply(from, new HashSet<string> { output }), reference, cancellationToken) - all))
             .OrderByDescending(pair => pair.Gain)];
     }
 

@@ -13,10 +13,11 @@ internal readonly record struct Affine(float Scale, int ZeroPoint)
     {
         var (low, high) = range.WithZero();
         if (form.Symmetric) (low, high) = (-range.AbsoluteMaximum, range.AbsoluteMaximum);
-        var scale = (float)((high - low) / (form.Maximum - form.Minimum));
+        var exact = (high - low) / (form.Maximum - form.Minimum);
+        var scale = (float)exact;
         // A value that is always zero has no range to divide; one whose scale underflows is as good as zero.
         if (!float.IsNormal(scale)) return new Affine(1, form.Symmetric ? 0 : form.Minimum);
-        var zeroPoint = form.Symmetric ? 0 : (int)Math.Clamp(Math.Round(form.Minimum - low / scale), form.Minimum, form.Maximum);
+        var zeroPoint = form.Symmetric ? 0 : (int)Math.Clamp(Math.Round(form.Minimum - low / exact), form.Minimum, form.Maximum);
         return new Affine(scale, zeroPoint);
     }
 

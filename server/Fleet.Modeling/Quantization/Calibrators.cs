@@ -18,6 +18,9 @@ internal static class Calibrators
     private static readonly FrozenDictionary<string, ICalibrator> ByName =
         new ICalibrator[] { new MinMaxCalibrator(), new PercentileCalibrator(), new MeanSquareCalibrator(), new EntropyCalibrator() }.ToFrozenDictionary(calibrator => calibrator.Name);
 
+    /// <summary>All of them, by name.</summary>
+    public static IReadOnlyList<ICalibrator> All { get; } = [.. ByName.Values.OrderBy(calibrator => calibrator.Name, StringComparer.Ordinal)];
+
     /// <summary>The calibrator of that name.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>
     public static ICalibrator Named(string name) => ByName.TryGetValue(name, out var calibrator)

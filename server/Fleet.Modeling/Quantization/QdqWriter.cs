@@ -18,7 +18,7 @@ internal sealed class QdqWriter
     private readonly Dictionary<string, string> _rounded = [];
     private readonly Dictionary<float, string> _scales = [];
     private readonly Dictionary<int, string> _zeroPoints = [];
-    private readonly Dictionary<(string Kind, int Length), string> _zeroVectors = [];
+    private readonly Dictionary<int, string> _zeroVectors = [];
     private readonly Dictionary<string, (string Name, float[] Scales)> _weights = [];
     private readonly Dictionary<string, string> _constants = [];
     private int _numbered;
@@ -127,7 +127,7 @@ internal sealed class QdqWriter
         var quantized = ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales);
 
         var integers = Constant(Tensors.Of(NewName("w"), quantized.Values, [.. weighted.Weight.Dims]));
-        var name = Dequantized(integers, quantized.Scales, "int8", weighted.Axis);
+        var name = Dequantized(integers, quantized.Scales, weighted.Axis, WeightZeroPoint(weighted));
         return _weights[key] = (name, quantized.Scales);
     }
 
@@ -136,7 +136,7 @@ internal sealed class QdqWriter
         var scales = Array.ConvertAll(weightScales, scale => scale * inputScale);
         var values = new int[bias.Length];
         for (var i = 0; i < values.Length; i++) values[i] = (int)Math.Clamp(Math.Round(bias[i] / (double)scales[i]), int.MinValue, int.MaxValue);
-        return Dequantized(Constant(Tensors.Of(NewName("b"), values, values.Length)), scales, "int32", axis: 0);
+        return Dequantized(Constant(Tensors.Of(NewName("b"), values, values.Length)), scales, axis: 0, zeroPoint: null);
     }
 
     /// <summary>
@@ -153,11 +153,12 @@ internal sealed class QdqWriter
         return weighted.BiasFactor == 1 ? values : Array.ConvertAll(values, value => value * weighted.BiasFactor);
     }
 
-    private string Dequantized(string integers, float[] scales, string type, int axis)
+    private string Dequantized(string integers, float[] scales, int axis, string? zeroPoint)
     {
         var scale = Constant(Tensors.Of(NewName("s"), scales, scales.Length));
         var name = NewName("d");
-        _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", [integers, scale, ZeroVector(type, scales.Length)], [name]).With("axis", axis));
+        string[] inputs = zeroPoint is null ? [integers, scale] : [integers, scale, zeroPoint];
+        _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", inputs, [name]).With("axis", axis));
         return name;
     }
 
@@ -199,11 +200,17 @@ internal sealed class QdqWriter
         return _zeroPoints[zeroPoint] = Constant(_form.Signed ? Tensors.Of(name, [(sbyte)zeroPoint]) : Tensors.Of(name, [(byte)zeroPoint]));
     }
 
-    private string ZeroVector(string type, int length)
+    /// <summary>
+    /// The zero points of a weight, all 0. ONNX Runtime makes an integer Gemm or MatMul only where they are written down, and
+    /// not shared: its pass behind <c>session.x64quantprecision</c> replaces them for each weight and fails at the second. For
+    /// Conv it adds them itself. TensorRT is given them everywhere, as its own tools write them; there they may be shared.
+    /// </summary>
+    private string? WeightZeroPoint(WeightedOperator weighted)
     {
-        if (_zeroVectors.TryGetValue((type, length), out var name)) return name;
-        name = NewName("z");
-        return _zeroVectors[(type, length)] = Constant(type == "int8" ? Tensors.Of(name, new sbyte[length], length) : Tensors.Of(name, new int[length], length));
+        if (!_form.Symmetric && weighted.Node.OpType == "Conv") return null;
+        if (_form.Symmetric && _zeroVectors.TryGetValue(weighted.Channels, out var shared)) return shared;
+        var name = NewName("z");
+        return _zeroVectors[weighted.Channels] = Constant(Tensors.Of(name, new sbyte[weighted.Channels], weighted.Channels));
     }
 
     private string Constant(TensorProto tensor)

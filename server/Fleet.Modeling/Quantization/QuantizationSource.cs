@@ -8,10 +8,10 @@ namespace Fleet.Modeling.Quantization;
 /// <param name="Calibrator">How ranges are taken from them.</param>
 internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictionary<string, Histogram> Histograms, ICalibrator Calibrator)
 {
-    private readonly Dictionary<(IntegerForm, string), ValueRange> _ranges = [];
+    private readonly Dictionary<(ICalibrator, IntegerForm, string), ValueRange> _ranges = [];
 
     /// <summary>The ranges of <paramref name="values"/> for integers of <paramref name="form"/>; chosen once, then remembered.</summary>
     public IReadOnlyDictionary<string, ValueRange> RangesOf(IEnumerable<string> values, IntegerForm form)
         => values.Where(Histograms.ContainsKey).ToDictionary(value => value, value =>
-            _ranges.TryGetValue((form, value), out var range) ? range : _ranges[(form, value)] = Calibrator.Choose(Histograms[value], form));
+            _ranges.TryGetValue((Calibrator, form, value), out var range) ? range : _ranges[(Calibrator, form, value)] = Calibrator.Choose(Histograms[value], form));
 }

@@ -76,7 +76,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         QuantizationSpec spec, string outputFolder, CancellationToken cancellationToken)
     {
         var control = new AccuracyControl(scheme, source, ranking);
-        var quantized = control.Quantize(spec.MaximumDrop, model => baseline.DropOf(model, profile.Runtime, cancellationToken), cancellationToken);
+        var quantized = control.Quantize(spec.MaximumDrop, model => baseline.DropOf(model, RuntimeHere(profile), cancellationToken), cancellationToken);
         var path = Path.Combine(outputFolder, id + ".onnx");
         OnnxFile.Save(quantized.Model, path);
 
@@ -84,6 +84,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var reasons = new List<string>();
         var accepted = quantized.Drop <= spec.MaximumDrop;
         if (!accepted) reasons.Add(Text($"Accuracy drops by {quantized.Drop:0.0000} against the float model; at most {spec.MaximumDrop:0.0000} is allowed."));
+        if (quantized.Calibrator != source.Calibrator) reasons.Add($"Calibrated with {quantized.Calibrator.Name}, which keeps more accuracy than {source.Calibrator.Name}.");
         if (quantized.Returned.Count > 0)
             reasons.Add(Text($"Kept in float for accuracy: {string.Join(", ", quantized.Returned.Select(returned => Text($"{returned.Operator} ({returned.Gain:+0.0;-0.0} dB)")))}."));
         if (report.Artifact!.Bytes >= baseline.Bytes) reasons.Add(Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {baseline.Bytes} bytes)."));
@@ -102,7 +103,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
                 ? "Its structure follows TensorRT's rules (symmetric int8, zero point 0, weights per output channel, float bias); TensorRT itself was not run."
                 : $"TensorRT's rules are broken: {string.Join(" ", problems)}";
         }
-        else if (profile.Matches(_machine) && FusionCheck.UnfusedOperatorsOf(path, profile.Runtime) is { Count: > 0 } unfused)
+        else if (profile.Matches(_machine) && FusionCheck.UnfusedOperatorsOf(path, RuntimeHere(profile)) is { Count: > 0 } unfused)
         {
             yield return $"The runtime computes in float, with weights dequantized at every run: {string.Join(", ", unfused)}.";
         }
@@ -138,7 +139,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
 
     private VariantReport Judge(string id, HardwareProfile profile, string scheme, string path, Baseline baseline, CancellationToken cancellationToken)
     {
-        using var session = OnnxRuntimeSession.Open(path, profile.Runtime);
+        using var session = OnnxRuntimeSession.Open(path, RuntimeHere(profile));
         var outputs = baseline.OutputsOf(session, cancellationToken);
         // The time of another target's form on this processor would be no claim about anything.
         (LatencySummary Float, LatencySummary Variant)? latency = profile.Matches(_machine) ? baseline.LatencyAgainst(session, cancellationToken) : null;
@@ -160,6 +161,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             Accepted = false,
         };
     }
+
+    private RuntimeSettings RuntimeHere(HardwareProfile profile) => profile.Runtime.On(_machine.IsaFlags);
 
     private static ArtifactReference Reference(string path)
     {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Fleet.Contracts.Releases;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
@@ -24,16 +23,15 @@ internal sealed class OnnxTeacher : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="sampleShape">Shape of one sample it must take.</param>
     /// <param name="classes">Classes it must tell apart.</param>
-    /// <param name="threads">Threads of the runtime.</param>
     /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
-    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes, int threads)
+    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes)
     {
         Path = path;
         Classes = classes;
         var model = Read(path);
         Parameters = model.Graph.Initializer.Where(tensor => tensor.DataType is (int)TensorProto.Types.DataType.Float or (int)TensorProto.Types.DataType.Float16)
             .Sum(tensor => tensor.Dims.Aggregate(1L, (product, extent) => product * extent));
-        _session = Open(path, model, threads);
+        _session = Open(path, model);
         try
         {
             (_input, _batched) = CheckInput(sampleShape);
@@ -99,11 +97,11 @@ internal sealed class OnnxTeacher : IDisposable
         }
     }
 
-    private static InferenceSession Open(string path, ModelProto model, int threads)
+    private static InferenceSession Open(string path, ModelProto model)
     {
         try
         {
-            return OnnxRuntimeSession.Open(path, new RuntimeSettings { IntraOpThreads = threads });
+            return OnnxRuntimeSession.Open(path);
         }
         catch (InvalidDataException e)
         {

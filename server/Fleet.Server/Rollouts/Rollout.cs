@@ -62,6 +62,21 @@ internal sealed record Rollout
     /// <summary>True when no wave follows the open one.</summary>
     public bool OnLastWave => OpenWave == Waves.Count;
 
+    /// <summary>Counts a wave.</summary>
+    /// <param name="wave">The wave.</param>
+    /// <param name="devices">Its device rollouts.</param>
+    public WaveTally TallyOf(Wave wave, IEnumerable<DeviceRollout> devices)
+    {
+        var counts = devices.CountBy(device => device.Status).ToDictionary();
+        return new WaveTally(
+            wave.Total,
+            Math.Max(0, Math.Min(Told, wave.End) - wave.Start - wave.Skipped),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Running),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Succeeded),
+            counts.GetValueOrDefault(DeviceRolloutStatus.Failed),
+            wave.Acknowledged);
+    }
+
     /// <summary>With the open wave replaced.</summary>
     public Rollout WithOpen(Wave wave) => this with { Waves = [.. Waves.Select(each => each.Number == wave.Number ? wave : each)] };
 }
@@ -83,15 +98,6 @@ internal sealed record Wave(int Number, int Start, int End)
 
     /// <summary>Failures an operator resumed in spite of.</summary>
     public int Acknowledged { get; init; }
-
-    /// <summary>Counts as of the engine's last look, for lists; a single rollout is counted afresh.</summary>
-    public int Running { get; init; }
-
-    /// <summary>See <see cref="Running"/>.</summary>
-    public int Succeeded { get; init; }
-
-    /// <summary>See <see cref="Running"/>.</summary>
-    public int Failed { get; init; }
 
     /// <summary>Devices it has.</summary>
     public int Total => End - Start - Skipped;

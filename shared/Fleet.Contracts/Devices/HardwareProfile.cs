@@ -85,7 +85,7 @@ public static class BuiltInProfiles
         Match = new ProfileMatch { Architectures = ["x64"] },
         Numeric = new NumericRules { Activations = "uint8" },
         // Without VNNI the 8-bit multiply-add saturates and silently costs accuracy; this entry makes the runtime widen the
-        // weights where needed, and changes nothing where VNNI is present.
+        // weights. RuntimeSettings.On leaves it out where VNNI is present.
         Runtime = new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } },
     };
 

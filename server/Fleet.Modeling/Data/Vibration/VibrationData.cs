@@ -39,7 +39,7 @@ internal static class VibrationData
         {
             Shaft = Between(random, 26, 31),
             Load = Between(random, 0, 1),
-            Severity = Between(random, 0.4, 1),
+            Severity = Between(random, 0.5, 1),
             Resonance = Between(random, 1500, 2900),
             Decay = Between(random, 500, 1100),
             Angle = Between(random, 0, 2 * PI),

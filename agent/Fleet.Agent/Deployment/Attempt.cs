@@ -1,0 +1,59 @@
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.State;
+
+namespace Fleet.Agent.Deployment;
+
+/// <summary>One run through the phases: what is wanted, and what the steps have found out so far.</summary>
+internal sealed record Attempt
+{
+    /// <summary>What the server wants.</summary>
+    public required Assignment Assignment { get; init; }
+
+    /// <summary>Which release that is.</summary>
+    public required string Digest { get; init; }
+
+    /// <summary>The journal as it was last written.</summary>
+    public required ModelJournal Journal { get; init; }
+
+    /// <summary>The manifest, once it is trusted.</summary>
+    public ReleaseManifest Manifest { get => field ?? throw new InvalidOperationException("The preflight has not run."); init; }
+
+    /// <summary>The variants this device may try.</summary>
+    public IReadOnlyList<Variant> Candidates { get; init; } = [];
+
+    /// <summary>The release as this device keeps it from before: it has proven itself here and is not measured again.</summary>
+    public ServingRelease? Kept { get; init; }
+
+    /// <summary>The variant that passed best.</summary>
+    public MeasuredVariant? Chosen { get; init; }
+
+    /// <summary>The chosen variant as a release that serves.</summary>
+    public ServingRelease Release()
+    {
+        var chosen = Chosen ?? throw new InvalidOperationException("No variant was chosen.");
+        return new ServingRelease { Digest = Digest, Variant = chosen.Variant, Manifest = Manifest, Measured = chosen.Scores };
+    }
+
+    /// <summary>What must be on the shelf: the candidates, and the validation set unless nothing is to be validated.</summary>
+    public IEnumerable<ArtifactReference> Artifacts()
+    {
+        var variants = Candidates.Select(variant => variant.Artifact);
+        return (Kept is null ? variants.Prepend(Manifest.ValidationSet) : variants).DistinctBy(artifact => artifact.Sha256);
+    }
+}
+
+/// <summary>What came of one step.</summary>
+/// <param name="Attempt">What is known after it.</param>
+/// <param name="Failure">Why it failed; none when it succeeded.</param>
+/// <param name="Detail">The failure in a sentence with its numbers.</param>
+internal sealed record StepResult(Attempt Attempt, DeploymentFailure Failure = DeploymentFailure.None, string Detail = "");
+
+/// <summary>What is done in one phase. A planned failure is a result; anything thrown is reported as unexpected.</summary>
+internal interface IDeploymentStep
+{
+    /// <summary>The phase it is for.</summary>
+    DeploymentPhase Phase { get; }
+
+    /// <summary>Does it.</summary>
+    Task<StepResult> RunAsync(Attempt attempt, CancellationToken cancellationToken);
+}

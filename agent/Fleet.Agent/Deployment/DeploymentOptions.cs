@@ -1,0 +1,17 @@
+using System.ComponentModel.DataAnnotations;
+using Fleet.Agent.Run;
+
+namespace Fleet.Agent.Deployment;
+
+/// <summary>How careful a deployment is.</summary>
+internal sealed class DeploymentOptions
+{
+    /// <summary>How long a release is watched while it serves before the one before is let go. Longer finds more, and holds the wave.</summary>
+    [Duration("00:00:00", "7.00:00:00")] public TimeSpan WatchPeriod { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How often the agent may end while a release's own bytes run before that release counts as the cause.</summary>
+    [Range(1, 100)] public int MaximumInterruptions { get; set; } = 3;
+
+    /// <summary>How often the progress of a download is reported.</summary>
+    [Duration("00:00:00", "7.00:00:00")] public TimeSpan ProgressInterval { get; set; } = TimeSpan.FromSeconds(5);
+}

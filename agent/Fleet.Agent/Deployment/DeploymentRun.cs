@@ -1,0 +1,133 @@
+using Fleet.Agent.Shelf;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.State;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Deployment;
+
+/// <summary>
+/// Takes one model through the phases: the journal first, then the report, then the step. What the table says next happens next;
+/// nothing here knows a phase by itself.
+/// </summary>
+internal sealed partial class DeploymentRun(
+    Journals journals, StateReport report, Serving serving, IEnumerable<IDeploymentStep> steps, ArtifactShelf shelf, DeploymentOptions options, TimeProvider time, ILogger<DeploymentRun> logger)
+{
+    private readonly Dictionary<DeploymentPhase, IDeploymentStep> _steps = steps.ToDictionary(step => step.Phase);
+
+    /// <summary>Writes into the journal that a deployment begins, goes on, or is not needed. Nothing is done yet.</summary>
+    public void Open(Assignment assignment, string digest, long revision, ModelAction action)
+    {
+        var journal = journals.Of(assignment.Model);
+        var begun = new JournalEntry
+        {
+            Revision = revision,
+            Version = assignment.Version,
+            Digest = digest,
+            Phase = Lifecycle.Next(DeploymentPhase.Idle, PhaseOutcome.Succeeded),
+            Since = time.GetUtcNow(),
+        };
+        journals.Write(action switch
+        {
+            ModelAction.Begin => journal with { Last = begun },
+            ModelAction.Adopt => journal with { Last = begun with { Phase = DeploymentPhase.Active, Variant = journal.Active!.Variant.Id, Measured = journal.Active.Measured } },
+            ModelAction.Resume => Interrupted(journal, revision),
+            _ => journal.With(last => last with { Revision = revision }),
+        });
+    }
+
+    /// <summary>Runs the phases to their end.</summary>
+    /// <exception cref="OperationCanceledException">A newer desired state took its place, or the agent stops; the journal says how far it came.</exception>
+    public async Task RunAsync(Assignment assignment, string digest, CancellationToken cancellationToken)
+    {
+        var attempt = new Attempt { Assignment = assignment, Digest = digest, Journal = journals.Of(assignment.Model) };
+        var phase = attempt.Journal.Last!.Phase;
+        while (!Lifecycle.IsFinal(phase))
+        {
+            LogPhase(assignment.Model, assignment.Version, phase);
+            report.Send();
+            var result = await StepAsync(_steps[phase], attempt, cancellationToken);
+            var outcome = result.Failure == DeploymentFailure.None ? PhaseOutcome.Succeeded : PhaseOutcome.Failed;
+            var next = Lifecycle.Next(phase, outcome);
+            attempt = Note(result, next);
+            if (outcome == PhaseOutcome.Failed)
+            {
+                LogFailed(assignment.Model, assignment.Version, phase, result.Failure, result.Detail);
+                if (Lifecycle.TouchesServing(phase)) await serving.RestoreAsync(attempt.Journal, cancellationToken);
+            }
+            phase = next;
+        }
+        if (phase == DeploymentPhase.Active) LogActive(assignment.Model, assignment.Version, attempt.Journal.Active!.Variant.Id);
+        report.Send();
+        Tidy();
+    }
+
+    /// <summary>Removes from the shelf what no journal needs any more.</summary>
+    public void Tidy() => shelf.Collect(journals.All.Values
+        .SelectMany(journal => (journal.Last is { } last && !Lifecycle.IsFinal(last.Phase) ? last.Artifacts : [])
+            .Concat(((ReadOnlySpan<ServingRelease?>)[journal.Active, journal.Previous]).ToArray().OfType<ServingRelease>().Select(release => release.Variant.Artifact.Sha256)))
+        .ToHashSet(StringComparer.Ordinal));
+
+    private async Task<StepResult> StepAsync(IDeploymentStep step, Attempt attempt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await step.RunAsync(attempt, cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            LogUnexpected(e, attempt.Assignment.Model, attempt.Assignment.Version, step.Phase);
+            return new StepResult(attempt, DeploymentFailure.Unexpected, $"{step.Phase}: {e.Message}");
+        }
+    }
+
+    /// <summary>Writes what a step found out and the phase that follows, in one step.</summary>
+    private Attempt Note(StepResult result, DeploymentPhase next)
+    {
+        var attempt = result.Attempt;
+        var journal = attempt.Journal.With(last => last with
+        {
+            Phase = next,
+            Since = time.GetUtcNow(),
+            Failure = result.Failure,
+            Detail = Limits.Detail(result.Detail),
+            Variant = attempt.Chosen?.Variant.Id ?? last.Variant,
+            Measured = attempt.Chosen?.Scores ?? last.Measured,
+            Artifacts = attempt.Candidates.Count > 0 ? [.. attempt.Artifacts().Select(artifact => artifact.Sha256)] : [],
+        });
+        if (next == DeploymentPhase.Active)
+        {
+            // The one moment at which the device changes what it is: both names move in the same write.
+            var release = attempt.Release();
+            journal = journal with { Active = release, Previous = journal.Active?.Digest == release.Digest ? journal.Previous : journal.Active };
+        }
+        journals.Write(journal);
+        return attempt with { Journal = journal };
+    }
+
+    private ModelJournal Interrupted(ModelJournal journal, long revision) => journal.With(last =>
+    {
+        var interruptions = last.Interruptions + (Lifecycle.RunsRelease(last.Phase) ? 1 : 0);
+        var tooOften = interruptions >= options.MaximumInterruptions;
+        return last with
+        {
+            Revision = revision,
+            Phase = Lifecycle.Next(last.Phase, tooOften ? PhaseOutcome.Failed : PhaseOutcome.Interrupted),
+            Since = time.GetUtcNow(),
+            Interruptions = interruptions,
+            Failure = tooOften ? DeploymentFailure.Unexpected : DeploymentFailure.None,
+            Detail = tooOften ? $"The agent ended {interruptions} times while this release was validated or activated, the last time in phase {last.Phase}." : "",
+        };
+    });
+
+    [LoggerMessage(LogLevel.Information, "{Model} {Version}: {Phase}.")]
+    private partial void LogPhase(string model, int version, DeploymentPhase phase);
+
+    [LoggerMessage(LogLevel.Information, "{Model} {Version} is active with variant {Variant}.")]
+    private partial void LogActive(string model, int version, string variant);
+
+    [LoggerMessage(LogLevel.Warning, "{Model} {Version} failed in phase {Phase}: {Failure}. {Detail}")]
+    private partial void LogFailed(string model, int version, DeploymentPhase phase, DeploymentFailure failure, string detail);
+
+    [LoggerMessage(LogLevel.Error, "{Model} {Version} failed in phase {Phase} in a way nobody planned for.")]
+    private partial void LogUnexpected(Exception exception, string model, int version, DeploymentPhase phase);
+}

@@ -1,0 +1,95 @@
+using System.Security.Cryptography;
+using System.Text.Json.Serialization;
+using Fleet.Agent.Inference;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Agent.Deployment;
+
+/// <summary>What the device knows of one model: written before each phase begins, so that it is enough to go on after any end.</summary>
+internal sealed record ModelJournal
+{
+    /// <summary>Model name.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>The last deployment; null when the model was taken out of service.</summary>
+    public JournalEntry? Last { get; init; }
+
+    /// <summary>The release that serves, and serves again after a restart.</summary>
+    public ServingRelease? Active { get; init; }
+
+    /// <summary>The release before it, kept to go back to.</summary>
+    public ServingRelease? Previous { get; init; }
+
+    /// <summary>The largest version whose signature held: the device goes below it only to a release it keeps.</summary>
+    public int LargestTrusted { get; init; }
+
+    /// <summary>The journal with its last entry changed.</summary>
+    public ModelJournal With(Func<JournalEntry, JournalEntry> change) => this with { Last = change(Last ?? throw new InvalidOperationException($"{Model} has no deployment.")) };
+
+    /// <summary>The kept release with that digest, or null.</summary>
+    public ServingRelease? Kept(string digest) => Active?.Digest == digest ? Active : Previous?.Digest == digest ? Previous : null;
+}
+
+/// <summary>One deployment of one model.</summary>
+internal sealed record JournalEntry
+{
+    /// <summary>The desired revision it answers.</summary>
+    public required long Revision { get; init; }
+
+    /// <summary>Release number.</summary>
+    public required int Version { get; init; }
+
+    /// <summary>Which release, by <see cref="DigestOf"/>.</summary>
+    public required string Digest { get; init; }
+
+    /// <summary>The phase that was about to begin.</summary>
+    public required DeploymentPhase Phase { get; init; }
+
+    /// <summary>When, by the device's clock.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>Why it failed.</summary>
+    public DeploymentFailure Failure { get; init; }
+
+    /// <summary>The failure in a sentence.</summary>
+    public string Detail { get; init; } = "";
+
+    /// <summary>The variant chosen or being tried.</summary>
+    public string? Variant { get; init; }
+
+    /// <summary>What this device measured of it.</summary>
+    public Scores? Measured { get; init; }
+
+    /// <summary>How often the agent ended while the release's own bytes ran.</summary>
+    public int Interruptions { get; init; }
+
+    /// <summary>Digests of what it needs on the shelf, known once its manifest is trusted.</summary>
+    public IReadOnlyList<string> Artifacts { get; init; } = [];
+
+    /// <summary>Names a release by its signed bytes, lower-case hexadecimal SHA-256.</summary>
+    public static string DigestOf(Assignment assignment) => Convert.ToHexStringLower(SHA256.HashData(assignment.Release.Payload));
+}
+
+/// <summary>A release that was verified, validated and served on this device.</summary>
+internal sealed record ServingRelease
+{
+    /// <summary>Which release, by <see cref="JournalEntry.DigestOf"/>.</summary>
+    public required string Digest { get; init; }
+
+    /// <summary>The variant that serves.</summary>
+    public required Variant Variant { get; init; }
+
+    /// <summary>The manifest it came with.</summary>
+    public required ReleaseManifest Manifest { get; init; }
+
+    /// <summary>What this device measured of it.</summary>
+    public Scores? Measured { get; init; }
+
+    /// <summary>Release number.</summary>
+    [JsonIgnore] public int Version => Manifest.Version;
+
+    /// <summary>The release as the inference host takes it.</summary>
+    public ServedModel Served(string path) => new(Manifest.Model, Manifest.Version, Variant.Id, path, Variant.Runtime, Manifest.Inputs, Manifest.Outputs, Manifest.Classes);
+}

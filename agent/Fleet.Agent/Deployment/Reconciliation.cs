@@ -1,0 +1,38 @@
+using Fleet.Contracts.State;
+
+namespace Fleet.Agent.Deployment;
+
+/// <summary>What a desired assignment means for a model.</summary>
+internal enum ModelAction
+{
+    /// <summary>Nothing is to do.</summary>
+    Keep,
+    /// <summary>A deployment begins.</summary>
+    Begin,
+    /// <summary>A deployment that was interrupted goes on.</summary>
+    Resume,
+    /// <summary>The release asked for serves already, though the last deployment was of another one.</summary>
+    Adopt,
+}
+
+/// <summary>Compares what is wanted with what is there. Pure.</summary>
+internal static class Reconciliation
+{
+    /// <summary>What to do about one model.</summary>
+    /// <param name="journal">What is there.</param>
+    /// <param name="digest">The release wanted, by <see cref="JournalEntry.DigestOf"/>.</param>
+    /// <param name="revision">The desired revision that wants it.</param>
+    public static ModelAction Decide(ModelJournal journal, string digest, long revision) => journal.Last switch
+    {
+        { } last when last.Digest == digest => last.Phase switch
+        {
+            DeploymentPhase.Active when journal.Active?.Digest == digest => ModelAction.Keep,
+            // A release that failed is tried again only when the server asks anew: no loop, and no dead end either.
+            DeploymentPhase.RolledBack when last.Revision >= revision => ModelAction.Keep,
+            DeploymentPhase.RolledBack or DeploymentPhase.Idle or DeploymentPhase.Active => ModelAction.Begin,
+            _ => ModelAction.Resume,
+        },
+        _ when journal.Active?.Digest == digest => ModelAction.Adopt,
+        _ => ModelAction.Begin,
+    };
+}

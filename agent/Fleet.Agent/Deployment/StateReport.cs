@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Fleet.Agent.Link;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.State;
+
+namespace Fleet.Agent.Deployment;
+
+/// <summary>
+/// Tells the server where every model stands, always whole. The journals are the copy on disk: a report is made from them again
+/// after any restart, so that only the newest is ever waiting.
+/// </summary>
+internal sealed class StateReport(Journals journals, DesiredFile desired, DeviceFacts facts, Outbox outbox, DeploymentOptions options, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, (long Bytes, long ReportedAt)> _downloaded = new(StringComparer.Ordinal);
+
+    /// <summary>Puts the state as it is now into the outbox.</summary>
+    public void Send() => outbox.SetReported(Serialize(Current()));
+
+    /// <summary>Notes how far a download is, and tells the server now and then.</summary>
+    public void Progress(string model, long bytes)
+    {
+        var now = time.GetTimestamp();
+        var known = _downloaded.GetValueOrDefault(model);
+        var due = known.ReportedAt == 0 || time.GetElapsedTime(known.ReportedAt, now) >= options.ProgressInterval;
+        _downloaded[model] = (bytes, due ? now : known.ReportedAt);
+        if (due) Send();
+    }
+
+    /// <summary>The state as it is now.</summary>
+    public ReportedState Current() => new()
+    {
+        Revision = desired.Revision,
+        Facts = facts,
+        Models = [.. journals.All.Values.Where(journal => journal.Last is not null).Select(Of)],
+    };
+
+    private ReportedModel Of(ModelJournal journal)
+    {
+        var last = journal.Last!;
+        return new ReportedModel
+        {
+            Model = journal.Model,
+            Version = last.Version,
+            Phase = last.Phase,
+            Since = last.Since,
+            Failure = last.Failure,
+            Detail = last.Detail,
+            Variant = last.Variant,
+            Measured = last.Measured,
+            ActiveVersion = journal.Active?.Version,
+            ActiveVariant = journal.Active?.Variant.Id,
+            PreviousVersion = journal.Previous?.Version,
+            DownloadedBytes = last.Phase == DeploymentPhase.Downloading ? _downloaded.GetValueOrDefault(journal.Model).Bytes : 0,
+        };
+    }
+
+    /// <summary>The bytes of a report; long details give way where many models would exceed what the server reads.</summary>
+    internal static byte[] Serialize(ReportedState state)
+    {
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.ReportedState);
+        for (var length = 500; bytes.Length > Limits.ReportedStateBytes && length > 0; length /= 2)
+        {
+            state = state with { Models = [.. state.Models.Select(model => model with { Detail = model.Detail.Length > length ? model.Detail[..length] : model.Detail })] };
+            bytes = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.ReportedState);
+        }
+        return bytes;
+    }
+}

@@ -1,0 +1,38 @@
+using Fleet.Agent.Shelf;
+using Fleet.Agent.Validation;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Agent.Deployment.Steps;
+
+/// <summary>Measures every variant of this device's profile on this device, and chooses the best of those that pass their gates.</summary>
+internal sealed class Validate(ValidationRunner runner, ArtifactShelf shelf) : IDeploymentStep
+{
+    /// <inheritdoc/>
+    public DeploymentPhase Phase => DeploymentPhase.Validating;
+
+    /// <inheritdoc/>
+    public async Task<StepResult> RunAsync(Attempt attempt, CancellationToken cancellationToken)
+    {
+        // Going back must not depend on a measurement: what it goes back to has passed here before.
+        if (attempt.Kept is { } kept) return new StepResult(attempt with { Chosen = new MeasuredVariant(kept.Variant, kept.Measured ?? new Scores()) });
+
+        var outcomes = new List<(Variant Variant, ValidationOutcome Outcome)>();
+        foreach (var variant in attempt.Candidates)
+        {
+            var outcome = await runner.RunAsync(shelf.PathOf(variant.Artifact), shelf.PathOf(attempt.Manifest.ValidationSet), variant, attempt.Manifest, cancellationToken);
+            outcomes.Add((variant, outcome));
+        }
+        var passed = outcomes.Where(one => one.Outcome is { Failure: DeploymentFailure.None, Scores: not null })
+            .Select(one => new MeasuredVariant(one.Variant, one.Outcome.Scores!)).ToArray();
+        if (VariantChoice.Best(passed) is { } best) return new StepResult(attempt with { Chosen = best });
+
+        // One failure stands for all: a missed gate says more than a crash, because it was measured.
+        var (tried, telling) = outcomes.OrderByDescending(one => one.Outcome.Failure == DeploymentFailure.GateMissed).First();
+        var detail = string.Join(' ', outcomes.Select(one => outcomes.Count == 1 ? one.Outcome.Detail : $"{one.Variant.Id}: {one.Outcome.Detail}"));
+        return new StepResult(
+            attempt with { Chosen = telling.Scores is { } scores ? new MeasuredVariant(tried, scores) : null }, telling.Failure, Limits.Detail(detail));
+    }
+}

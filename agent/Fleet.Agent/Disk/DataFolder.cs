@@ -1,0 +1,54 @@
+namespace Fleet.Agent.Disk;
+
+/// <summary>Everything the agent keeps, each path spelled once.</summary>
+/// <param name="Root">The folder given with <c>--data</c>.</param>
+internal sealed record DataFolder(string Root)
+{
+    /// <summary>Who this device is: key, certificate, CA, release keys. Readable by its owner only.</summary>
+    public string Identity => Path.Combine(Root, "identity.json");
+
+    /// <summary>Optional settings written by hand.</summary>
+    public string Settings => Path.Combine(Root, "agent.json");
+
+    /// <summary>The latest time seen from a signed source.</summary>
+    public string TrustedTime => Path.Combine(Root, "trusted-time");
+
+    /// <summary>The desired state accepted last.</summary>
+    public string Desired => Path.Combine(Root, "desired.json");
+
+    /// <summary>One journal per model.</summary>
+    public string Journals => Path.Combine(Root, "journal");
+
+    /// <summary>Verified artifacts by digest.</summary>
+    public string Shelf => Path.Combine(Root, "shelf");
+
+    /// <summary>Artifacts on their way, by the digest they should have.</summary>
+    public string Staging => Path.Combine(Root, "staging");
+
+    /// <summary>Telemetry batches that the server has not stored yet, by sequence.</summary>
+    public string Outbox => Path.Combine(Root, "outbox");
+
+    /// <summary>Sequence of the newest telemetry batch.</summary>
+    public string TelemetrySequence => Path.Combine(Root, "telemetry-sequence");
+
+    /// <summary>Where the inference host listens, while it does.</summary>
+    public string Endpoints => Path.Combine(Root, "endpoints.json");
+
+    /// <summary>Makes the folders that are missing.</summary>
+    public void Create()
+    {
+        foreach (var folder in (ReadOnlySpan<string>)[Root, Journals, Shelf, Staging, Outbox]) Directory.CreateDirectory(folder);
+    }
+
+    /// <summary>
+    /// Claims the folder for this process. The kernel lets go of the lock however the process ends, so that no stale lock keeps a
+    /// restarted agent out.
+    /// </summary>
+    /// <exception cref="IOException">Another agent runs here.</exception>
+    public FileStream Lock()
+    {
+        var path = Path.Combine(Root, "agent.lock");
+        try { return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None); }
+        catch (IOException e) { throw new IOException($"Another agent runs with {Root}: stop it, or give this one its own folder with --data.", e); }
+    }
+}

@@ -1,0 +1,38 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
+
+namespace Fleet.Agent.Enrollment;
+
+/// <summary>Who this device is and whom it trusts: everything an enrollment leaves behind, in one file.</summary>
+internal sealed record Identity
+{
+    /// <summary>The device's id, the common name of its certificate.</summary>
+    public required DeviceId Device { get; init; }
+
+    /// <summary>The server's address for devices, where artifacts are.</summary>
+    public required Uri Server { get; init; }
+
+    /// <summary>Host and port of the broker.</summary>
+    public required string Mqtt { get; init; }
+
+    /// <summary>The profile declared by hand; null when the facts decide.</summary>
+    public string? Profile { get; init; }
+
+    /// <summary>The device's certificate, PEM.</summary>
+    public required string Certificate { get; init; }
+
+    /// <summary>Its private key, PKCS#8 PEM. It never leaves the device.</summary>
+    public required string PrivateKey { get; init; }
+
+    /// <summary>The server's CA, PEM: the only root this device knows.</summary>
+    public required string CertificateAuthority { get; init; }
+
+    /// <summary>Keys trusted to sign releases.</summary>
+    public required IReadOnlyList<ReleaseKey> ReleaseKeys { get; init; }
+
+    /// <summary>When it was enrolled, by the server's clock.</summary>
+    public required DateTimeOffset EnrolledAt { get; init; }
+
+    /// <summary>The id alone: records print their members, and one of these is a private key.</summary>
+    public override string ToString() => $"device {Device}";
+}

@@ -1,0 +1,45 @@
+using System.Globalization;
+using System.Text;
+using Fleet.Agent.Disk;
+
+namespace Fleet.Agent.Enrollment;
+
+/// <summary>
+/// The latest time seen from a signed source. A device without a clock, or with one set back, still refuses what has expired.
+/// </summary>
+internal sealed class TrustedTime(DataFolder folder, TimeProvider time)
+{
+    private readonly Lock _lock = new();
+    private DateTimeOffset _signed = Load(folder);
+
+    /// <summary>The latest signed time, or the device's own clock when that is later.</summary>
+    public DateTimeOffset Latest()
+    {
+        lock (_lock)
+        {
+            var own = time.GetUtcNow();
+            return own > _signed ? own : _signed;
+        }
+    }
+
+    /// <summary>Takes a time from something whose signature held.</summary>
+    public void Advance(DateTimeOffset signed)
+    {
+        lock (_lock)
+        {
+            if (signed <= _signed) return;
+            Store(folder, signed);
+            _signed = signed;
+        }
+    }
+
+    /// <summary>Writes the time an enrollment brought.</summary>
+    public static void Store(DataFolder folder, DateTimeOffset signed)
+        => DurableFile.Write(folder.TrustedTime, Encoding.ASCII.GetBytes(signed.ToString("O", CultureInfo.InvariantCulture)));
+
+    private static DateTimeOffset Load(DataFolder folder)
+        => DurableFile.Read(folder.TrustedTime) is { } content
+            && DateTimeOffset.TryParseExact(Encoding.ASCII.GetString(content), "O", CultureInfo.InvariantCulture, DateTimeStyles.None, out var signed)
+            ? signed
+            : DateTimeOffset.MinValue;
+}

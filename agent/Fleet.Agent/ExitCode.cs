@@ -1,0 +1,18 @@
+namespace Fleet.Agent;
+
+/// <summary>What the program ends with.</summary>
+internal enum ExitCode
+{
+    /// <summary>Done.</summary>
+    Success = 0,
+    /// <summary>Something failed; the message says what.</summary>
+    Failed = 1,
+    /// <summary>The command line or a setting is wrong; trying again changes nothing.</summary>
+    Usage = 2,
+    /// <summary>This device has no identity yet.</summary>
+    NotEnrolled = 3,
+    /// <summary>The server did not answer; try again later.</summary>
+    Unreachable = 4,
+    /// <summary>The server said no, or is not the server the join token names; trying again changes nothing.</summary>
+    Refused = 5,
+}

@@ -1,0 +1,28 @@
+using System.Numerics.Tensors;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>What a row of class scores decides.</summary>
+/// <param name="Class">Index of the largest score; the first of equal ones.</param>
+/// <param name="Probability">Its probability, 0 to 1; 0 when the scores are no numbers.</param>
+internal readonly record struct ClassDecision(int Class, float Probability)
+{
+    /// <summary>How far a row's sum may be from one to be taken as probabilities: what 8-bit softmax outputs miss by.</summary>
+    private const float SumTolerance = 0.02f;
+
+    /// <summary>
+    /// Decides one row. Scores that already are probabilities (none negative, summing to one) are taken as they are; anything else
+    /// is taken as logits and goes through softmax.
+    /// </summary>
+    public static ClassDecision Of(ReadOnlySpan<float> scores)
+    {
+        var winner = TensorPrimitives.IndexOfMax(scores);
+        if (float.IsNaN(scores[winner])) return new ClassDecision(winner, 0);
+        var largest = scores[winner];
+        if (TensorPrimitives.Min(scores) >= 0 && Math.Abs(TensorPrimitives.Sum(scores) - 1) <= SumTolerance)
+            return new ClassDecision(winner, Math.Min(largest, 1));
+        var sum = 0f;
+        foreach (var score in scores) sum += MathF.Exp(score - largest); // The largest is 1: no overflow.
+        return new ClassDecision(winner, 1 / sum);
+    }
+}

@@ -1,0 +1,140 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json;
+using Fleet.Agent.Children;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>
+/// One life of the inference host's process, as the agent sees it: commands go in as JSON lines on its standard input, replies come
+/// out on its standard output, its log is forwarded from its standard error.
+/// </summary>
+internal sealed partial class HostProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly Action<HostReply> _received;
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<long, TaskCompletionSource<HostReply>> _pending = new();
+    private readonly TaskCompletionSource<HostReply> _listens = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private long _lastId;
+
+    /// <summary>Starts the process; it listens once <see cref="ListensAsync"/> returns.</summary>
+    /// <param name="port">Port on loopback, 0 for a free one.</param>
+    /// <param name="received">Called for every reply before its command completes: statistics are not lost when nobody waits for them any more.</param>
+    /// <param name="logger">Takes the host's log.</param>
+    public HostProcess(int port, Action<HostReply> received, ILogger logger)
+    {
+        (_received, _logger) = (received, logger);
+        _process = Process.Start(ChildProgram.StartInfo("infer-host", "--port", $"{port}"))
+            ?? throw new InvalidOperationException($"{ChildProgram.Path} could not be started.");
+        Id = _process.Id;
+        Exited = LiveAsync();
+    }
+
+    /// <summary>Process id.</summary>
+    public int Id { get; }
+
+    /// <summary>Completes when the process has ended and everything it wrote was read.</summary>
+    public Task<ChildExit> Exited { get; }
+
+    /// <summary>Waits until the host listens and returns its address.</summary>
+    public async Task<string> ListensAsync(CancellationToken cancellationToken)
+        => (await _listens.Task.WaitAsync(cancellationToken)).Address ?? throw new InvalidDataException("The inference host did not name its address.");
+
+    /// <summary>Sends one command and waits for its reply.</summary>
+    /// <exception cref="HostDiedException">The process ended first.</exception>
+    public async Task<HostReply> SendAsync(HostCommand command, CancellationToken cancellationToken)
+    {
+        command = command with { Id = Interlocked.Increment(ref _lastId) };
+        var reply = new TaskCompletionSource<HostReply>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _pending[command.Id] = reply;
+        try
+        {
+            byte[] line = [.. JsonSerializer.SerializeToUtf8Bytes(command, HostJson.Default.HostCommand), (byte)'\n'];
+            await _writing.WaitAsync(cancellationToken);
+            try
+            {
+                // Not cancellable: half a line would spoil every command after it. A host that does not read is killed, which ends this.
+                await _process.StandardInput.BaseStream.WriteAsync(line, CancellationToken.None);
+                await _process.StandardInput.BaseStream.FlushAsync(CancellationToken.None);
+            }
+            finally
+            {
+                _writing.Release();
+            }
+            if (Exited.IsCompleted) throw new HostDiedException(await Exited);
+            return await reply.Task.WaitAsync(cancellationToken);
+        }
+        catch (IOException) // The pipe breaks a moment before the end is noticed.
+        {
+            throw new HostDiedException(await Exited.WaitAsync(cancellationToken));
+        }
+        finally
+        {
+            _pending.TryRemove(command.Id, out _);
+        }
+    }
+
+    /// <summary>Kills the process; <see cref="Exited"/> follows.</summary>
+    public void Kill() => _process.Kill();
+
+    /// <summary>Lets the process end: it finishes the requests it is answering.</summary>
+    public void Stop() => _process.StandardInput.Close();
+
+    /// <summary>Ends the process and frees what belongs to it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill();
+        await Exited;
+        _process.Dispose();
+        _writing.Dispose();
+    }
+
+    private async Task<ChildExit> LiveAsync()
+    {
+        await Task.Yield();
+        await Task.WhenAll(ReadRepliesAsync(), ForwardLogAsync());
+        await _process.WaitForExitAsync();
+        var exit = new ChildExit(_process.ExitCode);
+        _listens.TrySetException(new HostDiedException(exit));
+        _ = _listens.Task.Exception; // Seen, also when nobody waits.
+        foreach (var reply in _pending.Values) reply.TrySetException(new HostDiedException(exit));
+        return exit;
+    }
+
+    private async Task ReadRepliesAsync()
+    {
+        try
+        {
+            await foreach (var line in JsonLines.ReadAsync(_process.StandardOutput.BaseStream, HostReply.MaximumBytes, CancellationToken.None))
+            {
+                var reply = JsonSerializer.Deserialize(line.Span, HostJson.Default.HostReply) ?? throw new JsonException("An empty reply.");
+                _received(reply);
+                if (reply.Id == 0) _listens.TrySetResult(reply);
+                else if (_pending.TryGetValue(reply.Id, out var waiting)) waiting.TrySetResult(reply);
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidDataException)
+        {
+            LogUnreadable(e, Id);
+            _process.Kill();
+        }
+    }
+
+    private async Task ForwardLogAsync()
+    {
+        while (await _process.StandardError.ReadLineAsync() is { } line) ChildLog.Forward(_logger, line);
+    }
+
+    [LoggerMessage(LogLevel.Error, "The inference host (process {ProcessId}) answered with something unreadable and is killed.")]
+    private partial void LogUnreadable(Exception exception, int processId);
+}
+
+/// <summary>The inference host's process ended before it answered.</summary>
+internal sealed class HostDiedException(ChildExit exit) : Exception($"The inference host {exit}.")
+{
+    /// <summary>How it ended.</summary>
+    public ChildExit Exit { get; } = exit;
+}

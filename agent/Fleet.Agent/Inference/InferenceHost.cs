@@ -1,0 +1,157 @@
+using Fleet.Contracts.Telemetry;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>
+/// Keeps the inference host alive: a child process that owns ONNX Runtime. It is started when the first model is activated, started
+/// again when it dies or hangs, with everything loaded that was active, and stopped when the last model is retired.
+/// </summary>
+internal sealed partial class InferenceHost(InferenceOptions options, TimeProvider time, ILogger<InferenceHost> logger) : IAsyncDisposable
+{
+    private readonly Dictionary<string, Placement> _placements = [];
+    private readonly StatisticsLedger _ledger = new();
+    private readonly CancellationTokenSource _stopping = new();
+    /// <summary>Held while the process or the placements change.</summary>
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private volatile HostProcess? _process;
+    private Task _supervision = Task.CompletedTask;
+    /// <summary>What is loading, and stays set when the host died of it.</summary>
+    private ServedModel? _loading;
+    private int _port = options.Port;
+    private int _deathsInARow;
+    private long _startedAt;
+
+    /// <summary>Where applications reach the host, <c>http://127.0.0.1:P</c>; null while it does not listen.</summary>
+    public string? Address { get; private set; }
+
+    /// <summary>The host's process; null while there is none.</summary>
+    public int? ProcessId => _process?.Id;
+
+    /// <summary>Loads <paramref name="model"/> beside the variant that serves, warms it up and swaps it in; no request is dropped.</summary>
+    /// <exception cref="ActivationException">It could not be loaded. What served before serves on.</exception>
+    public async Task ActivateAsync(ServedModel model, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            var process = await RunningAsync(cancellationToken);
+            await LoadAsync(process, model, cancellationToken);
+            _placements[model.Model] = new Placement(model);
+            LogActivated(model.Name(), Address);
+        }
+        catch (HostDiedException e)
+        {
+            throw new ActivationException($"The inference host {e.Exit} while it took {model.Name()} over.", e);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Takes a model out of service; with the last one the host itself ends.</summary>
+    public async Task RetireAsync(string model, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            if (!_placements.Remove(model) || _process is not { } process) return;
+            LogRetired(model);
+            if (_placements.Count == 0) process.Stop();
+            else await process.SendAsync(new HostCommand(0, Retire: model), cancellationToken);
+        }
+        catch (HostDiedException)
+        {
+            // It will not be loaded again.
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>Statistics since the last drain, of every variant that answered a request since then.</summary>
+    public async Task<IReadOnlyList<InferenceStats>> DrainAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_process is { } process)
+                await process.SendAsync(new HostCommand(0, Drain: true), cancellationToken).WaitAsync(options.HeartBeatDeadline, time, cancellationToken);
+        }
+        catch (Exception e) when (e is HostDiedException or TimeoutException)
+        {
+            // Supervision acts on it; what was handed over before is still here.
+        }
+        return _ledger.Drain();
+    }
+
+    /// <summary>
+    /// Waits until the host has died <see cref="InferenceOptions.DeathsToGiveUp"/> times since <paramref name="model"/> was activated
+    /// and returns that in a sentence. Which of several models killed it cannot always be known: a death while one loads is its own,
+    /// any other counts for each model that was active.
+    /// </summary>
+    public async Task<string> KeepsDyingAsync(string model, CancellationToken cancellationToken)
+    {
+        Placement? placement;
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            placement = _placements.GetValueOrDefault(model);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+        return placement is null
+            ? throw new InvalidOperationException($"Model {model} is not active; activate it before watching it.")
+            : await placement.GivenUp.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>Ends the host after it has finished the requests it is answering.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _gate.WaitAsync();
+        try
+        {
+            if (_process is { } process)
+            {
+                process.Stop();
+                await Task.WhenAny(process.Exited, Task.Delay(options.HeartBeatDeadline, time));
+                await EndedAsync(process);
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+        await _supervision;
+        _stopping.Dispose();
+        _gate.Dispose();
+    }
+
+    private async Task LoadAsync(HostProcess process, ServedModel model, CancellationToken cancellationToken)
+    {
+        _loading = model;
+        try
+        {
+            var reply = await process.SendAsync(new HostCommand(0, Load: model), cancellationToken).WaitAsync(options.LoadDeadline, time, cancellationToken);
+            _loading = null;
+            if (reply.Error is { } error) throw new ActivationException(error);
+        }
+        catch (Exception e) when (e is OperationCanceledException or TimeoutException)
+        {
+            // The load cannot be called back; a host that swapped it in after all would serve what the agent does not know of.
+            process.Kill();
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new ActivationException($"{model.Name()} did not load within {options.LoadDeadline}.", e);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information, "{Model} serves at {Address}.")]
+    private partial void LogActivated(string model, string? address);
+
+    [LoggerMessage(LogLevel.Information, "{Model} is taken out of service.")]
+    private partial void LogRetired(string model);
+}

@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Net;
+using Fleet.Agent.Children;
+using Fleet.Contracts.Protocol;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>The hidden verb <c>infer-host</c>: the process that owns ONNX Runtime and answers applications on this device.</summary>
+internal static class InferenceHostProgram
+{
+    /// <summary>Connections at once; beyond it new ones are closed. Each may hold one request of <see cref="Limits.InferenceRequestBytes"/>.</summary>
+    private const int MaximumConnections = 128;
+
+    /// <summary>Serves on the port <paramref name="args"/> name (<c>--port P</c>) until standard input ends.</summary>
+    public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken)
+    {
+        if (args is not ["--port", var text] || !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+            return await ChildStreams.RefuseAsync("infer-host", "--port P");
+        using var streams = ChildStreams.Open();
+        // Runs block their thread; the web server needs some of its own so that health checks are answered meanwhile.
+        ThreadPool.SetMinThreads(Environment.ProcessorCount * 2 + 2, 1);
+
+        // The empty builder: no settings file and no environment variable of the device can make this listen anywhere else.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.AddProvider(streams.LoggerProvider).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
+        builder.Services.AddSingleton<ModelTable>().AddSingleton<InferenceServer>().AddSingleton<HostControl>().AddSingleton<IHostLifetime, ChildLifetime>();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = Limits.InferenceRequestBytes;
+            kestrel.Limits.MaxConcurrentConnections = MaximumConnections;
+            kestrel.Listen(IPAddress.Loopback, port);
+        });
+        await using var app = builder.Build();
+        app.Run(app.Services.GetRequiredService<InferenceServer>().AnswerAsync);
+        await app.StartAsync(cancellationToken);
+        await app.Services.GetRequiredService<HostControl>().RunAsync(streams, app.Urls.Single(), cancellationToken);
+        await app.StopAsync(CancellationToken.None);
+        return 0;
+    }
+
+    /// <summary>Replaces the console's, which would stop the server on a signal: this process ends when its input does.</summary>
+    private sealed class ChildLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

@@ -1,0 +1,26 @@
+using Fleet.Contracts.Releases;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>One variant as the inference host serves it: what to load, how, and what applications may expect of it.</summary>
+/// <param name="Model">Model name: the <c>{m}</c> of <c>/v2/models/{m}</c>.</param>
+/// <param name="Version">Release that it belongs to.</param>
+/// <param name="Variant">Variant of that release.</param>
+/// <param name="Path">The ONNX file.</param>
+/// <param name="Runtime">What the session is created with.</param>
+/// <param name="Inputs">Inputs the release promises; the file must agree by name and datatype. Empty promises nothing.</param>
+/// <param name="Outputs">Outputs the release promises; the first holds the class scores of a classifier.</param>
+/// <param name="Classes">Class names in the order of the first output's columns; empty when the model is no classifier.</param>
+internal sealed record ServedModel(
+    string Model,
+    int Version,
+    string Variant,
+    string Path,
+    RuntimeSettings Runtime,
+    IReadOnlyList<TensorDescription> Inputs,
+    IReadOnlyList<TensorDescription> Outputs,
+    IReadOnlyList<string> Classes)
+{
+    /// <summary>The model as log lines and failures name it: <c>speech 7 x64-int8</c>.</summary>
+    public string Name() => $"{Model} {Version} {Variant}";
+}

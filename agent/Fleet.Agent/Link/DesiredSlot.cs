@@ -1,0 +1,46 @@
+using Fleet.Contracts.State;
+
+namespace Fleet.Agent.Link;
+
+/// <summary>Holds the newest desired state only: an older one that was never started is simply replaced.</summary>
+internal sealed class DesiredSlot
+{
+    private readonly Lock _lock = new();
+    private DesiredState? _newest;
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>What waits to be taken.</summary>
+    public DesiredState? Newest
+    {
+        get { lock (_lock) return _newest; }
+    }
+
+    /// <summary>Puts a desired state in, unless a newer one waits.</summary>
+    public void Set(DesiredState state)
+    {
+        lock (_lock)
+        {
+            if (_newest?.Revision > state.Revision) return;
+            _newest = state;
+            _changed.TrySetResult();
+        }
+    }
+
+    /// <summary>Takes what waits, if anything does.</summary>
+    public DesiredState? Take()
+    {
+        lock (_lock)
+        {
+            var taken = _newest;
+            _newest = null;
+            if (_changed.Task.IsCompleted) _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return taken;
+        }
+    }
+
+    /// <summary>Completes when something waits; nothing is taken.</summary>
+    public Task ChangedAsync(CancellationToken cancellationToken)
+    {
+        lock (_lock) return _changed.Task.WaitAsync(cancellationToken);
+    }
+}

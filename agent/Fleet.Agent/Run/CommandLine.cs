@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Globalization;
+using Fleet.Agent.Disk;
+using Fleet.Agent.Enrollment;
+using Fleet.Agent.Facts;
+using Fleet.Contracts.Devices;
+
+namespace Fleet.Agent.Run;
+
+/// <summary>What a person or systemd types.</summary>
+internal static class CommandLine
+{
+    private static readonly Option<string> Data = new("--data")
+    {
+        Description = "Folder of everything this agent keeps: identity, models, journals, telemetry that waits",
+        DefaultValueFactory = _ => "/var/lib/fleet-agent",
+        HelpName = "folder",
+    };
+
+    /// <summary>Runs what the arguments ask for and returns the exit code.</summary>
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var root = new RootCommand(
+            """
+            Runs models on this device as a Fleet server wants them: fetches signed releases, measures each variant here, serves the best one, reports.
+
+            First:   fleet-agent enroll --server https://fleet.example:8443 --token fleet1.… --id press-17 --data /var/lib/fleet-agent
+            Then:    fleet-agent run --data /var/lib/fleet-agent
+            Doubts:  fleet-agent self-check --data /var/lib/fleet-agent
+
+            Applications on this device call http://127.0.0.1:PORT/v2/models/MODEL/infer; PORT is in the file endpoints.json of the data folder.
+            Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 not enrolled, 4 server not reached, 5 refused by the server.
+            """)
+        {
+            Enroll(), Run(), Check(),
+        };
+        var parsed = root.Parse(args);
+        var code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        return parsed.Errors.Count > 0 ? (int)ExitCode.Usage : code;
+    }
+
+    private static Command Enroll()
+    {
+        var server = new Option<string>("--server") { Description = "Address of the server's port for devices", Required = true, HelpName = "https://host:port" };
+        var token = new Option<string>("--token") { Description = "Join token from 'fleet tokens create'; or in the environment variable FLEET_TOKEN, where other users do not see it", HelpName = "token" };
+        var id = new Option<string>("--id") { Description = $"Name of this device: {Names.Rule}", Required = true, HelpName = "name" };
+        var profile = new Option<string?>("--profile") { Description = $"Hardware profile ({string.Join(", ", BuiltInProfiles.All.Select(known => known.Name))}); without it the device's own facts decide", HelpName = "name" };
+        var command = new Command("enroll", "Makes a key here, and gets this device its certificate with a join token. Once per device.") { Data, server, token, id, profile };
+        command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
+        {
+            if (!Uri.TryCreate(parsed.GetValue(server), UriKind.Absolute, out var address))
+                throw new EnrollmentException($"Server address '{parsed.GetValue(server)}' must look like https://host:port.", ExitCode.Usage);
+            if (!DeviceId.TryParse(parsed.GetValue(id), out var device))
+                throw new EnrollmentException($"Device id '{parsed.GetValue(id)}' must be {Names.Rule}.", ExitCode.Usage);
+            var secret = parsed.GetValue(token) ?? Environment.GetEnvironmentVariable("FLEET_TOKEN") ?? throw new EnrollmentException("A join token is needed: --token or FLEET_TOKEN.", ExitCode.Usage);
+            var folder = FolderOf(parsed);
+            var identity = await new Enroller(folder, new FactsReader()).EnrollAsync(address, secret, device, parsed.GetValue(profile), cancellationToken);
+            Console.WriteLine($"{identity.Device} is enrolled at {identity.Server}. Start it with: fleet-agent run --data {folder.Root}");
+            return ExitCode.Success;
+        }));
+        return command;
+    }
+
+    private static Command Run()
+    {
+        var port = new Option<int?>("--inference-port") { Description = "Port on loopback that applications call; 0 for a free one (8600)", HelpName = "port" };
+        var interval = new Option<TimeSpan?>("--telemetry-interval") { Description = "Length of one telemetry batch (00:00:10)", HelpName = "hh:mm:ss" };
+        var settings = new Option<string[]>("--set")
+        {
+            Description = "Any other setting as room:name=value, such as Deployment:WatchPeriod=00:05:00; the rooms are Link, Shelf, Deployment, Telemetry, Logging. The file agent.json in the data folder holds the same",
+            HelpName = "setting",
+        };
+        var command = new Command("run", "Keeps this device at what the server wants, until it is told to stop.") { Data, port, interval, settings };
+        command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
+        {
+            var given = new Dictionary<string, string?>();
+            foreach (var setting in parsed.GetValue(settings) ?? [])
+            {
+                if (setting.Split('=', 2) is not [var name, var value]) throw new EnrollmentException($"Setting '{setting}' must look like room:name=value.", ExitCode.Usage);
+                given[name] = value;
+            }
+            if (parsed.GetValue(port) is { } chosen) given["Inference:Port"] = chosen.ToString(CultureInfo.InvariantCulture);
+            if (parsed.GetValue(interval) is { } length) given["Telemetry:Interval"] = length.ToString();
+            await AgentHost.RunAsync(FolderOf(parsed), given, cancellationToken);
+            return ExitCode.Success;
+        }));
+        return command;
+    }
+
+    private static Command Check()
+    {
+        var command = new Command("self-check", "Looks at identity, certificate, server and stored models, and says what is wrong. Changes nothing.") { Data };
+        command.SetAction((parsed, cancellationToken) => GuardAsync(() => new SelfCheck(FolderOf(parsed), TimeProvider.System, Console.Out).RunAsync(cancellationToken)));
+        return command;
+    }
+
+    private static DataFolder FolderOf(ParseResult parsed) => new(Path.GetFullPath(parsed.GetValue(Data)!));
+
+    /// <summary>Failures that were thought of are a sentence for a person; a stack trace is for the others.</summary>
+    private static async Task<int> GuardAsync(Func<Task<ExitCode>> action)
+    {
+        try
+        {
+            return (int)await action();
+        }
+        catch (EnrollmentException e)
+        {
+            await Console.Error.WriteLineAsync($"fleet-agent: {e.Message}");
+            return (int)e.ExitCode;
+        }
+        catch (Microsoft.Extensions.Options.OptionsValidationException e)
+        {
+            await Console.Error.WriteLineAsync($"fleet-agent: {string.Join(' ', e.Failures)}");
+            return (int)ExitCode.Usage;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"fleet-agent: {e.Message}");
+            return (int)ExitCode.Failed;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using System.Net.Http.Headers;
+using Fleet.Agent.Deployment;
+using Fleet.Agent.Disk;
+using Fleet.Agent.Enrollment;
+using Fleet.Agent.Link;
+using Fleet.Agent.Shelf;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Fleet.Agent.Run;
+
+/// <summary>Looks at everything an agent needs and says what is wrong, a line each.</summary>
+internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter output)
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
+    private bool _failed;
+
+    /// <summary>Runs the check; <see cref="ExitCode.Success"/> when nothing is wrong.</summary>
+    public async Task<ExitCode> RunAsync(CancellationToken cancellationToken)
+    {
+        if (IdentityFile.Read(folder) is not { } identity)
+        {
+            Say(false, $"identity: {folder.Identity} does not exist; run 'fleet-agent enroll' first");
+            return ExitCode.NotEnrolled;
+        }
+        Say(true, $"identity: {identity.Device} at {identity.Server}");
+        var mode = File.GetUnixFileMode(folder.Identity);
+        Say(mode == DurableFile.OwnerOnly, $"file mode: {folder.Identity} holds the private key and is {Convert.ToString((int)mode, 8)} (600 is right)");
+
+        var credentials = new DeviceCredentials(folder, identity);
+        var now = time.GetUtcNow();
+        var certificate = credentials.Certificate;
+        Say(certificate.NotBefore <= now && now < certificate.NotAfter, $"certificate: valid {certificate.NotBefore:u} to {certificate.NotAfter:u}");
+        await TryAsync($"server: {identity.Server}", token => CallAsync(credentials, token), cancellationToken);
+        await TryAsync($"broker: {identity.Mqtt} (TLS handshake)", token => HandshakeAsync(credentials, token), cancellationToken);
+        if (Directory.Exists(folder.Journals)) await CheckShelfAsync(cancellationToken);
+        return _failed ? ExitCode.Failed : ExitCode.Success;
+    }
+
+    private async Task CheckShelfAsync(CancellationToken cancellationToken)
+    {
+        var shelf = new ArtifactShelf(folder);
+        foreach (var journal in new Journals(folder, NullLogger<Journals>.Instance).All.Values)
+        {
+            foreach (var (role, release) in (IEnumerable<(string, ServingRelease?)>)[("active", journal.Active), ("previous", journal.Previous)])
+            {
+                if (release is not null)
+                    Say(await shelf.MatchesAsync(release.Variant.Artifact, cancellationToken), $"{role}: {journal.Model} {release.Version} {release.Variant.Id}, digest {release.Variant.Artifact.Sha256[..8]}…");
+            }
+        }
+    }
+
+    private static async Task CallAsync(DeviceCredentials credentials, CancellationToken cancellationToken)
+    {
+        using var http = credentials.OpenHttp();
+        http.DefaultRequestHeaders.CacheControl = new CacheControlHeaderValue { NoCache = true };
+        using var response = await http.GetAsync("/health", HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        response.EnsureSuccessStatusCode();
+    }
+
+    /// <summary>A TLS connection only: an MQTT connect with this device's id would end the running agent's.</summary>
+    private static async Task HandshakeAsync(DeviceCredentials credentials, CancellationToken cancellationToken)
+    {
+        var (host, port) = ServerLink.HostAndPort(credentials.Identity.Mqtt);
+        using var tcp = new System.Net.Sockets.TcpClient();
+        await tcp.ConnectAsync(host, port, cancellationToken);
+        await using var tls = new System.Net.Security.SslStream(tcp.GetStream());
+        await tls.AuthenticateAsClientAsync(
+            new System.Net.Security.SslClientAuthenticationOptions
+            {
+                TargetHost = host,
+                CertificateChainPolicy = ServerTrust.PolicyFor(credentials.Authority),
+                ClientCertificates = [credentials.Certificate],
+            },
+            cancellationToken);
+    }
+
+    private async Task TryAsync(string what, Func<CancellationToken, Task> check, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Deadline);
+        try
+        {
+            await check(limit.Token);
+            Say(true, what);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Say(false, $"{what}: {e.InnerException?.Message ?? e.Message}");
+        }
+    }
+
+    private void Say(bool right, string what)
+    {
+        _failed |= !right;
+        output.WriteLine($"{(right ? "ok    " : "FAILED")} {what}");
+    }
+}

@@ -1,0 +1,186 @@
+using System.Buffers;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using Fleet.Agent.Disk;
+using Fleet.Agent.Enrollment;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.State;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Shelf;
+
+/// <summary>
+/// Fetches artifacts by digest: resumes where the staging file ends, hashes while the bytes arrive, takes none beyond the signed
+/// size, and moves only what has the signed digest onto the shelf.
+/// </summary>
+internal sealed partial class ArtifactDownload(
+    ArtifactShelf shelf, DeviceCredentials credentials, ShelfOptions options, Random random, TimeProvider time, ILogger<ArtifactDownload> logger)
+{
+    private const int BufferBytes = 64 * 1024;
+
+    /// <summary>Brings <paramref name="artifact"/> onto the shelf; does nothing when it is there.</summary>
+    /// <param name="artifact">What to fetch.</param>
+    /// <param name="received">Told the bytes of the artifact that are on disk, as they grow.</param>
+    /// <param name="cancellationToken">Stops the download; what has arrived stays for the next attempt.</param>
+    /// <exception cref="ArtifactException">It could not be fetched, or is not what was signed.</exception>
+    public async Task FetchAsync(ArtifactReference artifact, Action<long> received, CancellationToken cancellationToken)
+    {
+        if (shelf.Has(artifact)) return;
+        using var http = credentials.OpenHttp();
+        var attempts = 0;
+        while (true)
+        {
+            var before = shelf.BytesOf(artifact);
+            string reason;
+            try
+            {
+                await AttemptAsync(http, artifact, received, cancellationToken);
+                shelf.Accept(artifact);
+                return;
+            }
+            catch (ResumedMismatchException)
+            {
+                // A power cut may leave bytes that were never written. Only a file fetched in one go condemns the server's copy.
+                LogStartsAnew(artifact.Name);
+                continue;
+            }
+            catch (IOException e) when (DurableFile.IsDiskFull(e))
+            {
+                // The space goes back at once: journals and the outbox need it more than a part of a model does.
+                File.Delete(shelf.StagingPathOf(artifact));
+                throw new ArtifactException(DeploymentFailure.DiskFull, $"The disk filled up after {before} of {artifact.Bytes} bytes of {artifact.Name} or more; what had arrived was removed.", e);
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException && !cancellationToken.IsCancellationRequested)
+            {
+                reason = e.InnerException?.Message ?? e.Message;
+            }
+            attempts = shelf.BytesOf(artifact) > before ? 1 : attempts + 1;
+            if (attempts >= options.MaximumAttempts)
+                throw new ArtifactException(DeploymentFailure.DownloadFailed, $"{artifact.Name} could not be fetched: {attempts} attempts in a row brought nothing, the last because: {reason}");
+            var delay = Jitter.Next(random, attempts, options.RetryDelay, options.MaximumRetryDelay);
+            LogRetry(artifact.Name, shelf.BytesOf(artifact), artifact.Bytes, reason, delay);
+            await Task.Delay(delay, time, cancellationToken);
+        }
+    }
+
+    private async Task AttemptAsync(HttpClient http, ArtifactReference artifact, Action<long> received, CancellationToken cancellationToken)
+    {
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await using var staging = new FileStream(shelf.StagingPathOf(artifact), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, useAsync: true);
+        if (staging.Length > artifact.Bytes) staging.SetLength(0);
+        var resumedAt = staging.Length;
+        var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        try
+        {
+            while (await staging.ReadAsync(buffer, cancellationToken) is var read and > 0) digest.AppendData(buffer, 0, read);
+            if (resumedAt < artifact.Bytes)
+            {
+                using var response = await RequestAsync(http, artifact, resumedAt, cancellationToken);
+                if (resumedAt > 0 && response.StatusCode == HttpStatusCode.OK)
+                {
+                    // The server sends the whole anew.
+                    (resumedAt, staging.Position) = (0, 0);
+                    staging.SetLength(0);
+                    digest.GetHashAndReset();
+                }
+                await CopyAsync(response, artifact, staging, digest, buffer, received, cancellationToken);
+            }
+            if (staging.Length < artifact.Bytes) throw new IOException($"The connection ended after {staging.Length} of {artifact.Bytes} bytes.");
+            staging.Flush(flushToDisk: true);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+        var found = Convert.ToHexStringLower(digest.GetHashAndReset());
+        if (found == artifact.Sha256) return;
+        File.Delete(shelf.StagingPathOf(artifact));
+        throw resumedAt > 0
+            ? new ResumedMismatchException()
+            : new ArtifactException(DeploymentFailure.DigestMismatch, $"The server's {artifact.Name} has digest {found}; {artifact.Sha256} was signed. It was removed.");
+    }
+
+    private async Task<HttpResponseMessage> RequestAsync(HttpClient http, ArtifactReference artifact, long from, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/artifacts/{artifact.Sha256}");
+        if (from > 0)
+        {
+            request.Headers.Range = new RangeHeaderValue(from, null);
+            request.Headers.IfRange = new RangeConditionHeaderValue(new EntityTagHeaderValue($"\"{artifact.Sha256}\""));
+        }
+        var response = await WithinStallAsync(token => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), cancellationToken);
+        try
+        {
+            return Judge(response, artifact, from) is { } refusal ? throw refusal : response;
+        }
+        catch
+        {
+            response.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What speaks against reading the body of an answer; null when nothing does.</summary>
+    private static Exception? Judge(HttpResponseMessage response, ArtifactReference artifact, long from)
+    {
+        var range = response.Content.Headers.ContentRange;
+        switch (response.StatusCode)
+        {
+            case HttpStatusCode.PartialContent when range?.From == from && (range.Length ?? artifact.Bytes) == artifact.Bytes:
+                return null;
+            case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
+                return WrongSize(artifact, range?.Length);
+            case HttpStatusCode.OK:
+                return (response.Content.Headers.ContentLength ?? artifact.Bytes) == artifact.Bytes ? null : WrongSize(artifact, response.Content.Headers.ContentLength);
+            case >= HttpStatusCode.InternalServerError or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests:
+                return new HttpRequestException($"The server answered with HTTP status {(int)response.StatusCode}.");
+            default:
+                return new ArtifactException(DeploymentFailure.DownloadFailed, $"The server refused {artifact.Name} ({artifact.Sha256}) with HTTP status {(int)response.StatusCode}.");
+        }
+    }
+
+    private static ArtifactException WrongSize(ArtifactReference artifact, long? offered) => new(
+        DeploymentFailure.DigestMismatch, $"The server's {artifact.Name} has {offered?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "an unknown number of"} bytes; {artifact.Bytes} were signed.");
+
+    private async Task CopyAsync(
+        HttpResponseMessage response, ArtifactReference artifact, FileStream staging, IncrementalHash digest, byte[] buffer, Action<long> received, CancellationToken cancellationToken)
+    {
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        while (await WithinStallAsync(async token => await body.ReadAsync(buffer, token), cancellationToken) is var read and > 0)
+        {
+            if (staging.Position + read > artifact.Bytes)
+            {
+                staging.SetLength(0);
+                throw WrongSize(artifact, null);
+            }
+            digest.AppendData(buffer, 0, read);
+            await staging.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+            received(staging.Position);
+        }
+    }
+
+    /// <summary>Every wait for the network ends: a server that sends a byte an hour must not hold a deployment.</summary>
+    private async Task<T> WithinStallAsync<T>(Func<CancellationToken, Task<T>> wait, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(options.StallTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, limit.Token);
+        try
+        {
+            return await wait(either.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"Nothing arrived for {options.StallTimeout.TotalSeconds:0} s.", e);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Artifact} is at {Received} of {Total} bytes: {Reason} It goes on in {Delay}.")]
+    private partial void LogRetry(string artifact, long received, long total, string reason, TimeSpan delay);
+
+    [LoggerMessage(LogLevel.Warning, "What was kept of {Artifact} from an earlier attempt does not fit its digest; it is fetched anew from the first byte.")]
+    private partial void LogStartsAnew(string artifact);
+
+    /// <summary>The digest of a file put together over several attempts is wrong.</summary>
+    private sealed class ResumedMismatchException : Exception;
+}

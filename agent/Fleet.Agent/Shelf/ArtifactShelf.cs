@@ -1,0 +1,53 @@
+using System.Security.Cryptography;
+using Fleet.Agent.Disk;
+using Fleet.Contracts.Releases;
+
+namespace Fleet.Agent.Shelf;
+
+/// <summary>Verified artifacts by digest, and the staging files of those on their way.</summary>
+internal sealed class ArtifactShelf(DataFolder folder)
+{
+    /// <summary>Where a verified artifact lies.</summary>
+    public string PathOf(ArtifactReference artifact) => Path.Combine(folder.Shelf, artifact.Sha256);
+
+    /// <summary>Where an artifact is collected until it is whole.</summary>
+    public string StagingPathOf(ArtifactReference artifact) => Path.Combine(folder.Staging, artifact.Sha256);
+
+    /// <summary>True when the artifact is here. Its bytes are judged by <see cref="HoldsAsync"/>.</summary>
+    public bool Has(ArtifactReference artifact) => new FileInfo(PathOf(artifact)) is { Exists: true } file && file.Length == artifact.Bytes;
+
+    /// <summary>Bytes of an artifact that are on this device already.</summary>
+    public long BytesOf(ArtifactReference artifact)
+        => Has(artifact) ? artifact.Bytes : new FileInfo(StagingPathOf(artifact)) is { Exists: true } staged ? Math.Min(staged.Length, artifact.Bytes) : 0;
+
+    /// <summary>Bytes free for further artifacts.</summary>
+    public long FreeBytes() => DurableFile.FreeBytes(folder.Shelf);
+
+    /// <summary>True when the bytes on disk are the ones that were signed.</summary>
+    public async Task<bool> MatchesAsync(ArtifactReference artifact, CancellationToken cancellationToken)
+    {
+        if (!Has(artifact)) return false;
+        await using var file = new FileStream(PathOf(artifact), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancellationToken)) == artifact.Sha256;
+    }
+
+    /// <summary>The same; bytes that are not the signed ones are removed.</summary>
+    public async Task<bool> HoldsAsync(ArtifactReference artifact, CancellationToken cancellationToken)
+    {
+        if (await MatchesAsync(artifact, cancellationToken)) return true;
+        File.Delete(PathOf(artifact));
+        return false;
+    }
+
+    /// <summary>Puts a staging file that was flushed and has the right digest on the shelf.</summary>
+    public void Accept(ArtifactReference artifact) => DurableFile.MoveIntoPlace(StagingPathOf(artifact), PathOf(artifact));
+
+    /// <summary>Removes everything whose digest is not among <paramref name="kept"/>, half-fetched files included.</summary>
+    public void Collect(IReadOnlySet<string> kept)
+    {
+        foreach (var path in Directory.EnumerateFiles(folder.Shelf).Concat(Directory.EnumerateFiles(folder.Staging)))
+        {
+            if (!kept.Contains(Path.GetFileName(path))) File.Delete(path);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using Fleet.Agent.Children;
+using Fleet.Agent.Disk;
+using Fleet.Agent.Facts;
+using Fleet.Contracts.Telemetry;
+
+namespace Fleet.Agent.Telemetry;
+
+/// <summary>Reads what the kernel says of the machine. A figure it does not give is null, never a guess.</summary>
+/// <param name="dataFolder">Where models are stored.</param>
+/// <param name="root">Where the kernel's files are; another folder in tests.</param>
+internal sealed class ResourceReader(string dataFolder, string root = "/")
+{
+    private (long Busy, long Total)? _last;
+
+    /// <summary>The machine now; processor use since the last call.</summary>
+    /// <param name="children">Processes the agent has started.</param>
+    public ResourceStats Read(IEnumerable<int> children)
+    {
+        var memory = Text("proc/meminfo");
+        var total = MemoryLimit.Kibibytes(memory, "MemTotal:");
+        return new ResourceStats
+        {
+            CpuUsage = CpuUsage(),
+            MemoryUsedBytes = total - MemoryLimit.Kibibytes(memory, "MemAvailable:"),
+            AgentMemoryBytes = children.Prepend(Environment.ProcessId).Sum(id => ProcessMemory.Resident(id) ?? 0),
+            TemperatureCelsius = Temperature(),
+            DiskFreeBytes = DurableFile.FreeBytes(dataFolder),
+        };
+    }
+
+    private double? CpuUsage()
+    {
+        // cpu user nice system idle iowait irq softirq steal guest guest_nice (proc_stat(5)); guest time is part of user time.
+        var fields = Text("proc/stat").Split('\n')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(8)
+            .Select(field => long.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out var ticks) ? ticks : 0).ToArray();
+        if (fields.Length < 5) return null;
+        var total = fields.Sum();
+        var now = (Busy: total - fields[3] - fields[4], Total: total);
+        var before = _last;
+        _last = now;
+        return before is { } then && now.Total > then.Total ? Math.Clamp((double)(now.Busy - then.Busy) / (now.Total - then.Total), 0, 1) : null;
+    }
+
+    private double? Temperature()
+    {
+        var zones = Path.Combine(root, "sys/class/thermal");
+        if (!Directory.Exists(zones)) return null;
+        double? hottest = null;
+        foreach (var zone in Directory.EnumerateDirectories(zones, "thermal_zone*"))
+        {
+            // Thousandths of a degree; zones that are switched off answer nonsense or nothing.
+            if (!int.TryParse(Text(Path.Combine(zone, "temp")).Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var thousandths)) continue;
+            var celsius = thousandths / 1000.0;
+            if (celsius is > -60 and < 200 && !(celsius <= hottest)) hottest = celsius;
+        }
+        return hottest;
+    }
+
+    private string Text(string path)
+    {
+        try { return File.ReadAllText(Path.Combine(root, path)); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { return ""; }
+    }
+}

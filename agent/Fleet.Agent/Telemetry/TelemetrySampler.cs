@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Fleet.Agent.Disk;
+using Fleet.Agent.Inference;
+using Fleet.Agent.Link;
+using Fleet.Contracts;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Telemetry;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Telemetry;
+
+/// <summary>Makes one batch per interval and puts it into the outbox, whether or not the server can be reached.</summary>
+internal sealed partial class TelemetrySampler(
+    InferenceHost host, ResourceReader resources, Outbox outbox, DataFolder folder, TelemetryOptions options, TimeProvider time, ILogger<TelemetrySampler> logger) : BackgroundService
+{
+    private long _sequence;
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _sequence = Math.Max(outbox.LargestSequence, ReadSequence());
+        resources.Read([]); // Processor use counts from here.
+        var from = time.GetUtcNow();
+        using var timer = new PeriodicTimer(options.Interval, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                var models = await host.DrainAsync(stoppingToken);
+                var to = time.GetUtcNow();
+                Keep(new TelemetryBatch
+                {
+                    Sequence = NextSequence(),
+                    From = from,
+                    To = to,
+                    Models = models,
+                    Resources = resources.Read(host.ProcessId is { } child ? [child] : []),
+                });
+                from = to;
+            }
+            catch (IOException e)
+            {
+                // A full disk costs telemetry, never the agent.
+                LogNotKept(e.Message);
+            }
+        }
+    }
+
+    private void Keep(TelemetryBatch batch)
+    {
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(batch, FleetJson.Default.TelemetryBatch);
+        if (bytes.Length > Limits.TelemetryBatchBytes) LogTooLarge(batch.Sequence, bytes.Length);
+        else outbox.Add(batch.Sequence, bytes);
+    }
+
+    /// <summary>The number is on disk before it is used: after a kill one may be missing, but none means two batches.</summary>
+    private long NextSequence()
+    {
+        DurableFile.Write(folder.TelemetrySequence, Encoding.ASCII.GetBytes((_sequence + 1).ToString(CultureInfo.InvariantCulture)));
+        return ++_sequence;
+    }
+
+    private long ReadSequence() => DurableFile.Read(folder.TelemetrySequence) is { } content
+        && long.TryParse(Encoding.ASCII.GetString(content), NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) ? sequence : 0;
+
+    [LoggerMessage(LogLevel.Warning, "A telemetry batch could not be kept: {Reason}")]
+    private partial void LogNotKept(string reason);
+
+    [LoggerMessage(LogLevel.Error, "Telemetry batch {Sequence} has {Bytes} bytes, more than the server reads; it is dropped.")]
+    private partial void LogTooLarge(long sequence, int bytes);
+}

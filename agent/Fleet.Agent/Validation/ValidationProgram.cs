@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Fleet.Agent.Children;
+using Fleet.Agent.Inference;
+using Fleet.Contracts.State;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Validation;
+
+/// <summary>The hidden verb <c>validate</c>: measures one variant, says what it found and ends.</summary>
+internal static class ValidationProgram
+{
+    /// <summary>Reads one <see cref="ValidationRequest"/> from standard input and writes one <see cref="ValidationReply"/>.</summary>
+    public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken)
+    {
+        if (args.Length > 0) return await ChildStreams.RefuseAsync("validate", "(no arguments)");
+        using var streams = ChildStreams.Open();
+        // Not disposed: it is read until the process ends.
+        var lines = JsonLines.ReadAsync(streams.Input, ValidationReply.MaximumBytes, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        if (!await lines.MoveNextAsync()) return 1;
+        var request = JsonSerializer.Deserialize(lines.Current.Span, ValidationJson.Default.ValidationRequest)!;
+        _ = EndWithAgentAsync(lines);
+
+        await streams.WriteAsync(Measure(request, streams.LoggerProvider.CreateLogger("")), ValidationJson.Default.ValidationReply);
+        return 0;
+    }
+
+    private static ValidationReply Measure(ValidationRequest request, ILogger logger)
+    {
+        MemoryLimit.TakeTheBlame();
+        if (request.MaximumMemoryBytes is { } bytes) MemoryLimit.Set(bytes);
+        try
+        {
+            // The model first: what it needs to load is what it needs, whatever the samples take.
+            using var session = OnnxSession.Open(request.ModelPath, request.Runtime, logger);
+            using var samples = ValidationSamples.Open(request.ValidationSetPath, session.Inputs);
+            var scores = VariantMeasurement.Run(session, samples, request.Outputs.Count > 0 ? request.Outputs[0].Name : session.Outputs[0].Name);
+            return new ValidationReply(scores with { PeakMemoryBytes = ProcessMemory.PeakResident(Environment.ProcessId) });
+        }
+        catch (ModelRefusedException e)
+        {
+            return request.MaximumMemoryBytes is { } limit && MemoryLimit.IsCauseOf(e)
+                ? new ValidationReply(null, DeploymentFailure.MemoryExceeded, $"The variant could not get the memory it asked for; {limit >> 20} MiB are allowed. {e.Message}")
+                : new ValidationReply(null, DeploymentFailure.LoadFailed, e.Message);
+        }
+        catch (OutOfMemoryException) when (request.MaximumMemoryBytes is { } limit)
+        {
+            return new ValidationReply(null, DeploymentFailure.MemoryExceeded, $"The validation could not get the memory it asked for; {limit >> 20} MiB are allowed.");
+        }
+    }
+
+    /// <summary>Standard input stays open as long as the agent lives. A run inside native code cannot be interrupted, but the process can end.</summary>
+    private static async Task EndWithAgentAsync(IAsyncEnumerator<ReadOnlyMemory<byte>> lines)
+    {
+        while (await lines.MoveNextAsync())
+        {
+            // Nothing more is expected.
+        }
+        Environment.Exit(1);
+    }
+}

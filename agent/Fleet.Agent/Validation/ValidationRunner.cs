@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Fleet.Agent.Children;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Validation;
+
+/// <summary>
+/// Lets a child process measure a variant on this device and judges what it says. The child may crash, hang or eat memory: each is an
+/// answer here, and none of them reaches the agent or what serves.
+/// </summary>
+internal sealed partial class ValidationRunner(ValidationOptions options, TimeProvider time, ILogger<ValidationRunner> logger)
+{
+    /// <summary>Validates one variant of <paramref name="manifest"/> whose file is <paramref name="modelPath"/>.</summary>
+    public async Task<ValidationOutcome> RunAsync(string modelPath, string validationSetPath, Variant variant, ReleaseManifest manifest, CancellationToken cancellationToken)
+    {
+        var name = $"{manifest.Model} {manifest.Version} {variant.Id}";
+        using var child = Process.Start(ChildProgram.StartInfo("validate"))
+            ?? throw new InvalidOperationException($"{ChildProgram.Path} could not be started.");
+        var request = new ValidationRequest(modelPath, validationSetPath, variant.Runtime, manifest.Outputs, variant.Gate.MaximumMemoryBytes);
+        var answer = ConverseAsync(child, request);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var memory = WatchMemoryAsync(child.Id, variant.Gate.MaximumMemoryBytes, ended.Token);
+        var deadline = Task.Delay(variant.Gate.Deadline, time, ended.Token);
+
+        var first = await Task.WhenAny(answer, memory, deadline);
+        await ended.CancelAsync();
+        if (first != answer) child.Kill();
+        var reply = await answer;
+        cancellationToken.ThrowIfCancellationRequested();
+        var outcome = OutcomeOf(name, variant.Gate, reply, new ChildExit(child.ExitCode), timedOut: first == deadline, await memory);
+        LogOutcome(name, outcome.Failure, outcome.Detail);
+        return outcome with { Detail = Limits.Detail(outcome.Detail) };
+    }
+
+    /// <summary>What it means that a validation ended like this; <paramref name="exceededBytes"/> is the resident memory seen above the gate's limit. Pure.</summary>
+    internal static ValidationOutcome OutcomeOf(string name, ValidationGate gate, ValidationReply? reply, ChildExit exit, bool timedOut, long? exceededBytes) => (reply, exit) switch
+    {
+        _ when timedOut => new(null, DeploymentFailure.ValidationTimedOut, $"The validation of {name} did not finish within {gate.Deadline}."),
+        _ when exceededBytes is { } bytes => new(null, DeploymentFailure.MemoryExceeded, $"The validation of {name} needed {bytes >> 20} MiB of memory or more; {gate.MaximumMemoryBytes >> 20} MiB are allowed."),
+        // What it said before it died does not count: a variant that takes the process down at its end would do so while serving.
+        (null, _) or (_, { Code: not 0 }) => new(null, DeploymentFailure.ValidationCrashed, $"The validation process of {name} {exit}."),
+        ({ Scores: { } scores }, _) => gate.Judge(scores) is { Passed: false } verdict
+            ? new(scores, DeploymentFailure.GateMissed, string.Join(' ', verdict.Reasons))
+            : new(scores, DeploymentFailure.None, ""),
+        _ => new(null, reply.Failure, reply.Detail),
+    };
+
+    /// <summary>Sends the request and waits for the reply and the child's end. Its input stays open until then: it is the child's lifeline.</summary>
+    private async Task<ValidationReply?> ConverseAsync(Process child, ValidationRequest request)
+    {
+        var log = ForwardLogAsync(child);
+        ValidationReply? reply = null;
+        try
+        {
+            await child.StandardInput.BaseStream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request, ValidationJson.Default.ValidationRequest), (byte)'\n']);
+            await child.StandardInput.BaseStream.FlushAsync();
+            await foreach (var line in JsonLines.ReadAsync(child.StandardOutput.BaseStream, ValidationReply.MaximumBytes, CancellationToken.None))
+                reply = JsonSerializer.Deserialize(line.Span, ValidationJson.Default.ValidationReply);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or JsonException)
+        {
+            LogUnreadable(e, child.Id);
+            child.Kill();
+            reply = null;
+        }
+        await log;
+        await child.WaitForExitAsync();
+        return reply;
+    }
+
+    private async Task ForwardLogAsync(Process child)
+    {
+        while (await child.StandardError.ReadLineAsync() is { } line) ChildLog.Forward(logger, line);
+    }
+
+    /// <summary>Completes with the child's peak memory once that is above the limit; with null when it was told to stop before.</summary>
+    private async Task<long?> WatchMemoryAsync(int processId, long? maximumBytes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (maximumBytes is null) await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken);
+            using var timer = new PeriodicTimer(options.MemoryInterval, time);
+            while (await timer.WaitForNextTickAsync(cancellationToken))
+            {
+                if (ProcessMemory.PeakResident(processId) is { } peak && peak > maximumBytes) return peak;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The validation has ended.
+        }
+        return null;
+    }
+
+    [LoggerMessage(LogLevel.Information, "Validation of {Variant}: {Failure}. {Detail}")]
+    private partial void LogOutcome(string variant, DeploymentFailure failure, string detail);
+
+    [LoggerMessage(LogLevel.Warning, "The validation process {ProcessId} could not be talked to and is killed.")]
+    private partial void LogUnreadable(Exception exception, int processId);
+}

@@ -1,0 +1,120 @@
+using System.Runtime.InteropServices;
+using Fleet.Agent.Inference;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Tensors;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Fleet.Agent.Validation;
+
+/// <summary>The labelled samples of a release, fed to a model one batch at a time through tensors that are allocated once.</summary>
+internal sealed class ValidationSamples : IDisposable
+{
+    private const string LabelsName = "labels";
+
+    private readonly List<(NpyArray Array, OrtValue Tensor)> _inputs = [];
+
+    private ValidationSamples(int count, int batch, long[]? labels) => (Count, Batch, Labels) = (count, batch, labels);
+
+    /// <summary>Samples.</summary>
+    public int Count { get; }
+
+    /// <summary>Samples of one run: 1, unless the model asks for a fixed number.</summary>
+    public int Batch { get; }
+
+    /// <summary>Class index of each sample; null when the set has no labels.</summary>
+    public long[]? Labels { get; }
+
+    /// <summary>Names of the inputs, in the order of <see cref="Tensors"/>.</summary>
+    public List<string> Names { get; } = [];
+
+    /// <summary>The tensors that <see cref="Fill"/> writes into.</summary>
+    public List<OrtValue> Tensors { get; } = [];
+
+    /// <summary>Reads a set and compares it with what the model takes.</summary>
+    /// <exception cref="ModelRefusedException">The set is none, or does not fit the model.</exception>
+    public static ValidationSamples Open(string path, IReadOnlyList<OnnxTensor> inputs)
+    {
+        var arrays = Read(path);
+        NpyArray ArrayOf(OnnxTensor input) => arrays.GetValueOrDefault(input.Name)
+            ?? throw new ModelRefusedException($"The validation set has no array for the model's input {input}; it has {string.Join(", ", arrays.Keys)}.");
+
+        var count = ArrayOf(inputs[0]).Shape is [var first, ..] ? first : 0;
+        if (count == 0) throw new ModelRefusedException("The validation set holds no samples.");
+        // The first axis is the batch; a file exported with a fixed one is run as it is.
+        var batch = inputs[0].Shape is [> 0 and var extent, ..] ? (int)extent : 1;
+        var labels = arrays.GetValueOrDefault(LabelsName)?.ToInt64s();
+        if (labels is not null && labels.Length != count) throw new ModelRefusedException($"The validation set has {labels.Length} labels for {count} samples.");
+
+        var samples = new ValidationSamples(count, batch, labels);
+        try
+        {
+            foreach (var input in inputs) samples.Add(input, ArrayOf(input));
+            return samples;
+        }
+        catch
+        {
+            samples.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Copies the samples from <paramref name="start"/> on into the tensors; past the end the last one is repeated.</summary>
+    public void Fill(int start)
+    {
+        foreach (var (array, tensor) in _inputs)
+        {
+            var destination = tensor.GetTensorMutableRawData();
+            var row = array.Data.Length / Count;
+            for (var i = 0; i < Batch; i++)
+                array.Data.Span.Slice(Math.Min(start + i, Count - 1) * row, row).CopyTo(destination[(i * row)..]);
+        }
+    }
+
+    /// <summary>Frees the tensors.</summary>
+    public void Dispose()
+    {
+        foreach (var tensor in Tensors) tensor.Dispose();
+    }
+
+    private void Add(OnnxTensor input, NpyArray array)
+    {
+        long[] shape = [Batch, .. array.Shape.Skip(1).Select(extent => (long)extent)];
+        if (array.Shape.Count == 0 || array.Shape[0] != Count || !input.Takes(shape))
+            throw new ModelRefusedException($"The validation set has {Count} samples and '{input.Name}' of shape [{string.Join(',', array.Shape)}]; the model takes {input}.");
+        var converted = Convert(array, input);
+        var tensor = input.Allocate(shape);
+        Names.Add(input.Name);
+        Tensors.Add(tensor);
+        _inputs.Add((converted, tensor));
+    }
+
+    private static IReadOnlyDictionary<string, NpyArray> Read(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            return NpzArchive.Read(file, Limits.ArtifactBytes);
+        }
+        catch (FormatException e)
+        {
+            throw new ModelRefusedException($"The validation set cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static NpyArray Convert(NpyArray array, OnnxTensor input) => (array.Type, input.Element) switch
+    {
+        ("f4", TensorElementType.Float) or ("f8", TensorElementType.Double) or ("f2", TensorElementType.Float16) => array,
+        ("i1", TensorElementType.Int8) or ("i2", TensorElementType.Int16) or ("i4", TensorElementType.Int32) or ("i8", TensorElementType.Int64) => array,
+        ("u1", TensorElementType.UInt8) or ("u2", TensorElementType.UInt16) or ("u4", TensorElementType.UInt32) or ("u8", TensorElementType.UInt64) => array,
+        ("b1" or "u1", TensorElementType.Bool) => array,
+        (_, TensorElementType.Float) => new NpyArray("f4", array.Shape, Bytes(array.ToSingles())),
+        (_, TensorElementType.Float16) => new NpyArray("f2", array.Shape, Bytes(Array.ConvertAll(array.ToSingles(), value => (Half)value))),
+        (['i' or 'u', ..], TensorElementType.Int64) => new NpyArray("i8", array.Shape, Bytes(array.ToInt64s())),
+        _ => throw new ModelRefusedException($"The validation set holds '{input.Name}' as {array.Type}, which is not turned into the model's {input.Datatype}."),
+    };
+
+    private static byte[] Bytes<T>(T[] values)
+        where T : struct
+        => MemoryMarshal.AsBytes(values.AsSpan()).ToArray();
+}

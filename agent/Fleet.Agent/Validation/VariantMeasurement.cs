@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using System.Numerics.Tensors;
+using Fleet.Agent.Inference;
+using Fleet.Contracts.Validation;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Agent.Validation;
+
+/// <summary>
+/// Runs every sample of a validation set once, timing each run and comparing what it decides with its label: latency and accuracy
+/// rest on the same real inputs. Copying samples in is not timed.
+/// </summary>
+internal static class VariantMeasurement
+{
+    /// <summary>Runs before the first timed one: they fill caches and let the arena grow.</summary>
+    private const int WarmUpRuns = 10;
+
+    /// <summary>Timed runs a p99 needs to be more than the maximum. A smaller set is gone through again.</summary>
+    private const int WantedRuns = 200;
+
+    /// <summary>Time after which a small set is not gone through again: a slow model has fewer timed runs instead.</summary>
+    private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2), RepeatTime = TimeSpan.FromSeconds(10);
+
+    /// <summary>Measures a variant.</summary>
+    /// <exception cref="ModelRefusedException">It does not run on the samples, or its output cannot be compared with their labels.</exception>
+    public static Scores Run(OnnxSession session, ValidationSamples samples, string output)
+    {
+        try
+        {
+            var start = Stopwatch.GetTimestamp();
+            samples.Fill(0);
+            for (var i = 0; i < WarmUpRuns && Stopwatch.GetElapsedTime(start) < WarmUpTime; i++)
+                session.Run(samples.Names, samples.Tensors, [output]).Dispose();
+
+            start = Stopwatch.GetTimestamp();
+            var latencies = new List<TimeSpan>();
+            var right = 0;
+            for (var first = 0; first < samples.Count; first += samples.Batch)
+            {
+                using var outputs = Timed(session, samples, output, first, latencies);
+                if (samples.Labels is { } labels) right += RightOf(outputs[0], output, labels, first, samples.Batch);
+            }
+            for (var first = 0; latencies.Count < WantedRuns && Stopwatch.GetElapsedTime(start) < RepeatTime; first = (first + samples.Batch) % samples.Count)
+                Timed(session, samples, output, first, latencies).Dispose();
+
+            latencies.Sort();
+            return new Scores
+            {
+                Accuracy = samples.Labels is null ? null : (double)right / samples.Count,
+                Latency = new LatencySummary(Percentile(latencies, 0.50), Percentile(latencies, 0.95), Percentile(latencies, 0.99)),
+                Samples = samples.Count,
+            };
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new ModelRefusedException($"ONNX Runtime could not run the model on the validation set: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The smallest value that a share <paramref name="quantile"/> of the sorted values does not exceed (nearest rank).</summary>
+    internal static TimeSpan Percentile(IReadOnlyList<TimeSpan> sorted, double quantile)
+        => sorted[Math.Max(0, (int)Math.Ceiling(quantile * sorted.Count) - 1)];
+
+    private static IDisposableReadOnlyCollection<OrtValue> Timed(OnnxSession session, ValidationSamples samples, string output, int first, List<TimeSpan> latencies)
+    {
+        samples.Fill(first);
+        var start = Stopwatch.GetTimestamp();
+        var outputs = session.Run(samples.Names, samples.Tensors, [output]);
+        latencies.Add(Stopwatch.GetElapsedTime(start));
+        return outputs;
+    }
+
+    private static int RightOf(OrtValue value, string output, long[] labels, int first, int batch)
+    {
+        var shape = value.GetTensorTypeAndShape().Shape;
+        var scores = Datatypes.Singles(value);
+        var classes = (int)shape[^1];
+        if (shape.Length < 2 || shape[0] != batch || scores.Length != (long)batch * classes || scores.IsEmpty)
+            throw new ModelRefusedException($"Output '{output}' has shape [{string.Join(',', shape)}]: comparing it with labels needs one row of class scores for each of {batch} samples.");
+        var right = 0;
+        for (var i = 0; i < batch && first + i < labels.Length; i++)
+        {
+            if (TensorPrimitives.IndexOfMax(scores.Slice(i * classes, classes)) == labels[first + i]) right++;
+        }
+        return right;
+    }
+}

@@ -1,0 +1,126 @@
+using System.CommandLine;
+using System.Runtime.Versioning;
+using System.Text.Json;
+using Fleet.Cli.Client;
+using Fleet.Cli.Demo;
+using Fleet.Cli.Terminal;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary><c>fleet demo</c>: the whole loop on this machine, with nothing made up.</summary>
+internal static class DemoCommand
+{
+    public static Command Create(Shell shell)
+    {
+        var once = new Option<bool>("--once") { Description = "End after the table; otherwise everything goes on until Ctrl+C." };
+        var report = new Option<string?>("--report") { HelpName = "FILE", Description = "Write the figures as JSON." };
+        var data = new Option<string?>("--data") { HelpName = "DIR", Description = "Keep everything in this folder, which must be empty [default: a temporary folder]." };
+        var keep = new Option<bool>("--keep") { Description = "Keep the temporary folder." };
+        var json = new Option<bool>("--json") { Description = "Print the figures as one JSON document instead of tables." };
+        var command = new TaughtCommand("demo", """
+            Runs the whole loop on this machine: builds a model, signs it, rolls it out to three agents, serves and watches it.
+
+            A server, a build worker and three agents run as separate processes on loopback; it takes a few minutes.
+            Agents of a profile that this machine is not say so: their latency is not a claim.
+
+            Examples:
+              fleet demo
+              fleet demo --once --report demo.json
+            """) { once, report, data, keep, json };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            if (!OperatingSystem.IsLinux()) throw new FleetException("The demo runs on Linux only.");
+            return RunAsync(shell, new DemoOptions
+            {
+                Once = parsed.GetValue(once),
+                Report = parsed.GetValue(report),
+                Data = parsed.GetValue(data),
+                Keep = parsed.GetValue(keep),
+                Json = parsed.GetValue(json),
+            }, cancellationToken);
+        });
+        return command;
+    }
+
+    [SupportedOSPlatform("linux")]
+    private static async Task<int> RunAsync(Shell shell, DemoOptions options, CancellationToken cancellationToken)
+    {
+        var folder = DemoFolder.Create(options.Data, options.Keep);
+        var succeeded = false;
+        try
+        {
+            using var http = new HttpClient();
+            await using var children = new Children(folder.Logs);
+            var outcome = await StepBoard.RunAsync(shell, board => GoAsync(new DemoRun(shell, folder, children, http, board), board, folder, cancellationToken));
+            succeeded = true;
+            Show(shell, options, outcome);
+            if (!options.Once) await StepBoard.RunAsync(shell, board => ServeAsync(shell, options, board, folder, children, outcome, cancellationToken));
+            if (shell.Live) shell.WriteHint("Stopping the agents and the server …");
+        }
+        finally
+        {
+            if (folder.CleanUp(keepLogs: !succeeded) && succeeded) shell.WriteHint($"Everything is kept in {folder.Root}.");
+        }
+        return ExitCode.Success;
+    }
+
+    [SupportedOSPlatform("linux")]
+    private static async Task<DemoOutcome> GoAsync(DemoRun run, StepBoard board, DemoFolder folder, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await run.RunAsync(cancellationToken);
+        }
+        catch (FleetException e)
+        {
+            List<string> lines = [$"{board.Current}: failed.", .. e.Lines];
+            if (run.Concern is { } concern)
+            {
+                lines.Add($"The last lines of {concern.Name}:");
+                lines.AddRange(concern.LastLines(12).Select(line => "  " + line));
+            }
+            throw new FleetException([.. lines, $"All logs are in {folder.Logs}."]);
+        }
+    }
+
+    [SupportedOSPlatform("linux")]
+    private static void Show(Shell shell, DemoOptions options, DemoOutcome outcome)
+    {
+        var figures = DemoReport.Of(outcome.Report, outcome.Devices, outcome.Telemetry, outcome.Took);
+        if (options.Report is { } file)
+        {
+            try { File.WriteAllText(file, JsonSerializer.Serialize(figures, DemoJson.Default.DemoReport) + "\n"); }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new FleetException($"The report could not be written to {file}: {e.Message}", e); }
+        }
+        if (options.Json) shell.WriteLine(JsonSerializer.Serialize(figures, DemoJson.Default.DemoReport));
+        else DemoTables.Write(shell, outcome);
+    }
+
+    /// <summary>Keeps a light load on the devices until Ctrl+C, which here is the way it is meant to end.</summary>
+    [SupportedOSPlatform("linux")]
+    private static async Task<bool> ServeAsync(
+        Shell shell, DemoOptions options, StepBoard board, DemoFolder folder, Children children, DemoOutcome outcome, CancellationToken cancellationToken)
+    {
+        if (!options.Json) DemoTables.WriteAddresses(shell, outcome, folder);
+        await board.StepAsync("Serving until Ctrl+C", async step =>
+        {
+            using var any = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, children.Died);
+            var sending = Task.WhenAll(outcome.Traffic.Select(one => one.KeepSendingAsync(TimeSpan.FromMilliseconds(500), any.Token)));
+            using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), shell.Time);
+            try
+            {
+                while (await timer.WaitForNextTickAsync(any.Token))
+                    step.Say(string.Join(", ", outcome.Traffic.Select(one => $"{one.Device} {Figures.Count(one.Answered)}")) + " requests answered");
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                await Task.WhenAny(sending); // It was cancelled with the rest; that is no failure.
+            }
+            catch (OperationCanceledException) when (children.FirstDead is { } dead)
+            {
+                throw new FleetException([$"The process {dead.Name} ended with code {dead.ExitCode}. Its last lines:", .. dead.LastLines(12)]);
+            }
+        });
+        return true;
+    }
+}

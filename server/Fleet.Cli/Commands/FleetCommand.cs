@@ -1,0 +1,84 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using Fleet.Cli.Client;
+using Fleet.Cli.Terminal;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary>The whole program: nouns, each with its verbs.</summary>
+internal static class FleetCommand
+{
+    private const string Help = """
+        Fleet: distill, quantize, sign, roll out and watch models on edge devices.
+
+        See all of it run on this machine:
+          fleet demo
+
+        The way of a model:
+          fleet tokens create --uses 10              let ten devices join
+          fleet models build vibration.yaml --wait   teacher, student, variants
+          fleet releases create BUILD                sign the accepted variants
+          fleet rollouts start --model vibration --version 1 --waves 5%,25%,100%
+          fleet telemetry --model vibration          what the devices serve
+        """;
+
+    /// <summary>The command tree.</summary>
+    public static RootCommand Create(Shell shell)
+    {
+        var root = new RootCommand(Help)
+        {
+            DemoCommand.Create(shell),
+            TokensCommand.Create(shell),
+            DevicesCommand.Create(shell),
+            ModelsCommand.Create(shell),
+            ReleasesCommand.Create(shell),
+            RolloutsCommand.Create(shell),
+            TelemetryCommand.Create(shell),
+        };
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        return root;
+    }
+
+    /// <summary>Runs one command line and answers its exit code; errors are lines on standard error.</summary>
+    public static async Task<int> RunAsync(Shell shell, string[] arguments, CancellationToken cancellationToken)
+    {
+        // The terminal is handed over by Program, which also knows the second Ctrl+C: the library's own handling is off.
+        var configuration = new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+            Output = shell.Output,
+            Error = shell.Error,
+        };
+        var root = Create(shell);
+        var parsed = root.Parse(arguments);
+        try
+        {
+            if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(configuration, cancellationToken);
+
+            // A noun alone is a question: its help is the answer.
+            if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)
+            {
+                await root.Parse([.. arguments, "--help"]).InvokeAsync(configuration, cancellationToken);
+                return ExitCode.Usage;
+            }
+            shell.WriteError([.. parsed.Errors.Select(error => error.Message).Distinct(), $"See '{PathOf(parsed.CommandResult.Command)} --help'."]);
+            return ExitCode.Usage;
+        }
+        catch (FleetException e)
+        {
+            shell.WriteError(e.Lines);
+            return e.Usage ? ExitCode.Usage : ExitCode.Failure;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            shell.WriteError(["Stopped."]);
+            return ExitCode.Failure;
+        }
+    }
+
+    private static string PathOf(Command command) => command is RootCommand
+        ? "fleet"
+        : $"{PathOf(command.Parents.OfType<Command>().First())} {command.Name}";
+}

@@ -1,0 +1,187 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Fleet.Cli.Client;
+using Fleet.Cli.Specs;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Http;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary><c>fleet models</c>: builds from a teacher to variants, and their reports.</summary>
+internal static class ModelsCommand
+{
+    private static readonly Argument<string> BuildId = new("BUILD") { Description = "Id of the build, as 'fleet models builds' shows it." };
+
+    public static Command Create(Shell shell) => Verb.Noun(
+        "models", "Models: builds that make small variants of a teacher, and their reports.", List(shell), Build(shell), Builds(shell), Cancel(shell), Report(shell));
+
+    private static Command List(Shell shell) => Verb.On(shell, "list", """
+        Lists models and where each of their releases came from.
+
+        Example:
+          fleet models list
+        """, [], async (call, cancellationToken) =>
+    {
+        var models = await call.Client.ListModelsAsync(cancellationToken);
+        call.Show(models, FleetJson.Default.IReadOnlyListModelView, screen =>
+        {
+            var sheet = new Sheet("model", ">release", "build", "teacher", "student", "variants", "signed");
+            foreach (var model in models)
+            {
+                foreach (var version in model.Versions)
+                    sheet.Add(model.Name, version.Version, version.Build, version.Teacher, version.Student, string.Join(", ", version.Variants), Figures.Moment(version.CreatedAt));
+                if (model.Versions.Count == 0) sheet.Add(model.Name, Figures.None, $"{Figures.Count(model.Builds)} build(s), none released", "", "", "", "");
+            }
+            screen.Write(sheet);
+            if (sheet.Count == 0) screen.WriteHint("There are no models. 'fleet models build SPEC.yaml --wait' makes one, 'fleet releases create BUILD' releases it.");
+        });
+    });
+
+    private static Command Build(Shell shell)
+    {
+        var spec = new Argument<string>("SPEC") { Description = "Build spec, a YAML file; relative paths in it start at its own folder." };
+        var wait = new Option<bool>("--wait") { Description = "Wait until it has ended, and show its variants." };
+        var follow = new Option<bool>("--follow") { Description = "Wait, and write every step as a line of its own." };
+        return Verb.On(shell, "build", """
+            Builds a model: trains or reads the teacher, distills a student, quantizes it for each profile, measures every variant.
+
+            Examples:
+              fleet models build deploy/examples/vibration.yaml --wait
+              fleet models build fashion.yaml --wait --json > build.json
+            """, [spec, wait, follow], async (call, cancellationToken) =>
+        {
+            var asked = SpecFile.Read(call.Get(spec));
+            var build = await call.Client.StartBuildAsync(asked, cancellationToken);
+            if (call.Get(wait) || call.Get(follow))
+            {
+                build = await WaitAsync(call, build, asLines: call.Get(follow), cancellationToken);
+                if (build.Status == BuildStatus.Succeeded && !call.Json) BuildTables.Write(call.Shell, await call.Client.GetReportAsync(build.Id, cancellationToken));
+            }
+            call.Show(build, FleetJson.Default.BuildView, screen =>
+            {
+                if (build.Status == BuildStatus.Succeeded)
+                {
+                    screen.WriteLine();
+                    screen.WriteLine($"Report  fleet models report {build.Id} --open");
+                    screen.WriteLine($"Next    fleet releases create {build.Id}");
+                }
+                else
+                {
+                    screen.WriteLine($"Build {build.Id} of {build.Model} is {Words.Of(build.Status)}.");
+                    if (build.Status == BuildStatus.Queued) screen.WriteHint($"'fleet models builds' shows how far it is.");
+                }
+            });
+            if (build.Status is BuildStatus.Failed or BuildStatus.Cancelled)
+                throw new FleetException($"Build {build.Id} of {build.Model} {(build.Status == BuildStatus.Failed ? "failed" : "was cancelled")}: {build.Failure ?? "no reason was given"}");
+        });
+    }
+
+    private static Command Builds(Shell shell)
+    {
+        var model = new Option<string?>("--model") { HelpName = "NAME", Description = "Only builds of this model." };
+        return Verb.On(shell, "builds", """
+            Lists builds, the newest first.
+
+            Example:
+              fleet models builds --model vibration
+            """, [model], async (call, cancellationToken) =>
+        {
+            IReadOnlyList<BuildView> builds = [.. (await call.Client.ListBuildsAsync(cancellationToken))
+                .Where(build => call.Get(model) is not { } name || build.Model == name)
+                .OrderByDescending(build => build.CreatedAt)];
+            call.Show(builds, FleetJson.Default.IReadOnlyListBuildView, screen =>
+            {
+                var sheet = new Sheet("build", "model", "status", ">done", "asked", "took", "step or reason");
+                foreach (var build in builds)
+                {
+                    sheet.Add(build.Id, build.Model, Words.Status(build.Status),
+                        build.Status == BuildStatus.Running ? Figures.Percent(build.Progress?.Fraction) : "",
+                        DurationText.Ago(build.CreatedAt, call.Now), build.FinishedAt is { } end ? DurationText.Of(end - build.CreatedAt) : "",
+                        build.Failure ?? (build.Status == BuildStatus.Running ? build.Progress?.Step : ""));
+                }
+                screen.Write(sheet);
+                if (sheet.Count == 0) screen.WriteHint("There are no builds. 'fleet models build SPEC.yaml --wait' starts one.");
+            });
+        });
+    }
+
+    private static Command Cancel(Shell shell) => Verb.On(shell, "cancel", """
+        Cancels a build that waits or runs.
+
+        Example:
+          fleet models cancel BUILD
+        """, [BuildId], async (call, cancellationToken) =>
+    {
+        await call.Client.CancelBuildAsync(call.Get(BuildId), cancellationToken);
+        var build = await call.Client.GetBuildAsync(call.Get(BuildId), cancellationToken);
+        call.Show(build, FleetJson.Default.BuildView, screen => screen.WriteLine($"Build {build.Id} of {build.Model} is {Words.Of(build.Status)}."));
+    });
+
+    private static Command Report(Shell shell)
+    {
+        var html = new Option<string?>("--html") { HelpName = "FILE", Description = "Also save the report's page, one self-contained HTML file." };
+        var open = new Option<bool>("--open") { Description = "Also open the page in the browser." };
+        return Verb.On(shell, "report", """
+            Shows what came out of a build: teacher, student, and every variant with its size, latency, accuracy and verdict.
+
+            Examples:
+              fleet models report BUILD
+              fleet models report BUILD --html report.html
+              fleet models report BUILD --json | jq '.variants[] | select(.accepted | not)'
+            """, [BuildId, html, open], async (call, cancellationToken) =>
+        {
+            var id = call.Get(BuildId);
+            var report = await call.Client.GetReportAsync(id, cancellationToken);
+            var file = call.Get(html) ?? (call.Get(open) ? Path.Combine(Path.GetTempPath(), $"fleet-build-{Path.GetFileName(id)}.html") : null);
+            if (file is not null) await File.WriteAllBytesAsync(file, await call.Client.GetReportPageAsync(id, cancellationToken), cancellationToken);
+            call.Show(report, FleetJson.Default.BuildReport, screen =>
+            {
+                BuildTables.Write(screen, report);
+                if (file is null) return;
+                screen.WriteLine();
+                screen.WriteLine($"Page    {Path.GetFullPath(file)}");
+            });
+            if (call.Get(open)) Open(file!);
+        });
+    }
+
+    private static async Task<BuildView> WaitAsync(Call call, BuildView build, bool asLines, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await StepBoard.RunAsync(call.Shell, board => board.StepAsync($"Build {build.Id} of {build.Model}", step => ForEndAsync(call.Client, call.Shell.Time, build.Id, step, cancellationToken)), asLines);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            call.Shell.WriteHint($"Build {build.Id} goes on without this terminal: 'fleet models builds' shows it, 'fleet models cancel {build.Id}' ends it.");
+            throw;
+        }
+    }
+
+    /// <summary>Waits until a build has ended, saying how far it is.</summary>
+    public static async Task<BuildView> ForEndAsync(FleetClient client, TimeProvider time, string id, StepBoard.Step step, CancellationToken cancellationToken)
+    {
+        var build = await Polling.UntilAsync(time, token => client.GetBuildAsync(id, token), view =>
+        {
+            if (view is { Status: BuildStatus.Running, Progress: { } progress }) step.Say(progress.Step, progress.Fraction);
+            else if (view.Status == BuildStatus.Queued) step.Say("waits for a worker");
+            return view.Status is BuildStatus.Succeeded or BuildStatus.Failed or BuildStatus.Cancelled;
+        }, problem => step.Say(problem), cancellationToken);
+        step.Say(Words.Of(build.Status));
+        return build;
+    }
+
+    private static void Open(string file)
+    {
+        try
+        {
+            using var browser = Process.Start(new ProcessStartInfo("xdg-open", [file]) { RedirectStandardOutput = true, RedirectStandardError = true });
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            throw new FleetException($"No browser could be opened ({e.Message}). The page is {file}.", e);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+using System.CommandLine;
+using Fleet.Cli.Client;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts;
+using Fleet.Contracts.Http;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary><c>fleet telemetry</c>: what devices serve, how fast, and what they decide.</summary>
+internal static class TelemetryCommand
+{
+    private const int ChartWidth = 30;
+
+    public static Command Create(Shell shell)
+    {
+        var device = new Option<string?>("--device") { HelpName = "ID", Description = "Only this device." };
+        var model = new Option<string?>("--model") { HelpName = "NAME", Description = "Only this model." };
+        var since = Verb.Duration("--since", "How far back [default: 1h].");
+        return Verb.On(shell, "telemetry", """
+            Telemetry: inferences, errors, latency, classes and confidence, as devices measured them.
+
+            Examples:
+              fleet telemetry
+              fleet telemetry --model vibration --since 15m
+              fleet telemetry --device press-7 --since 7d --json | jq '.[].latency.p95Ms'
+            """, [device, model, since], async (call, cancellationToken) =>
+        {
+            var span = call.Get(since) ?? TimeSpan.FromHours(1);
+            var views = await call.Client.GetTelemetryAsync(call.Get(device), call.Get(model), call.Now - span, cancellationToken);
+            if (call.Json)
+            {
+                call.Shell.WriteJson(views, FleetJson.Default.IReadOnlyListTelemetryView);
+                return;
+            }
+            WriteTable(call.Shell, views);
+            if (views.Count == 0)
+            {
+                call.Shell.WriteHint($"Nothing arrived in the last {DurationText.Of(span)}. --since looks further back.");
+                return;
+            }
+            foreach (var group in views.Where(view => view.Classes.Count > 0).GroupBy(view => (view.Model, view.Version)).OrderBy(group => group.Key))
+            {
+                var names = await ClassNamesAsync(call.Client, group.Key.Model, group.Key.Version, cancellationToken);
+                WriteCharts(call.Shell, $"{group.Key.Model} {group.Key.Version}", [.. group], names);
+            }
+        });
+    }
+
+    private static void WriteTable(Shell screen, IReadOnlyList<TelemetryView> views)
+    {
+        var sheet = new Sheet("device", "model", "variant", ">inferences", ">errors", ">p50", ">p95", ">p99", ">cpu", ">memory", ">temp.", "inferences over time");
+        foreach (var view in views.OrderBy(view => view.Device.Value).ThenBy(view => view.Model))
+        {
+            sheet.Add(
+                view.Device.Value, $"{view.Model} {view.Version}", view.Variant, view.Count, new Cell(Figures.Count(view.Errors), view.Errors > 0 ? Tone.Bad : Tone.Plain),
+                Figures.Milliseconds(view.Latency?.P50), Figures.Milliseconds(view.Latency?.P95), Figures.Milliseconds(view.Latency?.P99),
+                view.Resources?.CpuUsage is { } cpu ? Figures.Percent(cpu) : Figures.None, Figures.Bytes(view.Resources?.AgentMemoryBytes),
+                view.Resources?.TemperatureCelsius is { } celsius ? FormattableString.Invariant($"{celsius:0} °C") : Figures.None,
+                Charts.Sparkline([.. view.Series.Select(point => point.Count)], 20));
+        }
+        screen.Write(sheet);
+    }
+
+    private static void WriteCharts(Shell screen, string title, IReadOnlyList<TelemetryView> views, IReadOnlyList<string> names)
+    {
+        var classes = Sum(views.Select(view => view.Classes));
+        var confidence = Sum(views.Select(view => view.Confidence));
+        screen.WriteLine();
+        screen.WriteHeading($"{title}: decisions by class");
+        Bars(screen, classes, index => index < names.Count ? names[index] : $"class {index}");
+        if (confidence.Length == 0) return;
+        screen.WriteLine();
+        screen.WriteHeading($"{title}: confidence of the winning class");
+        Bars(screen, confidence, tenth => $"{tenth * 10}-{(tenth + 1) * 10} %");
+    }
+
+    private static void Bars(Shell screen, long[] counts, Func<int, string> name)
+    {
+        var total = Math.Max(1, counts.Sum());
+        var largest = Math.Max(1, counts.Max());
+        var sheet = new Sheet("", ">", ">", "");
+        for (var i = 0; i < counts.Length; i++)
+            sheet.Add(name(i), counts[i], Figures.Percent((double)counts[i] / total), Charts.Bar((double)counts[i] / largest, ChartWidth));
+        screen.Write(sheet);
+    }
+
+    private static long[] Sum(IEnumerable<IReadOnlyList<long>> counts)
+    {
+        var sum = Array.Empty<long>();
+        foreach (var one in counts)
+        {
+            if (one.Count > sum.Length) Array.Resize(ref sum, one.Count);
+            for (var i = 0; i < one.Count; i++) sum[i] += one[i];
+        }
+        return sum;
+    }
+
+    /// <summary>Class names are in the release; one that is gone leaves the numbers.</summary>
+    private static async Task<IReadOnlyList<string>> ClassNamesAsync(FleetClient client, string model, int version, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await client.GetReleaseAsync(model, version, cancellationToken)).Manifest.Classes;
+        }
+        catch (FleetException e) when (e.Status == 404)
+        {
+            return [];
+        }
+    }
+}

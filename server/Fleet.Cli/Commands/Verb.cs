@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Text.Json.Serialization.Metadata;
+using Fleet.Cli.Client;
+using Fleet.Cli.Terminal;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary>What one verb is given when it runs.</summary>
+internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
+{
+    /// <summary>The server.</summary>
+    public FleetClient Client => client;
+
+    /// <summary>Where it writes.</summary>
+    public Shell Shell => shell;
+
+    /// <summary>True when the result is to be one JSON document.</summary>
+    public bool Json => parsed.GetValue(Verb.Json);
+
+    /// <summary>The clock's now.</summary>
+    public DateTimeOffset Now => shell.Time.GetUtcNow();
+
+    public T Get<T>(Argument<T> argument) => parsed.GetRequiredValue(argument);
+
+    public T? Get<T>(Option<T> option) => parsed.GetValue(option);
+
+    /// <summary>Shows a result: as the contract's record with <c>--json</c>, else as <paramref name="forPeople"/> writes it.</summary>
+    public void Show<T>(T value, JsonTypeInfo<T> type, Action<Shell> forPeople)
+    {
+        if (Json) shell.WriteJson(value, type);
+        else forPeople(shell);
+    }
+}
+
+/// <summary>Makes the command of one verb: its help, its options, and what it does with a server.</summary>
+internal static class Verb
+{
+    public static readonly Option<bool> Json = new("--json") { Description = "Print exactly one JSON document on standard output, for scripts." };
+
+    private static readonly Option<string?> Server = new("--server")
+    {
+        HelpName = "URL",
+        Description = $"Address of the server [default: {ServerAddress.UrlVariable}, else {ServerAddress.DefaultUrl}].",
+    };
+
+    private static readonly Option<string?> KeyFile = new("--key-file")
+    {
+        HelpName = "FILE",
+        Description = $"File with the API key, such as DATA/keys/operator.key of the server [default: {ServerAddress.KeyFileVariable}, else the key itself in {ServerAddress.KeyVariable}].",
+    };
+
+    private static readonly Option<string?> Authority = new("--ca")
+    {
+        HelpName = "FILE",
+        Description = "PEM of the server's own CA, to reach it over https.",
+    };
+
+    /// <summary>A command that talks to the server. It fails by throwing; returning is success.</summary>
+    /// <param name="shell">Where it writes.</param>
+    /// <param name="name">The verb.</param>
+    /// <param name="help">One sentence, then examples.</param>
+    /// <param name="symbols">Its own arguments and options.</param>
+    /// <param name="act">What it does.</param>
+    public static Command On(Shell shell, string name, string help, Symbol[] symbols, Func<Call, CancellationToken, Task> act)
+    {
+        var command = new TaughtCommand(name, help);
+        foreach (var symbol in symbols) Add(command, symbol);
+        foreach (var option in (Option[])[Server, KeyFile, Authority, Json]) command.Options.Add(option);
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var address = ServerAddress.Resolve(parsed.GetValue(Server), parsed.GetValue(KeyFile), parsed.GetValue(Authority), shell.Environmental);
+            using var client = new FleetClient(address);
+            await act(new Call(shell, parsed, client), cancellationToken);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    /// <summary>A noun with its verbs.</summary>
+    public static Command Noun(string name, string help, params ReadOnlySpan<Command> verbs)
+    {
+        var command = new Command(name, help);
+        foreach (var verb in verbs) command.Subcommands.Add(verb);
+        return command;
+    }
+
+    /// <summary>An option that takes a duration such as <c>30s</c> or <c>7d</c>.</summary>
+    public static Option<TimeSpan?> Duration(string name, string description) => new(name)
+    {
+        HelpName = "DURATION",
+        Description = description,
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (DurationText.TryParse(text, out var duration)) return duration;
+            result.AddError($"{name} '{text}' is not understood: write {DurationText.Rule}.");
+            return null;
+        },
+    };
+
+    private static void Add(Command command, Symbol symbol)
+    {
+        if (symbol is Argument argument) command.Arguments.Add(argument);
+        else command.Options.Add((Option)symbol);
+    }
+}
+
+/// <summary>What the process ends with.</summary>
+internal static class ExitCode
+{
+    /// <summary>It did what was asked.</summary>
+    public const int Success = 0;
+
+    /// <summary>It went wrong, or was stopped before it was done.</summary>
+    public const int Failure = 1;
+
+    /// <summary>It was asked in a way it does not understand.</summary>
+    public const int Usage = 2;
+}

@@ -1,0 +1,62 @@
+using System.Runtime.Versioning;
+using Fleet.Cli.Client;
+
+namespace Fleet.Cli.Demo;
+
+/// <summary>Where a demo keeps everything: the server's data, each device's data, and what every process wrote.</summary>
+[SupportedOSPlatform("linux")]
+internal sealed class DemoFolder
+{
+    private readonly bool _temporary;
+
+    private DemoFolder(string root, bool temporary)
+    {
+        (Root, _temporary) = (root, temporary);
+        foreach (var folder in (string[])[Server, Logs]) Directory.CreateDirectory(folder);
+    }
+
+    /// <summary>The folder itself.</summary>
+    public string Root { get; }
+
+    /// <summary>The server's data.</summary>
+    public string Server => Path.Combine(Root, "server");
+
+    /// <summary>What every process wrote.</summary>
+    public string Logs => Path.Combine(Root, "logs");
+
+    /// <summary>The operator's key, written by the server.</summary>
+    public string OperatorKey => Path.Combine(Server, "keys", "operator.key");
+
+    /// <summary>The build's report as a page.</summary>
+    public string ReportPage => Path.Combine(Root, "report.html");
+
+    /// <summary>One device's data.</summary>
+    public string Device(string id) => Path.Combine(Root, "devices", id);
+
+    /// <summary>Makes the folder: the one asked for, which must be empty, or a temporary one that only this user can read.</summary>
+    public static DemoFolder Create(string? data, bool keep)
+    {
+        if (data is null) return new DemoFolder(Directory.CreateTempSubdirectory("fleet-demo-").FullName, temporary: !keep);
+        var root = Path.GetFullPath(data);
+        try
+        {
+            if (Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root).Any())
+                throw new FleetException($"The folder {root} is not empty; the demo starts from nothing.", "Name another folder with --data, or remove this one.") { Usage = true };
+            Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            return new DemoFolder(root, temporary: false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FleetException($"The folder {root} cannot be used: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Removes a temporary folder; after a failure the logs stay. Answers whether anything is left.</summary>
+    public bool CleanUp(bool keepLogs)
+    {
+        if (!_temporary) return true;
+        foreach (var entry in Directory.EnumerateDirectories(Root).Where(folder => !keepLogs || folder != Logs)) Directory.Delete(entry, recursive: true);
+        if (!keepLogs) Directory.Delete(Root, recursive: true);
+        return keepLogs;
+    }
+}

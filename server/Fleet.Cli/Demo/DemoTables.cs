@@ -1,0 +1,56 @@
+using System.Runtime.Versioning;
+using Fleet.Cli.Commands;
+using Fleet.Cli.Terminal;
+
+namespace Fleet.Cli.Demo;
+
+/// <summary>What a person sees at the end of a demo.</summary>
+[SupportedOSPlatform("linux")]
+internal static class DemoTables
+{
+    public static void Write(Shell screen, DemoOutcome outcome)
+    {
+        screen.WriteLine();
+        BuildTables.Write(screen, outcome.Report);
+        screen.WriteLine();
+        screen.WriteHeading("Devices: accuracy and latency as each measured them before it served");
+        screen.WriteLine();
+        var sheet = new Sheet("device", "profile", "variant", "phase", ">accuracy", ">p50 ms", ">p95 ms", ">served", ">batches");
+        foreach (var device in outcome.Devices)
+        {
+            var model = device.Models.FirstOrDefault(model => model.Model == outcome.Build.Model);
+            var telemetry = outcome.Telemetry.FirstOrDefault(view => view.Device == device.Id);
+            sheet.Add(
+                device.Id.Value, (device.Profile ?? Figures.None) + (device.ProfileEmulated ? " *" : ""), model?.ActiveVariant ?? Figures.None,
+                model is null ? Figures.None : Words.Phase(model.Phase), Figures.Percent(model?.Measured?.Accuracy),
+                Figures.BareMilliseconds(model?.Measured?.Latency?.P50), Figures.BareMilliseconds(model?.Measured?.Latency?.P95), telemetry?.Count ?? 0, telemetry?.Batches ?? 0);
+        }
+        screen.Write(sheet);
+        if (outcome.Devices.Any(device => device.ProfileEmulated))
+        {
+            screen.WriteLine();
+            screen.WriteLine("* This machine is not of that profile: it is emulated here, its latency is not a claim.");
+        }
+        screen.WriteLine();
+        screen.WriteLine($"Done in {DurationText.Of(outcome.Took)}.");
+    }
+
+    /// <summary>How to look around while it runs.</summary>
+    public static void WriteAddresses(Shell screen, DemoOutcome outcome, DemoFolder folder)
+    {
+        var program = Path.GetRelativePath(Environment.CurrentDirectory, Installation.Cli);
+        if (program.Length > Installation.Cli.Length || program.StartsWith("..", StringComparison.Ordinal)) program = Installation.Cli;
+        if (!program.Contains('/', StringComparison.Ordinal)) program = "./" + program;
+        var connection = $"--server {outcome.Client.Address} --key-file {folder.OperatorKey}";
+        screen.WriteLine();
+        screen.WriteHeading("The fleet goes on until Ctrl+C");
+        screen.WriteLine($"API     {outcome.Client.Address}");
+        screen.WriteLine($"Report  file://{folder.ReportPage}");
+        screen.WriteLine($"Logs    {folder.Logs}");
+        screen.WriteLine();
+        screen.WriteHeading("To look around from another terminal:");
+        foreach (var command in (string[])["devices list", $"telemetry --model {outcome.Build.Model}", $"rollouts show {outcome.Rollout.Id}", $"releases show {outcome.Build.Model} {outcome.Rollout.Plan.Version}"])
+            screen.WriteLine($"  {program} {command} {connection}");
+        screen.WriteLine();
+    }
+}

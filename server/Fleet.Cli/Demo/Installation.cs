@@ -1,0 +1,33 @@
+using Fleet.Cli.Client;
+
+namespace Fleet.Cli.Demo;
+
+/// <summary>Where the product's other programs are: beside this one when installed, in their own build folders in a checkout, or on PATH.</summary>
+internal static class Installation
+{
+    /// <summary>Finds the server.</summary>
+    public static string Server => Find("Fleet.Server", "fleet-server");
+
+    /// <summary>Finds the agent.</summary>
+    public static string Agent => Find("Fleet.Agent", "fleet-agent");
+
+    /// <summary>This program.</summary>
+    public static string Cli => Path.Combine(AppContext.BaseDirectory, "fleet");
+
+    /// <summary>Finds a program of the product.</summary>
+    /// <param name="project">Project that builds it.</param>
+    /// <param name="name">File name.</param>
+    private static string Find(string project, string name)
+    {
+        var folder = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
+        string[] places =
+        [
+            Path.Combine(folder, name),
+            // .artifacts/bin/<project>/<configuration>/: a sibling of the same configuration.
+            Path.GetFullPath(Path.Combine(folder, "..", "..", project, Path.GetFileName(folder), name)),
+            .. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Select(path => Path.Combine(path, name)),
+        ];
+        return places.FirstOrDefault(File.Exists)
+            ?? throw new FleetException($"The program {name} is neither in {folder} nor on PATH.", "Install it beside this program; in a checkout, 'dotnet build' makes it.");
+    }
+}

@@ -1,0 +1,93 @@
+using System.Text;
+using System.Text.Json;
+using Fleet.Cli.Client;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Protocol;
+
+namespace Fleet.Cli.Specs;
+
+/// <summary>A build spec as a YAML file: read strictly, judged by <see cref="BuildSpecRules"/>, every problem with its line.</summary>
+internal static class SpecFile
+{
+    /// <summary>Reads the spec in <paramref name="file"/>; its relative paths are taken from the file's own folder.</summary>
+    /// <exception cref="FleetException">The file cannot be read, or breaks rules: all of them are listed.</exception>
+    public static BuildSpec Read(string file)
+    {
+        byte[] bytes;
+        try
+        {
+            if (new FileInfo(file) is { Exists: true, Length: > Limits.ApiRequestBytes } large)
+                throw new FleetException($"{file} has {large.Length} bytes; a spec has at most {Limits.ApiRequestBytes}.");
+            bytes = File.ReadAllBytes(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FleetException($"The spec {file} cannot be read: {e.Message}", e);
+        }
+        string text;
+        try { text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF'); }
+        catch (ArgumentException) { throw new FleetException($"{file} is not UTF-8 text; a spec is a YAML file."); }
+        return Parse(text, file, Path.GetDirectoryName(Path.GetFullPath(file))!);
+    }
+
+    /// <summary>Reads the spec in <paramref name="text"/>.</summary>
+    /// <param name="text">YAML.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="folder">Where its relative paths start.</param>
+    /// <exception cref="FleetException">It breaks rules: all of them are listed.</exception>
+    public static BuildSpec Parse(string text, string name, string folder)
+    {
+        var problems = new List<SpecProblem>();
+        var converter = new YamlToJson(FleetJson.Strict.Options, problems);
+        var json = YamlText.Read(text, problems) is { } root ? converter.Convert(root, typeof(BuildSpec), "") : null;
+
+        BuildSpec? spec = null;
+        if (problems.Count == 0 && json is not null)
+        {
+            try
+            {
+                spec = json.Deserialize(FleetJson.Strict.BuildSpec);
+            }
+            catch (JsonException e)
+            {
+                problems.Add(new SpecProblem(new Place(1, 1), e.Message));
+            }
+            if (spec is not null) problems.AddRange(BuildSpecRules.ProblemsOf(spec).Select(problem => new SpecProblem(PlaceOf(problem, converter.Places), problem)));
+        }
+        if (problems.Count > 0 || spec is null)
+        {
+            throw new FleetException([
+                $"{name} is no valid build spec:",
+                .. problems.OrderBy(problem => problem.Place.Line).ThenBy(problem => problem.Place.Column)
+                    .Select(problem => $"{name}:{problem.Place.Line}:{problem.Place.Column}: {problem.Message}")]);
+        }
+        return WithAbsolutePaths(spec, folder);
+    }
+
+    /// <summary>Rules begin with the key they are about, such as <c>student.width 2 must be …</c>: the longest path that was written gives the line.</summary>
+    private static Place PlaceOf(string problem, Dictionary<string, Place> places)
+    {
+        for (var path = problem.Split(' ', 2)[0].TrimEnd(':'); path.Length > 0; path = path[..Math.Max(0, path.LastIndexOf('.'))])
+        {
+            if (places.TryGetValue(path, out var place)) return place;
+        }
+        return new Place(1, 1);
+    }
+
+    private static BuildSpec WithAbsolutePaths(BuildSpec spec, string folder)
+    {
+        string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path, folder);
+        return spec with
+        {
+            Data = spec.Data with
+            {
+                Train = Absolute(spec.Data.Train),
+                TrainLabels = Absolute(spec.Data.TrainLabels),
+                Test = Absolute(spec.Data.Test),
+                TestLabels = Absolute(spec.Data.TestLabels),
+            },
+            Teacher = spec.Teacher with { Onnx = Absolute(spec.Teacher.Onnx) },
+        };
+    }
+}

@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
+using Fleet.Cli.Terminal;
+
+namespace Fleet.Cli.Specs;
+
+/// <summary>
+/// Turns a YAML tree into the JSON of a contract record, guided by the record's own generated metadata: which keys exist, which are
+/// required, what type each has. Scalars are typed by YAML's core schema. Every problem is collected, none stops the reading.
+/// </summary>
+internal sealed partial class YamlToJson(JsonSerializerOptions options, List<SpecProblem> problems)
+{
+    /// <summary>Where each key path, such as <c>student.width</c>, was written.</summary>
+    public Dictionary<string, Place> Places { get; } = [];
+
+    /// <summary>The JSON of <paramref name="node"/> as <paramref name="type"/>, or null when a problem was found in it.</summary>
+    public JsonNode? Convert(YamlNode node, Type type, string path)
+    {
+        Places.TryAdd(path, node.Place);
+        var target = Nullable.GetUnderlyingType(type) ?? type;
+        var info = options.GetTypeInfo(target);
+        return info.Kind switch
+        {
+            JsonTypeInfoKind.Object => Object(node, info, path),
+            JsonTypeInfoKind.Enumerable => List(node, info, path),
+            _ => node is YamlScalar scalar ? Scalar(scalar, target, path) : Refuse(node, $"{path} is {Kind(node)}; {Expected(target)} is expected."),
+        };
+    }
+
+    private JsonObject? Object(YamlNode node, JsonTypeInfo info, string path)
+    {
+        if (node is not YamlMapping mapping)
+            return Refuse<JsonObject>(node, $"{(path.Length == 0 ? "The file" : path)} is {Kind(node)}; keys are expected: {string.Join(", ", KeysOf(info))}.");
+        var result = new JsonObject();
+        foreach (var entry in mapping.Entries)
+        {
+            var entryPath = path.Length == 0 ? entry.Key : $"{path}.{entry.Key}";
+            Places[entryPath] = entry.Place;
+            if (info.Properties.FirstOrDefault(property => property.Name == entry.Key) is not { } property)
+                Refuse(entry.Place, Unknown(entry.Key, path, entryPath, info));
+            else if (IsNull(entry.Value) && property.IsSetNullable)
+                result[entry.Key] = null;
+            else if (IsNull(entry.Value))
+                Refuse(entry.Place, $"{entryPath} has no value; {Expected(property.PropertyType)} is expected, or leave the key out.");
+            else
+                result[entry.Key] = Convert(entry.Value, property.PropertyType, entryPath);
+        }
+        foreach (var missing in info.Properties.Where(property => property.IsRequired && mapping.Entries.All(entry => entry.Key != property.Name)))
+            Refuse(mapping.Place, $"{(path.Length == 0 ? "" : path + ".")}{missing.Name} is missing; {Expected(missing.PropertyType)} is required.");
+        return result;
+    }
+
+    private JsonArray? List(YamlNode node, JsonTypeInfo info, string path)
+    {
+        var element = info.ElementType ?? typeof(object);
+        if (node is not YamlSequence sequence) return Refuse<JsonArray>(node, $"{path} is {Kind(node)}; {Expected(info.Type)} is expected.");
+        return new JsonArray([.. sequence.Items.Select((item, index) => Convert(item, element, $"{path}[{index}]"))]);
+    }
+
+    private JsonNode? Scalar(YamlScalar scalar, Type type, string path)
+    {
+        var (text, plain) = (scalar.Text, scalar.Plain);
+        JsonNode? value = type switch
+        {
+            _ when type == typeof(string) && !(plain && (IsNull(scalar) || Truth().IsMatch(text) || Number().IsMatch(text))) => JsonValue.Create(text),
+            _ when type == typeof(bool) && plain && Truth().IsMatch(text) => JsonValue.Create(text[0] is 't' or 'T'),
+            _ when type == typeof(int) && plain && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+            _ when type == typeof(long) && plain && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+            _ when type == typeof(double) && plain && Number().IsMatch(text) && double.Parse(text, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) => JsonValue.Create(number),
+            _ when type == typeof(TimeSpan) && DurationText.TryParse(text, out var duration) => JsonValue.Create(duration.ToString("c", CultureInfo.InvariantCulture)),
+            _ => null,
+        };
+        if (value is not null) return value;
+        var quote = type == typeof(string) ? $" Write \"{text}\" in quotes if text is meant." : "";
+        return Refuse(scalar, $"{path} is {(plain ? text : $"\"{text}\"")}; {Expected(type)} is expected.{quote}");
+    }
+
+    private string Unknown(string key, string path, string entryPath, JsonTypeInfo info)
+    {
+        var keys = KeysOf(info);
+        var message = $"{entryPath} is not a known key";
+        if (NearestKey.Of(key, keys) is { } near) return $"{message}; did you mean '{near}'? Known here: {string.Join(", ", keys)}.";
+        // People write a nested key one level too high: `epochs` under `teacher` is a key of `teacher.training`.
+        var deeper = info.Properties.FirstOrDefault(property => Type(property) is { Kind: JsonTypeInfoKind.Object } child && KeysOf(child).Contains(key));
+        var hint = deeper is null ? "" : $"; it belongs under {(path.Length == 0 ? "" : path + ".")}{deeper.Name}";
+        return $"{message}{hint}. Known here: {string.Join(", ", keys)}.";
+
+        JsonTypeInfo Type(JsonPropertyInfo property) => options.GetTypeInfo(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType);
+    }
+
+    private string Expected(Type type)
+    {
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        if (type == typeof(string)) return "a text";
+        if (type == typeof(bool)) return "true or false";
+        if (type == typeof(int) || type == typeof(long)) return "a whole number";
+        if (type == typeof(double)) return "a number";
+        if (type == typeof(TimeSpan)) return DurationText.Rule;
+        var info = options.GetTypeInfo(type);
+        return info.Kind == JsonTypeInfoKind.Enumerable
+            ? $"a list, each item {Expected(info.ElementType ?? typeof(string))},"
+            : $"a section with {string.Join(", ", KeysOf(info))}";
+    }
+
+    private static List<string> KeysOf(JsonTypeInfo info) => [.. info.Properties.Select(property => property.Name)];
+
+    private static bool IsNull(YamlNode node) => node is YamlScalar { Plain: true, Text: "" or "~" or "null" or "Null" or "NULL" };
+
+    private static string Kind(YamlNode node) => node switch
+    {
+        YamlSequence => "a list",
+        YamlMapping => "a section",
+        YamlScalar { Plain: true, Text: "" } => "empty",
+        YamlScalar scalar => $"'{scalar.Text}'",
+        _ => "something else",
+    };
+
+    private JsonNode? Refuse(YamlNode node, string message) => Refuse<JsonNode>(node, message);
+
+    private T? Refuse<T>(YamlNode node, string message) where T : JsonNode
+    {
+        Refuse(node.Place, message);
+        return null;
+    }
+
+    private void Refuse(Place place, string message) => problems.Add(new SpecProblem(place, message));
+
+    [GeneratedRegex("^(?:true|True|TRUE|false|False|FALSE)$")]
+    private static partial Regex Truth();
+
+    // The core schema's integers and floats; infinities and not-a-number have no place in a spec.
+    [GeneratedRegex(@"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")]
+    private static partial Regex Number();
+}

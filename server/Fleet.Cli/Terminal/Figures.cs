@@ -1,0 +1,48 @@
+using System.Globalization;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Cli.Terminal;
+
+/// <summary>Numbers as people read them in a table.</summary>
+internal static class Figures
+{
+    /// <summary>What stands where nothing was measured.</summary>
+    public const string None = "-";
+
+    /// <summary>A share of 0 to 1 in percent with one digit.</summary>
+    public static string Percent(double? share) => share is { } value ? Invariant($"{100 * value:0.0} %") : None;
+
+    /// <summary>Bytes in the largest unit that leaves a number of at least one.</summary>
+    public static string Bytes(long? bytes) => bytes switch
+    {
+        null => None,
+        < 1024 => Invariant($"{bytes} B"),
+        < 1024 * 1024 => Invariant($"{bytes / 1024.0:0.0} KiB"),
+        < 1024 * 1024 * 1024 => Invariant($"{bytes / 1048576.0:0.0} MiB"),
+        _ => Invariant($"{bytes / 1073741824.0:0.0} GiB"),
+    };
+
+    /// <summary>Milliseconds with three digits that count: 0.042, 1.53, 12.7, 845.</summary>
+    public static string Milliseconds(TimeSpan? duration) => duration is null ? None : $"{BareMilliseconds(duration)} ms";
+
+    /// <summary>The same for a column whose heading names the unit.</summary>
+    public static string BareMilliseconds(TimeSpan? duration) => duration?.TotalMilliseconds switch
+    {
+        null => None,
+        < 1 and var value => Invariant($"{value:0.000}"),
+        < 10 and var value => Invariant($"{value:0.00}"),
+        < 100 and var value => Invariant($"{value:0.0}"),
+        var value => Invariant($"{value:0}"),
+    };
+
+    /// <summary>The median and the 95th percentile.</summary>
+    public static string Latency(LatencySummary? latency) => latency is null ? None : $"{Milliseconds(latency.P50)} / {Milliseconds(latency.P95)}";
+
+    /// <summary>A whole number with a separator for thousands.</summary>
+    public static string Count(long number) => number.ToString("#,0", CultureInfo.InvariantCulture);
+
+    /// <summary>A moment to the second, in UTC as the server keeps it.</summary>
+    public static string Moment(DateTimeOffset? moment) => moment is { } at ? at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) : None;
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

@@ -1,0 +1,105 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Fleet.Contracts;
+using Spectre.Console;
+
+namespace Fleet.Cli.Terminal;
+
+/// <summary>
+/// The two streams a command writes to. Results go to standard output: tables for people, or with <c>--json</c> exactly one
+/// document. Progress and errors go to standard error, so that a pipe or a script reads results only.
+/// </summary>
+internal sealed class Shell(TextWriter output, TextWriter error, bool outputIsTerminal, bool errorIsTerminal, int width, Func<string, string?> environment, TimeProvider time)
+{
+    private readonly IAnsiConsole _output = Console(output, outputIsTerminal, width);
+
+    /// <summary>The process's own console.</summary>
+    public static Shell OfThisProcess()
+    {
+        var errorIsTerminal = !System.Console.IsErrorRedirected;
+        var outputIsTerminal = !System.Console.IsOutputRedirected;
+        var plain = Environment.GetEnvironmentVariable("TERM") is "dumb" || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        return new Shell(
+            System.Console.Out, System.Console.Error, outputIsTerminal && !plain, errorIsTerminal && !plain,
+            outputIsTerminal || errorIsTerminal ? Math.Max(60, System.Console.WindowWidth) : int.MaxValue,
+            Environment.GetEnvironmentVariable, TimeProvider.System);
+    }
+
+    /// <summary>Environment variables by name.</summary>
+    public Func<string, string?> Environmental => environment;
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time => time;
+
+    /// <summary>Standard error, for help and usage errors.</summary>
+    public TextWriter Error => error;
+
+    /// <summary>Standard output, as it is.</summary>
+    public TextWriter Output => output;
+
+    /// <summary>Where live progress is drawn: true when standard error is a terminal that can redraw.</summary>
+    public bool Live => errorIsTerminal;
+
+    /// <summary>Standard error with colours and redrawing where it can.</summary>
+    public IAnsiConsole ProgressConsole { get; } = Console(error, errorIsTerminal, width);
+
+    /// <summary>Columns of the terminal.</summary>
+    public int Width => Math.Min(width, 160);
+
+    /// <summary>Writes one JSON document.</summary>
+    public void WriteJson<T>(T value, JsonTypeInfo<T> type)
+    {
+        // The one place where reflection could sneak in is avoided: the indented twin has the same generated metadata.
+        var indented = FleetJson.Indented.GetTypeInfo(typeof(T)) as JsonTypeInfo<T> ?? type;
+        output.WriteLine(JsonSerializer.Serialize(value, indented));
+    }
+
+    /// <summary>Writes a line for people.</summary>
+    public void WriteLine(string line = "") => output.WriteLine(line);
+
+    /// <summary>Writes a heading: bold on a terminal.</summary>
+    public void WriteHeading(string text)
+    {
+        if (outputIsTerminal) _output.MarkupLineInterpolated($"[bold]{text}[/]");
+        else output.WriteLine(text);
+    }
+
+    /// <summary>Writes a table.</summary>
+    public void Write(Sheet sheet)
+    {
+        if (outputIsTerminal) _output.Write(sheet.ToRenderable());
+        else sheet.WritePlain(output);
+    }
+
+    /// <summary>Writes what went wrong; the first line is the headline.</summary>
+    public void WriteError(IReadOnlyList<string> lines)
+    {
+        var console = ProgressConsole;
+        for (var i = 0; i < lines.Count; i++)
+        {
+            if (!errorIsTerminal) error.WriteLine(i == 0 ? $"fleet: {lines[i]}" : $"  {lines[i]}");
+            else if (i == 0) console.MarkupLineInterpolated($"[red]fleet:[/] {lines[i]}");
+            else console.MarkupLineInterpolated($"  {lines[i]}");
+        }
+    }
+
+    /// <summary>A remark for a person, on standard error: what to do next, or that waiting has ended.</summary>
+    public void WriteHint(string line)
+    {
+        if (errorIsTerminal) ProgressConsole.MarkupLineInterpolated($"[dim]{line}[/]");
+        else error.WriteLine(line);
+    }
+
+    private static IAnsiConsole Console(TextWriter writer, bool terminal, int width)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = terminal ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = terminal ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+            Interactive = terminal ? InteractionSupport.Yes : InteractionSupport.No,
+            Out = new AnsiConsoleOutput(writer),
+        });
+        console.Profile.Width = Math.Min(width, 10_000);
+        return console;
+    }
+}

@@ -1,0 +1,180 @@
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Fleet.Cli.Terminal;
+
+/// <summary>
+/// What a long command does, step by step. On a terminal the list is redrawn in place with a moving bar; elsewhere each step and each
+/// new detail is a line of its own, with the time since the start.
+/// </summary>
+internal sealed class StepBoard
+{
+    private static readonly TimeSpan RedrawEvery = TimeSpan.FromMilliseconds(200);
+
+    private readonly Shell _shell;
+    private readonly long _startedAt;
+    private readonly Lock _gate = new();
+    private readonly List<Step> _steps = [];
+
+    private readonly bool _asLines;
+
+    private StepBoard(Shell shell, bool asLines)
+    {
+        (_shell, _asLines) = (shell, asLines || !shell.Live);
+        _startedAt = shell.Time.GetTimestamp();
+    }
+
+    /// <summary>Time since the board was opened.</summary>
+    public TimeSpan Elapsed => _shell.Time.GetElapsedTime(_startedAt);
+
+    /// <summary>The title of the step that is running or, after a failure, was running.</summary>
+    public string Current
+    {
+        get { lock (_gate) return _steps.Count == 0 ? "" : _steps[^1].Title; }
+    }
+
+    /// <summary>Runs <paramref name="work"/> with a board that is drawn as long as it lasts, or written <paramref name="asLines"/>.</summary>
+    public static async Task<T> RunAsync<T>(Shell shell, Func<StepBoard, Task<T>> work, bool asLines = false)
+    {
+        var board = new StepBoard(shell, asLines);
+        if (board._asLines) return await work(board);
+
+        var result = default(T)!;
+        await shell.ProgressConsole.Live(board.Draw()).Overflow(VerticalOverflow.Crop).StartAsync(async live =>
+        {
+            var running = work(board);
+            using var timer = new PeriodicTimer(RedrawEvery, shell.Time);
+            while (!running.IsCompleted)
+            {
+                live.UpdateTarget(board.Draw());
+                await Task.WhenAny(running, timer.WaitForNextTickAsync(CancellationToken.None).AsTask());
+            }
+            live.UpdateTarget(board.Draw());
+            result = await running;
+        });
+        return result;
+    }
+
+    /// <summary>Runs one step; <paramref name="work"/> returns its result.</summary>
+    public async Task<T> StepAsync<T>(string title, Func<Step, Task<T>> work)
+    {
+        var step = new Step(this, title, Elapsed);
+        lock (_gate) _steps.Add(step);
+        WriteLine($"{title} …");
+        try
+        {
+            var result = await work(step);
+            step.End(StepState.Done, Elapsed);
+            WriteLine($"{title}: {(step.Detail.Length > 0 ? step.Detail : "done")} ({DurationText.Of(step.Took)})");
+            return result;
+        }
+        catch
+        {
+            step.End(StepState.Failed, Elapsed);
+            WriteLine($"{title}: failed after {DurationText.Of(step.Took)}");
+            throw;
+        }
+    }
+
+    /// <inheritdoc cref="StepAsync{T}(string, Func{Step, Task{T}})"/>
+    public Task StepAsync(string title, Func<Step, Task> work) => StepAsync(title, async step =>
+    {
+        await work(step);
+        return true;
+    });
+
+    private void WriteLine(string text)
+    {
+        if (!_asLines) return;
+        lock (_gate) _shell.Error.WriteLine($"[{(int)Elapsed.TotalMinutes:00}:{Elapsed.Seconds:00}] {text}");
+    }
+
+    private Rows Draw()
+    {
+        lock (_gate)
+        {
+            return new Rows(_steps.SelectMany(step => step.Draw(Elapsed, _shell.Width)));
+        }
+    }
+
+    /// <summary>How a step stands.</summary>
+    internal enum StepState
+    {
+        Running,
+        Done,
+        Failed,
+    }
+
+    /// <summary>One step.</summary>
+    internal sealed class Step(StepBoard board, string title, TimeSpan startedAt)
+    {
+        private const string Spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
+
+        private StepState _state;
+        private double? _fraction;
+        private int _tenthsWritten;
+
+        /// <summary>What it is.</summary>
+        public string Title => title;
+
+        /// <summary>What it is at, and at the end what came of it.</summary>
+        public string Detail { get; private set; } = "";
+
+        /// <summary>How long it took.</summary>
+        public TimeSpan Took { get; private set; }
+
+        /// <summary>Says what happens now and, where known, how much of the step is done (0 to 1).</summary>
+        public void Say(string detail, double? fraction = null)
+        {
+            bool news;
+            lock (board._gate)
+            {
+                // In a file a line for every percent would bury the rest: a new wording or a new tenth is news.
+                var tenths = (int)(10 * (fraction ?? 0));
+                news = Wording(detail) != Wording(Detail) || tenths > _tenthsWritten;
+                (Detail, _fraction) = (detail, fraction);
+                if (news) _tenthsWritten = tenths;
+            }
+            if (news && detail.Length > 0) board.WriteLine(fraction is { } share ? $"  {detail} ({Figures.Percent(share)})" : $"  {detail}");
+        }
+
+        internal void End(StepState state, TimeSpan now)
+        {
+            lock (board._gate) (_state, Took) = (state, now - startedAt);
+        }
+
+        internal IEnumerable<IRenderable> Draw(TimeSpan now, int width)
+        {
+            var took = DurationText.Of(_state == StepState.Running ? now - startedAt : Took);
+            var mark = _state switch
+            {
+                StepState.Done => "[green]✓[/]",
+                StepState.Failed => "[red]✗[/]",
+                _ => $"[yellow]{Spinner[(int)(now.TotalMilliseconds / 200) % Spinner.Length]}[/]",
+            };
+            var room = Math.Max(20, width - 2 - took.Length - 2);
+            if (_state != StepState.Running)
+            {
+                var line = Cut(Detail.Length > 0 && _state == StepState.Done ? $"{title}: {Detail}" : title, room);
+                yield return new Markup($"{mark} {Markup.Escape(line.PadRight(room))} [dim]{took}[/]");
+                yield break;
+            }
+            yield return new Markup($"{mark} [bold]{Markup.Escape(Cut(title, room).PadRight(room))}[/] [dim]{took}[/]");
+            if (_fraction is { } share)
+            {
+                const int bar = 24;
+                var filled = Charts.Bar(share, bar);
+                var rest = new string('░', bar - filled.Length);
+                yield return new Markup($"  [blue]{filled}[/][dim]{rest}[/] {100 * share,3:0} %  [dim]{Markup.Escape(Cut(Detail, width - bar - 12))}[/]");
+            }
+            else if (Detail.Length > 0)
+            {
+                yield return new Markup($"  [dim]{Markup.Escape(Cut(Detail, width - 4))}[/]");
+            }
+        }
+
+        private static string Wording(string detail) => new([.. detail.Where(c => !char.IsAsciiDigit(c))]);
+
+        private static string Cut(string text, int width) => text.Length <= width ? text : text[..Math.Max(1, width - 1)] + "…";
+    }
+}

@@ -1,0 +1,35 @@
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Students;
+
+namespace Fleet.Modeling.Teachers;
+
+/// <summary>The teacher of a build: a file that was given, or one that is trained on the labels here.</summary>
+/// <param name="Model">Answers for it.</param>
+/// <param name="Description">What it is, for reports.</param>
+/// <param name="Parameters">Trainable parameters; of a file, its floating-point weights.</param>
+/// <param name="Epochs">One point for each epoch it was trained; empty for a file.</param>
+internal sealed record Teacher(OnnxTeacher Model, string Description, long Parameters, IReadOnlyList<EpochReport> Epochs) : IDisposable
+{
+    /// <summary>Opens the given file, or trains a teacher and leaves it at <paramref name="path"/>.</summary>
+    public static Teacher Provide(TeacherSpec spec, DataSet data, Normalization normalization, int seed, string path, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+    {
+        if (spec.Onnx is { } given)
+        {
+            var model = Open(given, data);
+            return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
+        }
+        var plan = Families.Teacher(spec.Family!, spec.Width, data.Training.SampleShape, data.Classes.Count);
+        using var network = new Network(plan, normalization, seed);
+        var epochs = TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("teacher", spec.Training, seed),
+            new Progress(sink, "Training the teacher", 0.03, 0.45), cancellationToken);
+        CheckedExport.Write(network, path, data.Test);
+        return new Teacher(Open(path, data), plan.Description, plan.Parameters(), epochs);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Model.Dispose();
+
+    private static OnnxTeacher Open(string path, DataSet data) => new(path, data.Training.SampleShape, data.Classes.Count);
+}

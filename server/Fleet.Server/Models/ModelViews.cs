@@ -1,0 +1,47 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Http;
+using Fleet.Server.Releases;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Models;
+
+/// <summary>Builds and models as operators see them.</summary>
+internal static class ModelViews
+{
+    /// <summary>A build.</summary>
+    public static BuildView ToView(this Build build) => new()
+    {
+        Id = build.Id,
+        Model = build.Spec.Model,
+        Status = build.Status,
+        Progress = build.Progress,
+        Failure = build.Failure,
+        CreatedAt = build.CreatedAt,
+        FinishedAt = build.FinishedAt,
+        Attempts = build.Attempts,
+        Worker = build.Lease?.Worker,
+    };
+
+    /// <summary>Every model that was ever built, with where its releases came from.</summary>
+    public static async Task<IReadOnlyList<ModelView>> ModelViewsAsync(this IFleetStore store, CancellationToken cancellationToken)
+    {
+        var builds = (await store.ListAsync<Build>("", null, int.MaxValue, cancellationToken)).Select(stored => stored.Document).ToDictionary(build => build.Id);
+        var releases = (await store.ListAsync<Release>("", null, int.MaxValue, cancellationToken)).Select(stored => stored.Document).ToLookup(release => release.Model);
+        return
+        [
+            .. builds.Values.CountBy(build => build.Spec.Model).OrderBy(model => model.Key, StringComparer.Ordinal).Select(model => new ModelView
+            {
+                Name = model.Key,
+                LatestVersion = releases[model.Key].Select(release => release.Version).DefaultIfEmpty().Max(),
+                Versions = [.. releases[model.Key].OrderByDescending(release => release.Version).Select(release => Of(release, builds[release.Build].Spec))],
+                Builds = model.Value,
+            }),
+        ];
+    }
+
+    private static ModelVersionView Of(Release release, BuildSpec spec) => new(
+        release.Version, release.Build, release.CreatedAt, release.ExpiresAt,
+        spec.Teacher.Onnx ?? $"{spec.Teacher.Family} of width {spec.Teacher.Width}",
+        $"{spec.Student.Family} of width {spec.Student.Width}",
+        [.. release.ReadManifest().Variants.Select(variant => variant.Id)]);
+}

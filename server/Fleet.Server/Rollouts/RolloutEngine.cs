@@ -1,0 +1,177 @@
+using Fleet.Contracts.Rollouts;
+using Fleet.Server.Devices;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>
+/// Carries open rollouts forward: one loop, woken by reports, by orders and by time. It keeps nothing of its own; each look reads
+/// what is stored, does what the rules say and commits, so a server killed at any point goes on where the store says.
+/// </summary>
+internal sealed partial class RolloutEngine(
+    IFleetStore store, WaveOpening opening, SendingBack sendingBack, DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
+{
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
+    private readonly ListeningClock _clock = new(time);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            DateTimeOffset? next = null;
+            foreach (var open in await store.ListAsync<OpenRollout>("", null, int.MaxValue, stoppingToken))
+            {
+                DateTimeOffset? due;
+                try
+                {
+                    due = await AdvanceAsync(open.Document.Rollout, stoppingToken);
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    LogTroubled(open.Document.Rollout, RetryDelay, e);
+                    due = time.GetUtcNow() + RetryDelay;
+                }
+                if (next is null || due < next) next = due ?? next;
+            }
+            await wake.WaitAsync(next, time, stoppingToken);
+        }
+    }
+
+    /// <summary>Takes a rollout as far as it goes now.</summary>
+    /// <returns>When to look again at the latest; null when only a report or an order changes anything.</returns>
+    private async Task<DateTimeOffset?> AdvanceAsync(string id, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (await store.FindAsync<Rollout>(id, cancellationToken) is not { } stored) return null;
+            try
+            {
+                switch (stored.Document)
+                {
+                    case { IsOpen: false } or { Status: RolloutStatus.Paused }:
+                        return null;
+                    case { Status: RolloutStatus.RolledBack } rollout:
+                        await SendBackAsync(stored, rollout, cancellationToken);
+                        break;
+                    case { Status: RolloutStatus.Running } rollout when rollout.Told < rollout.Open.End:
+                        await TellAsync(stored, rollout, cancellationToken);
+                        break;
+                    default:
+                        if (await JudgeAsync(stored, cancellationToken) is { Step: RolloutStep.Wait } waiting) return waiting.At;
+                        break;
+                }
+            }
+            catch (VersionConflictException)
+            {
+                // A report or an order came in between: look again.
+                await Task.Yield();
+            }
+        }
+    }
+
+    private async Task TellAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
+        => await CommitAsync(stored, await opening.NextAsync(rollout, await MembersAsync(rollout, rollout.Told, cancellationToken), time.GetUtcNow(), cancellationToken), cancellationToken);
+
+    private async Task SendBackAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
+    {
+        var part = await sendingBack.NextAsync(rollout, await MembersAsync(rollout, rollout.SentBack, cancellationToken), cancellationToken);
+        if (part.Rollout.IsOpen)
+        {
+            await CommitAsync(stored, part, cancellationToken);
+            return;
+        }
+        part = part with { Rollout = part.Rollout with { FinishedAt = time.GetUtcNow() } };
+        await CommitAsync(stored, part with { Changes = [.. part.Changes, .. await ClosingAsync(rollout, cancellationToken)] }, cancellationToken);
+        LogEnded(rollout.Id, part.Rollout.Status, part.Rollout.Reason);
+    }
+
+    private async Task CommitAsync(Stored<Rollout> stored, WavePart part, CancellationToken cancellationToken)
+    {
+        await store.CommitAsync([stored.Change(part.Rollout), .. part.Changes], cancellationToken);
+        foreach (var device in part.Told) notices.Notify(device);
+    }
+
+    /// <summary>Fails the silent, counts the wave, asks the rules and does what they say.</summary>
+    private async Task<RolloutDecision> JudgeAsync(Stored<Rollout> stored, CancellationToken cancellationToken)
+    {
+        var now = _clock.Read();
+        var rollout = stored.Document;
+        var listeningSince = rollout.ResumedAt is { } resumed && resumed > _clock.Since ? resumed : _clock.Since;
+        var wave = await WaveAsync(rollout, cancellationToken);
+        if (await SilenceAsync(rollout.Plan, wave, listeningSince, now, cancellationToken)) wave = await WaveAsync(rollout, cancellationToken);
+
+        var tally = rollout.TallyOf(rollout.Open, wave.Select(each => each.Document));
+        var open = tally.IsFinished && rollout.Open.FinishedAt is null ? rollout.Open with { FinishedAt = now } : rollout.Open;
+        var decision = RolloutRules.Decide(rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave);
+        var after = Apply(rollout.WithOpen(open), decision, now);
+        if (after.Status != rollout.Status || after.OpenWave != rollout.OpenWave || open.FinishedAt != rollout.Open.FinishedAt)
+        {
+            await store.CommitAsync([stored.Change(after), .. after.IsOpen ? [] : await ClosingAsync(after, cancellationToken)], cancellationToken);
+            LogStep(rollout, after);
+        }
+        if (decision.Step != RolloutStep.Wait) return decision;
+        var silentAt = wave.Min(each => DeviceRolloutRules.SilentAt(each.Document, rollout.Plan.PhaseDeadline, listeningSince));
+        return silentAt < decision.At || decision.At is null ? decision with { At = silentAt } : decision;
+    }
+
+    private static Rollout Apply(Rollout rollout, RolloutDecision decision, DateTimeOffset now) => decision.Step switch
+    {
+        RolloutStep.NextWave => (rollout with { OpenWave = rollout.OpenWave + 1 }) is var next ? next.WithOpen(next.Open with { OpenedAt = now }) : rollout,
+        RolloutStep.Pause => rollout with { Status = RolloutStatus.Paused, Reason = decision.Reason, PausedByRule = true },
+        RolloutStep.Abort => rollout with { Status = RolloutStatus.Aborted, Reason = decision.Reason, FinishedAt = now },
+        RolloutStep.Succeed => rollout with { Status = RolloutStatus.Succeeded, FinishedAt = now },
+        _ => rollout,
+    };
+
+    private async Task<IReadOnlyList<Stored<DeviceRollout>>> WaveAsync(Rollout rollout, CancellationToken cancellationToken)
+        => [.. (await store.ListAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), null, int.MaxValue, cancellationToken)).Where(each => each.Document.Wave == rollout.OpenWave)];
+
+    /// <summary>Fails devices whose phase did not move in time.</summary>
+    /// <returns>True when there were any.</returns>
+    private async Task<bool> SilenceAsync(RolloutPlan plan, IReadOnlyList<Stored<DeviceRollout>> wave, DateTimeOffset listeningSince, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var silent = wave.Where(each => DeviceRolloutRules.SilentAt(each.Document, plan.PhaseDeadline, listeningSince) <= now).ToArray();
+        foreach (var part in silent.Chunk(RolloutMembers.Size))
+        {
+            await store.CommitAsync([.. part.Select(each => each.Change(DeviceRolloutRules.Silence(each.Document, plan.PhaseDeadline, now)))], cancellationToken);
+            LogSilent(part[0].Document.Rollout, part.Length, plan.PhaseDeadline);
+        }
+        return silent.Length > 0;
+    }
+
+    private async Task<RolloutMembers> MembersAsync(Rollout rollout, int position, CancellationToken cancellationToken)
+    {
+        var id = RolloutMembers.IdOf(rollout.Id, position / RolloutMembers.Size);
+        return (await store.FindAsync<RolloutMembers>(id, cancellationToken))?.Document ?? throw new InvalidOperationException($"Members '{id}' are not stored.");
+    }
+
+    private async Task<IReadOnlyList<StoreChange>> ClosingAsync(Rollout rollout, CancellationToken cancellationToken)
+        => await store.FindAsync<OpenRollout>(rollout.Plan.Model, cancellationToken) is { } open && open.Document.Rollout == rollout.Id ? [open.Removal()] : [];
+
+    private void LogStep(Rollout before, Rollout after)
+    {
+        if (after.OpenWave != before.OpenWave) LogNextWave(after.Id, after.OpenWave, after.Open.Total);
+        else if (after.Status == RolloutStatus.Paused) LogPaused(after.Id, after.Reason);
+        else if (after.Status == RolloutStatus.Aborted) LogAborted(after.Id, after.Reason);
+        else if (after.Status != before.Status) LogEnded(after.Id, after.Status, after.Reason);
+    }
+
+    [LoggerMessage(LogLevel.Information, "Rollout {Rollout} opens wave {Wave} with {Devices} devices")]
+    private partial void LogNextWave(string rollout, int wave, int devices);
+
+    [LoggerMessage(LogLevel.Warning, "Rollout {Rollout}: {Devices} devices did not move within {Deadline} and count as failed")]
+    private partial void LogSilent(string rollout, int devices, TimeSpan deadline);
+
+    [LoggerMessage(LogLevel.Error, "Rollout {Rollout} paused: {Reason}")]
+    private partial void LogPaused(string rollout, string reason);
+
+    [LoggerMessage(LogLevel.Error, "Rollout {Rollout} aborted: {Reason}")]
+    private partial void LogAborted(string rollout, string reason);
+
+    [LoggerMessage(LogLevel.Information, "Rollout {Rollout} is {Status}. {Reason}")]
+    private partial void LogEnded(string rollout, RolloutStatus status, string reason);
+
+    [LoggerMessage(LogLevel.Error, "Rollout {Rollout} could not be carried forward; it is tried again in {Delay}")]
+    private partial void LogTroubled(string rollout, TimeSpan delay, Exception exception);
+}

@@ -1,0 +1,44 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Rollouts;
+using Fleet.Server.Devices;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>A device that a filter selected.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Models">Models it should run.</param>
+internal sealed record Target(Device Device, IReadOnlyList<string> Models);
+
+/// <summary>Which devices a rollout is for. Pure.</summary>
+/// <param name="Members">Devices in the order they are told.</param>
+/// <param name="Excluded">Devices the filter selected that are left out, by reason.</param>
+internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOnlyList<RolloutExclusion> Excluded)
+{
+    private const int Examples = 20;
+
+    /// <summary>
+    /// Selects. Devices that could only fail are left out and named, rather than told and counted: a revoked device cannot
+    /// connect, and a device whose profile the release has no variant for would refuse it. Neither says anything about the
+    /// release, which is what a failure rate is for.
+    /// </summary>
+    public static RolloutSelection Of(ReleaseManifest release, IEnumerable<Target> targets)
+    {
+        var profiles = release.Variants.Select(variant => variant.Profile).ToHashSet();
+        var judged = targets.ToLookup(target => ReasonAgainst(release.Model, profiles, target), target => target.Device.Id);
+        return new RolloutSelection(
+            WaveMembership.Order(release.Model, release.Version, judged[null]),
+            [.. judged.Where(group => group.Key is not null).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => new RolloutExclusion(
+                group.Key!, group.Count(), [.. group.OrderBy(id => id.Value, StringComparer.Ordinal).Take(Examples)]))]);
+    }
+
+    private static string? ReasonAgainst(string model, HashSet<string> profiles, Target target) => target switch
+    {
+        { Device.IsRevoked: true } => "The device is revoked.",
+        { Device.Profile: null } => "No hardware profile matches the device.",
+        { Device.Profile: { } profile } when !profiles.Contains(profile) => $"The release has no variant for profile {profile}.",
+        { Models: var models } when models.Count >= Limits.ModelsPerDevice && !models.Contains(model) => $"The device runs {Limits.ModelsPerDevice} models already.",
+        _ => null,
+    };
+}

@@ -1,0 +1,59 @@
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>Rollouts as operators see them, counted from the device rollouts as they are stored now.</summary>
+internal static class RolloutViews
+{
+    /// <summary>The newest rollouts, without their devices.</summary>
+    public static async Task<IReadOnlyList<RolloutView>> RolloutViewsAsync(this IFleetStore store, int limit, CancellationToken cancellationToken)
+    {
+        var views = new List<RolloutView>();
+        foreach (var stored in (await store.ListAsync<Rollout>("", null, int.MaxValue, cancellationToken)).Reverse().Take(limit))
+            views.Add(Of(stored.Document, await DevicesAsync(store, stored.Document, cancellationToken)));
+        return views;
+    }
+
+    /// <summary>One rollout with its devices, those that wait included; null when there is none of that id.</summary>
+    public static async Task<RolloutView?> RolloutViewAsync(this IFleetStore store, string id, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Rollout>(id, cancellationToken) is not { Document: var rollout }) return null;
+        var devices = await DevicesAsync(store, rollout, cancellationToken);
+        var members = (await store.ListAsync<RolloutMembers>($"{id}/", null, int.MaxValue, cancellationToken)).SelectMany(part => part.Document.Devices);
+        var waiting = members.Index().Skip(rollout.Told).Select(member => new DeviceRolloutView(
+            member.Item, rollout.Waves.First(wave => member.Index < wave.End).Number, DeviceRolloutStatus.Waiting, DeploymentPhase.Idle, DeploymentFailure.None, "", null, null, null));
+        return Of(rollout, devices) with
+        {
+            Devices = [.. devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value, StringComparer.Ordinal).Select(Of), .. waiting],
+        };
+    }
+
+    private static async Task<IReadOnlyList<DeviceRollout>> DevicesAsync(IFleetStore store, Rollout rollout, CancellationToken cancellationToken)
+        => [.. (await store.ListAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), null, int.MaxValue, cancellationToken)).Select(stored => stored.Document)];
+
+    private static RolloutView Of(Rollout rollout, IReadOnlyList<DeviceRollout> devices)
+    {
+        var byWave = devices.ToLookup(device => device.Wave);
+        return new RolloutView
+        {
+            Id = rollout.Id,
+            Plan = rollout.Plan,
+            Status = rollout.Status,
+            Reason = rollout.Reason,
+            CreatedAt = rollout.CreatedAt,
+            FinishedAt = rollout.FinishedAt,
+            OpenWave = rollout.OpenWave,
+            Excluded = rollout.Excluded,
+            Waves = [.. rollout.Waves.Select(wave => Of(wave, rollout.TallyOf(wave, byWave[wave.Number])))],
+        };
+    }
+
+    private static WaveView Of(Wave wave, WaveTally tally)
+        => new(wave.Number, wave.Total, wave.Total - tally.Told, tally.Running, tally.Succeeded, tally.Failed, wave.OpenedAt, wave.FinishedAt);
+
+    private static DeviceRolloutView Of(DeviceRollout device)
+        => new(device.Device, device.Wave, device.Status, device.Phase, device.Failure, device.Detail, device.Variant, device.Measured, device.UpdatedAt);
+}

@@ -1,0 +1,31 @@
+using System.Threading.Channels;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>Tells the engine that something changed. Any number of calls before it looks are one look.</summary>
+internal sealed class RolloutWake
+{
+    private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    /// <summary>The engine looks soon.</summary>
+    public void Set() => _signal.Writer.TryWrite(true);
+
+    /// <summary>Returns when woken, or when <paramref name="at"/> is reached.</summary>
+    public async Task WaitAsync(DateTimeOffset? at, TimeProvider time, CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var timer = at is { } moment ? time.CreateTimer(_ => patience.Cancel(), null, Until(moment, time), Timeout.InfiniteTimeSpan) : null;
+        try
+        {
+            await _signal.Reader.ReadAsync(patience.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The moment came.
+        }
+    }
+
+    /// <summary>At least a millisecond, so that a moment already past cannot spin; at most a day, since a timer takes no more than 49.</summary>
+    private static TimeSpan Until(DateTimeOffset moment, TimeProvider time)
+        => TimeSpan.FromMilliseconds(Math.Clamp((moment - time.GetUtcNow()).TotalMilliseconds, 1, TimeSpan.FromDays(1).TotalMilliseconds));
+}

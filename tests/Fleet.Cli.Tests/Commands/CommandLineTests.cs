@@ -1,0 +1,95 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Fleet.Cli.Tests.Commands;
+
+/// <summary>What a script relies on: exit codes, and which stream says what.</summary>
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly ShellUnderTest _fleet = new();
+
+    public void Dispose() => _fleet.Dispose();
+
+    [Theory]
+    [InlineData("tokens")]
+    [InlineData("tokens create")]
+    [InlineData("devices list")]
+    [InlineData("devices label")]
+    [InlineData("models build")]
+    [InlineData("models report")]
+    [InlineData("releases verify")]
+    [InlineData("rollouts start")]
+    [InlineData("rollouts rollback")]
+    [InlineData("telemetry")]
+    [InlineData("demo")]
+    public async Task Every_command_has_help_on_standard_output(string command)
+    {
+        Assert.Equal(0, await _fleet.RunAsync([.. command.Split(' '), "--help"]));
+        Assert.Contains("Usage:", _fleet.Output, StringComparison.Ordinal);
+        Assert.Empty(_fleet.Error);
+        if (command.Contains(' ', StringComparison.Ordinal)) Assert.Contains($"fleet {command}", _fleet.Output[_fleet.Output.IndexOf("Example", StringComparison.Ordinal)..], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("rollouts start --model a --version 1 --waves 5%,x", "Wave 'x' is not understood")]
+    [InlineData("rollouts start --model a --version 1 --waves 25%,5%", "waves[1].percent must be greater than waves[0].percent.")]
+    [InlineData("rollouts start --model a --version 1 --waves 100% --soak 30", "--soak '30' is not understood")]
+    [InlineData("rollouts start --model a --version 1 --waves 100% --max-failure-rate 120%", "Share '120%' is not understood")]
+    [InlineData("rollouts start --model a --waves 100%", "--version")]
+    [InlineData("devices list --filter colour=red", "Filter term 'colour=red' is not understood")]
+    [InlineData("devices label press-7 site", "Label 'site' is not understood")]
+    [InlineData("devices show", "Required argument")]
+    [InlineData("telemetry --since yesterday", "--since 'yesterday' is not understood")]
+    [InlineData("tokens list --server localhost:8080", "is no server address")]
+    [InlineData("tokens invent", "invent")]
+    public async Task Wrong_usage_ends_with_2_and_says_what_is_wrong_on_standard_error(string command, string message)
+    {
+        Assert.Equal(2, await _fleet.RunAsync(command.Split(' ')));
+        Assert.Contains(message, _fleet.Error, StringComparison.Ordinal);
+        Assert.Empty(_fleet.Output);
+    }
+
+    [Fact]
+    public async Task Server_that_does_not_answer_ends_with_1_and_names_the_address_and_the_remedy()
+    {
+        var address = $"http://127.0.0.1:{FreePort()}";
+        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--json", "--server", address));
+        Assert.Contains($"No Fleet server answers at {address}", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("fleet-server", _fleet.Error, StringComparison.Ordinal);
+        Assert.Empty(_fleet.Output);
+    }
+
+    [Fact]
+    public async Task Server_is_taken_from_the_environment_and_the_option_stands_above_it()
+    {
+        _fleet.Variables["FLEET_SERVER"] = "nonsense";
+        Assert.Equal(2, await _fleet.RunAsync("devices", "list"));
+        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--server", $"http://127.0.0.1:{FreePort()}"));
+    }
+
+    [Fact]
+    public async Task Missing_key_file_is_named_with_where_to_find_it()
+    {
+        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--key-file", "/nowhere/operator.key"));
+        Assert.Contains("The key file /nowhere/operator.key cannot be read", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("DATA/keys/operator.key", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Invalid_spec_is_refused_before_the_server_is_asked()
+    {
+        var file = Path.Combine(Directory.CreateTempSubdirectory("fleet-cli-").FullName, "bad.yaml");
+        await File.WriteAllTextAsync(file, "model: a\nstudnet: {}\n");
+        Assert.Equal(1, await _fleet.RunAsync("models", "build", file, "--server", $"http://127.0.0.1:{FreePort()}"));
+        Assert.Contains($"{file}:2:1: studnet is not a known key; did you mean 'student'?", _fleet.Error, StringComparison.Ordinal);
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+    }
+
+    /// <summary>A port nothing listens on: one that was free a moment ago.</summary>
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,82 @@
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Quantization;
+
+namespace Fleet.Modeling.Tests.Quantization;
+
+public sealed class CalibrationTests
+{
+    [Fact]
+    public void Memory_does_not_grow_with_the_samples()
+    {
+        var few = LiveBytesAtTheEndOf(samples: 64);
+        var many = LiveBytesAtTheEndOf(samples: 6400);
+        // A hundred times the samples; their activations together would be 100 MB.
+        Assert.InRange(many, 0, few + (1 << 20));
+    }
+
+    [Fact]
+    public void Ranges_are_those_of_the_activations()
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
+        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
+        var samples = TinyModels.SamplesFor(prepared.Model, 40, seed: 1);
+        var histograms = Calibration.Run(prepared.Model, ["x", "r1", "y"], new SampleFeeds("x", samples), batchSize: 7, TestContext.Current.CancellationToken);
+
+        Assert.Equal(new ValueRange(samples.Inputs.Min(), samples.Inputs.Max()), histograms["x"].Range);
+        Assert.Equal(0, histograms["r1"].Range.Low);
+        Assert.Equal(40 * 8 * 64, histograms["r1"].Count);
+        using var session = OnnxRuntimeSession.Open(folder.File("m.onnx"));
+        var outputs = ModelOutputs.Of(session, new SampleFeeds("x", samples), TestContext.Current.CancellationToken).Values;
+        Assert.Equal(outputs.Max(), histograms["y"].Range.High, 1e-4);
+    }
+
+    [Fact]
+    public void Sample_that_is_no_number_is_refused_by_the_name_of_the_value()
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
+        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
+        var samples = TinyModels.SamplesFor(prepared.Model, 2, seed: 1);
+        samples.Inputs[5] = float.NaN;
+        var refusal = Assert.Throws<InvalidDataException>(() => Calibration.Run(prepared.Model, ["x"], new SampleFeeds("x", samples), 1, TestContext.Current.CancellationToken));
+        Assert.Contains("'x'", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void No_samples_is_an_error_and_not_an_empty_range()
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
+        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
+        Assert.Throws<InvalidDataException>(() => Calibration.Run(prepared.Model, ["r1"], new SampleFeeds("x", TinyModels.SamplesFor(prepared.Model, 0, 1)), 1, TestContext.Current.CancellationToken));
+    }
+
+    private static long LiveBytesAtTheEndOf(int samples)
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
+        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
+        var source = new Watched(new SampleFeeds("x", TinyModels.SamplesFor(prepared.Model, 64, seed: 1)), samples / 64);
+        Calibration.Run(prepared.Model, ["x", "r1", "y"], source, 16, TestContext.Current.CancellationToken);
+        return source.LiveBytes;
+    }
+
+    /// <summary>The same samples again and again; looks at the memory that is alive while the last ones are asked for.</summary>
+    private sealed class Watched(SampleFeeds samples, int repeats) : IFeedSource
+    {
+        public int Count => samples.Count * repeats;
+
+        public long LiveBytes { get; private set; }
+
+        public IEnumerable<Feed> Batches(int batchSize)
+        {
+            for (var i = 0; i < repeats; i++)
+            {
+                foreach (var feed in samples.Batches(batchSize)) yield return feed;
+            }
+            LiveBytes = GC.GetTotalMemory(forceFullCollection: true);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Quantization;
+using Fleet.Modeling.Tests.Onnx;
+
+namespace Fleet.Modeling.Tests.Quantization;
+
+/// <summary>From a float classifier to judged variants for every profile.</summary>
+public sealed class VariantMakerTests
+{
+    private static readonly DeviceFacts X64 = new() { Architecture = "x64", IsaFlags = ["avx2"] };
+
+    [Fact]
+    public void Every_profile_gets_its_forms_and_a_verdict()
+    {
+        using var folder = new ScratchFolder();
+        var model = Classifier().Save(folder);
+        var reports = Make(folder, model, new QuantizationSpec { MaximumDrop = 0.03 });
+
+        var made = reports.Where(report => report.Scheme != "fp32").ToArray();
+        Assert.Equal(["x64-int8", "arm-cpu-int8", "jetson-int8", "jetson-fp16"], made.Select(report => report.Id));
+        Assert.Equal(["int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "fp16"], made.Select(report => report.Scheme));
+        Assert.All(reports, report => Assert.True(report.Accepted, string.Join(" ", report.Reasons)));
+        Assert.All(made, report =>
+        {
+            Assert.InRange(report.Scores!.Agreement!.Value, 0.97, 1);
+            Assert.Equal(400, report.Scores.Samples);
+            Assert.True(Names.IsName(report.Id));
+            var file = new FileInfo(folder.File($"out/{report.Id}.onnx"));
+            Assert.Equal(file.Length, report.Artifact!.Bytes);
+            Assert.Equal(64, report.Artifact.Sha256.Length);
+        });
+    }
+
+    [Fact]
+    public void Integers_weigh_less_than_a_third_of_the_float_model()
+    {
+        using var folder = new ScratchFolder();
+        var model = Classifier().Save(folder);
+        var reports = Make(folder, model, new QuantizationSpec { MaximumDrop = 0.03 });
+        Assert.InRange(OnnxFile.Load(model).Graph.Initializer.Sum(tensor => tensor.Elements()), 50_000, 100_000);
+        Assert.All(reports.Where(report => report.Id.EndsWith("int8", StringComparison.Ordinal)), report => Assert.InRange(report.Artifact!.Bytes, 1, new FileInfo(model).Length * 30 / 100));
+        Assert.InRange(reports.Single(report => report.Id == "jetson-fp16").Artifact!.Bytes, 1, new FileInfo(model).Length * 55 / 100);
+    }
+
+    [Fact]
+    public void Latency_is_stated_for_this_machines_profile_alone()
+    {
+        using var folder = new ScratchFolder();
+        var reports = Make(folder, Classifier().Save(folder), new QuantizationSpec());
+        Assert.All(reports.Where(report => report.Profile == "x64"), report => Assert.True(report.Scores!.Latency!.P50 > TimeSpan.Zero && report.SpeedUp > 0));
+        Assert.All(reports.Where(report => report.Profile != "x64"), report => Assert.True(report.Scores!.Latency is null && report.SpeedUp is null));
+    }
+
+    [Fact]
+    public void Profile_whose_integers_are_slower_here_or_rejected_still_has_a_variant_to_release()
+    {
+        using var folder = new ScratchFolder();
+        var reports = Make(folder, Hostile().Save(folder), new QuantizationSpec { MaximumDrop = 0 });
+        Assert.All(reports.GroupBy(report => report.Profile), profile => Assert.Contains(profile, report => report.Accepted));
+        Assert.All(reports.Where(report => report.SpeedUp < 1), slow => Assert.Contains(reports, report => report.Profile == slow.Profile && report.Scheme == "fp32"));
+    }
+
+    [Fact]
+    public void Operator_that_costs_accuracy_returns_to_float_and_is_named()
+    {
+        using var folder = new ScratchFolder();
+        var report = Make(folder, Hostile().Save(folder), new QuantizationSpec { Profiles = ["x64"], Calibrator = "minmax", MaximumDrop = 0.01 }).Single(report => report.Id == "x64-int8");
+        Assert.True(report.Accepted, string.Join(" ", report.Reasons));
+        Assert.Contains(report.Reasons, reason => reason.StartsWith("Kept in float for accuracy: wide", StringComparison.Ordinal));
+        Assert.InRange(report.Scores!.Accuracy!.Value, 0.99, 1);
+    }
+
+    [Fact]
+    public void Model_that_nothing_can_quantize_is_rejected_with_the_reason_and_released_as_it_is()
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder().Input("x", -1, 12).Node("Softmax", ["x"], "y").Output("y", -1, 12).Save(folder);
+        var reports = Make(folder, model, new QuantizationSpec { Profiles = ["arm-cpu"] });
+        Assert.Equal(["arm-cpu-int8", "arm-cpu-fp32"], reports.Select(report => report.Id));
+        Assert.False(reports[0].Accepted);
+        Assert.Contains("no Conv, Gemm or MatMul", reports[0].Reasons.Single(), StringComparison.Ordinal);
+        Assert.True(reports[1].Accepted);
+    }
+
+    [Fact]
+    public void Unknown_profile_is_refused_with_the_known_ones()
+    {
+        using var folder = new ScratchFolder();
+        var model = Classifier().Save(folder);
+        Assert.Contains("x64, arm-cpu, jetson", Assert.Throws<ArgumentException>(() => Make(folder, model, new QuantizationSpec { Profiles = ["riscv"] })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Samples_of_another_shape_are_refused_with_that_shape()
+    {
+        using var folder = new ScratchFolder();
+        var model = Classifier().Save(folder);
+        var wrong = new SampleSet(new float[40], [4], new long[10]);
+        var refusal = Assert.Throws<InvalidDataException>(() => new VariantMaker(X64).Make(model, wrong, wrong, new QuantizationSpec(), folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken));
+        Assert.Contains("(4)", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Cancelled_work_stops()
+    {
+        using var folder = new ScratchFolder();
+        var model = Classifier().Save(folder);
+        var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 10, 1);
+        Assert.ThrowsAny<OperationCanceledException>(() => new VariantMaker(X64).Make(model, samples, samples, new QuantizationSpec(), folder.File("out"), new Progress<BuildProgress>(), new CancellationToken(canceled: true)));
+    }
+
+    /// <summary>Two hidden layers over 128 features, 60,000 parameters; labels are what the float model says.</summary>
+    private static GraphBuilder Classifier() => new GraphBuilder().Input("x", -1, 128)
+        .Weight("w1", 128, 256).Weight("b1", 256).Weight("w2", 256, 100).Weight("b2", 100).Weight("w3", 100, 6).Weight("b3", 6)
+        .Node("Gemm", ["x", "w1", "b1"], "g1").Node("Relu", ["g1"], "r1").Node("Gemm", ["r1", "w2", "b2"], "g2").Node("Relu", ["g2"], "r2").Node("Gemm", ["r2", "w3", "b3"], "y")
+        .Output("y", -1, 6);
+
+    /// <summary>Adds to one hidden layer a feature ten thousand times larger than the rest, whose weight is almost zero: one scale cannot hold both.</summary>
+    private static GraphBuilder Hostile()
+    {
+        var gain = Enumerable.Repeat(1f, 128).ToArray();
+        gain[0] = 1e4f;
+        var weights = new float[128 * 6];
+        var random = new Random(5);
+        for (var i = 0; i < weights.Length; i++) weights[i] = (float)(random.NextDouble() - 0.5) / (i / 6 == 0 ? 1e4f : 1);
+        return new GraphBuilder().Input("x", -1, 128)
+            .Constant(Tensors.Of("gain", gain, 128)).Constant(Tensors.Of("w", weights, 128, 6)).Weight("u1", 6, 32).Weight("u2", 32, 6)
+            .Node("Mul", ["x", "gain"], "m").Node("MatMul", ["m", "w"], "wide", node => node.Name = "wide")
+            .Node("MatMul", ["wide", "u1"], "h", node => node.Name = "first").Node("Relu", ["h"], "r").Node("MatMul", ["r", "u2"], "t", node => node.Name = "second")
+            .Node("Add", ["t", "wide"], "y").Output("y", -1, 6);
+    }
+
+    private static IReadOnlyList<VariantReport> Make(ScratchFolder folder, string model, QuantizationSpec spec)
+    {
+        var calibration = Labelled(model, 300, seed: 1);
+        var test = Labelled(model, 400, seed: 2);
+        return new VariantMaker(X64).Make(model, calibration, test, spec, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+    }
+
+    private static SampleSet Labelled(string path, int count, int seed)
+    {
+        var samples = TinyModels.SamplesFor(OnnxFile.Load(path), count, seed);
+        using var session = OnnxRuntimeSession.Open(path);
+        var outputs = ModelOutputs.Of(session, new SampleFeeds("x", samples), CancellationToken.None);
+        return samples with { Labels = [.. outputs.Decisions().Select(label => (long)label)] };
+    }
+}

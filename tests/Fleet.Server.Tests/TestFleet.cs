@@ -1,0 +1,250 @@
+using System.Security.Cryptography;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
+using Fleet.Server.Devices;
+using Fleet.Server.Models;
+using Fleet.Server.Releases;
+using Fleet.Server.Rollouts;
+using Fleet.Server.Storage;
+using Fleet.TestKit;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Fleet.Server.Tests;
+
+/// <summary>
+/// The rooms of models, releases and rollouts on a real store and real files, with a clock the test moves. What devices say goes
+/// in as the inbox would put it in: observers first, then one commit.
+/// </summary>
+internal sealed class TestFleet : IAsyncDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private WebApplication _host = null!;
+
+    private TestFleet(DateTimeOffset now) => Clock = new FakeTimeProvider(now);
+
+    public FakeTimeProvider Clock { get; }
+
+    public IFleetStore Store => Of<IFleetStore>();
+
+    public RolloutOrders Orders => Of<RolloutOrders>();
+
+    public BuildQueue Queue => Of<BuildQueue>();
+
+    public string Folder => _folder.Path;
+
+    /// <summary>The rooms over real HTTP. Who may call is decided where they are put together, and tested there.</summary>
+    public HttpClient Http { get; private set; } = null!;
+
+    public static async Task<TestFleet> StartAsync()
+    {
+        var fleet = new TestFleet(new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero));
+        await fleet.OpenAsync();
+        return fleet;
+    }
+
+    public T Of<T>() where T : notnull => _host.Services.GetRequiredService<T>();
+
+    /// <summary>Stops everything and starts again on the same folder.</summary>
+    public async Task RestartAsync()
+    {
+        await CloseAsync();
+        await OpenAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        _folder.Dispose();
+    }
+
+    public async Task EnrollAsync(int count, string? profile = "x64", string prefix = "dev", IReadOnlyDictionary<string, string>? labels = null)
+    {
+        foreach (var part in Enumerable.Range(0, count).Chunk(1000))
+        {
+            await Store.CommitAsync([.. part.Select(i => DeviceId.Parse($"{prefix}-{i:00000}")).Select(id => StoreChange.Create(id.Value, new Device
+            {
+                Id = id,
+                Facts = new DeviceFacts { Architecture = "x64" },
+                Profile = profile,
+                Labels = labels ?? new Dictionary<string, string>(),
+                EnrolledAt = Clock.GetUtcNow(),
+                Token = "t",
+            }))], default);
+        }
+    }
+
+    public Task RevokeAsync(DeviceId device)
+        => Store.UpdateAsync<Device>(device.Value, found => found with { RevokedAt = Clock.GetUtcNow() }, default);
+
+    /// <summary>A build that a worker leased, uploaded and completed.</summary>
+    public async Task<string> BuildAsync(string model = "speech", params VariantReport[] variants)
+    {
+        var build = (await Queue.SubmitAsync(SpecOf(model), default)).Value!;
+        var lease = (await Queue.LeaseAsync("tester", default))!;
+        Assert.Equal(build.Id, lease.BuildId);
+        var answer = await Queue.CompleteAsync(build.Id, new CompleteRequest(lease.LeaseId, await ReportAsync(model, variants), "<p>report</p>"), default);
+        Assert.Null(answer.Problem);
+        return build.Id;
+    }
+
+    /// <summary>The next release of a model, for x64.</summary>
+    public async Task<Release> ReleaseAsync(string model = "speech", TimeSpan? validFor = null)
+        => (await Of<Publisher>().PublishAsync(new CreateReleaseRequest(await BuildAsync(model, await VariantAsync("x64-int8", "x64")), validFor), default)).Value!;
+
+    public async Task<VariantReport> VariantAsync(string id, string profile, bool accepted = true) => new()
+    {
+        Id = id,
+        Profile = profile,
+        Scheme = "int8-static-u8s8",
+        Artifact = await ArtifactAsync($"{id}.onnx", 2000),
+        Scores = new Scores { Accuracy = 0.95, Samples = 100 },
+        Accepted = accepted,
+        Reasons = accepted ? [] : ["Accuracy dropped by 0.03; 0.01 is allowed."],
+    };
+
+    public async Task<ArtifactReference> ArtifactAsync(string name, int bytes)
+    {
+        var content = RandomNumberGenerator.GetBytes(bytes);
+        return new ArtifactReference(name, await Of<ArtifactStore>().StoreAsync(content, default), bytes);
+    }
+
+    public async Task<BuildReport> ReportAsync(string model, params VariantReport[] variants) => new()
+    {
+        Spec = SpecOf(model),
+        StartedAt = Clock.GetUtcNow(),
+        Duration = TimeSpan.FromSeconds(3),
+        MeasuredOn = "a processor",
+        DataSha256 = new string('0', 64),
+        Samples = new SampleCounts(800, 100, 100),
+        Classes = ["yes", "no"],
+        Teacher = new NetworkReport { Description = "conv1d 64", Parameters = 100_000, Bytes = 400_000, Scores = new Scores { Accuracy = 0.97 } },
+        Student = new NetworkReport { Description = "conv1d 16", Parameters = 5_000, Bytes = 20_000, Scores = new Scores { Accuracy = 0.96 } },
+        Inputs = [new TensorDescription("input", "FP32", [-1, 1, 1024])],
+        Outputs = [new TensorDescription("logits", "FP32", [-1, 2])],
+        ValidationSet = await ArtifactAsync("validation.npz", 5000),
+        Variants = variants,
+    };
+
+    public static BuildSpec SpecOf(string model) => new()
+    {
+        Model = model,
+        Data = new DataSpec { Kind = "vibration", Samples = 1000 },
+        Teacher = new TeacherSpec { Family = "conv1d" },
+        Student = new StudentSpec { Family = "conv1d" },
+    };
+
+    public static RolloutPlan PlanOf(Release release, string waves = "100%", string filter = "") => new()
+    {
+        Model = release.Model,
+        Version = release.Version,
+        Filter = filter,
+        Waves = [.. waves.Split(' ').Select(wave => new WavePlan { Percent = double.Parse(wave.TrimEnd('%'), System.Globalization.CultureInfo.InvariantCulture) })],
+    };
+
+    public async Task<Rollout> RollOutAsync(RolloutPlan plan)
+    {
+        var answer = await Orders.StartAsync(plan, default);
+        Assert.True(answer.Problem is null, $"{answer.Problem?.Title} {string.Join(' ', answer.Problem?.Problems ?? [])}");
+        return answer.Value!;
+    }
+
+    public async Task<RolloutView> ViewAsync(string rollout) => (await Store.RolloutViewAsync(rollout, default))!;
+
+    /// <summary>Awaits that a rollout is as described.</summary>
+    public Task<RolloutView> UntilAsync(string rollout, string what, Predicate<RolloutView> holds) => Eventually.ValueAsync(
+        $"rollout {rollout} {what}", async () => await ViewAsync(rollout) is var view && holds(view) ? view : null);
+
+    /// <summary>Devices that were told and have not finished.</summary>
+    public async Task<IReadOnlyList<DeviceId>> RunningAsync(string rollout)
+        => [.. (await ViewAsync(rollout)).Devices.Where(device => device.Status == DeviceRolloutStatus.Running).Select(device => device.Device)];
+
+    public async Task<DeviceDesired> DesiredAsync(DeviceId device) => (await Store.DesiredAsync(device, default)).Desired;
+
+    /// <summary>Reports that the device reached a phase of what it should run.</summary>
+    public async Task ReportAsync(DeviceId device, DeploymentPhase phase, DeploymentFailure failure = DeploymentFailure.None, string model = "speech", int? version = null, long? revision = null)
+    {
+        var desired = await DesiredAsync(device);
+        await ReportAsync(device, new ReportedState
+        {
+            Revision = revision ?? desired.Revision,
+            Facts = new DeviceFacts { Architecture = "x64" },
+            Models =
+            [
+                new ReportedModel
+                {
+                    Model = model,
+                    Version = version ?? desired.Of(model)!.Version,
+                    Phase = phase,
+                    Since = Clock.GetUtcNow(),
+                    Failure = failure,
+                    ActiveVersion = phase == DeploymentPhase.Active ? version ?? desired.Of(model)!.Version : null,
+                },
+            ],
+        });
+    }
+
+    public async Task ReportAsync(DeviceId device, ReportedState state)
+    {
+        var observers = _host.Services.GetServices<IReportedStateObserver>().ToArray();
+        await Store.RetryAsync(async store =>
+        {
+            var reported = new DeviceReported(state, Clock.GetUtcNow());
+            var changes = new List<StoreChange>
+            {
+                await store.FindAsync<DeviceReported>(device.Value, default) is { } stored ? stored.Change(reported) : StoreChange.Create(device.Value, reported),
+            };
+            foreach (var observer in observers) changes.AddRange(await observer.ObserveAsync(device, state, default));
+            await store.CommitAsync(changes, default);
+            return true;
+        }, default);
+        foreach (var observer in observers) observer.Committed(device);
+    }
+
+    public async Task FinishAsync(string rollout, DeploymentPhase phase = DeploymentPhase.Active)
+    {
+        foreach (var device in await RunningAsync(rollout)) await ReportAsync(device, phase, phase == DeploymentPhase.RolledBack ? DeploymentFailure.GateMissed : DeploymentFailure.None);
+    }
+
+    private async Task OpenAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Services.AddSingleton<TimeProvider>(Clock)
+            .AddSingleton(new FleetOptions { DataFolder = _folder.Path })
+            .AddStorage()
+            .AddDocument("device", DeviceJson.Default.Device)
+            .AddDocument("deviceDesired", DeviceJson.Default.DeviceDesired)
+            .AddDocument("deviceReported", DeviceJson.Default.DeviceReported)
+            .AddSingleton<DesiredNotices>()
+            .AddModels(builder.Configuration)
+            .AddReleases()
+            .AddRollouts();
+        var app = builder.Build();
+        app.MapModels();
+        app.MapWorkers();
+        app.MapReleases();
+        app.MapArtifactUpload();
+        app.MapArtifactDownload();
+        app.MapRollouts();
+        _host = app;
+        await _host.StartAsync();
+        Http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+    }
+
+    private async Task CloseAsync()
+    {
+        Http.Dispose();
+        await _host.StopAsync();
+        await _host.DisposeAsync();
+    }
+}

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Tensors;
+using Fleet.TestKit;
 
 namespace Fleet.Agent.Tests.Inference;
 
@@ -156,10 +157,10 @@ public sealed class ProtocolTests : IAsyncLifetime
         Assert.Equal((413, $"The request is larger than the {Limits.InferenceRequestBytes} bytes allowed."), (status, error));
     }
 
-    [Fact]
+    [Fact(Skip = SharedData.Absent, SkipUnless = nameof(SharedData.IsPresent), SkipType = typeof(SharedData))]
     public async Task Real_model_gives_its_golden_outputs()
     {
-        var folder = Path.GetDirectoryName(TestModels.Shared("onnx-deeploy/hist-MCUNet/network.onnx"))!;
+        var folder = SharedData.PathOf("onnx-deeploy", "hist-MCUNet");
         await _fixture.ActivateAsync(Path.Combine(folder, "network.onnx"));
         var input = Npz(Path.Combine(folder, "inputs.npz"));
         var golden = Npz(Path.Combine(folder, "outputs.npz")).ToSingles();

@@ -1,6 +1,6 @@
 namespace Fleet.Agent.Tests.Inference;
 
-/// <summary>Models small enough to be written here, and where the large real ones are.</summary>
+/// <summary>Models small enough to be written by the tests themselves; some are slow or hungry on purpose.</summary>
 internal static class TestModels
 {
     /// <summary><c>y = x * factor</c> for rows of three: the answer tells which file answered.</summary>
@@ -46,14 +46,4 @@ internal static class TestModels
         .Node("Mul", ["sum", "zero"], ["nothing"])
         .Node("Add", ["x", "nothing"], ["y"])
         .Save(Path.Combine(folder, $"hungry-{mebibytes}.onnx"));
-
-    /// <summary>A file beside the repository, in <c>../shared/data</c>; the test says so and is skipped where it is absent.</summary>
-    public static string Shared(string path)
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Fleet.sln"))) folder = folder.Parent;
-        var file = Path.Combine(folder?.Parent?.FullName ?? "", "shared", "data", path);
-        Assert.SkipUnless(File.Exists(file), $"{file} is absent.");
-        return file;
-    }
 }

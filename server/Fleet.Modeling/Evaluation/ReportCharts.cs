@@ -10,6 +10,7 @@ namespace Fleet.Modeling.Evaluation;
 internal static class ReportCharts
 {
     private const int Width = 1000;
+    private const double LetterWidth = 6.4, LineHeight = 17;
     private static readonly string[] Profiles = ["x64", "arm-cpu", "jetson"];
     private static readonly double[] Steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
     private static readonly double[] FineFactors = [1, 2, 5];
@@ -41,16 +42,17 @@ internal static class ReportCharts
 
         var front = Front(points);
         svg.Append($"<polyline class=\"front\" points=\"{string.Join(' ', front.Select(point => $"{N(X(point.Bytes))},{N(Y(point.Accuracy))}"))}\"/>");
-        var labels = new List<(double X, double Y)>();
+        foreach (var point in points)
+            svg.Append($"<circle class=\"dot {point.Colour}{(point.Accepted ? "" : " hollow")}\" cx=\"{N(X(point.Bytes))}\" cy=\"{N(Y(point.Accuracy))}\" r=\"7\"><title>{Html(point.Name)}: {Size(point.Bytes)}, {Percent(point.Accuracy)}{(point.Accepted ? "" : ", rejected")}</title></circle>");
+        var taken = points.Select(point => new Box(X(point.Bytes) - 9, X(point.Bytes) + 9, Y(point.Accuracy))).ToList();
         foreach (var point in points.OrderByDescending(point => point.Accuracy).ThenBy(point => point.Bytes))
         {
-            var (x, y) = (X(point.Bytes), Y(point.Accuracy));
-            svg.Append($"<circle class=\"dot {point.Colour}{(point.Accepted ? "" : " hollow")}\" cx=\"{N(x)}\" cy=\"{N(y)}\" r=\"7\"><title>{Html(point.Name)}: {Size(point.Bytes)}, {Percent(point.Accuracy)}{(point.Accepted ? "" : ", rejected")}</title></circle>");
+            var (x, y, text) = (X(point.Bytes), Y(point.Accuracy), $"{point.Name}, {Size(point.Bytes)}");
             var toTheLeft = x > Width - 190;
-            var at = Free(labels, x, y);
-            labels.Add((x, at));
-            if (Math.Abs(at - y) > 7) Line(svg, "leader", x + (toTheLeft ? -6 : 6), y + 5, x + (toTheLeft ? -12 : 12), at - 1);
-            Text(svg, x + (toTheLeft ? -15 : 15), at + 4, point.Accepted ? "name" : "quiet", $"{point.Name}, {Size(point.Bytes)}", toTheLeft ? "end" : "start");
+            var label = Free(taken, toTheLeft ? x - 14 - text.Length * LetterWidth : x + 14, text, y);
+            taken.Add(label);
+            if (Math.Abs(label.Y - y) > 7) Line(svg, "leader", x + (toTheLeft ? -6 : 6), y + (label.Y > y ? 5 : -5), x + (toTheLeft ? -12 : 12), label.Y);
+            Text(svg, x + (toTheLeft ? -15 : 15), label.Y + 4, point.Accepted ? "name" : "quiet", text, toTheLeft ? "end" : "start");
         }
         return End(svg);
     }
@@ -99,7 +101,7 @@ internal static class ReportCharts
             Text(svg, X(epoch), Height - Bottom + 20, "tick", (epoch + 1).ToString(CultureInfo.InvariantCulture), "middle");
         Text(svg, Width - Right, Height - 2, "tick", "epoch", "end");
 
-        var labels = new List<(double X, double Y)>();
+        var taken = new List<Box>();
         foreach (var curve in curves)
         {
             svg.Append($"<polyline class=\"curve stroke {curve.Colour}\" points=\"{string.Join(' ', curve.Epochs.Select((epoch, i) => $"{N(X(i))},{N(Y(epoch.Accuracy))}"))}\"/>");
@@ -107,12 +109,12 @@ internal static class ReportCharts
             {
                 svg.Append($"<circle class=\"dot {curve.Colour}\" cx=\"{N(X(i))}\" cy=\"{N(Y(epoch.Accuracy))}\" r=\"4\"><title>{Html(curve.Name)}, {Html(epoch.Phase)} epoch {epoch.Epoch}: {Percent(epoch.Accuracy)}, loss {epoch.Loss.ToString("0.####", CultureInfo.InvariantCulture)}</title></circle>");
                 // Where a phase begins, other than the first, is said once.
-                if (i > 0 && epoch.Phase != curve.Epochs[i - 1].Phase) Text(svg, X(i), Y(epoch.Accuracy) + 20, "quiet", epoch.Phase, "middle");
+                if (i > 0 && epoch.Phase != curve.Epochs[i - 1].Phase) Text(svg, X(i), Y(epoch.Accuracy) + 22, "quiet", epoch.Phase, "middle");
             }
-            var last = (X: X(curve.Epochs.Count - 1), Y: Y(curve.Epochs[^1].Accuracy));
-            var at = Free(labels, last.X, last.Y);
-            labels.Add((last.X, at));
-            Text(svg, last.X + 12, at + 4, "name", $"{curve.Name} {Percent(curve.Epochs[^1].Accuracy)}", "start");
+            var text = $"{curve.Name} {Percent(curve.Epochs[^1].Accuracy)}";
+            var label = Free(taken, Width - Right + 14, text, Y(curve.Epochs[^1].Accuracy));
+            taken.Add(label);
+            Text(svg, Width - Right + 14, label.Y + 4, "name", text, "start");
         }
         return End(svg);
     }
@@ -161,12 +163,17 @@ internal static class ReportCharts
         }
     }
 
-    /// <summary>The first height from <paramref name="y"/> down at which a label does not lie over another.</summary>
-    private static double Free(IReadOnlyCollection<(double X, double Y)> labels, double x, double y)
+    /// <summary>Something one line high that a label must not lie over.</summary>
+    private sealed record Box(double From, double To, double Y);
+
+    /// <summary>The free place for a label nearest to <paramref name="y"/>, a line up or down at a time.</summary>
+    private static Box Free(IReadOnlyCollection<Box> taken, double from, string text, double y)
     {
-        const double LineHeight = 17, LabelWidth = 170;
-        while (labels.FirstOrDefault(label => Math.Abs(label.X - x) < LabelWidth && Math.Abs(label.Y - y) < LineHeight - 0.5) is var taken && taken != default) y = taken.Y + LineHeight;
-        return y;
+        for (var line = 0; ; line++)
+        {
+            var place = new Box(from, from + text.Length * LetterWidth, y + (line + 1) / 2 * LineHeight * (line % 2 == 0 ? -1 : 1));
+            if (!taken.Any(other => other.From < place.To && place.From < other.To && Math.Abs(other.Y - place.Y) < LineHeight - 0.5)) return place;
+        }
     }
 
     private static StringBuilder Begin(int height, string title)

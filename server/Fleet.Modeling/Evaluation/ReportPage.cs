@@ -101,7 +101,7 @@ internal static class ReportPage
             var drop = report.Student.Scores.Accuracy - variant.Scores?.Accuracy;
             page.Append(CultureInfo.InvariantCulture, $"<tr class=\"{(variant.Accepted ? "" : "rejected")}\"><td><span class=\"mark {ReportCharts.ColourOf(variant.Profile)}\"></span>{Html(variant.Id)}</td><td>{Html(variant.Scheme)}</td>")
                 .Append(Cell(variant.Artifact is { } file ? Size(file.Bytes) : null))
-                .Append(Cell(variant.Artifact is { } part ? Percent((double)part.Bytes / report.Student.Bytes) : null))
+                .Append(Cell(variant.Artifact is { } part ? Share((double)part.Bytes / report.Student.Bytes) : null))
                 .Append(Cell(variant.Scores?.Accuracy is { } accuracy ? Percent(accuracy) : null))
                 .Append(Cell(drop is { } points ? (points * 100).ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) : null))
                 .Append(Cell(variant.Scores?.Agreement is { } agreement ? Percent(agreement) : null))
@@ -115,7 +115,7 @@ internal static class ReportPage
     }
 
     private static void Row(StringBuilder page, string name, string colour, string scheme, NetworkReport network, BuildReport report)
-        => page.Append($"<tr class=\"float\"><td><span class=\"mark {colour}\"></span>{name}</td><td>{scheme}</td>{Cell(Size(network.Bytes))}{Cell(Percent((double)network.Bytes / report.Student.Bytes))}{Cell(Accuracy(network.Scores.Accuracy))}{Cell(null)}{Cell(null)}{Cell(network.Scores.Latency is { } latency ? Time(latency.P50) : null)}{Cell(null)}<td></td></tr>\n");
+        => page.Append($"<tr class=\"float\"><td><span class=\"mark {colour}\"></span>{name}</td><td>{scheme}</td>{Cell(Size(network.Bytes))}{Cell(Share((double)network.Bytes / report.Student.Bytes))}{Cell(Accuracy(network.Scores.Accuracy))}{Cell(null)}{Cell(null)}{Cell(network.Scores.Latency is { } latency ? Time(latency.P50) : null)}{Cell(null)}<td></td></tr>\n");
 
     private static void HowToRead(StringBuilder page, BuildReport report)
     {
@@ -142,6 +142,8 @@ internal static class ReportPage
     private static string Cell(string? text) => $"<td class=\"n\">{(text is null ? "<span class=\"none\">–</span>" : Html(text))}</td>";
 
     private static string Accuracy(double? accuracy) => accuracy is { } share ? Percent(share) : "–";
+
+    private static string Share(double share) => share < 2 ? Percent(share) : Ratio(share);
 
     private static string Ratio(double ratio) => ratio.ToString(ratio < 10 ? "0.0" : "0", CultureInfo.InvariantCulture) + "×";
 

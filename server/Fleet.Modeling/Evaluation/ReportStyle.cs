@@ -59,7 +59,7 @@ internal static class ReportStyle
         details p { margin-top: 10px; overflow-wrap: anywhere; }
         pre { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; overflow-x: auto; font: 12.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; color: var(--ink); }
         .grid { stroke: var(--grid); } .axis { stroke: var(--line); }
-        .tick { fill: var(--muted); } .name { fill: var(--ink); } .quiet { fill: var(--muted); }
+        .tick { fill: var(--muted); } .name, .quiet { fill: var(--ink); paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; } .quiet { fill: var(--muted); }
         .front { fill: none; stroke: var(--faint); stroke-width: 1.5; stroke-dasharray: 4 4; }
         .leader { stroke: var(--faint); stroke-width: 1; }
         .curve { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }

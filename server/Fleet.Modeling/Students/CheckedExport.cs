@@ -18,6 +18,13 @@ internal static class CheckedExport
     public static double Write(Network network, string path, SampleSet heldOut)
     {
         OnnxFile.Save(StudentExport.Model(network.Plan, network.Normalization, network.Folded()), path);
+        return Compare(network, path, heldOut);
+    }
+
+    /// <summary>The largest difference between a network and a file.</summary>
+    /// <exception cref="BuildException">It is beyond the tolerance.</exception>
+    public static double Compare(Network network, string path, SampleSet heldOut)
+    {
         var samples = heldOut.Take(Samples);
         var expected = network.Logits(samples);
         var exported = Run(path, samples);

@@ -27,6 +27,7 @@ internal sealed class Network : Module<Tensor, Tensor>
             if (batchNormalization is not null) register_module($"normalization{_layers.Count}", batchNormalization);
             _layers.Add((layer, linear, batchNormalization));
         }
+        using var scope = NewDisposeScope();
         long[] perChannel = [1, plan.InputShape[0], .. plan.InputShape.Skip(1).Select(_ => 1L)];
         _mean = tensor(normalization.Mean).reshape(perChannel).DetachFromDisposeScope();
         _scale = tensor(normalization.Scale).reshape(perChannel).DetachFromDisposeScope();
@@ -90,7 +91,8 @@ internal sealed class Network : Module<Tensor, Tensor>
     public IReadOnlyList<Tensor> Snapshot()
     {
         using var noGradient = no_grad();
-        return [.. State().Select(value => value.detach().clone().DetachFromDisposeScope())];
+        using var scope = NewDisposeScope();
+        return [.. State().Select(value => value.clone().DetachFromDisposeScope())];
     }
 
     /// <summary>Returns to a snapshot.</summary>

@@ -1,0 +1,57 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Data;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests.Data;
+
+public sealed class SplitsTests
+{
+    private static SampleSet Numbered(params int[] countByClass)
+    {
+        long[] labels = [.. countByClass.SelectMany((count, label) => Enumerable.Repeat((long)label, count))];
+        return new SampleSet([.. Enumerable.Range(0, labels.Length).Select(i => (float)i)], [1, 1], labels);
+    }
+
+    [Fact]
+    public void Cut_keeps_the_proportion_of_every_class_and_loses_no_sample()
+    {
+        var (kept, part) = Splits.Cut(Numbered(100, 50, 10), 0.2, new Random(1));
+        Assert.Equal([20, 10, 2], part.Labels.CountBy(label => label).OrderBy(count => count.Key).Select(count => count.Value));
+        Assert.Equal(Enumerable.Range(0, 160).Select(i => (float)i), kept.Inputs.Concat(part.Inputs).Order());
+    }
+
+    [Fact]
+    public void Cut_mixes_the_classes_so_that_the_first_samples_are_of_all()
+    {
+        var (kept, _) = Splits.Cut(Numbered(100, 100, 100), 0.2, new Random(1));
+        Assert.Equal(3, kept.Take(20).Labels.Distinct().Count());
+    }
+
+    [Fact]
+    public void Same_seed_cuts_alike_and_another_does_not()
+    {
+        float[] Part(int seed) => Splits.Cut(Numbered(100, 100), 0.2, new Random(seed)).Part.Inputs;
+        Assert.Equal(Part(7), Part(7));
+        Assert.NotEqual(Part(7), Part(8));
+    }
+
+    [Fact]
+    public void Validation_set_holds_every_class_under_the_names_a_device_reads()
+    {
+        using var folder = new TemporaryFolder();
+        ValidationSet.Write(folder["v.npz"], "input", Numbered(100, 100, 100), 30, 1);
+        using var file = File.OpenRead(folder["v.npz"]);
+        var arrays = NpzArchive.Read(file, 1 << 20);
+        Assert.Equal([30, 1, 1], arrays["input"].Shape);
+        Assert.Equal([10, 10, 10], arrays["labels"].ToInt64s().CountBy(label => label).Select(count => count.Value));
+    }
+
+    [Fact]
+    public void Generated_data_and_its_digest_are_a_function_of_the_seed()
+    {
+        string Digest(int seed) => DataSets.Load(new DataSpec { Kind = "vibration", Samples = 120 }, 2, seed).Sha256();
+        Assert.Equal(Digest(1), Digest(1));
+        Assert.NotEqual(Digest(1), Digest(2));
+    }
+}

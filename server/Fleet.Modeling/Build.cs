@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts;
@@ -67,7 +66,7 @@ internal sealed class Build(TimeProvider time)
             Variants = variants,
         };
         var json = JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport);
-        var page = $"<!doctype html><meta charset=\"utf-8\"><title>{report.Spec.Model}</title><pre>{WebUtility.HtmlEncode(json)}</pre>";
+        var page = ReportPage.Render(report);
         System.IO.File.WriteAllText(File("report.json"), json);
         System.IO.File.WriteAllText(File("report.html"), page);
         progress.Report(new BuildProgress("Built", 1));

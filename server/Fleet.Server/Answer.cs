@@ -31,6 +31,9 @@ internal static class Refusal
     /// <summary>400: what was sent breaks rules; every one is named.</summary>
     public static ApiProblem Invalid(string title, params IReadOnlyList<string> problems) => new(title, StatusCodes.Status400BadRequest, problems);
 
+    /// <summary>403: whoever asks is known, and may not.</summary>
+    public static ApiProblem Forbidden(string title) => new(title, StatusCodes.Status403Forbidden, []);
+
     /// <summary>404: there is no such thing.</summary>
     public static ApiProblem Unknown(string title) => new(title, StatusCodes.Status404NotFound, []);
 

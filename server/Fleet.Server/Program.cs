@@ -1,1 +1,95 @@
-return 0;
+using System.Reflection;
+using Fleet.Contracts;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Access;
+using Fleet.Server.Devices;
+using Fleet.Server.Enrollment;
+using Fleet.Server.Hosting;
+using Fleet.Server.Messaging;
+using Fleet.Server.Models;
+using Fleet.Server.Releases;
+using Fleet.Server.Rollouts;
+using Fleet.Server.Storage;
+using Fleet.Server.Telemetry;
+
+namespace Fleet.Server;
+
+/// <summary>The contents page of the server: what it is made of, then what it answers to.</summary>
+internal static class Program
+{
+    private const int WrongSettings = 2;
+
+    /// <summary>Runs the server until it is told to stop.</summary>
+    public static async Task<int> Main(string[] args)
+    {
+        if (args.Intersect(["--help", "-h"]).Any())
+        {
+            Console.WriteLine(Settings.Help);
+            return 0;
+        }
+        try
+        {
+            await using var server = Create(args);
+            await server.RunAsync();
+            return 0;
+        }
+        catch (SettingsException e)
+        {
+            foreach (var problem in e.Problems) await Console.Error.WriteLineAsync(problem);
+            return WrongSettings;
+        }
+    }
+
+    /// <summary>The server, ready to run.</summary>
+    /// <param name="args">Settings, as on the command line.</param>
+    /// <param name="replace">What a test replaces, such as the clock.</param>
+    internal static WebApplication Create(string[] args, Action<IServiceCollection>? replace = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder(args);
+        builder.AddSettings();
+        builder.AddLogs();
+        builder.AddListeners();
+        builder.Services.AddSystemd();
+        builder.Services.AddStorage();
+        builder.Services.AddAccess();
+        builder.Services.AddEnrollment();
+        builder.Services.AddMessaging();
+        builder.Services.AddDevices();
+        builder.Services.AddModels(builder.Configuration);
+        builder.Services.AddReleases();
+        builder.Services.AddRollouts();
+        builder.Services.AddTelemetry();
+        replace?.Invoke(builder.Services);
+
+        var app = builder.Build();
+        app.UseProblems();
+        app.UseRouting();
+        app.UseAccess();
+        app.MapHealth();
+        app.MapEnroll();
+
+        var operators = app.MapOperatorCalls();
+        operators.MapTokens();
+        operators.MapDevices();
+        operators.MapModels();
+        operators.MapReleases();
+        operators.MapRollouts();
+        operators.MapTelemetry();
+
+        var workers = app.MapWorkerCalls();
+        workers.MapWorkers();
+        workers.MapArtifactUpload();
+
+        var devices = app.MapDeviceCalls();
+        devices.MapRenew();
+        devices.MapArtifactDownload();
+        return app;
+    }
+
+    private static void MapHealth(this WebApplication app)
+    {
+        var version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
+        app.MapGet("/health", () => Results.Json(new HealthResponse("ok", version, ProtocolVersion.Current), FleetJson.Default.HealthResponse));
+    }
+}

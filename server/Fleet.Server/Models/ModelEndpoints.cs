@@ -22,7 +22,8 @@ internal static class ModelEndpoints
             .AddDocument("openBuild", ModelsJson.Default.OpenBuild)
             .AddSingleton<BuildQueue>()
             .AddSingleton<WorkerHost>()
-            .AddHostedService<LeaseWatch>();
+            .AddHostedService<LeaseWatch>()
+            .AddHostedService<LocalWorkers>();
     }
 
     /// <summary>Maps builds and models; the caller has made sure that it is an operator who calls.</summary>

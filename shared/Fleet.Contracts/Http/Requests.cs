@@ -23,7 +23,7 @@ public sealed record ApiProblem(string Title, int Status, IReadOnlyList<string> 
 /// <param name="Uses">Devices it may enroll.</param>
 /// <param name="ValidFor">How long it is valid.</param>
 /// <param name="Labels">Labels every device enrolled with it gets.</param>
-public sealed record CreateTokenRequest(int Uses, TimeSpan ValidFor, IReadOnlyDictionary<string, string>? Labels);
+public sealed record CreateTokenRequest(int Uses, TimeSpan ValidFor, IReadOnlyDictionary<string, string>? Labels = null);
 
 /// <summary>The answer: the only time the token itself is shown.</summary>
 public sealed record CreateTokenResponse(string Id, string Token, DateTimeOffset ExpiresAt);
@@ -135,7 +135,7 @@ public sealed record FailRequest(string LeaseId, string Reason);
 /// <summary>POST /api/v1/releases: signs the accepted variants of a build.</summary>
 /// <param name="BuildId">The build.</param>
 /// <param name="ValidFor">How long devices newly trust it; null for a year.</param>
-public sealed record CreateReleaseRequest(string BuildId, TimeSpan? ValidFor);
+public sealed record CreateReleaseRequest(string BuildId, TimeSpan? ValidFor = null);
 
 /// <summary>GET /api/v1/releases: one release.</summary>
 public sealed record ReleaseView

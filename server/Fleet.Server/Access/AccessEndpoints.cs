@@ -1,0 +1,41 @@
+using Fleet.Server.Storage;
+using Microsoft.AspNetCore.Authentication;
+
+namespace Fleet.Server.Access;
+
+/// <summary>The room of access: who may call what. Groups made here are handed to the rooms, which map their endpoints in them.</summary>
+internal static class AccessEndpoints
+{
+    /// <summary>Registers the room.</summary>
+    public static IServiceCollection AddAccess(this IServiceCollection services)
+    {
+        // Only the core of authentication: its full registration brings key rings for cookies, which nothing here uses.
+        services.AddAuthenticationCore(authentication => authentication.DefaultScheme = KeyAuthentication.SchemeName);
+        services.AddWebEncoders();
+        new AuthenticationBuilder(services)
+            .AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.SchemeName, null);
+        services.AddAuthorizationBuilder()
+            .AddPolicy(Roles.Operator, policy => policy.RequireRole(Roles.Operator))
+            .AddPolicy(Roles.Worker, policy => policy.RequireRole(Roles.Worker, Roles.Operator));
+        return services
+            .AddDocument("apiKey", AccessJson.Default.ApiKey)
+            .AddSingleton<FailureLimit>()
+            .AddSingleton<AuditTrail>()
+            .AddHostedService<KeyFiles>();
+    }
+
+    /// <summary>Makes every request known by its key and keeps the audit trail.</summary>
+    public static void UseAccess(this WebApplication app)
+    {
+        app.UseAuthentication();
+        app.UseAuthorization();
+        var trail = app.Services.GetRequiredService<AuditTrail>();
+        app.Use((context, next) => trail.InvokeAsync(context, next));
+    }
+
+    /// <summary>What operators call.</summary>
+    public static RouteGroupBuilder MapOperatorCalls(this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Operator);
+
+    /// <summary>What workers call.</summary>
+    public static RouteGroupBuilder MapWorkerCalls(this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Worker);
+}

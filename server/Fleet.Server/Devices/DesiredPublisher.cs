@@ -1,0 +1,58 @@
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.State;
+using Fleet.Server.Messaging;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Devices;
+
+/// <summary>Tells devices what they should run: always whole, always as the store has it at that moment.</summary>
+internal sealed partial class DesiredPublisher(
+    IFleetStore store, IReleaseEnvelopes releases, DesiredNotices notices, DeviceBoard board, DeviceOutbox outbox, ILogger<DesiredPublisher> logger) : BackgroundService
+{
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var device in notices.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                await TellAsync(device, stoppingToken);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                LogFailed(device, e);
+            }
+        }
+    }
+
+    private async Task TellAsync(DeviceId device, CancellationToken cancellationToken)
+    {
+        // A device that is away is told when it comes back.
+        if (!board.IsOnline(device)) return;
+        var (desired, _) = await store.DesiredAsync(device, cancellationToken);
+        var assignments = new List<Assignment>();
+        foreach (var release in desired.Assignments)
+        {
+            if (await releases.FindAsync(release.Model, release.Version, cancellationToken) is not { } envelope)
+            {
+                LogMissing(device, release.Model, release.Version);
+                return;
+            }
+            assignments.Add(new Assignment { Model = release.Model, Version = release.Version, Release = envelope, Rollback = release.Rollback });
+        }
+        var payload = JsonSerializer.SerializeToUtf8Bytes(new DesiredState { Revision = desired.Revision, Assignments = assignments }, FleetJson.Default.DesiredState);
+        if (await outbox.SendAsync(device, Topics.Desired, payload)) LogTold(device, desired.Revision, payload.Length);
+    }
+
+    [LoggerMessage(LogLevel.Debug, "Device {Device} is told revision {Revision} ({Bytes} bytes)")]
+    private partial void LogTold(DeviceId device, long revision, int bytes);
+
+    [LoggerMessage(LogLevel.Error, "Device {Device} should run release {Model} {Version}, which is not stored: nothing is sent to it")]
+    private partial void LogMissing(DeviceId device, string model, int version);
+
+    [LoggerMessage(LogLevel.Error, "Device {Device} could not be told its desired state; it is told again when it connects")]
+    private partial void LogFailed(DeviceId device, Exception exception);
+}

@@ -1,0 +1,107 @@
+using System.Collections.Concurrent;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Messaging;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Devices;
+
+/// <summary>
+/// Who is connected and when each device was last heard of. Kept in memory, since it changes with every message; written down
+/// every few minutes and when the server stops.
+/// </summary>
+internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices notices, TimeProvider time, ILogger<DeviceBoard> logger) : BackgroundService, IConnectionObserver
+{
+    private static readonly TimeSpan WritingInterval = TimeSpan.FromMinutes(5);
+
+    private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _online = new();
+    private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _seen = new();
+    private readonly ConcurrentDictionary<DeviceId, bool> _unwritten = new();
+
+    /// <summary>Devices connected now.</summary>
+    public int OnlineCount => _online.Count;
+
+    /// <summary>True while the device is connected.</summary>
+    public bool IsOnline(DeviceId device) => _online.ContainsKey(device);
+
+    /// <summary>When the device last said anything; null when never.</summary>
+    public async Task<DateTimeOffset?> LastSeenAsync(DeviceId device, CancellationToken cancellationToken)
+        => _seen.TryGetValue(device, out var at) ? at : (await store.FindAsync<DeviceSeen>(device.Value, cancellationToken))?.Document.At;
+
+    /// <inheritdoc/>
+    public void Connected(DeviceId device)
+    {
+        _online[device] = time.GetUtcNow();
+        Heard(device);
+        LogConnected(device);
+    }
+
+    /// <inheritdoc/>
+    public void Subscribed(DeviceId device, string channel)
+    {
+        // Every connect is answered with what the device should run: whatever was missed is made good here.
+        if (channel == Topics.Desired) notices.Notify(device);
+    }
+
+    /// <inheritdoc/>
+    public void Disconnected(DeviceId device)
+    {
+        _online.TryRemove(device, out _);
+        LogDisconnected(device);
+    }
+
+    /// <inheritdoc/>
+    public void Heard(DeviceId device)
+    {
+        _seen[device] = time.GetUtcNow();
+        _unwritten[device] = true;
+    }
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await WriteAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(WritingInterval, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await WriteAsync(stoppingToken);
+            }
+            catch (IOException e)
+            {
+                LogNotWritten(e);
+            }
+        }
+    }
+
+    private async Task WriteAsync(CancellationToken cancellationToken)
+    {
+        foreach (var devices in _unwritten.Keys.Chunk(500))
+        {
+            var changes = new List<StoreChange>();
+            foreach (var device in devices)
+            {
+                _unwritten.TryRemove(device, out _);
+                var seen = new DeviceSeen(_seen[device]);
+                changes.Add(await store.FindAsync<DeviceSeen>(device.Value, cancellationToken) is { } stored ? stored.Change(seen) : StoreChange.Create(device.Value, seen));
+            }
+            await store.CommitAsync(changes, cancellationToken);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Debug, "Device {Device} is connected")]
+    private partial void LogConnected(DeviceId device);
+
+    [LoggerMessage(LogLevel.Debug, "Device {Device} is gone")]
+    private partial void LogDisconnected(DeviceId device);
+
+    [LoggerMessage(LogLevel.Warning, "When devices were last seen could not be written down; it is tried again")]
+    private partial void LogNotWritten(Exception exception);
+}

@@ -1,0 +1,82 @@
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Server.Messaging;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Devices;
+
+/// <summary>The room of devices: what it registers, and what operators may call.</summary>
+internal static class DeviceEndpoints
+{
+    private const int PageLength = 100;
+    private const int LongestPage = 1000;
+
+    /// <summary>Registers the room.</summary>
+    public static IServiceCollection AddDevices(this IServiceCollection services) => services
+        .AddDocument("device", DeviceJson.Default.Device)
+        .AddDocument("desired", DeviceJson.Default.DeviceDesired)
+        .AddDocument("reported", DeviceJson.Default.DeviceReported)
+        .AddDocument("seen", DeviceJson.Default.DeviceSeen)
+        .AddSingleton<DesiredNotices>()
+        .AddSingleton<IDeviceGate, DeviceGate>()
+        .AddSingleton<IDeviceMessageHandler, ReportedInbox>()
+        .AddSingleton<IDeviceMessageHandler, PresenceInbox>()
+        .AddSingleton<DeviceBoard>()
+        .AddSingleton<IConnectionObserver>(provider => provider.GetRequiredService<DeviceBoard>())
+        .AddHostedService(provider => provider.GetRequiredService<DeviceBoard>())
+        .AddHostedService<DesiredPublisher>();
+
+    /// <summary>Maps <c>/api/v1/devices</c>; the caller has made sure that it is an operator who calls.</summary>
+    public static void MapDevices(this IEndpointRouteBuilder operators)
+    {
+        var devices = operators.MapGroup("/api/v1/devices");
+        devices.MapGet("/", ListAsync);
+        devices.MapGet("/{id}", async (string id, IFleetStore store, DeviceBoard board, CancellationToken cancellationToken)
+            => await store.FindAsync<Device>(id, cancellationToken) is { } stored
+                ? Results.Json(await store.ViewOfAsync(stored.Document, board, cancellationToken), FleetJson.Default.DeviceView)
+                : Unknown(id));
+        devices.MapPatch("/{id}/labels", SetLabelsAsync);
+        devices.MapPost("/{id}/revoke", RevokeAsync);
+    }
+
+    private static async Task<IResult> ListAsync(string? filter, string? after, int? limit, IFleetStore store, DeviceBoard board, CancellationToken cancellationToken)
+    {
+        if (!DeviceFilter.TryParse(filter, out var parsed, out var problem)) return Refusal.Invalid(problem).ToResult();
+        if (limit is < 1 or > LongestPage) return Refusal.Invalid($"limit {limit} must be within 1..{LongestPage}.").ToResult();
+        var views = new List<DeviceView>();
+        await foreach (var device in store.DevicesAsync(parsed, after, cancellationToken))
+        {
+            views.Add(await store.ViewOfAsync(device.Document, board, cancellationToken));
+            if (views.Count == (limit ?? PageLength)) break;
+        }
+        return Results.Json(views, FleetJson.Default.IReadOnlyListDeviceView);
+    }
+
+    private static async Task<IResult> SetLabelsAsync(string id, HttpRequest request, IFleetStore store, DeviceBoard board, CancellationToken cancellationToken)
+    {
+        var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.SetLabelsRequest, cancellationToken);
+        if (sent.Value is null) return sent.Problem!.ToResult();
+        IReadOnlyList<string> problems = [];
+        var changed = await store.UpdateAsync<Device>(id, device =>
+        {
+            var labels = DeviceRules.Apply(device.Labels, sent.Value.Labels);
+            problems = DeviceRules.ProblemsOf(labels);
+            return problems.Count == 0 ? device with { Labels = labels } : device;
+        }, cancellationToken);
+        return changed is null ? Unknown(id)
+            : problems.Count > 0 ? Refusal.Invalid("The labels are not set.", problems).ToResult()
+            : Results.Json(await store.ViewOfAsync(changed, board, cancellationToken), FleetJson.Default.DeviceView);
+    }
+
+    private static async Task<IResult> RevokeAsync(string id, IFleetStore store, DeviceBoard board, DeviceOutbox outbox, TimeProvider time, CancellationToken cancellationToken)
+    {
+        // On disk first: a connection cut before would come back.
+        var revoked = await store.UpdateAsync<Device>(id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
+        if (revoked is null) return Unknown(id);
+        await outbox.DisconnectAsync(revoked.Id, "The certificate of this device is revoked.");
+        return Results.Json(await store.ViewOfAsync(revoked, board, cancellationToken), FleetJson.Default.DeviceView);
+    }
+
+    private static IResult Unknown(string id) => Refusal.Unknown($"There is no device '{id}'.").ToResult();
+}

@@ -1,0 +1,58 @@
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.State;
+using Fleet.Server.Messaging;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Devices;
+
+/// <summary>Takes what devices report. The report and everything that follows from it are one commit.</summary>
+internal sealed class ReportedInbox(IFleetStore store, IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
+{
+    private readonly IReportedStateObserver[] _observers = [.. observers];
+
+    /// <inheritdoc/>
+    public string Channel => Topics.Reported;
+
+    /// <inheritdoc/>
+    public int MaximumBytes => Limits.ReportedStateBytes;
+
+    /// <inheritdoc/>
+    public async Task<string?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
+    {
+        ReportedState? reported;
+        try
+        {
+            reported = JsonSerializer.Deserialize(payload.Span, FleetJson.Default.ReportedState);
+        }
+        catch (JsonException e)
+        {
+            return $"it is no reported state: {e.Message}";
+        }
+        if (reported is null) return "it is empty";
+        if (DeviceRules.ProblemOf(reported) is { } problem) return problem;
+        if (!await store.RetryAsync(_ => TryAsync(device, reported, cancellationToken), cancellationToken)) return "the device is not enrolled";
+        foreach (var observer in _observers) observer.Committed(device);
+        return null;
+    }
+
+    private async Task<bool> TryAsync(DeviceId device, ReportedState reported, CancellationToken cancellationToken)
+    {
+        if (await store.DeviceAsync(device, cancellationToken) is not { } stored) return false;
+        var said = new DeviceReported(reported, time.GetUtcNow());
+        var changes = new List<StoreChange>
+        {
+            await store.FindAsync<DeviceReported>(device.Value, cancellationToken) is { } before ? before.Change(said) : StoreChange.Create(device.Value, said),
+        };
+        if (!Same(stored.Document.Facts, reported.Facts)) changes.Add(stored.Change(stored.Document.With(reported.Facts)));
+        foreach (var observer in _observers) changes.AddRange(await observer.ObserveAsync(device, reported, cancellationToken));
+        await store.CommitAsync(changes, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Records compare their lists by reference; what is stored is what counts.</summary>
+    private static bool Same(DeviceFacts left, DeviceFacts right)
+        => JsonSerializer.SerializeToUtf8Bytes(left, FleetJson.Default.DeviceFacts).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(right, FleetJson.Default.DeviceFacts));
+}

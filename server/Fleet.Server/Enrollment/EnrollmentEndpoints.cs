@@ -1,0 +1,96 @@
+using System.Net;
+using System.Security.Claims;
+using Fleet.Contracts;
+using Fleet.Contracts.Enrollment;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Access;
+using Fleet.Server.Devices;
+using Fleet.Server.Storage;
+using Microsoft.AspNetCore.Authentication;
+
+namespace Fleet.Server.Enrollment;
+
+/// <summary>The room of enrollment: what it registers, and what operators and devices may call.</summary>
+internal static class EnrollmentEndpoints
+{
+    private const int MaximumUses = 100_000;
+    private static readonly TimeSpan LongestValidity = TimeSpan.FromDays(365);
+
+    /// <summary>Registers the room. The certificate authority is made at the first start.</summary>
+    public static IServiceCollection AddEnrollment(this IServiceCollection services)
+    {
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, CertificateAuthentication>(CertificateAuthentication.SchemeName, null);
+        services.AddAuthorizationBuilder().AddPolicy(Roles.Device, policy => policy.AddAuthenticationSchemes(CertificateAuthentication.SchemeName).RequireRole(Roles.Device));
+        return services
+            .AddDocument("token", EnrollmentJson.Default.StoredToken)
+            .AddSingleton(provider => CertificateAuthority.OpenOrCreate(provider.GetRequiredService<FleetOptions>().DataFolder, provider.GetRequiredService<TimeProvider>()))
+            .AddSingleton<ServerCertificate>()
+            .AddSingleton<Enroller>();
+    }
+
+    /// <summary>What devices call, known by their certificates.</summary>
+    public static RouteGroupBuilder MapDeviceCalls(this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Device);
+
+    /// <summary>Maps <c>/api/v1/tokens</c>; the caller has made sure that it is an operator who calls.</summary>
+    public static void MapTokens(this IEndpointRouteBuilder operators)
+    {
+        var tokens = operators.MapGroup("/api/v1/tokens");
+        tokens.MapPost("/", CreateAsync);
+        tokens.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken) =>
+        {
+            var stored = await store.ListAsync<StoredToken>("", null, int.MaxValue, cancellationToken);
+            IReadOnlyList<TokenView> views = [.. stored.OrderByDescending(token => token.Document.CreatedAt).Select(token => token.Document.ToView(token.Id))];
+            return Results.Json(views, FleetJson.Default.IReadOnlyListTokenView);
+        });
+        tokens.MapDelete("/{id}", async (string id, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+            => await store.UpdateAsync<StoredToken>(id, token => token with { RevokedAt = token.RevokedAt ?? time.GetUtcNow() }, cancellationToken) is null
+                ? Refusal.Unknown($"There is no join token '{id}'.").ToResult()
+                : Results.NoContent());
+    }
+
+    /// <summary>Maps <c>/enroll</c>, which a join token opens.</summary>
+    public static void MapEnroll(this IEndpointRouteBuilder app)
+        => app.MapPost("/enroll", async (HttpContext context, Enroller enroller, FailureLimit failures, CancellationToken cancellationToken) =>
+        {
+            var caller = context.Connection.RemoteIpAddress ?? IPAddress.None;
+            if (failures.IsExceededBy(caller))
+                return new ApiProblem("Too many wrong join tokens came from this address: wait a minute.", StatusCodes.Status429TooManyRequests, []).ToResult();
+            var sent = await RequestBody.ReadAsync(context.Request, FleetJson.Default.EnrollRequest, cancellationToken, Limits.EnrollmentBytes);
+            if (sent.Value is null) return sent.Problem!.ToResult();
+            var answer = await enroller.EnrollAsync(sent.Value, cancellationToken);
+            if (answer.Problem?.Status == StatusCodes.Status401Unauthorized) failures.Count(caller);
+            return answer.ToResult(FleetJson.Default.EnrollResponse);
+        });
+
+    /// <summary>Maps <c>/renew</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
+    public static void MapRenew(this IEndpointRouteBuilder devices)
+        => devices.MapPost("/renew", async (HttpRequest request, ClaimsPrincipal user, Enroller enroller, CancellationToken cancellationToken) =>
+        {
+            var sent = await RequestBody.ReadAsync(request, FleetJson.Default.RenewRequest, cancellationToken, Limits.EnrollmentBytes);
+            return sent.Value is null ? sent.Problem!.ToResult() : enroller.Renew(CertificateAuthentication.DeviceOf(user), sent.Value).ToResult(FleetJson.Default.EnrollResponse);
+        });
+
+    private static async Task<IResult> CreateAsync(HttpRequest request, IFleetStore store, CertificateAuthority authority, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateTokenRequest, cancellationToken);
+        if (sent.Value is not { } asked) return sent.Problem!.ToResult();
+        var problems = new List<string>(DeviceRules.ProblemsOf(asked.Labels));
+        if (asked.Uses is < 1 or > MaximumUses) problems.Add($"uses {asked.Uses} must be within 1..{MaximumUses}.");
+        if (asked.ValidFor <= TimeSpan.Zero || asked.ValidFor > LongestValidity) problems.Add($"validFor {asked.ValidFor} must be above zero and at most {LongestValidity.Days} days.");
+        if (problems.Count > 0) return Refusal.Invalid("The join token cannot be made.", problems).ToResult();
+
+        var token = JoinToken.Create(authority.Fingerprint);
+        var now = time.GetUtcNow();
+        var stored = new StoredToken
+        {
+            SecretHash = JoinToken.HashOf(token.Secret),
+            Uses = asked.Uses,
+            CreatedAt = now,
+            ExpiresAt = now + asked.ValidFor,
+            Labels = asked.Labels ?? new Dictionary<string, string>(),
+        };
+        await store.CommitAsync([StoreChange.Create(token.Id, stored)], cancellationToken);
+        return Results.Json(new CreateTokenResponse(token.Id, token.Reveal(), stored.ExpiresAt), FleetJson.Default.CreateTokenResponse, statusCode: StatusCodes.Status201Created);
+    }
+}

@@ -1,0 +1,47 @@
+using System.Security.Cryptography;
+using System.Text;
+using Fleet.Contracts.Enrollment;
+using Fleet.Contracts.Http;
+
+namespace Fleet.Server.Enrollment;
+
+/// <summary>A join token as it is stored, under its id: limited in uses and time, its secret only as a hash.</summary>
+internal sealed record StoredToken
+{
+    /// <summary>See <see cref="JoinToken.HashOf"/>.</summary>
+    public required string SecretHash { get; init; }
+
+    /// <summary>Devices it may enroll.</summary>
+    public required int Uses { get; init; }
+
+    /// <summary>Devices it has enrolled.</summary>
+    public int Used { get; init; }
+
+    /// <summary>When it was made.</summary>
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When it stops being valid.</summary>
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>When an operator withdrew it.</summary>
+    public DateTimeOffset? RevokedAt { get; init; }
+
+    /// <summary>Labels of every device enrolled with it.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>True when <paramref name="secret"/> is this token's.</summary>
+    public bool IsProvedBy(string secret)
+        => CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(JoinToken.HashOf(secret)), Encoding.ASCII.GetBytes(SecretHash));
+
+    /// <summary>Why it enrolls nobody at <paramref name="now"/>; null when it does.</summary>
+    public string? WhyNot(string id, DateTimeOffset now) => this switch
+    {
+        { RevokedAt: not null } => $"Join token {id} was withdrawn.",
+        _ when now >= ExpiresAt => $"Join token {id} expired at {ExpiresAt:u}.",
+        _ when Used >= Uses => $"Join token {id} is used up: it enrolled {Used} of {Uses} devices.",
+        _ => null,
+    };
+
+    /// <summary>What operators see.</summary>
+    public TokenView ToView(string id) => new(id, Uses, Used, CreatedAt, ExpiresAt, RevokedAt is not null);
+}

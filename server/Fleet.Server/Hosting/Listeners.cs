@@ -1,0 +1,52 @@
+using System.Net;
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Enrollment;
+using Fleet.Server.Messaging;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using MQTTnet.AspNetCore;
+
+namespace Fleet.Server.Hosting;
+
+/// <summary>The three doors: operators on loopback, devices over HTTPS, devices over MQTT.</summary>
+internal static class Listeners
+{
+    /// <summary>The largest body any endpoint reads without asking for more; most read far less, each with its own limit.</summary>
+    private const int MaximumBodyBytes = 2 * Limits.BuildReportBytes;
+
+    /// <summary>Makes Kestrel listen.</summary>
+    public static void AddListeners(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<ListenAddresses>().AddHostedService<EndpointsFile>();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            var services = kestrel.ApplicationServices;
+            var options = services.GetRequiredService<FleetOptions>();
+            var addresses = services.GetRequiredService<ListenAddresses>();
+            var certificate = services.GetRequiredService<ServerCertificate>();
+            var address = IPAddress.Parse(options.ListenAddress);
+
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaximumBodyBytes;
+            kestrel.Listen(IPAddress.Loopback, options.ApiPort, listener =>
+            {
+                listener.Protocols = HttpProtocols.Http1;
+                addresses.ApiListener = listener;
+            });
+            kestrel.Listen(address, options.DevicePort, listener =>
+            {
+                listener.Protocols = HttpProtocols.Http1AndHttp2;
+                listener.UseHttps(certificate.For(ClientCertificateMode.AllowCertificate));
+                addresses.DeviceListener = listener;
+            });
+            kestrel.Listen(address, options.MqttPort, listener =>
+            {
+                listener.UseHttps(certificate.For(ClientCertificateMode.RequireCertificate));
+                listener.UsePacketLimit(Limits.MqttPacketBytes);
+                listener.UseMqtt();
+                addresses.MqttListener = listener;
+            });
+        });
+    }
+}

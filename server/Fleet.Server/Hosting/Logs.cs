@@ -1,0 +1,51 @@
+using System.Globalization;
+using Microsoft.Extensions.Hosting.Systemd;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
+
+namespace Fleet.Server.Hosting;
+
+/// <summary>Logs as sentences on standard output, a line each; under systemd with the journal's own levels.</summary>
+internal static class Logs
+{
+    /// <summary>Registers the console; levels come from the configuration's <c>Logging</c> section.</summary>
+    public static void AddLogs(this WebApplicationBuilder builder)
+    {
+        builder.Logging.ClearProviders();
+        builder.Logging.AddConsoleFormatter<SentenceFormatter, ConsoleFormatterOptions>();
+        builder.Logging.AddConsole(console => console.FormatterName = SystemdHelpers.IsSystemdService() ? ConsoleFormatterNames.Systemd : SentenceFormatter.FormatterName);
+        // What the framework says of every request is said by the rooms where it matters.
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.AddFilter(typeof(Access.KeyAuthentication).FullName, LogLevel.Warning);
+        builder.Logging.AddFilter(typeof(Enrollment.CertificateAuthentication).FullName, LogLevel.Warning);
+    }
+}
+
+/// <summary>One line: time, level where it matters, room, sentence.</summary>
+internal sealed class SentenceFormatter(IOptions<ConsoleFormatterOptions> options, TimeProvider time) : ConsoleFormatter(FormatterName)
+{
+    /// <summary>The formatter's name in settings.</summary>
+    public const string FormatterName = "sentence";
+
+    private readonly string _format = options.Value.TimestampFormat ?? "yyyy-MM-dd HH:mm:ss";
+
+    /// <inheritdoc/>
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        var level = logEntry.LogLevel switch
+        {
+            LogLevel.Information => "",
+            LogLevel.Warning => "WARNING ",
+            LogLevel.Error => "ERROR ",
+            LogLevel.Critical => "CRITICAL ",
+            _ => "debug ",
+        };
+        textWriter.Write(time.GetUtcNow().ToString(_format, CultureInfo.InvariantCulture));
+        textWriter.WriteLine($" {level}{RoomOf(logEntry.Category)}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}");
+        if (logEntry.Exception is { } exception) textWriter.WriteLine(exception);
+    }
+
+    /// <summary><c>Fleet.Server.Devices.DeviceBoard</c> is said by Devices; other programs' parts keep their names.</summary>
+    private static string RoomOf(string category) => category.StartsWith("Fleet.Server.", StringComparison.Ordinal) && category.Split('.') is [_, _, var room, ..] ? room : category;
+}

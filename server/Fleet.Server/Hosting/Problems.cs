@@ -1,0 +1,54 @@
+using Fleet.Contracts.Http;
+
+namespace Fleet.Server.Hosting;
+
+/// <summary>Every refusal of this server is an <see cref="ApiProblem"/>, the ones nobody planned included.</summary>
+internal static partial class Problems
+{
+    /// <summary>Turns what goes wrong into problems.</summary>
+    public static void UseProblems(this WebApplication app)
+    {
+        var logger = app.Logger;
+        app.Use(async (context, next) =>
+        {
+            try
+            {
+                await next(context);
+                if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null, ContentType: null })
+                    await AnswerAsync(context, context.Response.StatusCode, SentenceFor(context));
+            }
+            catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+            {
+                // Nobody waits for an answer any more.
+            }
+            catch (BadHttpRequestException e) when (!context.Response.HasStarted)
+            {
+                await AnswerAsync(context, e.StatusCode, e.Message);
+            }
+            catch (Exception e) when (!context.Response.HasStarted)
+            {
+                LogUnexpected(logger, context.Request.Method, context.Request.Path, e);
+                await AnswerAsync(context, StatusCodes.Status500InternalServerError, "The server failed; its log says why.");
+            }
+        });
+    }
+
+    private static Task AnswerAsync(HttpContext context, int status, string title)
+    {
+        context.Response.Clear();
+        return new ApiProblem(title, status, []).ToResult().ExecuteAsync(context);
+    }
+
+    private static string SentenceFor(HttpContext context) => context.Response.StatusCode switch
+    {
+        StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}.",
+        StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}.",
+        StatusCodes.Status413PayloadTooLarge => "The request is larger than what is read here.",
+        StatusCodes.Status415UnsupportedMediaType => "Send application/json.",
+        StatusCodes.Status416RangeNotSatisfiable => "The range asked for lies beyond the end.",
+        var status => $"The request was refused ({status}).",
+    };
+
+    [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]
+    private static partial void LogUnexpected(ILogger logger, string method, PathString path, Exception exception);
+}

@@ -1,0 +1,68 @@
+using System.Net;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Enrollment;
+using MQTTnet.Formatter;
+using MQTTnet.Protocol;
+using MQTTnet.Server;
+
+namespace Fleet.Server.Messaging;
+
+/// <summary>Who may connect, and who may publish and subscribe where.</summary>
+internal sealed partial class DeviceAdmission(CertificateAuthority authority, IDeviceGate gate, ILogger<DeviceAdmission> logger)
+{
+    private const string DeviceItem = "device";
+    private const int MaximumKeepAliveSeconds = 3600;
+
+    /// <summary>Judges a connection. The certificate's name is the device; the client id must say the same.</summary>
+    public async Task ValidateAsync(ValidatingConnectionEventArgs connection)
+    {
+        var device = authority.DeviceOf(connection.ClientCertificate);
+        var (code, reason) = device is { } known ? await JudgeAsync(known, connection) : (MqttConnectReasonCode.NotAuthorized, "it showed no device certificate of this server");
+        connection.ReasonCode = code;
+        if (code == MqttConnectReasonCode.Success)
+        {
+            connection.SessionItems[DeviceItem] = device!.Value;
+            return;
+        }
+        connection.ReasonString = reason;
+        LogRefused(connection.ClientId, connection.RemoteEndPoint, reason);
+    }
+
+    /// <summary>The device of a session that was admitted.</summary>
+    public static DeviceId? DeviceOf(System.Collections.IDictionary sessionItems) => sessionItems[DeviceItem] as DeviceId?;
+
+    /// <summary>Judges a subscription.</summary>
+    public Task InterceptSubscriptionAsync(InterceptingSubscriptionEventArgs subscription)
+    {
+        if (DeviceOf(subscription.SessionItems) is { } device && Topics.MaySubscribe(device, subscription.TopicFilter.Topic)) return Task.CompletedTask;
+        subscription.ProcessSubscription = false;
+        subscription.Response.ReasonCode = MqttSubscribeReasonCode.NotAuthorized;
+        LogForeignSubscription(subscription.ClientId, Shorten(subscription.TopicFilter.Topic));
+        return Task.CompletedTask;
+    }
+
+    /// <summary>A topic for the log: what a stranger sends is not written out at any length.</summary>
+    public static string Shorten(string topic) => topic.Length <= Limits.TopicLength ? topic : topic[..Limits.TopicLength] + "…";
+
+    private async Task<(MqttConnectReasonCode Code, string Reason)> JudgeAsync(DeviceId device, ValidatingConnectionEventArgs connection)
+    {
+        // An acknowledgement of MQTT 3 cannot say no: a device would take a refused message for a stored one.
+        if (connection.ProtocolVersion != MqttProtocolVersion.V500)
+            return (MqttConnectReasonCode.UnsupportedProtocolVersion, "it speaks an MQTT before version 5");
+        if (connection.ClientId != device.Value)
+            return (MqttConnectReasonCode.ClientIdentifierNotValid, $"its certificate is that of device {device}");
+        // Without keep-alive a device whose link died would be online for ever.
+        if (connection.KeepAlivePeriod is null or 0 or > MaximumKeepAliveSeconds)
+            return (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must be within 1..{MaximumKeepAliveSeconds}");
+        return await gate.WhyRefusedAsync(device, connection.CancellationToken) is { } reason
+            ? (MqttConnectReasonCode.NotAuthorized, reason)
+            : (MqttConnectReasonCode.Success, "");
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Connection of {ClientId} from {Address} is refused: {Reason}")]
+    private partial void LogRefused(string? clientId, EndPoint? address, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "Device {Device} is refused a subscription to {Topic}, which is not its own")]
+    private partial void LogForeignSubscription(string device, string topic);
+}

@@ -1,0 +1,83 @@
+using System.Buffers;
+using System.Collections.Frozen;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using MQTTnet.Protocol;
+using MQTTnet.Server;
+
+namespace Fleet.Server.Messaging;
+
+/// <summary>
+/// Takes what devices publish and hands it to the room of its channel. The broker never routes it: looking for subscribers costs
+/// more with every connected device, and nobody but the server listens. The acknowledgement goes out when this returns, so it
+/// means "stored".
+/// </summary>
+internal sealed partial class DeviceInbox(IEnumerable<IDeviceMessageHandler> handlers, IEnumerable<IConnectionObserver> observers, ILogger<DeviceInbox> logger)
+{
+    /// <summary>A message that is not stored by then is not acknowledged; the device sends it again.</summary>
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+
+    private readonly FrozenDictionary<string, IDeviceMessageHandler> _handlers = handlers.ToFrozenDictionary(handler => handler.Channel);
+    private readonly IConnectionObserver[] _observers = [.. observers];
+
+    /// <summary>Handles one message. Throws nothing: a broken message or room must not end the connection.</summary>
+    public async Task InterceptAsync(InterceptingPublishEventArgs publish)
+    {
+        publish.ProcessPublish = false;
+        var topic = publish.ApplicationMessage.Topic ?? "";
+        if (DeviceAdmission.DeviceOf(publish.SessionItems) is not { } device || !Topics.MayPublish(device, topic))
+        {
+            LogForeign(publish.ClientId, DeviceAdmission.Shorten(topic));
+            publish.Response.ReasonCode = MqttPubAckReasonCode.NotAuthorized;
+            return;
+        }
+        publish.Response.ReasonCode = await HandleAsync(device, Topics.ChannelOf(device, topic).ToString(), publish);
+    }
+
+    private async Task<MqttPubAckReasonCode> HandleAsync(DeviceId device, string channel, InterceptingPublishEventArgs publish)
+    {
+        var message = publish.ApplicationMessage;
+        if (WhyRefused(channel, message.Retain, message.Payload.Length) is { } reason)
+        {
+            LogRefused(device, channel, reason);
+            return MqttPubAckReasonCode.ImplementationSpecificError;
+        }
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(publish.CancellationToken);
+        deadline.CancelAfter(Deadline);
+        try
+        {
+            if (await _handlers[channel].HandleAsync(device, message.Payload.ToArray(), deadline.Token) is { } problem)
+            {
+                LogRefused(device, channel, problem);
+                return MqttPubAckReasonCode.PayloadFormatInvalid;
+            }
+            foreach (var observer in _observers) observer.Heard(device);
+            return MqttPubAckReasonCode.Success;
+        }
+        catch (OperationCanceledException) when (publish.CancellationToken.IsCancellationRequested)
+        {
+            return MqttPubAckReasonCode.UnspecifiedError;
+        }
+        // Whatever a room throws: the device keeps the message and sends it again, others are served meanwhile.
+        catch (Exception e)
+        {
+            LogFailed(device, channel, e);
+            return MqttPubAckReasonCode.UnspecifiedError;
+        }
+    }
+
+    private string? WhyRefused(string channel, bool retain, long length) => !_handlers.TryGetValue(channel, out var handler)
+        ? "nobody takes this channel"
+        : retain ? "retained messages are not kept"
+        : length > handler.MaximumBytes ? $"it has {length} bytes; {handler.MaximumBytes} are read"
+        : null;
+
+    [LoggerMessage(LogLevel.Warning, "Device {Device} is refused publishing to {Topic}, which is not its own")]
+    private partial void LogForeign(string device, string topic);
+
+    [LoggerMessage(LogLevel.Warning, "A {Channel} message of device {Device} is refused: {Reason}")]
+    private partial void LogRefused(DeviceId device, string channel, string reason);
+
+    [LoggerMessage(LogLevel.Error, "A {Channel} message of device {Device} could not be stored; the device will send it again")]
+    private partial void LogFailed(DeviceId device, string channel, Exception exception);
+}

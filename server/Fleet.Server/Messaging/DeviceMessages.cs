@@ -1,0 +1,43 @@
+using Fleet.Contracts.Devices;
+
+namespace Fleet.Server.Messaging;
+
+/// <summary>A room that takes the messages of one channel.</summary>
+internal interface IDeviceMessageHandler
+{
+    /// <summary>The channel, as <c>Topics</c> spells it.</summary>
+    string Channel { get; }
+
+    /// <summary>Bytes of the largest message.</summary>
+    int MaximumBytes { get; }
+
+    /// <summary>
+    /// Takes a message. The device gets its acknowledgement when this returns, so what it reports must be on disk by then. What is
+    /// thrown makes the device send the message again.
+    /// </summary>
+    /// <returns>Null when taken; else why it is refused for good, in a sentence.</returns>
+    Task<string?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken);
+}
+
+/// <summary>Says which devices may connect.</summary>
+internal interface IDeviceGate
+{
+    /// <summary>Why the device may not connect, in a sentence; null when it may.</summary>
+    Task<string?> WhyRefusedAsync(DeviceId device, CancellationToken cancellationToken);
+}
+
+/// <summary>A room that follows connections. Short: the device's connection waits.</summary>
+internal interface IConnectionObserver
+{
+    /// <summary>A device connected.</summary>
+    void Connected(DeviceId device);
+
+    /// <summary>A device subscribed to one of its channels, and can be sent to.</summary>
+    void Subscribed(DeviceId device, string channel);
+
+    /// <summary>A device's last connection ended.</summary>
+    void Disconnected(DeviceId device);
+
+    /// <summary>A device said something that was taken.</summary>
+    void Heard(DeviceId device);
+}

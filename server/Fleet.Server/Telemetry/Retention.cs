@@ -1,0 +1,44 @@
+using Fleet.Contracts.Devices;
+using Fleet.Server.Devices;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Telemetry;
+
+/// <summary>Forgets telemetry that is older than the settings keep, an hour's worth at a time.</summary>
+internal sealed partial class Retention(IFleetStore store, FleetOptions options, TimeProvider time, ILogger<Retention> logger) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await DropAsync(stoppingToken);
+            }
+            catch (IOException e)
+            {
+                LogFailed(e);
+            }
+        }
+    }
+
+    private async Task DropAsync(CancellationToken cancellationToken)
+    {
+        var before = time.GetUtcNow() - options.TelemetryRetention;
+        var dropped = 0;
+        // Device by device: the database does one thing at a time, and reports of devices come in between.
+        await foreach (var device in store.DevicesAsync(DeviceFilter.All, null, cancellationToken))
+            dropped += await store.DropSamplesAsync(device.Document.Id, before, cancellationToken);
+        if (dropped > 0) LogDropped(dropped, before);
+    }
+
+    [LoggerMessage(LogLevel.Information, "{Packs} packs of telemetry from before {Before:u} are forgotten")]
+    private partial void LogDropped(int packs, DateTimeOffset before);
+
+    [LoggerMessage(LogLevel.Warning, "Old telemetry could not be dropped; it is tried again in an hour")]
+    private partial void LogFailed(Exception exception);
+}

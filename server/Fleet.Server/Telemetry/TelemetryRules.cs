@@ -1,0 +1,35 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Telemetry;
+
+namespace Fleet.Server.Telemetry;
+
+/// <summary>Which batches are taken. Pure.</summary>
+internal static class TelemetryRules
+{
+    private const int ConfidenceTenths = 10;
+
+    /// <summary>The last bucket a histogram has: that of the longest time span.</summary>
+    private static readonly int LastBucket = LatencyHistogram.BucketOf(TimeSpan.MaxValue);
+
+    /// <summary>Why a batch is not taken; null when it is. Counts that contradict each other would spoil every sum they go into.</summary>
+    public static string? ProblemOf(TelemetryBatch batch)
+    {
+        if (batch.Sequence < 0) return $"sequence {batch.Sequence} is negative";
+        if (batch.To < batch.From) return $"it ends at {batch.To:u}, before it begins at {batch.From:u}";
+        if (batch.Models.Count > Limits.ModelsPerDevice) return $"it names {batch.Models.Count} models; a device runs at most {Limits.ModelsPerDevice}";
+        return batch.Models.Select(ProblemOf).FirstOrDefault(problem => problem is not null);
+    }
+
+    private static string? ProblemOf(InferenceStats stats)
+    {
+        if (!Names.IsName(stats.Model)) return $"model '{stats.Model}' must be {Names.Rule}";
+        if (stats.Count < 0 || stats.Errors < 0) return $"the counts of {stats.Model} are negative";
+        if (stats.Latency.Buckets.Count != stats.Latency.Counts.Count) return $"the histogram of {stats.Model} has {stats.Latency.Buckets.Count} buckets and {stats.Latency.Counts.Count} counts";
+        if (stats.Latency.Buckets.Any(bucket => bucket < 0 || bucket > LastBucket)) return $"the histogram of {stats.Model} has a bucket beyond {LastBucket}";
+        if (stats.Latency.Buckets.Zip(stats.Latency.Buckets.Skip(1)).Any(pair => pair.First >= pair.Second)) return $"the buckets of {stats.Model} do not ascend";
+        if (stats.Latency.Counts.Concat(stats.Classes).Concat(stats.Confidence).Any(count => count < 0)) return $"{stats.Model} counts below zero";
+        if (stats.Confidence.Count is not (0 or ConfidenceTenths)) return $"the confidence of {stats.Model} has {stats.Confidence.Count} counts; {ConfidenceTenths} or none are";
+        return null;
+    }
+}

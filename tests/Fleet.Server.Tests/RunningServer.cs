@@ -1,0 +1,135 @@
+using System.Collections.Concurrent;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Server.Hosting;
+using Fleet.Server.Storage;
+using Fleet.TestKit;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Fleet.Server.Tests;
+
+/// <summary>The whole server, in this process, on ports the system chose and a folder of its own.</summary>
+public sealed class RunningServer : IAsyncLifetime
+{
+    internal static readonly DeviceFacts Facts = new() { Architecture = "x64", IsaFlags = ["avx2"], Processor = "Test processor", LogicalCpus = 2 };
+
+    private readonly Action<IServiceCollection>? _replace;
+    private readonly ConcurrentDictionary<string, Lazy<Task<TestDevice>>> _devices = new();
+    private WebApplication? _server;
+
+    public RunningServer() : this(null)
+    {
+    }
+
+    internal RunningServer(Action<IServiceCollection>? replace) => _replace = replace;
+
+    public TemporaryFolder Folder { get; } = new();
+
+    internal IServiceProvider Services => _server!.Services;
+
+    internal IFleetStore Store => Services.GetRequiredService<IFleetStore>();
+
+    internal ListenAddresses Addresses => Services.GetRequiredService<ListenAddresses>();
+
+    internal string AuthorityPem => File.ReadAllText(Folder["ca.pem"]);
+
+    /// <summary>Speaks as an operator over plain HTTP.</summary>
+    internal HttpClient Operator { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = Program.Create(
+            [$"--Fleet:DataFolder={Folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", "--Logging:LogLevel:Default=Error"], _replace);
+        await _server.StartAsync();
+        Operator = ApiAs(File.ReadAllText(Folder["keys", "operator.key"]).Trim());
+    }
+
+    /// <summary>Stops the server and starts it again on the same folder, on other ports.</summary>
+    internal async Task RestartAsync()
+    {
+        await StopAsync();
+        await InitializeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        Folder.Dispose();
+    }
+
+    /// <summary>A client of the operators' port that sends this key.</summary>
+    internal HttpClient ApiAs(string? key)
+    {
+        var client = new HttpClient { BaseAddress = new Uri(Addresses.Api) };
+        if (key is not null) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        return client;
+    }
+
+    /// <summary>A client of the devices' port that trusts this server's authority alone, and shows this certificate.</summary>
+    internal HttpClient DevicesAs(X509Certificate2? certificate)
+    {
+        var handler = new SocketsHttpHandler();
+        handler.SslOptions.CertificateChainPolicy = TestDevice.Trusting(AuthorityPem);
+        if (certificate is not null) handler.SslOptions.ClientCertificates = [certificate];
+        return new HttpClient(handler) { BaseAddress = new Uri(Addresses.Devices) };
+    }
+
+    /// <summary>A join token.</summary>
+    internal async Task<CreateTokenResponse> TokenAsync(int uses = 1, TimeSpan? validFor = null, Dictionary<string, string>? labels = null)
+    {
+        var response = await PostAsync(Operator, "/api/v1/tokens", JsonSerializer.Serialize(new CreateTokenRequest(uses, validFor ?? TimeSpan.FromHours(1), labels), FleetJson.Default.CreateTokenRequest));
+        Assert.Equal(System.Net.HttpStatusCode.Created, response.StatusCode);
+        return JsonSerializer.Deserialize(await response.Content.ReadAsStringAsync(), FleetJson.Default.CreateTokenResponse)!;
+    }
+
+    /// <summary>Asks to be enrolled.</summary>
+    internal async Task<(HttpResponseMessage Response, ECDsa Key)> TryEnrollAsync(string token, string device, string? signingRequest = null)
+    {
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new EnrollRequest(token, DeviceId.Parse(device), signingRequest ?? TestDevice.SigningRequest(key), Facts);
+        using var client = DevicesAs(null);
+        return (await PostAsync(client, "/enroll", JsonSerializer.Serialize(request, FleetJson.Default.EnrollRequest)), key);
+    }
+
+    /// <summary>A device that is enrolled.</summary>
+    internal async Task<TestDevice> EnrollAsync(string device, Dictionary<string, string>? labels = null)
+    {
+        var (response, key) = await TryEnrollAsync((await TokenAsync(labels: labels)).Token, device);
+        var body = await response.Content.ReadAsStringAsync();
+        Assert.True(response.IsSuccessStatusCode, body);
+        return new TestDevice(this, DeviceId.Parse(device), key, JsonSerializer.Deserialize(body, FleetJson.Default.EnrollResponse)!);
+    }
+
+    /// <summary>A device that several tests of a class share.</summary>
+    internal Task<TestDevice> DeviceAsync(string device) => _devices.GetOrAdd(device, _ => new Lazy<Task<TestDevice>>(() => EnrollAsync(device))).Value;
+
+    /// <summary>A device as operators see it.</summary>
+    internal async Task<DeviceView> ViewAsync(string device)
+        => JsonSerializer.Deserialize(await Operator.GetStringAsync($"/api/v1/devices/{device}"), FleetJson.Default.DeviceView)!;
+
+    internal static Task<HttpResponseMessage> PostAsync(HttpClient client, string path, string json)
+        => client.PostAsync(path, new StringContent(json, Encoding.UTF8, "application/json"));
+
+    /// <summary>The problem a request was refused with.</summary>
+    internal static async Task<ApiProblem> ProblemOf(HttpResponseMessage response)
+    {
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        var problem = JsonSerializer.Deserialize(await response.Content.ReadAsStringAsync(), FleetJson.Default.ApiProblem)!;
+        Assert.Equal((int)response.StatusCode, problem.Status);
+        return problem;
+    }
+
+    private async Task StopAsync()
+    {
+        Operator.Dispose();
+        await _server!.StopAsync();
+        await _server.DisposeAsync();
+    }
+}

@@ -1,0 +1,121 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Threading.Channels;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.State;
+using Fleet.TestKit;
+using MQTTnet;
+using MQTTnet.Formatter;
+using MQTTnet.Protocol;
+
+namespace Fleet.Server.Tests;
+
+/// <summary>An enrolled device: its key, its certificate, and the MQTT clients that use them.</summary>
+internal sealed class TestDevice(RunningServer server, DeviceId id, ECDsa key, EnrollResponse identity)
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+
+    public DeviceId Id => id;
+
+    public EnrollResponse Identity => identity;
+
+    /// <summary>Its certificate with its key.</summary>
+    public X509Certificate2 Certificate { get; } = X509Certificate2.CreateFromPem(identity.Certificate, key.ExportPkcs8PrivateKeyPem());
+
+    public static string SigningRequest(ECDsa key, string name = "CN=whatever")
+        => new CertificateRequest(name, key, HashAlgorithmName.SHA256).CreateSigningRequestPem();
+
+    /// <summary>Trust in one authority and no other.</summary>
+    public static X509ChainPolicy Trusting(string authorityPem)
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.Add(X509Certificate2.CreateFromPem(authorityPem));
+        return policy;
+    }
+
+    /// <summary>Connects with MQTTnet.</summary>
+    public Task<IMqttClient> ConnectAsync(Action<MqttClientOptionsBuilder>? change = null) => ConnectAsync(server, id.Value, Certificate, change);
+
+    /// <summary>Connects with MQTTnet as anybody.</summary>
+    public static async Task<IMqttClient> ConnectAsync(RunningServer server, string clientId, X509Certificate2? certificate, Action<MqttClientOptionsBuilder>? change = null)
+    {
+        var address = server.Addresses.Mqtt.Split(':');
+        var builder = new MqttClientOptionsBuilder()
+            .WithTcpServer(address[0], int.Parse(address[1], System.Globalization.CultureInfo.InvariantCulture))
+            .WithClientId(clientId)
+            .WithProtocolVersion(MqttProtocolVersion.V500)
+            .WithTimeout(Deadline)
+            .WithTlsOptions(tls =>
+            {
+                tls.WithCertificateValidationHandler(shown =>
+                {
+                    using var chain = new X509Chain { ChainPolicy = Trusting(server.AuthorityPem) };
+                    return chain.Build((X509Certificate2)shown.Certificate);
+                });
+                if (certificate is not null) tls.WithClientCertificates([certificate]);
+            });
+        change?.Invoke(builder);
+        var client = new MqttClientFactory().CreateMqttClient();
+        try
+        {
+            var result = await client.ConnectAsync(builder.Build());
+            if (result.ResultCode != MqttClientConnectResultCode.Success) throw new RefusedException(result.ResultCode, result.ReasonString);
+            return client;
+        }
+        catch
+        {
+            client.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Connects and collects what it should run.</summary>
+    public async Task<(IMqttClient Client, ChannelReader<DesiredState> Desired)> ListenAsync()
+    {
+        var client = await ConnectAsync();
+        var states = Channel.CreateUnbounded<DesiredState>();
+        client.ApplicationMessageReceivedAsync += received =>
+        {
+            states.Writer.TryWrite(JsonSerializer.Deserialize(System.Buffers.BuffersExtensions.ToArray(received.ApplicationMessage.Payload), FleetJson.Default.DesiredState)!);
+            return Task.CompletedTask;
+        };
+        await client.SubscribeAsync(Topics.Of(id, Topics.Desired), MqttQualityOfServiceLevel.AtLeastOnce);
+        return (client, states.Reader);
+    }
+
+    /// <summary>Publishes on one of its channels and returns how it was acknowledged.</summary>
+    public async Task<MqttClientPublishReasonCode> PublishAsync<T>(IMqttClient client, string channel, T value, JsonTypeInfo<T> type)
+        => (await PublishAsync(client, Topics.Of(id, channel), JsonSerializer.SerializeToUtf8Bytes(value, type))).ReasonCode;
+
+    public static Task<MqttClientPublishResult> PublishAsync(IMqttClient client, string topic, byte[] payload, bool retain = false)
+        => client.PublishAsync(new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(payload).WithRetainFlag(retain).WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce).Build());
+
+    public static ReportedState Report(long revision, params ReportedModel[] models) => new() { Revision = revision, Facts = RunningServer.Facts, Models = models };
+
+    /// <summary>Runs <c>mosquitto_pub</c> or <c>mosquitto_sub</c> with this device's certificate.</summary>
+    public async Task<ProcessResult> MosquittoAsync(string program, params string[] arguments)
+    {
+        using var folder = new TemporaryFolder();
+        await File.WriteAllTextAsync(folder["device.pem"], identity.Certificate);
+        await File.WriteAllTextAsync(folder["device.key"], key.ExportPkcs8PrivateKeyPem());
+        var address = server.Addresses.Mqtt.Split(':');
+        return await ChildProcess.RunAsync(
+            program,
+            [
+                "-V", "5", "-h", address[0], "-p", address[1], "-q", "1", "-i", id.Value,
+                "--cafile", server.Folder["ca.pem"], "--cert", folder["device.pem"], "--key", folder["device.key"], .. arguments,
+            ],
+            Deadline);
+    }
+}
+
+/// <summary>The broker refused a connection.</summary>
+internal sealed class RefusedException(MqttClientConnectResultCode code, string? reason) : Exception($"{code}: {reason}")
+{
+    public MqttClientConnectResultCode Code => code;
+}

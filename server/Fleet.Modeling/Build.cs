@@ -65,9 +65,8 @@ internal sealed class Build(TimeProvider time)
             ValidationSet = Reference(File("validation.npz")),
             Variants = variants,
         };
-        var json = JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport);
         var page = ReportPage.Render(report);
-        System.IO.File.WriteAllText(File("report.json"), json);
+        System.IO.File.WriteAllText(File("report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
         System.IO.File.WriteAllText(File("report.html"), page);
         progress.Report(new BuildProgress("Built", 1));
 

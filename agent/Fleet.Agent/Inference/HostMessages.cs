@@ -29,4 +29,6 @@ internal sealed record HostReply(long Id, string? Error = null, string? Address 
 internal sealed partial class HostJson : JsonSerializerContext;
 
 /// <summary>The file that tells applications on the device where to call.</summary>
-internal sealed record HostEndpoints(string Inference);
+/// <param name="Inference">Address on loopback.</param>
+/// <param name="Socket">Unix socket, where one was asked for.</param>
+internal sealed record HostEndpoints(string Inference, string? Socket);

@@ -14,7 +14,7 @@ internal sealed partial class InferenceHost
         if (_process is { } running && !running.Exited.IsCompleted) return running;
         if (_process is { } dead) await EndedAsync(dead);
 
-        var process = new HostProcess(_port, Received, logger);
+        var process = new HostProcess(_port, options.Socket, Received, logger);
         try
         {
             Address = await process.ListensAsync(cancellationToken).WaitAsync(options.StartDeadline, time, cancellationToken);
@@ -148,7 +148,7 @@ internal sealed partial class InferenceHost
     {
         if (options.EndpointsFile is not { } file) return;
         // Renamed into place: a reader sees the whole file or none.
-        File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(new HostEndpoints(address), HostJson.Default.HostEndpoints));
+        File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(new HostEndpoints(address, options.Socket), HostJson.Default.HostEndpoints));
         File.Move(file + ".new", file, overwrite: true);
     }
 

@@ -6,6 +6,12 @@ internal sealed record InferenceOptions
     /// <summary>Port on loopback that applications call; 0 takes a free one at the first start and keeps it while the agent lives.</summary>
     public int Port { get; init; }
 
+    /// <summary>
+    /// Unix socket that applications may call as well, path at most 107 bytes; null opens none. It answers only members of the agent's
+    /// group and reaches into containers that mount its folder.
+    /// </summary>
+    public string? Socket { get; init; }
+
     /// <summary>File that names the address while the host listens (<c>{"inference":"http://127.0.0.1:P"}</c>); null writes none.</summary>
     public string? EndpointsFile { get; init; }
 

@@ -76,6 +76,8 @@ internal static class AgentHost
             .AddHostedService<CertificateRenewal>();
 
         using var host = builder.Build();
+        // Before anything is started: every wrong setting of every room at once.
+        host.Services.GetRequiredService<IStartupValidator>().Validate();
         await host.RunAsync(cancellationToken);
     }
 
@@ -86,7 +88,7 @@ internal static class AgentHost
         services.AddSingleton<IValidateOptions<TOptions>>(new TValidator());
         var options = services.AddOptions<TOptions>();
         bind(options);
-        options.ValidateOnStart();
+        options.ValidateOnStart(); // Found by the validator that runs before the host is started.
         return services.AddSingleton(provider => provider.GetRequiredService<IOptions<TOptions>>().Value);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fleet.Contracts.Devices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -22,6 +23,7 @@ internal static class WorkerCommand
         {
             if (result.GetValue(server) is { } given && !(given.IsAbsoluteUri && given.Scheme is "http" or "https")) result.AddError($"--server {given} must begin with http:// or https://.");
             if (result.GetValue(keyFile) is { Exists: false } missing) result.AddError($"--key-file {missing} does not exist.");
+            if (result.GetValue(name) is { } called && !Names.IsName(called)) result.AddError($"--name '{called}' must be {Names.Rule}.");
             if (result.GetValue(authority) is { Exists: false } absent) result.AddError($"--ca {absent} does not exist.");
         });
         command.SetAction((parsed, cancellationToken) =>

@@ -1,3 +1,6 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+
 namespace Fleet.Modeling.Worker;
 
 /// <summary>How a worker behaves.</summary>
@@ -15,8 +18,8 @@ internal sealed record WorkerOptions
     /// <summary>Certificate authority (PEM) that vouches for an https server beside the system's own; null for those alone.</summary>
     public string? CertificateAuthority { get; init; }
 
-    /// <summary>Name in the server's list of builds.</summary>
-    public string Name { get; init; } = $"{Environment.MachineName.ToLowerInvariant()}-{Environment.ProcessId}";
+    /// <summary>Name in the server's list of builds, <see cref="Names.Rule"/>.</summary>
+    public string Name { get; init; } = NameOf(Environment.MachineName, Environment.ProcessId);
 
     /// <summary>Threads of a training step. More only helps on a machine that does nothing else.</summary>
     public int Threads { get; init; } = 1;
@@ -32,4 +35,12 @@ internal sealed record WorkerOptions
 
     /// <summary>How often progress is sent while it changes; a lease that must be renewed sooner is.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>A name from a machine's: what names may not hold becomes a dash, and the process number always fits.</summary>
+    public static string NameOf(string machine, int process)
+    {
+        var suffix = $"-{process}";
+        var name = string.Concat(machine.ToLowerInvariant().Select(character => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) ? character : '-'));
+        return (name.Length + suffix.Length <= Limits.NameLength ? name : name[..(Limits.NameLength - suffix.Length)]) + suffix;
+    }
 }

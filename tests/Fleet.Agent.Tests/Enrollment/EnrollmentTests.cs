@@ -83,6 +83,7 @@ public sealed class EnrollmentTests : IDisposable
     public async Task Server_that_is_down_is_worth_another_try()
     {
         var server = await TestServer.StartAsync();
+        Assert.NotNull(server.Token);
         await server.DisposeAsync();
         var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
         Assert.Equal(ExitCode.Unreachable, refused.ExitCode);

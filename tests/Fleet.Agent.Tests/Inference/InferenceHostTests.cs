@@ -218,11 +218,17 @@ public sealed class InferenceHostTests
     }
 
     [Fact]
-    public async Task Curl_gets_an_answer()
+    public async Task Curl_gets_an_answer_by_port_and_by_socket()
     {
-        await using var fixture = new HostFixture();
+        using var folder = new TemporaryFolder();
+        await using var fixture = new HostFixture(new InferenceOptions { Socket = folder["inference.sock"] });
         await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 2));
-        var curl = await ChildProcess.RunAsync("curl", ["--silent", "--show-error", "--fail", "--data", OneRow, $"{fixture.Host.Address}/v2/models/m/infer"], HostFixture.Deadline);
-        Assert.Equal("""{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[1,3],"data":[2,4,6]}]}""", curl.Output);
+        const string Answer = """{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[1,3],"data":[2,4,6]}]}""";
+        string[] arguments = ["--silent", "--show-error", "--fail", "--data", OneRow];
+        var byPort = await ChildProcess.RunAsync("curl", [.. arguments, $"{fixture.Host.Address}/v2/models/m/infer"], HostFixture.Deadline);
+        Assert.Equal(Answer, byPort.Output);
+        var bySocket = await ChildProcess.RunAsync("curl", [.. arguments, "--unix-socket", folder["inference.sock"], "http://device/v2/models/m/infer"], HostFixture.Deadline);
+        Assert.Equal(Answer, bySocket.Output);
+        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(folder["inference.sock"]) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite));
     }
 }

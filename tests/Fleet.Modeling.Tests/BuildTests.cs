@@ -1,0 +1,101 @@
+using System.Security.Cryptography;
+using Fleet.Contracts.Builds;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests;
+
+/// <summary>One whole build, small: what a worker runs, without the server.</summary>
+public sealed class BuildTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public BuildTests() => NativeEnvironment.Prepare();
+
+    public void Dispose() => _folder.Dispose();
+
+    private static readonly BuildSpec Small = new()
+    {
+        Model = "vibration",
+        Data = new DataSpec { Kind = "vibration", Samples = 600 },
+        Teacher = new TeacherSpec { Family = "conv1d", Width = 8, Training = new TrainingSpec { Epochs = 2, BatchSize = 32 } },
+        Student = new StudentSpec { Family = "conv1d", Width = 4 },
+        Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 2, BatchSize = 32, Augment = true } },
+        // Two epochs leave a network that nobody would release; what is judged here is the path.
+        Quantization = new QuantizationSpec { CalibrationSamples = 32, MaximumDrop = 1 },
+        Gate = new GateSpec { ValidationSamples = 60 },
+    };
+
+    private sealed class Heard : IProgress<BuildProgress>
+    {
+        public List<BuildProgress> All { get; } = [];
+
+        public Action<BuildProgress>? On { get; init; }
+
+        public void Report(BuildProgress value)
+        {
+            All.Add(value);
+            On?.Invoke(value);
+        }
+    }
+
+    [Fact]
+    public void Build_leaves_a_report_whose_every_artifact_is_there_under_its_digest()
+    {
+        var heard = new Heard();
+        var result = new Build(TimeProvider.System).Run(Small, _folder.Path, heard, CancellationToken.None);
+
+        Assert.Equal(600, result.Report.Samples.Training + result.Report.Samples.Validation + result.Report.Samples.Test);
+        Assert.Equal(["teacher", "teacher"], result.Report.Teacher.Epochs.Select(epoch => epoch.Phase));
+        Assert.Equal(["distillation", "distillation", "fine-tuning"], result.Report.Student.Epochs.Select(epoch => epoch.Phase));
+        Assert.Equal(["arm-cpu", "jetson", "x64"], result.Report.Variants.Select(variant => variant.Profile).Distinct().Order());
+        foreach (var artifact in result.Report.Variants.Select(variant => variant.Artifact!).Append(result.Report.ValidationSet))
+        {
+            var bytes = File.ReadAllBytes(result.Artifacts[artifact]);
+            Assert.Equal((artifact.Bytes, artifact.Sha256), (bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes))));
+        }
+        Assert.True(result.Report.Teacher.Parameters > result.Report.Student.Parameters);
+        Assert.Contains("<html", result.Page, StringComparison.OrdinalIgnoreCase);
+
+        var fractions = heard.All.Select(progress => progress.Fraction).ToArray();
+        Assert.Equal(fractions.Order(), fractions);
+        Assert.Equal(1, fractions[^1]);
+    }
+
+    [Fact]
+    public void Same_spec_gives_the_same_student_to_the_last_byte()
+    {
+        byte[] Student(string name)
+        {
+            new Build(TimeProvider.System).Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } }, _folder[name], new Heard(), CancellationToken.None);
+            return File.ReadAllBytes(_folder[name, "student.onnx"]);
+        }
+        Assert.Equal(Student("a"), Student("b"));
+    }
+
+    [Fact]
+    public void Teacher_given_as_a_file_is_used_as_it_is()
+    {
+        new Build(TimeProvider.System).Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } }, _folder["first"], new Heard(), CancellationToken.None);
+        var given = Small with { Teacher = new TeacherSpec { Onnx = _folder["first", "teacher.onnx"] }, Quantization = Small.Quantization with { Profiles = ["x64"] } };
+        var report = new Build(TimeProvider.System).Run(given, _folder["second"], new Heard(), CancellationToken.None).Report;
+        Assert.Equal("teacher.onnx", report.Teacher.Description);
+        Assert.Empty(report.Teacher.Epochs);
+        Assert.False(File.Exists(_folder["second", "teacher.onnx"]));
+    }
+
+    [Fact]
+    public void Cancelling_ends_a_build_in_the_middle()
+    {
+        using var cancel = new CancellationTokenSource();
+        var heard = new Heard { On = progress => { if (progress.Step.StartsWith("Distilling", StringComparison.Ordinal)) cancel.Cancel(); } };
+        Assert.ThrowsAny<OperationCanceledException>(() => new Build(TimeProvider.System).Run(Small, _folder.Path, heard, cancel.Token));
+        Assert.False(File.Exists(_folder["report.json"]));
+    }
+
+    [Fact]
+    public void Spec_that_breaks_rules_is_refused_before_anything_is_read()
+    {
+        var wrong = Small with { Student = new StudentSpec { Family = "transformer" } };
+        Assert.Contains("student.family 'transformer'", Assert.Throws<BuildException>(() => new Build(TimeProvider.System).Run(wrong, _folder.Path, new Heard(), CancellationToken.None)).Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,95 @@
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Students;
+using Fleet.Modeling.Teachers;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests.Teachers;
+
+public sealed class OnnxTeacherTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public OnnxTeacherTests() => NativeEnvironment.Prepare();
+
+    public void Dispose() => _folder.Dispose();
+
+    // Any exported network is somebody's teacher.
+    private string Model(out Network network, int classes = 3)
+    {
+        network = new Network(Families.Student("conv1d", 4, [2, 50], classes), new Normalization([0, 0], [1, 1]), 1);
+        var path = _folder["teacher.onnx"];
+        OnnxFile.Save(StudentExport.Model(network.Plan, network.Normalization, network.Folded()), path);
+        return path;
+    }
+
+    private static SampleSet Samples(int count)
+        => new([.. Enumerable.Range(0, count * 100).Select(i => (float)Math.Sin(i))], [2, 50], [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]);
+
+    private static string Refused(string path, int[] shape, int classes) => Assert.Throws<BuildException>(() => new OnnxTeacher(path, shape, classes).Dispose()).Message;
+
+    [Fact]
+    public void Logits_come_in_the_order_of_the_samples_also_past_one_batch()
+    {
+        var path = Model(out var network);
+        using var _ = network;
+        using var teacher = new OnnxTeacher(path, [2, 50], 3);
+        var samples = Samples(150);
+        var expected = network.Logits(samples);
+        var logits = teacher.Logits(samples, CancellationToken.None);
+        Assert.Equal(expected.Length, logits.Length);
+        Assert.All(expected.Zip(logits), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+    }
+
+    [Fact]
+    public void Student_and_teacher_see_the_same_view_and_each_view_is_asked_once()
+    {
+        var path = Model(out var network);
+        using var _ = network;
+        using var teacher = new OnnxTeacher(path, [2, 50], 3);
+        var samples = Samples(10);
+        var cached = new TeacherLogits(teacher, samples, augment: true, seed: 5);
+        var view = new float[samples.Inputs.Length];
+        for (var i = 0; i < samples.Count; i++) Modeling.Distillation.Augmentation.Write(samples.Sample(i), [2, 50], view.AsSpan(i * 100, 100), 5, i, 2);
+        Assert.Equal(teacher.Logits(samples with { Inputs = view }, CancellationToken.None), cached.Of(2, CancellationToken.None));
+        Assert.Same(cached.Of(2, CancellationToken.None), cached.Of(2, CancellationToken.None));
+    }
+
+    [Fact]
+    public void Teacher_with_custom_operators_is_refused_with_their_names()
+    {
+        var message = Refused(SharedData.Require("onnx-superres/supres.onnx"), [1, 28, 28], 10);
+        Assert.Contains("operators that ONNX Runtime does not have", message, StringComparison.Ordinal);
+        Assert.Contains("::", message, StringComparison.Ordinal);
+        Assert.Contains("standard ONNX operators", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Teacher_for_other_samples_is_refused_with_both_shapes()
+    {
+        var message = Refused(Model(out var network), [1, 50], 3);
+        network.Dispose();
+        Assert.Contains("(any, 2, 50)", message, StringComparison.Ordinal);
+        Assert.Contains("(1, 50)", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Teacher_of_other_classes_is_refused_with_both_counts()
+    {
+        var message = Refused(Model(out var network, classes: 4), [2, 50], 3);
+        network.Dispose();
+        Assert.Contains("(1, 4)", message, StringComparison.Ordinal);
+        Assert.Contains("3 logits", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void File_that_is_no_onnx_is_refused_by_name()
+    {
+        File.WriteAllText(_folder["teacher.onnx"], "PK not a model");
+        Assert.Contains("teacher.onnx", Refused(_folder["teacher.onnx"], [2, 50], 3), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void File_that_is_missing_is_refused_by_name()
+        => Assert.Contains("nowhere.onnx", Refused(_folder["nowhere.onnx"], [2, 50], 3), StringComparison.Ordinal);
+}

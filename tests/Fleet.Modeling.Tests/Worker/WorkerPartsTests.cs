@@ -1,0 +1,72 @@
+using Fleet.Contracts.Devices;
+using Fleet.Modeling.Worker;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests.Worker;
+
+public sealed class WorkerPartsTests
+{
+    [Fact]
+    public void Wait_doubles_stays_below_its_maximum_and_is_spread()
+    {
+        var random = new Random(1);
+        TimeSpan Delay(int failures) => Backoff.Delay(failures, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30), random);
+        for (var i = 0; i < 100; i++)
+        {
+            Assert.InRange(Delay(1), TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1));
+            Assert.InRange(Delay(3), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4));
+            Assert.InRange(Delay(int.MaxValue), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(30));
+        }
+        Assert.NotEqual(Delay(5), Delay(5));
+    }
+
+    [Theory]
+    [InlineData("Gateway_7.example.org")]
+    [InlineData("a-machine-whose-name-is-much-longer-than-any-name-that-the-server-would-ever-take-in")]
+    public void Every_machine_has_a_name_that_the_server_takes(string machine)
+    {
+        var name = WorkerOptions.NameOf(machine, 4_194_304);
+        Assert.True(Names.IsName(name), name);
+        Assert.EndsWith("-4194304", name, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Folder_of_a_build_is_gone_with_the_build()
+    {
+        using var folder = new TemporaryFolder();
+        using var work = new WorkFolder(folder.Path);
+        string path;
+        using (var build = work.Open("b1"))
+        {
+            path = build.Path;
+            File.WriteAllText(Path.Combine(path, "teacher.onnx"), "weights");
+        }
+        Assert.False(Directory.Exists(path));
+    }
+
+    [Fact]
+    public void What_a_killed_worker_left_is_removed_at_the_next_start()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["builds", "b1"]);
+        File.WriteAllText(folder["builds", "b1", "teacher.onnx"], "weights");
+        using var work = new WorkFolder(folder.Path);
+        Assert.False(Directory.Exists(folder["builds", "b1"]));
+    }
+
+    [Fact]
+    public void Second_worker_on_the_same_folder_is_refused_with_the_remedy()
+    {
+        using var folder = new TemporaryFolder();
+        using var first = new WorkFolder(folder.Path);
+        Assert.Contains("its own --data", Assert.Throws<IOException>(() => new WorkFolder(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Work_on_its_own_thread_hands_back_results_failures_and_cancellation()
+    {
+        Assert.Equal("named", await DedicatedThread.RunAsync("named", () => Thread.CurrentThread.Name));
+        await Assert.ThrowsAsync<BuildException>(() => DedicatedThread.RunAsync<int>("fails", () => throw new BuildException("no")));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DedicatedThread.RunAsync<int>("stops", () => throw new OperationCanceledException()));
+    }
+}

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using Fleet.Contracts.Devices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -12,7 +14,7 @@ internal static class WorkerCommand
 {
     public static Command Create()
     {
-        var server = new Option<Uri>("--server") { Description = "Address of the server's API, such as http://127.0.0.1:8080", Required = true, HelpName = "URL" };
+        var server = new Option<Uri>("--server") { Description = "Address of the server's API, such as http://127.0.0.1:8080", Required = true, HelpName = "URL", CustomParser = Address };
         var keyFile = new Option<FileInfo>("--key-file") { Description = "File with the worker's API key; the server writes keys/worker.key in its data folder", Required = true, HelpName = "FILE" };
         var data = new Option<DirectoryInfo>("--data") { Description = "Folder for the build in hand; each worker needs its own", Required = true, HelpName = "DIR" };
         var authority = new Option<FileInfo?>("--ca") { Description = "Certificate authority (PEM) of an https server", HelpName = "FILE" };
@@ -21,7 +23,6 @@ internal static class WorkerCommand
         var command = new Command("worker", "Leases builds from a server and runs them, one at a time, until it is stopped.") { server, keyFile, data, authority, name, threads };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(server) is { } given && !(given.IsAbsoluteUri && given.Scheme is "http" or "https")) result.AddError($"--server {given} must begin with http:// or https://.");
             if (result.GetValue(keyFile) is { Exists: false } missing) result.AddError($"--key-file {missing} does not exist.");
             if (result.GetValue(name) is { } called && !Names.IsName(called)) result.AddError($"--name '{called}' must be {Names.Rule}.");
             if (result.GetValue(authority) is { Exists: false } absent) result.AddError($"--ca {absent} does not exist.");
@@ -42,14 +43,25 @@ internal static class WorkerCommand
     }
 
     /// <summary>The option of every verb that trains.</summary>
-    public static Option<int> Threads()
+    public static Option<int> Threads() => new("--threads")
     {
-        var threads = new Option<int>("--threads") { Description = "Threads of a training step, 1 to 64; more helps only where nothing else runs", DefaultValueFactory = _ => 1 };
-        threads.Validators.Add(result =>
+        Description = "Threads of a training step, 1 to 64; more helps only where nothing else runs",
+        DefaultValueFactory = _ => 1,
+        CustomParser = result =>
         {
-            if (result.GetValueOrDefault<int>() is < 1 or > 64) result.AddError($"--threads {result.GetValueOrDefault<int>()} must be within 1..64.");
-        });
-        return threads;
+            if (int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var threads) && threads is >= 1 and <= 64) return threads;
+            result.AddError($"--threads {result.Tokens[0].Value} must be within 1..64.");
+            return 1;
+        },
+    };
+
+    private static Uri? Address(ArgumentResult result)
+    {
+        var given = result.Tokens[0].Value;
+        // The slash makes relative paths go below the address instead of beside its last part.
+        if (Uri.TryCreate(given.TrimEnd('/') + "/", UriKind.Absolute, out var address) && address.Scheme is "http" or "https") return address;
+        result.AddError($"--server {given} is no address; it must begin with http:// or https://.");
+        return null;
     }
 
     private static async Task<int> RunAsync(WorkerOptions options, CancellationToken cancellationToken)

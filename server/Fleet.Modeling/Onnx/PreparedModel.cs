@@ -13,6 +13,8 @@ internal sealed record PreparedModel(ModelProto Model)
     /// <summary>Per-channel QuantizeLinear and DequantizeLinear exist from this operator set on.</summary>
     private const long SmallestOpset = 13;
 
+    private static readonly string[] KnownDomains = [Opsets.Microsoft, "com.microsoft.nchwc", "com.ms.internal.nhwc", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"];
+
     /// <summary>An index over the graph.</summary>
     public OnnxGraph Graph { get; } = new(Model);
 
@@ -28,6 +30,8 @@ internal sealed record PreparedModel(ModelProto Model)
             if (constants.Contains(source.Graph.Input[i].Name)) source.Graph.Input.RemoveAt(i);
         }
         if (OnnxGraph.ProblemsOf(source.Graph) is [var problem, ..]) throw new InvalidDataException($"{Path.GetFileName(path)} is broken: {problem}");
+        if (ForeignOperators(source) is { } foreign)
+            throw new InvalidDataException($"{Path.GetFileName(path)} uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.");
         // Before this version an initializer had to be an input as well.
         source.IrVersion = Math.Max(source.IrVersion, 4);
 
@@ -40,6 +44,7 @@ internal sealed record PreparedModel(ModelProto Model)
             OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC);
             var model = OnnxFile.Load(folded);
             Clean(model, source);
+            ValueTypes.InferInto(model);
             if (model.StandardVersion() < SmallestOpset) OpsetUpgrade.To13(model);
             model.DropUnused();
             NameNodes(model.Graph);
@@ -50,6 +55,16 @@ internal sealed record PreparedModel(ModelProto Model)
             File.Delete(plain);
             File.Delete(folded);
         }
+    }
+
+    /// <summary>Operators of domains that neither the runtime nor the model's own functions define, or null.</summary>
+    private static string? ForeignOperators(ModelProto model)
+    {
+        static IEnumerable<NodeProto> All(IEnumerable<NodeProto> nodes) => nodes.SelectMany(node => node.Subgraphs().SelectMany(graph => All(graph.Node)).Prepend(node));
+        var own = model.Functions.Select(function => (function.Domain, function.Name)).ToHashSet();
+        string[] foreign = [.. All(model.Graph.Node).Where(node => !node.IsStandard() && !KnownDomains.Contains(node.Domain) && !own.Contains((node.Domain, node.OpType)))
+            .Select(node => $"{node.Domain}.{node.OpType}").Distinct()];
+        return foreign.Length == 0 ? null : string.Join(", ", foreign);
     }
 
     private static void Clean(ModelProto model, ModelProto source)

@@ -41,8 +41,12 @@ internal sealed partial class HostProcess : IAsyncDisposable
     public Task<ChildExit> Exited { get; }
 
     /// <summary>Waits until the host listens and returns its address.</summary>
+    /// <exception cref="ActivationException">It cannot listen.</exception>
     public async Task<string> ListensAsync(CancellationToken cancellationToken)
-        => (await _listens.Task.WaitAsync(cancellationToken)).Address ?? throw new InvalidDataException("The inference host did not name its address.");
+    {
+        var listens = await _listens.Task.WaitAsync(cancellationToken);
+        return listens.Address ?? throw new ActivationException(listens.Error ?? "The inference host did not name its address.");
+    }
 
     /// <summary>Sends one command and waits for its reply.</summary>
     /// <exception cref="HostDiedException">The process ended first.</exception>

@@ -42,7 +42,16 @@ internal static class InferenceHostProgram
         await using var app = builder.Build();
         app.Run(app.Services.GetRequiredService<InferenceServer>().AnswerAsync);
         if (socket is not null) File.Delete(socket); // A host that was killed leaves it behind.
-        await app.StartAsync(cancellationToken);
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (IOException e)
+        {
+            var reason = new HostReply(0, Error: $"The inference host cannot listen on port {port}{(socket is null ? "" : $" and socket {socket}")} ({e.Message}); choose another with --inference-port.");
+            await streams.WriteAsync(reason, HostJson.Default.HostReply);
+            return 1;
+        }
         // Whoever may call by the socket is the group's business; the port is open to every user of the device.
         if (socket is not null) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
         await app.Services.GetRequiredService<HostControl>().RunAsync(streams, app.Urls.First(url => !url.Contains("unix:", StringComparison.Ordinal)), cancellationToken);

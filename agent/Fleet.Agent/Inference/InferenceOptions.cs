@@ -36,6 +36,9 @@ internal sealed record InferenceOptions
     /// <summary>A host that lived this long starts the count of deaths in a row anew.</summary>
     public TimeSpan StableAfter { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Deaths since a variant was activated after which it counts as the cause; while reloading, it is left out from then on.</summary>
+    /// <summary>Deaths within <see cref="DeathWindow"/> after which a variant counts as the cause; one that kills the host while it loads is left out from then on.</summary>
     public int DeathsToGiveUp { get; init; } = 3;
+
+    /// <summary>How long a death counts: three within minutes are the variant's fault, three within a year are not.</summary>
+    public TimeSpan DeathWindow { get; init; } = TimeSpan.FromMinutes(10);
 }

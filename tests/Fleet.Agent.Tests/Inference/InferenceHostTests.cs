@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Fleet.Agent.Inference;
 using Fleet.Contracts.Releases;
@@ -215,6 +217,21 @@ public sealed class InferenceHostTests
 
         await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 2), model: "two");
         Assert.Equal(200, (await fixture.InferAsync(OneRow, "two")).Status);
+    }
+
+    [Fact]
+    public async Task Port_that_is_taken_is_told_and_the_next_try_succeeds_when_it_is_free()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port;
+        await using var fixture = new HostFixture(new InferenceOptions { Port = port });
+        var model = TestModels.Scale(fixture.Folder, 2);
+        var refusal = await Assert.ThrowsAsync<ActivationException>(() => fixture.ActivateAsync(model));
+        Assert.StartsWith($"The inference host cannot listen on port {port} (", refusal.Message, StringComparison.Ordinal);
+        other.Stop();
+        await fixture.ActivateAsync(model);
+        Assert.Equal($"http://127.0.0.1:{port}", fixture.Host.Address);
     }
 
     [Fact]

@@ -19,7 +19,7 @@ public sealed class RoomTests
         { "server/Fleet.Cli", @"LiteDB|MQTTnet|TorchSharp|Microsoft\.ML", "MQTTnet.MqttClientFactory", "the tool runs on laptops and talks HTTP only" },
         { "server/Fleet.Server/Storage", @"Fleet\.Server\.(?:Enrollment|Devices|Models|Releases|Rollouts|Messaging|Telemetry|Access|Dashboard)", "Fleet.Server.Devices.Device", "the store keeps documents and samples; what they mean is the rooms' business, and a second store repeats nothing of it" },
         { "server/Fleet.Server/Messaging", ServerFeatures, "Fleet.Server.Rollouts.Rollout", "the broker carries topics and bytes for the rooms; it must not know them" },
-        { "server/Fleet.Server/Devices", @"Fleet\.Server\.(?:Rollouts|Models|Messaging|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "a device is what it is whatever is rolled out to it and however it is reached" },
+        { "server/Fleet.Server/Devices", @"Fleet\.Server\.(?:Rollouts|Models|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "a device is what it is whatever is rolled out to it; rooms register with Messaging, not with a broker" },
         { "server/Fleet.Server/Releases", @"Fleet\.Server\.(?:Rollouts|Messaging|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "what is signed does not depend on who gets it, nor when" },
         { "server/Fleet.Server/Models", @"Fleet\.Server\.(?:Rollouts|Messaging|Dashboard)|MQTTnet", "Fleet.Server.Messaging.Broker", "building needs no device" },
         { "server/Fleet.Server/Rollouts", @"Fleet\.Server\.(?:Models|Messaging|Telemetry|Dashboard)|MQTTnet|Microsoft\.AspNetCore\.Components", "MQTTnet.Server.MqttServer", "rollout rules run without a broker and without a browser" },
@@ -64,7 +64,7 @@ public sealed class RoomTests
 
     [Theory]
     [InlineData("LiteDB", "server/Fleet.Server/Storage", "LiteDB breaks under concurrent use; one room owns it, one thread at a time")]
-    [InlineData("MQTTnet", "server/Fleet.Server/Messaging|agent/Fleet.Agent/Link", "MQTT is known in one room of each side, so that another broker or client is one room's work")]
+    [InlineData("MQTTnet", "server/Fleet.Server/Messaging|server/Fleet.Server/Hosting|agent/Fleet.Agent/Link", "MQTT is known in one room of each side, so that another broker or client is one room's work")]
     [InlineData(@"Microsoft\.ML", "agent/Fleet.Agent/Inference|agent/Fleet.Agent/Validation|server/Fleet.Modeling", "native inference runs in processes that may die")]
     [InlineData("TorchSharp", "server/Fleet.Modeling", "torch is 478 MB of native code that may abort")]
     [InlineData("YamlDotNet", "server/Fleet.Cli/Specs", "YAML is for people; on the wire there is JSON")]

@@ -9,7 +9,7 @@ namespace Fleet.Modeling;
 internal static partial class NativeEnvironment
 {
     private static readonly Lock Gate = new();
-    private static bool Prepared;
+    private static bool _prepared;
 
     /// <summary>To be called before the first tensor or session; later calls change only the threads.</summary>
     /// <param name="torchThreads">
@@ -20,14 +20,14 @@ internal static partial class NativeEnvironment
     {
         lock (Gate)
         {
-            if (!Prepared && OperatingSystem.IsLinux())
+            if (!_prepared && OperatingSystem.IsLinux())
             {
                 // OpenMP's default is to spin while it waits: on a busy machine training fell to a tenth.
                 Set("OMP_WAIT_POLICY", "PASSIVE");
                 // The runtime's Linux build sends usage data unless told not to before it loads.
                 Set("ORT_DISABLE_TELEMETRY", "1");
             }
-            Prepared = true;
+            _prepared = true;
             TorchSharp.torch.set_num_threads(torchThreads);
         }
     }

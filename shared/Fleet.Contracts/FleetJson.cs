@@ -23,6 +23,7 @@ namespace Fleet.Contracts;
     RespectRequiredConstructorParameters = true,
     Converters =
     [
+        typeof(FiniteConverter),
         typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<ReleaseKey>),

@@ -1,33 +1,39 @@
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Validation;
 using Fleet.Server.Devices;
+using Fleet.Server.Enrollment;
+using Fleet.Server.Hosting;
+using Fleet.Server.Messaging;
 using Fleet.Server.Models;
 using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
 using Fleet.TestKit;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Fleet.Server.Tests;
 
 /// <summary>
-/// The rooms of models, releases and rollouts on a real store and real files, with a clock the test moves. What devices say goes
-/// in as the inbox would put it in: observers first, then one commit.
+/// The true server in this process, on a folder and ports of its own, with a clock the test moves. Devices are written into the
+/// store instead of being enrolled, and what they say goes into the inbox as the broker would hand it over.
 /// </summary>
 internal sealed class TestFleet : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
-    private WebApplication _host = null!;
+    private WebApplication _server = null!;
 
     private TestFleet(DateTimeOffset now) => Clock = new FakeTimeProvider(now);
 
@@ -41,23 +47,39 @@ internal sealed class TestFleet : IAsyncDisposable
 
     public string Folder => _folder.Path;
 
-    /// <summary>The rooms over real HTTP. Who may call is decided where they are put together, and tested there.</summary>
+    /// <summary>The operators' API, with the operator's key.</summary>
     public HttpClient Http { get; private set; } = null!;
 
     public static async Task<TestFleet> StartAsync()
     {
-        var fleet = new TestFleet(new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero));
+        // TLS judges certificates by the machine's clock, so the test's clock begins there.
+        var fleet = new TestFleet(DateTimeOffset.UtcNow);
         await fleet.OpenAsync();
         return fleet;
     }
 
-    public T Of<T>() where T : notnull => _host.Services.GetRequiredService<T>();
+    public T Of<T>() where T : notnull => _server.Services.GetRequiredService<T>();
 
     /// <summary>Stops everything and starts again on the same folder.</summary>
     public async Task RestartAsync()
     {
         await CloseAsync();
         await OpenAsync();
+    }
+
+    /// <summary>Lets another process have the folder, and takes it back with the clock of the machine.</summary>
+    public async Task LendAsync(Func<Task> use)
+    {
+        await CloseAsync();
+        try
+        {
+            await use();
+        }
+        finally
+        {
+            Clock.SetUtcNow(DateTimeOffset.UtcNow);
+            await OpenAsync();
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -80,6 +102,24 @@ internal sealed class TestFleet : IAsyncDisposable
                 Token = "t",
             }))], default);
         }
+    }
+
+    /// <summary>A client of the devices' port, with a certificate of the fleet's authority.</summary>
+    /// <param name="device">The device the certificate names; null for a client without one.</param>
+    /// <param name="authority">Who issues it; the fleet's own when null.</param>
+    public HttpClient ClientOf(string? device, CertificateAuthority? authority = null)
+    {
+        // Owned by the client it is returned in.
+        var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null;
+        if (device is not null)
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest($"CN={device}", key, HashAlgorithmName.SHA256).CreateSigningRequestPem();
+            using var certificate = X509Certificate2.CreateFromPem((authority ?? Of<CertificateAuthority>()).IssueDevice(DeviceId.Parse(device), request, TimeSpan.FromDays(1)));
+            handler.SslOptions.ClientCertificates = [certificate.CopyWithPrivateKey(key)];
+        }
+        return new HttpClient(handler) { BaseAddress = new Uri(Of<ListenAddresses>().Devices) };
     }
 
     public Task RevokeAsync(DeviceId device)
@@ -194,19 +234,9 @@ internal sealed class TestFleet : IAsyncDisposable
 
     public async Task ReportAsync(DeviceId device, ReportedState state)
     {
-        var observers = _host.Services.GetServices<IReportedStateObserver>().ToArray();
-        await Store.RetryAsync(async store =>
-        {
-            var reported = new DeviceReported(state, Clock.GetUtcNow());
-            var changes = new List<StoreChange>
-            {
-                await store.FindAsync<DeviceReported>(device.Value, default) is { } stored ? stored.Change(reported) : StoreChange.Create(device.Value, reported),
-            };
-            foreach (var observer in observers) changes.AddRange(await observer.ObserveAsync(device, state, default));
-            await store.CommitAsync(changes, default);
-            return true;
-        }, default);
-        foreach (var observer in observers) observer.Committed(device);
+        var inbox = _server.Services.GetServices<IDeviceMessageHandler>().Single(handler => handler.Channel == Topics.Reported);
+        var refused = await inbox.HandleAsync(device, JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.ReportedState), default);
+        Assert.Null(refused);
     }
 
     public async Task FinishAsync(string rollout, DeploymentPhase phase = DeploymentPhase.Active)
@@ -216,35 +246,18 @@ internal sealed class TestFleet : IAsyncDisposable
 
     private async Task OpenAsync()
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Services.AddSingleton<TimeProvider>(Clock)
-            .AddSingleton(new FleetOptions { DataFolder = _folder.Path })
-            .AddStorage()
-            .AddDocument("device", DeviceJson.Default.Device)
-            .AddDocument("deviceDesired", DeviceJson.Default.DeviceDesired)
-            .AddDocument("deviceReported", DeviceJson.Default.DeviceReported)
-            .AddSingleton<DesiredNotices>()
-            .AddModels(builder.Configuration)
-            .AddReleases()
-            .AddRollouts();
-        var app = builder.Build();
-        app.MapModels();
-        app.MapWorkers();
-        app.MapReleases();
-        app.MapArtifactUpload();
-        app.MapArtifactDownload();
-        app.MapRollouts();
-        _host = app;
-        await _host.StartAsync();
-        Http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        _server = Program.Create(
+            [$"--Fleet:DataFolder={_folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", "--Logging:LogLevel:Default=None"],
+            services => services.AddSingleton<TimeProvider>(Clock));
+        await _server.StartAsync();
+        Http = new HttpClient { BaseAddress = new Uri(Of<ListenAddresses>().Api) };
+        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(_folder["keys", "operator.key"])).Trim());
     }
 
     private async Task CloseAsync()
     {
         Http.Dispose();
-        await _host.StopAsync();
-        await _host.DisposeAsync();
+        await _server.StopAsync();
+        await _server.DisposeAsync();
     }
 }

@@ -30,21 +30,21 @@ internal sealed class ChildStreams : IDisposable
     public ILoggerProvider LoggerProvider { get; } = new ChildLoggerProvider();
 
     /// <summary>Takes the streams over. From here on what any library prints goes to the log instead of into the answers.</summary>
-    /// <exception cref="InvalidOperationException">ONNX Runtime's telemetry was not turned off for this process.</exception>
     public static ChildStreams Open()
     {
-        if (Environment.GetEnvironmentVariable(ChildProgram.DisableTelemetry) != "1")
-            throw new InvalidOperationException($"{ChildProgram.DisableTelemetry} is not 1: ONNX Runtime would call home. The agent starts this verb; to start it by hand, set the variable first.");
         // .NET holds a duplicate of the descriptor, so that the number 1 is free to mean standard error.
         var streams = new ChildStreams(Console.OpenStandardInput(), Console.OpenStandardOutput());
         _ = DuplicateTo(2, 1);
         return streams;
     }
 
+    /// <summary>True when this process was started as the agent starts it: without <see cref="ChildProgram.DisableTelemetry"/> ONNX Runtime would call home.</summary>
+    public static bool StartedByAgent => Environment.GetEnvironmentVariable(ChildProgram.DisableTelemetry) == "1";
+
     /// <summary>Says how a hidden verb is used, to a person who typed it.</summary>
-    public static async Task<int> RefuseAsync(string verb, string usage)
+    public static async Task<int> RefuseAsync(string usage)
     {
-        await Console.Error.WriteLineAsync($"fleet-agent {verb} {usage}: started by the agent for itself; it reads commands from standard input.");
+        await Console.Error.WriteLineAsync($"fleet-agent {usage}: the agent starts this for itself, with {ChildProgram.DisableTelemetry}=1 and its commands on standard input.");
         return 2;
     }
 

@@ -18,6 +18,7 @@ internal sealed partial class DeploymentWorker(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        report.Send(); // The link has something to say as soon as it stands.
         await serving.ResumeAsync(stoppingToken);
         run.Tidy();
         report.Send();

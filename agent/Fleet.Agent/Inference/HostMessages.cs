@@ -11,8 +11,8 @@ namespace Fleet.Agent.Inference;
 internal sealed record HostCommand(long Id, ServedModel? Load = null, string? Retire = null, bool Drain = false);
 
 /// <summary>Inference host to agent, one JSON line.</summary>
-/// <param name="Id">The command this answers; 0 says that the host listens.</param>
-/// <param name="Error">Why the command failed, in a sentence.</param>
+/// <param name="Id">The command this answers; 0 says that the host listens, or why it cannot.</param>
+/// <param name="Error">Why it failed, in a sentence.</param>
 /// <param name="Address">Where applications reach the host; in the line with id 0.</param>
 /// <param name="Statistics">What a drain found.</param>
 internal sealed record HostReply(long Id, string? Error = null, string? Address = null, IReadOnlyList<InferenceStats>? Statistics = null)
@@ -29,4 +29,6 @@ internal sealed record HostReply(long Id, string? Error = null, string? Address 
 internal sealed partial class HostJson : JsonSerializerContext;
 
 /// <summary>The file that tells applications on the device where to call.</summary>
-internal sealed record HostEndpoints(string Inference);
+/// <param name="Inference">Address on loopback.</param>
+/// <param name="Socket">Unix socket, where one was asked for.</param>
+internal sealed record HostEndpoints(string Inference, string? Socket);

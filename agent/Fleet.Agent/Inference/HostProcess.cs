@@ -22,12 +22,13 @@ internal sealed partial class HostProcess : IAsyncDisposable
 
     /// <summary>Starts the process; it listens once <see cref="ListensAsync"/> returns.</summary>
     /// <param name="port">Port on loopback, 0 for a free one.</param>
+    /// <param name="socket">Unix socket to listen on as well, or null.</param>
     /// <param name="received">Called for every reply before its command completes: statistics are not lost when nobody waits for them any more.</param>
     /// <param name="logger">Takes the host's log.</param>
-    public HostProcess(int port, Action<HostReply> received, ILogger logger)
+    public HostProcess(int port, string? socket, Action<HostReply> received, ILogger logger)
     {
         (_received, _logger) = (received, logger);
-        _process = Process.Start(ChildProgram.StartInfo("infer-host", "--port", $"{port}"))
+        _process = Process.Start(ChildProgram.StartInfo(["infer-host", "--port", $"{port}", .. socket is null ? (string[])[] : ["--socket", socket]]))
             ?? throw new InvalidOperationException($"{ChildProgram.Path} could not be started.");
         Id = _process.Id;
         Exited = LiveAsync();
@@ -40,8 +41,12 @@ internal sealed partial class HostProcess : IAsyncDisposable
     public Task<ChildExit> Exited { get; }
 
     /// <summary>Waits until the host listens and returns its address.</summary>
+    /// <exception cref="ActivationException">It cannot listen.</exception>
     public async Task<string> ListensAsync(CancellationToken cancellationToken)
-        => (await _listens.Task.WaitAsync(cancellationToken)).Address ?? throw new InvalidDataException("The inference host did not name its address.");
+    {
+        var listens = await _listens.Task.WaitAsync(cancellationToken);
+        return listens.Address ?? throw new ActivationException(listens.Error ?? "The inference host did not name its address.");
+    }
 
     /// <summary>Sends one command and waits for its reply.</summary>
     /// <exception cref="HostDiedException">The process ended first.</exception>

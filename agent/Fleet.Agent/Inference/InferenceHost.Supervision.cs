@@ -14,7 +14,7 @@ internal sealed partial class InferenceHost
         if (_process is { } running && !running.Exited.IsCompleted) return running;
         if (_process is { } dead) await EndedAsync(dead);
 
-        var process = new HostProcess(_port, Received, logger);
+        var process = new HostProcess(_port, options.Socket, Received, logger);
         try
         {
             Address = await process.ListensAsync(cancellationToken).WaitAsync(options.StartDeadline, time, cancellationToken);
@@ -131,8 +131,9 @@ internal sealed partial class InferenceHost
         foreach (var placement in _placements.Values.Where(placement => loading is null || placement.Model == loading))
         {
             if (loading is not null) placement.DeathsWhileLoading++;
-            if (++placement.Deaths >= options.DeathsToGiveUp)
-                placement.GiveUp($"The inference host died {placement.Deaths} times since {placement.Model.Name()} was activated; the last time it {exit}.");
+            var deaths = placement.DeathsWithin(options.DeathWindow, time);
+            if (deaths >= options.DeathsToGiveUp)
+                placement.GiveUp($"The inference host died {deaths} times since {placement.Model.Name()} was activated; the last time it {exit}.");
         }
     }
 
@@ -148,7 +149,7 @@ internal sealed partial class InferenceHost
     {
         if (options.EndpointsFile is not { } file) return;
         // Renamed into place: a reader sees the whole file or none.
-        File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(new HostEndpoints(address), HostJson.Default.HostEndpoints));
+        File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(new HostEndpoints(address, options.Socket), HostJson.Default.HostEndpoints));
         File.Move(file + ".new", file, overwrite: true);
     }
 
@@ -171,15 +172,22 @@ internal sealed partial class InferenceHost
     private sealed class Placement(ServedModel model)
     {
         private readonly TaskCompletionSource<string> _givenUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly List<long> _deaths = [];
 
         public ServedModel Model { get; } = model;
-
-        public int Deaths { get; set; }
 
         public int DeathsWhileLoading { get; set; }
 
         /// <summary>Completes with a sentence when the host died too often since the model was activated.</summary>
         public Task<string> GivenUp => _givenUp.Task;
+
+        /// <summary>Counts one more death, and how many of them were not long ago.</summary>
+        public int DeathsWithin(TimeSpan window, TimeProvider time)
+        {
+            _deaths.Add(time.GetTimestamp());
+            _deaths.RemoveAll(death => time.GetElapsedTime(death) > window);
+            return _deaths.Count;
+        }
 
         public void GiveUp(string reason) => _givenUp.TrySetResult(reason);
     }

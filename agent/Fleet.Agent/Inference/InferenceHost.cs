@@ -87,8 +87,8 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     }
 
     /// <summary>
-    /// Waits until the host has died <see cref="InferenceOptions.DeathsToGiveUp"/> times since <paramref name="model"/> was activated
-    /// and returns that in a sentence. Which of several models killed it cannot always be known: a death while one loads is its own,
+    /// Waits until the host has died <see cref="InferenceOptions.DeathsToGiveUp"/> times within <see cref="InferenceOptions.DeathWindow"/>,
+    /// all of them since <paramref name="model"/> was activated, and returns that in a sentence. Which of several models killed it cannot always be known: a death while one loads is its own,
     /// any other counts for each model that was active.
     /// </summary>
     public async Task<string> KeepsDyingAsync(string model, CancellationToken cancellationToken)

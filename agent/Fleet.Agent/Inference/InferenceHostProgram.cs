@@ -16,11 +16,13 @@ internal static class InferenceHostProgram
     /// <summary>Connections at once; beyond it new ones are closed. Each may hold one request of <see cref="Limits.InferenceRequestBytes"/>.</summary>
     private const int MaximumConnections = 128;
 
-    /// <summary>Serves on the port <paramref name="args"/> name (<c>--port P</c>) until standard input ends.</summary>
+    /// <summary>Serves on the port <paramref name="args"/> name (<c>--port P</c>), and on a Unix socket when they name one (<c>--socket PATH</c>), until standard input ends.</summary>
     public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken)
     {
-        if (args is not ["--port", var text] || !int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port))
-            return await ChildStreams.RefuseAsync("infer-host", "--port P");
+        if (args is not ["--port", var text, .. var rest] || rest is not ([] or ["--socket", _]) || !ChildStreams.StartedByAgent
+            || !ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+            return await ChildStreams.RefuseAsync("infer-host --port P [--socket PATH]");
+        var socket = rest.LastOrDefault();
         using var streams = ChildStreams.Open();
         // Runs block their thread; the web server needs some of its own so that health checks are answered meanwhile.
         ThreadPool.SetMinThreads(Environment.ProcessorCount * 2 + 2, 1);
@@ -35,11 +37,24 @@ internal static class InferenceHostProgram
             kestrel.Limits.MaxRequestBodySize = Limits.InferenceRequestBytes;
             kestrel.Limits.MaxConcurrentConnections = MaximumConnections;
             kestrel.Listen(IPAddress.Loopback, port);
+            if (socket is not null) kestrel.ListenUnixSocket(socket);
         });
         await using var app = builder.Build();
         app.Run(app.Services.GetRequiredService<InferenceServer>().AnswerAsync);
-        await app.StartAsync(cancellationToken);
-        await app.Services.GetRequiredService<HostControl>().RunAsync(streams, app.Urls.Single(), cancellationToken);
+        if (socket is not null) File.Delete(socket); // A host that was killed leaves it behind.
+        try
+        {
+            await app.StartAsync(cancellationToken);
+        }
+        catch (IOException e)
+        {
+            var reason = new HostReply(0, Error: $"The inference host cannot listen on port {port}{(socket is null ? "" : $" and socket {socket}")} ({e.Message}); choose another with --inference-port.");
+            await streams.WriteAsync(reason, HostJson.Default.HostReply);
+            return 1;
+        }
+        // Whoever may call by the socket is the group's business; the port is open to every user of the device.
+        if (socket is not null) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
+        await app.Services.GetRequiredService<HostControl>().RunAsync(streams, app.Urls.First(url => !url.Contains("unix:", StringComparison.Ordinal)), cancellationToken);
         await app.StopAsync(CancellationToken.None);
         return 0;
     }

@@ -6,6 +6,12 @@ internal sealed record InferenceOptions
     /// <summary>Port on loopback that applications call; 0 takes a free one at the first start and keeps it while the agent lives.</summary>
     public int Port { get; init; }
 
+    /// <summary>
+    /// Unix socket that applications may call as well, path at most 107 bytes; null opens none. It answers only members of the agent's
+    /// group and reaches into containers that mount its folder.
+    /// </summary>
+    public string? Socket { get; init; }
+
     /// <summary>File that names the address while the host listens (<c>{"inference":"http://127.0.0.1:P"}</c>); null writes none.</summary>
     public string? EndpointsFile { get; init; }
 
@@ -30,6 +36,9 @@ internal sealed record InferenceOptions
     /// <summary>A host that lived this long starts the count of deaths in a row anew.</summary>
     public TimeSpan StableAfter { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Deaths since a variant was activated after which it counts as the cause; while reloading, it is left out from then on.</summary>
+    /// <summary>Deaths within <see cref="DeathWindow"/> after which a variant counts as the cause; one that kills the host while it loads is left out from then on.</summary>
     public int DeathsToGiveUp { get; init; } = 3;
+
+    /// <summary>How long a death counts: three within minutes are the variant's fault, three within a year are not.</summary>
+    public TimeSpan DeathWindow { get; init; } = TimeSpan.FromMinutes(10);
 }

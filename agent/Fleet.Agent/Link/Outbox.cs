@@ -20,6 +20,7 @@ internal sealed partial class Outbox
     /// <summary>Holds at most one signal: whoever wakes looks at everything.</summary>
     private readonly Channel<bool> _filled = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private byte[]? _reported;
+    private byte[]? _lastReported;
     private long _bytes;
     private long _dropped;
 
@@ -56,7 +57,14 @@ internal sealed partial class Outbox
     /// <summary>Sets the reported state; one that was not sent yet is replaced.</summary>
     public void SetReported(byte[] state)
     {
-        lock (_lock) _reported = state;
+        lock (_lock) _reported = _lastReported = state;
+        Signal();
+    }
+
+    /// <summary>On every connect the device says what it has, also when nothing has changed since it last did.</summary>
+    public void RepeatReported()
+    {
+        lock (_lock) _reported = _lastReported;
         Signal();
     }
 

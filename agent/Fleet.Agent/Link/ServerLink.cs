@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Fleet.Agent.Deployment;
 using Fleet.Agent.Enrollment;
 using Fleet.Contracts;
 using Fleet.Contracts.Protocol;
@@ -14,7 +13,7 @@ namespace Fleet.Agent.Link;
 
 /// <summary>The connection to the server: kept, made again after every end, and drained into while it stands.</summary>
 internal sealed partial class ServerLink(
-    DeviceCredentials credentials, DesiredInbox inbox, Outbox outbox, StateReport report, LinkOptions options, Random random, TimeProvider time, ILogger<ServerLink> logger) : BackgroundService
+    DeviceCredentials credentials, DesiredInbox inbox, Outbox outbox, LinkOptions options, Random random, TimeProvider time, ILogger<ServerLink> logger) : BackgroundService
 {
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -111,7 +110,7 @@ internal sealed partial class ServerLink(
         if (subscribed.Items.FirstOrDefault()?.ResultCode is not (MqttClientSubscribeResultCode.GrantedQoS0 or MqttClientSubscribeResultCode.GrantedQoS1 or MqttClientSubscribeResultCode.GrantedQoS2))
             throw new IOException($"the server refused the subscription: {subscribed.Items.FirstOrDefault()?.ResultCode}");
         // On every connect the device says what it has; the server answers what it should have.
-        report.Send();
+        outbox.RepeatReported();
     }
 
     /// <summary>Says goodbye, so that the server need not wait for the will.</summary>

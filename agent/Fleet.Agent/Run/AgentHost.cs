@@ -13,6 +13,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Run;
@@ -37,11 +38,12 @@ internal static class AgentHost
             .AddJsonFile(folder.Settings, optional: true, reloadOnChange: false)
             .AddEnvironmentVariables("FLEET_AGENT_")
             .AddInMemoryCollection(settings);
-        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "HH:mm:ss.fff ";
-        });
+        builder.Logging
+            .AddFilter("Microsoft", LogLevel.Warning)
+            .AddConfiguration(builder.Configuration.GetSection("Logging"))
+            .AddConsole(console => console.FormatterName = LogLines.FormatterName);
+        builder.Services.AddSingleton<ConsoleFormatter, LogLines>();
+        // Under systemd its own format takes over, whose levels the journal understands.
         builder.Services.AddSystemd();
 
         var configuration = builder.Configuration;
@@ -76,6 +78,8 @@ internal static class AgentHost
             .AddHostedService<CertificateRenewal>();
 
         using var host = builder.Build();
+        // Before anything is started: every wrong setting of every room at once.
+        host.Services.GetRequiredService<IStartupValidator>().Validate();
         await host.RunAsync(cancellationToken);
     }
 
@@ -86,7 +90,7 @@ internal static class AgentHost
         services.AddSingleton<IValidateOptions<TOptions>>(new TValidator());
         var options = services.AddOptions<TOptions>();
         bind(options);
-        options.ValidateOnStart();
+        options.ValidateOnStart(); // Found by the validator that runs before the host is started.
         return services.AddSingleton(provider => provider.GetRequiredService<IOptions<TOptions>>().Value);
     }
 }

@@ -4,6 +4,7 @@ using Fleet.Agent.Disk;
 using Fleet.Agent.Enrollment;
 using Fleet.Agent.Facts;
 using Fleet.Contracts.Devices;
+using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Run;
 
@@ -108,9 +109,9 @@ internal static class CommandLine
             await Console.Error.WriteLineAsync($"fleet-agent: {e.Message}");
             return (int)e.ExitCode;
         }
-        catch (Microsoft.Extensions.Options.OptionsValidationException e)
+        catch (Exception e) when (SettingFailures(e) is { Count: > 0 } failures)
         {
-            await Console.Error.WriteLineAsync($"fleet-agent: {string.Join(' ', e.Failures)}");
+            foreach (var failure in failures) await Console.Error.WriteLineAsync($"fleet-agent: {failure}");
             return (int)ExitCode.Usage;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -119,4 +120,12 @@ internal static class CommandLine
             return (int)ExitCode.Failed;
         }
     }
+
+    private static List<string> SettingFailures(Exception exception) => exception switch
+    {
+        OptionsValidationException wrong => [.. wrong.Failures],
+        AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException) => [.. several.InnerExceptions.SelectMany(SettingFailures)],
+        InvalidOperationException { InnerException: FormatException } unreadable => [unreadable.Message], // The binder, of a value that is none.
+        _ => [],
+    };
 }

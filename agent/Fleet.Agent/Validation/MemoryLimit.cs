@@ -5,8 +5,8 @@ namespace Fleet.Agent.Validation;
 
 /// <summary>
 /// Keeps a validation from taking the device's memory. The agent judges by the peak of resident memory, which it reads every few
-/// milliseconds; this is the backstop for what allocates faster than that. <c>RLIMIT_AS</c> would not do: .NET reserves 256 GiB of
-/// addresses that it never uses. <c>RLIMIT_DATA</c> counts private writable memory only, but also what was never touched.
+/// milliseconds; this is the backstop for what allocates faster than that. <c>RLIMIT_AS</c> would not do: .NET reserves addresses
+/// that it never uses (50 GiB on a machine of 23 GiB). <c>RLIMIT_DATA</c> counts private writable memory only, but also what was never touched.
 /// </summary>
 internal static class MemoryLimit
 {

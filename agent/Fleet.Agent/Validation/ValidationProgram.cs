@@ -12,7 +12,7 @@ internal static class ValidationProgram
     /// <summary>Reads one <see cref="ValidationRequest"/> from standard input and writes one <see cref="ValidationReply"/>.</summary>
     public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken)
     {
-        if (args.Length > 0) return await ChildStreams.RefuseAsync("validate", "(no arguments)");
+        if (args.Length > 0 || !ChildStreams.StartedByAgent) return await ChildStreams.RefuseAsync("validate");
         using var streams = ChildStreams.Open();
         // Not disposed: it is read until the process ends.
         var lines = JsonLines.ReadAsync(streams.Input, ValidationReply.MaximumBytes, cancellationToken).GetAsyncEnumerator(cancellationToken);

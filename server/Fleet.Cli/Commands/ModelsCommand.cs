@@ -169,7 +169,7 @@ internal static class ModelsCommand
             else if (view.Status == BuildStatus.Queued) step.Say("waits for a worker");
             return view.Status is BuildStatus.Succeeded or BuildStatus.Failed or BuildStatus.Cancelled;
         }, problem => step.Say(problem), cancellationToken);
-        step.Say(Words.Of(build.Status));
+        step.Result(Words.Of(build.Status));
         return build;
     }
 

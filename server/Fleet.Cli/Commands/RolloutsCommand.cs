@@ -147,7 +147,7 @@ internal static class RolloutsCommand
             step.Say(RolloutTables.Progress(view), RolloutTables.Fraction(view));
             return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack || (endAtPause && view.Status == RolloutStatus.Paused);
         }, problem => step.Say(problem), cancellationToken);
-        step.Say($"{Words.Of(rollout.Status)}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
+        step.Result($"{Words.Of(rollout.Status)}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
         return rollout;
     }
 

@@ -52,7 +52,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
         var endpoints = await Waiting.ForAsync(() => Endpoints.Read(Path.Combine(folder.Server, Endpoints.FileName)), shell.Time, cancellationToken);
         var client = new FleetClient(ServerAddress.Resolve(endpoints["api"], folder.OperatorKey, null, _ => null));
         var health = await client.GetHealthAsync(cancellationToken);
-        step.Say($"version {health.Version}, API {endpoints["api"]}, MQTT {endpoints["mqtt"]}");
+        step.Result($"version {health.Version}, API {endpoints["api"]}, MQTT {endpoints["mqtt"]}");
         return (client, endpoints["devices"]);
     }
 
@@ -78,7 +78,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
         }
         step.Say("agents connect over MQTT with mutual TLS");
         await Polling.UntilAsync(shell.Time, cancel => client.ListDevicesAsync("", "", 100, cancel), devices => devices.Count(device => device.Online) == Devices.Count, null, cancellationToken);
-        step.Say(string.Join(", ", Devices.Select(device => device.Id)));
+        step.Result(string.Join(", ", Devices.Select(device => device.Id)));
         return true;
     }
 
@@ -92,14 +92,14 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
         if (build.Status != BuildStatus.Succeeded) throw new FleetException($"Build {build.Id} is {Words.Of(build.Status)}: {build.Failure}");
         var report = await client.GetReportAsync(build.Id, cancellationToken);
         await File.WriteAllBytesAsync(folder.ReportPage, await client.GetReportPageAsync(build.Id, cancellationToken), cancellationToken);
-        step.Say($"{Figures.Count(report.Teacher.Parameters)} parameters distilled into {Figures.Count(report.Student.Parameters)}, {report.Variants.Count(variant => variant.Accepted)} of {report.Variants.Count} variants accepted");
+        step.Result($"{Figures.Count(report.Teacher.Parameters)} parameters distilled into {Figures.Count(report.Student.Parameters)}, {report.Variants.Count(variant => variant.Accepted)} of {report.Variants.Count} variants accepted");
         return (build, report);
     }
 
     private static async Task<ReleaseManifest> ReleaseAsync(FleetClient client, BuildView build, StepBoard.Step step, CancellationToken cancellationToken)
     {
         var release = await client.CreateReleaseAsync(new CreateReleaseRequest(build.Id, TimeSpan.FromDays(30)), cancellationToken);
-        step.Say($"{release.Manifest.Model} {release.Manifest.Version}, {release.Manifest.Variants.Count} variants, key {release.KeyId[..12]}");
+        step.Result($"{release.Manifest.Model} {release.Manifest.Version}, {release.Manifest.Variants.Count} variants, key {release.KeyId[..12]}");
         return release.Manifest;
     }
 
@@ -123,7 +123,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
             Concern = failed is null ? children.Server : children.Find(failed.Device.Value);
             throw new FleetException($"The rollout is {Words.Of(rollout.Status)}: {(failed is null ? rollout.Reason : $"{failed.Device} {Words.Of(failed.Failure)}, {failed.Detail}")}");
         }
-        step.Say($"{rollout.Devices.Count} devices measured their variant and serve it");
+        step.Result($"{rollout.Devices.Count} devices measured their variant and serve it");
         return rollout;
     }
 
@@ -139,7 +139,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
             await Task.WhenAny(sending, timer.WaitForNextTickAsync(cancellationToken).AsTask());
         }
         await sending;
-        step.Say($"{Figures.Count(traffic.Sum(one => one.Answered))} requests, {Figures.Percent(traffic.Sum(one => one.Right) / (double)traffic.Sum(one => one.Answered))} answered right");
+        step.Result($"{Figures.Count(traffic.Sum(one => one.Answered))} requests, {Figures.Percent(traffic.Sum(one => one.Right) / (double)traffic.Sum(one => one.Answered))} answered right");
         return traffic;
     }
 
@@ -151,7 +151,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
             step.Say($"{Figures.Count(views.Sum(view => view.Count))} of {Figures.Count(traffic.Sum(one => one.Answered))} inferences have arrived at the server");
             return traffic.All(one => views.Any(view => view.Device.Value == one.Device && view.Count >= one.Answered));
         }, null, cancellationToken);
-        step.Say($"{Figures.Count(telemetry.Sum(view => view.Count))} inferences in {telemetry.Sum(view => view.Batches)} batches");
+        step.Result($"{Figures.Count(telemetry.Sum(view => view.Count))} inferences in {telemetry.Sum(view => view.Batches)} batches");
         return telemetry;
     }
 

@@ -21,11 +21,11 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
     {
         Places.TryAdd(path, node.Place);
         var target = Nullable.GetUnderlyingType(type) ?? type;
+        if (ElementOf(target) is { } element) return List(node, target, element, path);
         var info = options.GetTypeInfo(target);
         return info.Kind switch
         {
             JsonTypeInfoKind.Object => Object(node, info, path),
-            JsonTypeInfoKind.Enumerable => List(node, info, path),
             _ => node is YamlScalar scalar ? Scalar(scalar, target, path) : Refuse(node, $"{path} is {Kind(node)}; {Expected(target)} is expected."),
         };
     }
@@ -53,10 +53,9 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         return result;
     }
 
-    private JsonArray? List(YamlNode node, JsonTypeInfo info, string path)
+    private JsonArray? List(YamlNode node, Type type, Type element, string path)
     {
-        var element = info.ElementType ?? typeof(object);
-        if (node is not YamlSequence sequence) return Refuse<JsonArray>(node, $"{path} is {Kind(node)}; {Expected(info.Type)} is expected.");
+        if (node is not YamlSequence sequence) return Refuse<JsonArray>(node, $"{path} is {Kind(node)}; {Expected(type)} is expected.");
         return new JsonArray([.. sequence.Items.Select((item, index) => Convert(item, element, $"{path}[{index}]"))]);
     }
 
@@ -99,11 +98,14 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         if (type == typeof(int) || type == typeof(long)) return "a whole number";
         if (type == typeof(double)) return "a number";
         if (type == typeof(TimeSpan)) return DurationText.Rule;
-        var info = options.GetTypeInfo(type);
-        return info.Kind == JsonTypeInfoKind.Enumerable
-            ? $"a list, each item {Expected(info.ElementType ?? typeof(string))},"
-            : $"a section with {string.Join(", ", KeysOf(info))}";
+        return ElementOf(type) is { } element
+            ? $"a list, each item {Expected(element)},"
+            : $"a section with {string.Join(", ", KeysOf(options.GetTypeInfo(type)))}";
     }
+
+    /// <summary>What a list holds; null when the type is no list. Asked of the type: a list with a converter of its own hides it in its metadata.</summary>
+    private static Type? ElementOf(Type type)
+        => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? type.GetGenericArguments()[0] : null;
 
     private static List<string> KeysOf(JsonTypeInfo info) => [.. info.Properties.Select(property => property.Name)];
 

@@ -57,27 +57,30 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
     /// <summary>Columns separated by two spaces, every row one line: made to be read by <c>grep</c> and <c>awk</c> too.</summary>
     public void WritePlain(TextWriter writer)
     {
-        var widths = columns.Select((heading, i) => _rows.Select(row => row[i].Text.Length).Append(Heading(heading).Length).Max()).ToArray();
+        var widths = Widths();
         if (HasHeadings) WriteRow([.. columns.Select(Heading)]);
         foreach (var row in _rows) WriteRow([.. row.Select(cell => cell.Text)]);
 
         void WriteRow(string[] cells) => writer.WriteLine(string.Join("  ", cells.Select((cell, i) => IsRight(i) ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());
     }
 
-    /// <summary>The same for a terminal: coloured, wrapped where it is too narrow.</summary>
-    public IRenderable ToRenderable()
+    /// <summary>The same for a terminal of <paramref name="width"/> columns: coloured, closer together and then wrapped where it is too narrow.</summary>
+    public IRenderable ToRenderable(int width)
     {
+        var gap = Widths().Sum() + 2 * (columns.Count - 1) <= width ? 2 : 1;
         var table = new Table { Border = TableBorder.None, ShowHeaders = HasHeadings };
         for (var i = 0; i < columns.Count; i++)
         {
             var column = new TableColumn($"[dim]{Markup.Escape(Heading(columns[i]))}[/]") { Alignment = IsRight(i) ? Justify.Right : Justify.Left };
-            column.Padding = new Padding(0, 0, i == columns.Count - 1 ? 0 : 2, 0);
+            column.Padding = new Padding(0, 0, i == columns.Count - 1 ? 0 : gap, 0);
             if (IsRight(i)) column.NoWrap();
             table.AddColumn(column);
         }
         foreach (var row in _rows) table.AddRow(row.Select(cell => new Markup(cell.Markup())));
         return table;
     }
+
+    private int[] Widths() => [.. columns.Select((heading, i) => _rows.Select(row => row[i].Text.Length).Append(Heading(heading).Length).Max())];
 
     private bool HasHeadings => columns.Any(column => column.Length > 0);
 

@@ -67,7 +67,7 @@ internal sealed class Shell(TextWriter output, TextWriter error, bool outputIsTe
     /// <summary>Writes a table.</summary>
     public void Write(Sheet sheet)
     {
-        if (outputIsTerminal) _output.Write(sheet.ToRenderable());
+        if (outputIsTerminal) _output.Write(sheet.ToRenderable(Width));
         else sheet.WritePlain(output);
     }
 

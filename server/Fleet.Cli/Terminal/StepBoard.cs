@@ -135,7 +135,13 @@ internal sealed class StepBoard
                 (Detail, _fraction) = (detail, fraction);
                 if (news) _tenthsWritten = tenths;
             }
-            if (news && detail.Length > 0) board.WriteLine(fraction is { } share ? $"  {detail} ({Figures.Percent(share)})" : $"  {detail}");
+            if (news && detail.Length > 0) board.WriteLine(fraction is { } share ? FormattableString.Invariant($"  {100 * share,3:0} %  {detail}") : $"  {detail}");
+        }
+
+        /// <summary>Says what came of it, just before it ends.</summary>
+        public void Result(string result)
+        {
+            lock (board._gate) (Detail, _fraction) = (result, null);
         }
 
         internal void End(StepState state, TimeSpan now)
@@ -153,13 +159,13 @@ internal sealed class StepBoard
                 _ => $"[yellow]{Spinner[(int)(now.TotalMilliseconds / 200) % Spinner.Length]}[/]",
             };
             var room = Math.Max(20, width - 2 - took.Length - 2);
+            var heading = Markup.Escape(Cut(title, room).PadRight(room));
+            yield return new Markup($"{mark} {(_state == StepState.Running ? $"[bold]{heading}[/]" : heading)} [dim]{took}[/]");
             if (_state != StepState.Running)
             {
-                var line = Cut(Detail.Length > 0 && _state == StepState.Done ? $"{title}: {Detail}" : title, room);
-                yield return new Markup($"{mark} {Markup.Escape(line.PadRight(room))} [dim]{took}[/]");
+                if (Detail.Length > 0) yield return new Padder(new Markup($"[dim]{Markup.Escape(Detail)}[/]"), new Padding(2, 0, 0, 0));
                 yield break;
             }
-            yield return new Markup($"{mark} [bold]{Markup.Escape(Cut(title, room).PadRight(room))}[/] [dim]{took}[/]");
             if (_fraction is { } share)
             {
                 const int bar = 24;

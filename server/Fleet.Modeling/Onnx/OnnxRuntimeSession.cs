@@ -29,6 +29,14 @@ internal static partial class OnnxRuntimeSession
         return new InferenceSession(model, options);
     });
 
+    /// <summary>Opens a model from memory, optimized at <paramref name="level"/>.</summary>
+    public static InferenceSession Open(byte[] model, string name, GraphOptimizationLevel level) => Opened(name, () =>
+    {
+        using var options = Options(Plain);
+        options.GraphOptimizationLevel = level;
+        return new InferenceSession(model, options);
+    });
+
     /// <summary>Writes the model as the runtime optimizes it at <paramref name="level"/>.</summary>
     public static void SaveOptimized(string path, string optimizedPath, GraphOptimizationLevel level, RuntimeSettings? runtime = null) => Opened(path, () =>
     {

@@ -13,6 +13,8 @@ internal sealed record PreparedModel(ModelProto Model)
     /// <summary>Per-channel QuantizeLinear and DequantizeLinear exist from this operator set on.</summary>
     private const long SmallestOpset = 13;
 
+    private static readonly string[] KnownDomains = [Opsets.Microsoft, "com.microsoft.nchwc", "com.ms.internal.nhwc", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"];
+
     /// <summary>An index over the graph.</summary>
     public OnnxGraph Graph { get; } = new(Model);
 
@@ -20,17 +22,7 @@ internal sealed record PreparedModel(ModelProto Model)
     /// <exception cref="InvalidDataException">It is no model that ONNX Runtime loads; the message says why.</exception>
     public static PreparedModel From(string path, string workFolder)
     {
-        var source = OnnxFile.Load(path);
-        // Old exporters list weights as inputs too, which makes them replaceable and keeps the runtime from folding them.
-        var constants = new HashSet<string>(source.Graph.Initializer.Select(tensor => tensor.Name));
-        for (var i = source.Graph.Input.Count - 1; i >= 0; i--)
-        {
-            if (constants.Contains(source.Graph.Input[i].Name)) source.Graph.Input.RemoveAt(i);
-        }
-        if (OnnxGraph.ProblemsOf(source.Graph) is [var problem, ..]) throw new InvalidDataException($"{Path.GetFileName(path)} is broken: {problem}");
-        // Before this version an initializer had to be an input as well.
-        source.IrVersion = Math.Max(source.IrVersion, 4);
-
+        var source = Read(path);
         Directory.CreateDirectory(workFolder);
         var (plain, folded) = (Path.Combine(workFolder, "plain.onnx"), Path.Combine(workFolder, "folded.onnx"));
         try
@@ -40,6 +32,7 @@ internal sealed record PreparedModel(ModelProto Model)
             OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC);
             var model = OnnxFile.Load(folded);
             Clean(model, source);
+            ValueTypes.InferInto(model);
             if (model.StandardVersion() < SmallestOpset) OpsetUpgrade.To13(model);
             model.DropUnused();
             NameNodes(model.Graph);
@@ -50,6 +43,35 @@ internal sealed record PreparedModel(ModelProto Model)
             File.Delete(plain);
             File.Delete(folded);
         }
+    }
+
+    /// <summary>Reads a model and checks what can be checked before the runtime loads it.</summary>
+    /// <exception cref="InvalidDataException">It is no model, broken, or uses operators the runtime does not have.</exception>
+    public static ModelProto Read(string path)
+    {
+        var source = OnnxFile.Load(path);
+        // Old exporters list weights as inputs too, which makes them replaceable and keeps the runtime from folding them.
+        var constants = new HashSet<string>(source.Graph.Initializer.Select(tensor => tensor.Name));
+        for (var i = source.Graph.Input.Count - 1; i >= 0; i--)
+        {
+            if (constants.Contains(source.Graph.Input[i].Name)) source.Graph.Input.RemoveAt(i);
+        }
+        if (OnnxGraph.ProblemsOf(source.Graph) is [var problem, ..]) throw new InvalidDataException($"{Path.GetFileName(path)} is broken: {problem}");
+        if (ForeignOperators(source) is { } foreign)
+            throw new InvalidDataException($"{Path.GetFileName(path)} uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.");
+        // Before this version an initializer had to be an input as well.
+        source.IrVersion = Math.Max(source.IrVersion, 4);
+        return source;
+    }
+
+    /// <summary>Operators of domains that neither the runtime nor the model's own functions define, or null.</summary>
+    private static string? ForeignOperators(ModelProto model)
+    {
+        static IEnumerable<NodeProto> All(IEnumerable<NodeProto> nodes) => nodes.SelectMany(node => node.Subgraphs().SelectMany(graph => All(graph.Node)).Prepend(node));
+        var own = model.Functions.Select(function => (function.Domain, function.Name)).ToHashSet();
+        string[] foreign = [.. All(model.Graph.Node).Where(node => !node.IsStandard() && !KnownDomains.Contains(node.Domain) && !own.Contains((node.Domain, node.OpType)))
+            .Select(node => $"{node.Domain}.{node.OpType}").Distinct()];
+        return foreign.Length == 0 ? null : string.Join(", ", foreign);
     }
 
     private static void Clean(ModelProto model, ModelProto source)

@@ -95,7 +95,7 @@ internal sealed class Float16Scheme : IQuantizationScheme
         private void EmitSingle(NodeProto original, NodeProto node)
         {
             // Subgraphs stay 32-bit, so that what they take from outside must be there in 32 bits too.
-            foreach (var value in OnnxGraph.ValuesReadBy(original).Where(_onlyHalf.Contains).ToArray())
+            foreach (var value in OnnxGraph.ValuesReadBy(original).Where(_onlyHalf.Contains).Distinct().ToArray())
             {
                 _onlyHalf.Remove(value);
                 _model.Graph.Node.Add(Cast(_half[value], value, DataType.Float));

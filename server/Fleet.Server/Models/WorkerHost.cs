@@ -86,7 +86,8 @@ internal sealed partial class WorkerHost(IOptions<ModelsOptions> options, TimePr
         finally
         {
             await StopAsync(number, process);
-            await output;
+            // What a worker started and left behind may hold its output open; nobody waits for that.
+            await Task.WhenAny(output, Task.Delay(_options.WorkerStopTime, time, CancellationToken.None));
         }
         return process.ExitCode;
     }

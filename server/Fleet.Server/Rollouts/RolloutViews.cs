@@ -24,7 +24,7 @@ internal static class RolloutViews
         var devices = await DevicesAsync(store, rollout, cancellationToken);
         var members = (await store.ListAsync<RolloutMembers>($"{id}/", null, int.MaxValue, cancellationToken)).SelectMany(part => part.Document.Devices);
         var waiting = members.Index().Skip(rollout.Told).Select(member => new DeviceRolloutView(
-            member.Item, rollout.Waves.First(wave => member.Index < wave.End).Number, DeviceRolloutStatus.Waiting, DeploymentPhase.Idle, DeploymentFailure.None, "", null, null, null));
+            member.Item, rollout.Waves.First(wave => member.Index < wave.End).Number, DeviceRolloutStatus.Waiting, DeploymentPhase.Idle, DeploymentFailure.None, ""));
         return Of(rollout, devices) with
         {
             Devices = [.. devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value, StringComparer.Ordinal).Select(Of), .. waiting],

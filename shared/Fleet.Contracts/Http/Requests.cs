@@ -176,11 +176,11 @@ public sealed record RolloutView
 }
 
 /// <summary>How one wave stands.</summary>
-public sealed record WaveView(int Number, int Total, int Waiting, int Running, int Succeeded, int Failed, DateTimeOffset? OpenedAt, DateTimeOffset? FinishedAt);
+public sealed record WaveView(int Number, int Total, int Waiting, int Running, int Succeeded, int Failed, DateTimeOffset? OpenedAt = null, DateTimeOffset? FinishedAt = null);
 
 /// <summary>One device's part in a rollout.</summary>
 public sealed record DeviceRolloutView(
-    DeviceId Device, int Wave, DeviceRolloutStatus Status, DeploymentPhase Phase, DeploymentFailure Failure, string Detail, string? Variant, Scores? Measured, DateTimeOffset? UpdatedAt);
+    DeviceId Device, int Wave, DeviceRolloutStatus Status, DeploymentPhase Phase, DeploymentFailure Failure, string Detail, string? Variant = null, Scores? Measured = null, DateTimeOffset? UpdatedAt = null);
 
 // ---- telemetry ------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Fleet.Agent.Inference;
 using Fleet.Contracts.Releases;
+using Fleet.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Tests.Inference;
@@ -14,6 +15,7 @@ internal sealed class HostFixture : IAsyncDisposable
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     private readonly HttpClient _client = new() { Timeout = Deadline };
+    private readonly TemporaryFolder _folder = new();
 
     public HostFixture(InferenceOptions? options = null)
     {
@@ -21,7 +23,7 @@ internal sealed class HostFixture : IAsyncDisposable
         Host = new InferenceHost((options ?? new InferenceOptions()) with { EndpointsFile = EndpointsFile }, TimeProvider.System, NullLogger<InferenceHost>.Instance);
     }
 
-    public string Folder { get; } = Directory.CreateTempSubdirectory("fleet-infer-").FullName;
+    public string Folder => _folder.Path;
 
     public string EndpointsFile { get; }
 
@@ -45,38 +47,39 @@ internal sealed class HostFixture : IAsyncDisposable
         return ((int)response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync())!);
     }
 
-    public Task<HttpResponseMessage> PostAsync(HttpContent content, string model = "m")
-        => _client.PostAsync(new Uri($"{Host.Address}/v2/models/{model}/infer"), content);
-
-    /// <summary>Waits until <paramref name="holds"/>, looking again and again; fails at the deadline.</summary>
-    public static async Task EventuallyAsync(Func<Task<bool>> holds)
+    public async Task<HttpResponseMessage> PostAsync(HttpContent content, string model = "m")
     {
-        using var deadline = new CancellationTokenSource(Deadline);
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (true)
-        {
-            try
-            {
-                if (await holds()) return;
-            }
-            catch (Exception e) when (e is HttpRequestException or InvalidOperationException or UriFormatException)
-            {
-                // Not yet.
-            }
-            await timer.WaitForNextTickAsync(deadline.Token);
-        }
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"{Host.Address}/v2/models/{model}/infer") { Content = content };
+        // As curl does with large bodies: what is too large is refused before it is sent.
+        request.Headers.ExpectContinue = content.Headers.ContentLength > 1024 * 1024;
+        return await _client.SendAsync(request);
     }
 
     /// <summary>Waits until the host answers for a model.</summary>
-    public Task ServesAsync(string model = "m") => EventuallyAsync(async () => (await GetAsync($"/v2/models/{model}/ready")).Status == 200);
+    public Task ServesAsync(string model = "m") => Eventually.TrueAsync($"{model} serves", async () =>
+    {
+        try
+        {
+            return Host.Address is not null && (await GetAsync($"/v2/models/{model}/ready")).Status == 200;
+        }
+        catch (Exception e) when (e is HttpRequestException or UriFormatException)
+        {
+            return false;
+        }
+    });
 
+    /// <summary>Sends a signal once.</summary>
     public static void Signal(int processId, int signal) => Assert.Equal(0, Kill(processId, signal));
+
+    /// <summary>Ends a process by a signal. .NET catches the first of those that mean a crash and restores the default, which the next one meets.</summary>
+    public static Task CrashAsync(int processId, int signal)
+        => Eventually.TrueAsync($"process {processId} dies", () => Kill(processId, signal) != 0 || File.ReadAllText($"/proc/{processId}/stat").Contains(") Z ", StringComparison.Ordinal));
 
     public async ValueTask DisposeAsync()
     {
         await Host.DisposeAsync();
         _client.Dispose();
-        Directory.Delete(Folder, recursive: true);
+        _folder.Dispose();
     }
 
     [DllImport("libc", EntryPoint = "kill", SetLastError = true), DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -4,7 +4,12 @@ using Fleet.Modeling.Quantization;
 
 namespace Fleet.Modeling.Tests.Quantization;
 
-public sealed class CalibrationTests
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
+
+/// <summary>Looks at the memory of the process, so that no other test may run beside it.</summary>
+[Collection(nameof(Alone))]
+public sealed class CalibrationMemoryTests
 {
     [Fact]
     public void Memory_does_not_grow_with_the_samples()
@@ -15,6 +20,36 @@ public sealed class CalibrationTests
         Assert.InRange(many, 0, few + (1 << 20));
     }
 
+    private static long LiveBytesAtTheEndOf(int samples)
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
+        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
+        var source = new Watched(new SampleFeeds("x", TinyModels.SamplesFor(prepared.Model, 64, seed: 1)), samples / 64);
+        Calibration.Run(prepared.Model, ["x", "r1", "y"], source, 16, TestContext.Current.CancellationToken);
+        return source.LiveBytes;
+    }
+
+    /// <summary>The same samples again and again; looks at the memory that is alive while the last ones are asked for.</summary>
+    private sealed class Watched(SampleFeeds samples, int repeats) : IFeedSource
+    {
+        public int Count => samples.Count * repeats;
+
+        public long LiveBytes { get; private set; }
+
+        public IEnumerable<Feed> Batches(int batchSize)
+        {
+            for (var i = 0; i < repeats; i++)
+            {
+                foreach (var feed in samples.Batches(batchSize)) yield return feed;
+            }
+            LiveBytes = GC.GetTotalMemory(forceFullCollection: true);
+        }
+    }
+}
+
+public sealed class CalibrationTests
+{
     [Fact]
     public void Ranges_are_those_of_the_activations()
     {
@@ -51,32 +86,5 @@ public sealed class CalibrationTests
         OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
         Assert.Throws<InvalidDataException>(() => Calibration.Run(prepared.Model, ["r1"], new SampleFeeds("x", TinyModels.SamplesFor(prepared.Model, 0, 1)), 1, TestContext.Current.CancellationToken));
-    }
-
-    private static long LiveBytesAtTheEndOf(int samples)
-    {
-        using var folder = new ScratchFolder();
-        OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
-        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
-        var source = new Watched(new SampleFeeds("x", TinyModels.SamplesFor(prepared.Model, 64, seed: 1)), samples / 64);
-        Calibration.Run(prepared.Model, ["x", "r1", "y"], source, 16, TestContext.Current.CancellationToken);
-        return source.LiveBytes;
-    }
-
-    /// <summary>The same samples again and again; looks at the memory that is alive while the last ones are asked for.</summary>
-    private sealed class Watched(SampleFeeds samples, int repeats) : IFeedSource
-    {
-        public int Count => samples.Count * repeats;
-
-        public long LiveBytes { get; private set; }
-
-        public IEnumerable<Feed> Batches(int batchSize)
-        {
-            for (var i = 0; i < repeats; i++)
-            {
-                foreach (var feed in samples.Batches(batchSize)) yield return feed;
-            }
-            LiveBytes = GC.GetTotalMemory(forceFullCollection: true);
-        }
     }
 }

@@ -14,12 +14,22 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
 {
     private readonly byte[] _content = RandomNumberGenerator.GetBytes(1_000_003);
     private TestFleet _fleet = null!;
+    private HttpClient _device = null!;
 
     private string Sha256 => Convert.ToHexStringLower(SHA256.HashData(_content));
 
-    public async ValueTask InitializeAsync() => _fleet = await TestFleet.StartAsync();
+    public async ValueTask InitializeAsync()
+    {
+        _fleet = await TestFleet.StartAsync();
+        await _fleet.EnrollAsync(1);
+        _device = _fleet.ClientOf("dev-00000");
+    }
 
-    public ValueTask DisposeAsync() => _fleet.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _device.Dispose();
+        return _fleet.DisposeAsync();
+    }
 
     [Fact]
     public async Task Upload_is_stored_and_again_is_a_cheap_success()
@@ -42,7 +52,7 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     public async Task Upload_that_says_it_is_too_large_is_refused_before_it_is_sent()
     {
         using var socket = await ConnectAsync();
-        await socket.SendAsync(Encoding.ASCII.GetBytes($"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nContent-Length: {Limits.ArtifactBytes + 1}\r\n\r\n"));
+        await socket.SendAsync(Encoding.ASCII.GetBytes($"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nAuthorization: {_fleet.Http.DefaultRequestHeaders.Authorization}\r\nContent-Length: {Limits.ArtifactBytes + 1}\r\n\r\n"));
         Assert.StartsWith("HTTP/1.1 413", await ReadAsync(socket), StringComparison.Ordinal);
     }
 
@@ -51,7 +61,7 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     {
         using (var socket = await ConnectAsync())
         {
-            await socket.SendAsync(Encoding.ASCII.GetBytes($"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nContent-Length: {_content.Length}\r\n\r\n"));
+            await socket.SendAsync(Encoding.ASCII.GetBytes($"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nAuthorization: {_fleet.Http.DefaultRequestHeaders.Authorization}\r\nContent-Length: {_content.Length}\r\n\r\n"));
             await socket.SendAsync(_content.AsMemory(0, 300_000));
             await Eventually.TrueAsync("the upload begins", () => Staged().Length == 1);
         }
@@ -104,7 +114,7 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
         await PublishedAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/artifacts/{Sha256}");
         request.Headers.IfNoneMatch.Add(new EntityTagHeaderValue($"\"{Sha256}\""));
-        Assert.Equal(HttpStatusCode.NotModified, (await _fleet.Http.SendAsync(request)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotModified, (await _device.SendAsync(request)).StatusCode);
     }
 
     [Fact]
@@ -112,7 +122,7 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     {
         await PublishedAsync();
         using var request = new HttpRequestMessage(HttpMethod.Head, $"/artifacts/{Sha256}");
-        using var answer = await _fleet.Http.SendAsync(request);
+        using var answer = await _device.SendAsync(request);
         Assert.Equal((HttpStatusCode.OK, (long?)_content.Length, $"\"{Sha256}\""), (answer.StatusCode, answer.Content.Headers.ContentLength, answer.Headers.ETag!.Tag));
     }
 
@@ -123,6 +133,39 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(Sha256)).StatusCode);
         var release = await _fleet.ReleaseAsync();
         foreach (var artifact in release.ReadManifest().Artifacts()) Assert.Equal(HttpStatusCode.OK, (await GetAsync(artifact.Sha256)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Download_needs_the_certificate_of_an_enrolled_device()
+    {
+        await PublishedAsync();
+        using var nobody = _fleet.ClientOf(null);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(Sha256, client: nobody)).StatusCode);
+        using var stranger = _fleet.ClientOf("dev-99999"); // a good certificate for a device nobody enrolled
+        Assert.Equal(HttpStatusCode.Forbidden, (await GetAsync(Sha256, client: stranger)).StatusCode);
+        await _fleet.RevokeAsync(Contracts.Devices.DeviceId.Parse("dev-00000"));
+        Assert.Equal(HttpStatusCode.Forbidden, (await GetAsync(Sha256)).StatusCode);
+        // An operator's key opens the operators' API on the same port, not the devices'.
+        nobody.DefaultRequestHeaders.Authorization = _fleet.Http.DefaultRequestHeaders.Authorization;
+        Assert.Equal(HttpStatusCode.Unauthorized, (await GetAsync(Sha256, client: nobody)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Certificate_of_another_authority_gets_no_byte()
+    {
+        await PublishedAsync();
+        using var folder = new TemporaryFolder();
+        using var other = Server.Enrollment.CertificateAuthority.OpenOrCreate(folder.Path, TimeProvider.System);
+        using var client = _fleet.ClientOf("dev-00000", other);
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => GetAsync(Sha256, client: client));
+    }
+
+    [Fact]
+    public async Task Upload_needs_a_key()
+    {
+        using var nobody = new HttpClient { BaseAddress = _fleet.Http.BaseAddress };
+        using var body = new ByteArrayContent(_content);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.PutAsync(new Uri($"/api/v1/worker/artifacts/{Sha256}", UriKind.Relative), body)).StatusCode);
     }
 
     private async Task PublishedAsync()
@@ -140,12 +183,12 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
         return answer.StatusCode;
     }
 
-    private async Task<HttpResponseMessage> GetAsync(string sha256, RangeHeaderValue? range = null, string? ifRange = null)
+    private async Task<HttpResponseMessage> GetAsync(string sha256, RangeHeaderValue? range = null, string? ifRange = null, HttpClient? client = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/artifacts/{sha256}");
         request.Headers.Range = range;
         if (ifRange is not null) request.Headers.IfRange = new RangeConditionHeaderValue(new EntityTagHeaderValue(ifRange));
-        return await _fleet.Http.SendAsync(request);
+        return await (client ?? _device).SendAsync(request);
     }
 
     private async Task<Socket> ConnectAsync()

@@ -1,0 +1,158 @@
+using System.Security.Cryptography;
+using Fleet.Agent.Tests.Fixtures;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Agent.Tests.Deployment;
+
+/// <summary>The whole agent as a process, from enrollment to serving.</summary>
+public sealed class ConvergenceTests
+{
+    [Fact]
+    public async Task Enrolled_device_serves_what_is_desired_and_reports_every_phase()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
+        agent.Start();
+
+        var active = await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        Assert.Equal((1, "x64-fp32", 1.0), (active.ActiveVersion, active.ActiveVariant, active.Measured?.Accuracy));
+        Assert.NotNull(active.Measured?.Latency);
+        await agent.ServesAsync(1);
+        var phases = server.Reports.Where(report => report.Revision == 1).SelectMany(report => report.Models).Select(model => model.Phase).Distinct();
+        Assert.Contains(DeploymentPhase.Validating, phases);
+        Assert.Equal(phases.Order(), phases);
+    }
+
+    [Fact]
+    public async Task Newer_release_replaces_the_older_which_is_kept_and_gone_back_to()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var first = TestRelease.Assign(server, 1);
+        await server.DesireAsync("dev-1", 1, first);
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
+        var second = await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        Assert.Equal((2, 1), (second.ActiveVersion, second.PreviousVersion));
+        await agent.ServesAsync(2);
+
+        var requests = server.Requests.Count;
+        await server.DesireAsync("dev-1", 3, first with { Rollback = true });
+        await server.ReportedAsync("vibration", "release 1 serves again", model => model is { Version: 1, Phase: DeploymentPhase.Active, PreviousVersion: 2 });
+        await agent.ServesAsync(1);
+        Assert.Equal(requests, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Variant_that_misses_its_gate_never_serves_and_is_not_tried_twice_for_one_revision()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+
+        var wrong = TestRelease.Assign(server, 2, factor: -1);
+        await server.DesireAsync("dev-1", 2, wrong);
+        var failed = await server.ReportedAsync("vibration", 2, DeploymentPhase.RolledBack);
+        Assert.Equal((DeploymentFailure.GateMissed, (int?)1), (failed.Failure, failed.ActiveVersion));
+        Assert.Contains("Accuracy", failed.Detail, StringComparison.Ordinal);
+        await agent.ServesAsync(1);
+
+        var begun = Begun();
+        await server.DesireAsync("dev-1", 2, wrong);
+        await server.DesireAsync("dev-1", 3, wrong);
+        await server.ReportedAsync("vibration", "revision 3 failed as well", _ => server.Reports.Any(report => report.Revision == 3 && report.Models.Any(model => model.Phase == DeploymentPhase.RolledBack)));
+        Assert.DoesNotContain(server.Reports.Skip(begun), report => report.Revision == 2 && report.Models.Any(model => model.Phase == DeploymentPhase.Validating));
+        Assert.Contains(server.Reports, report => report.Revision == 3 && report.Models.Any(model => model.Phase == DeploymentPhase.Validating));
+
+        int Begun() => server.Reports.Count;
+    }
+
+    [Theory]
+    [InlineData("a byte of the manifest was changed", DeploymentFailure.SignatureInvalid)]
+    [InlineData("the key is unknown", DeploymentFailure.SignatureInvalid)]
+    [InlineData("the version is older", DeploymentFailure.VersionTooOld)]
+    [InlineData("an older version is called a rollback but was never kept", DeploymentFailure.VersionTooOld)]
+    [InlineData("the release has expired", DeploymentFailure.ReleaseExpired)]
+    [InlineData("no variant fits the profile", DeploymentFailure.ProfileMismatch)]
+    public async Task Release_is_refused_before_a_byte_is_fetched_when(string what, DeploymentFailure failure)
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 5));
+        agent.Start();
+        await server.ReportedAsync("vibration", 5, DeploymentPhase.Active);
+        var requests = server.Requests.Count;
+
+        using var foreign = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var manifest = TestRelease.Manifest(server, 6, "vibration", TestRelease.Variant(server, TestRelease.Model(6)));
+        var bad = what switch
+        {
+            "a byte of the manifest was changed" => Changed(TestRelease.Assign(server, manifest)),
+            "the key is unknown" => TestRelease.Assign(server, manifest, key: foreign),
+            "the version is older" => TestRelease.Assign(server, 4),
+            "an older version is called a rollback but was never kept" => TestRelease.Assign(server, 4, rollback: true),
+            "the release has expired" => TestRelease.Assign(server, manifest with { ExpiresAt = DateTimeOffset.UtcNow.AddSeconds(-1) }),
+            _ => TestRelease.Assign(server, TestRelease.Manifest(server, 6, "vibration", TestRelease.Variant(server, TestRelease.Model(6), "jetson-fp16", "jetson"))),
+        };
+        await server.DesireAsync("dev-1", 2, bad);
+
+        var refused = await server.ReportedAsync("vibration", bad.Version, DeploymentPhase.RolledBack);
+        Assert.Equal((failure, (int?)5), (refused.Failure, refused.ActiveVersion));
+        Assert.NotEmpty(refused.Detail);
+        Assert.Equal(requests, server.Requests.Count);
+        await agent.ServesAsync(5);
+
+        static Assignment Changed(Assignment assignment)
+        {
+            var payload = (byte[])assignment.Release.Payload.Clone();
+            payload[payload.Length / 2] ^= 1;
+            return assignment with { Release = assignment.Release with { Payload = payload } };
+        }
+    }
+
+    [Fact]
+    public async Task Device_runs_several_models_and_takes_one_that_is_no_longer_desired_out_of_service()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var (vibration, speech) = (TestRelease.Assign(server, 1, 1), TestRelease.Assign(server, 3, 3, "speech"));
+        await server.DesireAsync("dev-1", 1, vibration, speech);
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await server.ReportedAsync("speech", 3, DeploymentPhase.Active);
+        await agent.ServesAsync(1);
+        await agent.ServesAsync(3, "speech");
+
+        await server.DesireAsync("dev-1", 2, speech);
+        await TestKit.Eventually.TrueAsync("only speech is reported", () => server.Reports.LastOrDefault() is { Revision: 2, Models: [{ Model: "speech" }] });
+        Assert.Null(await agent.ServedFactorAsync());
+        await agent.ServesAsync(3, "speech");
+        Assert.Single(Directory.EnumerateFiles(agent.Data.Shelf));
+    }
+
+    [Fact]
+    public async Task Of_two_variants_of_the_profile_the_one_that_measures_better_here_serves()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var manifest = TestRelease.Manifest(
+            server, 1, "vibration",
+            TestRelease.Variant(server, TestRelease.Model(-1), "x64-wrong", gate: new ValidationGate()),
+            TestRelease.Variant(server, TestRelease.Model(2), "x64-right", gate: new ValidationGate()));
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, manifest));
+        agent.Start();
+        Assert.Equal("x64-right", (await server.ReportedAsync("vibration", 1, DeploymentPhase.Active)).ActiveVariant);
+        await agent.ServesAsync(2);
+    }
+}

@@ -1,0 +1,169 @@
+using Fleet.Agent.Disk;
+using Fleet.Agent.Enrollment;
+using Fleet.Agent.Facts;
+using Fleet.Agent.Tests.Fixtures;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Enrollment;
+using Fleet.Contracts.Http;
+using Fleet.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Fleet.Agent.Tests.Enrollment;
+
+public sealed class EnrollmentTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private DataFolder Data => new(_folder.Path);
+
+    [Fact]
+    public async Task Token_becomes_an_identity_that_only_its_owner_can_read()
+    {
+        await using var server = await TestServer.StartAsync();
+        var identity = await EnrollAsync(server);
+        Assert.Equal(("dev-1", server.Mqtt), (identity.Device.Value, identity.Mqtt));
+        Assert.Equal(DurableFile.OwnerOnly, File.GetUnixFileMode(Data.Identity));
+        Assert.DoesNotContain("PRIVATE", identity.ToString(), StringComparison.Ordinal);
+        Assert.Equal("x64", Assert.Single(server.Enrollments).Facts.DeclaredProfile);
+
+        using var http = new DeviceCredentials(Data, IdentityFile.Read(Data)!).OpenHttp();
+        Assert.Equal("ok", await http.GetStringAsync("/health"));
+    }
+
+    [Fact]
+    public async Task Server_of_another_authority_is_told_nothing()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var other = new TestAuthority();
+        server.Token = JoinToken.Create(other.Fingerprint);
+        var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
+        Assert.Contains("not issued by the authority of the join token", refused.Message, StringComparison.Ordinal);
+        AssertNothingHappened(server);
+    }
+
+    [Fact]
+    public async Task Right_authority_under_the_wrong_host_name_is_told_nothing()
+    {
+        await using var server = await TestServer.StartAsync("fleet.example");
+        var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
+        Assert.Contains("does not name the host", refused.Message, StringComparison.Ordinal);
+        AssertNothingHappened(server);
+    }
+
+    [Theory]
+    [InlineData(401, "The join token is not known.")]
+    [InlineData(403, "The join token was used up.")]
+    [InlineData(403, "The join token expired.")]
+    [InlineData(409, "Device id dev-1 is taken.")]
+    public async Task Refusal_is_shown_in_the_servers_words_and_nothing_is_stored(int status, string sentence)
+    {
+        await using var server = await TestServer.StartAsync();
+        server.Refusal = new ApiProblem(sentence, status, ["Ask an operator for a new one."]);
+        var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
+        Assert.Equal($"The server refused: {sentence} Ask an operator for a new one.", refused.Message);
+        Assert.Equal(ExitCode.Refused, refused.ExitCode);
+        Assert.False(File.Exists(Data.Identity));
+    }
+
+    [Fact]
+    public async Task Existing_identity_is_not_overwritten()
+    {
+        await using var server = await TestServer.StartAsync();
+        await EnrollAsync(server);
+        var before = await File.ReadAllBytesAsync(Data.Identity);
+        var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server, "dev-2"));
+        Assert.Contains($"remove {Data.Identity}", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(before, await File.ReadAllBytesAsync(Data.Identity));
+    }
+
+    [Fact]
+    public async Task Server_that_is_down_is_worth_another_try()
+    {
+        var server = await TestServer.StartAsync();
+        Assert.NotNull(server.Token);
+        await server.DisposeAsync();
+        var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
+        Assert.Equal(ExitCode.Unreachable, refused.ExitCode);
+    }
+
+    [Fact]
+    public async Task Program_ends_with_a_sentence_and_an_exit_code()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        var wrong = await agent.RunAsync("enroll", "--server", server.Address.ToString(), "--token", "fleet1.nonsense", "--id", "dev-1");
+        Assert.Equal(2, wrong.Code);
+        Assert.StartsWith("fleet-agent: The join token does not read as one", wrong.Output, StringComparison.Ordinal);
+        Assert.Equal(3, (await agent.RunAsync("run")).Code);
+        Assert.Equal(3, (await agent.RunAsync("self-check")).Code);
+        Assert.Equal(2, (await agent.RunAsync("enroll")).Code);
+        await agent.EnrollAsync();
+        var check = await agent.RunAsync("self-check");
+        Assert.True(check.Code == 0, check.Output);
+        Assert.DoesNotContain("FAILED", check.Output, StringComparison.Ordinal);
+        var setting = await agent.RunAsync("run", "--set", "Link:KeepAlive=00:00:00", "--set", "Shelf:MaximumAttempts=0");
+        Assert.Equal(2, setting.Code);
+        Assert.Contains("KeepAlive must be within", setting.Output, StringComparison.Ordinal);
+        Assert.Contains("MaximumAttempts", setting.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Self_check_finds_a_key_that_others_can_read()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        File.SetUnixFileMode(agent.Data.Identity, DurableFile.OwnerOnly | UnixFileMode.OtherRead);
+        var check = await agent.RunAsync("self-check");
+        Assert.Equal(1, check.Code);
+        Assert.Contains("FAILED file mode", check.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Renewal_replaces_key_and_certificate_and_the_new_one_opens_the_door()
+    {
+        await using var server = await TestServer.StartAsync();
+        var identity = await EnrollAsync(server);
+        var credentials = new DeviceCredentials(Data, identity);
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        using var renewal = new CertificateRenewal(credentials, new TrustedTime(Data, time), time, NullLogger<CertificateRenewal>.Instance);
+        await renewal.RenewAsync(CancellationToken.None);
+
+        var renewed = IdentityFile.Read(Data)!;
+        Assert.NotEqual(identity.PrivateKey, renewed.PrivateKey);
+        Assert.True(credentials.Certificate.NotAfter > DateTime.UtcNow.AddDays(300));
+        using var http = credentials.OpenHttp();
+        Assert.Equal("ok", await http.GetStringAsync("/health"));
+    }
+
+    [Theory]
+    [InlineData(59, false)]
+    [InlineData(61, true)]
+    [InlineData(100, true)]
+    public void Renewal_is_due_in_the_last_third(int day, bool due)
+        => Assert.Equal(due, CertificateRenewal.IsDue(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddDays(90), DateTimeOffset.UnixEpoch.AddDays(day)));
+
+    [Fact]
+    public void Clock_that_is_set_back_does_not_set_the_trusted_time_back()
+    {
+        Data.Create();
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        var signed = new DateTimeOffset(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
+        new TrustedTime(Data, time).Advance(signed);
+        Assert.Equal(signed, new TrustedTime(Data, time).Latest());
+        time.SetUtcNow(signed.AddDays(1));
+        Assert.Equal(signed.AddDays(1), new TrustedTime(Data, time).Latest());
+    }
+
+    private Task<Identity> EnrollAsync(TestServer server, string device = "dev-1")
+        => new Enroller(Data, new FactsReader()).EnrollAsync(server.Address, server.Token.Reveal(), DeviceId.Parse(device), "x64", CancellationToken.None);
+
+    private void AssertNothingHappened(TestServer server)
+    {
+        Assert.Empty(server.Enrollments);
+        Assert.False(File.Exists(Data.Identity));
+    }
+}

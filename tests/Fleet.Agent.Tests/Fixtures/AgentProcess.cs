@@ -1,0 +1,70 @@
+using System.Text.Json.Nodes;
+using Fleet.Agent.Disk;
+using Fleet.TestKit;
+
+namespace Fleet.Agent.Tests.Fixtures;
+
+/// <summary>The real agent as a process of its own, with a data folder that outlives it.</summary>
+internal sealed class AgentProcess(TestServer server, string device = "dev-1") : IAsyncDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private readonly TemporaryFolder _folder = new();
+    private ChildProcess? _process;
+
+    public DataFolder Data => new(_folder.Path);
+
+    public ChildProcess Process => _process ?? throw new InvalidOperationException("The agent was not started.");
+
+    public async Task EnrollAsync()
+    {
+        var result = await RunAsync("enroll", "--server", server.Address.ToString(), "--token", server.Token.Reveal(), "--id", device, "--profile", TestRelease.Profile);
+        Assert.True(result.Code == 0, result.Output);
+    }
+
+    public Task<ProcessResult> RunAsync(string verb, params string[] arguments)
+        => ChildProcess.RunAsync(Programs.Agent, [verb, "--data", _folder.Path, .. arguments], Deadline);
+
+    public void Start(params string[] settings)
+    {
+        string[] all =
+        [
+            "Deployment:WatchPeriod=00:00:00.2", "Link:ReconnectDelay=00:00:00.050", "Link:MaximumReconnectDelay=00:00:00.5",
+            "Shelf:RetryDelay=00:00:00.050", "Shelf:MaximumRetryDelay=00:00:00.2", "Logging:LogLevel:Default=Debug", .. settings,
+        ];
+        _process = ChildProcess.Start(Programs.Agent, ["run", "--data", _folder.Path, "--inference-port", "0", .. all.SelectMany(setting => (string[])["--set", setting])]);
+    }
+
+    /// <summary>Ends it as a power cut would, its children included.</summary>
+    public async Task KillAsync()
+    {
+        Process.Kill();
+        await Process.WaitForExitAsync(Deadline);
+        await Process.DisposeAsync();
+    }
+
+    /// <summary>What the model answers to (1, 2, 3): the factor of the model that serves, or null when none does.</summary>
+    public async Task<float?> ServedFactorAsync(string model = "vibration")
+    {
+        try
+        {
+            var address = (string?)JsonNode.Parse(await File.ReadAllTextAsync(Data.Endpoints))!["inference"];
+            using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
+            using var answer = await http.PostAsync(
+                $"{address}/v2/models/{model}/infer", new StringContent("""{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}]}"""));
+            return (float?)JsonNode.Parse(await answer.Content.ReadAsStringAsync())?["outputs"]?[0]?["data"]?[0];
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException or System.Text.Json.JsonException)
+        {
+            return null;
+        }
+    }
+
+    public Task ServesAsync(float factor, string model = "vibration")
+        => Eventually.TrueAsync($"{model} serves with factor {factor}", async () => await ServedFactorAsync(model) == factor, Deadline);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null) await _process.DisposeAsync();
+        _folder.Dispose();
+    }
+}

@@ -1,0 +1,26 @@
+using Fleet.TestKit;
+
+namespace Fleet.Agent.Tests.Fixtures;
+
+/// <summary>A real file system of a few MiB in memory, which needs root.</summary>
+internal sealed class SmallDisk : IAsyncDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public string Path => _folder.Path;
+
+    public static async Task<SmallDisk> MountAsync(int mebibytes)
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "Mounting a small disk needs root.");
+        var disk = new SmallDisk();
+        var mount = await ChildProcess.RunAsync("mount", ["-t", "tmpfs", "-o", $"size={mebibytes}m", "tmpfs", disk.Path], TimeSpan.FromSeconds(20));
+        Assert.SkipUnless(mount.Code == 0, $"No small disk can be mounted here: {mount.Output}");
+        return disk;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await ChildProcess.RunAsync("umount", ["-l", Path], TimeSpan.FromSeconds(20));
+        _folder.Dispose();
+    }
+}

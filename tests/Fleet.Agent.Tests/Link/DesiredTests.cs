@@ -1,0 +1,75 @@
+using System.Buffers;
+using System.Text;
+using Fleet.Agent.Link;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.State;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Fleet.Agent.Tests.Link;
+
+public sealed class DesiredTests
+{
+    private const string Release = """{"payloadType":"t","payload":"","signatures":[]}""";
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("not json")]
+    [InlineData("""{"revision":1}""")]
+    [InlineData("""{"revision":-1,"assignments":[]}""")]
+    [InlineData("""{"revision":1,"assignments":[{"model":"UPPER","version":1,"release":RELEASE}]}""")]
+    [InlineData("""{"revision":1,"assignments":[{"model":"../../etc","version":1,"release":RELEASE}]}""")]
+    [InlineData("""{"revision":1,"assignments":[{"model":"m","version":1,"release":RELEASE},{"model":"m","version":2,"release":RELEASE}]}""")]
+    public void Malformed_state_is_refused_and_the_last_good_one_stays(string text)
+    {
+        var slot = new DesiredSlot();
+        var inbox = new DesiredInbox(slot, NullLogger<DesiredInbox>.Instance);
+        inbox.Receive(Bytes("""{"revision":3,"assignments":[]}"""));
+        inbox.Receive(Bytes(text.Replace("RELEASE", Release, StringComparison.Ordinal)));
+        Assert.Equal(3, slot.Newest?.Revision);
+    }
+
+    [Fact]
+    public void State_at_the_limit_is_read_and_one_byte_more_is_not()
+    {
+        const string text = """{"revision":1,"assignments":[]}""";
+        Assert.NotNull(DesiredInbox.Read(Bytes(text.PadRight(Limits.DesiredStateBytes)), out _));
+        Assert.Null(DesiredInbox.Read(Bytes(text.PadRight(Limits.DesiredStateBytes + 1)), out var problem));
+        Assert.Contains($"{Limits.DesiredStateBytes}", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void More_models_than_a_device_runs_are_refused()
+    {
+        static string With(int count) => $$"""{"revision":1,"assignments":[{{string.Join(',', Enumerable.Range(0, count).Select(i => $$"""{"model":"m{{i}}","version":1,"release":{{Release}}}"""))}}]}""";
+        Assert.NotNull(DesiredInbox.Read(Bytes(With(Limits.ModelsPerDevice)), out _));
+        Assert.Null(DesiredInbox.Read(Bytes(With(Limits.ModelsPerDevice + 1)), out _));
+    }
+
+    [Fact]
+    public void Revision_0_is_what_a_device_hears_before_anything_was_asked_of_it()
+        => Assert.NotNull(DesiredInbox.Read(Bytes("""{"revision":0,"assignments":[]}"""), out _));
+
+    [Fact]
+    public void Unknown_fields_are_ignored()
+        => Assert.NotNull(DesiredInbox.Read(Bytes("""{"revision":1,"assignments":[],"later":{"x":1}}"""), out _));
+
+    [Fact]
+    public async Task Slot_holds_the_newest_only_and_wakes_whoever_waits()
+    {
+        var slot = new DesiredSlot();
+        var waiting = slot.ChangedAsync(CancellationToken.None);
+        Assert.False(waiting.IsCompleted);
+        slot.Set(State(1));
+        slot.Set(State(3));
+        slot.Set(State(2));
+        await waiting.WaitAsync(TimeSpan.FromSeconds(5));
+        Assert.Equal(3, slot.Take()?.Revision);
+        Assert.Null(slot.Take());
+        Assert.False(slot.ChangedAsync(CancellationToken.None).IsCompleted);
+    }
+
+    private static DesiredState State(long revision) => new() { Revision = revision, Assignments = [] };
+
+    private static ReadOnlySequence<byte> Bytes(string text) => new(Encoding.UTF8.GetBytes(text));
+}

@@ -1,0 +1,79 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Fleet.Contracts;
+using Fleet.Contracts.Http;
+using Fleet.TestKit;
+
+namespace Fleet.Agent.Tests.Link;
+
+/// <summary>The agent against the product's own server, both as processes.</summary>
+public sealed class RealServerTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
+    private readonly TemporaryFolder _server = new();
+    private readonly TemporaryFolder _agent = new();
+    private readonly List<ChildProcess> _processes = [];
+    private HttpClient _api = new();
+    private string _devices = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        _processes.Add(ChildProcess.Start(
+            Programs.Server,
+            [$"--Fleet:DataFolder={_server.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0"]));
+        await Eventually.TrueAsync("the server listens", () => File.Exists(_server["endpoints.json"]), Deadline);
+        var endpoints = JsonNode.Parse(await File.ReadAllTextAsync(_server["endpoints.json"]))!;
+        _devices = (string)endpoints["devices"]!;
+        _api = new HttpClient { BaseAddress = new Uri((string)endpoints["api"]!) };
+        _api.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(_server["keys", "operator.key"])).Trim());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes.AsEnumerable().Reverse()) await process.DisposeAsync();
+        _api.Dispose();
+        _server.Dispose();
+        _agent.Dispose();
+    }
+
+    [Fact]
+    public async Task Device_enrolls_reports_its_facts_and_sends_telemetry()
+    {
+        var enrolled = await EnrollAsync(await TokenAsync(uses: 1));
+        Assert.True(enrolled.Code == 0, enrolled.Output);
+        _processes.Add(ChildProcess.Start(Programs.Agent, ["run", "--data", _agent.Path, "--inference-port", "0", "--telemetry-interval", "00:00:00.5"]));
+
+        var device = await Eventually.ValueAsync(
+            "the server sees the device online with its facts",
+            async () => (await _api.GetFromJsonAsync("/api/v1/devices", FleetJson.Default.IReadOnlyListDeviceView))!.FirstOrDefault(one => one is { Online: true, LastSeenAt: not null }),
+            Deadline);
+        Assert.Equal(("dev-1", "x64"), (device.Id.Value, device.Profile));
+        Assert.Equal(Agent.Facts.FactsReader.AgentVersion, device.Facts.AgentVersion);
+        await Eventually.TrueAsync("batches are stored and leave the device", () => File.Exists(Path.Combine(_agent.Path, "telemetry-sequence")) && !Directory.EnumerateFiles(Path.Combine(_agent.Path, "outbox")).Skip(3).Any(), Deadline);
+        var check = await ChildProcess.RunAsync(Programs.Agent, ["self-check", "--data", _agent.Path], Deadline);
+        Assert.True(check.Code == 0, check.Output);
+    }
+
+    [Fact]
+    public async Task Token_that_was_used_up_is_refused_in_the_servers_words()
+    {
+        var token = await TokenAsync(uses: 1);
+        Assert.Equal(0, (await EnrollAsync(token)).Code);
+        using var second = new TemporaryFolder();
+        var refused = await ChildProcess.RunAsync(Programs.Agent, ["enroll", "--server", _devices, "--token", token, "--id", "dev-2", "--data", second.Path], Deadline);
+        Assert.Equal(5, refused.Code);
+        Assert.Contains("The server refused:", refused.Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(second["identity.json"]));
+    }
+
+    private Task<ProcessResult> EnrollAsync(string token)
+        => ChildProcess.RunAsync(Programs.Agent, ["enroll", "--server", _devices, "--token", token, "--id", "dev-1", "--data", _agent.Path, "--profile", "x64"], Deadline);
+
+    private async Task<string> TokenAsync(int uses)
+    {
+        using var answer = await _api.PostAsJsonAsync("/api/v1/tokens", new CreateTokenRequest(uses, TimeSpan.FromHours(1), null), FleetJson.Default.CreateTokenRequest);
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+        return (await answer.Content.ReadFromJsonAsync(FleetJson.Default.CreateTokenResponse))!.Token;
+    }
+}

@@ -1,0 +1,181 @@
+using Fleet.Agent.Shelf;
+using Fleet.Agent.Tests.Fixtures;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.State;
+
+namespace Fleet.Agent.Tests.Shelf;
+
+public sealed class DownloadTests
+{
+    private const int Length = 300_000;
+
+    [Fact]
+    public async Task Artifact_lands_on_the_shelf_and_is_not_fetched_twice()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        var told = 0L;
+        await fixture.Download.FetchAsync(artifact, bytes => told = bytes, CancellationToken.None);
+        await fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None);
+        Assert.True(await fixture.Shelf.HoldsAsync(artifact, CancellationToken.None));
+        Assert.Equal(Length, told);
+        Assert.Single(fixture.Server.Requests);
+        Assert.Empty(Directory.EnumerateFiles(fixture.Data.Staging));
+    }
+
+    [Fact]
+    public async Task Connection_that_breaks_again_and_again_still_brings_every_byte_once()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        fixture.Server.Misbehave = async (context, content, from) =>
+        {
+            if (content.Length - from <= 50_000) return false;
+            context.Response.StatusCode = from > 0 ? 206 : 200;
+            context.Response.ContentLength = content.Length - from;
+            if (from > 0) context.Response.Headers.ContentRange = $"bytes {from}-{content.Length - 1}/{content.Length}";
+            await context.Response.Body.WriteAsync(content.AsMemory((int)from, 50_000));
+            await context.Response.Body.FlushAsync();
+            // A reset discards what the other side has not read yet: the cut comes once that is on its disk.
+            await TestKit.Eventually.TrueAsync("the bytes have arrived", () => fixture.Shelf.BytesOf(artifact) >= from + 50_000);
+            context.Abort();
+            return true;
+        };
+        await fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None);
+        Assert.True(await fixture.Shelf.HoldsAsync(artifact, CancellationToken.None));
+        var starts = fixture.Server.Requests.Select(request => request.From).ToArray();
+        Assert.Equal(0, starts[0]);
+        Assert.All(starts.Skip(1).Zip(starts), pair => Assert.True(pair.First > pair.Second, $"started at {pair.First} after {pair.Second}"));
+    }
+
+    [Fact]
+    public async Task Server_in_trouble_is_asked_a_limited_number_of_times()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        fixture.Server.Misbehave = (context, _, _) =>
+        {
+            context.Response.StatusCode = 503;
+            return Task.FromResult(true);
+        };
+        var failed = await Assert.ThrowsAsync<ArtifactException>(() => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None));
+        Assert.Equal(DeploymentFailure.DownloadFailed, failed.Failure);
+        Assert.Contains("503", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(3, fixture.Server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Artifact_the_server_does_not_have_fails_at_once()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var failed = await Assert.ThrowsAsync<ArtifactException>(() => fixture.Download.FetchAsync(new ArtifactReference("m.onnx", new string('a', 64), 10), _ => { }, CancellationToken.None));
+        Assert.Equal(DeploymentFailure.DownloadFailed, failed.Failure);
+        Assert.Contains("404", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Length - 1)]
+    [InlineData(Length + 1)]
+    public async Task Artifact_of_another_size_than_signed_is_refused_before_its_bytes_are_read(int offered)
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(offered)) with { Bytes = Length };
+        await AssertMismatchAsync(fixture, artifact);
+    }
+
+    [Fact]
+    public async Task Endless_artifact_stops_at_the_signed_size()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        var sent = 0L;
+        fixture.Server.Misbehave = async (context, content, _) =>
+        {
+            try
+            {
+                while (!context.RequestAborted.IsCancellationRequested)
+                {
+                    await context.Response.Body.WriteAsync(content.AsMemory(0, 10_000), context.RequestAborted); // No length announced.
+                    sent += 10_000;
+                }
+            }
+            catch (OperationCanceledException) { }
+            return true;
+        };
+        await AssertMismatchAsync(fixture, artifact);
+        Assert.True(sent < 100 * Length, $"{sent} bytes were taken");
+    }
+
+    [Fact]
+    public async Task Other_bytes_of_the_right_size_are_refused_and_removed()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        fixture.Server.Artifacts[artifact.Sha256] = new byte[Length];
+        await AssertMismatchAsync(fixture, artifact);
+        Assert.Single(fixture.Server.Requests);
+    }
+
+    [Fact]
+    public async Task Staging_file_damaged_by_a_power_cut_is_fetched_anew()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        await File.WriteAllBytesAsync(fixture.Shelf.StagingPathOf(artifact), new byte[Length / 2]);
+        await fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None);
+        Assert.True(await fixture.Shelf.HoldsAsync(artifact, CancellationToken.None));
+        Assert.Equal([Length / 2, 0], fixture.Server.Requests.Select(request => request.From));
+    }
+
+    [Fact]
+    public async Task Whole_staging_file_is_taken_without_asking_the_server()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var content = ShelfFixture.Content(Length);
+        var artifact = fixture.Server.Store("m.onnx", content);
+        await File.WriteAllBytesAsync(fixture.Shelf.StagingPathOf(artifact), content);
+        await fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None);
+        Assert.True(await fixture.Shelf.HoldsAsync(artifact, CancellationToken.None));
+        Assert.Empty(fixture.Server.Requests);
+    }
+
+    [Fact]
+    public async Task Cancelled_download_stops_at_once_and_keeps_what_arrived()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        using var newer = new CancellationTokenSource();
+        fixture.Server.Misbehave = async (context, content, _) =>
+        {
+            context.Response.ContentLength = content.Length;
+            await context.Response.Body.WriteAsync(content.AsMemory(0, 100_000));
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return true;
+        };
+        var fetch = fixture.Download.FetchAsync(artifact, bytes => { if (bytes >= 100_000) newer.Cancel(); }, newer.Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fetch.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(100_000, fixture.Shelf.BytesOf(artifact));
+    }
+
+    [Fact]
+    public void Shelf_keeps_only_what_is_named()
+    {
+        using var folder = new TestKit.TemporaryFolder();
+        var data = new Disk.DataFolder(folder.Path);
+        data.Create();
+        foreach (var name in (string[])["a", "b"]) File.WriteAllText(Path.Combine(data.Shelf, name), name);
+        File.WriteAllText(Path.Combine(data.Staging, "c"), "c");
+        new ArtifactShelf(data).Collect(new HashSet<string> { "a" });
+        Assert.Equal(["a"], Directory.EnumerateFiles(data.Shelf).Select(Path.GetFileName));
+        Assert.Empty(Directory.EnumerateFiles(data.Staging));
+    }
+
+    private static async Task AssertMismatchAsync(ShelfFixture fixture, ArtifactReference artifact)
+    {
+        var failed = await Assert.ThrowsAsync<ArtifactException>(() => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None));
+        Assert.Equal(DeploymentFailure.DigestMismatch, failed.Failure);
+        Assert.Equal(0, fixture.Shelf.BytesOf(artifact));
+        Assert.Empty(Directory.EnumerateFiles(fixture.Data.Shelf));
+    }
+}

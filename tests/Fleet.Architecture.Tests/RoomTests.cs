@@ -1,0 +1,80 @@
+namespace Fleet.Architecture.Tests;
+
+/// <summary>Rooms kept apart. Each wall says why it stands; who needs a door moves the wall in the same change and says so.</summary>
+public sealed class RoomTests
+{
+    private const string ServerFeatures = @"Fleet\.Server\.(?:Rollouts|Models|Releases|Telemetry|Dashboard)";
+
+    /// <summary>Folder, what it must not use, an example of such a use, and the reason.</summary>
+    public static readonly TheoryData<string, string, string, string> Walls = new()
+    {
+        { "shared", @"Fleet\.(?:Server|Agent|Modeling|Cli)", "Fleet.Server.Storage.IFleetStore", "contracts are what both sides agree on, never one side" },
+        { "shared", @"System\.(?:Net|Data|IO\.File|IO\.Directory|Diagnostics\.Process)|File|Directory|HttpClient|Process|Socket", "File.ReadAllBytes(path)", "contracts are pure: bytes and values in, values out, so that every attack on them is a test without setup" },
+        { "shared", @"DateTime(?:Offset)?\.(?:Utc)?Now|Random\.Shared|Environment", "DateTimeOffset.UtcNow", "time and chance are handed in; a verdict depends on its arguments alone" },
+        { "agent", @"Fleet\.(?:Server|Modeling|Cli)", "Fleet.Server.Devices.Device", "the agent ships to devices; nothing of the server does" },
+        { "server/Fleet.Server", @"Fleet\.(?:Agent|Modeling|Cli)", "Fleet.Modeling.Build", "the server knows workers and agents by what they send, so that each can be replaced" },
+        { "server/Fleet.Modeling", @"Fleet\.(?:Agent|Server|Cli)", "Fleet.Server.Models.Build", "a worker is a client like any other and may run on another machine" },
+        { "server/Fleet.Cli", @"Fleet\.(?:Agent|Server|Modeling)", "Fleet.Server.FleetOptions", "the operator's tool speaks the public API, so that whatever it can do others can" },
+        { "server/Fleet.Server", @"TorchSharp|Microsoft\.ML|Google\.Protobuf", "TorchSharp.torch", "the server never loads native model code: a crash there is a failed build, not a dead fleet" },
+        { "server/Fleet.Cli", @"LiteDB|MQTTnet|TorchSharp|Microsoft\.ML", "MQTTnet.MqttClientFactory", "the tool runs on laptops and talks HTTP only" },
+        { "server/Fleet.Server/Storage", @"Fleet\.Server\.(?:Enrollment|Devices|Models|Releases|Rollouts|Messaging|Telemetry|Access|Dashboard)", "Fleet.Server.Devices.Device", "the store keeps documents and samples; what they mean is the rooms' business, and a second store repeats nothing of it" },
+        { "server/Fleet.Server/Messaging", ServerFeatures, "Fleet.Server.Rollouts.Rollout", "the broker carries topics and bytes for the rooms; it must not know them" },
+        { "server/Fleet.Server/Devices", @"Fleet\.Server\.(?:Rollouts|Models|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "a device is what it is whatever is rolled out to it; rooms register with Messaging, not with a broker" },
+        { "server/Fleet.Server/Releases", @"Fleet\.Server\.(?:Rollouts|Messaging|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "what is signed does not depend on who gets it, nor when" },
+        { "server/Fleet.Server/Models", @"Fleet\.Server\.(?:Rollouts|Messaging|Dashboard)|MQTTnet", "Fleet.Server.Messaging.Broker", "building needs no device" },
+        { "server/Fleet.Server/Rollouts", @"Fleet\.Server\.(?:Models|Messaging|Telemetry|Dashboard)|MQTTnet|Microsoft\.AspNetCore\.Components", "MQTTnet.Server.MqttServer", "rollout rules run without a broker and without a browser" },
+        { "server/Fleet.Server/Telemetry", @"Fleet\.Server\.(?:Rollouts|Models|Releases|Dashboard)|MQTTnet", "Fleet.Server.Models.Build", "measurements are kept whatever they were taken of" },
+        { "server/Fleet.Server/Enrollment", @"Fleet\.Server\.(?:Rollouts|Models|Telemetry|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "who may join does not depend on what will run there" },
+        { "agent/Fleet.Agent/Disk", @"Fleet\.Agent\.(?!Disk\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Link.ServerLink", "safe writing is the ground the others stand on" },
+        { "agent/Fleet.Agent/Children", @"Fleet\.Agent\.(?!Children\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Inference.InferenceHost", "how a child process is started and watched does not depend on what it does" },
+        { "agent/Fleet.Agent/Facts", @"Fleet\.Agent\.(?!Facts\b|Disk\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Link.ServerLink", "what a device is does not depend on who asks" },
+        { "agent/Fleet.Agent/Inference", @"Fleet\.Agent\.(?:Deployment|Link|Enrollment|Shelf|Telemetry)|MQTTnet", "Fleet.Agent.Link.ServerLink", "applications are served while the server is away and while a deployment fails" },
+        { "agent/Fleet.Agent/Validation", @"Fleet\.Agent\.(?:Deployment|Link|Enrollment|Shelf|Telemetry)|MQTTnet", "Fleet.Agent.Deployment.Journal", "a measurement is the same whoever asked for it" },
+        { "agent/Fleet.Agent/Deployment", @"MQTTnet|Microsoft\.ML", "Microsoft.ML.OnnxRuntime.InferenceSession", "the agent never loads ONNX Runtime, and a deployment does not care how its order came" },
+        { "agent/Fleet.Agent/Link", @"Microsoft\.ML|Fleet\.Agent\.(?:Inference|Validation|Shelf)", "Fleet.Agent.Shelf.ArtifactShelf", "the link carries states and batches; it does not act on them" },
+        { "agent/Fleet.Agent/Shelf", @"Fleet\.Agent\.(?:Deployment|Link|Inference|Validation|Telemetry)|MQTTnet|Microsoft\.ML", "Fleet.Agent.Deployment.Journal", "files are kept by digest whatever they are for" },
+        { "server/Fleet.Modeling/Data", @"Fleet\.Modeling\.(?!Data\b)\w+|TorchSharp|Microsoft\.ML", "TorchSharp.torch", "samples are numbers before they are tensors of some library" },
+        { "server/Fleet.Modeling/Quantization", "TorchSharp", "TorchSharp.torch", "any ONNX file can be quantized, on a machine without torch" },
+        { "server/Fleet.Modeling/Evaluation", "TorchSharp", "TorchSharp.torch", "what is judged is the file that ships, in the runtime that runs it" },
+        { "server/Fleet.Modeling/Onnx", @"Fleet\.Modeling\.(?:Data|Teachers|Distillation|Quantization|Evaluation|Worker)", "Fleet.Modeling.Quantization.Quantizer", "graphs are read and written without knowing why" },
+        { "server/Fleet.Modeling/Distillation", @"Fleet\.Modeling\.(?:Quantization|Worker)|System\.Net", "Fleet.Modeling.Worker.BuildWorker", "training needs neither a server nor a target" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Walls))]
+    public void Room_does_not_reach_out(string room, string forbidden, string example, string why)
+    {
+        _ = example;
+        var uses = Source.FilesIn(room).SelectMany(file => Source.UsesOf(forbidden, file.Text).Select(use => $"{file.Path}:{use}")).ToList();
+        Assert.True(uses.Count == 0, $"{room} must stay apart: {why}.\n{string.Join('\n', uses)}");
+    }
+
+    [Theory]
+    [MemberData(nameof(Walls))]
+    public void Wall_sees_who_climbs_it(string room, string forbidden, string example, string why)
+    {
+        _ = why;
+        Assert.NotEmpty(Source.FilesIn(room));
+        Assert.NotEmpty(Source.UsesOf(forbidden, $"using {example};\nnamespace X;"));
+        Assert.NotEmpty(Source.UsesOf(forbidden, $"class X {{ object Y() => {example}; }}"));
+        Assert.NotEmpty(Source.UsesOf(forbidden, $"using Alias = global::{example};"));
+        Assert.Empty(Source.UsesOf(forbidden, $"// {example}\n/* {example} */\nclass X {{ string Y = \"{example}\"; string Z = $\"\"\"{example}\"\"\"; }}"));
+        Assert.Empty(Source.UsesOf(forbidden, $"class X {{ object Y() => My{example}; object Z() => of.{example}; }}"));
+    }
+
+    [Theory]
+    [InlineData("LiteDB", "server/Fleet.Server/Storage", "LiteDB breaks under concurrent use; one room owns it, one thread at a time")]
+    [InlineData("MQTTnet", "server/Fleet.Server/Messaging|server/Fleet.Server/Hosting|agent/Fleet.Agent/Link", "MQTT is known in one room of each side, so that another broker or client is one room's work")]
+    [InlineData(@"Microsoft\.ML", "agent/Fleet.Agent/Inference|agent/Fleet.Agent/Validation|server/Fleet.Modeling", "native inference runs in processes that may die")]
+    [InlineData("TorchSharp", "server/Fleet.Modeling", "torch is 478 MB of native code that may abort")]
+    [InlineData("YamlDotNet", "server/Fleet.Cli/Specs", "YAML is for people; on the wire there is JSON")]
+    [InlineData(@"Spectre\.Console", "server/Fleet.Cli/Terminal", "what is printed is decided in one room")]
+    public void Library_stays_in_its_room(string library, string rooms, string why)
+    {
+        var allowed = rooms.Split('|');
+        var uses = ((string[])["shared", "agent", "server"]).SelectMany(Source.FilesIn)
+            .Where(file => !allowed.Any(room => file.Path.StartsWith(room + "/", StringComparison.Ordinal)) && Path.GetFileName(file.Path) != "Program.cs")
+            .SelectMany(file => Source.UsesOf(library, file.Text).Select(use => $"{file.Path}:{use}")).ToList();
+        Assert.True(uses.Count == 0, $"{library} belongs in {rooms}: {why}.\n{string.Join('\n', uses)}");
+    }
+}

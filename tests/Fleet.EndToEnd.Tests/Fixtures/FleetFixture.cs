@@ -1,0 +1,107 @@
+using System.Net.Http.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
+using Fleet.TestKit;
+
+namespace Fleet.EndToEnd.Tests.Fixtures;
+
+/// <summary>
+/// One server for all tests of this collection, and one real build made by a real worker that was killed once on the way. Further
+/// releases name the artifacts of that build: the test then speaks to the server as a worker does, over its public API.
+/// </summary>
+public sealed class FleetFixture : IAsyncLifetime
+{
+    private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(4);
+    private readonly TemporaryFolder _folder = new();
+    private BuildReport? _report;
+
+    internal RunningServer Server { get; private set; } = null!;
+
+    /// <summary>The build as the server saw it end.</summary>
+    internal BuildView Build { get; private set; } = null!;
+
+    /// <summary>Where the killed worker was when it was killed.</summary>
+    internal BuildView AtTheKill { get; private set; } = null!;
+
+    /// <summary>Files of the server.</summary>
+    internal string ServerData => _folder["server"];
+
+    public async ValueTask InitializeAsync()
+    {
+        Server = new RunningServer(_folder["server"]);
+        await Server.StartAsync();
+        var build = await SubmitAsync(Spec("vibration"));
+        await using (var first = StartWorker("worker-1"))
+        {
+            AtTheKill = await Eventually.ValueAsync(
+                $"the first worker was in the middle of the build; it wrote:\n{first.Output}",
+                async () => await BuildAsync(build.Id) is { Status: BuildStatus.Running, Progress.Fraction: > 0 } running ? running : null, BuildLimit);
+            first.Kill();
+        }
+        await using var second = StartWorker("worker-2");
+        Build = await Eventually.ValueAsync(
+            "the second worker ended the build", async () => await BuildAsync(build.Id) is { FinishedAt: not null } ended ? ended : null, BuildLimit);
+        Assert.True(Build.Status == BuildStatus.Succeeded, $"{Build.Failure}\n{second.Output}");
+        _report = await Server.GetAsync($"/api/v1/builds/{build.Id}/report", FleetJson.Default.BuildReport);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Server.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    /// <summary>A small build: what is judged here is the way, not the model.</summary>
+    internal static BuildSpec Spec(string model, GateSpec? gate = null)
+    {
+        var training = new TrainingSpec { Epochs = 1, BatchSize = 32 };
+        return new BuildSpec
+        {
+            Model = model,
+            Data = new DataSpec { Kind = "vibration", Samples = 240 },
+            Teacher = new TeacherSpec { Family = "conv1d", Width = 4, Training = training },
+            Student = new StudentSpec { Family = "conv1d", Width = 4 },
+            Distillation = new DistillationSpec { Training = training, FineTuneEpochs = 0 },
+            Quantization = new QuantizationSpec { Profiles = ["x64"], CalibrationSamples = 16, MaximumDrop = 1 },
+            Gate = gate ?? new GateSpec { AccuracyTolerance = 1, ValidationSamples = 20 },
+        };
+    }
+
+    internal async Task<BuildView> BuildAsync(string id) => await Server.GetAsync($"/api/v1/builds/{id}", FleetJson.Default.BuildView);
+
+    /// <summary>A new release of a model, from the artifacts of the one real build.</summary>
+    /// <param name="model">Model name.</param>
+    /// <param name="gate">What devices must measure; null lets everything pass.</param>
+    internal async Task<ReleaseManifest> ReleaseAsync(string model, GateSpec? gate = null)
+    {
+        var build = await SubmitAsync(Spec(model, gate));
+        var key = (await File.ReadAllTextAsync(Server.WorkerKeyFile)).Trim();
+        var lease = await Server.SendAsync(HttpMethod.Post, "/api/v1/worker/leases", Body(new LeaseRequest("test"), FleetJson.Default.LeaseRequest), FleetJson.Default.LeaseResponse, key);
+        Assert.Equal(build.Id, lease.BuildId);
+        var complete = new CompleteRequest(lease.LeaseId, _report! with { Spec = lease.Spec }, "<!doctype html><title>report</title>");
+        await Server.SendAsync(HttpMethod.Post, $"/api/v1/worker/builds/{build.Id}/complete", Body(complete, FleetJson.Default.CompleteRequest), FleetJson.Default.BuildView, key);
+        return (await Server.PostAsync("/api/v1/releases", new CreateReleaseRequest(build.Id, null), FleetJson.Default.CreateReleaseRequest, FleetJson.Default.ReleaseView)).Manifest;
+    }
+
+    /// <summary>Enrolls and starts devices that carry a label, by which a rollout finds them.</summary>
+    internal async Task<RunningAgent> AgentAsync(string label, string id, Uri? server = null)
+    {
+        var agent = await RunningAgent.EnrollAsync(server ?? Server.Devices, await Server.TokenAsync(label, uses: 1), id);
+        agent.Start();
+        await Eventually.TrueAsync($"{id} was online; it wrote:\n{agent.Output}", async () => (await Server.DeviceAsync(id)).Online, TimeSpan.FromSeconds(60));
+        return agent;
+    }
+
+    private Task<BuildView> SubmitAsync(BuildSpec spec) => Server.PostAsync("/api/v1/builds", spec, FleetJson.Default.BuildSpec, FleetJson.Default.BuildView);
+
+    private ChildProcess StartWorker(string name) => ChildProcess.Start(
+        Programs.Modeling, ["worker", "--server", Server.Api.ToString(), "--key-file", Server.WorkerKeyFile, "--data", _folder[name], "--name", name]);
+
+    private static JsonContent Body<T>(T value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) => JsonContent.Create(value, type);
+}
+
+/// <summary>The tests that share one fleet run one after the other: some of them kill its server.</summary>
+[CollectionDefinition(nameof(OneFleet))]
+public sealed class OneFleet : ICollectionFixture<FleetFixture>;

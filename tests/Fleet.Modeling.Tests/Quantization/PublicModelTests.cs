@@ -1,0 +1,111 @@
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Quantization;
+using Google.Protobuf;
+
+namespace Fleet.Modeling.Tests.Quantization;
+
+/// <summary>Public models from ../shared/data: an old exporter's detector and a new exporter's classifier.</summary>
+public sealed class PublicModelTests
+{
+    [Theory]
+    [InlineData("onnx-ultraface/version-RFB-320.onnx", "int8-static-u8s8", 18, 0.37)] // its anchor boxes are constants that stay float
+    [InlineData("onnx-ultraface/version-RFB-320_simplified.onnx", "int8-static-u8s8", 18, 0.31)]
+    [InlineData("onnx-ultraface/version-RFB-320_simplified.onnx", "int8-static-s8s8", 18, 0.31)]
+    [InlineData("onnx-ultraface/version-RFB-320_simplified.onnx", "fp16", 35, 0.51)]
+    [InlineData("onnx-deeploy/hist-MCUNet/network.onnx", "int8-static-u8s8", 40, 0.30)]
+    [InlineData("onnx-deeploy/hist-MCUNet/network.onnx", "int8-static-symmetric", 40, 0.30)]
+    [InlineData("onnx-deeploy/hist-MCUNet/network.onnx", "fp16", 60, 0.51)]
+    public void Variant_is_small_and_close_to_the_float_model(string file, string scheme, double decibels, double share)
+    {
+        using var folder = new ScratchFolder();
+        var prepared = PreparedModel.From(SharedData.Require(file), folder.Path);
+        var input = prepared.Model.Graph.Input[0];
+        int[] shape = [.. input.Type.TensorType.Shape.Dim.Skip(1).Select(extent => (int)extent.DimValue)];
+        var quantizer = QuantizationSchemes.Named(scheme);
+        var histograms = Calibration.Run(prepared.Model, quantizer.CalibratedValues(prepared.Graph), new SampleFeeds(input.Name, Scenes(12, shape, seed: 1)), 1, TestContext.Current.CancellationToken);
+        var model = quantizer.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("percentile")), new HashSet<string>());
+
+        Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
+        Assert.InRange(model.CalculateSize(), 1, prepared.Model.CalculateSize() * share);
+        var test = new SampleFeeds(input.Name, Scenes(6, shape, seed: 2));
+        float[] Run(byte[] bytes)
+        {
+            using var session = OnnxRuntimeSession.Open(bytes, scheme);
+            return ModelOutputs.Of(session, test, TestContext.Current.CancellationToken).Values;
+        }
+        Assert.InRange(Judgement.SignalToNoise(Run(model.ToByteArray()), Run(prepared.Model.ToByteArray())), decibels, double.PositiveInfinity);
+    }
+
+    [Fact]
+    public void Runtime_fuses_every_convolution_of_the_detector()
+    {
+        Assert.SkipUnless(System.Runtime.Intrinsics.X86.X86Base.IsSupported, "The x64 form is fused on x64 processors.");
+        using var folder = new ScratchFolder();
+        var prepared = PreparedModel.From(SharedData.Require("onnx-ultraface/version-RFB-320_simplified.onnx"), folder.Path);
+        var scheme = QuantizationSchemes.Int8U8S8;
+        var histograms = Calibration.Run(prepared.Model, scheme.CalibratedValues(prepared.Graph), new SampleFeeds("input", Scenes(2, [3, 240, 320], seed: 1)), 1, TestContext.Current.CancellationToken);
+        OnnxFile.Save(scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>()), folder.File("q.onnx"));
+        Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings()));
+        Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }));
+    }
+
+    [Fact]
+    public void Prepared_classifier_gives_the_golden_outputs()
+    {
+        using var folder = new ScratchFolder();
+        var prepared = PreparedModel.From(SharedData.Require("onnx-deeploy/hist-MCUNet/network.onnx"), folder.Path);
+        var input = Read("inputs.npz");
+        var expected = Read("outputs.npz").ToSingles();
+        using var session = OnnxRuntimeSession.Open(prepared.Model.ToByteArray(), "prepared");
+        var samples = new SampleSet(input.ToSingles(), [.. input.Shape.Skip(1)], new long[input.Shape[0]]);
+        var actual = ModelOutputs.Of(session, new SampleFeeds(session.InputNames[0], samples), TestContext.Current.CancellationToken).Values;
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+    }
+
+    [Fact]
+    public void Model_of_custom_operators_is_refused_in_one_sentence_that_names_them()
+    {
+        using var folder = new ScratchFolder();
+        var refusal = Assert.Throws<InvalidDataException>(() => PreparedModel.From(SharedData.Require("onnx-superres/supres.onnx"), folder.Path));
+        Assert.Contains("supres.onnx", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("ai.onnx.contrib", refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', refusal.Message.TrimEnd());
+    }
+
+    private static NpyArray Read(string name)
+    {
+        using var file = File.OpenRead(SharedData.Require("onnx-deeploy/hist-MCUNet/" + name));
+        return NpzArchive.Read(file, 1 << 24).Values.First();
+    }
+
+    /// <summary>Pictures like photographs in what matters here: smooth light, an object, a little grain, within -1 to 1.</summary>
+    private static SampleSet Scenes(int count, int[] shape, int seed)
+    {
+        var random = new Random(seed);
+        var (channels, height, width) = (shape[0], shape[1], shape[2]);
+        var values = new float[count * channels * height * width];
+        for (var i = 0; i < values.Length;)
+        {
+            double centreX = random.NextDouble() * width, centreY = random.NextDouble() * height, radius = (0.1 + 0.3 * random.NextDouble()) * width, light = random.NextDouble() - 0.5;
+            for (var channel = 0; channel < channels; channel++)
+            {
+                double waveX = random.NextDouble() * 0.1, waveY = random.NextDouble() * 0.1, phase = random.NextDouble() * 6, tone = random.NextDouble() - 0.5;
+                for (var y = 0; y < height; y++)
+                {
+                    for (var x = 0; x < width; x++)
+                    {
+                        var inside = (x - centreX) * (x - centreX) + (y - centreY) * (y - centreY) < radius * radius;
+                        var value = light + 0.3 * Math.Sin(waveX * x + phase) * Math.Cos(waveY * y) + (inside ? tone : 0) + 0.3 * (random.NextDouble() - 0.5);
+                        values[i++] = (float)Math.Clamp(value, -1, 1);
+                    }
+                }
+            }
+        }
+        return new SampleSet(values, shape, new long[count]);
+    }
+}

@@ -28,7 +28,7 @@ internal static class QuantizeCommand
         var command = new Command("quantize", "Makes variants of your own ONNX model and compares them with it.") { model, calibration, validation, profiles, schemes, calibrator, smallest, output };
         command.SetAction((parsed, cancellationToken) => Task.Run(() =>
         {
-            OnnxRuntimeSession.TurnTelemetryOff();
+            NativeEnvironment.SetVariables();
             var path = parsed.GetRequiredValue(model).FullName;
             try
             {

@@ -3,6 +3,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Server.Access;
+using Fleet.Server.Dashboard;
 using Fleet.Server.Devices;
 using Fleet.Server.Enrollment;
 using Fleet.Server.Hosting;
@@ -84,6 +85,7 @@ internal static class Program
         operators.MapReleases();
         operators.MapRollouts();
         operators.MapTelemetry();
+        operators.MapDashboard();
 
         var workers = app.MapWorkerCalls();
         workers.MapWorkers();

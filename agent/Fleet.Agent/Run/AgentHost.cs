@@ -52,7 +52,7 @@ internal static class AgentHost
             .AddRoomOptions<ShelfOptions, ShelfOptionsValidator>(options => options.Bind(configuration.GetSection("Shelf")))
             .AddRoomOptions<DeploymentOptions, DeploymentOptionsValidator>(options => options.Bind(configuration.GetSection("Deployment")))
             .AddRoomOptions<TelemetryOptions, TelemetryOptionsValidator>(options => options.Bind(configuration.GetSection("Telemetry")))
-            .AddSingleton(new InferenceOptions { Port = configuration.GetValue("Inference:Port", InferencePort), EndpointsFile = folder.Endpoints })
+            .AddSingleton(new InferenceOptions { Port = configuration.GetValue("Inference:Port", InferencePort), Socket = configuration["Inference:Socket"], EndpointsFile = folder.Endpoints })
             .AddSingleton(new ValidationOptions());
 
         builder.Services

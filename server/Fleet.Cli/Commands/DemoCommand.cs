@@ -51,7 +51,7 @@ internal static class DemoCommand
         // Read first: a mistake in it should not cost the start of five processes.
         var spec = options.Spec is { } file ? SpecFile.Read(file) : DemoRun.BuiltInSpec();
         var folder = DemoFolder.Create(options.Data, options.Keep);
-        var succeeded = false;
+        var (succeeded, failed) = (false, true);
         try
         {
             using var http = new HttpClient();
@@ -61,10 +61,16 @@ internal static class DemoCommand
             Show(shell, options, outcome);
             if (!options.Once) await StepBoard.RunAsync(shell, board => ServeAsync(shell, options, board, folder, children, outcome, cancellationToken));
             if (shell.Live) shell.WriteHint("Stopping the agents and the server …");
+            failed = false;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            failed = false; // Stopped by its user: there is nothing to find out from the logs.
+            throw;
         }
         finally
         {
-            if (folder.CleanUp(keepLogs: !succeeded) && succeeded) shell.WriteHint($"Everything is kept in {folder.Root}.");
+            if (folder.CleanUp(keepLogs: failed) && succeeded) shell.WriteHint($"Everything is kept in {folder.Root}.");
         }
         return ExitCode.Success;
     }

@@ -9,33 +9,40 @@ namespace Fleet.Modeling;
 internal static partial class NativeEnvironment
 {
     private static readonly Lock Gate = new();
-    private static bool Prepared;
+    private static bool _set;
 
-    /// <summary>To be called before the first tensor or session; later calls change only the threads.</summary>
+    /// <summary>To be called before the first tensor: sets the variables, then loads libtorch.</summary>
     /// <param name="torchThreads">
     /// Threads inside one operator. One by default: on a machine that does other work, two threads that wait for each other
     /// were measured slower than one.
     /// </param>
     public static void Prepare(int torchThreads = 1)
     {
+        SetVariables();
+        TorchSharp.torch.set_num_threads(torchThreads);
+    }
+
+    /// <summary>To be called before a native library loads; later calls do nothing.</summary>
+    public static void SetVariables()
+    {
         lock (Gate)
         {
-            if (!Prepared && OperatingSystem.IsLinux())
-            {
-                // OpenMP's default is to spin while it waits: on a busy machine training fell to a tenth.
-                Set("OMP_WAIT_POLICY", "PASSIVE");
-                // The runtime's Linux build sends usage data unless told not to before it loads.
-                Set("ORT_DISABLE_TELEMETRY", "1");
-            }
-            Prepared = true;
-            TorchSharp.torch.set_num_threads(torchThreads);
+            if (_set) return;
+            // OpenMP's default is to spin while it waits: on a busy machine training fell to a tenth.
+            Set("OMP_WAIT_POLICY", "PASSIVE");
+            // ONNX Runtime's official builds send usage data unless told not to before they load.
+            Set("ORT_DISABLE_TELEMETRY", "1");
+            _set = true;
         }
     }
 
     private static void Set(string name, string value)
     {
         // An operator's own setting wins.
-        if (Environment.GetEnvironmentVariable(name) is null && SetEnvironment(name, value, overwrite: 0) != 0)
+        if (Environment.GetEnvironmentVariable(name) is not null) return;
+        // For child processes, and on Windows for native code as well.
+        Environment.SetEnvironmentVariable(name, value);
+        if (!OperatingSystem.IsWindows() && SetEnvironment(name, value, overwrite: 0) != 0)
             throw new InvalidOperationException($"libc refused to set {name} (error {Marshal.GetLastPInvokeError()}).");
     }
 

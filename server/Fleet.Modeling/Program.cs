@@ -12,10 +12,14 @@ var root = new RootCommand("""
 
     Try a build spec without a server:
       fleet-modeling build spec.json --out /tmp/build
+
+    Make your own ONNX model small:
+      fleet-modeling quantize model.onnx --calibration samples.npz --validation held-out.npz --out /tmp/variants
     """)
 {
     WorkerCommand.Create(),
     LocalBuildCommand.Create(),
+    QuantizeCommand.Create(),
 };
 
 using var stop = new CancellationTokenSource();

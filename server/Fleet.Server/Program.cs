@@ -3,6 +3,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Server.Access;
+using Fleet.Server.Dashboard;
 using Fleet.Server.Devices;
 using Fleet.Server.Enrollment;
 using Fleet.Server.Hosting;
@@ -18,6 +19,7 @@ namespace Fleet.Server;
 /// <summary>The contents page of the server: what it is made of, then what it answers to.</summary>
 internal static class Program
 {
+    private const int Failed = 1;
     private const int WrongSettings = 2;
 
     /// <summary>Runs the server until it is told to stop.</summary>
@@ -39,6 +41,12 @@ internal static class Program
             foreach (var problem in e.Problems) await Console.Error.WriteLineAsync(problem);
             return WrongSettings;
         }
+        // A port in use, a folder that cannot be written, a data folder of another running server.
+        catch (IOException e)
+        {
+            await Console.Error.WriteLineAsync($"The server cannot start: {e.Message}");
+            return Failed;
+        }
     }
 
     /// <summary>The server, ready to run.</summary>
@@ -51,6 +59,7 @@ internal static class Program
         builder.AddLogs();
         builder.AddListeners();
         builder.Services.AddSystemd();
+        builder.Services.AddProblems();
         builder.Services.AddStorage();
         builder.Services.AddAccess();
         builder.Services.AddEnrollment();
@@ -76,6 +85,7 @@ internal static class Program
         operators.MapReleases();
         operators.MapRollouts();
         operators.MapTelemetry();
+        operators.MapDashboard();
 
         var workers = app.MapWorkerCalls();
         workers.MapWorkers();

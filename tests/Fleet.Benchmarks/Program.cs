@@ -5,6 +5,7 @@ using Fleet.Benchmarks;
 Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> benchmarks = new()
 {
     ["demo"] = ("the whole loop of `fleet demo --once`: seconds, accuracies, sizes", DemoBenchmark.RunAsync),
+    ["inference"] = ("the local endpoint against the model's own time: JSON, binary, Unix socket", InferenceBenchmark.RunAsync),
     ["fashion-mnist"] = ("deploy/examples/fashion-mnist.yaml: teacher, student, variants, int8 against fp32", FashionMnistBenchmark.RunAsync),
 };
 

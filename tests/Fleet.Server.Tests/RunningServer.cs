@@ -38,6 +38,9 @@ public sealed class RunningServer : IAsyncLifetime
 
     internal ListenAddresses Addresses => Services.GetRequiredService<ListenAddresses>();
 
+    /// <summary>Host and port of the broker; nothing while the server is stopped.</summary>
+    internal string[] MqttAddress => _server is null ? [] : Addresses.Mqtt.Split(':');
+
     internal string AuthorityPem => File.ReadAllText(Folder["ca.pem"]);
 
     /// <summary>Speaks as an operator over plain HTTP.</summary>
@@ -49,6 +52,20 @@ public sealed class RunningServer : IAsyncLifetime
             [$"--Fleet:DataFolder={Folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", "--Logging:LogLevel:Default=Error"], _replace);
         await _server.StartAsync();
         Operator = ApiAs(File.ReadAllText(Folder["keys", "operator.key"]).Trim());
+    }
+
+    /// <summary>Stops the server and copies what it keeps to another folder.</summary>
+    internal async Task CopyToAsync(string folder)
+    {
+        await _server!.StopAsync();
+        await _server.DisposeAsync();
+        foreach (var file in Directory.GetFiles(Folder.Path, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(folder, Path.GetRelativePath(Folder.Path, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        _server = null;
     }
 
     /// <summary>Stops the server and starts it again on the same folder, on other ports.</summary>
@@ -129,7 +146,8 @@ public sealed class RunningServer : IAsyncLifetime
     private async Task StopAsync()
     {
         Operator.Dispose();
-        await _server!.StopAsync();
+        if (_server is null) return;
+        await _server.StopAsync();
         await _server.DisposeAsync();
     }
 }

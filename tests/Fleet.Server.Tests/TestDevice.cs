@@ -44,9 +44,8 @@ internal sealed class TestDevice(RunningServer server, DeviceId id, ECDsa key, E
     /// <summary>Connects with MQTTnet as anybody.</summary>
     public static async Task<IMqttClient> ConnectAsync(RunningServer server, string clientId, X509Certificate2? certificate, Action<MqttClientOptionsBuilder>? change = null)
     {
-        var address = server.Addresses.Mqtt.Split(':');
+        var authority = server.AuthorityPem;
         var builder = new MqttClientOptionsBuilder()
-            .WithTcpServer(address[0], int.Parse(address[1], System.Globalization.CultureInfo.InvariantCulture))
             .WithClientId(clientId)
             .WithProtocolVersion(MqttProtocolVersion.V500)
             .WithTimeout(Deadline)
@@ -54,11 +53,12 @@ internal sealed class TestDevice(RunningServer server, DeviceId id, ECDsa key, E
             {
                 tls.WithCertificateValidationHandler(shown =>
                 {
-                    using var chain = new X509Chain { ChainPolicy = Trusting(server.AuthorityPem) };
+                    using var chain = new X509Chain { ChainPolicy = Trusting(authority) };
                     return chain.Build((X509Certificate2)shown.Certificate);
                 });
                 if (certificate is not null) tls.WithClientCertificates([certificate]);
             });
+        if (server.MqttAddress is [var host, var port]) builder.WithTcpServer(host, int.Parse(port, System.Globalization.CultureInfo.InvariantCulture));
         change?.Invoke(builder);
         var client = new MqttClientFactory().CreateMqttClient();
         try

@@ -67,6 +67,21 @@ internal sealed class TestFleet : IAsyncDisposable
         await OpenAsync();
     }
 
+    /// <summary>Lets another process have the folder, and takes it back with the clock of the machine.</summary>
+    public async Task LendAsync(Func<Task> use)
+    {
+        await CloseAsync();
+        try
+        {
+            await use();
+        }
+        finally
+        {
+            Clock.SetUtcNow(DateTimeOffset.UtcNow);
+            await OpenAsync();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await CloseAsync();

@@ -37,6 +37,9 @@ internal sealed partial class HostProcess : IAsyncDisposable
     /// <summary>Process id.</summary>
     public int Id { get; }
 
+    /// <summary>True once it was told to end: it takes no more commands.</summary>
+    public bool Stopping { get; private set; }
+
     /// <summary>Completes when the process has ended and everything it wrote was read.</summary>
     public Task<ChildExit> Exited { get; }
 
@@ -72,7 +75,8 @@ internal sealed partial class HostProcess : IAsyncDisposable
             if (Exited.IsCompleted) throw new HostDiedException(await Exited);
             return await reply.Task.WaitAsync(cancellationToken);
         }
-        catch (IOException) // The pipe breaks a moment before the end is noticed.
+        // The pipe breaks a moment before the end is noticed, and is closed a moment before a process that was stopped has ended.
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
             throw new HostDiedException(await Exited.WaitAsync(cancellationToken));
         }
@@ -86,7 +90,11 @@ internal sealed partial class HostProcess : IAsyncDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>Lets the process end: it finishes the requests it is answering.</summary>
-    public void Stop() => _process.StandardInput.Close();
+    public void Stop()
+    {
+        Stopping = true;
+        _process.StandardInput.Close();
+    }
 
     /// <summary>Ends the process and frees what belongs to it.</summary>
     public async ValueTask DisposeAsync()

@@ -11,8 +11,12 @@ internal sealed partial class InferenceHost
     /// <summary>The running process, started and loaded first when there is none. The caller holds the gate.</summary>
     private async Task<HostProcess> RunningAsync(CancellationToken cancellationToken)
     {
-        if (_process is { } running && !running.Exited.IsCompleted) return running;
-        if (_process is { } dead) await EndedAsync(dead);
+        if (_process is { Stopping: false, Exited.IsCompleted: false } running) return running;
+        if (_process is { } ending)
+        {
+            await ending.Exited.WaitAsync(cancellationToken);
+            await EndedAsync(ending);
+        }
 
         var process = new HostProcess(_port, options.Socket, Received, logger);
         try

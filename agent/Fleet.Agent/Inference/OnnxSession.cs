@@ -82,7 +82,8 @@ internal sealed partial class OnnxSession : IDisposable
 
     private static SessionOptions OptionsOf(RuntimeSettings runtime, ILogger logger)
     {
-        var options = new SessionOptions { IntraOpNumThreads = runtime.IntraOpThreads, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_WARNING };
+        // Errors only: models of older exporters draw a warning for each of their weights.
+        var options = new SessionOptions { IntraOpNumThreads = runtime.IntraOpThreads, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
         // Threads that spin while they wait steal the processor from everything else on a small device (medians rose up to threefold).
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
@@ -155,16 +156,17 @@ internal sealed record OnnxTensor(string Name, TensorElementType Element, string
     }
 
     /// <summary>A tensor of zeros (or empty strings) with 1 for every free extent.</summary>
-    public OrtValue Zeros() => Allocate([.. Shape.Select(extent => Math.Max(extent, 1))]);
-
-    /// <summary>A tensor of <paramref name="shape"/> in ONNX Runtime's memory, zeroed.</summary>
-    public OrtValue Allocate(long[] shape)
+    public OrtValue Zeros()
     {
-        if (Element == TensorElementType.String) return OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, shape);
-        var tensor = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, Element, shape);
-        tensor.GetTensorMutableRawData().Clear();
+        var tensor = Allocate([.. Shape.Select(extent => Math.Max(extent, 1))]);
+        if (Element != TensorElementType.String) tensor.GetTensorMutableRawData().Clear();
         return tensor;
     }
+
+    /// <summary>A tensor of <paramref name="shape"/> in ONNX Runtime's memory, for the caller to fill: numbers in it are whatever was there.</summary>
+    public OrtValue Allocate(long[] shape) => Element == TensorElementType.String
+        ? OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, shape)
+        : OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, Element, shape);
 
     /// <summary>The tensor as messages name it: <c>'x' FP32 [-1,3,96,96]</c>.</summary>
     public override string ToString() => $"'{Name}' {Datatype} [{string.Join(',', Shape)}]";

@@ -31,7 +31,7 @@ internal sealed partial class DesiredInbox(DesiredSlot slot, ILogger<DesiredInbo
         {
             var reader = new Utf8JsonReader(payload);
             if (JsonSerializer.Deserialize(ref reader, FleetJson.Default.DesiredState) is not { } state) problem = "it is empty";
-            else if (state.Revision < 1) problem = $"revision {state.Revision} is below 1";
+            else if (state.Revision < 0) problem = $"revision {state.Revision} is below 0";
             else if (state.Assignments.Count > Limits.ModelsPerDevice) problem = $"it assigns {state.Assignments.Count} models; at most {Limits.ModelsPerDevice} run on a device";
             else if (state.Assignments.FirstOrDefault(assignment => !Names.IsName(assignment.Model)) is not null) problem = $"a model name is not {Names.Rule}";
             else if (state.Assignments.DistinctBy(assignment => assignment.Model).Count() != state.Assignments.Count) problem = "a model is assigned twice";

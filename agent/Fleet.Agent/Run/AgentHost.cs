@@ -13,6 +13,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Run;
@@ -37,11 +38,12 @@ internal static class AgentHost
             .AddJsonFile(folder.Settings, optional: true, reloadOnChange: false)
             .AddEnvironmentVariables("FLEET_AGENT_")
             .AddInMemoryCollection(settings);
-        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "HH:mm:ss.fff ";
-        });
+        builder.Logging
+            .AddFilter("Microsoft", LogLevel.Warning)
+            .AddConfiguration(builder.Configuration.GetSection("Logging"))
+            .AddConsole(console => console.FormatterName = LogLines.FormatterName);
+        builder.Services.AddSingleton<ConsoleFormatter, LogLines>();
+        // Under systemd its own format takes over, whose levels the journal understands.
         builder.Services.AddSystemd();
 
         var configuration = builder.Configuration;
@@ -50,7 +52,7 @@ internal static class AgentHost
             .AddRoomOptions<ShelfOptions, ShelfOptionsValidator>(options => options.Bind(configuration.GetSection("Shelf")))
             .AddRoomOptions<DeploymentOptions, DeploymentOptionsValidator>(options => options.Bind(configuration.GetSection("Deployment")))
             .AddRoomOptions<TelemetryOptions, TelemetryOptionsValidator>(options => options.Bind(configuration.GetSection("Telemetry")))
-            .AddSingleton(new InferenceOptions { Port = configuration.GetValue("Inference:Port", InferencePort), EndpointsFile = folder.Endpoints })
+            .AddSingleton(new InferenceOptions { Port = configuration.GetValue("Inference:Port", InferencePort), Socket = configuration["Inference:Socket"], EndpointsFile = folder.Endpoints })
             .AddSingleton(new ValidationOptions());
 
         builder.Services

@@ -22,19 +22,32 @@ internal static class Polling
         long? lostAt = null;
         while (true)
         {
-            try
+            var (value, problem) = await TryAsync(read, cancellationToken);
+            if (problem is null)
             {
-                var value = await read(cancellationToken);
-                if (done(value)) return value;
+                if (done(value!)) return value!;
                 lostAt = null;
             }
-            catch (FleetException e) when (e.Status is null or >= 500)
+            else
             {
                 lostAt ??= time.GetTimestamp();
-                if (time.GetElapsedTime(lostAt.Value) > Patience) throw;
-                interrupted?.Invoke(e.Lines[0]);
+                if (time.GetElapsedTime(lostAt.Value) > Patience) throw problem;
+                interrupted?.Invoke(problem.Lines[0]);
             }
             await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>A value, or why the server could not be reached.</summary>
+    private static async Task<(T? Value, FleetException? Problem)> TryAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await read(cancellationToken), null);
+        }
+        catch (FleetException e) when (e.Status is null or >= 500)
+        {
+            return (default, e);
         }
     }
 }

@@ -3,6 +3,7 @@ using System.Runtime.Versioning;
 using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Cli.Demo;
+using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 
 namespace Fleet.Cli.Commands;
@@ -14,6 +15,7 @@ internal static class DemoCommand
     {
         var once = new Option<bool>("--once") { Description = "End after the table; otherwise everything goes on until Ctrl+C." };
         var report = new Option<string?>("--report") { HelpName = "FILE", Description = "Write the figures as JSON." };
+        var spec = new Option<string?>("--spec") { HelpName = "FILE", Description = "Build this spec, of a classifier with one input, instead of the built-in one." };
         var data = new Option<string?>("--data") { HelpName = "DIR", Description = "Keep everything in this folder, which must be empty [default: a temporary folder]." };
         var keep = new Option<bool>("--keep") { Description = "Keep the temporary folder." };
         var json = new Option<bool>("--json") { Description = "Print the figures as one JSON document instead of tables." };
@@ -26,7 +28,7 @@ internal static class DemoCommand
             Examples:
               fleet demo
               fleet demo --once --report demo.json
-            """) { once, report, data, keep, json };
+            """) { once, report, spec, data, keep, json };
         command.SetAction((parsed, cancellationToken) =>
         {
             if (!OperatingSystem.IsLinux()) throw new FleetException("The demo runs on Linux only.");
@@ -34,6 +36,7 @@ internal static class DemoCommand
             {
                 Once = parsed.GetValue(once),
                 Report = parsed.GetValue(report),
+                Spec = parsed.GetValue(spec),
                 Data = parsed.GetValue(data),
                 Keep = parsed.GetValue(keep),
                 Json = parsed.GetValue(json),
@@ -45,13 +48,15 @@ internal static class DemoCommand
     [SupportedOSPlatform("linux")]
     private static async Task<int> RunAsync(Shell shell, DemoOptions options, CancellationToken cancellationToken)
     {
+        // Read first: a mistake in it should not cost the start of five processes.
+        var spec = options.Spec is { } file ? SpecFile.Read(file) : DemoRun.BuiltInSpec();
         var folder = DemoFolder.Create(options.Data, options.Keep);
         var succeeded = false;
         try
         {
             using var http = new HttpClient();
             await using var children = new Children(folder.Logs);
-            var outcome = await StepBoard.RunAsync(shell, board => GoAsync(new DemoRun(shell, folder, children, http, board), board, folder, cancellationToken));
+            var outcome = await StepBoard.RunAsync(shell, board => GoAsync(new DemoRun(shell, folder, spec, children, http, board), board, folder, cancellationToken));
             succeeded = true;
             Show(shell, options, outcome);
             if (!options.Once) await StepBoard.RunAsync(shell, board => ServeAsync(shell, options, board, folder, children, outcome, cancellationToken));

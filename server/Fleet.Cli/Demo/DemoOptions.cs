@@ -9,6 +9,9 @@ internal sealed record DemoOptions
     /// <summary>File for the figures as JSON.</summary>
     public string? Report { get; init; }
 
+    /// <summary>Build spec to build instead of the built-in one.</summary>
+    public string? Spec { get; init; }
+
     /// <summary>Folder for everything the demo keeps; null for a temporary one.</summary>
     public string? Data { get; init; }
 

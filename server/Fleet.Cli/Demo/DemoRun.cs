@@ -13,7 +13,7 @@ namespace Fleet.Cli.Demo;
 
 /// <summary>The whole loop, for real, step by step: what an operator would do with this program, on one machine.</summary>
 [SupportedOSPlatform("linux")]
-internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children, HttpClient http, StepBoard board)
+internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Children children, HttpClient http, StepBoard board)
 {
     /// <summary>Live requests sent to each device before the table is shown.</summary>
     private const int Requests = 300;
@@ -28,6 +28,13 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
 
     /// <summary>The process that the step at work depends on most: its log is shown when the step fails.</summary>
     public ChildProcess? Concern { get; private set; }
+
+    /// <summary>The spec inside this program: <c>deploy/examples/vibration.yaml</c>, whose data is generated.</summary>
+    public static BuildSpec BuiltInSpec()
+    {
+        using var text = new StreamReader(typeof(DemoRun).Assembly.GetManifestResourceStream("vibration.yaml")!);
+        return SpecFile.Parse(text.ReadToEnd(), "vibration.yaml", Environment.CurrentDirectory);
+    }
 
     /// <summary>Goes the whole way and answers what it showed.</summary>
     public async Task<DemoOutcome> RunAsync(CancellationToken cancellationToken)
@@ -85,10 +92,8 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, Children children,
     private async Task<(BuildView Build, BuildReport Report)> BuildAsync(FleetClient client, StepBoard.Step step, CancellationToken cancellationToken)
     {
         Concern = children.Server;
-        using var text = new StreamReader(typeof(DemoRun).Assembly.GetManifestResourceStream("vibration.yaml")!);
-        var spec = SpecFile.Parse(await text.ReadToEndAsync(cancellationToken), "vibration.yaml", folder.Root);
         var build = await client.StartBuildAsync(spec, cancellationToken);
-        build = await ModelsCommand.ForEndAsync(client, shell.Time, build.Id, step, cancellationToken);
+        build = await ModelsCommand.ForEndAsync(client, shell.Time, build.Id, step, StartLimit, cancellationToken);
         if (build.Status != BuildStatus.Succeeded) throw new FleetException($"Build {build.Id} is {Words.Of(build.Status)}: {build.Failure}");
         var report = await client.GetReportAsync(build.Id, cancellationToken);
         await File.WriteAllBytesAsync(folder.ReportPage, await client.GetReportPageAsync(build.Id, cancellationToken), cancellationToken);

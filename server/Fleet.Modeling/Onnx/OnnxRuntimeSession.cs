@@ -1,16 +1,15 @@
-using System.Runtime.InteropServices;
 using Fleet.Contracts.Releases;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Onnx;
 
 /// <summary>Opens ONNX Runtime sessions the way the worker wants them: quiet, on one thread, without telemetry.</summary>
-internal static partial class OnnxRuntimeSession
+internal static class OnnxRuntimeSession
 {
     /// <summary>No settings beyond the worker's own.</summary>
     public static readonly RuntimeSettings Plain = new();
 
-    static OnnxRuntimeSession() => TurnTelemetryOff();
+    static OnnxRuntimeSession() => NativeEnvironment.SetVariables();
 
     /// <summary>Opens a model file. The worker runs everything on the CPU; other providers of <paramref name="runtime"/> are for devices.</summary>
     /// <param name="path">The model.</param>
@@ -73,16 +72,4 @@ internal static partial class OnnxRuntimeSession
             throw new InvalidDataException($"ONNX Runtime refuses {Path.GetFileName(name)}: {e.Message}", e);
         }
     }
-
-    /// <summary>The runtime's official builds send telemetry unless this is in the native environment before it loads.</summary>
-    public static void TurnTelemetryOff()
-    {
-        const string Name = "ORT_DISABLE_TELEMETRY";
-        // On Unix .NET keeps a copy of the environment that native code does not see.
-        if (OperatingSystem.IsWindows()) Environment.SetEnvironmentVariable(Name, "1");
-        else _ = SetEnvironment(Name, "1", 1);
-    }
-
-    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int SetEnvironment(string name, string value, int overwrite);
 }

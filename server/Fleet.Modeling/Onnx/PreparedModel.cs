@@ -22,19 +22,7 @@ internal sealed record PreparedModel(ModelProto Model)
     /// <exception cref="InvalidDataException">It is no model that ONNX Runtime loads; the message says why.</exception>
     public static PreparedModel From(string path, string workFolder)
     {
-        var source = OnnxFile.Load(path);
-        // Old exporters list weights as inputs too, which makes them replaceable and keeps the runtime from folding them.
-        var constants = new HashSet<string>(source.Graph.Initializer.Select(tensor => tensor.Name));
-        for (var i = source.Graph.Input.Count - 1; i >= 0; i--)
-        {
-            if (constants.Contains(source.Graph.Input[i].Name)) source.Graph.Input.RemoveAt(i);
-        }
-        if (OnnxGraph.ProblemsOf(source.Graph) is [var problem, ..]) throw new InvalidDataException($"{Path.GetFileName(path)} is broken: {problem}");
-        if (ForeignOperators(source) is { } foreign)
-            throw new InvalidDataException($"{Path.GetFileName(path)} uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.");
-        // Before this version an initializer had to be an input as well.
-        source.IrVersion = Math.Max(source.IrVersion, 4);
-
+        var source = Read(path);
         Directory.CreateDirectory(workFolder);
         var (plain, folded) = (Path.Combine(workFolder, "plain.onnx"), Path.Combine(workFolder, "folded.onnx"));
         try
@@ -55,6 +43,25 @@ internal sealed record PreparedModel(ModelProto Model)
             File.Delete(plain);
             File.Delete(folded);
         }
+    }
+
+    /// <summary>Reads a model and checks what can be checked before the runtime loads it.</summary>
+    /// <exception cref="InvalidDataException">It is no model, broken, or uses operators the runtime does not have.</exception>
+    public static ModelProto Read(string path)
+    {
+        var source = OnnxFile.Load(path);
+        // Old exporters list weights as inputs too, which makes them replaceable and keeps the runtime from folding them.
+        var constants = new HashSet<string>(source.Graph.Initializer.Select(tensor => tensor.Name));
+        for (var i = source.Graph.Input.Count - 1; i >= 0; i--)
+        {
+            if (constants.Contains(source.Graph.Input[i].Name)) source.Graph.Input.RemoveAt(i);
+        }
+        if (OnnxGraph.ProblemsOf(source.Graph) is [var problem, ..]) throw new InvalidDataException($"{Path.GetFileName(path)} is broken: {problem}");
+        if (ForeignOperators(source) is { } foreign)
+            throw new InvalidDataException($"{Path.GetFileName(path)} uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.");
+        // Before this version an initializer had to be an input as well.
+        source.IrVersion = Math.Max(source.IrVersion, 4);
+        return source;
     }
 
     /// <summary>Operators of domains that neither the runtime nor the model's own functions define, or null.</summary>

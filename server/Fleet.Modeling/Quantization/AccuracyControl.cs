@@ -2,6 +2,7 @@ using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 using Google.Protobuf;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Quantization;
 
@@ -23,7 +24,10 @@ internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrato
 /// until the drop is small enough (the method of NNCF's quantization with accuracy control). The ranking needs no labels; the
 /// drop is judged by the caller.
 /// </summary>
-internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, IFeedSource rankingSamples)
+/// <param name="scheme">Makes the model.</param>
+/// <param name="source">The float model and its histograms.</param>
+/// <param name="outputsOf">What a model says of the samples that rank.</param>
+internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf)
 {
     /// <summary>Share of the operators that may return to float; past it the scheme does not suit the model.</summary>
     private const double MaximumShare = 0.5;
@@ -58,7 +62,7 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         var chosen = source with { Calibrator = best.Calibrator };
         var kept = new HashSet<string>();
         var returned = new List<ReturnedOperator>();
-        var ranking = Rank(chosen, best.Model, cancellationToken);
+        var ranking = Rank(chosen, best.Model);
         foreach (var (output, gain) in ranking.Take((int)Math.Ceiling(ranking.Count * MaximumShare)))
         {
             kept.Add(output);
@@ -72,21 +76,19 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     }
 
     /// <summary>The operators by first output, those whose return to float cleans the output most at the front.</summary>
-    private List<(string Output, double Gain)> Rank(QuantizationSource from, ModelProto quantized, CancellationToken cancellationToken)
+    private List<(string Output, double Gain)> Rank(QuantizationSource from, ModelProto quantized)
     {
-        var reference = OutputsOf(from.Model.Model, cancellationToken);
-        var all = Noise(quantized, reference, cancellationToken);
+        var reference = OutputsOf(from.Model.Model);
+        double Noise(ModelProto model) => Judgement.SignalToNoise(OutputsOf(model), reference);
+        var all = Noise(quantized);
         return [.. scheme.OperatorsOf(from.Model.Graph)
-            .Select(output => (Output: output, Gain: Noise(scheme.Apply(from, new HashSet<string> { output }), reference, cancellationToken) - all))
+            .Select(output => (Output: output, Gain: Noise(scheme.Apply(from, new HashSet<string> { output })) - all))
             .OrderByDescending(pair => pair.Gain)];
     }
 
-    private double Noise(ModelProto model, float[] reference, CancellationToken cancellationToken)
-        => Judgement.SignalToNoise(OutputsOf(model, cancellationToken), reference);
-
-    private float[] OutputsOf(ModelProto model, CancellationToken cancellationToken)
+    private float[] OutputsOf(ModelProto model)
     {
         using var session = OnnxRuntimeSession.Open(model.ToByteArray(), scheme.Name);
-        return ModelOutputs.Of(session, rankingSamples, cancellationToken).Values;
+        return outputsOf(session);
     }
 }

@@ -41,8 +41,14 @@ internal static class QuantizationSchemes
     /// <summary>16-bit floats.</summary>
     public static readonly IQuantizationScheme Float16 = new Float16Scheme();
 
+    /// <summary>8-bit weights, activations rounded at run time.</summary>
+    public static readonly IQuantizationScheme Int8Dynamic = new DynamicInt8Scheme();
+
+    /// <summary>4-bit weights.</summary>
+    public static readonly IQuantizationScheme Int4Weights = new Int4WeightsScheme();
+
     private static readonly FrozenDictionary<string, IQuantizationScheme> ByName =
-        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Float16 }.ToFrozenDictionary(scheme => scheme.Name);
+        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Float16, Int8Dynamic, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
 
     /// <summary>The scheme of that name.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>
@@ -57,4 +63,8 @@ internal static class QuantizationSchemes
         var integers = form.Symmetric ? Int8Symmetric : form.Signed ? Int8S8S8 : Int8U8S8;
         return profile.Numeric.Float16 ? [integers, Float16] : [integers];
     }
+
+    /// <summary>Everything worth trying on a profile: what its rules ask for, and for processors the forms that need no samples.</summary>
+    public static IReadOnlyList<IQuantizationScheme> CandidatesFor(HardwareProfile profile)
+        => profile.Numeric.SymmetricActivations ? For(profile) : [.. For(profile), Int8Dynamic, Int4Weights];
 }

@@ -75,7 +75,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         string id, HardwareProfile profile, IQuantizationScheme scheme, QuantizationSource source, IFeedSource ranking, Baseline baseline,
         QuantizationSpec spec, string outputFolder, CancellationToken cancellationToken)
     {
-        var control = new AccuracyControl(scheme, source, ranking);
+        var control = new AccuracyControl(scheme, source, session => ModelOutputs.Of(session, ranking, cancellationToken).Values);
         var quantized = control.Quantize(spec.MaximumDrop, model => baseline.DropOf(model, RuntimeHere(profile), cancellationToken), cancellationToken);
         var path = Path.Combine(outputFolder, id + ".onnx");
         OnnxFile.Save(quantized.Model, path);

@@ -1,31 +1,41 @@
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Fleet.Modeling.Worker;
 
 /// <summary>
-/// Stops a worker whose starter is gone. A server starts its workers with a pipe as standard input; when the server ends in
-/// any way, killed included, the pipe closes. A worker started by systemd or in a terminal has no pipe and is not watched.
+/// Stops a worker whose starter is gone, killed included: Linux then gives it another parent. Only a worker whose standard
+/// input is a pipe is watched, for that is how programs start programs; one that was started by systemd or in a terminal may
+/// outlive what started it.
 /// </summary>
-internal sealed class StarterWatch(IHostApplicationLifetime lifetime) : IHostedService
+internal sealed partial class StarterWatch(IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StarterWatch> logger) : BackgroundService
 {
-    /// <inheritdoc/>
-    public Task StartAsync(CancellationToken cancellationToken)
-    {
-        if (StandardInputIsPipe()) new Thread(WaitForEnd) { Name = "starter watch", IsBackground = true }.Start();
-        return Task.CompletedTask;
-    }
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     /// <inheritdoc/>
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    private static bool StandardInputIsPipe()
-        => OperatingSystem.IsLinux() && new FileInfo("/proc/self/fd/0").LinkTarget?.StartsWith("pipe:", StringComparison.Ordinal) == true;
-
-    private void WaitForEnd()
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var input = Console.OpenStandardInput();
-        Span<byte> ignored = stackalloc byte[256];
-        while (input.Read(ignored) > 0) { }
+        if (!OperatingSystem.IsLinux() || !StandardInputIsPipe()) return;
+        var starter = ParentId();
+        using var timer = new PeriodicTimer(Interval, time);
+        try
+        {
+            while (ParentId() == starter) await timer.WaitForNextTickAsync(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+        LogOrphaned(starter);
         lifetime.StopApplication();
     }
+
+    private static bool StandardInputIsPipe() => new FileInfo("/proc/self/fd/0").LinkTarget?.StartsWith("pipe:", StringComparison.Ordinal) == true;
+
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    private static partial int ParentId();
+
+    [LoggerMessage(LogLevel.Warning, "Process {Starter}, which started this worker, is gone: it stops as well")]
+    private partial void LogOrphaned(int starter);
 }

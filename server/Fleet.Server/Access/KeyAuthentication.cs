@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Claims;
+using System.Text;
 using System.Text.Encodings.Web;
 using Fleet.Server.Storage;
 using Microsoft.AspNetCore.Authentication;
@@ -7,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace Fleet.Server.Access;
 
-/// <summary>Knows operators and workers by <c>Authorization: Bearer KEY</c>.</summary>
+/// <summary>Knows operators and workers by <c>Authorization: Bearer KEY</c>; a browser may read with the key as its password.</summary>
 internal sealed partial class KeyAuthentication(
     IFleetStore store, FailureLimit failures, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
@@ -16,22 +17,28 @@ internal sealed partial class KeyAuthentication(
     public const string SchemeName = "Key";
 
     private const string Bearer = "Bearer ";
+    private const string Basic = "Basic ";
+
+    private bool _slowedDown;
 
     private IPAddress Caller => Context.Connection.RemoteIpAddress ?? IPAddress.None;
 
     /// <inheritdoc/>
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        var header = Request.Headers.Authorization.ToString();
-        if (header.Length == 0) return AuthenticateResult.NoResult();
-        if (failures.IsExceededBy(Caller)) return AuthenticateResult.Fail("Too many wrong keys came from this address: wait a minute.");
-        if (header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
-            && ApiKey.TryParse(header[Bearer.Length..], out var id, out var secret)
+        if (Request.Headers.Authorization.Count == 0) return AuthenticateResult.NoResult();
+        if (ApiKey.TryParse(KeyOf(Request), out var id, out var secret)
             && await store.FindAsync<ApiKey>(id, Context.RequestAborted) is { Document: var key }
             && key.IsProvedBy(secret))
         {
             var identity = new ClaimsIdentity([new Claim(ClaimTypes.Name, id), new Claim(ClaimTypes.Role, key.Role)], Scheme.Name);
             return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
+        }
+        // A right key is never turned away: one worker with a wrong key must not lock out the operator beside it.
+        if (failures.IsExceededBy(Caller))
+        {
+            _slowedDown = true;
+            return AuthenticateResult.Fail("Too many wrong keys came from this address: wait a minute.");
         }
         failures.Count(Caller);
         LogRefused(Logger, Caller, Request.Method, Request.Path);
@@ -42,10 +49,29 @@ internal sealed partial class KeyAuthentication(
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         var failure = (await HandleAuthenticateOnceSafeAsync()).Failure?.Message;
-        var status = failures.IsExceededBy(Caller) && failure is not null ? StatusCodes.Status429TooManyRequests : StatusCodes.Status401Unauthorized;
-        Response.Headers.WWWAuthenticate = "Bearer";
+        var status = _slowedDown ? StatusCodes.Status429TooManyRequests : StatusCodes.Status401Unauthorized;
+        Response.Headers.WWWAuthenticate = MayBeBrowser(Request) ? "Basic realm=\"fleet (the password is an API key)\"" : "Bearer";
         await new Contracts.Http.ApiProblem(failure ?? $"{Request.Path} needs an API key: send Authorization: Bearer KEY.", status, []).ToResult().ExecuteAsync(Context);
     }
+
+    /// <summary>
+    /// The key of a request. A browser asks its user for a name and a password; the password is the key then. Only for reading: a
+    /// browser sends what it remembers with every request, those that another site makes it send included.
+    /// </summary>
+    private static string? KeyOf(HttpRequest request)
+    {
+        var header = request.Headers.Authorization.ToString();
+        if (header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)) return header[Bearer.Length..];
+        if (!header.StartsWith(Basic, StringComparison.OrdinalIgnoreCase) || !IsRead(request)) return null;
+        var buffer = new byte[header.Length];
+        return Convert.TryFromBase64String(header[Basic.Length..], buffer, out var length)
+            ? Encoding.UTF8.GetString(buffer, 0, length).Split(':', 2)[^1]
+            : null;
+    }
+
+    private static bool IsRead(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+
+    private static bool MayBeBrowser(HttpRequest request) => IsRead(request) && request.Headers.Accept.ToString().Contains("text/html", StringComparison.Ordinal);
 
     /// <inheritdoc/>
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)

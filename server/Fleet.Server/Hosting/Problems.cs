@@ -5,6 +5,10 @@ namespace Fleet.Server.Hosting;
 /// <summary>Every refusal of this server is an <see cref="ApiProblem"/>, the ones nobody planned included.</summary>
 internal static partial class Problems
 {
+    /// <summary>Makes a value that does not read, such as a limit of "many", a problem that names it.</summary>
+    public static IServiceCollection AddProblems(this IServiceCollection services)
+        => services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+
     /// <summary>Turns what goes wrong into problems.</summary>
     public static void UseProblems(this WebApplication app)
     {

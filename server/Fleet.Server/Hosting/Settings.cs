@@ -28,7 +28,9 @@ internal static class Settings
     public static void AddSettings(this WebApplicationBuilder builder)
     {
         var options = Read(builder.Configuration);
-        Directory.CreateDirectory(options.DataFolder);
+        // For the server's own user alone: certificates, telemetry and models are nobody else's business.
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(options.DataFolder);
+        else Directory.CreateDirectory(options.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System);
     }
 

@@ -12,7 +12,7 @@ namespace Fleet.Server.Messaging;
 internal sealed partial class DeviceAdmission(CertificateAuthority authority, IDeviceGate gate, ILogger<DeviceAdmission> logger)
 {
     private const string DeviceItem = "device";
-    private const int MaximumKeepAliveSeconds = 3600;
+    private const int MaximumKeepAliveSeconds = 12 * 3600;
 
     /// <summary>Judges a connection. The certificate's name is the device; the client id must say the same.</summary>
     public async Task ValidateAsync(ValidatingConnectionEventArgs connection)

@@ -37,16 +37,22 @@ internal sealed partial class DeviceInbox(IEnumerable<IDeviceMessageHandler> han
     private async Task<MqttPubAckReasonCode> HandleAsync(DeviceId device, string channel, InterceptingPublishEventArgs publish)
     {
         var message = publish.ApplicationMessage;
-        if (WhyRefused(channel, message.Retain, message.Payload.Length) is { } reason)
+        if (!_handlers.TryGetValue(channel, out var handler) || message.Retain)
         {
-            LogRefused(device, channel, reason);
+            LogRefused(device, channel, message.Retain ? "retained messages are not kept" : "nobody takes this channel");
             return MqttPubAckReasonCode.ImplementationSpecificError;
+        }
+        if (message.Payload.Length > handler.MaximumBytes)
+        {
+            // Sent again it would be as long: the device is told that this payload will never be taken.
+            LogRefused(device, channel, $"it has {message.Payload.Length} bytes; {handler.MaximumBytes} are read");
+            return MqttPubAckReasonCode.PayloadFormatInvalid;
         }
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(publish.CancellationToken);
         deadline.CancelAfter(Deadline);
         try
         {
-            if (await _handlers[channel].HandleAsync(device, message.Payload.ToArray(), deadline.Token) is { } problem)
+            if (await handler.HandleAsync(device, message.Payload.ToArray(), deadline.Token) is { } problem)
             {
                 LogRefused(device, channel, problem);
                 return MqttPubAckReasonCode.PayloadFormatInvalid;
@@ -65,12 +71,6 @@ internal sealed partial class DeviceInbox(IEnumerable<IDeviceMessageHandler> han
             return MqttPubAckReasonCode.UnspecifiedError;
         }
     }
-
-    private string? WhyRefused(string channel, bool retain, long length) => !_handlers.TryGetValue(channel, out var handler)
-        ? "nobody takes this channel"
-        : retain ? "retained messages are not kept"
-        : length > handler.MaximumBytes ? $"it has {length} bytes; {handler.MaximumBytes} are read"
-        : null;
 
     [LoggerMessage(LogLevel.Warning, "Device {Device} is refused publishing to {Topic}, which is not its own")]
     private partial void LogForeign(string device, string topic);

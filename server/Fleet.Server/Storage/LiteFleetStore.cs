@@ -20,6 +20,7 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
     private readonly Dictionary<string, (Type Type, DocumentType Document)> _names;
     private readonly SamplePacks _samples;
     private readonly LiteGate _gate;
+    private readonly FileStream _lock;
 
     // The working snapshot belongs to the gate's thread and runs ahead of the disk within a transaction; the published one is
     // what everybody reads.
@@ -30,11 +31,13 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
     /// <param name="path">The database file.</param>
     /// <param name="types">Every type of document that is stored.</param>
     /// <param name="time">Says when a telemetry batch arrived.</param>
+    /// <exception cref="IOException">Another process has it open: two would destroy it.</exception>
     public LiteFleetStore(string path, IEnumerable<DocumentType> types, TimeProvider time)
     {
         _types = types.ToDictionary(type => type.Json.Type);
         _names = _types.ToDictionary(pair => pair.Value.Name, pair => (pair.Key, pair.Value));
         _samples = new SamplePacks(time);
+        _lock = Lock(path + ".lock");
         // Binary: ids are compared as the bytes they are, on every machine alike.
         var connection = new ConnectionString { Filename = path, Connection = ConnectionType.Direct, Collation = Collation.Binary };
         _gate = new LiteGate(() => new LiteDatabase(connection), Load, () => _published = _working);
@@ -82,7 +85,24 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
         => _gate.RunAsync(new LiteWork<int>(database => SamplePacks.Drop(database, device, before), cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _gate.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _gate.DisposeAsync();
+        await _lock.DisposeAsync();
+    }
+
+    /// <summary>Held as long as the store is open, and let go by the system when the process dies. LiteDB itself lets two processes in.</summary>
+    private static FileStream Lock(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (File.Exists(path))
+        {
+            throw new IOException($"{Path.GetDirectoryName(Path.GetFullPath(path))} is in use by another server.", e);
+        }
+    }
 
     private bool Apply(LiteDatabase database, (StoreChange Change, BsonDocument? Row)[] rows)
     {

@@ -214,7 +214,15 @@ public sealed class InferenceHostTests
         await fixture.Host.RetireAsync("two", CancellationToken.None);
         await Eventually.TrueAsync("the host ends", () => fixture.Host.ProcessId is null);
         Assert.False(File.Exists(fixture.EndpointsFile));
+    }
 
+    [Fact]
+    public async Task Model_that_follows_the_last_one_at_once_is_served()
+    {
+        await using var fixture = new HostFixture(Quick);
+        await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 1), model: "one");
+        await fixture.Host.RetireAsync("one", CancellationToken.None);
+        Assert.Empty(await fixture.Host.DrainAsync(CancellationToken.None));
         await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 2), model: "two");
         Assert.Equal(200, (await fixture.InferAsync(OneRow, "two")).Status);
     }

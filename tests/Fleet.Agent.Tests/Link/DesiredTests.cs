@@ -16,7 +16,7 @@ public sealed class DesiredTests
     [InlineData("null")]
     [InlineData("not json")]
     [InlineData("""{"revision":1}""")]
-    [InlineData("""{"revision":0,"assignments":[]}""")]
+    [InlineData("""{"revision":-1,"assignments":[]}""")]
     [InlineData("""{"revision":1,"assignments":[{"model":"UPPER","version":1,"release":RELEASE}]}""")]
     [InlineData("""{"revision":1,"assignments":[{"model":"../../etc","version":1,"release":RELEASE}]}""")]
     [InlineData("""{"revision":1,"assignments":[{"model":"m","version":1,"release":RELEASE},{"model":"m","version":2,"release":RELEASE}]}""")]
@@ -45,6 +45,10 @@ public sealed class DesiredTests
         Assert.NotNull(DesiredInbox.Read(Bytes(With(Limits.ModelsPerDevice)), out _));
         Assert.Null(DesiredInbox.Read(Bytes(With(Limits.ModelsPerDevice + 1)), out _));
     }
+
+    [Fact]
+    public void Revision_0_is_what_a_device_hears_before_anything_was_asked_of_it()
+        => Assert.NotNull(DesiredInbox.Read(Bytes("""{"revision":0,"assignments":[]}"""), out _));
 
     [Fact]
     public void Unknown_fields_are_ignored()

@@ -120,6 +120,26 @@ public sealed class ValidationTests : IDisposable
         Assert.Equal((DeploymentFailure.LoadFailed, sentence), (outcome.Failure, outcome.Detail));
     }
 
+    [Theory]
+    [InlineData("f8")]
+    [InlineData("f2")]
+    [InlineData("u1")]
+    [InlineData("i4")]
+    public async Task Set_of_other_numbers_is_turned_into_what_the_model_takes(string type)
+    {
+        byte[] one = type switch
+        {
+            "f8" => BitConverter.GetBytes(1.0),
+            "f2" => BitConverter.GetBytes((Half)1),
+            "i4" => BitConverter.GetBytes(1),
+            _ => [1],
+        };
+        byte[] nothing = new byte[one.Length];
+        var set = Save([new("x", new NpyArray(type, [2, 3], (byte[])[.. one, .. nothing, .. nothing, .. nothing, .. one, .. nothing])), new("labels", NpyArray.Of([0L, 1], 2))]);
+        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate { MinimumAccuracy = 1 });
+        Assert.Equal((DeploymentFailure.None, ""), (outcome.Failure, outcome.Detail));
+    }
+
     [Fact]
     public async Task Set_that_is_no_npz_fails_to_load()
     {

@@ -116,7 +116,7 @@ public sealed class PublisherTests : IAsyncLifetime
     {
         var release = await _fleet.ReleaseAsync();
         await _fleet.RestartAsync();
-        var envelope = await _fleet.Of<Devices.IReleaseEnvelopes>().FindAsync("speech", 1, default);
+        var envelope = await _fleet.Of<Fleet.Server.Devices.IReleaseEnvelopes>().FindAsync("speech", 1, default);
         Assert.Equal(Encoding.UTF8.GetString(release.Envelope.Payload), Encoding.UTF8.GetString(envelope!.Payload));
         Assert.True(ReleaseVerifier.Verify(envelope, [_fleet.Of<ReleaseKey>()], _fleet.Clock.GetUtcNow(), "speech", 1).Trusted);
     }

@@ -1,0 +1,46 @@
+using System.Runtime.InteropServices;
+using Fleet.Contracts.Tensors;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Fleet.Modeling.Evaluation;
+
+/// <summary>An input of any model: what it takes, and how values become it.</summary>
+/// <param name="Name">Name in the graph.</param>
+/// <param name="Type">Element type.</param>
+/// <param name="Extents">Extents; -1 where any is taken.</param>
+/// <param name="Symbols">Names of the free extents; equal names must have equal extents.</param>
+internal sealed record ModelInput(string Name, TensorElementType Type, IReadOnlyList<int> Extents, IReadOnlyList<string> Symbols)
+{
+    /// <summary>The inputs of a model.</summary>
+    /// <exception cref="InvalidDataException">One of them is no tensor of numbers.</exception>
+    public static IReadOnlyList<ModelInput> Of(InferenceSession session) => [.. session.InputMetadata.Select(input => input.Value is { IsTensor: true, ElementDataType: not TensorElementType.String }
+        ? new ModelInput(input.Key, input.Value.ElementDataType, input.Value.Dimensions, input.Value.SymbolicDimensions)
+        : throw new InvalidDataException($"Input '{input.Key}' is no tensor of numbers; only such inputs can be fed."))];
+
+    /// <summary>True when a tensor of these extents is taken.</summary>
+    public bool Takes(IReadOnlyList<int> extents)
+        => extents.Count == Extents.Count && extents.Zip(Extents).All(pair => pair.Second < 0 || pair.First == pair.Second);
+
+    /// <summary>A value for this input; numbers are converted to its type.</summary>
+    public OrtValue Value(NpyArray array)
+    {
+        var value = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, Type, [.. array.Shape.Select(extent => (long)extent)]);
+        BytesOf(array).CopyTo(value.GetTensorMutableRawData());
+        return value;
+    }
+
+    private ReadOnlySpan<byte> BytesOf(NpyArray array) => Type switch
+    {
+        TensorElementType.Float => MemoryMarshal.AsBytes<float>(array.ToSingles()),
+        TensorElementType.Float16 => MemoryMarshal.AsBytes<Half>(Array.ConvertAll(array.ToSingles(), value => (Half)value)),
+        TensorElementType.Double => MemoryMarshal.AsBytes<double>(Array.ConvertAll(array.ToSingles(), value => (double)value)),
+        TensorElementType.Int64 => MemoryMarshal.AsBytes<long>(array.ToInt64s()),
+        TensorElementType.Int32 => MemoryMarshal.AsBytes<int>(Array.ConvertAll(array.ToInt64s(), value => (int)value)),
+        TensorElementType.UInt8 or TensorElementType.Int8 or TensorElementType.Bool => Array.ConvertAll(array.ToInt64s(), value => (byte)value),
+        _ => throw new InvalidDataException($"Input '{Name}' takes {Type}, which samples cannot be converted to."),
+    };
+
+    /// <summary>The input in words, for messages.</summary>
+    public override string ToString() => $"'{Name}' {Type} ({string.Join(", ", Extents.Select(extent => extent < 0 ? "any" : $"{extent}"))})";
+}

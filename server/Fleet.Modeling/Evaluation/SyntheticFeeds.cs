@@ -1,0 +1,51 @@
+using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Onnx;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Fleet.Modeling.Evaluation;
+
+/// <summary>
+/// Made-up smooth inputs for a model of which there are no samples: waves along the last axes with some grain for floats, small
+/// numbers for integers. Good for a first look at speed and size; ranges and figures are not those of real data.
+/// </summary>
+internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count, int seed) : IFeedSource
+{
+    /// <summary>Extent of a free axis that is not the batch.</summary>
+    private const int FreeExtent = 32;
+
+    /// <summary>Integers are below this: token and class numbers that every model has.</summary>
+    private const int LargestInteger = 8;
+
+    /// <inheritdoc/>
+    public int Count => count;
+
+    /// <inheritdoc/>
+    public IEnumerable<Feed> Batches(int batchSize)
+    {
+        var random = new Random(seed);
+        for (var sample = 0; sample < count; sample++) yield return new Feed(inputs.ToDictionary(input => input.Name, input => Value(input, random)));
+    }
+
+    private static OrtValue Value(ModelInput input, Random random)
+    {
+        int[] extents = [.. input.Extents.Select((extent, axis) => extent >= 0 ? extent : axis == 0 ? 1 : FreeExtent)];
+        var length = extents.Aggregate(1, (product, extent) => checked(product * extent));
+        if (input.Type is not (TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double))
+        {
+            var most = input.Type == TensorElementType.Bool ? 2 : LargestInteger;
+            return input.Value(NpyArray.Of([.. Enumerable.Range(0, length).Select(_ => random.NextInt64(most))], extents));
+        }
+        int width = extents.Length > 0 ? extents[^1] : 1, height = extents.Length > 1 ? extents[^2] : 1;
+        double across = 0, down = 0, phase = 0, level = 0;
+        var values = new float[length];
+        for (var i = 0; i < length; i++)
+        {
+            // Each plane of the last two axes is a picture of its own.
+            if (i % (width * height) == 0) (across, down, phase, level) = (random.NextDouble() * 0.2, random.NextDouble() * 0.2, random.NextDouble() * Math.Tau, random.NextDouble() - 0.5);
+            int x = i % width, y = i / width % height;
+            values[i] = (float)(level + 0.5 * Math.Sin(across * x + phase) * Math.Cos(down * y) + 0.2 * (random.NextDouble() - 0.5));
+        }
+        return input.Value(NpyArray.Of(values, extents));
+    }
+}

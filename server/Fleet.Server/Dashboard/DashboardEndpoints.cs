@@ -1,0 +1,99 @@
+using Fleet.Contracts.Devices;
+using Fleet.Server.Devices;
+using Fleet.Server.Models;
+using Fleet.Server.Rollouts;
+using Fleet.Server.Storage;
+using Fleet.Server.Telemetry;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Web;
+
+namespace Fleet.Server.Dashboard;
+
+/// <summary>
+/// The room of the dashboard: pages that only read, rendered whole on the server, without a script. It calls the rooms directly,
+/// never over HTTP.
+/// </summary>
+internal static class DashboardEndpoints
+{
+    private const int PageLength = 100;
+    private const int ShownRollouts = 10;
+    private const int ShownBuilds = 10;
+    private static readonly TimeSpan ShownTime = TimeSpan.FromHours(1);
+
+    /// <summary>Maps the pages; the caller has made sure that it is an operator who looks.</summary>
+    public static void MapDashboard(this IEndpointRouteBuilder operators)
+    {
+        operators.MapGet("/", async (IServiceProvider services, CancellationToken cancellationToken)
+            => await PageAsync<OverviewPage>(services, new() { [nameof(OverviewPage.Data)] = await OverviewAsync(services, cancellationToken) }));
+
+        operators.MapGet("/devices", async (string? after, IServiceProvider services, IFleetStore store, DeviceBoard board, CancellationToken cancellationToken) =>
+        {
+            var devices = new List<Contracts.Http.DeviceView>();
+            foreach (var device in await store.ListAsync<Device>("", after, PageLength, cancellationToken))
+                devices.Add(await store.ViewOfAsync(device.Document, board, cancellationToken));
+            return await PageAsync<DevicesPage>(services, new()
+            {
+                [nameof(DevicesPage.Devices)] = devices,
+                [nameof(DevicesPage.Next)] = devices.Count == PageLength ? devices[^1].Id.Value : null,
+            });
+        });
+
+        operators.MapGet("/devices/{id}", async (string id, IServiceProvider services, IFleetStore store, DeviceBoard board, TimeProvider time, CancellationToken cancellationToken) =>
+        {
+            if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return Refusal.Unknown($"There is no device '{id}'.").ToResult();
+            return await PageAsync<DevicePage>(services, new()
+            {
+                [nameof(DevicePage.Device)] = await store.ViewOfAsync(device, board, cancellationToken),
+                [nameof(DevicePage.Telemetry)] = await store.TelemetryAsync(id, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
+            });
+        });
+
+        operators.MapGet("/telemetry", async (IServiceProvider services, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+            => await PageAsync<TelemetryPage>(services, new()
+            {
+                [nameof(TelemetryPage.Views)] = await store.TelemetryAsync(null, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
+            }));
+
+        operators.MapGet("/rollouts/{id}", async (string id, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
+            => await store.RolloutViewAsync(id, cancellationToken) is { } rollout
+                ? await PageAsync<RolloutPage>(services, new() { [nameof(RolloutPage.Rollout)] = rollout })
+                : Refusal.Unknown($"There is no rollout '{id}'.").ToResult());
+    }
+
+    private static async Task<OverviewData> OverviewAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var store = services.GetRequiredService<IFleetStore>();
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var reported = (await store.ListAsync<DeviceReported>("", null, int.MaxValue, cancellationToken)).Select(device => device.Document.State.Models).ToList();
+        var telemetry = await store.TelemetryAsync(null, null, now - ShownTime, now, cancellationToken);
+        return new OverviewData
+        {
+            Devices = await store.DevicesAsync(DeviceFilter.All, null, cancellationToken).CountAsync(device => !device.Document.IsRevoked, cancellationToken),
+            Online = services.GetRequiredService<DeviceBoard>().OnlineCount,
+            Serving = reported.Count(models => models.Any(model => model.ActiveVersion is not null)),
+            RolledBack = reported.Count(models => models.Any(model => model.Phase == Contracts.State.DeploymentPhase.RolledBack)),
+            Inferences = telemetry.Sum(view => view.Count),
+            Rollouts = await store.RolloutViewsAsync(ShownRollouts, cancellationToken),
+            Builds = [.. (await store.ListAsync<Build>("", null, int.MaxValue, cancellationToken)).Reverse().Take(ShownBuilds).Select(build => build.Document.ToView())],
+        };
+    }
+
+    /// <summary>A component as a page. Nothing in it comes alive in the browser, so nothing may be loaded or run there.</summary>
+    private static async Task<IResult> PageAsync<T>(IServiceProvider services, Dictionary<string, object?> parameters) where T : IComponent
+    {
+        await using var renderer = new HtmlRenderer(services, services.GetRequiredService<ILoggerFactory>());
+        var html = await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<T>(ParameterView.FromDictionary(parameters))).ToHtmlString());
+        return new Page(html);
+    }
+
+    private sealed class Page(string html) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.ContentType = "text/html; charset=utf-8";
+            httpContext.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+            httpContext.Response.Headers.CacheControl = "no-store";
+            return httpContext.Response.WriteAsync(html, httpContext.RequestAborted);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System.Globalization;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Server.Dashboard;
+
+/// <summary>How values are said on the pages.</summary>
+internal static class Words
+{
+    /// <summary>The colour of a phase.</summary>
+    public static string ColourOf(DeploymentPhase phase) => phase switch
+    {
+        DeploymentPhase.Active => "good",
+        DeploymentPhase.RolledBack => "bad",
+        DeploymentPhase.Idle => "wait",
+        _ => "busy",
+    };
+
+    /// <summary>The colour of a rollout.</summary>
+    public static string ColourOf(RolloutStatus status) => status switch
+    {
+        RolloutStatus.Succeeded => "good",
+        RolloutStatus.Running => "busy",
+        RolloutStatus.Paused => "wait",
+        _ => "bad",
+    };
+
+    /// <summary>A value of an enum as people write it: <c>RolledBack</c> is "rolled back".</summary>
+    public static string Of(Enum value) => string.Concat(value.ToString().Select((letter, index) => char.IsUpper(letter) ? (index > 0 ? " " : "") + char.ToLowerInvariant(letter) : letter.ToString()));
+
+    /// <summary>What is being served and what is being tried.</summary>
+    public static string Serving(ReportedModel model) => model.ActiveVersion is { } version
+        ? string.Create(CultureInfo.InvariantCulture, $"{model.Model} {version} ({model.ActiveVariant})")
+        : $"{model.Model} (none)";
+
+    /// <summary>A share of 1 in percent.</summary>
+    public static string Percent(double? share) => share is { } value ? value.ToString("0.0 %", CultureInfo.InvariantCulture) : "–";
+
+    /// <summary>A latency.</summary>
+    public static string Milliseconds(TimeSpan? time) => time is { } value ? value.TotalMilliseconds.ToString("0.00 ms", CultureInfo.InvariantCulture) : "–";
+
+    /// <summary>The three percentiles.</summary>
+    public static string Latency(LatencySummary? latency)
+        => latency is null ? "–" : $"{Milliseconds(latency.P50)} / {Milliseconds(latency.P95)} / {Milliseconds(latency.P99)}";
+
+    /// <summary>Bytes in MiB.</summary>
+    public static string Bytes(long? bytes) => bytes is { } value ? (value / 1048576.0).ToString("0 MiB", CultureInfo.InvariantCulture) : "–";
+
+    /// <summary>A moment, in UTC.</summary>
+    public static string Moment(DateTimeOffset? at) => at?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "never";
+
+    /// <summary>A part of a wave as a width.</summary>
+    public static string Width(int part, WaveView wave) => wave.Total == 0 ? "0%" : (100.0 * part / wave.Total).ToString("0.##", CultureInfo.InvariantCulture) + "%";
+}

@@ -1,0 +1,144 @@
+using System.Text.Json;
+
+namespace Fleet.Cli.Tests.Commands;
+
+/// <summary>The commands against a real server: what a person reads, what a script parses, and how refusals are told.</summary>
+public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, IDisposable
+{
+    private const string Spec = """
+        model: vibration
+        data: { kind: vibration, samples: 600 }
+        teacher: { family: conv1d }
+        student: { family: conv1d }
+        """;
+
+    private readonly ShellUnderTest _fleet = new();
+
+    public void Dispose() => _fleet.Dispose();
+
+    [Fact]
+    public async Task Token_is_printed_once_listed_without_its_secret_and_revoked()
+    {
+        var created = await JsonOfAsync("tokens", "create", "--uses", "3", "--valid-for", "10m", "--label", "site=berlin");
+        var (id, token) = (created.GetProperty("id").GetString()!, created.GetProperty("token").GetString()!);
+
+        var listed = await JsonOfAsync("tokens", "list");
+        var view = Assert.Single(listed.EnumerateArray(), view => view.GetProperty("id").GetString() == id);
+        Assert.Equal(3, view.GetProperty("uses").GetInt32());
+        Assert.DoesNotContain(token.Split('.')[2], listed.GetRawText(), StringComparison.Ordinal);
+
+        Assert.True((await JsonOfAsync("tokens", "revoke", id)).GetProperty("revoked").GetBoolean());
+        Assert.Contains("revoked", await TextOfAsync("tokens", "list"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Token_on_a_pipe_is_the_only_line_on_standard_output()
+        => Assert.StartsWith("fleet1.", Assert.Single((await TextOfAsync("tokens", "create")).Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("tokens list")]
+    [InlineData("devices list")]
+    [InlineData("models list")]
+    [InlineData("models builds")]
+    [InlineData("releases list")]
+    [InlineData("rollouts list")]
+    [InlineData("telemetry --since 7d")]
+    public async Task Every_list_is_one_json_array_even_when_it_is_empty(string command)
+        => Assert.Equal(JsonValueKind.Array, (await JsonOfAsync(command.Split(' '))).ValueKind);
+
+    [Theory]
+    [InlineData("devices show press-7")]
+    [InlineData("devices label press-7 site=berlin")]
+    [InlineData("devices revoke press-7")]
+    [InlineData("models report nothing")]
+    [InlineData("models cancel nothing")]
+    [InlineData("releases show nothing 1")]
+    [InlineData("releases create nothing")]
+    [InlineData("rollouts show nothing")]
+    [InlineData("rollouts pause nothing")]
+    [InlineData("rollouts start --model nothing --version 1 --waves 100%")]
+    public async Task What_does_not_exist_ends_with_1_and_a_sentence_with_its_name(string command)
+    {
+        Assert.Equal(1, await RunAsync([.. command.Split(' '), "--json"]));
+        Assert.Matches("press-7|nothing", _fleet.Error);
+        Assert.DoesNotContain("answered 4", _fleet.Error, StringComparison.Ordinal);
+        Assert.Empty(_fleet.Output);
+    }
+
+    [Fact]
+    public async Task Build_is_queued_listed_and_cancelled()
+    {
+        var file = server.PathOf("spec.yaml");
+        await File.WriteAllTextAsync(file, Spec);
+        var build = await JsonOfAsync("models", "build", file);
+        var id = build.GetProperty("id").GetString()!;
+        Assert.Equal(("vibration", "queued"), (build.GetProperty("model").GetString(), build.GetProperty("status").GetString()));
+
+        Assert.Contains(id, await TextOfAsync("models", "builds", "--model", "vibration"), StringComparison.Ordinal);
+        Assert.Equal("cancelled", (await JsonOfAsync("models", "cancel", id)).GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task Wait_for_a_cancelled_build_ends_with_1_and_says_so()
+    {
+        var file = server.PathOf("waited.yaml");
+        await File.WriteAllTextAsync(file, Spec.Replace("vibration\n", "waited\n", StringComparison.Ordinal));
+        var waiting = RunAsync("models", "build", file, "--wait");
+        using var other = new ShellUnderTest();
+        var id = await TestKit.Eventually.ValueAsync("the build is queued", async () =>
+        {
+            using var list = new ShellUnderTest();
+            await list.RunAsync("models", "builds", "--model", "waited", "--json", "--server", server.Api, "--key-file", server.KeyFile);
+            return JsonDocument.Parse(list.Output).RootElement.EnumerateArray().Select(build => build.GetProperty("id").GetString()).FirstOrDefault();
+        });
+
+        Assert.Equal(0, await other.RunAsync("models", "cancel", id, "--server", server.Api, "--key-file", server.KeyFile));
+
+        Assert.Equal(1, await waiting.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Contains($"Build {id} of waited was cancelled", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Missing_and_wrong_keys_are_told_apart_and_never_printed()
+    {
+        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--server", server.Api));
+        Assert.Contains("No API key was sent", _fleet.Error, StringComparison.Ordinal);
+
+        _fleet.Variables["FLEET_API_KEY"] = "a-wrong-key-that-nobody-should-see";
+        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--server", server.Api));
+        Assert.Contains("The API key that was sent is not accepted", _fleet.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("a-wrong-key", _fleet.Error + _fleet.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Key_may_come_from_the_environment()
+    {
+        _fleet.Variables["FLEET_SERVER"] = server.Api;
+        _fleet.Variables["FLEET_KEY_FILE"] = server.KeyFile;
+        Assert.Equal(0, await _fleet.RunAsync("devices", "list"));
+    }
+
+    [Fact]
+    public async Task Certificate_of_the_servers_own_ca_is_trusted_only_when_it_is_named()
+    {
+        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--server", server.Devices, "--key-file", server.KeyFile));
+        Assert.Contains("--ca FILE", _fleet.Error, StringComparison.Ordinal);
+
+        Assert.Equal(0, await _fleet.RunAsync("devices", "list", "--server", server.Devices, "--key-file", server.KeyFile, "--ca", server.DataPathOf("ca.pem")));
+    }
+
+    private Task<int> RunAsync(params string[] arguments) => _fleet.RunAsync([.. arguments, "--server", server.Api, "--key-file", server.KeyFile]);
+
+    private async Task<string> TextOfAsync(params string[] arguments)
+    {
+        var before = _fleet.Output.Length;
+        Assert.True(await RunAsync(arguments) == 0, _fleet.Error);
+        return _fleet.Output[before..];
+    }
+
+    private async Task<JsonElement> JsonOfAsync(params string[] arguments)
+    {
+        using var document = JsonDocument.Parse(await TextOfAsync([.. arguments, "--json"]));
+        return document.RootElement.Clone();
+    }
+}

@@ -1,0 +1,103 @@
+using System.Net;
+using Fleet.Contracts;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
+using Fleet.Server.Dashboard;
+using Fleet.Server.Rollouts;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Tests.Dashboard;
+
+public sealed class PageTests(RunningServer server) : IClassFixture<RunningServer>
+{
+    [Theory]
+    [InlineData("/", "Overview")]
+    [InlineData("/devices", "Devices")]
+    [InlineData("/telemetry", "Telemetry")]
+    public async Task Pages_are_whole_and_load_nothing_from_elsewhere(string path, string title)
+    {
+        var response = await server.Operator.GetAsync(path);
+        var page = await response.Content.ReadAsStringAsync();
+        Assert.Equal("text/html", response.Content.Headers.ContentType?.MediaType);
+        Assert.Contains($"<h1>{title}", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
+        Assert.DoesNotMatch("(src|href)=\"(http|//)", page);
+        Assert.StartsWith("default-src 'none'", response.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/devices")]
+    [InlineData("/telemetry")]
+    public async Task Pages_ask_for_a_key(string path)
+    {
+        using var nobody = server.ApiAs(null);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.GetAsync(path)).StatusCode);
+    }
+
+    [Fact]
+    public async Task What_a_device_says_is_shown_and_never_run()
+    {
+        var device = await server.EnrollAsync("hostile");
+        using var client = await device.ConnectAsync();
+        await device.PublishAsync(client, Topics.Reported, TestDevice.Report(1, new ReportedModel
+        {
+            Model = "vibration",
+            Version = 1,
+            Phase = DeploymentPhase.RolledBack,
+            Failure = DeploymentFailure.GateMissed,
+            Detail = "<script>alert(1)</script>",
+            Since = DateTimeOffset.UtcNow,
+        }), FleetJson.Default.ReportedState);
+
+        var page = await server.Operator.GetStringAsync("/devices/hostile");
+        Assert.Contains("gate missed: &lt;script&gt;alert(1)&lt;/script&gt;", page, StringComparison.Ordinal);
+        Assert.Contains(">rolled back<", page, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Operator.GetAsync("/devices/nobody")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Rollout_shows_its_waves_and_devices()
+    {
+        var device = await server.EnrollAsync("member");
+        var now = DateTimeOffset.UtcNow;
+        var rollout = new Rollout
+        {
+            Id = "r-1",
+            Plan = new RolloutPlan { Model = "vibration", Version = 4, Waves = [new WavePlan { Percent = 100 }] },
+            Waves = [new Wave(1, 0, 1) { OpenedAt = now }],
+            Reason = "one device failed",
+            CreatedAt = now,
+            Told = 1,
+        };
+        var part = new DeviceRollout
+        {
+            Rollout = "r-1",
+            Device = device.Id,
+            Model = "vibration",
+            Version = 4,
+            Wave = 1,
+            Revision = 1,
+            ToldAt = now,
+            PhaseSince = now,
+            UpdatedAt = now,
+            Phase = DeploymentPhase.Downloading,
+        };
+        await server.Store.CommitAsync([StoreChange.Create("r-1", rollout), StoreChange.Create(DeviceRollout.IdOf("r-1", device.Id), part)], default);
+
+        var page = await server.Operator.GetStringAsync("/rollouts/r-1");
+        Assert.Contains("vibration 4", page, StringComparison.Ordinal);
+        Assert.Contains(">downloading<", page, StringComparison.Ordinal);
+        Assert.Contains("href=\"/devices/member\"", page, StringComparison.Ordinal);
+        Assert.Contains("one device failed", await server.Operator.GetStringAsync("/"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(new double[0], "")]
+    [InlineData(new double[] { 5 }, "0,0")]
+    [InlineData(new double[] { 0, 0 }, "0,100 200,100")]
+    [InlineData(new double[] { 1, 2, 0 }, "0,50 100,0 200,100")]
+    public void Line_runs_from_left_to_right_below_its_largest_value(double[] values, string points)
+        => Assert.Equal(points, Line.Points(values, 200, 0, 100));
+}

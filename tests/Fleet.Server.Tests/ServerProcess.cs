@@ -1,0 +1,66 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Http;
+using Fleet.TestKit;
+
+namespace Fleet.Server.Tests;
+
+/// <summary>The server as a process of its own, to be killed.</summary>
+internal sealed class ServerProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
+    private readonly ChildProcess _process;
+
+    private ServerProcess(ChildProcess process, string folder, Dictionary<string, string> endpoints)
+    {
+        (_process, Endpoints) = (process, endpoints);
+        Http = new HttpClient { BaseAddress = new Uri(endpoints["api"]) };
+        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(Path.Combine(folder, "keys", "operator.key")).Trim());
+    }
+
+    public HttpClient Http { get; }
+
+    public IReadOnlyDictionary<string, string> Endpoints { get; }
+
+    public static async Task<ServerProcess> StartAsync(string folder, params string[] more)
+    {
+        // A killed server leaves its file behind; the next one removes it, but not before it has started.
+        var file = Path.Combine(folder, "endpoints.json");
+        File.Delete(file);
+        var process = ChildProcess.Start(Programs.Server, [$"--Fleet:DataFolder={folder}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", .. more]);
+        try
+        {
+            await Eventually.TrueAsync("the server listens", () => process.HasExited ? throw new InvalidOperationException(process.Output) : File.Exists(file), Deadline);
+            return new ServerProcess(process, folder, JsonSerializer.Deserialize<Dictionary<string, string>>(await File.ReadAllTextAsync(file))!);
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Ends it as a power cut would.</summary>
+    public Task KillAsync()
+    {
+        _process.Kill();
+        return _process.WaitForExitAsync(Deadline);
+    }
+
+    public async Task<HttpResponseMessage> PostAsync(string path, string json)
+    {
+        using var content = new StringContent(json, Encoding.UTF8, "application/json");
+        return await Http.PostAsync(new Uri(path, UriKind.Relative), content);
+    }
+
+    public async Task<RolloutView> RolloutAsync(string id)
+        => JsonSerializer.Deserialize(await Http.GetStringAsync(new Uri($"/api/v1/rollouts/{id}", UriKind.Relative)), FleetJson.Default.RolloutView)!;
+
+    public ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        return _process.DisposeAsync();
+    }
+}

@@ -25,10 +25,10 @@ internal static class BuildTables
                 variant.Accepted ? new Cell("accepted", Tone.Good) : new Cell("rejected", Tone.Bad));
         }
         screen.Write(variants);
-        foreach (var variant in report.Variants.Where(variant => variant.Reasons.Count > 0))
+        if (report.Variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();
+        foreach (var variant in report.Variants)
         {
-            screen.WriteLine();
-            foreach (var reason in variant.Reasons) screen.WriteLine($"{variant.Id}: {reason}");
+            foreach (var reason in variant.Reasons) screen.WriteSentence($"{variant.Id}: {reason}");
         }
     }
 }

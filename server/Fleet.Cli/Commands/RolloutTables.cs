@@ -12,7 +12,7 @@ internal static class RolloutTables
     {
         var plan = rollout.Plan;
         screen.WriteHeading($"Rollout {rollout.Id} of {plan.Model} {plan.Version}: {Words.Of(rollout.Status)}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
-        screen.WriteLine($"Devices {(plan.Filter.Length > 0 ? plan.Filter : "all")}; stops above {Figures.Percent(plan.MaximumFailureRate)} failed of at least {plan.MinimumFinished} finished; "
+        screen.WriteSentence($"Devices {(plan.Filter.Length > 0 ? plan.Filter : "all")}; stops above {Figures.Percent(plan.MaximumFailureRate)} failed of at least {plan.MinimumFinished} finished; "
             + $"phase deadline {DurationText.Of(plan.PhaseDeadline)}, soak {DurationText.Of(plan.SoakTime)}; started {Figures.Moment(rollout.CreatedAt)}");
         screen.WriteLine();
 
@@ -25,7 +25,7 @@ internal static class RolloutTables
         }
         screen.Write(waves);
         foreach (var left in rollout.Excluded)
-            screen.WriteLine($"Left out: {Figures.Count(left.Devices)} device(s), {string.Join(", ", left.Examples)}{(left.Examples.Count < left.Devices ? ", …" : "")}: {left.Reason}");
+            screen.WriteSentence($"Left out: {Figures.Count(left.Devices)} device(s), {string.Join(", ", left.Examples)}{(left.Examples.Count < left.Devices ? ", …" : "")}: {left.Reason}");
         if (rollout.Devices.Count == 0) return;
 
         screen.WriteLine();

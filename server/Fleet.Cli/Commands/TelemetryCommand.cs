@@ -48,15 +48,15 @@ internal static class TelemetryCommand
 
     private static void WriteTable(Shell screen, IReadOnlyList<TelemetryView> views)
     {
-        var sheet = new Sheet("device", "model", "variant", ">inferences", ">errors", ">p50", ">p95", ">p99", ">cpu", ">memory", ">temp.", "inferences over time");
+        var sheet = new Sheet("device", "model", "variant", ">inferences", ">errors", ">p50 ms", ">p95 ms", ">p99 ms", ">cpu", ">memory", ">temp.", "over time");
         foreach (var view in views.OrderBy(view => view.Device.Value).ThenBy(view => view.Model))
         {
             sheet.Add(
                 view.Device.Value, $"{view.Model} {view.Version}", view.Variant, view.Count, new Cell(Figures.Count(view.Errors), view.Errors > 0 ? Tone.Bad : Tone.Plain),
-                Figures.Milliseconds(view.Latency?.P50), Figures.Milliseconds(view.Latency?.P95), Figures.Milliseconds(view.Latency?.P99),
+                Figures.BareMilliseconds(view.Latency?.P50), Figures.BareMilliseconds(view.Latency?.P95), Figures.BareMilliseconds(view.Latency?.P99),
                 view.Resources?.CpuUsage is { } cpu ? Figures.Percent(cpu) : Figures.None, Figures.Bytes(view.Resources?.AgentMemoryBytes),
                 view.Resources?.TemperatureCelsius is { } celsius ? FormattableString.Invariant($"{celsius:0} °C") : Figures.None,
-                Charts.Sparkline([.. view.Series.Select(point => point.Count)], 20));
+                Charts.Sparkline([.. view.Series.Select(point => point.Count)], 12));
         }
         screen.Write(sheet);
     }

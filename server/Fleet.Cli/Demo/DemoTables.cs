@@ -29,7 +29,7 @@ internal static class DemoTables
         if (outcome.Devices.Any(device => device.ProfileEmulated))
         {
             screen.WriteLine();
-            screen.WriteLine("* This machine is not of that profile: it is emulated here, its latency is not a claim.");
+            screen.WriteSentence("* This machine is not of that profile: it is emulated here, its latency is not a claim.");
         }
         screen.WriteLine();
         screen.WriteLine($"Done in {DurationText.Of(outcome.Took)}.");

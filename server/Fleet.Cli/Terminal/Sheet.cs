@@ -82,7 +82,7 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
 
     private int[] Widths() => [.. columns.Select((heading, i) => _rows.Select(row => row[i].Text.Length).Append(Heading(heading).Length).Max())];
 
-    private bool HasHeadings => columns.Any(column => column.Length > 0);
+    private bool HasHeadings => columns.Any(column => Heading(column).Length > 0);
 
     private bool IsRight(int column) => columns[column].StartsWith('>');
 

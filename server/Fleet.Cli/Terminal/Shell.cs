@@ -57,6 +57,13 @@ internal sealed class Shell(TextWriter output, TextWriter error, bool outputIsTe
     /// <summary>Writes a line for people.</summary>
     public void WriteLine(string line = "") => output.WriteLine(line);
 
+    /// <summary>Writes a sentence: on a terminal it is wrapped between words. What people copy goes by <see cref="WriteLine"/>, which leaves lines whole.</summary>
+    public void WriteSentence(string text)
+    {
+        if (outputIsTerminal) _output.WriteLine(text);
+        else output.WriteLine(text);
+    }
+
     /// <summary>Writes a heading: bold on a terminal.</summary>
     public void WriteHeading(string text)
     {

@@ -158,7 +158,8 @@ internal sealed class StepBoard
                 StepState.Failed => "[red]✗[/]",
                 _ => $"[yellow]{Spinner[(int)(now.TotalMilliseconds / 200) % Spinner.Length]}[/]",
             };
-            var room = Math.Max(20, width - 2 - took.Length - 2);
+            // The terminal writes ^C where the cursor is: room for it keeps the redrawn lines in place.
+            var room = Math.Max(20, width - took.Length - 8);
             var heading = Markup.Escape(Cut(title, room).PadRight(room));
             yield return new Markup($"{mark} {(_state == StepState.Running ? $"[bold]{heading}[/]" : heading)} [dim]{took}[/]");
             if (_state != StepState.Running)

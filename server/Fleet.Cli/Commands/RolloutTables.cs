@@ -44,9 +44,12 @@ internal static class RolloutTables
     {
         var running = rollout.Devices.Where(device => device.Status == DeviceRolloutStatus.Running).ToList();
         // A fleet is counted; a handful of devices is named with what each of them does.
-        var doing = running.Count is > 0 and <= 3
-            ? string.Join(", ", running.Select(device => $"{device.Device} {Words.Of(device.Phase)}"))
-            : $"{Figures.Count(running.Count)} running";
+        var doing = running.Count switch
+        {
+            0 => "finished, watched for its soak time",
+            <= 3 => string.Join(", ", running.Select(device => $"{device.Device} {Words.Of(device.Phase)}")),
+            _ => $"{Figures.Count(running.Count)} running",
+        };
         var paused = rollout.Status == RolloutStatus.Paused ? $"paused ({rollout.Reason}); " : "";
         return $"{paused}wave {rollout.OpenWave} of {rollout.Waves.Count}: {doing}";
     }

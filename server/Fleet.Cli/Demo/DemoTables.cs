@@ -44,9 +44,9 @@ internal static class DemoTables
         var connection = $"--server {outcome.Client.Address} --key-file {folder.OperatorKey}";
         screen.WriteLine();
         screen.WriteHeading("The fleet goes on until Ctrl+C");
-        screen.WriteLine($"API     {outcome.Client.Address}");
-        screen.WriteLine($"Report  file://{folder.ReportPage}");
-        screen.WriteLine($"Logs    {folder.Logs}");
+        screen.WriteLine($"Dashboard  {outcome.Client.Address}  any user name; the password is in {folder.OperatorKey}");
+        screen.WriteLine($"Report     file://{folder.ReportPage}");
+        screen.WriteLine($"Logs       {folder.Logs}");
         screen.WriteLine();
         screen.WriteHeading("To look around from another terminal:");
         foreach (var command in (string[])["devices list", $"telemetry --model {outcome.Build.Model}", $"rollouts show {outcome.Rollout.Id}", $"releases show {outcome.Build.Model} {outcome.Rollout.Plan.Version}"])

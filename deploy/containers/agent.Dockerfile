@@ -2,7 +2,7 @@
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 COPY . .
-RUN dotnet publish agent/Fleet.Agent -c Release -o /out
+RUN dotnet publish agent/Fleet.Agent -c Release --use-current-runtime --no-self-contained -o /out
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 COPY --from=build /out /opt/fleet/agent

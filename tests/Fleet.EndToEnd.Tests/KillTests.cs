@@ -15,8 +15,8 @@ public sealed class KillTests(FleetFixture fleet)
     public void Build_whose_worker_was_killed_in_the_middle_is_finished_by_another()
     {
         Assert.Equal("worker-1", fleet.AtTheKill.Worker);
-        Assert.True(fleet.AtTheKill.Progress!.Fraction < 1);
-        Assert.Equal(2, fleet.Build.Attempts);
+        Assert.Equal(1, fleet.AtTheKill.Attempts);
+        Assert.Equal((2, "worker-2"), (fleet.Build.Attempts, fleet.Build.Worker));
     }
 
     [Theory]

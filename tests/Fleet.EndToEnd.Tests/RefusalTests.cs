@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
@@ -8,7 +9,7 @@ namespace Fleet.EndToEnd.Tests;
 
 /// <summary>What must not be served is not served, and what served before goes on.</summary>
 [Collection(nameof(OneFleet))]
-public sealed class RefusalTests(FleetFixture fleet)
+public sealed partial class RefusalTests(FleetFixture fleet)
 {
     private static readonly GateSpec Impossible = new() { AccuracyTolerance = 1, MaximumLatencyP95 = TimeSpan.FromTicks(1) };
 
@@ -72,7 +73,7 @@ public sealed class RefusalTests(FleetFixture fleet)
         // It keeps trying, and is told no: a restart does not help either.
         await agent.KillAsync();
         agent.Start();
-        await Eventually.TrueAsync($"the agent said that it is refused; it wrote:\n{agent.Output}", () => agent.Output.Contains("refuse", StringComparison.OrdinalIgnoreCase) || agent.Output.Contains("NotAuthorized", StringComparison.OrdinalIgnoreCase) || agent.Output.Contains("not authorized", StringComparison.OrdinalIgnoreCase));
+        await Eventually.TrueAsync("the agent said that it is refused", () => Refused().IsMatch(agent.Output), evidence: () => agent.Output);
         Assert.False((await fleet.Server.DeviceAsync("revoked-1")).Online);
 
         await fleet.ReleaseAsync("revoked");
@@ -95,6 +96,9 @@ public sealed class RefusalTests(FleetFixture fleet)
         Assert.NotEqual(0, elsewhere.Code);
         Assert.DoesNotContain(parts[2], again.Output + elsewhere.Output, StringComparison.Ordinal);
     }
+
+    [GeneratedRegex("refused|not ?authorized|revoked", RegexOptions.IgnoreCase)]
+    private static partial Regex Refused();
 
     private async Task<ProcessResult> EnrollAsync(string token, string id)
     {

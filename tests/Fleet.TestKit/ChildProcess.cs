@@ -36,7 +36,6 @@ public sealed partial class ChildProcess : IAsyncDisposable
         Running[this] = 0;
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        _process.StandardInput.Close();
     }
 
     /// <summary>Its process id.</summary>
@@ -54,7 +53,7 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// <summary>The same as one text.</summary>
     public string Output => string.Join('\n', Lines);
 
-    /// <summary>Starts a program.</summary>
+    /// <summary>Starts a program. Its standard input stays open and silent: a program that ends with its starter sees it alive.</summary>
     /// <param name="program">Path, or a name on PATH.</param>
     /// <param name="arguments">Arguments, each passed as it is.</param>
     /// <param name="environment">Variables to set; null removes one.</param>
@@ -73,11 +72,12 @@ public sealed partial class ChildProcess : IAsyncDisposable
         return new ChildProcess(start);
     }
 
-    /// <summary>Runs a program to its end.</summary>
+    /// <summary>Runs a program to its end, with nothing to read from standard input.</summary>
     public static async Task<ProcessResult> RunAsync(
         string program, IEnumerable<string> arguments, TimeSpan deadline, IReadOnlyDictionary<string, string?>? environment = null, string? workingFolder = null)
     {
         await using var child = Start(program, arguments, environment, workingFolder);
+        child._process.StandardInput.Close();
         var code = await child.WaitForExitAsync(deadline);
         return new ProcessResult(code, child.Output);
     }

@@ -12,6 +12,9 @@ internal sealed class FactsReader(string root = "/")
     public static string AgentVersion { get; } =
         typeof(FactsReader).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
 
+    /// <summary>Instruction set flags of the processor, as the kernel names them.</summary>
+    public IReadOnlyList<string> IsaFlags() => CpuInfo.Parse(Text("proc/cpuinfo")).Flags;
+
     /// <summary>The facts, with the profile that was declared by hand.</summary>
     public DeviceFacts Read(string? declaredProfile)
     {

@@ -1,3 +1,4 @@
+using Fleet.Agent.Facts;
 using Fleet.Contracts.Releases;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
@@ -80,6 +81,8 @@ internal sealed partial class OnnxSession : IDisposable
     /// <summary>Frees the session; nobody may be running it.</summary>
     public void Dispose() => _session.Dispose();
 
+    private static readonly Lazy<IReadOnlyList<string>> IsaFlags = new(() => new FactsReader().IsaFlags());
+
     private static SessionOptions OptionsOf(RuntimeSettings runtime, ILogger logger)
     {
         // Errors only: models of older exporters draw a warning for each of their weights.
@@ -87,7 +90,8 @@ internal sealed partial class OnnxSession : IDisposable
         // Threads that spin while they wait steal the processor from everything else on a small device (medians rose up to threefold).
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
-        foreach (var (key, value) in runtime.SessionEntries) options.AddSessionConfigEntry(key, value);
+        // A guard against 8-bit products that saturate costs time; where the processor cannot saturate it is left out.
+        foreach (var (key, value) in runtime.On(IsaFlags.Value).SessionEntries) options.AddSessionConfigEntry(key, value);
 
         var available = OrtEnv.Instance().GetAvailableProviders();
         foreach (var provider in runtime.ExecutionProviders.TakeWhile(provider => provider != "CPUExecutionProvider"))

@@ -10,7 +10,7 @@ public sealed record ModelView
     public int LatestVersion { get; init; }
 
     /// <summary>Its releases, newest first.</summary>
-    public IReadOnlyList<ModelVersionView> Versions { get; init; } = [];
+    public IReadOnlyList<ModelVersionView> Versions { get; set; } = [];
 
     /// <summary>Builds of it: waiting, running and ended.</summary>
     public int Builds { get; init; }

@@ -36,13 +36,13 @@ public sealed class FleetFixture : IAsyncLifetime
         await using (var first = StartWorker("worker-1"))
         {
             AtTheKill = await Eventually.ValueAsync(
-                $"the first worker was in the middle of the build; it wrote:\n{first.Output}",
-                async () => await BuildAsync(build.Id) is { Status: BuildStatus.Running, Progress.Fraction: > 0 } running ? running : null, BuildLimit);
+                "the first worker was in the middle of the build",
+                async () => await BuildAsync(build.Id) is { Status: BuildStatus.Running } running ? running : null, BuildLimit, () => first.Output);
             first.Kill();
         }
         await using var second = StartWorker("worker-2");
         Build = await Eventually.ValueAsync(
-            "the second worker ended the build", async () => await BuildAsync(build.Id) is { FinishedAt: not null } ended ? ended : null, BuildLimit);
+            "the second worker ended the build", async () => await BuildAsync(build.Id) is { FinishedAt: not null } ended ? ended : null, BuildLimit, () => second.Output);
         Assert.True(Build.Status == BuildStatus.Succeeded, $"{Build.Failure}\n{second.Output}");
         _report = await Server.GetAsync($"/api/v1/builds/{build.Id}/report", FleetJson.Default.BuildReport);
     }
@@ -56,7 +56,7 @@ public sealed class FleetFixture : IAsyncLifetime
     /// <summary>A small build: what is judged here is the way, not the model.</summary>
     internal static BuildSpec Spec(string model, GateSpec? gate = null)
     {
-        var training = new TrainingSpec { Epochs = 1, BatchSize = 32 };
+        var training = new TrainingSpec { Epochs = 3, BatchSize = 32 };
         return new BuildSpec
         {
             Model = model,
@@ -90,7 +90,7 @@ public sealed class FleetFixture : IAsyncLifetime
     {
         var agent = await RunningAgent.EnrollAsync(server ?? Server.Devices, await Server.TokenAsync(label, uses: 1), id);
         agent.Start();
-        await Eventually.TrueAsync($"{id} was online; it wrote:\n{agent.Output}", async () => (await Server.DeviceAsync(id)).Online, TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync($"{id} was online", async () => (await Server.DeviceAsync(id)).Online, TimeSpan.FromSeconds(60), () => agent.Output);
         return agent;
     }
 

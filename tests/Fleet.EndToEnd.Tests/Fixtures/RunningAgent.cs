@@ -55,7 +55,7 @@ internal sealed class RunningAgent : IAsyncDisposable
 
     /// <summary>Returns as soon as the deployment has come to a phase or past it.</summary>
     public Task ReachesAsync(string model, DeploymentPhase phase, TimeSpan? deadline = null)
-        => Eventually.TrueAsync($"{Id} reached {phase} with {model}; it wrote:\n{Output}", () => Journal(model) is { } at && at.Phase >= phase, deadline ?? Limit);
+        => Eventually.TrueAsync($"{Id} reached {phase} with {model}", () => Journal(model) is { } at && at.Phase >= phase, deadline ?? Limit, () => Output);
 
     /// <summary>Address of the local inference endpoint.</summary>
     public async Task<Uri> InferenceAsync() => new(await Eventually.ValueAsync($"the inference host of {Id} listened", () =>

@@ -35,7 +35,7 @@ internal sealed class RunningServer(string dataFolder) : IAsyncDisposable
     public async Task StartAsync()
     {
         var endpoints = Path.Combine(dataFolder, "endpoints.json");
-        File.Delete(endpoints);
+        if (File.Exists(endpoints)) File.Delete(endpoints);
         _process = ChildProcess.Start(
             Programs.Server,
             [

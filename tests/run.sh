@@ -16,8 +16,8 @@ configuration=Debug
 project_limit=${FLEET_TEST_PROJECT_SECONDS:-900}
 total_limit=${FLEET_TEST_TOTAL_SECONDS:-1740}
 results=.artifacts/tests
-# mosquitto_pub and mosquitto_sub are clients nobody here wrote; curl and openssl enroll one by hand.
-packages=(mosquitto-clients curl openssl ca-certificates)
+# mosquitto_pub and mosquitto_sub are clients nobody here wrote; curl and openssl enroll one by hand; strace sees what a child opens.
+packages=(mosquitto-clients curl openssl ca-certificates strace)
 
 only=()
 while (($#)); do

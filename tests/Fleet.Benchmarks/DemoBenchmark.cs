@@ -14,7 +14,7 @@ internal static class DemoBenchmark
         try
         {
             var watch = Stopwatch.StartNew();
-            await FleetProgram.RunAsync("Fleet.Cli", "fleet", ["demo", "--once", "--report", file], cancellationToken);
+            await FleetProgram.RunCliAsync(["demo", "--once", "--report", file], cancellationToken);
             var seconds = watch.Elapsed.TotalSeconds;
             using var report = JsonDocument.Parse(await File.ReadAllTextAsync(file, cancellationToken));
             return Table(report.RootElement, seconds);

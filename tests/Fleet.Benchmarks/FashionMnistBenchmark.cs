@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;
 
@@ -11,27 +12,17 @@ internal static class FashionMnistBenchmark
 {
     public static async Task<string> RunAsync(CancellationToken cancellationToken)
     {
-        var data = Directory.CreateTempSubdirectory("fleet-benchmark-");
-        using var server = FleetProgram.Start("Fleet.Server", "fleet-server",
-            [$"--Fleet:DataFolder={data.FullName}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0"]);
-        try
-        {
-            _ = server.StandardOutput.ReadToEndAsync(cancellationToken);
-            var endpoints = Path.Combine(data.FullName, "endpoints.json");
-            for (var tries = 0; !File.Exists(endpoints) && tries < 300; tries++) await Task.Delay(100, cancellationToken);
-            using var addresses = JsonDocument.Parse(await File.ReadAllTextAsync(endpoints, cancellationToken));
-            string[] connection = ["--server", addresses.RootElement.GetProperty("api").GetString()!, "--key-file", Path.Combine(data.FullName, "keys", "operator.key")];
+        using var data = new TemporaryFolder();
+        await using var server = ChildProcess.Start(Programs.Server, [$"--Fleet:DataFolder={data.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0"]);
+        var endpoints = data["endpoints.json"];
+        await Eventually.TrueAsync("the server listens", () => File.Exists(endpoints), evidence: () => server.Output);
+        using var addresses = JsonDocument.Parse(await File.ReadAllTextAsync(endpoints, cancellationToken));
+        string[] connection = ["--server", addresses.RootElement.GetProperty("api").GetString()!, "--key-file", data["keys", "operator.key"]];
 
-            var built = await FleetProgram.RunAsync("Fleet.Cli", "fleet", ["models", "build", "deploy/examples/fashion-mnist.yaml", "--wait", "--json", .. connection], cancellationToken);
-            using var build = JsonDocument.Parse(built);
-            var report = await FleetProgram.RunAsync("Fleet.Cli", "fleet", ["models", "report", build.RootElement.GetProperty("id").GetString()!, "--json", .. connection], cancellationToken);
-            return Table(JsonSerializer.Deserialize(report, FleetJson.Default.BuildReport)!);
-        }
-        finally
-        {
-            server.Kill(entireProcessTree: true);
-            data.Delete(recursive: true);
-        }
+        var built = await FleetProgram.RunCliAsync(["models", "build", "deploy/examples/fashion-mnist.yaml", "--wait", "--json", .. connection], cancellationToken);
+        using var build = JsonDocument.Parse(built);
+        var report = await FleetProgram.RunCliAsync(["models", "report", build.RootElement.GetProperty("id").GetString()!, "--json", .. connection], cancellationToken);
+        return Table(JsonSerializer.Deserialize(report, FleetJson.Default.BuildReport)!);
     }
 
     private static string Table(BuildReport report)

@@ -5,9 +5,6 @@ namespace Fleet.Benchmarks;
 /// <summary>Where a figure was measured.</summary>
 internal static class Machine
 {
-    /// <summary>The folder that holds Fleet.sln.</summary>
-    public static string RepositoryRoot { get; } = FindRoot();
-
     /// <summary>Processor, processors in use and date: what a reader needs to judge a figure by.</summary>
     public static string Describe()
     {
@@ -15,14 +12,5 @@ internal static class Machine
             ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
             : null;
         return string.Create(CultureInfo.InvariantCulture, $"{processor ?? "an unnamed processor"}, {Environment.ProcessorCount} cores in use, {DateTime.UtcNow:yyyy-MM-dd}");
-    }
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Fleet.sln"))) return folder.FullName;
-        }
-        throw new InvalidOperationException($"No Fleet.sln above {AppContext.BaseDirectory}: run the benchmarks from a checkout.");
     }
 }

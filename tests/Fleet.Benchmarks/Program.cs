@@ -1,4 +1,5 @@
 using Fleet.Benchmarks;
+using Fleet.TestKit;
 
 // dotnet run -c Release --project tests/Fleet.Benchmarks -- NAME [--write]
 // Each benchmark prints a Markdown table; --write keeps it as tests/Fleet.Benchmarks/results/NAME.md, with the command that makes it again.
@@ -29,7 +30,7 @@ var table = $"""
 Console.WriteLine(table);
 if (args.Contains("--write"))
 {
-    var file = Path.Combine(Machine.RepositoryRoot, "tests", "Fleet.Benchmarks", "results", name + ".md");
+    var file = Repository.PathOf("tests", "Fleet.Benchmarks", "results", name + ".md");
     Directory.CreateDirectory(Path.GetDirectoryName(file)!);
     await File.WriteAllTextAsync(file, table.TrimEnd() + "\n", stop.Token);
 }

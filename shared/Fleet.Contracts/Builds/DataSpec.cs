@@ -1,0 +1,38 @@
+namespace Fleet.Contracts.Builds;
+
+/// <summary>A data set. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
+public sealed record DataSpec
+{
+    /// <summary><c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c> or <c>csv</c>.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Training inputs: npz, npy, IDX or CSV file (gz is read as such).</summary>
+    public string? Train { get; init; }
+
+    /// <summary>Training labels, where they are a file of their own (npy, idx).</summary>
+    public string? TrainLabels { get; init; }
+
+    /// <summary>Test inputs; absent: cut from the training samples.</summary>
+    public string? Test { get; init; }
+
+    /// <summary>Test labels.</summary>
+    public string? TestLabels { get; init; }
+
+    /// <summary>CSV: name of the label column.</summary>
+    public string? LabelColumn { get; init; }
+
+    /// <summary>Shape of one sample, without the batch; absent: as the file has it. Images are channels, height, width.</summary>
+    public IReadOnlyList<int>? SampleShape { get; init; }
+
+    /// <summary>Class names; absent: the label numbers.</summary>
+    public IReadOnlyList<string>? Classes { get; init; }
+
+    /// <summary>Samples to generate (vibration), or the most to read; 0 reads all.</summary>
+    public int Samples { get; init; }
+
+    /// <summary>Share of the training samples held out for model selection and calibration checks, 0 to 0.5.</summary>
+    public double ValidationShare { get; set; } = 0.1;
+
+    /// <summary>Share held out for the test scores when no test file is given, 0 to 0.5.</summary>
+    public double TestShare { get; set; } = 0.2;
+}

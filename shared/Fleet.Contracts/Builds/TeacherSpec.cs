@@ -1,0 +1,17 @@
+namespace Fleet.Contracts.Builds;
+
+/// <summary>The teacher: trained here, or given as an ONNX file.</summary>
+public sealed record TeacherSpec
+{
+    /// <summary>An ONNX file on the worker's machine whose first output is the logits.</summary>
+    public string? Onnx { get; init; }
+
+    /// <summary>Family to train here when no file is given: <c>conv1d</c> or <c>cnn</c>.</summary>
+    public string? Family { get; init; }
+
+    /// <summary>Channels of the first stage.</summary>
+    public int Width { get; set; } = 64;
+
+    /// <summary>How it is trained.</summary>
+    public TrainingSpec Training { get; set; } = new();
+}

@@ -12,9 +12,12 @@ public static partial class BuildSpecRules
         var problems = new Problems();
         problems.Require(Names.IsName(spec.Model), $"model '{spec.Model}' must be {Names.Rule}.");
         JudgeSource(spec, problems);
-        if (spec.Data is { } data) JudgeData(data, problems);
-        if (spec.Teacher is { } teacher) JudgeTeacher(teacher, problems);
-        if (spec.Student is { } student) JudgeStudent(student, problems);
+        if (spec.Data is { } data)
+        {
+            JudgeData(data, problems);
+            if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, problems);
+            if (spec.Student is { } student) JudgeStudent(student, data, problems);
+        }
         JudgeDistillation(spec.Distillation, problems);
         JudgeQuantization(spec.Quantization, problems);
         JudgeGate(spec.Gate, problems);

@@ -93,7 +93,7 @@ internal sealed class ModelQuantizer(DeviceFacts? machine = null)
 
     private ModelVariant Attempt(HardwareProfile profile, IQuantizationScheme scheme, QuantizationSource source, bool hasSamples, Work work)
     {
-        var variant = new ModelVariant { Id = $"{profile.Name}-{scheme.Suffix}", Profile = profile.Name, Scheme = scheme.Name, Runtime = profile.Runtime };
+        var variant = new ModelVariant { Id = $"{profile.Name}-{scheme.Suffix}", Profile = profile.Name, Scheme = scheme.Name, Runtime = scheme.Runtime(profile.Runtime) };
         try
         {
             if (!hasSamples && scheme.CalibratedValues(source.Model.Graph).Count > 0) return variant with { Reasons = ["It needs calibration samples, and there are none."] };
@@ -107,7 +107,7 @@ internal sealed class ModelQuantizer(DeviceFacts? machine = null)
 
     private ModelVariant Make(ModelVariant variant, HardwareProfile profile, IQuantizationScheme scheme, QuantizationSource source, Work work)
     {
-        var runtime = profile.Runtime.On(_machine.IsaFlags);
+        var runtime = variant.Runtime.On(_machine.IsaFlags);
         double Missing(Fleet.Modeling.Onnx.Protos.ModelProto model)
         {
             using var candidate = OnnxRuntimeSession.Open(Google.Protobuf.MessageExtensions.ToByteArray(model), variant.Id, runtime);

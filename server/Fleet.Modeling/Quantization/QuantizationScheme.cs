@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 
@@ -24,6 +25,9 @@ internal interface IQuantizationScheme
     /// <param name="source">The float model and its histograms.</param>
     /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>
     ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat);
+
+    /// <summary>What a device must set to run its models as they are meant: the settings of the profile, with what the form itself needs.</summary>
+    RuntimeSettings Runtime(RuntimeSettings ofProfile) => ofProfile;
 }
 
 /// <summary>The schemes by name.</summary>

@@ -76,11 +76,11 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         QuantizationSpec spec, string outputFolder, CancellationToken cancellationToken)
     {
         var control = new AccuracyControl(scheme, source, session => ModelOutputs.Of(session, ranking, cancellationToken).Values);
-        var quantized = control.Quantize(spec.MaximumDrop, model => baseline.DropOf(model, RuntimeHere(profile), cancellationToken), cancellationToken);
+        var quantized = control.Quantize(spec.MaximumDrop, model => baseline.DropOf(model, scheme.Runtime(profile.Runtime).On(_machine.IsaFlags), cancellationToken), cancellationToken);
         var path = Path.Combine(outputFolder, id + ".onnx");
         OnnxFile.Save(quantized.Model, path);
 
-        var report = Judge(id, profile, scheme.Name, path, baseline, cancellationToken);
+        var report = Judge(id, profile, scheme.Name, scheme.Runtime(profile.Runtime), path, baseline, cancellationToken);
         var reasons = new List<string>();
         var accepted = quantized.Drop <= spec.MaximumDrop;
         if (!accepted) reasons.Add(Text($"Accuracy drops by {quantized.Drop:0.0000} against the float model; at most {spec.MaximumDrop:0.0000} is allowed."));
@@ -103,7 +103,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
                 ? "Its structure follows TensorRT's rules (symmetric int8, zero point 0, weights per output channel, float bias); TensorRT itself was not run."
                 : $"TensorRT's rules are broken: {string.Join(" ", problems)}";
         }
-        else if (profile.Matches(_machine) && FusionCheck.UnfusedOperatorsOf(path, RuntimeHere(profile)) is { Count: > 0 } unfused)
+        else if (profile.Matches(_machine) && FusionCheck.UnfusedOperatorsOf(path, scheme.Runtime(profile.Runtime).On(_machine.IsaFlags)) is { Count: > 0 } unfused)
         {
             yield return $"The runtime computes in float, with weights dequantized at every run: {string.Join(", ", unfused)}.";
         }
@@ -118,7 +118,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         }
         catch (Exception e) when (e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException)
         {
-            return new VariantReport { Id = id, Profile = profile.Name, Scheme = scheme.Name, Runtime = profile.Runtime, Accepted = false, Reasons = [e.Message] };
+            return new VariantReport { Id = id, Profile = profile.Name, Scheme = scheme.Name, Runtime = scheme.Runtime(profile.Runtime), Accepted = false, Reasons = [e.Message] };
         }
     }
 
@@ -127,7 +127,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var id = $"{profile.Name}-{FloatScheme}";
         var path = Path.Combine(outputFolder, id + ".onnx");
         File.Copy(studentOnnx, path, overwrite: true);
-        return Judge(id, profile, FloatScheme, path, baseline, cancellationToken) with
+        return Judge(id, profile, FloatScheme, profile.Runtime, path, baseline, cancellationToken) with
         {
             Accepted = true,
             SpeedUp = profile.Matches(_machine) ? 1 : null,
@@ -137,9 +137,9 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
 
     private static bool NeedsFloat(IEnumerable<VariantReport> ofProfile) => !ofProfile.Any(report => report.Accepted && !(report.SpeedUp < 1));
 
-    private VariantReport Judge(string id, HardwareProfile profile, string scheme, string path, Baseline baseline, CancellationToken cancellationToken)
+    private VariantReport Judge(string id, HardwareProfile profile, string scheme, RuntimeSettings runtime, string path, Baseline baseline, CancellationToken cancellationToken)
     {
-        using var session = OnnxRuntimeSession.Open(path, RuntimeHere(profile));
+        using var session = OnnxRuntimeSession.Open(path, runtime.On(_machine.IsaFlags));
         var outputs = baseline.OutputsOf(session, cancellationToken);
         // The time of another target's form on this processor would be no claim about anything.
         (LatencySummary Float, LatencySummary Variant)? latency = profile.Matches(_machine) ? baseline.LatencyAgainst(session, cancellationToken) : null;
@@ -148,7 +148,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             Id = id,
             Profile = profile.Name,
             Scheme = scheme,
-            Runtime = profile.Runtime,
+            Runtime = runtime,
             Artifact = Reference(path),
             Scores = new Scores
             {
@@ -161,8 +161,6 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             Accepted = false,
         };
     }
-
-    private RuntimeSettings RuntimeHere(HardwareProfile profile) => profile.Runtime.On(_machine.IsaFlags);
 
     private static ArtifactReference Reference(string path)
     {

@@ -40,12 +40,16 @@ internal sealed class Network : Module<Tensor, Tensor>
     public Normalization Normalization { get; }
 
     /// <inheritdoc/>
-    public override Tensor forward(Tensor input)
+    public override Tensor forward(Tensor input) => forward(input, null);
+
+    /// <summary>The logits; what <paramref name="tap"/> asks for is kept in it on the way.</summary>
+    public Tensor forward(Tensor input, FeatureTap? tap)
     {
         using var scope = NewDisposeScope();
         var value = (input - _mean) * _scale;
-        foreach (var (layer, linear, batchNormalization) in _layers)
+        for (var place = 0; place < _layers.Count; place++)
         {
+            var (layer, linear, batchNormalization) = _layers[place];
             value = layer switch
             {
                 Layer.MaxPool pool when Plan.InputShape.Count == 2 => functional.max_pool1d(value, pool.Size),
@@ -55,6 +59,7 @@ internal sealed class Network : Module<Tensor, Tensor>
                 _ => linear!.call(value),
             };
             if (batchNormalization is not null) value = batchNormalization.call(value).relu_();
+            tap?.Offer(NetworkPlan.FeatureName(place), value);
         }
         return value.MoveToOuterDisposeScope();
     }

@@ -36,6 +36,12 @@ internal sealed record NetworkPlan(string Description, IReadOnlyList<int> InputS
         }
     }
 
+    /// <summary>What a <see cref="FeatureTap"/> can ask this network for: the output of each layer behind its activation, by <see cref="FeatureName"/>.</summary>
+    public IEnumerable<Feature> Features() => Walk().Select((step, place) => new Feature(FeatureName(place), step.Output)).SkipLast(1);
+
+    /// <summary>Name of what the layer at <paramref name="place"/> (from 0) gives: layers are counted from 1.</summary>
+    public static string FeatureName(int place) => $"layer{place + 1}";
+
     private static int[] ShapeBehind(Layer layer, IReadOnlyList<int> input) => layer switch
     {
         Layer.Convolution convolution => [convolution.Channels, .. input.Skip(1).Select(extent => (extent - 1) / convolution.Stride + 1)],

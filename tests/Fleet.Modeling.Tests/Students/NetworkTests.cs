@@ -1,5 +1,7 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Tests.Students;
 
@@ -24,6 +26,42 @@ public sealed class NetworkTests
             var length = shape.Aggregate(1, (product, extent) => product * extent);
             Assert.Equal(3 * 5, network.Logits(new SampleSet(new float[3 * length], shape, [0, 1, 2])).Length);
         }
+    }
+
+    [Fact]
+    public void Network_shows_the_features_that_its_plan_names_and_no_others()
+    {
+        var plan = Families.Student("cnn", 4, [1, 8, 8], 3);
+        using var network = new Network(plan, new Normalization([0], [1]), 1);
+        using var scope = NewDisposeScope();
+        var features = plan.Features().ToDictionary(feature => feature.Name);
+        Assert.Equal(["layer1", "layer2", "layer3", "layer4", "layer5", "layer6", "layer7"], features.Keys);
+        var tap = new FeatureTap(scope, ["layer2", "layer7"]);
+        var logits = network.forward(ones(5, 1, 8, 8), tap);
+
+        Assert.Equal([5, .. features["layer2"].Shape.Select(extent => (long)extent)], tap["layer2"].shape);
+        Assert.Equal([5, features["layer7"].Channels], tap["layer7"].shape);
+        Assert.True(tap["layer7"].min().ToDouble() >= 0, "behind the activation");
+        Assert.Throws<KeyNotFoundException>(() => tap["layer1"]);
+        // A loss on a feature reaches the layers in front of it and none behind.
+        tap["layer2"].square().sum().backward();
+        Assert.Equal([true, true, true], network.parameters().Take(3).Select(parameter => parameter.grad is not null));
+        Assert.All(network.parameters().Skip(3), parameter => Assert.Null(parameter.grad));
+        Assert.Equal([5, 3], logits.shape);
+    }
+
+    [Fact]
+    public void Features_live_as_long_as_the_scope_their_tap_was_made_in()
+    {
+        using var network = new Network(Families.Student("conv1d", 4, [1, 16], 2), new Normalization([0], [1]), 1);
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        using (var scope = NewDisposeScope())
+        {
+            var tap = new FeatureTap(scope, ["layer1"]);
+            using (NewDisposeScope()) network.forward(ones(2, 1, 16), tap);
+            Assert.False(tap["layer1"].IsInvalid);
+        }
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     [Fact]

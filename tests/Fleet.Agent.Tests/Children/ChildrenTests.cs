@@ -7,6 +7,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tensors;
+using Fleet.Contracts.Validation;
 using Fleet.TestKit;
 
 namespace Fleet.Agent.Tests.Children;

@@ -38,7 +38,7 @@ internal sealed class Build(TimeProvider time)
         Directory.CreateDirectory(folder);
 
         progress.Report(new BuildProgress("Reading the data", 0));
-        var data = DataSets.Load(spec.Data, Families.SampleRank(spec.Student.Family), spec.Seed);
+        var data = DataSets.Load(spec.Data, Families.SampleRank(spec.Student.Family, spec.Teacher.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
 
         using var teacher = Teacher.Provide(spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
@@ -60,7 +60,7 @@ internal sealed class Build(TimeProvider time)
             Classes = data.Classes,
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs),
             Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, epochs),
-            Inputs = [new TensorDescription(StudentExport.Input, "FP32", [-1, .. student.InputShape.Select(extent => (long)extent)])],
+            Inputs = [new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64", [-1, .. student.InputShape.Select(extent => (long)extent)])],
             Outputs = [new TensorDescription(StudentExport.Output, "FP32", [-1, data.Classes.Count])],
             ValidationSet = Reference(File("validation.npz")),
             Variants = variants,

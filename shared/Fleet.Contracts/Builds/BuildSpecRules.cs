@@ -12,8 +12,8 @@ public static partial class BuildSpecRules
         var problems = new Problems();
         problems.Require(Names.IsName(spec.Model), $"model '{spec.Model}' must be {Names.Rule}.");
         JudgeData(spec.Data, problems);
-        JudgeTeacher(spec.Teacher, problems);
-        JudgeStudent(spec.Student, problems);
+        JudgeTeacher(spec.Teacher, spec.Data, problems);
+        JudgeStudent(spec.Student, spec.Data, problems);
         JudgeDistillation(spec.Distillation, problems);
         JudgeQuantization(spec.Quantization, problems);
         JudgeGate(spec.Gate, problems);

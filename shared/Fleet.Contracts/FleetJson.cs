@@ -44,6 +44,8 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(HardwareProfile))]
 [JsonSerializable(typeof(Scores))]
 [JsonSerializable(typeof(ValidationGate))]
+[JsonSerializable(typeof(ValidationRequest))]
+[JsonSerializable(typeof(ValidationReply))]
 [JsonSerializable(typeof(BuildSpec))]
 [JsonSerializable(typeof(BuildReport))]
 [JsonSerializable(typeof(QuantizationReport))]

@@ -1,3 +1,5 @@
+using Fleet.Contracts.Builds;
+
 namespace Fleet.Modeling.Distillation;
 
 /// <summary>
@@ -5,26 +7,32 @@ namespace Fleet.Modeling.Distillation;
 /// them mirrored; signals are rotated in time and their gain changes. A view is a function of seed, sample and number, so
 /// that a teacher can be asked about exactly the view its student sees.
 /// </summary>
-internal static class Augmentation
+/// <param name="Enabled">False: there is one view, the sample as it is.</param>
+/// <param name="Mirror">True: half of the views of an image are mirrored.</param>
+/// <param name="Seed">Seed of the views.</param>
+internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
 {
+    /// <summary>The augmentation of a training run.</summary>
+    public static Augmentation Of(TrainingSpec spec, int seed) => new(spec.Augment, spec.Mirror, seed);
+
     /// <summary>Writes view <paramref name="view"/> of a sample; view 0 is the sample as it is.</summary>
-    public static void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int seed, int index, int view)
+    public void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int index, int view)
     {
-        if (view == 0)
+        if (view == 0 || !Enabled)
         {
             sample.CopyTo(destination);
             return;
         }
-        var random = new Random(unchecked((seed * 397 ^ index) * 397 ^ view));
+        var random = new Random(unchecked((Seed * 397 ^ index) * 397 ^ view));
         if (shape.Count == 3) Image(sample, shape, destination, random);
         else Signal(sample, shape, destination, random);
     }
 
-    private static void Image(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
+    private void Image(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
     {
         var (height, width) = (shape[1], shape[2]);
         var (down, right) = (Shift(height, random), Shift(width, random));
-        var mirrored = random.Next(2) == 1;
+        var mirrored = random.Next(2) == 1 && Mirror;
         destination.Clear();
         for (var row = 0; row < shape[0] * height; row++)
         {

@@ -16,6 +16,9 @@ internal static class StudentExport
     /// <summary>Name of the output: one logit for each class.</summary>
     public const string Output = "logits";
 
+    /// <summary>Metadata of a file: this and a feature's name is the key of the graph value that holds it.</summary>
+    public const string FeatureKey = "fleet.feature.";
+
     private const int Opset = 17;
     private const int IrVersion = 8;
 
@@ -33,9 +36,13 @@ internal static class StudentExport
             graph.Initializer.Add(Tensors.Of("mean", normalization.Mean, perChannel));
             value = Add(graph, "Sub", "centered", [value, "mean"]);
         }
-        for (var i = 0; i < layers.Count; i++) value = Add(graph, layers[i], $"{i + 1}", value, last: i == layers.Count - 1);
-
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "fleet-modeling", Graph = graph };
+        for (var i = 0; i < layers.Count; i++)
+        {
+            value = Add(graph, layers[i], $"{i + 1}", value, last: i == layers.Count - 1);
+            // Whoever takes the file as a teacher can ask for its layers by the names they were trained under.
+            model.MetadataProps.Add(new StringStringEntryProto { Key = FeatureKey + NetworkPlan.FeatureName(i), Value = value });
+        }
         model.Declare("", Opset);
         return model;
     }

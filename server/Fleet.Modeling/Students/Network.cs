@@ -9,8 +9,8 @@ namespace Fleet.Modeling.Students;
 internal sealed class Network : Module<Tensor, Tensor>
 {
     private readonly List<(Layer Layer, Module<Tensor, Tensor>? Linear, Module<Tensor, Tensor>? BatchNormalization)> _layers = [];
-    private readonly Tensor _mean;
-    private readonly Tensor _scale;
+    private Tensor _mean;
+    private Tensor _scale;
 
     /// <param name="plan">Its layers.</param>
     /// <param name="normalization">Its first step.</param>
@@ -38,6 +38,19 @@ internal sealed class Network : Module<Tensor, Tensor>
 
     /// <summary>Its first step.</summary>
     public Normalization Normalization { get; }
+
+    /// <summary>Where it computes; the CPU at first.</summary>
+    public Device Device { get; private set; } = CPU;
+
+    /// <summary>Moves all it holds to a device, before an optimizer is made for it.</summary>
+    public void MoveTo(Device device)
+    {
+        if (device.type == Device.type && device.index == Device.index) return;
+        Device = device;
+        this.to(device);
+        // Its first step is no buffer: it is not trained, saved or averaged.
+        (_mean, _scale) = (_mean.to(device, disposeAfter: true), _scale.to(device, disposeAfter: true));
+    }
 
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => forward(input, null);
@@ -76,7 +89,7 @@ internal sealed class Network : Module<Tensor, Tensor>
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var count = Math.Min(BatchSize, samples.Count - start);
-            var labels = tensor(samples.Labels[start..(start + count)]);
+            var labels = tensor(samples.Labels[start..(start + count)], device: Device);
             right += forward(Inputs(samples, start, count)).argmax(1).eq(labels).sum().ToInt64();
         }
         train();
@@ -89,7 +102,7 @@ internal sealed class Network : Module<Tensor, Tensor>
         eval();
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        return forward(Inputs(samples, 0, samples.Count)).data<float>().ToArray();
+        return forward(Inputs(samples, 0, samples.Count)).cpu().data<float>().ToArray();
     }
 
     /// <summary>A copy of everything that training changes, to return to.</summary>
@@ -163,10 +176,10 @@ internal sealed class Network : Module<Tensor, Tensor>
     // torch.nn's default.
     private const double NormalizationEpsilon = 1e-5;
 
-    private static float[] Values(Tensor value) => value.to_type(ScalarType.Float32).contiguous().data<float>().ToArray();
+    private static float[] Values(Tensor value) => value.to_type(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
 
-    private static Tensor Inputs(SampleSet samples, int start, int count)
-        => tensor(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)]);
+    private Tensor Inputs(SampleSet samples, int start, int count)
+        => tensor(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], device: Device);
 
     private IEnumerable<Tensor> State() => parameters().Cast<Tensor>().Concat(buffers());
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 
@@ -10,12 +11,24 @@ internal static class OnnxFeatures
 
     /// <summary>The graph value behind a feature's name; null when there is none.</summary>
     public static string? ValueOf(ModelProto model, string name)
-        => Layers(model).GetValueOrDefault(name) ?? Candidates(model).FirstOrDefault(value => value == name);
+        => Layers(model).TryGetValue(name, out var layer) ? layer.Value : Candidates(model).FirstOrDefault(value => value == name);
 
-    /// <summary>Layer names of a file that Fleet wrote, with their graph values.</summary>
-    public static IReadOnlyDictionary<string, string> Layers(ModelProto model) => model.MetadataProps
-        .Where(entry => entry.Key.StartsWith(StudentExport.FeatureKey, StringComparison.Ordinal))
-        .ToDictionary(entry => entry.Key[StudentExport.FeatureKey.Length..], entry => entry.Value);
+    /// <summary>The shape of one sample where the file says it; null: it is what the runtime gives behind the samples.</summary>
+    public static IReadOnlyList<int>? ShapeOf(ModelProto model, string name) => Layers(model).TryGetValue(name, out var layer) ? layer.Shape : null;
+
+    /// <summary>Layer names of a file that Fleet wrote, with their graph values and shapes.</summary>
+    public static IReadOnlyDictionary<string, (string Value, IReadOnlyList<int> Shape)> Layers(ModelProto model)
+    {
+        var layers = new Dictionary<string, (string, IReadOnlyList<int>)>();
+        foreach (var entry in model.MetadataProps.Where(entry => entry.Key.StartsWith(StudentExport.FeatureKey, StringComparison.Ordinal)))
+        {
+            // Anything may stand in a file: what is not as Fleet writes it is no feature.
+            if (entry.Value.Split(' ') is not [var value, var extents]) continue;
+            int?[] shape = [.. extents.Split('x').Select(extent => int.TryParse(extent, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : (int?)null)];
+            if (shape.All(extent => extent is not null)) layers[entry.Key[StudentExport.FeatureKey.Length..]] = (value, [.. shape.Select(extent => extent!.Value)]);
+        }
+        return layers;
+    }
 
     /// <summary>Every value that a node of the main graph makes.</summary>
     public static IEnumerable<string> Candidates(ModelProto model) => model.Graph.Node.SelectMany(node => node.Output).Where(output => output.Length > 0);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Students;
@@ -20,6 +21,7 @@ internal sealed class OnnxTeacher : ITeacherModel
     private readonly IReadOnlyList<int> _sampleShape;
     private readonly string _input;
     private readonly bool _batched;
+    private readonly bool _tokens;
     private InferenceSession _session;
     private IReadOnlyList<string> _outputs;
     private int[] _widths;
@@ -27,9 +29,11 @@ internal sealed class OnnxTeacher : ITeacherModel
     /// <param name="path">The file.</param>
     /// <param name="sampleShape">Shape of one sample it must take.</param>
     /// <param name="classes">Classes it must tell apart.</param>
+    /// <param name="tokens">Samples are numbers of tokens.</param>
     /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
-    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes)
+    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes, bool tokens = false)
     {
+        _tokens = tokens;
         Path = path;
         Classes = classes;
         (_sampleShape, _widths) = (sampleShape, [classes]);
@@ -85,12 +89,12 @@ internal sealed class OnnxTeacher : ITeacherModel
         _session.Dispose();
         (_session, _outputs) = (session, [_outputs[0], .. values]);
         var shapes = RunOne();
-        for (var i = 0; i < names.Count; i++)
+        var features = names.Select((name, i) => new Feature(name, OnnxFeatures.ShapeOf(model, name) ?? shapes[i + 1] switch
         {
-            if (shapes[i + 1] is not { } shape || shape is not [1, _, ..])
-                throw new BuildException($"Teacher {Path} gives '{names[i]}' {(shapes[i + 1] is { } odd ? $"of shape ({string.Join(", ", odd)}) for one sample" : "as something else than 32-bit floats")}; a feature has floats with the samples first.");
-        }
-        var features = names.Select((name, i) => new Feature(name, [.. shapes[i + 1]!.Skip(1).Select(extent => (int)extent)])).ToList();
+            [1, .. var extents] when extents.Length > 0 => [.. extents.Select(extent => (int)extent)],
+            { } odd => throw new BuildException($"Teacher {Path} gives '{name}' of shape ({string.Join(", ", odd)}) for one sample; a feature has the samples first, then at least one axis."),
+            null => throw new BuildException($"Teacher {Path} gives '{name}' as something else than 32-bit floats; only those can be compared."),
+        })).ToList();
         _widths = [Classes, .. features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent))];
         return features;
     }
@@ -109,7 +113,7 @@ internal sealed class OnnxTeacher : ITeacherModel
     private void Run(Memory<float> inputs, int count, Span<float> rows, int width)
     {
         using var options = new RunOptions();
-        using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, inputs, [count, .. _sampleShape.Select(extent => (long)extent)]);
+        using var input = SampleFeeds.Value(inputs, _sampleShape, _tokens);
         using var outputs = _session.Run(options, [_input], [input], _outputs);
         var column = 0;
         for (var output = 0; output < _widths.Length; output++)
@@ -130,7 +134,7 @@ internal sealed class OnnxTeacher : ITeacherModel
         var zeros = new float[_sampleShape.Aggregate(1, (product, extent) => product * extent)];
         try
         {
-            using var input = OrtValue.CreateTensorValueFromMemory(zeros, [1, .. _sampleShape.Select(extent => (long)extent)]);
+            using var input = SampleFeeds.Value(zeros, _sampleShape, _tokens);
             using var outputs = _session.Run(options, [_input], [input], _outputs);
             return [.. outputs.Select(output => output.IsTensor && output.GetTensorTypeAndShape() is { ElementDataType: TensorElementType.Float } type ? type.Shape : null)];
         }
@@ -173,8 +177,9 @@ internal sealed class OnnxTeacher : ITeacherModel
         if (_session.InputMetadata.Count != 1)
             throw new BuildException($"Teacher {Path} has {_session.InputMetadata.Count} inputs ({string.Join(", ", _session.InputNames)}); it must have one, the samples.");
         var (name, metadata) = _session.InputMetadata.First();
-        if (metadata.ElementDataType != TensorElementType.Float)
-            throw new BuildException($"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take 32-bit floats.");
+        var wanted = _tokens ? TensorElementType.Int64 : TensorElementType.Float;
+        if (metadata.ElementDataType != wanted)
+            throw new BuildException($"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take {(_tokens ? "64-bit integers, the numbers of tokens" : "32-bit floats")}.");
         var extents = metadata.Dimensions;
         var fits = extents.Length == sampleShape.Count + 1 && extents[0] is < 0 or 1 && extents.Skip(1).Zip(sampleShape).All(axis => axis.First < 0 || axis.First == axis.Second);
         if (fits) return (name, extents[0] < 0);

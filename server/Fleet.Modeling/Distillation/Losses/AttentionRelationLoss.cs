@@ -1,3 +1,4 @@
+using Fleet.Modeling.Students;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Distillation.Losses;
@@ -18,11 +19,13 @@ internal sealed class AttentionRelationLoss : IDistillationLoss
         _heads = heads;
         foreach (var (student, teacher) in setup.Pairs)
         {
-            if (student.Shape.Count != 2 || teacher.Shape.Count != 2) throw setup.Refuse(student, teacher, "relations need tokens and channels on both sides.");
-            if (student.Shape[0] != teacher.Shape[0]) throw setup.Refuse(student, teacher, "relations are compared token by token, so both need as many.");
-            if (student.Shape[1] % heads != 0 || teacher.Shape[1] % heads != 0) throw setup.Refuse(student, teacher, $"both channel counts must be multiples of heads, which is {heads}.");
+            if (student.Shape.Count is not (2 or 3) || teacher.Shape.Count is not (2 or 3)) throw setup.Refuse(student, teacher, "relations need tokens and channels on both sides.");
+            if (student.Shape[^2] != teacher.Shape[^2]) throw setup.Refuse(student, teacher, "relations are compared token by token, so both need as many.");
+            if (Channels(student) % heads != 0 || Channels(teacher) % heads != 0) throw setup.Refuse(student, teacher, $"both channel counts must be multiples of heads, which is {heads}.");
         }
     }
+
+    private static int Channels(Feature feature) => feature.Shape.Count == 3 ? feature.Shape[0] * feature.Shape[2] : feature.Shape[1];
 
     /// <inheritdoc/>
     public string Name => "attention";
@@ -34,6 +37,8 @@ internal sealed class AttentionRelationLoss : IDistillationLoss
     // Samples, heads, tokens, tokens; in front of the softmax.
     private Tensor Relations(Tensor value)
     {
+        // Heads of attention come apart already; relation heads need not be as many.
+        if (value.dim() == 4) value = value.transpose(1, 2).flatten(2);
         var channels = value.size(2) / _heads;
         var heads = value.reshape(value.size(0), value.size(1), _heads, channels).transpose(1, 2);
         return heads.matmul(heads.transpose(2, 3)) / Math.Sqrt(channels);

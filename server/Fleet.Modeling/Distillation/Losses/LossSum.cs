@@ -26,22 +26,26 @@ internal sealed class LossSum : IDisposable
         var logits = new Feature(Logits, [classes]);
         Dictionary<string, Feature> ByName(IEnumerable<Feature> features) => features.Append(logits).ToDictionary(feature => feature.Name);
         var (students, teachers) = (ByName(student), ByName(teacher));
-        random.manual_seed(seed);
-        try
+        lock (Network.Chance)
         {
-            foreach (var loss in spec.AllLosses().Where(loss => loss.Weight > 0))
-            {
-                var pairs = loss.Pairs.Select(pair => (Known(students, pair.Student, loss.Loss), teachers[pair.Teacher])).ToList();
-                var setup = new LossSetup(loss, pairs, labels, seed) { Device = device };
-                _losses.Add((DistillationLosses.ByName[loss.Loss](setup), loss.Weight, loss.Pairs));
-            }
-        }
-        catch
-        {
-            Dispose();
-            throw;
+            random.manual_seed(seed);
+            foreach (var loss in spec.AllLosses().Where(loss => loss.Weight > 0)) _losses.Add((Made(loss), loss.Weight, loss.Pairs));
         }
         StudentFeatures = Distinct(_losses.SelectMany(loss => loss.Pairs).Select(pair => pair.Student));
+
+        IDistillationLoss Made(LossSpec loss)
+        {
+            try
+            {
+                var pairs = loss.Pairs.Select(pair => (Known(students, pair.Student, loss.Loss), teachers[pair.Teacher])).ToList();
+                return DistillationLosses.ByName[loss.Loss](new LossSetup(loss, pairs, labels, seed) { Device = device });
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
+        }
     }
 
     /// <summary>The name under which a pair takes the logits themselves.</summary>

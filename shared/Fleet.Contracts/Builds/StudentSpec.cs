@@ -12,6 +12,6 @@ public sealed record StudentSpec
     /// <summary>Channels of the first stage; of <c>mlp</c> the units of each stage, of <c>encoder</c> the width of a token's vector.</summary>
     public int Width { get; set; } = 16;
 
-    /// <summary>Stages of <c>mlp</c>, blocks of <c>encoder</c>; absent: two. Other families have a depth of their own.</summary>
+    /// <summary>Stages of <c>mlp</c>, blocks of <c>encoder</c>; absent: two. Convolutions in each stage of <c>cnn</c>; absent: one. Other families have a depth of their own.</summary>
     public int? Depth { get; init; }
 }

@@ -48,7 +48,8 @@ internal static class SourceBuild
         _ = PreparedModel.Read(source.Onnx);
         using var session = OnnxRuntimeSession.Open(source.Onnx);
         var inputs = ModelInput.Of(session);
-        var samples = ModelQuantizer.Samples(source.Validation, inputs, ModelQuantizer.ValidationSeed);
+        var state = ModelState.Of(session, inputs, source.State ?? []);
+        var samples = ModelQuantizer.Samples(source.Validation, inputs, state, ModelQuantizer.ValidationSeed);
         // Before hours of work: what no device could be given is no release.
         var chosen = Chosen(samples, spec, cancellationToken);
 
@@ -59,7 +60,7 @@ internal static class SourceBuild
             throw new InvalidDataException($"The label {labels[bad]} of sample {bad} (counted from 0) is none of the {count} classes of output '{session.OutputNames[0]}'.");
 
         progress.Report(new BuildProgress("Writing the validation set", 0.98));
-        var (arrays, decisions) = Gather(session, samples, chosen, classes is not null, cancellationToken);
+        var (arrays, decisions) = Gather(session, samples, chosen, classes is not null, state, cancellationToken);
         long[]? validated = labels is null ? decisions : [.. chosen.Select(sample => labels[sample])];
         var file = Path.Combine(folder, "validation.npz");
         ValidationSet.Write(file, arrays, validated);
@@ -110,10 +111,10 @@ internal static class SourceBuild
     }
 
     /// <summary>The chosen samples as arrays by input name, and what the float model decides of each.</summary>
-    private static (Dictionary<string, NpyArray> Inputs, long[]? Decisions) Gather(InferenceSession session, IFeedSource samples, int[] chosen, bool decide, CancellationToken cancellationToken)
+    private static (Dictionary<string, NpyArray> Inputs, long[]? Decisions) Gather(InferenceSession session, IFeedSource samples, int[] chosen, bool decide, ModelState state, CancellationToken cancellationToken)
     {
         var wanted = chosen.ToHashSet();
-        var values = new Dictionary<string, (TensorElementType Type, long[] Shape, MemoryStream Bytes)>();
+        var values = new Dictionary<string, Gathered>();
         var decisions = new List<long>();
         using var options = new RunOptions();
         foreach (var (number, feed) in samples.Batches(1).Index())
@@ -121,23 +122,29 @@ internal static class SourceBuild
             using (feed)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (!wanted.Contains(number)) continue;
-                foreach (var (name, value) in feed.Names.Zip(feed.Values))
-                {
-                    var tensor = value.GetTensorTypeAndShape();
-                    if (!values.TryGetValue(name, out var array)) values[name] = array = (tensor.ElementDataType, tensor.Shape, new MemoryStream());
-                    if (!array.Shape.SequenceEqual(tensor.Shape))
-                        throw new InvalidDataException($"Sample {number} of input '{name}' has shape ({string.Join(", ", tensor.Shape)}) and an earlier one ({string.Join(", ", array.Shape)}); samples of a release must be of one shape.");
-                    array.Bytes.Write(value.GetTensorMutableRawData());
-                }
-                if (!decide) continue;
-                using var outputs = session.Run(options, feed.Names, feed.Values, [session.OutputNames[0]]);
-                decisions.Add(TensorPrimitives.IndexOfMax(outputs[0].GetTensorDataAsSpan<float>()));
+                var keep = wanted.Contains(number);
+                if (keep) foreach (var (name, value) in feed.Names.Zip(feed.Values)) Keep(values, name, value, number);
+                // State flows from sample to sample, those that stay behind included: each that travels carries the float model's own.
+                if (!(decide && keep) && state.Links.Count == 0) continue;
+                using var outputs = feed.Run(session, options, [session.OutputNames[0]]);
+                if (decide && keep) decisions.Add(TensorPrimitives.IndexOfMax(outputs[0].GetTensorDataAsSpan<float>()));
             }
         }
         return (values.ToDictionary(value => value.Key, value => new NpyArray(NpyType(value.Key, value.Value.Type), [chosen.Length, .. value.Value.Shape.Skip(1).Select(extent => (int)extent)], value.Value.Bytes.ToArray())),
             decide ? [.. decisions] : null);
     }
+
+    private static void Keep(Dictionary<string, Gathered> values, string name, OrtValue value, int number)
+    {
+        var tensor = value.GetTensorTypeAndShape();
+        if (!values.TryGetValue(name, out var array)) values[name] = array = new Gathered(tensor.ElementDataType, tensor.Shape, new MemoryStream());
+        if (!array.Shape.SequenceEqual(tensor.Shape))
+            throw new InvalidDataException($"Sample {number} of input '{name}' has shape ({string.Join(", ", tensor.Shape)}) and an earlier one ({string.Join(", ", array.Shape)}); samples of a release must be of one shape.");
+        array.Bytes.Write(value.GetTensorMutableRawData());
+    }
+
+    /// <summary>Samples of one input, one after the other.</summary>
+    private sealed record Gathered(TensorElementType Type, long[] Shape, MemoryStream Bytes);
 
     /// <summary>Classes of the first output, when it is one row of float scores for each sample; otherwise null.</summary>
     private static int? ClassesOf(InferenceSession session)

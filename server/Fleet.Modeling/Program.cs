@@ -15,11 +15,15 @@ var root = new RootCommand("""
 
     Make your own ONNX model small:
       fleet-modeling quantize model.onnx --calibration samples.npz --validation held-out.npz --out /tmp/variants
+
+    See what inside a teacher a student can learn from:
+      fleet-modeling features teacher.onnx
     """)
 {
     WorkerCommand.Create(),
     LocalBuildCommand.Create(),
     QuantizeCommand.Create(),
+    FeaturesCommand.Create(),
 };
 
 using var stop = new CancellationTokenSource();

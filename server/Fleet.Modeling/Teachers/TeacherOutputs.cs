@@ -112,7 +112,7 @@ internal sealed class TeacherOutputs : IDisposable
         cancellationToken.ThrowIfCancellationRequested();
         for (var i = 0; i < samples.Length; i++)
             _augmentation.Write(_training, samples[i], view, inputs.AsSpan(i * _training.SampleLength, _training.SampleLength));
-        _teacher.Answer(inputs.AsMemory(0, samples.Length * _training.SampleLength), samples.Length, rows);
+        _teacher.Answer(inputs.AsMemory(0, samples.Length * _training.SampleLength), samples.Length, rows[..(samples.Length * _width)]);
     }
 
     private FileStream Open(int view, CancellationToken cancellationToken)

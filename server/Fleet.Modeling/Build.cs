@@ -40,9 +40,10 @@ internal sealed class Build(TimeProvider time)
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data, Families.SampleRank(spec.Student.Family, spec.Teacher.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
+        var memory = BuildMemory.Open(folder, spec, data);
 
-        using var teacher = Teacher.Provide(spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
-        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), progress, cancellationToken);
+        using var teacher = Teacher.Provide(spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
+        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
         var variants = new VariantMaker().Make(File("student.onnx"), data.Training, data.Test, spec.Quantization, File("variants"),
             new PartOf(progress, 0.85, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
@@ -68,6 +69,7 @@ internal sealed class Build(TimeProvider time)
         var page = ReportPage.Render(report);
         System.IO.File.WriteAllText(File("report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
         System.IO.File.WriteAllText(File("report.html"), page);
+        memory.Forget();
         progress.Report(new BuildProgress("Built", 1));
 
         var artifacts = variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(File("variants"), artifact.Name));

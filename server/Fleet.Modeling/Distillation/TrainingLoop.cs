@@ -9,7 +9,7 @@ namespace Fleet.Modeling.Distillation;
 
 /// <summary>
 /// Trains a network: AdamW, learning rate by <see cref="LearningRate"/>, and at the end the weights of the epoch that did best
-/// on the validation samples. Runs on the calling thread from start to end: dispose scopes belong to a thread.
+/// on the validation samples. With a checkpoint it goes on where it was kept. Runs on the calling thread from start to end: dispose scopes belong to a thread.
 /// </summary>
 internal static class TrainingLoop
 {
@@ -26,18 +26,22 @@ internal static class TrainingLoop
         var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), spec.Augment, phase.Seed);
         var steps = (long)spec.Epochs * batches.PerEpoch;
         using var optimizer = Optimizer(network, spec);
-        var epochs = new List<EpochReport>();
-        var best = 0.0;
-        IReadOnlyList<Tensor> bestState = network.Snapshot();
+        var bestState = network.Snapshot();
         try
         {
+            Tensor[] Kept() => [.. network.State(), .. bestState];
+            var at = phase.Checkpoint?.Load(Kept(), optimizer) ?? TrainingPosition.Start;
+            if (at != TrainingPosition.Start) progress.Report((double)at.Epoch / spec.Epochs, $"goes on in epoch {Math.Min(at.Epoch + 1, spec.Epochs)} of {spec.Epochs}");
+            var epochs = at.Epochs.ToList();
+            var best = at.Best;
             network.train();
-            for (var epoch = 0; epoch < spec.Epochs; epoch++)
+            for (var epoch = at.Epoch; epoch < spec.Epochs; epoch++)
             {
                 var view = batches.ViewOf(epoch, phase.Targets?.Logits);
-                var loss = 0.0;
-                foreach (var (indices, number) in batches.Of(epoch))
+                var loss = at.Loss;
+                foreach (var (indices, number) in batches.Of(epoch).Skip(at.Batch))
                 {
+                    if (phase.Checkpoint is { IsDue: true } due) due.Save(new TrainingPosition(epoch, number, loss, epochs, best, 0), Kept(), optimizer);
                     cancellationToken.ThrowIfCancellationRequested();
                     var step = (long)epoch * batches.PerEpoch + number;
                     SetLearningRate(optimizer, LearningRate.At(step, steps, spec.LearningRate));
@@ -47,10 +51,14 @@ internal static class TrainingLoop
                 var accuracy = network.Accuracy(validation, cancellationToken);
                 epochs.Add(new EpochReport(phase.Name, epoch + 1, loss / batches.PerEpoch, accuracy));
                 // An equal later epoch had the smaller learning rate behind it: it is taken.
-                if (accuracy < best) continue;
-                best = accuracy;
-                Dispose(bestState);
-                bestState = network.Snapshot();
+                if (accuracy >= best)
+                {
+                    best = accuracy;
+                    Dispose(bestState);
+                    bestState = network.Snapshot();
+                }
+                at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, 0);
+                phase.Checkpoint?.Save(at, Kept(), optimizer);
             }
             network.Restore(bestState);
             return epochs;

@@ -8,7 +8,8 @@ namespace Fleet.Modeling.Distillation;
 /// <param name="Training">Epochs, batch size, learning rate.</param>
 /// <param name="Seed">Seed of order and augmentation.</param>
 /// <param name="Targets">The teacher to learn from; null for the labels alone.</param>
-internal sealed record TrainingPhase(string Name, TrainingSpec Training, int Seed, SoftTargets? Targets = null);
+/// <param name="Checkpoint">Where it is kept in case the process ends; null for nowhere.</param>
+internal sealed record TrainingPhase(string Name, TrainingSpec Training, int Seed, SoftTargets? Targets = null, Checkpoint? Checkpoint = null);
 
 /// <summary>What a student learns from beside the labels.</summary>
 /// <param name="Logits">The teacher's logits, cached by view.</param>

@@ -35,10 +35,11 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
         if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
         var model = PreparedModel.Read(source.Onnx);
         IReadOnlyList<ModelInput> inputs;
-        using (var session = OnnxRuntimeSession.Open(source.Onnx)) inputs = ModelInput.Of(session);
+        ModelState state;
+        using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.Of(session), source.State ?? []);
 
-        var calibration = source.Calibration is { } data ? Limited(Samples(data, inputs, seed: 1), spec.CalibrationSamples) : null;
-        var validation = Samples(source.Validation, inputs, seed: 2);
+        var calibration = source.Calibration is { } data ? Limited(Samples(data, inputs, state, seed: 1), spec.CalibrationSamples) : null;
+        var validation = Samples(source.Validation, inputs, state, seed: 2);
         var labels = LabelsOf(source, validation.Count);
         var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation, labels), settings, outputFolder, progress, cancellationToken);
         return new QuantizationReport
@@ -60,9 +61,9 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
     }
 
     /// <summary>Samples by the words of a spec: a file, or <c>synthetic</c>.</summary>
-    public static IFeedSource Samples(string data, IReadOnlyList<ModelInput> inputs, int seed) => data == SampleSource.Synthetic
-        ? new SyntheticFeeds(inputs, SyntheticSamples, seed)
-        : File.Exists(data) ? ArrayFeeds.Read(data, inputs) : throw new InvalidDataException($"{data} does not exist.");
+    public static IFeedSource Samples(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed) => data == SampleSource.Synthetic
+        ? new SyntheticFeeds(inputs, SyntheticSamples, seed, state)
+        : File.Exists(data) ? ArrayFeeds.Read(data, inputs, state) : throw new InvalidDataException($"{data} does not exist.");
 
     private static IFeedSource Limited(IFeedSource samples, int most) => samples.Count > most ? new FirstFeeds(samples, most) : samples;
 

@@ -102,7 +102,12 @@ public sealed class CheckpointTests : IDisposable
     {
         await File.WriteAllTextAsync(_folder["spec.json"], JsonSerializer.Serialize(Spec, FleetJson.Default.BuildSpec), TestContext.Current.CancellationToken);
         ChildProcess Start(string name) => ChildProcess.Start(Programs.Modeling, ["build", _folder["spec.json"], "--out", _folder[name]]);
-        await using (var whole = Start("whole")) Assert.Equal(0, await whole.WaitForExitAsync(Deadline));
+        async Task EndsWellAsync(ChildProcess build)
+        {
+            var code = await build.WaitForExitAsync(Deadline);
+            Assert.True(code == 0, $"It ended with {code}:\n{build.Output}");
+        }
+        await using (var whole = Start("whole")) await EndsWellAsync(whole);
 
         await using (var first = Start("killed"))
         {
@@ -113,7 +118,7 @@ public sealed class CheckpointTests : IDisposable
         Assert.False(File.Exists(_folder["killed", "report.json"]));
         await using (var second = Start("killed"))
         {
-            Assert.Equal(0, await second.WaitForExitAsync(Deadline));
+            await EndsWellAsync(second);
             Assert.Contains(during == "teacher" ? "Training the teacher: goes on in epoch" : "Distilling the student: goes on in epoch", second.Output, StringComparison.Ordinal);
             // What was finished before is not even looked at again.
             if (during != "teacher") Assert.DoesNotContain("Training the teacher", second.Output, StringComparison.Ordinal);

@@ -14,6 +14,7 @@ internal sealed class QdqWriter
     private readonly QuantizationPlan _plan;
     private readonly IntegerForm _form;
     private readonly IReadOnlyDictionary<string, ValueRange> _ranges;
+    private readonly GridScales? _grids;
     private readonly ModelProto _model;
     private readonly Dictionary<string, string> _rounded = [];
     private readonly Dictionary<float, string> _scales = [];
@@ -23,9 +24,9 @@ internal sealed class QdqWriter
     private readonly Dictionary<string, string> _constants = [];
     private int _numbered;
 
-    private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
+    private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges, GridScales? grids)
     {
-        (_source, _plan, _form, _ranges) = (source, plan, form, ranges);
+        (_source, _plan, _form, _ranges, _grids) = (source, plan, form, ranges, grids);
         _model = source.Model.Clone();
         _model.Graph.Node.Clear();
         // Types of values in between are inferred again at load; kept, they would only add bytes.
@@ -38,7 +39,11 @@ internal sealed class QdqWriter
     /// <param name="form">The integers.</param>
     /// <param name="ranges">The range of each of the plan's calibrated values.</param>
     public static ModelProto Write(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
-        => new QdqWriter(source, plan, form, ranges).Write();
+        => new QdqWriter(source, plan, form, ranges, grids: null).Write();
+
+    /// <summary>The quantized model with scales that were searched or learned, at any width up to 8 bits.</summary>
+    public static ModelProto Write(OnnxGraph source, QuantizationPlan plan, IntegerForm form, GridScales grids)
+        => new QdqWriter(source, plan, form, new Dictionary<string, ValueRange>(), grids).Write();
 
     private ModelProto Write()
     {
@@ -86,14 +91,35 @@ internal sealed class QdqWriter
         var (scale, zeroPoint) = (Scale(affine.Scale), ZeroPoint(affine.ZeroPoint));
         var integers = NewName("q");
         var rounded = _source.IsOutput(value) && written != value ? value : NewName("d");
+        var levels = _plan.ScaleSourceOf(value) == value ? FewLevels(value, affine) : null;
+        if (levels is { } before && !_form.IntegerOutputs) written = Clipped(written, Tensors.Of(NewName("l"), [before.Lowest * affine.Scale]), Tensors.Of(NewName("h"), [before.Highest * affine.Scale]));
         _model.Graph.Node.Add(Nodes.Node("QuantizeLinear", [written, scale, zeroPoint], [integers]));
+        if (levels is { } behind && _form.IntegerOutputs) integers = Clipped(integers, null, Integer(affine.ZeroPoint + behind.Highest));
         _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", [integers, scale, zeroPoint], [rounded]));
         _rounded[value] = rounded;
     }
 
+    /// <summary>
+    /// The levels of a value that has fewer than a byte; null where the byte's own ends do the clipping. Kernels that write
+    /// integers are left as they are and the integers clipped behind them, which costs one pass over bytes; a runtime that
+    /// decides itself what is integer (TensorRT) takes no operator between the pair, so the value is clipped in front.
+    /// </summary>
+    private Levels? FewLevels(string value, Affine affine)
+        => _grids?.Activations[value].Levels is { } levels && affine.ZeroPoint + levels.Highest < _form.Maximum ? levels : null;
+
+    private string Clipped(string value, TensorProto? lowest, TensorProto highest)
+    {
+        var clipped = NewName("k");
+        _model.Graph.Node.Add(Nodes.Node("Clip", [value, lowest is null ? "" : Constant(lowest), Constant(highest)], [clipped]));
+        return clipped;
+    }
+
+    private TensorProto Integer(int value) => _form.Signed ? Tensors.Of(NewName("h"), [(sbyte)value]) : Tensors.Of(NewName("h"), [(byte)value]);
+
     private Affine AffineOf(string value)
     {
         var source = _plan.ScaleSourceOf(value);
+        if (_grids is not null) return _grids.Activations[source].In(_form);
         return Affine.For(_plan.FixedRangeOf(source) ?? _ranges[source], _form);
     }
 
@@ -117,14 +143,16 @@ internal sealed class QdqWriter
 
     private (string Name, float[] Scales) Weights(WeightedOperator weighted, float[]? smallestScales)
     {
-        var key = string.Create(CultureInfo.InvariantCulture, $"{weighted.Weight.Name}/{weighted.Axis}/{weighted.WeightFactor}");
+        var key = string.Create(CultureInfo.InvariantCulture, $"{weighted.Weight.Name}/{weighted.Axis}/{weighted.WeightFactor}/{(_grids is null ? "" : weighted.Node.Output[0])}");
         if (_weights.TryGetValue(key, out var shared) && (smallestScales is null || shared.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second))) return shared;
 
         var values = weighted.Weight.ToSingles();
         if (weighted.WeightFactor != 1) values = Array.ConvertAll(values, value => value * weighted.WeightFactor);
         if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad)
             throw new InvalidDataException($"Weight '{weighted.Weight.Name}' of {weighted.Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.");
-        var quantized = ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales);
+        var quantized = _grids is null
+            ? ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales)
+            : ChannelWeights.On(_grids.Weights[weighted.Node.Output[0]], values, weighted.Weight.Dims, weighted.Axis);
 
         var integers = Constant(Tensors.Of(NewName("w"), quantized.Values, [.. weighted.Weight.Dims]));
         var name = Dequantized(integers, quantized.Scales, weighted.Axis, WeightZeroPoint(weighted));

@@ -16,6 +16,7 @@ public static partial class BuildSpecRules
         JudgeStudent(spec.Student, problems);
         JudgeDistillation(spec.Distillation, problems);
         JudgeQuantization(spec.Quantization, problems);
+        if (spec.QuantizationAware is { } trained) JudgeQuantizationAware(trained, problems);
         JudgeGate(spec.Gate, problems);
         return problems.All;
     }

@@ -1,4 +1,5 @@
 using Fleet.Benchmarks;
+using Fleet.Benchmarks.Quantization;
 using Fleet.TestKit;
 
 // dotnet run -c Release --project tests/Fleet.Benchmarks -- NAME [--write]
@@ -8,6 +9,7 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["demo"] = ("the whole loop of `fleet demo --once`: seconds, accuracies, sizes", DemoBenchmark.RunAsync),
     ["inference"] = ("the local endpoint against the model's own time: JSON, binary, Unix socket", InferenceBenchmark.RunAsync),
     ["fashion-mnist"] = ("deploy/examples/fashion-mnist.yaml: teacher, student, variants, int8 against fp32", FashionMnistBenchmark.RunAsync),
+    ["quantize-ultraface"] = ("UltraFace RFB-320: every static int8 form beside the peer's", UltraFaceBenchmark.RunAsync),
 };
 
 using var stop = new CancellationTokenSource();

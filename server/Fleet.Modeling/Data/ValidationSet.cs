@@ -9,10 +9,11 @@ internal static class ValidationSet
     public static void Write(string path, string inputName, SampleSet test, int count, int seed)
     {
         var samples = Splits.Subset(test, count, new Random(seed));
+        int[] shape = [samples.Count, .. samples.SampleShape];
         using var file = File.Create(path);
         NpzArchive.Write(file,
         [
-            new(inputName, NpyArray.Of(samples.Inputs, [samples.Count, .. samples.SampleShape])),
+            new(inputName, samples.Vocabulary is null ? NpyArray.Of(samples.Inputs, shape) : NpyArray.Of(Array.ConvertAll(samples.Inputs, token => (long)token), shape)),
             new("labels", NpyArray.Of(samples.Labels, samples.Count)),
         ]);
     }

@@ -1,14 +1,23 @@
+using Fleet.Modeling.Data;
+
 namespace Fleet.Modeling.Distillation;
 
 /// <summary>
 /// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of
-/// them mirrored; signals are rotated in time and their gain changes. A view is a function of seed, sample and number, so
+/// them mirrored; signals are rotated in time and their gain changes; of a text each piece is hidden with a chance of one in
+/// ten; a row of features stays as it is. A view is a function of seed, sample and number, so
 /// that a teacher can be asked about exactly the view its student sees.
 /// </summary>
 internal static class Augmentation
 {
+    /// <summary>Share of a text's pieces that a view hides.</summary>
+    private const double HiddenShare = 0.1;
+
+    /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>
+    public static void Write(SampleSet samples, int index, int view, Span<float> destination, int seed) => Write(samples.Sample(index), samples.SampleShape, destination, seed, index, view, samples.Vocabulary is not null);
+
     /// <summary>Writes view <paramref name="view"/> of a sample; view 0 is the sample as it is.</summary>
-    public static void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int seed, int index, int view)
+    public static void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int seed, int index, int view, bool tokens = false)
     {
         if (view == 0)
         {
@@ -16,8 +25,16 @@ internal static class Augmentation
             return;
         }
         var random = new Random(unchecked((seed * 397 ^ index) * 397 ^ view));
-        if (shape.Count == 3) Image(sample, shape, destination, random);
-        else Signal(sample, shape, destination, random);
+        if (tokens) Text(sample, destination, random);
+        else if (shape.Count == 3) Image(sample, shape, destination, random);
+        else if (shape.Count == 2) Signal(sample, shape, destination, random);
+        else sample.CopyTo(destination);
+    }
+
+    private static void Text(ReadOnlySpan<float> sample, Span<float> destination, Random random)
+    {
+        for (var place = 0; place < sample.Length; place++)
+            destination[place] = sample[place] != Vocabulary.Padding && random.NextDouble() < HiddenShare ? Vocabulary.Unknown : sample[place];
     }
 
     private static void Image(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)

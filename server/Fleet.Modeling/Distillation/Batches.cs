@@ -15,6 +15,8 @@ internal sealed class Batches(SampleSet samples, int size, bool augment, int see
     /// <summary>The batches of one epoch, in a new order.</summary>
     public IEnumerable<(int[] Indices, int Number)> Of(int epoch)
     {
+        // From the same beginning each time: an epoch's order does not depend on which epochs this process went through.
+        for (var i = 0; i < _order.Length; i++) _order[i] = i;
         new Random(unchecked(seed * 31 + epoch)).Shuffle(_order);
         for (var number = 0; number < PerEpoch; number++) yield return (_order[(number * size)..((number + 1) * size)], number);
     }
@@ -27,7 +29,7 @@ internal sealed class Batches(SampleSet samples, int size, bool augment, int see
     {
         var values = new float[indices.Length * samples.SampleLength];
         for (var i = 0; i < indices.Length; i++)
-            Augmentation.Write(samples.Sample(indices[i]), samples.SampleShape, values.AsSpan(i * samples.SampleLength, samples.SampleLength), seed, indices[i], view);
+            Augmentation.Write(samples, indices[i], view, values.AsSpan(i * samples.SampleLength, samples.SampleLength), seed);
         return tensor(values, [indices.Length, .. samples.SampleShape.Select(extent => (long)extent)]);
     }
 

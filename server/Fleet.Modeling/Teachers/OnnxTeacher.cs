@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 using Microsoft.ML.OnnxRuntime;
@@ -19,13 +20,16 @@ internal sealed class OnnxTeacher : IDisposable
     private readonly string _input;
     private readonly string _output;
     private readonly bool _batched;
+    private readonly bool _tokens;
 
     /// <param name="path">The file.</param>
     /// <param name="sampleShape">Shape of one sample it must take.</param>
     /// <param name="classes">Classes it must tell apart.</param>
+    /// <param name="tokens">Samples are numbers of tokens.</param>
     /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
-    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes)
+    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes, bool tokens = false)
     {
+        _tokens = tokens;
         Path = path;
         Classes = classes;
         var model = Read(path);
@@ -69,7 +73,7 @@ internal sealed class OnnxTeacher : IDisposable
             cancellationToken.ThrowIfCancellationRequested();
             var count = Math.Min(batchSize, samples.Count - start);
             for (var i = 0; i < count; i++) write(samples.Sample(start + i), start + i, inputs.AsSpan(i * samples.SampleLength, samples.SampleLength));
-            Run(inputs.AsMemory(0, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], logits.AsSpan(start * Classes, count * Classes));
+            Run(SampleFeeds.Value(inputs.AsMemory(0, count * samples.SampleLength), samples.SampleShape, _tokens), logits.AsSpan(start * Classes, count * Classes));
         }
         return logits;
     }
@@ -77,10 +81,10 @@ internal sealed class OnnxTeacher : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
 
-    private void Run(Memory<float> inputs, long[] shape, Span<float> logits)
+    private void Run(OrtValue inputs, Span<float> logits)
     {
+        using var input = inputs;
         using var options = new RunOptions();
-        using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, inputs, shape);
         using var outputs = _session.Run(options, [_input], [input], [_output]);
         outputs[0].GetTensorDataAsSpan<float>().CopyTo(logits);
     }
@@ -118,8 +122,9 @@ internal sealed class OnnxTeacher : IDisposable
         if (_session.InputMetadata.Count != 1)
             throw new BuildException($"Teacher {Path} has {_session.InputMetadata.Count} inputs ({string.Join(", ", _session.InputNames)}); it must have one, the samples.");
         var (name, metadata) = _session.InputMetadata.First();
-        if (metadata.ElementDataType != TensorElementType.Float)
-            throw new BuildException($"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take 32-bit floats.");
+        var wanted = _tokens ? TensorElementType.Int64 : TensorElementType.Float;
+        if (metadata.ElementDataType != wanted)
+            throw new BuildException($"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take {(_tokens ? "64-bit integers, the numbers of tokens" : "32-bit floats")}.");
         var extents = metadata.Dimensions;
         var fits = extents.Length == sampleShape.Count + 1 && extents[0] is < 0 or 1 && extents.Skip(1).Zip(sampleShape).All(axis => axis.First < 0 || axis.First == axis.Second);
         if (fits) return (name, extents[0] < 0);
@@ -131,10 +136,9 @@ internal sealed class OnnxTeacher : IDisposable
     private void CheckOutput(IReadOnlyList<int> sampleShape)
     {
         using var options = new RunOptions();
-        var zeros = new float[sampleShape.Aggregate(1, (product, extent) => product * extent)];
         try
         {
-            using var input = OrtValue.CreateTensorValueFromMemory(zeros, [1, .. sampleShape.Select(extent => (long)extent)]);
+            using var input = SampleFeeds.Value(new float[sampleShape.Aggregate(1, (product, extent) => product * extent)], sampleShape, _tokens);
             using var outputs = _session.Run(options, [_input], [input], [_output]);
             var type = outputs[0].GetTensorTypeAndShape();
             if (type.ElementDataType != TensorElementType.Float || type.ElementCount != Classes)

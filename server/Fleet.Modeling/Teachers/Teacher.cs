@@ -20,7 +20,7 @@ internal sealed record Teacher(OnnxTeacher Model, string Description, long Param
             var model = Open(given, data);
             return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
         }
-        var plan = Families.Teacher(spec.Family!, spec.Width, data.Training.SampleShape, data.Classes.Count);
+        var plan = Families.Teacher(spec.Family!, spec.Width, data.Training.SampleShape, data.Classes.Count, spec.Depth ?? 0, data.Training.Vocabulary);
         using var network = new Network(plan, normalization, seed);
         var epochs = TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("teacher", spec.Training, seed),
             new Progress(sink, "Training the teacher", 0.03, 0.45), cancellationToken);
@@ -31,5 +31,5 @@ internal sealed record Teacher(OnnxTeacher Model, string Description, long Param
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
 
-    private static OnnxTeacher Open(string path, DataSet data) => new(path, data.Training.SampleShape, data.Classes.Count);
+    private static OnnxTeacher Open(string path, DataSet data) => new(path, data.Training.SampleShape, data.Classes.Count, data.Training.Vocabulary is not null);
 }

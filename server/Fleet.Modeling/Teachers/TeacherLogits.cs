@@ -22,5 +22,5 @@ internal sealed class TeacherLogits(OnnxTeacher teacher, SampleSet training, boo
 
     /// <summary>The logits of every training sample in a view, row by row.</summary>
     public float[] Of(int view, CancellationToken cancellationToken) => _byView[view] ??= teacher.Logits(
-        training, cancellationToken, (sample, index, destination) => Augmentation.Write(sample, training.SampleShape, destination, seed, index, view));
+        training, cancellationToken, (sample, index, destination) => Augmentation.Write(training, index, view, destination, seed));
 }

@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Onnx.Protos;
+using Fleet.TestKit;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Benchmarks.Quantization;
+
+/// <summary>Files made of one float model by us and by the peer, judged together: closeness on held-out samples, latency in turns.</summary>
+internal sealed class Contest : IDisposable
+{
+    private readonly List<Entry> _entries = [];
+    private readonly TemporaryFolder _folder = new();
+    private readonly string _model;
+    private readonly CancellationToken _cancellationToken;
+
+    /// <param name="model">The float model.</param>
+    /// <param name="calibration">Samples that fix ranges.</param>
+    /// <param name="validation">Samples that judge; none of those that fix ranges.</param>
+    /// <param name="cancellationToken">Stops between steps.</param>
+    public Contest(string model, IFeedSource calibration, IFeedSource validation, CancellationToken cancellationToken)
+    {
+        (_model, Calibration, Validation, _cancellationToken) = (model, calibration, validation, cancellationToken);
+        Prepared = PreparedModel.From(model, _folder.Path);
+        _entries.Add(new Entry("fp32, as given", model, null, TimeSpan.Zero));
+        var prepared = _folder["prepared.onnx"];
+        OnnxFile.Save(Prepared.Model, prepared);
+        _entries.Add(new Entry("fp32, prepared", prepared, null, TimeSpan.Zero));
+    }
+
+    /// <summary>The float model as the quantizer reads it.</summary>
+    public PreparedModel Prepared { get; }
+
+    public IFeedSource Calibration { get; }
+
+    public IFeedSource Validation { get; }
+
+    /// <summary>Enters a model of ours.</summary>
+    public void Enter(string name, Func<ModelProto> make, RuntimeSettings? runtime = null)
+    {
+        var began = Stopwatch.GetTimestamp();
+        try
+        {
+            var model = make();
+            var path = _folder[$"{_entries.Count}.onnx"];
+            OnnxFile.Save(model, path);
+            _entries.Add(new Entry(name, path, runtime, Stopwatch.GetElapsedTime(began)));
+        }
+        catch (InvalidDataException e)
+        {
+            _entries.Add(new Entry($"{name}: {e.Message}", null, null, TimeSpan.Zero));
+        }
+    }
+
+    /// <summary>Enters the peer's file, where the peer is there.</summary>
+    public async Task EnterPeerAsync(string name, params string[] options)
+    {
+        if (!Peers.ArePresent) return;
+        var path = _folder[$"{_entries.Count}.onnx"];
+        var samples = _folder["calibration.npz"];
+        if (!File.Exists(samples)) WriteSamples(samples);
+        var began = Stopwatch.GetTimestamp();
+        try
+        {
+            await Peers.QuantizeAsync(_model, path, options.Contains("dynamic") || options.Contains("int4") ? options : [.. options, "--calibration", samples], _cancellationToken);
+            _entries.Add(new Entry(name, path, null, Stopwatch.GetElapsedTime(began)));
+        }
+        catch (InvalidOperationException e)
+        {
+            _entries.Add(new Entry($"{name}: {LastLine(e.Message)}", null, null, TimeSpan.Zero));
+        }
+    }
+
+    /// <summary>Judges everything entered.</summary>
+    public string Table()
+    {
+        var sessions = _entries.Select(Open).ToArray();
+        try
+        {
+            var open = sessions.OfType<InferenceSession>().ToArray();
+            var reference = AllOutputs.Of(open[0], Validation, _cancellationToken);
+            var latencies = Latencies(open);
+            var text = new StringBuilder("| file | bytes | of fp32 | SNR dB | cosine | decided alike | median ms | x fp32 as given | x fp32 prepared | made in s |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+            var bytes = new FileInfo(_model).Length;
+            foreach (var (entry, session) in _entries.Zip(sessions))
+            {
+                if (session is null)
+                {
+                    text.AppendLine(CultureInfo.InvariantCulture, $"| {entry.Name} | | | | | | | | | |");
+                    continue;
+                }
+                var closeness = Comparison.Of(AllOutputs.Of(session, Validation, _cancellationToken), reference);
+                var size = new FileInfo(entry.Path!).Length;
+                var median = latencies[session];
+                text.AppendLine(CultureInfo.InvariantCulture, $"| {entry.Name} | {size:N0} | {(double)size / bytes:P1} | {closeness.SignalToNoise:0.0} | {closeness.Cosine:0.0000} | {closeness.Agreement:P2} | {median.TotalMilliseconds:0.000} | {latencies[open[0]] / median:0.00} | {latencies[open[1]] / median:0.00} | {entry.Time.TotalSeconds:0.0} |");
+            }
+            if (!Peers.ArePresent) text.AppendLine().AppendLine(Peers.Absent);
+            return text.ToString();
+        }
+        finally
+        {
+            foreach (var session in sessions) session?.Dispose();
+        }
+    }
+
+    /// <summary>The operators of a file as the runtime optimizes it here, counted.</summary>
+    public string OperatorsOf(string name)
+    {
+        var entry = _entries.First(entry => entry.Name == name);
+        var optimized = _folder["optimized.onnx"];
+        OnnxRuntimeSession.SaveOptimized(entry.Path!, optimized, GraphOptimizationLevel.ORT_ENABLE_ALL, entry.Runtime);
+        return string.Join(", ", OnnxFile.Load(optimized).Graph.Node.GroupBy(node => node.OpType).OrderByDescending(group => group.Count()).Select(group => $"{group.Count()} {group.Key}"));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _folder.Dispose();
+
+    private InferenceSession? Open(Entry entry)
+    {
+        try
+        {
+            return entry.Path is null ? null : OnnxRuntimeSession.Open(entry.Path, entry.Runtime);
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The best of three medians: on a shared machine a neighbour may sit on a whole run.</summary>
+    private Dictionary<InferenceSession, TimeSpan> Latencies(InferenceSession[] sessions)
+    {
+        var best = sessions.ToDictionary(session => session, _ => TimeSpan.MaxValue);
+        for (var run = 0; run < 3; run++)
+        {
+            foreach (var (session, latency) in sessions.Zip(LatencyRun.Measure(sessions, Validation, _cancellationToken)))
+            {
+                if (latency.P50 < best[session]) best[session] = latency.P50;
+            }
+        }
+        return best;
+    }
+
+    private void WriteSamples(string path)
+    {
+        // The form the peer's reader takes: one array for each input and sample.
+        IEnumerable<KeyValuePair<string, NpyArray>> Arrays() => Calibration.Batches(1).SelectMany((feed, sample) => feed.Names.Zip(feed.Values)
+            .Select(pair => KeyValuePair.Create(string.Create(CultureInfo.InvariantCulture, $"{pair.First}.{sample}"),
+                NpyArray.Of(pair.Second.GetTensorDataAsSpan<float>(), [.. pair.Second.GetTensorTypeAndShape().Shape.Select(extent => (int)extent)]))));
+        using var file = File.Create(path);
+        NpzArchive.Write(file, Arrays());
+    }
+
+    private static string LastLine(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^1];
+
+    private sealed record Entry(string Name, string? Path, RuntimeSettings? Runtime, TimeSpan Time);
+}

@@ -1,5 +1,15 @@
 namespace Fleet.Modeling.Quantization;
 
+/// <summary>Bits of a network's integers.</summary>
+/// <param name="Weights">Of weights, 2 to 8.</param>
+/// <param name="Activations">Of activations, 2 to 8.</param>
+/// <param name="Ends">Of the first and the last layer, weights and what they read: they cost little and are the most sensitive.</param>
+internal sealed record BitWidths(int Weights, int Activations, int Ends = 8)
+{
+    /// <summary>The usual short form, such as <c>w4a4</c>.</summary>
+    public override string ToString() => $"w{Weights}a{Activations}";
+}
+
 /// <summary>The integers a value may take, counted from the one that stands for zero.</summary>
 /// <param name="Lowest">At most 0.</param>
 /// <param name="Highest">Above 0.</param>
@@ -31,6 +41,6 @@ internal sealed record WeightGrid(float[] Scales, Levels Levels, int Bits);
 /// Scales that were searched or learned for every value of a plan, at any width from 2 to 8 bits. <see cref="QdqWriter"/>
 /// takes them in place of calibrated ranges, so that a trained grid and a calibrated one are written by the same rules.
 /// </summary>
-/// <param name="Activations">The grid of each of the plan's calibrated values.</param>
+/// <param name="Activations">The grid of each of the plan's values; those that share a scale have the same.</param>
 /// <param name="Weights">The grid of each weighted operator, by its first output.</param>
 internal sealed record GridScales(IReadOnlyDictionary<string, ActivationGrid> Activations, IReadOnlyDictionary<string, WeightGrid> Weights);

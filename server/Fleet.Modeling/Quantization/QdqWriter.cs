@@ -10,6 +10,9 @@ namespace Fleet.Modeling.Quantization;
 /// </summary>
 internal sealed class QdqWriter
 {
+    /// <summary>The operator set that knows 4-bit integers, and the one that knows those of 2 bits.</summary>
+    private const long Int4Opset = 21, Int2Opset = 25;
+
     private readonly OnnxGraph _source;
     private readonly QuantizationPlan _plan;
     private readonly IntegerForm _form;
@@ -23,6 +26,7 @@ internal sealed class QdqWriter
     private readonly Dictionary<string, (string Name, float[] Scales)> _weights = [];
     private readonly Dictionary<string, string> _constants = [];
     private int _numbered;
+    private long _opset;
 
     private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges, GridScales? grids)
     {
@@ -55,6 +59,8 @@ internal sealed class QdqWriter
             Emit(node);
         }
         DropUnreadConstants();
+        if (_opset > _model.StandardVersion()) _model.Declare("", _opset);
+        _model.IrVersion = Math.Max(_model.IrVersion, _opset switch { Int2Opset => 13, Int4Opset => 10, _ => 0 });
         return _model;
     }
 
@@ -154,9 +160,30 @@ internal sealed class QdqWriter
             ? ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales)
             : ChannelWeights.On(_grids.Weights[weighted.Node.Output[0]], values, weighted.Weight.Dims, weighted.Axis);
 
-        var integers = Constant(Tensors.Of(NewName("w"), quantized.Values, [.. weighted.Weight.Dims]));
+        var integers = Stored(quantized.Values, [.. weighted.Weight.Dims], _grids?.Weights[weighted.Node.Output[0]].Bits ?? 8);
         var name = Dequantized(integers, quantized.Scales, weighted.Axis, WeightZeroPoint(weighted));
         return _weights[key] = (name, quantized.Scales);
+    }
+
+    /// <summary>Bits that a weight of <paramref name="bits"/> takes in a file for processors: ONNX has integers of 2, 4 and 8.</summary>
+    public static int StoredBits(int bits) => bits <= 2 ? 2 : bits <= 4 ? 4 : 8;
+
+    /// <summary>
+    /// Stores integers in as few bits as ONNX has. A Cast makes bytes of them: it has only constants before it, so the runtime
+    /// computes it once when it loads the file, and what the kernels get are the bytes they know. TensorRT wants the bytes.
+    /// </summary>
+    private string Stored(sbyte[] values, long[] extents, int bits)
+    {
+        var width = _form.Symmetric ? 8 : StoredBits(bits);
+        if (width == 8) return Constant(Tensors.Of(NewName("w"), values, extents));
+        _opset = Math.Max(_opset, width == 2 ? Int2Opset : Int4Opset);
+        var (perByte, mask) = (8 / width, (1 << width) - 1);
+        var packed = new byte[(values.Length + perByte - 1) / perByte];
+        for (var i = 0; i < values.Length; i++) packed[i / perByte] |= (byte)((values[i] & mask) << i % perByte * width);
+        var name = NewName("w");
+        var few = Constant(Tensors.Create(NewName("w"), width == 2 ? TensorProto.Types.DataType.Int2 : TensorProto.Types.DataType.Int4, packed, extents));
+        _model.Graph.Node.Add(Nodes.Node("Cast", [few], [name]).With("to", (long)TensorProto.Types.DataType.Int8));
+        return name;
     }
 
     private string IntegerBias(float[] bias, float[] weightScales, float inputScale)

@@ -40,12 +40,12 @@ internal static class QuantizationAwareTraining
     /// <summary>Trains in the integers of <paramref name="form"/> and checks that the exported model answers as the trained one.</summary>
     /// <returns>The trained network, ready to be written, and one point for each epoch.</returns>
     /// <exception cref="BuildException">The student or, for QKD, the teacher holds an operator that cannot be trained here.</exception>
-    public static (QuantizationAwareScheme Scheme, IReadOnlyList<EpochReport> Epochs) Train(GridCourse course, IntegerForm form, string workFolder, Progress progress, CancellationToken cancellationToken)
+    public static (TrainedGridScheme Scheme, IReadOnlyList<EpochReport> Epochs) Train(GridCourse course, IntegerForm form, string workFolder, Progress progress, CancellationToken cancellationToken)
     {
         var plan = QuantizationPlan.For(course.Student.Graph, form, new HashSet<string>());
         using var graph = new TrainableGraph(course.Student, plan, form, Start(course, plan, form, cancellationToken));
         var epochs = Study(graph, course, workFolder, progress, cancellationToken);
-        var scheme = new QuantizationAwareScheme(course.Spec.Method, course.Widths, form, graph.Model(), graph.Grids());
+        var scheme = new TrainedGridScheme(course.Spec.Method, course.Widths, form, graph.Model(), graph.Grids());
         Compare(graph, scheme, course.Data.Test.Take(ComparedSamples));
         return (scheme, epochs);
     }
@@ -89,7 +89,7 @@ internal static class QuantizationAwareTraining
     /// Runs the file as its operators are defined, without the runtime's rewriting: what is compared is the file. In the forms
     /// of processors the integer kernels give the same numbers; a test holds them to it.
     /// </summary>
-    private static void Compare(TrainableGraph graph, QuantizationAwareScheme scheme, SampleSet samples)
+    private static void Compare(TrainableGraph graph, TrainedGridScheme scheme, SampleSet samples)
     {
         var expected = new ModelOutputs(graph.Logits(samples, CancellationToken.None), samples.Count);
         using var session = OnnxRuntimeSession.Open(scheme.Model().ToByteArray(), scheme.Name, GraphOptimizationLevel.ORT_ENABLE_BASIC);

@@ -52,7 +52,7 @@ internal sealed class Rounding : Module
 
     /// <summary>The grids as they stand.</summary>
     public GridScales Grids(IReadOnlyDictionary<string, TrainableOperator> operators) => new(
-        _start.Activations.ToDictionary(pair => pair.Key, pair => pair.Value with { Scale = _steps[pair.Key].exp().data<float>()[0] }),
+        _start.Activations.ToDictionary(pair => pair.Key, pair => pair.Value with { Scale = _steps[_plan.ScaleSourceOf(pair.Key)].exp().data<float>()[0] }),
         _start.Weights.ToDictionary(pair => pair.Key, pair => pair.Value with { Scales = operators[pair.Key].Scales() }));
 
     /// <summary>

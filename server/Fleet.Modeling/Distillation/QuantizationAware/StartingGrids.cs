@@ -4,16 +4,6 @@ using Google.Protobuf.Collections;
 
 namespace Fleet.Modeling.Distillation.QuantizationAware;
 
-/// <summary>Bits of a network's integers.</summary>
-/// <param name="Weights">Of weights, 2 to 8.</param>
-/// <param name="Activations">Of activations, 2 to 8.</param>
-/// <param name="Ends">Of the first and the last layer, weights and what they read: they cost little and are the most sensitive.</param>
-internal sealed record BitWidths(int Weights, int Activations, int Ends = 8)
-{
-    /// <summary>The usual short form, such as <c>w4a4</c>.</summary>
-    public override string ToString() => $"w{Weights}a{Activations}";
-}
-
 /// <summary>
 /// The grids that training starts from, which are also post-training quantization at any width: of each activation and each
 /// channel of a weight the one whose squared error is smallest.
@@ -43,9 +33,10 @@ internal static class StartingGrids
         WeightedOperator[] ends = weighted.Length == 0 ? [] : [weighted[0], weighted[^1]];
         var readByEnds = ends.Select(end => plan.ScaleSourceOf(end.Node.Input[0])).ToHashSet();
 
-        var activations = plan.CalibratedValues.ToDictionary(value => value, value => Activation(histograms[value], plan.FixedRangeOf(value), form, readByEnds.Contains(value) ? widths.Ends : widths.Activations));
+        var grids = plan.CalibratedValues.ToDictionary(value => value, value => Activation(histograms[value], plan.FixedRangeOf(value), form, readByEnds.Contains(value) ? widths.Ends : widths.Activations));
+        var activations = plan.Values.ToDictionary(value => value, value => grids[plan.ScaleSourceOf(value)]);
         var weights = weighted.ToDictionary(one => one.Node.Output[0], one => Weight(one, ends.Contains(one) ? widths.Ends : widths.Weights,
-            form.FloatBias ? null : activations[plan.ScaleSourceOf(one.Node.Input[0])].Scale));
+            form.FloatBias ? null : activations[one.Node.Input[0]].Scale));
         return new GridScales(activations, weights);
     }
 

@@ -1,12 +1,11 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Releases;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Distillation.QuantizationAware;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Quantization;
-using Fleet.Modeling.Students;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Tests.Distillation.QuantizationAware;
@@ -19,6 +18,8 @@ public sealed class TrainableGraphTests : IDisposable
     public TrainableGraphTests() => NativeEnvironment.Prepare();
 
     public void Dispose() => _folder.Dispose();
+
+    private (PreparedModel Model, SampleSet Samples) Student(string family) => (TinyStudents.Prepared(family, _folder), TinyStudents.Data(family).Training);
 
     public static TheoryData<string, string, int, int> Cases()
     {
@@ -47,9 +48,10 @@ public sealed class TrainableGraphTests : IDisposable
             var exported = Run(Scheme(graph, grid, weights, activations).Model(), samples, grid.FloatBias ? GraphOptimizationLevel.ORT_DISABLE_ALL : GraphOptimizationLevel.ORT_ENABLE_ALL);
             var differences = trained.Zip(exported).Select(pair => Math.Abs(pair.First - pair.Second)).Order().ToArray();
             var largest = trained.Max(Math.Abs);
-            TestContext.Current.TestOutputHelper?.WriteLine($"{family} {form} w{weights}a{activations}: largest logit {largest}, median {differences[differences.Length / 2]}, p99 {differences[differences.Length * 99 / 100]}, max {differences[^1]}");
-            Assert.InRange(differences[differences.Length * 99 / 100], 0, 1e-3 * largest);
-            Assert.InRange(differences[^1], 0, 0.2 * largest);
+            // Equal but for the order of sums. Now and then such a difference tips an activation over to its next level, which at
+            // 8 bits is a thousandth of the largest logit and at fewer bits more, but rarer: there are fewer levels to tip between.
+            Assert.InRange(differences[differences.Length * 95 / 100], 0, 1e-5 * largest);
+            Assert.InRange(differences[^1], 0, (activations == 8 ? 0.005 : 0.1) * largest);
         }
     }
 
@@ -76,55 +78,92 @@ public sealed class TrainableGraphTests : IDisposable
         using (graph) Assert.InRange(Judgement.SignalToNoise(graph.Logits(samples, CancellationToken.None), Run(model.Model, samples)), 30, 200);
     }
 
-    private static QuantizationAwareScheme Scheme(TrainableGraph graph, IntegerForm form, int weights, int activations)
+    [Theory]
+    [InlineData("cnn", 8, 8)]
+    [InlineData("cnn", 4, 4)]
+    [InlineData("cnn", 3, 8)]
+    [InlineData("cnn", 2, 2)]
+    [InlineData("conv1d", 4, 4)]
+    public void Integer_kernels_compute_everything_however_few_the_bits(string family, int weights, int activations)
+    {
+        Assert.SkipUnless(System.Runtime.Intrinsics.X86.X86Base.IsSupported, "The x64 form is fused on x64 processors.");
+        var (model, samples) = Student(family);
+        var (graph, grids) = Start(model, samples, IntegerForm.U8S8, new BitWidths(weights, activations));
+        graph.Dispose();
+        OnnxFile.Save(new TrainedGridScheme("qat", new BitWidths(weights, activations), IntegerForm.U8S8, model, grids).Model(), _folder.File("q.onnx"));
+        Assert.Empty(FusionCheck.UnfusedOperatorsOf(_folder.File("q.onnx"), new RuntimeSettings()));
+        OnnxRuntimeSession.SaveOptimized(_folder.File("q.onnx"), _folder.File("o.onnx"), GraphOptimizationLevel.ORT_ENABLE_ALL);
+        var operators = OnnxFile.Load(_folder.File("o.onnx")).Graph.Node.Select(node => node.OpType).ToArray();
+        Assert.DoesNotContain(operators, operation => operation is "Conv" or "FusedConv" or "Gemm" or "FusedGemm" or "MatMul" or "Cast");
+        Assert.Equal(model.Graph.Graph.Node.Count(node => node.OpType is "Conv" or "Gemm"), operators.Count(operation => operation is "QLinearConv" or "QGemm"));
+    }
+
+    [Fact]
+    public void Fewer_bits_of_weights_make_the_file_smaller_in_the_form_of_processors()
+    {
+        var (model, samples) = Student("cnn");
+        long Bytes(int weights, IntegerForm form)
+        {
+            var (graph, grids) = Start(model, samples, form, new BitWidths(weights, 8));
+            graph.Dispose();
+            return new TrainedGridScheme("qat", new BitWidths(weights, 8), form, model, grids).Model().CalculateSize();
+        }
+        // The inner layers hold nearly all weights; the rest of the file is scales, biases and nodes.
+        var inner = model.Model.Graph.Initializer.Where(tensor => tensor.Dims.Count > 1).Select(tensor => tensor.Elements()).ToArray()[1..^1].Sum();
+        var (eight, four, two) = (Bytes(8, IntegerForm.S8S8), Bytes(4, IntegerForm.S8S8), Bytes(2, IntegerForm.S8S8));
+        Assert.InRange(eight - four, inner / 2 - 200, inner / 2);
+        Assert.InRange(eight - two, inner * 3 / 4 - 200, inner * 3 / 4);
+        // TensorRT gets bytes; only the clips in front of the rounding differ, and there are none at 8 bits of activations.
+        Assert.Equal(Bytes(8, IntegerForm.Symmetric8), Bytes(2, IntegerForm.Symmetric8));
+    }
+
+    [Fact]
+    public void Operator_that_cannot_be_trained_is_refused_by_name()
+    {
+        var model = new Fleet.Modeling.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Erf", ["g"], "y").Output("y", -1, 4).Build();
+        Assert.Contains("does not know operator Erf", Assert.Throws<BuildException>(() => new TrainableGraph(new PreparedModel(model))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("residual")]
+    [InlineData("depthwise")]
+    [InlineData("concat-pool")]
+    [InlineData("gemm")]
+    [InlineData("matmul-add")]
+    public void Graphs_of_other_shapes_are_trained_as_they_are_written(string name)
+    {
+        var model = new PreparedModel(Quantization.TinyModels.All[name]());
+        var samples = Quantization.TinyModels.SamplesFor(model.Model, 64, 1);
+        foreach (var bits in new[] { 8, 4 })
+        {
+            var (graph, grids) = Start(model, samples, IntegerForm.U8S8, new BitWidths(bits, bits), "x");
+            using (graph)
+            {
+                var exported = Run(new TrainedGridScheme("qat", new BitWidths(bits, bits), IntegerForm.U8S8, model, grids).Model(), samples, GraphOptimizationLevel.ORT_ENABLE_ALL, "x");
+                Assert.InRange(Judgement.SignalToNoise(exported, graph.Logits(samples, CancellationToken.None)), bits == 8 ? 50 : 30, double.PositiveInfinity);
+            }
+        }
+    }
+
+    private static TrainedGridScheme Scheme(TrainableGraph graph, IntegerForm form, int weights, int activations)
         => new("qat", new BitWidths(weights, activations), form, graph.Model(), graph.Grids());
 
     private static IntegerForm Form(string name) => name switch { "u8s8" => IntegerForm.U8S8, "s8s8" => IntegerForm.S8S8, _ => IntegerForm.Symmetric8 };
 
     private static void Train(TrainableGraph graph, SampleSet samples)
-        => StudyLoop.Run(graph, samples, samples, [new StudyPhase("qat", 2)], new StudySettings(new TrainingSpec { BatchSize = 32, LearningRate = 2e-3 }, 1, 4, 0.5), new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+        => StudyLoop.Run(graph, samples, samples, [new StudyPhase("qat", 2)], new StudySettings(new TrainingSpec { BatchSize = 32, LearningRate = 2e-3 }, 1, 4, 0.5), TinyStudents.Silent, CancellationToken.None);
 
-    private static (TrainableGraph Graph, GridScales Grids) Start(PreparedModel model, SampleSet samples, IntegerForm form, BitWidths widths)
+    private static (TrainableGraph Graph, GridScales Grids) Start(PreparedModel model, SampleSet samples, IntegerForm form, BitWidths widths, string input = StudentExport.Input)
     {
         var plan = QuantizationPlan.For(model.Graph, form, new HashSet<string>());
-        var histograms = Calibration.Run(model.Model, [.. plan.CalibratedValues], new SampleFeeds(StudentExport.Input, samples), 32, CancellationToken.None);
+        var histograms = Calibration.Run(model.Model, [.. plan.CalibratedValues], new SampleFeeds(input, samples), 32, CancellationToken.None);
         var grids = StartingGrids.Search(model.Graph, plan, form, widths, histograms);
         return (new TrainableGraph(model, plan, form, grids), grids);
     }
 
-    private (PreparedModel Model, SampleSet Samples) Student(string family)
-    {
-        var samples = Patterns(family, 256);
-        using var network = new Network(Families.Student(family, 8, samples.SampleShape, 4), Normalization.Measure(samples), 1);
-        TrainingLoop.Run(network, samples, samples, new TrainingPhase("teacher", new TrainingSpec { Epochs = 3, BatchSize = 32 }, 1), new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
-        CheckedExport.Write(network, _folder.File("student.onnx"), samples);
-        return (PreparedModel.From(_folder.File("student.onnx"), _folder.Path), samples);
-    }
-
-    /// <summary>Waves of four frequencies in noise, far from zero mean so that the export begins with an operator that centres them.</summary>
-    private static SampleSet Patterns(string family, int count)
-    {
-        var random = new Random(1);
-        int[] shape = family == "cnn" ? [1, 12, 12] : [1, 144];
-        var inputs = new float[count * 144];
-        var labels = new long[count];
-        for (var sample = 0; sample < count; sample++)
-        {
-            labels[sample] = sample % 4;
-            var (phase, frequency) = (random.NextDouble() * 6.28, 0.2 + 0.25 * labels[sample]);
-            for (var i = 0; i < 144; i++) inputs[sample * 144 + i] = (float)(120 + 30 * (Math.Sin(phase + frequency * i) + random.NextDouble() - 0.5));
-        }
-        return new SampleSet(inputs, shape, labels);
-    }
-
-    private static float[] Run(ModelProto model, SampleSet samples, GraphOptimizationLevel level = GraphOptimizationLevel.ORT_ENABLE_ALL)
+    private static float[] Run(ModelProto model, SampleSet samples, GraphOptimizationLevel level = GraphOptimizationLevel.ORT_ENABLE_ALL, string input = StudentExport.Input)
     {
         using var session = OnnxRuntimeSession.Open(Google.Protobuf.MessageExtensions.ToByteArray(model), "test", level);
-        return ModelOutputs.Of(session, new SampleFeeds(StudentExport.Input, samples), CancellationToken.None).Values;
-    }
-
-    private sealed class Ignored : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
+        return ModelOutputs.Of(session, new SampleFeeds(input, samples), CancellationToken.None).Values;
     }
 }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Data;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
@@ -15,6 +16,9 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
 {
     /// <summary>Samples made up when there are none.</summary>
     private const int SyntheticSamples = 32;
+
+    /// <summary>Seeds of made-up samples: those that judge are not those that fixed the ranges.</summary>
+    public const int CalibrationSeed = 1, ValidationSeed = 2;
 
     /// <summary>Runs it.</summary>
     /// <param name="source">The model and its samples.</param>
@@ -35,10 +39,11 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
         if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
         var model = PreparedModel.Read(source.Onnx);
         IReadOnlyList<ModelInput> inputs;
-        using (var session = OnnxRuntimeSession.Open(source.Onnx)) inputs = ModelInput.Of(session);
+        ModelState state;
+        using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.Of(session), source.State ?? []);
 
-        var calibration = source.Calibration is { } data ? Limited(Samples(data, inputs, seed: 1), spec.CalibrationSamples) : null;
-        var validation = Samples(source.Validation, inputs, seed: 2);
+        var calibration = source.Calibration is { } data ? Limited(Samples(data, inputs, state, CalibrationSeed), spec.CalibrationSamples) : null;
+        var validation = Samples(source.Validation, inputs, state, ValidationSeed);
         var labels = LabelsOf(source, validation.Count);
         var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation, labels), settings, outputFolder, progress, cancellationToken);
         return new QuantizationReport
@@ -60,13 +65,15 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
     }
 
     /// <summary>Samples by the words of a spec: a file, or <c>synthetic</c>.</summary>
-    public static IFeedSource Samples(string data, IReadOnlyList<ModelInput> inputs, int seed) => data == SampleSource.Synthetic
-        ? new SyntheticFeeds(inputs, SyntheticSamples, seed)
-        : File.Exists(data) ? ArrayFeeds.Read(data, inputs) : throw new InvalidDataException($"{data} does not exist.");
+    public static IFeedSource Samples(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed) => data == SampleSource.Synthetic
+        ? new SyntheticFeeds(inputs, SyntheticSamples, seed, state)
+        : File.Exists(data) ? ArrayFeeds.Read(data, inputs, state) : throw new InvalidDataException($"{data} does not exist.");
 
     private static IFeedSource Limited(IFeedSource samples, int most) => samples.Count > most ? new FirstFeeds(samples, most) : samples;
 
-    private static long[]? LabelsOf(SourceSpec source, int samples)
+    /// <summary>The labels of the samples that judge; null when there are none.</summary>
+    /// <exception cref="InvalidDataException">There are not as many as samples, or the file holds none.</exception>
+    public static long[]? LabelsOf(SourceSpec source, int samples)
     {
         if (Labels(source) is not { } array) return null;
         return array.Length == samples
@@ -81,7 +88,7 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
             if (source.ValidationLabels is { } path) return File.Exists(path) ? NpyArray.Parse(File.ReadAllBytes(path)) : throw new InvalidDataException($"{path} does not exist.");
             if (Path.GetExtension(source.Validation) != ".npz") return null;
             using var file = File.OpenRead(source.Validation);
-            return NpzArchive.Read(file, ArrayFeeds.MaximumBytes).GetValueOrDefault("labels");
+            return NpzArchive.Read(file, ArrayFeeds.MaximumBytes).GetValueOrDefault(ValidationSet.Labels);
         }
         catch (FormatException e)
         {

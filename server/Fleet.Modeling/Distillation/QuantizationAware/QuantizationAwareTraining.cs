@@ -19,7 +19,7 @@ namespace Fleet.Modeling.Distillation.QuantizationAware;
 /// <param name="CalibrationSamples">Training samples that the search of the first grids looks at.</param>
 /// <param name="Seed">Seed of order and augmentation.</param>
 internal sealed record GridCourse(
-    PreparedModel Student, DataSet Data, OnnxTeacher Teacher, QuantizationAwareSpec Spec, DistillationSpec Distillation, int CalibrationSamples, int Seed)
+    PreparedModel Student, DataSet Data, ITeacherModel Teacher, QuantizationAwareSpec Spec, DistillationSpec Distillation, int CalibrationSamples, int Seed)
 {
     /// <summary>Bits.</summary>
     public BitWidths Widths => new(Spec.WeightBits, Spec.ActivationBits, Spec.EndBits);
@@ -62,7 +62,7 @@ internal static class QuantizationAwareTraining
     public static IReadOnlyList<EpochReport> Study(TrainableGraph graph, GridCourse course, string workFolder, Progress progress, CancellationToken cancellationToken)
     {
         var (spec, training) = (course.Spec, course.Distillation.Training);
-        TeacherLogits Frozen(OnnxTeacher teacher) => new(teacher, course.Data.Training, training.Augment, course.Seed);
+        TeacherOutputs Frozen(ITeacherModel teacher) => new(teacher, course.Data.Training, [], Augmentation.Of(training, course.Seed), course.Distillation.Views, Path.Combine(workFolder, "teacher-outputs"));
         var settings = new StudySettings(training with { LearningRate = spec.LearningRate }, course.Seed, course.Distillation.Temperature, spec.Method == "qkd" ? EqualShares : course.Distillation.Alpha);
         IReadOnlyList<EpochReport> Run(IReadOnlyList<StudyPhase> phases) => StudyLoop.Run(graph, course.Data.Training, course.Data.Validation, phases, settings, progress, cancellationToken);
         switch (spec.Method)

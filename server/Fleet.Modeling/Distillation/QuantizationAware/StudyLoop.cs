@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Teachers;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -15,7 +16,7 @@ internal sealed record StudyPhase(string Name, int Epochs)
     public TrainableGraph? Companion { get; init; }
 
     /// <summary>A teacher that stays as it is. Asked for when the phase begins: the phase before may have trained it.</summary>
-    public Func<TeacherLogits>? Teacher { get; init; }
+    public Func<TeacherOutputs>? Teacher { get; init; }
 }
 
 /// <summary>How a student is trained on a grid.</summary>
@@ -46,7 +47,7 @@ internal static class StudyLoop
         TrainableGraph student, SampleSet training, SampleSet validation, IReadOnlyList<StudyPhase> phases, StudySettings settings, Progress progress, CancellationToken cancellationToken)
     {
         var spec = settings.Training;
-        var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), spec.Augment, settings.Seed);
+        var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, settings.Seed), CPU);
         var (steps, step, epochs) = ((long)phases.Sum(phase => phase.Epochs) * batches.PerEpoch, 0L, new List<EpochReport>());
         using var optimizer = Optimizer(student, spec, 1);
         var best = 0.0;
@@ -56,10 +57,10 @@ internal static class StudyLoop
             foreach (var phase in phases.Where(phase => phase.Epochs > 0))
             {
                 using var companion = phase.Companion is null ? null : Optimizer(phase.Companion, spec, CompanionRate);
-                var teacher = phase.Teacher?.Invoke();
+                using var teacher = phase.Teacher?.Invoke();
                 for (var epoch = 0; epoch < phase.Epochs; epoch++)
                 {
-                    var (view, loss) = (batches.ViewOf(epochs.Count, teacher), 0.0);
+                    var (view, loss) = (teacher?.ViewOf(epochs.Count) ?? epochs.Count, 0.0);
                     foreach (var (indices, _) in batches.Of(epochs.Count))
                     {
                         cancellationToken.ThrowIfCancellationRequested();
@@ -88,15 +89,19 @@ internal static class StudyLoop
     }
 
     private static double Step(
-        TrainableGraph student, StudyPhase phase, Rates optimizer, Rates? companion, Batches batches, int[] indices, int view, TeacherLogits? teacher, StudySettings settings, CancellationToken cancellationToken)
+        TrainableGraph student, StudyPhase phase, Rates optimizer, Rates? companion, Batches batches, int[] indices, int view, TeacherOutputs? teacher, StudySettings settings, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope(); // frees every tensor this step made
         var (inputs, labels) = (batches.Inputs(indices, view), batches.Labels(indices));
         var logits = student.call(inputs);
-        var targets = phase.Companion is { } other ? other.call(inputs) : teacher is null ? null : Rows(teacher.Of(view, cancellationToken), indices, teacher.Classes);
-        Tensor Loss(Tensor learner, Tensor? from) => from is null
-            ? nn.functional.cross_entropy(learner, labels)
-            : DistillationLoss.Of(learner, from.detach(), labels, settings.Temperature, settings.Alpha);
+        var targets = phase.Companion is { } other ? other.call(inputs) : teacher?.Of(view, indices, CPU, cancellationToken).Logits;
+        Tensor Loss(Tensor learner, Tensor? from)
+        {
+            var ofLabels = nn.functional.cross_entropy(learner, labels, label_smoothing: settings.Training.LabelSmoothing);
+            if (from is null) return ofLabels;
+            var (alpha, temperature) = (settings.Alpha, settings.Temperature);
+            return LogitLoss.Divergence(from.detach() / temperature, learner / temperature) * (alpha * temperature * temperature) + ofLabels * (1 - alpha);
+        }
 
         var loss = Loss(logits, targets);
         optimizer.Learn(loss);
@@ -104,13 +109,6 @@ internal static class StudyLoop
         return loss.item<float>() is var value && float.IsFinite(value)
             ? value
             : throw new BuildException($"Training on the grid diverged: the loss became {value}. Lower quantizationAware.learningRate.");
-    }
-
-    private static Tensor Rows(float[] logits, ReadOnlySpan<int> indices, int classes)
-    {
-        var rows = new float[indices.Length * classes];
-        for (var i = 0; i < indices.Length; i++) logits.AsSpan(indices[i] * classes, classes).CopyTo(rows.AsSpan(i * classes));
-        return tensor(rows, [indices.Length, classes]);
     }
 
     private static Rates Optimizer(TrainableGraph graph, TrainingSpec spec, double rate)

@@ -36,7 +36,7 @@ internal static class TrainedVariants
     /// <returns>The trained network of each profile, and one point for each epoch.</returns>
     /// <exception cref="BuildException">The student or, for QKD, the teacher cannot be trained here; the message names the operator.</exception>
     public static (IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Variants, IReadOnlyList<EpochReport> Epochs) Make(
-        BuildSpec spec, string student, OnnxTeacher teacher, DataSet data, IReadOnlyList<HardwareProfile> profiles, string workFolder, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+        BuildSpec spec, string student, ITeacherModel teacher, DataSet data, IReadOnlyList<HardwareProfile> profiles, string workFolder, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         if (spec.QuantizationAware is not { } asked) return ([], []);
         // A seed of its own, next to the student's: the grid is trained in another order than the student was.

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
@@ -11,6 +12,7 @@ using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling;
 
@@ -38,13 +40,14 @@ internal sealed class Build(TimeProvider time)
         Directory.CreateDirectory(folder);
 
         progress.Report(new BuildProgress("Reading the data", 0));
-        var data = DataSets.Load(spec.Data, Families.SampleRank(spec.Student.Family, spec.Teacher.Family), spec.Seed);
+        var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
 
-        using var teacher = Teacher.Provide(spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
+        using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
         var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), progress, cancellationToken);
-        var variants = new VariantMaker().Make(File("student.onnx"), data.Training, data.Test, spec.Quantization, File("variants"),
-            new PartOf(progress, 0.85, 0.97), cancellationToken);
+        var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
+            new HeldOut(new SampleFeeds(StudentExport.Input, data.Test), data.Test.Labels),
+            VariantSettings.Of(spec.Quantization, [.. spec.Quantization.Profiles.Select(ProfileNamed)], spec.Gate), File("variants"), new PartOf(progress, 0.85, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
@@ -63,14 +66,14 @@ internal sealed class Build(TimeProvider time)
             Inputs = [new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64", [-1, .. student.InputShape.Select(extent => (long)extent)])],
             Outputs = [new TensorDescription(StudentExport.Output, "FP32", [-1, data.Classes.Count])],
             ValidationSet = Reference(File("validation.npz")),
-            Variants = variants,
+            Variants = made.Variants,
         };
         var page = ReportPage.Render(report);
         System.IO.File.WriteAllText(File("report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
         System.IO.File.WriteAllText(File("report.html"), page);
         progress.Report(new BuildProgress("Built", 1));
 
-        var artifacts = variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(File("variants"), artifact.Name));
+        var artifacts = made.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(File("variants"), artifact.Name));
         artifacts[report.ValidationSet] = File("validation.npz");
         return new BuildResult(report, page, artifacts);
     }
@@ -78,13 +81,23 @@ internal sealed class Build(TimeProvider time)
     // Timed in turns, so that what else this machine does falls on both alike.
     private static (Scores Teacher, Scores Student) Score(string teacherPath, string studentPath, SampleSet test, CancellationToken cancellationToken)
     {
-        using var student = Baseline.Measure(studentPath, test, cancellationToken);
-        using var session = OnnxRuntimeSession.Open(teacherPath);
-        var teacher = student.OutputsOf(session, cancellationToken);
-        var (studentLatency, teacherLatency) = student.LatencyAgainst(session, cancellationToken);
-        var studentScores = new Scores { Accuracy = student.Accuracy, Agreement = 1, Latency = studentLatency, Samples = test.Count };
-        return (new Scores { Accuracy = Judgement.Accuracy(teacher, test.Labels), Agreement = Judgement.Agreement(teacher, student.Outputs), Latency = teacherLatency, Samples = test.Count }, studentScores);
+        using var student = OnnxRuntimeSession.Open(studentPath);
+        using var teacher = OnnxRuntimeSession.Open(teacherPath);
+        (InferenceSession Session, IFeedSource Samples)[] both = [.. new[] { student, teacher }.Select(session => (session, (IFeedSource)new SampleFeeds(session.InputNames[0], test)))];
+        var latencies = LatencyRun.Measure(both, cancellationToken);
+        var outputs = both.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken)).ToArray();
+        Scores Of(int index) => new()
+        {
+            Accuracy = Judgement.Accuracy(outputs[index], test.Labels),
+            Agreement = Judgement.Agreement(outputs[index], outputs[0]),
+            Latency = latencies[index],
+            Samples = test.Count,
+        };
+        return (Of(1), Of(0));
     }
+
+    private static HardwareProfile ProfileNamed(string name) => BuiltInProfiles.Find(name)
+        ?? throw new BuildException($"Profile '{name}' is not known; it is one of {string.Join(", ", BuiltInProfiles.All.Select(profile => profile.Name))}.");
 
     private static NetworkReport Describe(string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
         => new() { Description = description, Parameters = parameters, Bytes = new FileInfo(path).Length, Scores = scores, Epochs = epochs };

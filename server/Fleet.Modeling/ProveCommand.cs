@@ -82,7 +82,7 @@ internal static class ProveCommand
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(report));
             return json.RootElement.GetProperty("variants").EnumerateArray()
-                .Where(entry => entry.TryGetProperty("file", out var file) && file.GetString() == Path.GetFileName(variant))
+                .Where(entry => entry.TryGetProperty("artifact", out var artifact) && artifact.GetProperty("name").GetString() == Path.GetFileName(variant))
                 .Select(entry => entry.GetProperty("runtime").Deserialize(FleetJson.Default.RuntimeSettings)).FirstOrDefault() ?? new RuntimeSettings();
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)

@@ -24,20 +24,20 @@ public sealed class BuildSpecRulesTests
         ["text settings of numbers"] = (spec => Data(spec, data => data with { Text = new TextSpec() }), "data.text is for data.kind 'text'"),
         ["text cut to nothing"] = (spec => Text(spec, new TextSpec { MaximumLength = 0 }), "data.text.maximumLength 0"),
         ["vocabulary of a page"] = (spec => Text(spec, new TextSpec { VocabularySize = 65_537 }), "data.text.vocabularySize 65537"),
-        ["encoder of numbers"] = (spec => spec with { Student = spec.Student with { Family = "encoder" } }, "student.family 'encoder' does not go with data.kind 'vibration'"),
+        ["encoder of numbers"] = (spec => spec with { Student = spec.Student! with { Family = "encoder" } }, "student.family 'encoder' does not go with data.kind 'vibration'"),
         ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student }, "student.family 'conv1d' does not go with data.kind 'text'"),
-        ["depth of a family that has its own"] = (spec => spec with { Student = spec.Student with { Depth = 3 } }, "student.depth is for the families mlp and encoder"),
-        ["depth"] = (spec => spec with { Student = spec.Student with { Family = "mlp", Depth = 25 } }, "student.depth 25"),
+        ["depth of a family that has its own"] = (spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp and encoder"),
+        ["depth"] = (spec => spec with { Student = spec.Student! with { Family = "mlp", Depth = 25 } }, "student.depth 25"),
         ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs either family"),
-        ["two teachers"] = (spec => spec with { Teacher = spec.Teacher with { Onnx = "t.onnx" } }, "and not both"),
-        ["unknown teacher family"] = (spec => spec with { Teacher = spec.Teacher with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
-        ["teacher width"] = (spec => spec with { Teacher = spec.Teacher with { Width = 1025 } }, "teacher.width 1025"),
+        ["two teachers"] = (spec => spec with { Teacher = spec.Teacher! with { Onnx = "t.onnx" } }, "and not both"),
+        ["unknown teacher family"] = (spec => spec with { Teacher = spec.Teacher! with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
+        ["teacher width"] = (spec => spec with { Teacher = spec.Teacher! with { Width = 1025 } }, "teacher.width 1025"),
         ["teacher epochs"] = (spec => Teaching(spec, training => training with { Epochs = 0 }), "teacher.training.epochs 0"),
         ["teacher batch"] = (spec => Teaching(spec, training => training with { BatchSize = 1 }), "teacher.training.batchSize 1"),
         ["teacher learning rate"] = (spec => Teaching(spec, training => training with { LearningRate = 0 }), "teacher.training.learningRate 0"),
         ["teacher weight decay"] = (spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
-        ["unknown student family"] = (spec => spec with { Student = spec.Student with { Family = "mlp2" } }, "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder"),
-        ["student width"] = (spec => spec with { Student = spec.Student with { Width = 3 } }, "student.width 3"),
+        ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } }, "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder"),
+        ["student width"] = (spec => spec with { Student = spec.Student! with { Width = 3 } }, "student.width 3"),
         ["temperature"] = (spec => spec with { Distillation = spec.Distillation with { Temperature = 0 } }, "distillation.temperature 0"),
         ["alpha"] = (spec => spec with { Distillation = spec.Distillation with { Alpha = 1.1 } }, "distillation.alpha 1.1"),
         ["fine-tuning"] = (spec => spec with { Distillation = spec.Distillation with { FineTuneEpochs = -1 } }, "distillation.fineTuneEpochs -1"),
@@ -76,9 +76,9 @@ public sealed class BuildSpecRulesTests
         var spec = Samples.Spec();
         Assert.Empty(BuildSpecRules.ProblemsOf(spec with
         {
-            Data = spec.Data with { Samples = 60, ValidationShare = 0.5, TestShare = 0.5 },
-            Teacher = spec.Teacher with { Width = 1024 },
-            Student = spec.Student with { Width = 4 },
+            Data = spec.Data! with { Samples = 60, ValidationShare = 0.5, TestShare = 0.5 },
+            Teacher = spec.Teacher! with { Width = 1024 },
+            Student = spec.Student! with { Width = 4 },
             Distillation = spec.Distillation with { Alpha = 1, Temperature = 100, FineTuneEpochs = 0 },
             Quantization = spec.Quantization with { CalibrationSamples = 8, MaximumDrop = 0 },
             Gate = spec.Gate with { AccuracyTolerance = 1, ValidationSamples = 1 },
@@ -86,10 +86,10 @@ public sealed class BuildSpecRulesTests
     }
 
     private static BuildSpec Text(BuildSpec spec, TextSpec text)
-        => Data(spec with { Student = spec.Student with { Family = "encoder" }, Teacher = spec.Teacher with { Family = "encoder" } }, data => data with { Kind = "text", Train = "x.json", Text = text });
+        => Data(spec with { Student = spec.Student! with { Family = "encoder" }, Teacher = spec.Teacher! with { Family = "encoder" } }, data => data with { Kind = "text", Train = "x.json", Text = text });
 
-    private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data) };
+    private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data!) };
 
     private static BuildSpec Teaching(BuildSpec spec, Func<TrainingSpec, TrainingSpec> change)
-        => spec with { Teacher = spec.Teacher with { Training = change(spec.Teacher.Training) } };
+        => spec with { Teacher = spec.Teacher! with { Training = change(spec.Teacher!.Training) } };
 }

@@ -11,7 +11,7 @@ namespace Fleet.Modeling.Evaluation;
 internal sealed class ArrayFeeds : IFeedSource
 {
     /// <summary>Most bytes that a file of samples may unpack to.</summary>
-    private const long MaximumBytes = 4L << 30;
+    public const long MaximumBytes = 4L << 30;
 
     private const string LabelsName = "labels";
 

@@ -6,17 +6,27 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Quantization;
 
-/// <summary>An operator that was returned to float, and by how many decibels that alone cleaned the output.</summary>
-/// <param name="Operator">Name of the node.</param>
+/// <summary>An operator, and by how many decibels its return to float alone cleans the output.</summary>
+/// <param name="Output">First output of the node.</param>
 /// <param name="Gain">Decibels of signal to noise won against the float model.</param>
-internal sealed record ReturnedOperator(string Operator, double Gain);
+internal sealed record RankedOperator(string Output, double Gain);
+
+/// <summary>An operator that was returned to float.</summary>
+/// <param name="Output">First output of the node.</param>
+/// <param name="Gain">Decibels that its return alone wins.</param>
+/// <param name="Won">What its return, after those before it, took off the drop.</param>
+internal sealed record ReturnedOperator(string Output, double Gain, double Won);
 
 /// <summary>A quantized model and what it took to keep it accurate.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Drop">Accuracy lost against the float model; negative when it gained.</param>
 /// <param name="Calibrator">The calibrator that chose its ranges.</param>
 /// <param name="Returned">Operators that stayed float, the worst first.</param>
-internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrator Calibrator, IReadOnlyList<ReturnedOperator> Returned);
+internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrator Calibrator, IReadOnlyList<ReturnedOperator> Returned)
+{
+    /// <summary>Every operator that was quantized at first, the costliest first; empty where the budget was met without ranking.</summary>
+    public IReadOnlyList<RankedOperator> Ranking { get; init; } = [];
+}
 
 /// <summary>
 /// Keeps the accuracy drop within a budget. First the other calibrators are tried, which costs nothing at run time; then the
@@ -63,27 +73,29 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         var kept = new HashSet<string>();
         var returned = new List<ReturnedOperator>();
         var ranking = Rank(chosen, best.Model);
+        var last = best.Drop;
         foreach (var (output, gain) in ranking.Take((int)Math.Ceiling(ranking.Count * MaximumShare)))
         {
             kept.Add(output);
-            returned.Add(new ReturnedOperator(source.Model.Graph.ProducerOf(output)!.Title(), gain));
-            var attempt = Attempt(chosen, kept, [.. returned]);
+            var attempt = Attempt(chosen, kept, []);
+            returned.Add(new ReturnedOperator(output, gain, last - attempt.Drop));
+            last = attempt.Drop;
             // Each step is kept on the way, so that what misses the budget is reported at its best.
-            if (attempt.Drop < best.Drop) best = attempt;
+            if (attempt.Drop < best.Drop) best = attempt with { Returned = [.. returned] };
             if (best.Drop <= maximumDrop) break;
         }
-        return best;
+        return best with { Ranking = ranking };
     }
 
     /// <summary>The operators by first output, those whose return to float cleans the output most at the front.</summary>
-    private List<(string Output, double Gain)> Rank(QuantizationSource from, ModelProto quantized)
+    private List<RankedOperator> Rank(QuantizationSource from, ModelProto quantized)
     {
         var reference = OutputsOf(from.Model.Model);
         double Noise(ModelProto model) => Judgement.SignalToNoise(OutputsOf(model), reference);
         var all = Noise(quantized);
         return [.. scheme.OperatorsOf(from.Model.Graph)
-            .Select(output => (Output: output, Gain: Noise(scheme.Apply(from, new HashSet<string> { output })) - all))
-            .OrderByDescending(pair => pair.Gain)];
+            .Select(output => new RankedOperator(output, Noise(scheme.Apply(from, new HashSet<string> { output })) - all))
+            .OrderByDescending(ranked => ranked.Gain)];
     }
 
     private float[] OutputsOf(ModelProto model)

@@ -28,6 +28,12 @@ internal interface IQuantizationScheme
 
     /// <summary>What a device must set to run its models as they are meant: the settings of the profile, with what the form itself needs.</summary>
     RuntimeSettings Runtime(RuntimeSettings ofProfile) => ofProfile;
+
+    /// <summary>What it does beside rounding, in words for reports, such as <c>bias correction</c>.</summary>
+    IReadOnlyList<string> Techniques => [];
+
+    /// <summary>True when weights are meant to be dequantized at run time, so that a float operator beside them is no failed fusion.</summary>
+    bool DequantizesWeights => false;
 }
 
 /// <summary>The schemes by name.</summary>
@@ -53,6 +59,9 @@ internal static class QuantizationSchemes
 
     private static readonly FrozenDictionary<string, IQuantizationScheme> ByName =
         new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Float16, Int8Dynamic, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyCollection<IQuantizationScheme> All => ByName.Values;
 
     /// <summary>The scheme of that name.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>

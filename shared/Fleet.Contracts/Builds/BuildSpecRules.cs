@@ -11,9 +11,13 @@ public static partial class BuildSpecRules
     {
         var problems = new Problems();
         problems.Require(Names.IsName(spec.Model), $"model '{spec.Model}' must be {Names.Rule}.");
-        JudgeData(spec.Data, problems);
-        JudgeTeacher(spec.Teacher, spec.Data, problems);
-        JudgeStudent(spec.Student, spec.Data, problems);
+        JudgeSource(spec, problems);
+        if (spec.Data is { } data)
+        {
+            JudgeData(data, problems);
+            if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, problems);
+            if (spec.Student is { } student) JudgeStudent(student, data, problems);
+        }
         JudgeDistillation(spec.Distillation, problems);
         JudgeQuantization(spec.Quantization, problems);
         JudgeGate(spec.Gate, problems);

@@ -24,7 +24,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         Quantization = new QuantizationSpec { Profiles = ["x64"], CalibrationSamples = 16, MaximumDrop = 1 },
     };
 
-    private static readonly BuildSpec Endless = Quick with { Teacher = Quick.Teacher with { Training = new TrainingSpec { Epochs = 10_000 } } };
+    private static readonly BuildSpec Endless = Quick with { Teacher = Quick.Teacher! with { Training = new TrainingSpec { Epochs = 10_000 } } };
 
     private readonly TemporaryFolder _folder = new();
     private readonly HttpClient _http = new();
@@ -116,7 +116,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
     [Fact]
     public async Task Build_of_a_killed_worker_is_finished_by_another()
     {
-        var slow = Quick with { Teacher = Quick.Teacher with { Training = new TrainingSpec { Epochs = 60 } } };
+        var slow = Quick with { Teacher = Quick.Teacher! with { Training = new TrainingSpec { Epochs = 60 } } };
         var build = await SubmitAsync(slow);
         await using (var first = StartWorker("first"))
         {
@@ -133,7 +133,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
     [Fact]
     public async Task Worker_waits_for_a_server_that_is_away_and_finishes_what_it_had()
     {
-        var slow = Quick with { Teacher = Quick.Teacher with { Training = new TrainingSpec { Epochs = 60 } } };
+        var slow = Quick with { Teacher = Quick.Teacher! with { Training = new TrainingSpec { Epochs = 60 } } };
         var build = await SubmitAsync(slow);
         await using var worker = StartWorker("one");
         await WaitAsync(build, "runs", view => view.Progress?.Step.StartsWith("Training", StringComparison.Ordinal) == true);

@@ -25,6 +25,7 @@ internal static class ProveCommand
         var processors = new Option<string>("--processor") { Description = $"Processors, separated by commas, of {string.Join(", ", EmulatedProcessor.All.Select(processor => processor.Name))}", HelpName = "NAMES", DefaultValueFactory = _ => string.Join(',', EmulatedProcessor.Usual.Select(processor => processor.Name)) };
         var profile = new Option<string?>("--profile") { Description = "Hardware profile whose session settings are used", HelpName = "NAME" };
         var entries = new Option<string[]>("--session-entry") { Description = "A session setting, such as session.x64quantprecision=1; may be repeated", HelpName = "KEY=VALUE" };
+        var state = new Option<string[]>("--state") { Description = "State that the model carries from sample to sample, as IN=OUT; may be repeated. Usual names are found without it", HelpName = "IN=OUT" };
         var samples = new Option<int>("--samples") { Description = "Samples that are run at most", HelpName = "N", DefaultValueFactory = _ => UsualSamples };
         var report = new Option<FileInfo?>("--report") { Description = "File that the figures are written to as JSON", HelpName = "FILE" };
         var progress = ProgressOutput.Option();
@@ -32,7 +33,7 @@ internal static class ProveCommand
         {
             if (result.GetValueOrDefault<int>() < 1) result.AddError("--samples must be at least 1.");
         });
-        var command = new Command("prove", "Runs a variant as other processors would, and puts accuracy or signal to noise of each next to the native one.") { variant, validation, reference, processors, profile, entries, samples, report, progress };
+        var command = new Command("prove", "Runs a variant as other processors would, and puts accuracy or signal to noise of each next to the native one.") { variant, validation, reference, processors, profile, entries, state, samples, report, progress };
         command.SetAction((parsed, cancellationToken) => Task.Run(async () =>
         {
             NativeEnvironment.SetVariables();
@@ -40,8 +41,9 @@ internal static class ProveCommand
             {
                 var path = ExistingFile(parsed.GetRequiredValue(variant));
                 IReadOnlyList<ModelInput> inputs;
-                using (var session = OnnxRuntimeSession.Open(path)) inputs = ModelInput.Of(session);
-                var data = ModelSamples.Read(parsed.GetRequiredValue(validation), inputs, seed: 2);
+                ModelState carried;
+                using (var session = OnnxRuntimeSession.Open(path)) carried = ModelState.Of(session, inputs = ModelInput.Of(session), parsed.GetValue(state) ?? []);
+                var data = ModelSamples.Read(parsed.GetRequiredValue(validation), inputs, carried, seed: 2);
                 var task = new ProofTask(path, parsed.GetValue(reference) is { } model ? ExistingFile(model) : null, data.Feeds, data.Labels, data.Source, parsed.GetValue(samples),
                     SettingsOf(path, parsed.GetValue(profile), parsed.GetValue(entries) ?? []), [.. parsed.GetRequiredValue(processors).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(EmulatedProcessor.Named)]);
                 var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(task, ProgressOutput.Of(parsed.GetValue(progress)), cancellationToken);

@@ -22,8 +22,9 @@ internal static class QuantizeCommand
         var goal = new Option<string>("--goal") { Description = "What the choice is made by: latency, size or accuracy", HelpName = "NAME", DefaultValueFactory = _ => "latency" };
         var calibrator = new Option<string>("--calibrator") { Description = "minmax, percentile, mse or entropy", HelpName = "NAME", DefaultValueFactory = _ => "percentile" };
         var smallest = new Option<double>("--minimum-snr") { Description = "Decibels of signal to noise against the float model below which a variant is rejected", HelpName = "DB", DefaultValueFactory = _ => 15 };
+        var state = new Option<string[]>("--state") { Description = "An input and the output that gives its next value, for a model with state whose names do not tell (state and stateN, h0 and hn, past and present are found); may be repeated", HelpName = "IN=OUT" };
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder for the variants and report.json", Required = true, HelpName = "DIR" };
-        var command = new Command("quantize", "Makes variants of your own ONNX model and compares them with it.") { model, calibration, validation, profiles, schemes, goal, calibrator, smallest, output };
+        var command = new Command("quantize", "Makes variants of your own ONNX model and compares them with it.") { model, calibration, validation, profiles, schemes, goal, calibrator, smallest, state, output };
         command.SetAction((parsed, cancellationToken) => Task.Run(() =>
         {
             NativeEnvironment.SetVariables();
@@ -38,7 +39,7 @@ internal static class QuantizeCommand
                     Calibrator = parsed.GetRequiredValue(calibrator),
                     MinimumSignalToNoise = parsed.GetValue(smallest),
                 };
-                var source = new SourceSpec { Onnx = path, Calibration = Full(parsed.GetValue(calibration)), Validation = Full(parsed.GetRequiredValue(validation))! };
+                var source = new SourceSpec { Onnx = path, Calibration = Full(parsed.GetValue(calibration)), Validation = Full(parsed.GetRequiredValue(validation))!, State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null };
                 var folder = parsed.GetRequiredValue(output).FullName;
                 var report = new ModelQuantizer(TimeProvider.System).Run(source, spec, [.. spec.Profiles.Select(Profile)], gate: null, folder, new Progress<BuildProgress>(), cancellationToken);
                 File.WriteAllText(Path.Combine(folder, "report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.QuantizationReport));

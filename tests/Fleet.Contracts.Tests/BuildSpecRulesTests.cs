@@ -28,8 +28,8 @@ public sealed class BuildSpecRulesTests
         ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student }, "student.family 'conv1d' does not go with data.kind 'text'"),
         ["depth of a family that has its own"] = (spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp and encoder"),
         ["depth"] = (spec => spec with { Student = spec.Student! with { Family = "mlp", Depth = 25 } }, "student.depth 25"),
-        ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs either family"),
-        ["two teachers"] = (spec => spec with { Teacher = spec.Teacher! with { Onnx = "t.onnx" } }, "and not both"),
+        ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs one of family"),
+        ["two teachers"] = (spec => spec with { Teacher = spec.Teacher! with { Onnx = "t.onnx" } }, "and no other"),
         ["unknown teacher family"] = (spec => spec with { Teacher = spec.Teacher! with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
         ["teacher width"] = (spec => spec with { Teacher = spec.Teacher! with { Width = 1025 } }, "teacher.width 1025"),
         ["teacher epochs"] = (spec => Teaching(spec, training => training with { Epochs = 0 }), "teacher.training.epochs 0"),
@@ -42,6 +42,22 @@ public sealed class BuildSpecRulesTests
         ["alpha"] = (spec => spec with { Distillation = spec.Distillation with { Alpha = 1.1 } }, "distillation.alpha 1.1"),
         ["fine-tuning"] = (spec => spec with { Distillation = spec.Distillation with { FineTuneEpochs = -1 } }, "distillation.fineTuneEpochs -1"),
         ["student learning rate"] = (spec => spec with { Distillation = spec.Distillation with { Training = new TrainingSpec { LearningRate = 11 } } }, "distillation.training.learningRate 11"),
+        ["unknown loss"] = (spec => Losing(spec, new LossSpec { Loss = "magic" }), "distillation.losses[0].loss 'magic' is not known; it is one of attention, contrastive, dist, dkd, feature, logit, relation, similarity"),
+        ["features without pairs"] = (spec => Losing(spec, new LossSpec { Loss = "feature" }), "distillation.losses[0].pairs: loss 'feature' compares features and needs at least one pair"),
+        ["pairs for logits"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Pairs = [Pair] }), "distillation.losses[0].pairs: loss 'logit' compares logits"),
+        ["setting of another loss"] = (spec => Losing(spec, new LossSpec { Loss = "dist", Alpha = 1 }), "distillation.losses[0].alpha: loss 'dist' has no such setting; it has temperature, beta, gamma"),
+        ["temperature of a loss"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Temperature = 0 }), "distillation.losses[0].temperature 0 must be above 0"),
+        ["weight of a loss"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Weight = -1 }), "distillation.losses[0].weight -1"),
+        ["heads"] = (spec => Losing(spec, new LossSpec { Loss = "attention", Heads = 0, Pairs = [Pair] }), "distillation.losses[0].heads 0"),
+        ["pair without a name"] = (spec => Losing(spec, new LossSpec { Loss = "feature", Pairs = [Pair with { Teacher = "" }] }), "distillation.losses[0].pairs must name a feature"),
+        ["too many pairs"] = (spec => Losing(spec, new LossSpec { Loss = "feature", Pairs = [.. Enumerable.Repeat(Pair, BuildSpecRules.MaximumPairs + 1)] }), "distillation.losses[0].pairs has 33 pairs"),
+        ["too many losses"] = (spec => Losing(spec, [.. Enumerable.Repeat(new LossSpec { Loss = "logit" }, BuildSpecRules.MaximumLosses + 1)]), "distillation.losses has 17 losses"),
+        ["weight of the labels"] = (spec => spec with { Distillation = spec.Distillation with { Labels = -0.1 } }, "distillation.labels -0.1"),
+        ["nothing to learn from"] = (spec => spec with { Distillation = spec.Distillation with { Labels = 0, Losses = [new LossSpec { Loss = "logit", Weight = 0 }] } }, "nothing to learn from"),
+        ["views"] = (spec => spec with { Distillation = spec.Distillation with { Views = 0 } }, "distillation.views 0"),
+        ["device"] = (spec => Teaching(spec, training => training with { Device = "tpu" }), "teacher.training.device 'tpu' is not known; it is one of auto, cpu, cuda"),
+        ["patience"] = (spec => Teaching(spec, training => training with { Patience = -1 }), "teacher.training.patience -1"),
+        ["label smoothing"] = (spec => Teaching(spec, training => training with { LabelSmoothing = 1 }), "teacher.training.labelSmoothing 1"),
         ["no profiles"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = [] } }, "quantization.profiles must name at least one"),
         ["unknown profile"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = ["x64", "toaster"] } }, "quantization.profiles 'toaster' is not known"),
         ["unknown calibrator"] = (spec => spec with { Quantization = spec.Quantization with { Calibrator = "guess" } }, "quantization.calibrator 'guess' is not known"),
@@ -71,6 +87,17 @@ public sealed class BuildSpecRulesTests
     }
 
     [Fact]
+    public void Short_form_is_one_loss_on_logits_and_the_rest_for_the_labels()
+    {
+        var spec = new DistillationSpec { Alpha = 0.6, Temperature = 3 };
+        var loss = Assert.Single(spec.AllLosses());
+        Assert.Equal(("logit", 0.6, 3.0, 0.4), (loss.Loss, loss.Weight, loss.Temperature, spec.LabelWeight()));
+        var listed = spec with { Losses = [new LossSpec { Loss = "dist" }] };
+        Assert.Equal(("dist", 1.0), (listed.AllLosses().Single().Loss, listed.LabelWeight()));
+        Assert.Equal(0.2, (listed with { Labels = 0.2 }).LabelWeight());
+    }
+
+    [Fact]
     public void Limits_themselves_are_allowed()
     {
         var spec = Samples.Spec();
@@ -89,6 +116,10 @@ public sealed class BuildSpecRulesTests
         => Data(spec with { Student = spec.Student! with { Family = "encoder" }, Teacher = spec.Teacher! with { Family = "encoder" } }, data => data with { Kind = "text", Train = "x.json", Text = text });
 
     private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data!) };
+
+    private static FeaturePairSpec Pair => new() { Teacher = "layer3", Student = "layer3" };
+
+    private static BuildSpec Losing(BuildSpec spec, params LossSpec[] losses) => spec with { Distillation = spec.Distillation with { Losses = losses } };
 
     private static BuildSpec Teaching(BuildSpec spec, Func<TrainingSpec, TrainingSpec> change)
         => spec with { Teacher = spec.Teacher! with { Training = change(spec.Teacher!.Training) } };

@@ -25,7 +25,7 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
     /// <exception cref="InvalidDataException">The model has no float output to compare, or does not run on the samples.</exception>
     public static AllOutputs Of(InferenceSession session, IFeedSource source, CancellationToken cancellationToken)
     {
-        string[] asked = [.. session.OutputNames.Where(name => session.OutputMetadata[name] is { IsTensor: true, ElementDataType: TensorElementType.Float })];
+        string[] asked = [.. session.OutputNames.Where(name => session.OutputMetadata[name] is { IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double })];
         if (asked.Length == 0) throw new InvalidDataException("The model has no float output that could be compared.");
         var (values, decisions) = (new List<float>(), new List<int>());
         using var options = new RunOptions();
@@ -36,19 +36,26 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
                 cancellationToken.ThrowIfCancellationRequested();
                 using var results = Run(session, options, feed, asked);
                 var row = (int)Math.Max(1, results[0].GetTensorTypeAndShape().Shape is [.., var last] ? last : 1);
-                var first = results[0].GetTensorDataAsSpan<float>();
+                var first = Singles(results[0]);
                 for (var start = 0; start + row <= first.Length; start += row) decisions.Add(TensorPrimitives.IndexOfMax(first.Slice(start, row)));
-                foreach (var result in results) values.AddRange(result.GetTensorDataAsSpan<float>());
+                foreach (var result in results.Take(asked.Length)) values.AddRange(Singles(result));
             }
         }
         return new AllOutputs([.. values], [.. decisions]);
     }
 
+    private static ReadOnlySpan<float> Singles(OrtValue value) => value.GetTensorTypeAndShape().ElementDataType switch
+    {
+        TensorElementType.Float16 => Array.ConvertAll(value.GetTensorDataAsSpan<Float16>().ToArray(), half => (float)half),
+        TensorElementType.Double => Array.ConvertAll(value.GetTensorDataAsSpan<double>().ToArray(), wide => (float)wide),
+        _ => value.GetTensorDataAsSpan<float>(),
+    };
+
     private static IDisposableReadOnlyCollection<OrtValue> Run(InferenceSession session, RunOptions options, Feed feed, string[] asked)
     {
         try
         {
-            return session.Run(options, feed.Names, feed.Values, asked);
+            return feed.Run(session, options, asked);
         }
         catch (OnnxRuntimeException e)
         {

@@ -4,7 +4,7 @@ namespace Fleet.Modeling.Evaluation;
 
 /// <summary>
 /// Samples from the files of a folder, one file in memory at a time. Where the folder holds nothing but folders, each is a class:
-/// the labels are their places in the order of their names.
+/// the labels are their places in the order of their names. State that a model carries begins anew with each file.
 /// </summary>
 internal sealed class FolderFeeds : IFeedSource
 {
@@ -13,8 +13,10 @@ internal sealed class FolderFeeds : IFeedSource
 
     private readonly IReadOnlyList<string> _files;
     private readonly IReadOnlyList<ModelInput> _inputs;
+    private readonly ModelState _state;
 
-    private FolderFeeds(IReadOnlyList<string> files, IReadOnlyList<ModelInput> inputs, int count, IReadOnlyList<long>? labels) => (_files, _inputs, Count, Labels) = (files, inputs, count, labels);
+    private FolderFeeds(IReadOnlyList<string> files, IReadOnlyList<ModelInput> inputs, ModelState state, int count, IReadOnlyList<long>? labels)
+        => (_files, _inputs, _state, Count, Labels) = (files, inputs, state, count, labels);
 
     /// <inheritdoc/>
     public int Count { get; }
@@ -24,7 +26,7 @@ internal sealed class FolderFeeds : IFeedSource
 
     /// <summary>Looks through the folder. Every file is read once, so that one that does not fit is found before anything is made.</summary>
     /// <exception cref="InvalidDataException">It holds no samples, or some that do not fit; the message names the file.</exception>
-    public static FolderFeeds Read(string folder, IReadOnlyList<ModelInput> inputs)
+    public static FolderFeeds Read(string folder, IReadOnlyList<ModelInput> inputs, ModelState state)
     {
         string[] classes = [.. Directory.EnumerateDirectories(folder).Order(StringComparer.Ordinal)];
         var files = FilesIn(folder);
@@ -39,7 +41,7 @@ internal sealed class FolderFeeds : IFeedSource
         {
             foreach (var file in group)
             {
-                var samples = ArrayFeeds.Read(file, inputs);
+                var samples = ArrayFeeds.Read(file, inputs, state);
                 count += samples.Count;
                 if (classes.Length > 0) labels.AddRange(Enumerable.Repeat((long)label, samples.Count));
                 else if (samples.Labels is { } own) labels.AddRange(own);
@@ -47,11 +49,11 @@ internal sealed class FolderFeeds : IFeedSource
             }
         }
         if (labelled > 0 && labelled < files.Length) throw new InvalidDataException($"{folder}: {labelled} of {files.Length} files have labels; all must, or none.");
-        return new FolderFeeds(files, inputs, count, labels.Count > 0 ? labels : null);
+        return new FolderFeeds(files, inputs, state, count, labels.Count > 0 ? labels : null);
     }
 
     /// <inheritdoc/>
-    public IEnumerable<Feed> Batches(int batchSize) => _files.SelectMany(file => ArrayFeeds.Read(file, _inputs).Batches(batchSize));
+    public IEnumerable<Feed> Batches(int batchSize) => _files.SelectMany(file => ArrayFeeds.Read(file, _inputs, _state).Batches(batchSize));
 
     private static string[] FilesIn(string folder)
         => [.. Directory.EnumerateFiles(folder).Where(file => Path.GetExtension(file) is ".npy" or ".npz" || PortableImage.IsOne(file)).Order(StringComparer.Ordinal)];

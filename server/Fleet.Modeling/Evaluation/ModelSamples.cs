@@ -19,25 +19,26 @@ internal sealed record ModelSamples(IFeedSource Feeds, IReadOnlyList<long>? Labe
     /// <summary>Reads samples for a model with <paramref name="inputs"/>.</summary>
     /// <param name="data">What was given.</param>
     /// <param name="inputs">What the model takes.</param>
+    /// <param name="state">What of it carries from sample to sample.</param>
     /// <param name="seed">Of samples that are made up.</param>
     /// <param name="labelsPath">An npy of class numbers that stands above labels in the data; null for none.</param>
     /// <exception cref="InvalidDataException">There are none, or they do not fit; the message says which and how.</exception>
-    public static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, int seed, string? labelsPath = null)
+    public static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null)
     {
-        var samples = Read(data, inputs, seed);
+        var samples = Read(data, inputs, state, seed);
         return labelsPath is null ? samples : samples with { Labels = LabelsIn(labelsPath, samples.Feeds.Count) };
     }
 
-    private static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, int seed)
+    private static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed)
     {
-        if (data == SampleSource.Synthetic) return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed), null, data);
+        if (data == SampleSource.Synthetic) return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed, state), null, data);
         if (Directory.Exists(data))
         {
-            var folder = FolderFeeds.Read(data, inputs);
+            var folder = FolderFeeds.Read(data, inputs, state);
             return new ModelSamples(folder, folder.Labels, data);
         }
         if (!File.Exists(data)) throw new InvalidDataException($"{data} does not exist.");
-        var file = ArrayFeeds.Read(data, inputs);
+        var file = ArrayFeeds.Read(data, inputs, state);
         return new ModelSamples(file, file.Labels, data);
     }
 

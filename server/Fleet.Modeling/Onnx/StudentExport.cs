@@ -24,6 +24,8 @@ internal sealed class StudentExport
     /// <summary>Name of the output: one logit for each class.</summary>
     public const string Output = "logits";
 
+    /// <summary>Metadata of a file: this and a feature's name is the key of the graph value that holds it and of the shape of one sample of it.</summary>
+    public const string FeatureKey = "fleet.feature.";
     /// <summary>Metadata of a model that reads text: its pieces as a JSON array, number by number; how many it takes; and how text is cut into them.</summary>
     public const string VocabularyKey = "vocabulary", LengthKey = "maximumLength", TokenizerKey = "tokenizer";
 
@@ -50,10 +52,12 @@ internal sealed class StudentExport
             long[] perChannel = [1, normalization.Mean.Length, .. plan.InputShape.Skip(1).Select(_ => 1L)];
             value = export.Add("Sub", "centered", value, export.Constant(Tensors.Of("mean", normalization.Mean, perChannel)));
         }
-        foreach (var (place, (folded, step)) in layers.Zip(plan.Walk()).Index())
-            value = export.Add(folded, step.Input, $"{place + 1}", value, last: place == layers.Count - 1);
-
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "fleet-modeling", Graph = export._graph };
+        foreach (var (place, (folded, step)) in layers.Zip(plan.Walk()).Index())
+        {
+            value = export.Add(folded, step.Input, $"{place + 1}", value, last: place == layers.Count - 1);
+            foreach (var (name, shown, shape) in Shown(folded.Layer, place, value, step)) model.MetadataProps.Add(new StringStringEntryProto { Key = FeatureKey + name, Value = $"{shown} {string.Join("x", shape)}" });
+        }
         model.Declare("", Opset);
         if (plan.Vocabulary is { } vocabulary)
         {
@@ -62,6 +66,15 @@ internal sealed class StudentExport
             model.MetadataProps.Add(new StringStringEntryProto { Key = TokenizerKey, Value = Vocabulary.Description });
         }
         return model;
+    }
+
+    // Whoever takes the file as a teacher can ask for its layers by the names they were trained under. The shape is of one
+    // sample: tokens of all samples are rows of one matrix here.
+    private static IEnumerable<(string Name, string Value, IReadOnlyList<int> Shape)> Shown(Layer layer, int place, string value, (Layer Layer, IReadOnlyList<int> Input, IReadOnlyList<int> Output) step)
+    {
+        yield return (NetworkPlan.FeatureName(place), value, step.Output);
+        if (layer is not Layer.Attention) yield break;
+        foreach (var part in NetworkPlan.AttentionParts) yield return ($"{NetworkPlan.FeatureName(place)}.{part}", $"{part}{place + 1}", step.Output);
     }
 
     private string Add(FoldedLayer folded, IReadOnlyList<int> shape, string number, string input, bool last) => folded.Layer switch

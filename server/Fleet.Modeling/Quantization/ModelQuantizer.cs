@@ -31,10 +31,11 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
         if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
         var model = PreparedModel.Read(source.Onnx);
         IReadOnlyList<ModelInput> inputs;
-        using (var session = OnnxRuntimeSession.Open(source.Onnx)) inputs = ModelInput.Of(session);
+        ModelState state;
+        using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.Of(session), source.State ?? []);
 
-        var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, seed: 1).Feeds, spec.CalibrationSamples) : null;
-        var validation = ModelSamples.Read(source.Validation, inputs, seed: 2, source.ValidationLabels);
+        var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, seed: 1).Feeds, spec.CalibrationSamples) : null;
+        var validation = ModelSamples.Read(source.Validation, inputs, state, seed: 2, source.ValidationLabels);
         var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings, outputFolder, progress, cancellationToken);
         return new QuantizationReport
         {

@@ -54,11 +54,14 @@ internal static class QuantizationSchemes
     /// <summary>8-bit weights, activations rounded at run time.</summary>
     public static readonly IQuantizationScheme Int8Dynamic = new DynamicInt8Scheme();
 
+    /// <summary>8-bit weights that are float again once loaded.</summary>
+    public static readonly IQuantizationScheme Int8Weights = new Int8WeightsScheme();
+
     /// <summary>4-bit weights.</summary>
     public static readonly IQuantizationScheme Int4Weights = new Int4WeightsScheme();
 
     private static readonly FrozenDictionary<string, IQuantizationScheme> ByName =
-        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Float16, Int8Dynamic, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
+        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Float16, Int8Dynamic, Int8Weights, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
 
     /// <summary>All of them.</summary>
     public static IReadOnlyCollection<IQuantizationScheme> All => ByName.Values;
@@ -79,5 +82,5 @@ internal static class QuantizationSchemes
 
     /// <summary>Everything worth trying on a profile: what its rules ask for, and for processors the forms that need no samples.</summary>
     public static IReadOnlyList<IQuantizationScheme> CandidatesFor(HardwareProfile profile)
-        => profile.Numeric.SymmetricActivations ? For(profile) : [.. For(profile), Int8Dynamic, Int4Weights];
+        => profile.Numeric.SymmetricActivations ? For(profile) : [.. For(profile), Int8Dynamic, Int8Weights, Int4Weights];
 }

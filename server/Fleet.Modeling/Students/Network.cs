@@ -9,11 +9,11 @@ namespace Fleet.Modeling.Students;
 internal sealed class Network : Module<Tensor, Tensor>
 {
     /// <summary>Torch's random numbers are the process's: two networks that begin at once would take each other's.</summary>
-    private static readonly Lock Chance = new();
+    internal static readonly Lock Chance = new();
 
     private readonly List<(Layer Layer, Module<Tensor, Tensor>? Linear, Module<Tensor, Tensor>? BatchNormalization)> _layers = [];
-    private readonly Tensor? _mean;
-    private readonly Tensor? _scale;
+    private Tensor? _mean;
+    private Tensor? _scale;
 
     /// <param name="plan">Its layers.</param>
     /// <param name="normalization">Its first step.</param>
@@ -46,6 +46,19 @@ internal sealed class Network : Module<Tensor, Tensor>
     /// <summary>Its first step.</summary>
     public Normalization Normalization { get; }
 
+    /// <summary>Where it computes; the CPU at first.</summary>
+    public Device Device { get; private set; } = CPU;
+
+    /// <summary>Moves all it holds to a device, before an optimizer is made for it.</summary>
+    public void MoveTo(Device device)
+    {
+        if (device.type == Device.type && device.index == Device.index) return;
+        Device = device;
+        this.to(device);
+        // Its first step is no buffer: it is not trained, saved or averaged.
+        (_mean, _scale) = (_mean?.to(device, disposeAfter: true), _scale?.to(device, disposeAfter: true));
+    }
+
     /// <inheritdoc/>
     public override Tensor forward(Tensor input) => forward(input, null);
 
@@ -65,7 +78,7 @@ internal sealed class Network : Module<Tensor, Tensor>
                 Layer.GlobalAverage => value.flatten(2).mean([2]),
                 Layer.Flatten => value.flatten(1),
                 Layer.Tokens => linear!.call(value.to_type(ScalarType.Int64)),
-                Layer.Positions => value + linear!.call(arange(value.size(1))),
+                Layer.Positions => value + linear!.call(arange(value.size(1), device: Device)),
                 Layer.Gelu => functional.gelu(value),
                 Layer.Attention attention => Attend(value, attention, input, NetworkPlan.FeatureName(place), tap),
                 Layer.TokenMean => MeanOfTokens(value, input),
@@ -91,7 +104,7 @@ internal sealed class Network : Module<Tensor, Tensor>
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var count = Math.Min(BatchSize, samples.Count - start);
-            var labels = tensor(samples.Labels[start..(start + count)]);
+            var labels = tensor(samples.Labels[start..(start + count)], device: Device);
             right += forward(Inputs(samples, start, count)).argmax(1).eq(labels).sum().ToInt64();
         }
         train();
@@ -104,7 +117,7 @@ internal sealed class Network : Module<Tensor, Tensor>
         eval();
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        return forward(Inputs(samples, 0, samples.Count)).data<float>().ToArray();
+        return forward(Inputs(samples, 0, samples.Count)).cpu().data<float>().ToArray();
     }
 
     /// <summary>A copy of everything that training changes, to return to.</summary>
@@ -220,10 +233,10 @@ internal sealed class Network : Module<Tensor, Tensor>
     /// <summary>Added to a variance before its root is taken: torch.nn's default.</summary>
     public const double NormalizationEpsilon = 1e-5;
 
-    private static float[] Values(Tensor value) => value.to_type(ScalarType.Float32).contiguous().data<float>().ToArray();
+    private static float[] Values(Tensor value) => value.to_type(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
 
-    private static Tensor Inputs(SampleSet samples, int start, int count)
-        => tensor(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)]);
+    private Tensor Inputs(SampleSet samples, int start, int count)
+        => tensor(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], device: Device);
 
     private IEnumerable<Tensor> State() => parameters().Cast<Tensor>().Concat(buffers());
 }

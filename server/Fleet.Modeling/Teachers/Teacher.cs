@@ -10,7 +10,7 @@ namespace Fleet.Modeling.Teachers;
 /// <param name="Description">What it is, for reports.</param>
 /// <param name="Parameters">Trainable parameters; of a file, its floating-point weights.</param>
 /// <param name="Epochs">One point for each epoch it was trained; empty for a file.</param>
-internal sealed record Teacher(OnnxTeacher Model, string Description, long Parameters, IReadOnlyList<EpochReport> Epochs) : IDisposable
+internal sealed record Teacher(ITeacherModel Model, string Description, long Parameters, IReadOnlyList<EpochReport> Epochs) : IDisposable
 {
     /// <summary>Opens the given file, or trains a teacher and leaves it at <paramref name="path"/>.</summary>
     public static Teacher Provide(TeacherSpec spec, DataSet data, Normalization normalization, int seed, string path, IProgress<BuildProgress> sink, CancellationToken cancellationToken)

@@ -20,4 +20,10 @@ public sealed record SourceSpec
 
     /// <summary>Class names in the order of the output's columns; absent: the column numbers.</summary>
     public IReadOnlyList<string>? Classes { get; init; }
+
+    /// <summary>
+    /// State that the model carries from sample to sample, as <c>IN=OUT</c>: an input and the output that gives its next value.
+    /// Absent: what the usual names say (<c>state</c> and <c>stateN</c>, <c>h0</c> and <c>hn</c>, <c>past</c> and <c>present</c>).
+    /// </summary>
+    public IReadOnlyList<string>? State { get; init; }
 }

@@ -22,7 +22,7 @@ public sealed class VariantMakerTests
 
         var made = reports.Where(report => report.Scheme != "fp32").ToArray();
         Assert.Equal(
-            ["x64-int8", "x64-int8-dynamic", "x64-int4", "arm-cpu-int8", "arm-cpu-int8-dynamic", "arm-cpu-int4", "jetson-int8", "jetson-fp16"], made.Select(report => report.Id));
+            ["x64-int8", "x64-int8-dynamic", "x64-int8-weights", "x64-int4", "arm-cpu-int8", "arm-cpu-int8-dynamic", "arm-cpu-int8-weights", "arm-cpu-int4", "jetson-int8", "jetson-fp16"], made.Select(report => report.Id));
         Assert.Equal(["int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "fp16"], made.Where(report => report.Id.EndsWith("int8", StringComparison.Ordinal) || report.Id == "jetson-fp16").Select(report => report.Scheme));
         Assert.All(reports.Where(report => !report.Id.EndsWith("int4", StringComparison.Ordinal)), report => Assert.True(report.Accepted, string.Join(" ", report.Reasons)));
         Assert.All(made, report =>
@@ -86,7 +86,7 @@ public sealed class VariantMakerTests
         using var folder = new ScratchFolder();
         var model = new GraphBuilder().Input("x", -1, 12).Node("Softmax", ["x"], "y").Output("y", -1, 12).Save(folder);
         var reports = Make(folder, model, new QuantizationSpec { Profiles = ["arm-cpu"] });
-        Assert.Equal(["arm-cpu-int8", "arm-cpu-int8-dynamic", "arm-cpu-int4", "arm-cpu-fp32"], reports.Select(report => report.Id));
+        Assert.Equal(["arm-cpu-int8", "arm-cpu-int8-dynamic", "arm-cpu-int8-weights", "arm-cpu-int4", "arm-cpu-fp32"], reports.Select(report => report.Id));
         Assert.All(reports.SkipLast(1), report => Assert.False(report.Accepted));
         Assert.Contains("no Conv, Gemm or MatMul", reports[0].Reasons.Single(), StringComparison.Ordinal);
         Assert.True(reports[^1] is { Accepted: true, Chosen: true });

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
@@ -38,6 +37,8 @@ internal sealed class Build(TimeProvider time)
         if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems) throw new BuildException(string.Join(" ", problems));
         string File(string name) => Path.Combine(folder, name);
         Directory.CreateDirectory(folder);
+        if (spec.Source is not null)
+            return Finish(SourceBuild.Run(spec, [.. spec.Quantization.Profiles.Select(ProfileNamed)], folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
 
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
@@ -65,16 +66,21 @@ internal sealed class Build(TimeProvider time)
             Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, epochs),
             Inputs = [new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64", [-1, .. student.InputShape.Select(extent => (long)extent)])],
             Outputs = [new TensorDescription(StudentExport.Output, "FP32", [-1, data.Classes.Count])],
-            ValidationSet = Reference(File("validation.npz")),
+            ValidationSet = Artifacts.Reference(File("validation.npz")),
             Variants = made.Variants,
         };
+        return Finish(report, folder, progress);
+    }
+
+    private static BuildResult Finish(BuildReport report, string folder, IProgress<BuildProgress> progress)
+    {
         var page = ReportPage.Render(report);
-        System.IO.File.WriteAllText(File("report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
-        System.IO.File.WriteAllText(File("report.html"), page);
+        File.WriteAllText(Path.Combine(folder, "report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
+        File.WriteAllText(Path.Combine(folder, "report.html"), page);
         progress.Report(new BuildProgress("Built", 1));
 
-        var artifacts = made.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(File("variants"), artifact.Name));
-        artifacts[report.ValidationSet] = File("validation.npz");
+        var artifacts = report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(folder, "variants", artifact.Name));
+        artifacts[report.ValidationSet] = Path.Combine(folder, "validation.npz");
         return new BuildResult(report, page, artifacts);
     }
 
@@ -101,10 +107,4 @@ internal sealed class Build(TimeProvider time)
 
     private static NetworkReport Describe(string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
         => new() { Description = description, Parameters = parameters, Bytes = new FileInfo(path).Length, Scores = scores, Epochs = epochs };
-
-    private static ArtifactReference Reference(string path)
-    {
-        using var file = System.IO.File.OpenRead(path);
-        return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
-    }
 }

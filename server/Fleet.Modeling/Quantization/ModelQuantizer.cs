@@ -12,6 +12,9 @@ namespace Fleet.Modeling.Quantization;
 /// <param name="machine">The machine whose latencies are claims; this one when left out.</param>
 internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = null)
 {
+    /// <summary>Seeds of made-up samples: those that judge are not those that fixed the ranges.</summary>
+    public const int CalibrationSeed = 1, ValidationSeed = 2;
+
     /// <summary>Runs it.</summary>
     /// <param name="source">The model and its samples.</param>
     /// <param name="spec">Schemes, limits, goal, and the names of the profiles.</param>
@@ -34,8 +37,8 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
         ModelState state;
         using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.Of(session), source.State ?? []);
 
-        var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, seed: 1).Feeds, spec.CalibrationSamples) : null;
-        var validation = ModelSamples.Read(source.Validation, inputs, state, seed: 2, source.ValidationLabels);
+        var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed).Feeds, spec.CalibrationSamples) : null;
+        var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels);
         var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings, outputFolder, progress, cancellationToken);
         return new QuantizationReport
         {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
@@ -161,7 +160,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var accepted = Work.LossOf(judged) <= work.Limit;
         var report = empty with
         {
-            Artifact = Reference(file),
+            Artifact = Artifacts.Reference(file),
             Techniques = [.. scheme.CalibratedValues(source.Model.Graph).Count > 0 ? [$"{controlled.Calibrator.Name} calibration"] : Array.Empty<string>(), .. scheme.Techniques],
             Scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Latency = latency?.Variant, Samples = work.Baseline.Samples.Count },
             Closeness = double.IsFinite(judged.Closeness.SignalToNoise) && double.IsFinite(judged.Closeness.Cosine) ? judged.Closeness : null,
@@ -261,7 +260,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             Id = id,
             Profile = profile.Name,
             Scheme = FloatScheme,
-            Artifact = Reference(file),
+            Artifact = Artifacts.Reference(file),
             Runtime = profile.Runtime,
             Scores = work.Baseline.Scores(here ? work.FloatLatency : null),
             Closeness = new Closeness(Closeness.Exact, 1, 1),
@@ -274,12 +273,6 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
     }
 
     private static string Title(string output, Work work) => work.Source.Model.Graph.ProducerOf(output)?.Title() ?? output;
-
-    private static ArtifactReference Reference(string path)
-    {
-        using var file = File.OpenRead(path);
-        return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
-    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

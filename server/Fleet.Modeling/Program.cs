@@ -18,12 +18,16 @@ var root = new RootCommand("""
 
     See what inside a teacher a student can learn from:
       fleet-modeling features teacher.onnx
+
+    See what a variant computes on other processors:
+      fleet-modeling prove /tmp/variants/x64-int8.onnx --reference model.onnx --validation held-out.npz
     """)
 {
     WorkerCommand.Create(),
     LocalBuildCommand.Create(),
     QuantizeCommand.Create(),
     FeaturesCommand.Create(),
+    ProveCommand.Create(),
 };
 
 using var stop = new CancellationTokenSource();

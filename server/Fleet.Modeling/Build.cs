@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
@@ -7,6 +6,7 @@ using Fleet.Contracts.Releases;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Distillation.QuantizationAware;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
@@ -38,16 +38,21 @@ internal sealed class Build(TimeProvider time)
         if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems) throw new BuildException(string.Join(" ", problems));
         string File(string name) => Path.Combine(folder, name);
         Directory.CreateDirectory(folder);
+        if (spec.Source is not null)
+            return Finish(SourceBuild.Run(spec, [.. spec.Quantization.Profiles.Select(ProfileNamed)], folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
 
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
 
         using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
+        if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), progress, cancellationToken);
+        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
+        var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
             new HeldOut(new SampleFeeds(StudentExport.Input, data.Test), data.Test.Labels),
-            VariantSettings.Of(spec.Quantization, [.. spec.Quantization.Profiles.Select(ProfileNamed)], spec.Gate), File("variants"), new PartOf(progress, 0.85, 0.97), cancellationToken);
+            VariantSettings.Of(spec.Quantization, profiles, spec.Gate) with { Trained = trained }, File("variants"), new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
@@ -62,19 +67,24 @@ internal sealed class Build(TimeProvider time)
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
             Classes = data.Classes,
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs),
-            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, epochs),
+            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, [.. epochs, .. trainedEpochs]),
             Inputs = [new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64", [-1, .. student.InputShape.Select(extent => (long)extent)])],
             Outputs = [new TensorDescription(StudentExport.Output, "FP32", [-1, data.Classes.Count])],
-            ValidationSet = Reference(File("validation.npz")),
+            ValidationSet = Artifacts.Reference(File("validation.npz")),
             Variants = made.Variants,
         };
+        return Finish(report, folder, progress);
+    }
+
+    private static BuildResult Finish(BuildReport report, string folder, IProgress<BuildProgress> progress)
+    {
         var page = ReportPage.Render(report);
-        System.IO.File.WriteAllText(File("report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
-        System.IO.File.WriteAllText(File("report.html"), page);
+        File.WriteAllText(Path.Combine(folder, "report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
+        File.WriteAllText(Path.Combine(folder, "report.html"), page);
         progress.Report(new BuildProgress("Built", 1));
 
-        var artifacts = made.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(File("variants"), artifact.Name));
-        artifacts[report.ValidationSet] = File("validation.npz");
+        var artifacts = report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(folder, "variants", artifact.Name));
+        artifacts[report.ValidationSet] = Path.Combine(folder, "validation.npz");
         return new BuildResult(report, page, artifacts);
     }
 
@@ -101,10 +111,4 @@ internal sealed class Build(TimeProvider time)
 
     private static NetworkReport Describe(string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
         => new() { Description = description, Parameters = parameters, Bytes = new FileInfo(path).Length, Scores = scores, Epochs = epochs };
-
-    private static ArtifactReference Reference(string path)
-    {
-        using var file = System.IO.File.OpenRead(path);
-        return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
-    }
 }

@@ -38,9 +38,16 @@ internal static partial class GuardedRun
         if (!OperatingSystem.IsLinux()) return;
         // No child works on for a parent that was killed.
         _ = ProcessControl(ParentDeathSignal, KillSignal, 0, 0, 0);
+        Limit(long.Parse(Environment.GetEnvironmentVariable(MemoryVariable)!, CultureInfo.InvariantCulture));
+    }
+
+    /// <summary>Allows this process so many bytes more than it has, and no core file.</summary>
+    public static void Limit(long bytes)
+    {
+        if (!OperatingSystem.IsLinux()) return;
         _ = SetLimit(CoreResource, new ResourceLimit(0, 0));
         // RLIMIT_AS would not do: .NET reserves far more addresses than it uses. RLIMIT_DATA counts private writable memory.
-        var most = (nuint)(DataBytes() + long.Parse(Environment.GetEnvironmentVariable(MemoryVariable)!, CultureInfo.InvariantCulture));
+        var most = (nuint)(DataBytes() + bytes);
         _ = SetLimit(DataResource, new ResourceLimit(most, most));
     }
 
@@ -118,6 +125,9 @@ internal static partial class GuardedRun
         var limit = string.Create(CultureInfo.InvariantCulture, $"{memory / 1e9:0.0} GB");
         if (errors.Contains("bad_alloc", StringComparison.Ordinal) || errors.Contains("OutOfMemory", StringComparison.Ordinal) || errors.Contains("Out of memory", StringComparison.OrdinalIgnoreCase))
             return $"{subject} needs more than the {limit} of memory that it may have; allow more with --memory, or give a smaller model.";
+        const string Unhandled = "Unhandled exception. ";
+        if (errors.Split('\n').FirstOrDefault(line => line.StartsWith(Unhandled, StringComparison.Ordinal)) is { } fault)
+            return $"{subject} met a fault of this program ({fault[Unhandled.Length..].Trim()}), and nothing was written; report it with the model.";
         return code == Signalled + KillSignal
             ? $"The process that worked on {subject} was killed, most likely because this machine ran out of memory; allow less than {limit} with --memory, or give a smaller model."
             : $"{subject} made ONNX Runtime crash (code {code}), and nothing was written; check that the model loads there, and export it again.";

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
 
@@ -15,8 +16,8 @@ internal static class QuantizeCommand
     public static Command Create()
     {
         var model = new Argument<FileInfo>("MODEL") { Description = "ONNX model" };
-        var calibration = new Option<string>("--calibration") { Description = "npz (arrays by input name) or npy whose first axis counts samples, or 'synthetic'; without it only schemes that need no samples are tried", HelpName = "DATA" };
-        var validation = new Option<string>("--validation") { Description = "Samples that judge, in the same forms; the default is 'synthetic'", HelpName = "DATA", DefaultValueFactory = _ => "synthetic" };
+        var calibration = new Option<string>("--calibration") { Description = $"{ModelSamples.Forms}; without it only schemes that need no samples are tried", HelpName = "DATA" };
+        var validation = new Option<string>("--validation") { Description = "Samples that judge, in the same forms; the default is 'synthetic'", HelpName = "DATA", DefaultValueFactory = _ => SampleSource.Synthetic };
         var profiles = new Option<string>("--profile") { Description = "Hardware profiles, separated by commas", HelpName = "NAMES", DefaultValueFactory = _ => string.Join(',', BuiltInProfiles.All.Select(profile => profile.Name)) };
         var schemes = new Option<string>("--scheme") { Description = "Schemes, separated by commas, or 'auto': all that suit each profile", HelpName = "NAMES", DefaultValueFactory = _ => "auto" };
         var goal = new Option<string>("--goal") { Description = "What the choice is made by: latency, size or accuracy", HelpName = "NAME", DefaultValueFactory = _ => "latency" };

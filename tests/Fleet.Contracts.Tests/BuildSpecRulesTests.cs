@@ -28,6 +28,17 @@ public sealed class BuildSpecRulesTests
         ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student }, "student.family 'conv1d' does not go with data.kind 'text'"),
         ["depth of a family that has its own"] = (spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp and encoder"),
         ["depth"] = (spec => spec with { Student = spec.Student! with { Family = "mlp", Depth = 25 } }, "student.depth 25"),
+        ["no data"] = (spec => spec with { Data = null }, "data is missing: a spec has data, teacher and student, or source"),
+        ["a teacher beside a model of one's own"] = (spec => spec with { Data = null, Student = null, Source = Source }, "teacher has no meaning beside source"),
+        ["a model of one's own without a file"] = (spec => Own(spec, Source with { Onnx = "" }), "source.onnx must name a file"),
+        ["a model of one's own without samples"] = (spec => Own(spec, Source with { Validation = "" }), "source.validation must name a file"),
+        ["labels of made-up samples"] = (spec => Own(spec, Source with { Validation = "synthetic", ValidationLabels = "l.npy" }), "source.validationLabels has no meaning"),
+        ["a model of one's own without classes"] = (spec => Own(spec, Source with { Classes = [] }), "source.classes must name"),
+        ["unknown scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["int2"] } }, "quantization.schemes 'int2' is not known; it is one of auto, int8-static-u8s8"),
+        ["auto among others"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["auto", "fp16"] } }, "quantization.schemes 'auto' is not known"),
+        ["no scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = [] } }, "quantization.schemes must name at least one scheme"),
+        ["unknown goal"] = (spec => spec with { Quantization = spec.Quantization with { Goal = "beauty" } }, "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
+        ["signal to noise"] = (spec => spec with { Quantization = spec.Quantization with { MinimumSignalToNoise = 151 } }, "quantization.minimumSignalToNoise 151"),
         ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs one of family"),
         ["two teachers"] = (spec => spec with { Teacher = spec.Teacher! with { Onnx = "t.onnx" } }, "and no other"),
         ["unknown teacher family"] = (spec => spec with { Teacher = spec.Teacher! with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
@@ -63,6 +74,15 @@ public sealed class BuildSpecRulesTests
         ["unknown calibrator"] = (spec => spec with { Quantization = spec.Quantization with { Calibrator = "guess" } }, "quantization.calibrator 'guess' is not known"),
         ["calibration samples"] = (spec => spec with { Quantization = spec.Quantization with { CalibrationSamples = 7 } }, "quantization.calibrationSamples 7"),
         ["maximum drop"] = (spec => spec with { Quantization = spec.Quantization with { MaximumDrop = 1.01 } }, "quantization.maximumDrop 1.01"),
+        ["way of training on a grid"] = (spec => Grid(spec, grid => grid with { Method = "magic" }), "quantizationAware.method 'magic' is not known; it is one of qat, qat-distillation, qkd"),
+        ["bits of weights"] = (spec => Grid(spec, grid => grid with { WeightBits = 1 }), "quantizationAware.weightBits 1 must be within 2..8"),
+        ["bits of activations"] = (spec => Grid(spec, grid => grid with { ActivationBits = 9 }), "quantizationAware.activationBits 9"),
+        ["bits of the ends"] = (spec => Grid(spec, grid => grid with { EndBits = 0 }), "quantizationAware.endBits 0"),
+        ["epochs on the grid"] = (spec => Grid(spec, grid => grid with { Epochs = 0 }), "quantizationAware.epochs 0"),
+        ["epochs of a phase"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { CoStudying = -1 } }), "quantizationAware.phases.coStudying -1"),
+        ["no phase at all"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 0, Tutoring = 0 } }), "quantizationAware.phases must have at least one epoch"),
+        ["learning rate on the grid"] = (spec => Grid(spec, grid => grid with { LearningRate = 0 }), "quantizationAware.learningRate 0"),
+        ["family that has no grid"] = (spec => Grid(Text(spec, new TextSpec()), grid => grid), "quantizationAware cannot train student.family 'encoder'; it trains mlp, conv1d, cnn, cnn-separable"),
         ["accuracy tolerance"] = (spec => spec with { Gate = spec.Gate with { AccuracyTolerance = -0.01 } }, "gate.accuracyTolerance -0.01"),
         ["validation samples"] = (spec => spec with { Gate = spec.Gate with { ValidationSamples = 0 } }, "gate.validationSamples 0"),
     };
@@ -108,12 +128,22 @@ public sealed class BuildSpecRulesTests
             Student = spec.Student! with { Width = 4 },
             Distillation = spec.Distillation with { Alpha = 1, Temperature = 100, FineTuneEpochs = 0 },
             Quantization = spec.Quantization with { CalibrationSamples = 8, MaximumDrop = 0 },
+            QuantizationAware = new QuantizationAwareSpec { WeightBits = 2, ActivationBits = 8, EndBits = 2, Epochs = 10_000, Method = "qkd", Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 10_000, Tutoring = 0 } },
             Gate = spec.Gate with { AccuracyTolerance = 1, ValidationSamples = 1 },
         }));
     }
 
+    private static BuildSpec Grid(BuildSpec spec, Func<QuantizationAwareSpec, QuantizationAwareSpec> change) => spec with { QuantizationAware = change(new QuantizationAwareSpec()) };
+
     private static BuildSpec Text(BuildSpec spec, TextSpec text)
         => Data(spec with { Student = spec.Student! with { Family = "encoder" }, Teacher = spec.Teacher! with { Family = "encoder" } }, data => data with { Kind = "text", Train = "x.json", Text = text });
+
+    [Fact]
+    public void Model_of_ones_own_needs_neither_data_nor_teacher_nor_student() => Assert.Empty(BuildSpecRules.ProblemsOf(Own(Samples.Spec(), Source)));
+
+    private static SourceSpec Source => new() { Onnx = "m.onnx", Validation = "synthetic" };
+
+    private static BuildSpec Own(BuildSpec spec, SourceSpec source) => spec with { Data = null, Teacher = null, Student = null, Source = source };
 
     private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data!) };
 

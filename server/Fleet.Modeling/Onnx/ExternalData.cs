@@ -32,6 +32,7 @@ internal static class ExternalData
             : throw new InvalidDataException($"Tensor '{tensor.Name}' has {key} '{text}' for its file, which is no number; export the model again.");
 
         var location = Value("location") ?? throw new InvalidDataException($"Tensor '{tensor.Name}' lies in another file but does not name it; export the model again.");
+        if (location.Length == 0 || location.Contains('\0')) throw new InvalidDataException($"Tensor '{tensor.Name}' lies in another file but does not name it; export the model again.");
         var path = Path.GetFullPath(Path.Combine(folder, location));
         // A model comes from elsewhere: it must not make us read any file of this machine.
         if (Path.IsPathRooted(location) || !path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal))

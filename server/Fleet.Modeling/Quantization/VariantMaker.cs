@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
@@ -113,7 +112,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
 
     private static IEnumerable<Wanted> CandidatesOf(HardwareProfile profile, VariantSettings settings)
     {
-        var schemes = settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile) : settings.Schemes;
+        IQuantizationScheme[] schemes = [.. settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile) : settings.Schemes, .. settings.Trained.Where(trained => trained.Profile == profile.Name).Select(trained => trained.Scheme)];
         var shared = schemes.GroupBy(scheme => scheme.Suffix).Where(group => group.Count() > 1).Select(group => group.Key).ToHashSet();
         return schemes.Select(scheme => new Wanted($"{profile.Name}-{(shared.Contains(scheme.Suffix) ? scheme.Name : scheme.Suffix)}", profile, scheme));
     }
@@ -161,7 +160,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var accepted = Work.LossOf(judged) <= work.Limit;
         var report = empty with
         {
-            Artifact = Reference(file),
+            Artifact = Artifacts.Reference(file),
             Techniques = [.. scheme.CalibratedValues(source.Model.Graph).Count > 0 ? [$"{controlled.Calibrator.Name} calibration"] : Array.Empty<string>(), .. scheme.Techniques],
             Scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Latency = latency?.Variant, Samples = work.Baseline.Samples.Count },
             Closeness = double.IsFinite(judged.Closeness.SignalToNoise) && double.IsFinite(judged.Closeness.Cosine) ? judged.Closeness : null,
@@ -210,7 +209,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             yield return $"Kept in float because the runtime does not compute them in integers: {string.Join(", ", returned.Select(layer => layer.Layer))}.";
         if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {string.Join(", ", unfused)}.";
         if (report.Artifact!.Bytes >= work.Baseline.Bytes) yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {work.Baseline.Bytes} bytes).");
-        if (scheme is StaticInt8Scheme { Form.Symmetric: true })
+        if (scheme is TrainedGridScheme { Meaning: { } meaning }) yield return meaning;
+        if (scheme is StaticInt8Scheme { Form.Symmetric: true } or TrainedGridScheme { Form.Symmetric: true })
         {
             var problems = TensorRtRules.ProblemsOf(controlled.Model);
             yield return problems.Count == 0
@@ -261,7 +261,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             Id = id,
             Profile = profile.Name,
             Scheme = FloatScheme,
-            Artifact = Reference(file),
+            Artifact = Artifacts.Reference(file),
             Runtime = profile.Runtime,
             Scores = work.Baseline.Scores(here ? work.FloatLatency : null),
             Closeness = new Closeness(Closeness.Exact, 1, 1),
@@ -274,12 +274,6 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
     }
 
     private static string Title(string output, Work work) => work.Source.Model.Graph.ProducerOf(output)?.Title() ?? output;
-
-    private static ArtifactReference Reference(string path)
-    {
-        using var file = File.OpenRead(path);
-        return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
-    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -95,7 +95,7 @@ public sealed class SpecFileTests
     public void Unknown_family_lists_the_known_ones()
     {
         var line = Assert.Single(ProblemsOf(Smallest.Replace("student:\n  family: conv1d", "student:\n  family: rnn", StringComparison.Ordinal)));
-        Assert.Equal("spec.yaml:8:3: student.family 'rnn' is not known; it is one of conv1d, cnn.", line);
+        Assert.Equal("spec.yaml:8:3: student.family 'rnn' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder.", line);
     }
 
     [Fact]
@@ -133,6 +133,28 @@ public sealed class SpecFileTests
     {
         var found = Assert.Single(ProblemsOf(Smallest + "\n" + lines));
         Assert.EndsWith(problem, found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Model_of_ones_own_has_paths_beside_the_spec_and_one_scheme_may_be_written_as_a_word()
+    {
+        var spec = SpecFile.Parse("""
+            model: own
+            source:
+              onnx: model.onnx
+              calibration: synthetic
+              validation: sets/held-out.npz
+              validationLabels: /data/labels.npy
+            quantization:
+              schemes: auto
+              goal: size
+              profiles: x64
+            """, "spec.yaml", "/specs");
+        Assert.Equal(new SourceSpec { Onnx = "/specs/model.onnx", Calibration = "synthetic", Validation = "/specs/sets/held-out.npz", ValidationLabels = "/data/labels.npy" }, spec.Source);
+        Assert.Equal(["auto"], spec.Quantization.Schemes!);
+        Assert.Equal(["x64"], spec.Quantization.Profiles);
+        Assert.Equal("size", spec.Quantization.Goal);
+        Assert.Null(spec.Data);
     }
 
     [Fact]

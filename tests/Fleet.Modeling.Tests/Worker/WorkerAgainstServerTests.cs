@@ -88,6 +88,26 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         Assert.Equal(0, await worker.WaitForExitAsync(TimeSpan.FromSeconds(30)));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Model_of_ones_own_is_built_and_can_be_released(bool labelled)
+    {
+        using var files = new ScratchFolder();
+        var build = await SubmitAsync(SourceBuildTests.Spec(files, labelled));
+        await using var worker = StartWorker("one");
+        var view = await WaitAsync(build, "ends", view => view.FinishedAt is not null);
+        Assert.True(view.Status == BuildStatus.Succeeded, view.Failure + "\n" + worker.Output);
+        using var response = await _http.PostAsJsonAsync("/api/v1/releases", new CreateReleaseRequest(build), FleetJson.Default.CreateReleaseRequest);
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        var manifest = (await response.Content.ReadFromJsonAsync(FleetJson.Default.ReleaseView))!.Manifest;
+        Assert.Equal(["jetson", "x64"], manifest.Variants.Select(variant => variant.Profile).Distinct().Order());
+        Assert.All(manifest.Variants, variant => Assert.InRange(variant.Gate.MinimumAccuracy!.Value, 0.8, 1));
+        Assert.Equal(["x"], manifest.Inputs.Select(input => input.Name));
+        var models = (await _http.GetFromJsonAsync("/api/v1/models", FleetJson.Default.IReadOnlyListModelView))!;
+        Assert.Equal("model.onnx", Path.GetFileName(models.Single().Versions.Single().Student));
+    }
+
     [Fact]
     public async Task Build_that_cannot_be_made_fails_with_the_sentence_and_the_worker_goes_on()
     {

@@ -44,10 +44,11 @@ internal sealed class Build(TimeProvider time)
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
+        var memory = BuildMemory.Open(folder, spec, data);
 
-        using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
+        using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
-        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), progress, cancellationToken);
+        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
         HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
         var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
@@ -73,7 +74,9 @@ internal sealed class Build(TimeProvider time)
             ValidationSet = Artifacts.Reference(File("validation.npz")),
             Variants = made.Variants,
         };
-        return Finish(report, folder, progress);
+        var result = Finish(report, folder, progress);
+        memory.Forget();
+        return result;
     }
 
     private static BuildResult Finish(BuildReport report, string folder, IProgress<BuildProgress> progress)

@@ -27,6 +27,7 @@ var root = new RootCommand("""
     LocalBuildCommand.Create(),
     QuantizeCommand.Create(),
     FeaturesCommand.Create(),
+    ProbeCommand.Create(),
     ProveCommand.Create(),
 };
 

@@ -23,6 +23,7 @@ var root = new RootCommand("""
     WorkerCommand.Create(),
     LocalBuildCommand.Create(),
     QuantizeCommand.Create(),
+    ProbeCommand.Create(),
     ProveCommand.Create(),
 };
 

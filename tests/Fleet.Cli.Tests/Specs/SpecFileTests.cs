@@ -108,6 +108,17 @@ public sealed class SpecFileTests
     }
 
     [Fact]
+    public void Width_may_be_a_number_or_searched()
+    {
+        BuildSpec Read(string student) => SpecFile.Parse($"{Smallest}\n{student}", "spec.yaml", "/specs");
+        var searched = Read("  width: auto\n  budget: { maximumBytes: 50000, maximumLatencyP95: 5ms }");
+        Assert.True(searched.Student!.Width.IsAuto);
+        Assert.Equal(TimeSpan.FromMilliseconds(5), searched.Student.Budget!.MaximumLatencyP95);
+        Assert.Equal(8, Read("  width: 8").Student!.Width.Value);
+        Assert.Equal("spec.yaml:9:10: student.width is wide; a whole number or auto is expected.", Assert.Single(ProblemsOf($"{Smallest}\n  width: wide")));
+    }
+
+    [Fact]
     public void All_broken_rules_are_listed_at_once_in_the_order_of_the_file()
     {
         var lines = ProblemsOf("""

@@ -62,6 +62,9 @@ internal sealed record ModelVariant
 /// <param name="machine">The machine whose latencies are claims; this one when left out.</param>
 internal sealed class ModelQuantizer(DeviceFacts? machine = null)
 {
+    /// <summary>Samples that rank techniques and operators: of those that judge, since only they show what the ranges miss.</summary>
+    private const int RankingSamples = 64;
+
     private readonly DeviceFacts _machine = machine ?? ThisMachine.Facts;
 
     /// <summary>Makes every variant asked for.</summary>
@@ -82,7 +85,7 @@ internal sealed class ModelQuantizer(DeviceFacts? machine = null)
         var wanted = settings.Profiles.SelectMany(profile => SchemesFor(profile, settings).Select(scheme => (profile, scheme))).ToArray();
         string[] values = [.. wanted.SelectMany(pair => pair.scheme.CalibratedValues(prepared.Graph)).Distinct()];
         var histograms = calibration is null ? new Dictionary<string, Histogram>() : Calibration.Run(prepared.Model, values, calibration, 1, cancellationToken);
-        var source = new QuantizationSource(prepared, histograms, settings.Calibrator);
+        var source = new QuantizationSource(prepared, histograms, settings.Calibrator) { Samples = calibration };
 
         var made = wanted.Select(pair => Attempt(pair.profile, pair.scheme, source, calibration is not null, work)).ToList();
         return [.. settings.Profiles.SelectMany(profile => Choose([.. made.Where(variant => variant.Profile == profile.Name)], profile, path, work))];
@@ -113,16 +116,15 @@ internal sealed class ModelQuantizer(DeviceFacts? machine = null)
             using var candidate = OnnxRuntimeSession.Open(Google.Protobuf.MessageExtensions.ToByteArray(model), variant.Id, runtime);
             return work.Settings.MinimumSignalToNoise - work.Compare(candidate).SignalToNoise;
         }
-        var controlled = new AccuracyControl(scheme, source, candidate => AllOutputs.Of(candidate, work.Validation, work.CancellationToken).Values)
+        var ranking = new FirstFeeds(work.Validation, RankingSamples);
+        var controlled = new AccuracyControl(scheme, source, candidate => AllOutputs.Of(candidate, ranking, work.CancellationToken).Values)
             .Quantize(0, Missing, work.CancellationToken);
         var file = Path.Combine(work.OutputFolder, variant.Id + ".onnx");
         OnnxFile.Save(controlled.Model, file);
 
         using var session = OnnxRuntimeSession.Open(file, runtime);
         var closeness = work.Compare(session);
-        var reasons = new List<string>();
-        if (controlled.Calibrator != source.Calibrator && controlled.Drop <= 0) reasons.Add($"Calibrated with {controlled.Calibrator.Name}, which is closer than {source.Calibrator.Name}.");
-        if (controlled.Returned.Count > 0) reasons.Add(Text($"Kept in float for accuracy: {string.Join(", ", controlled.Returned.Select(returned => Text($"{returned.Operator} ({returned.Gain:+0.0;-0.0} dB)")))}."));
+        List<string> reasons = [.. controlled.Remarks(source.Calibrator)];
         if (!(closeness.SignalToNoise >= work.Settings.MinimumSignalToNoise))
             reasons.Insert(0, Text($"Signal to noise is {closeness.SignalToNoise:0.0} dB against the float model; at least {work.Settings.MinimumSignalToNoise:0.0} dB is required."));
         if (scheme is StaticInt8Scheme { Form.Symmetric: true })

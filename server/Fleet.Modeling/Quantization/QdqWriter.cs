@@ -6,10 +6,13 @@ namespace Fleet.Modeling.Quantization;
 
 /// <summary>
 /// Writes a plan with its numbers as a QDQ model: QuantizeLinear and DequantizeLinear where values are rounded, weights stored
-/// as signed bytes behind a DequantizeLinear alone, the bias as 32-bit integers of scale input times weight.
+/// as bytes behind a DequantizeLinear alone, the bias as 32-bit integers of scale input times weight.
 /// </summary>
 internal sealed class QdqWriter
 {
+    /// <summary>What stands for zero in unsigned weights.</summary>
+    private const byte UnsignedZero = 128;
+
     private readonly OnnxGraph _source;
     private readonly QuantizationPlan _plan;
     private readonly IntegerForm _form;
@@ -126,7 +129,10 @@ internal sealed class QdqWriter
             throw new InvalidDataException($"Weight '{weighted.Weight.Name}' of {weighted.Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.");
         var quantized = ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales);
 
-        var integers = Constant(Tensors.Of(NewName("w"), quantized.Values, [.. weighted.Weight.Dims]));
+        long[] extents = [.. weighted.Weight.Dims];
+        var integers = Constant(_form.UnsignedWeights
+            ? Tensors.Of(NewName("w"), Array.ConvertAll(quantized.Values, value => (byte)(value + UnsignedZero)), extents)
+            : Tensors.Of(NewName("w"), quantized.Values, extents));
         var name = Dequantized(integers, quantized.Scales, weighted.Axis, WeightZeroPoint(weighted));
         return _weights[key] = (name, quantized.Scales);
     }
@@ -201,12 +207,13 @@ internal sealed class QdqWriter
     }
 
     /// <summary>
-    /// The zero points of a weight, all 0. ONNX Runtime makes an integer Gemm or MatMul only where they are written down, and
+    /// The zero points of a weight, all alike. ONNX Runtime makes an integer Gemm or MatMul only where they are written down, and
     /// not shared: its pass behind <c>session.x64quantprecision</c> replaces them for each weight and fails at the second. For
     /// Conv it adds them itself. TensorRT is given them everywhere, as its own tools write them; there they may be shared.
     /// </summary>
     private string? WeightZeroPoint(WeightedOperator weighted)
     {
+        if (_form.UnsignedWeights) return Constant(Tensors.Of(NewName("z"), [.. Enumerable.Repeat(UnsignedZero, weighted.Channels)], weighted.Channels));
         if (!_form.Symmetric && weighted.Node.OpType == "Conv") return null;
         if (_form.Symmetric && _zeroVectors.TryGetValue(weighted.Channels, out var shared)) return shared;
         var name = NewName("z");

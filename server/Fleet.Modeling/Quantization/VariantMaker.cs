@@ -55,7 +55,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var samples = new SampleFeeds(baseline.InputName, calibration.Take(spec.CalibrationSamples));
         var histograms = Calibration.Run(prepared.Model, [.. wanted.SelectMany(pair => pair.scheme.CalibratedValues(prepared.Graph)).Distinct()],
             samples, Math.Min(32, baseline.BatchSize), cancellationToken);
-        var source = new QuantizationSource(prepared, histograms, calibrator);
+        var source = new QuantizationSource(prepared, histograms, calibrator) { Samples = samples, BatchSize = Math.Min(32, baseline.BatchSize) };
 
         var reports = new List<VariantReport>();
         var ranking = new SampleFeeds(baseline.InputName, calibration.Take(RankingSamples));
@@ -84,9 +84,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var reasons = new List<string>();
         var accepted = quantized.Drop <= spec.MaximumDrop;
         if (!accepted) reasons.Add(Text($"Accuracy drops by {quantized.Drop:0.0000} against the float model; at most {spec.MaximumDrop:0.0000} is allowed."));
-        if (quantized.Calibrator != source.Calibrator) reasons.Add($"Calibrated with {quantized.Calibrator.Name}, which keeps more accuracy than {source.Calibrator.Name}.");
-        if (quantized.Returned.Count > 0)
-            reasons.Add(Text($"Kept in float for accuracy: {string.Join(", ", quantized.Returned.Select(returned => Text($"{returned.Operator} ({returned.Gain:+0.0;-0.0} dB)")))}."));
+        reasons.AddRange(quantized.Remarks(source.Calibrator));
         if (report.Artifact!.Bytes >= baseline.Bytes) reasons.Add(Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {baseline.Bytes} bytes)."));
         reasons.AddRange(Remarks(profile, scheme, quantized.Model, path));
         if (report.SpeedUp is < 1 and var speedUp) reasons.Add(Text($"On this machine it runs at {speedUp:0.00} times the speed of the float model, which is offered as well."));

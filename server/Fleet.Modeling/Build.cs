@@ -1,16 +1,18 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Distillation.QuantizationAware;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling;
 
@@ -36,15 +38,22 @@ internal sealed class Build(TimeProvider time)
         if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems) throw new BuildException(string.Join(" ", problems));
         string File(string name) => Path.Combine(folder, name);
         Directory.CreateDirectory(folder);
+        if (spec.Source is not null)
+            return Finish(SourceBuild.Run(spec, [.. spec.Quantization.Profiles.Select(ProfileNamed)], folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
 
         progress.Report(new BuildProgress("Reading the data", 0));
-        var data = DataSets.Load(spec.Data, Families.SampleRank(spec.Student.Family), spec.Seed);
+        var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
+        var memory = BuildMemory.Open(folder, spec, data);
 
-        using var teacher = Teacher.Provide(spec.Teacher, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
-        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), progress, cancellationToken);
-        var variants = new VariantMaker().Make(File("student.onnx"), data.Training, data.Test, spec.Quantization, File("variants"),
-            new PartOf(progress, 0.85, 0.97), cancellationToken);
+        using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
+        if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
+        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
+        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
+        var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, new PartOf(progress, 0.85, 0.9), cancellationToken);
+        var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
+            new HeldOut(new SampleFeeds(StudentExport.Input, data.Test), data.Test.Labels),
+            VariantSettings.Of(spec.Quantization, profiles, spec.Gate) with { Trained = trained }, File("variants"), new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
@@ -59,39 +68,50 @@ internal sealed class Build(TimeProvider time)
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
             Classes = data.Classes,
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs),
-            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, epochs),
-            Inputs = [new TensorDescription(StudentExport.Input, "FP32", [-1, .. student.InputShape.Select(extent => (long)extent)])],
+            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, [.. epochs, .. trainedEpochs]),
+            Inputs = [new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64", [-1, .. student.InputShape.Select(extent => (long)extent)])],
             Outputs = [new TensorDescription(StudentExport.Output, "FP32", [-1, data.Classes.Count])],
-            ValidationSet = Reference(File("validation.npz")),
-            Variants = variants,
+            ValidationSet = Artifacts.Reference(File("validation.npz")),
+            Variants = made.Variants,
         };
+        var result = Finish(report, folder, progress);
+        memory.Forget();
+        return result;
+    }
+
+    private static BuildResult Finish(BuildReport report, string folder, IProgress<BuildProgress> progress)
+    {
         var page = ReportPage.Render(report);
-        System.IO.File.WriteAllText(File("report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
-        System.IO.File.WriteAllText(File("report.html"), page);
+        File.WriteAllText(Path.Combine(folder, "report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.BuildReport));
+        File.WriteAllText(Path.Combine(folder, "report.html"), page);
         progress.Report(new BuildProgress("Built", 1));
 
-        var artifacts = variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(File("variants"), artifact.Name));
-        artifacts[report.ValidationSet] = File("validation.npz");
+        var artifacts = report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(folder, "variants", artifact.Name));
+        artifacts[report.ValidationSet] = Path.Combine(folder, "validation.npz");
         return new BuildResult(report, page, artifacts);
     }
 
     // Timed in turns, so that what else this machine does falls on both alike.
     private static (Scores Teacher, Scores Student) Score(string teacherPath, string studentPath, SampleSet test, CancellationToken cancellationToken)
     {
-        using var student = Baseline.Measure(studentPath, test, cancellationToken);
-        using var session = OnnxRuntimeSession.Open(teacherPath);
-        var teacher = student.OutputsOf(session, cancellationToken);
-        var (studentLatency, teacherLatency) = student.LatencyAgainst(session, cancellationToken);
-        var studentScores = new Scores { Accuracy = student.Accuracy, Agreement = 1, Latency = studentLatency, Samples = test.Count };
-        return (new Scores { Accuracy = Judgement.Accuracy(teacher, test.Labels), Agreement = Judgement.Agreement(teacher, student.Outputs), Latency = teacherLatency, Samples = test.Count }, studentScores);
+        using var student = OnnxRuntimeSession.Open(studentPath);
+        using var teacher = OnnxRuntimeSession.Open(teacherPath);
+        (InferenceSession Session, IFeedSource Samples)[] both = [.. new[] { student, teacher }.Select(session => (session, (IFeedSource)new SampleFeeds(session.InputNames[0], test)))];
+        var latencies = LatencyRun.Measure(both, cancellationToken);
+        var outputs = both.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken)).ToArray();
+        Scores Of(int index) => new()
+        {
+            Accuracy = Judgement.Accuracy(outputs[index], test.Labels),
+            Agreement = Judgement.Agreement(outputs[index], outputs[0]),
+            Latency = latencies[index],
+            Samples = test.Count,
+        };
+        return (Of(1), Of(0));
     }
+
+    private static HardwareProfile ProfileNamed(string name) => BuiltInProfiles.Find(name)
+        ?? throw new BuildException($"Profile '{name}' is not known; it is one of {string.Join(", ", BuiltInProfiles.All.Select(profile => profile.Name))}.");
 
     private static NetworkReport Describe(string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
         => new() { Description = description, Parameters = parameters, Bytes = new FileInfo(path).Length, Scores = scores, Epochs = epochs };
-
-    private static ArtifactReference Reference(string path)
-    {
-        using var file = System.IO.File.OpenRead(path);
-        return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
-    }
 }

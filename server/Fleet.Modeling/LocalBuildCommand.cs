@@ -34,10 +34,18 @@ internal static class LocalBuildCommand
         {
             var spec = JsonSerializer.Deserialize(File.ReadAllText(file.FullName), FleetJson.Strict.BuildSpec) ?? throw new BuildException($"{file} holds no build spec.");
             string? Full(string? path) => path is null ? null : Path.GetFullPath(path, file.DirectoryName!);
+            string? Samples(string? data) => data == SampleSource.Synthetic ? data : Full(data);
             return spec with
             {
-                Data = spec.Data with { Train = Full(spec.Data.Train), TrainLabels = Full(spec.Data.TrainLabels), Test = Full(spec.Data.Test), TestLabels = Full(spec.Data.TestLabels) },
-                Teacher = spec.Teacher with { Onnx = Full(spec.Teacher.Onnx) },
+                Data = spec.Data is not { } data ? null : data with { Train = Full(data.Train), TrainLabels = Full(data.TrainLabels), Test = Full(data.Test), TestLabels = Full(data.TestLabels) },
+                Teacher = spec.Teacher is not { } teacher ? null : teacher with { Onnx = Full(teacher.Onnx) },
+                Source = spec.Source is not { } source ? null : source with
+                {
+                    Onnx = Full(source.Onnx)!,
+                    Calibration = Samples(source.Calibration),
+                    Validation = Samples(source.Validation)!,
+                    ValidationLabels = Full(source.ValidationLabels),
+                },
             };
         }
         catch (JsonException e)
@@ -55,10 +63,9 @@ internal static class LocalBuildCommand
         string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
         void Network(string name, NetworkReport network)
             => Console.WriteLine(Text($"{name,-16}{network.Parameters,10} parameters {network.Bytes,10} bytes   accuracy {network.Scores.Accuracy:0.0000}"));
-        Network("teacher", report.Teacher);
-        Network("student", report.Student);
-        foreach (var variant in report.Variants)
-            Console.WriteLine(Text($"{variant.Id,-16}{variant.Scheme,-22}{variant.Artifact?.Bytes,10} bytes   accuracy {variant.Scores?.Accuracy:0.0000}   {(variant.Accepted ? "accepted" : "rejected")} {string.Join(" ", variant.Reasons)}"));
+        if (report.Teacher is { } teacher) Network("teacher", teacher);
+        Network(report.Teacher is null ? "model" : "student", report.Student);
+        VariantLines.Print(report.Variants);
         Console.WriteLine(Text($"{report.Duration.TotalSeconds:0} s on {report.MeasuredOn}; see {Path.Combine(folder, "report.html")}"));
     }
 

@@ -25,8 +25,8 @@ namespace Fleet.Contracts;
     [
         typeof(FiniteConverter),
         typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
-        typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>),
-        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<ReleaseKey>),
+        typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>), typeof(ListConverter<FeaturePairSpec>),
+        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<LayerReport>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
         typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>), typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
@@ -44,9 +44,13 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(HardwareProfile))]
 [JsonSerializable(typeof(Scores))]
 [JsonSerializable(typeof(ValidationGate))]
+[JsonSerializable(typeof(ValidationRequest))]
+[JsonSerializable(typeof(ValidationReply))]
 [JsonSerializable(typeof(BuildSpec))]
 [JsonSerializable(typeof(BuildReport))]
+[JsonSerializable(typeof(QuantizationReport))]
 [JsonSerializable(typeof(BuildProgress))]
+[JsonSerializable(typeof(ProofReport))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(CreateTokenRequest))]
 [JsonSerializable(typeof(CreateTokenResponse))]

@@ -30,7 +30,7 @@ internal static class FashionMnistBenchmark
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{report.Samples.Training:N0} training, {report.Samples.Validation:N0} validation and {report.Samples.Test:N0} test samples; {report.Duration.TotalSeconds:0} s for everything, one torch thread on a shared machine.");
         text.AppendLine().AppendLine("| network | description | parameters | bytes | test accuracy | epochs |").AppendLine("|---|---|---:|---:|---:|---:|");
-        foreach (var (name, network) in new[] { ("teacher", report.Teacher), ("student", report.Student) })
+        foreach (var (name, network) in new[] { ("teacher", report.Teacher!), ("student", report.Student) })
             text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {network.Description} | {network.Parameters:N0} | {network.Bytes:N0} | {network.Scores.Accuracy:P2} | {network.Epochs.Count} |");
         text.AppendLine().AppendLine("| variant | scheme | bytes | of fp32 | test accuracy | against fp32, points | fp32 latency / its latency | verdict |").AppendLine("|---|---|---:|---:|---:|---:|---:|---|");
         foreach (var variant in report.Variants)

@@ -21,25 +21,68 @@ public sealed class BuildSpecRulesTests
         ["test share"] = (spec => Data(spec, data => data with { TestShare = 0 }), "data.testShare 0"),
         ["test share that is no number"] = (spec => Data(spec, data => data with { TestShare = double.NaN }), "data.testShare NaN"),
         ["sample shape"] = (spec => Data(spec, data => data with { SampleShape = [1, 0, 4] }), "data.sampleShape"),
-        ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs either family"),
-        ["two teachers"] = (spec => spec with { Teacher = spec.Teacher with { Onnx = "t.onnx" } }, "and not both"),
-        ["unknown teacher family"] = (spec => spec with { Teacher = spec.Teacher with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
-        ["teacher width"] = (spec => spec with { Teacher = spec.Teacher with { Width = 1025 } }, "teacher.width 1025"),
+        ["text settings of numbers"] = (spec => Data(spec, data => data with { Text = new TextSpec() }), "data.text is for data.kind 'text'"),
+        ["text cut to nothing"] = (spec => Text(spec, new TextSpec { MaximumLength = 0 }), "data.text.maximumLength 0"),
+        ["vocabulary of a page"] = (spec => Text(spec, new TextSpec { VocabularySize = 65_537 }), "data.text.vocabularySize 65537"),
+        ["encoder of numbers"] = (spec => spec with { Student = spec.Student! with { Family = "encoder" } }, "student.family 'encoder' does not go with data.kind 'vibration'"),
+        ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student }, "student.family 'conv1d' does not go with data.kind 'text'"),
+        ["depth of a family that has its own"] = (spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp and encoder"),
+        ["depth"] = (spec => spec with { Student = spec.Student! with { Family = "mlp", Depth = 25 } }, "student.depth 25"),
+        ["no data"] = (spec => spec with { Data = null }, "data is missing: a spec has data, teacher and student, or source"),
+        ["a teacher beside a model of one's own"] = (spec => spec with { Data = null, Student = null, Source = Source }, "teacher has no meaning beside source"),
+        ["a model of one's own without a file"] = (spec => Own(spec, Source with { Onnx = "" }), "source.onnx must name a file"),
+        ["a model of one's own without samples"] = (spec => Own(spec, Source with { Validation = "" }), "source.validation must name a file"),
+        ["labels of made-up samples"] = (spec => Own(spec, Source with { Validation = "synthetic", ValidationLabels = "l.npy" }), "source.validationLabels has no meaning"),
+        ["a model of one's own without classes"] = (spec => Own(spec, Source with { Classes = [] }), "source.classes must name"),
+        ["unknown scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["int2"] } }, "quantization.schemes 'int2' is not known; it is one of auto, int8-static-u8s8"),
+        ["auto among others"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["auto", "fp16"] } }, "quantization.schemes 'auto' is not known"),
+        ["no scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = [] } }, "quantization.schemes must name at least one scheme"),
+        ["unknown goal"] = (spec => spec with { Quantization = spec.Quantization with { Goal = "beauty" } }, "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
+        ["signal to noise"] = (spec => spec with { Quantization = spec.Quantization with { MinimumSignalToNoise = 151 } }, "quantization.minimumSignalToNoise 151"),
+        ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs one of family"),
+        ["two teachers"] = (spec => spec with { Teacher = spec.Teacher! with { Onnx = "t.onnx" } }, "and no other"),
+        ["unknown teacher family"] = (spec => spec with { Teacher = spec.Teacher! with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
+        ["teacher width"] = (spec => spec with { Teacher = spec.Teacher! with { Width = 1025 } }, "teacher.width 1025"),
         ["teacher epochs"] = (spec => Teaching(spec, training => training with { Epochs = 0 }), "teacher.training.epochs 0"),
         ["teacher batch"] = (spec => Teaching(spec, training => training with { BatchSize = 1 }), "teacher.training.batchSize 1"),
         ["teacher learning rate"] = (spec => Teaching(spec, training => training with { LearningRate = 0 }), "teacher.training.learningRate 0"),
         ["teacher weight decay"] = (spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
-        ["unknown student family"] = (spec => spec with { Student = spec.Student with { Family = "mlp2" } }, "student.family 'mlp2' is not known; it is one of conv1d, cnn"),
-        ["student width"] = (spec => spec with { Student = spec.Student with { Width = 3 } }, "student.width 3"),
+        ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } }, "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder"),
+        ["student width"] = (spec => spec with { Student = spec.Student! with { Width = 3 } }, "student.width 3"),
         ["temperature"] = (spec => spec with { Distillation = spec.Distillation with { Temperature = 0 } }, "distillation.temperature 0"),
         ["alpha"] = (spec => spec with { Distillation = spec.Distillation with { Alpha = 1.1 } }, "distillation.alpha 1.1"),
         ["fine-tuning"] = (spec => spec with { Distillation = spec.Distillation with { FineTuneEpochs = -1 } }, "distillation.fineTuneEpochs -1"),
         ["student learning rate"] = (spec => spec with { Distillation = spec.Distillation with { Training = new TrainingSpec { LearningRate = 11 } } }, "distillation.training.learningRate 11"),
+        ["unknown loss"] = (spec => Losing(spec, new LossSpec { Loss = "magic" }), "distillation.losses[0].loss 'magic' is not known; it is one of attention, contrastive, dist, dkd, feature, logit, relation, similarity"),
+        ["features without pairs"] = (spec => Losing(spec, new LossSpec { Loss = "feature" }), "distillation.losses[0].pairs: loss 'feature' compares features and needs at least one pair"),
+        ["pairs for logits"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Pairs = [Pair] }), "distillation.losses[0].pairs: loss 'logit' compares logits"),
+        ["setting of another loss"] = (spec => Losing(spec, new LossSpec { Loss = "dist", Alpha = 1 }), "distillation.losses[0].alpha: loss 'dist' has no such setting; it has temperature, beta, gamma"),
+        ["temperature of a loss"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Temperature = 0 }), "distillation.losses[0].temperature 0 must be above 0"),
+        ["weight of a loss"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Weight = -1 }), "distillation.losses[0].weight -1"),
+        ["heads"] = (spec => Losing(spec, new LossSpec { Loss = "attention", Heads = 0, Pairs = [Pair] }), "distillation.losses[0].heads 0"),
+        ["pair without a name"] = (spec => Losing(spec, new LossSpec { Loss = "feature", Pairs = [Pair with { Teacher = "" }] }), "distillation.losses[0].pairs must name a feature"),
+        ["too many pairs"] = (spec => Losing(spec, new LossSpec { Loss = "feature", Pairs = [.. Enumerable.Repeat(Pair, BuildSpecRules.MaximumPairs + 1)] }), "distillation.losses[0].pairs has 33 pairs"),
+        ["too many losses"] = (spec => Losing(spec, [.. Enumerable.Repeat(new LossSpec { Loss = "logit" }, BuildSpecRules.MaximumLosses + 1)]), "distillation.losses has 17 losses"),
+        ["weight of the labels"] = (spec => spec with { Distillation = spec.Distillation with { Labels = -0.1 } }, "distillation.labels -0.1"),
+        ["nothing to learn from"] = (spec => spec with { Distillation = spec.Distillation with { Labels = 0, Losses = [new LossSpec { Loss = "logit", Weight = 0 }] } }, "nothing to learn from"),
+        ["views"] = (spec => spec with { Distillation = spec.Distillation with { Views = 0 } }, "distillation.views 0"),
+        ["device"] = (spec => Teaching(spec, training => training with { Device = "tpu" }), "teacher.training.device 'tpu' is not known; it is one of auto, cpu, cuda"),
+        ["patience"] = (spec => Teaching(spec, training => training with { Patience = -1 }), "teacher.training.patience -1"),
+        ["label smoothing"] = (spec => Teaching(spec, training => training with { LabelSmoothing = 1 }), "teacher.training.labelSmoothing 1"),
         ["no profiles"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = [] } }, "quantization.profiles must name at least one"),
         ["unknown profile"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = ["x64", "toaster"] } }, "quantization.profiles 'toaster' is not known"),
         ["unknown calibrator"] = (spec => spec with { Quantization = spec.Quantization with { Calibrator = "guess" } }, "quantization.calibrator 'guess' is not known"),
         ["calibration samples"] = (spec => spec with { Quantization = spec.Quantization with { CalibrationSamples = 7 } }, "quantization.calibrationSamples 7"),
         ["maximum drop"] = (spec => spec with { Quantization = spec.Quantization with { MaximumDrop = 1.01 } }, "quantization.maximumDrop 1.01"),
+        ["way of training on a grid"] = (spec => Grid(spec, grid => grid with { Method = "magic" }), "quantizationAware.method 'magic' is not known; it is one of qat, qat-distillation, qkd"),
+        ["bits of weights"] = (spec => Grid(spec, grid => grid with { WeightBits = 1 }), "quantizationAware.weightBits 1 must be within 2..8"),
+        ["bits of activations"] = (spec => Grid(spec, grid => grid with { ActivationBits = 9 }), "quantizationAware.activationBits 9"),
+        ["bits of the ends"] = (spec => Grid(spec, grid => grid with { EndBits = 0 }), "quantizationAware.endBits 0"),
+        ["epochs on the grid"] = (spec => Grid(spec, grid => grid with { Epochs = 0 }), "quantizationAware.epochs 0"),
+        ["epochs of a phase"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { CoStudying = -1 } }), "quantizationAware.phases.coStudying -1"),
+        ["no phase at all"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 0, Tutoring = 0 } }), "quantizationAware.phases must have at least one epoch"),
+        ["learning rate on the grid"] = (spec => Grid(spec, grid => grid with { LearningRate = 0 }), "quantizationAware.learningRate 0"),
+        ["family that has no grid"] = (spec => Grid(Text(spec, new TextSpec()), grid => grid), "quantizationAware cannot train student.family 'encoder'; it trains mlp, conv1d, cnn, cnn-separable"),
         ["accuracy tolerance"] = (spec => spec with { Gate = spec.Gate with { AccuracyTolerance = -0.01 } }, "gate.accuracyTolerance -0.01"),
         ["validation samples"] = (spec => spec with { Gate = spec.Gate with { ValidationSamples = 0 } }, "gate.validationSamples 0"),
     };
@@ -64,22 +107,50 @@ public sealed class BuildSpecRulesTests
     }
 
     [Fact]
+    public void Short_form_is_one_loss_on_logits_and_the_rest_for_the_labels()
+    {
+        var spec = new DistillationSpec { Alpha = 0.6, Temperature = 3 };
+        var loss = Assert.Single(spec.AllLosses());
+        Assert.Equal(("logit", 0.6, 3.0, 0.4), (loss.Loss, loss.Weight, loss.Temperature, spec.LabelWeight()));
+        var listed = spec with { Losses = [new LossSpec { Loss = "dist" }] };
+        Assert.Equal(("dist", 1.0), (listed.AllLosses().Single().Loss, listed.LabelWeight()));
+        Assert.Equal(0.2, (listed with { Labels = 0.2 }).LabelWeight());
+    }
+
+    [Fact]
     public void Limits_themselves_are_allowed()
     {
         var spec = Samples.Spec();
         Assert.Empty(BuildSpecRules.ProblemsOf(spec with
         {
-            Data = spec.Data with { Samples = 60, ValidationShare = 0.5, TestShare = 0.5 },
-            Teacher = spec.Teacher with { Width = 1024 },
-            Student = spec.Student with { Width = 4 },
+            Data = spec.Data! with { Samples = 60, ValidationShare = 0.5, TestShare = 0.5 },
+            Teacher = spec.Teacher! with { Width = 1024 },
+            Student = spec.Student! with { Width = 4 },
             Distillation = spec.Distillation with { Alpha = 1, Temperature = 100, FineTuneEpochs = 0 },
             Quantization = spec.Quantization with { CalibrationSamples = 8, MaximumDrop = 0 },
+            QuantizationAware = new QuantizationAwareSpec { WeightBits = 2, ActivationBits = 8, EndBits = 2, Epochs = 10_000, Method = "qkd", Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 10_000, Tutoring = 0 } },
             Gate = spec.Gate with { AccuracyTolerance = 1, ValidationSamples = 1 },
         }));
     }
 
-    private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data) };
+    private static BuildSpec Grid(BuildSpec spec, Func<QuantizationAwareSpec, QuantizationAwareSpec> change) => spec with { QuantizationAware = change(new QuantizationAwareSpec()) };
+
+    private static BuildSpec Text(BuildSpec spec, TextSpec text)
+        => Data(spec with { Student = spec.Student! with { Family = "encoder" }, Teacher = spec.Teacher! with { Family = "encoder" } }, data => data with { Kind = "text", Train = "x.json", Text = text });
+
+    [Fact]
+    public void Model_of_ones_own_needs_neither_data_nor_teacher_nor_student() => Assert.Empty(BuildSpecRules.ProblemsOf(Own(Samples.Spec(), Source)));
+
+    private static SourceSpec Source => new() { Onnx = "m.onnx", Validation = "synthetic" };
+
+    private static BuildSpec Own(BuildSpec spec, SourceSpec source) => spec with { Data = null, Teacher = null, Student = null, Source = source };
+
+    private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data!) };
+
+    private static FeaturePairSpec Pair => new() { Teacher = "layer3", Student = "layer3" };
+
+    private static BuildSpec Losing(BuildSpec spec, params LossSpec[] losses) => spec with { Distillation = spec.Distillation with { Losses = losses } };
 
     private static BuildSpec Teaching(BuildSpec spec, Func<TrainingSpec, TrainingSpec> change)
-        => spec with { Teacher = spec.Teacher with { Training = change(spec.Teacher.Training) } };
+        => spec with { Teacher = spec.Teacher! with { Training = change(spec.Teacher!.Training) } };
 }

@@ -45,7 +45,7 @@ public sealed class BuildTests : IDisposable
         var result = new Build(TimeProvider.System).Run(Small, _folder.Path, heard, CancellationToken.None);
 
         Assert.Equal(600, result.Report.Samples.Training + result.Report.Samples.Validation + result.Report.Samples.Test);
-        Assert.Equal(["teacher", "teacher"], result.Report.Teacher.Epochs.Select(epoch => epoch.Phase));
+        Assert.Equal(["teacher", "teacher"], result.Report.Teacher!.Epochs.Select(epoch => epoch.Phase));
         Assert.Equal(["distillation", "distillation", "fine-tuning"], result.Report.Student.Epochs.Select(epoch => epoch.Phase));
         Assert.Equal(["arm-cpu", "jetson", "x64"], result.Report.Variants.Select(variant => variant.Profile).Distinct().Order());
         foreach (var artifact in result.Report.Variants.Select(variant => variant.Artifact!).Append(result.Report.ValidationSet))
@@ -78,7 +78,7 @@ public sealed class BuildTests : IDisposable
         new Build(TimeProvider.System).Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } }, _folder["first"], new Heard(), CancellationToken.None);
         var given = Small with { Teacher = new TeacherSpec { Onnx = _folder["first", "teacher.onnx"] }, Quantization = Small.Quantization with { Profiles = ["x64"] } };
         var report = new Build(TimeProvider.System).Run(given, _folder["second"], new Heard(), CancellationToken.None).Report;
-        Assert.Equal("teacher.onnx", report.Teacher.Description);
+        Assert.Equal("teacher.onnx", report.Teacher!.Description);
         Assert.Empty(report.Teacher.Epochs);
         Assert.False(File.Exists(_folder["second", "teacher.onnx"]));
     }

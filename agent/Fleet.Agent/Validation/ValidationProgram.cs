@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Fleet.Agent.Children;
 using Fleet.Agent.Inference;
+using Fleet.Contracts;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Validation;
@@ -17,10 +19,10 @@ internal static class ValidationProgram
         // Not disposed: it is read until the process ends.
         var lines = JsonLines.ReadAsync(streams.Input, ValidationReply.MaximumBytes, cancellationToken).GetAsyncEnumerator(cancellationToken);
         if (!await lines.MoveNextAsync()) return 1;
-        var request = JsonSerializer.Deserialize(lines.Current.Span, ValidationJson.Default.ValidationRequest)!;
+        var request = JsonSerializer.Deserialize(lines.Current.Span, FleetJson.Default.ValidationRequest)!;
         _ = EndWithAgentAsync(lines);
 
-        await streams.WriteAsync(Measure(request, streams.LoggerProvider.CreateLogger("")), ValidationJson.Default.ValidationReply);
+        await streams.WriteAsync(Measure(request, streams.LoggerProvider.CreateLogger("")), FleetJson.Default.ValidationReply);
         return 0;
     }
 
@@ -33,7 +35,8 @@ internal static class ValidationProgram
             // The model first: what it needs to load is what it needs, whatever the samples take.
             using var session = OnnxSession.Open(request.ModelPath, request.Runtime, logger);
             using var samples = ValidationSamples.Open(request.ValidationSetPath, session.Inputs);
-            var scores = VariantMeasurement.Run(session, samples, request.Outputs.Count > 0 ? request.Outputs[0].Name : session.Outputs[0].Name);
+            var output = request.Outputs.Count > 0 ? request.Outputs[0].Name : session.Outputs[0].Name;
+            var scores = request.OutputsPath is { } path ? VariantOutputs.Write(session, samples, output, path) : VariantMeasurement.Run(session, samples, output);
             return new ValidationReply(scores with { PeakMemoryBytes = ProcessMemory.PeakResident(Environment.ProcessId) });
         }
         catch (ModelRefusedException e)
@@ -45,6 +48,10 @@ internal static class ValidationProgram
         catch (OutOfMemoryException) when (request.MaximumMemoryBytes is { } limit)
         {
             return new ValidationReply(null, DeploymentFailure.MemoryExceeded, $"The validation could not get the memory it asked for; {limit >> 20} MiB are allowed.");
+        }
+        catch (Exception e) when (request.OutputsPath is not null && e is IOException or UnauthorizedAccessException)
+        {
+            return new ValidationReply(null, DeploymentFailure.DiskFull, $"The outputs could not be written: {e.Message}");
         }
     }
 

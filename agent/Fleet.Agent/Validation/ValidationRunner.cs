@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Fleet.Agent.Children;
+using Fleet.Contracts;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
@@ -57,10 +58,10 @@ internal sealed partial class ValidationRunner(ValidationOptions options, TimePr
         ValidationReply? reply = null;
         try
         {
-            await child.StandardInput.BaseStream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request, ValidationJson.Default.ValidationRequest), (byte)'\n']);
+            await child.StandardInput.BaseStream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request, FleetJson.Default.ValidationRequest), (byte)'\n']);
             await child.StandardInput.BaseStream.FlushAsync();
             await foreach (var line in JsonLines.ReadAsync(child.StandardOutput.BaseStream, ValidationReply.MaximumBytes, CancellationToken.None))
-                reply = JsonSerializer.Deserialize(line.Span, ValidationJson.Default.ValidationReply);
+                reply = JsonSerializer.Deserialize(line.Span, FleetJson.Default.ValidationReply);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or JsonException)
         {

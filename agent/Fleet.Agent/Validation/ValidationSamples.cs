@@ -41,8 +41,9 @@ internal sealed class ValidationSamples : IDisposable
 
         var count = ArrayOf(inputs[0]).Shape is [var first, ..] ? first : 0;
         if (count == 0) throw new ModelRefusedException("The validation set holds no samples.");
-        // The first axis is the batch; a file exported with a fixed one is run as it is.
-        var batch = inputs[0].Shape is [> 0 and var extent, ..] ? (int)extent : 1;
+        // The first axis is the batch; a file exported with a fixed one is run as it is. Where one of the arrays holds a whole input for
+        // each sample, samples go one by one.
+        var batch = inputs.All(input => ArrayOf(input).Shape.Count == input.Shape.Length) && inputs[0].Shape is [> 0 and var extent, ..] ? (int)extent : 1;
         var labels = arrays.GetValueOrDefault(LabelsName)?.ToInt64s();
         if (labels is not null && labels.Length != count) throw new ModelRefusedException($"The validation set has {labels.Length} labels for {count} samples.");
 
@@ -79,7 +80,9 @@ internal sealed class ValidationSamples : IDisposable
 
     private void Add(OnnxTensor input, NpyArray array)
     {
-        long[] shape = [Batch, .. array.Shape.Skip(1).Select(extent => (long)extent)];
+        long[] sample = [.. array.Shape.Skip(1).Select(extent => (long)extent)];
+        // An array with one axis more than the input holds the whole input for each sample: a recurrent state, a scalar.
+        long[] shape = array.Shape.Count == input.Shape.Length + 1 ? sample : [Batch, .. sample];
         if (array.Shape.Count == 0 || array.Shape[0] != Count || !input.Takes(shape))
             throw new ModelRefusedException($"The validation set has {Count} samples and '{input.Name}' of shape [{string.Join(',', array.Shape)}]; the model takes {input}.");
         var converted = Convert(array, input);

@@ -70,7 +70,8 @@ internal static class VariantMeasurement
         return outputs;
     }
 
-    private static int RightOf(OrtValue value, string output, long[] labels, int first, int batch)
+    /// <summary>How many samples of one run are decided as their labels say.</summary>
+    internal static int RightOf(OrtValue value, string output, long[] labels, int first, int batch)
     {
         var shape = value.GetTensorTypeAndShape().Shape;
         var scores = Datatypes.Singles(value);

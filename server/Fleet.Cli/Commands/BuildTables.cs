@@ -11,7 +11,8 @@ internal static class BuildTables
         screen.WriteHeading($"{report.Spec.Model}: {Figures.Count(report.Samples.Training)} training, {Figures.Count(report.Samples.Validation)} validation, {Figures.Count(report.Samples.Test)} test samples; {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         screen.WriteLine();
         var networks = new Sheet("network", "kind", ">parameters", ">size", ">accuracy", ">p50 ms");
-        foreach (var (name, network) in (ReadOnlySpan<(string, NetworkReport)>)[("teacher", report.Teacher), ("student", report.Student)])
+        var named = report.Teacher is { } teacher ? [("teacher", teacher), ("student", report.Student)] : new[] { ("model", report.Student) };
+        foreach (var (name, network) in named)
             networks.Add(name, network.Description, network.Parameters, Figures.Bytes(network.Bytes), Figures.Percent(network.Scores.Accuracy), Figures.BareMilliseconds(network.Scores.Latency?.P50));
         screen.Write(networks);
         screen.WriteLine();

@@ -15,7 +15,7 @@ internal sealed record DemoReport(NetworkFigures Teacher, NetworkFigures Student
 {
     /// <summary>Gathers the figures from what the server answered.</summary>
     public static DemoReport Of(BuildReport build, IReadOnlyList<DeviceView> devices, IReadOnlyList<TelemetryView> telemetry, TimeSpan took) => new(
-        Of(build.Teacher),
+        Of(build.Teacher!),
         Of(build.Student),
         [.. build.Variants.Select(variant => new VariantFigures(
             variant.Id, variant.Profile, variant.Scheme, variant.Artifact?.Bytes, variant.Scores?.Accuracy, variant.Accepted ? "accepted" : "rejected"))],

@@ -97,7 +97,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
         if (build.Status != BuildStatus.Succeeded) throw new FleetException($"Build {build.Id} is {Words.Of(build.Status)}: {build.Failure}");
         var report = await client.GetReportAsync(build.Id, cancellationToken);
         await File.WriteAllBytesAsync(folder.ReportPage, await client.GetReportPageAsync(build.Id, cancellationToken), cancellationToken);
-        step.Result($"{Figures.Count(report.Teacher.Parameters)} parameters distilled into {Figures.Count(report.Student.Parameters)}, {report.Variants.Count(variant => variant.Accepted)} of {report.Variants.Count} variants accepted");
+        step.Result($"{Figures.Count(report.Teacher!.Parameters)} parameters distilled into {Figures.Count(report.Student.Parameters)}, {report.Variants.Count(variant => variant.Accepted)} of {report.Variants.Count} variants accepted");
         return (build, report);
     }
 

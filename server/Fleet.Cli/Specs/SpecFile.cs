@@ -80,14 +80,22 @@ internal static class SpecFile
         string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path, folder);
         return spec with
         {
-            Data = spec.Data with
+            Data = spec.Data is not { } data ? null : data with
             {
-                Train = Absolute(spec.Data.Train),
-                TrainLabels = Absolute(spec.Data.TrainLabels),
-                Test = Absolute(spec.Data.Test),
-                TestLabels = Absolute(spec.Data.TestLabels),
+                Train = Absolute(data.Train),
+                TrainLabels = Absolute(data.TrainLabels),
+                Test = Absolute(data.Test),
+                TestLabels = Absolute(data.TestLabels),
             },
-            Teacher = spec.Teacher with { Onnx = Absolute(spec.Teacher.Onnx) },
+            Teacher = spec.Teacher is not { } teacher ? null : teacher with { Onnx = Absolute(teacher.Onnx) },
+            Source = spec.Source is not { } source ? null : source with
+            {
+                Onnx = Absolute(source.Onnx)!,
+                Calibration = Samples(source.Calibration),
+                Validation = Samples(source.Validation)!,
+                ValidationLabels = Absolute(source.ValidationLabels),
+            },
         };
+        string? Samples(string? data) => data == SampleSource.Synthetic ? data : Absolute(data);
     }
 }

@@ -44,18 +44,7 @@ internal static class CsvFiles
             }
         }
         if (header is null) throw new FormatException("it is empty; a header line with column names is needed");
-        var (numbers, names) = Number(labels);
+        var (numbers, names) = LabelNames.Number(labels);
         return new RawSamples(path, [.. inputs], [header.Count - 1], numbers, names);
-    }
-
-    // Labels that are all whole numbers are class numbers; others are names, numbered in alphabetical order.
-    private static (long[] Labels, IReadOnlyList<string>? Names) Number(List<string> labels)
-    {
-        var numbers = new long[labels.Count];
-        var whole = true;
-        for (var i = 0; whole && i < numbers.Length; i++) whole = long.TryParse(labels[i], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out numbers[i]);
-        if (whole) return (numbers, null);
-        string[] names = [.. labels.Distinct().Order(StringComparer.Ordinal)];
-        return ([.. labels.Select(label => (long)Array.BinarySearch(names, label, StringComparer.Ordinal))], names);
     }
 }

@@ -7,13 +7,15 @@ namespace Fleet.Modeling.Data;
 internal static class DataSets
 {
     /// <param name="spec">What to read.</param>
-    /// <param name="sampleRank">Axes one sample must have: 2 for signals (channels, length), 3 for images (channels, height, width).</param>
+    /// <param name="sampleRank">Axes one sample must have: 1 for texts, 2 for signals (channels, length), 3 for images (channels, height, width); null for any.</param>
     /// <param name="seed">Seed of generated samples and of every cut.</param>
-    public static DataSet Load(DataSpec spec, int sampleRank, int seed)
+    public static DataSet Load(DataSpec spec, int? sampleRank, int seed)
     {
         var random = new Random(seed);
-        var train = Read(spec, spec.Train, spec.TrainLabels, random);
-        var test = spec.Test is { } path ? Read(spec, path, spec.TestLabels, random) : null;
+        var train = Read(spec, spec.Train, spec.TrainLabels, spec.Text?.TrainSplits, null, random);
+        RawSamples? Held(string? path, IReadOnlyList<string>? splits) => path is null && splits is null ? null : Read(spec, path ?? spec.Train, spec.TestLabels, splits, train.Vocabulary, random);
+        var test = Held(spec.Test, spec.Text?.TestSplits);
+        var held = Held(null, spec.Text?.ValidationSplits);
 
         var classes = spec.Classes ?? train.LabelNames ?? Numbers(train);
         var training = Check(train, classes, spec, sampleRank);
@@ -30,32 +32,35 @@ internal static class DataSets
             if (!judged.SampleShape.SequenceEqual(training.SampleShape))
                 throw new BuildException($"Test samples of {test.Source} have shape ({Text(judged.SampleShape)}) and training samples of {train.Source} ({Text(training.SampleShape)}); they must agree.");
         }
-        (training, var validation) = Splits.Cut(training, spec.ValidationShare, random);
+        // Cut even where the validation samples are given: it also mixes the classes of the training samples.
+        (training, var validation) = Splits.Cut(training, held is null ? spec.ValidationShare : 0, random);
+        if (held is not null) validation = Check(held, classes, spec, sampleRank);
         if (training.Count < classes.Count || judged.Count == 0)
             throw new BuildException($"{train.Source} leaves {training.Count} training and {judged.Count} test samples for {classes.Count} classes; give more samples or other shares (data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
         // Without samples of its own the selection falls back to the training samples: a choice, and better than the test samples.
         return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes);
     }
 
-    private static RawSamples Read(DataSpec spec, string? path, string? labelsPath, Random random) => spec.Kind switch
+    private static RawSamples Read(DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, Vocabulary? vocabulary, Random random) => spec.Kind switch
     {
         "vibration" => VibrationData.Generate(spec.Samples, random),
         "npz" => NumpyFiles.ReadNpz(path!),
         "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? throw MissingLabels(path!)),
         "idx" => IdxFiles.Read(path!, labelsPath ?? throw MissingLabels(path!)),
         "csv" => CsvFiles.Read(path!, spec.LabelColumn!),
+        "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, vocabulary),
         _ => throw new BuildException($"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
     };
 
     private static BuildException MissingLabels(string path) => new($"{path} has no file of labels; name it in data.trainLabels or data.testLabels.");
 
-    private static SampleSet Check(RawSamples raw, IReadOnlyList<string> classes, DataSpec spec, int sampleRank)
+    private static SampleSet Check(RawSamples raw, IReadOnlyList<string> classes, DataSpec spec, int? sampleRank)
     {
         if (raw.Labels.Length == 0) throw new BuildException($"{raw.Source} holds no samples.");
         var bad = Array.FindIndex(raw.Inputs, value => !float.IsFinite(value));
         var length = raw.Inputs.Length / raw.Labels.Length;
         if (bad >= 0) throw new BuildException($"{raw.Source} holds {raw.Inputs[bad]} in sample {bad / length} (counted from 0); remove or repair samples that are not finite.");
-        return new SampleSet(raw.Inputs, Shape(raw, spec.SampleShape, sampleRank), Labels(raw, classes));
+        return new SampleSet(raw.Inputs, Shape(raw, spec.SampleShape, sampleRank), Labels(raw, classes)) { Vocabulary = raw.Vocabulary };
     }
 
     private static long[] Labels(RawSamples raw, IReadOnlyList<string> classes)
@@ -73,16 +78,16 @@ internal static class DataSets
             : raw.Labels;
     }
 
-    private static int[] Shape(RawSamples raw, IReadOnlyList<int>? wanted, int sampleRank)
+    private static int[] Shape(RawSamples raw, IReadOnlyList<int>? wanted, int? sampleRank)
     {
         var shape = wanted ?? raw.SampleShape;
         if (shape.Aggregate(1L, (product, extent) => product * extent) != raw.SampleShape.Aggregate(1L, (product, extent) => product * extent))
             throw new BuildException($"data.sampleShape ({Text(shape)}) does not hold the values of one sample of {raw.Source}, whose shape is ({Text(raw.SampleShape)}).");
         // A grey image or a single signal comes without its channel axis.
         if (wanted is null && shape.Count == sampleRank - 1) shape = [1, .. shape];
-        return shape.Count == sampleRank
+        return sampleRank is null || shape.Count == sampleRank
             ? [.. shape]
-            : throw new BuildException($"Samples of {raw.Source} have shape ({Text(shape)}); this family takes {(sampleRank == 2 ? "channels and length" : "channels, height and width")}. Set data.sampleShape or choose another family.");
+            : throw new BuildException($"Samples of {raw.Source} have shape ({Text(shape)}); this family takes {sampleRank switch { 1 => "one row", 2 => "channels and length", _ => "channels, height and width" }}. Set data.sampleShape or choose another family.");
     }
 
     // Without names a class is its number; a negative or absurd one is refused later, by the range the others set.

@@ -2,10 +2,16 @@ namespace Fleet.Modeling.Data;
 
 /// <summary>Labelled samples in memory, one after the other.</summary>
 /// <param name="Inputs">All values, sample by sample, last axis fastest.</param>
-/// <param name="SampleShape">Extents of one sample without the batch: channels and length, or channels, height and width.</param>
+/// <param name="SampleShape">Extents of one sample without the batch: channels and length, channels, height and width, or a length of tokens.</param>
 /// <param name="Labels">Class index of each sample.</param>
 internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape, long[] Labels)
 {
+    /// <summary>
+    /// Whose numbers the values are; null for measured values. Numbers of tokens are kept as floats like everything else,
+    /// exact up to 16,777,216, and become 64-bit integers where a model is fed.
+    /// </summary>
+    public Vocabulary? Vocabulary { get; init; }
+
     /// <summary>Values of one sample.</summary>
     public int SampleLength { get; } = SampleShape.Aggregate(1, (product, extent) => product * extent);
 

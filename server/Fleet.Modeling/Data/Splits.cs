@@ -38,6 +38,6 @@ internal static class Splits
         random.Shuffle(order);
         var inputs = new float[order.Length * samples.SampleLength];
         for (var i = 0; i < order.Length; i++) samples.Sample(order[i]).CopyTo(inputs.AsSpan(i * samples.SampleLength));
-        return new SampleSet(inputs, samples.SampleShape, [.. order.Select(index => samples.Labels[index])]);
+        return samples with { Inputs = inputs, Labels = [.. order.Select(index => samples.Labels[index])] };
     }
 }

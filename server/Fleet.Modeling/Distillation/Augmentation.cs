@@ -1,30 +1,54 @@
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+
 namespace Fleet.Modeling.Distillation;
 
 /// <summary>
 /// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of
-/// them mirrored; signals are rotated in time and their gain changes. A view is a function of seed, sample and number, so
+/// them mirrored; signals are rotated in time and their gain changes; of a text each piece is hidden with a chance of one in
+/// ten; a row of features stays as it is. A view is a function of seed, sample and number, so
 /// that a teacher can be asked about exactly the view its student sees.
 /// </summary>
-internal static class Augmentation
+/// <param name="Enabled">False: there is one view, the sample as it is.</param>
+/// <param name="Mirror">True: half of the views of an image are mirrored.</param>
+/// <param name="Seed">Seed of the views.</param>
+internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
 {
+    /// <summary>Share of a text's pieces that a view hides.</summary>
+    private const double HiddenShare = 0.1;
+
+    /// <summary>The augmentation of a training run.</summary>
+    public static Augmentation Of(TrainingSpec spec, int seed) => new(spec.Augment, spec.Mirror, seed);
+
+    /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>
+    public void Write(SampleSet samples, int index, int view, Span<float> destination) => Write(samples.Sample(index), samples.SampleShape, destination, index, view, samples.Vocabulary is not null);
+
     /// <summary>Writes view <paramref name="view"/> of a sample; view 0 is the sample as it is.</summary>
-    public static void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int seed, int index, int view)
+    public void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int index, int view, bool tokens = false)
     {
-        if (view == 0)
+        if (view == 0 || !Enabled)
         {
             sample.CopyTo(destination);
             return;
         }
-        var random = new Random(unchecked((seed * 397 ^ index) * 397 ^ view));
-        if (shape.Count == 3) Image(sample, shape, destination, random);
-        else Signal(sample, shape, destination, random);
+        var random = new Random(unchecked((Seed * 397 ^ index) * 397 ^ view));
+        if (tokens) Text(sample, destination, random);
+        else if (shape.Count == 3) Image(sample, shape, destination, random);
+        else if (shape.Count == 2) Signal(sample, shape, destination, random);
+        else sample.CopyTo(destination);
     }
 
-    private static void Image(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
+    private static void Text(ReadOnlySpan<float> sample, Span<float> destination, Random random)
+    {
+        for (var place = 0; place < sample.Length; place++)
+            destination[place] = sample[place] != Vocabulary.Padding && random.NextDouble() < HiddenShare ? Vocabulary.Unknown : sample[place];
+    }
+
+    private void Image(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
     {
         var (height, width) = (shape[1], shape[2]);
         var (down, right) = (Shift(height, random), Shift(width, random));
-        var mirrored = random.Next(2) == 1;
+        var mirrored = random.Next(2) == 1 && Mirror;
         destination.Clear();
         for (var row = 0; row < shape[0] * height; row++)
         {

@@ -1,11 +1,10 @@
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Teachers;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Distillation;
 
 /// <summary>Shuffles samples and makes tensors of them, the same way for the same seed.</summary>
-internal sealed class Batches(SampleSet samples, int size, bool augment, int seed)
+internal sealed class Batches(SampleSet samples, int size, Augmentation augmentation, Device device)
 {
     private readonly int[] _order = [.. Enumerable.Range(0, samples.Count)];
 
@@ -15,20 +14,19 @@ internal sealed class Batches(SampleSet samples, int size, bool augment, int see
     /// <summary>The batches of one epoch, in a new order.</summary>
     public IEnumerable<(int[] Indices, int Number)> Of(int epoch)
     {
-        new Random(unchecked(seed * 31 + epoch)).Shuffle(_order);
+        // From the same beginning each time: an epoch's order does not depend on which epochs this process went through.
+        for (var i = 0; i < _order.Length; i++) _order[i] = i;
+        new Random(unchecked(augmentation.Seed * 31 + epoch)).Shuffle(_order);
         for (var number = 0; number < PerEpoch; number++) yield return (_order[(number * size)..((number + 1) * size)], number);
     }
-
-    /// <summary>The view that an epoch trains on. With a teacher the views repeat, because each is asked of it once.</summary>
-    public int ViewOf(int epoch, TeacherLogits? teacher) => !augment ? 0 : teacher is null ? epoch : epoch % teacher.Views;
 
     /// <summary>Values of a batch.</summary>
     public Tensor Inputs(ReadOnlySpan<int> indices, int view)
     {
         var values = new float[indices.Length * samples.SampleLength];
         for (var i = 0; i < indices.Length; i++)
-            Augmentation.Write(samples.Sample(indices[i]), samples.SampleShape, values.AsSpan(i * samples.SampleLength, samples.SampleLength), seed, indices[i], view);
-        return tensor(values, [indices.Length, .. samples.SampleShape.Select(extent => (long)extent)]);
+            augmentation.Write(samples, indices[i], view, values.AsSpan(i * samples.SampleLength, samples.SampleLength));
+        return tensor(values, [indices.Length, .. samples.SampleShape.Select(extent => (long)extent)], device: device);
     }
 
     /// <summary>Labels of a batch.</summary>
@@ -36,6 +34,6 @@ internal sealed class Batches(SampleSet samples, int size, bool augment, int see
     {
         var labels = new long[indices.Length];
         for (var i = 0; i < indices.Length; i++) labels[i] = samples.Labels[indices[i]];
-        return tensor(labels);
+        return tensor(labels, device: device);
     }
 }

@@ -9,7 +9,8 @@ namespace Fleet.Modeling.Distillation;
 
 /// <summary>
 /// Trains a network: AdamW, learning rate by <see cref="LearningRate"/>, and at the end the weights of the epoch that did best
-/// on the validation samples. Runs on the calling thread from start to end: dispose scopes belong to a thread.
+/// on the validation samples; it ends early when <see cref="TrainingSpec.Patience"/> epochs brought none better. With a
+/// checkpoint it goes on where it was kept. Runs on the calling thread from start to end: dispose scopes belong to a thread.
 /// </summary>
 internal static class TrainingLoop
 {
@@ -23,34 +24,46 @@ internal static class TrainingLoop
     public static IReadOnlyList<EpochReport> Run(Network network, SampleSet training, SampleSet validation, TrainingPhase phase, Progress progress, CancellationToken cancellationToken)
     {
         var spec = phase.Training;
-        var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), spec.Augment, phase.Seed);
+        network.MoveTo(TrainingDevice.Choose(spec.Device));
+        var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, phase.Seed), network.Device);
         var steps = (long)spec.Epochs * batches.PerEpoch;
-        using var optimizer = Optimizer(network, spec);
-        var epochs = new List<EpochReport>();
-        var best = 0.0;
-        IReadOnlyList<Tensor> bestState = network.Snapshot();
+        using var optimizer = Optimizer([.. network.parameters(), .. phase.Targets?.Losses.Parameters ?? []], spec);
+        var bestState = network.Snapshot();
         try
         {
+            Tensor[] Kept() => [.. network.State(), .. bestState, .. phase.Targets?.Losses.State ?? []];
+            var at = phase.Checkpoint?.Load(Kept(), optimizer) ?? TrainingPosition.Start;
+            if (at != TrainingPosition.Start) progress.Report((double)at.Epoch / spec.Epochs, $"goes on in epoch {Math.Min(at.Epoch + 1, spec.Epochs)} of {spec.Epochs}");
+            var epochs = at.Epochs.ToList();
+            var (best, bestEpoch) = (at.Best, at.BestEpoch);
+            bool Waits(int epoch) => spec.Patience == 0 || epoch <= bestEpoch + spec.Patience;
             network.train();
-            for (var epoch = 0; epoch < spec.Epochs; epoch++)
+            for (var epoch = at.Epoch; epoch < spec.Epochs && Waits(epoch); epoch++)
             {
-                var view = batches.ViewOf(epoch, phase.Targets?.Logits);
-                var loss = 0.0;
-                foreach (var (indices, number) in batches.Of(epoch))
+                var view = phase.Targets?.Teacher.ViewOf(epoch) ?? epoch;
+                var loss = at.Loss;
+                foreach (var (indices, number) in batches.Of(epoch).Skip(at.Batch))
                 {
+                    if (phase.Checkpoint is { IsDue: true } due) due.Save(new TrainingPosition(epoch, number, loss, epochs, best, bestEpoch), Kept(), optimizer);
                     cancellationToken.ThrowIfCancellationRequested();
                     var step = (long)epoch * batches.PerEpoch + number;
                     SetLearningRate(optimizer, LearningRate.At(step, steps, spec.LearningRate));
-                    loss += Step(network, optimizer, batches, indices, view, phase.Targets, cancellationToken);
+                    loss += Step(network, optimizer, batches, indices, view, phase, step, cancellationToken);
                     progress.Report((step + 1.0) / steps, epochs.Count == 0 ? "" : $"epoch {epoch + 1} of {spec.Epochs}, validation {epochs[^1].Accuracy:P2}");
                 }
                 var accuracy = network.Accuracy(validation, cancellationToken);
                 epochs.Add(new EpochReport(phase.Name, epoch + 1, loss / batches.PerEpoch, accuracy));
                 // An equal later epoch had the smaller learning rate behind it: it is taken.
-                if (accuracy < best) continue;
-                best = accuracy;
-                Dispose(bestState);
-                bestState = network.Snapshot();
+                if (accuracy >= best)
+                {
+                    // Patience waits for a better epoch; one that only repeats the best does not extend it.
+                    if (accuracy > best) bestEpoch = epoch;
+                    best = accuracy;
+                    Dispose(bestState);
+                    bestState = network.Snapshot();
+                }
+                at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, bestEpoch);
+                phase.Checkpoint?.Save(at, Kept(), optimizer);
             }
             network.Restore(bestState);
             return epochs;
@@ -61,14 +74,21 @@ internal static class TrainingLoop
         }
     }
 
-    private static double Step(Network network, optim.Optimizer optimizer, Batches batches, ReadOnlySpan<int> indices, int view, SoftTargets? targets, CancellationToken cancellationToken)
+    private static double Step(Network network, optim.Optimizer optimizer, Batches batches, int[] indices, int view, TrainingPhase phase, long step, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope(); // frees every tensor this step made
-        var logits = network.forward(batches.Inputs(indices, view));
         var labels = batches.Labels(indices);
-        var loss = targets is null
-            ? nn.functional.cross_entropy(logits, labels)
-            : DistillationLoss.Of(logits, Rows(targets.Logits.Of(view, cancellationToken), indices, targets.Logits.Classes), labels, targets.Temperature, targets.Alpha);
+        Tensor loss;
+        if (phase.Targets is { } targets)
+        {
+            var tap = new FeatureTap(scope, targets.Losses.StudentFeatures);
+            var logits = network.forward(batches.Inputs(indices, view), tap);
+            loss = targets.Losses.Of(logits, tap, targets.Teacher.Of(view, indices, network.Device, cancellationToken), labels, indices, step);
+        }
+        else
+        {
+            loss = nn.functional.cross_entropy(network.forward(batches.Inputs(indices, view)), labels, label_smoothing: phase.Training.LabelSmoothing);
+        }
         optimizer.zero_grad();
         loss.backward();
         optimizer.step();
@@ -77,18 +97,11 @@ internal static class TrainingLoop
             : throw new BuildException($"Training diverged: the loss became {value}. Lower learningRate.");
     }
 
-    private static Tensor Rows(float[] logits, ReadOnlySpan<int> indices, int classes)
-    {
-        var rows = new float[indices.Length * classes];
-        for (var i = 0; i < indices.Length; i++) logits.AsSpan(indices[i] * classes, classes).CopyTo(rows.AsSpan(i * classes));
-        return tensor(rows, [indices.Length, classes]);
-    }
-
     // Weight decay pulls weights towards zero; pulling biases and normalization factors there only hurts.
-    private static AdamW Optimizer(Network network, TrainingSpec spec)
+    private static AdamW Optimizer(Parameter[] parameters, TrainingSpec spec)
     {
-        var decayed = network.parameters().Where(parameter => parameter.dim() > 1).ToArray();
-        var free = network.parameters().Where(parameter => parameter.dim() <= 1).ToArray();
+        var decayed = parameters.Where(parameter => parameter.dim() > 1).ToArray();
+        var free = parameters.Where(parameter => parameter.dim() <= 1).ToArray();
         AdamW.ParamGroup[] groups =
         [
             new(decayed, spec.LearningRate, weight_decay: spec.WeightDecay),

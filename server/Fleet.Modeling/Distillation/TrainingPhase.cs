@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Teachers;
 
 namespace Fleet.Modeling.Distillation;
@@ -8,10 +9,10 @@ namespace Fleet.Modeling.Distillation;
 /// <param name="Training">Epochs, batch size, learning rate.</param>
 /// <param name="Seed">Seed of order and augmentation.</param>
 /// <param name="Targets">The teacher to learn from; null for the labels alone.</param>
-internal sealed record TrainingPhase(string Name, TrainingSpec Training, int Seed, SoftTargets? Targets = null);
+/// <param name="Checkpoint">Where it is kept in case the process ends; null for nowhere.</param>
+internal sealed record TrainingPhase(string Name, TrainingSpec Training, int Seed, DistillationTargets? Targets = null, Checkpoint? Checkpoint = null);
 
-/// <summary>What a student learns from beside the labels.</summary>
-/// <param name="Logits">The teacher's logits, cached by view.</param>
-/// <param name="Temperature">Temperature T.</param>
-/// <param name="Alpha">Weight of the teacher against the labels.</param>
-internal sealed record SoftTargets(TeacherLogits Logits, double Temperature, double Alpha);
+/// <summary>What a student learns from.</summary>
+/// <param name="Teacher">What the teacher says about the training samples.</param>
+/// <param name="Losses">How far the student is from it and from the labels.</param>
+internal sealed record DistillationTargets(TeacherOutputs Teacher, LossSum Losses);

@@ -1,58 +1,52 @@
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Validation;
-using Fleet.Modeling.Data;
 using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Evaluation;
 
-/// <summary>The float model on the test samples: what every variant is compared with.</summary>
+/// <summary>What was found of a model over the samples that judge.</summary>
+/// <param name="Closeness">How close its outputs are to the float model's.</param>
+/// <param name="Accuracy">Share of samples whose decision is their label; null without labels.</param>
+/// <param name="Drop">Accuracy lost against the float model; null without labels.</param>
+internal sealed record Judged(Closeness Closeness, double? Accuracy, double? Drop);
+
+/// <summary>The float model on the samples that judge: what every variant is compared with.</summary>
 internal sealed class Baseline : IDisposable
 {
     private readonly InferenceSession _session;
-    private readonly SampleFeeds _samples;
+    private readonly IReadOnlyList<long>? _labels;
+    private readonly AllOutputs _outputs;
 
-    private Baseline(InferenceSession session, SampleSet test, ModelOutputs outputs, SampleFeeds samples, long bytes)
+    private Baseline(string path, InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
-        (_session, _samples, Outputs, Labels, Bytes) = (session, samples, outputs, test.Labels, bytes);
-        Accuracy = Judgement.Accuracy(outputs, Labels);
+        (_session, Samples, _labels, Bytes) = (session, samples, labels, new FileInfo(path).Length);
+        _outputs = AllOutputs.Of(session, samples, cancellationToken);
+        if (labels is not null && _outputs.Decisions.Length != labels.Count)
+            throw new InvalidDataException($"Labels need one row of class scores for each sample; the first output of {Path.GetFileName(path)} has {_outputs.Decisions.Length} rows for {labels.Count} labels. Leave the labels out to judge by closeness to the float model.");
+        Accuracy = AccuracyOf(_outputs);
     }
 
-    /// <summary>Name of the only input.</summary>
-    public string InputName => _session.InputNames[0];
+    /// <summary>The samples that judge.</summary>
+    public IFeedSource Samples { get; }
 
     /// <summary>Samples one run takes.</summary>
     public int BatchSize => ModelOutputs.BatchSizeOf(_session);
 
-    /// <summary>What the float model says of each sample.</summary>
-    public ModelOutputs Outputs { get; }
-
-    /// <summary>The labels.</summary>
-    public IReadOnlyList<long> Labels { get; }
-
-    /// <summary>The float model's accuracy.</summary>
-    public double Accuracy { get; }
+    /// <summary>The float model's accuracy; null without labels.</summary>
+    public double? Accuracy { get; }
 
     /// <summary>Size of the float model's file.</summary>
     public long Bytes { get; }
 
-    /// <summary>Runs the model at <paramref name="path"/> over the test samples.</summary>
-    /// <exception cref="InvalidDataException">The model has not one float input, or does not take the samples.</exception>
-    public static Baseline Measure(string path, SampleSet test, CancellationToken cancellationToken)
+    /// <summary>Runs the model at <paramref name="path"/> over the samples.</summary>
+    /// <exception cref="InvalidDataException">It does not take the samples, or its output cannot be compared with the labels.</exception>
+    public static Baseline Measure(string path, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
         var session = OnnxRuntimeSession.Open(path);
         try
         {
-            if (session.InputNames is not [var input]) throw new InvalidDataException($"{Path.GetFileName(path)} has {session.InputNames.Count} inputs ({string.Join(", ", session.InputNames)}); one was expected.");
-            var samples = new SampleFeeds(input, test);
-            return new Baseline(session, test, ModelOutputs.Of(session, samples, cancellationToken), samples, new FileInfo(path).Length);
-        }
-        catch (OnnxRuntimeException e)
-        {
-            session.Dispose();
-            throw new InvalidDataException($"{Path.GetFileName(path)} does not take samples of shape ({string.Join(", ", test.SampleShape)}): {e.Message}", e);
+            return new Baseline(path, session, samples, labels, cancellationToken);
         }
         catch
         {
@@ -61,20 +55,24 @@ internal sealed class Baseline : IDisposable
         }
     }
 
-    /// <summary>What another model says of the test samples.</summary>
-    public ModelOutputs OutputsOf(InferenceSession session, CancellationToken cancellationToken) => ModelOutputs.Of(session, _samples, cancellationToken);
-
-    /// <summary>The accuracy that <paramref name="model"/> loses; negative when it gains.</summary>
-    public double DropOf(ModelProto model, RuntimeSettings runtime, CancellationToken cancellationToken)
+    /// <summary>Compares another model with the float one.</summary>
+    public Judged Judge(InferenceSession session, CancellationToken cancellationToken)
     {
-        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "the variant", runtime);
-        return Accuracy - Judgement.Accuracy(OutputsOf(session, cancellationToken), Labels);
+        var outputs = AllOutputs.Of(session, Samples, cancellationToken);
+        var accuracy = AccuracyOf(outputs);
+        return new Judged(Comparison.Of(outputs, _outputs), accuracy, Accuracy - accuracy);
     }
 
     /// <summary>Latency of the float model and of another, measured in turns.</summary>
     public (LatencySummary Float, LatencySummary Variant) LatencyAgainst(InferenceSession session, CancellationToken cancellationToken)
-        => LatencyRun.Measure([_session, session], _samples, cancellationToken) is [var first, var second] ? (first, second) : throw new InvalidOperationException("Two models were measured.");
+        => LatencyRun.Measure([_session, session], Samples, cancellationToken) is [var first, var second] ? (first, second) : throw new InvalidOperationException("Two models were measured.");
+
+    /// <summary>The float model's own figures; its latency where it was measured.</summary>
+    public Scores Scores(LatencySummary? latency) => new() { Accuracy = Accuracy, Agreement = 1, Latency = latency, Samples = Samples.Count };
 
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
+
+    private double? AccuracyOf(AllOutputs outputs)
+        => _labels is null ? null : (double)outputs.Decisions.Zip(_labels).Count(pair => pair.First == pair.Second) / Math.Max(1, _labels.Count);
 }

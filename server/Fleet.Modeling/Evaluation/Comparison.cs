@@ -1,19 +1,17 @@
 using System.Numerics.Tensors;
+using Fleet.Contracts.Builds;
 using Fleet.Modeling.Onnx;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Modeling.Evaluation;
 
-/// <summary>How close a model's outputs are to the float model's; needs no labels.</summary>
-/// <param name="SignalToNoise">Decibels over all float outputs.</param>
-/// <param name="Cosine">Cosine of all float outputs.</param>
-/// <param name="Agreement">Share of rows of the first output whose largest value is at the same place.</param>
-internal sealed record Comparison(double SignalToNoise, double Cosine, double Agreement)
+/// <summary>Compares a model's outputs with the float model's; needs no labels.</summary>
+internal static class Comparison
 {
-    /// <summary>Compares with the float model.</summary>
-    public static Comparison Of(AllOutputs outputs, AllOutputs reference) => new(
-        Judgement.SignalToNoise(outputs.Values, reference.Values),
+    /// <summary>How close <paramref name="outputs"/> are to <paramref name="reference"/>.</summary>
+    public static Closeness Of(AllOutputs outputs, AllOutputs reference) => new(
+        Math.Min(Closeness.Exact, Judgement.SignalToNoise(outputs.Values, reference.Values)),
         TensorPrimitives.CosineSimilarity(outputs.Values, reference.Values),
         (double)outputs.Decisions.Zip(reference.Decisions).Count(pair => pair.First == pair.Second) / Math.Max(1, reference.Decisions.Length));
 }
@@ -23,11 +21,11 @@ internal sealed record Comparison(double SignalToNoise, double Cosine, double Ag
 /// <param name="Decisions">The place of the largest value in each row of the first float output.</param>
 internal sealed record AllOutputs(float[] Values, int[] Decisions)
 {
-    /// <summary>Runs every sample through <paramref name="session"/>.</summary>
+    /// <summary>Runs every sample through <paramref name="session"/>, one at a time as a device does: dynamic scales are taken over a whole run.</summary>
     /// <exception cref="InvalidDataException">The model has no float output to compare, or does not run on the samples.</exception>
     public static AllOutputs Of(InferenceSession session, IFeedSource source, CancellationToken cancellationToken)
     {
-        string[] asked = [.. session.OutputNames.Where(name => session.OutputMetadata[name] is { IsTensor: true, ElementDataType: TensorElementType.Float })];
+        string[] asked = [.. session.OutputNames.Where(name => session.OutputMetadata[name] is { IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double })];
         if (asked.Length == 0) throw new InvalidDataException("The model has no float output that could be compared.");
         var (values, decisions) = (new List<float>(), new List<int>());
         using var options = new RunOptions();
@@ -38,23 +36,32 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
                 cancellationToken.ThrowIfCancellationRequested();
                 using var results = Run(session, options, feed, asked);
                 var row = (int)Math.Max(1, results[0].GetTensorTypeAndShape().Shape is [.., var last] ? last : 1);
-                var first = results[0].GetTensorDataAsSpan<float>();
+                var first = Singles(results[0]);
                 for (var start = 0; start + row <= first.Length; start += row) decisions.Add(TensorPrimitives.IndexOfMax(first.Slice(start, row)));
-                foreach (var result in results) values.AddRange(result.GetTensorDataAsSpan<float>());
+                foreach (var result in results.Take(asked.Length)) values.AddRange(Singles(result));
             }
         }
         return new AllOutputs([.. values], [.. decisions]);
     }
 
+    private static ReadOnlySpan<float> Singles(OrtValue value) => value.GetTensorTypeAndShape().ElementDataType switch
+    {
+        TensorElementType.Float16 => Array.ConvertAll(value.GetTensorDataAsSpan<Float16>().ToArray(), half => (float)half),
+        TensorElementType.Double => Array.ConvertAll(value.GetTensorDataAsSpan<double>().ToArray(), wide => (float)wide),
+        _ => value.GetTensorDataAsSpan<float>(),
+    };
+
     private static IDisposableReadOnlyCollection<OrtValue> Run(InferenceSession session, RunOptions options, Feed feed, string[] asked)
     {
         try
         {
-            return session.Run(options, feed.Names, feed.Values, asked);
+            return feed.Run(session, options, asked);
         }
         catch (OnnxRuntimeException e)
         {
-            throw new InvalidDataException($"The model does not run on these samples ({string.Join(", ", feed.Names)}); made-up ones cannot know what it expects, so give real ones. ONNX Runtime says: {e.Message.Trim()}", e);
+            string Shape(OrtValue value) => $"({string.Join(", ", value.GetTensorTypeAndShape().Shape)})";
+            throw new InvalidDataException(
+                $"The model does not run on these samples, {string.Join(", ", feed.Names.Zip(feed.Values, (name, value) => $"{name} {Shape(value)}"))}; give samples as it expects them (made-up ones cannot know). ONNX Runtime says: {e.Message.Trim()}", e);
         }
     }
 }

@@ -23,25 +23,35 @@ internal static class LatencyRun
     /// <summary>After this time no further round begins.</summary>
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
 
-    /// <summary>The latency of each of <paramref name="sessions"/>, measured in turns.</summary>
+    /// <summary>The latency of each of <paramref name="sessions"/> on the same sample, measured in turns.</summary>
     public static IReadOnlyList<LatencySummary> Measure(IReadOnlyList<InferenceSession> sessions, IFeedSource source, CancellationToken cancellationToken)
-    {
-        using var feed = source.Batches(1).First();
-        using var options = new RunOptions();
-        var times = sessions.Select(_ => new List<TimeSpan>(MaximumCalls)).ToArray();
-        void Call(InferenceSession session) => session.Run(options, feed.Names, feed.Values, session.OutputNames).Dispose();
+        => Measure([.. sessions.Select(session => (session, source))], cancellationToken);
 
-        var began = Stopwatch.GetTimestamp();
-        for (var round = 0; round < WarmUpCalls + MaximumCalls; round++)
+    /// <summary>The latency of each model on the first sample of its source, measured in turns.</summary>
+    public static IReadOnlyList<LatencySummary> Measure(IReadOnlyList<(InferenceSession Session, IFeedSource Samples)> models, CancellationToken cancellationToken)
+    {
+        var feeds = models.Select(model => model.Samples.Batches(1).First()).ToArray();
+        using var options = new RunOptions();
+        var times = models.Select(_ => new List<TimeSpan>(MaximumCalls)).ToArray();
+        void Call(int i) => models[i].Session.Run(options, feeds[i].Names, feeds[i].Values, models[i].Session.OutputNames).Dispose();
+        try
         {
-            if (round >= WarmUpCalls + MinimumCalls && Stopwatch.GetElapsedTime(began) > Budget) break;
-            cancellationToken.ThrowIfCancellationRequested();
-            for (var i = 0; i < sessions.Count; i++)
+            var began = Stopwatch.GetTimestamp();
+            for (var round = 0; round < WarmUpCalls + MaximumCalls; round++)
             {
-                var call = Stopwatch.GetTimestamp();
-                Call(sessions[i]);
-                if (round >= WarmUpCalls) times[i].Add(Stopwatch.GetElapsedTime(call));
+                if (round >= WarmUpCalls + MinimumCalls && Stopwatch.GetElapsedTime(began) > Budget) break;
+                cancellationToken.ThrowIfCancellationRequested();
+                for (var i = 0; i < models.Count; i++)
+                {
+                    var call = Stopwatch.GetTimestamp();
+                    Call(i);
+                    if (round >= WarmUpCalls) times[i].Add(Stopwatch.GetElapsedTime(call));
+                }
             }
+        }
+        finally
+        {
+            foreach (var feed in feeds) feed.Dispose();
         }
         return [.. times.Select(Summary)];
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Fleet.Contracts.Tensors;
 using Microsoft.ML.OnnxRuntime;
@@ -22,12 +23,36 @@ internal sealed record ModelInput(string Name, TensorElementType Type, IReadOnly
     public bool Takes(IReadOnlyList<int> extents)
         => extents.Count == Extents.Count && extents.Zip(Extents).All(pair => pair.Second < 0 || pair.First == pair.Second);
 
+    /// <summary>What the named free axes of some inputs are in samples of these shapes.</summary>
+    public static IReadOnlyDictionary<string, int> FreeExtents(IEnumerable<(ModelInput Input, IReadOnlyList<int> Shape)> samples)
+    {
+        var extents = new Dictionary<string, int>();
+        foreach (var (input, shape) in samples)
+        {
+            foreach (var (axis, extent) in shape.Index().Where(pair => input.Extents[pair.Index] < 0)) extents.TryAdd(input.Symbols[axis], extent);
+        }
+        return extents;
+    }
+
     /// <summary>A value for this input; numbers are converted to its type.</summary>
     public OrtValue Value(NpyArray array)
     {
         var value = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, Type, [.. array.Shape.Select(extent => (long)extent)]);
         BytesOf(array).CopyTo(value.GetTensorMutableRawData());
         return value;
+    }
+
+    /// <summary>Refuses values that this input cannot mean.</summary>
+    /// <exception cref="InvalidDataException">A float is NaN or infinite, or an integer input is given something else.</exception>
+    public void Check(NpyArray sample, string source, int number)
+    {
+        if (sample.Type[0] != 'f') return;
+        var values = sample.ToSingles();
+        var takesFloats = Type is TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double;
+        var at = Array.FindIndex(values, value => takesFloats ? !float.IsFinite(value) : value != MathF.Truncate(value) || !float.IsFinite(value));
+        if (at < 0) return;
+        throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{source}: array '{Name}' holds {values[at]} in sample {number}, at {at}; ")
+            + (takesFloats ? "every value must be a finite number: repair or leave out that sample." : $"input {this} takes whole numbers."));
     }
 
     private ReadOnlySpan<byte> BytesOf(NpyArray array) => Type switch

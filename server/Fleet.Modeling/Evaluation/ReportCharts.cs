@@ -62,7 +62,7 @@ internal static class ReportCharts
     {
         const int Row = 40, Left = 190, Right = 190;
         var timed = new List<(string Name, string Colour, LatencySummary Latency, double? SpeedUp)>();
-        if (report.Teacher.Scores.Latency is { } teacher) timed.Add(("teacher, fp32", "mark-teacher", teacher, null));
+        if (report.Teacher?.Scores.Latency is { } teacher) timed.Add(("teacher, fp32", "mark-teacher", teacher, null));
         if (report.Student.Scores.Latency is { } student) timed.Add(("student, fp32", "mark-student", student, null));
         timed.AddRange(report.Variants.Where(variant => variant.Scores?.Latency is not null).Select(variant => (variant.Id, ColourOf(variant.Profile), variant.Scores!.Latency!, variant.SpeedUp)));
         if (timed.Count == 0) return null;
@@ -87,7 +87,7 @@ internal static class ReportCharts
     {
         const int Height = 300, Left = 56, Right = 130, Top = 16, Bottom = 40;
         (string Name, string Colour, IReadOnlyList<EpochReport> Epochs)[] curves =
-            [.. new[] { ("teacher", "mark-teacher", report.Teacher.Epochs), ("student", "p0", report.Student.Epochs) }.Where(curve => curve.Item3.Count > 0)];
+            [.. new[] { ("teacher", "mark-teacher", report.Teacher?.Epochs ?? []), ("student", "p0", report.Student.Epochs) }.Where(curve => curve.Item3.Count > 0)];
         if (curves.Length == 0) return null;
         var epochs = curves.Max(curve => curve.Epochs.Count);
         var (low, high, step) = Ticks(curves.Min(curve => curve.Epochs.Min(epoch => epoch.Accuracy)), curves.Max(curve => curve.Epochs.Max(epoch => epoch.Accuracy)));
@@ -136,7 +136,7 @@ internal static class ReportCharts
     private static List<ChartPoint> Points(BuildReport report)
     {
         var points = new List<ChartPoint>();
-        if (report.Teacher.Scores.Accuracy is { } teacher) points.Add(new ChartPoint("teacher", "mark-teacher", report.Teacher.Bytes, teacher, true));
+        if (report.Teacher?.Scores.Accuracy is { } teacher) points.Add(new ChartPoint("teacher", "mark-teacher", report.Teacher.Bytes, teacher, true));
         if (report.Student.Scores.Accuracy is { } student) points.Add(new ChartPoint("student", "mark-student", report.Student.Bytes, student, true));
         points.AddRange(report.Variants.Where(variant => variant is { Artifact: not null, Scores.Accuracy: not null } && variant.Scheme != "fp32")
             .Select(variant => new ChartPoint(variant.Id, ColourOf(variant.Profile), variant.Artifact!.Bytes, variant.Scores!.Accuracy!.Value, variant.Accepted)));

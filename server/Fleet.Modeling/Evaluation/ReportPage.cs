@@ -67,7 +67,7 @@ internal static class ReportPage
             <header>
             <p class="kicker">Build report</p>
             <h1>{Html(report.Spec.Model)}</h1>
-            <p class="lead">{Html(Capital(report.Student.Description))}, taught by {Html(report.Teacher.Description)}. Built {report.StartedAt:yyyy-MM-dd HH:mm} UTC in {Duration(report.Duration)} on {Html(report.MeasuredOn)}, seed {report.Spec.Seed}.</p>
+            <p class="lead">{Html(Capital(report.Student.Description))}, {(report.Teacher is { } teacher ? $"taught by {Html(teacher.Description)}" : "as it was given")}. Built {report.StartedAt:yyyy-MM-dd HH:mm} UTC in {Duration(report.Duration)} on {Html(report.MeasuredOn)}, seed {report.Spec.Seed}.</p>
             </header>
             """);
     }
@@ -76,11 +76,11 @@ internal static class ReportPage
     {
         var accepted = report.Variants.Where(variant => variant is { Accepted: true, Artifact: not null }).ToArray();
         page.Append("<section class=\"figures\">");
-        Figure(page, "Student accuracy", Accuracy(report.Student.Scores.Accuracy), report.Teacher.Scores.Accuracy is > 0 and var teacher && report.Student.Scores.Accuracy is { } student
+        Figure(page, "Student accuracy", Accuracy(report.Student.Scores.Accuracy), report.Teacher?.Scores.Accuracy is > 0 and var teacher && report.Student.Scores.Accuracy is { } student
             ? $"{Percent(student / teacher)} of the teacher's {Percent(teacher)}" : "");
-        Figure(page, "Parameters", Count(report.Student.Parameters), $"the teacher has {Count(report.Teacher.Parameters)}");
+        Figure(page, "Parameters", Count(report.Student.Parameters), report.Teacher is { } large ? $"the teacher has {Count(large.Parameters)}" : "");
         if (accepted.MinBy(variant => variant.Artifact!.Bytes) is { } smallest)
-            Figure(page, "Smallest variant", Size(smallest.Artifact!.Bytes), $"{Ratio((double)report.Teacher.Bytes / smallest.Artifact.Bytes)} smaller than the teacher");
+            Figure(page, "Smallest variant", Size(smallest.Artifact!.Bytes), $"{Ratio((double)(report.Teacher ?? report.Student).Bytes / smallest.Artifact.Bytes)} smaller than the {(report.Teacher is null ? "float model" : "teacher")}");
         Figure(page, "Variants", $"{accepted.Length} of {report.Variants.Count}", accepted.Length == report.Variants.Count ? "all may be released" : "may be released; the others say why not");
         page.Append("</section>\n");
     }
@@ -94,7 +94,7 @@ internal static class ReportPage
             <thead><tr><th>Variant</th><th>Scheme</th><th class="n">Size</th><th class="n">of fp32</th><th class="n">Accuracy</th><th class="n">Drop</th><th class="n">Agreement</th><th class="n">p50</th><th class="n">Speed</th><th>Verdict</th></tr></thead>
             <tbody>
             """);
-        Row(page, "teacher", "mark-teacher", "fp32", report.Teacher, report);
+        if (report.Teacher is { } teacher) Row(page, "teacher", "mark-teacher", "fp32", teacher, report);
         Row(page, "student", "mark-student", "fp32", report.Student, report);
         foreach (var variant in report.Variants)
         {

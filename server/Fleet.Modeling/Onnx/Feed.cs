@@ -3,18 +3,46 @@ using Microsoft.ML.OnnxRuntime;
 namespace Fleet.Modeling.Onnx;
 
 /// <summary>The inputs of one run by name.</summary>
-internal sealed class Feed(IReadOnlyDictionary<string, OrtValue> values) : IDisposable
+/// <param name="values">What is fed.</param>
+/// <param name="carried">Outputs whose values the next feed of the same pass starts from, each with what takes it; none for a model without state.</param>
+internal sealed class Feed(IReadOnlyDictionary<string, OrtValue> values, IReadOnlyDictionary<string, Action<OrtValue>>? carried = null) : IDisposable
 {
+    private readonly IReadOnlyDictionary<string, Action<OrtValue>> _carried = carried ?? new Dictionary<string, Action<OrtValue>>();
+
     /// <summary>Input names.</summary>
     public IReadOnlyCollection<string> Names { get; } = [.. values.Keys];
 
     /// <summary>The values, in the order of <see cref="Names"/>.</summary>
     public IReadOnlyCollection<OrtValue> Values { get; } = [.. values.Values];
 
+    /// <summary>
+    /// Runs the model and lets its state flow on to the next feed: every sample of a pass must then be run, in order, by one
+    /// model. The results are those of <paramref name="asked"/>, in that order, perhaps followed by others.
+    /// </summary>
+    public IDisposableReadOnlyCollection<OrtValue> Run(InferenceSession session, RunOptions options, IReadOnlyCollection<string> asked)
+    {
+        string[] all = [.. asked, .. _carried.Keys.Except(asked)];
+        if (all.Length == 0) return new NoResults();
+        var results = session.Run(options, Names, Values, all);
+        foreach (var (place, name) in all.Index())
+        {
+            if (_carried.TryGetValue(name, out var take)) take(results[place]);
+        }
+        return results;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var value in Values) value.Dispose();
+    }
+
+    /// <summary>Of a run in which nothing was asked.</summary>
+    private sealed class NoResults : List<OrtValue>, IDisposableReadOnlyCollection<OrtValue>
+    {
+        public void Dispose()
+        {
+        }
     }
 }
 

@@ -3,8 +3,9 @@ using Fleet.Modeling.Onnx.Protos;
 namespace Fleet.Modeling.Onnx;
 
 /// <summary>
-/// An index over a model's main graph: who makes a value, who reads it, what is constant. It does not follow changes:
-/// rewriting makes a new model and, where needed, a new index.
+/// An index over a model's graphs, the main one and those inside its nodes: who makes a value, who reads it, what is constant.
+/// Names must be unique across them, as in a prepared model; where they are not, the outer value is found. It does not follow
+/// changes: rewriting makes a new model and, where needed, a new index.
 /// </summary>
 internal sealed class OnnxGraph
 {
@@ -21,23 +22,7 @@ internal sealed class OnnxGraph
         Model = model;
         _inputs = [.. Graph.Input.Select(input => input.Name)];
         _outputs = [.. Graph.Output.Select(output => output.Name)];
-        foreach (var value in Graph.Input.Concat(Graph.Output).Concat(Graph.ValueInfo).Where(value => value.Type is not null)) _types[value.Name] = value.Type;
-        foreach (var tensor in Graph.Initializer)
-        {
-            // An initializer that is also an input is a default a caller may replace: no constant.
-            if (!_inputs.Contains(tensor.Name)) _constants[tensor.Name] = tensor;
-            _names.Add(tensor.Name);
-        }
-        foreach (var node in Graph.Node)
-        {
-            foreach (var output in node.Output.Where(output => output.Length > 0)) _producers[output] = node;
-            foreach (var input in ValuesReadBy(node).Distinct())
-            {
-                if (!_consumers.TryGetValue(input, out var readers)) _consumers[input] = readers = [];
-                readers.Add(node);
-            }
-        }
-        AddNames(Graph);
+        foreach (var graph in Scopes.Of(Graph)) Add(graph);
     }
 
     /// <summary>The model.</summary>
@@ -112,14 +97,25 @@ internal sealed class OnnxGraph
         return graph.Node.SelectMany(ValuesReadBy).Concat(graph.Output.Select(output => output.Name)).Where(value => !own.Contains(value));
     }
 
-    private void AddNames(GraphProto graph)
+    private void Add(GraphProto graph)
     {
-        _names.UnionWith(graph.Input.Select(input => input.Name));
-        _names.UnionWith(graph.Initializer.Select(tensor => tensor.Name));
+        foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo).Where(value => value.Type is not null)) _types.TryAdd(value.Name, value.Type);
+        foreach (var tensor in graph.Initializer)
+        {
+            // An initializer that is also an input is a default a caller may replace: no constant.
+            if (!_inputs.Contains(tensor.Name)) _constants.TryAdd(tensor.Name, tensor);
+        }
+        var own = new HashSet<string>(graph.Input.Select(input => input.Name).Concat(graph.Initializer.Select(tensor => tensor.Name)).Concat(graph.Node.SelectMany(node => node.Output)));
+        _names.UnionWith(own);
         foreach (var node in graph.Node)
         {
-            _names.UnionWith(node.Output);
-            foreach (var inner in node.Subgraphs()) AddNames(inner);
+            foreach (var output in node.Output.Where(output => output.Length > 0)) _producers.TryAdd(output, node);
+            // What an inner graph takes from outside is read, out there, by the node that carries the graph.
+            foreach (var input in ValuesReadBy(node).Distinct().Where(input => graph == Graph || own.Contains(input)))
+            {
+                if (!_consumers.TryGetValue(input, out var readers)) _consumers[input] = readers = [];
+                readers.Add(node);
+            }
         }
     }
 }

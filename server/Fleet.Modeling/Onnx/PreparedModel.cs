@@ -5,7 +5,7 @@ namespace Fleet.Modeling.Onnx;
 
 /// <summary>
 /// A float model in the shape the quantizer reads: batch normalization folded, dead nodes gone, constants folded, operator set
-/// 13 or later, every node named. It computes what the original computes.
+/// 13 or later, every node named, names unique across the graph and those inside its nodes. It computes what the original computes.
 /// </summary>
 /// <param name="Model">The model.</param>
 internal sealed record PreparedModel(ModelProto Model)
@@ -32,6 +32,8 @@ internal sealed record PreparedModel(ModelProto Model)
             OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC);
             var model = OnnxFile.Load(folded);
             Clean(model, source);
+            Scopes.MakeNamesUnique(model.Graph);
+            Scopes.ShareConstants(model.Graph);
             ValueTypes.InferInto(model);
             if (model.StandardVersion() < SmallestOpset) OpsetUpgrade.To13(model);
             model.DropUnused();
@@ -67,9 +69,8 @@ internal sealed record PreparedModel(ModelProto Model)
     /// <summary>Operators of domains that neither the runtime nor the model's own functions define, or null.</summary>
     private static string? ForeignOperators(ModelProto model)
     {
-        static IEnumerable<NodeProto> All(IEnumerable<NodeProto> nodes) => nodes.SelectMany(node => node.Subgraphs().SelectMany(graph => All(graph.Node)).Prepend(node));
         var own = model.Functions.Select(function => (function.Domain, function.Name)).ToHashSet();
-        string[] foreign = [.. All(model.Graph.Node).Where(node => !node.IsStandard() && !KnownDomains.Contains(node.Domain) && !own.Contains((node.Domain, node.OpType)))
+        string[] foreign = [.. Scopes.NodesOf(model.Graph).Where(node => !node.IsStandard() && !KnownDomains.Contains(node.Domain) && !own.Contains((node.Domain, node.OpType)))
             .Select(node => $"{node.Domain}.{node.OpType}").Distinct()];
         return foreign.Length == 0 ? null : string.Join(", ", foreign);
     }
@@ -80,9 +81,13 @@ internal sealed record PreparedModel(ModelProto Model)
         model.MetadataProps.Clear();
         model.MetadataProps.AddRange(source.MetadataProps);
         // Where each node came from in the exporter's source is often more bytes than a small model's weights.
-        model.DocString = model.Graph.DocString = "";
-        model.Graph.MetadataProps.Clear();
-        foreach (var node in model.Graph.Node)
+        model.DocString = "";
+        foreach (var graph in Scopes.Of(model.Graph))
+        {
+            graph.DocString = "";
+            graph.MetadataProps.Clear();
+        }
+        foreach (var node in Scopes.NodesOf(model.Graph))
         {
             node.DocString = "";
             node.MetadataProps.Clear();
@@ -92,7 +97,7 @@ internal sealed record PreparedModel(ModelProto Model)
     private static void NameNodes(GraphProto graph)
     {
         var taken = new HashSet<string>();
-        foreach (var node in graph.Node)
+        foreach (var node in Scopes.NodesOf(graph))
         {
             var name = node.Name.Length > 0 ? node.Name : node.OpType;
             for (var i = 1; !taken.Add(node.Name = i == 1 ? name : $"{name}_{i}"); i++) { }

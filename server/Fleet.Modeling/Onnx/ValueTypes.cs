@@ -24,7 +24,8 @@ internal static class ValueTypes
     {
         // The runtime numbers element types as the format does.
         var tensor = new TypeProto.Types.Tensor { ElemType = (int)metadata.ElementDataType };
-        if (metadata.Dimensions is { } extents)
+        // The runtime gives no extents for a scalar and for a value of unknown rank alike (an If whose branches differ): neither is claimed.
+        if (metadata.Dimensions is { Length: > 0 } extents)
         {
             tensor.Shape = new TensorShapeProto();
             foreach (var (axis, extent) in extents.Index())

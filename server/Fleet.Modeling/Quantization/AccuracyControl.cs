@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
@@ -8,42 +7,37 @@ using Microsoft.ML.OnnxRuntime;
 namespace Fleet.Modeling.Quantization;
 
 /// <summary>An operator, and how much of the output's error it makes.</summary>
-/// <param name="Operator">Name of the node.</param>
-/// <param name="Alone">Decibels of signal to noise against the float model when nothing but this operator is quantized.</param>
-internal sealed record RankedOperator(string Operator, double Alone);
+/// <param name="Output">First output of the node.</param>
+/// <param name="Gain">
+/// Decibels that its error makes of the whole: by so much the signal to noise would rise without it. The errors of operators, each
+/// measured in a model in which it alone is quantized, add up as powers.
+/// </param>
+internal sealed record RankedOperator(string Output, double Gain);
+
+/// <summary>An operator that was returned to float.</summary>
+/// <param name="Output">First output of the node.</param>
+/// <param name="Gain">Decibels that its error made of the whole.</param>
+/// <param name="Won">Its share, by its error, of what returning operators took off the drop.</param>
+internal sealed record ReturnedOperator(string Output, double Gain, double Won);
 
 /// <summary>A quantized model and what it took to keep it accurate.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Drop">Accuracy lost against the float model; negative when it gained.</param>
 /// <param name="Calibrator">The calibrator that chose its ranges.</param>
-internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrator Calibrator)
+/// <param name="Requantize">Makes it again, with the same calibrator and techniques and these operators in float.</param>
+internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
 {
-    /// <summary>Most operators named in a sentence.</summary>
-    private const int Named = 5;
-
     /// <summary>Techniques that were applied, in order.</summary>
     public IReadOnlyList<IQuantizationStep> Steps { get; init; } = [];
 
-    /// <summary>Decibels of signal to noise before and with the techniques, on the samples that rank; null when none was tried.</summary>
+    /// <summary>Decibels of signal to noise without and with the techniques, on the samples that rank; null where none was used.</summary>
     public (double Plain, double Improved)? SignalToNoise { get; init; }
 
     /// <summary>Operators that stayed float, the worst first.</summary>
-    public IReadOnlyList<RankedOperator> Returned { get; init; } = [];
+    public IReadOnlyList<ReturnedOperator> Returned { get; init; } = [];
 
-    /// <summary>The operators that make most of the error, the worst first, where the budget made it necessary to look.</summary>
-    public IReadOnlyList<RankedOperator> Culprits { get; init; } = [];
-
-    /// <summary>All this in sentences.</summary>
-    public IEnumerable<string> Remarks(ICalibrator asked)
-    {
-        static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
-        static string List(IReadOnlyList<RankedOperator> operators) => string.Join(", ", operators.Take(Named).Select(one => Text($"{one.Operator} ({one.Alone:0.0} dB alone)")))
-            + (operators.Count > Named ? Text($" and {operators.Count - Named} more") : "");
-        if (Calibrator != asked) yield return $"Calibrated with {Calibrator.Name}, which keeps more accuracy than {asked.Name}.";
-        if (Steps.Count > 0 && SignalToNoise is var (plain, improved)) yield return Text($"Improved by {string.Join(" and ", Steps.Select(step => step.Name))}: {plain:0.0} to {improved:0.0} dB.");
-        if (Returned.Count > 0) yield return $"Kept in float for accuracy: {List(Returned)}.";
-        else if (Culprits.Count > 0) yield return $"Most of the error comes from {List(Culprits)}.";
-    }
+    /// <summary>Every operator that was quantized at first, the costliest first; empty where the budget was met without ranking.</summary>
+    public IReadOnlyList<RankedOperator> Ranking { get; init; } = [];
 }
 
 /// <summary>
@@ -83,39 +77,39 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     /// <param name="cancellationToken">Stops between models.</param>
     public ControlledModel Quantize(double maximumDrop, Func<ModelProto, double> dropOf, CancellationToken cancellationToken)
     {
-        ControlledModel Judged(ModelProto model, QuantizationSource from)
+        ControlledModel Judged(Recipe recipe, ModelProto? made, IReadOnlySet<string> keptFloat)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            return new ControlledModel(model, dropOf(model), from.Calibrator);
+            ModelProto Requantize(IReadOnlySet<string> kept) => scheme.Apply(Stepped(recipe, kept, cancellationToken), kept);
+            var model = made ?? Requantize(keptFloat);
+            return new ControlledModel(model, dropOf(model), recipe.From.Calibrator, Requantize) { Steps = recipe.Steps, SignalToNoise = recipe.SignalToNoise };
         }
 
-        var recipe = Improved(source, None, cancellationToken);
-        var best = Judged(recipe.Model, source) with { Steps = recipe.Steps, SignalToNoise = recipe.SignalToNoise };
-        if (best.Drop <= maximumDrop) return best;
-        if (recipe.Steps.Count > 0 && Judged(scheme.Apply(source, None), source) is var plain && plain.Drop < best.Drop) best = plain;
-        if (best.Drop <= maximumDrop) return best;
+        var (recipe, cleanest) = Cleanest(cancellationToken);
+        var best = Judged(recipe, cleanest, None);
+        void Try(Recipe other)
+        {
+            // The cleanest output need not be the one that decides best; and other ranges may suit better.
+            if (best.Drop > maximumDrop && Judged(other, null, None) is var attempt && attempt.Drop < best.Drop) (best, recipe) = (attempt, other);
+        }
+        if (recipe.Steps.Count > 0) Try(new Recipe(source, [], null));
         if (scheme.CalibratedValues(source.Model.Graph).Count > 0)
         {
-            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator))
-            {
-                var other = source with { Calibrator = calibrator };
-                var model = scheme.Apply(Stepped(other, best.Steps, None, cancellationToken), None);
-                var attempt = Judged(model, other) with { Steps = best.Steps, SignalToNoise = (recipe.SignalToNoise?.Plain ?? 0, SignalToNoiseOf(model)) };
-                if (attempt.Drop < best.Drop) best = attempt;
-                if (best.Drop <= maximumDrop) return best;
-            }
+            var steps = recipe;
+            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator)) Try(steps with { From = source with { Calibrator = calibrator } });
         }
+        if (best.Drop <= maximumDrop) return best;
 
-        var chosen = source with { Calibrator = best.Calibrator };
-        var ranking = Rank(chosen, cancellationToken);
-        var culprits = ranking.Select(ranked => new RankedOperator(source.Model.Graph.ProducerOf(ranked.Output)!.Title(), ranked.Alone)).ToArray();
-        best = best with { Culprits = culprits };
+        var ranking = Rank(recipe.From, cancellationToken);
         ControlledModel Returning(int count)
         {
-            var kept = ranking.Take(count).Select(ranked => ranked.Output).ToHashSet();
-            return Judged(scheme.Apply(Stepped(chosen, best.Steps, kept, cancellationToken), kept), chosen) with { Steps = best.Steps, SignalToNoise = best.SignalToNoise, Culprits = culprits, Returned = culprits[..count] };
+            var first = ranking[..count];
+            var attempt = Judged(recipe, null, first.Select(ranked => ranked.Output).ToHashSet());
+            var won = best.Drop - attempt.Drop;
+            var all = first.Sum(ranked => ShareOf(ranked.Gain));
+            return attempt with { Returned = [.. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0))] };
         }
-        return Fewest(best, (int)Math.Ceiling(ranking.Count * MaximumShare), maximumDrop, Returning);
+        return Fewest(best, (int)Math.Ceiling(ranking.Count * MaximumShare), maximumDrop, Returning) with { Ranking = ranking };
     }
 
     /// <summary>
@@ -125,13 +119,13 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     private static ControlledModel Fewest(ControlledModel none, int most, double maximumDrop, Func<int, ControlledModel> returning)
     {
         var (best, low, high) = (none, 0, 0);
-        for (var count = 1; most > 0 && high == 0; count = Math.Min(count * 2, most))
+        while (high == 0 && low < most)
         {
+            var count = Math.Min(Math.Max(1, low * 2), most);
             var attempt = returning(count);
-            if (attempt.Drop < best.Drop || attempt.Drop <= maximumDrop) best = attempt;
+            if (attempt.Drop < best.Drop) best = attempt;
             if (attempt.Drop <= maximumDrop) high = count;
             else low = count;
-            if (count == most) break;
         }
         while (high - low > 1)
         {
@@ -143,46 +137,51 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         return best;
     }
 
-    /// <summary>The combination of the scheme's techniques with the cleanest output; a longer one must be worth it.</summary>
-    private (ModelProto Model, IReadOnlyList<IQuantizationStep> Steps, (double Plain, double Improved)? SignalToNoise) Improved(QuantizationSource from, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+    /// <summary>The combination of the scheme's techniques with the cleanest output, and its model; a longer one must be worth it.</summary>
+    private (Recipe Recipe, ModelProto Model) Cleanest(CancellationToken cancellationToken)
     {
-        var model = scheme.Apply(from, keptFloat);
-        if (from.Samples is null || scheme.Steps.Count == 0) return (model, [], null);
-        var plain = SignalToNoiseOf(model);
-        (ModelProto Model, IReadOnlyList<IQuantizationStep> Steps, double SignalToNoise) best = (model, [], plain);
+        var (best, made) = (new Recipe(source, [], null), scheme.Apply(source, None));
+        if (source.Samples is null || scheme.Steps.Count == 0) return (best, made);
+        var plain = SignalToNoiseOf(made);
         // Every subset, in the order of the list: techniques help or spoil one another.
-        for (var subset = 1; subset < 1 << scheme.Steps.Count; subset++)
+        for (var (subset, least) = (1, plain + WorthAStep); subset < 1 << scheme.Steps.Count; subset++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            IQuantizationStep[] steps = [.. scheme.Steps.Where((_, i) => (subset >> i & 1) == 1)];
-            var improved = Stepped(from, steps, keptFloat, cancellationToken);
-            if (ReferenceEquals(improved.Model, from.Model)) continue;
-            var attempt = scheme.Apply(improved, keptFloat);
-            var signalToNoise = SignalToNoiseOf(attempt);
-            if (signalToNoise > best.SignalToNoise + WorthAStep) best = (attempt, steps, signalToNoise);
+            var recipe = new Recipe(source, [.. scheme.Steps.Where((_, i) => (subset >> i & 1) == 1)], null);
+            var stepped = Stepped(recipe, None, cancellationToken);
+            if (ReferenceEquals(stepped.Model, source.Model)) continue;
+            var model = scheme.Apply(stepped, None);
+            var signalToNoise = SignalToNoiseOf(model);
+            if (!(signalToNoise > least)) continue;
+            (best, made, least) = (recipe with { SignalToNoise = (plain, signalToNoise) }, model, signalToNoise + WorthAStep);
         }
-        return (best.Model, best.Steps, (plain, best.SignalToNoise));
+        return (best, made);
     }
 
-    private QuantizationSource Stepped(QuantizationSource from, IReadOnlyList<IQuantizationStep> steps, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
-        => steps.Aggregate(from, (stepped, step) => step.Apply(stepped, scheme, keptFloat, cancellationToken));
+    private QuantizationSource Stepped(Recipe recipe, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+        => recipe.Steps.Aggregate(recipe.From, (stepped, step) => step.Apply(stepped, scheme, keptFloat, cancellationToken));
 
-    /// <summary>The operators by first output, the one that makes most of the error at the front.</summary>
-    private List<(string Output, double Alone)> Rank(QuantizationSource from, CancellationToken cancellationToken)
+    /// <summary>The operators, the one that makes most of the error at the front.</summary>
+    private List<RankedOperator> Rank(QuantizationSource from, CancellationToken cancellationToken)
     {
         var all = scheme.OperatorsOf(from.Model.Graph);
-        double Alone(IReadOnlyCollection<string> quantized)
+        double NoiseOf(IReadOnlyCollection<string> alone)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            return SignalToNoiseOf(scheme.Apply(from, all.Except(quantized).ToHashSet()));
+            return Math.Pow(10, -SignalToNoiseOf(scheme.Apply(from, all.Except(alone).ToHashSet())) / 10);
         }
-        IEnumerable<(string, double)> Singly(IEnumerable<string> outputs) => outputs.Select(output => (output, Alone([output])));
-        if (all.Count <= RankedSingly) return [.. Singly(all).OrderBy(pair => pair.Item2)];
-
-        var groups = all.Chunk((all.Count + RankedSingly - 1) / RankedSingly).Select(group => (Outputs: group, Alone: Alone(group))).OrderBy(group => group.Alone).ToArray();
-        return [.. Singly(groups.Take(GroupsOpened).SelectMany(group => group.Outputs)).OrderBy(pair => pair.Item2),
-            .. groups.Skip(GroupsOpened).SelectMany(group => group.Outputs.Select(output => (output, group.Alone)))];
+        IEnumerable<(string Output, double Noise)> Singly(IEnumerable<string> outputs) => outputs.Select(output => (output, NoiseOf([output])));
+        IEnumerable<(string Output, double Noise)> Grouped()
+        {
+            var groups = all.Chunk((all.Count + RankedSingly - 1) / RankedSingly).Select(group => (Outputs: group, Noise: NoiseOf(group))).OrderByDescending(group => group.Noise).ToArray();
+            return [.. Singly(groups.Take(GroupsOpened).SelectMany(group => group.Outputs)), .. groups.Skip(GroupsOpened).SelectMany(group => group.Outputs.Select(output => (output, group.Noise / group.Outputs.Length)))];
+        }
+        (string Output, double Noise)[] noise = [.. all.Count <= RankedSingly ? Singly(all) : Grouped()];
+        var total = noise.Sum(one => one.Noise);
+        return [.. noise.OrderByDescending(one => one.Noise).Select(one => new RankedOperator(one.Output, total > 0 ? -10 * Math.Log10(Math.Max(1 - one.Noise / total, 1e-9)) : 0))];
     }
+
+    private static double ShareOf(double gain) => 1 - Math.Pow(10, -gain / 10);
 
     private double SignalToNoiseOf(ModelProto model) => Judgement.SignalToNoise(OutputsOf(model, outputsOf, scheme.Name), _reference.Value);
 
@@ -191,4 +190,7 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name);
         return outputsOf(session);
     }
+
+    /// <summary>Where a model comes from, and what is done to it first.</summary>
+    private sealed record Recipe(QuantizationSource From, IReadOnlyList<IQuantizationStep> Steps, (double Plain, double Improved)? SignalToNoise);
 }

@@ -1,3 +1,4 @@
+using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 
 namespace Fleet.Modeling.Quantization;

@@ -61,9 +61,8 @@ internal static class Calibration
     {
         foreach (var (name, input) in feed.Names.Zip(feed.Values).Where(pair => values.Contains(pair.First))) see(name, input);
         string[] asked = [.. values.Where(value => !feed.Names.Contains(value))];
-        if (asked.Length == 0) return;
         using var options = new RunOptions();
-        using var results = session.Run(options, feed.Names, feed.Values, asked);
+        using var results = feed.Run(session, options, asked);
         for (var i = 0; i < asked.Length; i++) see(asked[i], results[i]);
     }
 

@@ -5,7 +5,7 @@ using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
 namespace Fleet.Modeling.Quantization;
 
 /// <summary>
-/// 8-bit weights, and activations rounded anew at every run: no samples are needed. For matrix products only; an integer Conv of
+/// 8-bit weights, and activations rounded anew at every run: no samples are needed. For matrix products and LSTM layers; an integer Conv of
 /// this kind has no fast kernel and runs at a fraction of the float speed.
 /// </summary>
 internal sealed class DynamicInt8Scheme : IQuantizationScheme
@@ -20,11 +20,20 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0])];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. DynamicLstm.OperatorsOf(graph)];
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidDataException">The model has no matrix product with constant weights.</exception>
+    /// <exception cref="InvalidDataException">The model has no matrix product and no LSTM with constant weights.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
+    {
+        var graph = source.Model.Graph;
+        if (!DynamicLstm.OperatorsOf(graph).Any()) return Products(source, keptFloat);
+        var model = MatrixProducts.Of(graph).Any() ? Products(source, keptFloat) : source.Model.Model.Clone();
+        DynamicLstm.Rewrite(model, graph, keptFloat);
+        return model;
+    }
+
+    private static ModelProto Products(QuantizationSource source, IReadOnlySet<string> keptFloat)
         => MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "dynamic int8", (product, rewriting) =>
         {
             var (weights, rows, columns) = product.RowMajor();

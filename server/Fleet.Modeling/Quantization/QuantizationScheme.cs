@@ -31,6 +31,12 @@ internal interface IQuantizationScheme
 
     /// <summary>What a device must set to run its models as they are meant: the settings of the profile, with what the form itself needs.</summary>
     RuntimeSettings Runtime(RuntimeSettings ofProfile) => ofProfile;
+
+    /// <summary>What it does beside rounding, in words for reports, such as <c>bias correction</c>.</summary>
+    IReadOnlyList<string> Techniques => [];
+
+    /// <summary>True when weights are meant to be dequantized at run time, so that a float operator beside them is no failed fusion.</summary>
+    bool DequantizesWeights => false;
 }
 
 /// <summary>The schemes by name.</summary>
@@ -57,11 +63,17 @@ internal static class QuantizationSchemes
     /// <summary>8-bit weights, activations rounded at run time.</summary>
     public static readonly IQuantizationScheme Int8Dynamic = new DynamicInt8Scheme();
 
+    /// <summary>8-bit weights that are float again once loaded.</summary>
+    public static readonly IQuantizationScheme Int8Weights = new Int8WeightsScheme();
+
     /// <summary>4-bit weights.</summary>
     public static readonly IQuantizationScheme Int4Weights = new Int4WeightsScheme();
 
     private static readonly FrozenDictionary<string, IQuantizationScheme> ByName =
-        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
+        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int8Weights, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyCollection<IQuantizationScheme> All => ByName.Values;
 
     /// <summary>The scheme of that name.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>
@@ -79,5 +91,6 @@ internal static class QuantizationSchemes
 
     /// <summary>Everything worth trying on a profile: what its rules ask for, and for processors the forms that need no samples.</summary>
     public static IReadOnlyList<IQuantizationScheme> CandidatesFor(HardwareProfile profile)
-        => profile.Numeric.SymmetricActivations ? For(profile) : [.. For(profile), Int8Dynamic, Int4Weights];
+        => profile.Numeric.SymmetricActivations ? For(profile)
+            : [.. For(profile), .. IntegerForm.For(profile.Numeric) == IntegerForm.U8S8 ? [Int8FloatStem] : Array.Empty<IQuantizationScheme>(), Int8Dynamic, Int8Weights, Int4Weights];
 }

@@ -1,21 +1,26 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Validation;
-using Fleet.Modeling.Data;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
+using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Quantization;
 
+/// <summary>The variants of a model and what was measured of the float model beside them.</summary>
+/// <param name="Original">The float model.</param>
+/// <param name="Variants">Every variant tried, the rejected ones included; the float model among them where it is the choice.</param>
+internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport> Variants);
+
 /// <summary>
-/// Makes the variants of a float model for every profile of a spec and judges each: accuracy against the budget, agreement with
-/// the float model, and latency where the profile is this machine's. A variant that cannot be made or misses its budget is
-/// reported as rejected with the reason; a profile left without a good integer variant gets the float model itself.
+/// Makes the variants of a float model for every profile, of a student as of a model of one's own: each scheme with accuracy
+/// control, judged by labels or, without them, by closeness to the float model, checked for real fusion, timed against the float
+/// model where the profile is this machine's; then one is chosen for each profile. A variant that cannot be made or misses its
+/// budget is reported as rejected with the reason; a profile for which nothing is good gets the float model itself.
 /// </summary>
 /// <param name="machine">The machine whose latencies are claims; this one when left out.</param>
 internal sealed class VariantMaker(DeviceFacts? machine = null)
@@ -23,151 +28,275 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
     private readonly DeviceFacts _machine = machine ?? ThisMachine.Facts;
 
     /// <summary>Scheme of a variant that is the float model itself.</summary>
-    private const string FloatScheme = "fp32";
+    public const string FloatScheme = "fp32";
 
     /// <summary>Samples that rank operators when a variant misses its budget, as many as NNCF takes.</summary>
     private const int RankingSamples = 300;
 
+    /// <summary>Samples on which the prepared model must answer as the given one.</summary>
+    private const int ConfirmingSamples = 4;
+
+    /// <summary>Folding changes the order of sums, which stays above this; a wrong rewrite falls far below it.</summary>
+    private const double SmallestPreparedSignalToNoise = 60;
+
+    /// <summary>Most samples in one run while ranges are taken.</summary>
+    private const int CalibrationBatch = 32;
+
     /// <summary>Makes all variants.</summary>
-    /// <param name="studentOnnx">The float model: one float input, logits first among its outputs.</param>
-    /// <param name="calibration">Training samples that fix the ranges of activations.</param>
-    /// <param name="test">Labelled samples that judge.</param>
-    /// <param name="spec">Profiles, calibrator, budget.</param>
+    /// <param name="path">The float model.</param>
+    /// <param name="calibration">Samples that fix the ranges of activations; null leaves only schemes that need none.</param>
+    /// <param name="heldOut">Samples that judge.</param>
+    /// <param name="settings">Profiles, schemes, limits, goal.</param>
     /// <param name="outputFolder">Where the files <c>ID.onnx</c> go.</param>
     /// <param name="progress">Told each step, with the share of this work from 0 to 1.</param>
     /// <param name="cancellationToken">Stops between runs of a model.</param>
-    /// <exception cref="InvalidDataException">The float model itself cannot be used.</exception>
-    /// <exception cref="ArgumentException">The spec names an unknown profile or calibrator.</exception>
-    public IReadOnlyList<VariantReport> Make(
-        string studentOnnx, SampleSet calibration, SampleSet test, QuantizationSpec spec, string outputFolder,
+    /// <exception cref="InvalidDataException">The float model itself cannot be used, or does not take the samples.</exception>
+    public MadeVariants Make(
+        string path, IFeedSource? calibration, HeldOut heldOut, VariantSettings settings, string outputFolder,
         IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
-        var profiles = spec.Profiles.Select(ProfileNamed).ToArray();
-        var calibrator = Calibrators.Named(spec.Calibrator);
         Directory.CreateDirectory(outputFolder);
-
         progress.Report(new BuildProgress("Preparing the model", 0));
-        var prepared = PreparedModel.From(studentOnnx, outputFolder);
-        using var baseline = Baseline.Measure(studentOnnx, test, cancellationToken);
-
-        progress.Report(new BuildProgress("Calibrating", 0.05));
-        var wanted = profiles.SelectMany(profile => QuantizationSchemes.For(profile).Select(scheme => (profile, scheme))).ToArray();
-        var samples = new SampleFeeds(baseline.InputName, calibration.Take(spec.CalibrationSamples));
-        var histograms = Calibration.Run(prepared.Model, [.. wanted.SelectMany(pair => pair.scheme.CalibratedValues(prepared.Graph)).Distinct()],
-            samples, Math.Min(32, baseline.BatchSize), cancellationToken);
-        var source = new QuantizationSource(prepared, histograms, calibrator) { Samples = samples, BatchSize = Math.Min(32, baseline.BatchSize) };
-
-        var reports = new List<VariantReport>();
-        var ranking = new SampleFeeds(baseline.InputName, calibration.Take(RankingSamples));
-        foreach (var (index, (profile, scheme)) in wanted.Index())
+        var prepared = PreparedModel.From(path, outputFolder);
+        var floatFile = Path.Combine(outputFolder, FloatScheme + ".onnx");
+        try
         {
-            var id = $"{profile.Name}-{scheme.Suffix}";
-            progress.Report(new BuildProgress($"Making {id}", 0.2 + 0.8 * index / wanted.Length));
-            reports.Add(Attempt(id, profile, scheme, () => Make(id, profile, scheme, source, ranking, baseline, spec, outputFolder, cancellationToken)));
+            OnnxFile.Save(prepared.Model, floatFile);
+            return Make(path, floatFile, prepared, calibration, heldOut, settings, outputFolder, progress, cancellationToken);
         }
-        foreach (var profile in profiles.Where(profile => NeedsFloat(reports.Where(report => report.Profile == profile.Name))))
-            reports.Add(FloatVariant(studentOnnx, profile, baseline, outputFolder, cancellationToken));
-        progress.Report(new BuildProgress("Variants made", 1));
-        return reports;
-    }
-
-    private VariantReport Make(
-        string id, HardwareProfile profile, IQuantizationScheme scheme, QuantizationSource source, IFeedSource ranking, Baseline baseline,
-        QuantizationSpec spec, string outputFolder, CancellationToken cancellationToken)
-    {
-        var control = new AccuracyControl(scheme, source, session => ModelOutputs.Of(session, ranking, cancellationToken).Values);
-        var quantized = control.Quantize(spec.MaximumDrop, model => baseline.DropOf(model, scheme.Runtime(profile.Runtime).On(_machine.IsaFlags), cancellationToken), cancellationToken);
-        var path = Path.Combine(outputFolder, id + ".onnx");
-        OnnxFile.Save(quantized.Model, path);
-
-        var report = Judge(id, profile, scheme.Name, scheme.Runtime(profile.Runtime), path, baseline, cancellationToken);
-        var reasons = new List<string>();
-        var accepted = quantized.Drop <= spec.MaximumDrop;
-        if (!accepted) reasons.Add(Text($"Accuracy drops by {quantized.Drop:0.0000} against the float model; at most {spec.MaximumDrop:0.0000} is allowed."));
-        reasons.AddRange(quantized.Remarks(source.Calibrator));
-        if (report.Artifact!.Bytes >= baseline.Bytes) reasons.Add(Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {baseline.Bytes} bytes)."));
-        reasons.AddRange(Remarks(profile, scheme, quantized.Model, path));
-        if (report.SpeedUp is < 1 and var speedUp) reasons.Add(Text($"On this machine it runs at {speedUp:0.00} times the speed of the float model, which is offered as well."));
-        return report with { Accepted = accepted, Reasons = reasons };
-    }
-
-    private IEnumerable<string> Remarks(HardwareProfile profile, IQuantizationScheme scheme, ModelProto model, string path)
-    {
-        if (scheme is not StaticInt8Scheme { Form: var form }) yield break;
-        if (form.Symmetric)
+        finally
         {
-            var problems = TensorRtRules.ProblemsOf(model);
+            File.Delete(floatFile);
+        }
+    }
+
+    private MadeVariants Make(
+        string path, string floatFile, PreparedModel prepared, IFeedSource? calibration, HeldOut heldOut, VariantSettings settings, string outputFolder,
+        IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    {
+        using var baseline = Baseline.Measure(floatFile, heldOut.Samples, heldOut.Labels, cancellationToken);
+        Confirm(path, floatFile, heldOut.Samples, cancellationToken);
+
+        var wanted = settings.Profiles.SelectMany(profile => CandidatesOf(profile, settings)).ToArray();
+        progress.Report(new BuildProgress("Calibrating", 0.05));
+        string[] values = [.. wanted.SelectMany(candidate => candidate.Scheme.CalibratedValues(prepared.Graph)).Distinct()];
+        var histograms = calibration is null
+            ? new Dictionary<string, Histogram>()
+            : Calibration.Run(prepared.Model, values, calibration, Math.Min(CalibrationBatch, baseline.BatchSize), cancellationToken);
+        var quantization = new QuantizationSource(prepared, histograms, settings.Calibrator) { Samples = calibration, BatchSize = Math.Min(CalibrationBatch, baseline.BatchSize) };
+        var work = new Work(floatFile, baseline, quantization, calibration, settings, outputFolder, cancellationToken);
+
+        var made = new List<Attempted>();
+        foreach (var (index, candidate) in wanted.Index())
+        {
+            progress.Report(new BuildProgress($"Making {candidate.Id}", 0.2 + 0.8 * index / wanted.Length));
+            made.Add(Attempt(candidate, work));
+        }
+        var reports = settings.Profiles.SelectMany(profile => Choose(profile, [.. made.Where(attempted => attempted.Report.Profile == profile.Name)], work)).ToList();
+        progress.Report(new BuildProgress("Variants made", 1));
+        return new MadeVariants(baseline.Scores(work.FloatLatency), reports);
+    }
+
+    /// <summary>
+    /// Shows that the prepared model, which everything is compared with, timed against and shipped as the float model, answers as
+    /// the given one. It is the fair reference and the better file: one that lists its weights as inputs runs at a third of its speed.
+    /// </summary>
+    private static void Confirm(string given, string prepared, IFeedSource samples, CancellationToken cancellationToken)
+    {
+        var few = new FirstFeeds(samples, ConfirmingSamples);
+        using var original = OnnxRuntimeSession.Open(given);
+        using var session = OnnxRuntimeSession.Open(prepared);
+        var closeness = Comparison.Of(AllOutputs.Of(session, few, cancellationToken), AllOutputs.Of(original, few, cancellationToken));
+        if (!(closeness.SignalToNoise >= SmallestPreparedSignalToNoise))
+            throw new InvalidDataException(Text($"{Path.GetFileName(given)} answers differently once its constants are folded ({closeness.SignalToNoise:0.0} dB of signal to noise); quantized files would be judged by the wrong model. Export it again with a newer operator set."));
+    }
+
+    private static IEnumerable<Wanted> CandidatesOf(HardwareProfile profile, VariantSettings settings)
+    {
+        IQuantizationScheme[] schemes = [.. settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile) : settings.Schemes, .. settings.Trained.Where(trained => trained.Profile == profile.Name).Select(trained => trained.Scheme)];
+        var shared = schemes.GroupBy(scheme => scheme.Suffix).Where(group => group.Count() > 1).Select(group => group.Key).ToHashSet();
+        return schemes.Select(scheme => new Wanted($"{profile.Name}-{(shared.Contains(scheme.Suffix) ? scheme.Name : scheme.Suffix)}", profile, scheme));
+    }
+
+    /// <summary>Never lets one variant's failure end the others.</summary>
+    private Attempted Attempt(Wanted wanted, Work work)
+    {
+        var empty = new VariantReport { Id = wanted.Id, Profile = wanted.Profile.Name, Scheme = wanted.Scheme.Name, Runtime = wanted.Scheme.Runtime(wanted.Profile.Runtime), Accepted = false };
+        Attempted Failed(string reason) => new(empty with { Reasons = [reason] }, Unfused: false);
+        try
+        {
+            return work.Calibration is null && wanted.Scheme.CalibratedValues(work.Source.Model.Graph).Count > 0
+                ? Failed("It needs calibration samples, and there are none.")
+                : Make(wanted, empty, work);
+        }
+        catch (Exception e) when (e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException)
+        {
+            return Failed(e.Message.Trim());
+        }
+    }
+
+    private Attempted Make(Wanted wanted, VariantReport empty, Work work)
+    {
+        var (scheme, source, here) = (wanted.Scheme, work.Source, empty.Runtime.On(_machine.IsaFlags));
+        Judged Judge(ModelProto model)
+        {
+            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), wanted.Id, here);
+            return work.Baseline.Judge(session, work.CancellationToken);
+        }
+        // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
+        var ranking = new FirstFeeds(work.Baseline.Samples, RankingSamples);
+        var controlled = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, ranking, work.CancellationToken).Values)
+            .Quantize(work.Limit, model => Work.LossOf(Judge(model)), work.CancellationToken);
+
+        var file = Path.Combine(work.OutputFolder, wanted.Id + ".onnx");
+        OnnxFile.Save(controlled.Model, file);
+        var timed = wanted.Profile.Matches(_machine);
+        (controlled, var unfused, var stillUnfused) = timed ? Fused(controlled, scheme, file, here, work, model => Work.LossOf(Judge(model))) : (controlled, [], []);
+
+        using var session = OnnxRuntimeSession.Open(file, here);
+        var judged = work.Baseline.Judge(session, work.CancellationToken);
+        // The time of another target's form on this processor would be no claim about anything.
+        (LatencySummary Float, LatencySummary Variant)? latency = timed ? work.Baseline.LatencyAgainst(session, work.CancellationToken) : null;
+        work.FloatLatency ??= latency?.Float;
+        var accepted = Work.LossOf(judged) <= work.Limit;
+        var report = empty with
+        {
+            Artifact = Artifacts.Reference(file),
+            Techniques = [.. scheme.CalibratedValues(source.Model.Graph).Count > 0 ? [$"{controlled.Calibrator.Name} calibration"] : Array.Empty<string>(), .. controlled.Steps.Select(step => step.Name), .. scheme.Techniques],
+            Scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Latency = latency?.Variant, Samples = work.Baseline.Samples.Count },
+            Closeness = double.IsFinite(judged.Closeness.SignalToNoise) && double.IsFinite(judged.Closeness.Cosine) ? judged.Closeness : null,
+            Drop = judged.Drop,
+            SpeedUp = latency is { } both ? both.Float.P50 / both.Variant.P50 : null,
+            Layers = LayerExplanation.Of(source.Model.Graph, scheme, controlled, unfused, accepted, judged.Drop is not null),
+            Accepted = accepted,
+        };
+        return new Attempted(report with { Reasons = [.. ReasonsFor(report, judged, controlled, stillUnfused, scheme, work)] }, stillUnfused.Count > 0);
+    }
+
+    /// <summary>
+    /// Returns to float what the runtime would dequantize at every run anyway, so that no integers slow it down; what cannot be
+    /// told by name, or costs accuracy to return, stays and is said.
+    /// </summary>
+    private static (ControlledModel Model, IReadOnlyList<string> Returned, IReadOnlyList<string> Left) Fused(
+        ControlledModel controlled, IQuantizationScheme scheme, string file, RuntimeSettings here, Work work, Func<ModelProto, double> lossOf)
+    {
+        if (scheme.DequantizesWeights || FusionCheck.UnfusedNodesOf(file, here) is not { Count: > 0 } unfused) return (controlled, [], []);
+        var graph = work.Source.Model.Graph;
+        var operators = scheme.OperatorsOf(graph);
+        var returned = FusionCheck.Sources(unfused, operators, graph);
+        var kept = controlled.Returned.Select(one => one.Output).Concat(returned).ToHashSet();
+        // A model in which everything is float is the float model.
+        if (returned.Count == 0 || kept.Count >= operators.Count) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
+        var model = controlled.Requantize(kept);
+        if (lossOf(model) is var loss && !(loss <= Math.Max(work.Limit, controlled.Drop))) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
+        OnnxFile.Save(model, file);
+        return (controlled with { Model = model, Drop = loss }, returned, [.. FusionCheck.UnfusedNodesOf(file, here).Select(Nodes.Title)]);
+    }
+
+    private static IEnumerable<string> ReasonsFor(VariantReport report, Judged judged, ControlledModel controlled, IReadOnlyList<string> unfused, IQuantizationScheme scheme, Work work)
+    {
+        if (!report.Accepted)
+        {
+            yield return judged.Drop is { } drop
+                ? Text($"Accuracy drops by {drop:0.0000} against the float model; at most {work.Settings.MaximumDrop:0.0000} is allowed.")
+                : Text($"Signal to noise is {judged.Closeness.SignalToNoise:0.0} dB against the float model; at least {work.Settings.MinimumSignalToNoise:0.0} dB is required.");
+            if (report.Layers.Where(layer => layer.Fate == LayerFate.Costly).ToArray() is { Length: > 0 } costly)
+                yield return Text($"Layers that cost most: {string.Join(", ", costly.Select(layer => Text($"{layer.Layer} ({layer.Decibels:0.0} dB)")))}.");
+        }
+        if (controlled.Calibrator != work.Source.Calibrator) yield return $"Calibrated with {controlled.Calibrator.Name}, which comes closer than {work.Source.Calibrator.Name}.";
+        if (controlled.Steps.Count > 0 && controlled.SignalToNoise is var (plain, improved))
+            yield return Text($"Improved by {string.Join(" and ", controlled.Steps.Select(step => step.Name))}: {plain:0.0} to {improved:0.0} dB.");
+        if (controlled.Returned.Count > 0)
+            yield return Text($"Kept in float for accuracy: {string.Join(", ", controlled.Returned.Select(returned => Text($"{Title(returned.Output, work)} ({returned.Gain:+0.0;-0.0} dB)")))}.");
+        if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } returned)
+            yield return $"Kept in float because the runtime does not compute them in integers: {string.Join(", ", returned.Select(layer => layer.Layer))}.";
+        if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {string.Join(", ", unfused)}.";
+        if (report.Artifact!.Bytes >= work.Baseline.Bytes) yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {work.Baseline.Bytes} bytes).");
+        if (scheme is TrainedGridScheme { Meaning: { } meaning }) yield return meaning;
+        if (scheme is StaticInt8Scheme { Form.Symmetric: true } or TrainedGridScheme { Form.Symmetric: true })
+        {
+            var problems = TensorRtRules.ProblemsOf(controlled.Model);
             yield return problems.Count == 0
                 ? "Its structure follows TensorRT's rules (symmetric int8, zero point 0, weights per output channel, float bias); TensorRT itself was not run."
                 : $"TensorRT's rules are broken: {string.Join(" ", problems)}";
         }
-        else if (profile.Matches(_machine) && FusionCheck.UnfusedOperatorsOf(path, scheme.Runtime(profile.Runtime).On(_machine.IsaFlags)) is { Count: > 0 } unfused)
-        {
-            yield return $"The runtime computes in float, with weights dequantized at every run: {string.Join(", ", unfused)}.";
-        }
     }
 
-    /// <summary>Never lets one variant's failure end the others.</summary>
-    private static VariantReport Attempt(string id, HardwareProfile profile, IQuantizationScheme scheme, Func<VariantReport> make)
+    /// <summary>Marks what to take for a profile; the float model joins the variants where it is the choice.</summary>
+    private IEnumerable<VariantReport> Choose(HardwareProfile profile, IReadOnlyList<Attempted> made, Work work)
     {
-        try
+        var here = profile.Matches(_machine);
+        var floatId = $"{profile.Name}-{FloatScheme}";
+        Candidate[] candidates =
+        [
+            .. made.Where(attempted => attempted.Report is { Artifact: not null }).Select(attempted => CandidateOf(attempted.Report, attempted.Unfused)),
+            new Candidate(floatId, work.Baseline.Bytes, work.Baseline.Accuracy ?? Closeness.Exact) { IsFloat = true, Speed = here ? 1 : null, LatencyP95 = here ? work.FloatLatency?.P95 : null },
+        ];
+        var decision = VariantChoice.Decide(candidates, work.Settings.Goal, work.Settings.Budgets);
+        var front = decision.Front.ToHashSet();
+        foreach (var (report, _) in made)
         {
-            return make();
+            string[] reasons = decision.OverBudget.TryGetValue(report.Id, out var excess) ? [excess, .. report.Reasons]
+                : report.Accepted && decision.NotChosen.TryGetValue(report.Id, out var why) ? [.. report.Reasons, $"Not chosen: {why}"]
+                : [.. report.Reasons];
+            var accepted = report.Accepted && excess is null;
+            yield return report with { Accepted = accepted, Chosen = decision.Chosen == report.Id, Dominated = accepted && !front.Contains(report.Id), Reasons = reasons };
         }
-        catch (Exception e) when (e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException)
-        {
-            return new VariantReport { Id = id, Profile = profile.Name, Scheme = scheme.Name, Runtime = scheme.Runtime(profile.Runtime), Accepted = false, Reasons = [e.Message] };
-        }
+        if (decision.Chosen == floatId) yield return FloatVariant(profile, floatId, here, work);
     }
 
-    private VariantReport FloatVariant(string studentOnnx, HardwareProfile profile, Baseline baseline, string outputFolder, CancellationToken cancellationToken)
-    {
-        var id = $"{profile.Name}-{FloatScheme}";
-        var path = Path.Combine(outputFolder, id + ".onnx");
-        File.Copy(studentOnnx, path, overwrite: true);
-        return Judge(id, profile, FloatScheme, profile.Runtime, path, baseline, cancellationToken) with
+    private static Candidate CandidateOf(VariantReport report, bool unfused)
+        => new(report.Id, report.Artifact!.Bytes, report.Scores?.Accuracy ?? report.Closeness?.SignalToNoise ?? double.NegativeInfinity)
         {
-            Accepted = true,
-            SpeedUp = profile.Matches(_machine) ? 1 : null,
-            Reasons = ["The float model itself, for a profile whose integer variants were rejected or are slower."],
+            Speed = report.SpeedUp,
+            LatencyP95 = report.Scores?.Latency?.P95,
+            MemoryBytes = report.Scores?.PeakMemoryBytes,
+            Collapse = report.Accepted ? null : report.Reasons[0],
+            Unfused = unfused,
         };
-    }
 
-    private static bool NeedsFloat(IEnumerable<VariantReport> ofProfile) => !ofProfile.Any(report => report.Accepted && !(report.SpeedUp < 1));
-
-    private VariantReport Judge(string id, HardwareProfile profile, string scheme, RuntimeSettings runtime, string path, Baseline baseline, CancellationToken cancellationToken)
+    private static VariantReport FloatVariant(HardwareProfile profile, string id, bool here, Work work)
     {
-        using var session = OnnxRuntimeSession.Open(path, runtime.On(_machine.IsaFlags));
-        var outputs = baseline.OutputsOf(session, cancellationToken);
-        // The time of another target's form on this processor would be no claim about anything.
-        (LatencySummary Float, LatencySummary Variant)? latency = profile.Matches(_machine) ? baseline.LatencyAgainst(session, cancellationToken) : null;
+        var file = Path.Combine(work.OutputFolder, id + ".onnx");
+        OnnxFile.Save(OnnxFile.Load(work.Path), file);
         return new VariantReport
         {
             Id = id,
             Profile = profile.Name,
-            Scheme = scheme,
-            Runtime = runtime,
-            Artifact = Reference(path),
-            Scores = new Scores
-            {
-                Accuracy = Judgement.Accuracy(outputs, baseline.Labels),
-                Agreement = Judgement.Agreement(outputs, baseline.Outputs),
-                Latency = latency?.Variant,
-                Samples = outputs.Count,
-            },
-            SpeedUp = latency is { } both ? both.Float.P50 / both.Variant.P50 : null,
-            Accepted = false,
+            Scheme = FloatScheme,
+            Artifact = Artifacts.Reference(file),
+            Runtime = profile.Runtime,
+            Scores = work.Baseline.Scores(here ? work.FloatLatency : null),
+            Closeness = new Closeness(Closeness.Exact, 1, 1),
+            Drop = work.Baseline.Accuracy is null ? null : 0,
+            SpeedUp = here ? 1 : null,
+            Accepted = true,
+            Chosen = true,
+            Reasons = ["The float model itself: no variant is both good enough and better by the goal."],
         };
     }
 
-    private static ArtifactReference Reference(string path)
-    {
-        using var file = File.OpenRead(path);
-        return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
-    }
-
-    private static HardwareProfile ProfileNamed(string name) => BuiltInProfiles.Find(name)
-        ?? throw new ArgumentException($"Profile '{name}' is not known; it is one of {string.Join(", ", BuiltInProfiles.All.Select(profile => profile.Name))}.", nameof(name));
+    private static string Title(string output, Work work) => work.Source.Model.Graph.ProducerOf(output)?.Title() ?? output;
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>A variant to make.</summary>
+    private sealed record Wanted(string Id, HardwareProfile Profile, IQuantizationScheme Scheme);
+
+    /// <summary>A variant that was tried.</summary>
+    private sealed record Attempted(VariantReport Report, bool Unfused);
+
+    /// <summary>What one call works with.</summary>
+    private sealed record Work(
+        string Path, Baseline Baseline, QuantizationSource Source, IFeedSource? Calibration, VariantSettings Settings, string OutputFolder, CancellationToken CancellationToken)
+    {
+        /// <summary>The float model's latency, from the first run that timed it.</summary>
+        public LatencySummary? FloatLatency { get; set; }
+
+        /// <summary>The largest loss that is accepted, in the unit of <see cref="LossOf"/>.</summary>
+        public double Limit => Baseline.Accuracy is null ? -Settings.MinimumSignalToNoise : Settings.MaximumDrop;
+
+        /// <summary>What a variant loses: accuracy where there are labels, otherwise decibels below a perfect copy. What is no number is the worst.</summary>
+        public static double LossOf(Judged judged) => (judged.Drop ?? -judged.Closeness.SignalToNoise) is var loss && double.IsNaN(loss) ? double.PositiveInfinity : loss;
+    }
 }

@@ -1,4 +1,5 @@
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
@@ -39,7 +40,7 @@ internal static class CheckedExport
     {
         using var session = OnnxRuntimeSession.Open(path);
         using var options = new RunOptions();
-        using var input = OrtValue.CreateTensorValueFromMemory(samples.Inputs, [samples.Count, .. samples.SampleShape.Select(extent => (long)extent)]);
+        using var input = SampleFeeds.Value(samples.Inputs, samples.SampleShape, samples.Vocabulary is not null);
         using var outputs = session.Run(options, [StudentExport.Input], [input], [StudentExport.Output]);
         return outputs[0].GetTensorDataAsSpan<float>().ToArray();
     }

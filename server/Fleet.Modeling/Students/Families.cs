@@ -1,37 +1,64 @@
 using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
 
 namespace Fleet.Modeling.Students;
 
 /// <summary>
-/// The network families. Each is a stem, stages that halve the extent and widen the channels until little is left, and a
-/// head. A teacher is the same family at a larger width with a wide dense head: most of its parameters are where one costs
-/// one multiplication, so it trains in minutes on one core.
+/// The network families. A teacher is the same family at a larger width; that of a convolutional family has a wide dense head
+/// too: most of its parameters are where one costs one multiplication, so it trains in minutes on one core.
 /// </summary>
 internal static class Families
 {
-    /// <summary>Axes of one sample of a family: channels and length, or channels, height and width.</summary>
-    public static int SampleRank(string family) => family switch
+    /// <summary>Stages of <c>mlp</c> and blocks of <c>encoder</c> when the spec does not say.</summary>
+    private const int UsualDepth = 2;
+
+    /// <summary>Narrowest head of an encoder: below it a head tells too little apart.</summary>
+    private const int HeadWidth = 16;
+
+    /// <summary>The family behind a name.</summary>
+    private static Family Of(string family) => family switch
     {
-        "conv1d" => 2,
-        "cnn" => 3,
+        "mlp" => new Family(null, (width, depth, _) => [new Layer.Flatten(), .. Enumerable.Repeat(new Layer.Dense(width), depth)], _ => [], 0),
+        "conv1d" => new Family(2, (width, _, shape) => Signal(width, shape[1]), _ => [new Layer.GlobalAverage()], 16),
+        "cnn" => new Family(3, (width, _, shape) => Image(width, Math.Min(shape[1], shape[2])), width => [new Layer.Flatten(), new Layer.Dense(6 * width)], 16),
+        "cnn-separable" => new Family(3, (width, _, shape) => SeparableImage(width, Math.Min(shape[1], shape[2])), _ => [new Layer.GlobalAverage()], 16),
+        "encoder" => new Family(1, (width, depth, _) => Encoder(width, depth), _ => [new Layer.LayerNormalization(), new Layer.TokenMean()], 0),
         _ => throw new BuildException($"Family '{family}' is not known; it is one of {string.Join(", ", BuildSpecRules.Families)}."),
     };
 
+    /// <summary>Axes of one sample: a length (tokens), channels and length, or channels, height and width; null where any will do.</summary>
+    /// <exception cref="BuildException">The families of a teacher that is trained here and its student take different samples.</exception>
+    public static int? SampleRank(string student, string? teacher = null)
+    {
+        int? own = Of(student).SampleRank, other = teacher is null ? own : Of(teacher).SampleRank;
+        return own is null || other is null || own == other
+            ? own ?? other
+            : throw new BuildException($"student.family '{student}' and teacher.family '{teacher}' take samples of different shapes; choose families that take the same.");
+    }
+
     /// <summary>The student of a family.</summary>
-    public static NetworkPlan Student(string family, int width, IReadOnlyList<int> inputShape, int classes) => new(
-        $"{family}, width {width}", inputShape,
-        [.. Stages(family, width, inputShape), .. Head(family, width, dense: 6), new Layer.Classifier(classes)]);
+    /// <param name="family">Its name.</param>
+    /// <param name="width">Channels of the first stage, units of each stage, or width of a token's vector.</param>
+    /// <param name="inputShape">Shape of one sample.</param>
+    /// <param name="classes">Classes to tell apart.</param>
+    /// <param name="depth">Stages or blocks, where the family has a choice; 0 for the usual.</param>
+    /// <param name="vocabulary">Of samples that are token numbers.</param>
+    public static NetworkPlan Student(string family, int width, IReadOnlyList<int> inputShape, int classes, int depth = 0, Vocabulary? vocabulary = null)
+        => Plan(family, width, depth, inputShape, vocabulary, Of(family).StudentHead(width), classes, "");
 
     /// <summary>A teacher of a family.</summary>
-    public static NetworkPlan Teacher(string family, int width, IReadOnlyList<int> inputShape, int classes) => new(
-        $"{family}, width {width}, dense head", inputShape,
-        [.. Stages(family, width, inputShape), new Layer.Flatten(), new Layer.Dense(16 * width), new Layer.Classifier(classes)]);
+    /// <inheritdoc cref="Student"/>
+    public static NetworkPlan Teacher(string family, int width, IReadOnlyList<int> inputShape, int classes, int depth = 0, Vocabulary? vocabulary = null)
+        => Of(family).TeacherUnits is > 0 and var units
+            ? Plan(family, width, depth, inputShape, vocabulary, [new Layer.Flatten(), new Layer.Dense(units * width)], classes, ", dense head")
+            : Student(family, width, inputShape, classes, depth, vocabulary);
 
-    private static List<Layer> Stages(string family, int width, IReadOnlyList<int> shape) => family == "conv1d" ? Signal(width, shape[1]) : Image(width, Math.Min(shape[1], shape[2]));
-
-    private static Layer[] Head(string family, int width, int dense) => family == "conv1d"
-        ? [new Layer.GlobalAverage()]
-        : [new Layer.Flatten(), new Layer.Dense(dense * width)];
+    private static NetworkPlan Plan(string family, int width, int depth, IReadOnlyList<int> inputShape, Vocabulary? vocabulary, IReadOnlyList<Layer> head, int classes, string note)
+    {
+        if (depth == 0) depth = UsualDepth;
+        var named = family is "mlp" or "encoder" ? $", depth {depth}" : "";
+        return new NetworkPlan($"{family}, width {width}{named}{note}", inputShape, [.. Of(family).Stages(width, depth, inputShape), .. head, new Layer.Classifier(classes)]) { Vocabulary = vocabulary };
+    }
 
     // Long kernels early, where a signal oscillates; strides instead of pooling, which would blur the phase of fast strikes.
     private static List<Layer> Signal(int width, int length)
@@ -59,4 +86,40 @@ internal static class Families
         }
         return layers;
     }
+
+    // A plain first layer, which costs little on few channels, then pairs of a depthwise and a mixing convolution: more layers
+    // and channels than plain ones for the same parameters.
+    private static List<Layer> SeparableImage(int width, int extent)
+    {
+        var layers = new List<Layer> { new Layer.Convolution(width, 3) };
+        foreach (var channels in (int[])[2 * width, 4 * width, 8 * width])
+        {
+            layers.AddRange([new Layer.Depthwise(3), new Layer.Convolution(channels, 1)]);
+            if (channels > 2 * width) layers.AddRange([new Layer.Depthwise(3), new Layer.Convolution(channels, 1)]);
+            if (extent < 4 || channels == 8 * width) continue;
+            layers.Add(new Layer.MaxPool(2));
+            extent /= 2;
+        }
+        return layers;
+    }
+
+    // Normalization in front of each half of a block rather than behind it: such encoders train without a long warm-up
+    // (Xiong et al., arXiv 2002.04745).
+    private static List<Layer> Encoder(int width, int depth)
+    {
+        var heads = Enumerable.Range(1, Math.Max(1, width / HeadWidth)).Last(count => width % count == 0);
+        var layers = new List<Layer> { new Layer.Tokens(width), new Layer.Positions() };
+        for (var block = 0; block < depth; block++)
+        {
+            layers.AddRange([new Layer.Remember(), new Layer.LayerNormalization(), new Layer.Linear(3 * width), new Layer.Attention(heads), new Layer.Linear(width), new Layer.AddRemembered()]);
+            layers.AddRange([new Layer.Remember(), new Layer.LayerNormalization(), new Layer.Linear(4 * width), new Layer.Gelu(), new Layer.Linear(width), new Layer.AddRemembered()]);
+        }
+        return layers;
+    }
+
+    /// <param name="SampleRank">Axes of one sample; null for any.</param>
+    /// <param name="Stages">Layers in front of the head, of width, depth and shape of a sample.</param>
+    /// <param name="StudentHead">Layers between the stages and a student's classifier, of the width.</param>
+    /// <param name="TeacherUnits">Units of a teacher's dense head for each unit of width; 0 when its head is the student's.</param>
+    private sealed record Family(int? SampleRank, Func<int, int, IReadOnlyList<int>, List<Layer>> Stages, Func<int, IReadOnlyList<Layer>> StudentHead, int TeacherUnits);
 }

@@ -10,12 +10,16 @@ namespace Fleet.Modeling.Students;
 /// <param name="Scale">What each channel is then multiplied by; the export folds it into the first convolution.</param>
 internal sealed record Normalization(float[] Mean, float[] Scale)
 {
+    /// <summary>For samples that are numbers of tokens: there is nothing to scale.</summary>
+    public static readonly Normalization None = new([], []);
+
     /// <summary>
     /// Measures the training samples. A mean within twice the deviation stays in: batch normalization takes it out behind
     /// the first convolution, zero padding then means what it means in the data, and the graph is an operator shorter.
     /// </summary>
     public static Normalization Measure(SampleSet training)
     {
+        if (training.Vocabulary is not null) return None;
         var channels = training.SampleShape[0];
         var plane = training.SampleLength / channels;
         var mean = new float[channels];

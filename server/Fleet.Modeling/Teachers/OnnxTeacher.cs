@@ -1,7 +1,10 @@
 using System.Globalization;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
+using Fleet.Modeling.Students;
+using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -11,23 +14,29 @@ namespace Fleet.Modeling.Teachers;
 /// A teacher as an ONNX file whose first output is the logits. A teacher that was trained here is exported first and comes
 /// the same way: one path, and the runtime infers a few times faster than the trainer would.
 /// </summary>
-internal sealed class OnnxTeacher : IDisposable
+internal sealed class OnnxTeacher : ITeacherModel
 {
     private const int BatchSize = 64;
 
-    private readonly InferenceSession _session;
+    private readonly IReadOnlyList<int> _sampleShape;
     private readonly string _input;
-    private readonly string _output;
     private readonly bool _batched;
+    private readonly bool _tokens;
+    private InferenceSession _session;
+    private IReadOnlyList<string> _outputs;
+    private int[] _widths;
 
     /// <param name="path">The file.</param>
     /// <param name="sampleShape">Shape of one sample it must take.</param>
     /// <param name="classes">Classes it must tell apart.</param>
+    /// <param name="tokens">Samples are numbers of tokens.</param>
     /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
-    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes)
+    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes, bool tokens = false)
     {
+        _tokens = tokens;
         Path = path;
         Classes = classes;
+        (_sampleShape, _widths) = (sampleShape, [classes]);
         var model = Read(path);
         Parameters = model.Graph.Initializer.Where(tensor => tensor.DataType is (int)TensorProto.Types.DataType.Float or (int)TensorProto.Types.DataType.Float16)
             .Sum(tensor => tensor.Dims.Aggregate(1L, (product, extent) => product * extent));
@@ -35,8 +44,8 @@ internal sealed class OnnxTeacher : IDisposable
         try
         {
             (_input, _batched) = CheckInput(sampleShape);
-            _output = _session.OutputNames[0];
-            CheckOutput(sampleShape);
+            _outputs = [_session.OutputNames[0]];
+            CheckOutput();
         }
         catch
         {
@@ -45,44 +54,94 @@ internal sealed class OnnxTeacher : IDisposable
         }
     }
 
-    /// <summary>The file.</summary>
+    /// <inheritdoc/>
     public string Path { get; }
 
-    /// <summary>Columns of its logits.</summary>
+    /// <inheritdoc/>
     public int Classes { get; }
 
-    /// <summary>Floating-point weights in the file.</summary>
+    /// <inheritdoc/>
     public long Parameters { get; }
 
-    /// <summary>Writes one sample as the teacher shall see it.</summary>
-    public delegate void SampleWriter(ReadOnlySpan<float> sample, int index, Span<float> destination);
-
     /// <summary>Logits of every sample, row by row.</summary>
-    public float[] Logits(SampleSet samples, CancellationToken cancellationToken, SampleWriter? write = null)
+    public float[] Logits(SampleSet samples, CancellationToken cancellationToken)
     {
-        write ??= static (sample, _, destination) => sample.CopyTo(destination);
+        if (_outputs.Count > 1) throw new InvalidOperationException("A teacher that shows features answers with rows that hold them.");
         var logits = new float[samples.Count * Classes];
-        var batchSize = _batched ? BatchSize : 1;
-        var inputs = new float[batchSize * samples.SampleLength];
-        for (var start = 0; start < samples.Count; start += batchSize)
+        for (var start = 0; start < samples.Count; start += BatchSize)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var count = Math.Min(batchSize, samples.Count - start);
-            for (var i = 0; i < count; i++) write(samples.Sample(start + i), start + i, inputs.AsSpan(i * samples.SampleLength, samples.SampleLength));
-            Run(inputs.AsMemory(0, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], logits.AsSpan(start * Classes, count * Classes));
+            var count = Math.Min(BatchSize, samples.Count - start);
+            Answer(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), count, logits.AsSpan(start * Classes, count * Classes));
         }
         return logits;
     }
 
     /// <inheritdoc/>
+    public IReadOnlyList<Feature> Show(IReadOnlyList<string> names)
+    {
+        if (names.Count == 0) return [];
+        var model = Read(Path);
+        var values = names.Select(name => OnnxFeatures.ValueOf(model, name)
+            ?? throw new BuildException($"Teacher {Path} has no feature '{name}'; it has {OnnxFeatures.Listed(model)}.")).ToList();
+        OnnxFeatures.AddOutputs(model, values);
+        var session = OnnxRuntimeSession.Open(model.ToByteArray(), Path);
+        _session.Dispose();
+        (_session, _outputs) = (session, [_outputs[0], .. values]);
+        var shapes = RunOne();
+        var features = names.Select((name, i) => new Feature(name, OnnxFeatures.ShapeOf(model, name) ?? shapes[i + 1] switch
+        {
+            [1, .. var extents] when extents.Length > 0 => [.. extents.Select(extent => (int)extent)],
+            { } odd => throw new BuildException($"Teacher {Path} gives '{name}' of shape ({string.Join(", ", odd)}) for one sample; a feature has the samples first, then at least one axis."),
+            null => throw new BuildException($"Teacher {Path} gives '{name}' as something else than 32-bit floats; only those can be compared."),
+        })).ToList();
+        _widths = [Classes, .. features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent))];
+        return features;
+    }
+
+    /// <inheritdoc/>
+    public void Answer(Memory<float> inputs, int count, Span<float> rows)
+    {
+        var (length, width) = (inputs.Length / count, _widths.Sum());
+        var step = _batched ? count : 1;
+        for (var start = 0; start < count; start += step) Run(inputs.Slice(start * length, step * length), step, rows.Slice(start * width, step * width), width);
+    }
+
+    /// <inheritdoc/>
     public void Dispose() => _session.Dispose();
 
-    private void Run(Memory<float> inputs, long[] shape, Span<float> logits)
+    private void Run(Memory<float> inputs, int count, Span<float> rows, int width)
     {
         using var options = new RunOptions();
-        using var input = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, inputs, shape);
-        using var outputs = _session.Run(options, [_input], [input], [_output]);
-        outputs[0].GetTensorDataAsSpan<float>().CopyTo(logits);
+        using var input = SampleFeeds.Value(inputs, _sampleShape, _tokens);
+        using var outputs = _session.Run(options, [_input], [input], _outputs);
+        var column = 0;
+        for (var output = 0; output < _widths.Length; output++)
+        {
+            var values = outputs[output].GetTensorDataAsSpan<float>();
+            var own = _widths[output];
+            if (values.Length != count * own) throw new BuildException($"Teacher {Path} answers {count} samples with {values.Length} values of '{_outputs[output]}'; {own} for each were expected. Export it with a free batch axis all the way through, or for a batch of 1.");
+            if (own == width) values.CopyTo(rows);
+            else for (var i = 0; i < count; i++) values.Slice(i * own, own).CopyTo(rows[(i * width + column)..]);
+            column += own;
+        }
+    }
+
+    // Shapes of all outputs for one sample; null where an output is no float tensor.
+    private IReadOnlyList<long[]?> RunOne()
+    {
+        using var options = new RunOptions();
+        var zeros = new float[_sampleShape.Aggregate(1, (product, extent) => product * extent)];
+        try
+        {
+            using var input = SampleFeeds.Value(zeros, _sampleShape, _tokens);
+            using var outputs = _session.Run(options, [_input], [input], _outputs);
+            return [.. outputs.Select(output => output.IsTensor && output.GetTensorTypeAndShape() is { ElementDataType: TensorElementType.Float } type ? type.Shape : null)];
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new BuildException($"Teacher {Path} cannot run one sample: {e.Message}", e);
+        }
     }
 
     private static ModelProto Read(string path)
@@ -118,8 +177,9 @@ internal sealed class OnnxTeacher : IDisposable
         if (_session.InputMetadata.Count != 1)
             throw new BuildException($"Teacher {Path} has {_session.InputMetadata.Count} inputs ({string.Join(", ", _session.InputNames)}); it must have one, the samples.");
         var (name, metadata) = _session.InputMetadata.First();
-        if (metadata.ElementDataType != TensorElementType.Float)
-            throw new BuildException($"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take 32-bit floats.");
+        var wanted = _tokens ? TensorElementType.Int64 : TensorElementType.Float;
+        if (metadata.ElementDataType != wanted)
+            throw new BuildException($"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take {(_tokens ? "64-bit integers, the numbers of tokens" : "32-bit floats")}.");
         var extents = metadata.Dimensions;
         var fits = extents.Length == sampleShape.Count + 1 && extents[0] is < 0 or 1 && extents.Skip(1).Zip(sampleShape).All(axis => axis.First < 0 || axis.First == axis.Second);
         if (fits) return (name, extents[0] < 0);
@@ -128,21 +188,10 @@ internal sealed class OnnxTeacher : IDisposable
     }
 
     // Asked with one sample rather than read from the file: the declared shape may be absent or free.
-    private void CheckOutput(IReadOnlyList<int> sampleShape)
+    private void CheckOutput()
     {
-        using var options = new RunOptions();
-        var zeros = new float[sampleShape.Aggregate(1, (product, extent) => product * extent)];
-        try
-        {
-            using var input = OrtValue.CreateTensorValueFromMemory(zeros, [1, .. sampleShape.Select(extent => (long)extent)]);
-            using var outputs = _session.Run(options, [_input], [input], [_output]);
-            var type = outputs[0].GetTensorTypeAndShape();
-            if (type.ElementDataType != TensorElementType.Float || type.ElementCount != Classes)
-                throw new BuildException($"Teacher {Path} answers one sample with '{_output}' of shape ({string.Join(", ", type.Shape)}) and type {type.ElementDataType}; its first output must be {Classes} logits, one for each class of the data.");
-        }
-        catch (OnnxRuntimeException e)
-        {
-            throw new BuildException($"Teacher {Path} cannot run one sample: {e.Message}", e);
-        }
+        var shape = RunOne()[0];
+        if (shape is null || shape.Aggregate(1L, (product, extent) => product * extent) != Classes)
+            throw new BuildException($"Teacher {Path} answers one sample with '{_outputs[0]}' of {(shape is null ? "another type than 32-bit floats" : $"shape ({string.Join(", ", shape)})")}; its first output must be {Classes} logits, one for each class of the data.");
     }
 }

@@ -41,7 +41,7 @@ internal static class ModelViews
 
     private static ModelVersionView Of(Release release, BuildSpec spec) => new(
         release.Version, release.Build, release.CreatedAt, release.ExpiresAt,
-        spec.Teacher.Onnx ?? $"{spec.Teacher.Family} of width {spec.Teacher.Width}",
-        $"{spec.Student.Family} of width {spec.Student.Width}",
+        spec.Teacher is { } teacher ? teacher.Onnx ?? $"{teacher.Family} of width {teacher.Width}" : "none",
+        spec.Student is { } student ? $"{student.Family} of width {student.Width}" : spec.Source!.Onnx,
         [.. release.ReadManifest().Variants.Select(variant => variant.Id)]);
 }

@@ -6,7 +6,7 @@ namespace Fleet.Server.Releases;
 /// <summary>The manifest a build's report leads to. Pure.</summary>
 internal static class ReleaseDraft
 {
-    /// <summary>The manifest of the accepted variants, with the gates the spec asks for.</summary>
+    /// <summary>The manifest of the accepted variants that are worth a download, with the gates the spec asks for.</summary>
     /// <param name="buildId">The build.</param>
     /// <param name="spec">What the operator asked: gates are theirs to set, not the worker's.</param>
     /// <param name="report">What came out.</param>
@@ -43,5 +43,6 @@ internal static class ReleaseDraft
     public static IReadOnlyList<string> ReasonsAgainst(BuildReport report)
         => [.. report.Variants.Where(variant => !IsReleasable(variant)).Select(variant => $"{variant.Id}: {(variant.Reasons.Count > 0 ? string.Join(" ", variant.Reasons) : "not accepted.")}")];
 
-    private static bool IsReleasable(VariantReport variant) => variant is { Accepted: true, Artifact: not null, Scores: not null };
+    /// <summary>What something else of its profile is as good as in everything would only be downloaded for nothing.</summary>
+    private static bool IsReleasable(VariantReport variant) => variant is { Accepted: true, Dominated: false, Artifact: not null, Scores: not null };
 }

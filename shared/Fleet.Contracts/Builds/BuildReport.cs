@@ -28,11 +28,20 @@ public sealed record BuildReport
     /// <summary>Class names.</summary>
     public required IReadOnlyList<string> Classes { get; init; }
 
-    /// <summary>The teacher.</summary>
-    public required NetworkReport Teacher { get; init; }
+    /// <summary>The teacher; absent when a model of one's own was quantized.</summary>
+    public NetworkReport? Teacher { get; init; }
 
-    /// <summary>The fp32 student.</summary>
+    /// <summary>The fp32 model that the variants were made of: the student, or the model of one's own.</summary>
     public required NetworkReport Student { get; init; }
+
+    /// <summary>Where the samples came from that fixed the ranges; absent when the spec's data is all there is to say.</summary>
+    public SampleSource? Calibration { get; init; }
+
+    /// <summary>Where the samples came from that judged; absent when the spec's data is all there is to say.</summary>
+    public SampleSource? Validation { get; init; }
+
+    /// <summary>True when there were no labels: what the float model decides then stands for them, here and on devices.</summary>
+    public bool LabelsAreDecisions { get; init; }
 
     /// <summary>Input tensors of every variant.</summary>
     public required IReadOnlyList<TensorDescription> Inputs { get; init; }
@@ -75,34 +84,3 @@ public sealed record NetworkReport
 /// <param name="Loss">Mean training loss.</param>
 /// <param name="Accuracy">Accuracy on the validation samples, 0 to 1.</param>
 public sealed record EpochReport(string Phase, int Epoch, double Loss, double Accuracy);
-
-/// <summary>One variant and the verdict on it.</summary>
-public sealed record VariantReport
-{
-    /// <summary>Name, such as <c>x64-int8</c>.</summary>
-    public required string Id { get; init; }
-
-    /// <summary>Profile it was made for.</summary>
-    public required string Profile { get; init; }
-
-    /// <summary>Scheme that made it.</summary>
-    public required string Scheme { get; init; }
-
-    /// <summary>The file; absent when it could not be made.</summary>
-    public ArtifactReference? Artifact { get; init; }
-
-    /// <summary>What the inference host must set.</summary>
-    public RuntimeSettings Runtime { get; set; } = new();
-
-    /// <summary>What the server measured; its latency is of the server's processor.</summary>
-    public Scores? Scores { get; init; }
-
-    /// <summary>Median fp32 latency over this variant's, both measured interleaved in one process; above 1 is faster. Null when not of this processor's profile.</summary>
-    public double? SpeedUp { get; init; }
-
-    /// <summary>True when it may be released.</summary>
-    public required bool Accepted { get; init; }
-
-    /// <summary>Why it was rejected, or what a reader should know of an accepted one.</summary>
-    public IReadOnlyList<string> Reasons { get; set; } = [];
-}

@@ -1,6 +1,6 @@
 namespace Fleet.Contracts.Builds;
 
-/// <summary>What a build is asked to do: data, teacher, student, distillation, quantization, gates. YAML for people, JSON on the wire.</summary>
+/// <summary>What a build is asked to do: data, teacher, student, distillation, quantization, gates; or a model of one's own to quantize. YAML for people, JSON on the wire.</summary>
 public sealed record BuildSpec
 {
     /// <summary>Model name the result gets a version of.</summary>
@@ -10,19 +10,25 @@ public sealed record BuildSpec
     public int Seed { get; set; } = 1;
 
     /// <summary>Samples to learn from and to judge by.</summary>
-    public required DataSpec Data { get; init; }
+    public DataSpec? Data { get; init; }
 
     /// <summary>The large reference model.</summary>
-    public required TeacherSpec Teacher { get; init; }
+    public TeacherSpec? Teacher { get; init; }
 
     /// <summary>The small model.</summary>
-    public required StudentSpec Student { get; init; }
+    public StudentSpec? Student { get; init; }
+
+    /// <summary>A model of one's own to quantize, instead of data, teacher and student.</summary>
+    public SourceSpec? Source { get; init; }
 
     /// <summary>How the student learns from the teacher.</summary>
     public DistillationSpec Distillation { get; set; } = new();
 
     /// <summary>Which variants are made of the student.</summary>
     public QuantizationSpec Quantization { get; set; } = new();
+
+    /// <summary>Variants that are trained on their grid beside those that are quantized afterwards; absent for none.</summary>
+    public QuantizationAwareSpec? QuantizationAware { get; init; }
 
     /// <summary>What a device must measure before it serves a variant.</summary>
     public GateSpec Gate { get; set; } = new();

@@ -1,13 +1,67 @@
+using System.Collections.Frozen;
+using System.Globalization;
+
 namespace Fleet.Contracts.Builds;
 
 public static partial class BuildSpecRules
 {
+    /// <summary>Most losses in one sum.</summary>
+    public const int MaximumLosses = 16;
+
+    /// <summary>Most pairs of features for one loss.</summary>
+    public const int MaximumPairs = 32;
+
+    /// <summary>Losses against a teacher by name. The defaults are those of each method's paper or its authors' code.</summary>
+    public static readonly FrozenDictionary<string, LossRule> Losses = new Dictionary<string, LossRule>
+    {
+        ["logit"] = LossRule.OfLogits(("temperature", 4)),
+        ["dkd"] = LossRule.OfLogits(("temperature", 4), ("alpha", 1), ("beta", 8)),
+        ["dist"] = LossRule.OfLogits(("temperature", 1), ("beta", 1), ("gamma", 1)),
+        ["feature"] = LossRule.OfFeatures(),
+        ["attention"] = LossRule.OfFeatures(("heads", null)),
+        ["relation"] = LossRule.OfFeatures(("distance", 1), ("angle", 2)),
+        ["similarity"] = LossRule.OfFeatures(),
+        ["contrastive"] = LossRule.OfFeatures(("temperature", 0.07), ("negatives", null)),
+    }.ToFrozenDictionary();
+
     private static void JudgeDistillation(DistillationSpec spec, Problems problems)
     {
         problems.Require(spec.Temperature is > 0 and <= 100, $"distillation.temperature {spec.Temperature} must be above 0 and at most 100.");
         problems.Require(spec.Alpha is >= 0 and <= 1, $"distillation.alpha {spec.Alpha} must be within 0..1.");
+        problems.Require(spec.Losses.Count <= MaximumLosses, $"distillation.losses has {spec.Losses.Count} losses; at most {MaximumLosses} are summed.");
+        for (var i = 0; i < Math.Min(spec.Losses.Count, MaximumLosses); i++) JudgeLoss($"distillation.losses[{i}]", spec.Losses[i], problems);
+        problems.Require(spec.Labels is null or (>= 0 and <= 1e6), $"distillation.labels {spec.Labels} must be within 0..1000000.");
+        problems.Require(spec.Labels is not 0 || spec.Losses.Count == 0 || spec.Losses.Any(loss => loss.Weight > 0), "distillation leaves nothing to learn from: every loss and the labels have weight 0.");
+        problems.Require(spec.Views is >= 1 and <= 64, $"distillation.views {spec.Views} must be within 1..64.");
         problems.Require(spec.FineTuneEpochs is >= 0 and <= 1000, $"distillation.fineTuneEpochs {spec.FineTuneEpochs} must be within 0..1000.");
         JudgeTraining("distillation.training", spec.Training, problems);
+    }
+
+    private static void JudgeLoss(string key, LossSpec spec, Problems problems)
+    {
+        problems.Require(spec.Weight is >= 0 and <= 1e6, $"{key}.weight {spec.Weight} must be within 0..1000000.");
+        if (!Losses.TryGetValue(spec.Loss, out var rule))
+        {
+            problems.OneOf($"{key}.loss", spec.Loss, [.. Losses.Keys.Order(StringComparer.Ordinal)]);
+            return;
+        }
+        var pairs = $"{key}.pairs";
+        problems.Require(rule.NeedsPairs || spec.Pairs.Count == 0, $"{pairs}: loss '{spec.Loss}' compares logits and takes no pairs of features.");
+        problems.Require(!rule.NeedsPairs || spec.Pairs.Count > 0, $"{pairs}: loss '{spec.Loss}' compares features and needs at least one pair, such as {{teacher: layer3, student: layer3}}.");
+        problems.Require(spec.Pairs.Count <= MaximumPairs, $"{pairs} has {spec.Pairs.Count} pairs; at most {MaximumPairs} are compared.");
+        problems.Require(spec.Pairs.All(pair => pair.Teacher.Length > 0 && pair.Student.Length > 0), $"{pairs} must name a feature of teacher and student in every pair.");
+        foreach (var (setting, value) in LossRule.Given(spec).Where(given => given.Value is not null))
+        {
+            problems.Require(rule.Settings.ContainsKey(setting), $"{key}.{setting}: loss '{spec.Loss}' has no such setting; it has {(rule.Settings.Count == 0 ? "none" : string.Join(", ", rule.Settings.Keys))}.");
+            var (holds, allowed) = setting switch
+            {
+                "temperature" => (value is > 0 and <= 100, "above 0 and at most 100"),
+                "heads" => (value is >= 1 and <= 256, "within 1..256"),
+                "negatives" => (value is >= 1 and <= 65_536, "within 1..65536"),
+                _ => (value is >= 0 and <= 1e6, "within 0..1000000"),
+            };
+            problems.Require(holds, string.Create(CultureInfo.InvariantCulture, $"{key}.{setting} {value} must be {allowed}."));
+        }
     }
 
     private static void JudgeTraining(string key, TrainingSpec training, Problems problems)
@@ -16,5 +70,8 @@ public static partial class BuildSpecRules
         problems.Require(training.BatchSize is >= 2 and <= 65_536, $"{key}.batchSize {training.BatchSize} must be within 2..65536.");
         problems.Require(training.LearningRate is > 0 and <= 10, $"{key}.learningRate {training.LearningRate} must be above 0 and at most 10.");
         problems.Require(training.WeightDecay is >= 0 and < 1, $"{key}.weightDecay {training.WeightDecay} must be within 0..1.");
+        problems.Require(training.LabelSmoothing is >= 0 and < 1, $"{key}.labelSmoothing {training.LabelSmoothing} must be at least 0 and below 1.");
+        problems.Require(training.Patience is >= 0 and <= 10_000, $"{key}.patience {training.Patience} must be within 0..10000.");
+        problems.OneOf($"{key}.device", training.Device, Devices);
     }
 }

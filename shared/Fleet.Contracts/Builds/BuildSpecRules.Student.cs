@@ -3,11 +3,19 @@ namespace Fleet.Contracts.Builds;
 public static partial class BuildSpecRules
 {
     /// <summary>Families of teachers and students.</summary>
-    public static readonly IReadOnlyList<string> Families = ["conv1d", "cnn"];
+    public static readonly IReadOnlyList<string> Families = ["mlp", "conv1d", "cnn", "cnn-separable", "encoder"];
 
-    private static void JudgeStudent(StudentSpec spec, Problems problems)
+    private static void JudgeStudent(StudentSpec spec, DataSpec data, Problems problems)
     {
-        problems.OneOf("student.family", spec.Family, Families);
+        JudgeFamily("student", spec.Family, spec.Depth, data, problems);
         problems.Require(spec.Width is >= 4 and <= 1024, $"student.width {spec.Width} must be within 4..1024.");
+    }
+
+    private static void JudgeFamily(string key, string family, int? depth, DataSpec data, Problems problems)
+    {
+        problems.OneOf($"{key}.family", family, Families);
+        problems.Require(depth is null || family is "mlp" or "encoder", $"{key}.depth is for the families mlp and encoder; '{family}' has a depth of its own.");
+        problems.Require(depth is null or (>= 1 and <= 24), $"{key}.depth {depth} must be within 1..24.");
+        problems.Require(family == "encoder" == (data.Kind == "text") || !Families.Contains(family), $"{key}.family '{family}' does not go with data.kind '{data.Kind}': an encoder reads text, and text needs an encoder.");
     }
 }

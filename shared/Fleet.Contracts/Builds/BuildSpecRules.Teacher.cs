@@ -2,10 +2,13 @@ namespace Fleet.Contracts.Builds;
 
 public static partial class BuildSpecRules
 {
-    private static void JudgeTeacher(TeacherSpec spec, Problems problems)
+    /// <summary>Where training may run.</summary>
+    public static readonly IReadOnlyList<string> Devices = ["auto", "cpu", "cuda"];
+
+    private static void JudgeTeacher(TeacherSpec spec, DataSpec data, Problems problems)
     {
-        problems.Require(spec.Onnx is null != spec.Family is null, "teacher needs either family (to train one here) or onnx (a file), and not both.");
-        if (spec.Family is { } family) problems.OneOf("teacher.family", family, Families);
+        problems.Require(((string?[])[spec.Onnx, spec.Family]).Count(source => source is not null) == 1, "teacher needs one of family (to train one here) or onnx (a file), and no other.");
+        if (spec.Family is { } family) JudgeFamily("teacher", family, spec.Depth, data, problems);
         problems.Require(spec.Width is >= 4 and <= 1024, $"teacher.width {spec.Width} must be within 4..1024.");
         JudgeTraining("teacher.training", spec.Training, problems);
     }

@@ -11,11 +11,16 @@ public static partial class BuildSpecRules
     {
         var problems = new Problems();
         problems.Require(Names.IsName(spec.Model), $"model '{spec.Model}' must be {Names.Rule}.");
-        JudgeData(spec.Data, problems);
-        JudgeTeacher(spec.Teacher, problems);
-        JudgeStudent(spec.Student, problems);
+        JudgeSource(spec, problems);
+        if (spec.Data is { } data)
+        {
+            JudgeData(data, problems);
+            if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, problems);
+            if (spec.Student is { } student) JudgeStudent(student, data, problems);
+        }
         JudgeDistillation(spec.Distillation, problems);
         JudgeQuantization(spec.Quantization, problems);
+        if (spec.QuantizationAware is { } trained) JudgeQuantizationAware(trained, spec.Student, problems);
         JudgeGate(spec.Gate, problems);
         return problems.All;
     }

@@ -3,10 +3,10 @@ namespace Fleet.Contracts.Builds;
 /// <summary>A data set. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
 public sealed record DataSpec
 {
-    /// <summary><c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c> or <c>csv</c>.</summary>
+    /// <summary><c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c> or <c>text</c>.</summary>
     public required string Kind { get; init; }
 
-    /// <summary>Training inputs: npz, npy, IDX or CSV file (gz is read as such).</summary>
+    /// <summary>Training inputs: npz, npy, IDX, CSV or JSON file (gz is read as such).</summary>
     public string? Train { get; init; }
 
     /// <summary>Training labels, where they are a file of their own (npy, idx).</summary>
@@ -20,6 +20,9 @@ public sealed record DataSpec
 
     /// <summary>CSV: name of the label column.</summary>
     public string? LabelColumn { get; init; }
+
+    /// <summary>How texts are read, for kind <c>text</c>; absent: as the defaults say.</summary>
+    public TextSpec? Text { get; init; }
 
     /// <summary>Shape of one sample, without the batch; absent: as the file has it. Images are channels, height, width.</summary>
     public IReadOnlyList<int>? SampleShape { get; init; }

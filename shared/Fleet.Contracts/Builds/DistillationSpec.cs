@@ -1,17 +1,35 @@
 namespace Fleet.Contracts.Builds;
 
-/// <summary>How the student learns: alpha T^2 KL(teacher || student) + (1 - alpha) CE (Hinton, Vinyals, Dean 2015), then labels alone.</summary>
+/// <summary>How the student learns: from the teacher by any weighted sum of losses, from the labels beside it, then from the labels alone.</summary>
 public sealed record DistillationSpec
 {
-    /// <summary>Temperature T: larger shows the student more of what the teacher finds similar.</summary>
+    /// <summary>Temperature T of the short form: larger shows the student more of what the teacher finds similar. Not used where <see cref="Losses"/> are given.</summary>
     public double Temperature { get; set; } = 4;
 
-    /// <summary>Weight of the teacher against the labels, 0 to 1.</summary>
+    /// <summary>Weight of the teacher against the labels in the short form, 0 to 1: alpha of the <c>logit</c> loss and 1 - alpha of the labels. Not used where <see cref="Losses"/> are given.</summary>
     public double Alpha { get; set; } = 0.7;
+
+    /// <summary>The losses against the teacher and their weights; empty: the short form.</summary>
+    public IReadOnlyList<LossSpec> Losses { get; set; } = [];
+
+    /// <summary>Weight of the cross entropy with the labels beside <see cref="Losses"/>; absent: 1, or 1 - alpha in the short form.</summary>
+    public double? Labels { get; init; }
+
+    /// <summary>
+    /// With augmentation: how many variations of each sample the student goes through in turn. Each costs one pass of the
+    /// teacher, and room for its answers.
+    /// </summary>
+    public int Views { get; set; } = 4;
 
     /// <summary>The distillation run.</summary>
     public TrainingSpec Training { get; set; } = new();
 
     /// <summary>Epochs on the labels alone afterwards, at a tenth of the learning rate.</summary>
     public int FineTuneEpochs { get; set; } = 1;
+
+    /// <summary>The losses in full, whichever form was written.</summary>
+    public IReadOnlyList<LossSpec> AllLosses() => Losses.Count > 0 ? Losses : [new LossSpec { Loss = "logit", Weight = Alpha, Temperature = Temperature }];
+
+    /// <summary>The weight of the labels, whichever form was written.</summary>
+    public double LabelWeight() => Labels ?? (Losses.Count > 0 ? 1 : 1 - Alpha);
 }

@@ -3,8 +3,14 @@ namespace Fleet.Contracts.Builds;
 /// <summary>Which variants are made.</summary>
 public sealed record QuantizationSpec
 {
-    /// <summary>Profiles by name; each gets the schemes its numeric rules ask for.</summary>
+    /// <summary>Profiles by name.</summary>
     public IReadOnlyList<string> Profiles { get; set; } = ["x64", "arm-cpu", "jetson"];
+
+    /// <summary>Schemes by name; absent or <c>auto</c>, all that suit each profile are tried.</summary>
+    public IReadOnlyList<string>? Schemes { get; init; }
+
+    /// <summary>What the choice among good variants is made by: <c>latency</c> (the default), <c>size</c> or <c>accuracy</c>.</summary>
+    public string? Goal { get; init; }
 
     /// <summary>Training samples that calibrate the activation ranges; they are streamed, memory does not grow with them.</summary>
     public int CalibrationSamples { get; set; } = 512;
@@ -12,6 +18,18 @@ public sealed record QuantizationSpec
     /// <summary>How ranges are taken from the calibration samples: <c>minmax</c>, <c>percentile</c>, <c>mse</c> or <c>entropy</c>.</summary>
     public string Calibrator { get; set; } = "percentile";
 
-    /// <summary>Largest drop of accuracy against the fp32 student, 0 to 1; a variant that drops more is rejected.</summary>
+    /// <summary>Largest drop of accuracy against the fp32 model, 0 to 1; a variant that drops more is rejected.</summary>
     public double MaximumDrop { get; set; } = 0.01;
+
+    /// <summary>
+    /// Decibels of signal to noise against the fp32 model below which a variant is rejected, where there are no labels to measure
+    /// a drop by; absent: <see cref="DefaultSignalToNoise"/>.
+    /// </summary>
+    public double? MinimumSignalToNoise { get; init; }
+
+    /// <summary>The word for all schemes that suit a profile.</summary>
+    public const string Auto = "auto";
+
+    /// <summary>Noise of a thirtieth of the signal's power: outputs of most models still say the same.</summary>
+    public const double DefaultSignalToNoise = 15;
 }

@@ -3,9 +3,15 @@ namespace Fleet.Contracts.Builds;
 /// <summary>The student.</summary>
 public sealed record StudentSpec
 {
-    /// <summary><c>conv1d</c> or <c>cnn</c>.</summary>
+    /// <summary>
+    /// <c>mlp</c> (fully connected, any samples), <c>conv1d</c> (signals), <c>cnn</c> or <c>cnn-separable</c> (images; plain or
+    /// depthwise-separable convolutions), <c>encoder</c> (texts).
+    /// </summary>
     public required string Family { get; init; }
 
-    /// <summary>Channels of the first stage.</summary>
+    /// <summary>Channels of the first stage; of <c>mlp</c> the units of each stage, of <c>encoder</c> the width of a token's vector.</summary>
     public int Width { get; set; } = 16;
+
+    /// <summary>Stages of <c>mlp</c>, blocks of <c>encoder</c>; absent: two. Other families have a depth of their own.</summary>
+    public int? Depth { get; init; }
 }

@@ -6,11 +6,14 @@ public sealed record TeacherSpec
     /// <summary>An ONNX file on the worker's machine whose first output is the logits.</summary>
     public string? Onnx { get; init; }
 
-    /// <summary>Family to train here when no file is given: <c>conv1d</c> or <c>cnn</c>.</summary>
+    /// <summary>Family to train here when no file is given, one of a student's.</summary>
     public string? Family { get; init; }
 
     /// <summary>Channels of the first stage.</summary>
     public int Width { get; set; } = 64;
+
+    /// <summary>Stages of <c>mlp</c>, blocks of <c>encoder</c>; absent: two.</summary>
+    public int? Depth { get; init; }
 
     /// <summary>How it is trained.</summary>
     public TrainingSpec Training { get; set; } = new();

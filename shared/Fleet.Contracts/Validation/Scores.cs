@@ -17,6 +17,12 @@ public sealed record Scores
     /// <summary>Peak resident memory in bytes of the process that ran it; null when it was not measured.</summary>
     public long? PeakMemoryBytes { get; init; }
 
+    /// <summary>
+    /// Energy of one inference in joules: what the whole processor package drew while it ran one after another, idle power
+    /// included; null where the machine cannot measure it.
+    /// </summary>
+    public double? EnergyJoules { get; init; }
+
     /// <summary>Samples the figures rest on.</summary>
     public int Samples { get; init; }
 }

@@ -3,10 +3,11 @@ using System.Globalization;
 using System.Text.Json;
 using Fleet.Agent.Children;
 using Fleet.Agent.Tests.Inference;
-using Fleet.Agent.Validation;
+using Fleet.Contracts;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tensors;
+using Fleet.Contracts.Validation;
 using Fleet.TestKit;
 
 namespace Fleet.Agent.Tests.Children;
@@ -51,7 +52,7 @@ public sealed class ChildrenTests : IDisposable
         // Nobody reads this child's memory from outside: only its own limit can stop it.
         var request = Request(TestModels.Hungry(_folder.Path, mebibytes: 1500), maximumMemoryBytes: 256L << 20);
         await using var shell = Shell($"(echo '{request}'; exec sleep 20) | '{ChildProgram.Path}' validate; exit 0");
-        var reply = JsonSerializer.Deserialize(await shell.WaitForLineAsync("\"failure\"", HostFixture.Deadline), ValidationJson.Default.ValidationReply)!;
+        var reply = JsonSerializer.Deserialize(await shell.WaitForLineAsync("\"failure\"", HostFixture.Deadline), FleetJson.Default.ValidationReply)!;
         Assert.Equal(DeploymentFailure.MemoryExceeded, reply.Failure);
         Assert.StartsWith("The variant could not get the memory it asked for; 256 MiB are allowed.", reply.Detail, StringComparison.Ordinal);
     }
@@ -117,6 +118,6 @@ public sealed class ChildrenTests : IDisposable
     {
         var set = _folder["set.npz"];
         using (var file = File.Create(set)) NpzArchive.Write(file, [new("x", NpyArray.Of(new float[6], 2, 3))]);
-        return JsonSerializer.Serialize(new ValidationRequest(model, set, new RuntimeSettings(), [], maximumMemoryBytes), ValidationJson.Default.ValidationRequest);
+        return JsonSerializer.Serialize(new ValidationRequest(model, set, new RuntimeSettings(), [], maximumMemoryBytes), FleetJson.Default.ValidationRequest);
     }
 }

@@ -64,12 +64,12 @@ public sealed class SpecFileTests
             """, "spec.yaml", "/specs/fashion");
 
         Assert.Equal(7, spec.Seed);
-        Assert.Equal("/specs/fashion/sets/train.npz", spec.Data.Train);
-        Assert.Equal("/data/test.npz", spec.Data.Test);
-        Assert.Equal([1, 28, 28], spec.Data.SampleShape);
-        Assert.Equal(["on", "off", "3"], spec.Data.Classes);
-        Assert.Equal("/specs/teacher.onnx", spec.Teacher.Onnx);
-        Assert.Equal(24, spec.Student.Width);
+        Assert.Equal("/specs/fashion/sets/train.npz", spec.Data!.Train);
+        Assert.Equal("/data/test.npz", spec.Data!.Test);
+        Assert.Equal([1, 28, 28], spec.Data!.SampleShape);
+        Assert.Equal(["on", "off", "3"], spec.Data!.Classes);
+        Assert.Equal("/specs/teacher.onnx", spec.Teacher!.Onnx);
+        Assert.Equal(24, spec.Student!.Width);
         Assert.Equal((0.5, 3.0), (spec.Distillation.Alpha, spec.Distillation.Temperature));
         Assert.Equal(2e-3, spec.Distillation.Training.LearningRate);
         Assert.True(spec.Distillation.Training.Augment);
@@ -95,7 +95,7 @@ public sealed class SpecFileTests
     public void Unknown_family_lists_the_known_ones()
     {
         var line = Assert.Single(ProblemsOf(Smallest.Replace("student:\n  family: conv1d", "student:\n  family: rnn", StringComparison.Ordinal)));
-        Assert.Equal("spec.yaml:8:3: student.family 'rnn' is not known; it is one of conv1d, cnn.", line);
+        Assert.Equal("spec.yaml:8:3: student.family 'rnn' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder.", line);
     }
 
     [Fact]
@@ -126,7 +126,7 @@ public sealed class SpecFileTests
     [InlineData("distillation: 4", "distillation is '4'; keys are expected: temperature, alpha, training, fineTuneEpochs.")]
     [InlineData("distillation:\n  alpha: .nan", "distillation.alpha is .nan; a number is expected.")]
     [InlineData("distillation:\n  training:\n    augment: yes", "distillation.training.augment is yes; true or false is expected.")]
-    [InlineData("quantization:\n  profiles: x64", "quantization.profiles is 'x64'; a list, each item a text, is expected.")]
+    [InlineData("quantization:\n  profiles:\n    x64: 1", "quantization.profiles is a section; a list, each item a text, is expected.")]
     [InlineData("quantization:\n  calibrator: 3", "quantization.calibrator is 3; a text is expected. Write \"3\" in quotes if text is meant.")]
     [InlineData("gate:\n  maximumLatencyP95: 20", "gate.maximumLatencyP95 is 20; a duration such as 500ms, 30s, 10m, 1h30m or 7d is expected.")]
     public void Value_of_the_wrong_type_is_refused_with_what_is_expected(string lines, string problem)
@@ -136,10 +136,32 @@ public sealed class SpecFileTests
     }
 
     [Fact]
-    public void Missing_section_is_named_with_its_keys()
+    public void Model_of_ones_own_has_paths_beside_the_spec_and_one_scheme_may_be_written_as_a_word()
+    {
+        var spec = SpecFile.Parse("""
+            model: own
+            source:
+              onnx: model.onnx
+              calibration: synthetic
+              validation: sets/held-out.npz
+              validationLabels: /data/labels.npy
+            quantization:
+              schemes: auto
+              goal: size
+              profiles: x64
+            """, "spec.yaml", "/specs");
+        Assert.Equal(new SourceSpec { Onnx = "/specs/model.onnx", Calibration = "synthetic", Validation = "/specs/sets/held-out.npz", ValidationLabels = "/data/labels.npy" }, spec.Source);
+        Assert.Equal(["auto"], spec.Quantization.Schemes!);
+        Assert.Equal(["x64"], spec.Quantization.Profiles);
+        Assert.Equal("size", spec.Quantization.Goal);
+        Assert.Null(spec.Data);
+    }
+
+    [Fact]
+    public void Missing_section_is_named()
     {
         var line = Assert.Single(ProblemsOf("model: a\ndata: { kind: vibration, samples: 600 }\nteacher: { family: cnn }"));
-        Assert.Equal("spec.yaml:1:1: student is missing; a section with family, width is required.", line);
+        Assert.Equal("spec.yaml:1:1: student is missing: a spec has data, teacher and student, or source for a model of one's own.", line);
     }
 
     [Fact]

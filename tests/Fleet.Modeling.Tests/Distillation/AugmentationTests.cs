@@ -4,10 +4,10 @@ namespace Fleet.Modeling.Tests.Distillation;
 
 public sealed class AugmentationTests
 {
-    private static float[] View(float[] sample, int[] shape, int view, int seed = 1, int index = 0)
+    private static float[] View(float[] sample, int[] shape, int view, int seed = 1, int index = 0, bool mirror = true)
     {
         var destination = new float[sample.Length];
-        Augmentation.Write(sample, shape, destination, seed, index, view);
+        new Augmentation(Enabled: true, mirror, seed).Write(sample, shape, destination, index, view);
         return destination;
     }
 
@@ -48,6 +48,16 @@ public sealed class AugmentationTests
         Assert.All(seen, point => Assert.True(point.Column is >= 7 and <= 11 or >= 12 and <= 16, $"column {point.Column}"));
         Assert.Contains(seen, point => point.Column > 11);
         Assert.Contains(seen, point => point.Column < 12);
+    }
+
+    [Fact]
+    public void Mirroring_can_be_left_out_and_the_moves_stay_the_same()
+    {
+        float[] sample = [.. Enumerable.Range(1, 24 * 24).Select(i => (float)i)];
+        var rows = Enumerable.Range(1, 40).Select(view => (View(sample, [1, 24, 24], view, mirror: false).Chunk(24).ElementAt(12), View(sample, [1, 24, 24], view).Chunk(24).ElementAt(12))).ToList();
+        Assert.All(rows, pair => Assert.True(pair.Item1.Where(value => value > 0).SequenceEqual(pair.Item1.Where(value => value > 0).Order()), "left stays left"));
+        Assert.All(rows, pair => Assert.True(pair.Item2.SequenceEqual(pair.Item1) || pair.Item2.SequenceEqual(pair.Item1.Reverse())));
+        Assert.Contains(rows, pair => !pair.Item2.SequenceEqual(pair.Item1));
     }
 
     [Fact]

@@ -93,6 +93,38 @@ public sealed class TrainingLoopTests
         Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
+    [Fact]
+    public void Run_without_a_better_epoch_ends_after_its_patience_and_keeps_the_best()
+    {
+        var training = Tones(256, 1);
+        var validation = Tones(64, 2);
+        using var network = new Network(Families.Student("conv1d", 4, [1, 64], 2), Normalization.Measure(training), 1);
+        var epochs = TrainingLoop.Run(network, training, validation, new TrainingPhase("teacher", Short with { Epochs = 60, Patience = 3 }, 1), new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+        Assert.InRange(epochs.Count, 4, 59);
+        var best = epochs.Max(epoch => epoch.Accuracy);
+        Assert.Equal(epochs.First(epoch => epoch.Accuracy == best).Epoch + 3, epochs.Count);
+        Assert.Equal(best, network.Accuracy(validation, CancellationToken.None));
+    }
+
+    [Fact]
+    public void Device_that_is_not_there_is_refused_with_the_remedy()
+    {
+        Assert.SkipWhen(torch.cuda.is_available(), "This machine has a GPU.");
+        var failure = Assert.Throws<BuildException>(() => Train(Short with { Device = "cuda" }, 1));
+        Assert.Contains("finds no CUDA device", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("'auto' or 'cpu'", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Smoothed_labels_keep_the_loss_of_a_sure_network_above_zero()
+    {
+        var (_, plain) = Train(Short with { Epochs = 6 }, 1);
+        var (_, smoothed) = Train(Short with { Epochs = 6, LabelSmoothing = 0.2 }, 1);
+        // Two classes: no loss is below the entropy of (0.9, 0.1).
+        Assert.InRange(smoothed[^1].Loss, 0.325, 0.7);
+        Assert.InRange(plain[^1].Loss, 0, 0.3);
+    }
+
     private sealed class Ignored : IProgress<BuildProgress>
     {
         public void Report(BuildProgress value) { }

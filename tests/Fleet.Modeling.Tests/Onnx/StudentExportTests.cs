@@ -1,7 +1,9 @@
+using System.Text.Json;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Students;
 using Fleet.TestKit;
 
@@ -22,11 +24,24 @@ public sealed class StudentExportTests : IDisposable
         return new SampleSet([.. Enumerable.Range(0, count * length).Select(_ => mean + (float)(20 * random.NextDouble() - 10))], shape, [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]);
     }
 
+    // Made of a few words each, and padded.
+    private static SampleSet Texts(int count, int length, int seed)
+    {
+        var random = new Random(seed);
+        var tokens = new float[count * length];
+        for (var sample = 0; sample < count; sample++)
+        {
+            var used = random.Next(1, length + 1);
+            for (var place = 0; place < used; place++) tokens[sample * length + place] = random.Next(1, 20);
+        }
+        return new SampleSet(tokens, [length], [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]) { Vocabulary = new Vocabulary([.. Enumerable.Range(0, 20).Select(number => $"piece{number}")]) };
+    }
+
     // A few steps move batch normalization's statistics and factors away from where they begin: folding them must matter.
     private static Network Trained(string family, int[] shape, float mean, bool teacher)
     {
-        var training = Noise(128, shape, mean, 1);
-        var plan = teacher ? Families.Teacher(family, 8, shape, 3) : Families.Student(family, 8, shape, 3);
+        var training = family == "encoder" ? Texts(128, shape[0], 1) : Noise(128, shape, mean, 1);
+        var plan = teacher ? Families.Teacher(family, 8, shape, 3, 0, training.Vocabulary) : Families.Student(family, 8, shape, 3, 0, training.Vocabulary);
         var network = new Network(plan, Normalization.Measure(training), 1);
         TrainingLoop.Run(network, training, training, new TrainingPhase("teacher", new TrainingSpec { Epochs = 2, BatchSize = 32, LearningRate = 1e-2 }, 1), new Progress(new Ignored(), "", 0, 1), CancellationToken.None);
         return network;
@@ -39,11 +54,32 @@ public sealed class StudentExportTests : IDisposable
     [InlineData("cnn", false, 0)]
     [InlineData("cnn", true, 0)]
     [InlineData("cnn", false, 300)]
+    [InlineData("cnn-separable", false, 0)]
+    [InlineData("cnn-separable", true, 300)]
+    [InlineData("mlp", false, 0)]
+    [InlineData("mlp", true, 300)]
     public void Exported_network_answers_held_out_samples_within_1e_4(string family, bool teacher, float mean)
     {
-        int[] shape = family == "cnn" ? [3, 12, 12] : [3, 100];
+        int[] shape = family.StartsWith("cnn", StringComparison.Ordinal) ? [3, 12, 12] : [3, 100];
         using var network = Trained(family, shape, mean, teacher);
         Assert.InRange(CheckedExport.Write(network, _folder["m.onnx"], Noise(64, shape, mean, 2)), 0, 1e-4);
+    }
+
+    [Theory]
+    [InlineData(12)]
+    [InlineData(1)]
+    public void Exported_encoder_answers_texts_as_it_was_trained_and_carries_its_vocabulary(int length)
+    {
+        using var network = Trained("encoder", [length], 0, teacher: false);
+        Assert.InRange(CheckedExport.Write(network, _folder["m.onnx"], Texts(64, length, 2)), 0, 1e-4);
+        var model = OnnxFile.Load(_folder["m.onnx"]);
+        var metadata = model.MetadataProps.ToDictionary(entry => entry.Key, entry => entry.Value);
+        Assert.Equal(network.Plan.Vocabulary!.Pieces, JsonSerializer.Deserialize<string[]>(metadata[StudentExport.VocabularyKey]));
+        Assert.Equal($"{length}", metadata[StudentExport.LengthKey]);
+        Assert.Equal((int)TensorProto.Types.DataType.Int64, model.Graph.Input[0].Type.TensorType.ElemType);
+        Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
+        // Products with weights are Gemm alone: the forms that the quantizer makes integers of.
+        Assert.Equal(2 * 4 + 1, model.Graph.Node.Count(node => node.OpType == "Gemm"));
     }
 
     [Fact]

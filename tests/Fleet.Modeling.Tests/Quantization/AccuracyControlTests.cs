@@ -18,8 +18,8 @@ public sealed class AccuracyControlTests
         using var chain = new Chain(layers: 6, unevenAfter: 1);
         var controlled = chain.Control(steps: []).Quantize(-25, chain.Missing, TestContext.Current.CancellationToken);
         Assert.InRange(controlled.Drop, double.NegativeInfinity, -25);
-        Assert.Equal(["g1", "g2"], controlled.Returned.Select(returned => returned.Operator).Order());
-        Assert.Contains(controlled.Remarks(Calibrators.Named("minmax")), remark => remark.StartsWith("Kept in float for accuracy: g", StringComparison.Ordinal));
+        Assert.Equal(["g1", "g2"], controlled.Returned.Select(returned => returned.Output).Order());
+        Assert.All(controlled.Returned, returned => Assert.True(returned is { Gain: > 2, Won: > 5 }));
     }
 
     [Fact]
@@ -29,7 +29,7 @@ public sealed class AccuracyControlTests
         var controlled = chain.Control([QuantizationSteps.Equalization, QuantizationSteps.Bias]).Quantize(-25, chain.Missing, TestContext.Current.CancellationToken);
         Assert.Empty(controlled.Returned);
         Assert.Contains(QuantizationSteps.Equalization, controlled.Steps);
-        Assert.Contains(controlled.Remarks(Calibrators.Named("minmax")), remark => remark.StartsWith("Improved by equalization", StringComparison.Ordinal));
+        Assert.True(controlled.SignalToNoise!.Value.Improved > controlled.SignalToNoise.Value.Plain + 5);
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class AccuracyControlTests
         var control = chain.Control(steps: []);
         var controlled = control.Quantize(-25, chain.Missing, TestContext.Current.CancellationToken);
         Assert.InRange(controlled.Drop, double.NegativeInfinity, -25);
-        Assert.Superset(new HashSet<string> { "g77", "g78" }, controlled.Returned.Select(returned => returned.Operator).ToHashSet());
+        Assert.Superset(new HashSet<string> { "g77", "g78" }, controlled.Returned.Select(returned => returned.Output).ToHashSet());
         Assert.InRange(controlled.Returned.Count, 2, 4);
         Assert.InRange(chain.ModelsMade, 1, 90);
     }
@@ -50,7 +50,7 @@ public sealed class AccuracyControlTests
         using var chain = new Chain(layers: 6, unevenAfter: 1);
         var controlled = chain.Control(steps: []).Quantize(-200, chain.Missing, TestContext.Current.CancellationToken);
         Assert.InRange(controlled.Drop, -200, 0);
-        Assert.Equal(["g1", "g2"], controlled.Culprits.Take(2).Select(culprit => culprit.Operator).Order());
+        Assert.Equal(["g1", "g2"], controlled.Ranking.Take(2).Select(culprit => culprit.Output).Order());
         Assert.InRange(controlled.Returned.Count, 2, 3);
     }
 

@@ -1,4 +1,6 @@
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
@@ -52,40 +54,63 @@ public sealed class ModelQuantizerTests
     public void Model_of_several_inputs_is_judged_without_labels_and_one_variant_is_chosen_for_each_profile()
     {
         using var folder = new ScratchFolder();
-        var model = TwoInputs().Save(folder);
-        using var session = OnnxRuntimeSession.Open(model);
-        var inputs = ModelInput.Of(session);
-        var variants = new ModelQuantizer(X64).Make(model, new SyntheticFeeds(inputs, 32, 1), new SyntheticFeeds(inputs, 16, 2), Settings(20), folder.File("out"), TestContext.Current.CancellationToken);
-
+        var report = Run(folder, "synthetic", 20);
+        var variants = report.Variants;
+        Assert.Equal(new SampleSource("synthetic", 32), report.Calibration);
+        Assert.False(report.Labelled);
+        Assert.Equal(64 * 128 + 128 + 128 * 64, report.Parameters);
         Assert.All(variants.GroupBy(variant => variant.Profile), profile => Assert.Single(profile, variant => variant.Chosen));
-        Assert.All(variants.Where(variant => variant.Accepted), variant => Assert.InRange(variant.Closeness!.SignalToNoise, 20, double.PositiveInfinity));
-        Assert.All(variants.Where(variant => variant is { Chosen: true, SpeedUp: not null }), variant => Assert.True(variant.SpeedUp >= 1));
+        Assert.All(variants.Where(variant => variant.Accepted), variant => Assert.InRange(variant.Closeness!.SignalToNoise, 20, Closeness.Exact));
+        Assert.All(variants.Where(variant => variant is { Chosen: true, SpeedUp: not null }), variant => Assert.True(variant.SpeedUp >= VariantChoice.EqualSpeed));
         Assert.Contains(variants, variant => variant.Id == "x64-int8" && variant.Accepted);
-        Assert.Equal(variants.Where(variant => variant.File is not null).Select(variant => variant.File!).Order(), Directory.GetFiles(folder.File("out")).Select(path => Path.GetFileName(path)!).Order());
+        Assert.Equal(variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().Select(artifact => artifact.Name).Order(), Directory.GetFiles(folder.File("out")).Select(path => Path.GetFileName(path)!).Order());
     }
 
     [Fact]
     public void Without_samples_only_schemes_that_need_none_are_made()
     {
         using var folder = new ScratchFolder();
-        var model = TwoInputs().Save(folder);
-        using var session = OnnxRuntimeSession.Open(model);
-        var variants = new ModelQuantizer(X64).Make(model, null, new SyntheticFeeds(ModelInput.Of(session), 8, 2), Settings(10), folder.File("out"), TestContext.Current.CancellationToken);
-        Assert.Contains("needs calibration samples", Assert.Single(variants.Single(variant => variant.Id == "x64-int8").Reasons), StringComparison.Ordinal);
-        Assert.True(variants.Single(variant => variant.Id == "x64-int8-dynamic").Accepted);
+        var report = Run(folder, null, 10);
+        Assert.Null(report.Calibration);
+        Assert.Contains("needs calibration samples", Assert.Single(report.Variants.Single(variant => variant.Id == "x64-int8").Reasons), StringComparison.Ordinal);
+        Assert.True(report.Variants.Single(variant => variant.Id == "x64-int8-dynamic").Accepted);
     }
 
     [Fact]
     public void Variant_that_cannot_come_close_is_rejected_and_the_float_model_chosen()
     {
         using var folder = new ScratchFolder();
-        var model = TwoInputs().Save(folder);
-        using var session = OnnxRuntimeSession.Open(model);
-        var inputs = ModelInput.Of(session);
-        var variants = new ModelQuantizer(X64).Make(model, new SyntheticFeeds(inputs, 8, 1), new SyntheticFeeds(inputs, 8, 2), Settings(300), folder.File("out"), TestContext.Current.CancellationToken);
+        var variants = Run(folder, "synthetic", 150).Variants;
         Assert.DoesNotContain(variants, variant => variant.Accepted && variant.Scheme != "fp32");
         Assert.All(variants.Where(variant => variant.Chosen), variant => Assert.Equal("fp32", variant.Scheme));
-        Assert.Contains(variants, variant => variant.Reasons.Any(reason => reason.Contains("300.0 dB is required", StringComparison.Ordinal)));
+        Assert.Contains(variants, variant => variant.Reasons.Any(reason => reason.Contains("150.0 dB is required", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Labels_in_the_samples_make_accuracy_the_measure()
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder().Input("x", -1, 32).Weight("w", 32, 5).Node("MatMul", ["x", "w"], "y").Output("y", -1, 5).Save(folder);
+        var samples = NpyArray.Of([.. Enumerable.Range(0, 40 * 32).Select(i => MathF.Sin(i * 0.37f + i / 32))], 40, 32);
+        using (var file = File.Create(folder.File("held-out.npz")))
+            NpzArchive.Write(file, [new("x", samples), new("labels", NpyArray.Of([.. Enumerable.Repeat(2L, 40)], 40))]);
+        var report = new ModelQuantizer(TimeProvider.System, X64).Run(new SourceSpec { Onnx = model, Calibration = folder.File("held-out.npz"), Validation = folder.File("held-out.npz") },
+            new QuantizationSpec { MaximumDrop = 1 }, [BuiltInProfiles.X64], null, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        Assert.True(report.Labelled);
+        Assert.InRange(report.Original.Accuracy!.Value, 0, 0.9);
+        Assert.All(report.Variants.Where(variant => variant.Artifact is not null), variant => Assert.Equal(report.Original.Accuracy - variant.Scores!.Accuracy, variant.Drop));
+    }
+
+    [Fact]
+    public void File_that_does_not_exist_is_named()
+    {
+        using var folder = new ScratchFolder();
+        var model = TwoInputs().Save(folder);
+        string Refusal(SourceSpec source) => Assert.Throws<InvalidDataException>(() => new ModelQuantizer(TimeProvider.System, X64)
+            .Run(source, new QuantizationSpec(), BuiltInProfiles.All, null, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken)).Message;
+        Assert.Equal("/none/m.onnx does not exist.", Refusal(new SourceSpec { Onnx = "/none/m.onnx", Validation = "synthetic" }));
+        Assert.Equal("/none/v.npz does not exist.", Refusal(new SourceSpec { Onnx = model, Validation = "/none/v.npz" }));
+        Assert.False(Directory.Exists(folder.File("out")));
     }
 
     [Fact]
@@ -119,7 +144,10 @@ public sealed class ModelQuantizerTests
         Assert.Contains("3 and 2 samples", Refusal(new() { ["gain"] = gain, ["x"] = NpyArray.Of(new float[3 * 256], 3, 1, 4, 64) }), StringComparison.Ordinal);
     }
 
-    private static ModelQuantization Settings(double decibels) => new([BuiltInProfiles.X64, BuiltInProfiles.ArmCpu], [], Calibrators.Named("minmax"), decibels);
+    private static QuantizationReport Run(ScratchFolder folder, string? calibration, double decibels) => new ModelQuantizer(TimeProvider.System, X64).Run(
+        new SourceSpec { Onnx = TwoInputs().Save(folder), Calibration = calibration, Validation = "synthetic" },
+        new QuantizationSpec { Calibrator = "minmax", MinimumSignalToNoise = decibels }, [BuiltInProfiles.X64, BuiltInProfiles.ArmCpu], null,
+        folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
 
     /// <summary>A sequence of free length and a scalar.</summary>
     private static GraphBuilder TwoInputs() => new GraphBuilder().Input("x", -1, 4, 64).Input("gain")

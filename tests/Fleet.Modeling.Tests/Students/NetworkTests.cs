@@ -13,18 +13,23 @@ public sealed class NetworkTests
     {
         { "conv1d", [1, 1024] }, { "conv1d", [6, 100] }, { "conv1d", [1, 8] }, { "conv1d", [3, 1] }, { "conv1d", [2, 4097] },
         { "cnn", [1, 28, 28] }, { "cnn", [3, 32, 32] }, { "cnn", [3, 17, 40] }, { "cnn", [1, 2, 2] }, { "cnn", [1, 1, 1] },
+        { "cnn-separable", [1, 28, 28] }, { "cnn-separable", [3, 17, 40] }, { "cnn-separable", [1, 2, 2] }, { "cnn-separable", [1, 1, 1] },
+        { "mlp", [5] }, { "mlp", [3, 100] }, { "mlp", [1, 28, 28] }, { "encoder", [12] }, { "encoder", [1] },
     };
 
     [Theory]
     [MemberData(nameof(Shapes))]
     public void Plan_counts_what_the_network_holds_and_every_shape_runs(string family, int[] shape)
     {
-        foreach (var plan in new[] { Families.Student(family, 8, shape, 5), Families.Teacher(family, 8, shape, 5) })
+        var vocabulary = family == "encoder" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b"]) : null;
+        foreach (var plan in new[] { Families.Student(family, 8, shape, 5, 0, vocabulary), Families.Teacher(family, 8, shape, 5, 0, vocabulary) })
         {
             using var network = new Network(plan, new Normalization(new float[shape[0]], [.. Enumerable.Repeat(1f, shape[0])]), 1);
             Assert.Equal(network.parameters().Sum(parameter => parameter.numel()), plan.Parameters());
             var length = shape.Aggregate(1, (product, extent) => product * extent);
-            Assert.Equal(3 * 5, network.Logits(new SampleSet(new float[3 * length], shape, [0, 1, 2])).Length);
+            var logits = network.Logits(new SampleSet(new float[3 * length], shape, [0, 1, 2]) { Vocabulary = vocabulary });
+            Assert.Equal(3 * 5, logits.Length);
+            Assert.All(logits, logit => Assert.True(float.IsFinite(logit)));
         }
     }
 
@@ -69,6 +74,50 @@ public sealed class NetworkTests
     {
         Assert.InRange(Families.Student("conv1d", 16, [1, 1024], 6).Parameters(), 40_000, 100_000);
         Assert.InRange(Families.Student("cnn", 16, [1, 28, 28], 10).Parameters(), 40_000, 100_000);
+        Assert.InRange(Families.Student("cnn-separable", 24, [1, 28, 28], 10).Parameters(), 40_000, 100_000);
+    }
+
+    [Fact]
+    public void Families_of_teacher_and_student_must_take_the_same_samples()
+    {
+        Assert.Equal(2, Families.SampleRank("mlp", "conv1d"));
+        Assert.Null(Families.SampleRank("mlp"));
+        Assert.Contains("'conv1d'", Assert.Throws<BuildException>(() => Families.SampleRank("cnn", "conv1d")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Encoder_does_not_look_at_padding()
+    {
+        var vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]);
+        float[] Logits(params float[] tokens)
+        {
+            using var network = new Network(Families.Student("encoder", 16, [tokens.Length], 3, 2, vocabulary), Normalization.None, 1);
+            // The same weights whatever the length: positions come last in the table, and the first of them are compared.
+            foreach (var (name, parameter) in network.named_parameters())
+            {
+                using var noGradient = TorchSharp.torch.no_grad();
+                if (parameter.size(0) == tokens.Length && parameter.dim() == 2) parameter.fill_(0.1f);
+                else parameter.copy_(TorchSharp.torch.arange(parameter.numel(), TorchSharp.torch.ScalarType.Float32).sin().reshape(parameter.shape) * 0.3);
+            }
+            return network.Logits(new SampleSet(tokens, [tokens.Length], [0]) { Vocabulary = vocabulary });
+        }
+        var alone = Logits(2, 3, 1, 2, 3, 2);
+        var padded = Logits(2, 3, 1, 2, 3, 2, 0, 0, 0);
+        Assert.All(alone.Zip(padded), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        Assert.NotEqual(alone, Logits(2, 3, 1, 2, 3, 3));
+    }
+
+    [Fact]
+    public void Features_have_the_shapes_that_the_plan_says()
+    {
+        var vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]);
+        var plan = Families.Student("encoder", 32, [6], 3, 1, vocabulary);
+        using var network = new Network(plan, Normalization.None, 1);
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        var tap = new FeatureTap(scope, [.. plan.Features().Select(feature => feature.Name)]);
+        network.forward(TorchSharp.torch.ones(2, 6), tap);
+        Assert.All(plan.Features(), feature => Assert.Equal([2, .. feature.Shape.Select(extent => (long)extent)], tap[feature.Name].shape));
+        Assert.Equal([2, 6, 16], plan.Features().Single(feature => feature.Name.EndsWith(".query", StringComparison.Ordinal)).Shape);
     }
 
     [Fact]

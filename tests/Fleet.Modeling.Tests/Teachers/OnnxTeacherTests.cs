@@ -42,17 +42,40 @@ public sealed class OnnxTeacherTests : IDisposable
     }
 
     [Fact]
-    public void Student_and_teacher_see_the_same_view_and_each_view_is_asked_once()
+    public void Teacher_shows_layers_by_name_and_any_value_of_its_graph()
     {
         var path = Model(out var network);
         using var _ = network;
         using var teacher = new OnnxTeacher(path, [2, 50], 3);
-        var samples = Samples(10);
-        var cached = new TeacherLogits(teacher, samples, augment: true, seed: 5);
-        var view = new float[samples.Inputs.Length];
-        for (var i = 0; i < samples.Count; i++) Modeling.Distillation.Augmentation.Write(samples.Sample(i), [2, 50], view.AsSpan(i * 100, 100), 5, i, 2);
-        Assert.Equal(teacher.Logits(samples with { Inputs = view }, CancellationToken.None), cached.Of(2, CancellationToken.None));
-        Assert.Same(cached.Of(2, CancellationToken.None), cached.Of(2, CancellationToken.None));
+        var features = teacher.Show(["layer2", "layer6", "conv1"]);
+        Assert.Equal(["layer2", "layer6", "conv1"], features.Select(feature => feature.Name));
+        Assert.Equal(network.Plan.Features().Where(feature => feature.Name is "layer2" or "layer6").Select(feature => string.Join(",", feature.Shape)), features.Take(2).Select(feature => string.Join(",", feature.Shape)));
+
+        var samples = Samples(70);
+        var widths = features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent)).Prepend(3).ToArray();
+        var rows = new float[70 * widths.Sum()];
+        teacher.Answer(samples.Inputs, 70, rows);
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        network.eval();
+        var tap = new FeatureTap(scope, ["layer2", "layer6"]);
+        var logits = network.forward(TorchSharp.torch.tensor(samples.Inputs, [70, 2, 50]), tap);
+        foreach (var (value, column, width) in new[] { (logits, 0, widths[0]), (tap["layer2"], widths[0], widths[1]), (tap["layer6"], widths[0] + widths[1], widths[2]) })
+        {
+            var expected = value.data<float>().ToArray();
+            var given = rows.Chunk(widths.Sum()).SelectMany(row => row.Skip(column).Take(width));
+            Assert.All(expected.Zip(given), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+        }
+        Assert.Contains(rows.Chunk(widths.Sum()).SelectMany(row => row[^widths[3]..]), value => value < 0);
+    }
+
+    [Fact]
+    public void Feature_that_is_not_there_is_refused_with_those_that_are()
+    {
+        using var teacher = new OnnxTeacher(Model(out var network), [2, 50], 3);
+        network.Dispose();
+        var message = Assert.Throws<BuildException>(() => teacher.Show(["layer9"])).Message;
+        Assert.Contains("no feature 'layer9'", message, StringComparison.Ordinal);
+        Assert.Contains("layer1, layer2", message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -78,7 +101,7 @@ public sealed class OnnxTeacherTests : IDisposable
     {
         var message = Refused(Model(out var network, classes: 4), [2, 50], 3);
         network.Dispose();
-        Assert.Contains("(1, 4)", message, StringComparison.Ordinal);
+        Assert.Contains("shape (1, 4)", message, StringComparison.Ordinal);
         Assert.Contains("3 logits", message, StringComparison.Ordinal);
     }
 

@@ -24,7 +24,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         Quantization = new QuantizationSpec { Profiles = ["x64"], CalibrationSamples = 16, MaximumDrop = 1 },
     };
 
-    private static readonly BuildSpec Endless = Quick with { Teacher = Quick.Teacher with { Training = new TrainingSpec { Epochs = 10_000 } } };
+    private static readonly BuildSpec Endless = Quick with { Teacher = Quick.Teacher! with { Training = new TrainingSpec { Epochs = 10_000 } } };
 
     private readonly TemporaryFolder _folder = new();
     private readonly HttpClient _http = new();
@@ -88,6 +88,26 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         Assert.Equal(0, await worker.WaitForExitAsync(TimeSpan.FromSeconds(30)));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Model_of_ones_own_is_built_and_can_be_released(bool labelled)
+    {
+        using var files = new ScratchFolder();
+        var build = await SubmitAsync(SourceBuildTests.Spec(files, labelled));
+        await using var worker = StartWorker("one");
+        var view = await WaitAsync(build, "ends", view => view.FinishedAt is not null);
+        Assert.True(view.Status == BuildStatus.Succeeded, view.Failure + "\n" + worker.Output);
+        using var response = await _http.PostAsJsonAsync("/api/v1/releases", new CreateReleaseRequest(build), FleetJson.Default.CreateReleaseRequest);
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+        var manifest = (await response.Content.ReadFromJsonAsync(FleetJson.Default.ReleaseView))!.Manifest;
+        Assert.Equal(["jetson", "x64"], manifest.Variants.Select(variant => variant.Profile).Distinct().Order());
+        Assert.All(manifest.Variants, variant => Assert.InRange(variant.Gate.MinimumAccuracy!.Value, 0.8, 1));
+        Assert.Equal(["x"], manifest.Inputs.Select(input => input.Name));
+        var models = (await _http.GetFromJsonAsync("/api/v1/models", FleetJson.Default.IReadOnlyListModelView))!;
+        Assert.Equal("model.onnx", Path.GetFileName(models.Single().Versions.Single().Student));
+    }
+
     [Fact]
     public async Task Build_that_cannot_be_made_fails_with_the_sentence_and_the_worker_goes_on()
     {
@@ -109,14 +129,14 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         using var cancelled = await _http.PostAsync($"/api/v1/builds/{endless}/cancel", null);
         Assert.True(cancelled.IsSuccessStatusCode);
         await worker.WaitForLineAsync("is given up", Deadline);
-        await Eventually.TrueAsync("the worker removed the build's folder", () => Left("one").Length == 0);
         Assert.Equal(BuildStatus.Succeeded, (await WaitAsync(await SubmitAsync(Quick), "ends", view => view.FinishedAt is not null)).Status);
+        await Eventually.TrueAsync("the worker removed both folders", () => Left("one").Length == 0);
     }
 
     [Fact]
     public async Task Build_of_a_killed_worker_is_finished_by_another()
     {
-        var slow = Quick with { Teacher = Quick.Teacher with { Training = new TrainingSpec { Epochs = 60 } } };
+        var slow = Quick with { Teacher = Quick.Teacher! with { Training = new TrainingSpec { Epochs = 60 } } };
         var build = await SubmitAsync(slow);
         await using (var first = StartWorker("first"))
         {
@@ -133,7 +153,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
     [Fact]
     public async Task Worker_waits_for_a_server_that_is_away_and_finishes_what_it_had()
     {
-        var slow = Quick with { Teacher = Quick.Teacher with { Training = new TrainingSpec { Epochs = 60 } } };
+        var slow = Quick with { Teacher = Quick.Teacher! with { Training = new TrainingSpec { Epochs = 60 } } };
         var build = await SubmitAsync(slow);
         await using var worker = StartWorker("one");
         await WaitAsync(build, "runs", view => view.Progress?.Step.StartsWith("Training", StringComparison.Ordinal) == true);
@@ -155,7 +175,8 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         await WaitAsync(endless, "runs", view => view.Progress?.Step.StartsWith("Training", StringComparison.Ordinal) == true);
         worker.Terminate();
         Assert.Equal(0, await worker.WaitForExitAsync(TimeSpan.FromSeconds(30)));
-        Assert.Empty(Left("one"));
+        // What the build came to stays, for the lease that follows.
+        Assert.True(Directory.Exists(Path.Combine(Assert.Single(Left("one")), "unfinished")));
         Assert.Contains("stopped", worker.Output, StringComparison.Ordinal);
     }
 

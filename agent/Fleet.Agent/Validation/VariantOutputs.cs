@@ -1,0 +1,39 @@
+using Fleet.Agent.Inference;
+using Fleet.Contracts.Tensors;
+using Fleet.Contracts.Validation;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Fleet.Agent.Validation;
+
+/// <summary>Keeps what a variant says of every sample, so that two processors can be compared number by number. Nothing is timed.</summary>
+internal static class VariantOutputs
+{
+    /// <summary>Runs every sample once and writes the float outputs, one array by name, samples one after the other.</summary>
+    /// <exception cref="ModelRefusedException">It does not run on the samples, has no float output, or its output cannot be compared with their labels.</exception>
+    public static Scores Write(OnnxSession session, ValidationSamples samples, string output, string path)
+    {
+        string[] names = [.. session.Outputs.Where(tensor => tensor.Element is TensorElementType.Float or TensorElementType.Float16 or TensorElementType.BFloat16 or TensorElementType.Double).Select(tensor => tensor.Name)];
+        if (names.Length == 0) throw new ModelRefusedException($"The model has no float output to compare; it has {string.Join(", ", session.Outputs)}.");
+        if (samples.Labels is not null && !names.Contains(output)) throw new ModelRefusedException($"Output '{output}' holds no floats to decide a class by.");
+        try
+        {
+            var values = names.Select(_ => new List<float>()).ToArray();
+            var right = 0;
+            for (var first = 0; first < samples.Count; first += samples.Batch)
+            {
+                samples.Fill(first);
+                using var outputs = session.Run(samples.Names, samples.Tensors, names);
+                for (var i = 0; i < names.Length; i++) values[i].AddRange(Datatypes.Singles(outputs[i]));
+                if (samples.Labels is { } labels) right += VariantMeasurement.RightOf(outputs[Array.IndexOf(names, output)], output, labels, first, samples.Batch);
+            }
+            using var file = File.Create(path);
+            NpzArchive.Write(file, names.Zip(values, (name, list) => KeyValuePair.Create(name, NpyArray.Of(list.ToArray(), list.Count))));
+            return new Scores { Accuracy = samples.Labels is null ? null : (double)right / samples.Count, Samples = samples.Count };
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new ModelRefusedException($"ONNX Runtime could not run the model on the validation set: {e.Message}", e);
+        }
+    }
+}

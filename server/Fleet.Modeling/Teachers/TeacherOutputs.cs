@@ -1,0 +1,182 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Students;
+using static TorchSharp.torch;
+
+namespace Fleet.Modeling.Teachers;
+
+/// <summary>
+/// What the teacher says about the training samples: logits, and features where losses need them. With augmentation it is
+/// asked about each of a few views when that view's turn comes; epochs go through the views in turn, and student and teacher
+/// see the same one.
+/// </summary>
+/// <remarks>
+/// Answers are kept in one file for each view, float32, a row for each sample. A file's name is a digest of all they depend
+/// on, so that a build that is resumed or repeated finds them, and one that changed does not. Where they would need more than
+/// <see cref="MaximumBytes"/> none is kept: the teacher is asked at every step, about a new view in every epoch.
+/// </remarks>
+internal sealed class TeacherOutputs : IDisposable
+{
+    /// <summary>Most bytes kept on disk, those of earlier builds in the same folder included.</summary>
+    public const long MaximumBytes = 4L << 30;
+
+    private const int BatchSize = 64;
+
+    private readonly ITeacherModel _teacher;
+    private readonly SampleSet _training;
+    private readonly Augmentation _augmentation;
+    private readonly string _folder;
+    private readonly string _key;
+    private readonly int _width;
+    private readonly FileStream?[] _byView;
+
+    /// <param name="teacher">Who is asked.</param>
+    /// <param name="training">About what.</param>
+    /// <param name="features">What to show beside the logits.</param>
+    /// <param name="augmentation">Makes the views.</param>
+    /// <param name="views">How many of them; one without augmentation.</param>
+    /// <param name="folder">Where answers are kept; made when the first is.</param>
+    /// <param name="maximumBytes">Most bytes to keep.</param>
+    public TeacherOutputs(ITeacherModel teacher, SampleSet training, IReadOnlyList<string> features, Augmentation augmentation, int views, string folder, long maximumBytes = MaximumBytes)
+    {
+        (_teacher, _training, _augmentation, _folder) = (teacher, training, augmentation, folder);
+        Features = teacher.Show(features);
+        _width = teacher.Classes + Features.Sum(Length);
+        _byView = new FileStream?[augmentation.Enabled ? views : 1];
+        Bytes = (long)_byView.Length * training.Count * _width * sizeof(float);
+        (Kept, Limit) = (Bytes <= maximumBytes, maximumBytes);
+        _key = Kept ? Key(features) : "";
+    }
+
+    /// <summary>What the teacher shows beside its logits.</summary>
+    public IReadOnlyList<Feature> Features { get; }
+
+    /// <summary>Columns of the logits.</summary>
+    public int Classes => _teacher.Classes;
+
+    /// <summary>Bytes of all answers.</summary>
+    public long Bytes { get; }
+
+    /// <summary>Most bytes that are kept.</summary>
+    public long Limit { get; }
+
+    /// <summary>True when answers are kept; otherwise the teacher is asked at every step.</summary>
+    public bool Kept { get; }
+
+    /// <summary>The view that an epoch trains on: kept ones repeat.</summary>
+    public int ViewOf(int epoch) => !_augmentation.Enabled ? 0 : Kept ? epoch % _byView.Length : epoch;
+
+    /// <summary>The answers for some samples in a view.</summary>
+    public TeacherAnswers Of(int view, ReadOnlySpan<int> samples, Device device, CancellationToken cancellationToken)
+    {
+        var rows = new float[samples.Length * _width];
+        if (Kept)
+        {
+            var file = (_byView[view] ??= Open(view, cancellationToken)).SafeFileHandle;
+            for (var i = 0; i < samples.Length; i++) Read(file, MemoryMarshal.AsBytes(rows.AsSpan(i * _width, _width)), (long)samples[i] * _width * sizeof(float));
+        }
+        else
+        {
+            Ask(view, samples, rows, new float[samples.Length * _training.SampleLength], cancellationToken);
+        }
+        var features = new Dictionary<string, Tensor>();
+        var column = Classes;
+        foreach (var feature in Features)
+        {
+            features[feature.Name] = Columns(rows, column, [samples.Length, .. feature.Shape.Select(extent => (long)extent)], device);
+            column += Length(feature);
+        }
+        return new TeacherAnswers(Columns(rows, 0, [samples.Length, Classes], device), features);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var file in _byView) file?.Dispose();
+    }
+
+    private Tensor Columns(float[] rows, int column, long[] shape, Device device)
+    {
+        var (count, width) = ((int)shape[0], (int)shape.Skip(1).Aggregate(1L, (product, extent) => product * extent));
+        if (width == _width) return tensor(rows, shape, device: device);
+        var values = new float[count * width];
+        for (var i = 0; i < count; i++) rows.AsSpan(i * _width + column, width).CopyTo(values.AsSpan(i * width));
+        return tensor(values, shape, device: device);
+    }
+
+    private void Ask(int view, ReadOnlySpan<int> samples, Span<float> rows, float[] inputs, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        for (var i = 0; i < samples.Length; i++)
+            _augmentation.Write(_training, samples[i], view, inputs.AsSpan(i * _training.SampleLength, _training.SampleLength));
+        _teacher.Answer(inputs.AsMemory(0, samples.Length * _training.SampleLength), samples.Length, rows);
+    }
+
+    private FileStream Open(int view, CancellationToken cancellationToken)
+    {
+        var path = Path.Combine(_folder, $"{_key}-{view}.f32");
+        var bytes = (long)_training.Count * _width * sizeof(float);
+        if (new FileInfo(path) is not { Exists: true } found || found.Length != bytes) Write(path, view, cancellationToken);
+        // Its age tells what was not used for long when room is needed.
+        File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
+        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.RandomAccess);
+    }
+
+    private void Write(string path, int view, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(_folder);
+        MakeRoom();
+        var partial = path + ".partial";
+        using (var file = new FileStream(partial, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            int[] samples = [.. Enumerable.Range(0, _training.Count)];
+            var rows = new float[BatchSize * _width];
+            var inputs = new float[BatchSize * _training.SampleLength];
+            foreach (var batch in samples.Chunk(BatchSize))
+            {
+                Ask(view, batch, rows, inputs, cancellationToken);
+                file.Write(MemoryMarshal.AsBytes(rows.AsSpan(0, batch.Length * _width)));
+            }
+        }
+        // No flush to the disk: what a power cut leaves shorter is asked again.
+        File.Move(partial, path, overwrite: true);
+    }
+
+    // What other builds left goes first, the longest unused before the rest.
+    private void MakeRoom()
+    {
+        foreach (var left in Directory.EnumerateFiles(_folder, "*.partial")) File.Delete(left);
+        FileInfo[] others = [.. new DirectoryInfo(_folder).GetFiles("*.f32").Where(file => !file.Name.StartsWith(_key, StringComparison.Ordinal)).OrderBy(file => file.LastAccessTimeUtc)];
+        var taken = Bytes + others.Sum(file => file.Length);
+        foreach (var file in others.TakeWhile(_ => taken > Limit))
+        {
+            taken -= file.Length;
+            file.Delete();
+        }
+    }
+
+    private string Key(IReadOnlyList<string> features)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using (var file = File.OpenRead(_teacher.Path)) hash.AppendData(SHA256.HashData(file));
+        hash.AppendData(MemoryMarshal.AsBytes<float>(_training.Inputs));
+        hash.AppendData(Encoding.UTF8.GetBytes($"{string.Join(",", _training.SampleShape)}|{string.Join(",", features)}|{_augmentation}"));
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 12));
+    }
+
+    private static int Length(Feature feature) => feature.Shape.Aggregate(1, (product, extent) => product * extent);
+
+    private static void Read(Microsoft.Win32.SafeHandles.SafeFileHandle file, Span<byte> destination, long offset)
+    {
+        while (destination.Length > 0)
+        {
+            var read = RandomAccess.Read(file, destination, offset);
+            if (read == 0) throw new EndOfStreamException("The kept answers of the teacher became shorter while they were read.");
+            destination = destination[read..];
+            offset += read;
+        }
+    }
+}

@@ -1,0 +1,22 @@
+namespace Fleet.Contracts.Builds;
+
+public static partial class BuildSpecRules
+{
+    private static void JudgeSource(BuildSpec spec, Problems problems)
+    {
+        if (spec.Source is not { } source)
+        {
+            foreach (var (key, section) in new (string, object?)[] { ("data", spec.Data), ("teacher", spec.Teacher), ("student", spec.Student) })
+                problems.Require(section is not null, $"{key} is missing: a spec has data, teacher and student, or source for a model of one's own.");
+            return;
+        }
+        foreach (var (key, section) in new (string, object?)[] { ("data", spec.Data), ("teacher", spec.Teacher), ("student", spec.Student) })
+            problems.Require(section is null, $"{key} has no meaning beside source: a model of one's own is quantized as it is.");
+        problems.Require(source.Onnx.Length > 0, "source.onnx must name a file.");
+        problems.Require(source.Calibration is not "", "source.calibration must name a file or be 'synthetic'; leave it out when there is none.");
+        problems.Require(source.Validation.Length > 0, "source.validation must name a file or be 'synthetic'.");
+        problems.Require(source.Classes is not { Count: 0 }, "source.classes must name at least one class; leave it out for none.");
+        problems.Require(source.State is null || source.State.All(pair => pair.Split('=') is [{ Length: > 0 }, { Length: > 0 }]), "source.state must hold pairs IN=OUT, an input and the output that gives its next value.");
+        problems.Require(source.ValidationLabels is null || source.Validation != SampleSource.Synthetic, "source.validationLabels has no meaning beside made-up samples.");
+    }
+}

@@ -1,0 +1,24 @@
+namespace Fleet.Contracts.Builds;
+
+/// <summary>What a loss reads.</summary>
+/// <param name="NeedsPairs">True when it compares features: it must be told which.</param>
+/// <param name="Settings">Its settings with what they are when absent; null: it follows from the data.</param>
+public sealed record LossRule(bool NeedsPairs, IReadOnlyDictionary<string, double?> Settings)
+{
+    internal static LossRule OfLogits(params (string, double?)[] settings) => new(false, settings.ToDictionary());
+
+    internal static LossRule OfFeatures(params (string, double?)[] settings) => new(true, settings.ToDictionary());
+
+    /// <summary>What was given for each setting of a loss, by its key.</summary>
+    public static IReadOnlyDictionary<string, double?> Given(LossSpec spec) => new Dictionary<string, double?>
+    {
+        ["temperature"] = spec.Temperature,
+        ["alpha"] = spec.Alpha,
+        ["beta"] = spec.Beta,
+        ["gamma"] = spec.Gamma,
+        ["distance"] = spec.Distance,
+        ["angle"] = spec.Angle,
+        ["heads"] = spec.Heads,
+        ["negatives"] = spec.Negatives,
+    };
+}

@@ -1,0 +1,59 @@
+using System.Text.Json.Serialization;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Contracts.Builds;
+
+/// <summary>What came out of quantizing a model of one's own without a build: enough to choose by and to run it again.</summary>
+public sealed record QuantizationReport
+{
+    /// <summary>File name of the float model.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>SHA-256 of that file in lower-case hexadecimal.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>Size of that file.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>Floating-point weights in it.</summary>
+    public required long Parameters { get; init; }
+
+    /// <summary>When the work began.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>How long it took.</summary>
+    [JsonPropertyName("milliseconds"), JsonConverter(typeof(MillisecondsConverter))] public required TimeSpan Duration { get; init; }
+
+    /// <summary>The processor the latencies were measured on.</summary>
+    public required string MeasuredOn { get; init; }
+
+    /// <summary>Where the samples came from that fixed the ranges; absent when there were none.</summary>
+    public SampleSource? Calibration { get; init; }
+
+    /// <summary>Where the samples came from that judged.</summary>
+    public required SampleSource Validation { get; init; }
+
+    /// <summary>True when the samples that judged had labels: the measure is then accuracy, otherwise closeness to the float model.</summary>
+    public bool Labelled { get; init; }
+
+    /// <summary>What was asked: profiles, schemes, goal, limits.</summary>
+    public required QuantizationSpec Spec { get; init; }
+
+    /// <summary>What was measured of the float model.</summary>
+    public required Scores Original { get; init; }
+
+    /// <summary>Every variant tried, the rejected ones included.</summary>
+    public required IReadOnlyList<VariantReport> Variants { get; init; }
+}
+
+/// <summary>Where samples came from.</summary>
+/// <param name="From">A file or folder, or <see cref="Synthetic"/>.</param>
+/// <param name="Count">How many.</param>
+public sealed record SampleSource(string From, int Count)
+{
+    /// <summary>The word for made-up samples: good for a first look, and no claim about real data.</summary>
+    public const string Synthetic = "synthetic";
+
+    /// <summary>True when they were made up.</summary>
+    [JsonIgnore] public bool IsMadeUp => From == Synthetic;
+}

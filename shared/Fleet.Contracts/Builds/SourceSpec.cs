@@ -1,0 +1,29 @@
+namespace Fleet.Contracts.Builds;
+
+/// <summary>A model of one's own that is only to be quantized: no teacher, no student. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
+public sealed record SourceSpec
+{
+    /// <summary>The float ONNX model.</summary>
+    public required string Onnx { get; init; }
+
+    /// <summary>
+    /// Samples that fix the ranges of activations: an npz (arrays by input name), an npy (the only input), or <c>synthetic</c>;
+    /// absent leaves only schemes that need no samples.
+    /// </summary>
+    public string? Calibration { get; init; }
+
+    /// <summary>Samples that judge, in the same forms. An npz may hold <c>labels</c>, one class number for each sample.</summary>
+    public required string Validation { get; init; }
+
+    /// <summary>Labels of the validation samples as an npy of class numbers; absent: those in the npz, or none.</summary>
+    public string? ValidationLabels { get; init; }
+
+    /// <summary>Class names in the order of the output's columns; absent: the column numbers.</summary>
+    public IReadOnlyList<string>? Classes { get; init; }
+
+    /// <summary>
+    /// State that the model carries from sample to sample, as <c>IN=OUT</c>: an input and the output that gives its next value.
+    /// Absent: what the usual names say (<c>state</c> and <c>stateN</c>, <c>h0</c> and <c>hn</c>, <c>past</c> and <c>present</c>).
+    /// </summary>
+    public IReadOnlyList<string>? State { get; init; }
+}

@@ -1,0 +1,97 @@
+using System.Text.Json.Serialization;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Contracts.Builds;
+
+/// <summary>One variant, what was measured of it and the verdict on it.</summary>
+public sealed record VariantReport
+{
+    /// <summary>Name, such as <c>x64-int8</c>.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Profile it was made for.</summary>
+    public required string Profile { get; init; }
+
+    /// <summary>Scheme that made it.</summary>
+    public required string Scheme { get; init; }
+
+    /// <summary>What was done beside rounding, in words: the calibrator, a correction of biases, ….</summary>
+    public IReadOnlyList<string> Techniques { get; set; } = [];
+
+    /// <summary>The file; absent when it could not be made.</summary>
+    public ArtifactReference? Artifact { get; init; }
+
+    /// <summary>What the inference host must set.</summary>
+    public RuntimeSettings Runtime { get; set; } = new();
+
+    /// <summary>What the server measured; its latency, memory and energy are of the server's processor.</summary>
+    public Scores? Scores { get; init; }
+
+    /// <summary>How close its outputs are to the float model's; null when it could not be run.</summary>
+    public Closeness? Closeness { get; init; }
+
+    /// <summary>Accuracy lost against the float model, negative when it gained; null when there are no labels.</summary>
+    public double? Drop { get; init; }
+
+    /// <summary>Median fp32 latency over this variant's, both measured interleaved in one process; above 1 is faster. Null when not of this processor's profile.</summary>
+    public double? SpeedUp { get; init; }
+
+    /// <summary>What stayed float and why, and which layers cost most where it was rejected.</summary>
+    public IReadOnlyList<LayerReport> Layers { get; set; } = [];
+
+    /// <summary>True when it may be released.</summary>
+    public required bool Accepted { get; init; }
+
+    /// <summary>True for the one to take for its profile by the goal of the spec.</summary>
+    public bool Chosen { get; init; }
+
+    /// <summary>True when something accepted of its profile, or the float model, is as small, as fast and as accurate, and better in one of them: no reason to release it.</summary>
+    public bool Dominated { get; init; }
+
+    /// <summary>Why it was rejected or not chosen, or what a reader should know of it.</summary>
+    public IReadOnlyList<string> Reasons { get; set; } = [];
+}
+
+/// <summary>How close a variant's outputs are to the float model's; needs no labels.</summary>
+/// <param name="SignalToNoise">Decibels over all float outputs; <see cref="Exact"/> where nothing differs.</param>
+/// <param name="Cosine">Cosine of all float outputs, -1 to 1.</param>
+/// <param name="Agreement">Share of rows of the first output whose largest value is at the same place, 0 to 1.</param>
+public sealed record Closeness(double SignalToNoise, double Cosine, double Agreement)
+{
+    /// <summary>Decibels that stand for equal outputs; 32-bit floats that differ at all are below 150.</summary>
+    public const double Exact = 200;
+}
+
+/// <summary>One layer of a variant: why it stayed float, or what its rounding costs.</summary>
+public sealed record LayerReport
+{
+    /// <summary>Name of the node in the float model.</summary>
+    public required string Layer { get; init; }
+
+    /// <summary>Its operator, such as <c>Conv</c>.</summary>
+    public required string Operator { get; init; }
+
+    /// <summary>What became of it.</summary>
+    public required LayerFate Fate { get; init; }
+
+    /// <summary>Decibels of signal to noise won over the whole model by this layer alone in float; null when that was not the reason.</summary>
+    public double? Decibels { get; init; }
+
+    /// <summary>Accuracy, 0 to 1, that its return to float won back, after those before it; null without labels.</summary>
+    public double? Points { get; init; }
+}
+
+/// <summary>What became of a layer.</summary>
+[JsonConverter(typeof(CamelCaseEnumConverter<LayerFate>))]
+public enum LayerFate
+{
+    /// <summary>Float, because its rounding cost too much accuracy.</summary>
+    ReturnedToFloat,
+    /// <summary>Float, because the scheme has no integer form for it.</summary>
+    NotQuantizable,
+    /// <summary>Float, because the runtime does not compute it in integers on this processor.</summary>
+    NotFused,
+    /// <summary>Quantized, in a variant that was rejected: one of the layers that cost most.</summary>
+    Costly,
+}

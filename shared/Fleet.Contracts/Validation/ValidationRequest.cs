@@ -1,0 +1,35 @@
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.State;
+
+namespace Fleet.Contracts.Validation;
+
+/// <summary>
+/// What <c>fleet-agent validate</c> is asked, one JSON line on its standard input. The agent asks it of a child process before a
+/// variant serves; a server asks it of the same program under an emulator, so that what is proved is what devices run.
+/// </summary>
+/// <param name="ModelPath">The ONNX file.</param>
+/// <param name="ValidationSetPath">The npz of inputs by name and <c>labels</c>.</param>
+/// <param name="Runtime">What the session is created with, as it will be when it serves.</param>
+/// <param name="Outputs">Outputs the release promises; the first holds the class scores.</param>
+/// <param name="MaximumMemoryBytes">Past this the process may not allocate; null for no limit.</param>
+/// <param name="OutputsPath">
+/// Where the float outputs of every sample are written as npz, one array by output name. Each sample is then run once and
+/// nothing is timed: under an emulator a latency would mean nothing and cost minutes.
+/// </param>
+public sealed record ValidationRequest(
+    string ModelPath,
+    string ValidationSetPath,
+    RuntimeSettings Runtime,
+    IReadOnlyList<TensorDescription> Outputs,
+    long? MaximumMemoryBytes = null,
+    string? OutputsPath = null);
+
+/// <summary>The answer of <c>fleet-agent validate</c>, one JSON line on its standard output.</summary>
+/// <param name="Scores">What was measured; null when it failed.</param>
+/// <param name="Failure">Why it failed.</param>
+/// <param name="Detail">The failure in a sentence.</param>
+public sealed record ValidationReply(Scores? Scores = null, DeploymentFailure Failure = DeploymentFailure.None, string Detail = "")
+{
+    /// <summary>Bytes of the line, in either direction.</summary>
+    public const int MaximumBytes = 64 * 1024;
+}

@@ -31,11 +31,10 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
     {
         var settings = VariantSettings.Of(spec, profiles, gate);
         var (startedAt, start) = (time.GetUtcNow(), time.GetTimestamp());
-        if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
         var model = PreparedModel.Read(source.Onnx);
         IReadOnlyList<ModelInput> inputs;
         ModelState state;
-        using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.Of(session), source.State ?? []);
+        using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), model), source.State ?? []);
 
         var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed).Feeds, spec.CalibrationSamples) : null;
         var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels);

@@ -141,13 +141,14 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     private (Recipe Recipe, ModelProto Model) Cleanest(CancellationToken cancellationToken)
     {
         var (best, made) = (new Recipe(source, [], null), scheme.Apply(source, None));
-        if (source.Samples is null || scheme.Steps.Count == 0) return (best, made);
+        IQuantizationStep[] steps = [.. scheme.Steps.Where(step => step.Suits(source.Model.Graph))];
+        if (source.Samples is null || steps.Length == 0) return (best, made);
         var plain = SignalToNoiseOf(made);
         // Every subset, in the order of the list: techniques help or spoil one another.
-        for (var (subset, least) = (1, plain + WorthAStep); subset < 1 << scheme.Steps.Count; subset++)
+        for (var (subset, least) = (1, plain + WorthAStep); subset < 1 << steps.Length; subset++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var recipe = new Recipe(source, [.. scheme.Steps.Where((_, i) => (subset >> i & 1) == 1)], null);
+            var recipe = new Recipe(source, [.. steps.Where((_, i) => (subset >> i & 1) == 1)], null);
             var stepped = Stepped(recipe, None, cancellationToken);
             if (ReferenceEquals(stepped.Model, source.Model)) continue;
             var model = scheme.Apply(stepped, None);

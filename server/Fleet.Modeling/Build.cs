@@ -45,11 +45,13 @@ internal sealed class Build(TimeProvider time)
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
+        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
+        var (asked, widths) = (spec, spec.Student.Width.IsAuto ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken) : null);
+        if (widths is not null) spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
 
         using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
-        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
         var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
             new HeldOut(new SampleFeeds(StudentExport.Input, data.Test), data.Test.Labels),
@@ -60,7 +62,8 @@ internal sealed class Build(TimeProvider time)
         var (teacherScores, studentScores) = Score(teacher.Model.Path, File("student.onnx"), data.Test, cancellationToken);
         var report = new BuildReport
         {
-            Spec = spec,
+            Spec = asked,
+            Widths = widths,
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
@@ -77,6 +80,19 @@ internal sealed class Build(TimeProvider time)
         var result = Finish(report, folder, progress);
         memory.Forget();
         return result;
+    }
+
+    // Kept once found: a latency measured again could lead elsewhere, and what was trained would be of another width.
+    private static IReadOnlyList<WidthTrial> Widths(
+        StudentSpec student, HardwareProfile[] profiles, DataSet data, Normalization normalization, string folder, BuildMemory memory, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    {
+        if (memory.Finished<IReadOnlyList<WidthTrial>>("widths") is { } known) return known;
+        // A latency is measured here: the profile of this machine says in which form.
+        var profile = profiles.FirstOrDefault(profile => profile.Matches(ThisMachine.Facts)) ?? profiles[0];
+        void Tell(WidthTrial trial) => progress.Report(new BuildProgress($"Searching the width: {WidthSearch.Text(trial)}, {(trial.Fits ? "within" : "beyond")} the budget", 0.02));
+        var found = WidthSearch.Find(student, profile, data, normalization, folder, Tell, cancellationToken);
+        memory.Finish("widths", found);
+        return found;
     }
 
     private static BuildResult Finish(BuildReport report, string folder, IProgress<BuildProgress> progress)

@@ -124,6 +124,7 @@ public sealed class SpecFileTests
     [InlineData("seed: [1]", "seed is a list; a whole number is expected.")]
     [InlineData("seed:", "seed has no value; a whole number is expected, or leave the key out.")]
     [InlineData("distillation: 4", "distillation is '4'; keys are expected: temperature, alpha, training, fineTuneEpochs.")]
+    [InlineData("quantizationAware: 4", "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
     [InlineData("distillation:\n  alpha: .nan", "distillation.alpha is .nan; a number is expected.")]
     [InlineData("distillation:\n  training:\n    augment: yes", "distillation.training.augment is yes; true or false is expected.")]
     [InlineData("quantization:\n  profiles:\n    x64: 1", "quantization.profiles is a section; a list, each item a text, is expected.")]

@@ -82,8 +82,8 @@ public sealed class StepsTests
     }
 
     [Theory]
-    [InlineData("int8-static-u8s8", 1)]
-    [InlineData("int8-dynamic", 5)]
+    [InlineData("int8-static-u8s8", 2)]
+    [InlineData("int8-dynamic", 3)]
     public void Smoothing_leaves_the_float_output_as_it_was_and_cleans_the_quantized_one(string name, double decibels)
     {
         var scheme = QuantizationSchemes.Named(name);
@@ -113,7 +113,7 @@ public sealed class StepsTests
         Assert.Contains("equalization", Assert.Throws<ArgumentException>(() => QuantizationSteps.Named("magic")).Message, StringComparison.Ordinal);
     }
 
-    private static ModelProto SmallEncoder => new EncoderModel(Layers: 1, Width: 64, Inner: 128, Heads: 4, Length: 16).Build();
+    private static ModelProto SmallEncoder => new EncoderModel(Layers: 2, Width: 128, Inner: 256, Heads: 4, Length: 32).Build();
 
     /// <summary>Layers between which the channels differ by up to <paramref name="most"/> times.</summary>
     private static ModelProto Uneven(string kind, double most = 1000)

@@ -6,6 +6,7 @@ using Fleet.Contracts.Releases;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Distillation.QuantizationAware;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
@@ -43,12 +44,16 @@ internal sealed class Build(TimeProvider time)
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
+        var memory = BuildMemory.Open(folder, spec, data);
 
-        using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), progress, cancellationToken);
-        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), progress, cancellationToken);
+        using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
+        if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
+        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
+        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
+        var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
             new HeldOut(new SampleFeeds(StudentExport.Input, data.Test), data.Test.Labels),
-            VariantSettings.Of(spec.Quantization, [.. spec.Quantization.Profiles.Select(ProfileNamed)], spec.Gate), File("variants"), new PartOf(progress, 0.85, 0.97), cancellationToken);
+            VariantSettings.Of(spec.Quantization, profiles, spec.Gate) with { Trained = trained }, File("variants"), new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
@@ -63,13 +68,15 @@ internal sealed class Build(TimeProvider time)
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
             Classes = data.Classes,
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs),
-            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, epochs),
+            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, [.. epochs, .. trainedEpochs]),
             Inputs = [new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64", [-1, .. student.InputShape.Select(extent => (long)extent)])],
             Outputs = [new TensorDescription(StudentExport.Output, "FP32", [-1, data.Classes.Count])],
             ValidationSet = Artifacts.Reference(File("validation.npz")),
             Variants = made.Variants,
         };
-        return Finish(report, folder, progress);
+        var result = Finish(report, folder, progress);
+        memory.Forget();
+        return result;
     }
 
     private static BuildResult Finish(BuildReport report, string folder, IProgress<BuildProgress> progress)

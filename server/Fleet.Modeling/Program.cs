@@ -19,11 +19,16 @@ var root = new RootCommand("""
 
     Make your own ONNX model small:
       fleet-modeling quantize model.onnx --calibration samples.npz --validation held-out.npz --out /tmp/variants
+
+    See what a variant computes on other processors:
+      fleet-modeling prove /tmp/variants/x64-int8.onnx --reference model.onnx --validation held-out.npz
     """)
 {
     WorkerCommand.Create(),
     LocalBuildCommand.Create(),
     QuantizeCommand.Create(),
+    ProbeCommand.Create(),
+    ProveCommand.Create(),
 };
 
 using var stop = new CancellationTokenSource();

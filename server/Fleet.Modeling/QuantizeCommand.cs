@@ -4,6 +4,8 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
 
 namespace Fleet.Modeling;
@@ -14,20 +16,24 @@ internal static class QuantizeCommand
     public static Command Create()
     {
         var model = new Argument<FileInfo>("MODEL") { Description = "ONNX model" };
-        var calibration = new Option<string>("--calibration") { Description = "npz (arrays by input name) or npy whose first axis counts samples, or 'synthetic'; without it only schemes that need no samples are tried", HelpName = "DATA" };
-        var validation = new Option<string>("--validation") { Description = "Samples that judge, in the same forms; the default is 'synthetic'", HelpName = "DATA", DefaultValueFactory = _ => "synthetic" };
+        var calibration = new Option<string>("--calibration") { Description = $"{ModelSamples.Forms}; without it only schemes that need no samples are tried", HelpName = "DATA" };
+        var validation = new Option<string>("--validation") { Description = "Samples that judge, in the same forms; the default is 'synthetic'", HelpName = "DATA", DefaultValueFactory = _ => SampleSource.Synthetic };
         var profiles = new Option<string>("--profile") { Description = "Hardware profiles, separated by commas", HelpName = "NAMES", DefaultValueFactory = _ => string.Join(',', BuiltInProfiles.All.Select(profile => profile.Name)) };
         var schemes = new Option<string>("--scheme") { Description = "Schemes, separated by commas, or 'auto': all that suit each profile", HelpName = "NAMES", DefaultValueFactory = _ => "auto" };
         var goal = new Option<string>("--goal") { Description = "What the choice is made by: latency, size or accuracy", HelpName = "NAME", DefaultValueFactory = _ => "latency" };
         var calibrator = new Option<string>("--calibrator") { Description = "minmax, percentile, mse or entropy", HelpName = "NAME", DefaultValueFactory = _ => "percentile" };
         var smallest = new Option<double>("--minimum-snr") { Description = "Decibels of signal to noise against the float model below which a variant is rejected", HelpName = "DB", DefaultValueFactory = _ => 15 };
         var state = new Option<string[]>("--state") { Description = "An input and the output that gives its next value, for a model with state whose names do not tell (state and stateN, h0 and hn, past and present are found); may be repeated", HelpName = "IN=OUT" };
+        var memory = new Option<double?>("--memory") { Description = "Gigabytes of memory that the work may take; the default is three quarters of what this machine has", HelpName = "GB" };
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder for the variants and report.json", Required = true, HelpName = "DIR" };
-        var command = new Command("quantize", "Makes variants of your own ONNX model and compares them with it.") { model, calibration, validation, profiles, schemes, goal, calibrator, smallest, state, output };
+        var command = new Command("quantize", "Makes variants of your own ONNX model and compares them with it.") { model, calibration, validation, profiles, schemes, goal, calibrator, smallest, state, memory, output };
         command.SetAction((parsed, cancellationToken) => Task.Run(() =>
         {
-            NativeEnvironment.SetVariables();
             var path = parsed.GetRequiredValue(model).FullName;
+            // A model comes from anywhere: what it does to native code ends a child, not this process.
+            if (GuardedRun.Folder is not { } folder) return GuardedRun.OwnCommand(Path.TrimEndingDirectorySeparator(parsed.GetRequiredValue(output).FullName), Path.GetFileName(path), parsed.GetValue(memory), cancellationToken);
+            GuardedRun.Enter();
+            NativeEnvironment.SetVariables();
             try
             {
                 var spec = new QuantizationSpec
@@ -39,7 +45,6 @@ internal static class QuantizeCommand
                     MinimumSignalToNoise = parsed.GetValue(smallest),
                 };
                 var source = new SourceSpec { Onnx = path, Calibration = Full(parsed.GetValue(calibration)), Validation = Full(parsed.GetRequiredValue(validation))!, State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null };
-                var folder = parsed.GetRequiredValue(output).FullName;
                 var report = new ModelQuantizer(TimeProvider.System).Run(source, spec, [.. spec.Profiles.Select(Profile)], gate: null, folder, new Progress<BuildProgress>(), cancellationToken);
                 File.WriteAllText(Path.Combine(folder, "report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.QuantizationReport));
                 Print(report);
@@ -48,6 +53,10 @@ internal static class QuantizeCommand
             catch (Exception e) when (e is InvalidDataException or ArgumentException)
             {
                 throw new BuildException(e.Message, e);
+            }
+            catch (Exception e) when (e is OutOfMemoryException || RuntimeRefusal.IsMemory(e))
+            {
+                throw new BuildException($"{Path.GetFileName(path)} needs more memory than it may have; allow more with --memory, or give a smaller model or fewer samples.", e);
             }
         }, cancellationToken));
         return command;

@@ -49,12 +49,13 @@ internal static class SourceBuild
         using var session = OnnxRuntimeSession.Open(source.Onnx);
         var inputs = ModelInput.Of(session);
         var state = ModelState.Of(session, inputs, source.State ?? []);
-        var samples = ModelQuantizer.Samples(source.Validation, inputs, state, ModelQuantizer.ValidationSeed);
+        var validation = ModelSamples.Read(source.Validation, inputs, state, ModelQuantizer.ValidationSeed, source.ValidationLabels);
+        var samples = validation.Feeds;
+        long[]? labels = validation.Labels is { } given ? [.. given] : null;
         // Before hours of work: what no device could be given is no release.
         var chosen = Chosen(samples, spec, cancellationToken);
 
         var quantized = new ModelQuantizer(time).Run(source, spec.Quantization, profiles, spec.Gate, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
-        var labels = ModelQuantizer.LabelsOf(source, samples.Count);
         var classes = ClassesOf(session);
         if (labels is not null && classes is { } count && Array.FindIndex(labels, label => label < 0 || label >= count) is >= 0 and var bad)
             throw new InvalidDataException($"The label {labels[bad]} of sample {bad} (counted from 0) is none of the {count} classes of output '{session.OutputNames[0]}'.");
@@ -157,6 +158,7 @@ internal static class SourceBuild
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (File.Exists(data)) hash.AppendData(SHA256.HashData(File.ReadAllBytes(data)));
+            else if (Directory.Exists(data)) foreach (var file in Directory.EnumerateFiles(data, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)) hash.AppendData(SHA256.HashData(File.ReadAllBytes(file)));
             else hash.AppendData(Encoding.UTF8.GetBytes(data));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());

@@ -26,7 +26,7 @@ namespace Fleet.Contracts;
         typeof(FiniteConverter),
         typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>), typeof(ListConverter<FeaturePairSpec>),
-        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<LayerReport>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<ReleaseKey>),
+        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<LayerReport>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
         typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>), typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
@@ -50,6 +50,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(BuildReport))]
 [JsonSerializable(typeof(QuantizationReport))]
 [JsonSerializable(typeof(BuildProgress))]
+[JsonSerializable(typeof(ProofReport))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(CreateTokenRequest))]
 [JsonSerializable(typeof(CreateTokenResponse))]

@@ -74,6 +74,15 @@ public sealed class BuildSpecRulesTests
         ["unknown calibrator"] = (spec => spec with { Quantization = spec.Quantization with { Calibrator = "guess" } }, "quantization.calibrator 'guess' is not known"),
         ["calibration samples"] = (spec => spec with { Quantization = spec.Quantization with { CalibrationSamples = 7 } }, "quantization.calibrationSamples 7"),
         ["maximum drop"] = (spec => spec with { Quantization = spec.Quantization with { MaximumDrop = 1.01 } }, "quantization.maximumDrop 1.01"),
+        ["way of training on a grid"] = (spec => Grid(spec, grid => grid with { Method = "magic" }), "quantizationAware.method 'magic' is not known; it is one of qat, qat-distillation, qkd"),
+        ["bits of weights"] = (spec => Grid(spec, grid => grid with { WeightBits = 1 }), "quantizationAware.weightBits 1 must be within 2..8"),
+        ["bits of activations"] = (spec => Grid(spec, grid => grid with { ActivationBits = 9 }), "quantizationAware.activationBits 9"),
+        ["bits of the ends"] = (spec => Grid(spec, grid => grid with { EndBits = 0 }), "quantizationAware.endBits 0"),
+        ["epochs on the grid"] = (spec => Grid(spec, grid => grid with { Epochs = 0 }), "quantizationAware.epochs 0"),
+        ["epochs of a phase"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { CoStudying = -1 } }), "quantizationAware.phases.coStudying -1"),
+        ["no phase at all"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 0, Tutoring = 0 } }), "quantizationAware.phases must have at least one epoch"),
+        ["learning rate on the grid"] = (spec => Grid(spec, grid => grid with { LearningRate = 0 }), "quantizationAware.learningRate 0"),
+        ["family that has no grid"] = (spec => Grid(Text(spec, new TextSpec()), grid => grid), "quantizationAware cannot train student.family 'encoder'; it trains mlp, conv1d, cnn, cnn-separable"),
         ["accuracy tolerance"] = (spec => spec with { Gate = spec.Gate with { AccuracyTolerance = -0.01 } }, "gate.accuracyTolerance -0.01"),
         ["validation samples"] = (spec => spec with { Gate = spec.Gate with { ValidationSamples = 0 } }, "gate.validationSamples 0"),
     };
@@ -119,9 +128,12 @@ public sealed class BuildSpecRulesTests
             Student = spec.Student! with { Width = 4 },
             Distillation = spec.Distillation with { Alpha = 1, Temperature = 100, FineTuneEpochs = 0 },
             Quantization = spec.Quantization with { CalibrationSamples = 8, MaximumDrop = 0 },
+            QuantizationAware = new QuantizationAwareSpec { WeightBits = 2, ActivationBits = 8, EndBits = 2, Epochs = 10_000, Method = "qkd", Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 10_000, Tutoring = 0 } },
             Gate = spec.Gate with { AccuracyTolerance = 1, ValidationSamples = 1 },
         }));
     }
+
+    private static BuildSpec Grid(BuildSpec spec, Func<QuantizationAwareSpec, QuantizationAwareSpec> change) => spec with { QuantizationAware = change(new QuantizationAwareSpec()) };
 
     private static BuildSpec Text(BuildSpec spec, TextSpec text)
         => Data(spec with { Student = spec.Student! with { Family = "encoder" }, Teacher = spec.Teacher! with { Family = "encoder" } }, data => data with { Kind = "text", Train = "x.json", Text = text });

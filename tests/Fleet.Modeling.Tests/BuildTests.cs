@@ -84,6 +84,26 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public void Variant_trained_on_four_bits_stands_beside_the_others_with_what_its_bits_mean()
+    {
+        var spec = Small with
+        {
+            Quantization = Small.Quantization with { Profiles = ["x64"] },
+            QuantizationAware = new QuantizationAwareSpec { WeightBits = 4, ActivationBits = 4, Method = "qkd", Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 } },
+        };
+        var result = new Build(TimeProvider.System).Run(spec, _folder.Path, new Heard(), CancellationToken.None);
+        Assert.Equal(["self-studying", "co-studying", "tutoring"], result.Report.Student.Epochs.Select(epoch => epoch.Phase).TakeLast(3));
+        var trained = result.Report.Variants.Single(variant => variant.Id == "x64-qkd-w4a4");
+        var quantized = result.Report.Variants.Single(variant => variant.Id == "x64-int8");
+        Assert.Equal(["training on the grid (qkd)"], trained.Techniques);
+        Assert.True(trained.Accepted, string.Join(" ", trained.Reasons));
+        Assert.Contains(trained.Reasons, reason => reason.Contains("fewer save size, not time", StringComparison.Ordinal));
+        Assert.DoesNotContain(trained.Layers, layer => layer.Fate == LayerFate.NotQuantizable);
+        Assert.True(trained.Artifact!.Bytes < quantized.Artifact!.Bytes);
+        Assert.Equal(trained.Artifact.Bytes, new FileInfo(result.Artifacts[trained.Artifact]).Length);
+    }
+
+    [Fact]
     public void Cancelling_ends_a_build_in_the_middle()
     {
         using var cancel = new CancellationTokenSource();

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace Fleet.Modeling.Data;
 
@@ -19,6 +20,7 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
             hash.AppendData(MemoryMarshal.AsBytes<float>(part.Inputs));
             hash.AppendData(MemoryMarshal.AsBytes<long>(part.Labels));
         }
+        foreach (var piece in Training.Vocabulary?.Pieces ?? []) hash.AppendData(Encoding.UTF8.GetBytes(piece + "\n"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

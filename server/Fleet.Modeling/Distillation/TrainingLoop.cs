@@ -9,7 +9,8 @@ namespace Fleet.Modeling.Distillation;
 
 /// <summary>
 /// Trains a network: AdamW, learning rate by <see cref="LearningRate"/>, and at the end the weights of the epoch that did best
-/// on the validation samples; it ends early when <see cref="TrainingSpec.Patience"/> epochs brought none better. Runs on the calling thread from start to end: dispose scopes belong to a thread.
+/// on the validation samples; it ends early when <see cref="TrainingSpec.Patience"/> epochs brought none better. With a
+/// checkpoint it goes on where it was kept. Runs on the calling thread from start to end: dispose scopes belong to a thread.
 /// </summary>
 internal static class TrainingLoop
 {
@@ -27,18 +28,23 @@ internal static class TrainingLoop
         var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, phase.Seed), network.Device);
         var steps = (long)spec.Epochs * batches.PerEpoch;
         using var optimizer = Optimizer([.. network.parameters(), .. phase.Targets?.Losses.Parameters ?? []], spec);
-        var epochs = new List<EpochReport>();
-        var (best, bestEpoch) = (0.0, 0);
-        IReadOnlyList<Tensor> bestState = network.Snapshot();
+        var bestState = network.Snapshot();
         try
         {
+            Tensor[] Kept() => [.. network.State(), .. bestState, .. phase.Targets?.Losses.State ?? []];
+            var at = phase.Checkpoint?.Load(Kept(), optimizer) ?? TrainingPosition.Start;
+            if (at != TrainingPosition.Start) progress.Report((double)at.Epoch / spec.Epochs, $"goes on in epoch {Math.Min(at.Epoch + 1, spec.Epochs)} of {spec.Epochs}");
+            var epochs = at.Epochs.ToList();
+            var (best, bestEpoch) = (at.Best, at.BestEpoch);
+            bool Waits(int epoch) => spec.Patience == 0 || epoch <= bestEpoch + spec.Patience;
             network.train();
-            for (var epoch = 0; epoch < spec.Epochs; epoch++)
+            for (var epoch = at.Epoch; epoch < spec.Epochs && Waits(epoch); epoch++)
             {
                 var view = phase.Targets?.Teacher.ViewOf(epoch) ?? epoch;
-                var loss = 0.0;
-                foreach (var (indices, number) in batches.Of(epoch))
+                var loss = at.Loss;
+                foreach (var (indices, number) in batches.Of(epoch).Skip(at.Batch))
                 {
+                    if (phase.Checkpoint is { IsDue: true } due) due.Save(new TrainingPosition(epoch, number, loss, epochs, best, bestEpoch), Kept(), optimizer);
                     cancellationToken.ThrowIfCancellationRequested();
                     var step = (long)epoch * batches.PerEpoch + number;
                     SetLearningRate(optimizer, LearningRate.At(step, steps, spec.LearningRate));
@@ -56,7 +62,8 @@ internal static class TrainingLoop
                     Dispose(bestState);
                     bestState = network.Snapshot();
                 }
-                if (spec.Patience > 0 && epoch - bestEpoch >= spec.Patience) break;
+                at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, bestEpoch);
+                phase.Checkpoint?.Save(at, Kept(), optimizer);
             }
             network.Restore(bestState);
             return epochs;

@@ -9,7 +9,8 @@ namespace Fleet.Modeling.Distillation;
 /// <param name="Training">Epochs, batch size, learning rate.</param>
 /// <param name="Seed">Seed of order and augmentation.</param>
 /// <param name="Targets">The teacher to learn from; null for the labels alone.</param>
-internal sealed record TrainingPhase(string Name, TrainingSpec Training, int Seed, DistillationTargets? Targets = null);
+/// <param name="Checkpoint">Where it is kept in case the process ends; null for nowhere.</param>
+internal sealed record TrainingPhase(string Name, TrainingSpec Training, int Seed, DistillationTargets? Targets = null, Checkpoint? Checkpoint = null);
 
 /// <summary>What a student learns from.</summary>
 /// <param name="Teacher">What the teacher says about the training samples.</param>

@@ -5,23 +5,29 @@ namespace Fleet.Modeling.Evaluation;
 
 /// <summary>
 /// Samples for the inputs of any model, from arrays whose first axis counts samples. What remains of an array's shape is the
-/// input's own shape, or that shape without a leading batch of one. A single value given for a scalar input serves every sample;
-/// an input that carries state needs no array: then the samples are the steps of one sequence.
+/// input's own shape, or that shape without a leading batch of one. An array that is as large as the input itself is one sample.
+/// A single value given for a scalar input serves every sample; an input that carries state needs no array: then the samples
+/// are the steps of one sequence.
 /// </summary>
 internal sealed class ArrayFeeds : IFeedSource
 {
     /// <summary>Most bytes that a file of samples may unpack to.</summary>
     public const long MaximumBytes = 4L << 30;
 
+    private const string LabelsName = "labels";
+
     private readonly IReadOnlyList<(ModelInput Input, NpyArray Array)> _arrays;
     private readonly ModelState _state;
 
-    private ArrayFeeds(IReadOnlyList<(ModelInput, NpyArray)> arrays, int count, ModelState state) => (_arrays, Count, _state) = (arrays, count, state);
+    private ArrayFeeds(IReadOnlyList<(ModelInput, NpyArray)> arrays, int count, IReadOnlyList<long>? labels, ModelState state) => (_arrays, Count, Labels, _state) = (arrays, count, labels, state);
 
     /// <inheritdoc/>
     public int Count { get; }
 
-    /// <summary>Reads an npz (arrays by input name) or an npy file (the only input).</summary>
+    /// <summary>Class of each sample, from the array <c>labels</c>; null when there is none.</summary>
+    public IReadOnlyList<long>? Labels { get; }
+
+    /// <summary>Reads an npz (arrays by input name), an npy file or a picture (the only input).</summary>
     /// <exception cref="InvalidDataException">The arrays do not fit the inputs; the message says which and how.</exception>
     public static ArrayFeeds Read(string path, IReadOnlyList<ModelInput> inputs, ModelState? state = null)
     {
@@ -30,9 +36,10 @@ internal sealed class ArrayFeeds : IFeedSource
         try
         {
             using var file = File.OpenRead(path);
+            if (file.Length > MaximumBytes) throw new InvalidDataException($"{name} has {file.Length} bytes; {MaximumBytes} are read.");
             var arrays = Path.GetExtension(path) == ".npz"
                 ? NpzArchive.Read(file, MaximumBytes)
-                : new Dictionary<string, NpyArray> { [fed is [var only] ? only : ""] = NpyArray.Parse(File.ReadAllBytes(path)) };
+                : new Dictionary<string, NpyArray> { [fed is [var only] ? only : ""] = PortableImage.IsOne(path) ? PortableImage.Read(File.ReadAllBytes(path)) : NpyArray.Parse(File.ReadAllBytes(path)) };
             return From(arrays, inputs, name, state);
         }
         catch (FormatException e)
@@ -45,12 +52,15 @@ internal sealed class ArrayFeeds : IFeedSource
     public static ArrayFeeds From(IReadOnlyDictionary<string, NpyArray> arrays, IReadOnlyList<ModelInput> inputs, string source, ModelState? state = null)
     {
         var carried = state ?? ModelState.None;
+        var labels = inputs.Any(input => input.Name == LabelsName) ? null : arrays.GetValueOrDefault(LabelsName);
+        string[] names = [.. arrays.Keys.Where(name => labels is null || name != LabelsName).Order()];
         ModelInput[] needed = [.. inputs.Where(input => arrays.ContainsKey(input.Name) || carried.Links.All(link => link.Input != input))];
         var matched = new List<(ModelInput Input, NpyArray Array)>();
         foreach (var input in needed)
         {
-            var array = arrays.GetValueOrDefault(input.Name) ?? (needed.Length == 1 && arrays.Count == 1 ? arrays.Values.Single() : null)
-                ?? throw new InvalidDataException($"{source} has no array for input {input}; it has {Listed(arrays.Keys)}.");
+            var array = arrays.GetValueOrDefault(input.Name) ?? (needed.Length == 1 && names is [var only] ? arrays[only] : null)
+                ?? throw new InvalidDataException($"{source} has no array for input {input}; it has {string.Join(", ", names.DefaultIfEmpty("none"))}.");
+            if (IsOne(array, input)) array = array with { Shape = [1, .. array.Shape] };
             if (!IsForAll(array, input) && (array.Shape.Count == 0 || !input.Takes(ShapeOf(array, input))))
                 throw new InvalidDataException($"{source}: array of shape ({string.Join(", ", array.Shape)}) does not fit input {input}; its first axis counts samples.");
             matched.Add((input, array));
@@ -62,7 +72,9 @@ internal sealed class ArrayFeeds : IFeedSource
         {
             for (var sample = 0; sample < (IsForAll(array, input) ? 1 : count); sample++) input.Check(Slice(array, input, sample), source, sample);
         }
-        return new ArrayFeeds(matched, count, carried);
+        return labels is null || (labels.Length == count && labels.Shape.Count == 1)
+            ? new ArrayFeeds(matched, count, labels?.ToInt64s(), carried)
+            : throw new InvalidDataException($"{source} holds {labels.Length} labels for {count} samples.");
     }
 
     /// <inheritdoc/>
@@ -77,6 +89,11 @@ internal sealed class ArrayFeeds : IFeedSource
     /// <summary>True for the one value of a scalar input, given once for all samples.</summary>
     private static bool IsForAll(NpyArray array, ModelInput input) => input.Extents.Count == 0 && array.Length == 1;
 
+    /// <summary>True for an array that is one whole input: the input's own shape where that begins with no batch, or that shape without the batch.</summary>
+    private static bool IsOne(NpyArray array, ModelInput input)
+        => (array.Shape.Count == input.Extents.Count && input.Extents is [> 1, ..] && input.Takes(array.Shape))
+        || (array.Shape.Count == input.Extents.Count - 1 && input.Takes([1, .. array.Shape]));
+
     private static IReadOnlyList<int> ShapeOf(NpyArray array, ModelInput input)
         => array.Shape.Count == input.Extents.Count ? [1, .. array.Shape.Skip(1)] : [.. array.Shape.Skip(1)];
 
@@ -86,6 +103,4 @@ internal sealed class ArrayFeeds : IFeedSource
         var bytes = array.Data.Length / array.Shape[0];
         return array with { Shape = ShapeOf(array, input), Data = array.Data.Slice(sample * bytes, bytes) };
     }
-
-    private static string Listed(IEnumerable<string> names) => string.Join(", ", names.Order().DefaultIfEmpty("none"));
 }

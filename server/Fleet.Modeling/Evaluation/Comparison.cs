@@ -26,7 +26,7 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
     public static AllOutputs Of(InferenceSession session, IFeedSource source, CancellationToken cancellationToken)
     {
         string[] asked = [.. session.OutputNames.Where(name => session.OutputMetadata[name] is { IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double })];
-        if (asked.Length == 0) throw new InvalidDataException("The model has no float output that could be compared.");
+        if (asked.Length == 0) throw new InvalidDataException("The model has no float output that could be compared; add one to its outputs.");
         var (values, decisions) = (new List<float>(), new List<int>());
         using var options = new RunOptions();
         foreach (var feed in source.Batches(1))
@@ -61,7 +61,7 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
         {
             string Shape(OrtValue value) => $"({string.Join(", ", value.GetTensorTypeAndShape().Shape)})";
             throw new InvalidDataException(
-                $"The model does not run on these samples, {string.Join(", ", feed.Names.Zip(feed.Values, (name, value) => $"{name} {Shape(value)}"))}; give samples as it expects them (made-up ones cannot know). ONNX Runtime says: {e.Message.Trim()}", e);
+                $"The model does not run on these samples, {string.Join(", ", feed.Names.Zip(feed.Values, (name, value) => $"{name} {Shape(value)}"))}; give samples as it expects them (made-up ones cannot know). ONNX Runtime says: {RuntimeRefusal.Of(e)}", e);
         }
     }
 }

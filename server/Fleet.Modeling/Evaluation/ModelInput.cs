@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Onnx.Protos;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -18,6 +20,25 @@ internal sealed record ModelInput(string Name, TensorElementType Type, IReadOnly
     public static IReadOnlyList<ModelInput> Of(InferenceSession session) => [.. session.InputMetadata.Select(input => input.Value is { IsTensor: true, ElementDataType: not TensorElementType.String }
         ? new ModelInput(input.Key, input.Value.ElementDataType, input.Value.Dimensions, input.Value.SymbolicDimensions)
         : throw new InvalidDataException($"Input '{input.Key}' is no tensor of numbers; only such inputs can be fed."))];
+
+    /// <summary>Rows of the table that this input's values are looked up in, such as the vocabulary of a language model; null when there is none.</summary>
+    public LookupTable? Table { get; init; }
+
+    /// <summary>The same inputs, with the tables of <paramref name="model"/> that they are looked up in.</summary>
+    public static IReadOnlyList<ModelInput> WithTables(IReadOnlyList<ModelInput> inputs, ModelProto model)
+    {
+        var graph = new OnnxGraph(model);
+        var tables = new Dictionary<string, LookupTable>();
+        foreach (var lookup in model.Graph.Node.Where(node => node.Is("Gather") && node.Int("axis", 0) == 0))
+        {
+            // Casts and changes of shape leave the numbers as they are.
+            var indices = lookup.InputAt(1);
+            while (indices is not null && graph.ProducerOf(indices) is { OpType: "Cast" or "Identity" or "Reshape" or "Squeeze" or "Unsqueeze" or "Flatten" } before) indices = before.InputAt(0);
+            if (indices is null || !graph.IsInput(indices) || graph.Constant(lookup.InputAt(0)) is not { Dims: [var rows, ..] } table) continue;
+            if (!tables.TryGetValue(indices, out var known) || rows < known.Rows) tables[indices] = new LookupTable(table.Name, rows);
+        }
+        return [.. inputs.Select(input => input with { Table = tables.GetValueOrDefault(input.Name) })];
+    }
 
     /// <summary>True when a tensor of these extents is taken.</summary>
     public bool Takes(IReadOnlyList<int> extents)
@@ -46,6 +67,11 @@ internal sealed record ModelInput(string Name, TensorElementType Type, IReadOnly
     /// <exception cref="InvalidDataException">A float is NaN or infinite, or an integer input is given something else.</exception>
     public void Check(NpyArray sample, string source, int number)
     {
+        if (Table is { } table && Array.FindIndex(sample.ToInt64s(), value => value >= table.Rows || value < -table.Rows) is >= 0 and var beyond)
+        {
+            throw new InvalidDataException($"{source}: array '{Name}' holds {sample.ToInt64s()[beyond]} in sample {number}, and the model's table '{table.Name}' has {table.Rows} rows; "
+                + "the samples are of a larger vocabulary than the model's: make them with the tokenizer it was trained with.");
+        }
         if (sample.Type[0] != 'f') return;
         var values = sample.ToSingles();
         var takesFloats = Type is TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double;
@@ -69,3 +95,8 @@ internal sealed record ModelInput(string Name, TensorElementType Type, IReadOnly
     /// <summary>The input in words, for messages.</summary>
     public override string ToString() => $"'{Name}' {Type} ({string.Join(", ", Extents.Select(extent => extent < 0 ? "any" : $"{extent}"))})";
 }
+
+/// <summary>A constant whose rows are looked up by number.</summary>
+/// <param name="Name">Name in the graph.</param>
+/// <param name="Rows">Rows it has.</param>
+internal sealed record LookupTable(string Name, long Rows);

@@ -13,7 +13,9 @@ internal static class OnnxFile
     /// <exception cref="InvalidDataException">The file is no ONNX model, or its weights cannot be had.</exception>
     public static ModelProto Load(string path)
     {
-        var model = Parse(File.ReadAllBytes(path), path);
+        if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist; name an ONNX model.");
+        if (new FileInfo(path).Length > MaximumBytes) throw new InvalidDataException($"{Path.GetFileName(path)} is larger than {MaximumBytes} bytes, the most one ONNX file can hold; keep its weights in a file beside it (external data).");
+        var model = Parse(File.ReadAllBytes(path), Path.GetFileName(path));
         ExternalData.ReadInto(model, path);
         return model;
     }
@@ -29,9 +31,9 @@ internal static class OnnxFile
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidDataException($"{name} is no ONNX model: {e.Message}", e);
+            throw new InvalidDataException($"{name} is no ONNX model, or only a part of one; export or copy it again.", e);
         }
-        return model.Graph is { Node.Count: > 0 } ? model : throw new InvalidDataException($"{name} is no ONNX model: it holds no graph.");
+        return model.Graph is { Node.Count: > 0 } ? model : throw new InvalidDataException($"{name} is no ONNX model: it holds no graph of operators; export or copy it again.");
     }
 
     /// <summary>Writes a model so that a reader finds the old file or the new one, never half of it.</summary>

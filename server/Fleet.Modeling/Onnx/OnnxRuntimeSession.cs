@@ -37,7 +37,7 @@ internal static class OnnxRuntimeSession
     });
 
     /// <summary>Writes the model as the runtime optimizes it at <paramref name="level"/>.</summary>
-    public static void SaveOptimized(string path, string optimizedPath, GraphOptimizationLevel level, RuntimeSettings? runtime = null) => Opened(path, () =>
+    public static void SaveOptimized(string path, string optimizedPath, GraphOptimizationLevel level, RuntimeSettings? runtime = null, string? name = null) => Opened(name ?? path, () =>
     {
         using var options = Options(runtime ?? Plain);
         options.GraphOptimizationLevel = level;
@@ -69,7 +69,7 @@ internal static class OnnxRuntimeSession
         }
         catch (OnnxRuntimeException e)
         {
-            throw new InvalidDataException($"ONNX Runtime refuses {Path.GetFileName(name)}: {e.Message}", e);
+            throw new InvalidDataException($"ONNX Runtime refuses {Path.GetFileName(name)}: {RuntimeRefusal.Of(e)}", e);
         }
     }
 }

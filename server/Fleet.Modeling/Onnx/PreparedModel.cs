@@ -13,8 +13,6 @@ internal sealed record PreparedModel(ModelProto Model)
     /// <summary>Per-channel QuantizeLinear and DequantizeLinear exist from this operator set on.</summary>
     private const long SmallestOpset = 13;
 
-    private static readonly string[] KnownDomains = [Opsets.Microsoft, "com.microsoft.nchwc", "com.ms.internal.nhwc", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"];
-
     /// <summary>An index over the graph.</summary>
     public OnnxGraph Graph { get; } = new(Model);
 
@@ -29,7 +27,7 @@ internal sealed record PreparedModel(ModelProto Model)
         {
             OnnxFile.Save(source, plain);
             // Level basic folds and removes but keeps to standard operators; higher levels bind the file to this processor.
-            OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC);
+            OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path);
             var model = OnnxFile.Load(folded);
             Clean(model, source);
             Scopes.MakeNamesUnique(model.Graph);
@@ -39,6 +37,12 @@ internal sealed record PreparedModel(ModelProto Model)
             model.DropUnused();
             NameNodes(model.Graph);
             return new PreparedModel(model);
+        }
+        catch (InvalidDataException e) when (e.InnerException is OnnxRuntimeException)
+        {
+            throw new InvalidDataException(RuntimeRefusal.IsMemory(e.InnerException)
+                ? $"{Path.GetFileName(path)} needs more memory than it may have to compute its constants; allow more, or export it with smaller ones."
+                : $"{e.Message.TrimEnd('.')}; make sure that the model loads in ONNX Runtime, and export it again.", e);
         }
         finally
         {
@@ -58,21 +62,10 @@ internal sealed record PreparedModel(ModelProto Model)
         {
             if (constants.Contains(source.Graph.Input[i].Name)) source.Graph.Input.RemoveAt(i);
         }
-        if (OnnxGraph.ProblemsOf(source.Graph) is [var problem, ..]) throw new InvalidDataException($"{Path.GetFileName(path)} is broken: {problem}");
-        if (ForeignOperators(source) is { } foreign)
-            throw new InvalidDataException($"{Path.GetFileName(path)} uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.");
+        if (ModelChecks.ProblemOf(source) is { } problem) throw new InvalidDataException($"{Path.GetFileName(path)} {problem}");
         // Before this version an initializer had to be an input as well.
         source.IrVersion = Math.Max(source.IrVersion, 4);
         return source;
-    }
-
-    /// <summary>Operators of domains that neither the runtime nor the model's own functions define, or null.</summary>
-    private static string? ForeignOperators(ModelProto model)
-    {
-        var own = model.Functions.Select(function => (function.Domain, function.Name)).ToHashSet();
-        string[] foreign = [.. Scopes.NodesOf(model.Graph).Where(node => !node.IsStandard() && !KnownDomains.Contains(node.Domain) && !own.Contains((node.Domain, node.OpType)))
-            .Select(node => $"{node.Domain}.{node.OpType}").Distinct()];
-        return foreign.Length == 0 ? null : string.Join(", ", foreign);
     }
 
     private static void Clean(ModelProto model, ModelProto source)

@@ -5,13 +5,17 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Modeling.Proof;
 
-/// <summary>Samples of any kind as the npz that the agent's validation reads: for each input one array, its first axis counting samples.</summary>
+/// <summary>
+/// Samples of any kind as the npz that the agent's validation reads: for each input one array, its first axis counting samples.
+/// State that a model carries is written as <c>model</c> carried it: every processor then starts each sample alike.
+/// </summary>
 internal static class FeedArchive
 {
     /// <summary>Writes at most <paramref name="most"/> samples and returns how many it were.</summary>
     /// <exception cref="InvalidDataException">The samples differ in shape, or hold what an npz does not.</exception>
-    public static int Write(string path, IFeedSource source, IReadOnlyList<long>? labels, int most)
+    public static int Write(string path, InferenceSession model, IFeedSource source, IReadOnlyList<long>? labels, int most)
     {
+        using var options = new RunOptions();
         var stacks = new Dictionary<string, Stack>();
         var count = 0;
         foreach (var feed in source.Batches(1))
@@ -23,6 +27,8 @@ internal static class FeedArchive
                     if (!stacks.TryGetValue(name, out var stack)) stacks[name] = stack = Stack.Of(name, value);
                     stack.Add(name, value);
                 }
+                // Runs the model only where its state is wanted.
+                Run(feed, model, options);
             }
             if (++count == most) break;
         }
@@ -31,6 +37,18 @@ internal static class FeedArchive
         using var file = File.Create(path);
         NpzArchive.Write(file, arrays);
         return count;
+    }
+
+    private static void Run(Feed feed, InferenceSession model, RunOptions options)
+    {
+        try
+        {
+            feed.Run(model, options, []).Dispose();
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new InvalidDataException($"The model does not run on these samples; ONNX Runtime says: {e.Message.Trim()}", e);
+        }
     }
 
     /// <summary>The values of one input, sample after sample.</summary>

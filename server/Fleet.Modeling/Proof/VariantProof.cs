@@ -37,7 +37,8 @@ internal sealed class VariantProof(Emulation emulation)
         try
         {
             var set = Path.Combine(folder, "samples.npz");
-            var samples = FeedArchive.Write(set, task.Samples, task.Labels, task.MaximumSamples);
+            using var model = OnnxRuntimeSession.Open(task.ReferencePath ?? task.VariantPath, task.Runtime.On(ThisMachine.Facts.IsaFlags));
+            var samples = FeedArchive.Write(set, model, task.Samples, task.Labels, task.MaximumSamples);
             var steps = task.Processors.Count + 2.0;
 
             Task<AgentOutputs> Ask(string name, IReadOnlyList<string> command, string model, string validationSet, RuntimeSettings runtime)

@@ -32,9 +32,18 @@ internal sealed record ChannelWeights(sbyte[] Values, float[] Scales)
             scales[channel] = smallestScales.IsEmpty ? scale : Math.Max(scale, smallestScales[channel]);
         }
 
+        return new ChannelWeights(Round(weights, scales, inner, new Levels(-Largest, Largest)), scales);
+    }
+
+    /// <summary>Quantizes <paramref name="weights"/> along <paramref name="axis"/> on a grid that is given.</summary>
+    public static ChannelWeights On(WeightGrid grid, ReadOnlySpan<float> weights, IReadOnlyList<long> extents, int axis)
+        => new(Round(weights, grid.Scales, (int)extents.Skip(axis + 1).Aggregate(1L, (product, extent) => product * extent), grid.Levels), grid.Scales);
+
+    private static sbyte[] Round(ReadOnlySpan<float> weights, float[] scales, int inner, Levels levels)
+    {
         var values = new sbyte[weights.Length];
         for (var i = 0; i < weights.Length; i++)
-            values[i] = (sbyte)Math.Clamp(MathF.Round(weights[i] / scales[i / inner % channels]), -Largest, Largest);
-        return new ChannelWeights(values, scales);
+            values[i] = (sbyte)Math.Clamp(MathF.Round(weights[i] / scales[i / inner % scales.Length]), levels.Lowest, levels.Highest);
+        return values;
     }
 }

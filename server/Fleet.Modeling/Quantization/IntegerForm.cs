@@ -22,11 +22,14 @@ internal sealed record IntegerForm(bool Signed, bool Symmetric, bool FloatBias, 
     /// <summary>Signed, zero point 0 on both sides, float bias: what TensorRT takes.</summary>
     public static readonly IntegerForm Symmetric8 = new(Signed: true, Symmetric: true, FloatBias: true, IntegerOutputs: false);
 
+    /// <summary>Bits of the integers; fewer than 8 are stored in bytes all the same.</summary>
+    public int Bits { get; init; } = 8;
+
     /// <summary>Smallest integer used.</summary>
-    public int Minimum => !Signed ? 0 : Symmetric ? -127 : -128;
+    public int Minimum => !Signed ? 0 : -(1 << (Bits - 1)) + (Symmetric ? 1 : 0);
 
     /// <summary>Largest integer used.</summary>
-    public int Maximum => Signed ? 127 : 255;
+    public int Maximum => Signed ? (1 << (Bits - 1)) - 1 : (1 << Bits) - 1;
 
     /// <summary>The element type in the file.</summary>
     public DataType Type => Signed ? DataType.Int8 : DataType.Uint8;

@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Tensors;
-using Fleet.Modeling.Data;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
@@ -14,9 +12,6 @@ namespace Fleet.Modeling.Quantization;
 /// <param name="machine">The machine whose latencies are claims; this one when left out.</param>
 internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = null)
 {
-    /// <summary>Samples made up when there are none.</summary>
-    private const int SyntheticSamples = 32;
-
     /// <summary>Seeds of made-up samples: those that judge are not those that fixed the ranges.</summary>
     public const int CalibrationSeed = 1, ValidationSeed = 2;
 
@@ -36,16 +31,14 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
     {
         var settings = VariantSettings.Of(spec, profiles, gate);
         var (startedAt, start) = (time.GetUtcNow(), time.GetTimestamp());
-        if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
         var model = PreparedModel.Read(source.Onnx);
         IReadOnlyList<ModelInput> inputs;
         ModelState state;
-        using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.Of(session), source.State ?? []);
+        using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), model), source.State ?? []);
 
-        var calibration = source.Calibration is { } data ? Limited(Samples(data, inputs, state, CalibrationSeed), spec.CalibrationSamples) : null;
-        var validation = Samples(source.Validation, inputs, state, ValidationSeed);
-        var labels = LabelsOf(source, validation.Count);
-        var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation, labels), settings, outputFolder, progress, cancellationToken);
+        var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed).Feeds, spec.CalibrationSamples) : null;
+        var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels);
+        var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings, outputFolder, progress, cancellationToken);
         return new QuantizationReport
         {
             Model = Path.GetFileName(source.Onnx),
@@ -56,43 +49,13 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
             Calibration = calibration is null ? null : new SampleSource(source.Calibration!, calibration.Count),
-            Validation = new SampleSource(source.Validation, validation.Count),
-            Labelled = labels is not null,
+            Validation = new SampleSource(source.Validation, validation.Feeds.Count),
+            Labelled = validation.Labels is not null,
             Spec = spec,
             Original = made.Original,
             Variants = made.Variants,
         };
     }
 
-    /// <summary>Samples by the words of a spec: a file, or <c>synthetic</c>.</summary>
-    public static IFeedSource Samples(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed) => data == SampleSource.Synthetic
-        ? new SyntheticFeeds(inputs, SyntheticSamples, seed, state)
-        : File.Exists(data) ? ArrayFeeds.Read(data, inputs, state) : throw new InvalidDataException($"{data} does not exist.");
-
     private static IFeedSource Limited(IFeedSource samples, int most) => samples.Count > most ? new FirstFeeds(samples, most) : samples;
-
-    /// <summary>The labels of the samples that judge; null when there are none.</summary>
-    /// <exception cref="InvalidDataException">There are not as many as samples, or the file holds none.</exception>
-    public static long[]? LabelsOf(SourceSpec source, int samples)
-    {
-        if (Labels(source) is not { } array) return null;
-        return array.Length == samples
-            ? array.ToInt64s()
-            : throw new InvalidDataException($"{Path.GetFileName(source.ValidationLabels ?? source.Validation)} holds {array.Length} labels for {samples} samples.");
-    }
-
-    private static NpyArray? Labels(SourceSpec source)
-    {
-        try
-        {
-            if (source.ValidationLabels is { } path) return File.Exists(path) ? NpyArray.Parse(File.ReadAllBytes(path)) : throw new InvalidDataException($"{path} does not exist.");
-            if (Path.GetExtension(source.Validation) != ".npz") return null;
-            using var file = File.OpenRead(source.Validation);
-            return NpzArchive.Read(file, ArrayFeeds.MaximumBytes).GetValueOrDefault(ValidationSet.Labels);
-        }
-        catch (FormatException e)
-        {
-            throw new InvalidDataException($"{Path.GetFileName(source.ValidationLabels ?? source.Validation)}: {e.Message}", e);
-        }
-    }
 }

@@ -10,10 +10,14 @@ namespace Fleet.Modeling.Quantization;
 /// </summary>
 internal sealed class QdqWriter
 {
+    /// <summary>The operator set that knows 4-bit integers, and the one that knows those of 2 bits.</summary>
+    private const long Int4Opset = 21, Int2Opset = 25;
+
     private readonly OnnxGraph _source;
     private readonly QuantizationPlan _plan;
     private readonly IntegerForm _form;
     private readonly IReadOnlyDictionary<string, ValueRange> _ranges;
+    private readonly GridScales? _grids;
     private readonly ModelProto _model;
     private readonly Dictionary<string, string> _rounded = [];
     private readonly Dictionary<float, string> _scales = [];
@@ -22,10 +26,11 @@ internal sealed class QdqWriter
     private readonly Dictionary<string, (string Name, float[] Scales)> _weights = [];
     private readonly Dictionary<string, string> _constants = [];
     private int _numbered;
+    private long _opset;
 
-    private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
+    private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges, GridScales? grids)
     {
-        (_source, _plan, _form, _ranges) = (source, plan, form, ranges);
+        (_source, _plan, _form, _ranges, _grids) = (source, plan, form, ranges, grids);
         _model = source.Model.Clone();
         _model.Graph.Node.Clear();
         // Types of values in between are inferred again at load; kept, they would only add bytes.
@@ -38,7 +43,11 @@ internal sealed class QdqWriter
     /// <param name="form">The integers.</param>
     /// <param name="ranges">The range of each of the plan's calibrated values.</param>
     public static ModelProto Write(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
-        => new QdqWriter(source, plan, form, ranges).Write();
+        => new QdqWriter(source, plan, form, ranges, grids: null).Write();
+
+    /// <summary>The quantized model with scales that were searched or learned, at any width up to 8 bits.</summary>
+    public static ModelProto Write(OnnxGraph source, QuantizationPlan plan, IntegerForm form, GridScales grids)
+        => new QdqWriter(source, plan, form, new Dictionary<string, ValueRange>(), grids).Write();
 
     private ModelProto Write()
     {
@@ -50,6 +59,8 @@ internal sealed class QdqWriter
             Emit(node);
         }
         DropUnreadConstants();
+        if (_opset > _model.StandardVersion()) _model.Declare("", _opset);
+        _model.IrVersion = Math.Max(_model.IrVersion, _opset switch { Int2Opset => 13, Int4Opset => 10, _ => 0 });
         return _model;
     }
 
@@ -86,14 +97,35 @@ internal sealed class QdqWriter
         var (scale, zeroPoint) = (Scale(affine.Scale), ZeroPoint(affine.ZeroPoint));
         var integers = NewName("q");
         var rounded = _source.IsOutput(value) && written != value ? value : NewName("d");
+        var levels = _plan.ScaleSourceOf(value) == value ? FewLevels(value, affine) : null;
+        if (levels is { } before && !_form.IntegerOutputs) written = Clipped(written, Tensors.Of(NewName("l"), [before.Lowest * affine.Scale]), Tensors.Of(NewName("h"), [before.Highest * affine.Scale]));
         _model.Graph.Node.Add(Nodes.Node("QuantizeLinear", [written, scale, zeroPoint], [integers]));
+        if (levels is { } behind && _form.IntegerOutputs) integers = Clipped(integers, null, Integer(affine.ZeroPoint + behind.Highest));
         _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", [integers, scale, zeroPoint], [rounded]));
         _rounded[value] = rounded;
     }
 
+    /// <summary>
+    /// The levels of a value that has fewer than a byte; null where the byte's own ends do the clipping. Kernels that write
+    /// integers are left as they are and the integers clipped behind them, which costs one pass over bytes; a runtime that
+    /// decides itself what is integer (TensorRT) takes no operator between the pair, so the value is clipped in front.
+    /// </summary>
+    private Levels? FewLevels(string value, Affine affine)
+        => _grids?.Activations[value].Levels is { } levels && affine.ZeroPoint + levels.Highest < _form.Maximum ? levels : null;
+
+    private string Clipped(string value, TensorProto? lowest, TensorProto highest)
+    {
+        var clipped = NewName("k");
+        _model.Graph.Node.Add(Nodes.Node("Clip", [value, lowest is null ? "" : Constant(lowest), Constant(highest)], [clipped]));
+        return clipped;
+    }
+
+    private TensorProto Integer(int value) => _form.Signed ? Tensors.Of(NewName("h"), [(sbyte)value]) : Tensors.Of(NewName("h"), [(byte)value]);
+
     private Affine AffineOf(string value)
     {
         var source = _plan.ScaleSourceOf(value);
+        if (_grids is not null) return _grids.Activations[source].In(_form);
         return Affine.For(_plan.FixedRangeOf(source) ?? _ranges[source], _form);
     }
 
@@ -117,18 +149,41 @@ internal sealed class QdqWriter
 
     private (string Name, float[] Scales) Weights(WeightedOperator weighted, float[]? smallestScales)
     {
-        var key = string.Create(CultureInfo.InvariantCulture, $"{weighted.Weight.Name}/{weighted.Axis}/{weighted.WeightFactor}");
+        var key = string.Create(CultureInfo.InvariantCulture, $"{weighted.Weight.Name}/{weighted.Axis}/{weighted.WeightFactor}/{(_grids is null ? "" : weighted.Node.Output[0])}");
         if (_weights.TryGetValue(key, out var shared) && (smallestScales is null || shared.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second))) return shared;
 
         var values = weighted.Weight.ToSingles();
         if (weighted.WeightFactor != 1) values = Array.ConvertAll(values, value => value * weighted.WeightFactor);
         if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad)
             throw new InvalidDataException($"Weight '{weighted.Weight.Name}' of {weighted.Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.");
-        var quantized = ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales);
+        var quantized = _grids is null
+            ? ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales)
+            : ChannelWeights.On(_grids.Weights[weighted.Node.Output[0]], values, weighted.Weight.Dims, weighted.Axis);
 
-        var integers = Constant(Tensors.Of(NewName("w"), quantized.Values, [.. weighted.Weight.Dims]));
+        var integers = Stored(quantized.Values, [.. weighted.Weight.Dims], _grids?.Weights[weighted.Node.Output[0]].Bits ?? 8);
         var name = Dequantized(integers, quantized.Scales, weighted.Axis, WeightZeroPoint(weighted));
         return _weights[key] = (name, quantized.Scales);
+    }
+
+    /// <summary>Bits that a weight of <paramref name="bits"/> takes in a file for processors: ONNX has integers of 2, 4 and 8.</summary>
+    public static int StoredBits(int bits) => bits <= 2 ? 2 : bits <= 4 ? 4 : 8;
+
+    /// <summary>
+    /// Stores integers in as few bits as ONNX has. A Cast makes bytes of them: it has only constants before it, so the runtime
+    /// computes it once when it loads the file, and what the kernels get are the bytes they know. TensorRT wants the bytes.
+    /// </summary>
+    private string Stored(sbyte[] values, long[] extents, int bits)
+    {
+        var width = _form.Symmetric ? 8 : StoredBits(bits);
+        if (width == 8) return Constant(Tensors.Of(NewName("w"), values, extents));
+        _opset = Math.Max(_opset, width == 2 ? Int2Opset : Int4Opset);
+        var (perByte, mask) = (8 / width, (1 << width) - 1);
+        var packed = new byte[(values.Length + perByte - 1) / perByte];
+        for (var i = 0; i < values.Length; i++) packed[i / perByte] |= (byte)((values[i] & mask) << i % perByte * width);
+        var name = NewName("w");
+        var few = Constant(Tensors.Create(NewName("w"), width == 2 ? TensorProto.Types.DataType.Int2 : TensorProto.Types.DataType.Int4, packed, extents));
+        _model.Graph.Node.Add(Nodes.Node("Cast", [few], [name]).With("to", (long)TensorProto.Types.DataType.Int8));
+        return name;
     }
 
     private string IntegerBias(float[] bias, float[] weightScales, float inputScale)

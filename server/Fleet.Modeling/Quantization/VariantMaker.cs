@@ -117,7 +117,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
 
     private static IEnumerable<Wanted> CandidatesOf(HardwareProfile profile, VariantSettings settings)
     {
-        var schemes = settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile) : settings.Schemes;
+        IQuantizationScheme[] schemes = [.. settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile) : settings.Schemes, .. settings.Trained.Where(trained => trained.Profile == profile.Name).Select(trained => trained.Scheme)];
         var shared = schemes.GroupBy(scheme => scheme.Suffix).Where(group => group.Count() > 1).Select(group => group.Key).ToHashSet();
         return schemes.Select(scheme => new Wanted($"{profile.Name}-{(shared.Contains(scheme.Suffix) ? scheme.Name : scheme.Suffix)}", profile, scheme));
     }
@@ -224,7 +224,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             yield return $"Kept in float because the runtime does not compute them in integers: {string.Join(", ", returned.Select(layer => layer.Layer))}.";
         if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {string.Join(", ", unfused)}.";
         if (report.Artifact!.Bytes >= work.Baseline.Bytes) yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {work.Baseline.Bytes} bytes).");
-        if (scheme is StaticInt8Scheme { Form.Symmetric: true })
+        if (scheme is TrainedGridScheme { Meaning: { } meaning }) yield return meaning;
+        if (scheme is StaticInt8Scheme { Form.Symmetric: true } or TrainedGridScheme { Form.Symmetric: true })
         {
             var problems = TensorRtRules.ProblemsOf(controlled.Model);
             yield return problems.Count == 0

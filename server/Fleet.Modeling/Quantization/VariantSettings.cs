@@ -24,6 +24,9 @@ internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, 
     /// <summary>Smallest signal to noise in decibels, where there are none.</summary>
     public double MinimumSignalToNoise { get; init; } = QuantizationSpec.DefaultSignalToNoise;
 
+    /// <summary>Networks that were trained on their grid, by the profile each is for; tried beside the schemes.</summary>
+    public IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Trained { get; init; } = [];
+
     /// <summary>What every variant must keep within, whatever its profile.</summary>
     public VariantBudgets Budgets { get; init; } = VariantBudgets.None;
 

@@ -238,5 +238,6 @@ internal sealed class Network : Module<Tensor, Tensor>
     private Tensor Inputs(SampleSet samples, int start, int count)
         => tensor(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], device: Device);
 
-    private IEnumerable<Tensor> State() => parameters().Cast<Tensor>().Concat(buffers());
+    /// <summary>Everything that training changes.</summary>
+    public IEnumerable<Tensor> State() => parameters().Cast<Tensor>().Concat(buffers());
 }

@@ -13,7 +13,7 @@ namespace Fleet.Modeling.Teachers;
 internal sealed record Teacher(ITeacherModel Model, string Description, long Parameters, IReadOnlyList<EpochReport> Epochs) : IDisposable
 {
     /// <summary>Opens the given file, or trains a teacher and leaves it at <paramref name="path"/>.</summary>
-    public static Teacher Provide(TeacherSpec spec, DataSet data, Normalization normalization, int seed, string path, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+    public static Teacher Provide(TeacherSpec spec, DataSet data, Normalization normalization, int seed, string path, BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         if (spec.Onnx is { } given)
         {
@@ -21,10 +21,14 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
             return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
         }
         var plan = Families.Teacher(spec.Family!, spec.Width, data.Training.SampleShape, data.Classes.Count, spec.Depth ?? 0, data.Training.Vocabulary);
-        using var network = new Network(plan, normalization, seed);
-        var epochs = TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("teacher", spec.Training, seed),
-            new Progress(sink, "Training the teacher", 0.03, 0.45), cancellationToken);
-        CheckedExport.Write(network, path, data.Test);
+        if (memory.Finished<IReadOnlyList<EpochReport>>("teacher") is not { } epochs || !File.Exists(path))
+        {
+            using var network = new Network(plan, normalization, seed);
+            epochs = TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("teacher", spec.Training, seed, Checkpoint: memory.Training("teacher")),
+                new Progress(sink, "Training the teacher", 0.03, 0.45), cancellationToken);
+            CheckedExport.Write(network, path, data.Test);
+            memory.Finish("teacher", epochs);
+        }
         return new Teacher(Open(path, data), plan.Description, plan.Parameters(), epochs);
     }
 

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Modeling.Worker;
 
-/// <summary>Asks the server for builds and runs one at a time, until it is stopped. A build in hand is then left: its lease lapses and another worker starts it again.</summary>
+/// <summary>Asks the server for builds and runs one at a time, until it is stopped. A build in hand is then left: its lease lapses, and a worker on the same folder goes on with it.</summary>
 internal sealed partial class BuildWorker(FleetServer server, LeaseKeeper keeper, WorkFolder folder, WorkerOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<BuildWorker> logger) : BackgroundService
 {
     /// <inheritdoc/>
@@ -36,7 +36,7 @@ internal sealed partial class BuildWorker(FleetServer server, LeaseKeeper keeper
     private async Task RunAsync(LeaseResponse lease, CancellationToken stoppingToken)
     {
         LogLeased(lease.BuildId, lease.Spec.Model);
-        using var own = folder.Open(lease.BuildId);
+        var own = folder.Open(lease.BuildId);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var progress = new LatestProgress();
         var kept = keeper.KeepAsync(lease, progress, ending.Token);
@@ -47,7 +47,9 @@ internal sealed partial class BuildWorker(FleetServer server, LeaseKeeper keeper
             var first = await Task.WhenAny(built, kept);
             await ending.CancelAsync();
             await Task.WhenAll(built, kept).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await first;
+            // The server ends a lease when it has the result: of a build that is handed over it does not matter which ended first.
+            if (built.IsCompletedSuccessfully) own.Delete();
+            else await first;
         }
         catch (LeaseLostException e)
         {

@@ -1,8 +1,8 @@
 namespace Fleet.Modeling.Worker;
 
 /// <summary>
-/// The data folder of one worker: a folder for the build in hand, gone when the build is. What a worker that was killed left
-/// is removed at start.
+/// The data folder of one worker: a folder for the build in hand, gone when the build has an end. What a worker that was
+/// stopped or killed left stays until the next lease: of the same build, and it goes on from there; of another, and it is removed.
 /// </summary>
 internal sealed class WorkFolder : IDisposable
 {
@@ -23,16 +23,14 @@ internal sealed class WorkFolder : IDisposable
             throw new IOException($"Another worker uses {path} (it holds {lockPath}); give each worker its own --data.", e);
         }
         _builds = Path.Combine(path, "builds");
-        if (Directory.Exists(_builds)) Directory.Delete(_builds, recursive: true);
     }
 
-    /// <summary>A new folder for a build, deleted when disposed.</summary>
+    /// <summary>The folder of a build, with what is left in it; folders of other builds are removed.</summary>
     public BuildFolder Open(string build)
     {
         var path = Path.Combine(_builds, build);
-        // The same build may be leased again after its lease lapsed: it starts from nothing.
-        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
         Directory.CreateDirectory(path);
+        foreach (var other in Directory.GetDirectories(_builds).Where(other => other != path)) Directory.Delete(other, recursive: true);
         return new BuildFolder(path);
     }
 
@@ -41,13 +39,13 @@ internal sealed class WorkFolder : IDisposable
 }
 
 /// <summary>The folder of one build.</summary>
-internal sealed class BuildFolder(string path) : IDisposable
+internal sealed class BuildFolder(string path)
 {
     /// <summary>Where it is.</summary>
     public string Path { get; } = path;
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>Removes it: the build has an end, good or bad, and nobody will go on with it.</summary>
+    public void Delete()
     {
         if (Directory.Exists(Path)) Directory.Delete(Path, recursive: true);
     }

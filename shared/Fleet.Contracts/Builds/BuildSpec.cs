@@ -27,6 +27,9 @@ public sealed record BuildSpec
     /// <summary>Which variants are made of the student.</summary>
     public QuantizationSpec Quantization { get; set; } = new();
 
+    /// <summary>Variants that are trained on their grid beside those that are quantized afterwards; absent for none.</summary>
+    public QuantizationAwareSpec? QuantizationAware { get; init; }
+
     /// <summary>What a device must measure before it serves a variant.</summary>
     public GateSpec Gate { get; set; } = new();
 }

@@ -20,6 +20,7 @@ public static partial class BuildSpecRules
         }
         JudgeDistillation(spec.Distillation, problems);
         JudgeQuantization(spec.Quantization, problems);
+        if (spec.QuantizationAware is { } trained) JudgeQuantizationAware(trained, spec.Student, problems);
         JudgeGate(spec.Gate, problems);
         return problems.All;
     }

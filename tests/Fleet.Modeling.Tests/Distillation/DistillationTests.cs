@@ -65,7 +65,7 @@ public sealed class DistillationTests : IDisposable
         return new DataSet(Of(96), Of(30), Of(30), ["a", "b", "c"]);
     }
 
-    private IReadOnlyList<EpochReport> Distil(DistillationSpec distillation, string name)
+    private IReadOnlyList<EpochReport> Distil(DistillationSpec distillation, string name, IProgress<BuildProgress>? sink = null, CancellationToken cancellationToken = default)
     {
         Directory.CreateDirectory(_folder[name]);
         var spec = new BuildSpec
@@ -77,7 +77,8 @@ public sealed class DistillationTests : IDisposable
             Distillation = distillation,
         };
         using var teacher = new OnnxTeacher(_folder["teacher.onnx"], [1, 8, 8], 3);
-        return StudentTraining.Train(spec, teacher, Data, Normalization.Measure(Data.Training), _folder[name, "student.onnx"], new Ignored(), CancellationToken.None).Epochs;
+        return StudentTraining.Train(spec, teacher, Data, Normalization.Measure(Data.Training), _folder[name, "student.onnx"],
+            BuildMemory.Open(_folder[name], spec, Data), sink ?? new Ignored(), cancellationToken).Epochs;
     }
 
     [Fact]
@@ -87,6 +88,24 @@ public sealed class DistillationTests : IDisposable
         Distil(Everything, "b");
         Assert.True(epochs[^1].Loss < epochs[0].Loss, string.Join(", ", epochs));
         Assert.Equal(File.ReadAllBytes(_folder["a", "student.onnx"]), File.ReadAllBytes(_folder["b", "student.onnx"]));
+    }
+
+    [Fact]
+    public void Distillation_with_all_losses_that_was_interrupted_ends_as_if_it_had_not_been()
+    {
+        var whole = Distil(Everything, "a");
+        using var cancel = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => Distil(Everything, "b", new CancelIn(cancel, "epoch 2 of"), cancel.Token));
+        Assert.Equal(whole, Distil(Everything, "b"));
+        Assert.Equal(File.ReadAllBytes(_folder["a", "student.onnx"]), File.ReadAllBytes(_folder["b", "student.onnx"]));
+    }
+
+    private sealed class CancelIn(CancellationTokenSource cancel, string step) : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value)
+        {
+            if (value.Step.Contains(step, StringComparison.Ordinal)) cancel.Cancel();
+        }
     }
 
     [Fact]

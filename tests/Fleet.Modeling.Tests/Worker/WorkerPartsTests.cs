@@ -35,23 +35,24 @@ public sealed class WorkerPartsTests
     {
         using var folder = new TemporaryFolder();
         using var work = new WorkFolder(folder.Path);
-        string path;
-        using (var build = work.Open("b1"))
-        {
-            path = build.Path;
-            File.WriteAllText(Path.Combine(path, "teacher.onnx"), "weights");
-        }
-        Assert.False(Directory.Exists(path));
+        var build = work.Open("b1");
+        File.WriteAllText(Path.Combine(build.Path, "teacher.onnx"), "weights");
+        build.Delete();
+        Assert.False(Directory.Exists(build.Path));
     }
 
     [Fact]
-    public void What_a_killed_worker_left_is_removed_at_the_next_start()
+    public void What_a_killed_worker_left_is_there_for_the_same_build_and_removed_for_another()
     {
         using var folder = new TemporaryFolder();
         Directory.CreateDirectory(folder["builds", "b1"]);
         File.WriteAllText(folder["builds", "b1", "teacher.onnx"], "weights");
         using var work = new WorkFolder(folder.Path);
+        work.Open("b1");
+        Assert.True(File.Exists(folder["builds", "b1", "teacher.onnx"]));
+        work.Open("b2");
         Assert.False(Directory.Exists(folder["builds", "b1"]));
+        Assert.True(Directory.Exists(folder["builds", "b2"]));
     }
 
     [Fact]

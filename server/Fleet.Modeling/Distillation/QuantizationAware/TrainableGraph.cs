@@ -1,0 +1,154 @@
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Onnx.Protos;
+using Fleet.Modeling.Quantization;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Fleet.Modeling.Distillation.QuantizationAware;
+
+/// <summary>
+/// A prepared ONNX graph that can be trained: its convolutions and matrix products hold parameters, everything else computes
+/// as the file says. With a plan it rounds weights, activations and biases exactly where the quantizer will write the
+/// rounding, so that what is trained is what is exported. Batch normalization is folded before: the graph has none.
+/// Belongs to the thread that trains it.
+/// </summary>
+internal sealed class TrainableGraph : Module<Tensor, Tensor>
+{
+    private readonly OnnxGraph _graph;
+    private readonly Dictionary<string, TrainableOperator> _operators = [];
+    private readonly Dictionary<string, Tensor> _constants = [];
+    private readonly Rounding? _rounding;
+    private readonly List<NodeProto> _nodes = [];
+
+    /// <param name="model">The graph: one float input, the logits as its first output.</param>
+    /// <param name="plan">What is rounded; null trains in float.</param>
+    /// <param name="form">The integers it will be written in; needed with a plan.</param>
+    /// <param name="grids">Where the grids start; needed with a plan.</param>
+    /// <exception cref="BuildException">The graph holds an operator that cannot be trained here.</exception>
+    public TrainableGraph(PreparedModel model, QuantizationPlan? plan = null, IntegerForm? form = null, GridScales? grids = null) : base(nameof(TrainableGraph))
+    {
+        _graph = model.Graph;
+        if (_graph.Graph.Input is not [_]) throw new BuildException($"A model with {_graph.Graph.Input.Count} inputs cannot be trained here; it must have one.");
+        if (plan is not null) _rounding = new Rounding(_graph, plan, form!, grids!);
+        foreach (var node in _graph.Graph.Node)
+        {
+            if (_rounding?.Absorbs(node) == true) continue;
+            _nodes.Add(node);
+            if (WeightedOperator.At(node, _graph) is { } weighted)
+            {
+                var one = new TrainableOperator(weighted, _rounding);
+                register_module($"operator{_operators.Count}", one);
+                _operators[node.Output[0]] = one;
+                continue;
+            }
+            GraphOperators.Check(node);
+            foreach (var constant in node.Input.Select(_graph.Constant).OfType<TensorProto>().Where(constant => constant.Is(TensorProto.Types.DataType.Float)))
+                _constants.TryAdd(constant.Name, tensor(constant.ToSingles(), [.. constant.Dims]));
+        }
+        if (_operators.Count == 0) throw new BuildException("The model has no convolution or matrix product with constant weights: there is nothing to train.");
+        if (_rounding is not null) register_module("rounding", _rounding);
+    }
+
+    /// <summary>Weights and biases.</summary>
+    public IEnumerable<Parameter> Weights => _operators.Values.SelectMany(one => one.Values);
+
+    /// <summary>Logarithms of the steps, which are learned at a rate of their own.</summary>
+    public IEnumerable<Parameter> Steps => _operators.Values.Select(one => one.Step).OfType<Parameter>().Concat(_rounding?.Steps ?? []);
+
+    /// <inheritdoc/>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var name = _graph.Graph.Input[0].Name;
+        var values = new Dictionary<string, Tensor>(_constants) { [name] = _rounding?.Round(name, input) ?? input };
+        for (var i = 0; i < _nodes.Count; i++)
+        {
+            var node = _nodes[i];
+            var output = _rounding?.NameOf(node.Output[0]) ?? node.Output[0];
+            var value = _operators.TryGetValue(node.Output[0], out var one)
+                ? one.Run(values[node.Input[0]], _rounding)
+                : GraphOperators.Run(node, [.. node.Input.Select(read => values.GetValueOrDefault(read))], _graph);
+            values[output] = _rounding?.Round(output, value) ?? value;
+        }
+        return values[_graph.Graph.Output[0].Name].MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The graph in float with what was learned.</summary>
+    public PreparedModel Model()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var model = _graph.Model.Clone();
+        foreach (var node in model.Graph.Node.Where(node => node.Output.Count > 0))
+        {
+            if (_operators.TryGetValue(node.Output[0], out var one)) one.WriteInto(model.Graph, node);
+        }
+        var read = new HashSet<string>(model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy));
+        foreach (var unread in model.Graph.Initializer.Where(tensor => !read.Contains(tensor.Name)).ToArray()) model.Graph.Initializer.Remove(unread);
+        return new PreparedModel(model);
+    }
+
+    /// <summary>The grids that were learned.</summary>
+    public GridScales Grids()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        return _rounding!.Grids(_operators);
+    }
+
+    /// <summary>Share of samples whose largest logit is their label's.</summary>
+    public double Accuracy(SampleSet samples, CancellationToken cancellationToken)
+    {
+        var (logits, right) = (Logits(samples, cancellationToken), 0);
+        var classes = logits.Length / Math.Max(1, samples.Count);
+        for (var i = 0; i < samples.Count; i++)
+        {
+            if (System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.AsSpan(i * classes, classes)) == samples.Labels[i]) right++;
+        }
+        return (double)right / Math.Max(1, samples.Count);
+    }
+
+    /// <summary>Logits of every sample, row by row.</summary>
+    public float[] Logits(SampleSet samples, CancellationToken cancellationToken)
+    {
+        const int BatchSize = 256;
+        using var noGradient = no_grad();
+        var logits = new List<float>();
+        for (var start = 0; start < samples.Count; start += BatchSize)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            var count = Math.Min(BatchSize, samples.Count - start);
+            var inputs = tensor(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)]);
+            logits.AddRange(forward(inputs).contiguous().data<float>());
+        }
+        return [.. logits];
+    }
+
+    /// <summary>A copy of everything that training changes, to return to.</summary>
+    public IReadOnlyList<Tensor> Snapshot()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        return [.. parameters().Select(value => value.clone().DetachFromDisposeScope())];
+    }
+
+    /// <summary>Returns to a snapshot.</summary>
+    public void Restore(IReadOnlyList<Tensor> snapshot)
+    {
+        using var noGradient = no_grad();
+        foreach (var (value, saved) in parameters().Zip(snapshot)) value.copy_(saved);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            foreach (var constant in _constants.Values) constant.Dispose();
+        }
+        base.Dispose(disposing);
+    }
+}

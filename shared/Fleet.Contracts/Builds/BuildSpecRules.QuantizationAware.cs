@@ -1,0 +1,30 @@
+namespace Fleet.Contracts.Builds;
+
+public static partial class BuildSpecRules
+{
+    /// <summary>Ways of training on a grid.</summary>
+    public static readonly IReadOnlyList<string> QuantizationAwareMethods = ["qat", "qat-distillation", "qkd"];
+
+    /// <summary>Families whose students can be trained on a grid.</summary>
+    public static readonly IReadOnlyList<string> QuantizationAwareFamilies = ["mlp", "conv1d", "cnn", "cnn-separable"];
+
+    private static void JudgeQuantizationAware(QuantizationAwareSpec spec, StudentSpec? student, Problems problems)
+    {
+        problems.Require(student is not null, "quantizationAware trains a student, and this spec has none.");
+        problems.Require(student is null || !Families.Contains(student.Family) || QuantizationAwareFamilies.Contains(student.Family),
+            $"quantizationAware cannot train student.family '{student?.Family}'; it trains {string.Join(", ", QuantizationAwareFamilies)}.");
+        problems.OneOf("quantizationAware.method", spec.Method, QuantizationAwareMethods);
+        JudgeBits("weightBits", spec.WeightBits);
+        JudgeBits("activationBits", spec.ActivationBits);
+        JudgeBits("endBits", spec.EndBits);
+        problems.Require(spec.Epochs is >= 1 and <= 10_000, $"quantizationAware.epochs {spec.Epochs} must be within 1..10000.");
+        JudgePhase("selfStudying", spec.Phases.SelfStudying);
+        JudgePhase("coStudying", spec.Phases.CoStudying);
+        JudgePhase("tutoring", spec.Phases.Tutoring);
+        problems.Require(spec.Phases is not { SelfStudying: 0, CoStudying: 0, Tutoring: 0 }, "quantizationAware.phases must have at least one epoch in one phase.");
+        problems.Require(spec.LearningRate is > 0 and <= 10, $"quantizationAware.learningRate {spec.LearningRate} must be above 0 and at most 10.");
+
+        void JudgeBits(string key, int bits) => problems.Require(bits is >= 2 and <= 8, $"quantizationAware.{key} {bits} must be within 2..8.");
+        void JudgePhase(string key, int epochs) => problems.Require(epochs is >= 0 and <= 10_000, $"quantizationAware.phases.{key} {epochs} must be within 0..10000.");
+    }
+}

@@ -155,7 +155,7 @@ public sealed partial class ReportPageTests
     [Fact]
     public void Techniques_are_told_apart_without_colours()
     {
-        string[] schemes = ["int8-static-u8s8", "int8-dynamic", "int8-weights", "int4-weights", "fp16", "unheard-of", "fp32"];
+        string[] schemes = ["int8-static-u8s8", "int8-dynamic", "int8-weights", "int4-weights", "fp16", "qat-distillation-w4a4", "unheard-of", "fp32"];
         var marks = schemes.Select(ReportMark.Of).ToArray();
         Assert.Equal(schemes.Length, marks.Select(mark => mark.Kind).Distinct().Count());
         Assert.Equal(schemes.Length, marks.Select(mark => string.Join(' ', mark.Outline)).Distinct().Count());

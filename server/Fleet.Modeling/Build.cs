@@ -45,11 +45,13 @@ internal sealed class Build(TimeProvider time)
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
+        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
+        var (asked, widths) = (spec, spec.Student.Width.IsAuto ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken) : null);
+        if (widths is not null) spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
 
         using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
-        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
         var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
             new HeldOut(new SampleFeeds(StudentExport.Input, data.Test), data.Test.Labels),
@@ -57,10 +59,11 @@ internal sealed class Build(TimeProvider time)
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
-        var (teacherScores, studentScores) = Score(teacher.Model.Path, File("student.onnx"), data.Test, cancellationToken);
+        var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data.Test, cancellationToken);
         var report = new BuildReport
         {
-            Spec = spec,
+            Spec = asked,
+            Widths = widths,
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
@@ -79,6 +82,19 @@ internal sealed class Build(TimeProvider time)
         return result;
     }
 
+    // Kept once found: a latency measured again could lead elsewhere, and what was trained would be of another width.
+    private static IReadOnlyList<WidthTrial> Widths(
+        StudentSpec student, HardwareProfile[] profiles, DataSet data, Normalization normalization, string folder, BuildMemory memory, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    {
+        if (memory.Finished<IReadOnlyList<WidthTrial>>("widths") is { } known) return known;
+        // A latency is measured here: the profile of this machine says in which form.
+        var profile = profiles.FirstOrDefault(profile => profile.Matches(ThisMachine.Facts)) ?? profiles[0];
+        void Tell(WidthTrial trial) => progress.Report(new BuildProgress($"Searching the width: {WidthSearch.Text(trial)}, {(trial.Fits ? "within" : "beyond")} the budget", 0.02));
+        var found = WidthSearch.Find(student, profile, data, normalization, folder, Tell, cancellationToken);
+        memory.Finish("widths", found);
+        return found;
+    }
+
     private static BuildResult Finish(BuildReport report, string folder, IProgress<BuildProgress> progress)
     {
         var page = ReportPage.Render(report);
@@ -91,14 +107,16 @@ internal sealed class Build(TimeProvider time)
         return new BuildResult(report, page, artifacts);
     }
 
-    // Timed in turns, so that what else this machine does falls on both alike.
-    private static (Scores Teacher, Scores Student) Score(string teacherPath, string studentPath, SampleSet test, CancellationToken cancellationToken)
+    // Timed in turns, so that what else this machine does falls on both alike. A teacher that runs in the trainer is not timed:
+    // it would be compared with another runtime.
+    private static (Scores Teacher, Scores Student) Score(ITeacherModel teacher, string studentPath, SampleSet test, CancellationToken cancellationToken)
     {
         using var student = OnnxRuntimeSession.Open(studentPath);
-        using var teacher = OnnxRuntimeSession.Open(teacherPath);
-        (InferenceSession Session, IFeedSource Samples)[] both = [.. new[] { student, teacher }.Select(session => (session, (IFeedSource)new SampleFeeds(session.InputNames[0], test)))];
-        var latencies = LatencyRun.Measure(both, cancellationToken);
-        var outputs = both.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken)).ToArray();
+        using var other = teacher is OnnxTeacher ? OnnxRuntimeSession.Open(teacher.Path) : null;
+        (InferenceSession Session, IFeedSource Samples)[] timed = [.. new[] { student, other }.OfType<InferenceSession>().Select(session => (session, (IFeedSource)new SampleFeeds(session.InputNames[0], test)))];
+        LatencySummary?[] latencies = [.. LatencyRun.Measure(timed, cancellationToken), null];
+        ModelOutputs[] outputs = [.. timed.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken))];
+        if (other is null) outputs = [.. outputs, new ModelOutputs(teacher.Logits(test, cancellationToken), test.Count)];
         Scores Of(int index) => new()
         {
             Accuracy = Judgement.Accuracy(outputs[index], test.Labels),

@@ -8,6 +8,7 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
 {
     ["demo"] = ("the whole loop of `fleet demo --once`: seconds, accuracies, sizes", DemoBenchmark.RunAsync),
     ["inference"] = ("the local endpoint against the model's own time: JSON, binary, Unix socket", InferenceBenchmark.RunAsync),
+    ["distillation-losses"] = ("Fashion-MNIST: what each distillation loss brings with little data, and the best sum of them on all of it", DistillationLossesBenchmark.RunAsync),
     ["fashion-mnist"] = ("deploy/examples/fashion-mnist.yaml: teacher, student, variants, int8 against fp32", FashionMnistBenchmark.RunAsync),
     ["quantize-ultraface"] = ("UltraFace RFB-320: every static int8 form beside the peer's", UltraFaceBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD", QuantizationAwareBenchmark.RunAsync),

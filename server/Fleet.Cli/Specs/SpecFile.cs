@@ -87,7 +87,7 @@ internal static class SpecFile
                 Test = Absolute(data.Test),
                 TestLabels = Absolute(data.TestLabels),
             },
-            Teacher = spec.Teacher is not { } teacher ? null : teacher with { Onnx = Absolute(teacher.Onnx) },
+            Teacher = spec.Teacher is not { } teacher ? null : teacher with { Onnx = Absolute(teacher.Onnx), TorchScript = Absolute(teacher.TorchScript) },
             Source = spec.Source is not { } source ? null : source with
             {
                 Onnx = Absolute(source.Onnx)!,

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using Fleet.Cli.Terminal;
+using Fleet.Contracts.Builds;
 
 namespace Fleet.Cli.Specs;
 
@@ -69,6 +70,8 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
             _ when type == typeof(string) && !(plain && (IsNull(scalar) || Truth().IsMatch(text) || Number().IsMatch(text))) => JsonValue.Create(text),
             _ when type == typeof(bool) && plain && Truth().IsMatch(text) => JsonValue.Create(text[0] is 't' or 'T'),
             _ when type == typeof(int) && plain && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+            _ when type == typeof(StudentWidth) && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+            _ when type == typeof(StudentWidth) && text == StudentWidth.AutoWord => JsonValue.Create(text),
             _ when type == typeof(long) && plain && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
             _ when type == typeof(double) && plain && Number().IsMatch(text) && double.Parse(text, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) => JsonValue.Create(number),
             _ when type == typeof(TimeSpan) && DurationText.TryParse(text, out var duration) => JsonValue.Create(duration.ToString("c", CultureInfo.InvariantCulture)),
@@ -98,6 +101,7 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         if (type == typeof(string)) return "a text";
         if (type == typeof(bool)) return "true or false";
         if (type == typeof(int) || type == typeof(long)) return "a whole number";
+        if (type == typeof(StudentWidth)) return $"a whole number or {StudentWidth.AutoWord}";
         if (type == typeof(double)) return "a number";
         if (type == typeof(TimeSpan)) return DurationText.Rule;
         return ElementOf(type) is { } element

@@ -16,7 +16,7 @@ internal static class StudentTraining
     public static (NetworkPlan Plan, IReadOnlyList<EpochReport> Epochs) Train(
         BuildSpec spec, ITeacherModel teacher, DataSet data, Normalization normalization, string path, BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
-        var plan = Families.Student(spec.Student!.Family, spec.Student.Width, data.Training.SampleShape, data.Classes.Count, spec.Student.Depth ?? 0, data.Training.Vocabulary);
+        var plan = Families.Student(spec.Student!.Family, spec.Student.Width.Value, data.Training.SampleShape, data.Classes.Count, spec.Student.Depth ?? 0, data.Training.Vocabulary);
         if (memory.Finished<IReadOnlyList<EpochReport>>("student") is { } finished && File.Exists(path)) return (plan, finished);
         // A seed of its own: a student of the teacher's width must not begin as its copy.
         var seed = unchecked(spec.Seed + 1);

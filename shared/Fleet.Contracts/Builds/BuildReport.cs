@@ -34,6 +34,9 @@ public sealed record BuildReport
     /// <summary>The fp32 model that the variants were made of: the student, or the model of one's own.</summary>
     public required NetworkReport Student { get; init; }
 
+    /// <summary>The widths that were tried for a student of width <c>auto</c>, in order; absent when its width was given.</summary>
+    public IReadOnlyList<WidthTrial>? Widths { get; init; }
+
     /// <summary>Where the samples came from that fixed the ranges; absent when the spec's data is all there is to say.</summary>
     public SampleSource? Calibration { get; init; }
 
@@ -59,6 +62,14 @@ public sealed record BuildReport
 /// <summary>Samples by use.</summary>
 public sealed record SampleCounts(int Training, int Validation, int Test);
 
+/// <summary>One width that was tried, with an untrained network: size and latency do not depend on what it learned.</summary>
+/// <param name="Width">The width.</param>
+/// <param name="Parameters">Trainable parameters.</param>
+/// <param name="Bytes">Size of its 8-bit file.</param>
+/// <param name="Fits">True when it is within the budget.</param>
+/// <param name="LatencyP95">p95 of one inference; absent when no limit asked for it.</param>
+public sealed record WidthTrial(int Width, long Parameters, long Bytes, bool Fits, TimeSpan? LatencyP95 = null);
+
 /// <summary>A float network and how it was trained.</summary>
 public sealed record NetworkReport
 {
@@ -79,7 +90,7 @@ public sealed record NetworkReport
 }
 
 /// <summary>One epoch.</summary>
-/// <param name="Phase"><c>teacher</c>, <c>distillation</c> or <c>fine-tuning</c>.</param>
+/// <param name="Phase"><c>teacher</c>, <c>distillation</c>, <c>fine-tuning</c>, or how a grid was trained: <c>qat</c>, <c>qat-distillation</c>, a phase of QKD, with the profiles where there are several.</param>
 /// <param name="Epoch">Number from 1 within the phase.</param>
 /// <param name="Loss">Mean training loss.</param>
 /// <param name="Accuracy">Accuracy on the validation samples, 0 to 1.</param>

@@ -55,6 +55,12 @@ public sealed class SpecFileTests
             distillation:
               alpha: .5
               temperature: 3
+              losses:
+                - loss: dkd
+                  weight: 0.5
+                  beta: 2
+                - {loss: feature, pairs: [{teacher: relu_7, student: layer3}]}
+              labels: 1
               training:
                 learningRate: 2e-3
                 augment: true
@@ -71,6 +77,9 @@ public sealed class SpecFileTests
         Assert.Equal("/specs/teacher.onnx", spec.Teacher!.Onnx);
         Assert.Equal(24, spec.Student!.Width);
         Assert.Equal((0.5, 3.0), (spec.Distillation.Alpha, spec.Distillation.Temperature));
+        Assert.Equal([("dkd", 0.5, 2.0, 0), ("feature", 1.0, null, 1)], spec.Distillation.Losses.Select(loss => (loss.Loss, loss.Weight, loss.Beta, loss.Pairs.Count)));
+        Assert.Equal(new FeaturePairSpec { Teacher = "relu_7", Student = "layer3" }, spec.Distillation.Losses[1].Pairs[0]);
+        Assert.Equal(1, spec.Distillation.Labels);
         Assert.Equal(2e-3, spec.Distillation.Training.LearningRate);
         Assert.True(spec.Distillation.Training.Augment);
         Assert.Equal(TimeSpan.FromMilliseconds(20), spec.Gate.MaximumLatencyP95);
@@ -99,6 +108,17 @@ public sealed class SpecFileTests
     }
 
     [Fact]
+    public void Width_may_be_a_number_or_searched()
+    {
+        BuildSpec Read(string student) => SpecFile.Parse($"{Smallest}\n{student}", "spec.yaml", "/specs");
+        var searched = Read("  width: auto\n  budget: { maximumBytes: 50000, maximumLatencyP95: 5ms }");
+        Assert.True(searched.Student!.Width.IsAuto);
+        Assert.Equal(TimeSpan.FromMilliseconds(5), searched.Student.Budget!.MaximumLatencyP95);
+        Assert.Equal(8, Read("  width: 8").Student!.Width.Value);
+        Assert.Equal("spec.yaml:9:10: student.width is wide; a whole number or auto is expected.", Assert.Single(ProblemsOf($"{Smallest}\n  width: wide")));
+    }
+
+    [Fact]
     public void All_broken_rules_are_listed_at_once_in_the_order_of_the_file()
     {
         var lines = ProblemsOf("""
@@ -123,7 +143,8 @@ public sealed class SpecFileTests
     [InlineData("seed: 99999999999", "seed is 99999999999; a whole number is expected.")]
     [InlineData("seed: [1]", "seed is a list; a whole number is expected.")]
     [InlineData("seed:", "seed has no value; a whole number is expected, or leave the key out.")]
-    [InlineData("distillation: 4", "distillation is '4'; keys are expected: temperature, alpha, training, fineTuneEpochs.")]
+    [InlineData("quantizationAware: 4", "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
+    [InlineData("distillation: 4", "distillation is '4'; keys are expected: temperature, alpha, losses, labels, views, training, fineTuneEpochs.")]
     [InlineData("distillation:\n  alpha: .nan", "distillation.alpha is .nan; a number is expected.")]
     [InlineData("distillation:\n  training:\n    augment: yes", "distillation.training.augment is yes; true or false is expected.")]
     [InlineData("quantization:\n  profiles:\n    x64: 1", "quantization.profiles is a section; a list, each item a text, is expected.")]

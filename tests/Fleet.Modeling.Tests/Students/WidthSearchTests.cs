@@ -1,0 +1,68 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests.Students;
+
+public sealed class WidthSearchTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public WidthSearchTests() => NativeEnvironment.Prepare();
+
+    public void Dispose() => _folder.Dispose();
+
+    private static SampleSet Noise(int[] shape, int seed)
+    {
+        var random = new Random(seed);
+        return new SampleSet([.. Enumerable.Range(0, 40 * shape.Aggregate((product, extent) => product * extent)).Select(_ => (float)random.NextDouble())], shape, [.. Enumerable.Range(0, 40).Select(i => (long)(i % 3))]);
+    }
+
+    private IReadOnlyList<WidthTrial> Find(string family, StudentBudget budget, params int[] shape)
+    {
+        var data = new DataSet(Noise(shape, 1), Noise(shape, 2), Noise(shape, 3), ["a", "b", "c"]);
+        var found = WidthSearch.Find(new StudentSpec { Family = family, Width = StudentWidth.Auto, Budget = budget }, BuiltInProfiles.X64, data, Normalization.Measure(data.Training), _folder.Path, _ => { }, CancellationToken.None);
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+        return found;
+    }
+
+    [Theory]
+    [InlineData("cnn", 30_000, 1, 12, 12)]
+    [InlineData("cnn-separable", 30_000, 1, 12, 12)]
+    [InlineData("conv1d", 100_000, 2, 64)]
+    [InlineData("mlp", 60_000, 20)]
+    public void Largest_width_within_the_bytes_is_found(string family, int bytes, params int[] shape)
+    {
+        var tried = Find(family, new StudentBudget { MaximumBytes = bytes }, shape);
+        var best = tried.Where(trial => trial.Fits).MaxBy(trial => trial.Width)!;
+        var next = tried.Where(trial => !trial.Fits).MinBy(trial => trial.Width)!;
+        Assert.Equal(best.Width + 4, next.Width);
+        Assert.True(best.Bytes <= bytes && next.Bytes > bytes, $"{best} {next}");
+        Assert.All(tried, trial => Assert.Null(trial.LatencyP95));
+        Assert.Equal(tried.Select(trial => trial.Width).Distinct().Count(), tried.Count);
+        // Nothing much larger than the answer is made.
+        Assert.All(tried, trial => Assert.InRange(trial.Width, 4, 2 * best.Width + 4));
+    }
+
+    [Fact]
+    public void Budget_that_everything_meets_gives_the_largest_width()
+        => Assert.Equal(1024, Find("mlp", new StudentBudget { MaximumBytes = long.MaxValue }, 4).Where(trial => trial.Fits).Max(trial => trial.Width));
+
+    [Fact]
+    public void Budget_that_nothing_meets_is_refused_with_what_the_smallest_needs()
+    {
+        var failure = Assert.Throws<BuildException>(() => Find("cnn", new StudentBudget { MaximumBytes = 1024 }, 1, 12, 12));
+        Assert.Contains("the smallest, 4, makes", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Latency_bounds_the_width_too()
+    {
+        // A second is beyond any of these and a tick below all: a busy machine does not decide.
+        var tried = Find("mlp", new StudentBudget { MaximumLatencyP95 = TimeSpan.FromSeconds(1), MaximumBytes = 20_000 }, 20);
+        Assert.All(tried.Where(trial => trial.Fits), trial => Assert.InRange(trial.LatencyP95!.Value, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(1)));
+        Assert.Throws<BuildException>(() => Find("mlp", new StudentBudget { MaximumLatencyP95 = TimeSpan.FromTicks(1) }, 20));
+    }
+}

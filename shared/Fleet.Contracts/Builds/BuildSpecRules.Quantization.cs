@@ -18,7 +18,11 @@ public static partial class BuildSpecRules
     {
         problems.Require(spec.Profiles.Count > 0, "quantization.profiles must name at least one profile.");
         foreach (var profile in spec.Profiles)
-            problems.OneOf("quantization.profiles", profile, [.. BuiltInProfiles.All.Select(builtIn => builtIn.Name)]);
+            problems.OneOf("quantization.profiles", profile, [.. BuiltInProfiles.All.Concat(spec.CustomProfiles ?? []).Select(known => known.Name)]);
+        problems.Require(spec.Profiles.Distinct().Count() == spec.Profiles.Count, "quantization.profiles names a profile twice.");
+        foreach (var problem in ProfileRules.ProblemsOf(spec.CustomProfiles ?? [], "quantization.customProfiles")) problems.Require(false, problem);
+        foreach (var (index, unused) in (spec.CustomProfiles ?? []).Index().Where(custom => !spec.Profiles.Contains(custom.Item.Name)))
+            problems.Require(false, $"quantization.customProfiles[{index}].name '{unused.Name}' is not among quantization.profiles: nothing would be made for it.");
         problems.Require(spec.Schemes is not { Count: 0 }, $"quantization.schemes must name at least one scheme, or be '{QuantizationSpec.Auto}'.");
         foreach (var scheme in spec.Schemes ?? [])
             problems.OneOf("quantization.schemes", scheme, spec.Schemes!.Count == 1 ? [QuantizationSpec.Auto, .. Schemes] : Schemes);

@@ -185,7 +185,7 @@ internal static class ReportPage
         else Term("Signal to noise", $"How far the outputs are from the fp32 model's, which needs no labels: each 6 dB more halve the error; a cosine of 1 is the same direction. {limit}");
         Term("Agreement", "Share of decisions (the largest value of a row of the first output) that are the fp32 model's, right or wrong. It falls before accuracy does.");
         Term("Speed", "Median time of the fp32 model over the variant's, timed call by call in turns in one process on the machine named above: above 1 is faster. Within 3 % counts as equal, because two runs of one model differ by as much.");
-        Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but another is as small, as fast and as good, so that it is not released. Rejected: may not be released.");
+        Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but another is as small, as fast and as good, so that it is not released. Rejected: may not be released. Not made: the technique does not suit the model, or needs samples that were not given.");
         Term("Energy", view.Variants.Any(variant => variant.Scores?.EnergyJoules is not null)
             ? "Of one inference: what the whole processor package drew over a second of inferences (RAPL), idle power included, over their number."
             : "Not measured: this machine has no energy counters (RAPL) that may be read, as most virtual machines.");
@@ -203,6 +203,7 @@ internal static class ReportPage
     private static string Verdict(VariantReport variant) => variant switch
     {
         { Chosen: true } => "<span class=\"verdict yes\">★ chosen</span>",
+        { Artifact: null } => "<span class=\"verdict fair\">– not made</span>",
         { Accepted: false } => "<span class=\"verdict no\">✕ rejected</span>",
         { Dominated: true } => "<span class=\"verdict fair\">✓ beaten</span>",
         _ => "<span class=\"verdict yes\">✓ accepted</span>",

@@ -247,7 +247,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             .. made.Where(attempted => attempted.Report is { Artifact: not null }).Select(attempted => CandidateOf(attempted.Report, attempted.Unfused)),
             new Candidate(floatId, work.Baseline.Bytes, work.Baseline.Accuracy ?? Closeness.Exact) { IsFloat = true, Speed = here ? 1 : null, LatencyP95 = here ? work.Original?.Latency?.P95 : null, MemoryBytes = here ? work.Original?.PeakMemoryBytes : null },
         ];
-        var decision = VariantChoice.Decide(candidates, work.Settings.Goal, work.Settings.Budgets.And(VariantBudgets.Of(profile.Budget)));
+        var decision = VariantChoice.Decide(candidates, work.Settings.Goal, VariantChoice.Tighter(work.Settings.Budget, profile.Budget));
         var front = decision.Front.ToHashSet();
         foreach (var (report, _) in made)
         {

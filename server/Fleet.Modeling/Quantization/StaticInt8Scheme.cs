@@ -33,6 +33,8 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form) : IQuantiz
         var plan = QuantizationPlan.For(source.Model.Graph, form, keptFloat);
         if (plan.Weighted.Count == 0 && keptFloat.Count == 0)
             throw new InvalidDataException("The model has no Conv, Gemm or MatMul with constant float weights, which is what static int8 quantizes.");
-        return QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+        var written = QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+        // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
+        return form.Symmetric ? written : EmbeddingTables.Shrink(written);
     }
 }

@@ -39,13 +39,13 @@ internal sealed class Build(TimeProvider time)
         string File(string name) => Path.Combine(folder, name);
         Directory.CreateDirectory(folder);
         if (spec.Source is not null)
-            return Finish(SourceBuild.Run(spec, [.. spec.Quantization.Profiles.Select(ProfileNamed)], folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
+            return Finish(SourceBuild.Run(spec, ProfilesOf(spec.Quantization), folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
 
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
-        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
+        var profiles = ProfilesOf(spec.Quantization);
         var (asked, widths) = (spec, spec.Student.Width.IsAuto ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken) : null);
         if (widths is not null) spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
 
@@ -59,7 +59,7 @@ internal sealed class Build(TimeProvider time)
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
-        var (teacherScores, studentScores) = Score(teacher.Model.Path, File("student.onnx"), data.Test, cancellationToken);
+        var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data.Test, cancellationToken);
         var report = new BuildReport
         {
             Spec = asked,
@@ -107,14 +107,16 @@ internal sealed class Build(TimeProvider time)
         return new BuildResult(report, page, artifacts);
     }
 
-    // Timed in turns, so that what else this machine does falls on both alike.
-    private static (Scores Teacher, Scores Student) Score(string teacherPath, string studentPath, SampleSet test, CancellationToken cancellationToken)
+    // Timed in turns, so that what else this machine does falls on both alike. A teacher that runs in the trainer is not timed:
+    // it would be compared with another runtime.
+    private static (Scores Teacher, Scores Student) Score(ITeacherModel teacher, string studentPath, SampleSet test, CancellationToken cancellationToken)
     {
         using var student = OnnxRuntimeSession.Open(studentPath);
-        using var teacher = OnnxRuntimeSession.Open(teacherPath);
-        (InferenceSession Session, IFeedSource Samples)[] both = [.. new[] { student, teacher }.Select(session => (session, (IFeedSource)new SampleFeeds(session.InputNames[0], test)))];
-        var latencies = LatencyRun.Measure(both, cancellationToken);
-        var outputs = both.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken)).ToArray();
+        using var other = teacher is OnnxTeacher ? OnnxRuntimeSession.Open(teacher.Path) : null;
+        (InferenceSession Session, IFeedSource Samples)[] timed = [.. new[] { student, other }.OfType<InferenceSession>().Select(session => (session, (IFeedSource)new SampleFeeds(session.InputNames[0], test)))];
+        LatencySummary?[] latencies = [.. LatencyRun.Measure(timed, cancellationToken), null];
+        ModelOutputs[] outputs = [.. timed.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken))];
+        if (other is null) outputs = [.. outputs, new ModelOutputs(teacher.Logits(test, cancellationToken), test.Count)];
         Scores Of(int index) => new()
         {
             Accuracy = Judgement.Accuracy(outputs[index], test.Labels),
@@ -125,8 +127,8 @@ internal sealed class Build(TimeProvider time)
         return (Of(1), Of(0));
     }
 
-    private static HardwareProfile ProfileNamed(string name) => BuiltInProfiles.Find(name)
-        ?? throw new BuildException($"Profile '{name}' is not known; it is one of {string.Join(", ", BuiltInProfiles.All.Select(profile => profile.Name))}.");
+    private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)
+        ?? throw new BuildException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}."))];
 
     private static NetworkReport Describe(string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
         => new() { Description = description, Parameters = parameters, Bytes = new FileInfo(path).Length, Scores = scores, Epochs = epochs };

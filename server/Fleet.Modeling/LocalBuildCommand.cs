@@ -38,7 +38,7 @@ internal static class LocalBuildCommand
             return spec with
             {
                 Data = spec.Data is not { } data ? null : data with { Train = Full(data.Train), TrainLabels = Full(data.TrainLabels), Test = Full(data.Test), TestLabels = Full(data.TestLabels) },
-                Teacher = spec.Teacher is not { } teacher ? null : teacher with { Onnx = Full(teacher.Onnx) },
+                Teacher = spec.Teacher is not { } teacher ? null : teacher with { Onnx = Full(teacher.Onnx), TorchScript = Full(teacher.TorchScript) },
                 Source = spec.Source is not { } source ? null : source with
                 {
                     Onnx = Full(source.Onnx)!,

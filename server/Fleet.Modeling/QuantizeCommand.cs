@@ -18,7 +18,7 @@ internal static class QuantizeCommand
         var model = new Argument<FileInfo>("MODEL") { Description = "ONNX model" };
         var calibration = new Option<string>("--calibration") { Description = $"{ModelSamples.Forms}; without it only schemes that need no samples are tried", HelpName = "DATA" };
         var validation = new Option<string>("--validation") { Description = "Samples that judge, in the same forms; the default is 'synthetic'", HelpName = "DATA", DefaultValueFactory = _ => SampleSource.Synthetic };
-        var profiles = new Option<string>("--profile") { Description = "Hardware profiles, separated by commas", HelpName = "NAMES", DefaultValueFactory = _ => string.Join(',', BuiltInProfiles.All.Select(profile => profile.Name)) };
+        var profiles = new Option<string>("--profile") { Description = "Hardware profiles, separated by commas", HelpName = "NAMES", DefaultValueFactory = _ => "x64,arm-cpu,jetson" };
         var schemes = new Option<string>("--scheme") { Description = "Schemes, separated by commas, or 'auto': all that suit each profile", HelpName = "NAMES", DefaultValueFactory = _ => "auto" };
         var goal = new Option<string>("--goal") { Description = "What the choice is made by: latency, size or accuracy", HelpName = "NAME", DefaultValueFactory = _ => "latency" };
         var calibrator = new Option<string>("--calibrator") { Description = "minmax, percentile, mse or entropy", HelpName = "NAME", DefaultValueFactory = _ => "percentile" };

@@ -26,7 +26,7 @@ public sealed class BuildSpecRulesTests
         ["vocabulary of a page"] = (spec => Text(spec, new TextSpec { VocabularySize = 65_537 }), "data.text.vocabularySize 65537"),
         ["encoder of numbers"] = (spec => spec with { Student = spec.Student! with { Family = "encoder" } }, "student.family 'encoder' does not go with data.kind 'vibration'"),
         ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student }, "student.family 'conv1d' does not go with data.kind 'text'"),
-        ["depth of a family that has its own"] = (spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp and encoder"),
+        ["depth of a family that has its own"] = (spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp, cnn and encoder"),
         ["depth"] = (spec => spec with { Student = spec.Student! with { Family = "mlp", Depth = 25 } }, "student.depth 25"),
         ["no data"] = (spec => spec with { Data = null }, "data is missing: a spec has data, teacher and student, or source"),
         ["a teacher beside a model of one's own"] = (spec => spec with { Data = null, Student = null, Source = Source }, "teacher has no meaning beside source"),

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tensors;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests;
@@ -81,6 +82,29 @@ public sealed class BuildTests : IDisposable
         Assert.Equal("teacher.onnx", report.Teacher!.Description);
         Assert.Empty(report.Teacher.Epochs);
         Assert.False(File.Exists(_folder["second", "teacher.onnx"]));
+    }
+
+    [Fact]
+    public void Teacher_given_as_torch_script_teaches_from_inside_and_is_judged()
+    {
+        var random = new Random(1);
+        float[] inputs = [.. Enumerable.Range(0, 120 * 10).Select(_ => random.NextSingle())];
+        using (var file = File.Create(_folder["data.npz"]))
+            NpzArchive.Write(file, [new("inputs", NpyArray.Of(inputs, [120, 2, 5])), new("labels", NpyArray.Of([.. Enumerable.Range(0, 120).Select(i => (long)(i % 3))], 120))]);
+        var spec = Small with
+        {
+            Data = new DataSpec { Kind = "npz", Train = _folder["data.npz"] },
+            Teacher = new TeacherSpec { TorchScript = Repository.PathOf("tests", "Fleet.Modeling.Tests", "Teachers", "TorchScript", "tuple.pt") },
+            // From the teacher alone, whose logits are far from the labels: what agrees in the end was learned from it.
+            Distillation = Small.Distillation with { Losses = [new LossSpec { Loss = "logit" }, new LossSpec { Loss = "feature", Pairs = [new() { Teacher = "output1", Student = "layer1" }] }], Labels = 0, FineTuneEpochs = 0, Training = new TrainingSpec { Epochs = 8, BatchSize = 16 } },
+            Quantization = Small.Quantization with { Profiles = ["x64"] },
+        };
+        var report = new Build(TimeProvider.System).Run(spec, _folder["built"], new Heard(), CancellationToken.None).Report;
+        Assert.Equal("tuple.pt", report.Teacher!.Description);
+        Assert.NotNull(report.Teacher.Scores.Accuracy);
+        Assert.Null(report.Teacher.Scores.Latency);
+        Assert.NotNull(report.Student!.Scores.Latency);
+        Assert.InRange(report.Teacher.Scores.Agreement!.Value, 0.9, 1);
     }
 
     [Fact]

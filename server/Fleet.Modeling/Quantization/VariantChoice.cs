@@ -1,5 +1,7 @@
 using System.Globalization;
 
+using Fleet.Contracts.Devices;
+
 namespace Fleet.Modeling.Quantization;
 
 /// <summary>What the choice among good variants is made by.</summary>
@@ -27,6 +29,9 @@ internal sealed record VariantBudgets
 
     /// <summary>Largest peak memory in bytes, judged where it was measured.</summary>
     public long? MemoryBytes { get; init; }
+
+    /// <summary>What a profile allows.</summary>
+    public static VariantBudgets Of(ProfileBudget? budget) => budget is null ? None : new() { Bytes = budget.MaximumBytes, LatencyP95 = budget.MaximumLatencyP95, MemoryBytes = budget.MaximumMemoryBytes };
 
     /// <summary>The tighter limit of both, in each figure.</summary>
     public VariantBudgets And(VariantBudgets other) => new()

@@ -83,7 +83,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var histograms = calibration is null
             ? new Dictionary<string, Histogram>()
             : Calibration.Run(prepared.Model, values, calibration, Math.Min(CalibrationBatch, baseline.BatchSize), cancellationToken);
-        var work = new Work(floatFile, baseline, new QuantizationSource(prepared, histograms, settings.Calibrator), calibration, settings, outputFolder, cancellationToken);
+        var quantization = new QuantizationSource(prepared, histograms, settings.Calibrator) { Samples = calibration, BatchSize = Math.Min(CalibrationBatch, baseline.BatchSize) };
+        var work = new Work(floatFile, baseline, quantization, calibration, settings, outputFolder, cancellationToken);
 
         var made = new List<Attempted>();
         foreach (var (index, candidate) in wanted.Index())
@@ -161,7 +162,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var report = empty with
         {
             Artifact = Artifacts.Reference(file),
-            Techniques = [.. scheme.CalibratedValues(source.Model.Graph).Count > 0 ? [$"{controlled.Calibrator.Name} calibration"] : Array.Empty<string>(), .. scheme.Techniques],
+            Techniques = [.. scheme.CalibratedValues(source.Model.Graph).Count > 0 ? [$"{controlled.Calibrator.Name} calibration"] : Array.Empty<string>(), .. controlled.Steps.Select(step => step.Name), .. scheme.Techniques],
             Scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Latency = latency?.Variant, Samples = work.Baseline.Samples.Count },
             Closeness = double.IsFinite(judged.Closeness.SignalToNoise) && double.IsFinite(judged.Closeness.Cosine) ? judged.Closeness : null,
             Drop = judged.Drop,
@@ -186,7 +187,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var kept = controlled.Returned.Select(one => one.Output).Concat(returned).ToHashSet();
         // A model in which everything is float is the float model.
         if (returned.Count == 0 || kept.Count >= operators.Count) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
-        var model = scheme.Apply(work.Source with { Calibrator = controlled.Calibrator }, kept);
+        var model = controlled.Requantize(kept);
         if (lossOf(model) is var loss && !(loss <= Math.Max(work.Limit, controlled.Drop))) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
         OnnxFile.Save(model, file);
         return (controlled with { Model = model, Drop = loss }, returned, [.. FusionCheck.UnfusedNodesOf(file, here).Select(Nodes.Title)]);
@@ -203,6 +204,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
                 yield return Text($"Layers that cost most: {string.Join(", ", costly.Select(layer => Text($"{layer.Layer} ({layer.Decibels:0.0} dB)")))}.");
         }
         if (controlled.Calibrator != work.Source.Calibrator) yield return $"Calibrated with {controlled.Calibrator.Name}, which comes closer than {work.Source.Calibrator.Name}.";
+        if (controlled.Steps.Count > 0 && controlled.SignalToNoise is var (plain, improved))
+            yield return Text($"Improved by {string.Join(" and ", controlled.Steps.Select(step => step.Name))}: {plain:0.0} to {improved:0.0} dB.");
         if (controlled.Returned.Count > 0)
             yield return Text($"Kept in float for accuracy: {string.Join(", ", controlled.Returned.Select(returned => Text($"{Title(returned.Output, work)} ({returned.Gain:+0.0;-0.0} dB)")))}.");
         if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } returned)
@@ -229,7 +232,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             .. made.Where(attempted => attempted.Report is { Artifact: not null }).Select(attempted => CandidateOf(attempted.Report, attempted.Unfused)),
             new Candidate(floatId, work.Baseline.Bytes, work.Baseline.Accuracy ?? Closeness.Exact) { IsFloat = true, Speed = here ? 1 : null, LatencyP95 = here ? work.FloatLatency?.P95 : null },
         ];
-        var decision = VariantChoice.Decide(candidates, work.Settings.Goal, work.Settings.Budgets);
+        var decision = VariantChoice.Decide(candidates, work.Settings.Goal, work.Settings.Budgets.And(VariantBudgets.Of(profile.Budget)));
         var front = decision.Front.ToHashSet();
         foreach (var (report, _) in made)
         {

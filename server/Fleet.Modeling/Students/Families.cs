@@ -9,8 +9,8 @@ namespace Fleet.Modeling.Students;
 /// </summary>
 internal static class Families
 {
-    /// <summary>Stages of <c>mlp</c> and blocks of <c>encoder</c> when the spec does not say.</summary>
-    private const int UsualDepth = 2;
+    /// <summary>Stages of <c>mlp</c>, blocks of <c>encoder</c> and convolutions of a stage of <c>cnn</c> when the spec does not say.</summary>
+    private static int UsualDepth(string family) => family == "cnn" ? 1 : 2;
 
     /// <summary>Narrowest head of an encoder: below it a head tells too little apart.</summary>
     private const int HeadWidth = 16;
@@ -20,7 +20,7 @@ internal static class Families
     {
         "mlp" => new Family(null, (width, depth, _) => [new Layer.Flatten(), .. Enumerable.Repeat(new Layer.Dense(width), depth)], _ => [], 0),
         "conv1d" => new Family(2, (width, _, shape) => Signal(width, shape[1]), _ => [new Layer.GlobalAverage()], 16),
-        "cnn" => new Family(3, (width, _, shape) => Image(width, Math.Min(shape[1], shape[2])), width => [new Layer.Flatten(), new Layer.Dense(6 * width)], 16),
+        "cnn" => new Family(3, (width, depth, shape) => Image(width, depth, Math.Min(shape[1], shape[2])), width => [new Layer.Flatten(), new Layer.Dense(6 * width)], 16),
         "cnn-separable" => new Family(3, (width, _, shape) => SeparableImage(width, Math.Min(shape[1], shape[2])), _ => [new Layer.GlobalAverage()], 16),
         "encoder" => new Family(1, (width, depth, _) => Encoder(width, depth), _ => [new Layer.LayerNormalization(), new Layer.TokenMean()], 0),
         _ => throw new BuildException($"Family '{family}' is not known; it is one of {string.Join(", ", BuildSpecRules.Families)}."),
@@ -41,7 +41,7 @@ internal static class Families
     /// <param name="width">Channels of the first stage, units of each stage, or width of a token's vector.</param>
     /// <param name="inputShape">Shape of one sample.</param>
     /// <param name="classes">Classes to tell apart.</param>
-    /// <param name="depth">Stages or blocks, where the family has a choice; 0 for the usual.</param>
+    /// <param name="depth">Stages, blocks or convolutions of a stage, where the family has a choice; 0 for the usual.</param>
     /// <param name="vocabulary">Of samples that are token numbers.</param>
     public static NetworkPlan Student(string family, int width, IReadOnlyList<int> inputShape, int classes, int depth = 0, Vocabulary? vocabulary = null)
         => Plan(family, width, depth, inputShape, vocabulary, Of(family).StudentHead(width), classes, "");
@@ -55,8 +55,8 @@ internal static class Families
 
     private static NetworkPlan Plan(string family, int width, int depth, IReadOnlyList<int> inputShape, Vocabulary? vocabulary, IReadOnlyList<Layer> head, int classes, string note)
     {
-        if (depth == 0) depth = UsualDepth;
-        var named = family is "mlp" or "encoder" ? $", depth {depth}" : "";
+        if (depth == 0) depth = UsualDepth(family);
+        var named = family is "mlp" or "encoder" || family == "cnn" && depth > 1 ? $", depth {depth}" : "";
         return new NetworkPlan($"{family}, width {width}{named}{note}", inputShape, [.. Of(family).Stages(width, depth, inputShape), .. head, new Layer.Classifier(classes)]) { Vocabulary = vocabulary };
     }
 
@@ -74,12 +74,12 @@ internal static class Families
         return layers;
     }
 
-    private static List<Layer> Image(int width, int extent)
+    private static List<Layer> Image(int width, int depth, int extent)
     {
         var layers = new List<Layer>();
         foreach (var channels in (int[])[width, 2 * width, 4 * width])
         {
-            layers.Add(new Layer.Convolution(channels, 3));
+            layers.AddRange(Enumerable.Repeat(new Layer.Convolution(channels, 3), depth));
             if (extent < 4) continue;
             layers.Add(new Layer.MaxPool(2));
             extent /= 2;

@@ -1,3 +1,4 @@
+using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 
 namespace Fleet.Modeling.Teachers;
@@ -14,7 +15,7 @@ internal interface ITeacherModel : IDisposable
     /// <summary>Floating-point weights in the file.</summary>
     long Parameters { get; }
 
-    /// <summary>Makes it show features beside its logits from now on.</summary>
+    /// <summary>Makes it show these features beside its logits from now on; none: the logits alone.</summary>
     /// <returns>The features with their shapes, in the order of <paramref name="names"/>.</returns>
     /// <exception cref="BuildException">It has none of that name; the message lists what it has.</exception>
     IReadOnlyList<Feature> Show(IReadOnlyList<string> names);
@@ -24,4 +25,19 @@ internal interface ITeacherModel : IDisposable
     /// <param name="count">How many.</param>
     /// <param name="rows">For each sample its logits, then what <see cref="Show"/> was told, in that order.</param>
     void Answer(Memory<float> inputs, int count, Span<float> rows);
+
+    /// <summary>Logits of every sample, row by row. From now on it shows nothing else.</summary>
+    float[] Logits(SampleSet samples, CancellationToken cancellationToken)
+    {
+        const int BatchSize = 64;
+        Show([]);
+        var logits = new float[samples.Count * Classes];
+        for (var start = 0; start < samples.Count; start += BatchSize)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var count = Math.Min(BatchSize, samples.Count - start);
+            Answer(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), count, logits.AsSpan(start * Classes, count * Classes));
+        }
+        return logits;
+    }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Fleet.Modeling.Data;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
@@ -16,8 +15,6 @@ namespace Fleet.Modeling.Teachers;
 /// </summary>
 internal sealed class OnnxTeacher : ITeacherModel
 {
-    private const int BatchSize = 64;
-
     private readonly IReadOnlyList<int> _sampleShape;
     private readonly string _input;
     private readonly bool _batched;
@@ -63,24 +60,14 @@ internal sealed class OnnxTeacher : ITeacherModel
     /// <inheritdoc/>
     public long Parameters { get; }
 
-    /// <summary>Logits of every sample, row by row.</summary>
-    public float[] Logits(SampleSet samples, CancellationToken cancellationToken)
-    {
-        if (_outputs.Count > 1) throw new InvalidOperationException("A teacher that shows features answers with rows that hold them.");
-        var logits = new float[samples.Count * Classes];
-        for (var start = 0; start < samples.Count; start += BatchSize)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            var count = Math.Min(BatchSize, samples.Count - start);
-            Answer(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), count, logits.AsSpan(start * Classes, count * Classes));
-        }
-        return logits;
-    }
-
     /// <inheritdoc/>
     public IReadOnlyList<Feature> Show(IReadOnlyList<string> names)
     {
-        if (names.Count == 0) return [];
+        if (names.Count == 0)
+        {
+            (_outputs, _widths) = ([_outputs[0]], [Classes]);
+            return [];
+        }
         var model = Read(Path);
         var values = names.Select(name => OnnxFeatures.ValueOf(model, name)
             ?? throw new BuildException($"Teacher {Path} has no feature '{name}'; it has {OnnxFeatures.Listed(model)}.")).ToList();

@@ -15,9 +15,9 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
     /// <summary>Opens the given file, or trains a teacher and leaves it at <paramref name="path"/>.</summary>
     public static Teacher Provide(TeacherSpec spec, DataSet data, Normalization normalization, int seed, string path, BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
-        if (spec.Onnx is { } given)
+        if ((spec.Onnx ?? spec.TorchScript) is { } given)
         {
-            var model = Open(given, data);
+            ITeacherModel model = spec.Onnx is not null ? Open(given, data) : new TorchScriptTeacher(given, data.Training.SampleShape, data.Classes.Count, data.Training.Vocabulary is not null);
             return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
         }
         var plan = Families.Teacher(spec.Family!, spec.Width, data.Training.SampleShape, data.Classes.Count, spec.Depth ?? 0, data.Training.Vocabulary);

@@ -112,7 +112,7 @@ internal sealed class TeacherOutputs : IDisposable
         cancellationToken.ThrowIfCancellationRequested();
         for (var i = 0; i < samples.Length; i++)
             _augmentation.Write(_training, samples[i], view, inputs.AsSpan(i * _training.SampleLength, _training.SampleLength));
-        _teacher.Answer(inputs.AsMemory(0, samples.Length * _training.SampleLength), samples.Length, rows);
+        _teacher.Answer(inputs.AsMemory(0, samples.Length * _training.SampleLength), samples.Length, rows[..(samples.Length * _width)]);
     }
 
     private FileStream Open(int view, CancellationToken cancellationToken)
@@ -120,8 +120,6 @@ internal sealed class TeacherOutputs : IDisposable
         var path = Path.Combine(_folder, $"{_key}-{view}.f32");
         var bytes = (long)_training.Count * _width * sizeof(float);
         if (new FileInfo(path) is not { Exists: true } found || found.Length != bytes) Write(path, view, cancellationToken);
-        // Its age tells what was not used for long when room is needed.
-        File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
         return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.RandomAccess);
     }
 
@@ -145,11 +143,11 @@ internal sealed class TeacherOutputs : IDisposable
         File.Move(partial, path, overwrite: true);
     }
 
-    // What other builds left goes first, the longest unused before the rest.
+    // What earlier builds left goes, the oldest first, until this one's answers fit.
     private void MakeRoom()
     {
         foreach (var left in Directory.EnumerateFiles(_folder, "*.partial")) File.Delete(left);
-        FileInfo[] others = [.. new DirectoryInfo(_folder).GetFiles("*.f32").Where(file => !file.Name.StartsWith(_key, StringComparison.Ordinal)).OrderBy(file => file.LastAccessTimeUtc)];
+        FileInfo[] others = [.. new DirectoryInfo(_folder).GetFiles("*.f32").Where(file => !file.Name.StartsWith(_key, StringComparison.Ordinal)).OrderBy(file => file.LastWriteTimeUtc)];
         var taken = Bytes + others.Sum(file => file.Length);
         foreach (var file in others.TakeWhile(_ => taken > Limit))
         {

@@ -18,7 +18,7 @@ public static partial class BuildSpecRules
     private static void JudgeFamily(string key, string family, int? depth, DataSpec data, Problems problems)
     {
         problems.OneOf($"{key}.family", family, Families);
-        problems.Require(depth is null || family is "mlp" or "encoder", $"{key}.depth is for the families mlp and encoder; '{family}' has a depth of its own.");
+        problems.Require(depth is null || family is "mlp" or "cnn" or "encoder", $"{key}.depth is for the families mlp, cnn and encoder; '{family}' has a depth of its own.");
         problems.Require(depth is null or (>= 1 and <= 24), $"{key}.depth {depth} must be within 1..24.");
         problems.Require(family == "encoder" == (data.Kind == "text") || !Families.Contains(family), $"{key}.family '{family}' does not go with data.kind '{data.Kind}': an encoder reads text, and text needs an encoder.");
     }

@@ -55,6 +55,12 @@ public sealed class SpecFileTests
             distillation:
               alpha: .5
               temperature: 3
+              losses:
+                - loss: dkd
+                  weight: 0.5
+                  beta: 2
+                - {loss: feature, pairs: [{teacher: relu_7, student: layer3}]}
+              labels: 1
               training:
                 learningRate: 2e-3
                 augment: true
@@ -71,6 +77,9 @@ public sealed class SpecFileTests
         Assert.Equal("/specs/teacher.onnx", spec.Teacher!.Onnx);
         Assert.Equal(24, spec.Student!.Width);
         Assert.Equal((0.5, 3.0), (spec.Distillation.Alpha, spec.Distillation.Temperature));
+        Assert.Equal([("dkd", 0.5, 2.0, 0), ("feature", 1.0, null, 1)], spec.Distillation.Losses.Select(loss => (loss.Loss, loss.Weight, loss.Beta, loss.Pairs.Count)));
+        Assert.Equal(new FeaturePairSpec { Teacher = "relu_7", Student = "layer3" }, spec.Distillation.Losses[1].Pairs[0]);
+        Assert.Equal(1, spec.Distillation.Labels);
         Assert.Equal(2e-3, spec.Distillation.Training.LearningRate);
         Assert.True(spec.Distillation.Training.Augment);
         Assert.Equal(TimeSpan.FromMilliseconds(20), spec.Gate.MaximumLatencyP95);
@@ -134,6 +143,7 @@ public sealed class SpecFileTests
     [InlineData("seed: 99999999999", "seed is 99999999999; a whole number is expected.")]
     [InlineData("seed: [1]", "seed is a list; a whole number is expected.")]
     [InlineData("seed:", "seed has no value; a whole number is expected, or leave the key out.")]
+    [InlineData("quantizationAware: 4", "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
     [InlineData("distillation: 4", "distillation is '4'; keys are expected: temperature, alpha, losses, labels, views, training, fineTuneEpochs.")]
     [InlineData("distillation:\n  alpha: .nan", "distillation.alpha is .nan; a number is expected.")]
     [InlineData("distillation:\n  training:\n    augment: yes", "distillation.training.augment is yes; true or false is expected.")]

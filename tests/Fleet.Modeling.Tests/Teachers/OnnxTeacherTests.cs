@@ -33,7 +33,8 @@ public sealed class OnnxTeacherTests : IDisposable
     {
         var path = Model(out var network);
         using var _ = network;
-        using var teacher = new OnnxTeacher(path, [2, 50], 3);
+        using ITeacherModel teacher = new OnnxTeacher(path, [2, 50], 3);
+        teacher.Show(["layer1"]);
         var samples = Samples(150);
         var expected = network.Logits(samples);
         var logits = teacher.Logits(samples, CancellationToken.None);

@@ -39,13 +39,13 @@ internal sealed class Build(TimeProvider time)
         string File(string name) => Path.Combine(folder, name);
         Directory.CreateDirectory(folder);
         if (spec.Source is not null)
-            return Finish(SourceBuild.Run(spec, [.. spec.Quantization.Profiles.Select(ProfileNamed)], folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
+            return Finish(SourceBuild.Run(spec, ProfilesOf(spec.Quantization), folder, time, new PartOf(progress, 0, 0.99), cancellationToken), folder, progress);
 
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
-        HardwareProfile[] profiles = [.. spec.Quantization.Profiles.Select(ProfileNamed)];
+        var profiles = ProfilesOf(spec.Quantization);
         var (asked, widths) = (spec, spec.Student.Width.IsAuto ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken) : null);
         if (widths is not null) spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
 
@@ -127,8 +127,8 @@ internal sealed class Build(TimeProvider time)
         return (Of(1), Of(0));
     }
 
-    private static HardwareProfile ProfileNamed(string name) => BuiltInProfiles.Find(name)
-        ?? throw new BuildException($"Profile '{name}' is not known; it is one of {string.Join(", ", BuiltInProfiles.All.Select(profile => profile.Name))}.");
+    private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)
+        ?? throw new BuildException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}."))];
 
     private static NetworkReport Describe(string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
         => new() { Description = description, Parameters = parameters, Bytes = new FileInfo(path).Length, Scores = scores, Epochs = epochs };

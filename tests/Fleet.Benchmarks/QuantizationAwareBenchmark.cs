@@ -196,7 +196,9 @@ internal static class QuantizationAwareBenchmark
             {
                 Row($"control: float {learns}", bits => Cell(ControlOf(method), bits));
                 Row($"**{method}**", bits => Cell(method, bits));
-                Row($"{method} against its control, points", bits => bits == 32 ? "" : Cell(seed => (AccuracyOf(seed, method, bits) - AccuracyOf(seed, ControlOf(method), bits)) * 100, "+0.00;-0.00"));
+                string Against(string control, int bits) => bits == 32 ? "" : Cell(seed => (AccuracyOf(seed, method, bits) - AccuracyOf(seed, control, bits)) * 100, "+0.00;-0.00");
+                Row($"{method} against this control, points", bits => Against(ControlOf(method), bits));
+                Row($"{method} against the control that keeps batch normalization, points", bits => Against(Unfolded, bits));
             }
             text.AppendLine().AppendLine("Files of the first seed, against its float student:").AppendLine();
             text.AppendLine("| file | bytes | of fp32 | fp32 latency / its latency |").AppendLine("|---|---:|---:|---:|");
@@ -212,8 +214,41 @@ internal static class QuantizationAwareBenchmark
                 text.AppendLine(Invariant($"| {file} | {bytes:N0} | {(double)bytes / floats:P1} | {latencies[0].P50 / latencies[index].P50:0.00} |"));
             }
             var seconds = _figures.Where(figure => BuildSpecRules.QuantizationAwareMethods.Contains(figure.Way)).GroupBy(figure => figure.Way).ToDictionary(group => group.Key, group => group.Average(figure => figure.Seconds));
+            text.AppendLine().AppendLine(Rates(data));
             text.AppendLine().Append(Invariant($"Seconds of one training, export and judgement, on a shared machine: {string.Join(", ", seconds.Select(pair => Invariant($"{pair.Key} {pair.Value:0}")))}."));
             return text.ToString();
+        }
+
+        /// <summary>What rounding costs while training: one epoch each, in turns that follow each other, by processor time.</summary>
+        private string Rates(DataSet data)
+        {
+            var folder = Path.Combine(Folder, $"seed{Seeds[0]}");
+            var training = Distillation.Training with { Epochs = 1 };
+            using var teacher = new OnnxTeacher(Path.Combine(folder, "teacher.onnx"), data.Training.SampleShape, data.Classes.Count);
+            var course = new GridCourse(PreparedModel.From(Path.Combine(folder, "student.onnx"), folder), data, teacher, new QuantizationAwareSpec { Method = "qat", WeightBits = 4, ActivationBits = 4, Epochs = 1 }, Distillation, 512, 1);
+            var plan = QuantizationPlan.For(course.Student.Graph, IntegerForm.U8S8, new HashSet<string>());
+            using var network = new Network(Families.Student("cnn", StudentWidth, data.Training.SampleShape, data.Classes.Count), Normalization.Measure(data.Training), 1);
+            using var folded = new TrainableGraph(course.Student);
+            using var rounding = new TrainableGraph(course.Student, plan, IntegerForm.U8S8, QuantizationAwareTraining.Start(course, plan, IntegerForm.U8S8, cancellationToken));
+            (string Way, Action Epoch)[] ways =
+            [
+                ("float with batch normalization", () => TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("rate", training, 1), Silent("rate"), cancellationToken)),
+                ("float, folded", () => QuantizationAwareTraining.Study(folded, course, folder, Silent("rate"), cancellationToken)),
+                ("on the W4A4 grid", () => QuantizationAwareTraining.Study(rounding, course, folder, Silent("rate"), cancellationToken)),
+            ];
+            double Rate(Action epoch)
+            {
+                var before = Environment.CpuUsage.TotalTime;
+                epoch();
+                return data.Training.Count / (Environment.CpuUsage.TotalTime - before).TotalSeconds;
+            }
+            foreach (var (_, epoch) in ways) epoch();
+            var best = ways.Select(_ => 0.0).ToArray();
+            for (var turn = 0; turn < 3; turn++)
+            {
+                for (var way = 0; way < ways.Length; way++) best[way] = Math.Max(best[way], Rate(ways[way].Epoch));
+            }
+            return Invariant($"Training samples a processor second on one thread, the best of three epochs in turns: {string.Join(", ", ways.Zip(best).Select(pair => Invariant($"{pair.Second:N0} {pair.First.Way}")))}.");
         }
 
         private double AccuracyOf(int seed, string way, int bits) => _figures.Single(figure => (figure.Seed, figure.Way, figure.Bits) == (seed, way, bits)).Accuracy;

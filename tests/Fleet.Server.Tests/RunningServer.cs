@@ -18,7 +18,7 @@ namespace Fleet.Server.Tests;
 /// <summary>The whole server, in this process, on ports the system chose and a folder of its own.</summary>
 public sealed class RunningServer : IAsyncLifetime
 {
-    internal static readonly DeviceFacts Facts = new() { Architecture = "x64", IsaFlags = ["avx2"], Processor = "Test processor", LogicalCpus = 2 };
+    internal static readonly DeviceFacts Facts = new() { Architecture = "x64", IsaFlags = ["avx2", "avx512_vnni"], Processor = "Test processor", LogicalCpus = 2 };
 
     private readonly Action<IServiceCollection>? _replace;
     private readonly ConcurrentDictionary<string, Lazy<Task<TestDevice>>> _devices = new();

@@ -95,7 +95,7 @@ internal sealed class TestFleet : IAsyncDisposable
             await Store.CommitAsync([.. part.Select(i => DeviceId.Parse($"{prefix}-{i:00000}")).Select(id => StoreChange.Create(id.Value, new Device
             {
                 Id = id,
-                Facts = new DeviceFacts { Architecture = "x64" },
+                Facts = profile == "jetson" ? new DeviceFacts { Architecture = "arm64", Accelerators = ["nvidia-tegra"] } : new DeviceFacts { Architecture = "x64" },
                 Profile = profile,
                 Labels = labels ?? new Dictionary<string, string>(),
                 EnrolledAt = Clock.GetUtcNow(),

@@ -45,7 +45,7 @@ internal static class CommandLine
         var server = new Option<string>("--server") { Description = "Address of the server's port for devices", Required = true, HelpName = "https://host:port" };
         var token = new Option<string>("--token") { Description = "Join token from 'fleet tokens create'; or in the environment variable FLEET_TOKEN, where other users do not see it", HelpName = "token" };
         var id = new Option<string>("--id") { Description = $"Name of this device: {Names.Rule}", Required = true, HelpName = "name" };
-        var profile = new Option<string?>("--profile") { Description = $"Hardware profile ({string.Join(", ", BuiltInProfiles.All.Select(known => known.Name))}); without it the device's own facts decide", HelpName = "name" };
+        var profile = new Option<string?>("--profile") { Description = $"Hardware profile ({BuiltInProfiles.Names}, or one that releases bring); without it the device's own facts decide", HelpName = "name" };
         var command = new Command("enroll", "Makes a key here, and gets this device its certificate with a join token. Once per device.") { Data, server, token, id, profile };
         command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
         {

@@ -1,9 +1,8 @@
-using System.Text;
 using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Devices;
 
 namespace Fleet.Cli.Specs;
 
@@ -14,20 +13,7 @@ internal static class SpecFile
     /// <exception cref="FleetException">The file cannot be read, or breaks rules: all of them are listed.</exception>
     public static BuildSpec Read(string file)
     {
-        byte[] bytes;
-        try
-        {
-            if (new FileInfo(file) is { Exists: true, Length: > Limits.ApiRequestBytes } large)
-                throw new FleetException($"{file} has {large.Length} bytes; a spec has at most {Limits.ApiRequestBytes}.");
-            bytes = File.ReadAllBytes(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new FleetException($"The spec {file} cannot be read: {e.Message}", e);
-        }
-        string text;
-        try { text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF'); }
-        catch (ArgumentException) { throw new FleetException($"{file} is not UTF-8 text; a spec is a YAML file."); }
+        var text = SpecText.Read(file, "spec");
         return Parse(text, file, Path.GetDirectoryName(Path.GetFullPath(file))!);
     }
 
@@ -53,6 +39,7 @@ internal static class SpecFile
             {
                 problems.Add(new SpecProblem(new Place(1, 1), e.Message));
             }
+            if (spec is not null) spec = spec with { Quantization = WithProfileFiles(spec.Quantization, folder, converter.Places, problems) };
             if (spec is not null) problems.AddRange(BuildSpecRules.ProblemsOf(spec).Select(problem => new SpecProblem(PlaceOf(problem, converter.Places), problem)));
         }
         if (problems.Count > 0 || spec is null)
@@ -66,13 +53,38 @@ internal static class SpecFile
     }
 
     /// <summary>Rules begin with the key they are about, such as <c>student.width 2 must be …</c>: the longest path that was written gives the line.</summary>
-    private static Place PlaceOf(string problem, Dictionary<string, Place> places)
+    internal static Place PlaceOf(string problem, Dictionary<string, Place> places)
     {
         for (var path = problem.Split(' ', 2)[0].TrimEnd(':'); path.Length > 0; path = path[..Math.Max(0, path.LastIndexOf('.'))])
         {
             if (places.TryGetValue(path, out var place)) return place;
         }
         return new Place(1, 1);
+    }
+
+    /// <summary>Reads profiles that are named by a file of their own into the spec: the server and the worker need not have that file.</summary>
+    private static QuantizationSpec WithProfileFiles(QuantizationSpec quantization, string folder, Dictionary<string, Place> places, List<SpecProblem> problems)
+    {
+        var (names, custom) = (new List<string>(), new List<HardwareProfile>());
+        foreach (var (index, name) in quantization.Profiles.Index())
+        {
+            if (!ProfileFile.IsPath(name))
+            {
+                names.Add(name);
+                continue;
+            }
+            try
+            {
+                custom.Add(ProfileFile.Read(Path.GetFullPath(name, folder)));
+                names.Add(custom[^1].Name);
+            }
+            catch (FleetException e)
+            {
+                var place = places.GetValueOrDefault($"quantization.profiles[{index}]", new Place(1, 1));
+                problems.AddRange(e.Lines.Select(line => new SpecProblem(place, line)));
+            }
+        }
+        return custom.Count == 0 ? quantization with { Profiles = names } : quantization with { Profiles = names, CustomProfiles = [.. quantization.CustomProfiles ?? [], .. custom] };
     }
 
     private static BuildSpec WithAbsolutePaths(BuildSpec spec, string folder)

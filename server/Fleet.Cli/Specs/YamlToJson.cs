@@ -27,6 +27,7 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         return info.Kind switch
         {
             JsonTypeInfoKind.Object => Object(node, info, path),
+            JsonTypeInfoKind.Dictionary => Dictionary(node, info.ElementType!, path),
             _ => node is YamlScalar scalar ? Scalar(scalar, target, path) : Refuse(node, $"{path} is {Kind(node)}; {Expected(target)} is expected."),
         };
     }
@@ -51,6 +52,15 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         }
         foreach (var missing in info.Properties.Where(property => property.IsRequired && mapping.Entries.All(entry => entry.Key != property.Name)))
             Refuse(mapping.Place, $"{(path.Length == 0 ? "" : path + ".")}{missing.Name} is missing; {Expected(missing.PropertyType)} is required.");
+        return result;
+    }
+
+    /// <summary>Keys of a person's own choice, such as session entries.</summary>
+    private JsonObject? Dictionary(YamlNode node, Type element, string path)
+    {
+        if (node is not YamlMapping mapping) return Refuse<JsonObject>(node, $"{path} is {Kind(node)}; keys with values, each {Expected(element)}, are expected.");
+        var result = new JsonObject();
+        foreach (var entry in mapping.Entries) result[entry.Key] = Convert(entry.Value, element, $"{path}.{entry.Key}");
         return result;
     }
 

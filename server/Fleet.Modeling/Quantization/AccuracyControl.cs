@@ -6,43 +6,70 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Quantization;
 
-/// <summary>An operator, and by how many decibels its return to float alone cleans the output.</summary>
+/// <summary>An operator, and how much of the output's error it makes.</summary>
 /// <param name="Output">First output of the node.</param>
-/// <param name="Gain">Decibels of signal to noise won against the float model.</param>
+/// <param name="Gain">
+/// Decibels that its error makes of the whole: by so much the signal to noise would rise without it. The errors of operators, each
+/// measured in a model in which it alone is quantized, add up as powers.
+/// </param>
 internal sealed record RankedOperator(string Output, double Gain);
 
 /// <summary>An operator that was returned to float.</summary>
 /// <param name="Output">First output of the node.</param>
-/// <param name="Gain">Decibels that its return alone wins.</param>
-/// <param name="Won">What its return, after those before it, took off the drop.</param>
+/// <param name="Gain">Decibels that its error made of the whole.</param>
+/// <param name="Won">Its share, by its error, of what returning operators took off the drop.</param>
 internal sealed record ReturnedOperator(string Output, double Gain, double Won);
 
 /// <summary>A quantized model and what it took to keep it accurate.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Drop">Accuracy lost against the float model; negative when it gained.</param>
 /// <param name="Calibrator">The calibrator that chose its ranges.</param>
-/// <param name="Returned">Operators that stayed float, the worst first.</param>
-internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrator Calibrator, IReadOnlyList<ReturnedOperator> Returned)
+/// <param name="Requantize">Makes it again, with the same calibrator and techniques and these operators in float.</param>
+internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
 {
+    /// <summary>Techniques that were applied, in order.</summary>
+    public IReadOnlyList<IQuantizationStep> Steps { get; init; } = [];
+
+    /// <summary>Decibels of signal to noise without and with the techniques, on the samples that rank; null where none was used.</summary>
+    public (double Plain, double Improved)? SignalToNoise { get; init; }
+
+    /// <summary>Operators that stayed float, the worst first.</summary>
+    public IReadOnlyList<ReturnedOperator> Returned { get; init; } = [];
+
     /// <summary>Every operator that was quantized at first, the costliest first; empty where the budget was met without ranking.</summary>
     public IReadOnlyList<RankedOperator> Ranking { get; init; } = [];
 }
 
 /// <summary>
-/// Keeps the accuracy drop within a budget. First the other calibrators are tried, which costs nothing at run time; then the
-/// quantized operators are ranked by how much each one alone, returned to float, cleans the output, and returned worst first
-/// until the drop is small enough (the method of NNCF's quantization with accuracy control). The ranking needs no labels; the
-/// drop is judged by the caller.
+/// Keeps the accuracy drop within a budget. First whatever costs nothing at run time: the techniques of the scheme, of which the
+/// combination with the cleanest output is kept, then the other calibrators. Then operators are returned to float worst first until
+/// the drop is small enough (after NNCF's quantization with accuracy control). The ranking needs no labels; the drop is judged by
+/// the caller.
+/// <para>
+/// An operator is ranked by the error of a model in which it alone is quantized. Returning one operator of a quantized model tells
+/// less: two neighbours share the rounded value between them, and while either is an integer operator the error stays.
+/// </para>
 /// </summary>
 /// <param name="scheme">Makes the model.</param>
-/// <param name="source">The float model and its histograms.</param>
+/// <param name="source">The float model, its histograms and samples.</param>
 /// <param name="outputsOf">What a model says of the samples that rank.</param>
 internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf)
 {
     /// <summary>Share of the operators that may return to float; past it the scheme does not suit the model.</summary>
     private const double MaximumShare = 0.5;
 
+    /// <summary>Up to so many operators are ranked one by one; of more, neighbours are ranked together first.</summary>
+    private const int RankedSingly = 64;
+
+    /// <summary>Groups of neighbours whose members are then ranked one by one.</summary>
+    private const int GroupsOpened = 8;
+
+    /// <summary>Decibels that a combination of techniques must win over a shorter one.</summary>
+    private const double WorthAStep = 0.2;
+
     private static readonly IReadOnlySet<string> None = new HashSet<string>();
+
+    private readonly Lazy<float[]> _reference = new(() => OutputsOf(source.Model.Model, outputsOf, "the float model"));
 
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumDrop">The budget.</param>
@@ -50,57 +77,120 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     /// <param name="cancellationToken">Stops between models.</param>
     public ControlledModel Quantize(double maximumDrop, Func<ModelProto, double> dropOf, CancellationToken cancellationToken)
     {
-        ControlledModel Attempt(QuantizationSource from, IReadOnlySet<string> keptFloat, IReadOnlyList<ReturnedOperator> returned)
+        ControlledModel Judged(Recipe recipe, ModelProto? made, IReadOnlySet<string> keptFloat)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var model = scheme.Apply(from, keptFloat);
-            return new ControlledModel(model, dropOf(model), from.Calibrator, returned);
+            ModelProto Requantize(IReadOnlySet<string> kept) => scheme.Apply(Stepped(recipe, kept, cancellationToken), kept);
+            var model = made ?? Requantize(keptFloat);
+            return new ControlledModel(model, dropOf(model), recipe.From.Calibrator, Requantize) { Steps = recipe.Steps, SignalToNoise = recipe.SignalToNoise };
         }
 
-        var best = Attempt(source, None, []);
-        if (best.Drop <= maximumDrop) return best;
+        var (recipe, cleanest) = Cleanest(cancellationToken);
+        var best = Judged(recipe, cleanest, None);
+        void Try(Recipe other)
+        {
+            // The cleanest output need not be the one that decides best; and other ranges may suit better.
+            if (best.Drop > maximumDrop && Judged(other, null, None) is var attempt && attempt.Drop < best.Drop) (best, recipe) = (attempt, other);
+        }
+        if (recipe.Steps.Count > 0) Try(new Recipe(source, [], null));
         if (scheme.CalibratedValues(source.Model.Graph).Count > 0)
         {
-            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator))
-            {
-                var attempt = Attempt(source with { Calibrator = calibrator }, None, []);
-                if (attempt.Drop < best.Drop) best = attempt;
-                if (best.Drop <= maximumDrop) return best;
-            }
+            var steps = recipe;
+            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator)) Try(steps with { From = source with { Calibrator = calibrator } });
         }
+        if (best.Drop <= maximumDrop) return best;
 
-        var chosen = source with { Calibrator = best.Calibrator };
-        var kept = new HashSet<string>();
-        var returned = new List<ReturnedOperator>();
-        var ranking = Rank(chosen, best.Model);
-        var last = best.Drop;
-        foreach (var (output, gain) in ranking.Take((int)Math.Ceiling(ranking.Count * MaximumShare)))
+        var ranking = Rank(recipe.From, cancellationToken);
+        ControlledModel Returning(int count)
         {
-            kept.Add(output);
-            var attempt = Attempt(chosen, kept, []);
-            returned.Add(new ReturnedOperator(output, gain, last - attempt.Drop));
-            last = attempt.Drop;
-            // Each step is kept on the way, so that what misses the budget is reported at its best.
-            if (attempt.Drop < best.Drop) best = attempt with { Returned = [.. returned] };
-            if (best.Drop <= maximumDrop) break;
+            var first = ranking[..count];
+            var attempt = Judged(recipe, null, first.Select(ranked => ranked.Output).ToHashSet());
+            var won = best.Drop - attempt.Drop;
+            var all = first.Sum(ranked => ShareOf(ranked.Gain));
+            return attempt with { Returned = [.. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0))] };
         }
-        return best with { Ranking = ranking };
+        return Fewest(best, (int)Math.Ceiling(ranking.Count * MaximumShare), maximumDrop, Returning) with { Ranking = ranking };
     }
 
-    /// <summary>The operators by first output, those whose return to float cleans the output most at the front.</summary>
-    private List<RankedOperator> Rank(QuantizationSource from, ModelProto quantized)
+    /// <summary>
+    /// The model with the fewest operators returned that is within the budget, or the one that comes nearest. Counts are doubled
+    /// until one is enough, then halved back: of hundreds of operators a dozen counts are tried.
+    /// </summary>
+    private static ControlledModel Fewest(ControlledModel none, int most, double maximumDrop, Func<int, ControlledModel> returning)
     {
-        var reference = OutputsOf(from.Model.Model);
-        double Noise(ModelProto model) => Judgement.SignalToNoise(OutputsOf(model), reference);
-        var all = Noise(quantized);
-        return [.. scheme.OperatorsOf(from.Model.Graph)
-            .Select(output => new RankedOperator(output, Noise(scheme.Apply(from, new HashSet<string> { output })) - all))
-            .OrderByDescending(ranked => ranked.Gain)];
+        var (best, low, high) = (none, 0, 0);
+        while (high == 0 && low < most)
+        {
+            var count = Math.Min(Math.Max(1, low * 2), most);
+            var attempt = returning(count);
+            if (attempt.Drop < best.Drop) best = attempt;
+            if (attempt.Drop <= maximumDrop) high = count;
+            else low = count;
+        }
+        while (high - low > 1)
+        {
+            var middle = (low + high) / 2;
+            var attempt = returning(middle);
+            if (attempt.Drop <= maximumDrop) (best, high) = (attempt, middle);
+            else low = middle;
+        }
+        return best;
     }
 
-    private float[] OutputsOf(ModelProto model)
+    /// <summary>The combination of the scheme's techniques with the cleanest output, and its model; a longer one must be worth it.</summary>
+    private (Recipe Recipe, ModelProto Model) Cleanest(CancellationToken cancellationToken)
     {
-        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), scheme.Name);
+        var (best, made) = (new Recipe(source, [], null), scheme.Apply(source, None));
+        if (source.Samples is null || scheme.Steps.Count == 0) return (best, made);
+        var plain = SignalToNoiseOf(made);
+        // Every subset, in the order of the list: techniques help or spoil one another.
+        for (var (subset, least) = (1, plain + WorthAStep); subset < 1 << scheme.Steps.Count; subset++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var recipe = new Recipe(source, [.. scheme.Steps.Where((_, i) => (subset >> i & 1) == 1)], null);
+            var stepped = Stepped(recipe, None, cancellationToken);
+            if (ReferenceEquals(stepped.Model, source.Model)) continue;
+            var model = scheme.Apply(stepped, None);
+            var signalToNoise = SignalToNoiseOf(model);
+            if (!(signalToNoise > least)) continue;
+            (best, made, least) = (recipe with { SignalToNoise = (plain, signalToNoise) }, model, signalToNoise + WorthAStep);
+        }
+        return (best, made);
+    }
+
+    private QuantizationSource Stepped(Recipe recipe, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+        => recipe.Steps.Aggregate(recipe.From, (stepped, step) => step.Apply(stepped, scheme, keptFloat, cancellationToken));
+
+    /// <summary>The operators, the one that makes most of the error at the front.</summary>
+    private List<RankedOperator> Rank(QuantizationSource from, CancellationToken cancellationToken)
+    {
+        var all = scheme.OperatorsOf(from.Model.Graph);
+        double NoiseOf(IReadOnlyCollection<string> alone)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return Math.Pow(10, -SignalToNoiseOf(scheme.Apply(from, all.Except(alone).ToHashSet())) / 10);
+        }
+        IEnumerable<(string Output, double Noise)> Singly(IEnumerable<string> outputs) => outputs.Select(output => (output, NoiseOf([output])));
+        IEnumerable<(string Output, double Noise)> Grouped()
+        {
+            var groups = all.Chunk((all.Count + RankedSingly - 1) / RankedSingly).Select(group => (Outputs: group, Noise: NoiseOf(group))).OrderByDescending(group => group.Noise).ToArray();
+            return [.. Singly(groups.Take(GroupsOpened).SelectMany(group => group.Outputs)), .. groups.Skip(GroupsOpened).SelectMany(group => group.Outputs.Select(output => (output, group.Noise / group.Outputs.Length)))];
+        }
+        (string Output, double Noise)[] noise = [.. all.Count <= RankedSingly ? Singly(all) : Grouped()];
+        var total = noise.Sum(one => one.Noise);
+        return [.. noise.OrderByDescending(one => one.Noise).Select(one => new RankedOperator(one.Output, total > 0 ? -10 * Math.Log10(Math.Max(1 - one.Noise / total, 1e-9)) : 0))];
+    }
+
+    private static double ShareOf(double gain) => 1 - Math.Pow(10, -gain / 10);
+
+    private double SignalToNoiseOf(ModelProto model) => Judgement.SignalToNoise(OutputsOf(model, outputsOf, scheme.Name), _reference.Value);
+
+    private static float[] OutputsOf(ModelProto model, Func<InferenceSession, float[]> outputsOf, string name)
+    {
+        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name);
         return outputsOf(session);
     }
+
+    /// <summary>Where a model comes from, and what is done to it first.</summary>
+    private sealed record Recipe(QuantizationSource From, IReadOnlyList<IQuantizationStep> Steps, (double Plain, double Improved)? SignalToNoise);
 }

@@ -25,7 +25,15 @@ internal static class Calibration
         ModelProto model, IReadOnlyCollection<string> values, IFeedSource source, int batchSize, CancellationToken cancellationToken)
     {
         var histograms = values.ToDictionary(value => value, _ => new Histogram());
-        if (histograms.Count == 0) return histograms;
+        Observe(model, values, source, batchSize, (name, value) => Count(name, value, histograms), cancellationToken);
+        return histograms;
+    }
+
+    /// <summary>Shows every value of every sample to <paramref name="see"/>, holding no more of them at once than fits.</summary>
+    public static void Observe(
+        ModelProto model, IReadOnlyCollection<string> values, IFeedSource source, int batchSize, Action<string, OrtValue> see, CancellationToken cancellationToken)
+    {
+        if (values.Count == 0) return;
         using var session = OnnxRuntimeSession.Open(Observed(model, values).ToByteArray(), "the model to calibrate");
         foreach (var group in Groups(session, values, source, batchSize))
         {
@@ -34,11 +42,10 @@ internal static class Calibration
                 using (feed)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    Count(session, feed, group, histograms);
+                    Observe(session, feed, group, see);
                 }
             }
         }
-        return histograms;
     }
 
     /// <summary>The same model with the values as further outputs.</summary>
@@ -50,13 +57,13 @@ internal static class Calibration
         return observed;
     }
 
-    private static void Count(InferenceSession session, Feed feed, IReadOnlyCollection<string> values, Dictionary<string, Histogram> histograms)
+    private static void Observe(InferenceSession session, Feed feed, IReadOnlyCollection<string> values, Action<string, OrtValue> see)
     {
-        foreach (var (name, input) in feed.Names.Zip(feed.Values).Where(pair => values.Contains(pair.First))) Count(name, input, histograms);
+        foreach (var (name, input) in feed.Names.Zip(feed.Values).Where(pair => values.Contains(pair.First))) see(name, input);
         string[] asked = [.. values.Where(value => !feed.Names.Contains(value))];
         using var options = new RunOptions();
         using var results = feed.Run(session, options, asked);
-        for (var i = 0; i < asked.Length; i++) Count(asked[i], results[i], histograms);
+        for (var i = 0; i < asked.Length; i++) see(asked[i], results[i]);
     }
 
     private static void Count(string name, OrtValue value, Dictionary<string, Histogram> histograms)

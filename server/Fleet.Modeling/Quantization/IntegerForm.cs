@@ -3,7 +3,7 @@ using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Modeling.Quantization;
 
-/// <summary>The integers a target's kernels want for activations; weights are always signed, symmetric and per channel.</summary>
+/// <summary>The integers a target's kernels want; weights are always symmetric around their zero point and per channel.</summary>
 /// <param name="Signed">int8 in place of uint8.</param>
 /// <param name="Symmetric">Zero point 0; with int8 only.</param>
 /// <param name="FloatBias">The bias is left float.</param>
@@ -11,10 +11,17 @@ namespace Fleet.Modeling.Quantization;
 /// The kernels take their output's scale and write integers (ONNX Runtime's CPU kernels). Otherwise only the inputs of
 /// convolutions and matrix products are marked and the runtime decides what stays integer in between (TensorRT).
 /// </param>
-internal sealed record IntegerForm(bool Signed, bool Symmetric, bool FloatBias, bool IntegerOutputs)
+/// <param name="UnsignedWeights">
+/// Weights are stored as uint8 with zero point 128. Without VNNI the product of an unsigned and a signed byte is added in pairs in
+/// 16 bits and saturates; the kernels for two unsigned bytes widen first and cannot.
+/// </param>
+internal sealed record IntegerForm(bool Signed, bool Symmetric, bool FloatBias, bool IntegerOutputs, bool UnsignedWeights = false)
 {
     /// <summary>Unsigned activations, signed weights: what Intel and AMD kernels fuse.</summary>
     public static readonly IntegerForm U8S8 = new(Signed: false, Symmetric: false, FloatBias: false, IntegerOutputs: true);
+
+    /// <summary>Unsigned on both sides: exact on processors without VNNI.</summary>
+    public static readonly IntegerForm U8U8 = U8S8 with { UnsignedWeights = true };
 
     /// <summary>Signed on both sides: the fast path of Arm kernels.</summary>
     public static readonly IntegerForm S8S8 = new(Signed: true, Symmetric: false, FloatBias: false, IntegerOutputs: true);
@@ -42,5 +49,6 @@ internal sealed record IntegerForm(bool Signed, bool Symmetric, bool FloatBias, 
         Signed: rules.Activations == "int8",
         Symmetric: rules.SymmetricActivations,
         FloatBias: rules.FloatBias,
-        IntegerOutputs: !rules.SymmetricActivations);
+        IntegerOutputs: !rules.SymmetricActivations,
+        UnsignedWeights: rules.Weights == "uint8");
 }

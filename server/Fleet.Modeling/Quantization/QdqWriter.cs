@@ -6,10 +6,13 @@ namespace Fleet.Modeling.Quantization;
 
 /// <summary>
 /// Writes a plan with its numbers as a QDQ model: QuantizeLinear and DequantizeLinear where values are rounded, weights stored
-/// as signed bytes behind a DequantizeLinear alone, the bias as 32-bit integers of scale input times weight.
+/// as bytes behind a DequantizeLinear alone, the bias as 32-bit integers of scale input times weight.
 /// </summary>
 internal sealed class QdqWriter
 {
+    /// <summary>What stands for zero in unsigned weights.</summary>
+    private const byte UnsignedZero = 128;
+
     /// <summary>The operator set that knows 4-bit integers, and the one that knows those of 2 bits.</summary>
     private const long Int4Opset = 21, Int2Opset = 25;
 
@@ -174,6 +177,7 @@ internal sealed class QdqWriter
     /// </summary>
     private string Stored(sbyte[] values, long[] extents, int bits)
     {
+        if (_form.UnsignedWeights) return Constant(Tensors.Of(NewName("w"), Array.ConvertAll(values, value => (byte)(value + UnsignedZero)), extents));
         var width = _form.Symmetric ? 8 : StoredBits(bits);
         if (width == 8) return Constant(Tensors.Of(NewName("w"), values, extents));
         _opset = Math.Max(_opset, width == 2 ? Int2Opset : Int4Opset);
@@ -256,12 +260,13 @@ internal sealed class QdqWriter
     }
 
     /// <summary>
-    /// The zero points of a weight, all 0. ONNX Runtime makes an integer Gemm or MatMul only where they are written down, and
+    /// The zero points of a weight, all alike. ONNX Runtime makes an integer Gemm or MatMul only where they are written down, and
     /// not shared: its pass behind <c>session.x64quantprecision</c> replaces them for each weight and fails at the second. For
     /// Conv it adds them itself. TensorRT is given them everywhere, as its own tools write them; there they may be shared.
     /// </summary>
     private string? WeightZeroPoint(WeightedOperator weighted)
     {
+        if (_form.UnsignedWeights) return Constant(Tensors.Of(NewName("z"), [.. Enumerable.Repeat(UnsignedZero, weighted.Channels)], weighted.Channels));
         if (!_form.Symmetric && weighted.Node.OpType == "Conv") return null;
         if (_form.Symmetric && _zeroVectors.TryGetValue(weighted.Channels, out var shared)) return shared;
         var name = NewName("z");

@@ -21,6 +21,9 @@ internal interface IQuantizationScheme
     /// <summary>What it would quantize, by first output: each can be kept float where it costs too much accuracy.</summary>
     IReadOnlyList<string> OperatorsOf(OnnxGraph graph);
 
+    /// <summary>Techniques that may make it lose less, in the order in which they are combined; those that measurably do are used.</summary>
+    IReadOnlyList<IQuantizationStep> Steps => [];
+
     /// <summary>The quantized model.</summary>
     /// <param name="source">The float model and its histograms.</param>
     /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>
@@ -48,6 +51,12 @@ internal static class QuantizationSchemes
     /// <summary>Static int8 for TensorRT.</summary>
     public static readonly IQuantizationScheme Int8Symmetric = new StaticInt8Scheme("int8-static-symmetric", IntegerForm.Symmetric8);
 
+    /// <summary>Static int8 with unsigned weights, for Intel and AMD processors without VNNI.</summary>
+    public static readonly IQuantizationScheme Int8U8U8 = new StaticInt8Scheme("int8-static-u8u8", IntegerForm.U8U8, suffix: "int8-u8u8");
+
+    /// <summary>Static int8 for Intel and AMD processors with the first layers of an image network in float.</summary>
+    public static readonly IQuantizationScheme Int8FloatStem = new StaticInt8Scheme("int8-static-u8s8-float-stem", IntegerForm.U8S8, suffix: "int8-stem", floatStem: true);
+
     /// <summary>16-bit floats.</summary>
     public static readonly IQuantizationScheme Float16 = new Float16Scheme();
 
@@ -61,7 +70,7 @@ internal static class QuantizationSchemes
     public static readonly IQuantizationScheme Int4Weights = new Int4WeightsScheme();
 
     private static readonly FrozenDictionary<string, IQuantizationScheme> ByName =
-        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Float16, Int8Dynamic, Int8Weights, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
+        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int8Weights, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
 
     /// <summary>All of them.</summary>
     public static IReadOnlyCollection<IQuantizationScheme> All => ByName.Values;
@@ -76,11 +85,12 @@ internal static class QuantizationSchemes
     public static IReadOnlyList<IQuantizationScheme> For(HardwareProfile profile)
     {
         var form = IntegerForm.For(profile.Numeric);
-        var integers = form.Symmetric ? Int8Symmetric : form.Signed ? Int8S8S8 : Int8U8S8;
+        var integers = form.Symmetric ? Int8Symmetric : form.UnsignedWeights ? Int8U8U8 : form.Signed ? Int8S8S8 : Int8U8S8;
         return profile.Numeric.Float16 ? [integers, Float16] : [integers];
     }
 
     /// <summary>Everything worth trying on a profile: what its rules ask for, and for processors the forms that need no samples.</summary>
     public static IReadOnlyList<IQuantizationScheme> CandidatesFor(HardwareProfile profile)
-        => profile.Numeric.SymmetricActivations ? For(profile) : [.. For(profile), Int8Dynamic, Int8Weights, Int4Weights];
+        => profile.Numeric.SymmetricActivations ? For(profile)
+            : [.. For(profile), .. IntegerForm.For(profile.Numeric) == IntegerForm.U8S8 ? [Int8FloatStem] : Array.Empty<IQuantizationScheme>(), Int8Dynamic, Int8Weights, Int4Weights];
 }

@@ -10,8 +10,25 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
 {
     private readonly Dictionary<(ICalibrator, IntegerForm, string), ValueRange> _ranges = [];
 
+    /// <summary>The samples behind the histograms, for techniques that must look at the model again; null when there are none.</summary>
+    public IFeedSource? Samples { get; init; }
+
+    /// <summary>Samples in one run.</summary>
+    public int BatchSize { get; init; } = 1;
+
     /// <summary>The ranges of <paramref name="values"/> for integers of <paramref name="form"/>; chosen once, then remembered.</summary>
     public IReadOnlyDictionary<string, ValueRange> RangesOf(IEnumerable<string> values, IntegerForm form)
         => values.Where(Histograms.ContainsKey).ToDictionary(value => value, value =>
             _ranges.TryGetValue((Calibrator, form, value), out var range) ? range : _ranges[(Calibrator, form, value)] = Calibrator.Choose(Histograms[value], form));
+
+    /// <summary>The same with another float model, whose activations are counted anew.</summary>
+    public QuantizationSource Recalibrated(PreparedModel model, IQuantizationScheme scheme, CancellationToken cancellationToken)
+        => new(model, Calibration.Run(model.Model, scheme.CalibratedValues(model.Graph), Samples ?? throw new InvalidOperationException("There are no samples to calibrate with."), BatchSize, cancellationToken), Calibrator)
+        {
+            Samples = Samples,
+            BatchSize = BatchSize,
+        };
+
+    /// <summary>The same with another float model of which the activations are alike.</summary>
+    public QuantizationSource WithModel(PreparedModel model) => this with { Model = model };
 }

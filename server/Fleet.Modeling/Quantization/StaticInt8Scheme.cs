@@ -1,28 +1,35 @@
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
-using static System.Collections.Frozen.FrozenSet<string>;
 
 namespace Fleet.Modeling.Quantization;
 
 /// <summary>8-bit weights per channel and 8-bit activations with ranges fixed by calibration, as a QDQ model.</summary>
-internal sealed class StaticInt8Scheme(string name, IntegerForm form) : IQuantizationScheme
+/// <param name="name">Name of the scheme.</param>
+/// <param name="form">The integers.</param>
+/// <param name="suffix">Short form of the name.</param>
+/// <param name="floatStem">Keeps the first layers of an image network float (<see cref="FloatStem"/>).</param>
+internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suffix = "int8", bool floatStem = false) : IQuantizationScheme
 {
     /// <inheritdoc/>
     public string Name => name;
 
     /// <inheritdoc/>
-    public string Suffix => "int8";
+    public string Suffix => suffix;
 
     /// <summary>The integers it writes.</summary>
     public IntegerForm Form => form;
 
     /// <inheritdoc/>
-    public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [.. QuantizationPlan.For(graph, form, Empty).CalibratedValues];
+    /// <remarks>A float bias has no rounding error to fold in, but the shift of a layer's output can be folded all the same.</remarks>
+    public IReadOnlyList<IQuantizationStep> Steps { get; } = [QuantizationSteps.Equalization, QuantizationSteps.Bias];
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [.. QuantizationPlan.For(graph, form, StemOf(graph)).CalibratedValues];
 
     /// <inheritdoc/>
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
     {
-        var plan = QuantizationPlan.For(graph, form, Empty);
+        var plan = QuantizationPlan.For(graph, form, StemOf(graph));
         return [.. graph.Graph.Node.Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey)];
     }
 
@@ -30,9 +37,15 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form) : IQuantiz
     /// <exception cref="InvalidDataException">The model has nothing this scheme could quantize.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
-        var plan = QuantizationPlan.For(source.Model.Graph, form, keptFloat);
+        var stem = StemOf(source.Model.Graph);
+        if (floatStem && stem.Count == 0) throw new InvalidDataException("The model does not begin with a convolution over an image's few channels, which is what this scheme keeps in float.");
+        var plan = QuantizationPlan.For(source.Model.Graph, form, stem.Concat(keptFloat).ToHashSet());
         if (plan.Weighted.Count == 0 && keptFloat.Count == 0)
             throw new InvalidDataException("The model has no Conv, Gemm or MatMul with constant float weights, which is what static int8 quantizes.");
-        return QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+        var written = QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+        // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
+        return form.Symmetric ? written : EmbeddingTables.Shrink(written);
     }
+
+    private IReadOnlySet<string> StemOf(OnnxGraph graph) => floatStem ? FloatStem.Of(graph) : new HashSet<string>();
 }

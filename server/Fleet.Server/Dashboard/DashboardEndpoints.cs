@@ -26,11 +26,11 @@ internal static class DashboardEndpoints
         operators.MapGet("/", async (IServiceProvider services, CancellationToken cancellationToken)
             => await PageAsync<OverviewPage>(services, new() { [nameof(OverviewPage.Data)] = await OverviewAsync(services, cancellationToken) }));
 
-        operators.MapGet("/devices", async (string? after, IServiceProvider services, IFleetStore store, DeviceBoard board, CancellationToken cancellationToken) =>
+        operators.MapGet("/devices", async (string? after, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken) =>
         {
             var devices = new List<Contracts.Http.DeviceView>();
             foreach (var device in await store.ListAsync<Device>("", after, PageLength, cancellationToken))
-                devices.Add(await store.ViewOfAsync(device.Document, board, cancellationToken));
+                devices.Add(await store.ViewOfAsync(device.Document, board, profiles, cancellationToken));
             return await PageAsync<DevicesPage>(services, new()
             {
                 [nameof(DevicesPage.Devices)] = devices,
@@ -38,12 +38,12 @@ internal static class DashboardEndpoints
             });
         });
 
-        operators.MapGet("/devices/{id}", async (string id, IServiceProvider services, IFleetStore store, DeviceBoard board, TimeProvider time, CancellationToken cancellationToken) =>
+        operators.MapGet("/devices/{id}", async (string id, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles, TimeProvider time, CancellationToken cancellationToken) =>
         {
             if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return Refusal.Unknown($"There is no device '{id}'.").ToResult();
             return await PageAsync<DevicePage>(services, new()
             {
-                [nameof(DevicePage.Device)] = await store.ViewOfAsync(device, board, cancellationToken),
+                [nameof(DevicePage.Device)] = await store.ViewOfAsync(device, board, profiles, cancellationToken),
                 [nameof(DevicePage.Telemetry)] = await store.TelemetryAsync(id, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
             });
         });

@@ -33,5 +33,7 @@ internal sealed record Device
     public bool IsSelectedBy(DeviceFilter filter) => filter.Selects(Id, Profile, Facts.Architecture, Labels);
 
     /// <summary>With what it said about itself, and the profile that follows from it.</summary>
-    public Device With(DeviceFacts facts) => this with { Facts = facts, Profile = HardwareProfile.For(facts, BuiltInProfiles.All)?.Name };
+    /// <param name="facts">What it said.</param>
+    /// <param name="profiles">All profiles known here.</param>
+    public Device With(DeviceFacts facts, IEnumerable<HardwareProfile> profiles) => this with { Facts = facts, Profile = HardwareProfile.For(facts, profiles)?.Name };
 }

@@ -18,6 +18,8 @@ internal static class DeviceEndpoints
         .AddDocument("desired", DeviceJson.Default.DeviceDesired)
         .AddDocument("reported", DeviceJson.Default.DeviceReported)
         .AddDocument("seen", DeviceJson.Default.DeviceSeen)
+        .AddDocument("releasedProfile", DeviceJson.Default.ReleasedProfile)
+        .AddSingleton<KnownProfiles>()
         .AddSingleton<DesiredNotices>()
         .AddSingleton<IDeviceGate, DeviceGate>()
         .AddSingleton<IDeviceMessageHandler, ReportedInbox>()
@@ -32,28 +34,28 @@ internal static class DeviceEndpoints
     {
         var devices = operators.MapGroup("/api/v1/devices");
         devices.MapGet("/", ListAsync);
-        devices.MapGet("/{id}", async (string id, IFleetStore store, DeviceBoard board, CancellationToken cancellationToken)
+        devices.MapGet("/{id}", async (string id, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
             => await store.FindAsync<Device>(id, cancellationToken) is { } stored
-                ? Results.Json(await store.ViewOfAsync(stored.Document, board, cancellationToken), FleetJson.Default.DeviceView)
+                ? Results.Json(await store.ViewOfAsync(stored.Document, board, profiles, cancellationToken), FleetJson.Default.DeviceView)
                 : Unknown(id));
         devices.MapPatch("/{id}/labels", SetLabelsAsync);
         devices.MapPost("/{id}/revoke", RevokeAsync);
     }
 
-    private static async Task<IResult> ListAsync(string? filter, string? after, int? limit, IFleetStore store, DeviceBoard board, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(string? filter, string? after, int? limit, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
     {
         if (!DeviceFilter.TryParse(filter, out var parsed, out var problem)) return Refusal.Invalid(problem).ToResult();
         if (limit is < 1 or > LongestPage) return Refusal.Invalid($"limit {limit} must be within 1..{LongestPage}.").ToResult();
         var views = new List<DeviceView>();
         await foreach (var device in store.DevicesAsync(parsed, after, cancellationToken))
         {
-            views.Add(await store.ViewOfAsync(device.Document, board, cancellationToken));
+            views.Add(await store.ViewOfAsync(device.Document, board, profiles, cancellationToken));
             if (views.Count == (limit ?? PageLength)) break;
         }
         return Results.Json(views, FleetJson.Default.IReadOnlyListDeviceView);
     }
 
-    private static async Task<IResult> SetLabelsAsync(string id, HttpRequest request, IFleetStore store, DeviceBoard board, CancellationToken cancellationToken)
+    private static async Task<IResult> SetLabelsAsync(string id, HttpRequest request, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.SetLabelsRequest, cancellationToken);
         if (sent.Value is null) return sent.Problem!.ToResult();
@@ -66,16 +68,16 @@ internal static class DeviceEndpoints
         }, cancellationToken);
         return changed is null ? Unknown(id)
             : problems.Count > 0 ? Refusal.Invalid("The labels are not set.", problems).ToResult()
-            : Results.Json(await store.ViewOfAsync(changed, board, cancellationToken), FleetJson.Default.DeviceView);
+            : Results.Json(await store.ViewOfAsync(changed, board, profiles, cancellationToken), FleetJson.Default.DeviceView);
     }
 
-    private static async Task<IResult> RevokeAsync(string id, IFleetStore store, DeviceBoard board, DeviceOutbox outbox, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> RevokeAsync(string id, IFleetStore store, DeviceBoard board, KnownProfiles profiles, DeviceOutbox outbox, TimeProvider time, CancellationToken cancellationToken)
     {
         // On disk first: a connection cut before would come back.
         var revoked = await store.UpdateAsync<Device>(id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
         if (revoked is null) return Unknown(id);
         await outbox.DisconnectAsync(revoked.Id, "The certificate of this device is revoked.");
-        return Results.Json(await store.ViewOfAsync(revoked, board, cancellationToken), FleetJson.Default.DeviceView);
+        return Results.Json(await store.ViewOfAsync(revoked, board, profiles, cancellationToken), FleetJson.Default.DeviceView);
     }
 
     private static IResult Unknown(string id) => Refusal.Unknown($"There is no device '{id}'.").ToResult();

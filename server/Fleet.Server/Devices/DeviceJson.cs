@@ -8,4 +8,5 @@ namespace Fleet.Server.Devices;
 [JsonSerializable(typeof(DeviceDesired))]
 [JsonSerializable(typeof(DeviceReported))]
 [JsonSerializable(typeof(DeviceSeen))]
+[JsonSerializable(typeof(ReleasedProfile))]
 internal sealed partial class DeviceJson : JsonSerializerContext;

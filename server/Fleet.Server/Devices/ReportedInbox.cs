@@ -9,7 +9,7 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Devices;
 
 /// <summary>Takes what devices report. The report and everything that follows from it are one commit.</summary>
-internal sealed class ReportedInbox(IFleetStore store, IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
+internal sealed class ReportedInbox(IFleetStore store, KnownProfiles profiles, IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
 {
     private readonly IReportedStateObserver[] _observers = [.. observers];
 
@@ -46,7 +46,8 @@ internal sealed class ReportedInbox(IFleetStore store, IEnumerable<IReportedStat
         {
             await store.FindAsync<DeviceReported>(device.Value, cancellationToken) is { } before ? before.Change(said) : StoreChange.Create(device.Value, said),
         };
-        if (!Same(stored.Document.Facts, reported.Facts)) changes.Add(stored.Change(stored.Document.With(reported.Facts)));
+        var described = stored.Document.With(reported.Facts, await profiles.AllAsync(cancellationToken));
+        if (described.Profile != stored.Document.Profile || !Same(stored.Document.Facts, reported.Facts)) changes.Add(stored.Change(described));
         foreach (var observer in _observers) changes.AddRange(await observer.ObserveAsync(device, reported, cancellationToken));
         await store.CommitAsync(changes, cancellationToken);
         return true;

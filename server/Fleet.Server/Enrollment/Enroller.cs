@@ -11,7 +11,7 @@ namespace Fleet.Server.Enrollment;
 
 /// <summary>Turns a join token and a signing request into a device with a certificate, and renews certificates.</summary>
 internal sealed partial class Enroller(
-    IFleetStore store, CertificateAuthority authority, ReleaseKey releaseKey, ListenAddresses addresses, FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
+    IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, ReleaseKey releaseKey, ListenAddresses addresses, FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
 {
     /// <summary>Enrolls a device. The use of the token and the device are one commit: a token of N uses gives N devices however many ask at once.</summary>
     public async Task<Answer<EnrollResponse>> EnrollAsync(EnrollRequest request, CancellationToken cancellationToken)
@@ -48,7 +48,7 @@ internal sealed partial class Enroller(
             Labels = stored.Document.Labels,
             EnrolledAt = now,
             Token = token.Id,
-        }.With(request.Facts);
+        }.With(request.Facts, await profiles.AllAsync(cancellationToken));
         await store.CommitAsync(
             [stored.Change(stored.Document with { Used = stored.Document.Used + 1 }), StoreChange.Create(device.Id.Value, device)], cancellationToken);
         LogEnrolled(device.Id, device.Profile ?? "none", token.Id, stored.Document.Used + 1, stored.Document.Uses);

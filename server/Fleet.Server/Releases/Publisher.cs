@@ -3,13 +3,14 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
+using Fleet.Server.Devices;
 using Fleet.Server.Models;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Releases;
 
 /// <summary>Signs the accepted variants of a build as the next release of its model.</summary>
-internal sealed partial class Publisher(IFleetStore store, ArtifactStore artifacts, SigningKey key, TimeProvider time, ILogger<Publisher> logger)
+internal sealed partial class Publisher(IFleetStore store, KnownProfiles profiles, ArtifactStore artifacts, SigningKey key, TimeProvider time, ILogger<Publisher> logger)
 {
     /// <summary>How long a release is newly trusted unless asked otherwise: long enough for a device on a shelf, short enough that a key stolen from an old backup ages.</summary>
     private static readonly TimeSpan DefaultValidity = TimeSpan.FromDays(365);
@@ -57,6 +58,7 @@ internal sealed partial class Publisher(IFleetStore store, ArtifactStore artifac
                 StoreChange.Create(Release.IdOf(release.Model, version), release),
                 model?.Change(new Model(version)) ?? StoreChange.Create(release.Model, new Model(version)),
                 build.Change(build.Document with { ReleasedVersion = version }),
+                .. await profiles.ChangesForAsync(manifest.Profiles ?? [], cancellationToken),
             ];
             foreach (var artifact in manifest.Artifacts().DistinctBy(artifact => artifact.Sha256))
             {
@@ -67,6 +69,7 @@ internal sealed partial class Publisher(IFleetStore store, ArtifactStore artifac
             {
                 await store.CommitAsync(changes, cancellationToken);
                 LogPublished(release.Model, version, manifest.Variants.Count, build.Id);
+                if (manifest.Profiles is not null) await profiles.ReviewDevicesAsync(cancellationToken);
                 return release;
             }
             catch (VersionConflictException)

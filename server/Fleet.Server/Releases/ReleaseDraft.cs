@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 
 namespace Fleet.Server.Releases;
@@ -24,6 +25,7 @@ internal static class ReleaseDraft
         Outputs = report.Outputs,
         Classes = report.Classes,
         ValidationSet = report.ValidationSet,
+        Profiles = CustomProfilesOf(spec.Quantization, report),
         Variants =
         [
             .. report.Variants.Where(IsReleasable).Select(variant => new Variant
@@ -34,7 +36,7 @@ internal static class ReleaseDraft
                 Artifact = variant.Artifact!,
                 Runtime = variant.Runtime,
                 Expected = variant.Scores!,
-                Gate = spec.Gate.For(variant.Scores!),
+                Gate = spec.Gate.For(variant.Scores!, spec.Quantization.Find(variant.Profile)?.Budget),
             }),
         ],
     };
@@ -44,5 +46,13 @@ internal static class ReleaseDraft
         => [.. report.Variants.Where(variant => !IsReleasable(variant)).Select(variant => $"{variant.Id}: {(variant.Reasons.Count > 0 ? string.Join(" ", variant.Reasons) : "not accepted.")}")];
 
     /// <summary>What something else of its profile is as good as in everything would only be downloaded for nothing.</summary>
+    // Built-in profiles are known to every device; people's own travel with what was made for them.
+    private static HardwareProfile[]? CustomProfilesOf(QuantizationSpec spec, BuildReport report)
+    {
+        var released = report.Variants.Where(IsReleasable).Select(variant => variant.Profile).ToHashSet();
+        HardwareProfile[] custom = [.. (spec.CustomProfiles ?? []).Where(profile => released.Contains(profile.Name))];
+        return custom.Length > 0 ? custom : null;
+    }
+
     private static bool IsReleasable(VariantReport variant) => variant is { Accepted: true, Dominated: false, Artifact: not null, Scores: not null };
 }

@@ -26,19 +26,20 @@ internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOn
     public static RolloutSelection Of(ReleaseManifest release, IEnumerable<Target> targets)
     {
         var profiles = release.Variants.Select(variant => variant.Profile).ToHashSet();
-        var judged = targets.ToLookup(target => ReasonAgainst(release.Model, profiles, target), target => target.Device.Id);
+        var judged = targets.ToLookup(target => ReasonAgainst(release, profiles, target), target => target.Device.Id);
         return new RolloutSelection(
             WaveMembership.Order(release.Model, release.Version, judged[null]),
             [.. judged.Where(group => group.Key is not null).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => new RolloutExclusion(
                 group.Key!, group.Count(), [.. group.OrderBy(id => id.Value, StringComparer.Ordinal).Take(Examples)]))]);
     }
 
-    private static string? ReasonAgainst(string model, HashSet<string> profiles, Target target) => target switch
+    private static string? ReasonAgainst(ReleaseManifest release, HashSet<string> profiles, Target target) => target switch
     {
         { Device.IsRevoked: true } => "The device is revoked.",
         { Device.Profile: null } => "No hardware profile matches the device.",
-        { Device.Profile: { } profile } when !profiles.Contains(profile) => $"The release has no variant for profile {profile}.",
-        { Models: var models } when models.Count >= Limits.ModelsPerDevice && !models.Contains(model) => $"The device runs {Limits.ModelsPerDevice} models already.",
+        // A device of a special profile takes what the release has for a more general one that it matches as well.
+        { Device.Profile: { } profile } when !profiles.Contains(profile) && release.ProfileFor(target.Device.Facts) is null => $"The release has no variant for profile {profile}.",
+        { Models: var models } when models.Count >= Limits.ModelsPerDevice && !models.Contains(release.Model) => $"The device runs {Limits.ModelsPerDevice} models already.",
         _ => null,
     };
 }

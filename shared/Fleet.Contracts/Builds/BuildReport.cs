@@ -90,7 +90,7 @@ public sealed record NetworkReport
 }
 
 /// <summary>One epoch.</summary>
-/// <param name="Phase"><c>teacher</c>, <c>distillation</c> or <c>fine-tuning</c>.</param>
+/// <param name="Phase"><c>teacher</c>, <c>distillation</c>, <c>fine-tuning</c>, or how a grid was trained: <c>qat</c>, <c>qat-distillation</c>, a phase of QKD, with the profiles where there are several.</param>
 /// <param name="Epoch">Number from 1 within the phase.</param>
 /// <param name="Loss">Mean training loss.</param>
 /// <param name="Accuracy">Accuracy on the validation samples, 0 to 1.</param>

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;
@@ -17,11 +18,11 @@ public sealed record GateSpec
     /// <summary>Samples of the test set that travel with the release as its validation set.</summary>
     public int ValidationSamples { get; set; } = 500;
 
-    /// <summary>The gate of a variant the server measured as <paramref name="expected"/>.</summary>
-    public ValidationGate For(Scores expected) => new()
+    /// <summary>The gate of a variant the server measured as <paramref name="expected"/>; the budget of its profile holds as well.</summary>
+    public ValidationGate For(Scores expected, ProfileBudget? budget = null) => new()
     {
         MinimumAccuracy = expected.Accuracy is { } accuracy ? Math.Max(0, accuracy - AccuracyTolerance) : null,
-        MaximumLatencyP95 = MaximumLatencyP95,
-        MaximumMemoryBytes = MaximumMemoryBytes,
+        MaximumLatencyP95 = new[] { MaximumLatencyP95, budget?.MaximumLatencyP95 }.Min(),
+        MaximumMemoryBytes = new[] { MaximumMemoryBytes, budget?.MaximumMemoryBytes }.Min(),
     };
 }

@@ -1,10 +1,15 @@
+using Fleet.Contracts.Devices;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>Which variants are made.</summary>
 public sealed record QuantizationSpec
 {
-    /// <summary>Profiles by name.</summary>
+    /// <summary>Profiles by name: built-in ones, and those of <see cref="CustomProfiles"/>. In a spec file the path of a profile's own file may stand here; the CLI reads it in.</summary>
     public IReadOnlyList<string> Profiles { get; set; } = ["x64", "arm-cpu", "jetson"];
+
+    /// <summary>Profiles that are no built-in ones, whole; absent for none. They travel with the release, so that devices and server know them.</summary>
+    public IReadOnlyList<HardwareProfile>? CustomProfiles { get; init; }
 
     /// <summary>Schemes by name; absent or <c>auto</c>, all that suit each profile are tried.</summary>
     public IReadOnlyList<string>? Schemes { get; init; }
@@ -26,6 +31,9 @@ public sealed record QuantizationSpec
     /// a drop by; absent: <see cref="DefaultSignalToNoise"/>.
     /// </summary>
     public double? MinimumSignalToNoise { get; init; }
+
+    /// <summary>The profile of that name, built in or the spec's own; null when there is none.</summary>
+    public HardwareProfile? Find(string profile) => CustomProfiles?.FirstOrDefault(custom => custom.Name == profile) ?? BuiltInProfiles.Find(profile);
 
     /// <summary>The word for all schemes that suit a profile.</summary>
     public const string Auto = "auto";

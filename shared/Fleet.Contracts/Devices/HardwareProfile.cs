@@ -2,7 +2,10 @@ using Fleet.Contracts.Releases;
 
 namespace Fleet.Contracts.Devices;
 
-/// <summary>A named target that variants are made for: which devices belong to it and which numbers its kernels want.</summary>
+/// <summary>
+/// A named target that variants are made for: which devices belong to it, which numbers its kernels want, what a session is
+/// created with and what a variant must keep within. It is data: those that ship are files, and people write their own.
+/// </summary>
 public sealed record HardwareProfile
 {
     /// <summary>Name, as variants and devices carry it.</summary>
@@ -23,6 +26,9 @@ public sealed record HardwareProfile
     /// <summary>What the inference host sets for every variant of this profile.</summary>
     public RuntimeSettings Runtime { get; set; } = new();
 
+    /// <summary>What its variants must keep within; null for nothing.</summary>
+    public ProfileBudget? Budget { get; init; }
+
     /// <summary>True when a device with these facts belongs to this profile. Every rule must hold.</summary>
     public bool Matches(DeviceFacts facts) =>
         Match.Architectures.Contains(facts.Architecture)
@@ -36,6 +42,17 @@ public sealed record HardwareProfile
     public static HardwareProfile? For(DeviceFacts facts, IEnumerable<HardwareProfile> profiles) => facts.DeclaredProfile is { } declared
         ? profiles.FirstOrDefault(profile => profile.Name == declared)
         : profiles.Where(profile => profile.Matches(facts)).MaxBy(profile => profile.Priority);
+
+    /// <summary>
+    /// The profile whose variants of one release a device takes: the one it declares, else the matching one of highest priority
+    /// that the release has variants for. A device of a special profile is thus served by releases made before there was one.
+    /// </summary>
+    /// <param name="facts">The device.</param>
+    /// <param name="profiles">All profiles known, those of the release included.</param>
+    /// <param name="offered">Names of the profiles that the release has variants for.</param>
+    public static string? Served(DeviceFacts facts, IEnumerable<HardwareProfile> profiles, IReadOnlyCollection<string> offered) => facts.DeclaredProfile is { } declared
+        ? offered.Contains(declared) ? declared : null
+        : profiles.Where(profile => offered.Contains(profile.Name) && profile.Matches(facts)).MaxBy(profile => profile.Priority)?.Name;
 }
 
 /// <summary>Match rules on <see cref="DeviceFacts"/>; all must hold.</summary>
@@ -60,7 +77,7 @@ public sealed record NumericRules
     /// <summary><c>uint8</c> or <c>int8</c> activations.</summary>
     public required string Activations { get; init; }
 
-    /// <summary><c>int8</c> or <c>uint8</c> weights.</summary>
+    /// <summary><c>int8</c> or <c>uint8</c> weights. Unsigned ones do not saturate on x86 without VNNI.</summary>
     public string Weights { get; set; } = "int8";
 
     /// <summary>Zero point 0 for activations as well: the only form TensorRT takes.</summary>
@@ -73,46 +90,15 @@ public sealed record NumericRules
     public bool Float16 { get; init; }
 }
 
-/// <summary>The profiles that ship with the product.</summary>
-public static class BuiltInProfiles
+/// <summary>What a variant of a profile must keep within; a figure that is null, or was not measured, limits nothing on the server.</summary>
+public sealed record ProfileBudget
 {
-    /// <summary>Intel and AMD processors. Unsigned activations, signed weights: the form its kernels fuse.</summary>
-    public static readonly HardwareProfile X64 = new()
-    {
-        Name = "x64",
-        Description = "x86-64 processors: int8 with unsigned activations and signed per-channel weights",
-        Priority = 10,
-        Match = new ProfileMatch { Architectures = ["x64"] },
-        Numeric = new NumericRules { Activations = "uint8" },
-        // Without VNNI the 8-bit multiply-add saturates and silently costs accuracy; this entry makes the runtime widen the
-        // weights. RuntimeSettings.On leaves it out where VNNI is present.
-        Runtime = new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } },
-    };
+    /// <summary>Largest file in bytes.</summary>
+    public long? MaximumBytes { get; init; }
 
-    /// <summary>64-bit Arm processors. Signed on both sides: the fast path of its kernels.</summary>
-    public static readonly HardwareProfile ArmCpu = new()
-    {
-        Name = "arm-cpu",
-        Description = "64-bit Arm processors: int8 with signed activations and signed per-channel weights",
-        Priority = 10,
-        Match = new ProfileMatch { Architectures = ["arm64"] },
-        Numeric = new NumericRules { Activations = "int8" },
-    };
+    /// <summary>Largest p95 of the time of one inference.</summary>
+    public TimeSpan? MaximumLatencyP95 { get; init; }
 
-    /// <summary>NVIDIA Jetson. Symmetric int8 for TensorRT, and fp16.</summary>
-    public static readonly HardwareProfile Jetson = new()
-    {
-        Name = "jetson",
-        Description = "NVIDIA Jetson with TensorRT: symmetric int8 with zero point 0, and fp16",
-        Priority = 20,
-        Match = new ProfileMatch { Architectures = ["arm64"], Accelerators = ["nvidia-tegra"] },
-        Numeric = new NumericRules { Activations = "int8", SymmetricActivations = true, FloatBias = true, Float16 = true },
-        Runtime = new RuntimeSettings { ExecutionProviders = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"] },
-    };
-
-    /// <summary>All of them.</summary>
-    public static readonly IReadOnlyList<HardwareProfile> All = [X64, ArmCpu, Jetson];
-
-    /// <summary>The profile of that name, or null.</summary>
-    public static HardwareProfile? Find(string name) => All.FirstOrDefault(profile => profile.Name == name);
+    /// <summary>Largest peak of resident memory in bytes of the process that validates.</summary>
+    public long? MaximumMemoryBytes { get; init; }
 }

@@ -22,6 +22,7 @@ public static class ManifestRules
             if (!Names.IsName(variant.Profile)) problems.Add($"Profile '{variant.Profile}' of variant {variant.Id} must be {Names.Rule}.");
             if (variant.Gate.Deadline <= TimeSpan.Zero) problems.Add($"The gate of variant {variant.Id} has deadline {variant.Gate.Deadline}; it must be above zero.");
         }
+        problems.AddRange(ProfileRules.ProblemsOf(manifest.Profiles ?? [], "profiles"));
         foreach (var artifact in manifest.Artifacts())
         {
             if (artifact.Sha256.Length != 64 || artifact.Sha256.Any(c => !char.IsAsciiHexDigitLower(c) && !char.IsAsciiDigit(c)))

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Releases;
@@ -8,7 +9,7 @@ namespace Fleet.Contracts.Releases;
 /// </summary>
 public sealed record ReleaseManifest
 {
-    /// <summary>Model name, <see cref="Devices.Names.Rule"/>.</summary>
+    /// <summary>Model name, <see cref="Names.Rule"/>.</summary>
     public required string Model { get; init; }
 
     /// <summary>Release number of the model, from 1. A device never goes below the largest it has trusted, except by a signed rollback.</summary>
@@ -37,6 +38,12 @@ public sealed record ReleaseManifest
 
     /// <summary>The variants. A device chooses among those of its profile.</summary>
     public required IReadOnlyList<Variant> Variants { get; init; }
+
+    /// <summary>Profiles of its variants that are no built-in ones; absent for none. An agent that does not know the key serves only the others.</summary>
+    public IReadOnlyList<HardwareProfile>? Profiles { get; init; }
+
+    /// <summary>The profile whose variants a device with <paramref name="facts"/> takes; null when there is none for it.</summary>
+    public string? ProfileFor(DeviceFacts facts) => HardwareProfile.Served(facts, BuiltInProfiles.All.Concat(Profiles ?? []), Variants.Select(variant => variant.Profile).ToHashSet());
 
     /// <summary>Every artifact of the release, the validation set first.</summary>
     public IEnumerable<ArtifactReference> Artifacts() => Variants.Select(variant => variant.Artifact).Prepend(ValidationSet);

@@ -6,6 +6,7 @@ using Fleet.Contracts.Tensors;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
+using Fleet.Modeling.Quantization;
 using Fleet.TestKit;
 using Microsoft.ML.OnnxRuntime;
 
@@ -14,6 +15,8 @@ namespace Fleet.Benchmarks.Quantization;
 /// <summary>Files made of one float model by us and by the peer, judged together: closeness on held-out samples, latency in turns.</summary>
 internal sealed class Contest : IDisposable
 {
+    private static readonly IReadOnlySet<string> None = new HashSet<string>();
+
     private readonly List<Entry> _entries = [];
     private readonly TemporaryFolder _folder = new();
     private readonly string _model;
@@ -57,17 +60,34 @@ internal sealed class Contest : IDisposable
         }
     }
 
+    /// <summary>Enters what a scheme makes of the model with whichever of its techniques help on the calibration samples.</summary>
+    public void EnterBest(IQuantizationScheme scheme, ICalibrator calibrator, int batchSize = 1)
+    {
+        var source = Source(scheme, calibrator, batchSize);
+        var made = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, Calibration, _cancellationToken).Values).Quantize(double.MaxValue, _ => 0, _cancellationToken);
+        Enter($"{scheme.Name}, {calibrator.Name}{string.Concat(made.Steps.Select(step => ", " + step.Name))}", () => made.Model, scheme.Runtime(new RuntimeSettings()));
+    }
+
+    /// <summary>Enters what a scheme makes of the model with exactly these techniques.</summary>
+    public void Enter(IQuantizationScheme scheme, ICalibrator calibrator, params IReadOnlyList<IQuantizationStep> steps) => Enter(
+        $"{scheme.Name}, {calibrator.Name}{string.Concat(steps.Select(step => ", " + step.Name))}",
+        () => scheme.Apply(steps.Aggregate(Source(scheme, calibrator, 1), (source, step) => step.Apply(source, scheme, None, _cancellationToken)), None), scheme.Runtime(new RuntimeSettings()));
+
+    private QuantizationSource Source(IQuantizationScheme scheme, ICalibrator calibrator, int batchSize)
+        => new QuantizationSource(Prepared, new Dictionary<string, Histogram>(), calibrator) { Samples = Calibration, BatchSize = batchSize }.Recalibrated(Prepared, scheme, _cancellationToken);
+
     /// <summary>Enters the peer's file, where the peer is there.</summary>
     public async Task EnterPeerAsync(string name, params string[] options)
     {
         if (!Peers.ArePresent) return;
         var path = _folder[$"{_entries.Count}.onnx"];
         var samples = _folder["calibration.npz"];
-        if (!File.Exists(samples)) WriteSamples(samples);
+        var needsSamples = !options.Contains("dynamic") && !options.Contains("int4") && !options.Contains("--calibration");
+        if (needsSamples && !File.Exists(samples)) WriteSamples(samples);
         var began = Stopwatch.GetTimestamp();
         try
         {
-            await Peers.QuantizeAsync(_model, path, options.Contains("dynamic") || options.Contains("int4") ? options : [.. options, "--calibration", samples], _cancellationToken);
+            await Peers.QuantizeAsync(_model, path, needsSamples ? [.. options, "--calibration", samples] : options, _cancellationToken);
             _entries.Add(new Entry(name, path, null, Stopwatch.GetElapsedTime(began)));
         }
         catch (InvalidOperationException e)

@@ -143,6 +143,7 @@ public sealed class SpecFileTests
     [InlineData("seed: 99999999999", "seed is 99999999999; a whole number is expected.")]
     [InlineData("seed: [1]", "seed is a list; a whole number is expected.")]
     [InlineData("seed:", "seed has no value; a whole number is expected, or leave the key out.")]
+    [InlineData("quantizationAware: 4", "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
     [InlineData("distillation: 4", "distillation is '4'; keys are expected: temperature, alpha, losses, labels, views, training, fineTuneEpochs.")]
     [InlineData("distillation:\n  alpha: .nan", "distillation.alpha is .nan; a number is expected.")]
     [InlineData("distillation:\n  training:\n    augment: yes", "distillation.training.augment is yes; true or false is expected.")]

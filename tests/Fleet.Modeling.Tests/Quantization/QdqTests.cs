@@ -17,7 +17,7 @@ public sealed class QdqTests
         var cases = new TheoryData<string, string>();
         foreach (var model in TinyModels.All.Keys)
         {
-            foreach (var scheme in new[] { "int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric" }) cases.Add(model, scheme);
+            foreach (var scheme in new[] { "int8-static-u8s8", "int8-static-u8u8", "int8-static-s8s8", "int8-static-symmetric" }) cases.Add(model, scheme);
         }
         return cases;
     }
@@ -47,17 +47,28 @@ public sealed class QdqTests
     }
 
     [Theory]
-    [MemberData(nameof(Names))]
-    public void Runtime_fuses_every_weight_of_the_x64_form(string model)
+    [MemberData(nameof(X64Cases))]
+    public void Runtime_fuses_every_weight_of_the_x64_forms(string model, string scheme)
     {
         Assert.SkipUnless(System.Runtime.Intrinsics.X86.X86Base.IsSupported, "The x64 form is fused on x64 processors.");
         using var folder = new ScratchFolder();
-        OnnxFile.Save(Quantize(model, "int8-static-u8s8").Model, folder.File("q.onnx"));
+        OnnxFile.Save(Quantize(model, scheme).Model, folder.File("q.onnx"));
         Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings()));
         Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }));
     }
 
     public static TheoryData<string> Names() => [.. TinyModels.All.Keys];
+
+    public static TheoryData<string, string> X64Cases() => new(TinyModels.All.Keys.SelectMany(model => new[] { "int8-static-u8s8", "int8-static-u8u8" }.Select(scheme => (model, scheme))));
+
+    [Fact]
+    public void Unsigned_weights_are_the_signed_ones_moved_up_and_no_signed_byte_is_left()
+    {
+        var (signed, unsigned) = (Quantize("residual", "int8-static-u8s8").Model, Quantize("residual", "int8-static-u8u8").Model);
+        var bytes = signed.Graph.Initializer.Where(tensor => tensor.Is(DataType.Int8)).Select(tensor => tensor.ToInt64s()).ToArray();
+        Assert.Equal(bytes.Select(values => Array.ConvertAll(values, value => value + 128)), unsigned.Graph.Initializer.Where(tensor => tensor.Is(DataType.Uint8) && tensor.Dims.Count > 1).Select(tensor => tensor.ToInt64s()));
+        Assert.DoesNotContain(unsigned.Graph.Initializer, tensor => tensor.Is(DataType.Int8));
+    }
 
     [Fact]
     public void Weight_left_beside_a_float_operator_is_found()

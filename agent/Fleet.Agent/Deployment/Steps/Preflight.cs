@@ -36,10 +36,12 @@ internal sealed class Preflight(DeviceCredentials credentials, TrustedTime trust
         };
 
         if (backwards) attempt = attempt with { Candidates = [kept!.Variant] };
-        else if (ProfileOf(facts) is not { } profile)
+        else if (ProfileOf(facts, manifest) is not { } own)
             return new StepResult(attempt, DeploymentFailure.ProfileMismatch, $"No profile matches this device ({facts.Architecture}); declare one with --profile at enrollment.");
+        else if (manifest.ProfileFor(facts) is not { } profile)
+            return new StepResult(attempt, DeploymentFailure.ProfileMismatch, $"The release has no variant for profile {own} (it has {string.Join(", ", manifest.Variants.Select(variant => variant.Profile).Distinct())}).");
         else if (manifest.Variants.Where(variant => variant.Profile == profile).ToArray() is not { Length: > 0 } ofProfile)
-            return new StepResult(attempt, DeploymentFailure.ProfileMismatch, $"The release has no variant for profile {profile} (it has {string.Join(", ", manifest.Variants.Select(variant => variant.Profile).Distinct())}).");
+            throw new InvalidOperationException($"Profile {profile} was found among the variants and has none.");
         else if (ofProfile.Where(FitsMemory).ToArray() is not { Length: > 0 } fitting)
             return new StepResult(attempt, DeploymentFailure.MemoryExceeded, $"The smallest variant needed {ofProfile.Min(variant => variant.Expected.PeakMemoryBytes) >> 20} MiB on the server; this device has {facts.MemoryBytes >> 20} MiB.");
         else attempt = attempt with { Candidates = fitting };
@@ -51,8 +53,8 @@ internal sealed class Preflight(DeviceCredentials credentials, TrustedTime trust
             : new StepResult(attempt);
     }
 
-    /// <summary>The profile whose variants this device takes: the declared one, else the one its facts match.</summary>
-    public static string? ProfileOf(DeviceFacts facts) => facts.DeclaredProfile ?? HardwareProfile.For(facts, BuiltInProfiles.All)?.Name;
+    /// <summary>What this device is by its own word or its facts, whatever a release has for it.</summary>
+    private static string? ProfileOf(DeviceFacts facts, ReleaseManifest manifest) => facts.DeclaredProfile ?? HardwareProfile.For(facts, BuiltInProfiles.All.Concat(manifest.Profiles ?? []))?.Name;
 
     private bool FitsMemory(Variant variant) => facts.MemoryBytes == 0 || !(variant.Expected.PeakMemoryBytes > facts.MemoryBytes);
 

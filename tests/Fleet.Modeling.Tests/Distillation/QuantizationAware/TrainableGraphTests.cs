@@ -31,6 +31,11 @@ public sealed class TrainableGraphTests : IDisposable
                 foreach (var (weights, activations) in new[] { (8, 8), (4, 4), (3, 3), (2, 2), (4, 8) }) cases.Add(family, form, weights, activations);
             }
         }
+        foreach (var (weights, activations) in new[] { (8, 8), (4, 4), (2, 2) })
+        {
+            cases.Add("mlp", "u8s8", weights, activations);
+            cases.Add("cnn-separable", "u8s8", weights, activations);
+        }
         return cases;
     }
 

@@ -1,0 +1,30 @@
+using System.Text;
+using Fleet.Cli.Client;
+using Fleet.Contracts.Protocol;
+
+namespace Fleet.Cli.Specs;
+
+/// <summary>The text of a file that a person wrote.</summary>
+internal static class SpecText
+{
+    /// <summary>Reads it.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="what">What it should be, for messages.</param>
+    /// <exception cref="FleetException">It cannot be read, is too long or is no text.</exception>
+    public static string Read(string file, string what)
+    {
+        byte[] bytes;
+        try
+        {
+            if (new FileInfo(file) is { Exists: true, Length: > Limits.ApiRequestBytes } large)
+                throw new FleetException($"{file} has {large.Length} bytes; a {what} has at most {Limits.ApiRequestBytes}.");
+            bytes = File.ReadAllBytes(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FleetException($"The {what} {file} cannot be read: {e.Message}", e);
+        }
+        try { return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF'); }
+        catch (ArgumentException) { throw new FleetException($"{file} is not UTF-8 text; a {what} is a YAML file."); }
+    }
+}

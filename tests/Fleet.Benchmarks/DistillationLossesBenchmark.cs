@@ -76,13 +76,13 @@ internal static class DistillationLossesBenchmark
         var folder = Repository.PathOf(".artifacts", "benchmarks", "distillation-losses");
         Directory.CreateDirectory(folder);
         var runs = new Runs(Path.Combine(folder, "runs.jsonl"));
-        var report = new StringBuilder();
+        var (student, wide) = (Families.Student("cnn", 12, [1, 28, 28], 10), Families.Student("cnn", 14, [1, 28, 28], 10, depth: 2));
+        var stopped = "";
         try
         {
             var teacherPath = Path.Combine(folder, "teacher.onnx");
-            var teacherRun = runs.Get("teacher", 1, () => TrainTeacher(full, teacherPath, cancellationToken));
+            runs.Get("teacher", 1, () => TrainTeacher(full, teacherPath, cancellationToken));
             using var model = new OnnxTeacher(teacherPath, [1, 28, 28], 10);
-            var student = Families.Student("cnn", 12, [1, 28, 28], 10);
 
             Outcome Distilled(string name, LossSpec[] losses, double labels, int seed) => runs.Get(name, seed, () => Train(student, subset, seed, SubsetTraining, folder, cancellationToken,
                 (new DistillationSpec { Losses = losses, Labels = labels, Training = SubsetTraining }, model)));
@@ -101,7 +101,6 @@ internal static class DistillationLossesBenchmark
             LossSpec[] sum = [.. chosen.SelectMany(single => single.Losses)];
             Distilled(combination, sum, chosen[0].Labels, Seeds[0]);
 
-            var wide = Families.Student("cnn", 14, [1, 28, 28], 10, depth: 2);
             // The wide student has the teacher's layers, number by number.
             LossSpec[] same = [.. sum.Select(loss => loss with { Pairs = [.. loss.Pairs.Select(pair => pair with { Student = pair.Teacher })] })];
             var training = FullTraining with { Mirror = runs.Validation(Alone) >= runs.Validation(Unmirrored) };
@@ -114,13 +113,13 @@ internal static class DistillationLossesBenchmark
             }
             // The sum was no better than its loss on logits alone with little data: that one is tried as well.
             runs.Get("full: " + chosen[0].Name, 1, () => Train(wide, full, 1, training, folder, cancellationToken, (new DistillationSpec { Losses = chosen[0].Losses, Labels = chosen[0].Labels, Training = training, Views = 4 }, model)));
-            report.Append(Table(runs, teacherRun, student, wide));
         }
         catch (OperationCanceledException)
         {
-            report.AppendLine("Stopped before its end; run it again to go on.").AppendLine().Append(Rows(runs));
+            stopped = "Stopped before its end; run it again to go on.\n\n";
+            if (runs.All.All(run => run.Name != Unmirrored)) return stopped;
         }
-        return report.ToString();
+        return stopped + Table(runs, runs.All.Single(run => run.Name == "teacher"), student, wide);
     }
 
     private static Outcome TrainTeacher(DataSet data, string path, CancellationToken cancellationToken)
@@ -167,7 +166,7 @@ internal static class DistillationLossesBenchmark
         text.AppendLine().Append(CultureInfo.InvariantCulture, $"""
             The sum is the best loss on logits and the two best on features by the validation accuracy of the first seed, each with its weight of above.
 
-            **All data.** Once each on 55,200 training images, {FullEpochs} epochs, batches of {FullTraining.BatchSize}, peak rate {FullTraining.LearningRate}, 4 views of {(runs.Validation(Alone) >= runs.Validation(Unmirrored) ? "shifted and mirrored" : "shifted images, not mirrored, which was better above")}. The student is
+            **All data.** Each once on 55,200 training images, {FullEpochs} epochs, batches of {FullTraining.BatchSize}, peak rate {FullTraining.LearningRate}, 4 views of {(runs.Validation(Alone) >= runs.Validation(Unmirrored) ? "shifted and mirrored" : "shifted images, not mirrored, which was better above")}. The student is
             {wide.Description}, {wide.Parameters():N0} parameters (at most {MaximumParameters:N0}). Required: {Required:P1}.
 
             | trained from | test accuracy | against required, points | validation | seconds |

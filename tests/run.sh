@@ -71,6 +71,13 @@ echo "Building ($configuration)"
 dotnet build Fleet.sln -c "$configuration" -v quiet -clp:NoSummary </dev/null || give_up "the solution does not build."
 echo "Built in $SECONDS s"
 
+# Processors that this machine is not. Without them the tests that need them are skipped and say so.
+if ((${#only[@]} == 0)) || [[ " ${only[*]} " =~ " Modeling " || " ${only[*]} " =~ " Fleet.Modeling.Tests " ]]; then
+  began=$SECONDS
+  if timeout --kill-after=10 420 deploy/emulation.sh </dev/null >"$results/emulation.log" 2>&1; then echo "Emulation ready in $((SECONDS - began)) s"
+  else echo "Other processors cannot be emulated here, see $results/emulation.log"; fi
+fi
+
 # 'failed="3"' of the assembly that a result file describes.
 count() { sed -n '0,/<assembly /s/.*<assembly [^>]*[ ]'"$2"'="\([0-9]*\)".*/\1/p' "$1" | head -n 1; }
 

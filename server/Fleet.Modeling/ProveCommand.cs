@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
@@ -23,7 +22,7 @@ internal static class ProveCommand
         var validation = new Option<string>("--validation") { Description = $"Samples that judge: {ModelSamples.Forms}", HelpName = "DATA", Required = true };
         var reference = new Option<FileInfo?>("--reference") { Description = "The float model that the variant was made of; without it the variant's own native run is what others are compared with", HelpName = "MODEL" };
         var processors = new Option<string>("--processor") { Description = $"Processors, separated by commas, of {string.Join(", ", EmulatedProcessor.All.Select(processor => processor.Name))}", HelpName = "NAMES", DefaultValueFactory = _ => string.Join(',', EmulatedProcessor.Usual.Select(processor => processor.Name)) };
-        var profile = new Option<string?>("--profile") { Description = "Hardware profile whose session settings are used", HelpName = "NAME" };
+        var profile = new Option<string?>("--profile") { Description = "Hardware profile whose session settings are used; without it those of the report that 'quantize' left beside the variant", HelpName = "NAME" };
         var entries = new Option<string[]>("--session-entry") { Description = "A session setting, such as session.x64quantprecision=1; may be repeated", HelpName = "KEY=VALUE" };
         var state = new Option<string[]>("--state") { Description = "State that the model carries from sample to sample, as IN=OUT; may be repeated. Usual names are found without it", HelpName = "IN=OUT" };
         var samples = new Option<int>("--samples") { Description = "Samples that are run at most", HelpName = "N", DefaultValueFactory = _ => UsualSamples };
@@ -64,8 +63,7 @@ internal static class ProveCommand
     /// <summary>Settings as asked for; without a word about them those of the report that <c>quantize</c> left beside the variant.</summary>
     private static RuntimeSettings SettingsOf(string variant, string? profile, string[] entries)
     {
-        var settings = profile is null && entries.Length == 0 ? Recorded(variant) : profile is null ? new RuntimeSettings() : (BuiltInProfiles.Find(profile)
-            ?? throw new ArgumentException($"Profile '{profile}' is not known; it is one of {string.Join(", ", BuiltInProfiles.All.Select(known => known.Name))}.")).Runtime;
+        var settings = profile is null && entries.Length == 0 ? Recorded(variant) : profile is null ? new RuntimeSettings() : NamedProfiles.Of(profile)[0].Runtime;
         if (entries.Length == 0) return settings;
         var all = settings.SessionEntries.ToDictionary();
         foreach (var entry in entries)

@@ -15,7 +15,7 @@ internal static class ModelsCommand
     private static readonly Argument<string> BuildId = new("BUILD") { Description = "Id of the build, as 'fleet models builds' shows it." };
 
     public static Command Create(Shell shell) => Verb.Noun(
-        "models", "Models: builds that make small variants of a teacher, and their reports.", List(shell), Build(shell), Builds(shell), Cancel(shell), Report(shell));
+        "models", "Models: builds that make small variants of a teacher, and variants of a model of your own.", List(shell), Build(shell), Builds(shell), Cancel(shell), Report(shell), QuantizeCommand.Create(shell), ProveCommand.Create(shell));
 
     private static Command List(Shell shell) => Verb.On(shell, "list", """
         Lists models and where each of their releases came from.

@@ -11,6 +11,9 @@ internal static class Installation
     /// <summary>Finds the agent.</summary>
     public static string Agent => Find("Fleet.Agent", "fleet-agent");
 
+    /// <summary>Finds the build worker.</summary>
+    public static string Modeling => Find("Fleet.Modeling", "fleet-modeling");
+
     /// <summary>This program.</summary>
     public static string Cli => Path.Combine(AppContext.BaseDirectory, "fleet");
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Distillation;
@@ -20,7 +19,7 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
     public bool IsDue => Stopwatch.GetElapsedTime(_saved) >= interval;
 
     /// <summary>Keeps a training. The file is whole at every moment: the new one takes the old one's place when it is on the disk.</summary>
-    public void Save(TrainingPosition position, IEnumerable<Tensor> tensors, OptimizerHelper optimizer)
+    public void Save(TrainingPosition position, IEnumerable<Tensor> tensors, AdamW optimizer)
     {
         var beside = path + ".new";
         using (var file = File.Create(beside))
@@ -28,13 +27,8 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
             using (var writer = new BinaryWriter(file, System.Text.Encoding.UTF8, leaveOpen: true))
             {
                 writer.Write(JsonSerializer.Serialize(position));
-                foreach (var tensor in tensors) Write(writer, tensor);
-                foreach (var state in States(optimizer))
-                {
-                    writer.Write(state.step);
-                    Write(writer, state.exp_avg);
-                    Write(writer, state.exp_avg_sq);
-                }
+                writer.Write(optimizer.Steps);
+                foreach (var tensor in tensors.Concat(optimizer.State)) Write(writer, tensor);
             }
             file.Flush(flushToDisk: true);
         }
@@ -44,7 +38,7 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
 
     /// <summary>Returns a training to where it was kept: <paramref name="tensors"/> and the optimizer are written in place.</summary>
     /// <returns>The position; the beginning when nothing is kept.</returns>
-    public TrainingPosition Load(IEnumerable<Tensor> tensors, OptimizerHelper optimizer)
+    public TrainingPosition Load(IEnumerable<Tensor> tensors, AdamW optimizer)
     {
         if (!File.Exists(path)) return TrainingPosition.Start;
         using var file = File.OpenRead(path);
@@ -52,13 +46,8 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
         try
         {
             var position = JsonSerializer.Deserialize<TrainingPosition>(reader.ReadString());
-            foreach (var tensor in tensors) Read(reader, tensor);
-            foreach (var state in States(optimizer))
-            {
-                state.step = reader.ReadInt64();
-                Read(reader, state.exp_avg);
-                Read(reader, state.exp_avg_sq);
-            }
+            optimizer.Steps = reader.ReadInt64();
+            foreach (var tensor in tensors.Concat(optimizer.State)) Read(reader, tensor);
             return position is not null && file.Position == file.Length ? position : throw Foreign();
         }
         catch (Exception e) when (e is EndOfStreamException or FormatException or JsonException)
@@ -69,8 +58,6 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
 
     /// <summary>Forgets the training.</summary>
     public void Delete() => File.Delete(path);
-
-    private static IEnumerable<AdamW.State> States(OptimizerHelper optimizer) => optimizer.state_dict().State.Cast<AdamW.State>();
 
     private static void Write(BinaryWriter writer, Tensor tensor)
     {

@@ -47,7 +47,7 @@ internal static class TrainingLoop
                     if (phase.Checkpoint is { IsDue: true } due) due.Save(new TrainingPosition(epoch, number, loss, epochs, best, bestEpoch), Kept(), optimizer);
                     cancellationToken.ThrowIfCancellationRequested();
                     var step = (long)epoch * batches.PerEpoch + number;
-                    SetLearningRate(optimizer, LearningRate.At(step, steps, spec.LearningRate));
+                    optimizer.LearningRate = LearningRate.At(step, steps, spec.LearningRate);
                     loss += Step(network, optimizer, batches, indices, view, phase, step, cancellationToken);
                     progress.Report((step + 1.0) / steps, epochs.Count == 0 ? "" : $"epoch {epoch + 1} of {spec.Epochs}, validation {epochs[^1].Accuracy:P2}");
                 }
@@ -74,7 +74,7 @@ internal static class TrainingLoop
         }
     }
 
-    private static double Step(Network network, optim.Optimizer optimizer, Batches batches, int[] indices, int view, TrainingPhase phase, long step, CancellationToken cancellationToken)
+    private static double Step(Network network, AdamW optimizer, Batches batches, int[] indices, int view, TrainingPhase phase, long step, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope(); // frees every tensor this step made
         var labels = batches.Labels(indices);
@@ -89,9 +89,7 @@ internal static class TrainingLoop
         {
             loss = nn.functional.cross_entropy(network.forward(batches.Inputs(indices, view)), labels, label_smoothing: phase.Training.LabelSmoothing);
         }
-        optimizer.zero_grad();
-        loss.backward();
-        optimizer.step();
+        optimizer.Step(loss);
         return loss.ToDouble() is var value && double.IsFinite(value)
             ? value
             : throw new BuildException($"Training diverged: the loss became {value}. Lower learningRate.");
@@ -100,19 +98,10 @@ internal static class TrainingLoop
     // Weight decay pulls weights towards zero; pulling biases and normalization factors there only hurts.
     private static AdamW Optimizer(Parameter[] parameters, TrainingSpec spec)
     {
-        var decayed = parameters.Where(parameter => parameter.dim() > 1).ToArray();
-        var free = parameters.Where(parameter => parameter.dim() <= 1).ToArray();
-        AdamW.ParamGroup[] groups =
-        [
-            new(decayed, spec.LearningRate, weight_decay: spec.WeightDecay),
-            new(free, spec.LearningRate, weight_decay: 0),
-        ];
-        return optim.AdamW(groups, spec.LearningRate);
-    }
-
-    private static void SetLearningRate(optim.Optimizer optimizer, double learningRate)
-    {
-        foreach (var group in optimizer.ParamGroups) group.LearningRate = learningRate;
+        var optimizer = new AdamW();
+        optimizer.Add(parameters.Where(parameter => parameter.dim() > 1), spec.WeightDecay);
+        optimizer.Add(parameters.Where(parameter => parameter.dim() <= 1), 0);
+        return optimizer;
     }
 
     private static void Dispose(IEnumerable<Tensor> tensors)

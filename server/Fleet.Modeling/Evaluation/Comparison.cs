@@ -18,7 +18,7 @@ internal static class Comparison
 
 /// <summary>Everything a model says of some samples.</summary>
 /// <param name="Values">All float outputs of all samples.</param>
-/// <param name="Decisions">The place of the largest value in each row of the first float output.</param>
+/// <param name="Decisions">The place of the largest value in each row of the first float output; of a row of one value, a probability, whether it is above one half.</param>
 internal sealed record AllOutputs(float[] Values, int[] Decisions)
 {
     /// <summary>Runs every sample through <paramref name="session"/>, one at a time as a device does: dynamic scales are taken over a whole run.</summary>
@@ -37,7 +37,7 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
                 using var results = Run(session, options, feed, asked);
                 var row = (int)Math.Max(1, results[0].GetTensorTypeAndShape().Shape is [.., var last] ? last : 1);
                 var first = Singles(results[0]);
-                for (var start = 0; start + row <= first.Length; start += row) decisions.Add(TensorPrimitives.IndexOfMax(first.Slice(start, row)));
+                for (var start = 0; start + row <= first.Length; start += row) decisions.Add(row == 1 ? first[start] > 0.5f ? 1 : 0 : TensorPrimitives.IndexOfMax(first.Slice(start, row)));
                 foreach (var result in results.Take(asked.Length)) values.AddRange(Singles(result));
             }
         }

@@ -13,7 +13,7 @@ internal static class OnnxFile
     /// <exception cref="InvalidDataException">The file is no ONNX model, or its weights cannot be had.</exception>
     public static ModelProto Load(string path)
     {
-        if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist; name an ONNX model.");
+        if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
         if (new FileInfo(path).Length > MaximumBytes) throw new InvalidDataException($"{Path.GetFileName(path)} is larger than {MaximumBytes} bytes, the most one ONNX file can hold; keep its weights in a file beside it (external data).");
         var model = Parse(File.ReadAllBytes(path), Path.GetFileName(path));
         ExternalData.ReadInto(model, path);

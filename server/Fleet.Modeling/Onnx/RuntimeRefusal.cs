@@ -22,7 +22,8 @@ internal static partial class RuntimeRefusal
     public static bool IsMemory(Exception exception)
         => exception.Message.Contains("bad_alloc", StringComparison.Ordinal) || exception.Message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase);
 
-    [GeneratedRegex(@"\[ErrorCode:\w+\]\s*|Load model from \S+ failed:\s*|/\S*?/(onnxruntime|core)/\S+:\d+\s*")]
+    /// <summary>Codes, scratch files, places in its source, and C++ signatures with their nested parentheses.</summary>
+    [GeneratedRegex(@"\[ErrorCode:\w+\]\s*|Load model from \S+ failed:\s*|\[ONNXRuntimeError\] : \d+ : \w+ : |\S+\.(cc|h):\d+\s+|(\w+ )?onnxruntime::[^()\s]*\((?>[^()]|\((?<depth>)|\)(?<-depth>))*(?(depth)(?!))\)( const)?\s*")]
     private static partial Regex Prefix();
 
     [GeneratedRegex(@"\s+")]

@@ -42,7 +42,9 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
         var plan = QuantizationPlan.For(source.Model.Graph, form, stem.Concat(keptFloat).ToHashSet());
         if (plan.Weighted.Count == 0 && keptFloat.Count == 0)
             throw new InvalidDataException("The model has no Conv, Gemm or MatMul with constant float weights, which is what static int8 quantizes.");
-        return QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+        var written = QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+        // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
+        return form.Symmetric ? written : EmbeddingTables.Shrink(written);
     }
 
     private IReadOnlySet<string> StemOf(OnnxGraph graph) => floatStem ? FloatStem.Of(graph) : new HashSet<string>();

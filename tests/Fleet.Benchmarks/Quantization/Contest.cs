@@ -82,11 +82,12 @@ internal sealed class Contest : IDisposable
         if (!Peers.ArePresent) return;
         var path = _folder[$"{_entries.Count}.onnx"];
         var samples = _folder["calibration.npz"];
-        if (!File.Exists(samples)) WriteSamples(samples);
+        var needsSamples = !options.Contains("dynamic") && !options.Contains("int4") && !options.Contains("--calibration");
+        if (needsSamples && !File.Exists(samples)) WriteSamples(samples);
         var began = Stopwatch.GetTimestamp();
         try
         {
-            await Peers.QuantizeAsync(_model, path, options.Contains("dynamic") || options.Contains("int4") ? options : [.. options, "--calibration", samples], _cancellationToken);
+            await Peers.QuantizeAsync(_model, path, needsSamples ? [.. options, "--calibration", samples] : options, _cancellationToken);
             _entries.Add(new Entry(name, path, null, Stopwatch.GetElapsedTime(began)));
         }
         catch (InvalidOperationException e)

@@ -17,6 +17,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("devices label")]
     [InlineData("models build")]
     [InlineData("models report")]
+    [InlineData("models quantize")]
+    [InlineData("models prove")]
     [InlineData("releases verify")]
     [InlineData("rollouts start")]
     [InlineData("rollouts rollback")]
@@ -42,6 +44,11 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("telemetry --since yesterday", "--since 'yesterday' is not understood")]
     [InlineData("tokens list --server localhost:8080", "is no server address")]
     [InlineData("tokens invent", "invent")]
+    [InlineData("models quantize m.onnx", "--out")]
+    [InlineData("models quantize m.onnx --out o --profile toaster", "Profile 'toaster' is not known; it is one of arm-cpu")]
+    [InlineData("models quantize m.onnx --out o --scheme int3", "--scheme 'int3' is not known; it is one of auto")]
+    [InlineData("models quantize m.onnx --out o --goal beauty", "--goal 'beauty' is not known; it is one of latency, size, accuracy")]
+    [InlineData("models prove m.onnx", "--validation")]
     public async Task Wrong_usage_ends_with_2_and_says_what_is_wrong_on_standard_error(string command, string message)
     {
         Assert.Equal(2, await _fleet.RunAsync(command.Split(' ')));

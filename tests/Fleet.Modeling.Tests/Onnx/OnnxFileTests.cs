@@ -139,4 +139,11 @@ public sealed class OnnxFileTests
     }
 
     private static StringStringEntryProto Entry(string key, string value) => new() { Key = key, Value = value };
+
+    [Theory]
+    [InlineData("[ErrorCode:Fail] Load model from /tmp/x/plain.onnx failed:Node (g) Op (Gemm) [ShapeInferenceError] First input does not have rank 2", "Node (g) Op (Gemm) [ShapeInferenceError] First input does not have rank 2.")]
+    [InlineData("[ErrorCode:Fail] /home/x/onnxruntime/core/graph/graph.cc:12 void onnxruntime::Graph::Do(const std::map<int, f()>&, bool) const node was false.\n==> Context: more", "node was false.")]
+    [InlineData("[ErrorCode:RuntimeException] std::bad_alloc", "It needs more memory than this process may have.")]
+    public void Reason_of_the_runtime_is_one_line_without_places_in_its_source(string message, string expected)
+        => Assert.Equal(expected, RuntimeRefusal.Of(new InvalidOperationException(message)));
 }

@@ -2,7 +2,6 @@ using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Teachers;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Distillation.QuantizationAware;
@@ -115,13 +114,11 @@ internal static class StudyLoop
     {
         // Weight decay pulls weights towards zero; pulling biases and steps there only hurts. A step's gradient is scaled down
         // by what shares it, to the size of Adam's own guard against division by zero, which is therefore smaller here.
-        AdamW.ParamGroup[] groups =
-        [
-            new(graph.Weights.Where(weight => weight.dim() > 1), spec.LearningRate, weight_decay: spec.WeightDecay),
-            new(graph.Weights.Where(weight => weight.dim() <= 1), spec.LearningRate, weight_decay: 0),
-            new(graph.Steps, spec.LearningRate, eps: 1e-12, weight_decay: 0),
-        ];
-        return new Rates(optim.AdamW(groups.Where(group => group.Parameters.Any()), spec.LearningRate), rate);
+        var optimizer = new AdamW();
+        optimizer.Add(graph.Weights.Where(weight => weight.dim() > 1), spec.WeightDecay);
+        optimizer.Add(graph.Weights.Where(weight => weight.dim() <= 1), 0);
+        optimizer.Add(graph.Steps, 0, epsilon: 1e-12);
+        return new Rates(optimizer, rate);
     }
 
     private static void Dispose(IEnumerable<Tensor> tensors)
@@ -132,17 +129,9 @@ internal static class StudyLoop
     /// <summary>An optimizer at its share of the common learning rate.</summary>
     private sealed class Rates(AdamW optimizer, double share) : IDisposable
     {
-        public void At(double rate)
-        {
-            foreach (var group in optimizer.ParamGroups) group.LearningRate = rate * share;
-        }
+        public void At(double rate) => optimizer.LearningRate = rate * share;
 
-        public void Learn(Tensor loss)
-        {
-            optimizer.zero_grad();
-            loss.backward();
-            optimizer.step();
-        }
+        public void Learn(Tensor loss) => optimizer.Step(loss);
 
         public void Dispose() => optimizer.Dispose();
     }

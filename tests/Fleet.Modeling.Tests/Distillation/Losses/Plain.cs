@@ -47,8 +47,11 @@ internal static class Plain
 
     public static IDistillationLoss Loss(LossSpec spec, long[] labels, params (Feature Student, Feature Teacher)[] pairs)
     {
-        random.manual_seed(7);
-        return DistillationLosses.ByName[spec.Loss](new LossSetup(spec, pairs, labels, 7) { Type = ScalarType.Float64 });
+        lock (Network.Chance)
+        {
+            random.manual_seed(7);
+            return DistillationLosses.ByName[spec.Loss](new LossSetup(spec, pairs, labels, 7) { Type = ScalarType.Float64 });
+        }
     }
 
     /// <summary>The inputs of a loss on one pair of features; its logits are not used.</summary>

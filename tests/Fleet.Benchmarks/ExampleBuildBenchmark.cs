@@ -7,10 +7,12 @@ using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;
 
-/// <summary>`fleet models build deploy/examples/fashion-mnist.yaml` against a server of its own.</summary>
-internal static class FashionMnistBenchmark
+/// <summary>`fleet models build` of a spec of deploy/examples against a server of its own.</summary>
+internal static class ExampleBuildBenchmark
 {
-    public static async Task<string> RunAsync(CancellationToken cancellationToken)
+    /// <param name="example">Name of the spec, without its extension.</param>
+    /// <param name="cancellationToken">Ends the programs.</param>
+    public static async Task<string> RunAsync(string example, CancellationToken cancellationToken)
     {
         using var data = new TemporaryFolder();
         await using var server = ChildProcess.Start(Programs.Server, [$"--Fleet:DataFolder={data.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0"]);
@@ -19,7 +21,7 @@ internal static class FashionMnistBenchmark
         using var addresses = JsonDocument.Parse(await File.ReadAllTextAsync(endpoints, cancellationToken));
         string[] connection = ["--server", addresses.RootElement.GetProperty("api").GetString()!, "--key-file", data["keys", "operator.key"]];
 
-        var built = await FleetProgram.RunCliAsync(["models", "build", "deploy/examples/fashion-mnist.yaml", "--wait", "--json", .. connection], cancellationToken);
+        var built = await FleetProgram.RunCliAsync(["models", "build", $"deploy/examples/{example}.yaml", "--wait", "--json", .. connection], cancellationToken);
         using var build = JsonDocument.Parse(built);
         var report = await FleetProgram.RunCliAsync(["models", "report", build.RootElement.GetProperty("id").GetString()!, "--json", .. connection], cancellationToken);
         return Table(JsonSerializer.Deserialize(report, FleetJson.Default.BuildReport)!);

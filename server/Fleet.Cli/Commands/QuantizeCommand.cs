@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Fleet.Cli.Client;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary><c>fleet models quantize</c>: small variants of a person's own model, without a server.</summary>
+internal static class QuantizeCommand
+{
+    public static Command Create(Shell shell)
+    {
+        var model = new Argument<string>("MODEL") { Description = "ONNX model, of opset 9 or newer." };
+        var calibration = new Option<string?>("--calibration") { HelpName = "DATA", Description = "Samples that fix the ranges of activations; without them only schemes that need none are tried." };
+        var validation = new Option<string>("--validation") { HelpName = "DATA", Description = "Samples that judge; other ones than those that calibrate.", DefaultValueFactory = _ => SampleSource.Synthetic };
+        var labels = new Option<string?>("--labels") { HelpName = "FILE", Description = "npy of class numbers for the samples that judge, where they are not in DATA." };
+        var profiles = new Option<string>("--profile") { HelpName = "NAMES", Description = "Hardware profiles, separated by commas: built-in ones, or files of your own.", DefaultValueFactory = _ => "x64,arm-cpu,jetson" };
+        var schemes = new Option<string>("--scheme") { HelpName = "NAMES", Description = $"Schemes, separated by commas, or auto: all that suit each profile. There are {string.Join(", ", BuildSpecRules.Schemes)}.", DefaultValueFactory = _ => QuantizationSpec.Auto };
+        var goal = new Option<string>("--goal") { HelpName = "NAME", Description = $"What is chosen by: {string.Join(", ", BuildSpecRules.Goals)}.", DefaultValueFactory = _ => BuildSpecRules.Goals[0] };
+        var calibrator = new Option<string>("--calibrator") { HelpName = "NAME", Description = $"How ranges are taken: {string.Join(", ", BuildSpecRules.Calibrators)}.", DefaultValueFactory = _ => "percentile" };
+        var smallest = new Option<double>("--minimum-snr") { HelpName = "DB", Description = "Signal to noise against the float model below which a variant is rejected, where there are no labels.", DefaultValueFactory = _ => QuantizationSpec.DefaultSignalToNoise };
+        var state = new Option<string[]>("--state") { HelpName = "IN=OUT", Description = "State that the model carries from sample to sample; usual names are found without it. May be repeated." };
+        var memory = new Option<double?>("--memory") { HelpName = "GB", Description = "Memory that the work may take; the default is three quarters of what this machine has." };
+        var output = new Option<string>("--out") { HelpName = "FOLDER", Description = "Where variants, report.json and report.html go.", Required = true };
+        foreach (var (option, known) in (ReadOnlySpan<(Option<string>, IReadOnlyList<string>)>)[(schemes, [QuantizationSpec.Auto, .. BuildSpecRules.Schemes]), (goal, BuildSpecRules.Goals), (calibrator, BuildSpecRules.Calibrators)])
+        {
+            option.Validators.Add(result =>
+            {
+                foreach (var name in Names(result.GetValueOrDefault<string>() ?? "").Where(name => !known.Contains(name)))
+                    result.AddError($"{option.Name} '{name}' is not known; it is one of {string.Join(", ", known)}.");
+            });
+        }
+
+        var command = new TaughtCommand("quantize", """
+            Makes small variants of your own ONNX model for each hardware profile, judges them against it, and marks the one to take.
+
+            DATA is an npz (arrays by input name) or npy whose first axis counts samples, a folder of such files or of PGM and PPM
+            pictures, or the word synthetic for made-up inputs, good for a first look. An array 'labels' in the npz, or a folder in
+            the folder for each class, makes accuracy the measure; otherwise it is closeness to the float model.
+
+            Examples:
+              fleet models quantize model.onnx --calibration train.npz --validation held-out.npz --out variants
+              fleet models quantize model.onnx --calibration synthetic --profile x64,x64-avx2 --out first-look
+              fleet models quantize model.onnx --validation test/ --profile board.yaml --scheme int8-dynamic,int4-weights --out variants --json
+            """) { model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, state, memory, output, Verb.Json };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var targets = ProfileArguments.Of(parsed.GetRequiredValue(profiles));
+            var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
+            List<string> arguments = ["quantize", parsed.GetRequiredValue(model), "--profile", targets.Value, "--out", folder];
+            foreach (var option in (Option<string>[])[schemes, goal, calibrator, validation]) arguments.AddRange([option.Name, parsed.GetRequiredValue(option)]);
+            foreach (var option in (Option<string?>[])[calibration, labels])
+            {
+                if (parsed.GetValue(option) is { } value) arguments.AddRange([option.Name, value]);
+            }
+            arguments.AddRange([smallest.Name, parsed.GetValue(smallest).ToString(CultureInfo.InvariantCulture)]);
+            if (parsed.GetValue(memory) is { } gigabytes) arguments.AddRange([memory.Name, gigabytes.ToString(CultureInfo.InvariantCulture)]);
+            foreach (var pair in parsed.GetValue(state) ?? []) arguments.AddRange([state.Name, pair]);
+
+            var (code, complaints) = await ModelingRun.RunAsync(shell, $"Quantize {Path.GetFileName(parsed.GetRequiredValue(model))}", arguments, cancellationToken);
+            if (code != 0) throw new FleetException(complaints.Count > 0 ? complaints : [$"fleet-modeling ended with code {code}."]);
+            var report = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
+            if (parsed.GetValue(Verb.Json)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
+            else VariantTables.Write(shell, report, folder);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static string[] Names(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+}

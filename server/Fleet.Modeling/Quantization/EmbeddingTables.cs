@@ -1,0 +1,46 @@
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Onnx.Protos;
+
+namespace Fleet.Modeling.Quantization;
+
+/// <summary>
+/// Tables that rows are picked from by number, such as vectors of words, as signed bytes with a scale for each column: the
+/// integers are picked, and only the picked rows become float. Of a text model with a small encoder the table is most of the file.
+/// </summary>
+internal static class EmbeddingTables
+{
+    /// <summary>Smaller tables are not worth two operators.</summary>
+    private const int SmallestElements = 4096;
+
+    /// <summary>Stores the tables of <paramref name="model"/>, which is changed and returned.</summary>
+    public static ModelProto Shrink(ModelProto model)
+    {
+        var graph = new OnnxGraph(model);
+        var taken = new HashSet<string>(graph.Names);
+        string Free(string name)
+        {
+            while (!taken.Add(name)) name += "_";
+            return name;
+        }
+        foreach (var table in model.Graph.Initializer.Where(tensor => IsTable(tensor, graph)).ToArray())
+        {
+            var quantized = ChannelWeights.Of(table.ToSingles(), table.Dims, axis: 1);
+            var (integers, scales) = (Free($"{table.Name}_int8"), Free($"{table.Name}_scale"));
+            model.Graph.Initializer.Remove(table);
+            model.Graph.Initializer.Add(Tensors.Of(integers, quantized.Values, [.. table.Dims]));
+            model.Graph.Initializer.Add(Tensors.Of(scales, quantized.Scales, quantized.Scales.Length));
+            foreach (var gather in graph.ConsumersOf(table.Name))
+            {
+                var (rows, output) = (Free($"{gather.Output[0]}_int8"), gather.Output[0]);
+                (gather.Input[0], gather.Output[0]) = (integers, rows);
+                model.Graph.Node.Insert(model.Graph.Node.IndexOf(gather) + 1, Nodes.Node("DequantizeLinear", [rows, scales], [output], Free($"{gather.Name}_float")).With("axis", -1L));
+            }
+        }
+        return model;
+    }
+
+    private static bool IsTable(TensorProto tensor, OnnxGraph graph)
+        => tensor.Dims.Count == 2 && tensor.Is(TensorProto.Types.DataType.Float) && tensor.Elements() >= SmallestElements && graph.Constant(tensor.Name) == tensor && !graph.IsOutput(tensor.Name)
+            && graph.ConsumersOf(tensor.Name) is { Count: > 0 } readers
+            && readers.All(node => node.Is("Gather") && node.Int("axis", 0) == 0 && node.InputAt(0) == tensor.Name && node.InputAt(1) != tensor.Name && graph.Graph.Node.Contains(node));
+}

@@ -1,0 +1,74 @@
+using System.Text.Json;
+using Fleet.Agent.Tests.Inference;
+using Fleet.Contracts;
+using Fleet.TestKit;
+
+namespace Fleet.Cli.Tests.Commands;
+
+/// <summary>A person's own model made small and proved, without a server: the worker's program does it, this one shows it.</summary>
+public sealed class OwnModelTests : IDisposable
+{
+    private const string NotHere = "x86 processors cannot be emulated here; deploy/emulation.sh provides what is missing.";
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly ShellUnderTest _fleet = new();
+
+    public static bool Emulates => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "qemu-x86_64-static")));
+
+    public void Dispose()
+    {
+        _fleet.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Variants_are_shown_with_their_verdict_and_left_with_a_report()
+    {
+        Assert.Equal(0, await _fleet.RunAsync("models", "quantize", Model(), "--profile", "x64,arm-cpu", "--scheme", "int8-dynamic", "--out", _folder["variants"]));
+        Assert.Contains("There were no calibration samples", _fleet.Output, StringComparison.Ordinal);
+        Assert.Contains("Made-up samples were used", _fleet.Output, StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^arm-cpu +int8-dynamic +\S+ \S+ +\S+ % +\S+ +\S+ +\S+ % +- +(chosen|accepted|rejected)$", _fleet.Output);
+        Assert.Contains(_folder["variants"], _fleet.Output[_fleet.Output.IndexOf("Report", StringComparison.Ordinal)..], StringComparison.Ordinal);
+        Assert.True(File.Exists(_folder["variants", "report.json"]));
+        Assert.Contains("Making x64-int8-dynamic", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Json_is_one_document_and_a_profile_of_ones_own_is_in_it()
+    {
+        await File.WriteAllTextAsync(_folder["board.yaml"], "name: board\nmatch: { architectures: [arm64] }\nnumeric: { activations: int8 }\nbudget: { maximumBytes: 10 }\n");
+        Assert.Equal(0, await _fleet.RunAsync("models", "quantize", Model(), "--profile", _folder["board.yaml"], "--scheme", "int8-dynamic", "--out", _folder["variants"], "--json"));
+        var report = JsonSerializer.Deserialize(_fleet.Output, FleetJson.Strict.QuantizationReport)!;
+        Assert.Equal("board", Assert.Single(report.Spec.CustomProfiles!).Name);
+        Assert.Contains(report.Variants.Single(variant => variant.Id == "board-int8-dynamic").Reasons, reason => reason.Contains("10", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Model_that_cannot_be_used_ends_with_1_and_its_sentence_and_leaves_nothing()
+    {
+        await File.WriteAllTextAsync(_folder["noise.onnx"], "no model");
+        Assert.Equal(1, await _fleet.RunAsync("models", "quantize", _folder["noise.onnx"], "--out", _folder["variants"], "--json"));
+        Assert.Contains("noise.onnx", _fleet.Error, StringComparison.Ordinal);
+        Assert.Empty(_fleet.Output);
+        Assert.False(Directory.Exists(_folder["variants"]));
+        Assert.Equal(1, await _fleet.RunAsync("models", "prove", _folder["nowhere.onnx"], "--validation", "synthetic"));
+        Assert.Contains("nowhere.onnx does not exist", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Fact(Skip = NotHere, SkipUnless = nameof(Emulates))]
+    public async Task Variant_is_proved_on_another_processor()
+    {
+        Assert.Equal(0, await _fleet.RunAsync("models", "prove", Model(), "--validation", "synthetic", "--processor", "haswell", "--samples", "4"));
+        Assert.Matches(@"(?m)^haswell +- +(equal|\d+\.\d) +\S+ +holds ", _fleet.Output);
+    }
+
+    private string Model()
+    {
+        var random = new Random(3);
+        float[] Weights(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() - 0.5f)];
+        return new OnnxFile().Input("x", OnnxType.Float, -1, 64).Output("y", OnnxType.Float, -1, 8)
+            .Constant<float>("a", OnnxType.Float, Weights(64 * 64), 64, 64).Constant<float>("b", OnnxType.Float, Weights(64 * 8), 64, 8)
+            .Node("MatMul", ["x", "a"], ["h"]).Node("Relu", ["h"], ["r"]).Node("MatMul", ["r", "b"], ["y"])
+            .Save(_folder["model.onnx"]);
+    }
+}

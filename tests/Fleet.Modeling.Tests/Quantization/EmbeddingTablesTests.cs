@@ -1,0 +1,45 @@
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Quantization;
+using Fleet.Modeling.Students;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests.Quantization;
+
+public sealed class EmbeddingTablesTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public EmbeddingTablesTests() => NativeEnvironment.Prepare();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Encoder_becomes_integers_with_its_table_and_nothing_is_dequantized_at_every_run()
+    {
+        var random = new Random(1);
+        var samples = new SampleSet([.. Enumerable.Range(0, 32 * 12).Select(place => place % 12 < 7 ? (float)random.Next(1, 500) : 0)], [12], new long[32])
+        {
+            Vocabulary = new Vocabulary([.. Enumerable.Range(0, 500).Select(number => $"piece{number}")]),
+        };
+        using (var network = new Network(Families.Student("encoder", 32, [12], 5, 2, samples.Vocabulary), Normalization.None, 1)) CheckedExport.Write(network, _folder["m.onnx"], samples);
+
+        var prepared = PreparedModel.From(_folder["m.onnx"], _folder.Path);
+        var feeds = new SampleFeeds(StudentExport.Input, samples);
+        var histograms = Calibration.Run(prepared.Model, [.. QuantizationSchemes.Int8U8S8.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
+        var model = QuantizationSchemes.Int8U8S8.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>());
+        OnnxFile.Save(model, _folder["q.onnx"]);
+
+        Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
+        Assert.Empty(FusionCheck.UnfusedOperatorsOf(_folder["q.onnx"], OnnxRuntimeSession.Plain));
+        Assert.DoesNotContain(model.Graph.Initializer, tensor => tensor.Is(Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType.Float) && tensor.Elements() >= 4096);
+        Assert.InRange((double)new FileInfo(_folder["q.onnx"]).Length / new FileInfo(_folder["m.onnx"]).Length, 0, 0.45);
+        Assert.Contains(model.MetadataProps, entry => entry.Key == StudentExport.VocabularyKey);
+
+        using var one = OnnxRuntimeSession.Open(_folder["m.onnx"]);
+        using var other = OnnxRuntimeSession.Open(_folder["q.onnx"]);
+        var closeness = Comparison.Of(AllOutputs.Of(other, feeds, CancellationToken.None), AllOutputs.Of(one, feeds, CancellationToken.None));
+        Assert.True(closeness.SignalToNoise > 20, $"{closeness.SignalToNoise}");
+    }
+}

@@ -1,7 +1,11 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Fleet.Modeling;
+using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Worker;
+
+// A process that only measures itself: it must load nothing that is not the model's.
+if (args is [PeakMemory.Verb, .. var measured]) return PeakMemory.Run(measured);
 
 var root = new RootCommand("""
     Fleet's build worker: trains a teacher, distills a student from it, quantizes the student for each hardware profile and

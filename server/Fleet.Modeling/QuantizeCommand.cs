@@ -26,7 +26,7 @@ internal static class QuantizeCommand
         var smallest = new Option<double>("--minimum-snr") { Description = "Decibels of signal to noise against the float model below which a variant is rejected", HelpName = "DB", DefaultValueFactory = _ => 15 };
         var state = new Option<string[]>("--state") { Description = "An input and the output that gives its next value, for a model with state whose names do not tell (state and stateN, h0 and hn, past and present are found); may be repeated", HelpName = "IN=OUT" };
         var memory = new Option<double?>("--memory") { Description = "Gigabytes of memory that the work may take; the default is three quarters of what this machine has", HelpName = "GB" };
-        var output = new Option<DirectoryInfo>("--out") { Description = "Folder for the variants and report.json", Required = true, HelpName = "DIR" };
+        var output = new Option<DirectoryInfo>("--out") { Description = "Folder for the variants, report.json and report.html", Required = true, HelpName = "DIR" };
         var progress = ProgressOutput.Option();
         var command = new Command("quantize", "Makes variants of your own ONNX model and compares them with it.") { model, calibration, validation, labels, progress, profiles, schemes, goal, calibrator, smallest, state, memory, output };
         command.SetAction((parsed, cancellationToken) => Task.Run(() =>
@@ -51,6 +51,7 @@ internal static class QuantizeCommand
                 var source = new SourceSpec { Onnx = path, Calibration = Full(parsed.GetValue(calibration)), Validation = Full(parsed.GetRequiredValue(validation))!, ValidationLabels = Full(parsed.GetValue(labels)), State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null };
                 var report = new ModelQuantizer(TimeProvider.System).Run(source, spec, targets, gate: null, folder, ProgressOutput.Of(parsed.GetValue(progress)), cancellationToken);
                 File.WriteAllText(Path.Combine(folder, "report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.QuantizationReport));
+                File.WriteAllText(Path.Combine(folder, "report.html"), ReportPage.Render(report));
                 if (!parsed.GetValue(progress)) Print(report);
                 return 0;
             }

@@ -131,7 +131,7 @@ internal static class SourceBuild
                 if (decide && keep) decisions.Add(TensorPrimitives.IndexOfMax(outputs[0].GetTensorDataAsSpan<float>()));
             }
         }
-        return (values.ToDictionary(value => value.Key, value => new NpyArray(NpyType(value.Key, value.Value.Type), [chosen.Length, .. value.Value.Shape.Skip(1).Select(extent => (int)extent)], value.Value.Bytes.ToArray())),
+        return (values.ToDictionary(value => value.Key, value => new NpyArray(NpyTypes.NameOf(value.Value.Type) ?? throw new InvalidDataException($"Input '{value.Key}' takes {value.Value.Type}, which samples of a release cannot hold."), [chosen.Length, .. value.Value.Shape.Skip(1).Select(extent => (int)extent)], value.Value.Bytes.ToArray())),
             decide ? [.. decisions] : null);
     }
 
@@ -173,18 +173,5 @@ internal static class SourceBuild
         TensorElementType.Bool => "BOOL",
         TensorElementType.String => "BYTES",
         _ => type.ToString().ToUpperInvariant(),
-    };
-
-    private static string NpyType(string name, TensorElementType type) => type switch
-    {
-        TensorElementType.Float => "f4",
-        TensorElementType.Float16 => "f2",
-        TensorElementType.Double => "f8",
-        TensorElementType.Bool => "b1",
-        TensorElementType.UInt8 => "u1",
-        TensorElementType.Int8 => "i1",
-        TensorElementType.Int32 => "i4",
-        TensorElementType.Int64 => "i8",
-        _ => throw new InvalidDataException($"Input '{name}' takes {type}, which samples of a release cannot hold."),
     };
 }

@@ -67,8 +67,8 @@ internal sealed class Baseline : IDisposable
     public (LatencySummary Float, LatencySummary Variant) LatencyAgainst(InferenceSession session, CancellationToken cancellationToken)
         => LatencyRun.Measure([_session, session], Samples, cancellationToken) is [var first, var second] ? (first, second) : throw new InvalidOperationException("Two models were measured.");
 
-    /// <summary>The float model's own figures; its latency where it was measured.</summary>
-    public Scores Scores(LatencySummary? latency) => new() { Accuracy = Accuracy, Agreement = 1, Latency = latency, Samples = Samples.Count };
+    /// <summary>The float model's own session, for what is measured beside its answers.</summary>
+    public InferenceSession Session => _session;
 
     /// <inheritdoc/>
     public void Dispose() => _session.Dispose();

@@ -1,20 +1,26 @@
 using System.Globalization;
-using System.Net;
 using System.Text;
-using System.Text.Json;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Validation;
+using static Fleet.Modeling.Evaluation.ReportText;
 
 namespace Fleet.Modeling.Evaluation;
 
 /// <summary>
-/// A build report as one HTML file that a person can choose from: no scripts, nothing loaded from elsewhere, charts drawn as SVG,
-/// readable in light and dark and on paper.
+/// A report as one HTML file that a person can choose from: no scripts, nothing loaded from elsewhere, charts drawn as SVG,
+/// readable in light and dark, on a phone and on paper.
 /// </summary>
 internal static class ReportPage
 {
-    /// <summary>The page of <paramref name="report"/>.</summary>
-    public static string Render(BuildReport report)
+    private const string NotMeasured = "not measured", None = "–";
+
+    /// <summary>The page of a build.</summary>
+    public static string Render(BuildReport report) => Render(ReportView.Of(report));
+
+    /// <summary>The page of a quantization run.</summary>
+    public static string Render(QuantizationReport report) => Render(ReportView.Of(report));
+
+    private static string Render(ReportView view)
     {
         var page = new StringBuilder();
         page.Append($"""
@@ -23,135 +29,211 @@ internal static class ReportPage
             <head>
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>{Html(report.Spec.Model)}: build report</title>
+            <title>{Html(view.Title)}: {view.Kicker.ToLowerInvariant()}</title>
             <style>{ReportStyle.Sheet}</style>
             </head>
             <body>
             <main>
+            <header>
+            <p class="kicker">{view.Kicker}</p>
+            <h1>{Html(view.Title)}</h1>
+            <p class="lead">{Html(view.Lead)}</p>
+            </header>
+
             """);
-        Header(page, report);
-        Figures(page, report);
-        Section(page, "Size and accuracy", "Left is smaller, up is more accurate. The line joins what nothing beats on both; hollow marks were rejected.", ReportCharts.SizeAndAccuracy(report));
-        Variants(page, report);
-        if (ReportCharts.Latency(report) is { } latency)
-            Section(page, "Latency", $"Median time of one inference, and up to the 99th percentile, on {Html(report.MeasuredOn)}. Variants of other processors are not timed here: each device measures its own.", latency);
-        if (ReportCharts.Training(report) is { } training)
-            Section(page, "Training", "Accuracy on held-out samples after each epoch.", training);
-        HowToRead(page, report);
-        page.Append(CultureInfo.InvariantCulture, $"<details><summary>The build spec and its data</summary><p>Samples: {report.Samples.Training} to learn from, {report.Samples.Validation} to select by, {report.Samples.Test} to judge by. SHA-256 of the data: <code>{Html(report.DataSha256)}</code></p><pre>{Html(JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec))}</pre></details>\n</main>\n</body>\n</html>\n");
+        foreach (var warning in view.Warnings) page.Append($"<p class=\"warning\">{Html(warning)}</p>\n");
+        Choices(page, view);
+        Networks(page, view);
+        foreach (var profile in view.Profiles) Profile(page, view, profile);
+        if (ReportCharts.Latency(view) is { } latency)
+            Section(page, "Latency on this machine", $"Median time of one inference, and the line on to the 99th percentile, on {Html(view.MeasuredOn)}. Variants for other processors are not timed here: each device measures its own.", latency);
+        if (ReportCharts.Training(view) is { } training)
+            Section(page, "Training", "Accuracy on held-out samples after each epoch. Where a new phase of training begins is written above.", training);
+        HowToRead(page, view);
+        page.Append($"<details class=\"asked\"><summary>{Html(view.DetailsTitle)}</summary>{string.Concat(view.Details.Select(detail => $"<p>{Html(detail)}</p>"))}<pre>{Html(view.Asked)}</pre></details>\n</main>\n</body>\n</html>\n");
         return page.ToString();
     }
 
-    /// <summary>Text made safe for a page: names come from specs, which come from elsewhere.</summary>
-    public static string Html(string text) => WebUtility.HtmlEncode(text);
-
-    /// <summary>A share as a percentage.</summary>
-    public static string Percent(double share) => (share * 100).ToString("0.0", CultureInfo.InvariantCulture) + " %";
-
-    /// <summary>A file size in units people compare by.</summary>
-    public static string Size(double bytes) => bytes switch
+    /// <summary>A tile for each profile: what to take, and what it gives.</summary>
+    private static void Choices(StringBuilder page, ReportView view)
     {
-        < 1000 => bytes.ToString("0", CultureInfo.InvariantCulture) + " B",
-        < 1e6 => (bytes / 1e3).ToString("0.#", CultureInfo.InvariantCulture) + " kB",
-        _ => (bytes / 1e6).ToString("0.##", CultureInfo.InvariantCulture) + " MB",
-    };
-
-    /// <summary>A latency in the unit that shows its digits.</summary>
-    public static string Time(TimeSpan time) => time.TotalMilliseconds < 1
-        ? time.TotalMicroseconds.ToString("0", CultureInfo.InvariantCulture) + " µs"
-        : time.TotalMilliseconds.ToString("0.00", CultureInfo.InvariantCulture) + " ms";
-
-    private static void Header(StringBuilder page, BuildReport report)
-    {
-        page.Append(CultureInfo.InvariantCulture, $"""
-            <header>
-            <p class="kicker">Build report</p>
-            <h1>{Html(report.Spec.Model)}</h1>
-            <p class="lead">{Html(Capital(report.Student.Description))}, {(report.Teacher is { } teacher ? $"taught by {Html(teacher.Description)}" : "as it was given")}. Built {report.StartedAt:yyyy-MM-dd HH:mm} UTC in {Duration(report.Duration)} on {Html(report.MeasuredOn)}, seed {report.Spec.Seed}.</p>
-            </header>
-            """);
-    }
-
-    private static void Figures(StringBuilder page, BuildReport report)
-    {
-        var accepted = report.Variants.Where(variant => variant is { Accepted: true, Artifact: not null }).ToArray();
         page.Append("<section class=\"figures\">");
-        Figure(page, "Student accuracy", Accuracy(report.Student.Scores.Accuracy), report.Teacher?.Scores.Accuracy is > 0 and var teacher && report.Student.Scores.Accuracy is { } student
-            ? $"{Percent(student / teacher)} of the teacher's {Percent(teacher)}" : "");
-        Figure(page, "Parameters", Count(report.Student.Parameters), report.Teacher is { } large ? $"the teacher has {Count(large.Parameters)}" : "");
-        if (accepted.MinBy(variant => variant.Artifact!.Bytes) is { } smallest)
-            Figure(page, "Smallest variant", Size(smallest.Artifact!.Bytes), $"{Ratio((double)(report.Teacher ?? report.Student).Bytes / smallest.Artifact.Bytes)} smaller than the {(report.Teacher is null ? "float model" : "teacher")}");
-        Figure(page, "Variants", $"{accepted.Length} of {report.Variants.Count}", accepted.Length == report.Variants.Count ? "all may be released" : "may be released; the others say why not");
+        foreach (var profile in view.Profiles)
+        {
+            var tried = view.Variants.Count(variant => variant.Profile == profile && variant.Scheme != "fp32");
+            if (view.Variants.FirstOrDefault(variant => variant.Profile == profile && variant.Chosen) is { Artifact: { } file } chosen)
+            {
+                string[] notes = chosen.Scheme == "fp32"
+                    ? [$"none of {tried} techniques is better by the goal of {Html(Goal(view))}"]
+                    :
+                    [
+                        $"{Size(file.Bytes)}, {Percent((double)file.Bytes / view.Original.Bytes)} of fp32",
+                        .. chosen.SpeedUp is { } speed ? [$"{Factor(speed)} the speed of fp32"] : new[] { "not timed here" },
+                        .. view.QualityOf(chosen) is { } quality ? [Quality(view, quality)] : Array.Empty<string>(),
+                    ];
+                Tile(page, profile, chosen.Scheme, notes);
+            }
+            else
+            {
+                Tile(page, profile, "nothing chosen", [$"none of {tried} techniques, nor the fp32 model, keeps within the limits"]);
+            }
+        }
         page.Append("</section>\n");
     }
 
-    private static void Variants(StringBuilder page, BuildReport report)
+    private static void Networks(StringBuilder page, ReportView view)
     {
-        page.Append("""
-            <section>
-            <h2>Variants</h2>
-            <div class="scroll"><table>
-            <thead><tr><th>Variant</th><th>Scheme</th><th class="n">Size</th><th class="n">of fp32</th><th class="n">Accuracy</th><th class="n">Drop</th><th class="n">Agreement</th><th class="n">p50</th><th class="n">Speed</th><th>Verdict</th></tr></thead>
-            <tbody>
-            """);
-        if (report.Teacher is { } teacher) Row(page, "teacher", "mark-teacher", "fp32", teacher, report);
-        Row(page, "student", "mark-student", "fp32", report.Student, report);
-        foreach (var variant in report.Variants)
+        if (view.Networks.Count == 0) return;
+        page.Append("<section><h2>Teacher and student</h2><p class=\"note\">The large network and the small one that learned from it; every variant below is made of the student.</p><div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Network</th><th>Kind</th><th class=\"n\">Parameters</th><th class=\"n\">Size</th><th class=\"n\">Accuracy</th><th class=\"n\">Median time</th></tr></thead><tbody>\n");
+        foreach (var (name, mark, network) in view.Networks)
         {
-            var drop = report.Student.Scores.Accuracy - variant.Scores?.Accuracy;
-            page.Append(CultureInfo.InvariantCulture, $"<tr class=\"{(variant.Accepted ? "" : "rejected")}\"><td><span class=\"mark {ReportCharts.ColourOf(variant.Profile)}\"></span>{Html(variant.Id)}</td><td>{Html(variant.Scheme)}</td>")
-                .Append(Cell(variant.Artifact is { } file ? Size(file.Bytes) : null))
-                .Append(Cell(variant.Artifact is { } part ? Share((double)part.Bytes / report.Student.Bytes) : null))
-                .Append(Cell(variant.Scores?.Accuracy is { } accuracy ? Percent(accuracy) : null))
-                .Append(Cell(drop is { } points ? (points * 100).ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) : null))
-                .Append(Cell(variant.Scores?.Agreement is { } agreement ? Percent(agreement) : null))
-                .Append(Cell(variant.Scores?.Latency is { } latency ? Time(latency.P50) : null))
-                .Append(Cell(variant.SpeedUp is { } speed ? speed.ToString("0.00", CultureInfo.InvariantCulture) + "×" : null))
-                .Append($"<td><span class=\"verdict {(variant.Accepted ? "yes\">✓ accepted" : "no\">✕ rejected")}</span></td></tr>\n");
-            if (variant.Reasons.Count > 0)
-                page.Append($"<tr class=\"reasons\"><td colspan=\"10\"><ul>{string.Concat(variant.Reasons.Select(reason => $"<li>{Html(reason)}</li>"))}</ul></td></tr>\n");
+            page.Append($"<tr data-network=\"{name}\"><td><svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\"><circle class=\"dot {mark}\" cx=\"10\" cy=\"10\" r=\"4.7\"/></svg>{name}</td><td>{Html(network.Description)}</td>{Number(Count(network.Parameters), "Parameters")}{Number(Size(network.Bytes), "Size")}{Number(network.Scores.Accuracy is { } accuracy ? Percent(accuracy) : None, "Accuracy")}{Number(network.Scores.Latency is { } latency ? Time(latency.P50) : NotMeasured, "Median time")}</tr>\n");
         }
+        page.Append("</tbody></table></div></section>\n");
+    }
+
+    private static void Profile(StringBuilder page, ReportView view, string profile)
+    {
+        var variants = view.Variants.Where(variant => variant.Profile == profile).ToArray();
+        var timed = variants.Any(variant => variant.Scores?.Latency is not null);
+        page.Append($"<section data-profile=\"{Html(profile)}\"><h2>{Html(profile)}</h2><p class=\"note\">{Html(ChoiceInWords(view, profile, timed))}</p>\n<div class=\"charts\">");
+        if (ReportCharts.SizeAndQuality(view, profile) is { } size) page.Append($"<figure><figcaption>Size and {view.Measure}<span>{Directions(view, "smaller")}</span></figcaption>{size}</figure>");
+        if (ReportCharts.LatencyAndQuality(view, profile) is { } latency) page.Append($"<figure><figcaption>Latency and {view.Measure}<span>{Directions(view, "faster")}</span></figcaption>{latency}</figure>");
+        page.Append("</div>\n");
+        Legend(page, variants);
+        page.Append($"""
+            <div class="scroll"><table class="cards">
+            <thead><tr><th>Variant</th><th>Verdict</th><th>Technique</th><th class="n">Size</th><th class="n">{Capital(view.Measure)}</th><th class="n">Agreement</th><th class="n">Median time</th><th class="n">Energy</th><th class="n">Peak memory</th></tr></thead>
+            <tbody>
+
+            """);
+        if (variants.All(variant => variant.Scheme != "fp32"))
+        {
+            var measure = Capital(view.Measure);
+            var scores = timed ? view.Original.Scores : view.Original.Scores with { Latency = null, PeakMemoryBytes = null, EnergyJoules = null };
+            page.Append($"<tr class=\"float\" data-variant=\"fp32\"><td>{ReportMark.Original.Inline(MarkState.Accepted)}fp32</td><td></td><td>the model itself</td>{Number(Size(view.Original.Bytes), "Size")}{Number(!view.Labelled ? "exact" : view.Original.Scores.Accuracy is { } accuracy ? Percent(accuracy) : None, measure)}{Number(None, "Agreement")}{Measured(scores, timed, null)}</tr>\n");
+        }
+        foreach (var variant in variants) Row(page, view, variant, timed);
         page.Append("</tbody></table></div>\n</section>\n");
     }
 
-    private static void Row(StringBuilder page, string name, string colour, string scheme, NetworkReport network, BuildReport report)
-        => page.Append($"<tr class=\"float\"><td><span class=\"mark {colour}\"></span>{name}</td><td>{scheme}</td>{Cell(Size(network.Bytes))}{Cell(Share((double)network.Bytes / report.Student.Bytes))}{Cell(Accuracy(network.Scores.Accuracy))}{Cell(null)}{Cell(null)}{Cell(network.Scores.Latency is { } latency ? Time(latency.P50) : null)}{Cell(null)}<td></td></tr>\n");
-
-    private static void HowToRead(StringBuilder page, BuildReport report)
+    private static void Row(StringBuilder page, ReportView view, VariantReport variant, bool timed)
     {
-        page.Append($"""
-            <section>
-            <h2>How to read this</h2>
-            <dl>
-            <dt>Drop</dt><dd>Points of accuracy lost against the fp32 student. A variant that loses more than {(report.Spec.Quantization.MaximumDrop * 100).ToString("0.##", CultureInfo.InvariantCulture)} points is rejected and never released.</dd>
-            <dt>Agreement</dt><dd>Share of samples that the variant decides as the fp32 student does, right or wrong. It falls before accuracy does.</dd>
-            <dt>Speed</dt><dd>Median time of the fp32 student over the variant's, timed in turns in one process on the machine named above: above 1 is faster. A dash means that the variant is for another processor and was not timed.</dd>
-            <dt>Accuracy of other processors' variants</dt><dd>Computed here with the same integers. The device repeats the measurement on itself before it serves a variant.</dd>
-            <dt>What to choose</dt><dd>Nothing has to be chosen: a release carries every accepted variant, and each device serves the one for its profile that it measures as best. For storage or download limits take the leftmost mark that is accurate enough.</dd>
-            </dl>
-            </section>
-            """);
+        var measure = Capital(view.Measure);
+        var quality = (view.Labelled, variant.Scores?.Accuracy, variant.Closeness) switch
+        {
+            (true, { } accuracy, _) => Number(Percent(accuracy), measure, variant.Drop is { } drop ? Lost(drop) : ""),
+            (false, _, { } close) => Number(Decibels(close.SignalToNoise), measure, $"cosine {close.Cosine.ToString("0.0000", CultureInfo.InvariantCulture)}"),
+            _ => Number(None, measure),
+        };
+        page.Append($"<tr class=\"{(variant.Accepted ? "" : "rejected")}\" data-variant=\"{Html(variant.Id)}\"><td>{ReportMark.Of(variant.Scheme).Inline(ReportCharts.StateOf(variant))}{Html(variant.Id)}</td><td>{Verdict(variant)}</td>")
+            .Append($"<td>{Html(variant.Scheme)}{(variant.Techniques.Count > 0 ? $"<small>{Html(string.Join(", ", variant.Techniques))}</small>" : "")}</td>")
+            .Append(variant.Artifact is { } file ? Number(Size(file.Bytes), "Size", $"{Percent((double)file.Bytes / view.Original.Bytes)} of fp32") : Number(None, "Size"))
+            .Append(quality)
+            .Append(Number(variant.Scores?.Agreement is { } agreement ? Percent(agreement) : None, "Agreement"))
+            .Append(Measured(variant.Scores ?? new Scores(), timed, variant.SpeedUp))
+            .Append("</tr>\n");
+        if (variant.Reasons.Count == 0 && variant.Layers.Count == 0) return;
+        page.Append("<tr class=\"reasons\"><td colspan=\"9\">");
+        if (variant.Reasons.Count > 0) page.Append($"<ul>{string.Concat(variant.Reasons.Select(reason => $"<li>{Html(reason)}</li>"))}</ul>");
+        Layers(page, variant);
+        page.Append("</td></tr>\n");
     }
 
+    /// <summary>What stayed float and why, folded away: a person who chooses opens it, one who looks around does not.</summary>
+    private static void Layers(StringBuilder page, VariantReport variant)
+    {
+        if (variant.Layers.Count == 0) return;
+        var stayed = variant.Layers.Count(layer => layer.Fate != LayerFate.Costly);
+        var costly = variant.Layers.Count - stayed;
+        string[] parts = [.. stayed > 0 ? [$"{stayed} layer{(stayed == 1 ? "" : "s")} stayed float"] : Array.Empty<string>(), .. costly > 0 ? [$"{costly} layer{(costly == 1 ? "" : "s")} cost most"] : Array.Empty<string>()];
+        page.Append($"<details><summary>{string.Join(", ", parts)}: which, and why</summary><table class=\"layers\"><thead><tr><th>Layer</th><th>Operator</th><th>Why</th><th class=\"n\">Worth in float</th></tr></thead><tbody>");
+        foreach (var layer in variant.Layers)
+            page.Append($"<tr><td>{Html(layer.Layer)}</td><td>{Html(layer.Operator)}</td><td>{Words(layer.Fate)}</td>{Number(Worth(layer), "Worth in float")}</tr>");
+        page.Append("</tbody></table></details>");
+    }
+
+    private static void Legend(StringBuilder page, IReadOnlyList<VariantReport> variants)
+    {
+        var marks = variants.Select(variant => ReportMark.Of(variant.Scheme)).Append(ReportMark.Original).DistinctBy(mark => mark.Kind);
+        page.Append("<p class=\"legend\">").AppendJoin("", marks.Select(mark => $"<span>{mark.Inline(MarkState.Accepted)}{mark.Words}</span>"));
+        page.Append($"<span>{ReportMark.Original.Inline(MarkState.Chosen)}ringed: the choice</span>");
+        if (variants.Any(variant => !variant.Accepted)) page.Append($"<span>{ReportMark.Original.Inline(MarkState.Rejected)}hollow and crossed: rejected</span>");
+        page.Append("<span><svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\"><path class=\"front\" d=\"M1 14l9 -6l9 -3\"/></svg>dashed: nothing is better in both</span></p>\n");
+    }
+
+    private static string ChoiceInWords(ReportView view, string profile, bool timed)
+    {
+        var goal = $"The goal is {Goal(view)}.";
+        var where = timed ? "" : " Another processor's: not timed here, so that size decides; devices measure for themselves.";
+        return view.Variants.FirstOrDefault(variant => variant.Profile == profile && variant.Chosen) switch
+        {
+            null => $"{goal} Nothing keeps within the limits; each says why.{where}",
+            { Scheme: "fp32" } => $"{goal} The fp32 model itself is the choice; each of the others says why not.{where}",
+            var chosen => $"{goal} The choice is {chosen.Id}; each of the others says why not.{where}",
+        };
+    }
+
+    private static void HowToRead(StringBuilder page, ReportView view)
+    {
+        var limit = view.Labelled
+            ? $"A variant that loses more than {(view.Spec.MaximumDrop * 100).ToString("0.##", CultureInfo.InvariantCulture)} points of accuracy is rejected and never released."
+            : $"A variant below {(view.Spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise).ToString("0.##", CultureInfo.InvariantCulture)} dB is rejected and never released.";
+        page.Append("<section><h2>How to read this</h2><dl>\n");
+        void Term(string term, string text) => page.Append($"<dt>{term}</dt><dd>{Html(text)}</dd>\n");
+        if (view.Labelled) Term("Accuracy", $"Share of held-out samples decided as their label says, and how much of it the variant loses against fp32. {limit}");
+        else Term("Signal to noise", $"How far the outputs are from the fp32 model's, which needs no labels: each 6 dB more halve the error; a cosine of 1 is the same direction. {limit}");
+        Term("Agreement", "Share of decisions (the largest value of a row of the first output) that are the fp32 model's, right or wrong. It falls before accuracy does.");
+        Term("Speed", "Median time of the fp32 model over the variant's, timed call by call in turns in one process on the machine named above: above 1 is faster. Within 3 % counts as equal, because two runs of one model differ by as much.");
+        Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but another is as small, as fast and as good, so that it is not released. Rejected: may not be released. Not made: the technique does not suit the model, or needs samples that were not given.");
+        Term("Energy", view.Variants.Any(variant => variant.Scores?.EnergyJoules is not null)
+            ? "Of one inference: what the whole processor package drew over a second of inferences (RAPL), idle power included, over their number."
+            : "Not measured: this machine has no energy counters (RAPL) that may be read, as most virtual machines.");
+        Term("Peak memory", "Of a process of its own that loads and runs the variant, the runtime included; the fp32 model's is measured alike.");
+        Term("Other processors", "Quality is computed here with the same integers; time, energy and memory are not claimed. The device repeats the measurement on itself before it serves a variant.");
+        Term("What to choose", "Nothing has to be chosen: the ringed one is what the goal takes. For tight storage go left along the dashed line as long as the quality is enough; for speed do the same in the second chart. A release carries what is accepted and not beaten in everything, and each device serves what it measures as best.");
+        page.Append("</dl></section>\n");
+    }
+
+    private static string Measured(Scores scores, bool timed, double? speed) => timed
+        ? Number(scores.Latency is { } latency ? Time(latency.P50) : NotMeasured, "Median time", speed is { } factor ? Factor(factor) + " as fast" : "")
+            + Number(scores.EnergyJoules is { } joules ? Energy(joules) : NotMeasured, "Energy") + Number(scores.PeakMemoryBytes is { } bytes ? Size(bytes) : NotMeasured, "Peak memory")
+        : Number(NotMeasured, "Median time") + Number(NotMeasured, "Energy") + Number(NotMeasured, "Peak memory");
+
+    private static string Verdict(VariantReport variant) => variant switch
+    {
+        { Chosen: true } => "<span class=\"verdict yes\">★ chosen</span>",
+        { Artifact: null } => "<span class=\"verdict fair\">– not made</span>",
+        { Accepted: false } => "<span class=\"verdict no\">✕ rejected</span>",
+        { Dominated: true } => "<span class=\"verdict fair\">✓ beaten</span>",
+        _ => "<span class=\"verdict yes\">✓ accepted</span>",
+    };
+
+    private static string Worth(LayerReport layer)
+    {
+        string[] parts =
+        [
+            .. layer.Decibels is { } decibels ? [decibels.ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture) + " dB"] : Array.Empty<string>(),
+            .. layer.Points is { } points ? [(points * 100).ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) + " points"] : Array.Empty<string>(),
+        ];
+        return parts.Length == 0 ? None : string.Join(", ", parts);
+    }
+
+    private static string Quality(ReportView view, double quality) => view.Labelled ? Percent(quality) + " accuracy" : Decibels(quality) + (quality >= Closeness.Exact ? "" : " signal to noise");
+
+    private static string Lost(double drop) => string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(drop * 100):0.00} points {(drop < 0 ? "won" : "lost")}");
+
+    private static string Directions(ReportView view, string cheaper) => $"{cheaper} to the left, {(view.Labelled ? "more accurate" : "closer to fp32")} further up";
+
+    private static string Goal(ReportView view) => view.Spec.Goal ?? BuildSpecRules.Goals[0];
+
     private static void Section(StringBuilder page, string title, string note, string chart)
-        => page.Append($"<section>\n<h2>{title}</h2>\n<p class=\"note\">{note}</p>\n<figure>{chart}</figure>\n</section>\n");
+        => page.Append($"<section>\n<h2>{title}</h2>\n<p class=\"note\">{note}</p>\n<figure class=\"wide\">{chart}</figure>\n</section>\n");
 
-    private static void Figure(StringBuilder page, string label, string value, string note)
-        => page.Append($"<div><p class=\"label\">{Html(label)}</p><p class=\"value\">{Html(value)}</p><p class=\"note\">{Html(note)}</p></div>");
+    private static void Tile(StringBuilder page, string label, string value, IReadOnlyList<string> notes)
+        => page.Append($"<div><p class=\"label\">{Html(label)}</p><p class=\"value\">{Html(value)}</p>{string.Concat(notes.Select(note => $"<p class=\"note\">{note}</p>"))}</div>");
 
-    private static string Cell(string? text) => $"<td class=\"n\">{(text is null ? "<span class=\"none\">–</span>" : Html(text))}</td>";
-
-    private static string Accuracy(double? accuracy) => accuracy is { } share ? Percent(share) : "–";
-
-    private static string Share(double share) => share < 2 ? Percent(share) : Ratio(share);
-
-    private static string Ratio(double ratio) => ratio.ToString(ratio < 10 ? "0.0" : "0", CultureInfo.InvariantCulture) + "×";
-
-    private static string Count(long parameters) => parameters.ToString("#,0", CultureInfo.InvariantCulture);
-
-    private static string Capital(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
-
-    private static string Duration(TimeSpan time) => time.TotalMinutes < 2
-        ? time.TotalSeconds.ToString("0", CultureInfo.InvariantCulture) + " s"
-        : time.TotalMinutes.ToString("0.0", CultureInfo.InvariantCulture) + " min";
+    /// <summary>A figure; its label is what a phone shows beside it, where the table is laid out as cards.</summary>
+    private static string Number(string text, string label, string small = "")
+        => $"<td class=\"n\" data-l=\"{label}\">{(text is None or NotMeasured ? $"<span class=\"none\">{text}</span>" : Html(text))}{(small.Length > 0 ? $"<small>{Html(small)}</small>" : "")}</td>";
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-
 using Fleet.Contracts.Devices;
 
 namespace Fleet.Modeling.Quantization;
@@ -13,36 +12,6 @@ internal enum QuantizationGoal
     Size,
     /// <summary>The one nearest to the float model that is smaller and not slower.</summary>
     Accuracy,
-}
-
-/// <summary>What a variant must keep within; null for no limit.</summary>
-internal sealed record VariantBudgets
-{
-    /// <summary>No limits.</summary>
-    public static readonly VariantBudgets None = new();
-
-    /// <summary>Largest file in bytes.</summary>
-    public long? Bytes { get; init; }
-
-    /// <summary>Largest p95 of one inference, judged where it was measured.</summary>
-    public TimeSpan? LatencyP95 { get; init; }
-
-    /// <summary>Largest peak memory in bytes, judged where it was measured.</summary>
-    public long? MemoryBytes { get; init; }
-
-    /// <summary>What a profile allows.</summary>
-    public static VariantBudgets Of(ProfileBudget? budget) => budget is null ? None : new() { Bytes = budget.MaximumBytes, LatencyP95 = budget.MaximumLatencyP95, MemoryBytes = budget.MaximumMemoryBytes };
-
-    /// <summary>The tighter limit of both, in each figure.</summary>
-    public VariantBudgets And(VariantBudgets other) => new()
-    {
-        Bytes = Tighter(Bytes, other.Bytes),
-        LatencyP95 = Tighter(LatencyP95, other.LatencyP95),
-        MemoryBytes = Tighter(MemoryBytes, other.MemoryBytes),
-    };
-
-    private static T? Tighter<T>(T? one, T? other) where T : struct, IComparable<T>
-        => one is not { } first ? other : other is not { } second ? one : first.CompareTo(second) <= 0 ? first : second;
 }
 
 /// <summary>What is known of a variant, or of the float model, when the choice is made.</summary>
@@ -89,8 +58,8 @@ internal static class VariantChoice
     /// <summary>Decides for one profile.</summary>
     /// <param name="candidates">The variants and the float model.</param>
     /// <param name="goal">What to choose by.</param>
-    /// <param name="budgets">What the chosen one must keep within.</param>
-    public static VariantDecision Decide(IReadOnlyList<Candidate> candidates, QuantizationGoal goal, VariantBudgets budgets)
+    /// <param name="budget">What every variant must keep within; a figure that was not measured limits nothing.</param>
+    public static VariantDecision Decide(IReadOnlyList<Candidate> candidates, QuantizationGoal goal, ProfileBudget budget)
     {
         var overBudget = new Dictionary<string, string>();
         var notChosen = new Dictionary<string, string>();
@@ -98,7 +67,7 @@ internal static class VariantChoice
         foreach (var candidate in candidates)
         {
             if (candidate.Collapse is { } collapse) notChosen[candidate.Id] = collapse;
-            else if (ExcessOf(candidate, budgets) is { } excess) notChosen[candidate.Id] = overBudget[candidate.Id] = excess;
+            else if (ExcessOf(candidate, budget) is { } excess) notChosen[candidate.Id] = overBudget[candidate.Id] = excess;
             else allowed.Add(candidate);
         }
 
@@ -124,14 +93,25 @@ internal static class VariantChoice
         return new VariantDecision(chosen?.Id, [.. front.OrderBy(candidate => candidate.Bytes).ThenBy(candidate => candidate.Id, StringComparer.Ordinal).Select(candidate => candidate.Id)], overBudget, notChosen);
     }
 
+    /// <summary>The tighter limit of both, in each figure.</summary>
+    public static ProfileBudget Tighter(ProfileBudget one, ProfileBudget? other) => new()
+    {
+        MaximumBytes = Tighter(one.MaximumBytes, other?.MaximumBytes),
+        MaximumLatencyP95 = Tighter(one.MaximumLatencyP95, other?.MaximumLatencyP95),
+        MaximumMemoryBytes = Tighter(one.MaximumMemoryBytes, other?.MaximumMemoryBytes),
+    };
+
+    private static T? Tighter<T>(T? one, T? other) where T : struct, IComparable<T>
+        => one is not { } first ? other : other is not { } second ? one : first.CompareTo(second) <= 0 ? first : second;
+
     /// <summary>True when <paramref name="speed"/>, the float latency over this one's, is slower than float beyond noise.</summary>
     public static bool IsSlower(double? speed) => speed < EqualSpeed;
 
-    private static string? ExcessOf(Candidate candidate, VariantBudgets budgets)
+    private static string? ExcessOf(Candidate candidate, ProfileBudget budget)
     {
-        if (candidate.Bytes > budgets.Bytes) return Text($"Its file has {candidate.Bytes} bytes; the budget is {budgets.Bytes}.");
-        if (candidate.LatencyP95 > budgets.LatencyP95) return Text($"Its p95 is {candidate.LatencyP95.Value.TotalMilliseconds:0.###} ms; the budget is {budgets.LatencyP95.Value.TotalMilliseconds:0.###} ms.");
-        if (candidate.MemoryBytes > budgets.MemoryBytes) return Text($"Its peak memory is {candidate.MemoryBytes / 1048576.0:0.#} MiB; the budget is {budgets.MemoryBytes / 1048576.0:0.#} MiB.");
+        if (candidate.Bytes > budget.MaximumBytes) return Text($"Its file has {candidate.Bytes} bytes; the budget is {budget.MaximumBytes}.");
+        if (candidate.LatencyP95 > budget.MaximumLatencyP95) return Text($"Its p95 is {candidate.LatencyP95.Value.TotalMilliseconds:0.###} ms; the budget is {budget.MaximumLatencyP95.Value.TotalMilliseconds:0.###} ms.");
+        if (candidate.MemoryBytes > budget.MaximumMemoryBytes) return Text($"Its peak memory is {candidate.MemoryBytes / 1048576.0:0.#} MiB; the budget is {budget.MaximumMemoryBytes / 1048576.0:0.#} MiB.");
         return null;
     }
 

@@ -23,9 +23,11 @@ internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport
 /// budget is reported as rejected with the reason; a profile for which nothing is good gets the float model itself.
 /// </summary>
 /// <param name="machine">The machine whose latencies are claims; this one when left out.</param>
-internal sealed class VariantMaker(DeviceFacts? machine = null)
+/// <param name="energy">Measures energy; this machine's meter when left out.</param>
+internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? energy = null)
 {
     private readonly DeviceFacts _machine = machine ?? ThisMachine.Facts;
+    private readonly EnergyMeter? _energy = energy ?? EnergyMeter.OfThisMachine;
 
     /// <summary>Scheme of a variant that is the float model itself.</summary>
     public const string FloatScheme = "fp32";
@@ -84,7 +86,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             ? new Dictionary<string, Histogram>()
             : Calibration.Run(prepared.Model, values, calibration, Math.Min(CalibrationBatch, baseline.BatchSize), cancellationToken);
         var quantization = new QuantizationSource(prepared, histograms, settings.Calibrator) { Samples = calibration, BatchSize = Math.Min(CalibrationBatch, baseline.BatchSize) };
-        var work = new Work(floatFile, baseline, quantization, calibration, settings, outputFolder, cancellationToken);
+        var sample = Path.Combine(outputFolder, "sample.npz");
+        using var work = new Work(floatFile, PeakMemory.WriteSample(heldOut.Samples, sample) ? sample : null, baseline, quantization, calibration, settings, outputFolder, cancellationToken);
 
         var made = new List<Attempted>();
         foreach (var (index, candidate) in wanted.Index())
@@ -92,9 +95,11 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             progress.Report(new BuildProgress($"Making {candidate.Id}", 0.2 + 0.8 * index / wanted.Length));
             made.Add(Attempt(candidate, work));
         }
+        if (work.Original is null && settings.Profiles.Any(profile => profile.Matches(_machine)))
+            work.Original = Measured(Unmeasured(baseline) with { Latency = LatencyRun.Measure([baseline.Session], baseline.Samples, cancellationToken)[0] }, floatFile, baseline.Session, OnnxRuntimeSession.Plain, work);
         var reports = settings.Profiles.SelectMany(profile => Choose(profile, [.. made.Where(attempted => attempted.Report.Profile == profile.Name)], work)).ToList();
         progress.Report(new BuildProgress("Variants made", 1));
-        return new MadeVariants(baseline.Scores(work.FloatLatency), reports);
+        return new MadeVariants(work.Original ?? Unmeasured(baseline), reports);
     }
 
     /// <summary>
@@ -157,13 +162,14 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         var judged = work.Baseline.Judge(session, work.CancellationToken);
         // The time of another target's form on this processor would be no claim about anything.
         (LatencySummary Float, LatencySummary Variant)? latency = timed ? work.Baseline.LatencyAgainst(session, work.CancellationToken) : null;
-        work.FloatLatency ??= latency?.Float;
+        if (latency is { Float: var ofFloat }) work.Original ??= Measured(Unmeasured(work.Baseline) with { Latency = ofFloat }, work.Path, work.Baseline.Session, OnnxRuntimeSession.Plain, work);
         var accepted = Work.LossOf(judged) <= work.Limit;
+        var scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Latency = latency?.Variant, Samples = work.Baseline.Samples.Count };
         var report = empty with
         {
             Artifact = Artifacts.Reference(file),
             Techniques = [.. scheme.CalibratedValues(source.Model.Graph).Count > 0 ? [$"{controlled.Calibrator.Name} calibration"] : Array.Empty<string>(), .. controlled.Steps.Select(step => step.Name), .. scheme.Techniques],
-            Scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Latency = latency?.Variant, Samples = work.Baseline.Samples.Count },
+            Scores = timed ? Measured(scores, file, session, here, work) : scores,
             Closeness = double.IsFinite(judged.Closeness.SignalToNoise) && double.IsFinite(judged.Closeness.Cosine) ? judged.Closeness : null,
             Drop = judged.Drop,
             SpeedUp = latency is { } both ? both.Float.P50 / both.Variant.P50 : null,
@@ -172,6 +178,15 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         };
         return new Attempted(report with { Reasons = [.. ReasonsFor(report, judged, controlled, stillUnfused, scheme, work)] }, stillUnfused.Count > 0);
     }
+
+    /// <summary>Adds what running on this machine takes beside time.</summary>
+    private Scores Measured(Scores scores, string file, InferenceSession session, RuntimeSettings here, Work work) => scores with
+    {
+        PeakMemoryBytes = work.Sample is { } sample ? PeakMemory.Of(file, sample, here) : null,
+        EnergyJoules = _energy?.PerInference(session, work.Baseline.Samples, work.CancellationToken),
+    };
+
+    private static Scores Unmeasured(Baseline baseline) => new() { Accuracy = baseline.Accuracy, Agreement = 1, Samples = baseline.Samples.Count };
 
     /// <summary>
     /// Returns to float what the runtime would dequantize at every run anyway, so that no integers slow it down; what cannot be
@@ -230,9 +245,9 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
         Candidate[] candidates =
         [
             .. made.Where(attempted => attempted.Report is { Artifact: not null }).Select(attempted => CandidateOf(attempted.Report, attempted.Unfused)),
-            new Candidate(floatId, work.Baseline.Bytes, work.Baseline.Accuracy ?? Closeness.Exact) { IsFloat = true, Speed = here ? 1 : null, LatencyP95 = here ? work.FloatLatency?.P95 : null },
+            new Candidate(floatId, work.Baseline.Bytes, work.Baseline.Accuracy ?? Closeness.Exact) { IsFloat = true, Speed = here ? 1 : null, LatencyP95 = here ? work.Original?.Latency?.P95 : null, MemoryBytes = here ? work.Original?.PeakMemoryBytes : null },
         ];
-        var decision = VariantChoice.Decide(candidates, work.Settings.Goal, work.Settings.Budgets.And(VariantBudgets.Of(profile.Budget)));
+        var decision = VariantChoice.Decide(candidates, work.Settings.Goal, VariantChoice.Tighter(work.Settings.Budget, profile.Budget));
         var front = decision.Front.ToHashSet();
         foreach (var (report, _) in made)
         {
@@ -266,7 +281,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
             Scheme = FloatScheme,
             Artifact = Artifacts.Reference(file),
             Runtime = profile.Runtime,
-            Scores = work.Baseline.Scores(here ? work.FloatLatency : null),
+            Scores = here && work.Original is { } measured ? measured : Unmeasured(work.Baseline),
             Closeness = new Closeness(Closeness.Exact, 1, 1),
             Drop = work.Baseline.Accuracy is null ? null : 0,
             SpeedUp = here ? 1 : null,
@@ -288,10 +303,15 @@ internal sealed class VariantMaker(DeviceFacts? machine = null)
 
     /// <summary>What one call works with.</summary>
     private sealed record Work(
-        string Path, Baseline Baseline, QuantizationSource Source, IFeedSource? Calibration, VariantSettings Settings, string OutputFolder, CancellationToken CancellationToken)
+        string Path, string? Sample, Baseline Baseline, QuantizationSource Source, IFeedSource? Calibration, VariantSettings Settings, string OutputFolder, CancellationToken CancellationToken) : IDisposable
     {
-        /// <summary>The float model's latency, from the first run that timed it.</summary>
-        public LatencySummary? FloatLatency { get; set; }
+        /// <summary>The float model's figures, once something was timed beside it.</summary>
+        public Scores? Original { get; set; }
+
+        public void Dispose()
+        {
+            if (Sample is not null) File.Delete(Sample);
+        }
 
         /// <summary>The largest loss that is accepted, in the unit of <see cref="LossOf"/>.</summary>
         public double Limit => Baseline.Accuracy is null ? -Settings.MinimumSignalToNoise : Settings.MaximumDrop;

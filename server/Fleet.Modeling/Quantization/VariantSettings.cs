@@ -27,8 +27,8 @@ internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, 
     /// <summary>Networks that were trained on their grid, by the profile each is for; tried beside the schemes.</summary>
     public IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Trained { get; init; } = [];
 
-    /// <summary>What every variant must keep within, whatever its profile.</summary>
-    public VariantBudgets Budgets { get; init; } = VariantBudgets.None;
+    /// <summary>What every variant must keep within, beside the budget of its profile.</summary>
+    public ProfileBudget Budget { get; init; } = new();
 
     /// <summary>The settings that a spec asks for.</summary>
     /// <exception cref="ArgumentException">It names an unknown scheme, goal or calibrator.</exception>
@@ -40,7 +40,7 @@ internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, 
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
         MaximumDrop = spec.MaximumDrop,
         MinimumSignalToNoise = spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise,
-        Budgets = new VariantBudgets { LatencyP95 = gate?.MaximumLatencyP95, MemoryBytes = gate?.MaximumMemoryBytes },
+        Budget = new ProfileBudget { MaximumLatencyP95 = gate?.MaximumLatencyP95, MaximumMemoryBytes = gate?.MaximumMemoryBytes },
     };
 
     private static QuantizationGoal GoalNamed(string name) => BuildSpecRules.Goals.Contains(name)

@@ -108,8 +108,8 @@ public sealed class ModelQuantizerTests
         var model = TwoInputs().Save(folder);
         string Refusal(SourceSpec source) => Assert.Throws<InvalidDataException>(() => new ModelQuantizer(TimeProvider.System, X64)
             .Run(source, new QuantizationSpec(), BuiltInProfiles.All, null, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken)).Message;
-        Assert.Equal("/none/m.onnx does not exist.", Refusal(new SourceSpec { Onnx = "/none/m.onnx", Validation = "synthetic" }));
-        Assert.Equal("/none/v.npz does not exist.", Refusal(new SourceSpec { Onnx = model, Validation = "/none/v.npz" }));
+        Assert.StartsWith("/none/m.onnx does not exist", Refusal(new SourceSpec { Onnx = "/none/m.onnx", Validation = "synthetic" }), StringComparison.Ordinal);
+        Assert.StartsWith("/none/v.npz does not exist", Refusal(new SourceSpec { Onnx = model, Validation = "/none/v.npz" }), StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("out")));
     }
 

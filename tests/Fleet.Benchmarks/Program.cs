@@ -11,6 +11,7 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["fashion-mnist"] = ("deploy/examples/fashion-mnist.yaml: teacher, student, variants, int8 against fp32", token => ExampleBuildBenchmark.RunAsync("fashion-mnist", token)),
     ["clinc150"] = ("deploy/examples/clinc150.yaml: encoders for 150 intents, int8 against fp32; naive Bayes has 87.4 %", token => ExampleBuildBenchmark.RunAsync("clinc150", token)),
     ["distillation-losses"] = ("Fashion-MNIST: what each distillation loss brings with little data, and the best sum of them on all of it", DistillationLossesBenchmark.RunAsync),
+    ["cross-processor"] = ("what quantize releases, computed on x86 without VNNI and on three Arm processors under emulation", CrossProcessorBenchmark.RunAsync),
     ["quantize-ultraface"] = ("UltraFace RFB-320: every static int8 form beside the peer's", UltraFaceBenchmark.RunAsync),
     ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD", QuantizationAwareBenchmark.RunAsync),

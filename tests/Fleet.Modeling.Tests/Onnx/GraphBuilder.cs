@@ -36,13 +36,6 @@ internal sealed class GraphBuilder
 
     public ModelProto Build() => _model;
 
-    /// <summary>Writes the model and returns its path.</summary>
-    public string Save(ScratchFolder folder, string name = "model.onnx")
-    {
-        OnnxFile.Save(_model, folder.File(name));
-        return folder.File(name);
-    }
-
     private double Gaussian() => Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble());
 
     private GraphBuilder With(Action change)

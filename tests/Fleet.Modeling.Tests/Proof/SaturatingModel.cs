@@ -14,14 +14,14 @@ internal static class SaturatingModel
     private const int Rows = 8, Inner = 256, Columns = 32;
 
     /// <summary>The float model.</summary>
-    public static string Float(ScratchFolder folder) => Save(folder, "float", graph => graph.Constant(Tensors.Of("w", Weights(), Inner, Columns)).Node("MatMul", ["x", "w"], "y"));
+    public static string Float(string folder) => Save(folder, "float", graph => graph.Constant(Tensors.Of("w", Weights(), Inner, Columns)).Node("MatMul", ["x", "w"], "y"));
 
     /// <summary>The same in 8 bits, with unsigned activations and signed weights.</summary>
-    public static string SignedWeights(ScratchFolder folder) => Save(folder, "u8s8", graph => Quantized(graph,
+    public static string SignedWeights(string folder) => Save(folder, "u8s8", graph => Quantized(graph,
         Tensors.Of("wq", (ReadOnlySpan<sbyte>)Array.ConvertAll(Weights(), weight => (sbyte)Math.Clamp(Math.Round(weight * 127), -127, 127)), Inner, Columns), Tensors.Of("wz", (ReadOnlySpan<sbyte>)[0])));
 
     /// <summary>The same with unsigned weights.</summary>
-    public static string UnsignedWeights(ScratchFolder folder) => Save(folder, "u8u8", graph => Quantized(graph,
+    public static string UnsignedWeights(string folder) => Save(folder, "u8u8", graph => Quantized(graph,
         Tensors.Of("wq", (ReadOnlySpan<byte>)Array.ConvertAll(Weights(), weight => (byte)Math.Clamp(Math.Round(weight * 127) + 128, 0, 255)), Inner, Columns), Tensors.Of("wz", (ReadOnlySpan<byte>)[128])));
 
     /// <summary>Samples for it.</summary>
@@ -50,10 +50,12 @@ internal static class SaturatingModel
             .Node("QuantizeLinear", ["m", "ys", "yz"], "yq").Node("DequantizeLinear", ["yq", "ys", "yz"], "y");
     }
 
-    private static string Save(ScratchFolder folder, string name, Action<Onnx.GraphBuilder> fill)
+    private static string Save(string folder, string name, Action<Onnx.GraphBuilder> fill)
     {
         var graph = new Onnx.GraphBuilder().Input("x", Rows, Inner);
         fill(graph);
-        return graph.Output("y", Rows, Columns).Save(folder, $"{name}.onnx");
+        var path = Path.Combine(folder, $"{name}.onnx");
+        OnnxFile.Save(graph.Output("y", Rows, Columns).Build(), path);
+        return path;
     }
 }

@@ -1,7 +1,10 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Proof;
+using Fleet.Modeling.Tests.Quantization;
 
 namespace Fleet.Modeling.Tests.Proof;
 
@@ -21,13 +24,13 @@ public sealed class VariantProofTests : IDisposable
     [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesX64))]
     public async Task Processor_without_VNNI_loses_accuracy_to_saturation_until_the_setting_of_its_profile_is_made()
     {
-        var without = await ProveAsync(SaturatingModel.SignedWeights(_folder), new RuntimeSettings(), "haswell");
+        var without = await ProveAsync(SaturatingModel.SignedWeights(_folder.Path), new RuntimeSettings(), "haswell");
         Assert.False(without.Holds);
         Assert.InRange(without.Processors[1].Loss!.Value, 10, 30);
         Assert.Contains("session.x64quantprecision=1", without.Processors[1].Detail, StringComparison.Ordinal);
 
         // What the manifest carries for x64. The agent leaves it out natively where VNNI is, and keeps it on the emulated processor.
-        var with = await ProveAsync(SaturatingModel.SignedWeights(_folder), BuiltInProfiles.X64.Runtime, "haswell");
+        var with = await ProveAsync(SaturatingModel.SignedWeights(_folder.Path), BuiltInProfiles.X64.Runtime, "haswell");
         Assert.True(with.Holds, with.Processors[1].Detail);
         Assert.InRange(with.Processors[1].Loss!.Value, -0.1, 0.1);
     }
@@ -35,7 +38,7 @@ public sealed class VariantProofTests : IDisposable
     [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesX64))]
     public async Task Unsigned_weights_do_not_saturate_without_any_setting()
     {
-        var proof = await ProveAsync(SaturatingModel.UnsignedWeights(_folder), new RuntimeSettings(), "haswell");
+        var proof = await ProveAsync(SaturatingModel.UnsignedWeights(_folder.Path), new RuntimeSettings(), "haswell");
         Assert.True(proof.Holds, proof.Processors[1].Detail);
         Assert.InRange(proof.Processors[1].Loss!.Value, -0.1, 0.1);
     }
@@ -43,12 +46,30 @@ public sealed class VariantProofTests : IDisposable
     [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesArm))]
     public async Task Arm_computes_what_this_machine_computes()
     {
-        var proof = await ProveAsync(SaturatingModel.SignedWeights(_folder), new RuntimeSettings(), "cortex-a72");
+        var proof = await ProveAsync(SaturatingModel.SignedWeights(_folder.Path), new RuntimeSettings(), "cortex-a72");
         Assert.True(proof.Holds, proof.Processors[1].Detail);
         Assert.InRange(proof.Processors[1].Loss!.Value, -0.1, 0.1);
     }
 
+    [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesX64))]
+    public async Task Labels_make_accuracy_the_measure()
+    {
+        var model = TinyModels.Gemm();
+        OnnxFile.Save(model, _folder.File("classifier.onnx"));
+        var set = TinyModels.SamplesFor(model, 40, seed: 4);
+        var samples = new SampleFeeds("x", set);
+        long[] decisions;
+        using (var session = OnnxRuntimeSession.Open(_folder.File("classifier.onnx"))) decisions = [.. ModelOutputs.Of(session, samples, TestContext.Current.CancellationToken).Decisions().Select(decision => (long)decision)];
+        // A quarter of the labels are wrong on purpose.
+        long[] labels = [.. decisions.Select((decision, sample) => sample % 4 == 0 ? (decision + 1) % 5 : decision)];
+        var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(
+            new ProofTask(_folder.File("classifier.onnx"), null, samples, labels, "made up", 100, new RuntimeSettings(), [EmulatedProcessor.Named("haswell")]),
+            new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        Assert.Equal([0.75, 0.75], proof.Processors.Select(processor => processor.Accuracy!.Value));
+        Assert.Equal((true, 0.0, 40), (proof.Holds, proof.Processors[1].Loss, proof.Samples));
+    }
+
     private Task<ProofReport> ProveAsync(string variant, RuntimeSettings runtime, params string[] processors) => new VariantProof(Emulation.OfThisMachine()).RunAsync(
-        new ProofTask(variant, SaturatingModel.Float(_folder), SaturatingModel.Samples(4), null, "made up", 100, runtime, [.. processors.Select(EmulatedProcessor.Named)]),
+        new ProofTask(variant, SaturatingModel.Float(_folder.Path), SaturatingModel.Samples(4), null, "made up", 100, runtime, [.. processors.Select(EmulatedProcessor.Named)]),
         new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
 }

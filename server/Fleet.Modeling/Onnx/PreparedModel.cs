@@ -1,5 +1,6 @@
 using Fleet.Modeling.Onnx.Protos;
 using Microsoft.ML.OnnxRuntime;
+using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Modeling.Onnx;
 
@@ -29,6 +30,12 @@ internal sealed record PreparedModel(ModelProto Model)
             // Level basic folds and removes but keeps to standard operators; higher levels bind the file to this processor.
             OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path);
             var model = OnnxFile.Load(folded);
+            if (Scopes.Of(model.Graph).SelectMany(graph => graph.Initializer).Any(tensor => tensor.Is(DataType.Float16)))
+            {
+                // The CPU has few 16-bit kernels: the runtime casts weights for the others, once it has folded constants. Folded again, they are constants like any other.
+                OnnxRuntimeSession.SaveOptimized(folded, plain, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path);
+                model = OnnxFile.Load(plain);
+            }
             Clean(model, source);
             Scopes.MakeNamesUnique(model.Graph);
             Scopes.ShareConstants(model.Graph);

@@ -79,13 +79,13 @@ public sealed class ModelFuzzTests
     }
 
     /// <summary>A body that multiplies with a weight, three times over.</summary>
-    private static ModelProto Looped(string operation)
+    internal static ModelProto Looped(string operation, int width = 16)
     {
-        var model = new GraphBuilder().Input("x", 1, 16).Output("y", 1, 16).Build();
+        var model = new GraphBuilder().Input("x", 1, width).Output("y", 1, width).Build();
         var row = model.Graph.Output[0].Type.Clone();
         TypeProto Scalar(DataType type) => new() { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = new TensorShapeProto() } };
         var body = new GraphProto { Name = "body" };
-        body.Initializer.Add(Tensors.Of("w", [.. Enumerable.Range(0, 256).Select(i => MathF.Sin(i) / 4)], 16, 16));
+        body.Initializer.Add(Tensors.Of("w", [.. Enumerable.Range(0, width * width).Select(i => MathF.Sin(i) / 4)], width, width));
         if (operation == "Loop")
         {
             body.Input.Add([new ValueInfoProto { Name = "i", Type = Scalar(DataType.Int64) }, new ValueInfoProto { Name = "go", Type = Scalar(DataType.Bool) }, new ValueInfoProto { Name = "s", Type = row }]);
@@ -98,7 +98,7 @@ public sealed class ModelFuzzTests
             body.Input.Add([new ValueInfoProto { Name = "s", Type = row }, new ValueInfoProto { Name = "e", Type = row }]);
             body.Node.Add([Nodes.Node("Add", ["s", "e"], ["a"]), Nodes.Node("MatMul", ["a", "w"], ["t"]), Nodes.Node("Identity", ["t"], ["u"])]);
             body.Output.Add([new ValueInfoProto { Name = "t", Type = row }, new ValueInfoProto { Name = "u", Type = row }]);
-            model.Graph.Initializer.Add(Tensors.Of("steps", new float[48], 3, 1, 16));
+            model.Graph.Initializer.Add(Tensors.Of("steps", new float[3 * width], 3, 1, width));
         }
         var node = operation == "Loop" ? Nodes.Node("Loop", ["times", "yes", "x"], ["y"]) : Nodes.Node("Scan", ["x", "steps"], ["y", "z"]).With("num_scan_inputs", 1);
         node.Attribute.Add(new AttributeProto { Name = "body", Type = AttributeType.Graph, G = body });

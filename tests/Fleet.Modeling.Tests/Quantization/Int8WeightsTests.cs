@@ -78,6 +78,47 @@ public sealed class Int8WeightsTests
     }
 
     [Fact]
+    public void Model_in_16_bits_is_quantized_like_a_float_one()
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder().Input("x", 1, 8, 6, 6).Weight("w", 40, 8, 3, 3).Node("Conv", ["x", "w"], "y").Output("y", 1, 40, 4, 4).Build();
+        model.Graph.Initializer[0] = Tensors.Of("w", Array.ConvertAll(model.Graph.Initializer[0].ToSingles(), value => (Half)value), [.. model.Graph.Initializer[0].Dims]);
+        foreach (var value in model.Graph.Input.Concat(model.Graph.Output)) value.Type.TensorType.ElemType = (int)DataType.Float16;
+        OnnxFile.Save(model, folder.File("half.onnx"));
+        var prepared = PreparedModel.From(folder.File("half.onnx"), folder.Path);
+        var scheme = QuantizationSchemes.Int8Weights;
+        var quantized = scheme.Apply(Source(prepared), new HashSet<string>());
+        Assert.InRange(quantized.CalculateSize(), 1, model.CalculateSize() * 0.8);
+        Assert.InRange(Noise(model, quantized, scheme.Runtime(OnnxRuntimeSession.Plain)), 34, 80);
+        Assert.NotEmpty(QuantizationSchemes.Int8U8S8.OperatorsOf(prepared.Graph));
+    }
+
+    [Theory]
+    [InlineData(7)]
+    [InlineData(9)]
+    [InlineData(10)]
+    [InlineData(11)]
+    [InlineData(12)]
+    [InlineData(13)]
+    [InlineData(15)]
+    [InlineData(18)]
+    [InlineData(21)]
+    [InlineData(23)]
+    [InlineData(25)]
+    [InlineData(26)]
+    public void Every_operator_set_the_runtime_loads_is_quantized(long opset)
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder(opset).Input("x", 1, 8, 6, 6).Weight("w", 32, 8, 3, 3).Weight("v", 512, 24)
+            .Node("Conv", ["x", "w"], "c").Node("Relu", ["c"], "r").Node("Flatten", ["r"], "f").Node("MatMul", ["f", "v"], "m").Node("Softmax", ["m"], "y", node => node.With("axis", 1)).Output("y", 1, 24).Build();
+        model.IrVersion = opset < 21 ? 7 : 10;
+        OnnxFile.Save(model, folder.File("m.onnx"));
+        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
+        foreach (var scheme in new[] { QuantizationSchemes.Int8Weights, QuantizationSchemes.Int8Dynamic })
+            Assert.InRange(Noise(model, scheme.Apply(Source(prepared), new HashSet<string>()), scheme.Runtime(OnnxRuntimeSession.Plain)), 25, 90);
+    }
+
+    [Fact]
     public void Model_without_weights_is_refused()
     {
         using var folder = new ScratchFolder();

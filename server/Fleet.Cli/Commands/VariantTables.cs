@@ -22,9 +22,9 @@ internal static class VariantTables
                 ? [Figures.Percent(variant.Scores?.Accuracy), variant.Drop is { } drop ? FormattableString.Invariant($"{100 * drop:0.0}") : Figures.None]
                 : [variant.Closeness is { } close ? FormattableString.Invariant($"{close.Cosine:0.0000}") : Figures.None];
             sheet.Add([
-                variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), Figures.Percent((double?)variant.Artifact?.Bytes / report.Bytes), Decibels(variant.Closeness?.SignalToNoise),
+                variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), Figures.Percent((double?)variant.Artifact?.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
                 .. measured, Figures.Percent(variant.Closeness?.Agreement), variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
-                variant.Chosen ? new Cell("chosen", Tone.Good) : variant.Accepted ? new Cell("accepted") : new Cell("rejected", Tone.Bad)]);
+                BuildTables.Verdict(variant)]);
         }
         screen.Write(sheet);
         if (report.Variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();
@@ -50,18 +50,11 @@ internal static class VariantTables
         foreach (var processor in report.Processors)
         {
             sheet.Add(
-                processor.Processor, Figures.Percent(processor.Accuracy), Decibels(processor.SignalToNoise), processor.Loss is { } loss ? FormattableString.Invariant($"{loss:0.0}").Replace("-0.0", "0.0", StringComparison.Ordinal) : Figures.None,
+                processor.Processor, Figures.Percent(processor.Accuracy), Figures.Decibels(processor.SignalToNoise), processor.Loss is { } loss ? FormattableString.Invariant($"{loss:0.0}").Replace("-0.0", "0.0", StringComparison.Ordinal) : Figures.None,
                 processor.Holds ? new Cell(processor.Loss is null ? "" : "holds", Tone.Good) : new Cell("fails", Tone.Bad), processor.Description);
         }
         screen.Write(sheet);
         if (!report.Holds) screen.WriteLine();
         foreach (var processor in report.Processors.Where(processor => processor.Detail.Length > 0)) screen.WriteSentence($"{processor.Processor}: {processor.Detail}");
     }
-
-    private static string Decibels(double? value) => value switch
-    {
-        null => Figures.None,
-        >= Closeness.Exact => "equal",
-        { } decibels => FormattableString.Invariant($"{decibels:0.0}"),
-    };
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Terminal;
@@ -37,6 +38,23 @@ internal static class Figures
 
     /// <summary>The median and the 95th percentile.</summary>
     public static string Latency(LatencySummary? latency) => latency is null ? None : $"{Milliseconds(latency.P50)} / {Milliseconds(latency.P95)}";
+
+    /// <summary>Decibels with one digit; equal outputs have none.</summary>
+    public static string Decibels(double? decibels) => decibels switch
+    {
+        null => None,
+        >= Closeness.Exact => "equal",
+        { } value => Invariant($"{value:0.0}"),
+    };
+
+    /// <summary>Joules in the unit that shows their digits.</summary>
+    public static string Energy(double? joules) => joules switch
+    {
+        null => None,
+        < 1e-3 => Invariant($"{1e6 * joules:0.0} uJ"),
+        < 1 => Invariant($"{1e3 * joules:0.00} mJ"),
+        { } value => Invariant($"{value:0.00} J"),
+    };
 
     /// <summary>A whole number with a separator for thousands.</summary>
     public static string Count(long number) => number.ToString("#,0", CultureInfo.InvariantCulture);

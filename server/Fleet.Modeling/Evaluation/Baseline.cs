@@ -16,15 +16,18 @@ internal sealed class Baseline : IDisposable
 {
     private readonly InferenceSession _session;
     private readonly IReadOnlyList<long>? _labels;
-    private readonly AllOutputs _outputs;
+    private readonly KeptOutputs _outputs;
 
     private Baseline(string path, InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
         (_session, Samples, _labels, Bytes) = (session, samples, labels, new FileInfo(path).Length);
-        _outputs = AllOutputs.Of(session, samples, cancellationToken);
-        if (labels is not null && _outputs.Decisions.Length != labels.Count)
-            throw new InvalidDataException($"Labels need one row of class scores for each sample; the first output of {Path.GetFileName(path)} has {_outputs.Decisions.Length} rows for {labels.Count} labels. Leave the labels out to judge by closeness to the float model.");
-        Accuracy = AccuracyOf(_outputs);
+        _outputs = KeptOutputs.Of(session, samples, path + ".outputs", cancellationToken);
+        if (labels is not null && _outputs.Rows != labels.Count)
+        {
+            _outputs.Dispose();
+            throw new InvalidDataException($"Labels need one row of class scores for each sample; the first output of {Path.GetFileName(path)} has {_outputs.Rows} rows for {labels.Count} labels. Leave the labels out to judge by closeness to the float model.");
+        }
+        Accuracy = labels is null ? null : AccuracyOf(_outputs.Samples().SelectMany(sample => sample.Decisions).Zip(labels).Count(pair => pair.First == pair.Second));
     }
 
     /// <summary>The samples that judge.</summary>
@@ -39,7 +42,7 @@ internal sealed class Baseline : IDisposable
     /// <summary>Size of the float model's file.</summary>
     public long Bytes { get; }
 
-    /// <summary>Runs the model at <paramref name="path"/> over the samples.</summary>
+    /// <summary>Runs the model at <paramref name="path"/> over the samples; what it says is kept in a file beside it until this is disposed of.</summary>
     /// <exception cref="InvalidDataException">It does not take the samples, or its output cannot be compared with the labels.</exception>
     public static Baseline Measure(string path, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
@@ -58,9 +61,9 @@ internal sealed class Baseline : IDisposable
     /// <summary>Compares another model with the float one.</summary>
     public Judged Judge(InferenceSession session, CancellationToken cancellationToken)
     {
-        var outputs = AllOutputs.Of(session, Samples, cancellationToken);
-        var accuracy = AccuracyOf(outputs);
-        return new Judged(Comparison.Of(outputs, _outputs), accuracy, Accuracy - accuracy);
+        var (closeness, right) = _outputs.Compare(session, Samples, _labels, cancellationToken);
+        var accuracy = AccuracyOf(right);
+        return new Judged(closeness, accuracy, Accuracy - accuracy);
     }
 
     /// <summary>Latency of the float model and of another, measured in turns.</summary>
@@ -71,8 +74,11 @@ internal sealed class Baseline : IDisposable
     public InferenceSession Session => _session;
 
     /// <inheritdoc/>
-    public void Dispose() => _session.Dispose();
+    public void Dispose()
+    {
+        _session.Dispose();
+        _outputs.Dispose();
+    }
 
-    private double? AccuracyOf(AllOutputs outputs)
-        => _labels is null ? null : (double)outputs.Decisions.Zip(_labels).Count(pair => pair.First == pair.Second) / Math.Max(1, _labels.Count);
+    private double? AccuracyOf(int right) => _labels is null ? null : (double)right / Math.Max(1, _labels.Count);
 }

@@ -25,9 +25,21 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
     /// <exception cref="InvalidDataException">The model has no float output to compare, or does not run on the samples.</exception>
     public static AllOutputs Of(InferenceSession session, IFeedSource source, CancellationToken cancellationToken)
     {
-        string[] asked = [.. session.OutputNames.Where(name => session.OutputMetadata[name] is { IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double })];
-        if (asked.Length == 0) throw new InvalidDataException("The model has no float output that could be compared; add one to its outputs.");
+        var asked = Asked(session);
         var (values, decisions) = (new List<float>(), new List<int>());
+        foreach (var (some, decided) in Each(session, source, asked, cancellationToken))
+        {
+            values.AddRange(some);
+            decisions.AddRange(decided);
+        }
+        return new AllOutputs([.. values], [.. decisions]);
+    }
+
+    /// <summary>The same sample by sample, for as many samples as there are.</summary>
+    public static IEnumerable<(float[] Values, int[] Decisions)> Each(InferenceSession session, IFeedSource source, CancellationToken cancellationToken) => Each(session, source, Asked(session), cancellationToken);
+
+    private static IEnumerable<(float[] Values, int[] Decisions)> Each(InferenceSession session, IFeedSource source, string[] asked, CancellationToken cancellationToken)
+    {
         using var options = new RunOptions();
         foreach (var feed in source.Batches(1))
         {
@@ -35,13 +47,25 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 using var results = Run(session, options, feed, asked);
-                var row = (int)Math.Max(1, results[0].GetTensorTypeAndShape().Shape is [.., var last] ? last : 1);
-                var first = Singles(results[0]);
-                for (var start = 0; start + row <= first.Length; start += row) decisions.Add(row == 1 ? first[start] > 0.5f ? 1 : 0 : TensorPrimitives.IndexOfMax(first.Slice(start, row)));
-                foreach (var result in results.Take(asked.Length)) values.AddRange(Singles(result));
+                yield return ([.. results.Take(asked.Length).SelectMany(result => Singles(result).ToArray())], DecisionsOf(results[0]));
             }
         }
-        return new AllOutputs([.. values], [.. decisions]);
+    }
+
+    private static int[] DecisionsOf(OrtValue output)
+    {
+        var row = (int)Math.Max(1, output.GetTensorTypeAndShape().Shape is [.., var last] ? last : 1);
+        var values = Singles(output);
+        var decisions = new int[values.Length / row];
+        for (var i = 0; i < decisions.Length; i++) decisions[i] = row == 1 ? values[i] > 0.5f ? 1 : 0 : TensorPrimitives.IndexOfMax(values.Slice(i * row, row));
+        return decisions;
+    }
+
+    /// <exception cref="InvalidDataException">There are none.</exception>
+    private static string[] Asked(InferenceSession session)
+    {
+        string[] asked = [.. session.OutputNames.Where(name => session.OutputMetadata[name] is { IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double })];
+        return asked.Length > 0 ? asked : throw new InvalidDataException("The model has no float output that could be compared; add one to its outputs.");
     }
 
     private static ReadOnlySpan<float> Singles(OrtValue value) => value.GetTensorTypeAndShape().ElementDataType switch

@@ -1,5 +1,9 @@
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Tests.Onnx;
+using Fleet.Modeling.Tests.Quantization;
 
 namespace Fleet.Modeling.Tests.Evaluation;
 
@@ -36,5 +40,31 @@ public sealed class JudgementTests
         Assert.Contains("session.x64quantprecision", runtime.On(["avx2"]).SessionEntries.Keys);
         Assert.DoesNotContain("session.x64quantprecision", runtime.On(["avx2", "avx512_vnni"]).SessionEntries.Keys);
         Assert.DoesNotContain("session.x64quantprecision", runtime.On(["avx_vnni"]).SessionEntries.Keys);
+    }
+
+    [Fact]
+    public void Outputs_kept_in_a_file_compare_as_those_in_memory_and_leave_no_file()
+    {
+        using var folder = new ScratchFolder();
+        using var session = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder));
+        using var other = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", -1, 8).Weight("v", 8, 4).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder, "other.onnx"));
+        var samples = new SampleFeeds("x", TinyModels.SamplesFor(OnnxFile.Load(folder.File("model.onnx")), 50, seed: 3));
+        long[] labels = [.. Enumerable.Repeat(2L, 50)];
+        using (var kept = KeptOutputs.Of(session, samples, folder.File("kept"), TestContext.Current.CancellationToken))
+        {
+            var (same, _) = kept.Compare(session, samples, null, TestContext.Current.CancellationToken);
+            Assert.Equal((Closeness.Exact, 1.0), (same.SignalToNoise, same.Agreement));
+            Assert.Equal(1, same.Cosine, 1e-12);
+            var outputs = AllOutputs.Of(other, samples, TestContext.Current.CancellationToken);
+            var expected = Comparison.Of(outputs, AllOutputs.Of(session, samples, TestContext.Current.CancellationToken));
+            var (closeness, right) = kept.Compare(other, samples, labels, TestContext.Current.CancellationToken);
+            Assert.Equal(expected.SignalToNoise, closeness.SignalToNoise, 1e-6);
+            Assert.Equal(expected.Cosine, closeness.Cosine, 1e-5);
+            Assert.Equal(expected.Agreement, closeness.Agreement);
+            Assert.InRange(closeness.Agreement, 0, 0.9);
+            Assert.Equal(outputs.Decisions.Count(decision => decision == 2), right);
+            Assert.Equal(50, kept.Rows);
+        }
+        Assert.False(File.Exists(folder.File("kept")));
     }
 }

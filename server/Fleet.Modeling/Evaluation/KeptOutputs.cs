@@ -1,0 +1,97 @@
+using System.Runtime.InteropServices;
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Onnx;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Modeling.Evaluation;
+
+/// <summary>
+/// The float model's outputs of every sample, in a file: a detector's are a hundred kilobytes a sample, and every variant is
+/// compared with all of them. Memory does not grow with the samples; the system keeps in its cache what fits there.
+/// </summary>
+internal sealed class KeptOutputs : IDisposable
+{
+    private readonly FileStream _file;
+
+    private KeptOutputs(FileStream file) => _file = file;
+
+    /// <summary>Rows of the first output over all samples.</summary>
+    public int Rows { get; private set; }
+
+    /// <summary>Runs the model over every sample and keeps what it says.</summary>
+    /// <param name="session">The float model.</param>
+    /// <param name="samples">The samples.</param>
+    /// <param name="path">The file; it is gone when this is disposed of.</param>
+    /// <param name="cancellationToken">Stops between runs.</param>
+    public static KeptOutputs Of(InferenceSession session, IFeedSource samples, string path, CancellationToken cancellationToken)
+    {
+        var kept = new KeptOutputs(new FileStream(path, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan));
+        try
+        {
+            foreach (var (values, decisions) in AllOutputs.Each(session, samples, cancellationToken))
+            {
+                kept._file.Write(MemoryMarshal.AsBytes<int>([values.Length, decisions.Length]));
+                kept._file.Write(MemoryMarshal.AsBytes<float>(values));
+                kept._file.Write(MemoryMarshal.AsBytes<int>(decisions));
+                kept.Rows += decisions.Length;
+            }
+            return kept;
+        }
+        catch
+        {
+            kept.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>What was kept, sample by sample.</summary>
+    public IEnumerable<(float[] Values, int[] Decisions)> Samples()
+    {
+        _file.Position = 0;
+        while (_file.Position < _file.Length)
+        {
+            var lengths = Read<int>(2);
+            yield return (Read<float>(lengths[0]), Read<int>(lengths[1]));
+        }
+    }
+
+    /// <summary>How close another model is, and how many of its decisions are <paramref name="labels"/>.</summary>
+    /// <exception cref="InvalidDataException">It gives outputs of other extents.</exception>
+    public (Closeness Closeness, int Right) Compare(InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
+    {
+        double signal = 0, power = 0, noise = 0, product = 0;
+        int rows = 0, agreed = 0, right = 0;
+        foreach (var ((values, decisions), (reference, decided)) in AllOutputs.Each(session, samples, cancellationToken).Zip(Samples()))
+        {
+            if (values.Length != reference.Length || decisions.Length != decided.Length)
+                throw new InvalidDataException($"It gives {values.Length} values for a sample for which the float model gives {reference.Length}; its outputs cannot be compared.");
+            for (var i = 0; i < values.Length; i++)
+            {
+                signal += (double)reference[i] * reference[i];
+                power += (double)values[i] * values[i];
+                product += (double)reference[i] * values[i];
+                noise += ((double)values[i] - reference[i]) * ((double)values[i] - reference[i]);
+            }
+            for (var i = 0; i < decisions.Length; i++, rows++)
+            {
+                if (decisions[i] == decided[i]) agreed++;
+                if (labels is not null && rows < labels.Count && decisions[i] == labels[rows]) right++;
+            }
+        }
+        var ratio = noise == 0 ? Closeness.Exact : Math.Min(Closeness.Exact, 10 * Math.Log10(signal / noise));
+        // Two outputs that are zero everywhere point the same way.
+        var cosine = signal == 0 && power == 0 ? 1 : Math.Clamp(product / Math.Sqrt(signal * power), -1, 1);
+        return (new Closeness(ratio, cosine, (double)agreed / Math.Max(1, rows)), right);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _file.Dispose();
+
+    private T[] Read<T>(int count)
+        where T : struct
+    {
+        var values = new T[count];
+        _file.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
+        return values;
+    }
+}

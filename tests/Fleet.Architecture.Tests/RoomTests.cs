@@ -38,6 +38,8 @@ public sealed class RoomTests
         { "server/Fleet.Modeling/Evaluation", "TorchSharp", "TorchSharp.torch", "what is judged is the file that ships, in the runtime that runs it" },
         { "server/Fleet.Modeling/Onnx", @"Fleet\.Modeling\.(?:Data|Teachers|Distillation|Quantization|Evaluation|Worker)", "Fleet.Modeling.Quantization.Quantizer", "graphs are read and written without knowing why" },
         { "server/Fleet.Modeling/Distillation", @"Fleet\.Modeling\.(?:Quantization|Worker)|System\.Net", "Fleet.Modeling.Worker.BuildWorker", "training needs neither a server nor a target" },
+        { "server/Fleet.Modeling/QuantizationAware", @"Fleet\.Modeling\.Worker|System\.Net", "Fleet.Modeling.Worker.BuildWorker", "training on a grid joins training and quantization; it needs no server" },
+        { "server/Fleet.Modeling/Proof", @"TorchSharp|Fleet\.Modeling\.(?:Distillation|Students|Teachers|Worker)", "TorchSharp.torch", "what is proven is a file, whoever made it" },
     };
 
     [Theory]

@@ -1,6 +1,6 @@
 using System.Globalization;
-using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
+using Fleet.Modeling.Students;
 
 namespace Fleet.Modeling.Teachers;
 

@@ -5,7 +5,7 @@ using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
-namespace Fleet.Modeling.Distillation.QuantizationAware;
+namespace Fleet.Modeling.QuantizationAware;
 
 /// <summary>Rounds the activations of a graph where its plan says, with steps that are learned.</summary>
 internal sealed class Rounding : Module

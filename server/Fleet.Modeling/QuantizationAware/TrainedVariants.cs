@@ -5,7 +5,7 @@ using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Teachers;
 
-namespace Fleet.Modeling.Distillation.QuantizationAware;
+namespace Fleet.Modeling.QuantizationAware;
 
 /// <summary>Trains a student for every profile of a build: once for all processors, whose integers stand for the same values, and once for TensorRT.</summary>
 internal static class TrainedVariants

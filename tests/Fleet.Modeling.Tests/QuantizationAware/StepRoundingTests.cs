@@ -1,8 +1,8 @@
-using Fleet.Modeling.Distillation.QuantizationAware;
 using Fleet.Modeling.Quantization;
+using Fleet.Modeling.QuantizationAware;
 using static TorchSharp.torch;
 
-namespace Fleet.Modeling.Tests.Distillation.QuantizationAware;
+namespace Fleet.Modeling.Tests.QuantizationAware;
 
 public sealed class StepRoundingTests
 {

@@ -5,7 +5,7 @@ using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Students;
 
-namespace Fleet.Modeling.Tests.Distillation.QuantizationAware;
+namespace Fleet.Modeling.Tests.QuantizationAware;
 
 /// <summary>Students that have learned something in a second, trained once for all tests.</summary>
 internal static class TinyStudents

@@ -1,10 +1,11 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Teachers;
 using static TorchSharp.torch;
 
-namespace Fleet.Modeling.Distillation.QuantizationAware;
+namespace Fleet.Modeling.QuantizationAware;
 
 /// <summary>One phase of training on a grid. It learns from the labels, and from a teacher where it has one.</summary>
 /// <param name="Name">Name in the report.</param>

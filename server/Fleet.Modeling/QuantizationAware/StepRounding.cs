@@ -1,7 +1,7 @@
 using Fleet.Modeling.Quantization;
 using static TorchSharp.torch;
 
-namespace Fleet.Modeling.Distillation.QuantizationAware;
+namespace Fleet.Modeling.QuantizationAware;
 
 /// <summary>
 /// Rounds to a grid whose step is learned: <c>step * clamp(round(x / step), lowest, highest)</c>, half to even as the runtimes

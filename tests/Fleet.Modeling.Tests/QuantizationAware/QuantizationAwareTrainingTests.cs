@@ -1,14 +1,14 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
-using Fleet.Modeling.Distillation.QuantizationAware;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
+using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Teachers;
 using Google.Protobuf;
 using TorchSharp;
 
-namespace Fleet.Modeling.Tests.Distillation.QuantizationAware;
+namespace Fleet.Modeling.Tests.QuantizationAware;
 
 /// <summary>The three ways of training on a grid, from the student's file to the variant.</summary>
 public sealed class QuantizationAwareTrainingTests : IDisposable

@@ -1,14 +1,15 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation.QuantizationAware;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Quantization;
+using Fleet.Modeling.QuantizationAware;
+using Fleet.Modeling.Students;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Fleet.Modeling.Tests.Distillation.QuantizationAware;
+namespace Fleet.Modeling.Tests.QuantizationAware;
 
 /// <summary>What is trained is what is exported, in every form and at every width.</summary>
 public sealed class TrainableGraphTests : IDisposable

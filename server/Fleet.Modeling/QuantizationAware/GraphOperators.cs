@@ -4,7 +4,7 @@ using Fleet.Modeling.Quantization;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
-namespace Fleet.Modeling.Distillation.QuantizationAware;
+namespace Fleet.Modeling.QuantizationAware;
 
 /// <summary>The ONNX operators that can be trained through, in TorchSharp's terms.</summary>
 internal static class GraphOperators

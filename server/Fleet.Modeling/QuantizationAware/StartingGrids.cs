@@ -2,7 +2,7 @@ using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
 using Google.Protobuf.Collections;
 
-namespace Fleet.Modeling.Distillation.QuantizationAware;
+namespace Fleet.Modeling.QuantizationAware;
 
 /// <summary>
 /// The grids that training starts from, which are also post-training quantization at any width: of each activation and each

@@ -7,7 +7,7 @@ using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Students;
 using Fleet.TestKit;
 
-namespace Fleet.Modeling.Tests.Onnx;
+namespace Fleet.Modeling.Tests.Students;
 
 public sealed class StudentExportTests : IDisposable
 {

@@ -1,11 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
-using Fleet.Modeling.Students;
 using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
 
-namespace Fleet.Modeling.Onnx;
+namespace Fleet.Modeling.Students;
 
 /// <summary>
 /// Writes a trained network as ONNX: batch normalization and the input's scale are in the weights already, a mean that is

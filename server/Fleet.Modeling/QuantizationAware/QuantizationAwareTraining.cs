@@ -1,6 +1,7 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
@@ -8,7 +9,7 @@ using Fleet.Modeling.Teachers;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Fleet.Modeling.Distillation.QuantizationAware;
+namespace Fleet.Modeling.QuantizationAware;
 
 /// <summary>What training on a grid works with.</summary>
 /// <param name="Student">The distilled student, prepared.</param>

@@ -51,6 +51,18 @@ internal static partial class GuardedRun
         _ = SetLimit(DataResource, new ResourceLimit(most, most));
     }
 
+    /// <summary>
+    /// Until disposed of, lets this process take no more than half of the machine's memory beyond what it has: for a worker, which
+    /// lives on after a model that asks for more was refused.
+    /// </summary>
+    public static IDisposable HalfOfMemory()
+    {
+        if (!OperatingSystem.IsLinux() || GetLimit(DataResource, out var before) != 0) return new Release(() => { });
+        var most = Math.Min(before.Soft, (nuint)(DataBytes() + GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2));
+        _ = SetLimit(DataResource, before with { Soft = most });
+        return new Release(() => _ = SetLimit(DataResource, before));
+    }
+
     /// <summary>Runs this process's own command line in a child.</summary>
     /// <param name="target">Folder for the results.</param>
     /// <param name="subject">What is worked on, for messages.</param>
@@ -158,6 +170,9 @@ internal static partial class GuardedRun
     [LibraryImport("libc", EntryPoint = "setrlimit")]
     private static partial int SetLimit(int resource, in ResourceLimit limit);
 
+    [LibraryImport("libc", EntryPoint = "getrlimit")]
+    private static partial int GetLimit(int resource, out ResourceLimit limit);
+
     [LibraryImport("libc", EntryPoint = "prctl")]
     private static partial int ProcessControl(int option, nuint first, nuint second, nuint third, nuint fourth);
 
@@ -165,4 +180,9 @@ internal static partial class GuardedRun
     private static partial int Kill(int process, int signal);
 
     private readonly record struct ResourceLimit(nuint Soft, nuint Hard);
+
+    private sealed class Release(Action action) : IDisposable
+    {
+        public void Dispose() => action();
+    }
 }

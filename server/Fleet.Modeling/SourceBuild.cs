@@ -43,6 +43,7 @@ internal static class SourceBuild
     private static BuildReport Build(
         BuildSpec spec, SourceSpec source, IReadOnlyList<HardwareProfile> profiles, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
+        using var memory = GuardedRun.HalfOfMemory();
         progress.Report(new BuildProgress("Reading the model and its samples", 0));
         if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
         _ = PreparedModel.Read(source.Onnx);

@@ -76,13 +76,13 @@ internal static class DistillationLossesBenchmark
         var folder = Repository.PathOf(".artifacts", "benchmarks", "distillation-losses");
         Directory.CreateDirectory(folder);
         var runs = new Runs(Path.Combine(folder, "runs.jsonl"));
-        var report = new StringBuilder();
+        var (student, wide) = (Families.Student("cnn", 12, [1, 28, 28], 10), Families.Student("cnn", 14, [1, 28, 28], 10, depth: 2));
+        var stopped = "";
         try
         {
             var teacherPath = Path.Combine(folder, "teacher.onnx");
-            var teacherRun = runs.Get("teacher", 1, () => TrainTeacher(full, teacherPath, cancellationToken));
+            runs.Get("teacher", 1, () => TrainTeacher(full, teacherPath, cancellationToken));
             using var model = new OnnxTeacher(teacherPath, [1, 28, 28], 10);
-            var student = Families.Student("cnn", 12, [1, 28, 28], 10);
 
             Outcome Distilled(string name, LossSpec[] losses, double labels, int seed) => runs.Get(name, seed, () => Train(student, subset, seed, SubsetTraining, folder, cancellationToken,
                 (new DistillationSpec { Losses = losses, Labels = labels, Training = SubsetTraining }, model)));
@@ -101,7 +101,6 @@ internal static class DistillationLossesBenchmark
             LossSpec[] sum = [.. chosen.SelectMany(single => single.Losses)];
             Distilled(combination, sum, chosen[0].Labels, Seeds[0]);
 
-            var wide = Families.Student("cnn", 14, [1, 28, 28], 10, depth: 2);
             // The wide student has the teacher's layers, number by number.
             LossSpec[] same = [.. sum.Select(loss => loss with { Pairs = [.. loss.Pairs.Select(pair => pair with { Student = pair.Teacher })] })];
             var training = FullTraining with { Mirror = runs.Validation(Alone) >= runs.Validation(Unmirrored) };
@@ -112,13 +111,15 @@ internal static class DistillationLossesBenchmark
                 OnSubset(seed);
                 Distilled(combination, sum, chosen[0].Labels, seed);
             }
-            report.Append(Table(runs, teacherRun, student, wide, combination));
+            // The sum was no better than its loss on logits alone with little data: that one is tried as well.
+            runs.Get("full: " + chosen[0].Name, 1, () => Train(wide, full, 1, training, folder, cancellationToken, (new DistillationSpec { Losses = chosen[0].Losses, Labels = chosen[0].Labels, Training = training, Views = 4 }, model)));
         }
         catch (OperationCanceledException)
         {
-            report.AppendLine("Stopped before its end; run it again to go on.").AppendLine().Append(Rows(runs));
+            stopped = "Stopped before its end; run it again to go on.\n\n";
+            if (runs.All.All(run => run.Name != Unmirrored)) return stopped;
         }
-        return report.ToString();
+        return stopped + Table(runs, runs.All.Single(run => run.Name == "teacher"), student, wide);
     }
 
     private static Outcome TrainTeacher(DataSet data, string path, CancellationToken cancellationToken)
@@ -150,10 +151,9 @@ internal static class DistillationLossesBenchmark
         return new Outcome("", seed, network.Accuracy(data.Test, cancellationToken), epochs.Max(epoch => epoch.Accuracy), plan.Parameters(), TimeProvider.System.GetElapsedTime(start).TotalSeconds);
     }
 
-    private static string Table(Runs runs, Outcome teacher, NetworkPlan student, NetworkPlan wide, string combination)
+    private static string Table(Runs runs, Outcome teacher, NetworkPlan student, NetworkPlan wide)
     {
         var text = new StringBuilder();
-        var best = runs.All.Single(run => run.Name.StartsWith("full", StringComparison.Ordinal));
         text.Append(CultureInfo.InvariantCulture, $"""
             **Little data.** The student ({student.Description}, {student.Parameters():N0} parameters) sees {SubsetSamples:N0} training images, chosen once; every row is trained alike: {SubsetEpochs} epochs, batches of {SubsetTraining.BatchSize},
             peak rate {SubsetTraining.LearningRate}, shifted and mirrored images, best epoch by {SelectionSamples:N0} further images. Three seeds; accuracy on all 10,000 test images.
@@ -166,9 +166,16 @@ internal static class DistillationLossesBenchmark
         text.AppendLine().Append(CultureInfo.InvariantCulture, $"""
             The sum is the best loss on logits and the two best on features by the validation accuracy of the first seed, each with its weight of above.
 
-            **All data.** `{combination}` once on 55,200 training images, {FullEpochs} epochs, {(runs.Validation(Alone) >= runs.Validation(Unmirrored) ? "images mirrored as above" : "images not mirrored, which was better above")}: {wide.Description} of {best.Parameters:N0} parameters (at most {MaximumParameters:N0}) reaches **{best.Test:P2}** (required: {Required:P1}),
-            in {best.Seconds:0} s; its teacher took {teacher.Seconds:0} s and reaches {teacher.Test:P2}.
+            **All data.** Each once on 55,200 training images, {FullEpochs} epochs, batches of {FullTraining.BatchSize}, peak rate {FullTraining.LearningRate}, 4 views of {(runs.Validation(Alone) >= runs.Validation(Unmirrored) ? "shifted and mirrored" : "shifted images, not mirrored, which was better above")}. The student is
+            {wide.Description}, {wide.Parameters():N0} parameters (at most {MaximumParameters:N0}). Required: {Required:P1}.
+
+            | trained from | test accuracy | against required, points | validation | seconds |
+            |---|---:|---:|---:|---:|
+
             """);
+        text.AppendLine(CultureInfo.InvariantCulture, $"| teacher itself, {teacher.Parameters:N0} parameters | {teacher.Test:P2} | | {teacher.Validation:P2} | {teacher.Seconds:0} |");
+        foreach (var run in runs.All.Where(run => run.Name.StartsWith("full", StringComparison.Ordinal)))
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {run.Name[6..]} | {run.Test:P2} | {((run.Test - Required) * 100).ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture)} | {run.Validation:P2} | {run.Seconds:0} |");
         return text.ToString();
     }
 

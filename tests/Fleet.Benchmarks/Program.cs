@@ -11,8 +11,12 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["fashion-mnist"] = ("deploy/examples/fashion-mnist.yaml: teacher, student, variants, int8 against fp32", token => ExampleBuildBenchmark.RunAsync("fashion-mnist", token)),
     ["clinc150"] = ("deploy/examples/clinc150.yaml: encoders for 150 intents, int8 against fp32; naive Bayes has 87.4 %", token => ExampleBuildBenchmark.RunAsync("clinc150", token)),
     ["distillation-losses"] = ("Fashion-MNIST: what each distillation loss brings with little data, and the best sum of them on all of it", DistillationLossesBenchmark.RunAsync),
+    ["distillation-rate"] = ("training and distillation, samples a CPU second, against PyTorch", DistillationRateBenchmark.RunAsync),
     ["cross-processor"] = ("what quantize releases, computed on x86 without VNNI and on three Arm processors under emulation", CrossProcessorBenchmark.RunAsync),
     ["quantize-ultraface"] = ("UltraFace RFB-320: every static int8 form beside the peer's", UltraFaceBenchmark.RunAsync),
+    ["quantize-mcunet"] = ("MCUNet golden pair: closeness and speed of every scheme, beside the peer's", McuNetBenchmark.RunAsync),
+    ["quantize-encoder"] = ("a 4-layer transformer encoder: int8 and int4 beside the peer's", EncoderBenchmark.RunAsync),
+    ["quantize-growth"] = ("time and peak memory of `quantize` as samples and models grow", GrowthBenchmark.RunAsync),
     ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD", QuantizationAwareBenchmark.RunAsync),
 };

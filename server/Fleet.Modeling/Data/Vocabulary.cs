@@ -6,7 +6,7 @@ namespace Fleet.Modeling.Data;
 /// <summary>
 /// Pieces of text by number, and how text is cut into them: lower case; letters and digits side by side are a word, any other
 /// character but white space stands alone; of a word the longest known beginning is taken, again and again, where pieces
-/// inside a word begin with <c>##</c> (WordPiece: Wu et al., arXiv 1609.08144). Readers of BERT's vocabularies read it as well.
+/// inside a word begin with <c>##</c> (WordPiece: Wu et al., arXiv 1609.08144). Form and rule are those of BERT's vocabularies; accents are kept.
 /// </summary>
 /// <param name="Pieces">The pieces; the place of each is its number.</param>
 internal sealed record Vocabulary(IReadOnlyList<string> Pieces)

@@ -59,7 +59,7 @@ internal sealed record ReportView
     {
         Kicker = "Build report",
         Title = report.Spec.Model,
-        Lead = $"{Capital(report.Student.Description)}, {(report.Teacher is { } teacher ? $"taught by {teacher.Description}" : "as it was given")}. Built {Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed {report.Spec.Seed}.",
+        Lead = $"{Capital(report.Student.Description)}, {(report.Teacher is { } teacher ? $"taught by {teacher.Description}" : "as it was given")}. Built {Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed {report.Spec.Seed}.{Searched(report.Widths)}",
         Warnings = [.. WarningsFor(report.Calibration, report.Validation), .. report.LabelsAreDecisions
             ? ["The samples have no labels: what the fp32 model decides counts as right, here and on devices. Agreement is the share decided alike."] : Array.Empty<string>()],
         Original = report.Student,
@@ -110,6 +110,14 @@ internal sealed record ReportView
         else if (calibration?.IsMadeUp == true)
             warnings.Add("The samples that fixed the ranges are made up (synthetic): static int8 will usually do better with real ones.");
         return warnings;
+    }
+
+    private static string Searched(IReadOnlyList<WidthTrial>? tried)
+    {
+        if (tried?.Where(trial => trial.Fits).MaxBy(trial => trial.Width) is not { } best) return "";
+        string Told(WidthTrial trial) => $"{trial.Width} ({Size(trial.Bytes)}{(trial.LatencyP95 is { } latency ? $", {latency.TotalMilliseconds.ToString("0.000", CultureInfo.InvariantCulture)} ms" : "")})";
+        var beyond = tried.Where(trial => trial.Width > best.Width).MinBy(trial => trial.Width);
+        return $" Its width was searched: of {tried.Count} tried, {Told(best)} is the largest within the budget{(beyond is null ? "" : $"; {Told(beyond)} is not")}.";
     }
 
     private static string SamplesOf(BuildReport report) => report.Validation is { } validation

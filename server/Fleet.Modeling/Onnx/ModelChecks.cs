@@ -79,7 +79,7 @@ internal static class ModelChecks
             "ConstantOfShape" => Size(Constant(0)),
             "Expand" => Size(Constant(1)),
             "Tile" => Size(Constant(1)),
-            "Pad" => (Constant(1) ?? node.Ints("pads"))?.Max(pad => pad < 0 ? 0 : pad),
+            "Pad" => (Constant(1) ?? node.Ints("pads"))?.Select(pad => Math.Max(0, pad)).DefaultIfEmpty().Max(),
             "RandomNormal" or "RandomUniform" => Size(node.Ints("shape")),
             "OneHot" => Size(Constant(1)),
             "Range" when (Constant(0), Constant(1), Constant(2)) is ([var from], [var to], [var step]) && step != 0 => Math.Max(0, (long)Math.Min(long.MaxValue / 2, ((double)to - from) / step)),

@@ -41,8 +41,8 @@ internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrato
 }
 
 /// <summary>
-/// Keeps the accuracy drop within a budget. First whatever costs nothing at run time: the techniques of the scheme, of which the
-/// combination with the cleanest output is kept, then the other calibrators. Then operators are returned to float worst first until
+/// Keeps the accuracy drop within a budget. First whatever costs nothing at run time: the techniques of the scheme, each kept
+/// where it makes the output cleaner, then the other calibrators. Then operators are returned to float worst first until
 /// the drop is small enough (after NNCF's quantization with accuracy control). The ranking needs no labels; the drop is judged by
 /// the caller.
 /// <para>
@@ -64,7 +64,7 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     /// <summary>Groups of neighbours whose members are then ranked one by one.</summary>
     private const int GroupsOpened = 8;
 
-    /// <summary>Decibels that a combination of techniques must win over a shorter one.</summary>
+    /// <summary>Decibels that a technique must win.</summary>
     private const double WorthAStep = 0.2;
 
     private static readonly IReadOnlySet<string> None = new HashSet<string>();
@@ -137,23 +137,23 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         return best;
     }
 
-    /// <summary>The combination of the scheme's techniques with the cleanest output, and its model; a longer one must be worth it.</summary>
+    /// <summary>The scheme's techniques one after the other, each kept where it makes the output worthwhile cleaner, and the model they make.</summary>
     private (Recipe Recipe, ModelProto Model) Cleanest(CancellationToken cancellationToken)
     {
-        var (best, made) = (new Recipe(source, [], null), scheme.Apply(source, None));
-        if (source.Samples is null || scheme.Steps.Count == 0) return (best, made);
+        var (best, made, stepped) = (new Recipe(source, [], null), scheme.Apply(source, None), source);
+        IQuantizationStep[] steps = [.. scheme.Steps.Where(step => step.Suits(source.Model.Graph))];
+        if (source.Samples is null || steps.Length == 0) return (best, made);
         var plain = SignalToNoiseOf(made);
-        // Every subset, in the order of the list: techniques help or spoil one another.
-        for (var (subset, least) = (1, plain + WorthAStep); subset < 1 << scheme.Steps.Count; subset++)
+        var cleanest = plain;
+        foreach (var step in steps)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var recipe = new Recipe(source, [.. scheme.Steps.Where((_, i) => (subset >> i & 1) == 1)], null);
-            var stepped = Stepped(recipe, None, cancellationToken);
-            if (ReferenceEquals(stepped.Model, source.Model)) continue;
-            var model = scheme.Apply(stepped, None);
+            var further = step.Apply(stepped, scheme, None, cancellationToken);
+            if (ReferenceEquals(further.Model, stepped.Model)) continue;
+            var model = scheme.Apply(further, None);
             var signalToNoise = SignalToNoiseOf(model);
-            if (!(signalToNoise > least)) continue;
-            (best, made, least) = (recipe with { SignalToNoise = (plain, signalToNoise) }, model, signalToNoise + WorthAStep);
+            if (!(signalToNoise > cleanest + WorthAStep)) continue;
+            (best, made, stepped, cleanest) = (best with { Steps = [.. best.Steps, step], SignalToNoise = (plain, signalToNoise) }, model, further, signalToNoise);
         }
         return (best, made);
     }

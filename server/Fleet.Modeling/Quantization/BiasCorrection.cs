@@ -21,6 +21,9 @@ internal sealed class BiasCorrection : IQuantizationStep
     public string Name => "bias correction";
 
     /// <inheritdoc/>
+    public bool Suits(OnnxGraph graph) => graph.Graph.Node.Any(node => WeightedOperator.At(node, graph) is { } layer && TakesBias(layer, graph));
+
+    /// <inheritdoc/>
     public QuantizationSource Apply(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
     {
         var graph = source.Model.Graph;

@@ -24,6 +24,9 @@ internal sealed class CrossLayerEqualization : IQuantizationStep
     public string Name => "equalization";
 
     /// <inheritdoc/>
+    public bool Suits(OnnxGraph graph) => graph.Graph.Node.Any(node => Pair.At(node, graph) is not null);
+
+    /// <inheritdoc/>
     public QuantizationSource Apply(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
     {
         var graph = source.Model.Graph;

@@ -17,6 +17,9 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     public string Suffix => "int8-dynamic";
 
     /// <inheritdoc/>
+    public IReadOnlyList<IQuantizationStep> Steps { get; } = [QuantizationSteps.Smoothing];
+
+    /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>

@@ -21,6 +21,9 @@ internal interface IQuantizationScheme
     /// <summary>What it would quantize, by first output: each can be kept float where it costs too much accuracy.</summary>
     IReadOnlyList<string> OperatorsOf(OnnxGraph graph);
 
+    /// <summary>False for a graph on which it would only do what another scheme does, so that nobody need try it.</summary>
+    bool Suits(OnnxGraph graph) => true;
+
     /// <summary>Techniques that may make it lose less, in the order in which they are combined; those that measurably do are used.</summary>
     IReadOnlyList<IQuantizationStep> Steps => [];
 
@@ -66,11 +69,17 @@ internal static class QuantizationSchemes
     /// <summary>8-bit weights that are float again once loaded.</summary>
     public static readonly IQuantizationScheme Int8Weights = new Int8WeightsScheme();
 
-    /// <summary>4-bit weights.</summary>
-    public static readonly IQuantizationScheme Int4Weights = new Int4WeightsScheme();
+    /// <summary>4-bit weights, rounded to nearest.</summary>
+    public static readonly IQuantizationScheme Int4Weights = new Int4WeightsScheme("int4-weights", "int4-nearest", BlockRounding.Nearest);
+
+    /// <summary>4-bit weights, rounded by half-quadratic quantization.</summary>
+    public static readonly IQuantizationScheme Int4HalfQuadratic = new Int4WeightsScheme("int4-weights-hqq", "int4", BlockRounding.HalfQuadratic);
+
+    /// <summary>4-bit weights in standard operators.</summary>
+    public static readonly IQuantizationScheme Int4Portable = new Int4PortableScheme();
 
     private static readonly FrozenDictionary<string, IQuantizationScheme> ByName =
-        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int8Weights, Int4Weights }.ToFrozenDictionary(scheme => scheme.Name);
+        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int8Weights, Int4Weights, Int4HalfQuadratic, Int4Portable }.ToFrozenDictionary(scheme => scheme.Name);
 
     /// <summary>All of them.</summary>
     public static IReadOnlyCollection<IQuantizationScheme> All => ByName.Values;
@@ -92,5 +101,5 @@ internal static class QuantizationSchemes
     /// <summary>Everything worth trying on a profile: what its rules ask for, and for processors the forms that need no samples.</summary>
     public static IReadOnlyList<IQuantizationScheme> CandidatesFor(HardwareProfile profile)
         => profile.Numeric.SymmetricActivations ? For(profile)
-            : [.. For(profile), .. IntegerForm.For(profile.Numeric) == IntegerForm.U8S8 ? [Int8FloatStem] : Array.Empty<IQuantizationScheme>(), Int8Dynamic, Int8Weights, Int4Weights];
+            : [.. For(profile), .. IntegerForm.For(profile.Numeric) == IntegerForm.U8S8 ? [Int8FloatStem] : Array.Empty<IQuantizationScheme>(), Int8Dynamic, Int8Weights, Int4HalfQuadratic];
 }

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Fleet.Modeling.Onnx;
 
 namespace Fleet.Modeling.Quantization;
 
@@ -7,6 +8,9 @@ internal interface IQuantizationStep
 {
     /// <summary>Name in reports.</summary>
     string Name { get; }
+
+    /// <summary>True when there is something in <paramref name="graph"/> that it could change.</summary>
+    bool Suits(OnnxGraph graph);
 
     /// <summary>The changed source; <paramref name="source"/> itself when there is nothing to change.</summary>
     /// <param name="source">The float model, its histograms and samples.</param>
@@ -22,10 +26,13 @@ internal static class QuantizationSteps
     /// <summary>Scales of channels moved between layers.</summary>
     public static readonly IQuantizationStep Equalization = new CrossLayerEqualization();
 
+    /// <summary>Outlier channels of a transformer moved into its weights.</summary>
+    public static readonly IQuantizationStep Smoothing = new Smoothing();
+
     /// <summary>Expected errors folded into biases.</summary>
     public static readonly IQuantizationStep Bias = new BiasCorrection();
 
-    private static readonly FrozenDictionary<string, IQuantizationStep> ByName = new[] { Equalization, Bias }.ToFrozenDictionary(step => step.Name);
+    private static readonly FrozenDictionary<string, IQuantizationStep> ByName = new[] { Equalization, Smoothing, Bias }.ToFrozenDictionary(step => step.Name);
 
     /// <summary>The technique of that name.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>

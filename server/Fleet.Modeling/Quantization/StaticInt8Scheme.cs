@@ -21,7 +21,10 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
 
     /// <inheritdoc/>
     /// <remarks>A float bias has no rounding error to fold in, but the shift of a layer's output can be folded all the same.</remarks>
-    public IReadOnlyList<IQuantizationStep> Steps { get; } = [QuantizationSteps.Equalization, QuantizationSteps.Bias];
+    public IReadOnlyList<IQuantizationStep> Steps { get; } = [QuantizationSteps.Equalization, QuantizationSteps.Smoothing, QuantizationSteps.Bias];
+
+    /// <inheritdoc/>
+    public bool Suits(OnnxGraph graph) => !floatStem || FloatStem.Of(graph).Count > 0;
 
     /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [.. QuantizationPlan.For(graph, form, StemOf(graph)).CalibratedValues];

@@ -79,7 +79,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         using var baseline = Baseline.Measure(floatFile, heldOut.Samples, heldOut.Labels, cancellationToken);
         Confirm(path, floatFile, heldOut.Samples, cancellationToken);
 
-        var wanted = settings.Profiles.SelectMany(profile => CandidatesOf(profile, settings)).ToArray();
+        var wanted = settings.Profiles.SelectMany(profile => CandidatesOf(profile, settings)).Where(candidate => settings.Schemes.Count > 0 || candidate.Scheme.Suits(prepared.Graph)).ToArray();
         progress.Report(new BuildProgress("Calibrating", 0.05));
         string[] values = [.. wanted.SelectMany(candidate => candidate.Scheme.CalibratedValues(prepared.Graph)).Distinct()];
         var histograms = calibration is null

@@ -67,6 +67,7 @@ internal sealed class Network : Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var value = _mean is null ? input : (input - _mean) * _scale!;
+        if (Plan is { InputShape.Count: 3, Layers: [Layer.Convolution, ..] }) value = ChannelsLast(value);
         Tensor? remembered = null;
         for (var place = 0; place < _layers.Count; place++)
         {
@@ -90,6 +91,17 @@ internal sealed class Network : Module<Tensor, Tensor>
             tap?.Offer(NetworkPlan.FeatureName(place), value);
         }
         return value.MoveToOuterDisposeScope();
+    }
+
+    // The same images with the channels of a position side by side in memory, which every layer behind then keeps: the forward
+    // pass of the peer's student took 7.5 ms in place of 20.8 (128 images, one thread, libtorch 2.10), of a separable one about half.
+    private static Tensor ChannelsLast(Tensor images)
+    {
+        var (channels, height, width) = (images.size(1), images.size(2), images.size(3));
+        // Of one channel both orders are the same bytes, and only the strides tell them apart.
+        return channels == 1
+            ? images.contiguous().as_strided([images.size(0), 1, height, width], [height * width, 1, width, 1])
+            : images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
     }
 
     /// <summary>Share of samples whose largest logit is their label's.</summary>

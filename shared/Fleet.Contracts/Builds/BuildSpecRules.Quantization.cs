@@ -9,7 +9,7 @@ public static partial class BuildSpecRules
 
     /// <summary>Schemes by name, those of the worker; a test holds both lists to each other.</summary>
     public static readonly IReadOnlyList<string> Schemes =
-        ["int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "int8-static-u8u8", "int8-static-u8s8-float-stem", "int8-dynamic", "int8-weights", "int4-weights", "fp16"];
+        ["int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "int8-static-u8u8", "int8-static-u8s8-float-stem", "int8-dynamic", "int8-weights", "int4-weights", "int4-weights-hqq", "int4-weights-portable", "fp16"];
 
     /// <summary>What variants are chosen by.</summary>
     public static readonly IReadOnlyList<string> Goals = ["latency", "size", "accuracy"];

@@ -2,7 +2,8 @@ namespace Fleet.Contracts.Builds;
 
 /// <summary>
 /// Variants whose weights and scales are trained on the grid they are stored in (LSQ, Esser et al. 2020), beside those that are
-/// quantized afterwards. They start from the distilled student and pay below 8 bits above all.
+/// quantized afterwards. They start from the distilled student. On Fashion-MNIST they pay at 3 bits and fewer; at 8 and 4 bits
+/// rounding a student that was trained equally long in float comes as close.
 /// </summary>
 public sealed record QuantizationAwareSpec
 {

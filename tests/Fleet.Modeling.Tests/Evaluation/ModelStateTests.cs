@@ -120,4 +120,27 @@ public sealed class ModelStateTests
         => new() { ["x"] = NpyArray.Of(values, values.Length, 1), ["number"] = NpyArray.Of([16000L], 1) };
 
     private static InferenceSession Open(ModelProto model) => OnnxRuntimeSession.Open(model.ToByteArray(), "sum");
+
+    [Fact]
+    public void Past_of_a_decoder_is_empty_at_first_and_grows_only_where_nothing_else_must_grow_with_it()
+    {
+        // present = past with the new rows behind it; the output is how many rows there are.
+        ModelProto Decoder(bool mask)
+        {
+            var builder = new GraphBuilder().Input("x", 1, 2, 4).Input("past_0", 1, -1, 4).Node("Concat", ["past_0", "x"], "present_0", node => node.With("axis", 1));
+            if (mask) builder.Input("attention_mask", 1, 2);
+            return builder.Node("ReduceSum", ["present_0"], "y").Output("y", 1, 1, 1).Output("present_0", 1, -1, 4).Build();
+        }
+        float[] Sums(ModelProto model, bool mask)
+        {
+            using var session = Open(model);
+            var inputs = ModelInput.Of(session);
+            var arrays = new Dictionary<string, NpyArray> { ["x"] = NpyArray.Of([.. Enumerable.Repeat(1f, 24)], 3, 1, 2, 4) };
+            if (mask) arrays["attention_mask"] = NpyArray.Of(new float[6], 3, 1, 2);
+            var values = AllOutputs.Of(session, ArrayFeeds.From(arrays, inputs, "steps", ModelState.Of(session, inputs, [])), default);
+            return [.. values.Values.Where(value => value > 1)];
+        }
+        Assert.Equal([8f, 16, 24], Sums(Decoder(mask: false), mask: false));
+        Assert.Equal([8f, 8, 8], Sums(Decoder(mask: true), mask: true));
+    }
 }

@@ -81,6 +81,13 @@ public sealed partial class ReportPageTests
     }
 
     [Fact]
+    public void Width_that_was_searched_is_told_with_what_did_not_fit()
+    {
+        var page = ReportPage.Render(Report("fashion") with { Widths = [new WidthTrial(4, 100, 10_000, true), new WidthTrial(8, 200, 30_000, false), new WidthTrial(6, 150, 20_000, true, TimeSpan.FromMilliseconds(0.25))] });
+        Assert.Matches(@"of 3 tried, 6 \([^)]*, 0\.250 ms\) is the largest within the budget; 8 \([^)]*\) is not", page);
+    }
+
+    [Fact]
     public void Made_up_samples_are_called_that()
     {
         string Page(string calibration, string validation)

@@ -146,4 +146,8 @@ public sealed class OnnxFileTests
     [InlineData("[ErrorCode:RuntimeException] std::bad_alloc", "It needs more memory than this process may have.")]
     public void Reason_of_the_runtime_is_one_line_without_places_in_its_source(string message, string expected)
         => Assert.Equal(expected, RuntimeRefusal.Of(new InvalidOperationException(message)));
+
+    [Fact]
+    public void Pad_with_an_empty_list_is_left_to_the_runtime()
+        => Assert.Null(ModelChecks.ProblemOf(new GraphBuilder(opset: 9).Input("x", 1, 4).Node("Pad", ["x"], "y", node => node.With("pads", Array.Empty<long>())).Output("y", 1, 4).Build()));
 }

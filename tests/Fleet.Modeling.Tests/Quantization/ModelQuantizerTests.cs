@@ -21,6 +21,10 @@ public sealed class ModelQuantizerTests
     [InlineData("int8-dynamic", "matmul-add", 30)]
     [InlineData("int4-weights", "gemm", 12)]
     [InlineData("int4-weights", "matmul-add", 12)]
+    [InlineData("int4-weights-hqq", "gemm", 12)]
+    [InlineData("int4-weights-hqq", "matmul-add", 12)]
+    [InlineData("int4-weights-portable", "gemm", 12)]
+    [InlineData("int4-weights-portable", "matmul-add", 12)]
     public void Scheme_without_samples_stays_close(string scheme, string name, double decibels)
     {
         using var folder = new ScratchFolder();
@@ -44,10 +48,12 @@ public sealed class ModelQuantizerTests
         var packed = BlockWeights.Of(weights, rows: 33, columns: 1, blockSize: 32);
         Assert.Equal(2, packed.Blocks);
         Assert.Equal([0.5f, -0.875f], packed.Scales);
-        Assert.Equal(0 | 12 << 4, packed.Values[0]);
-        Assert.Equal(8 | 9 << 4, packed.Values[1]);
-        Assert.Equal(0 | 8 << 4, packed.Values[16]);
-        Assert.All(packed.Values[17..], filled => Assert.Equal(0x88, filled));
+        Assert.True(packed.IsSymmetric);
+        var bytes = BlockWeights.Packed(packed.Integers, width: 32);
+        Assert.Equal(0 | 12 << 4, bytes[0]);
+        Assert.Equal(8 | 9 << 4, bytes[1]);
+        Assert.Equal(0 | 8 << 4, bytes[16]);
+        Assert.All(bytes[17..], filled => Assert.Equal(0x88, filled));
     }
 
     [Fact]

@@ -23,6 +23,9 @@ public sealed class QdqTests
     }
 
     [Theory, MemberData(nameof(Cases))]
+    [InlineData("gemm", "int4-weights-portable")]
+    [InlineData("matmul-add", "int4-weights-portable")]
+    [InlineData("gemm", "int4-weights")]
     public void Graph_is_the_golden_one(string model, string scheme)
     {
         var golden = Path.Combine(GoldenFolder(), $"{model}.{scheme}.txt");

@@ -81,12 +81,39 @@ public sealed class StepsTests
         Assert.Same(prepared.Source, QuantizationSteps.Bias.Apply(prepared.Source, Scheme, Scheme.OperatorsOf(prepared.Source.Model.Graph).ToHashSet(), TestContext.Current.CancellationToken));
     }
 
+    [Theory]
+    [InlineData("int8-static-u8s8", 2)]
+    [InlineData("int8-dynamic", 3)]
+    public void Smoothing_leaves_the_float_output_as_it_was_and_cleans_the_quantized_one(string name, double decibels)
+    {
+        var scheme = QuantizationSchemes.Named(name);
+        using var prepared = new Prepared(SmallEncoder);
+        var smoothed = QuantizationSteps.Smoothing.Apply(prepared.Source, scheme, None, TestContext.Current.CancellationToken);
+        Assert.InRange(prepared.SignalToNoise(smoothed.Model.Model), 90, double.PositiveInfinity);
+        // Both normalizations took their products' share; what else there is may have got a Mul.
+        Assert.All(smoothed.Model.Graph.Graph.Node.Where(node => node.OpType == "LayerNormalization" && node.Name.Length > 0).Take(2), node => Assert.EndsWith("_smooth1", node.Input[1], StringComparison.Ordinal));
+        Assert.InRange(prepared.SignalToNoise(scheme.Apply(smoothed, None)) - prepared.SignalToNoise(scheme.Apply(prepared.Source, None)), decibels, 60);
+    }
+
+    [Fact]
+    public void Smoothing_takes_a_Mul_where_others_read_the_value_too_and_a_channel_stands_out()
+    {
+        var model = new GraphBuilder().Input("x", -1, 4, 16).Constant(Tensors.Of("gain", [.. Enumerable.Range(0, 16).Select(channel => channel == 3 ? 40f : 1f)], 16)).Weight("w", 16, 16)
+            .Node("Mul", ["x", "gain"], "loud").Node("MatMul", ["loud", "w"], "m").Node("Sigmoid", ["m"], "s").Node("Add", ["s", "loud"], "y").Output("y", -1, 4, 16).Build();
+        using var prepared = new Prepared(model);
+        var smoothed = QuantizationSteps.Smoothing.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
+        Assert.Equal(2, smoothed.Model.Graph.Graph.Node.Count(node => node.OpType == "Mul"));
+        Assert.InRange(prepared.SignalToNoise(smoothed.Model.Model), 90, double.PositiveInfinity);
+    }
+
     [Fact]
     public void Techniques_are_known_by_name()
     {
         Assert.Same(QuantizationSteps.Bias, QuantizationSteps.Named("bias correction"));
         Assert.Contains("equalization", Assert.Throws<ArgumentException>(() => QuantizationSteps.Named("magic")).Message, StringComparison.Ordinal);
     }
+
+    private static ModelProto SmallEncoder => new EncoderModel(Layers: 2, Width: 128, Inner: 256, Heads: 4, Length: 32).Build();
 
     /// <summary>Layers between which the channels differ by up to <paramref name="most"/> times.</summary>
     private static ModelProto Uneven(string kind, double most = 1000)

@@ -172,16 +172,12 @@ public sealed class VariantMakerTests
     /// <summary>Adds to one hidden layer a feature ten thousand times larger than the rest, whose weight is almost zero: one scale cannot hold both.</summary>
     private static GraphBuilder Hostile()
     {
-        var gain = Enumerable.Repeat(1f, 128).ToArray();
-        gain[0] = 1e4f;
-        var weights = new float[128 * 6];
-        var random = new Random(5);
-        for (var i = 0; i < weights.Length; i++) weights[i] = (float)(random.NextDouble() - 0.5) / (i / 6 == 0 ? 1e4f : 1);
-        return new GraphBuilder().Input("x", -1, 128)
-            .Constant(Tensors.Of("gain", gain, 128)).Constant(Tensors.Of("w", weights, 128, 6)).Weight("u1", 6, 32).Weight("u2", 32, 6)
-            .Node("Mul", ["x", "gain"], "m").Node("MatMul", ["m", "w"], "wide", node => node.Name = "wide")
-            .Node("MatMul", ["wide", "u1"], "h", node => node.Name = "first").Node("Relu", ["h"], "r").Node("MatMul", ["r", "u2"], "t", node => node.Name = "second")
-            .Node("Add", ["t", "wide"], "y").Output("y", -1, 6);
+        return new GraphBuilder().Input("x", -1, 128).Constant(Tensors.Of("high", [15f])).Constant(Tensors.Of("low", [1 / 15f]))
+            .Weight("w", 128, 6).Weight("u1", 6, 32).Weight("u2", 32, 6)
+            .Node("Pow", ["x", "high"], "m").Node("MatMul", ["m", "w"], "wide", node => node.Name = "wide")
+            .Node("Abs", ["wide"], "size").Node("Pow", ["size", "low"], "root").Node("Sign", ["wide"], "sign").Node("Mul", ["root", "sign"], "narrow")
+            .Node("MatMul", ["narrow", "u1"], "h", node => node.Name = "first").Node("Relu", ["h"], "r").Node("MatMul", ["r", "u2"], "t", node => node.Name = "second")
+            .Node("Add", ["t", "narrow"], "y").Output("y", -1, 6);
     }
 
     private static IReadOnlyList<VariantReport> Make(ScratchFolder folder, string model, QuantizationSpec spec)

@@ -3,6 +3,8 @@ using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
 using Fleet.TestKit;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Tests.Teachers;
 
@@ -56,10 +58,10 @@ public sealed class OnnxTeacherTests : IDisposable
         var widths = features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent)).Prepend(3).ToArray();
         var rows = new float[70 * widths.Sum()];
         teacher.Answer(samples.Inputs, 70, rows);
-        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var scope = NewDisposeScope();
         network.eval();
         var tap = new FeatureTap(scope, ["layer2", "layer6"]);
-        var logits = network.forward(TorchSharp.torch.tensor(samples.Inputs, [70, 2, 50]), tap);
+        var logits = network.forward(tensor(samples.Inputs, [70, 2, 50]), tap);
         foreach (var (value, column, width) in new[] { (logits, 0, widths[0]), (tap["layer2"], widths[0], widths[1]), (tap["layer6"], widths[0] + widths[1], widths[2]) })
         {
             var expected = value.data<float>().ToArray();
@@ -67,6 +69,35 @@ public sealed class OnnxTeacherTests : IDisposable
             Assert.All(expected.Zip(given), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
         }
         Assert.Contains(rows.Chunk(widths.Sum()).SelectMany(row => row[^widths[3]..]), value => value < 0);
+    }
+
+    // In the graph the tokens of all samples are rows of one matrix; a feature is samples, tokens, channels on both sides.
+    [Fact]
+    public void Encoder_shows_hidden_states_and_queries_that_a_smaller_one_can_be_compared_with()
+    {
+        var vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]);
+        using var network = new Network(Families.Student("encoder", 32, [6], 3, 1, vocabulary), Normalization.None, 1);
+        OnnxFile.Save(StudentExport.Model(network.Plan, network.Normalization, network.Folded()), _folder["encoder.onnx"]);
+        using var teacher = new OnnxTeacher(_folder["encoder.onnx"], [6], 3, tokens: true);
+        var query = network.Plan.Features().Single(feature => feature.Name.EndsWith(".query", StringComparison.Ordinal)).Name;
+        var features = teacher.Show(["layer2", query]);
+        Assert.All(features, feature => Assert.Equal([6, 32], feature.Shape));
+
+        float[] tokens = [2, 3, 2, 1, 0, 0, 3, 3, 3, 2, 2, 0];
+        var rows = new float[2 * (3 + 2 * 6 * 32)];
+        teacher.Answer(tokens, 2, rows);
+        using var scope = NewDisposeScope();
+        network.eval();
+        var tap = new FeatureTap(scope, ["layer2", query]);
+        network.forward(tensor(tokens, [2, 6]), tap);
+        float[] Of(int column) => [.. rows.Chunk(rows.Length / 2).SelectMany(row => row.Skip(column).Take(6 * 32))];
+        Assert.All(tap["layer2"].contiguous().data<float>().ToArray().Zip(Of(3)), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+
+        var student = network.Plan.Features().Single(feature => feature.Name == query);
+        using var loss = Modeling.Distillation.Losses.DistillationLosses.ByName["attention"](
+            new(new Contracts.Builds.LossSpec { Loss = "attention", Heads = 4 }, [(student, features[1])], [], 1));
+        var same = loss.Of(new(tap[query], tap[query], tensor(new long[] { 0 })) { Pairs = [(tap[query], tensor(Of(3 + 6 * 32), [2, 6, 32]))] });
+        Assert.Equal(0, same.ToDouble(), 1e-5);
     }
 
     [Fact]

@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Tests.Quantization;
+using Fleet.TestKit;
+
+namespace Fleet.Benchmarks.Quantization;
+
+/// <summary>Time and peak memory of <c>fleet-modeling quantize</c> as samples and models grow.</summary>
+internal static class GrowthBenchmark
+{
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(20);
+
+    public static async Task<string> RunAsync(CancellationToken cancellationToken)
+    {
+        var text = new StringBuilder("`quantize --profile x64 --scheme int8-static-u8s8`, everything included: reading, preparing, calibrating, techniques, judging, timing. Memory is the largest VmHWM of the command's processes.\n\n");
+        using var folder = new TemporaryFolder();
+        text.AppendLine("| model | float bytes | calibration samples | of bytes each | seconds | peak MB |").AppendLine("|---|---:|---:|---:|---:|---:|");
+        foreach (var samples in new[] { 16, 64, 256, 512 })
+        {
+            var data = folder[$"pictures{samples}"];
+            Directory.CreateDirectory(data);
+            var pictures = PhotoLikePictures.Make(16, 96, 96, seed: 1, value => (value - 127) / 64);
+            for (var i = 0; i < samples; i++)
+            {
+                await using var file = File.Create(Path.Combine(data, $"{i:0000}.npz"));
+                NpzArchive.Write(file, [new("input", NpyArray.Of(pictures.Sample(i % pictures.Count), 1, 3, 96, 96))]);
+            }
+            await MeasureAsync("MCUNet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"), data, samples, pictures.SampleLength * sizeof(float));
+        }
+        foreach (var layers in new[] { 1, 2, 4, 8 })
+        {
+            var model = folder[$"encoder{layers}.onnx"];
+            OnnxFile.Save(new EncoderModel(layers, Width: 312, Inner: 1248, Heads: 12, Length: 128).Build(), model);
+            await MeasureAsync($"encoder, {layers} layers", model, "synthetic", 32, 128 * 312 * sizeof(float));
+        }
+        return text.ToString();
+
+        async Task MeasureAsync(string name, string model, string data, int samples, int each)
+        {
+            var began = Stopwatch.GetTimestamp();
+            await using var child = ChildProcess.Start(Programs.Modeling, ["quantize", model, "--calibration", data, "--validation", "synthetic", "--profile", "x64", "--scheme", "int8-static-u8s8", "--out", folder[$"out{Guid.NewGuid():N}"]]);
+            var peak = 0L;
+            while (!child.HasExited)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                foreach (var id in child.Descendants().Prepend(child.Id)) peak = Math.Max(peak, PeakOf(id));
+                await Task.Delay(Glance, cancellationToken);
+            }
+            var code = await child.WaitForExitAsync(TimeSpan.FromSeconds(10));
+            if (code != 0) throw new InvalidOperationException($"quantize ended with code {code}: {child.Output}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {new FileInfo(model).Length:N0} | {samples} | {each:N0} | {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} | {peak / 1024.0:0} |");
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, {samples} samples: {peak / 1024.0:0} MB"));
+        }
+    }
+
+    /// <summary>Largest resident memory of a process so far, in KB; 0 when it has ended.</summary>
+    private static long PeakOf(int id)
+    {
+        try
+        {
+            var line = File.ReadLines($"/proc/{id}/status").FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return line is null ? 0 : long.Parse(line[6..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
+    }
+}

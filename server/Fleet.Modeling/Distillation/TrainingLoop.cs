@@ -28,6 +28,7 @@ internal static class TrainingLoop
         var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, phase.Seed), network.Device);
         var steps = (long)spec.Epochs * batches.PerEpoch;
         using var optimizer = Optimizer([.. network.parameters(), .. phase.Targets?.Losses.Parameters ?? []], spec);
+        using var uncollected = new UncollectedSteps();
         var bestState = network.Snapshot();
         try
         {
@@ -48,6 +49,7 @@ internal static class TrainingLoop
                     cancellationToken.ThrowIfCancellationRequested();
                     var step = (long)epoch * batches.PerEpoch + number;
                     optimizer.LearningRate = LearningRate.At(step, steps, spec.LearningRate);
+                    uncollected.Next();
                     loss += Step(network, optimizer, batches, indices, view, phase, step, cancellationToken);
                     progress.Report((step + 1.0) / steps, epochs.Count == 0 ? "" : $"epoch {epoch + 1} of {spec.Epochs}, validation {epochs[^1].Accuracy:P2}");
                 }

@@ -50,6 +50,7 @@ internal static class StudyLoop
         var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, settings.Seed), CPU);
         var (steps, step, epochs) = ((long)phases.Sum(phase => phase.Epochs) * batches.PerEpoch, 0L, new List<EpochReport>());
         using var optimizer = Optimizer(student, spec, 1);
+        using var uncollected = new UncollectedSteps();
         var best = 0.0;
         var bestState = student.Snapshot();
         try
@@ -67,6 +68,7 @@ internal static class StudyLoop
                         var rate = LearningRate.At(step++, steps, spec.LearningRate);
                         optimizer.At(rate);
                         companion?.At(rate);
+                        uncollected.Next();
                         loss += Step(student, phase, optimizer, companion, batches, indices, view, teacher, settings, cancellationToken);
                         progress.Report((double)step / steps, epochs.Count == 0 ? phase.Name : $"{phase.Name}, epoch {epoch + 1} of {phase.Epochs}, validation {epochs[^1].Accuracy:P2}");
                     }

@@ -21,12 +21,12 @@ public sealed class VariantMakerTests
         var reports = Make(folder, model, new QuantizationSpec { MaximumDrop = 0.03 });
 
         var made = reports.Where(report => report.Scheme != "fp32").ToArray();
+        var graph = PreparedModel.From(model, folder.Path).Graph;
         HardwareProfile[] profiles = [BuiltInProfiles.Find("x64")!, BuiltInProfiles.Find("arm-cpu")!, BuiltInProfiles.Find("jetson")!];
-        Assert.Equal(profiles.SelectMany(profile => QuantizationSchemes.CandidatesFor(profile).Select(scheme => $"{profile.Name}-{scheme.Suffix}")), made.Select(report => report.Id));
+        Assert.Equal(profiles.SelectMany(profile => QuantizationSchemes.CandidatesFor(profile).Where(scheme => scheme.Suits(graph)).Select(scheme => $"{profile.Name}-{scheme.Suffix}")), made.Select(report => report.Id));
         Assert.Equal(["int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "fp16"], made.Where(report => report.Id.EndsWith("int8", StringComparison.Ordinal) || report.Id == "jetson-fp16").Select(report => report.Scheme));
-        // What does not suit this model says so.
-        Assert.All(made.Where(report => report.Artifact is null), report => Assert.Contains("does not begin with a convolution", report.Reasons.Single(), StringComparison.Ordinal));
-        made = [.. made.Where(report => report.Artifact is not null)];
+        // What does not suit this model is not tried.
+        Assert.DoesNotContain(made, report => report.Id == "x64-int8-stem");
         Assert.All(made.Where(report => !report.Id.EndsWith("int4", StringComparison.Ordinal)), report => Assert.True(report.Accepted, string.Join(" ", report.Reasons)));
         Assert.All(made, report =>
         {

@@ -5,7 +5,7 @@ namespace Fleet.Modeling.Quantization;
 /// <summary>
 /// The first layers of an image network, which are better left in float on x64: the convolution over the image's three channels and
 /// the depthwise one behind it. Integer kernels multiply four input channels at a time and many output channels side by side; with
-/// three and sixteen they mostly move bytes (UltraFace on AVX512-VNNI: 366 and 161 µs against 97 and 35 µs in float). And what is
+/// three and sixteen they mostly move bytes (UltraFace on AVX512-VNNI: 366 and 161 µs against about 97 and 75 µs in float). And what is
 /// rounded here is in everything that follows (UltraFace: 16.0 dB with them, 22.9 dB without).
 /// </summary>
 internal static class FloatStem

@@ -18,7 +18,7 @@ namespace Fleet.Benchmarks;
 /// </summary>
 internal static class DistillationLossesBenchmark
 {
-    private const int SubsetSamples = 10_000, SelectionSamples = 2400, SubsetEpochs = 12, FullEpochs = 16, MaximumParameters = 100_000;
+    private const int SubsetSamples = 10_000, SelectionSamples = 2400, SubsetEpochs = 12, FullEpochs = 28, MaximumParameters = 100_000;
     private const double Required = 0.934;
 
     private static readonly int[] Seeds = [1, 2, 3];

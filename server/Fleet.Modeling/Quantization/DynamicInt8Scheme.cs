@@ -20,6 +20,9 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     public IReadOnlyList<IQuantizationStep> Steps { get; } = [QuantizationSteps.Smoothing];
 
     /// <inheritdoc/>
+    public bool Suits(OnnxGraph graph) => WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
+
+    /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>

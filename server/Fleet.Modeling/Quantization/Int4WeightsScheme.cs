@@ -19,6 +19,9 @@ internal sealed class Int4WeightsScheme(string name, string suffix, BlockRoundin
     public string Suffix => suffix;
 
     /// <inheritdoc/>
+    public bool Suits(OnnxGraph graph) => WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
+
+    /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>

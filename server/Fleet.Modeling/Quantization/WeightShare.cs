@@ -1,0 +1,22 @@
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Onnx.Protos;
+using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
+
+namespace Fleet.Modeling.Quantization;
+
+/// <summary>How much of a model's weights a scheme reaches.</summary>
+internal static class WeightShare
+{
+    /// <summary>A scheme that reaches less is not worth a candidate: its file is nearly the float model's. It can still be asked for by name.</summary>
+    private const double Worthwhile = 0.2;
+
+    /// <summary>True when the constant inputs of <paramref name="operators"/>, named by an output, are a fair share of all float weights.</summary>
+    public static bool IsWorthwhile(OnnxGraph graph, IEnumerable<string> operators)
+    {
+        var names = operators.ToHashSet();
+        var reached = Scopes.NodesOf(graph.Graph).Where(node => node.Output.Any(names.Contains)).SelectMany(node => node.Input).Distinct()
+            .Select(graph.Constant).OfType<TensorProto>().Where(tensor => tensor.Is(DataType.Float)).Sum(tensor => tensor.Elements());
+        var all = Scopes.Of(graph.Graph).SelectMany(scope => scope.Initializer).Where(tensor => tensor.Is(DataType.Float)).Sum(tensor => tensor.Elements());
+        return reached > 0 && reached >= Worthwhile * all;
+    }
+}

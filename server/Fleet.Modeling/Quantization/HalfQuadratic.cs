@@ -22,9 +22,10 @@ internal static class HalfQuadratic
         var best = Fitted(values, scale, zeroPoint);
         if (SquaredError(values, scale, zeroPoint) is var given && given <= best.Error) best = (scale, zeroPoint, given);
         var (low, high) = (Math.Min(0, values.ToArray().Min()), Math.Max(0, values.ToArray().Max()));
-        if (low == high) return (best.Scale, best.ZeroPoint);
-        var whole = (high - low) / 15;
-        var robust = Fitted(values, whole, (byte)Math.Clamp(Math.Round(ZeroPointOf(values, whole, -low / whole)), 0, 15));
+        var whole = ((double)high - low) / 15;
+        // Too small or too large to divide by: there is nothing to refine.
+        if (!float.IsNormal((float)whole)) return (best.Scale, best.ZeroPoint);
+        var robust = Fitted(values, (float)whole, (byte)Math.Clamp(Math.Round(ZeroPointOf(values, whole, -low / whole)), 0, 15));
         return robust.Error < best.Error ? (robust.Scale, robust.ZeroPoint) : (best.Scale, best.ZeroPoint);
     }
 

@@ -27,10 +27,13 @@ internal static class MatrixProducts
     }
 
     /// <summary>The weight of a product as rows (inputs) by columns (outputs), Gemm's factor multiplied in.</summary>
+    /// <exception cref="InvalidDataException">A value is not finite; the message says which.</exception>
     public static (float[] Values, int Rows, int Columns) RowMajor(this WeightedOperator product)
     {
         var (columns, rows) = (product.Channels, (int)(product.Weight.Elements() / product.Channels));
         var values = product.Weight.ToSingles();
+        if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad)
+            throw new InvalidDataException($"Weight '{product.Weight.Name}' of {product.Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.");
         if (product.Axis == 0)
         {
             var transposed = new float[values.Length];

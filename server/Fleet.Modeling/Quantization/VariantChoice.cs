@@ -115,10 +115,15 @@ internal static class VariantChoice
         return null;
     }
 
-    /// <summary>As good in all three and better in one; a speed that was not measured of both says nothing either way.</summary>
+    /// <summary>
+    /// As good in all three and better in one. What was not timed is beaten by the float model alone, which a larger file never
+    /// replaces: among the others its device may find it the faster.
+    /// </summary>
     private static bool Dominates(Candidate one, Candidate other)
     {
-        var ratio = one.Speed / other.Speed ?? 1;
+        var measured = one.Speed / other.Speed;
+        if (measured is null && !one.IsFloat) return false;
+        var ratio = measured ?? 1;
         return one.Bytes <= other.Bytes && one.Quality >= other.Quality && ratio >= EqualSpeed
             && (one.Bytes < other.Bytes || one.Quality > other.Quality || ratio > 1 / EqualSpeed || (one.IsFloat && !other.IsFloat));
     }

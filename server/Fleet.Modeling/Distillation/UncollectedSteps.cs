@@ -9,8 +9,8 @@ namespace Fleet.Modeling.Distillation;
 /// collect.
 /// </summary>
 /// <remarks>
-/// One at a time holds the process (a second one, in tests, goes without). A region that another thread's garbage has used up
-/// ends by itself and is begun again at the next step: what is left of the danger is one step in some hundred.
+/// One at a time holds the process (a second one, in tests, goes without). A region that another thread's garbage uses up
+/// ends by itself, within a step as well, and is begun again at the next one: the danger is made small, not taken away.
 /// </remarks>
 internal sealed class UncollectedSteps : IDisposable
 {

@@ -31,9 +31,7 @@ internal static class MatrixProducts
     public static (float[] Values, int Rows, int Columns) RowMajor(this WeightedOperator product)
     {
         var (columns, rows) = (product.Channels, (int)(product.Weight.Elements() / product.Channels));
-        var values = product.Weight.ToSingles();
-        if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad)
-            throw new InvalidDataException($"Weight '{product.Weight.Name}' of {product.Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.");
+        var values = product.Values();
         if (product.Axis == 0)
         {
             var transposed = new float[values.Length];
@@ -43,7 +41,7 @@ internal static class MatrixProducts
             }
             values = transposed;
         }
-        return (product.WeightFactor == 1 ? values : Array.ConvertAll(values, value => value * product.WeightFactor), rows, columns);
+        return (values, rows, columns);
     }
 }
 

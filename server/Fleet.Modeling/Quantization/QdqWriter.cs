@@ -155,10 +155,7 @@ internal sealed class QdqWriter
         var key = string.Create(CultureInfo.InvariantCulture, $"{weighted.Weight.Name}/{weighted.Axis}/{weighted.WeightFactor}/{(_grids is null ? "" : weighted.Node.Output[0])}");
         if (_weights.TryGetValue(key, out var shared) && (smallestScales is null || shared.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second))) return shared;
 
-        var values = weighted.Weight.ToSingles();
-        if (weighted.WeightFactor != 1) values = Array.ConvertAll(values, value => value * weighted.WeightFactor);
-        if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad)
-            throw new InvalidDataException($"Weight '{weighted.Weight.Name}' of {weighted.Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.");
+        var values = weighted.Values();
         var quantized = _grids is null
             ? ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales)
             : ChannelWeights.On(_grids.Weights[weighted.Node.Output[0]], values, weighted.Weight.Dims, weighted.Axis);

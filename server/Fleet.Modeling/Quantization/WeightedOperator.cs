@@ -17,6 +17,17 @@ internal sealed record WeightedOperator(NodeProto Node, TensorProto Weight, int 
     /// <summary>What the weight is multiplied with before use: Gemm's alpha, which integer kernels want folded.</summary>
     public float WeightFactor => Node.Is("Gemm") ? Node.Float("alpha", 1) : 1;
 
+    /// <summary>The weight's values with <see cref="WeightFactor"/> multiplied in, in the order of the weight.</summary>
+    /// <exception cref="InvalidDataException">One of them is not finite; the message says which.</exception>
+    public float[] Values()
+    {
+        var values = Weight.ToSingles();
+        if (WeightFactor is var factor and not 1) values = Array.ConvertAll(values, value => value * factor);
+        return Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad
+            ? throw new InvalidDataException($"Weight '{Weight.Name}' of {Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.")
+            : values;
+    }
+
     /// <summary>What the bias is multiplied with before use: Gemm's beta.</summary>
     public float BiasFactor => Node.Is("Gemm") ? Node.Float("beta", 1) : 1;
 

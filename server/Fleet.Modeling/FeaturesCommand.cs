@@ -53,7 +53,8 @@ internal static class FeaturesCommand
     {
         OnnxFeatures.AddOutputs(model, names);
         using var session = OnnxRuntimeSession.Open(model.ToByteArray(), path);
-        using var feed = new SyntheticFeeds(ModelInput.Of(session), 1, seed: 1).Batches(1).Single();
+        var inputs = ModelInput.Of(session);
+        using var feed = new SyntheticFeeds(inputs, 1, seed: 1, shapes: SyntheticShapes.Of(session, inputs, ModelState.None, [])).Batches(1).Single();
         using var options = new RunOptions();
         try
         {

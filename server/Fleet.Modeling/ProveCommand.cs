@@ -25,6 +25,7 @@ internal static class ProveCommand
         var profile = new Option<string?>("--profile") { Description = "Hardware profile whose session settings are used; without it those of the report that 'quantize' left beside the variant", HelpName = "NAME" };
         var entries = new Option<string[]>("--session-entry") { Description = "A session setting, such as session.x64quantprecision=1; may be repeated", HelpName = "KEY=VALUE" };
         var state = new Option<string[]>("--state") { Description = "State that the model carries from sample to sample, as IN=OUT; may be repeated. Usual names are found without it", HelpName = "IN=OUT" };
+        var shape = new Option<string[]>("--shape") { Description = "Shape of made-up samples of an input; may be repeated", HelpName = "NAME=1x3x224x224" };
         var samples = new Option<int>("--samples") { Description = "Samples that are run at most", HelpName = "N", DefaultValueFactory = _ => UsualSamples };
         var report = new Option<FileInfo?>("--report") { Description = "File that the figures are written to as JSON", HelpName = "FILE" };
         var progress = ProgressOutput.Option();
@@ -32,7 +33,7 @@ internal static class ProveCommand
         {
             if (result.GetValueOrDefault<int>() < 1) result.AddError("--samples must be at least 1.");
         });
-        var command = new Command("prove", "Runs a variant as other processors would, and puts accuracy or signal to noise of each next to the native one.") { variant, validation, reference, processors, profile, entries, state, samples, report, progress };
+        var command = new Command("prove", "Runs a variant as other processors would, and puts accuracy or signal to noise of each next to the native one.") { variant, validation, reference, processors, profile, entries, state, shape, samples, report, progress };
         command.SetAction((parsed, cancellationToken) => Task.Run(async () =>
         {
             NativeEnvironment.SetVariables();
@@ -41,8 +42,14 @@ internal static class ProveCommand
                 var path = ExistingFile(parsed.GetRequiredValue(variant));
                 IReadOnlyList<ModelInput> inputs;
                 ModelState carried;
-                using (var session = OnnxRuntimeSession.Open(path)) carried = ModelState.Of(session, inputs = ModelInput.Of(session), parsed.GetValue(state) ?? []);
-                var data = ModelSamples.Read(parsed.GetRequiredValue(validation), inputs, carried, seed: 2);
+                SyntheticShapes? shapes;
+                var source = new SourceSpec { Onnx = path, Validation = parsed.GetRequiredValue(validation), Shapes = parsed.GetValue(shape) };
+                using (var session = OnnxRuntimeSession.Open(path))
+                {
+                    carried = ModelState.Of(session, inputs = ModelInput.Of(session), parsed.GetValue(state) ?? []);
+                    shapes = SyntheticShapes.For(source, session, inputs, carried);
+                }
+                var data = ModelSamples.Read(source.Validation, inputs, carried, seed: 2, shapes: shapes);
                 var task = new ProofTask(path, parsed.GetValue(reference) is { } model ? ExistingFile(model) : null, data.Feeds, data.Labels, data.Source, parsed.GetValue(samples),
                     SettingsOf(path, parsed.GetValue(profile), parsed.GetValue(entries) ?? []), [.. parsed.GetRequiredValue(processors).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(EmulatedProcessor.Named)]);
                 var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(task, ProgressOutput.Of(parsed.GetValue(progress)), cancellationToken);

@@ -25,10 +25,11 @@ internal static class QuantizeCommand
         var calibrator = new Option<string>("--calibrator") { Description = "minmax, percentile, mse or entropy", HelpName = "NAME", DefaultValueFactory = _ => "percentile" };
         var smallest = new Option<double>("--minimum-snr") { Description = "Decibels of signal to noise against the float model below which a variant is rejected", HelpName = "DB", DefaultValueFactory = _ => 15 };
         var state = new Option<string[]>("--state") { Description = "An input and the output that gives its next value, for a model with state whose names do not tell (state and stateN, h0 and hn, past and present are found); may be repeated", HelpName = "IN=OUT" };
+        var shape = new Option<string[]>("--shape") { Description = "Shape of made-up samples of an input; without it the smallest of some usual ones that the model runs with. May be repeated", HelpName = "NAME=1x3x224x224" };
         var memory = new Option<double?>("--memory") { Description = "Gigabytes of memory that the work may take; the default is three quarters of what this machine has", HelpName = "GB" };
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder for the variants, report.json and report.html", Required = true, HelpName = "DIR" };
         var progress = ProgressOutput.Option();
-        var command = new Command("quantize", "Makes variants of your own ONNX model and compares them with it.") { model, calibration, validation, labels, progress, profiles, schemes, goal, calibrator, smallest, state, memory, output };
+        var command = new Command("quantize", "Makes variants of your own ONNX model and compares them with it.") { model, calibration, validation, labels, progress, profiles, schemes, goal, calibrator, smallest, state, shape, memory, output };
         command.SetAction((parsed, cancellationToken) => Task.Run(() =>
         {
             var path = parsed.GetRequiredValue(model).FullName;
@@ -48,7 +49,8 @@ internal static class QuantizeCommand
                     Calibrator = parsed.GetRequiredValue(calibrator),
                     MinimumSignalToNoise = parsed.GetValue(smallest),
                 };
-                var source = new SourceSpec { Onnx = path, Calibration = Full(parsed.GetValue(calibration)), Validation = Full(parsed.GetRequiredValue(validation))!, ValidationLabels = Full(parsed.GetValue(labels)), State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null };
+                var source = new SourceSpec { Onnx = path, Calibration = Full(parsed.GetValue(calibration)), Validation = Full(parsed.GetRequiredValue(validation))!, ValidationLabels = Full(parsed.GetValue(labels)), State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null, Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null };
+                if (source is { Shapes: not null, HasMadeUpSamples: false }) throw new ArgumentException("--shape has no meaning without made-up samples.");
                 var report = new ModelQuantizer(TimeProvider.System).Run(source, spec, targets, gate: null, folder, ProgressOutput.Of(parsed.GetValue(progress)), cancellationToken);
                 File.WriteAllText(Path.Combine(folder, "report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.QuantizationReport));
                 File.WriteAllText(Path.Combine(folder, "report.html"), ReportPage.Render(report));

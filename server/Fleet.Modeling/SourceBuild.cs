@@ -50,7 +50,7 @@ internal static class SourceBuild
         using var session = OnnxRuntimeSession.Open(source.Onnx);
         var inputs = ModelInput.Of(session);
         var state = ModelState.Of(session, inputs, source.State ?? []);
-        var validation = ModelSamples.Read(source.Validation, inputs, state, ModelQuantizer.ValidationSeed, source.ValidationLabels);
+        var validation = ModelSamples.Read(source.Validation, inputs, state, ModelQuantizer.ValidationSeed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state));
         var samples = validation.Feeds;
         long[]? labels = validation.Labels is { } given ? [.. given] : null;
         // Before hours of work: what no device could be given is no release.

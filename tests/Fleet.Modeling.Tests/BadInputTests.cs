@@ -71,6 +71,10 @@ public sealed class BadInputTests
             for (var i = 0; i < 40; i++) graph.Node("Concat", [$"c{i}", $"c{i}"], $"c{i + 1}", node => node.With("axis", 0));
             Save(folder, graph.Node("Add", ["x", "c40"], "y").Output("y", -1).Build());
         }, ["m.onnx", "memory"]),
+        ["nothing to compute"] = (folder => Save(folder, new GraphBuilder().Constant(Tensors.Of("c", new float[4], 4)).Node("Identity", ["c"], "y").Output("y", 4).Build()), ["m.onnx computes nothing"]),
+        ["random numbers"] = (folder => Save(folder, new GraphBuilder().Input("x", -1, 4).Node("Sigmoid", ["x"], "p").Node("Bernoulli", ["p"], "y").Output("y", -1, 4).Build()), ["m.onnx answers the same samples differently each time", "random"]),
+        ["no number for an answer"] = (folder => Save(folder, new GraphBuilder().Input("x", -1, 4).Constant(Tensors.Of("minus", [-9f])).Node("Add", ["x", "minus"], "a").Node("Log", ["a"], "y").Output("y", -1, 4).Build()), ["zero, or no finite numbers, for every one of these samples", "give samples"]),
+        ["nothing but zero for an answer"] = (folder => Save(folder, new GraphBuilder().Input("x", -1, 4).Constant(Tensors.Of("minus", [-9f])).Node("Add", ["x", "minus"], "a").Node("Relu", ["a"], "y").Output("y", -1, 4).Build()), ["zero, or no finite numbers, for every one of these samples", "give samples"]),
         ["no sample array"] = (Samples(new() { ["z"] = NpyArray.Of(new float[8], 2, 4), ["q"] = NpyArray.Of(new float[8], 2, 4) }), ["samples.npz has no array for input 'x'", "it has q, z"]),
         ["samples of another shape"] = (Samples(new() { ["x"] = NpyArray.Of(new float[10], 2, 5) }), ["samples.npz", "shape (2, 5) does not fit input 'x' Float (any, 4)"]),
         ["samples that are no numbers"] = (Samples(new() { ["x"] = NpyArray.Of([1f, 2, float.NaN, 4], 1, 4) }), ["samples.npz: array 'x' holds NaN in sample 0", "repair or leave out"]),

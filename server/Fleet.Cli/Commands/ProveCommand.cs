@@ -19,6 +19,7 @@ internal static class ProveCommand
         var profile = new Option<string?>("--profile") { HelpName = "NAME", Description = "Profile whose session settings are used [default: those of the report that 'quantize' left beside the variant]." };
         var entries = new Option<string[]>("--session-entry") { HelpName = "KEY=VALUE", Description = "A session setting, such as session.x64quantprecision=1. May be repeated." };
         var state = new Option<string[]>("--state") { HelpName = "IN=OUT", Description = "State that the model carries from sample to sample. May be repeated." };
+        var shape = new Option<string[]>("--shape") { HelpName = "NAME=1x3x224x224", Description = "Shape of made-up samples of an input. May be repeated." };
         var samples = new Option<int>("--samples") { HelpName = "N", Description = "Samples that are run at most: emulation takes some hundred times as long.", DefaultValueFactory = _ => 100 };
         var command = new TaughtCommand("prove", """
             Runs a variant as other processors would, and puts accuracy or signal to noise of each next to the native one.
@@ -30,7 +31,7 @@ internal static class ProveCommand
               fleet models prove variants/x64-int8.onnx --reference model.onnx --validation held-out.npz
               fleet models prove variants/x64-int8.onnx --validation held-out.npz --processor haswell --session-entry session.x64quantprecision=1
               fleet models prove variants/arm-cpu-int8.onnx --validation test/ --samples 500 --json
-            """) { variant, validation, reference, processors, profile, entries, state, samples, Verb.Json };
+            """) { variant, validation, reference, processors, profile, entries, state, shape, samples, Verb.Json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var target = parsed.GetValue(profile) is { } named ? ProfileArguments.Of(named) : null;
@@ -43,7 +44,7 @@ internal static class ProveCommand
                     if (parsed.GetValue(option) is { } value) arguments.AddRange([option.Name, value]);
                 }
                 if (target is not null) arguments.AddRange([profile.Name, target.Value]);
-                foreach (var option in (Option<string[]>[])[entries, state])
+                foreach (var option in (Option<string[]>[])[entries, state, shape])
                 {
                     foreach (var value in parsed.GetValue(option) ?? []) arguments.AddRange([option.Name, value]);
                 }

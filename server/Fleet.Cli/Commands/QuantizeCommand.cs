@@ -23,6 +23,7 @@ internal static class QuantizeCommand
         var calibrator = new Option<string>("--calibrator") { HelpName = "NAME", Description = $"How ranges are taken: {string.Join(", ", BuildSpecRules.Calibrators)}.", DefaultValueFactory = _ => "percentile" };
         var smallest = new Option<double>("--minimum-snr") { HelpName = "DB", Description = "Signal to noise against the float model below which a variant is rejected, where there are no labels.", DefaultValueFactory = _ => QuantizationSpec.DefaultSignalToNoise };
         var state = new Option<string[]>("--state") { HelpName = "IN=OUT", Description = "State that the model carries from sample to sample; usual names are found without it. May be repeated." };
+        var shape = new Option<string[]>("--shape") { HelpName = "NAME=1x3x224x224", Description = "Shape of made-up samples of an input; without it free axes get the smallest of some usual extents that the model runs with. May be repeated." };
         var memory = new Option<double?>("--memory") { HelpName = "GB", Description = "Memory that the work may take; the default is three quarters of what this machine has." };
         var output = new Option<string>("--out") { HelpName = "FOLDER", Description = "Where variants, report.json and report.html go.", Required = true };
         foreach (var (option, known) in (ReadOnlySpan<(Option<string>, IReadOnlyList<string>)>)[(schemes, [QuantizationSpec.Auto, .. BuildSpecRules.Schemes]), (goal, BuildSpecRules.Goals), (calibrator, BuildSpecRules.Calibrators)])
@@ -45,7 +46,7 @@ internal static class QuantizeCommand
               fleet models quantize model.onnx --calibration train.npz --validation held-out.npz --out variants
               fleet models quantize model.onnx --calibration synthetic --profile x64,x64-avx2 --out first-look
               fleet models quantize model.onnx --validation test/ --profile board.yaml --scheme int8-dynamic,int4-weights --out variants --json
-            """) { model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, state, memory, output, Verb.Json };
+            """) { model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, state, shape, memory, output, Verb.Json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             using var targets = ProfileArguments.Of(parsed.GetRequiredValue(profiles));
@@ -58,13 +59,16 @@ internal static class QuantizeCommand
             }
             arguments.AddRange([smallest.Name, parsed.GetValue(smallest).ToString(CultureInfo.InvariantCulture)]);
             if (parsed.GetValue(memory) is { } gigabytes) arguments.AddRange([memory.Name, gigabytes.ToString(CultureInfo.InvariantCulture)]);
-            foreach (var pair in parsed.GetValue(state) ?? []) arguments.AddRange([state.Name, pair]);
+            foreach (var option in (Option<string[]>[])[state, shape])
+            {
+                foreach (var value in parsed.GetValue(option) ?? []) arguments.AddRange([option.Name, value]);
+            }
 
             var (code, complaints) = await ModelingRun.RunAsync(shell, $"Quantize {Path.GetFileName(parsed.GetRequiredValue(model))}", arguments, cancellationToken);
             if (code != 0) throw new FleetException(complaints.Count > 0 ? complaints : [$"fleet-modeling ended with code {code}."]);
             var report = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
             if (parsed.GetValue(Verb.Json)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
-            else VariantTables.Write(shell, report, folder);
+            else VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder);
             return ExitCode.Success;
         });
         return command;

@@ -7,11 +7,11 @@ namespace Fleet.Cli.Commands;
 internal static class VariantTables
 {
     /// <summary>Every variant with its verdict, then what to know of each.</summary>
-    public static void Write(Shell screen, QuantizationReport report, string folder)
+    public static void Write(Shell screen, QuantizationReport report, string model, string folder)
     {
         screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Count(report.Validation.Count)} samples judged in {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         if (report.Calibration?.IsMadeUp == true || report.Validation.IsMadeUp)
-            screen.WriteSentence("Made-up samples were used: sizes and speeds hold, closeness to the float model is a first look only.");
+            screen.WriteSentence($"Made-up samples were used ({string.Join(", ", (report.Validation.Shapes ?? report.Calibration?.Shapes) ?? [])}): sizes and speeds hold, closeness to the float model is a first look only.");
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();
         string[] measures = report.Labelled ? [">accuracy", ">drop"] : [">cosine"];
@@ -36,7 +36,7 @@ internal static class VariantTables
         var page = Path.Combine(folder, "report.html");
         screen.WriteLine($"Report    {(File.Exists(page) ? page : Path.Combine(folder, "report.json"))}");
         if (report.Variants.FirstOrDefault(variant => variant is { Chosen: true, Artifact: not null }) is { } chosen)
-            screen.WriteLine($"Next      fleet models prove {Path.Combine(folder, chosen.Artifact!.Name)} --reference MODEL.onnx --validation {report.Validation.From}");
+            screen.WriteLine($"Next      fleet models prove {Path.Combine(folder, chosen.Artifact!.Name)} --reference {model} --validation {report.Validation.From}{string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {shape}"))}");
     }
 
     /// <summary>Every processor next to the native one.</summary>

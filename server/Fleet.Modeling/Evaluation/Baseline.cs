@@ -22,10 +22,10 @@ internal sealed class Baseline : IDisposable
     {
         (_session, Samples, _labels, Bytes) = (session, samples, labels, new FileInfo(path).Length);
         _outputs = KeptOutputs.Of(session, samples, path + ".outputs", cancellationToken);
-        if (labels is not null && _outputs.Rows != labels.Count)
+        if (Unusable(Path.GetFileName(path)) is { } problem)
         {
             _outputs.Dispose();
-            throw new InvalidDataException($"Labels need one row of class scores for each sample; the first output of {Path.GetFileName(path)} has {_outputs.Rows} rows for {labels.Count} labels. Leave the labels out to judge by closeness to the float model.");
+            throw new InvalidDataException(problem);
         }
         Accuracy = labels is null ? null : AccuracyOf(_outputs.Samples().SelectMany(sample => sample.Decisions).Zip(labels).Count(pair => pair.First == pair.Second));
     }
@@ -79,6 +79,13 @@ internal sealed class Baseline : IDisposable
         _session.Dispose();
         _outputs.Dispose();
     }
+
+    private string? Unusable(string model) => _labels switch
+    {
+        { Count: var count } when count != _outputs.Rows => $"Labels need one row of class scores for each sample; the first output of {model} has {_outputs.Rows} rows for {count} labels. Leave the labels out to judge by closeness to the float model.",
+        null when !_outputs.HasSignal => "The float model's outputs are zero, or no finite numbers, for every one of these samples, so nothing could be told of a variant; give samples that it has an answer for.",
+        _ => null,
+    };
 
     private double? AccuracyOf(int right) => _labels is null ? null : (double)right / Math.Max(1, _labels.Count);
 }

@@ -10,10 +10,12 @@ namespace Fleet.Modeling.Evaluation;
 internal static class Comparison
 {
     /// <summary>How close <paramref name="outputs"/> are to <paramref name="reference"/>.</summary>
-    public static Closeness Of(AllOutputs outputs, AllOutputs reference) => new(
-        Math.Min(Closeness.Exact, Judgement.SignalToNoise(outputs.Values, reference.Values)),
-        TensorPrimitives.CosineSimilarity(outputs.Values, reference.Values),
-        (double)outputs.Decisions.Zip(reference.Decisions).Count(pair => pair.First == pair.Second) / Math.Max(1, reference.Decisions.Length));
+    public static Closeness Of(AllOutputs outputs, AllOutputs reference)
+    {
+        var deviation = new Deviation().Add(outputs.Values, reference.Values);
+        return new Closeness(deviation.SignalToNoise, deviation.Cosine,
+            (double)outputs.Decisions.Zip(reference.Decisions).Count(pair => pair.First == pair.Second) / Math.Max(1, reference.Decisions.Length));
+    }
 }
 
 /// <summary>Everything a model says of some samples.</summary>
@@ -85,7 +87,7 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
         {
             string Shape(OrtValue value) => $"({string.Join(", ", value.GetTensorTypeAndShape().Shape)})";
             throw new InvalidDataException(
-                $"The model does not run on these samples, {string.Join(", ", feed.Names.Zip(feed.Values, (name, value) => $"{name} {Shape(value)}"))}; give samples as it expects them (made-up ones cannot know). ONNX Runtime says: {RuntimeRefusal.Of(e)}", e);
+                $"The model does not run on these samples, {string.Join(", ", feed.Names.Zip(feed.Values, (name, value) => $"{name} {Shape(value)}"))}; give samples as it expects them, or with --shape the shape of made-up ones. ONNX Runtime says: {RuntimeRefusal.Of(e)}", e);
         }
     }
 }

@@ -11,15 +11,6 @@ internal static class Judgement
     public static double Agreement(ModelOutputs outputs, ModelOutputs reference)
         => (double)outputs.Decisions().Zip(reference.Decisions()).Count(pair => pair.First == pair.Second) / Math.Max(1, outputs.Count);
 
-    /// <summary>Signal to noise in decibels: ten times the logarithm of the reference's power over that of the difference.</summary>
-    public static double SignalToNoise(ReadOnlySpan<float> values, ReadOnlySpan<float> reference)
-    {
-        double signal = 0, noise = 0;
-        for (var i = 0; i < reference.Length; i++)
-        {
-            signal += (double)reference[i] * reference[i];
-            noise += ((double)values[i] - reference[i]) * ((double)values[i] - reference[i]);
-        }
-        return noise == 0 ? double.PositiveInfinity : 10 * Math.Log10(signal / noise);
-    }
+    /// <inheritdoc cref="Deviation.SignalToNoise"/>
+    public static double SignalToNoise(ReadOnlySpan<float> values, ReadOnlySpan<float> reference) => new Deviation().Add(values, reference).SignalToNoise;
 }

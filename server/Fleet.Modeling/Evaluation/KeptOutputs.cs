@@ -18,6 +18,9 @@ internal sealed class KeptOutputs : IDisposable
     /// <summary>Rows of the first output over all samples.</summary>
     public int Rows { get; private set; }
 
+    /// <summary>True when some output is a number other than zero: else they say nothing of another model.</summary>
+    public bool HasSignal { get; private set; }
+
     /// <summary>Runs the model over every sample and keeps what it says.</summary>
     /// <param name="session">The float model.</param>
     /// <param name="samples">The samples.</param>
@@ -34,6 +37,7 @@ internal sealed class KeptOutputs : IDisposable
                 kept._file.Write(MemoryMarshal.AsBytes<float>(values));
                 kept._file.Write(MemoryMarshal.AsBytes<int>(decisions));
                 kept.Rows += decisions.Length;
+                kept.HasSignal |= values.Any(value => value != 0 && float.IsFinite(value));
             }
             return kept;
         }
@@ -59,29 +63,20 @@ internal sealed class KeptOutputs : IDisposable
     /// <exception cref="InvalidDataException">It gives outputs of other extents.</exception>
     public (Closeness Closeness, int Right) Compare(InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
-        double signal = 0, power = 0, noise = 0, product = 0;
+        var deviation = new Deviation();
         int rows = 0, agreed = 0, right = 0;
         foreach (var ((values, decisions), (reference, decided)) in AllOutputs.Each(session, samples, cancellationToken).Zip(Samples()))
         {
             if (values.Length != reference.Length || decisions.Length != decided.Length)
                 throw new InvalidDataException($"It gives {values.Length} values for a sample for which the float model gives {reference.Length}; its outputs cannot be compared.");
-            for (var i = 0; i < values.Length; i++)
-            {
-                signal += (double)reference[i] * reference[i];
-                power += (double)values[i] * values[i];
-                product += (double)reference[i] * values[i];
-                noise += ((double)values[i] - reference[i]) * ((double)values[i] - reference[i]);
-            }
+            deviation.Add(values, reference);
             for (var i = 0; i < decisions.Length; i++, rows++)
             {
                 if (decisions[i] == decided[i]) agreed++;
                 if (labels is not null && rows < labels.Count && decisions[i] == labels[rows]) right++;
             }
         }
-        var ratio = noise == 0 ? Closeness.Exact : Math.Min(Closeness.Exact, 10 * Math.Log10(signal / noise));
-        // Two outputs that are zero everywhere point the same way.
-        var cosine = signal == 0 && power == 0 ? 1 : Math.Clamp(product / Math.Sqrt(signal * power), -1, 1);
-        return (new Closeness(ratio, cosine, (double)agreed / Math.Max(1, rows)), right);
+        return (new Closeness(deviation.SignalToNoise, deviation.Cosine, (double)agreed / Math.Max(1, rows)), right);
     }
 
     /// <inheritdoc/>

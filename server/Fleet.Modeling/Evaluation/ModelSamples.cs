@@ -22,16 +22,17 @@ internal sealed record ModelSamples(IFeedSource Feeds, IReadOnlyList<long>? Labe
     /// <param name="state">What of it carries from sample to sample.</param>
     /// <param name="seed">Of samples that are made up.</param>
     /// <param name="labelsPath">An npy of class numbers that stands above labels in the data; null for none.</param>
+    /// <param name="shapes">Of samples that are made up; null for the usual ones.</param>
     /// <exception cref="InvalidDataException">There are none, or they do not fit; the message says which and how.</exception>
-    public static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null)
+    public static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null, SyntheticShapes? shapes = null)
     {
-        var samples = Read(data, inputs, state, seed);
+        var samples = Read(data, inputs, state, seed, shapes);
         return labelsPath is null ? samples : samples with { Labels = LabelsIn(labelsPath, samples.Feeds.Count) };
     }
 
-    private static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed)
+    private static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, SyntheticShapes? shapes)
     {
-        if (data == SampleSource.Synthetic) return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed, state), null, data);
+        if (data == SampleSource.Synthetic) return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null, data);
         if (Directory.Exists(data))
         {
             var folder = FolderFeeds.Read(data, inputs, state);

@@ -127,7 +127,7 @@ internal sealed record ReportView
     private static string SamplesFrom(SampleSource? source) => source switch
     {
         null => "none",
-        { IsMadeUp: true } => string.Create(CultureInfo.InvariantCulture, $"{source.Count} made up (synthetic)"),
+        { IsMadeUp: true } => string.Create(CultureInfo.InvariantCulture, $"{source.Count} made up (synthetic{(source.Shapes is { Count: > 0 } shapes ? $"; {string.Join(", ", shapes)}" : "")})"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{source.Count} of {source.From}"),
     };
 }

@@ -9,15 +9,13 @@ namespace Fleet.Modeling.Evaluation;
 /// Made-up smooth inputs for a model of which there are no samples: waves along the last axes with some grain for floats, small
 /// numbers for integers. Good for a first look at speed and size; ranges and figures are not those of real data.
 /// </summary>
-internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count, int seed, ModelState? state = null) : IFeedSource
+internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count, int seed, ModelState? state = null, SyntheticShapes? shapes = null) : IFeedSource
 {
-    /// <summary>Extent of a free axis that is not the batch.</summary>
-    private const int FreeExtent = 32;
-
     /// <summary>Integers are below this: token and class numbers that every model has.</summary>
     private const int LargestInteger = 8;
 
     private readonly ModelState _state = state ?? ModelState.None;
+    private readonly SyntheticShapes _shapes = shapes ?? SyntheticShapes.Usual(inputs);
 
     /// <inheritdoc/>
     public int Count => count;
@@ -27,15 +25,12 @@ internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count
     {
         var random = new Random(seed);
         ModelInput[] made = [.. inputs.Where(input => _state.Links.All(link => link.Input != input))];
-        using var pass = _state.Begin(ModelInput.FreeExtents(made.Select(input => (input, (IReadOnlyList<int>)ExtentsOf(input)))));
-        for (var sample = 0; sample < count; sample++) yield return pass.Feed(made.ToDictionary(input => input.Name, input => Value(input, random)));
+        using var pass = _state.Begin(ModelInput.FreeExtents(made.Select(input => (input, (IReadOnlyList<int>)_shapes[input]))));
+        for (var sample = 0; sample < count; sample++) yield return pass.Feed(made.ToDictionary(input => input.Name, input => Value(input, _shapes[input], random)));
     }
 
-    private static int[] ExtentsOf(ModelInput input) => [.. input.Extents.Select((extent, axis) => extent >= 0 ? extent : axis == 0 ? 1 : FreeExtent)];
-
-    private static OrtValue Value(ModelInput input, Random random)
+    private static OrtValue Value(ModelInput input, int[] extents, Random random)
     {
-        var extents = ExtentsOf(input);
         var length = extents.Aggregate(1, (product, extent) => checked(product * extent));
         if (input.Type is not (TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double))
         {

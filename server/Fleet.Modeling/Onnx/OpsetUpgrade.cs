@@ -31,12 +31,13 @@ internal static class OpsetUpgrade
         foreach (var node in nodes)
         {
             foreach (var inner in node.Subgraphs()) Upgrade(inner, from, index);
-            if (node.IsStandard()) Upgrade(node, from, graph, index);
-            graph.Node.Add(node);
+            if (node.IsStandard()) Upgrade(node, from, graph);
+            if (node.Is("Softmax") || node.Is("LogSoftmax") || node.Is("Hardmax")) graph.Node.AddRange(Softmax(node, index));
+            else graph.Node.Add(node);
         }
     }
 
-    private static void Upgrade(NodeProto node, long from, GraphProto graph, OnnxGraph index)
+    private static void Upgrade(NodeProto node, long from, GraphProto graph)
     {
         switch (node.OpType)
         {
@@ -78,21 +79,30 @@ internal static class OpsetUpgrade
             case "Resize" when from < 11:
                 Resize(node, node.Input[1]);
                 break;
-            case "Softmax" or "LogSoftmax" or "Hardmax":
-                Softmax(node, index);
-                break;
         }
     }
 
-    /// <summary>Before 13 the axes from <c>axis</c> on were taken as one; from 13 on only that axis is normalized. They agree on the last axis.</summary>
-    private static void Softmax(NodeProto node, OnnxGraph index)
+    /// <summary>
+    /// Before 13 the axes from <c>axis</c> on were taken as one; from 13 on only that axis is normalized. They agree on the last
+    /// axis; where it is another, or the rank is not known, the axes are made one and parted again.
+    /// </summary>
+    private static IEnumerable<NodeProto> Softmax(NodeProto node, OnnxGraph index)
     {
         var axis = node.Int("axis", 1);
         var shape = index.TypeOf(node.Input[0])?.TensorType?.Shape?.Dim;
         // All later extents being 1, normalizing over them too changes nothing.
-        var alone = axis == -1 || shape is not null && IsLastThatMatters(shape, axis < 0 ? axis + shape.Count : axis);
-        if (!alone) throw new InvalidDataException($"{node.Title()} normalizes over several axes (axis {axis}), which operator set 13 cannot say; export the model with set 13 or later.");
-        node.With("axis", axis);
+        if (axis == -1 || shape is not null && IsLastThatMatters(shape, axis < 0 ? axis + shape.Count : axis)) return [node.With("axis", axis)];
+        var (input, output) = (node.Input[0], node.Output[0]);
+        string extents = $"{output}/extents", rows = $"{output}/rows", normalized = $"{output}/normalized";
+        node.Input[0] = rows;
+        node.Output[0] = normalized;
+        return
+        [
+            Nodes.Node("Shape", [input], [extents], $"{node.Name}/extents"),
+            Nodes.Node("Flatten", [input], [rows], $"{node.Name}/rows").With("axis", axis),
+            node.With("axis", 1),
+            Nodes.Node("Reshape", [normalized, extents], [output], $"{node.Name}/parted"),
+        ];
     }
 
     private static bool IsLastThatMatters(RepeatedField<TensorShapeProto.Types.Dimension> shape, long axis)

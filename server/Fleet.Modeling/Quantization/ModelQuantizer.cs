@@ -34,10 +34,16 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
         var model = PreparedModel.Read(source.Onnx);
         IReadOnlyList<ModelInput> inputs;
         ModelState state;
-        using (var session = OnnxRuntimeSession.Open(source.Onnx)) state = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), model), source.State ?? []);
+        SyntheticShapes? shapes;
+        using (var session = OnnxRuntimeSession.Open(source.Onnx))
+        {
+            state = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), model), source.State ?? []);
+            shapes = SyntheticShapes.For(source, session, inputs, state);
+        }
+        SampleSource Described(string from, int count) => new(from, count) { Shapes = from == SampleSource.Synthetic ? shapes?.Texts(state) : null };
 
-        var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed).Feeds, spec.CalibrationSamples) : null;
-        var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels);
+        var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples) : null;
+        var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes);
         var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings, outputFolder, progress, cancellationToken);
         return new QuantizationReport
         {
@@ -48,8 +54,8 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
-            Calibration = calibration is null ? null : new SampleSource(source.Calibration!, calibration.Count),
-            Validation = new SampleSource(source.Validation, validation.Feeds.Count),
+            Calibration = calibration is null ? null : Described(source.Calibration!, calibration.Count),
+            Validation = Described(source.Validation, validation.Feeds.Count),
             Labelled = validation.Labels is not null,
             Spec = spec,
             Original = made.Original,

@@ -128,7 +128,7 @@ internal sealed class Smoothing : IQuantizationStep
                     products.Add(direct!);
                 }
                 // The runtime's own folding puts a Reshape between a sequence and its Gemm.
-                else if (node.Is("Reshape") && !graph.IsOutput(node.Output[0]) && graph.ConsumersOf(node.Output[0]) is { Count: > 0 } behind && behind.All(next => IsProduct(next, node.Output[0], out _)))
+                else if (node.Is("Reshape") && node.Input[0] == value && !graph.IsOutput(node.Output[0]) && graph.ConsumersOf(node.Output[0]) is { Count: > 0 } behind && behind.All(next => IsProduct(next, node.Output[0], out _)))
                 {
                     readers.Add(node);
                     products.AddRange(behind.Select(next => WeightedOperator.At(next, graph)!));

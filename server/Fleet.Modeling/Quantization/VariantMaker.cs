@@ -111,9 +111,11 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var few = new FirstFeeds(samples, ConfirmingSamples);
         using var original = OnnxRuntimeSession.Open(given);
         using var session = OnnxRuntimeSession.Open(prepared);
-        var closeness = Comparison.Of(AllOutputs.Of(session, few, cancellationToken), AllOutputs.Of(original, few, cancellationToken));
-        if (!(closeness.SignalToNoise >= SmallestPreparedSignalToNoise))
-            throw new InvalidDataException(Text($"{Path.GetFileName(given)} answers differently once its constants are folded ({closeness.SignalToNoise:0.0} dB of signal to noise); quantized files would be judged by the wrong model. Export it again with a newer operator set."));
+        double Closeness(InferenceSession one, InferenceSession other) => Comparison.Of(AllOutputs.Of(one, few, cancellationToken), AllOutputs.Of(other, few, cancellationToken)).SignalToNoise;
+        if (Closeness(session, original) is var decibels && decibels >= SmallestPreparedSignalToNoise) return;
+        throw Closeness(original, original) < SmallestPreparedSignalToNoise
+            ? new InvalidDataException($"{Path.GetFileName(given)} answers the same samples differently each time, as models do that draw random numbers; variants could not be compared with it. Export it for inference.")
+            : new InvalidDataException(Text($"{Path.GetFileName(given)} answers differently once its constants are folded ({decibels:0.0} dB of signal to noise); quantized files would be judged by the wrong model. Export it again with a newer operator set."));
     }
 
     private static IEnumerable<Wanted> CandidatesOf(HardwareProfile profile, VariantSettings settings)

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>A model of one's own that is only to be quantized: no teacher, no student. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
@@ -26,4 +28,13 @@ public sealed record SourceSpec
     /// Absent: what the usual names say (<c>state</c> and <c>stateN</c>, <c>h0</c> and <c>hn</c>, <c>past</c> and <c>present</c>).
     /// </summary>
     public IReadOnlyList<string>? State { get; init; }
+
+    /// <summary>
+    /// Shapes of made-up samples, as <c>NAME=1x3x224x224</c>. Absent: free axes get the smallest of some usual extents that the
+    /// model runs with.
+    /// </summary>
+    public IReadOnlyList<string>? Shapes { get; init; }
+
+    /// <summary>True when samples are to be made up.</summary>
+    [JsonIgnore] public bool HasMadeUpSamples => Calibration == SampleSource.Synthetic || Validation == SampleSource.Synthetic;
 }

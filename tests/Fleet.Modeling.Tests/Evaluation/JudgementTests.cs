@@ -22,7 +22,20 @@ public sealed class JudgementTests
     public void Signal_to_noise_is_in_decibels()
     {
         Assert.Equal(20, Judgement.SignalToNoise([11], [10]), 1e-9);
-        Assert.Equal(double.PositiveInfinity, Judgement.SignalToNoise([1, 2], [1, 2]));
+        Assert.Equal(Closeness.Exact, Judgement.SignalToNoise([1, 2], [1, 2]));
+    }
+
+    [Theory]
+    [InlineData(new[] { 11f, float.NegativeInfinity }, new[] { 10f, float.NegativeInfinity }, 20)] // a masked score
+    [InlineData(new[] { 11f, 5f }, new[] { 10f, float.NaN }, 20)]
+    [InlineData(new[] { float.NaN, 2f }, new[] { 1f, 2f }, -Closeness.Exact)]
+    [InlineData(new[] { float.PositiveInfinity, 2f }, new[] { 1f, 2f }, -Closeness.Exact)]
+    [InlineData(new[] { 1f, 0f }, new[] { 0f, 0f }, -Closeness.Exact)]
+    public void Signal_to_noise_is_always_a_number(float[] values, float[] reference, double expected)
+    {
+        var deviation = new Deviation().Add(values, reference);
+        Assert.Equal(expected, deviation.SignalToNoise, 1e-6);
+        Assert.InRange(deviation.Cosine, -1, 1);
     }
 
     [Fact]

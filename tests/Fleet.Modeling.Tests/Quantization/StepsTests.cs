@@ -107,6 +107,17 @@ public sealed class StepsTests
     }
 
     [Fact]
+    public void Smoothing_leaves_the_shape_that_a_Reshape_takes_alone()
+    {
+        // The shape is computed from the input, as exporters write it for extents that are free.
+        var model = new GraphBuilder().Input("x", -1, 4, 16).Weight("w", 16, 16).Node("Shape", ["x"], "shape").Node("Identity", ["shape"], "extents")
+            .Node("Tanh", ["x"], "t").Node("Reshape", ["t", "extents"], "r").Node("MatMul", ["r", "w"], "y").Output("y", -1, 4, 16).Build();
+        using var prepared = new Prepared(model);
+        var smoothed = QuantizationSteps.Smoothing.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
+        Assert.InRange(prepared.SignalToNoise(smoothed.Model.Model), 90, double.PositiveInfinity);
+    }
+
+    [Fact]
     public void Techniques_are_known_by_name()
     {
         Assert.Same(QuantizationSteps.Bias, QuantizationSteps.Named("bias correction"));

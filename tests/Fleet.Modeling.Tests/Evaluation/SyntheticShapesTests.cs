@@ -1,0 +1,58 @@
+using Fleet.Modeling.Evaluation;
+using Fleet.Modeling.Onnx;
+using Fleet.Modeling.Tests.Onnx;
+
+namespace Fleet.Modeling.Tests.Evaluation;
+
+/// <summary>Shapes of made-up samples: as given, or what the model runs with.</summary>
+public sealed class SyntheticShapesTests
+{
+    [Fact]
+    public void Free_axis_grows_until_the_model_runs()
+    {
+        // A reflection of 70 values needs more than 70 of them, and 64 is the second that is tried.
+        var window = new GraphBuilder().Input("x", 1, -1).Constant(Tensors.Of("pads", [0L, 70, 0, 70], 4))
+            .Node("Pad", ["x", "pads"], "p", node => node.With("mode", "reflect")).Node("Tanh", ["p"], "y").Output("y", 1, -1);
+        Assert.Equal(["x=1x128"], Of(window));
+    }
+
+    [Fact]
+    public void Free_picture_is_224_a_side()
+        => Assert.Equal(["x=1x3x224x224"], Of(Picture));
+
+    [Fact]
+    public void Given_shape_is_taken()
+        => Assert.Equal(["x=2x3x48x96"], Of(Picture, "x=2x3x48x96"));
+
+    [Fact]
+    public void Model_that_runs_with_none_keeps_the_usual_shape_for_its_message()
+    {
+        var narrow = new GraphBuilder().Input("x", 1, -1).Weight("w", 5, 4).Node("MatMul", ["x", "w"], "y").Output("y", 1, 4);
+        Assert.Equal(["x=1x32"], Of(narrow));
+    }
+
+    [Theory]
+    [InlineData("x", "NAME=1x3x224x224")]
+    [InlineData("x=", "NAME=1x3x224x224")]
+    [InlineData("x=1x3x-1x5", "NAME=1x3x224x224")]
+    [InlineData("x=1x3x0x5", "NAME=1x3x224x224")]
+    [InlineData("z=1x3x8x8", "the model's inputs are x")]
+    [InlineData("x=1x4x8x8", "does not fit input 'x' Float (any, 3, any, any)")]
+    [InlineData("x=1x3x8", "does not fit")]
+    [InlineData("x=1x3x100000x100000", "more than 67108864 numbers")]
+    public void Shape_that_is_not_of_the_model_is_refused(string shape, string expected)
+        => Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => Of(Picture, shape)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Shape_given_twice_is_refused()
+        => Assert.Contains("twice", Assert.Throws<InvalidDataException>(() => Of(Picture, "x=1x3x8x8", "x=1x3x9x9")).Message, StringComparison.Ordinal);
+
+    private static GraphBuilder Picture => new GraphBuilder().Input("x", -1, 3, -1, -1).Node("Relu", ["x"], "y").Output("y", -1, 3, -1, -1);
+
+    private static IReadOnlyList<string> Of(GraphBuilder model, params string[] given)
+    {
+        using var folder = new ScratchFolder();
+        using var session = OnnxRuntimeSession.Open(model.Save(folder));
+        return SyntheticShapes.Of(session, ModelInput.Of(session), ModelState.None, given).Texts(ModelState.None);
+    }
+}

@@ -56,6 +56,15 @@ public sealed class BadInputTests
         ["format of the future"] = (Broken(model => model.IrVersion = 14), ["format version 14", "reads 1 to 13", "export it again"]),
         ["operator set of the future"] = (Broken(model => model.Declare("", 27)), ["operator set 27", "7 to 26 are read", "export it again"]),
         ["operator set of the past"] = (Broken(model => model.Declare("", 6)), ["operator set 6", "7 to 26 are read"]),
+        ["scan of the past"] = (folder =>
+        {
+            var body = new GraphBuilder().Input("s", 2).Input("e", 2).Node("Add", ["s", "e"], "t").Output("t", 2).Build().Graph;
+            Save(folder, new GraphBuilder(8).Input("x", 1, 2).Input("steps", 1, 3, 2).Output("y", 1, 2).Node("Scan", ["", "x", "steps"], "y", node =>
+            {
+                node.With("num_scan_inputs", 1);
+                node.Attribute.Add(new AttributeProto { Name = "body", Type = AttributeType.Graph, G = body });
+            }).Build());
+        }, ["Scan of operator set 8", "set 9 or later"]),
         ["missing weights file"] = (External("weights.bin", _ => { }), ["'w' lies in 'weights.bin', which is missing beside the model"]),
         ["weights file too short"] = (External("weights.bin", folder => File.WriteAllBytes(folder.File("weights.bin"), new byte[8])), ["needs 32 bytes", "has 8"]),
         ["weights by an absolute path"] = (External("/etc/hostname", _ => { }), ["'/etc/hostname', which is outside the model's folder"]),

@@ -70,6 +70,8 @@ internal static class OpsetUpgrade
             case "BatchNormalization" when from < 9:
                 node.Without("spatial");
                 break;
+            case "Scan" when from < 9:
+                throw new InvalidDataException($"{node.Title()} is a Scan of operator set 8, whose batches later sets do not have; export the model with set 9 or later.");
             case "Scatter" when from < 11:
                 node.OpType = "ScatterElements";
                 break;

@@ -40,17 +40,18 @@ internal static class ProveCommand
             try
             {
                 var path = ExistingFile(parsed.GetRequiredValue(variant));
+                var original = parsed.GetValue(reference) is { } model ? ExistingFile(model) : null;
                 IReadOnlyList<ModelInput> inputs;
                 ModelState carried;
                 SyntheticShapes? shapes;
                 var source = new SourceSpec { Onnx = path, Validation = parsed.GetRequiredValue(validation), Shapes = parsed.GetValue(shape) };
                 using (var session = OnnxRuntimeSession.Open(path))
                 {
-                    carried = ModelState.Of(session, inputs = ModelInput.Of(session), parsed.GetValue(state) ?? []);
+                    carried = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), OnnxFile.Load(original ?? path)), parsed.GetValue(state) ?? []);
                     shapes = SyntheticShapes.For(source, session, inputs, carried);
                 }
                 var data = ModelSamples.Read(source.Validation, inputs, carried, seed: 2, shapes: shapes);
-                var task = new ProofTask(path, parsed.GetValue(reference) is { } model ? ExistingFile(model) : null, data.Feeds, data.Labels, data.Source, parsed.GetValue(samples),
+                var task = new ProofTask(path, original, data.Feeds, data.Labels, data.Source, parsed.GetValue(samples),
                     SettingsOf(path, parsed.GetValue(profile), parsed.GetValue(entries) ?? []), [.. parsed.GetRequiredValue(processors).Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(EmulatedProcessor.Named)]);
                 var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(task, ProgressOutput.Of(parsed.GetValue(progress)), cancellationToken);
                 if (parsed.GetValue(report) is { } file) await File.WriteAllTextAsync(file.FullName, JsonSerializer.Serialize(proof, FleetJson.Indented.ProofReport), cancellationToken);

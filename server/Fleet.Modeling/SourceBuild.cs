@@ -46,9 +46,9 @@ internal static class SourceBuild
         using var memory = GuardedRun.HalfOfMemory();
         progress.Report(new BuildProgress("Reading the model and its samples", 0));
         if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
-        _ = PreparedModel.Read(source.Onnx);
+        var model = PreparedModel.Read(source.Onnx);
         using var session = OnnxRuntimeSession.Open(source.Onnx);
-        var inputs = ModelInput.Of(session);
+        var inputs = ModelInput.WithTables(ModelInput.Of(session), model);
         var state = ModelState.Of(session, inputs, source.State ?? []);
         var validation = ModelSamples.Read(source.Validation, inputs, state, ModelQuantizer.ValidationSeed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state));
         var samples = validation.Feeds;

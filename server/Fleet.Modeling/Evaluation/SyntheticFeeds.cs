@@ -6,12 +6,12 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace Fleet.Modeling.Evaluation;
 
 /// <summary>
-/// Made-up smooth inputs for a model of which there are no samples: waves along the last axes with some grain for floats, small
-/// numbers for integers. Good for a first look at speed and size; ranges and figures are not those of real data.
+/// Made-up smooth inputs for a model of which there are no samples: waves along the last axes with some grain for floats, rows of
+/// the table that they are looked up in or small numbers for integers, ones for masks. Good for a first look at speed and size; ranges and figures are not those of real data.
 /// </summary>
 internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count, int seed, ModelState? state = null, SyntheticShapes? shapes = null) : IFeedSource
 {
-    /// <summary>Integers are below this: token and class numbers that every model has.</summary>
+    /// <summary>Integers of which nothing is known are below this: token and class numbers that every model has.</summary>
     private const int LargestInteger = 8;
 
     private readonly ModelState _state = state ?? ModelState.None;
@@ -34,8 +34,9 @@ internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count
         var length = extents.Aggregate(1, (product, extent) => checked(product * extent));
         if (input.Type is not (TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double))
         {
-            var most = input.Type == TensorElementType.Bool ? 2 : LargestInteger;
-            return input.Value(NpyArray.Of([.. Enumerable.Range(0, length).Select(_ => random.NextInt64(most))], extents));
+            // A mask hides what is zero in it, and a model that sees nothing has nothing to say.
+            var (least, below) = input.Name.Contains("mask", StringComparison.OrdinalIgnoreCase) ? (1, 2) : (0, input.Type == TensorElementType.Bool ? 2 : input.Table?.Rows ?? LargestInteger);
+            return input.Value(NpyArray.Of([.. Enumerable.Range(0, length).Select(_ => random.NextInt64(least, below))], extents));
         }
         int width = extents.Length > 0 ? extents[^1] : 1, height = extents.Length > 1 ? extents[^2] : 1;
         double across = 0, down = 0, phase = 0, level = 0;

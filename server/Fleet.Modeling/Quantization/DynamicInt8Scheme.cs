@@ -6,7 +6,7 @@ namespace Fleet.Modeling.Quantization;
 
 /// <summary>
 /// 8-bit weights, and activations rounded anew at every run: no samples are needed. For matrix products and LSTM layers; an integer Conv of
-/// this kind has no fast kernel and runs at a fraction of the float speed.
+/// this kind has no fast kernel and runs at a fraction of the float speed. Tables of vectors become bytes.
 /// </summary>
 internal sealed class DynamicInt8Scheme : IQuantizationScheme
 {
@@ -33,10 +33,10 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
         var graph = source.Model.Graph;
-        if (!DynamicLstm.OperatorsOf(graph).Any()) return Products(source, keptFloat);
+        if (!DynamicLstm.OperatorsOf(graph).Any()) return EmbeddingTables.Shrink(Products(source, keptFloat));
         var model = MatrixProducts.Of(graph).Any() ? Products(source, keptFloat) : source.Model.Model.Clone();
         DynamicLstm.Rewrite(model, graph, keptFloat);
-        return model;
+        return EmbeddingTables.Shrink(model);
     }
 
     private static ModelProto Products(QuantizationSource source, IReadOnlySet<string> keptFloat)

@@ -12,6 +12,9 @@ internal static class EmbeddingTables
     /// <summary>Smaller tables are not worth two operators.</summary>
     private const int SmallestElements = 4096;
 
+    /// <summary>The tables of the main graph that are worth it.</summary>
+    public static IEnumerable<TensorProto> Of(OnnxGraph graph) => graph.Graph.Initializer.Where(tensor => IsTable(tensor, graph));
+
     /// <summary>Stores the tables of <paramref name="model"/>, which is changed and returned.</summary>
     public static ModelProto Shrink(ModelProto model)
     {
@@ -22,7 +25,7 @@ internal static class EmbeddingTables
             while (!taken.Add(name)) name += "_";
             return name;
         }
-        foreach (var table in model.Graph.Initializer.Where(tensor => IsTable(tensor, graph)).ToArray())
+        foreach (var table in Of(graph).ToArray())
         {
             var quantized = ChannelWeights.Of(table.ToSingles(), table.Dims, axis: 1);
             var (integers, scales) = (Free($"{table.Name}_int8"), Free($"{table.Name}_scale"));

@@ -56,7 +56,7 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
         });
         OpsetUpgrade21.Apply(model);
         model.IrVersion = Math.Max(model.IrVersion, IrVersion);
-        return model;
+        return EmbeddingTables.Shrink(model);
     }
 
     private static TensorProto Few(string name, ReadOnlySpan<byte> values, int rows, int columns)

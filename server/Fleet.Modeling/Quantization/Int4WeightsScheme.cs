@@ -5,7 +5,7 @@ namespace Fleet.Modeling.Quantization;
 
 /// <summary>
 /// 4-bit weights in blocks of 32 with a scale each: ONNX Runtime's MatMulNBits, for MatMul and Gemm. No samples are needed. Its
-/// kernels compute with 8-bit activations (accuracy level 4), where a float computation would be slower than the float model.
+/// kernels compute with 8-bit activations (accuracy level 4), where a float computation would be slower than the float model. Tables of vectors become bytes.
 /// </summary>
 internal sealed class Int4WeightsScheme(string name, string suffix, BlockRounding rounding) : IQuantizationScheme
 {
@@ -43,6 +43,6 @@ internal sealed class Int4WeightsScheme(string name, string suffix, BlockRoundin
                 .With("K", rows).With("N", columns).With("bits", 4).With("block_size", BlockSize).With("accuracy_level", 4));
         });
         model.Declare(Opsets.Microsoft, 1);
-        return model;
+        return EmbeddingTables.Shrink(model);
     }
 }

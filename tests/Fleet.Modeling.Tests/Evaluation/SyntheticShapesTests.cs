@@ -1,6 +1,7 @@
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Tests.Onnx;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Modeling.Tests.Evaluation;
 
@@ -46,6 +47,17 @@ public sealed class SyntheticShapesTests
     [Fact]
     public void Shape_given_twice_is_refused()
         => Assert.Contains("twice", Assert.Throws<InvalidDataException>(() => Of(Picture, "x=1x3x8x8", "x=1x3x9x9")).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Made_up_numbers_are_rows_of_the_table_they_are_looked_up_in_and_masks_hide_nothing()
+    {
+        ModelInput[] inputs = [new("ids", TensorElementType.Int64, [1, 200], ["", ""]) { Table = new LookupTable("t", 1000) }, new("types", TensorElementType.Int64, [1, 200], ["", ""]) { Table = new LookupTable("u", 2) }, new("attention_mask", TensorElementType.Int64, [1, 200], ["", ""])];
+        using var feed = new SyntheticFeeds(inputs, 1, seed: 1).Batches(1).Single();
+        long[][] values = [.. feed.Values.Select(value => value.GetTensorDataAsSpan<long>().ToArray())];
+        Assert.InRange(values[0].Max(), 500, 999);
+        Assert.Equal([0L, 1], values[1].Distinct().Order());
+        Assert.All(values[2], value => Assert.Equal(1, value));
+    }
 
     private static GraphBuilder Picture => new GraphBuilder().Input("x", -1, 3, -1, -1).Node("Relu", ["x"], "y").Output("y", -1, 3, -1, -1);
 

@@ -87,7 +87,6 @@ public sealed class BuildSpecRulesTests
         ["epochs of a phase"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { CoStudying = -1 } }), "quantizationAware.phases.coStudying -1"),
         ["no phase at all"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 0, Tutoring = 0 } }), "quantizationAware.phases must have at least one epoch"),
         ["learning rate on the grid"] = (spec => Grid(spec, grid => grid with { LearningRate = 0 }), "quantizationAware.learningRate 0"),
-        ["family that has no grid"] = (spec => Grid(Text(spec, new TextSpec()), grid => grid), "quantizationAware cannot train student.family 'encoder'; it trains mlp, conv1d, cnn, cnn-separable"),
         ["accuracy tolerance"] = (spec => spec with { Gate = spec.Gate with { AccuracyTolerance = -0.01 } }, "gate.accuracyTolerance -0.01"),
         ["validation samples"] = (spec => spec with { Gate = spec.Gate with { ValidationSamples = 0 } }, "gate.validationSamples 0"),
     };

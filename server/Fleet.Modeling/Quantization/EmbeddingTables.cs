@@ -15,6 +15,19 @@ internal static class EmbeddingTables
     /// <summary>The tables of the main graph that are worth it.</summary>
     public static IEnumerable<TensorProto> Of(OnnxGraph graph) => graph.Graph.Initializer.Where(tensor => IsTable(tensor, graph));
 
+    /// <summary>The same model with each table's values as <see cref="Shrink"/> will store them, still in float: what is trained around them is what is shipped.</summary>
+    public static PreparedModel Rounded(PreparedModel model)
+    {
+        var rounded = model.Model.Clone();
+        foreach (var table in Of(model.Graph))
+        {
+            var quantized = ChannelWeights.Of(table.ToSingles(), table.Dims, axis: 1);
+            var at = rounded.Graph.Initializer.Select(tensor => tensor.Name).ToList().IndexOf(table.Name);
+            rounded.Graph.Initializer[at] = Tensors.Of(table.Name, [.. quantized.Values.Select((value, i) => value * quantized.Scales[i % quantized.Scales.Length])], [.. table.Dims]);
+        }
+        return new PreparedModel(rounded);
+    }
+
     /// <summary>Stores the tables of <paramref name="model"/>, which is changed and returned.</summary>
     public static ModelProto Shrink(ModelProto model)
     {

@@ -51,5 +51,8 @@ internal sealed class TrainedGridScheme(string method, BitWidths widths, Integer
     /// <summary>The trained network as a file.</summary>
     /// <param name="keptFloat">Operators that take their trained weights unrounded; none when left out.</param>
     public ModelProto Model(IReadOnlySet<string>? keptFloat = null)
-        => QdqWriter.Write(trained.Graph, QuantizationPlan.For(trained.Graph, form, keptFloat ?? Empty), form, grids);
+    {
+        var written = QdqWriter.Write(trained.Graph, QuantizationPlan.For(trained.Graph, form, keptFloat ?? Empty), form, grids);
+        return form.Symmetric ? written : EmbeddingTables.Shrink(written);
+    }
 }

@@ -11,15 +11,19 @@ internal static class GraphOperators
 {
     private static readonly string[] Known =
     [
-        "Add", "Sub", "Mul", "Div", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Softmax", "MaxPool", "AveragePool", "GlobalAveragePool", "Flatten", "Reshape", "Transpose", "Concat", "Identity",
+        "Add", "Sub", "Mul", "Div", "Max", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Softmax", "LayerNormalization", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceSum",
+        "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Split", "Concat", "Gather", "Cast", "Equal", "Not", "Identity",
     ];
 
     /// <summary>Refuses what cannot be trained.</summary>
     /// <exception cref="BuildException">The message names the operator.</exception>
     public static void Check(NodeProto node)
     {
-        if (!node.IsStandard() || !Known.Contains(node.OpType) || node.Output.Count(output => output.Length > 0) != 1)
+        // A product of two activations has no weight to train; what flows through it is trained.
+        if (!node.IsStandard() || !(node.Is("MatMul") || Known.Contains(node.OpType)) || node.Output.Count(output => output.Length > 0) != 1 && !node.Is("Split"))
             throw new BuildException($"Training on a quantized grid does not know operator {node.OpType} ({node.Title()}); it knows Conv, Gemm, MatMul, {string.Join(", ", Known)}.");
+        if (node.Is("Gather") && node.Int("axis", 0) != 0) throw new BuildException($"Training on a quantized grid takes Gather of rows; {node.Title()} gathers along axis {node.Int("axis", 0)}.");
+        if (node.Is("LayerNormalization") && node.Int("axis", -1) != -1) throw new BuildException($"Training on a quantized grid takes LayerNormalization over the last axis; {node.Title()} has axis {node.Int("axis", -1)}.");
         if (node.Is("AveragePool") && (node.Int("count_include_pad", 0) != 0 || Pads(node).Any(pad => pad != 0)))
             throw new BuildException($"Training on a quantized grid takes AveragePool without padding; {node.Title()} pads.");
     }
@@ -41,12 +45,27 @@ internal static class GraphOperators
         };
     }
 
-    /// <summary>Any other operator.</summary>
-    public static Tensor Run(NodeProto node, Tensor?[] inputs, OnnxGraph graph)
+    /// <summary>Any other operator: its outputs.</summary>
+    public static Tensor[] Run(NodeProto node, Tensor?[] inputs, OnnxGraph graph)
+        => node.Is("Split") ? Split(node, inputs[0]!, graph) : [One(node, inputs, graph)];
+
+    private static Tensor One(NodeProto node, Tensor?[] inputs, OnnxGraph graph)
     {
         var input = inputs[0]!;
         return node.OpType switch
         {
+            "MatMul" => input.matmul(inputs[1]!),
+            "Max" => inputs.Skip(1).Aggregate(input, (most, other) => most.maximum(other!)),
+            "Tanh" => input.tanh(),
+            "Erf" => input.erf(),
+            "LayerNormalization" => functional.layer_norm(input, [input.size(-1)], inputs[1]!, inputs.ElementAtOrDefault(2), node.Float("epsilon", 1e-5f)),
+            "ReduceSum" => input.sum(Constant(node, 1, graph) is { Length: > 0 } axes ? axes : [.. Enumerable.Range(0, (int)input.dim()).Select(axis => (long)axis)], node.Int("keepdims", 1) != 0),
+            "Squeeze" => Constant(node, 1, graph).OrderDescending().Aggregate(input, (value, axis) => value.squeeze(axis)),
+            "Unsqueeze" => Constant(node, 1, graph).Order().Aggregate(input, (value, axis) => value.unsqueeze(axis)),
+            "Gather" => input.index(TensorIndex.Tensor(inputs[1]!.to_type(ScalarType.Int64))),
+            "Cast" => input.to_type(TypeOf(node)),
+            "Equal" => input.eq(inputs[1]!),
+            "Not" => input.logical_not(),
             "Add" => input + inputs[1]!,
             "Sub" => input - inputs[1]!,
             "Mul" => input * inputs[1]!,
@@ -60,12 +79,31 @@ internal static class GraphOperators
             "AveragePool" => AveragePool(node, input),
             "GlobalAveragePool" => input.mean([.. Enumerable.Range(2, (int)input.dim() - 2).Select(axis => (long)axis)], keepdim: true),
             "Flatten" => input.flatten(node.Int("axis", 1)),
-            "Reshape" => input.reshape(Shape(graph.Constant(node.Input[1])?.ToInt64s() ?? throw new BuildException($"{node.Title()} takes its shape from the samples; a constant shape is needed to train."), input)),
+            "Reshape" => input.reshape(Shape(Constant(node, 1, graph), input)),
             "Transpose" => input.permute([.. node.Ints("perm") ?? [.. Enumerable.Range(0, (int)input.dim()).Reverse().Select(axis => (long)axis)]]),
             "Concat" => cat([.. inputs.Select(one => one!)], node.Int("axis", 0)),
             _ => input,
         };
     }
+
+    private static Tensor[] Split(NodeProto node, Tensor input, OnnxGraph graph)
+    {
+        var axis = node.Int("axis", 0);
+        return node.InputAt(1) is null ? input.chunk(node.Output.Count, axis) : input.split(Constant(node, 1, graph), axis);
+    }
+
+    /// <summary>Extents or axes, which must not depend on the samples.</summary>
+    private static long[] Constant(NodeProto node, int input, OnnxGraph graph) => node.InputAt(input) is not { } name ? []
+        : graph.Constant(name)?.ToInt64s() ?? throw new BuildException($"{node.Title()} takes its shape from the samples; a constant shape is needed to train.");
+
+    private static ScalarType TypeOf(NodeProto cast) => (TensorProto.Types.DataType)cast.Int("to", 0) switch
+    {
+        TensorProto.Types.DataType.Float => ScalarType.Float32,
+        TensorProto.Types.DataType.Int64 => ScalarType.Int64,
+        TensorProto.Types.DataType.Int32 => ScalarType.Int32,
+        TensorProto.Types.DataType.Bool => ScalarType.Bool,
+        var other => throw new BuildException($"Training on a quantized grid casts to float, int64, int32 and bool; {cast.Title()} casts to {other}."),
+    };
 
     private static Tensor MaxPool(NodeProto node, Tensor input)
     {

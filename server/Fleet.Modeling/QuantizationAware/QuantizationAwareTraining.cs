@@ -108,7 +108,7 @@ internal static class QuantizationAwareTraining
         public OnnxTeacher Leave()
         {
             OnnxFile.Save(companion.Model().Model, path);
-            return _left = new OnnxTeacher(path, course.Data.Training.SampleShape, course.Data.Classes.Count);
+            return _left = new OnnxTeacher(path, course.Data.Training.SampleShape, course.Data.Classes.Count, course.Data.Training.Vocabulary is not null);
         }
 
         public void Dispose()

@@ -22,7 +22,7 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>
     private readonly Rounding? _rounding;
     private readonly List<NodeProto> _nodes = [];
 
-    /// <param name="model">The graph: one float input, the logits as its first output.</param>
+    /// <param name="model">The graph: one input, the logits as its first output.</param>
     /// <param name="plan">What is rounded; null trains in float.</param>
     /// <param name="form">The integers it will be written in; needed with a plan.</param>
     /// <param name="grids">Where the grids start; needed with a plan.</param>
@@ -44,8 +44,8 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>
                 continue;
             }
             GraphOperators.Check(node);
-            foreach (var constant in node.Input.Select(_graph.Constant).OfType<TensorProto>().Where(constant => constant.Is(TensorProto.Types.DataType.Float)))
-                _constants.TryAdd(constant.Name, tensor(constant.ToSingles(), [.. constant.Dims]));
+            foreach (var constant in node.Input.Select(_graph.Constant).OfType<TensorProto>().Where(constant => !_constants.ContainsKey(constant.Name)))
+                _constants[constant.Name] = constant.Is(TensorProto.Types.DataType.Float) ? tensor(constant.ToSingles(), [.. constant.Dims]) : tensor(constant.ToInt64s(), [.. constant.Dims]);
         }
         if (_operators.Count == 0) throw new BuildException("The model has no convolution or matrix product with constant weights: there is nothing to train.");
         if (_rounding is not null) register_module("rounding", _rounding);
@@ -62,15 +62,20 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var name = _graph.Graph.Input[0].Name;
+        // Samples of text hold the numbers of tokens as floats.
+        if (_graph.Graph.Input[0].Type.TensorType.ElemType is (int)TensorProto.Types.DataType.Int64) input = input.to_type(ScalarType.Int64);
         var values = new Dictionary<string, Tensor>(_constants) { [name] = _rounding?.Round(name, input) ?? input };
         for (var i = 0; i < _nodes.Count; i++)
         {
             var node = _nodes[i];
-            var output = _rounding?.NameOf(node.Output[0]) ?? node.Output[0];
-            var value = _operators.TryGetValue(node.Output[0], out var one)
-                ? one.Run(values[node.Input[0]], _rounding)
+            var results = _operators.TryGetValue(node.Output[0], out var one)
+                ? [one.Run(values[node.Input[0]], _rounding)]
                 : GraphOperators.Run(node, [.. node.Input.Select(read => values.GetValueOrDefault(read))], _graph);
-            values[output] = _rounding?.Round(output, value) ?? value;
+            foreach (var (written, value) in node.Output.Zip(results))
+            {
+                var output = _rounding?.NameOf(written) ?? written;
+                values[output] = _rounding?.Round(output, value) ?? value;
+            }
         }
         return values[_graph.Graph.Output[0].Name].MoveToOuterDisposeScope();
     }

@@ -40,7 +40,7 @@ internal static class TrainedVariants
     {
         if (spec.QuantizationAware is not { } asked) return ([], []);
         // A seed of its own, next to the student's: the grid is trained in another order than the student was.
-        var course = new GridCourse(PreparedModel.From(student, workFolder), data, teacher, asked, spec.Distillation, spec.Quantization.CalibrationSamples, unchecked(spec.Seed + 3));
+        var course = new GridCourse(EmbeddingTables.Rounded(PreparedModel.From(student, workFolder)), data, teacher, asked, spec.Distillation, spec.Quantization.CalibrationSamples, unchecked(spec.Seed + 3));
         var variants = new List<(string, IQuantizationScheme)>();
         var epochs = new List<EpochReport>();
         var groups = profiles.GroupBy(profile => profile.Numeric.SymmetricActivations).ToArray();

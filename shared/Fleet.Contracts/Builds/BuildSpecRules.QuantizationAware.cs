@@ -5,14 +5,9 @@ public static partial class BuildSpecRules
     /// <summary>Ways of training on a grid.</summary>
     public static readonly IReadOnlyList<string> QuantizationAwareMethods = ["qat", "qat-distillation", "qkd"];
 
-    /// <summary>Families whose students can be trained on a grid.</summary>
-    public static readonly IReadOnlyList<string> QuantizationAwareFamilies = ["mlp", "conv1d", "cnn", "cnn-separable"];
-
     private static void JudgeQuantizationAware(QuantizationAwareSpec spec, StudentSpec? student, Problems problems)
     {
         problems.Require(student is not null, "quantizationAware trains a student, and this spec has none.");
-        problems.Require(student is null || !Families.Contains(student.Family) || QuantizationAwareFamilies.Contains(student.Family),
-            $"quantizationAware cannot train student.family '{student?.Family}'; it trains {string.Join(", ", QuantizationAwareFamilies)}.");
         problems.OneOf("quantizationAware.method", spec.Method, QuantizationAwareMethods);
         JudgeBits("weightBits", spec.WeightBits);
         JudgeBits("activationBits", spec.ActivationBits);

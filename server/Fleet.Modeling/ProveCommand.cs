@@ -44,7 +44,7 @@ internal static class ProveCommand
                 IReadOnlyList<ModelInput> inputs;
                 ModelState carried;
                 SyntheticShapes? shapes;
-                var source = new SourceSpec { Onnx = path, Validation = parsed.GetRequiredValue(validation), Shapes = parsed.GetValue(shape) };
+                var source = new SourceSpec { Onnx = path, Validation = parsed.GetRequiredValue(validation), Shapes = parsed.GetValue(shape) is { Length: > 0 } shaped ? shaped : null };
                 using (var session = OnnxRuntimeSession.Open(path))
                 {
                     carried = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), OnnxFile.Load(original ?? path)), parsed.GetValue(state) ?? []);

@@ -50,7 +50,6 @@ internal static class QuantizeCommand
                     MinimumSignalToNoise = parsed.GetValue(smallest),
                 };
                 var source = new SourceSpec { Onnx = path, Calibration = Full(parsed.GetValue(calibration)), Validation = Full(parsed.GetRequiredValue(validation))!, ValidationLabels = Full(parsed.GetValue(labels)), State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null, Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null };
-                if (source is { Shapes: not null, HasMadeUpSamples: false }) throw new ArgumentException("--shape has no meaning without made-up samples.");
                 var report = new ModelQuantizer(TimeProvider.System).Run(source, spec, targets, gate: null, folder, ProgressOutput.Of(parsed.GetValue(progress)), cancellationToken);
                 File.WriteAllText(Path.Combine(folder, "report.json"), JsonSerializer.Serialize(report, FleetJson.Indented.QuantizationReport));
                 File.WriteAllText(Path.Combine(folder, "report.html"), ReportPage.Render(report));

@@ -99,7 +99,7 @@ internal static class CrossProcessorBenchmark
         {
             null => "",
             { SignalToNoise: null } failed => failed.Detail,
-            { SignalToNoise: >= ProofRules.Equal } => "equal",
+            { SignalToNoise: >= Closeness.Exact } => "equal",
             { SignalToNoise: var decibels } => decibels.Value.ToString("0.0", CultureInfo.InvariantCulture),
         };
         var lost = proof.Processors.Max(processor => processor.Loss ?? (processor.Holds ? 0 : double.NaN));

@@ -7,7 +7,7 @@ namespace Fleet.Modeling.Evaluation;
 
 /// <summary>
 /// Made-up smooth inputs for a model of which there are no samples: waves along the last axes with some grain for floats, rows of
-/// the table that they are looked up in or small numbers for integers, ones for masks. Good for a first look at speed and size; ranges and figures are not those of real data.
+/// the table that they are looked up in or small numbers for integers, masks that hide nothing. Good for a first look at speed and size; ranges and figures are not those of real data.
 /// </summary>
 internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count, int seed, ModelState? state = null, SyntheticShapes? shapes = null) : IFeedSource
 {
@@ -29,13 +29,25 @@ internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count
         for (var sample = 0; sample < count; sample++) yield return pass.Feed(made.ToDictionary(input => input.Name, input => Value(input, _shapes[input], random)));
     }
 
+    /// <summary>
+    /// Numbers an integer input gets. A model that sees nothing has nothing to say: what marks padding is zero, any other mask of
+    /// numbers is one. Whether true or false hides, exporters do not agree on: such a mask is mixed.
+    /// </summary>
+    private static (long Least, long Below) RangeOf(ModelInput input)
+    {
+        bool Called(string word) => input.Name.Contains(word, StringComparison.OrdinalIgnoreCase);
+        return Called("mask") && Called("pad") ? (0, 1)
+            : input.Type == TensorElementType.Bool ? (0, 2)
+            : Called("mask") ? (1, 2)
+            : (0, input.Table?.Rows ?? LargestInteger);
+    }
+
     private static OrtValue Value(ModelInput input, int[] extents, Random random)
     {
         var length = extents.Aggregate(1, (product, extent) => checked(product * extent));
         if (input.Type is not (TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double))
         {
-            // A mask hides what is zero in it, and a model that sees nothing has nothing to say.
-            var (least, below) = input.Name.Contains("mask", StringComparison.OrdinalIgnoreCase) ? (1, 2) : (0, input.Type == TensorElementType.Bool ? 2 : input.Table?.Rows ?? LargestInteger);
+            var (least, below) = RangeOf(input);
             return input.Value(NpyArray.Of([.. Enumerable.Range(0, length).Select(_ => random.NextInt64(least, below))], extents));
         }
         int width = extents.Length > 0 ? extents[^1] : 1, height = extents.Length > 1 ? extents[^2] : 1;

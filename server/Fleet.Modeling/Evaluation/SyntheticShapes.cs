@@ -23,7 +23,8 @@ internal sealed class SyntheticShapes
     /// <summary>Finds the shapes for a source with made-up samples; null for one without.</summary>
     /// <inheritdoc cref="Of"/>
     public static SyntheticShapes? For(SourceSpec source, InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state)
-        => source.HasMadeUpSamples ? Of(session, inputs, state, source.Shapes ?? []) : null;
+        => source.HasMadeUpSamples ? Of(session, inputs, state, source.Shapes ?? [])
+            : source.Shapes is null ? null : throw new InvalidDataException("A shape has no meaning without made-up samples: samples have their own.");
 
     /// <summary>Finds the shapes for a model.</summary>
     /// <param name="session">The model.</param>
@@ -38,10 +39,10 @@ internal sealed class SyntheticShapes
         {
             if (!known.TryAdd(input.Name, extents)) throw new InvalidDataException($"The shape of input '{input.Name}' is given twice.");
         }
+        if (state.Links.FirstOrDefault(link => known.ContainsKey(link.Input.Name)) is { Input.Name: var carried }) throw new InvalidDataException($"Input '{carried}' is state that the model carries; it takes no made-up samples, so no shape.");
         SyntheticShapes[] tries = [.. Enumerable.Range(0, Math.Max(Sides.Length, Lengths.Length)).Select(number => Tried(number, inputs, known))];
-        if (inputs.All(input => known.ContainsKey(input.Name) || input.Extents.Skip(1).All(extent => extent >= 0))) return tries[0];
         // Where none does, the first speaks in the message of what the model refuses.
-        return tries.FirstOrDefault(shapes => shapes.Run(session, inputs, state)) ?? tries[0];
+        return tries.Skip(1).All(other => tries[0].Equal(other)) ? tries[0] : tries.FirstOrDefault(shapes => shapes.Run(session, inputs, state)) ?? tries[0];
     }
 
     /// <summary>What is tried first.</summary>
@@ -56,12 +57,15 @@ internal sealed class SyntheticShapes
 
     private bool Run(InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state)
     {
-        if (_shapes.Values.Any(shape => shape.Aggregate(1L, (product, extent) => product * extent) > MaximumElements)) return false;
+        if (_shapes.Values.Any(IsTooLarge)) return false;
         using var options = new RunOptions();
-        using var feed = new SyntheticFeeds(inputs, 1, seed: 1, state, this).Batches(1).Single();
         try
         {
-            feed.Run(session, options, session.OutputNames).Dispose();
+            // State that comes back lives as long as the pass: until the loop ends.
+            foreach (var feed in new SyntheticFeeds(inputs, 1, seed: 1, state, this).Batches(1))
+            {
+                using (feed) feed.Run(session, options, session.OutputNames).Dispose();
+            }
             return true;
         }
         catch (OnnxRuntimeException)
@@ -70,13 +74,35 @@ internal sealed class SyntheticShapes
         }
     }
 
-    private static SyntheticShapes Tried(int number, IReadOnlyList<ModelInput> inputs, Dictionary<string, int[]> known)
-        => new(inputs.ToDictionary(input => input.Name, input => known.GetValueOrDefault(input.Name) ?? Tried(number, input)));
+    private bool Equal(SyntheticShapes other) => _shapes.All(shape => shape.Value.SequenceEqual(other._shapes[shape.Key]));
 
-    private static int[] Tried(int number, ModelInput input)
+    private static bool IsTooLarge(int[] extents) => extents.Aggregate(1L, (product, extent) => Math.Min(MaximumElements + 1, product * extent)) > MaximumElements;
+
+    /// <summary>Shapes in which free axes of one name have one extent: as given, or what suits the first input that has it, pictures before others.</summary>
+    private static SyntheticShapes Tried(int number, IReadOnlyList<ModelInput> inputs, Dictionary<string, int[]> known)
     {
+        var named = new Dictionary<string, int>(ModelInput.FreeExtents(inputs.Where(input => known.ContainsKey(input.Name)).Select(input => (input, (IReadOnlyList<int>)known[input.Name]))));
+        var shapes = new Dictionary<string, int[]>(known);
+        foreach (var input in inputs.Where(input => !known.ContainsKey(input.Name)).OrderBy(input => IsPicture(input) ? 0 : input.Extents.Count > 1 ? 1 : 2))
+        {
+            shapes[input.Name] = [.. input.Extents.Select((extent, axis) => extent >= 0 ? extent : Named(input.Symbols[axis], Tried(number, input, axis)))];
+        }
+        return new SyntheticShapes(inputs.ToDictionary(input => input.Name, input => shapes[input.Name]));
+
+        int Named(string symbol, int usual)
+        {
+            if (symbol.Length == 0) return usual;
+            named.TryAdd(symbol, usual);
+            return named[symbol];
+        }
+    }
+
+    /// <summary>A free axis in front counts samples; of an input with that axis alone it may as well be its length, which is tried after 1.</summary>
+    private static int Tried(int number, ModelInput input, int axis)
+    {
+        if (axis == 0 && (input.Extents.Count > 1 || number == 0)) return 1;
         var usual = IsPicture(input) ? Sides : Lengths;
-        return [.. input.Extents.Select((extent, axis) => extent >= 0 ? extent : axis == 0 ? 1 : usual[Math.Min(number, usual.Length - 1)])];
+        return usual[Math.Min(axis == 0 ? number - 1 : number, usual.Length - 1)];
     }
 
     /// <summary>Grey or coloured pictures, their channels in front or behind.</summary>
@@ -87,7 +113,7 @@ internal sealed class SyntheticShapes
         var at = text.LastIndexOf('=');
         int[] extents = at < 0 ? [] : [.. text[(at + 1)..].Split('x').Select(extent => int.TryParse(extent, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0)];
         if (at < 1 || extents.Any(extent => extent < 1)) throw new InvalidDataException($"Shape '{text}' is not written as NAME=1x3x224x224, an input and its extents.");
-        if (extents.Aggregate(1L, (product, extent) => Math.Min(MaximumElements + 1, product * extent)) > MaximumElements) throw new InvalidDataException($"Shape '{text}' has more than {MaximumElements} numbers.");
+        if (IsTooLarge(extents)) throw new InvalidDataException($"Shape '{text}' has more than {MaximumElements} numbers.");
         var input = inputs.FirstOrDefault(input => input.Name == text[..at]) ?? throw new InvalidDataException($"Shape '{text}' names input '{text[..at]}'; the model's inputs are {string.Join(", ", inputs.Select(input => input.Name))}.");
         return input.Takes(extents) ? (input, extents) : throw new InvalidDataException($"Shape '{text}' does not fit input {input}.");
     }

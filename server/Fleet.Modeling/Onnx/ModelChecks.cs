@@ -27,6 +27,7 @@ internal static class ModelChecks
             yield return $"is written in operator set {opset}, and {OldestOpset} to {NewestOpset} are read; export it again with such a set (opset_version).";
         if (ForeignOperators(model) is { } foreign) yield return $"uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.";
         if (RecursiveFunction(model) is { } function) yield return $"is broken: its function {function} calls itself; export it again.";
+        if (model.Graph.Node.Count == 0) yield return "computes nothing: it holds no operator; export or copy it again.";
         if (model.Graph.Output.Count == 0) yield return "is broken: it has no outputs; export it again with those you need.";
         foreach (var value in model.Graph.Input.Concat(model.Graph.Output))
         {

@@ -33,7 +33,7 @@ internal static class OnnxFile
         {
             throw new InvalidDataException($"{name} is no ONNX model, or only a part of one; export or copy it again.", e);
         }
-        return model.Graph is { Node.Count: > 0 } ? model : throw new InvalidDataException($"{name} is no ONNX model: it holds no graph of operators; export or copy it again.");
+        return model.Graph is not null ? model : throw new InvalidDataException($"{name} is no ONNX model: it holds no graph of operators; export or copy it again.");
     }
 
     /// <summary>Writes a model so that a reader finds the old file or the new one, never half of it.</summary>

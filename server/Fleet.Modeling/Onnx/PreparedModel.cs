@@ -29,7 +29,8 @@ internal sealed record PreparedModel(ModelProto Model)
             OnnxFile.Save(source, plain);
             // Level basic folds and removes but keeps to standard operators; higher levels bind the file to this processor.
             OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path);
-            var model = Folded(folded, path);
+            var model = OnnxFile.Load(folded);
+            if (model.Graph.Node.Count == 0) throw new InvalidDataException($"{Path.GetFileName(path)} computes nothing: no operator is left once its constants are folded.");
             if (Scopes.Of(model.Graph).SelectMany(graph => graph.Initializer).Any(tensor => tensor.Is(DataType.Float16)))
             {
                 // The CPU has few 16-bit kernels: the runtime casts weights for the others, once it has folded constants. Folded again, they are constants like any other.
@@ -73,18 +74,6 @@ internal sealed record PreparedModel(ModelProto Model)
         // Before this version an initializer had to be an input as well.
         source.IrVersion = Math.Max(source.IrVersion, 4);
         return source;
-    }
-
-    private static ModelProto Folded(string folded, string path)
-    {
-        try
-        {
-            return OnnxFile.Load(folded);
-        }
-        catch (InvalidDataException e)
-        {
-            throw new InvalidDataException($"{Path.GetFileName(path)} computes nothing: no operator is left once its constants are folded.", e);
-        }
     }
 
     private static void Clean(ModelProto model, ModelProto source)

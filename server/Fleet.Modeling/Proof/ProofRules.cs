@@ -24,12 +24,6 @@ internal static class ProofRules
     /// <summary>Decibels that a run must reach against the native run where there is no float model to compare with.</summary>
     public const double AgainstNative = 30;
 
-    /// <summary>What stands for outputs that are equal: a report holds no infinity.</summary>
-    public const double Equal = 200;
-
-    /// <summary>Decibels that a report can hold: equal outputs are <see cref="Equal"/>, outputs that are no numbers its negative.</summary>
-    public static double Finite(double decibels) => double.IsNaN(decibels) ? -Equal : Math.Clamp(decibels, -Equal, Equal);
-
     private const string QuantPrecision = "session.x64quantprecision";
 
     /// <summary>The verdict on one processor.</summary>

@@ -50,7 +50,7 @@ internal sealed class VariantProof(Emulation emulation)
             if (reference.Values.Length != native.Values.Length)
                 throw new InvalidDataException($"{Path.GetFileName(task.ReferencePath)} gives {reference.Values.Length} numbers for these samples and {Path.GetFileName(task.VariantPath)} {native.Values.Length}: it is not the model that the variant was made of.");
 
-            ProofFigures FiguresOf(AgentOutputs outputs) => new(outputs.Scores.Accuracy, ProofRules.Finite(Judgement.SignalToNoise(outputs.Values, reference.Values)));
+            ProofFigures FiguresOf(AgentOutputs outputs) => new(outputs.Scores.Accuracy, Judgement.SignalToNoise(outputs.Values, reference.Values));
             var here = FiguresOf(native);
             var proofs = new List<ProcessorProof>
             {

@@ -20,23 +20,23 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     public IReadOnlyList<IQuantizationStep> Steps { get; } = [QuantizationSteps.Smoothing];
 
     /// <inheritdoc/>
-    public bool Suits(OnnxGraph graph) => WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
+    public bool Suits(OnnxGraph graph) => (MatrixProducts.Of(graph).Any() || DynamicLstm.OperatorsOf(graph).Any()) && WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
 
     /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. DynamicLstm.OperatorsOf(graph)];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. DynamicLstm.OperatorsOf(graph), .. EmbeddingTables.OperatorsOf(graph)];
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no matrix product and no LSTM with constant weights.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
         var graph = source.Model.Graph;
-        if (!DynamicLstm.OperatorsOf(graph).Any()) return EmbeddingTables.Shrink(Products(source, keptFloat));
+        if (!DynamicLstm.OperatorsOf(graph).Any()) return EmbeddingTables.Shrink(Products(source, keptFloat), keptFloat);
         var model = MatrixProducts.Of(graph).Any() ? Products(source, keptFloat) : source.Model.Model.Clone();
         DynamicLstm.Rewrite(model, graph, keptFloat);
-        return EmbeddingTables.Shrink(model);
+        return EmbeddingTables.Shrink(model, keptFloat);
     }
 
     private static ModelProto Products(QuantizationSource source, IReadOnlySet<string> keptFloat)

@@ -28,8 +28,13 @@ internal static class EmbeddingTables
         return new PreparedModel(rounded);
     }
 
+    /// <summary>What stands for a table among the operators of a scheme: the first output that is picked from it.</summary>
+    public static IEnumerable<string> OperatorsOf(OnnxGraph graph) => Of(graph).Select(table => OperatorOf(table, graph));
+
     /// <summary>Stores the tables of <paramref name="model"/>, which is changed and returned.</summary>
-    public static ModelProto Shrink(ModelProto model)
+    /// <param name="model">The model.</param>
+    /// <param name="keptFloat">Operators that stay float, <see cref="OperatorsOf"/> among them.</param>
+    public static ModelProto Shrink(ModelProto model, IReadOnlySet<string> keptFloat)
     {
         var graph = new OnnxGraph(model);
         var taken = new HashSet<string>(graph.Names);
@@ -38,7 +43,7 @@ internal static class EmbeddingTables
             while (!taken.Add(name)) name += "_";
             return name;
         }
-        foreach (var table in Of(graph).ToArray())
+        foreach (var table in Of(graph).Where(table => !keptFloat.Contains(OperatorOf(table, graph))).ToArray())
         {
             var quantized = ChannelWeights.Of(table.ToSingles(), table.Dims, axis: 1);
             var (integers, scales) = (Free($"{table.Name}_int8"), Free($"{table.Name}_scale"));
@@ -54,6 +59,8 @@ internal static class EmbeddingTables
         }
         return model;
     }
+
+    private static string OperatorOf(TensorProto table, OnnxGraph graph) => graph.ConsumersOf(table.Name)[0].Output[0];
 
     private static bool IsTable(TensorProto tensor, OnnxGraph graph)
         => tensor.Dims.Count == 2 && tensor.Is(TensorProto.Types.DataType.Float) && tensor.Elements() >= SmallestElements && graph.Constant(tensor.Name) == tensor && !graph.IsOutput(tensor.Name)

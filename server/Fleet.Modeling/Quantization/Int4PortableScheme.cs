@@ -32,7 +32,7 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0])];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. EmbeddingTables.OperatorsOf(graph)];
 
     /// <inheritdoc/>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile)
@@ -56,7 +56,7 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
         });
         OpsetUpgrade21.Apply(model);
         model.IrVersion = Math.Max(model.IrVersion, IrVersion);
-        return EmbeddingTables.Shrink(model);
+        return EmbeddingTables.Shrink(model, keptFloat);
     }
 
     private static TensorProto Few(string name, ReadOnlySpan<byte> values, int rows, int columns)

@@ -19,13 +19,13 @@ internal sealed class Int4WeightsScheme(string name, string suffix, BlockRoundin
     public string Suffix => suffix;
 
     /// <inheritdoc/>
-    public bool Suits(OnnxGraph graph) => WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
+    public bool Suits(OnnxGraph graph) => MatrixProducts.Of(graph).Any() && WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
 
     /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0])];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. EmbeddingTables.OperatorsOf(graph)];
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights.</exception>
@@ -43,6 +43,6 @@ internal sealed class Int4WeightsScheme(string name, string suffix, BlockRoundin
                 .With("K", rows).With("N", columns).With("bits", 4).With("block_size", BlockSize).With("accuracy_level", 4));
         });
         model.Declare(Opsets.Microsoft, 1);
-        return EmbeddingTables.Shrink(model);
+        return EmbeddingTables.Shrink(model, keptFloat);
     }
 }

@@ -33,7 +33,8 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
     {
         var plan = QuantizationPlan.For(graph, form, StemOf(graph));
-        return [.. graph.Graph.Node.Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey)];
+        var weighted = graph.Graph.Node.Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey);
+        return [.. weighted, .. form.Symmetric ? [] : EmbeddingTables.OperatorsOf(graph)];
     }
 
     /// <inheritdoc/>
@@ -47,7 +48,7 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
             throw new InvalidDataException("The model has no Conv, Gemm or MatMul with constant float weights, which is what static int8 quantizes.");
         var written = QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
-        return form.Symmetric ? written : EmbeddingTables.Shrink(written);
+        return form.Symmetric ? written : EmbeddingTables.Shrink(written, keptFloat);
     }
 
     private IReadOnlySet<string> StemOf(OnnxGraph graph) => floatStem ? FloatStem.Of(graph) : new HashSet<string>();

@@ -53,6 +53,7 @@ internal sealed class TrainedGridScheme(string method, BitWidths widths, Integer
     public ModelProto Model(IReadOnlySet<string>? keptFloat = null)
     {
         var written = QdqWriter.Write(trained.Graph, QuantizationPlan.For(trained.Graph, form, keptFloat ?? Empty), form, grids);
-        return form.Symmetric ? written : EmbeddingTables.Shrink(written);
+        // Its tables have been rounded before training: in float they would be no other numbers.
+        return form.Symmetric ? written : EmbeddingTables.Shrink(written, Empty);
     }
 }

@@ -172,7 +172,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             Artifact = Artifacts.Reference(file),
             Techniques = [.. scheme.CalibratedValues(source.Model.Graph).Count > 0 ? [$"{controlled.Calibrator.Name} calibration"] : Array.Empty<string>(), .. controlled.Steps.Select(step => step.Name), .. scheme.Techniques],
             Scores = timed ? Measured(scores, file, session, here, work) : scores,
-            Closeness = double.IsFinite(judged.Closeness.SignalToNoise) && double.IsFinite(judged.Closeness.Cosine) ? judged.Closeness : null,
+            Closeness = judged.Closeness,
             Drop = judged.Drop,
             SpeedUp = latency is { } both ? both.Float.P50 / both.Variant.P50 : null,
             Layers = LayerExplanation.Of(source.Model.Graph, scheme, controlled, unfused, accepted, judged.Drop is not null),
@@ -318,7 +318,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         /// <summary>The largest loss that is accepted, in the unit of <see cref="LossOf"/>.</summary>
         public double Limit => Baseline.Accuracy is null ? -Settings.MinimumSignalToNoise : Settings.MaximumDrop;
 
-        /// <summary>What a variant loses: accuracy where there are labels, otherwise decibels below a perfect copy. What is no number is the worst.</summary>
-        public static double LossOf(Judged judged) => (judged.Drop ?? -judged.Closeness.SignalToNoise) is var loss && double.IsNaN(loss) ? double.PositiveInfinity : loss;
+        /// <summary>What a variant loses: accuracy where there are labels, otherwise decibels below a perfect copy.</summary>
+        public static double LossOf(Judged judged) => judged.Drop ?? -judged.Closeness.SignalToNoise;
     }
 }

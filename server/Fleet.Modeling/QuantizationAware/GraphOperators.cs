@@ -17,11 +17,13 @@ internal static class GraphOperators
 
     /// <summary>Refuses what cannot be trained.</summary>
     /// <exception cref="BuildException">The message names the operator.</exception>
-    public static void Check(NodeProto node)
+    public static void Check(NodeProto node, OnnxGraph graph)
     {
         // A product of two activations has no weight to train; what flows through it is trained.
         if (!node.IsStandard() || !(node.Is("MatMul") || Known.Contains(node.OpType)) || node.Output.Count(output => output.Length > 0) != 1 && !node.Is("Split"))
             throw new BuildException($"Training on a quantized grid does not know operator {node.OpType} ({node.Title()}); it knows Conv, Gemm, MatMul, {string.Join(", ", Known)}.");
+        if (node.OpType is "Reshape" or "Squeeze" or "Unsqueeze" or "ReduceSum" or "Split") _ = Constant(node, 1, graph);
+        if (node.Is("Cast")) _ = TypeOf(node);
         if (node.Is("Gather") && node.Int("axis", 0) != 0) throw new BuildException($"Training on a quantized grid takes Gather of rows; {node.Title()} gathers along axis {node.Int("axis", 0)}.");
         if (node.Is("LayerNormalization") && node.Int("axis", -1) != -1) throw new BuildException($"Training on a quantized grid takes LayerNormalization over the last axis; {node.Title()} has axis {node.Int("axis", -1)}.");
         if (node.Is("AveragePool") && (node.Int("count_include_pad", 0) != 0 || Pads(node).Any(pad => pad != 0)))
@@ -59,9 +61,9 @@ internal static class GraphOperators
             "Tanh" => input.tanh(),
             "Erf" => input.erf(),
             "LayerNormalization" => functional.layer_norm(input, [input.size(-1)], inputs[1]!, inputs.ElementAtOrDefault(2), node.Float("epsilon", 1e-5f)),
-            "ReduceSum" => input.sum(Constant(node, 1, graph) is { Length: > 0 } axes ? axes : [.. Enumerable.Range(0, (int)input.dim()).Select(axis => (long)axis)], node.Int("keepdims", 1) != 0),
-            "Squeeze" => Constant(node, 1, graph).OrderDescending().Aggregate(input, (value, axis) => value.squeeze(axis)),
-            "Unsqueeze" => Constant(node, 1, graph).Order().Aggregate(input, (value, axis) => value.unsqueeze(axis)),
+            "ReduceSum" => input.sum(Axes(node, graph, (int)input.dim(), _ => true), node.Int("keepdims", 1) != 0),
+            "Squeeze" => Axes(node, graph, (int)input.dim(), axis => input.size((int)axis) == 1).OrderDescending().Aggregate(input, (value, axis) => value.squeeze(axis)),
+            "Unsqueeze" => Axes(node, graph, (int)input.dim() + Constant(node, 1, graph).Length, _ => false).Order().Aggregate(input, (value, axis) => value.unsqueeze(axis)),
             "Gather" => input.index(TensorIndex.Tensor(inputs[1]!.to_type(ScalarType.Int64))),
             "Cast" => input.to_type(TypeOf(node)),
             "Equal" => input.eq(inputs[1]!),
@@ -91,6 +93,11 @@ internal static class GraphOperators
         var axis = node.Int("axis", 0);
         return node.InputAt(1) is null ? input.chunk(node.Output.Count, axis) : input.split(Constant(node, 1, graph), axis);
     }
+
+    /// <summary>The axes a node names, from the front; without a word those of <paramref name="otherwise"/>.</summary>
+    private static long[] Axes(NodeProto node, OnnxGraph graph, int rank, Func<long, bool> otherwise) => Constant(node, 1, graph) is { Length: > 0 } named
+        ? [.. named.Select(axis => axis < 0 ? axis + rank : axis)]
+        : [.. Enumerable.Range(0, rank).Select(axis => (long)axis).Where(otherwise)];
 
     /// <summary>Extents or axes, which must not depend on the samples.</summary>
     private static long[] Constant(NodeProto node, int input, OnnxGraph graph) => node.InputAt(input) is not { } name ? []

@@ -43,7 +43,7 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>
                 _operators[node.Output[0]] = one;
                 continue;
             }
-            GraphOperators.Check(node);
+            GraphOperators.Check(node, _graph);
             foreach (var constant in node.Input.Select(_graph.Constant).OfType<TensorProto>().Where(constant => !_constants.ContainsKey(constant.Name)))
                 _constants[constant.Name] = constant.Is(TensorProto.Types.DataType.Float) ? tensor(constant.ToSingles(), [.. constant.Dims]) : tensor(constant.ToInt64s(), [.. constant.Dims]);
         }

@@ -40,7 +40,7 @@ internal static class TrainedVariants
     {
         if (spec.QuantizationAware is not { } asked) return ([], []);
         // A seed of its own, next to the student's: the grid is trained in another order than the student was.
-        var course = new GridCourse(EmbeddingTables.Rounded(PreparedModel.From(student, workFolder)), data, teacher, asked, spec.Distillation, spec.Quantization.CalibrationSamples, unchecked(spec.Seed + 3));
+        var course = new GridCourse(PreparedModel.From(student, workFolder), data, teacher, asked, spec.Distillation, spec.Quantization.CalibrationSamples, unchecked(spec.Seed + 3));
         var variants = new List<(string, IQuantizationScheme)>();
         var epochs = new List<EpochReport>();
         var groups = profiles.GroupBy(profile => profile.Numeric.SymmetricActivations).ToArray();
@@ -48,7 +48,8 @@ internal static class TrainedVariants
         {
             var names = string.Join(", ", group.Select(profile => profile.Name));
             var progress = new Progress(sink, $"Training on the grid of {names}", (double)index / groups.Length, (index + 1.0) / groups.Length);
-            var (trained, points) = QuantizationAwareTraining.Train(course, IntegerForm.For(group.First().Numeric), workFolder, progress, cancellationToken);
+            // TensorRT's files keep their tables in float.
+            var (trained, points) = QuantizationAwareTraining.Train(group.Key ? course : course with { Student = EmbeddingTables.Rounded(course.Student) }, IntegerForm.For(group.First().Numeric), workFolder, progress, cancellationToken);
             epochs.AddRange(points.Select(point => groups.Length == 1 ? point : point with { Phase = $"{point.Phase} ({names})" }));
             variants.AddRange(group.Select(profile => (profile.Name, (IQuantizationScheme)trained.In(IntegerForm.For(profile.Numeric)))));
         }

@@ -19,6 +19,9 @@ public sealed class OpsetUpgradeTests
     [InlineData("softmax over three axes")]
     [InlineData("logarithm of softmax over two axes")]
     [InlineData("hardmax over all axes")]
+    [InlineData("softmax over two axes from the end")]
+    [InlineData("softmax of computed extents")]
+    [InlineData("softmax in a branch")]
     [InlineData("dropout")]
     [InlineData("top")]
     public void Operator_computes_what_it_did(string operation)
@@ -78,6 +81,14 @@ public sealed class OpsetUpgradeTests
         "softmax over three axes" => Start().Node("Softmax", ["c"], "y").Output("y", 1, 4, 6, 6),
         "logarithm of softmax over two axes" => Start().Node("LogSoftmax", ["c"], "y", node => node.With("axis", 2)).Output("y", 1, 4, 6, 6),
         "hardmax over all axes" => Start().Node("Hardmax", ["c"], "y", node => node.With("axis", 0)).Output("y", 1, 4, 6, 6),
+        "softmax over two axes from the end" => Start(11).Node("Softmax", ["c"], "y", node => node.With("axis", -2)).Output("y", 1, 4, 6, 6),
+        "softmax of computed extents" => Start().Node("Shape", ["c"], "extents").Node("Abs", ["extents"], "same").Node("Reshape", ["c", "same"], "r").Node("Softmax", ["r"], "y", node => node.With("axis", 2)).Output("y", 1, 4, 6, 6),
+        "softmax in a branch" => Start().Constant(Tensors.Of("zero", [0f])).Node("ReduceSum", ["c"], "all", node => node.With("keepdims", 0)).Node("Greater", ["all", "zero"], "positive")
+            .Node("If", ["positive"], "y", node =>
+            {
+                node.Attribute.Add(new AttributeProto { Name = "then_branch", Type = AttributeProto.Types.AttributeType.Graph, G = new GraphBuilder().Node("Softmax", ["c"], "p").Output("p", 1, 4, 6, 6).Build().Graph });
+                node.Attribute.Add(new AttributeProto { Name = "else_branch", Type = AttributeProto.Types.AttributeType.Graph, G = new GraphBuilder().Node("Softmax", ["c"], "q", inner => inner.With("axis", 2)).Output("q", 1, 4, 6, 6).Build().Graph });
+            }).Output("y", 1, 4, 6, 6),
         "dropout" => Start().Node("Dropout", ["c"], "d", node => node.With("ratio", 0.5f)).Node("Relu", ["d"], "y").Output("y", 1, 4, 6, 6),
         _ => Start().Node("TopK", ["c"], "y", node => { node.Output.Add("indices"); node.With("k", 2); }).Output("y", 1, 4, 6, 2),
     };

@@ -39,6 +39,22 @@ public sealed class EmbeddingTablesTests : IDisposable
         Assert.True(closeness.SignalToNoise > decibels, $"{closeness.SignalToNoise}");
     }
 
+    [Theory]
+    [InlineData("int8-static-u8s8")]
+    [InlineData("int8-dynamic")]
+    [InlineData("int4-weights-hqq")]
+    [InlineData("int4-weights-portable")]
+    public void Table_that_costs_accuracy_can_be_returned_to_float(string name)
+    {
+        var (prepared, feeds) = Encoder();
+        var (scheme, table) = (QuantizationSchemes.Named(name), EmbeddingTables.Of(prepared.Graph).Single());
+        var picked = EmbeddingTables.OperatorsOf(prepared.Graph).Single();
+        Assert.Contains(picked, scheme.OperatorsOf(prepared.Graph));
+        var histograms = Calibration.Run(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
+        var model = scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string> { picked });
+        Assert.Equal(table.ToSingles(), new OnnxGraph(model).Constant(table.Name)!.ToSingles());
+    }
+
     [Fact]
     public void Nothing_of_a_static_encoder_is_dequantized_at_every_run()
     {

@@ -20,7 +20,11 @@ public sealed class TrainableGraphTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private (PreparedModel Model, SampleSet Samples) Student(string family) => (EmbeddingTables.Rounded(TinyStudents.Prepared(family, _folder)), TinyStudents.Data(family).Training);
+    private (PreparedModel Model, SampleSet Samples) Student(string family, bool symmetric = false)
+    {
+        var model = TinyStudents.Prepared(family, _folder);
+        return (symmetric ? model : EmbeddingTables.Rounded(model), TinyStudents.Data(family).Training);
+    }
 
     public static TheoryData<string, string, int, int> Cases()
     {
@@ -36,7 +40,7 @@ public sealed class TrainableGraphTests : IDisposable
         {
             cases.Add("mlp", "u8s8", weights, activations);
             cases.Add("cnn-separable", "u8s8", weights, activations);
-            cases.Add("encoder", "u8s8", weights, activations);
+            foreach (var form in new[] { "u8s8", "s8s8", "symmetric" }) cases.Add("encoder", form, weights, activations);
         }
         return cases;
     }
@@ -44,8 +48,8 @@ public sealed class TrainableGraphTests : IDisposable
     [Theory, MemberData(nameof(Cases))]
     public void Exported_model_answers_as_the_trained_one(string family, string form, int weights, int activations)
     {
-        var (model, samples) = Student(family);
         var grid = Form(form);
+        var (model, samples) = Student(family, grid.Symmetric);
         var (graph, _) = Start(model, samples, grid, new BitWidths(weights, activations));
         using (graph)
         {
@@ -124,6 +128,31 @@ public sealed class TrainableGraphTests : IDisposable
         Assert.InRange(eight - two, inner * 3 / 4 - 200, inner * 3 / 4);
         // TensorRT gets bytes; only the clips in front of the rounding differ, and there are none at 8 bits of activations.
         Assert.Equal(Bytes(8, IntegerForm.Symmetric8), Bytes(2, IntegerForm.Symmetric8));
+    }
+
+    [Fact]
+    public void Axes_are_counted_on_all_of_the_shape_and_from_either_end()
+    {
+        var model = new Fleet.Modeling.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "m")
+            .Constant(Tensors.Of("ends", [-2L, -1], 2)).Constant(Tensors.Of("first", [1L], 1))
+            .Node("Unsqueeze", ["m", "ends"], "u").Node("Unsqueeze", ["u", "first"], "v").Node("ReduceSum", ["v", "first"], "r").Node("Tanh", ["r"], "t").Node("Squeeze", ["t", "ends"], "y")
+            .Output("y", -1, 4).Build();
+        var samples = Quantization.TinyModels.SamplesFor(model, 16, 1);
+        using var graph = new TrainableGraph(new PreparedModel(model));
+        Assert.All(graph.Logits(samples, CancellationToken.None).Zip(Run(model, samples, input: "x")), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
+    }
+
+    [Theory]
+    [InlineData("cast", "casts to Double")]
+    [InlineData("shape", "takes its shape from the samples")]
+    public void What_depends_on_the_samples_is_refused_before_anything_is_trained(string name, string expected)
+    {
+        var start = new Fleet.Modeling.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g");
+        var model = name == "cast"
+            ? start.Node("Cast", ["g"], "y", node => node.With("to", (long)TensorProto.Types.DataType.Double)).Output("y", -1, 4).Build()
+            : start.Node("Shape", ["x"], "s").Node("Reshape", ["g", "s"], "y").Output("y", -1, 4).Build();
+        if (name == "shape") model.Graph.Node.RemoveAt(1); // the shape is an input of the graph then, known to nobody
+        Assert.Contains(expected, Assert.Throws<BuildException>(() => new TrainableGraph(new PreparedModel(model))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -20,9 +20,9 @@ internal sealed class UncollectedSteps : IDisposable
     /// <summary>Share of it after which a new region begins, so that it does not end within a step.</summary>
     private const double Used = 0.75;
 
-    private static int s_held;
+    private static int _held;
 
-    private readonly bool _holds = Interlocked.CompareExchange(ref s_held, 1, 0) == 0;
+    private readonly bool _holds = Interlocked.CompareExchange(ref _held, 1, 0) == 0;
     private long _began;
 
     /// <summary>To be called before each step.</summary>
@@ -42,7 +42,7 @@ internal sealed class UncollectedSteps : IDisposable
     {
         if (!_holds) return;
         End();
-        s_held = 0;
+        _held = 0;
     }
 
     private static void End()

@@ -67,7 +67,7 @@ internal static class SileroBenchmark
         var all = AllOutputs.Of(given, whole, cancellationToken);
         using var chosen = OnnxRuntimeSession.Open(controlled.Model.ToByteArray(), weights.Name, weights.Runtime(OnnxRuntimeSession.Plain));
         var closeness = Comparison.Of(AllOutputs.Of(chosen, whole, cancellationToken), all);
-        return table + string.Create(CultureInfo.InvariantCulture, $"\nOver the whole recording, int8-weights with {controlled.Returned.Count} layers in 16 bits: {closeness.SignalToNoise:0.0} dB, {closeness.Agreement:P2} of {all.Decisions.Length} windows decided alike ({all.Decisions.Count(speech => speech == 1)} are speech). Kept in 16 bits: {string.Join(", ", controlled.Returned.Select(one => one.Output))}.\n");
+        return table + string.Create(CultureInfo.InvariantCulture, $"\nOver the whole recording, int8-weights with {controlled.Returned.Count} layers in 16 bits: {closeness.SignalToNoise:0.0} dB, {closeness.Agreement:P2} of {all.Decisions.Length} windows decided alike ({all.Decisions.Count(speech => speech == 1)} are speech). Kept in 16 bits: {string.Join(", ", controlled.Returned.Select(one => one.Output).DefaultIfEmpty("none"))}.\n");
     }
 
     private static ArrayFeeds Feeds(IReadOnlyList<ModelInput> inputs, ModelState state, int from, int to)

@@ -178,7 +178,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             Layers = LayerExplanation.Of(source.Model.Graph, scheme, controlled, unfused, accepted, judged.Drop is not null),
             Accepted = accepted,
         };
-        return new Attempted(report with { Reasons = [.. ReasonsFor(report, judged, controlled, stillUnfused, scheme, work)] }, stillUnfused.Count > 0);
+        return new Attempted(report with { Reasons = [.. VariantReasons.Of(report, judged, controlled, stillUnfused, scheme, work.Source, work.Settings, work.Baseline.Bytes)] }, stillUnfused.Count > 0);
     }
 
     /// <summary>Adds what running on this machine takes beside time.</summary>
@@ -208,35 +208,6 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         if (lossOf(model) is var loss && !(loss <= Math.Max(work.Limit, controlled.Drop))) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
         OnnxFile.Save(model, file);
         return (controlled with { Model = model, Drop = loss }, returned, [.. FusionCheck.UnfusedNodesOf(file, here).Select(Nodes.Title)]);
-    }
-
-    private static IEnumerable<string> ReasonsFor(VariantReport report, Judged judged, ControlledModel controlled, IReadOnlyList<string> unfused, IQuantizationScheme scheme, Work work)
-    {
-        if (!report.Accepted)
-        {
-            yield return judged.Drop is { } drop
-                ? Text($"Accuracy drops by {drop:0.0000} against the float model; at most {work.Settings.MaximumDrop:0.0000} is allowed.")
-                : Text($"Signal to noise is {judged.Closeness.SignalToNoise:0.0} dB against the float model; at least {work.Settings.MinimumSignalToNoise:0.0} dB is required.");
-            if (report.Layers.Where(layer => layer.Fate == LayerFate.Costly).ToArray() is { Length: > 0 } costly)
-                yield return Text($"Layers that cost most: {string.Join(", ", costly.Select(layer => Text($"{layer.Layer} ({layer.Decibels:0.0} dB)")))}.");
-        }
-        if (controlled.Calibrator != work.Source.Calibrator) yield return $"Calibrated with {controlled.Calibrator.Name}, which comes closer than {work.Source.Calibrator.Name}.";
-        if (controlled.Steps.Count > 0 && controlled.SignalToNoise is var (plain, improved))
-            yield return Text($"Improved by {string.Join(" and ", controlled.Steps.Select(step => step.Name))}: {plain:0.0} to {improved:0.0} dB.");
-        if (controlled.Returned.Count > 0)
-            yield return Text($"Kept in float for accuracy: {string.Join(", ", controlled.Returned.Select(returned => Text($"{Title(returned.Output, work)} ({returned.Gain:+0.0;-0.0} dB)")))}.");
-        if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } returned)
-            yield return $"Kept in float because the runtime does not compute them in integers: {string.Join(", ", returned.Select(layer => layer.Layer))}.";
-        if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {string.Join(", ", unfused)}.";
-        if (report.Artifact!.Bytes >= work.Baseline.Bytes) yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {work.Baseline.Bytes} bytes).");
-        if (scheme is TrainedGridScheme { Meaning: { } meaning }) yield return meaning;
-        if (scheme is StaticInt8Scheme { Form.Symmetric: true } or TrainedGridScheme { Form.Symmetric: true })
-        {
-            var problems = TensorRtRules.ProblemsOf(controlled.Model);
-            yield return problems.Count == 0
-                ? "Its structure follows TensorRT's rules (symmetric int8, zero point 0, weights per output channel, float bias); TensorRT itself was not run."
-                : $"TensorRT's rules are broken: {string.Join(" ", problems)}";
-        }
     }
 
     /// <summary>Marks what to take for a profile; the float model joins the variants where it is the choice.</summary>
@@ -292,8 +263,6 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             Reasons = ["The float model itself: no variant is both good enough and better by the goal."],
         };
     }
-
-    private static string Title(string output, Work work) => work.Source.Model.Graph.ProducerOf(output)?.Title() ?? output;
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 

@@ -11,7 +11,10 @@ internal static class VariantTables
     {
         screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Count(report.Validation.Count)} samples judged in {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         if (report.Calibration?.IsMadeUp == true || report.Validation.IsMadeUp)
-            screen.WriteSentence($"Made-up samples were used ({string.Join(", ", (report.Validation.Shapes ?? report.Calibration?.Shapes) ?? [])}): sizes and speeds hold, closeness to the float model is a first look only.");
+        {
+            var shapes = string.Join(", ", report.Validation.Shapes ?? report.Calibration?.Shapes ?? []);
+            screen.WriteSentence($"Made-up samples were used{(shapes.Length > 0 ? $" ({shapes})" : "")}: sizes and speeds hold, closeness to the float model is a first look only.");
+        }
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();
         string[] measures = report.Labelled ? [">accuracy", ">drop"] : [">cosine"];

@@ -13,8 +13,9 @@ internal sealed class RolloutWake
     /// <summary>Returns when woken, or when <paramref name="at"/> is reached.</summary>
     public async Task WaitAsync(DateTimeOffset? at, TimeProvider time, CancellationToken cancellationToken)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var timer = at is { } moment ? time.CreateTimer(_ => patience.Cancel(), null, Until(moment, time), Timeout.InfiniteTimeSpan) : null;
+        // The source's own timer: one that fires while the wait is being given up finds nobody, and that is no error.
+        using var moment = at is { } due ? new CancellationTokenSource(Until(due, time), time) : new CancellationTokenSource();
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, moment.Token);
         try
         {
             await _signal.Reader.ReadAsync(patience.Token);

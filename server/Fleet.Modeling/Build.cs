@@ -52,7 +52,7 @@ internal sealed class Build(TimeProvider time)
         using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
-        var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, new PartOf(progress, 0.85, 0.9), cancellationToken);
+        var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
             new HeldOut(new SampleFeeds(StudentExport.Input, data.Test), data.Test.Labels),
             VariantSettings.Of(spec.Quantization, profiles, spec.Gate) with { Trained = trained }, File("variants"), new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);

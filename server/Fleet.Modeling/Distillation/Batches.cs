@@ -26,7 +26,7 @@ internal sealed class Batches(SampleSet samples, int size, Augmentation augmenta
         var values = new float[indices.Length * samples.SampleLength];
         for (var i = 0; i < indices.Length; i++)
             augmentation.Write(samples, indices[i], view, values.AsSpan(i * samples.SampleLength, samples.SampleLength));
-        return tensor(values, [indices.Length, .. samples.SampleShape.Select(extent => (long)extent)], device: device);
+        return AlignedTensor.Of(values, [indices.Length, .. samples.SampleShape.Select(extent => (long)extent)], device);
     }
 
     /// <summary>Labels of a batch.</summary>

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Fleet.Modeling.Distillation;
 
 /// <summary>
-/// One training on disk: its position, every tensor that it changes and the optimizer's moments. A training that goes on from
+/// One training on disk: its position, every tensor that it changes and the moments of its optimizers. A training that goes on from
 /// here ends, on one thread, with the bits it would have had without the interruption: order and augmentation are functions of
 /// the seed and the position, and nothing in a step draws from a generator that would have to be kept.
 /// </summary>
@@ -19,7 +19,7 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
     public bool IsDue => Stopwatch.GetElapsedTime(_saved) >= interval;
 
     /// <summary>Keeps a training. The file is whole at every moment: the new one takes the old one's place when it is on the disk.</summary>
-    public void Save(TrainingPosition position, IEnumerable<Tensor> tensors, AdamW optimizer)
+    public void Save(TrainingPosition position, IEnumerable<Tensor> tensors, params IReadOnlyList<AdamW> optimizers)
     {
         var beside = path + ".new";
         using (var file = File.Create(beside))
@@ -27,8 +27,8 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
             using (var writer = new BinaryWriter(file, System.Text.Encoding.UTF8, leaveOpen: true))
             {
                 writer.Write(JsonSerializer.Serialize(position));
-                writer.Write(optimizer.Steps);
-                foreach (var tensor in tensors.Concat(optimizer.State)) Write(writer, tensor);
+                foreach (var optimizer in optimizers) writer.Write(optimizer.Steps);
+                foreach (var tensor in tensors.Concat(optimizers.SelectMany(optimizer => optimizer.State))) Write(writer, tensor);
             }
             file.Flush(flushToDisk: true);
         }
@@ -36,9 +36,9 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
         _saved = Stopwatch.GetTimestamp();
     }
 
-    /// <summary>Returns a training to where it was kept: <paramref name="tensors"/> and the optimizer are written in place.</summary>
+    /// <summary>Returns a training to where it was kept: <paramref name="tensors"/> and the optimizers are written in place.</summary>
     /// <returns>The position; the beginning when nothing is kept.</returns>
-    public TrainingPosition Load(IEnumerable<Tensor> tensors, AdamW optimizer)
+    public TrainingPosition Load(IEnumerable<Tensor> tensors, params IReadOnlyList<AdamW> optimizers)
     {
         if (!File.Exists(path)) return TrainingPosition.Start;
         using var file = File.OpenRead(path);
@@ -46,8 +46,8 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
         try
         {
             var position = JsonSerializer.Deserialize<TrainingPosition>(reader.ReadString());
-            optimizer.Steps = reader.ReadInt64();
-            foreach (var tensor in tensors.Concat(optimizer.State)) Read(reader, tensor);
+            foreach (var optimizer in optimizers) optimizer.Steps = reader.ReadInt64();
+            foreach (var tensor in tensors.Concat(optimizers.SelectMany(optimizer => optimizer.State))) Read(reader, tensor);
             return position is not null && file.Position == file.Length ? position : throw Foreign();
         }
         catch (Exception e) when (e is EndOfStreamException or FormatException or JsonException)

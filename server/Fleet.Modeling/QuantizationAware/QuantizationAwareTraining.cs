@@ -19,8 +19,9 @@ namespace Fleet.Modeling.QuantizationAware;
 /// <param name="Distillation">Temperature and weight of the teacher; batch size, weight decay, augmentation.</param>
 /// <param name="CalibrationSamples">Training samples that the search of the first grids looks at.</param>
 /// <param name="Seed">Seed of order and augmentation.</param>
+/// <param name="Checkpoint">Where the training is kept in case the process ends; null for nowhere.</param>
 internal sealed record GridCourse(
-    PreparedModel Student, DataSet Data, ITeacherModel Teacher, QuantizationAwareSpec Spec, DistillationSpec Distillation, int CalibrationSamples, int Seed)
+    PreparedModel Student, DataSet Data, ITeacherModel Teacher, QuantizationAwareSpec Spec, DistillationSpec Distillation, int CalibrationSamples, int Seed, Checkpoint? Checkpoint = null)
 {
     /// <summary>Bits.</summary>
     public BitWidths Widths => new(Spec.WeightBits, Spec.ActivationBits, Spec.EndBits);
@@ -64,7 +65,7 @@ internal static class QuantizationAwareTraining
     {
         var (spec, training) = (course.Spec, course.Distillation.Training);
         TeacherOutputs Frozen(ITeacherModel teacher) => new(teacher, course.Data.Training, [], Augmentation.Of(training, course.Seed), course.Distillation.Views, Path.Combine(workFolder, "teacher-outputs"));
-        var settings = new StudySettings(training with { LearningRate = spec.LearningRate }, course.Seed, course.Distillation.Temperature, spec.Method == "qkd" ? EqualShares : course.Distillation.Alpha);
+        var settings = new StudySettings(training with { LearningRate = spec.LearningRate }, course.Seed, course.Distillation.Temperature, spec.Method == "qkd" ? EqualShares : course.Distillation.Alpha, course.Checkpoint);
         IReadOnlyList<EpochReport> Run(IReadOnlyList<StudyPhase> phases) => StudyLoop.Run(graph, course.Data.Training, course.Data.Validation, phases, settings, progress, cancellationToken);
         switch (spec.Method)
         {

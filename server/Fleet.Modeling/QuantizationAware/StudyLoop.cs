@@ -12,7 +12,7 @@ namespace Fleet.Modeling.QuantizationAware;
 /// <param name="Epochs">Passes over the training samples.</param>
 internal sealed record StudyPhase(string Name, int Epochs)
 {
-    /// <summary>A teacher that is trained along with the student; each learns from the other.</summary>
+    /// <summary>A teacher that is trained along with the student; each learns from the other. One for all phases that have one.</summary>
     public TrainableGraph? Companion { get; init; }
 
     /// <summary>A teacher that stays as it is. Asked for when the phase begins: the phase before may have trained it.</summary>
@@ -24,11 +24,12 @@ internal sealed record StudyPhase(string Name, int Epochs)
 /// <param name="Seed">Seed of order and augmentation.</param>
 /// <param name="Temperature">Softens the distributions of student and teacher.</param>
 /// <param name="Alpha">Weight of the teacher against the labels.</param>
-internal sealed record StudySettings(TrainingSpec Training, int Seed, double Temperature, double Alpha);
+/// <param name="Checkpoint">Where it is kept in case the process ends; null for nowhere.</param>
+internal sealed record StudySettings(TrainingSpec Training, int Seed, double Temperature, double Alpha, Checkpoint? Checkpoint = null);
 
 /// <summary>
 /// Trains a graph through its phases: AdamW over weights and steps, one learning rate curve over all phases, and at the end
-/// the weights of the epoch that did best on the validation samples. Runs on the calling thread from start to end.
+/// the weights of the epoch that did best on the validation samples. With a checkpoint it goes on where it was kept. Runs on the calling thread from start to end.
 /// </summary>
 internal static class StudyLoop
 {
@@ -48,38 +49,51 @@ internal static class StudyLoop
     {
         var spec = settings.Training;
         var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, settings.Seed), CPU);
-        var (steps, step, epochs) = ((long)phases.Sum(phase => phase.Epochs) * batches.PerEpoch, 0L, new List<EpochReport>());
-        using var optimizer = Optimizer(student, spec, 1);
+        var (total, companion) = (phases.Sum(phase => phase.Epochs), phases.Select(phase => phase.Companion).FirstOrDefault(other => other is not null));
+        var steps = (long)total * batches.PerEpoch;
+        using var optimizer = Optimizer(student, spec);
+        using var companions = companion is null ? null : Optimizer(companion, spec);
         using var uncollected = new UncollectedSteps();
-        var best = 0.0;
         var bestState = student.Snapshot();
         try
         {
-            foreach (var phase in phases.Where(phase => phase.Epochs > 0))
+            Tensor[] Kept() => [.. student.parameters(), .. bestState, .. companion?.parameters() ?? []];
+            AdamW[] optimizers = companions is null ? [optimizer] : [optimizer, companions];
+            var at = settings.Checkpoint?.Load(Kept(), optimizers) ?? TrainingPosition.Start;
+            if (at != TrainingPosition.Start) progress.Report((double)at.Epoch / total, $"goes on in epoch {Math.Min(at.Epoch + 1, total)} of {total}");
+            var epochs = at.Epochs.ToList();
+            var (best, bestEpoch, first) = (at.Best, at.BestEpoch, 0);
+            foreach (var phase in phases)
             {
-                using var companion = phase.Companion is null ? null : Optimizer(phase.Companion, spec, CompanionRate);
-                using var teacher = phase.Teacher?.Invoke();
-                for (var epoch = 0; epoch < phase.Epochs; epoch++)
+                var end = first + phase.Epochs;
+                using var teacher = at.Epoch < end ? phase.Teacher?.Invoke() : null;
+                for (var epoch = at.Epoch; epoch < end; epoch++)
                 {
-                    var (view, loss) = (teacher?.ViewOf(epochs.Count) ?? epochs.Count, 0.0);
-                    foreach (var (indices, _) in batches.Of(epochs.Count))
+                    var (view, loss) = (teacher?.ViewOf(epoch) ?? epoch, at.Loss);
+                    foreach (var (indices, number) in batches.Of(epoch).Skip(at.Batch))
                     {
+                        if (settings.Checkpoint is { IsDue: true } due) due.Save(new TrainingPosition(epoch, number, loss, epochs, best, bestEpoch), Kept(), optimizers);
                         cancellationToken.ThrowIfCancellationRequested();
-                        var rate = LearningRate.At(step++, steps, spec.LearningRate);
-                        optimizer.At(rate);
-                        companion?.At(rate);
+                        var step = (long)epoch * batches.PerEpoch + number;
+                        optimizer.LearningRate = LearningRate.At(step, steps, spec.LearningRate);
+                        companions?.LearningRate = optimizer.LearningRate * CompanionRate;
                         uncollected.Next();
-                        loss += Step(student, phase, optimizer, companion, batches, indices, view, teacher, settings, cancellationToken);
-                        progress.Report((double)step / steps, epochs.Count == 0 ? phase.Name : $"{phase.Name}, epoch {epoch + 1} of {phase.Epochs}, validation {epochs[^1].Accuracy:P2}");
+                        loss += Step(student, phase, optimizer, companions, batches, indices, view, teacher, settings, cancellationToken);
+                        progress.Report((step + 1.0) / steps, epochs.Count == 0 ? phase.Name : $"{phase.Name}, epoch {epoch - first + 1} of {phase.Epochs}, validation {epochs[^1].Accuracy:P2}");
                     }
                     var accuracy = student.Accuracy(validation, cancellationToken);
-                    epochs.Add(new EpochReport(phase.Name, epoch + 1, loss / batches.PerEpoch, accuracy));
+                    epochs.Add(new EpochReport(phase.Name, epoch - first + 1, loss / batches.PerEpoch, accuracy));
                     // An equal later epoch had the smaller learning rate behind it: it is taken.
-                    if (accuracy < best) continue;
-                    best = accuracy;
-                    Dispose(bestState);
-                    bestState = student.Snapshot();
+                    if (accuracy >= best)
+                    {
+                        (best, bestEpoch) = (accuracy, epoch);
+                        Dispose(bestState);
+                        bestState = student.Snapshot();
+                    }
+                    at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, bestEpoch);
+                    settings.Checkpoint?.Save(at, Kept(), optimizers);
                 }
+                first = end;
             }
             student.Restore(bestState);
             return epochs;
@@ -91,7 +105,7 @@ internal static class StudyLoop
     }
 
     private static double Step(
-        TrainableGraph student, StudyPhase phase, Rates optimizer, Rates? companion, Batches batches, int[] indices, int view, TeacherOutputs? teacher, StudySettings settings, CancellationToken cancellationToken)
+        TrainableGraph student, StudyPhase phase, AdamW optimizer, AdamW? companions, Batches batches, int[] indices, int view, TeacherOutputs? teacher, StudySettings settings, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope(); // frees every tensor this step made
         var (inputs, labels) = (batches.Inputs(indices, view), batches.Labels(indices));
@@ -106,14 +120,14 @@ internal static class StudyLoop
         }
 
         var loss = Loss(logits, targets);
-        optimizer.Learn(loss);
-        companion?.Learn(Loss(targets!, logits));
+        optimizer.Step(loss);
+        if (phase.Companion is not null) companions!.Step(Loss(targets!, logits));
         return loss.item<float>() is var value && float.IsFinite(value)
             ? value
             : throw new BuildException($"Training on the grid diverged: the loss became {value}. Lower quantizationAware.learningRate.");
     }
 
-    private static Rates Optimizer(TrainableGraph graph, TrainingSpec spec, double rate)
+    private static AdamW Optimizer(TrainableGraph graph, TrainingSpec spec)
     {
         // Weight decay pulls weights towards zero; pulling biases and steps there only hurts. A step's gradient is scaled down
         // by what shares it, to the size of Adam's own guard against division by zero, which is therefore smaller here.
@@ -121,21 +135,11 @@ internal static class StudyLoop
         optimizer.Add(graph.Weights.Where(weight => weight.dim() > 1), spec.WeightDecay);
         optimizer.Add(graph.Weights.Where(weight => weight.dim() <= 1), 0);
         optimizer.Add(graph.Steps, 0, epsilon: 1e-12);
-        return new Rates(optimizer, rate);
+        return optimizer;
     }
 
     private static void Dispose(IEnumerable<Tensor> tensors)
     {
         foreach (var tensor in tensors) tensor.Dispose();
-    }
-
-    /// <summary>An optimizer at its share of the common learning rate.</summary>
-    private sealed class Rates(AdamW optimizer, double share) : IDisposable
-    {
-        public void At(double rate) => optimizer.LearningRate = rate * share;
-
-        public void Learn(Tensor loss) => optimizer.Step(loss);
-
-        public void Dispose() => optimizer.Dispose();
     }
 }

@@ -45,7 +45,7 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>
             }
             GraphOperators.Check(node, _graph);
             foreach (var constant in node.Input.Select(_graph.Constant).OfType<TensorProto>().Where(constant => !_constants.ContainsKey(constant.Name)))
-                _constants[constant.Name] = constant.Is(TensorProto.Types.DataType.Float) ? tensor(constant.ToSingles(), [.. constant.Dims]) : tensor(constant.ToInt64s(), [.. constant.Dims]);
+                _constants[constant.Name] = constant.Is(TensorProto.Types.DataType.Float) ? AlignedTensor.Of(constant.ToSingles(), [.. constant.Dims], CPU) : tensor(constant.ToInt64s(), [.. constant.Dims]);
         }
         if (_operators.Count == 0) throw new BuildException("The model has no convolution or matrix product with constant weights: there is nothing to train.");
         if (_rounding is not null) register_module("rounding", _rounding);
@@ -126,7 +126,7 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var count = Math.Min(BatchSize, samples.Count - start);
-            var inputs = tensor(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)]);
+            var inputs = AlignedTensor.Of(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], CPU);
             logits.AddRange(forward(inputs).contiguous().data<float>());
         }
         return [.. logits];

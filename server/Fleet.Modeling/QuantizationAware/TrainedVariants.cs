@@ -1,6 +1,7 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Teachers;
@@ -31,12 +32,13 @@ internal static class TrainedVariants
     /// <param name="data">Samples.</param>
     /// <param name="profiles">Profiles.</param>
     /// <param name="workFolder">For scratch files.</param>
+    /// <param name="memory">What is kept in case the process ends.</param>
     /// <param name="sink">Told what is done, with the share of this work from 0 to 1.</param>
     /// <param name="cancellationToken">Honoured at every training step.</param>
     /// <returns>The trained network of each profile, and one point for each epoch.</returns>
     /// <exception cref="BuildException">The student or, for QKD, the teacher cannot be trained here; the message names the operator.</exception>
     public static (IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Variants, IReadOnlyList<EpochReport> Epochs) Make(
-        BuildSpec spec, string student, ITeacherModel teacher, DataSet data, IReadOnlyList<HardwareProfile> profiles, string workFolder, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+        BuildSpec spec, string student, ITeacherModel teacher, DataSet data, IReadOnlyList<HardwareProfile> profiles, string workFolder, BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         if (spec.QuantizationAware is not { } asked) return ([], []);
         // A seed of its own, next to the student's: the grid is trained in another order than the student was.
@@ -49,7 +51,8 @@ internal static class TrainedVariants
             var names = string.Join(", ", group.Select(profile => profile.Name));
             var progress = new Progress(sink, $"Training on the grid of {names}", (double)index / groups.Length, (index + 1.0) / groups.Length);
             // TensorRT's files keep their tables in float.
-            var (trained, points) = QuantizationAwareTraining.Train(group.Key ? course : course with { Student = EmbeddingTables.Rounded(course.Student) }, IntegerForm.For(group.First().Numeric), workFolder, progress, cancellationToken);
+            var own = course with { Student = group.Key ? course.Student : EmbeddingTables.Rounded(course.Student), Checkpoint = memory.Training($"grid-{index + 1}") };
+            var (trained, points) = QuantizationAwareTraining.Train(own, IntegerForm.For(group.First().Numeric), workFolder, progress, cancellationToken);
             epochs.AddRange(points.Select(point => groups.Length == 1 ? point : point with { Phase = $"{point.Phase} ({names})" }));
             variants.AddRange(group.Select(profile => (profile.Name, (IQuantizationScheme)trained.In(IntegerForm.For(profile.Numeric)))));
         }

@@ -248,7 +248,7 @@ internal sealed class Network : Module<Tensor, Tensor>
     private static float[] Values(Tensor value) => value.to_type(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
 
     private Tensor Inputs(SampleSet samples, int start, int count)
-        => tensor(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], device: Device);
+        => AlignedTensor.Of(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], Device);
 
     /// <summary>Everything that training changes.</summary>
     public IEnumerable<Tensor> State() => parameters().Cast<Tensor>().Concat(buffers());

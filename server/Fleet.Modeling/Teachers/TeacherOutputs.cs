@@ -101,10 +101,10 @@ internal sealed class TeacherOutputs : IDisposable
     private Tensor Columns(float[] rows, int column, long[] shape, Device device)
     {
         var (count, width) = ((int)shape[0], (int)shape.Skip(1).Aggregate(1L, (product, extent) => product * extent));
-        if (width == _width) return tensor(rows, shape, device: device);
+        if (width == _width) return AlignedTensor.Of(rows, shape, device);
         var values = new float[count * width];
         for (var i = 0; i < count; i++) rows.AsSpan(i * _width + column, width).CopyTo(values.AsSpan(i * width));
-        return tensor(values, shape, device: device);
+        return AlignedTensor.Of(values, shape, device);
     }
 
     private void Ask(int view, ReadOnlySpan<int> samples, Span<float> rows, float[] inputs, CancellationToken cancellationToken)

@@ -91,14 +91,16 @@ public sealed class CheckpointTests : IDisposable
         Teacher = new TeacherSpec { Family = "conv1d", Width = 8, Training = new TrainingSpec { Epochs = 4, BatchSize = 32 } },
         Student = new StudentSpec { Family = "conv1d", Width = 4 },
         Distillation = new DistillationSpec { Training = new TrainingSpec { Epochs = 4, BatchSize = 32, Augment = true } },
+        QuantizationAware = new QuantizationAwareSpec { Method = "qat", WeightBits = 4, ActivationBits = 8, Epochs = 4 },
         Quantization = new QuantizationSpec { Profiles = ["x64"], CalibrationSamples = 32, MaximumDrop = 1 },
         Gate = new GateSpec { ValidationSamples = 60 },
     };
 
     [Theory]
-    [InlineData("teacher")]
-    [InlineData("distillation")]
-    public async Task Build_killed_in_the_middle_and_run_again_gives_the_same_files(string during)
+    [InlineData("teacher", "Training the teacher")]
+    [InlineData("distillation", "Distilling the student")]
+    [InlineData("grid-1", "Training on the grid of x64")]
+    public async Task Build_killed_in_the_middle_and_run_again_gives_the_same_files(string during, string step)
     {
         await File.WriteAllTextAsync(_folder["spec.json"], JsonSerializer.Serialize(Spec, FleetJson.Default.BuildSpec), TestContext.Current.CancellationToken);
         ChildProcess Start(string name) => ChildProcess.Start(Programs.Modeling, ["build", _folder["spec.json"], "--out", _folder[name]]);
@@ -119,13 +121,13 @@ public sealed class CheckpointTests : IDisposable
         await using (var second = Start("killed"))
         {
             await EndsWellAsync(second);
-            Assert.Contains(during == "teacher" ? "Training the teacher: goes on in epoch" : "Distilling the student: goes on in epoch", second.Output, StringComparison.Ordinal);
+            Assert.Contains($"{step}: goes on in epoch", second.Output, StringComparison.Ordinal);
             // What was finished before is not even looked at again.
             if (during != "teacher") Assert.DoesNotContain("Training the teacher", second.Output, StringComparison.Ordinal);
         }
 
         string Digest(string name, string file) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(_folder[name, file])));
-        Assert.All((string[])["teacher.onnx", "student.onnx"], file => Assert.Equal(Digest("whole", file), Digest("killed", file)));
+        Assert.All((string[])["teacher.onnx", "student.onnx", Path.Combine("variants", "x64-qat-w4a8.onnx")], file => Assert.Equal(Digest("whole", file), Digest("killed", file)));
         Assert.False(Directory.Exists(_folder["killed", "unfinished"]));
     }
 

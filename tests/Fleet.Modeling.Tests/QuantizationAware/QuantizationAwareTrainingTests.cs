@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
@@ -33,7 +34,11 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     {
         var data = TinyStudents.Data(family);
         using var teacher = new OnnxTeacher(TinyStudents.Save(family, _folder, width: 12), data.Training.SampleShape, 4, tokens: data.Training.Vocabulary is not null);
-        return TrainedVariants.Make(Spec(spec), TinyStudents.Save(family, _folder), teacher, data, [.. profiles.Select(profile => BuiltInProfiles.Find(profile)!)], _folder.Path, new Ignored(), CancellationToken.None);
+        var build = Spec(spec);
+        var memory = BuildMemory.Open(_folder.Path, build, data);
+        var made = TrainedVariants.Make(build, TinyStudents.Save(family, _folder), teacher, data, [.. profiles.Select(profile => BuiltInProfiles.Find(profile)!)], _folder.Path, memory, new Ignored(), CancellationToken.None);
+        memory.Forget();
+        return made;
     }
 
     private static double Accuracy(IQuantizationScheme scheme, string family = "cnn")
@@ -150,6 +155,36 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         Assert.ThrowsAny<OperationCanceledException>(() => StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("qat", 1000)],
             new StudySettings(new TrainingSpec { BatchSize = 32 }, 1, 4, 0.5), new Fleet.Modeling.Progress(sink, "step", 0, 1), cancel.Token));
         Assert.Equal(3, sink.Reports);
+    }
+
+    /// <summary>Eight batches in each of four epochs, of three phases; the second run would be stopped if it did again what was done.</summary>
+    [Theory]
+    [InlineData(3)] // Within the phase that learns alone.
+    [InlineData(12)] // Within the one where the teacher learns as well.
+    [InlineData(24)] // Behind its last batch.
+    [InlineData(28)] // Within the one with the teacher as it has become.
+    public void Training_on_a_grid_that_was_interrupted_ends_as_if_it_had_not_been(int stopAfter)
+    {
+        var data = TinyStudents.Data("cnn");
+        var student = TinyStudents.Prepared("cnn", _folder);
+        using var teacher = new OnnxTeacher(TinyStudents.Save("cnn", _folder, width: 12), data.Training.SampleShape, 4);
+        (byte[] Model, IReadOnlyList<EpochReport> Epochs) Train(Checkpoint? checkpoint, int reports)
+        {
+            var spec = Spec(new QuantizationAwareSpec { Method = "qkd", WeightBits = 4, ActivationBits = 4, Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 2, Tutoring = 1 } });
+            using var cancel = new CancellationTokenSource();
+            var course = new GridCourse(student, data, teacher, spec.QuantizationAware!, spec.Distillation, 64, 1, checkpoint);
+            var (scheme, epochs) = QuantizationAwareTraining.Train(course, IntegerForm.U8S8, _folder.Path, new Fleet.Modeling.Progress(new CancelAfter(cancel, reports), "step", 0, 1), cancel.Token);
+            return (scheme.Model().ToByteArray(), epochs);
+        }
+
+        var (whole, wholeEpochs) = Train(null, int.MaxValue);
+        var batches = 4 * data.Training.Count / 32;
+        var checkpoint = new Checkpoint(_folder.File("grid.checkpoint"), TimeSpan.Zero);
+        Assert.ThrowsAny<OperationCanceledException>(() => Train(checkpoint, stopAfter));
+        var (resumed, epochs) = Train(checkpoint, 2 + batches - stopAfter + 1);
+        Assert.Equal(wholeEpochs, epochs);
+        Assert.Equal(whole, resumed);
+        Assert.Equal(whole, Train(checkpoint, 2).Model); // What is over is not done again.
     }
 
     private sealed class Ignored : IProgress<BuildProgress>

@@ -11,11 +11,14 @@ namespace Fleet.Modeling.Quantization;
 /// </summary>
 internal sealed class BiasCorrection : IQuantizationStep
 {
-    /// <summary>Most passes over the samples; a model of more layers is corrected in that many stretches.</summary>
-    private const int MaximumPasses = 48;
+    /// <summary>Samples that a mean is taken over: each gives as many values as a channel has places.</summary>
+    private const int MostSamples = 32, FewestSamples = 4;
 
-    /// <summary>Samples are enough for a mean of thousands of values each; more only take time.</summary>
-    private const int MaximumSamples = 32;
+    /// <summary>Most bytes of activations held, as long as <see cref="FewestSamples"/> go in.</summary>
+    private const long HeldBytes = 256L << 20;
+
+    /// <summary>What is held of a sample at a time, in largest activations: the one being computed, its input and a branch around both.</summary>
+    private const int HeldActivations = 3;
 
     /// <inheritdoc/>
     public string Name => "bias correction";
@@ -27,24 +30,32 @@ internal sealed class BiasCorrection : IQuantizationStep
     public QuantizationSource Apply(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
     {
         var graph = source.Model.Graph;
-        var layers = scheme.OperatorsOf(graph).Except(keptFloat).Select(output => WeightedOperator.At(graph.ProducerOf(output)!, graph)).OfType<WeightedOperator>()
-            .Where(layer => TakesBias(layer, graph)).ToArray();
+        var operators = scheme.OperatorsOf(graph).Except(keptFloat).ToHashSet();
+        var layers = graph.Graph.Node.Where(node => operators.Contains(node.OutputAt(0) ?? "")).Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>().Where(layer => TakesBias(layer, graph)).ToArray();
         if (layers.Length == 0) return source;
-        var samples = new FirstFeeds(source.Samples!, MaximumSamples);
+        var samples = new FirstFeeds(source.Samples!, SamplesOf(source));
         var wanted = ChannelMoments.Run(graph.Model, layers.ToDictionary(layer => layer.Node.Output[0], AxisOf), samples, source.BatchSize, cancellationToken);
 
-        var corrected = source;
-        foreach (var stretch in layers.Chunk((layers.Length + MaximumPasses - 1) / MaximumPasses))
+        // With a bias for every layer from the start, the quantized models differ in numbers alone.
+        var corrected = source.WithModel(Shifted(source.Model, layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels])));
+        using var run = new StretchedRun(graph.Model, samples, cancellationToken);
+        foreach (var layer in layers)
         {
             var quantized = scheme.Apply(corrected, keptFloat);
             // A node keeps its name; what it writes may have got another.
-            var written = quantized.Graph.Node.Where(node => node.OpType is "Conv" or "Gemm").ToDictionary(node => node.Name, node => node.Output[0]);
-            var pairs = stretch.Where(layer => written.ContainsKey(layer.Node.Name)).Select(layer => (Layer: layer, Written: written[layer.Node.Name])).ToArray();
-            var seen = ChannelMoments.Run(quantized, pairs.ToDictionary(pair => pair.Written, pair => AxisOf(pair.Layer)), samples, source.BatchSize, cancellationToken);
-            corrected = corrected.WithModel(Shifted(corrected.Model, pairs.ToDictionary(pair => pair.Layer.Node.Name,
-                pair => wanted[pair.Layer.Node.Output[0]].Means.Zip(seen[pair.Written].Means, (mean, shifted) => mean - shifted).ToArray())));
+            if (quantized.Graph.Node.FirstOrDefault(node => node.Name == layer.Node.Name && node.OpType == layer.Node.OpType) is not { } written) continue;
+            var seen = new ChannelMoments();
+            if (!run.Until(quantized, written.Output[0], value => seen.Add(value.GetTensorDataAsSpan<float>(), value.GetTensorTypeAndShape().Shape, AxisOf(layer)), cancellationToken)) break;
+            var shift = wanted[layer.Node.Output[0]].Means.Zip(seen.Means, (mean, shifted) => mean - shifted).ToArray();
+            corrected = corrected.WithModel(Shifted(corrected.Model, new Dictionary<string, double[]> { [layer.Node.Name] = shift }));
         }
         return corrected;
+    }
+
+    private static int SamplesOf(QuantizationSource source)
+    {
+        var largest = source.Histograms.Values.Select(histogram => histogram.Count).DefaultIfEmpty().Max() / Math.Max(1, source.Samples!.Count);
+        return (int)Math.Clamp(HeldBytes / Math.Max(1, largest * sizeof(float) * HeldActivations), FewestSamples, MostSamples);
     }
 
     private static int AxisOf(WeightedOperator layer) => layer.Node.OpType == "Conv" ? 1 : -1;

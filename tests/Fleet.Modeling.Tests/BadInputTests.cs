@@ -54,6 +54,12 @@ public sealed class BadInputTests
             model.Functions.Add(new FunctionProto { Domain = "own", Name = "MatMul", Input = { "a", "b" }, Output = { "c" }, Node = { Nodes.Node("MatMul", ["a", "b"], ["c"], domain: "own") }, OpsetImport = { new OperatorSetIdProto { Version = 17 } } });
         }), ["its function own.MatMul calls itself"]),
         ["format of the future"] = (Broken(model => model.IrVersion = 14), ["format version 14", "reads 1 to 13", "export it again"]),
+        ["custom operators alone"] = (Broken(model =>
+        {
+            model.Graph.Node[0].Domain = "com.example";
+            model.OpsetImport.Clear();
+            model.Declare("com.example", 1);
+        }), ["uses custom operators (com.example.MatMul)"]),
         ["operator set of the future"] = (Broken(model => model.Declare("", 27)), ["operator set 27", "7 to 26 are read", "export it again"]),
         ["operator set of the past"] = (Broken(model => model.Declare("", 6)), ["operator set 6", "7 to 26 are read"]),
         ["scan of the past"] = (folder =>

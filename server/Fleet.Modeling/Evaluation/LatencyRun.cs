@@ -14,6 +14,9 @@ internal static class LatencyRun
     /// <summary>Calls before measuring: caches, memory and frequency settle.</summary>
     private const int WarmUpCalls = 20;
 
+    /// <summary>After this time a model is warm, however few its calls: a slow one has loaded everything in its first.</summary>
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
+
     /// <summary>Most measured calls of each model; enough for a 99th percentile.</summary>
     private const int MaximumCalls = 500;
 
@@ -37,15 +40,19 @@ internal static class LatencyRun
         try
         {
             var began = Stopwatch.GetTimestamp();
-            for (var round = 0; round < WarmUpCalls + MaximumCalls; round++)
+            for (var round = 0; round < WarmUpCalls && (round == 0 || Stopwatch.GetElapsedTime(began) < WarmUp); round++)
             {
-                if (round >= WarmUpCalls + MinimumCalls && Stopwatch.GetElapsedTime(began) > Budget) break;
+                cancellationToken.ThrowIfCancellationRequested();
+                for (var i = 0; i < models.Count; i++) Call(i);
+            }
+            for (var round = 0; round < MaximumCalls && (round < MinimumCalls || Stopwatch.GetElapsedTime(began) < Budget); round++)
+            {
                 cancellationToken.ThrowIfCancellationRequested();
                 for (var i = 0; i < models.Count; i++)
                 {
                     var call = Stopwatch.GetTimestamp();
                     Call(i);
-                    if (round >= WarmUpCalls) times[i].Add(Stopwatch.GetElapsedTime(call));
+                    times[i].Add(Stopwatch.GetElapsedTime(call));
                 }
             }
         }

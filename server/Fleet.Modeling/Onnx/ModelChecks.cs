@@ -23,9 +23,10 @@ internal static class ModelChecks
     private static IEnumerable<string> Problems(ModelProto model)
     {
         if (model.IrVersion is < 1 or > NewestFormat) yield return $"is in format version {model.IrVersion} of ONNX, and ONNX Runtime reads 1 to {NewestFormat}; export it again for such a version.";
+        // First: a model of custom operators alone names no standard set, which then counts as 1.
+        if (ForeignOperators(model) is { } foreign) yield return $"uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.";
         if (model.StandardVersion() is var opset and (< OldestOpset or > NewestOpset))
             yield return $"is written in operator set {opset}, and {OldestOpset} to {NewestOpset} are read; export it again with such a set (opset_version).";
-        if (ForeignOperators(model) is { } foreign) yield return $"uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.";
         if (RecursiveFunction(model) is { } function) yield return $"is broken: its function {function} calls itself; export it again.";
         if (model.Graph.Node.Count == 0) yield return "computes nothing: it holds no operator; export or copy it again.";
         if (model.Graph.Output.Count == 0) yield return "is broken: it has no outputs; export it again with those you need.";

@@ -83,6 +83,8 @@ internal static partial class GuardedRun
             var (code, errors) = Run(partial, memory, cancellationToken);
             succeeded = code == 0;
             if (succeeded) Place(partial, target);
+            // Ctrl+C in a terminal reaches the child as well, and ours is its second signal: how it ended then says nothing.
+            else cancellationToken.ThrowIfCancellationRequested();
             if (code is 0 or 1 or 130) Console.Error.Write(errors);
             else Console.Error.WriteLine(Crash(code, errors, subject, memory));
             return code is 0 or 130 ? code : 1;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Fleet.Modeling;
@@ -36,10 +37,11 @@ var root = new RootCommand("""
 };
 
 using var stop = new CancellationTokenSource();
+var asked = new ConcurrentDictionary<PosixSignal, bool>();
 void Stop(PosixSignalContext signal)
 {
-    // A second signal gets the default: the process ends.
-    signal.Cancel = !stop.IsCancellationRequested;
+    // The same signal again gets the default: the process ends. Ctrl+C arrives here and at whoever started this, who passes it on as another.
+    signal.Cancel = asked.TryAdd(signal.Signal, true);
     stop.Cancel();
 }
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);

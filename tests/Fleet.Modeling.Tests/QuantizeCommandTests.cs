@@ -110,6 +110,15 @@ public sealed class QuantizeCommandTests
             Assert.Equal(130, await stopped.WaitForExitAsync(Deadline));
             Assert.Equal([folder.File("m.onnx")], Directory.EnumerateFileSystemEntries(folder.Path));
         }
+        await using (var interrupted = ChildProcess.Start(Programs.Modeling, arguments))
+        {
+            await AtWorkAsync(folder);
+            interrupted.Interrupt();
+            interrupted.Terminate(); // Whoever started it asks as well.
+            Assert.Equal(130, await interrupted.WaitForExitAsync(Deadline));
+            Assert.Equal("Stopped.", interrupted.Output);
+            Assert.Equal([folder.File("m.onnx")], Directory.EnumerateFileSystemEntries(folder.Path));
+        }
         await using (var killed = ChildProcess.Start(Programs.Modeling, arguments))
         {
             await AtWorkAsync(folder);

@@ -121,6 +121,12 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// <summary>Asks it to stop (SIGTERM).</summary>
     public void Terminate() => Signal(15);
 
+    /// <summary>Asks it and all that it started to stop (SIGINT), as Ctrl+C in a terminal does.</summary>
+    public void Interrupt()
+    {
+        foreach (var id in Marked()) _ = Kill(id, 2);
+    }
+
     /// <summary>Ends it at once (SIGKILL), and only it: what it started is left to notice.</summary>
     public void Kill() => Signal(9);
 

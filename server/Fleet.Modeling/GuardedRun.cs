@@ -69,6 +69,7 @@ internal static partial class GuardedRun
     /// <param name="gigabytes">Memory it may take; null for a share of what there is.</param>
     /// <param name="cancellationToken">Asks the child to stop.</param>
     /// <returns>The exit code; not 0 when nothing was written.</returns>
+    /// <exception cref="OperationCanceledException">It was asked to stop, and nothing was written.</exception>
     public static int OwnCommand(string target, string subject, double? gigabytes, CancellationToken cancellationToken)
     {
         if (File.Exists(target)) throw new BuildException($"{target} is a file; name a folder for the results.");
@@ -83,8 +84,8 @@ internal static partial class GuardedRun
             var (code, errors) = Run(partial, memory, cancellationToken);
             succeeded = code == 0;
             if (succeeded) Place(partial, target);
-            // Ctrl+C in a terminal reaches the child as well, and ours is its second signal: how it ended then says nothing.
-            else cancellationToken.ThrowIfCancellationRequested();
+            // Ctrl+C in a terminal reaches the child as well, perhaps before it listens: unless it complains, how it ended then says nothing.
+            else if (code != 1) cancellationToken.ThrowIfCancellationRequested();
             if (code is 0 or 1 or 130) Console.Error.Write(errors);
             else Console.Error.WriteLine(Crash(code, errors, subject, memory));
             return code is 0 or 130 ? code : 1;

@@ -12,6 +12,9 @@ internal sealed class Feed(IReadOnlyDictionary<string, OrtValue> values, IReadOn
     /// <summary>Input names.</summary>
     public IReadOnlyCollection<string> Names { get; } = [.. values.Keys];
 
+    /// <summary>True when the next feed of the pass starts from outputs of this one.</summary>
+    public bool CarriesState => _carried.Count > 0;
+
     /// <summary>The values, in the order of <see cref="Names"/>.</summary>
     public IReadOnlyCollection<OrtValue> Values { get; } = [.. values.Values];
 

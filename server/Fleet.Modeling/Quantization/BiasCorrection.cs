@@ -14,7 +14,7 @@ internal sealed class BiasCorrection : IQuantizationStep
     /// <summary>Samples that a mean is taken over: each gives as many values as a channel has places.</summary>
     private const int MostSamples = 32, FewestSamples = 4;
 
-    /// <summary>Most bytes of activations held, as long as <see cref="FewestSamples"/> go in.</summary>
+    /// <summary>Bytes of activations that may be held, by estimate, as long as <see cref="FewestSamples"/> go in.</summary>
     private const long HeldBytes = 256L << 20;
 
     /// <summary>What is held of a sample at a time, in largest activations: the one being computed, its input and a branch around both.</summary>
@@ -38,14 +38,17 @@ internal sealed class BiasCorrection : IQuantizationStep
 
         // With a bias for every layer from the start, the quantized models differ in numbers alone.
         var corrected = source.WithModel(Shifted(source.Model, layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels])));
-        using var run = new StretchedRun(graph.Model, samples, cancellationToken);
+        using var run = StretchedRun.Over(graph.Model, samples, cancellationToken);
+        var stretched = true;
         foreach (var layer in layers)
         {
             var quantized = scheme.Apply(corrected, keptFloat);
             // A node keeps its name; what it writes may have got another.
             if (quantized.Graph.Node.FirstOrDefault(node => node.Name == layer.Node.Name && node.OpType == layer.Node.OpType) is not { } written) continue;
             var seen = new ChannelMoments();
-            if (!run.Until(quantized, written.Output[0], value => seen.Add(value.GetTensorDataAsSpan<float>(), value.GetTensorTypeAndShape().Shape, AxisOf(layer)), cancellationToken)) break;
+            stretched = stretched && run.Until(quantized, written.Output[0], value => seen.Add(value.GetTensorDataAsSpan<float>(), value.GetTensorTypeAndShape().Shape, AxisOf(layer)), cancellationToken);
+            // The few models that cannot be run in stretches are run as a whole for each layer.
+            if (!stretched) seen = ChannelMoments.Run(quantized, new Dictionary<string, int> { [written.Output[0]] = AxisOf(layer) }, samples, source.BatchSize, cancellationToken)[written.Output[0]];
             var shift = wanted[layer.Node.Output[0]].Means.Zip(seen.Means, (mean, shifted) => mean - shifted).ToArray();
             corrected = corrected.WithModel(Shifted(corrected.Model, new Dictionary<string, double[]> { [layer.Node.Name] = shift }));
         }

@@ -8,7 +8,7 @@ namespace Fleet.Modeling.Quantization;
 /// <summary>
 /// Runs a model over a few samples from front to back in stretches. What later nodes read is held, so that a stretch begins where
 /// the one before ended, and what lies behind that point may have other numbers each time: to see every layer after the ones before
-/// it were changed costs twice the run of the model, however many layers there are.
+/// it were changed runs the model twice, however many layers there are.
 /// </summary>
 internal sealed class StretchedRun : IDisposable
 {
@@ -16,20 +16,40 @@ internal sealed class StretchedRun : IDisposable
     private readonly List<Dictionary<string, OrtValue>> _held = [];
     private string[] _made = [];
 
+    private StretchedRun()
+    {
+    }
+
     /// <summary>Begins with the inputs.</summary>
-    /// <param name="model">Gives the state that samples of a sequence start from.</param>
+    /// <param name="model">Carries the state through samples that are the steps of a sequence: whatever is run later sees the states of this model.</param>
     /// <param name="samples">The samples; all of them are held.</param>
     /// <param name="cancellationToken">Stops between runs.</param>
-    public StretchedRun(ModelProto model, IFeedSource samples, CancellationToken cancellationToken)
+    public static StretchedRun Over(ModelProto model, IFeedSource samples, CancellationToken cancellationToken)
     {
-        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "the model to quantize");
-        using var options = new RunOptions();
-        foreach (var feed in samples.Batches(1))
+        var run = new StretchedRun();
+        InferenceSession? session = null;
+        try
         {
-            _feeds.Add(feed);
-            cancellationToken.ThrowIfCancellationRequested();
-            feed.Run(session, options, []).Dispose();
-            _held.Add(feed.Names.Zip(feed.Values).ToDictionary(pair => pair.First, pair => pair.Second));
+            using var options = new RunOptions();
+            foreach (var feed in samples.Batches(1))
+            {
+                run._feeds.Add(feed);
+                run._held.Add(feed.Names.Zip(feed.Values).ToDictionary(pair => pair.First, pair => pair.Second));
+                cancellationToken.ThrowIfCancellationRequested();
+                if (!feed.CarriesState) continue;
+                session ??= OnnxRuntimeSession.Open(model.ToByteArray(), "the model to quantize");
+                feed.Run(session, options, []).Dispose();
+            }
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+        finally
+        {
+            session?.Dispose();
         }
     }
 
@@ -107,6 +127,7 @@ internal sealed class StretchedRun : IDisposable
             var graph = new GraphProto { Name = model.Graph.Name };
             graph.Node.AddRange(part);
             graph.Initializer.AddRange(model.Graph.Initializer.Where(constant => read.Contains(constant.Name) && !held.ContainsKey(constant.Name)));
+            graph.SparseInitializer.AddRange(model.Graph.SparseInitializer.Where(constant => read.Contains(constant.Values.Name)));
             graph.Input.AddRange(inputs.Select(input => Described(input, held[input])));
             graph.Output.AddRange(outputs.Select(output => new ValueInfoProto { Name = output }));
             var alone = new ModelProto { IrVersion = model.IrVersion, Graph = graph };

@@ -49,7 +49,7 @@ internal static class StudyLoop
     {
         var spec = settings.Training;
         var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, settings.Seed), CPU);
-        var (total, companion) = (phases.Sum(phase => phase.Epochs), phases.Select(phase => phase.Companion).FirstOrDefault(other => other is not null));
+        var (total, companion) = (phases.Sum(phase => phase.Epochs), phases.Select(phase => phase.Companion).OfType<TrainableGraph>().Distinct().SingleOrDefault());
         var steps = (long)total * batches.PerEpoch;
         using var optimizer = Optimizer(student, spec);
         using var companions = companion is null ? null : Optimizer(companion, spec);

@@ -105,7 +105,7 @@ internal sealed class TorchScriptTeacher : ITeacherModel
     private Tensor[] Run(Memory<float> inputs, int count)
     {
         using var noGradient = no_grad();
-        var input = tensor(inputs.ToArray(), [count, .. _sampleShape.Select(extent => (long)extent)]);
+        var input = AlignedTensor.Of(inputs, [count, .. _sampleShape.Select(extent => (long)extent)], CPU);
         object answer;
         try
         {

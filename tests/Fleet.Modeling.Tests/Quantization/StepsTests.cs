@@ -81,6 +81,21 @@ public sealed class StepsTests
     }
 
     [Fact]
+    public void Bias_correction_reaches_layers_that_a_list_passes_by()
+    {
+        var model = Biased();
+        model.Graph.Initializer.Add(Tensors.Of("first", [0L]));
+        model.Graph.Node.Insert(1, Nodes.Node("SequenceConstruct", ["s", "s"], ["list"]));
+        model.Graph.Node[^1].Output[0] = "c2";
+        model.Graph.Node.Add(Nodes.Node("SequenceAt", ["list", "first"], ["back"]));
+        model.Graph.Node.Add(Nodes.Node("ReduceMean", ["back"], ["level"]));
+        model.Graph.Node.Add(Nodes.Node("Add", ["c2", "level"], ["y"]));
+        using var prepared = new Prepared(model);
+        var corrected = Scheme.Apply(QuantizationSteps.Bias.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken), None);
+        Assert.InRange(prepared.Shift(corrected, "y"), 0, prepared.Shift(Scheme.Apply(prepared.Source, None), "y") / 3);
+    }
+
+    [Fact]
     public void Bias_correction_leaves_operators_that_stay_float_alone()
     {
         using var prepared = new Prepared(Biased());

@@ -3,6 +3,7 @@ using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Tests.Onnx;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Tests.Quantization;
 
@@ -48,7 +49,7 @@ public sealed class StretchedRunTests
     {
         var model = Branched();
         if (quantized) model = Quantized(model);
-        using var run = new StretchedRun(model, Samples(model), NoCancellation);
+        using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
         foreach (var layer in model.Graph.Node.Where(node => node.OpType == "Conv")) Same(Whole(model, layer.Output[0]), Stretch(run, model, layer.Output[0]));
     }
 
@@ -56,7 +57,7 @@ public sealed class StretchedRunTests
     public void Numbers_of_the_layer_that_was_seen_may_change_and_reach_the_next_one()
     {
         var model = Branched();
-        using var run = new StretchedRun(model, Samples(model), NoCancellation);
+        using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
         foreach (var (layer, bias) in (IEnumerable<(string, string)>)[("c1", "b1"), ("c2", "b2"), ("c3", "b3")])
         {
             var before = Whole(model, layer);
@@ -72,11 +73,48 @@ public sealed class StretchedRunTests
     public void Model_with_other_nodes_than_the_first_is_refused()
     {
         var model = Branched();
-        using var run = new StretchedRun(model, Samples(model), NoCancellation);
+        using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
         Stretch(run, model, "c1");
         var other = model.Clone();
         other.Graph.Node.Insert(0, Nodes.Node("Abs", ["x"], ["more"]));
         Assert.False(run.Until(other, "c2", _ => Assert.Fail("It was run."), NoCancellation));
+    }
+
+    [Fact]
+    public void Samples_of_a_sequence_start_from_the_state_before_them()
+    {
+        var model = new GraphBuilder().Input("x", 1, 4).Input("h", 1, 4).Weight("w", 4, 4).Node("Add", ["x", "h"], "s").Node("MatMul", ["s", "w"], "hn").Node("Abs", ["hn"], "a").Output("hn", 1, 4).Output("a", 1, 4).Build();
+        using var run = StretchedRun.Over(model, new Steps(3), NoCancellation);
+        var stretched = Stretch(run, model, "a");
+        var whole = new List<float[]>();
+        Calibration.Observe(model, ["a"], new Steps(3), 1, (_, made) => whole.Add(made.GetTensorDataAsSpan<float>().ToArray()), NoCancellation);
+        Assert.Equal(3, stretched.Count);
+        Same(whole, stretched);
+        Assert.NotEqual(stretched[0], stretched[1]);
+    }
+
+    [Fact]
+    public void List_that_is_read_further_on_ends_the_run()
+    {
+        var model = new GraphBuilder().Input("x", -1, 8, 8, 8).Weight("w1", 8, 8, 1, 1).Weight("w2", 8, 8, 1, 1).Constant(Tensors.Of("first", [0L]))
+            .Node("Relu", ["x"], "r").Node("SequenceConstruct", ["r", "r"], "list").Node("Conv", ["x", "w1"], "c1").Node("SequenceAt", ["list", "first"], "back").Node("Add", ["c1", "back"], "y").Output("y", -1, 8, 8, 8).Build();
+        using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
+        Assert.False(run.Until(model, "c1", _ => { }, NoCancellation));
+    }
+
+    /// <summary>The same sample each time, and a state that goes on.</summary>
+    private sealed class Steps(int count) : IFeedSource
+    {
+        public int Count => count;
+
+        public IEnumerable<Feed> Batches(int batchSize)
+        {
+            float[] state = new float[4];
+            for (var i = 0; i < count; i++)
+                yield return new Feed(new Dictionary<string, OrtValue> { ["x"] = Value([1, 2, 3, 4]), ["h"] = Value(state) }, new Dictionary<string, Action<OrtValue>> { ["hn"] = value => state = value.GetTensorDataAsSpan<float>().ToArray() });
+        }
+
+        private static OrtValue Value(float[] values) => OrtValue.CreateTensorValueFromMemory(values, [1, 4]);
     }
 
     private static ModelProto Quantized(ModelProto model)

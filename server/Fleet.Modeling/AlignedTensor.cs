@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Fleet.Modeling.Data;
+namespace Fleet.Modeling;
 
 /// <summary>
 /// Makes tensors of numbers in arrays. TorchSharp's own use the memory of the array, which begins at any multiple of 8 bytes;

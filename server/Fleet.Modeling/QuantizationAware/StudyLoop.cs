@@ -27,10 +27,7 @@ internal sealed record StudyPhase(string Name, int Epochs)
 /// <param name="Checkpoint">Where it is kept in case the process ends; null for nowhere.</param>
 internal sealed record StudySettings(TrainingSpec Training, int Seed, double Temperature, double Alpha, Checkpoint? Checkpoint = null);
 
-/// <summary>
-/// Trains a graph through its phases: AdamW over weights and steps, one learning rate curve over all phases, and at the end
-/// the weights of the epoch that did best on the validation samples. With a checkpoint it goes on where it was kept. Runs on the calling thread from start to end.
-/// </summary>
+/// <summary>Trains a graph through its phases: AdamW over weights and steps, one learning rate curve over all phases.</summary>
 internal static class StudyLoop
 {
     /// <summary>A companion is a good teacher already: it moves slowly, towards what its student can follow.</summary>
@@ -49,68 +46,45 @@ internal static class StudyLoop
     {
         var spec = settings.Training;
         var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, settings.Seed), CPU);
-        var (total, companion) = (phases.Sum(phase => phase.Epochs), phases.Select(phase => phase.Companion).OfType<TrainableGraph>().Distinct().SingleOrDefault());
-        var steps = (long)total * batches.PerEpoch;
+        var companion = phases.Select(phase => phase.Companion).OfType<TrainableGraph>().Distinct().SingleOrDefault();
         using var optimizer = Optimizer(student, spec);
         using var companions = companion is null ? null : Optimizer(companion, spec);
-        using var uncollected = new UncollectedSteps();
-        var bestState = student.Snapshot();
+        var plan = new EpochPlan([.. phases.Select(phase => (phase.Name, phase.Epochs))], spec.LearningRate, companions is null ? [optimizer] : [optimizer, companions])
+        {
+            Others = [.. companion?.parameters() ?? []],
+            Checkpoint = settings.Checkpoint,
+        };
+        (int Phase, TeacherOutputs? Outputs) teacher = (-1, null);
+        double Learn(StepAt at)
+        {
+            var phase = phases[at.Phase];
+            if (teacher.Phase != at.Phase)
+            {
+                teacher.Outputs?.Dispose();
+                teacher = (at.Phase, phase.Teacher?.Invoke());
+            }
+            optimizer.LearningRate = at.LearningRate;
+            companions?.LearningRate = at.LearningRate * CompanionRate;
+            return Step(student, phase, optimizer, companions, batches, at, teacher.Outputs, settings, cancellationToken);
+        }
         try
         {
-            Tensor[] Kept() => [.. student.parameters(), .. bestState, .. companion?.parameters() ?? []];
-            AdamW[] optimizers = companions is null ? [optimizer] : [optimizer, companions];
-            var at = settings.Checkpoint?.Load(Kept(), optimizers) ?? TrainingPosition.Start;
-            if (at != TrainingPosition.Start) progress.Report((double)at.Epoch / total, $"goes on in epoch {Math.Min(at.Epoch + 1, total)} of {total}");
-            var epochs = at.Epochs.ToList();
-            var (best, bestEpoch, first) = (at.Best, at.BestEpoch, 0);
-            foreach (var phase in phases)
-            {
-                var end = first + phase.Epochs;
-                using var teacher = at.Epoch < end ? phase.Teacher?.Invoke() : null;
-                for (var epoch = at.Epoch; epoch < end; epoch++)
-                {
-                    var (view, loss) = (teacher?.ViewOf(epoch) ?? epoch, at.Loss);
-                    foreach (var (indices, number) in batches.Of(epoch).Skip(at.Batch))
-                    {
-                        if (settings.Checkpoint is { IsDue: true } due) due.Save(new TrainingPosition(epoch, number, loss, epochs, best, bestEpoch), Kept(), optimizers);
-                        cancellationToken.ThrowIfCancellationRequested();
-                        var step = (long)epoch * batches.PerEpoch + number;
-                        optimizer.LearningRate = LearningRate.At(step, steps, spec.LearningRate);
-                        companions?.LearningRate = optimizer.LearningRate * CompanionRate;
-                        uncollected.Next();
-                        loss += Step(student, phase, optimizer, companions, batches, indices, view, teacher, settings, cancellationToken);
-                        progress.Report((step + 1.0) / steps, epochs.Count == 0 ? phase.Name : $"{phase.Name}, epoch {epoch - first + 1} of {phase.Epochs}, validation {epochs[^1].Accuracy:P2}");
-                    }
-                    var accuracy = student.Accuracy(validation, cancellationToken);
-                    epochs.Add(new EpochReport(phase.Name, epoch - first + 1, loss / batches.PerEpoch, accuracy));
-                    // An equal later epoch had the smaller learning rate behind it: it is taken.
-                    if (accuracy >= best)
-                    {
-                        (best, bestEpoch) = (accuracy, epoch);
-                        Dispose(bestState);
-                        bestState = student.Snapshot();
-                    }
-                    at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, bestEpoch);
-                    settings.Checkpoint?.Save(at, Kept(), optimizers);
-                }
-                first = end;
-            }
-            student.Restore(bestState);
-            return epochs;
+            return EpochLoop.Run(student, batches, validation, plan, Learn, progress, cancellationToken);
         }
         finally
         {
-            Dispose(bestState);
+            teacher.Outputs?.Dispose();
         }
     }
 
     private static double Step(
-        TrainableGraph student, StudyPhase phase, AdamW optimizer, AdamW? companions, Batches batches, int[] indices, int view, TeacherOutputs? teacher, StudySettings settings, CancellationToken cancellationToken)
+        TrainableGraph student, StudyPhase phase, AdamW optimizer, AdamW? companions, Batches batches, StepAt at, TeacherOutputs? teacher, StudySettings settings, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope(); // frees every tensor this step made
-        var (inputs, labels) = (batches.Inputs(indices, view), batches.Labels(indices));
+        var view = teacher?.ViewOf(at.Epoch) ?? at.Epoch;
+        var (inputs, labels) = (batches.Inputs(at.Indices, view), batches.Labels(at.Indices));
         var logits = student.call(inputs);
-        var targets = phase.Companion is { } other ? other.call(inputs) : teacher?.Of(view, indices, CPU, cancellationToken).Logits;
+        var targets = phase.Companion is { } other ? other.call(inputs) : teacher?.Of(view, at.Indices, CPU, cancellationToken).Logits;
         Tensor Loss(Tensor learner, Tensor? from)
         {
             var ofLabels = nn.functional.cross_entropy(learner, labels, label_smoothing: settings.Training.LabelSmoothing);
@@ -136,10 +110,5 @@ internal static class StudyLoop
         optimizer.Add(graph.Weights.Where(weight => weight.dim() <= 1), 0);
         optimizer.Add(graph.Steps, 0, epsilon: 1e-12);
         return optimizer;
-    }
-
-    private static void Dispose(IEnumerable<Tensor> tensors)
-    {
-        foreach (var tensor in tensors) tensor.Dispose();
     }
 }

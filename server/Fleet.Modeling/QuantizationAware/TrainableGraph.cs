@@ -2,6 +2,7 @@ using Fleet.Modeling.Data;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Quantization;
+using Fleet.Modeling.Students;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -14,7 +15,7 @@ namespace Fleet.Modeling.QuantizationAware;
 /// rounding, so that what is trained is what is exported. Batch normalization is folded before: the graph has none.
 /// Belongs to the thread that trains it.
 /// </summary>
-internal sealed class TrainableGraph : Module<Tensor, Tensor>
+internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainee
 {
     private readonly OnnxGraph _graph;
     private readonly Dictionary<string, TrainableOperator> _operators = [];
@@ -103,7 +104,7 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>
         return _rounding!.Grids(_operators);
     }
 
-    /// <summary>Share of samples whose largest logit is their label's.</summary>
+    /// <inheritdoc/>
     public double Accuracy(SampleSet samples, CancellationToken cancellationToken)
     {
         var (logits, right) = (Logits(samples, cancellationToken), 0);
@@ -132,19 +133,22 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>
         return [.. logits];
     }
 
-    /// <summary>A copy of everything that training changes, to return to.</summary>
+    /// <inheritdoc/>
+    public IEnumerable<Tensor> State() => parameters();
+
+    /// <inheritdoc/>
     public IReadOnlyList<Tensor> Snapshot()
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        return [.. parameters().Select(value => value.clone().DetachFromDisposeScope())];
+        return [.. State().Select(value => value.clone().DetachFromDisposeScope())];
     }
 
-    /// <summary>Returns to a snapshot.</summary>
+    /// <inheritdoc/>
     public void Restore(IReadOnlyList<Tensor> snapshot)
     {
         using var noGradient = no_grad();
-        foreach (var (value, saved) in parameters().Zip(snapshot)) value.copy_(saved);
+        foreach (var (value, saved) in State().Zip(snapshot)) value.copy_(saved);
     }
 
     /// <inheritdoc/>

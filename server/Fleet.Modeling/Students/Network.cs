@@ -6,7 +6,7 @@ using static TorchSharp.torch.nn;
 namespace Fleet.Modeling.Students;
 
 /// <summary>A trainable network made from a plan. Belongs to the thread that trains it.</summary>
-internal sealed class Network : Module<Tensor, Tensor>
+internal sealed class Network : Module<Tensor, Tensor>, ITrainee
 {
     /// <summary>Torch's random numbers are the process's: two networks that begin at once would take each other's.</summary>
     internal static readonly Lock Chance = new();
@@ -104,7 +104,7 @@ internal sealed class Network : Module<Tensor, Tensor>
             : images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
     }
 
-    /// <summary>Share of samples whose largest logit is their label's.</summary>
+    /// <inheritdoc/>
     public double Accuracy(SampleSet samples, CancellationToken cancellationToken)
     {
         const int BatchSize = 256;
@@ -132,7 +132,7 @@ internal sealed class Network : Module<Tensor, Tensor>
         return forward(Inputs(samples, 0, samples.Count)).cpu().data<float>().ToArray();
     }
 
-    /// <summary>A copy of everything that training changes, to return to.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<Tensor> Snapshot()
     {
         using var noGradient = no_grad();
@@ -140,7 +140,7 @@ internal sealed class Network : Module<Tensor, Tensor>
         return [.. State().Select(value => value.clone().DetachFromDisposeScope())];
     }
 
-    /// <summary>Returns to a snapshot.</summary>
+    /// <inheritdoc/>
     public void Restore(IReadOnlyList<Tensor> snapshot)
     {
         using var noGradient = no_grad();
@@ -250,6 +250,6 @@ internal sealed class Network : Module<Tensor, Tensor>
     private Tensor Inputs(SampleSet samples, int start, int count)
         => AlignedTensor.Of(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], Device);
 
-    /// <summary>Everything that training changes.</summary>
+    /// <inheritdoc/>
     public IEnumerable<Tensor> State() => parameters().Cast<Tensor>().Concat(buffers());
 }

@@ -39,6 +39,7 @@ internal static class CrossProcessorBenchmark
         text.Append(Told(await SaturationAsync(folder, cancellationToken)));
         text.Append("\n## Variants of public models\n\nSignal to noise in dB against the float model over all outputs, for the schemes that `auto` chooses from. Variants for x86 run on the emulated x86, those for Arm on the emulated Arm processors, with the settings of their profile; the last column is what the worst of them loses against the native run (0.5 dB is allowed). Samples are those of the other tables here: made-up pictures with the statistics of photographs, windows of a recording, drawn hidden states.\n");
         foreach (var subject in Subjects(folder)) text.Append(await ReleasedAsync(subject, folder, cancellationToken));
+        text.Append("\nThe session entry does not reach the LSTM operator; its weights are unsigned for every profile ([decisions/0040](../../../server/decisions/0040-unsigned-weights-and-the-setting.md)).\n");
         return text.ToString();
     }
 

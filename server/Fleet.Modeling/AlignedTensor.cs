@@ -1,3 +1,4 @@
+using Fleet.Modeling.Data;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling;
@@ -9,6 +10,11 @@ namespace Fleet.Modeling;
 /// </summary>
 internal static class AlignedTensor
 {
+    /// <summary>Some samples in a row as a batch.</summary>
+    public static Tensor Of(SampleSet samples, int start, int count, Device device)
+        => Of(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], device);
+
+    /// <summary>The numbers as a tensor.</summary>
     /// <param name="values">Row by row.</param>
     /// <param name="shape">Extents; their product is the number of values.</param>
     /// <param name="device">Where it is needed.</param>

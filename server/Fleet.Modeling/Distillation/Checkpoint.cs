@@ -19,7 +19,7 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
     public bool IsDue => Stopwatch.GetElapsedTime(_saved) >= interval;
 
     /// <summary>Keeps a training. The file is whole at every moment: the new one takes the old one's place when it is on the disk.</summary>
-    public void Save(TrainingPosition position, IEnumerable<Tensor> tensors, params IReadOnlyList<AdamW> optimizers)
+    public void Save(TrainingPosition position, IEnumerable<Tensor> tensors, IReadOnlyList<AdamW> optimizers)
     {
         var beside = path + ".new";
         using (var file = File.Create(beside))
@@ -38,7 +38,7 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
 
     /// <summary>Returns a training to where it was kept: <paramref name="tensors"/> and the optimizers are written in place.</summary>
     /// <returns>The position; the beginning when nothing is kept.</returns>
-    public TrainingPosition Load(IEnumerable<Tensor> tensors, params IReadOnlyList<AdamW> optimizers)
+    public TrainingPosition Load(IEnumerable<Tensor> tensors, IReadOnlyList<AdamW> optimizers)
     {
         if (!File.Exists(path)) return TrainingPosition.Start;
         using var file = File.OpenRead(path);

@@ -9,7 +9,7 @@ namespace Fleet.Modeling.Distillation;
 /// <param name="Phases">Name in the report, and passes over the training samples, of each phase in order.</param>
 /// <param name="LearningRate">Peak of the one curve over all phases.</param>
 /// <param name="Optimizers">Take the steps; their moments are kept in checkpoints.</param>
-internal sealed record EpochPlan(IReadOnlyList<(string Name, int Epochs)> Phases, double LearningRate, params IReadOnlyList<AdamW> Optimizers)
+internal sealed record EpochPlan(IReadOnlyList<(string Name, int Epochs)> Phases, double LearningRate, IReadOnlyList<AdamW> Optimizers)
 {
     /// <summary>Epochs without a better one after which the training ends; 0 for never.</summary>
     public int Patience { get; init; }
@@ -44,12 +44,12 @@ internal static class EpochLoop
     /// <param name="progress">Share done, and what the last epoch reached.</param>
     /// <param name="cancellationToken">Honoured at every step.</param>
     /// <returns>One point for each epoch.</returns>
-    public static IReadOnlyList<EpochReport> Run(ITrainee trainee, Batches batches, SampleSet validation, EpochPlan plan, Func<StepAt, double> step, Progress progress, CancellationToken cancellationToken)
+    public static IReadOnlyList<EpochReport> Run(ITrainable trainee, Batches batches, SampleSet validation, EpochPlan plan, Func<StepAt, double> step, Progress progress, CancellationToken cancellationToken)
     {
         var planned = plan.Phases.SelectMany((phase, index) => Enumerable.Range(1, phase.Epochs).Select(number => (Phase: index, Number: number))).ToArray();
         var steps = (long)planned.Length * batches.PerEpoch;
         using var uncollected = new UncollectedSteps();
-        var bestState = trainee.Snapshot();
+        var bestState = Snapshot(trainee);
         try
         {
             Tensor[] Kept() => [.. trainee.State(), .. bestState, .. plan.Others];
@@ -82,18 +82,31 @@ internal static class EpochLoop
                     if (accuracy > best) bestEpoch = epoch;
                     best = accuracy;
                     Dispose(bestState);
-                    bestState = trainee.Snapshot();
+                    bestState = Snapshot(trainee);
                 }
                 at = new TrainingPosition(epoch + 1, 0, 0, epochs, best, bestEpoch);
                 plan.Checkpoint?.Save(at, Kept(), plan.Optimizers);
             }
-            trainee.Restore(bestState);
+            Restore(trainee, bestState);
             return epochs;
         }
         finally
         {
             Dispose(bestState);
         }
+    }
+
+    private static Tensor[] Snapshot(ITrainable trainee)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        return [.. trainee.State().Select(value => value.clone().DetachFromDisposeScope())];
+    }
+
+    private static void Restore(ITrainable trainee, Tensor[] snapshot)
+    {
+        using var noGradient = no_grad();
+        foreach (var (value, saved) in trainee.State().Zip(snapshot)) value.copy_(saved);
     }
 
     private static void Dispose(IEnumerable<Tensor> tensors)

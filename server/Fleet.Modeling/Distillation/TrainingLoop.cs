@@ -26,7 +26,7 @@ internal static class TrainingLoop
         network.MoveTo(TrainingDevice.Choose(spec.Device));
         var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, phase.Seed), network.Device);
         using var optimizer = Optimizer([.. network.parameters(), .. phase.Targets?.Losses.Parameters ?? []], spec);
-        var plan = new EpochPlan([(phase.Name, spec.Epochs)], spec.LearningRate, optimizer)
+        var plan = new EpochPlan([(phase.Name, spec.Epochs)], spec.LearningRate, [optimizer])
         {
             Patience = spec.Patience,
             Others = [.. phase.Targets?.Losses.State ?? []],

@@ -15,7 +15,7 @@ namespace Fleet.Modeling.QuantizationAware;
 /// rounding, so that what is trained is what is exported. Batch normalization is folded before: the graph has none.
 /// Belongs to the thread that trains it.
 /// </summary>
-internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainee
+internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainable
 {
     private readonly OnnxGraph _graph;
     private readonly Dictionary<string, TrainableOperator> _operators = [];
@@ -127,7 +127,7 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainee
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var count = Math.Min(BatchSize, samples.Count - start);
-            var inputs = AlignedTensor.Of(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], CPU);
+            var inputs = AlignedTensor.Of(samples, start, count, CPU);
             logits.AddRange(forward(inputs).contiguous().data<float>());
         }
         return [.. logits];
@@ -135,21 +135,6 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainee
 
     /// <inheritdoc/>
     public IEnumerable<Tensor> State() => parameters();
-
-    /// <inheritdoc/>
-    public IReadOnlyList<Tensor> Snapshot()
-    {
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        return [.. State().Select(value => value.clone().DetachFromDisposeScope())];
-    }
-
-    /// <inheritdoc/>
-    public void Restore(IReadOnlyList<Tensor> snapshot)
-    {
-        using var noGradient = no_grad();
-        foreach (var (value, saved) in State().Zip(snapshot)) value.copy_(saved);
-    }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

@@ -6,7 +6,7 @@ using static TorchSharp.torch.nn;
 namespace Fleet.Modeling.Students;
 
 /// <summary>A trainable network made from a plan. Belongs to the thread that trains it.</summary>
-internal sealed class Network : Module<Tensor, Tensor>, ITrainee
+internal sealed class Network : Module<Tensor, Tensor>, ITrainable
 {
     /// <summary>Torch's random numbers are the process's: two networks that begin at once would take each other's.</summary>
     internal static readonly Lock Chance = new();
@@ -132,21 +132,6 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainee
         return forward(Inputs(samples, 0, samples.Count)).cpu().data<float>().ToArray();
     }
 
-    /// <inheritdoc/>
-    public IReadOnlyList<Tensor> Snapshot()
-    {
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        return [.. State().Select(value => value.clone().DetachFromDisposeScope())];
-    }
-
-    /// <inheritdoc/>
-    public void Restore(IReadOnlyList<Tensor> snapshot)
-    {
-        using var noGradient = no_grad();
-        foreach (var (value, saved) in State().Zip(snapshot)) value.copy_(saved);
-    }
-
     /// <summary>Weights and biases with batch normalization and the input's scale folded in, layer by layer.</summary>
     public IReadOnlyList<FoldedLayer> Folded()
     {
@@ -248,7 +233,7 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainee
     private static float[] Values(Tensor value) => value.to_type(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
 
     private Tensor Inputs(SampleSet samples, int start, int count)
-        => AlignedTensor.Of(samples.Inputs.AsMemory(start * samples.SampleLength, count * samples.SampleLength), [count, .. samples.SampleShape.Select(extent => (long)extent)], Device);
+        => AlignedTensor.Of(samples, start, count, Device);
 
     /// <inheritdoc/>
     public IEnumerable<Tensor> State() => parameters().Cast<Tensor>().Concat(buffers());

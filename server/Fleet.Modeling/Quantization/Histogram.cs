@@ -51,7 +51,7 @@ internal sealed class Histogram
             }
             Begin(low, high);
         }
-        Cover(low, high);
+        Cover();
 
         var perWidth = 1 / _width;
         foreach (var value in values) _counts[(int)(Math.Floor(value * perWidth) - _first)]++;
@@ -79,36 +79,13 @@ internal sealed class Histogram
         _counts[-_first] = _zeros;
     }
 
-    private void Cover(double low, double high)
+    // In floating point until the range fits: how many of today's bins a far larger value is away need not fit a long.
+    private void Cover()
     {
-        while (Math.Floor(high / _width) - Math.Floor(low / _width) >= Bins) Double();
-        // The values already counted and the new ones must fit together.
-        while (true)
-        {
-            var first = Math.Min(Index(low), _first + FirstOccupied());
-            var last = Math.Max(Index(high), _first + LastOccupied());
-            if (last - first >= Bins)
-            {
-                Double();
-                continue;
-            }
-            if (Index(low) < _first || Index(high) >= _first + Bins) Shift(first - (Bins - 1 - (last - first)) / 2);
-            return;
-        }
-    }
-
-    private long Index(double value) => (long)Math.Floor(value / _width);
-
-    private int FirstOccupied()
-    {
-        var index = _counts.AsSpan().IndexOfAnyExcept(0);
-        return index < 0 ? (int)-_first : index;
-    }
-
-    private int LastOccupied()
-    {
-        var index = _counts.AsSpan().LastIndexOfAnyExcept(0);
-        return index < 0 ? (int)-_first : index;
+        while (Math.Floor(Maximum / _width) - Math.Floor(Minimum / _width) >= Bins) Double();
+        var first = (long)Math.Floor(Minimum / _width);
+        var last = (long)Math.Floor(Maximum / _width);
+        if (first < _first || last >= _first + Bins) Shift(first - (Bins - 1 - (last - first)) / 2);
     }
 
     private void Double()

@@ -42,6 +42,14 @@ public sealed class HistogramTests
     }
 
     [Fact]
+    public void Value_more_bins_away_than_a_long_counts_is_counted()
+    {
+        var histogram = Of([[1e-24f], [-470f], [float.MaxValue]]);
+        Assert.Equal(3, histogram.Occupied().Sum(bin => bin.Count));
+        Assert.Equal(new ValueRange(-470f, float.MaxValue), histogram.Range);
+    }
+
+    [Fact]
     public void Value_that_is_no_number_is_refused()
     {
         Assert.Throws<ArgumentException>(() => new Histogram().Add([1f, float.NaN]));

@@ -11,14 +11,17 @@ namespace Fleet.Modeling.Quantization;
 /// </summary>
 internal static class Calibration
 {
-    /// <summary>Most bytes of activations held at once; with more, the samples are run several times.</summary>
+    /// <summary>
+    /// Most bytes of activations held at once. Batches shrink to keep within it; what one sample alone exceeds it by takes further
+    /// runs over the samples, which cost a heavy network far more than small batches do.
+    /// </summary>
     private const long ActivationBytes = 256L << 20;
 
     /// <summary>Histograms of <paramref name="values"/> over every sample of <paramref name="source"/>.</summary>
     /// <param name="model">The prepared float model.</param>
     /// <param name="values">Inputs or inner values of the graph.</param>
     /// <param name="source">The samples.</param>
-    /// <param name="batchSize">Samples in one run.</param>
+    /// <param name="batchSize">Most samples in one run.</param>
     /// <param name="cancellationToken">Stops between runs.</param>
     /// <exception cref="InvalidDataException">A value is not finite; the message names it.</exception>
     public static IReadOnlyDictionary<string, Histogram> Run(
@@ -35,9 +38,11 @@ internal static class Calibration
     {
         if (values.Count == 0) return;
         using var session = OnnxRuntimeSession.Open(Observed(model, values).ToByteArray(), "the model to calibrate");
-        foreach (var group in Groups(session, values, source, batchSize))
+        var sizes = Sizes(session, values, source);
+        var batch = (int)Math.Clamp(ActivationBytes / Math.Max(1, sizes.Sum(size => size.Bytes)), 1, batchSize);
+        foreach (var group in Groups(sizes))
         {
-            foreach (var feed in source.Batches(batchSize))
+            foreach (var feed in source.Batches(batch))
             {
                 using (feed)
                 {
@@ -78,20 +83,20 @@ internal static class Calibration
         }
     }
 
-    /// <summary>Values that are read in one pass over the samples, so that a batch of them fits <see cref="ActivationBytes"/>.</summary>
-    private static IEnumerable<IReadOnlyCollection<string>> Groups(InferenceSession session, IReadOnlyCollection<string> values, IFeedSource source, int batchSize)
+    /// <summary>Values that are read in one pass over the samples, so that those of a sample fit <see cref="ActivationBytes"/>.</summary>
+    private static IEnumerable<IReadOnlyCollection<string>> Groups(IEnumerable<(string Value, long Bytes)> sizes)
     {
         var group = new HashSet<string>();
         var bytes = 0L;
-        foreach (var (value, size) in Sizes(session, values, source))
+        foreach (var (value, size) in sizes)
         {
-            if (group.Count > 0 && bytes + size * batchSize > ActivationBytes)
+            if (group.Count > 0 && bytes + size > ActivationBytes)
             {
                 yield return group;
                 (group, bytes) = ([], 0);
             }
             group.Add(value);
-            bytes += size * batchSize;
+            bytes += size;
         }
         yield return group;
     }

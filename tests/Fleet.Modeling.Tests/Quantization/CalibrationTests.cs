@@ -1,6 +1,8 @@
+using Fleet.Modeling.Data;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Quantization;
+using Fleet.Modeling.Tests.Onnx;
 
 namespace Fleet.Modeling.Tests.Quantization;
 
@@ -80,11 +82,39 @@ public sealed class CalibrationTests
     }
 
     [Fact]
+    public void Large_activations_make_batches_small_and_not_runs_many()
+    {
+        const int Side = 1024, Samples = 20;
+        var model = new GraphBuilder().Input("x", -1, Side, Side)
+            .Node("Neg", ["x"], "a").Node("Abs", ["a"], "b").Node("Relu", ["a"], "c").Node("Add", ["b", "c"], "y")
+            .Output("y", -1, Side, Side).Build();
+        var source = new Counted(new SampleFeeds("x", new SampleSet(new float[Samples * Side * Side], [Side, Side], new long[Samples])));
+        var histograms = Calibration.Run(model, ["a", "b", "c", "y"], source, batchSize: Samples, TestContext.Current.CancellationToken);
+        Assert.All(histograms.Values, histogram => Assert.Equal(Samples * Side * Side, histogram.Count));
+        // One sample tells how large they are; 16 have 256 MiB of activations.
+        Assert.Equal([1, 16, 4], source.Served);
+    }
+
+    [Fact]
     public void No_samples_is_an_error_and_not_an_empty_range()
     {
         using var folder = new ScratchFolder();
         OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
         Assert.Throws<InvalidDataException>(() => Calibration.Run(prepared.Model, ["r1"], new SampleFeeds("x", TinyModels.SamplesFor(prepared.Model, 0, 1)), 1, TestContext.Current.CancellationToken));
+    }
+
+    /// <summary>Notes how many samples each feed it served has.</summary>
+    private sealed class Counted(SampleFeeds samples) : IFeedSource
+    {
+        public int Count => samples.Count;
+
+        public List<long> Served { get; } = [];
+
+        public IEnumerable<Feed> Batches(int batchSize) => samples.Batches(batchSize).Select(feed =>
+        {
+            Served.Add(feed.Values.Single().GetTensorTypeAndShape().Shape[0]);
+            return feed;
+        });
     }
 }

@@ -9,7 +9,11 @@ namespace Fleet.Modeling.Evaluation;
 /// <param name="Closeness">How close its outputs are to the float model's.</param>
 /// <param name="Accuracy">Share of samples whose decision is their label; null without labels.</param>
 /// <param name="Drop">Accuracy lost against the float model; null without labels.</param>
-internal sealed record Judged(Closeness Closeness, double? Accuracy, double? Drop);
+internal sealed record Judged(Closeness Closeness, double? Accuracy, double? Drop)
+{
+    /// <summary>What the model loses: accuracy where there are labels, otherwise decibels of signal to noise, below zero; smaller is better.</summary>
+    public double Loss => Drop ?? -Closeness.SignalToNoise;
+}
 
 /// <summary>The float model on the samples that judge: what every variant is compared with.</summary>
 internal sealed class Baseline : IDisposable

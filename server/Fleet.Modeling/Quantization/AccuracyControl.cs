@@ -22,11 +22,14 @@ internal sealed record ReturnedOperator(string Output, double Gain, double Won);
 
 /// <summary>A quantized model and what it took to keep it accurate.</summary>
 /// <param name="Model">The model.</param>
-/// <param name="Drop">Accuracy lost against the float model; negative when it gained.</param>
+/// <param name="Judged">What was found of it.</param>
 /// <param name="Calibrator">The calibrator that chose its ranges.</param>
 /// <param name="Requantize">Makes it again, with the same calibrator and techniques and these operators in float.</param>
-internal sealed record ControlledModel(ModelProto Model, double Drop, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
+internal sealed record ControlledModel(ModelProto Model, Judged Judged, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
 {
+    /// <summary>What it loses against the float model; negative when it gained accuracy.</summary>
+    public double Drop => Judged.Loss;
+
     /// <summary>Techniques that were applied, in order.</summary>
     public IReadOnlyList<IQuantizationStep> Steps { get; init; } = [];
 
@@ -73,24 +76,24 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
 
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumDrop">The budget.</param>
-    /// <param name="dropOf">Measures the drop of a model.</param>
+    /// <param name="judge">Compares a model with the float model.</param>
     /// <param name="cancellationToken">Stops between models.</param>
-    public ControlledModel Quantize(double maximumDrop, Func<ModelProto, double> dropOf, CancellationToken cancellationToken)
+    public ControlledModel Quantize(double maximumDrop, Func<ModelProto, Judged> judge, CancellationToken cancellationToken)
     {
-        ControlledModel Judged(Recipe recipe, ModelProto? made, IReadOnlySet<string> keptFloat)
+        ControlledModel Made(Recipe recipe, ModelProto? ready, IReadOnlySet<string> keptFloat)
         {
             cancellationToken.ThrowIfCancellationRequested();
             ModelProto Requantize(IReadOnlySet<string> kept) => scheme.Apply(Stepped(recipe, kept, cancellationToken), kept);
-            var model = made ?? Requantize(keptFloat);
-            return new ControlledModel(model, dropOf(model), recipe.From.Calibrator, Requantize) { Steps = recipe.Steps, SignalToNoise = recipe.SignalToNoise };
+            var model = ready ?? Requantize(keptFloat);
+            return new ControlledModel(model, judge(model), recipe.From.Calibrator, Requantize) { Steps = recipe.Steps, SignalToNoise = recipe.SignalToNoise };
         }
 
         var (recipe, cleanest) = Cleanest(cancellationToken);
-        var best = Judged(recipe, cleanest, None);
+        var best = Made(recipe, cleanest, None);
         void Try(Recipe other)
         {
             // The cleanest output need not be the one that decides best; and other ranges may suit better.
-            if (best.Drop > maximumDrop && Judged(other, null, None) is var attempt && attempt.Drop < best.Drop) (best, recipe) = (attempt, other);
+            if (best.Drop > maximumDrop && Made(other, null, None) is var attempt && attempt.Drop < best.Drop) (best, recipe) = (attempt, other);
         }
         if (recipe.Steps.Count > 0) Try(new Recipe(source, [], null));
         if (scheme.CalibratedValues(source.Model.Graph).Count > 0)
@@ -104,7 +107,7 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         ControlledModel Returning(int count)
         {
             var first = ranking[..count];
-            var attempt = Judged(recipe, null, first.Select(ranked => ranked.Output).ToHashSet());
+            var attempt = Made(recipe, null, first.Select(ranked => ranked.Output).ToHashSet());
             var won = best.Drop - attempt.Drop;
             var all = first.Sum(ranked => ShareOf(ranked.Gain));
             return attempt with { Returned = [.. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0))] };

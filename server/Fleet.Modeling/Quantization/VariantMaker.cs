@@ -153,19 +153,19 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
         var ranking = new FirstFeeds(work.Baseline.Samples, RankingSamples);
         var controlled = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, ranking, work.CancellationToken).Values)
-            .Quantize(work.Limit, model => Work.LossOf(Judge(model)), work.CancellationToken);
+            .Quantize(work.Limit, Judge, work.CancellationToken);
 
         var file = Path.Combine(work.OutputFolder, wanted.Id + ".onnx");
         OnnxFile.Save(controlled.Model, file);
         var timed = wanted.Profile.Matches(_machine);
-        (controlled, var unfused, var stillUnfused) = timed ? Fused(controlled, scheme, file, here, work, model => Work.LossOf(Judge(model))) : (controlled, [], []);
+        (controlled, var unfused, var stillUnfused) = timed ? Fused(controlled, scheme, file, here, work, Judge) : (controlled, [], []);
 
+        var judged = controlled.Judged;
         using var session = OnnxRuntimeSession.Open(file, here);
-        var judged = work.Baseline.Judge(session, work.CancellationToken);
         // The time of another target's form on this processor would be no claim about anything.
         (LatencySummary Float, LatencySummary Variant)? latency = timed ? work.Baseline.LatencyAgainst(session, work.CancellationToken) : null;
         if (latency is { Float: var ofFloat }) work.Original ??= Measured(Unmeasured(work.Baseline) with { Latency = ofFloat }, work.Path, work.Baseline.Session, OnnxRuntimeSession.Plain, work);
-        var accepted = Work.LossOf(judged) <= work.Limit;
+        var accepted = judged.Loss <= work.Limit;
         var scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Latency = latency?.Variant, Samples = work.Baseline.Samples.Count };
         var report = empty with
         {
@@ -195,7 +195,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     /// told by name, or costs accuracy to return, stays and is said.
     /// </summary>
     private static (ControlledModel Model, IReadOnlyList<string> Returned, IReadOnlyList<string> Left) Fused(
-        ControlledModel controlled, IQuantizationScheme scheme, string file, RuntimeSettings here, Work work, Func<ModelProto, double> lossOf)
+        ControlledModel controlled, IQuantizationScheme scheme, string file, RuntimeSettings here, Work work, Func<ModelProto, Judged> judge)
     {
         if (scheme.DequantizesWeights || FusionCheck.UnfusedNodesOf(file, here) is not { Count: > 0 } unfused) return (controlled, [], []);
         var graph = work.Source.Model.Graph;
@@ -205,9 +205,10 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         // A model in which everything is float is the float model.
         if (returned.Count == 0 || kept.Count >= operators.Count) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
         var model = controlled.Requantize(kept);
-        if (lossOf(model) is var loss && !(loss <= Math.Max(work.Limit, controlled.Drop))) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
+        var judged = judge(model);
+        if (!(judged.Loss <= Math.Max(work.Limit, controlled.Drop))) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
         OnnxFile.Save(model, file);
-        return (controlled with { Model = model, Drop = loss }, returned, [.. FusionCheck.UnfusedNodesOf(file, here).Select(Nodes.Title)]);
+        return (controlled with { Model = model, Judged = judged }, returned, [.. FusionCheck.UnfusedNodesOf(file, here).Select(Nodes.Title)]);
     }
 
     /// <summary>Marks what to take for a profile; the float model joins the variants where it is the choice.</summary>
@@ -284,10 +285,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             if (Sample is not null) File.Delete(Sample);
         }
 
-        /// <summary>The largest loss that is accepted, in the unit of <see cref="LossOf"/>.</summary>
+        /// <summary>The largest loss that is accepted, in the unit of <see cref="Judged.Loss"/>.</summary>
         public double Limit => Baseline.Accuracy is null ? -Settings.MinimumSignalToNoise : Settings.MaximumDrop;
-
-        /// <summary>What a variant loses: accuracy where there are labels, otherwise decibels below a perfect copy.</summary>
-        public static double LossOf(Judged judged) => judged.Drop ?? -judged.Closeness.SignalToNoise;
     }
 }

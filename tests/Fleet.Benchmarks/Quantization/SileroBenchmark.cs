@@ -51,10 +51,10 @@ internal static class SileroBenchmark
 
         var weights = QuantizationSchemes.Int8Weights;
         var reference = AllOutputs.Of(given, ranking, cancellationToken);
-        var controlled = new AccuracyControl(weights, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values).Quantize(0, model =>
+        var controlled = new AccuracyControl(weights, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values).Quantize(-Wanted, model =>
         {
             using var session = OnnxRuntimeSession.Open(model.ToByteArray(), weights.Name, weights.Runtime(OnnxRuntimeSession.Plain));
-            return Wanted - Comparison.Of(AllOutputs.Of(session, ranking, cancellationToken), reference).SignalToNoise;
+            return new Judged(Comparison.Of(AllOutputs.Of(session, ranking, cancellationToken), reference), null, null);
         }, cancellationToken);
         contest.Enter($"int8-weights, {controlled.Returned.Count} layers in 16 bits", () => controlled.Model, weights.Runtime(OnnxRuntimeSession.Plain));
 

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Builds;
 using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
@@ -16,7 +17,7 @@ public sealed class AccuracyControlTests
         // One channel sixty times larger than the others is written by 'first' and scaled down again by 'second': with
         // either of the two still integer the others are told with four steps.
         using var chain = new Chain(layers: 6, unevenAfter: 1);
-        var controlled = chain.Control(steps: []).Quantize(-25, chain.Missing, TestContext.Current.CancellationToken);
+        var controlled = chain.Control(steps: []).Quantize(-25, chain.Judge, TestContext.Current.CancellationToken);
         Assert.InRange(controlled.Drop, double.NegativeInfinity, -25);
         Assert.Equal(["g1", "g2"], controlled.Returned.Select(returned => returned.Output).Order());
         Assert.All(controlled.Returned, returned => Assert.True(returned is { Gain: > 2, Won: > 5 }));
@@ -26,7 +27,7 @@ public sealed class AccuracyControlTests
     public void Techniques_come_first_and_are_named()
     {
         using var chain = new Chain(layers: 6, unevenAfter: 1);
-        var controlled = chain.Control([QuantizationSteps.Equalization, QuantizationSteps.Bias]).Quantize(-25, chain.Missing, TestContext.Current.CancellationToken);
+        var controlled = chain.Control([QuantizationSteps.Equalization, QuantizationSteps.Bias]).Quantize(-25, chain.Judge, TestContext.Current.CancellationToken);
         Assert.Empty(controlled.Returned);
         Assert.Contains(QuantizationSteps.Equalization, controlled.Steps);
         Assert.True(controlled.SignalToNoise!.Value.Improved > controlled.SignalToNoise.Value.Plain + 5);
@@ -37,7 +38,7 @@ public sealed class AccuracyControlTests
     {
         using var chain = new Chain(layers: 150, unevenAfter: 77);
         var control = chain.Control(steps: []);
-        var controlled = control.Quantize(-25, chain.Missing, TestContext.Current.CancellationToken);
+        var controlled = control.Quantize(-25, chain.Judge, TestContext.Current.CancellationToken);
         Assert.InRange(controlled.Drop, double.NegativeInfinity, -25);
         Assert.Superset(new HashSet<string> { "g77", "g78" }, controlled.Returned.Select(returned => returned.Output).ToHashSet());
         Assert.InRange(controlled.Returned.Count, 2, 4);
@@ -48,7 +49,7 @@ public sealed class AccuracyControlTests
     public void Budget_that_cannot_be_met_leaves_the_nearest_model_and_names_the_culprits()
     {
         using var chain = new Chain(layers: 6, unevenAfter: 1);
-        var controlled = chain.Control(steps: []).Quantize(-200, chain.Missing, TestContext.Current.CancellationToken);
+        var controlled = chain.Control(steps: []).Quantize(-200, chain.Judge, TestContext.Current.CancellationToken);
         Assert.InRange(controlled.Drop, -200, 0);
         Assert.Equal(["g1", "g2"], controlled.Ranking.Take(2).Select(culprit => culprit.Output).Order());
         Assert.InRange(controlled.Returned.Count, 2, 3);
@@ -85,8 +86,8 @@ public sealed class AccuracyControlTests
         public AccuracyControl Control(IReadOnlyList<IQuantizationStep> steps)
             => new(new Counted(this, steps), _source, session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values);
 
-        /// <summary>Decibels below zero, so that a budget of -25 asks for 25 dB.</summary>
-        public double Missing(ModelProto model) => -Judgement.SignalToNoise(Run(model), _reference);
+        /// <summary>By its decibels: a budget of -25 asks for 25 dB.</summary>
+        public Judged Judge(ModelProto model) => new(new Closeness(Judgement.SignalToNoise(Run(model), _reference), 1, 1), null, null);
 
         public void Dispose() => _folder.Dispose();
 

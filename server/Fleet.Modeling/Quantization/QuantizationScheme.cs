@@ -15,7 +15,7 @@ internal interface IQuantizationScheme
     /// <summary>Short form of the name, in the names of variants.</summary>
     string Suffix { get; }
 
-    /// <summary>The values whose histograms <see cref="Apply"/> needs; none when it needs no samples.</summary>
+    /// <summary>The values whose histograms <see cref="Apply"/> needs, whatever is kept float; none when it needs no samples.</summary>
     IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph);
 
     /// <summary>What it would quantize, by first output: each can be kept float where it costs too much accuracy.</summary>

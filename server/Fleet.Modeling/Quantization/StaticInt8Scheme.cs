@@ -27,7 +27,8 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     public bool Suits(OnnxGraph graph) => !floatStem || FloatStem.Of(graph).Count > 0;
 
     /// <inheritdoc/>
-    public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [.. QuantizationPlan.For(graph, form, StemOf(graph)).CalibratedValues];
+    /// <remarks>Those that share another's scale as well: they need a range of their own once what lies between is kept float.</remarks>
+    public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [.. QuantizationPlan.For(graph, form, StemOf(graph)).Values];
 
     /// <inheritdoc/>
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)

@@ -119,6 +119,23 @@ public sealed class QdqTests
         Assert.DoesNotContain(model.Graph.Node, node => node.OpType is "QuantizeLinear" or "DequantizeLinear");
     }
 
+    [Theory, MemberData(nameof(Cases))]
+    public void Whatever_operators_are_kept_float_the_ranges_are_known(string model, string scheme)
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.All[model](), folder.File("m.onnx"));
+        var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
+        var quantizer = QuantizationSchemes.Named(scheme);
+        var source = Calibrated(prepared, quantizer);
+        var operators = quantizer.OperatorsOf(prepared.Graph);
+        var reference = Run(prepared.Model, prepared.Model);
+        Assert.All(Enumerable.Range(0, 1 << operators.Count), kept =>
+        {
+            var quantized = quantizer.Apply(source, operators.Where((_, i) => (kept >> i & 1) == 1).ToHashSet());
+            Assert.InRange(Judgement.SignalToNoise(Run(quantized, prepared.Model), reference), 28, double.PositiveInfinity);
+        });
+    }
+
     private static (ModelProto Model, ModelProto Source) Quantize(string name, string scheme)
     {
         using var folder = new ScratchFolder();

@@ -42,6 +42,17 @@ public sealed class Float16Tests
     }
 
     [Fact]
+    public void Model_with_all_its_weights_in_branches_is_refused_and_not_offered()
+    {
+        var model = new PreparedModel(ScopesTests.Branches(sameWeights: false));
+        var scheme = QuantizationSchemes.Named("fp16");
+        Assert.False(scheme.Suits(model.Graph));
+        var source = new QuantizationSource(model, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"));
+        var refusal = Assert.Throws<InvalidDataException>(() => scheme.Apply(source, new HashSet<string>()));
+        Assert.Contains("no float weights that fp16 converts", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Branch_finds_what_it_takes_from_outside_in_32_bits()
     {
         var branch = new GraphProto { Name = "branch" };

@@ -56,9 +56,10 @@ internal sealed record ControlledModel(ModelProto Model, Judged Judged, ICalibra
 /// <param name="scheme">Makes the model.</param>
 /// <param name="source">The float model, its histograms and samples.</param>
 /// <param name="outputsOf">What a model says of the samples that rank.</param>
-internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf)
+/// <param name="say">Told what it tries, in words for people.</param>
+internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null)
 {
-    /// <summary>Share of the operators that may return to float; past it the scheme does not suit the model.</summary>
+    /// <summary>Share of the operators that may return to float; past it the scheme does not suit the model. Never all of them: that would be the float model.</summary>
     private const double MaximumShare = 0.5;
 
     /// <summary>Up to so many operators are ranked one by one; of more, neighbours are ranked together first.</summary>
@@ -92,8 +93,10 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         var best = Made(recipe, cleanest, None);
         void Try(Recipe other)
         {
+            if (best.Drop <= maximumDrop) return;
             // The cleanest output need not be the one that decides best; and other ranges may suit better.
-            if (best.Drop > maximumDrop && Made(other, null, None) is var attempt && attempt.Drop < best.Drop) (best, recipe) = (attempt, other);
+            say?.Invoke($"{other.From.Calibrator.Name} calibration");
+            if (Made(other, null, None) is var attempt && attempt.Drop < best.Drop) (best, recipe) = (attempt, other);
         }
         if (recipe.Steps.Count > 0) Try(new Recipe(source, [], null));
         if (scheme.CalibratedValues(source.Model.Graph).Count > 0)
@@ -106,13 +109,14 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         var ranking = Rank(recipe.From, cancellationToken);
         ControlledModel Returning(int count)
         {
+            say?.Invoke($"{count} of {ranking.Count} layers in float");
             var first = ranking[..count];
             var attempt = Made(recipe, null, first.Select(ranked => ranked.Output).ToHashSet());
             var won = best.Drop - attempt.Drop;
             var all = first.Sum(ranked => ShareOf(ranked.Gain));
             return attempt with { Returned = [.. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0))] };
         }
-        return Fewest(best, (int)Math.Ceiling(ranking.Count * MaximumShare), maximumDrop, Returning) with { Ranking = ranking };
+        return Fewest(best, Math.Min((int)Math.Ceiling(ranking.Count * MaximumShare), ranking.Count - 1), maximumDrop, Returning) with { Ranking = ranking };
     }
 
     /// <summary>
@@ -151,6 +155,7 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         foreach (var step in steps)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            say?.Invoke(step.Name);
             var further = step.Apply(stepped, scheme, None, cancellationToken);
             if (ReferenceEquals(further.Model, stepped.Model)) continue;
             var model = scheme.Apply(further, None);
@@ -168,9 +173,11 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     private List<RankedOperator> Rank(QuantizationSource from, CancellationToken cancellationToken)
     {
         var all = scheme.OperatorsOf(from.Model.Graph);
+        var ranked = 0;
         double NoiseOf(IReadOnlyCollection<string> alone)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            say?.Invoke($"ranking layers, {++ranked} runs");
             return Math.Pow(10, -SignalToNoiseOf(scheme.Apply(from, all.Except(alone).ToHashSet())) / 10);
         }
         IEnumerable<(string Output, double Noise)> Singly(IEnumerable<string> outputs) => outputs.Select(output => (output, NoiseOf([output])));

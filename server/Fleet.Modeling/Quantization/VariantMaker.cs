@@ -92,8 +92,9 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var made = new List<Attempted>();
         foreach (var (index, candidate) in wanted.Index())
         {
-            progress.Report(new BuildProgress($"Making {candidate.Id}", 0.2 + 0.8 * index / wanted.Length));
-            made.Add(Attempt(candidate, work));
+            void Say(string what) => progress.Report(new BuildProgress($"Making {candidate.Id}{what}", 0.2 + 0.8 * index / wanted.Length));
+            Say("");
+            made.Add(Attempt(candidate, work, what => Say($": {what}")));
         }
         if (work.Original is null && settings.Profiles.Any(profile => profile.Matches(_machine)))
             work.Original = Measured(Unmeasured(baseline) with { Latency = LatencyRun.Measure([baseline.Session], baseline.Samples, cancellationToken)[0] }, floatFile, baseline.Session, OnnxRuntimeSession.Plain, work);
@@ -126,7 +127,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     }
 
     /// <summary>Never lets one variant's failure end the others.</summary>
-    private Attempted Attempt(Wanted wanted, Work work)
+    private Attempted Attempt(Wanted wanted, Work work, Action<string> say)
     {
         var empty = new VariantReport { Id = wanted.Id, Profile = wanted.Profile.Name, Scheme = wanted.Scheme.Name, Runtime = wanted.Scheme.Runtime(wanted.Profile.Runtime), Accepted = false };
         Attempted Failed(string reason) => new(empty with { Reasons = [reason] }, Unfused: false);
@@ -134,7 +135,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         {
             return work.Calibration is null && wanted.Scheme.CalibratedValues(work.Source.Model.Graph).Count > 0
                 ? Failed("It needs calibration samples, and there are none.")
-                : Make(wanted, empty, work);
+                : Make(wanted, empty, work, say);
         }
         catch (Exception e) when (e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException)
         {
@@ -142,7 +143,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         }
     }
 
-    private Attempted Make(Wanted wanted, VariantReport empty, Work work)
+    private Attempted Make(Wanted wanted, VariantReport empty, Work work, Action<string> say)
     {
         var (scheme, source, here) = (wanted.Scheme, work.Source, empty.Runtime.On(_machine.IsaFlags));
         Judged Judge(ModelProto model)
@@ -152,7 +153,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         }
         // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
         var ranking = new FirstFeeds(work.Baseline.Samples, RankingSamples);
-        var controlled = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, ranking, work.CancellationToken).Values)
+        var controlled = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, ranking, work.CancellationToken).Values, say)
             .Quantize(work.Limit, Judge, work.CancellationToken);
 
         var file = Path.Combine(work.OutputFolder, wanted.Id + ".onnx");
@@ -161,6 +162,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         (controlled, var unfused, var stillUnfused) = timed ? Fused(controlled, scheme, file, here, work, Judge) : (controlled, [], []);
 
         var judged = controlled.Judged;
+        if (timed) say("timing");
         using var session = OnnxRuntimeSession.Open(file, here);
         // The time of another target's form on this processor would be no claim about anything.
         (LatencySummary Float, LatencySummary Variant)? latency = timed ? work.Baseline.LatencyAgainst(session, work.CancellationToken) : null;

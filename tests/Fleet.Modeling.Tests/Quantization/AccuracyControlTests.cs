@@ -55,6 +55,25 @@ public sealed class AccuracyControlTests
         Assert.InRange(controlled.Returned.Count, 2, 3);
     }
 
+    [Fact]
+    public void Last_quantized_operator_never_returns()
+    {
+        using var chain = new Chain(layers: 1, unevenAfter: 9);
+        var controlled = chain.Control(steps: []).Quantize(-200, chain.Judge, TestContext.Current.CancellationToken);
+        Assert.Empty(controlled.Returned);
+        Assert.Equal("g1", Assert.Single(controlled.Ranking).Output);
+        Assert.InRange(controlled.Drop, -199, 0);
+    }
+
+    [Fact]
+    public void What_is_tried_is_told()
+    {
+        using var chain = new Chain(layers: 6, unevenAfter: 1);
+        var said = new List<string>();
+        chain.Control([QuantizationSteps.Bias], said.Add).Quantize(-200, chain.Judge, TestContext.Current.CancellationToken);
+        Assert.Equal(["bias correction", "percentile calibration", "ranking layers, 6 runs", "3 of 6 layers in float"], said.Intersect(["bias correction", "percentile calibration", "ranking layers, 6 runs", "3 of 6 layers in float"]));
+    }
+
     /// <summary>Square layers with Relu, one value between two of them uneven.</summary>
     private sealed class Chain : IDisposable
     {
@@ -83,8 +102,8 @@ public sealed class AccuracyControlTests
 
         public int ModelsMade { get; private set; }
 
-        public AccuracyControl Control(IReadOnlyList<IQuantizationStep> steps)
-            => new(new Counted(this, steps), _source, session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values);
+        public AccuracyControl Control(IReadOnlyList<IQuantizationStep> steps, Action<string>? say = null)
+            => new(new Counted(this, steps), _source, session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values, say);
 
         /// <summary>By its decibels: a budget of -25 asks for 25 dB.</summary>
         public Judged Judge(ModelProto model) => new(new Closeness(Judgement.SignalToNoise(Run(model), _reference), 1, 1), null, null);

@@ -5,8 +5,8 @@ using Fleet.Contracts.Builds;
 namespace Fleet.Modeling.Data;
 
 /// <summary>
-/// Texts with a label each, as numbers of pieces: from JSON of the form <c>{"train": [["text", "label"], ...], "test": ...}</c>,
-/// or from CSV with a column of texts.
+/// Texts with a label each, as numbers of pieces: from JSON, <c>{"train": [["text", "label"], ...], "test": ...}</c> or one such list
+/// alone, of pairs or of objects with a text and a label; or from CSV with a column of texts.
 /// </summary>
 internal static class TextFiles
 {
@@ -15,8 +15,8 @@ internal static class TextFiles
 
     /// <param name="path">JSON or CSV, told apart by the first character.</param>
     /// <param name="splits">Splits of a JSON file; null for <c>train</c>.</param>
-    /// <param name="spec">Column, length and size of the vocabulary.</param>
-    /// <param name="labelColumn">Column of the labels in a CSV file.</param>
+    /// <param name="spec">Column or key of the texts, length and size of the vocabulary.</param>
+    /// <param name="labelColumn">Column, or key, of the labels.</param>
     /// <param name="vocabulary">Of the training texts; null to learn it from these.</param>
     public static RawSamples Read(string path, IReadOnlyList<string>? splits, TextSpec spec, string? labelColumn, Vocabulary? vocabulary)
     {
@@ -25,7 +25,7 @@ internal static class TextFiles
         var labels = new List<string>();
         try
         {
-            if (bytes.AsSpan().TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{', ..]) ReadJson(bytes, splits ?? UsualSplits, texts, labels);
+            if (bytes.AsSpan().TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..]) ReadJson(bytes, splits, spec.Column ?? "text", labelColumn ?? "label", texts, labels);
             else ReadCsv(bytes, spec.Column, labelColumn, texts, labels);
         }
         catch (Exception e) when (e is FormatException or JsonException)
@@ -42,19 +42,36 @@ internal static class TextFiles
         return new RawSamples(path, numbers, [spec.MaximumLength], classes, names) { Vocabulary = vocabulary };
     }
 
-    private static void ReadJson(byte[] file, IReadOnlyList<string> splits, List<string> texts, List<string> labels)
+    private static void ReadJson(byte[] file, IReadOnlyList<string>? splits, string textKey, string labelKey, List<string> texts, List<string> labels)
     {
         using var json = JsonDocument.Parse(file.AsMemory(file is [0xef, 0xbb, 0xbf, ..] ? 3 : 0));
-        foreach (var split in splits)
+        if (json.RootElement.ValueKind == JsonValueKind.Array)
+        {
+            if (splits is not null) throw new FormatException($"it is one list without splits, so that '{string.Join(", ", splits)}' is not in it (data.text.trainSplits, validationSplits, testSplits).");
+            Take(json.RootElement, "");
+            return;
+        }
+        foreach (var split in splits ?? UsualSplits)
         {
             if (!json.RootElement.TryGetProperty(split, out var samples) || samples.ValueKind != JsonValueKind.Array)
                 throw new FormatException($"it has no split '{split}'; it has {string.Join(", ", json.RootElement.EnumerateObject().Select(property => property.Name))} (data.text.trainSplits, validationSplits, testSplits).");
+            Take(samples, $" of split '{split}'");
+        }
+
+        void Take(JsonElement samples, string where)
+        {
             foreach (var (place, sample) in samples.EnumerateArray().Index())
             {
-                if (sample.ValueKind != JsonValueKind.Array || sample.GetArrayLength() != 2 || sample.EnumerateArray().Any(part => part.ValueKind != JsonValueKind.String))
-                    throw new FormatException($"sample {place} of split '{split}' (counted from 0) is {Short(sample.GetRawText())}; it must be a text and a label, [\"text\", \"label\"].");
-                texts.Add(sample[0].GetString()!);
-                labels.Add(sample[1].GetString()!);
+                var (text, label) = sample.ValueKind switch
+                {
+                    JsonValueKind.Array when sample.GetArrayLength() == 2 => (sample[0], sample[1]),
+                    JsonValueKind.Object when sample.TryGetProperty(textKey, out var said) && sample.TryGetProperty(labelKey, out var meant) => (said, meant),
+                    _ => default,
+                };
+                if (text.ValueKind != JsonValueKind.String || label.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
+                    throw new FormatException($"sample {place}{where} (counted from 0) is {Short(sample.GetRawText())}; it must be a text and a label, [\"text\", \"label\"] or {{\"{textKey}\": \"text\", \"{labelKey}\": \"label\"}} (data.text.column, data.labelColumn).");
+                texts.Add(text.GetString()!);
+                labels.Add(label.ToString());
             }
         }
     }

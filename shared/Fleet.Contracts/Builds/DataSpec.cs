@@ -18,7 +18,7 @@ public sealed record DataSpec
     /// <summary>Test labels.</summary>
     public string? TestLabels { get; init; }
 
-    /// <summary>CSV: name of the label column.</summary>
+    /// <summary>CSV: name of the label column. JSON of texts whose samples are objects: the key; absent: <c>label</c>.</summary>
     public string? LabelColumn { get; init; }
 
     /// <summary>How texts are read, for kind <c>text</c>; absent: as the defaults say.</summary>

@@ -1,9 +1,9 @@
 namespace Fleet.Contracts.Builds;
 
-/// <summary>How labelled texts are read: from JSON <c>{"train": [["text", "label"], ...], "test": ...}</c> or from CSV.</summary>
+/// <summary>How labelled texts are read: from JSON <c>{"train": [["text", "label"], ...], "test": ...}</c>, from one such list, or from CSV.</summary>
 public sealed record TextSpec
 {
-    /// <summary>CSV: name of the column that holds the text.</summary>
+    /// <summary>CSV: name of the column that holds the text. JSON whose samples are objects: the key; absent: <c>text</c>.</summary>
     public string? Column { get; init; }
 
     /// <summary>JSON: the splits to learn from; absent: <c>train</c>.</summary>

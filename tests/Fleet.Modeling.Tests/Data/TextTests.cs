@@ -74,9 +74,31 @@ public sealed class TextTests : IDisposable
     }
 
     [Theory]
+    [InlineData("""[["turn it on", "on"], ["off please", "off"], ["on please", "on"], ["turn it off", "off"]]""", null, null)]
+    [InlineData("""[{"text": "turn it on", "label": "on"}, {"text": "off please", "label": "off"}, {"text": "on", "label": "on"}, {"text": "turn it off", "label": "off"}]""", null, null)]
+    [InlineData("""{"train": [{"said": "turn it on", "meant": "on"}, ["off please", "off"], ["on please", "on"], {"meant": "off", "said": "turn it off"}]}""", "said", "meant")]
+    public void Json_may_be_one_list_and_samples_may_be_objects(string content, string? textKey, string? labelKey)
+    {
+        File.WriteAllText(_folder["d.json"], content);
+        var data = DataSets.Load(Spec(_folder["d.json"]) with { Text = new TextSpec { MaximumLength = 4, Column = textKey }, LabelColumn = labelKey }, 1, 1);
+        Assert.Equal((2, 2), (data.Training.Count, data.Test.Count));
+        Assert.Equal(["off", "on"], data.Classes);
+        Assert.Contains("turn", data.Training.Vocabulary!.Pieces);
+    }
+
+    [Fact]
+    public void Labels_that_are_numbers_stay_apart()
+    {
+        File.WriteAllText(_folder["d.json"], """[["a b", 1], ["b c", 0], ["a b", 1], ["c d", 0]]""");
+        Assert.Equal(["0", "1"], DataSets.Load(Spec(_folder["d.json"]), 1, 1).Classes);
+    }
+
+    [Theory]
+    [InlineData("d.json", """[["a", "b"], {"text": "a"}]""", "sample 1 (counted from 0) is {\"text\": \"a\"}")]
+    [InlineData("d.json", """[1]""", "sample 0 (counted from 0) is 1")]
     [InlineData("d.json", """{"train": [["a", "b"], ["a"]]}""", "sample 1 of split 'train'")]
     [InlineData("d.json", """{"learn": [["a", "b"]]}""", "no split 'train'; it has learn")]
-    [InlineData("d.json", """{"train": [["a", 1]]}""", "must be a text and a label")]
+    [InlineData("d.json", """{"train": [["a", null]]}""", "must be a text and a label")]
     [InlineData("d.json", """{"train": [[""", "d.json")]
     [InlineData("d.json", """{"train": []}""", "holds no samples")]
     [InlineData("d.csv", "a,b\n1,2\n", "no column '' (data.text.column)")]

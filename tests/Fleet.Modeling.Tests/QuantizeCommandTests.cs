@@ -28,20 +28,20 @@ public sealed class QuantizeCommandTests
     }
 
     [Theory]
-    [InlineData("silero_vad.onnx", 25)]
-    [InlineData("silero_vad_half.onnx", 35)]
-    public async Task Speech_detector_carries_its_state_through_the_samples(string file, double decibels)
+    [InlineData("silero_vad.onnx")]
+    [InlineData("silero_vad_half.onnx")]
+    public async Task Speech_detector_carries_its_state_through_the_samples_and_stays_close_without_being_asked_to(string file)
     {
         using var folder = new ScratchFolder();
         var (frames, _) = SpeechFrames.Of(SharedData.Require("onnx-silero-vad/test.wav"));
         var arrays = new Dictionary<string, NpyArray> { ["input"] = NpyArray.Of(frames.AsSpan(0, 300 * SpeechFrames.Length), 300, 1, SpeechFrames.Length) };
         if (file == "silero_vad.onnx") arrays["sr"] = NpyArray.Of([16000L], 1);
         Write(folder, arrays);
-        var report = await QuantizeAsync(folder, SharedData.Require("onnx-silero-vad/" + file), "--scheme", "int8-dynamic,int8-weights", "--validation", folder.File("samples.npz"), "--minimum-snr", $"{decibels}");
+        var report = await QuantizeAsync(folder, SharedData.Require("onnx-silero-vad/" + file), "--scheme", "int8-dynamic,int8-weights", "--validation", folder.File("samples.npz"));
         Assert.All(report.Variants.Where(variant => variant.Scheme != "fp32"), variant =>
         {
             Assert.True(variant.Accepted, string.Join(" ", variant.Reasons));
-            Assert.InRange(variant.Closeness!.SignalToNoise, decibels, 200);
+            Assert.InRange(variant.Closeness!.SignalToNoise, 30, 200);
             Assert.InRange(variant.Closeness.Agreement, 0.99, 1);
             Assert.InRange(variant.Artifact!.Bytes, 1, report.Bytes * 0.75);
         });

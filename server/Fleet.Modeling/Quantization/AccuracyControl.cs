@@ -109,7 +109,7 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         var ranking = Rank(recipe.From, cancellationToken);
         ControlledModel Returning(int count)
         {
-            say?.Invoke($"{count} of {ranking.Count} layers in float");
+            say?.Invoke($"{count} of {ranking.Count} layers in {scheme.Kept}");
             var first = ranking[..count];
             var attempt = Made(recipe, null, first.Select(ranked => ranked.Output).ToHashSet());
             var won = best.Drop - attempt.Drop;

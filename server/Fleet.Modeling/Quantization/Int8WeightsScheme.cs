@@ -27,6 +27,12 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     public string Suffix => "int8-weights";
 
     /// <inheritdoc/>
+    public double? Aim => 30;
+
+    /// <inheritdoc/>
+    public string Kept => "16 bits";
+
+    /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>

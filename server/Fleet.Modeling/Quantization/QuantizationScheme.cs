@@ -27,6 +27,15 @@ internal interface IQuantizationScheme
     /// <summary>Techniques that may make it lose less, in the order in which they are combined; those that measurably do are used.</summary>
     IReadOnlyList<IQuantizationStep> Steps => [];
 
+    /// <summary>
+    /// Decibels of signal to noise that it aims at where there are no labels, however much less the budget asks for: those whose
+    /// operators cost few bytes and no time when they are kept; null for the budget alone.
+    /// </summary>
+    double? Aim => null;
+
+    /// <summary>What becomes of an operator that is kept, in words.</summary>
+    string Kept => "float";
+
     /// <summary>The quantized model.</summary>
     /// <param name="source">The float model and its histograms.</param>
     /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>

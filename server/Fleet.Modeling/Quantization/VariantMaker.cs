@@ -89,12 +89,18 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var sample = Path.Combine(outputFolder, "sample.npz");
         using var work = new Work(floatFile, PeakMemory.WriteSample(heldOut.Samples, sample) ? sample : null, baseline, quantization, calibration, settings, outputFolder, cancellationToken);
 
-        var made = new List<Attempted>();
-        foreach (var (index, candidate) in wanted.Index())
+        var made = new Attempted[wanted.Length];
+        var begun = 0;
+        foreach (var alike in wanted.Index().GroupBy(one => (one.Item.Scheme, SettingsOf(one.Item))))
         {
-            void Say(string what) => progress.Report(new BuildProgress($"Making {candidate.Id}{what}", 0.2 + 0.8 * index / wanted.Length));
-            Say("");
-            made.Add(Attempt(candidate, work, what => Say($": {what}")));
+            ControlledModel? controlled = null;
+            foreach (var (index, candidate) in alike)
+            {
+                var share = 0.2 + 0.8 * begun++ / wanted.Length;
+                void Say(string what) => progress.Report(new BuildProgress($"Making {candidate.Id}{what}", share));
+                Say("");
+                made[index] = Attempt(candidate, work, ref controlled, what => Say($": {what}"));
+            }
         }
         if (work.Original is null && settings.Profiles.Any(profile => profile.Matches(_machine)))
             work.Original = Measured(Unmeasured(baseline) with { Latency = LatencyRun.Measure([baseline.Session], baseline.Samples, cancellationToken)[0] }, floatFile, baseline.Session, OnnxRuntimeSession.Plain, work);
@@ -126,8 +132,15 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         return schemes.Select(scheme => new Wanted($"{profile.Name}-{(shared.Contains(scheme.Suffix) ? scheme.Name : scheme.Suffix)}", profile, scheme));
     }
 
+    /// <summary>What the runtime is told when this machine judges a variant, as text: profiles that agree in it share a scheme's model.</summary>
+    private string SettingsOf(Wanted wanted)
+    {
+        var here = wanted.Scheme.Runtime(wanted.Profile.Runtime).On(_machine.IsaFlags);
+        return string.Join(' ', here.SessionEntries.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key}={entry.Value}").Append(Text($"{here.IntraOpThreads}")));
+    }
+
     /// <summary>Never lets one variant's failure end the others.</summary>
-    private Attempted Attempt(Wanted wanted, Work work, Action<string> say)
+    private Attempted Attempt(Wanted wanted, Work work, ref ControlledModel? controlled, Action<string> say)
     {
         var empty = new VariantReport { Id = wanted.Id, Profile = wanted.Profile.Name, Scheme = wanted.Scheme.Name, Runtime = wanted.Scheme.Runtime(wanted.Profile.Runtime), Accepted = false };
         Attempted Failed(string reason) => new(empty with { Reasons = [reason] }, Unfused: false);
@@ -135,7 +148,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         {
             return work.Calibration is null && wanted.Scheme.CalibratedValues(work.Source.Model.Graph).Count > 0
                 ? Failed("It needs calibration samples, and there are none.")
-                : Make(wanted, empty, work, say);
+                : Make(wanted, empty, work, controlled ??= Controlled(wanted, empty.Runtime, work, say), say);
         }
         catch (Exception e) when (e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException)
         {
@@ -143,23 +156,21 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         }
     }
 
-    private Attempted Make(Wanted wanted, VariantReport empty, Work work, Action<string> say)
+    private ControlledModel Controlled(Wanted wanted, RuntimeSettings runtime, Work work, Action<string> say)
     {
-        var (scheme, source, here) = (wanted.Scheme, work.Source, empty.Runtime.On(_machine.IsaFlags));
-        Judged Judge(ModelProto model)
-        {
-            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), wanted.Id, here);
-            return work.Baseline.Judge(session, work.CancellationToken);
-        }
         // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
         var ranking = new FirstFeeds(work.Baseline.Samples, RankingSamples);
-        var controlled = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, ranking, work.CancellationToken).Values, say)
-            .Quantize(work.Limit, Judge, work.CancellationToken);
+        return new AccuracyControl(wanted.Scheme, work.Source, session => AllOutputs.Of(session, ranking, work.CancellationToken).Values, say)
+            .Quantize(work.Aim(wanted.Scheme), model => work.Judge(model, wanted.Id, runtime.On(_machine.IsaFlags)), work.CancellationToken);
+    }
 
+    private Attempted Make(Wanted wanted, VariantReport empty, Work work, ControlledModel controlled, Action<string> say)
+    {
+        var (scheme, source, here) = (wanted.Scheme, work.Source, empty.Runtime.On(_machine.IsaFlags));
         var file = Path.Combine(work.OutputFolder, wanted.Id + ".onnx");
         OnnxFile.Save(controlled.Model, file);
         var timed = wanted.Profile.Matches(_machine);
-        (controlled, var unfused, var stillUnfused) = timed ? Fused(controlled, scheme, file, here, work, Judge) : (controlled, [], []);
+        (controlled, var unfused, var stillUnfused) = timed ? Fused(controlled, wanted, file, here, work) : (controlled, [], []);
 
         var judged = controlled.Judged;
         if (timed) say("timing");
@@ -197,17 +208,17 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     /// told by name, or costs accuracy to return, stays and is said.
     /// </summary>
     private static (ControlledModel Model, IReadOnlyList<string> Returned, IReadOnlyList<string> Left) Fused(
-        ControlledModel controlled, IQuantizationScheme scheme, string file, RuntimeSettings here, Work work, Func<ModelProto, Judged> judge)
+        ControlledModel controlled, Wanted wanted, string file, RuntimeSettings here, Work work)
     {
-        if (scheme.DequantizesWeights || FusionCheck.UnfusedNodesOf(file, here) is not { Count: > 0 } unfused) return (controlled, [], []);
+        if (wanted.Scheme.DequantizesWeights || FusionCheck.UnfusedNodesOf(file, here) is not { Count: > 0 } unfused) return (controlled, [], []);
         var graph = work.Source.Model.Graph;
-        var operators = scheme.OperatorsOf(graph);
+        var operators = wanted.Scheme.OperatorsOf(graph);
         var returned = FusionCheck.Sources(unfused, operators, graph);
         var kept = controlled.Returned.Select(one => one.Output).Concat(returned).ToHashSet();
         // A model in which everything is float is the float model.
         if (returned.Count == 0 || kept.Count >= operators.Count) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
         var model = controlled.Requantize(kept);
-        var judged = judge(model);
+        var judged = work.Judge(model, wanted.Id, here);
         if (!(judged.Loss <= Math.Max(work.Limit, controlled.Drop))) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
         OnnxFile.Save(model, file);
         return (controlled with { Model = model, Judged = judged }, returned, [.. FusionCheck.UnfusedNodesOf(file, here).Select(Nodes.Title)]);
@@ -289,5 +300,15 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
 
         /// <summary>The largest loss that is accepted, in the unit of <see cref="Judged.Loss"/>.</summary>
         public double Limit => Baseline.Accuracy is null ? -Settings.MinimumSignalToNoise : Settings.MaximumDrop;
+
+        /// <summary>Compares a model with the float one.</summary>
+        public Judged Judge(ModelProto model, string id, RuntimeSettings here)
+        {
+            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), id, here);
+            return Baseline.Judge(session, CancellationToken);
+        }
+
+        /// <summary>The loss that a scheme tries to reach.</summary>
+        public double Aim(IQuantizationScheme scheme) => Baseline.Accuracy is null && scheme.Aim is { } decibels ? Math.Min(Limit, -decibels) : Limit;
     }
 }

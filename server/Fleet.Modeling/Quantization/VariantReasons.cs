@@ -35,7 +35,7 @@ internal static class VariantReasons
         if (controlled.Steps.Count > 0 && controlled.SignalToNoise is var (plain, improved))
             yield return Text($"Improved by {string.Join(" and ", controlled.Steps.Select(step => step.Name))}: {plain:0.0} to {improved:0.0} dB.");
         if (controlled.Returned.Count > 0)
-            yield return $"Kept in float for accuracy: {Named(controlled.Returned.Select(returned => Text($"{source.Model.Graph.ProducerOf(returned.Output)?.Title() ?? returned.Output} ({returned.Gain:+0.0;-0.0} dB)")))}.";
+            yield return $"Kept in {scheme.Kept} for accuracy: {Named(controlled.Returned.Select(returned => Text($"{source.Model.Graph.ProducerOf(returned.Output)?.Title() ?? returned.Output} ({returned.Gain:+0.0;-0.0} dB)")))}.";
         if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } notFused)
             yield return $"Kept in float because the runtime does not compute them in integers: {Named(notFused.Select(layer => layer.Layer))}.";
         if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {Named(unfused)}.";

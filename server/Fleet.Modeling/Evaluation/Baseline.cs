@@ -37,6 +37,9 @@ internal sealed class Baseline : IDisposable
     /// <summary>The samples that judge.</summary>
     public IFeedSource Samples { get; }
 
+    /// <summary>Float values that the model gives for a sample.</summary>
+    public long ValuesPerSample => _outputs.Values / Math.Max(1, Samples.Count);
+
     /// <summary>Samples one run takes.</summary>
     public int BatchSize => ModelOutputs.BatchSizeOf(_session);
 

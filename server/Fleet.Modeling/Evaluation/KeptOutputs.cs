@@ -18,6 +18,9 @@ internal sealed class KeptOutputs : IDisposable
     /// <summary>Rows of the first output over all samples.</summary>
     public int Rows { get; private set; }
 
+    /// <summary>Float values of all outputs and samples.</summary>
+    public long Values { get; private set; }
+
     /// <summary>True when some output is a number other than zero: else they say nothing of another model.</summary>
     public bool HasSignal { get; private set; }
 
@@ -37,6 +40,7 @@ internal sealed class KeptOutputs : IDisposable
                 kept._file.Write(MemoryMarshal.AsBytes<float>(values));
                 kept._file.Write(MemoryMarshal.AsBytes<int>(decisions));
                 kept.Rows += decisions.Length;
+                kept.Values += values.Length;
                 kept.HasSignal |= values.Any(value => value != 0 && float.IsFinite(value));
             }
             return kept;

@@ -32,8 +32,11 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     /// <summary>Scheme of a variant that is the float model itself.</summary>
     public const string FloatScheme = "fp32";
 
-    /// <summary>Samples that rank operators when a variant misses its budget, as many as NNCF takes.</summary>
-    private const int RankingSamples = 300;
+    /// <summary>Samples that compare techniques and rank operators: as many as NNCF takes, fewer where each has many outputs.</summary>
+    private const int MostRankingSamples = 300, FewestRankingSamples = 16;
+
+    /// <summary>Output values that tell the power of an error to some percent.</summary>
+    private const int RankingValues = 10_000;
 
     /// <summary>Samples on which the prepared model must answer as the given one.</summary>
     private const int ConfirmingSamples = 4;
@@ -159,7 +162,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     private ControlledModel Controlled(Wanted wanted, RuntimeSettings runtime, Work work, Action<string> say)
     {
         // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
-        var ranking = new FirstFeeds(work.Baseline.Samples, RankingSamples);
+        var enough = RankingValues / Math.Max(1, work.Baseline.ValuesPerSample);
+        var ranking = new FirstFeeds(work.Baseline.Samples, (int)Math.Clamp(enough, FewestRankingSamples, MostRankingSamples));
         return new AccuracyControl(wanted.Scheme, work.Source, session => AllOutputs.Of(session, ranking, work.CancellationToken).Values, say)
             .Quantize(work.Aim(wanted.Scheme), model => work.Judge(model, wanted.Id, runtime.On(_machine.IsaFlags)), work.CancellationToken);
     }

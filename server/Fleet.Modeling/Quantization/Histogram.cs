@@ -4,12 +4,12 @@ namespace Fleet.Modeling.Quantization;
 
 /// <summary>
 /// Counts of the values one activation took, in a fixed number of bins however many there are. The width of a bin is a power
-/// of two and doubles when a value falls outside; bin edges are multiples of it, so that zero is always an edge and the
-/// result does not depend on the order of the values.
+/// of two and doubles when a value falls outside; bin edges are multiples of it, so that zero is always an edge and a finer count
+/// folds into a coarser one without loss. The order of the values decides no more than how fine the last width is.
 /// </summary>
 internal sealed class Histogram
 {
-    /// <summary>Bins. At least a quarter of them lie within the range seen, eight or more for each of 256 levels.</summary>
+    /// <summary>Bins. At least an eighth of them lie within the range seen, four or more for each of 256 levels.</summary>
     public const int Bins = 8192;
 
     /// <summary>A narrower range is rounding noise around one value; it also keeps the bin width a normal number.</summary>

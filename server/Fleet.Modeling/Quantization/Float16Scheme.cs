@@ -41,16 +41,16 @@ internal sealed class Float16Scheme : IQuantizationScheme
         => [.. graph.Graph.Node.Where(Converts).Select(node => node.OutputAt(0)).OfType<string>()];
 
     /// <inheritdoc/>
+    public string Kept => "32 bits";
+
+    /// <inheritdoc/>
     public bool Suits(OnnxGraph graph) => WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidDataException">The model has no weight that 16 bits would make smaller.</exception>
+    /// <exception cref="InvalidDataException">The model has no weights that 16 bits would make smaller.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
-    {
-        var converted = new Conversion(source.Model.Graph, keptFloat).Run();
-        return keptFloat.Count > 0 || converted.Graph.Initializer.Any(tensor => tensor.Is(DataType.Float16)) ? converted
-            : throw new InvalidDataException("The model has no float weights that fp16 converts: recurrent layers, normalizations and what lies inside If, Loop and Scan stay in 32 bits.");
-    }
+        => WeightShare.Reached(source.Model.Graph, OperatorsOf(source.Model.Graph)) > 0 ? new Conversion(source.Model.Graph, keptFloat).Run()
+            : throw new InvalidDataException("The model has no float weights that fp16 converts: recurrent layers, normalizations and what lies inside If, Loop and Scan stay in 32 bits. int8-weights reaches them.");
 
     private static bool Converts(NodeProto node) => node.IsStandard() && !Blocked.Contains(node.OpType) && !node.Subgraphs().Any();
 

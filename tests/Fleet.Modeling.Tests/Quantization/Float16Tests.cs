@@ -41,10 +41,19 @@ public sealed class Float16Tests
         Assert.InRange(SignalToNoise(half, source), 50, double.PositiveInfinity);
     }
 
-    [Fact]
-    public void Model_with_all_its_weights_in_branches_is_refused_and_not_offered()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Model_with_all_its_weights_in_branches_is_refused_and_not_offered(bool number)
     {
-        var model = new PreparedModel(ScopesTests.Branches(sameWeights: false));
+        var branches = ScopesTests.Branches(sameWeights: false);
+        if (number)
+        {
+            // A number that stands alone is no weight.
+            branches.Graph.Initializer.Add(Tensors.Of("half", [0.5f]));
+            branches.Graph.Node.Add(Nodes.Node("Mul", [branches.Graph.Input[0].Name, "half"], ["scaled"]));
+        }
+        var model = new PreparedModel(branches);
         var scheme = QuantizationSchemes.Named("fp16");
         Assert.False(scheme.Suits(model.Graph));
         var source = new QuantizationSource(model, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"));

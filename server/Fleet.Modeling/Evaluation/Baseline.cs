@@ -25,6 +25,7 @@ internal sealed class Baseline : IDisposable
     private Baseline(string path, InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
         (_session, Samples, _labels, Bytes) = (session, samples, labels, new FileInfo(path).Length);
+        using (var first = samples.Batches(1).FirstOrDefault()) IsSequence = first?.CarriesState == true;
         _outputs = KeptOutputs.Of(session, samples, path + ".outputs", cancellationToken);
         if (Unusable(Path.GetFileName(path)) is { } problem)
         {
@@ -39,6 +40,9 @@ internal sealed class Baseline : IDisposable
 
     /// <summary>Float values that the model gives for a sample.</summary>
     public long ValuesPerSample => _outputs.Values / Math.Max(1, Samples.Count);
+
+    /// <summary>True when the samples are the steps of a sequence, whose state each model carries.</summary>
+    public bool IsSequence { get; }
 
     /// <summary>Samples one run takes.</summary>
     public int BatchSize => ModelOutputs.BatchSizeOf(_session);

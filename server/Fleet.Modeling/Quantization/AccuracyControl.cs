@@ -27,9 +27,6 @@ internal sealed record ReturnedOperator(string Output, double Gain, double Won);
 /// <param name="Requantize">Makes it again, with the same calibrator and techniques and these operators in float.</param>
 internal sealed record ControlledModel(ModelProto Model, Judged Judged, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
 {
-    /// <summary>What it loses against the float model; negative when it gained accuracy.</summary>
-    public double Drop => Judged.Loss;
-
     /// <summary>Techniques that were applied, in order.</summary>
     public IReadOnlyList<IQuantizationStep> Steps { get; init; } = [];
 
@@ -44,7 +41,7 @@ internal sealed record ControlledModel(ModelProto Model, Judged Judged, ICalibra
 }
 
 /// <summary>
-/// Keeps the accuracy drop within a budget. First whatever costs nothing at run time: the techniques of the scheme, each kept
+/// Keeps what a model loses within a budget. First whatever costs nothing at run time: the techniques of the scheme, each kept
 /// where it makes the output cleaner, then the other calibrators. Then operators are returned to float worst first until
 /// the drop is small enough (after NNCF's quantization with accuracy control). The ranking needs no labels; the drop is judged by
 /// the caller.
@@ -59,7 +56,7 @@ internal sealed record ControlledModel(ModelProto Model, Judged Judged, ICalibra
 /// <param name="say">Told what it tries, in words for people.</param>
 internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null)
 {
-    /// <summary>Share of the operators that may return to float; past it the scheme does not suit the model. Never all of them: that would be the float model.</summary>
+    /// <summary>Most of the operators that may return to float; past it the scheme does not suit the model.</summary>
     private const double MaximumShare = 0.5;
 
     /// <summary>Up to so many operators are ranked one by one; of more, neighbours are ranked together first.</summary>
@@ -76,10 +73,11 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     private readonly Lazy<float[]> _reference = new(() => OutputsOf(source.Model.Model, outputsOf, "the float model"));
 
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
-    /// <param name="maximumDrop">The budget.</param>
+    /// <param name="maximumLoss">The budget.</param>
+    /// <param name="aim">A smaller loss that is worth returning operators for; where it cannot be had, the budget is enough.</param>
     /// <param name="judge">Compares a model with the float model.</param>
     /// <param name="cancellationToken">Stops between models.</param>
-    public ControlledModel Quantize(double maximumDrop, Func<ModelProto, Judged> judge, CancellationToken cancellationToken)
+    public ControlledModel Quantize(double maximumLoss, double aim, Func<ModelProto, Judged> judge, CancellationToken cancellationToken)
     {
         ControlledModel Made(Recipe recipe, ModelProto? ready, IReadOnlySet<string> keptFloat)
         {
@@ -91,20 +89,20 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
 
         var (recipe, cleanest) = Cleanest(cancellationToken);
         var best = Made(recipe, cleanest, None);
-        void Try(Recipe other)
+        void Try(string what, Recipe other)
         {
-            if (best.Drop <= maximumDrop) return;
+            if (best.Judged.Loss <= aim) return;
             // The cleanest output need not be the one that decides best; and other ranges may suit better.
-            say?.Invoke($"{other.From.Calibrator.Name} calibration");
-            if (Made(other, null, None) is var attempt && attempt.Drop < best.Drop) (best, recipe) = (attempt, other);
+            say?.Invoke(what);
+            if (Made(other, null, None) is var attempt && attempt.Judged.Loss < best.Judged.Loss) (best, recipe) = (attempt, other);
         }
-        if (recipe.Steps.Count > 0) Try(new Recipe(source, [], null));
+        if (recipe.Steps.Count > 0) Try("without techniques", new Recipe(source, [], null));
         if (scheme.CalibratedValues(source.Model.Graph).Count > 0)
         {
             var steps = recipe;
-            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator)) Try(steps with { From = source with { Calibrator = calibrator } });
+            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator)) Try($"{calibrator.Name} calibration", steps with { From = source with { Calibrator = calibrator } });
         }
-        if (best.Drop <= maximumDrop) return best;
+        if (best.Judged.Loss <= aim) return best;
 
         var ranking = Rank(recipe.From, cancellationToken);
         ControlledModel Returning(int count)
@@ -112,33 +110,34 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
             say?.Invoke($"{count} of {ranking.Count} layers in {scheme.Kept}");
             var first = ranking[..count];
             var attempt = Made(recipe, null, first.Select(ranked => ranked.Output).ToHashSet());
-            var won = best.Drop - attempt.Drop;
+            var won = best.Judged.Loss - attempt.Judged.Loss;
             var all = first.Sum(ranked => ShareOf(ranked.Gain));
             return attempt with { Returned = [.. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0))] };
         }
-        return Fewest(best, Math.Min((int)Math.Ceiling(ranking.Count * MaximumShare), ranking.Count - 1), maximumDrop, Returning) with { Ranking = ranking };
+        var fewest = Fewest(best, (int)(ranking.Count * MaximumShare), aim, Returning);
+        return (fewest.Judged.Loss > aim && best.Judged.Loss <= maximumLoss ? best : fewest) with { Ranking = ranking };
     }
 
     /// <summary>
     /// The model with the fewest operators returned that is within the budget, or the one that comes nearest. Counts are doubled
     /// until one is enough, then halved back: of hundreds of operators a dozen counts are tried.
     /// </summary>
-    private static ControlledModel Fewest(ControlledModel none, int most, double maximumDrop, Func<int, ControlledModel> returning)
+    private static ControlledModel Fewest(ControlledModel none, int most, double maximumLoss, Func<int, ControlledModel> returning)
     {
         var (best, low, high) = (none, 0, 0);
         while (high == 0 && low < most)
         {
             var count = Math.Min(Math.Max(1, low * 2), most);
             var attempt = returning(count);
-            if (attempt.Drop < best.Drop) best = attempt;
-            if (attempt.Drop <= maximumDrop) high = count;
+            if (attempt.Judged.Loss < best.Judged.Loss) best = attempt;
+            if (attempt.Judged.Loss <= maximumLoss) high = count;
             else low = count;
         }
         while (high - low > 1)
         {
             var middle = (low + high) / 2;
             var attempt = returning(middle);
-            if (attempt.Drop <= maximumDrop) (best, high) = (attempt, middle);
+            if (attempt.Judged.Loss <= maximumLoss) (best, high) = (attempt, middle);
             else low = middle;
         }
         return best;
@@ -173,18 +172,20 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
     private List<RankedOperator> Rank(QuantizationSource from, CancellationToken cancellationToken)
     {
         var all = scheme.OperatorsOf(from.Model.Graph);
-        var ranked = 0;
+        var size = Math.Max(1, (all.Count + RankedSingly - 1) / RankedSingly);
+        var groups = (all.Count + size - 1) / size;
+        var (ranked, runs) = (0, size == 1 ? all.Count : groups + Math.Min(groups, GroupsOpened) * size);
         double NoiseOf(IReadOnlyCollection<string> alone)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            say?.Invoke($"ranking layers, {++ranked} runs");
+            say?.Invoke($"ranking layers, {++ranked} of {runs}");
             return Math.Pow(10, -SignalToNoiseOf(scheme.Apply(from, all.Except(alone).ToHashSet())) / 10);
         }
         IEnumerable<(string Output, double Noise)> Singly(IEnumerable<string> outputs) => outputs.Select(output => (output, NoiseOf([output])));
         IEnumerable<(string Output, double Noise)> Grouped()
         {
-            var groups = all.Chunk((all.Count + RankedSingly - 1) / RankedSingly).Select(group => (Outputs: group, Noise: NoiseOf(group))).OrderByDescending(group => group.Noise).ToArray();
-            return [.. Singly(groups.Take(GroupsOpened).SelectMany(group => group.Outputs)), .. groups.Skip(GroupsOpened).SelectMany(group => group.Outputs.Select(output => (output, group.Noise / group.Outputs.Length)))];
+            var noisiest = all.Chunk(size).Select(group => (Outputs: group, Noise: NoiseOf(group))).OrderByDescending(group => group.Noise).ToArray();
+            return [.. Singly(noisiest.Take(GroupsOpened).SelectMany(group => group.Outputs)), .. noisiest.Skip(GroupsOpened).SelectMany(group => group.Outputs.Select(output => (output, group.Noise / group.Outputs.Length)))];
         }
         (string Output, double Noise)[] noise = [.. all.Count <= RankedSingly ? Singly(all) : Grouped()];
         var total = noise.Sum(one => one.Noise);

@@ -7,8 +7,9 @@ namespace Fleet.Modeling.Quantization;
 
 /// <summary>
 /// Weights stored as signed bytes with a scale for each channel, made float again when the model is loaded: a quarter of the
-/// file, the float model's speed, and only the rounding of the weights as error. No samples are needed, and it reaches what
-/// integer arithmetic does not: recurrent layers, embeddings, and operators inside <c>If</c>, <c>Loop</c> and <c>Scan</c>.
+/// file, more where layers that round badly keep 16 bits, the float model's speed, and only the rounding of the weights as error.
+/// No samples are needed, and it reaches what integer arithmetic does not: recurrent layers, embeddings, and operators inside
+/// <c>If</c>, <c>Loop</c> and <c>Scan</c>.
 /// </summary>
 internal sealed class Int8WeightsScheme : IQuantizationScheme
 {

@@ -21,19 +21,19 @@ internal interface IQuantizationScheme
     /// <summary>What it would quantize, by first output: each can be kept float where it costs too much accuracy.</summary>
     IReadOnlyList<string> OperatorsOf(OnnxGraph graph);
 
-    /// <summary>False for a graph on which it would only do what another scheme does, so that nobody need try it.</summary>
+    /// <summary>False for a graph on which it would do what another scheme does, or reach hardly any weights, so that nobody need try it.</summary>
     bool Suits(OnnxGraph graph) => true;
 
     /// <summary>Techniques that may make it lose less, in the order in which they are combined; those that measurably do are used.</summary>
     IReadOnlyList<IQuantizationStep> Steps => [];
 
     /// <summary>
-    /// Decibels of signal to noise that it aims at where there are no labels, however much less the budget asks for: those whose
-    /// operators cost few bytes and no time when they are kept; null for the budget alone.
+    /// Decibels of signal to noise that it aims at where there are no labels, however much less the budget asks for: an operator
+    /// that is kept costs it few bytes and no time. Null for the budget alone.
     /// </summary>
     double? Aim => null;
 
-    /// <summary>What becomes of an operator that is kept, in words.</summary>
+    /// <summary>The numbers that an operator keeps when it is not quantized, in words.</summary>
     string Kept => "float";
 
     /// <summary>The quantized model.</summary>

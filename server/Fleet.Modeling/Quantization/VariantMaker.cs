@@ -32,10 +32,10 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     /// <summary>Scheme of a variant that is the float model itself.</summary>
     public const string FloatScheme = "fp32";
 
-    /// <summary>Samples that compare techniques and rank operators: as many as NNCF takes, fewer where each has many outputs.</summary>
+    /// <summary>Samples that compare techniques and rank operators: as many as NNCF takes, fewer where each has many outputs and none follows from the one before.</summary>
     private const int MostRankingSamples = 300, FewestRankingSamples = 16;
 
-    /// <summary>Output values that tell the power of an error to some percent.</summary>
+    /// <summary>Output values over which the power of an error is taken; of independent ones as many tell it to some percent.</summary>
     private const int RankingValues = 10_000;
 
     /// <summary>Samples on which the prepared model must answer as the given one.</summary>
@@ -94,15 +94,18 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
 
         var made = new Attempted[wanted.Length];
         var begun = 0;
-        foreach (var alike in wanted.Index().GroupBy(one => (one.Item.Scheme, SettingsOf(one.Item))))
+        foreach (var alike in wanted.Index().GroupBy(one => (one.Item.Scheme, SettingsOf(one.Item), work.Aim(one.Item))))
         {
-            ControlledModel? controlled = null;
+            Action<string> say = _ => { };
+            // Made for the first of them; what fails for it fails for all.
+            var controlled = new Lazy<ControlledModel>(() => Controlled(alike.First().Item, alike.Key.Item3, work, what => say(what)));
             foreach (var (index, candidate) in alike)
             {
                 var share = 0.2 + 0.8 * begun++ / wanted.Length;
                 void Say(string what) => progress.Report(new BuildProgress($"Making {candidate.Id}{what}", share));
                 Say("");
-                made[index] = Attempt(candidate, work, ref controlled, what => Say($": {what}"));
+                say = what => Say($": {what}");
+                made[index] = Attempt(candidate, work, controlled, say);
             }
         }
         if (work.Original is null && settings.Profiles.Any(profile => profile.Matches(_machine)))
@@ -138,12 +141,14 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     /// <summary>What the runtime is told when this machine judges a variant, as text: profiles that agree in it share a scheme's model.</summary>
     private string SettingsOf(Wanted wanted)
     {
-        var here = wanted.Scheme.Runtime(wanted.Profile.Runtime).On(_machine.IsaFlags);
+        var here = HereOf(wanted);
         return string.Join(' ', here.SessionEntries.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key}={entry.Value}").Append(Text($"{here.IntraOpThreads}")));
     }
 
+    private RuntimeSettings HereOf(Wanted wanted) => wanted.Scheme.Runtime(wanted.Profile.Runtime).On(_machine.IsaFlags);
+
     /// <summary>Never lets one variant's failure end the others.</summary>
-    private Attempted Attempt(Wanted wanted, Work work, ref ControlledModel? controlled, Action<string> say)
+    private Attempted Attempt(Wanted wanted, Work work, Lazy<ControlledModel> controlled, Action<string> say)
     {
         var empty = new VariantReport { Id = wanted.Id, Profile = wanted.Profile.Name, Scheme = wanted.Scheme.Name, Runtime = wanted.Scheme.Runtime(wanted.Profile.Runtime), Accepted = false };
         Attempted Failed(string reason) => new(empty with { Reasons = [reason] }, Unfused: false);
@@ -151,7 +156,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         {
             return work.Calibration is null && wanted.Scheme.CalibratedValues(work.Source.Model.Graph).Count > 0
                 ? Failed("It needs calibration samples, and there are none.")
-                : Make(wanted, empty, work, controlled ??= Controlled(wanted, empty.Runtime, work, say), say);
+                : Make(wanted, empty, work, controlled.Value, say);
         }
         catch (Exception e) when (e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException)
         {
@@ -159,18 +164,19 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         }
     }
 
-    private ControlledModel Controlled(Wanted wanted, RuntimeSettings runtime, Work work, Action<string> say)
+    private ControlledModel Controlled(Wanted wanted, double aim, Work work, Action<string> say)
     {
+        var here = HereOf(wanted);
         // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
-        var enough = RankingValues / Math.Max(1, work.Baseline.ValuesPerSample);
-        var ranking = new FirstFeeds(work.Baseline.Samples, (int)Math.Clamp(enough, FewestRankingSamples, MostRankingSamples));
+        var enough = work.Baseline.IsSequence ? MostRankingSamples : Math.Clamp(RankingValues / Math.Max(1, work.Baseline.ValuesPerSample), FewestRankingSamples, MostRankingSamples);
+        var ranking = new SpreadFeeds(work.Baseline.Samples, (int)enough);
         return new AccuracyControl(wanted.Scheme, work.Source, session => AllOutputs.Of(session, ranking, work.CancellationToken).Values, say)
-            .Quantize(work.Aim(wanted.Scheme), model => work.Judge(model, wanted.Id, runtime.On(_machine.IsaFlags)), work.CancellationToken);
+            .Quantize(work.Limit, aim, model => work.Judge(model, wanted.Scheme.Name, here), work.CancellationToken);
     }
 
     private Attempted Make(Wanted wanted, VariantReport empty, Work work, ControlledModel controlled, Action<string> say)
     {
-        var (scheme, source, here) = (wanted.Scheme, work.Source, empty.Runtime.On(_machine.IsaFlags));
+        var (scheme, source, here) = (wanted.Scheme, work.Source, HereOf(wanted));
         var file = Path.Combine(work.OutputFolder, wanted.Id + ".onnx");
         OnnxFile.Save(controlled.Model, file);
         var timed = wanted.Profile.Matches(_machine);
@@ -178,9 +184,9 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
 
         var judged = controlled.Judged;
         if (timed) say("timing");
-        using var session = OnnxRuntimeSession.Open(file, here);
         // The time of another target's form on this processor would be no claim about anything.
-        (LatencySummary Float, LatencySummary Variant)? latency = timed ? work.Baseline.LatencyAgainst(session, work.CancellationToken) : null;
+        using var session = timed ? OnnxRuntimeSession.Open(file, here) : null;
+        (LatencySummary Float, LatencySummary Variant)? latency = session is not null ? work.Baseline.LatencyAgainst(session, work.CancellationToken) : null;
         if (latency is { Float: var ofFloat }) work.Original ??= Measured(Unmeasured(work.Baseline) with { Latency = ofFloat }, work.Path, work.Baseline.Session, OnnxRuntimeSession.Plain, work);
         var accepted = judged.Loss <= work.Limit;
         var scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Latency = latency?.Variant, Samples = work.Baseline.Samples.Count };
@@ -188,7 +194,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         {
             Artifact = Artifacts.Reference(file),
             Techniques = [.. scheme.CalibratedValues(source.Model.Graph).Count > 0 ? [$"{controlled.Calibrator.Name} calibration"] : Array.Empty<string>(), .. controlled.Steps.Select(step => step.Name), .. scheme.Techniques],
-            Scores = timed ? Measured(scores, file, session, here, work) : scores,
+            Scores = session is not null ? Measured(scores, file, session, here, work) : scores,
             Closeness = judged.Closeness,
             Drop = judged.Drop,
             SpeedUp = latency is { } both ? both.Float.P50 / both.Variant.P50 : null,
@@ -222,8 +228,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         // A model in which everything is float is the float model.
         if (returned.Count == 0 || kept.Count >= operators.Count) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
         var model = controlled.Requantize(kept);
-        var judged = work.Judge(model, wanted.Id, here);
-        if (!(judged.Loss <= Math.Max(work.Limit, controlled.Drop))) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
+        var judged = work.Judge(model, wanted.Scheme.Name, here);
+        if (!(judged.Loss <= Math.Max(work.Limit, controlled.Judged.Loss))) return (controlled, [], [.. unfused.Select(Nodes.Title)]);
         OnnxFile.Save(model, file);
         return (controlled with { Model = model, Judged = judged }, returned, [.. FusionCheck.UnfusedNodesOf(file, here).Select(Nodes.Title)]);
     }
@@ -306,13 +312,14 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         public double Limit => Baseline.Accuracy is null ? -Settings.MinimumSignalToNoise : Settings.MaximumDrop;
 
         /// <summary>Compares a model with the float one.</summary>
-        public Judged Judge(ModelProto model, string id, RuntimeSettings here)
+        public Judged Judge(ModelProto model, string name, RuntimeSettings here)
         {
-            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), id, here);
+            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name, here);
             return Baseline.Judge(session, CancellationToken);
         }
 
-        /// <summary>The loss that a scheme tries to reach.</summary>
-        public double Aim(IQuantizationScheme scheme) => Baseline.Accuracy is null && scheme.Aim is { } decibels ? Math.Min(Limit, -decibels) : Limit;
+        /// <summary>The loss that a variant's scheme tries to reach; the limit where bytes are what counts.</summary>
+        public double Aim(Wanted wanted) => Baseline.Accuracy is null && wanted.Scheme.Aim is { } decibels && Settings.Goal != QuantizationGoal.Size && (Settings.Budget.MaximumBytes ?? wanted.Profile.Budget?.MaximumBytes) is null
+            ? Math.Min(Limit, -decibels) : Limit;
     }
 }

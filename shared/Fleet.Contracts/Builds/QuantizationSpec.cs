@@ -28,7 +28,7 @@ public sealed record QuantizationSpec
 
     /// <summary>
     /// Decibels of signal to noise against the fp32 model below which a variant is rejected, where there are no labels to measure
-    /// a drop by; absent: <see cref="DefaultSignalToNoise"/>.
+    /// a drop by; absent: <see cref="DefaultSignalToNoise"/>. <c>int8-weights</c> aims at 30 beyond it, except where bytes are the goal.
     /// </summary>
     public double? MinimumSignalToNoise { get; init; }
 

@@ -51,7 +51,7 @@ internal static class SileroBenchmark
 
         var weights = QuantizationSchemes.Int8Weights;
         var reference = AllOutputs.Of(given, ranking, cancellationToken);
-        var controlled = new AccuracyControl(weights, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values).Quantize(-Wanted, model =>
+        var controlled = new AccuracyControl(weights, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values).Quantize(-Wanted, -Wanted, model =>
         {
             using var session = OnnxRuntimeSession.Open(model.ToByteArray(), weights.Name, weights.Runtime(OnnxRuntimeSession.Plain));
             return new Judged(Comparison.Of(AllOutputs.Of(session, ranking, cancellationToken), reference), null, null);

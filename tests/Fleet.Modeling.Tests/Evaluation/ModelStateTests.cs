@@ -37,6 +37,15 @@ public sealed class ModelStateTests
         Assert.Equal(6, Calibration.Run(model, ["state"], feeds, 1, default)["state"].Maximum);
     }
 
+    [Fact]
+    public void Fewer_steps_of_a_sequence_are_the_first_ones()
+    {
+        using var session = Open(Sum("state", "stateN"));
+        var inputs = ModelInput.Of(session);
+        var feeds = ArrayFeeds.From(Steps(1, 2, 3, 4), inputs, "steps", ModelState.Of(session, inputs, []));
+        Assert.Equal([1f, 3], AllOutputs.Of(session, new SpreadFeeds(feeds, 2), default).Values.Where((_, i) => i % 2 == 0));
+    }
+
     [Theory]
     [InlineData("state", "stateN")]
     [InlineData("h0", "hn")]

@@ -17,8 +17,8 @@ public sealed class AccuracyControlTests
         // One channel sixty times larger than the others is written by 'first' and scaled down again by 'second': with
         // either of the two still integer the others are told with four steps.
         using var chain = new Chain(layers: 6, unevenAfter: 1);
-        var controlled = chain.Control(steps: []).Quantize(-25, chain.Judge, TestContext.Current.CancellationToken);
-        Assert.InRange(controlled.Drop, double.NegativeInfinity, -25);
+        var controlled = chain.Control(steps: []).Quantize(-25, -25, chain.Judge, TestContext.Current.CancellationToken);
+        Assert.InRange(controlled.Judged.Loss, double.NegativeInfinity, -25);
         Assert.Equal(["g1", "g2"], controlled.Returned.Select(returned => returned.Output).Order());
         Assert.All(controlled.Returned, returned => Assert.True(returned is { Gain: > 2, Won: > 5 }));
     }
@@ -27,7 +27,7 @@ public sealed class AccuracyControlTests
     public void Techniques_come_first_and_are_named()
     {
         using var chain = new Chain(layers: 6, unevenAfter: 1);
-        var controlled = chain.Control([QuantizationSteps.Equalization, QuantizationSteps.Bias]).Quantize(-25, chain.Judge, TestContext.Current.CancellationToken);
+        var controlled = chain.Control([QuantizationSteps.Equalization, QuantizationSteps.Bias]).Quantize(-25, -25, chain.Judge, TestContext.Current.CancellationToken);
         Assert.Empty(controlled.Returned);
         Assert.Contains(QuantizationSteps.Equalization, controlled.Steps);
         Assert.True(controlled.SignalToNoise!.Value.Improved > controlled.SignalToNoise.Value.Plain + 5);
@@ -38,8 +38,8 @@ public sealed class AccuracyControlTests
     {
         using var chain = new Chain(layers: 150, unevenAfter: 77);
         var control = chain.Control(steps: []);
-        var controlled = control.Quantize(-25, chain.Judge, TestContext.Current.CancellationToken);
-        Assert.InRange(controlled.Drop, double.NegativeInfinity, -25);
+        var controlled = control.Quantize(-25, -25, chain.Judge, TestContext.Current.CancellationToken);
+        Assert.InRange(controlled.Judged.Loss, double.NegativeInfinity, -25);
         Assert.Superset(new HashSet<string> { "g77", "g78" }, controlled.Returned.Select(returned => returned.Output).ToHashSet());
         Assert.InRange(controlled.Returned.Count, 2, 4);
         Assert.InRange(chain.ModelsMade, 1, 90);
@@ -49,8 +49,8 @@ public sealed class AccuracyControlTests
     public void Budget_that_cannot_be_met_leaves_the_nearest_model_and_names_the_culprits()
     {
         using var chain = new Chain(layers: 6, unevenAfter: 1);
-        var controlled = chain.Control(steps: []).Quantize(-200, chain.Judge, TestContext.Current.CancellationToken);
-        Assert.InRange(controlled.Drop, -200, 0);
+        var controlled = chain.Control(steps: []).Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken);
+        Assert.InRange(controlled.Judged.Loss, -200, 0);
         Assert.Equal(["g1", "g2"], controlled.Ranking.Take(2).Select(culprit => culprit.Output).Order());
         Assert.InRange(controlled.Returned.Count, 2, 3);
     }
@@ -59,10 +59,21 @@ public sealed class AccuracyControlTests
     public void Last_quantized_operator_never_returns()
     {
         using var chain = new Chain(layers: 1, unevenAfter: 9);
-        var controlled = chain.Control(steps: []).Quantize(-200, chain.Judge, TestContext.Current.CancellationToken);
+        var controlled = chain.Control(steps: []).Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken);
         Assert.Empty(controlled.Returned);
         Assert.Equal("g1", Assert.Single(controlled.Ranking).Output);
-        Assert.InRange(controlled.Drop, -199, 0);
+        Assert.InRange(controlled.Judged.Loss, -199, 0);
+    }
+
+    [Theory]
+    [InlineData(-25, 2)]
+    [InlineData(-200, 0)]
+    public void Aim_beyond_the_budget_returns_operators_only_where_it_is_reached(double aim, int returned)
+    {
+        using var chain = new Chain(layers: 6, unevenAfter: 1);
+        var controlled = chain.Control(steps: []).Quantize(-1, aim, chain.Judge, TestContext.Current.CancellationToken);
+        Assert.Equal(returned, controlled.Returned.Count);
+        Assert.InRange(controlled.Judged.Loss, double.NegativeInfinity, returned == 0 ? -1 : aim);
     }
 
     [Fact]
@@ -70,8 +81,8 @@ public sealed class AccuracyControlTests
     {
         using var chain = new Chain(layers: 6, unevenAfter: 1);
         var said = new List<string>();
-        chain.Control([QuantizationSteps.Bias], said.Add).Quantize(-200, chain.Judge, TestContext.Current.CancellationToken);
-        Assert.Equal(["bias correction", "percentile calibration", "ranking layers, 6 runs", "3 of 6 layers in float"], said.Intersect(["bias correction", "percentile calibration", "ranking layers, 6 runs", "3 of 6 layers in float"]));
+        chain.Control([QuantizationSteps.Bias], said.Add).Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken);
+        Assert.Equal(["bias correction", "without techniques", .. Calibrators.All.Where(calibrator => calibrator.Name != "minmax").Select(calibrator => $"{calibrator.Name} calibration"), .. Enumerable.Range(1, 6).Select(i => $"ranking layers, {i} of 6"), "1 of 6 layers in float", "2 of 6 layers in float", "3 of 6 layers in float"], said);
     }
 
     /// <summary>Square layers with Relu, one value between two of them uneven.</summary>

@@ -173,6 +173,22 @@ public sealed class VariantMakerTests
         Assert.Equal(File.ReadAllBytes(folder.File("out/x64-int8-weights.onnx")), File.ReadAllBytes(folder.File("out/arm-cpu-int8-weights.onnx")));
     }
 
+    [Theory]
+    [InlineData(5, "latency", 30)] // the scheme's own aim, beyond the budget
+    [InlineData(5, "size", 5)]     // bytes are what counts
+    [InlineData(40, "latency", 40)] // a budget beyond the aim
+    public void Weights_aim_at_30_decibels_or_at_the_budget(double budget, string goal, double expected)
+    {
+        using var folder = new ScratchFolder();
+        var model = Noisy().Save(folder);
+        var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 40, 3);
+        var report = new VariantMaker(X64).Make(model, null, new HeldOut(new SampleFeeds("x", samples)),
+            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-weights"], MinimumSignalToNoise = budget, Goal = goal }, [BuiltInProfiles.Find("arm-cpu")!]),
+            folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants.Single(report => report.Scheme == "int8-weights");
+        Assert.Equal(goal != "size", report.Layers.Any(layer => layer.Fate == LayerFate.ReturnedToFloat));
+        Assert.InRange(report.Closeness!.SignalToNoise, expected, goal == "size" ? 29.9 : 200);
+    }
+
     [Fact]
     public void Cancelled_work_stops()
     {
@@ -180,6 +196,16 @@ public sealed class VariantMakerTests
         var model = Classifier().Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 10, 1);
         Assert.ThrowsAny<OperationCanceledException>(() => Make(folder, model, new QuantizationSpec(), samples, samples, new CancellationToken(canceled: true)));
+    }
+
+    /// <summary>Two matrices, the first of which multiplies few large numbers with many small ones: at 8 bits about 20 dB, and the second well.</summary>
+    private static GraphBuilder Noisy()
+    {
+        var values = new float[128 * 64];
+        var random = new Random(5);
+        for (var i = 0; i < values.Length; i++) values[i] = (random.NextSingle() - 0.5f) * (random.Next(200) == 0 ? 200 : 1);
+        return new GraphBuilder().Input("x", -1, 128).Constant(Tensors.Of("w1", values, 128, 64)).Weight("w2", 64, 32)
+            .Node("MatMul", ["x", "w1"], "h", node => node.Name = "first").Node("Tanh", ["h"], "t").Node("MatMul", ["t", "w2"], "y", node => node.Name = "second").Output("y", -1, 32);
     }
 
     private sealed class Steps : IProgress<BuildProgress>

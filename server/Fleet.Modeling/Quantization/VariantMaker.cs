@@ -94,11 +94,11 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
 
         var made = new Attempted[wanted.Length];
         var begun = 0;
-        foreach (var alike in wanted.Index().GroupBy(one => (one.Item.Scheme, SettingsOf(one.Item), work.Aim(one.Item))))
+        foreach (var alike in wanted.Index().GroupBy(one => (one.Item.Scheme, Settings: SettingsOf(one.Item), Aim: work.Aim(one.Item))))
         {
             Action<string> say = _ => { };
             // Made for the first of them; what fails for it fails for all.
-            var controlled = new Lazy<ControlledModel>(() => Controlled(alike.First().Item, alike.Key.Item3, work, what => say(what)));
+            var controlled = new Lazy<ControlledModel>(() => Controlled(alike.First().Item, alike.Key.Aim, work, what => say(what)));
             foreach (var (index, candidate) in alike)
             {
                 var share = 0.2 + 0.8 * begun++ / wanted.Length;

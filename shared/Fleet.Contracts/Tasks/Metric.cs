@@ -1,0 +1,76 @@
+using System.Collections.Frozen;
+
+namespace Fleet.Contracts.Tasks;
+
+/// <summary>A named figure of a model: what it is called, its unit, and which direction is better.</summary>
+/// <remarks>
+/// Every metric of the protocol is defined here once. On the wire a metric carries its unit and direction, so that a reader
+/// who does not know the name can still show it and judge it.
+/// </remarks>
+/// <param name="Name">Name on the wire and in specs.</param>
+/// <param name="Title">Name as a sentence begins with it.</param>
+/// <param name="Unit">One of <see cref="Units"/>.</param>
+/// <param name="Better">The good end.</param>
+public sealed record Metric(string Name, string Title, string Unit, MetricDirection Better)
+{
+    /// <summary>Share of samples whose largest class score is at their label: right / samples.</summary>
+    public static readonly Metric Accuracy = new("accuracy", "Accuracy", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>
+    /// Mean over classes of 2 TP / (2 TP + FP + FN): each class counts the same, however rare it is. The classes are those that
+    /// occur among labels or decisions (scikit-learn, <c>f1_score(average="macro")</c>).
+    /// </summary>
+    public static readonly Metric MacroF1 = new("macroF1", "Macro F1", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>Mean of |value - label| over samples and columns.</summary>
+    public static readonly Metric MeanAbsoluteError = new("mae", "Mean absolute error", Units.OfLabels, MetricDirection.Lower);
+
+    /// <summary>Root of the mean of (value - label)² over samples and columns.</summary>
+    public static readonly Metric RootMeanSquareError = new("rmse", "Root mean square error", Units.OfLabels, MetricDirection.Lower);
+
+    /// <summary>Mean average precision of boxes that overlap theirs by half (COCO AP at IoU 0.50, 101 recall points, 100 boxes a class and picture).</summary>
+    public static readonly Metric Map50 = new("map50", "mAP 50", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>The mean of the same over overlaps 0.50, 0.55, … 0.95 (COCO AP).</summary>
+    public static readonly Metric Map50To95 = new("map50To95", "mAP 50:95", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>The mAP 50:95 that a variant's boxes reach when the float model's confident boxes stand for the labels.</summary>
+    public static readonly Metric BoxAgreement = new("boxAgreement", "Box agreement", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>Mean share of the ten samples nearest to each sample, by the cosine of the float model's vectors, that are among the variant's ten nearest.</summary>
+    public static readonly Metric RecallAt10 = new("recallAt10", "Recall at 10", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>Share of rows of the first output whose largest value is where the float model's is.</summary>
+    public static readonly Metric Agreement = new("agreement", "Agreement", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>Cosine of the angle between all float outputs and the float model's.</summary>
+    public static readonly Metric Cosine = new("cosine", "Cosine", Units.Ratio, MetricDirection.Higher);
+
+    /// <summary>10 log10 of the power of the float model's outputs over that of the difference; 200 for equal outputs.</summary>
+    public static readonly Metric SignalToNoise = new("signalToNoise", "Signal to noise", Units.Decibels, MetricDirection.Higher);
+
+    /// <summary>Median time of one inference.</summary>
+    public static readonly Metric LatencyP50 = new("latencyP50", "Latency p50", Units.Milliseconds, MetricDirection.Lower);
+
+    /// <summary>95th percentile of the time of one inference.</summary>
+    public static readonly Metric LatencyP95 = new("latencyP95", "Latency p95", Units.Milliseconds, MetricDirection.Lower);
+
+    /// <summary>99th percentile of the time of one inference.</summary>
+    public static readonly Metric LatencyP99 = new("latencyP99", "Latency p99", Units.Milliseconds, MetricDirection.Lower);
+
+    /// <summary>Peak of the resident memory of the process that ran it.</summary>
+    public static readonly Metric PeakMemory = new("peakMemory", "Peak memory", Units.Bytes, MetricDirection.Lower);
+
+    /// <summary>Energy of one inference: what the whole processor package drew while it ran one after another, idle power included.</summary>
+    public static readonly Metric Energy = new("energy", "Energy", Units.Joules, MetricDirection.Lower);
+
+    /// <summary>Every metric there is, by name.</summary>
+    public static FrozenDictionary<string, Metric> All { get; } = new[]
+    {
+        Accuracy, MacroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, RecallAt10, Agreement, Cosine, SignalToNoise,
+        LatencyP50, LatencyP95, LatencyP99, PeakMemory, Energy,
+    }.ToFrozenDictionary(metric => metric.Name);
+
+    /// <summary>The title of a metric; one that is not known is called by its name.</summary>
+    public static string TitleOf(string name) => All.GetValueOrDefault(name)?.Title ?? name;
+}

@@ -1,0 +1,39 @@
+using System.Globalization;
+
+namespace Fleet.Contracts.Tasks;
+
+/// <summary>Units of metrics as they stand on the wire, and a figure with its unit as people read it.</summary>
+public static class Units
+{
+    /// <summary>A share, 0 to 1.</summary>
+    public const string Ratio = "ratio";
+
+    /// <summary>Milliseconds.</summary>
+    public const string Milliseconds = "ms";
+
+    /// <summary>Bytes.</summary>
+    public const string Bytes = "bytes";
+
+    /// <summary>Joules.</summary>
+    public const string Joules = "J";
+
+    /// <summary>Decibels.</summary>
+    public const string Decibels = "dB";
+
+    /// <summary>The unit of the labels, which the data set names or nobody does.</summary>
+    public const string OfLabels = "";
+
+    /// <summary>Most characters of a unit.</summary>
+    public const int Length = 16;
+
+    /// <summary>A figure for a sentence: <c>0.931</c>, <c>12.5 ms</c>, <c>80 MiB</c>, <c>31.2 dB</c>, <c>14.2 cycles</c>. A unit nobody knows stands as it came.</summary>
+    public static string Text(double value, string unit) => unit switch
+    {
+        Ratio or OfLabels => Number(value),
+        Bytes => $"{Number(value / (1 << 20))} MiB",
+        Joules when Math.Abs(value) < 1 => $"{Number(value * 1000)} mJ",
+        _ => $"{Number(value)} {unit}",
+    };
+
+    private static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
+}

@@ -27,7 +27,7 @@ for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 # What the agent is made of; its digest tells whether the one that is kept is still it.
-sources=$(find shared/Fleet.Contracts agent/Fleet.Agent Directory.Build.props Directory.Packages.props global.json -type f -not -path '*/bin/*' -not -path '*/obj/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
+sources=$(find shared/Fleet.Contracts shared/Fleet.Platform agent/Fleet.Agent Directory.Build.props Directory.Packages.props global.json -type f -not -path '*/bin/*' -not -path '*/obj/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1)
 made=$(cat "$home/sources" 2>/dev/null || true)
 [[ $made == "$sources" && -x $agent/fleet-agent ]] && current=1 || current=
 

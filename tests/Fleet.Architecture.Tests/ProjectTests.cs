@@ -8,8 +8,9 @@ public sealed class ProjectTests
 {
     [Theory]
     [InlineData("shared/Fleet.Contracts", "", "contracts reference nothing, so that everything may reference them")]
-    [InlineData("agent/Fleet.Agent", "Fleet.Contracts", "the agent ships to devices alone")]
-    [InlineData("server/Fleet.Server", "Fleet.Contracts", "the server, its workers and its tool are deployed apart")]
+    [InlineData("shared/Fleet.Platform", "", "files and processes are the same whatever a program is for")]
+    [InlineData("agent/Fleet.Agent", "Fleet.Contracts Fleet.Platform", "the agent ships to devices alone")]
+    [InlineData("server/Fleet.Server", "Fleet.Contracts Fleet.Platform", "the server, its workers and its tool are deployed apart")]
     [InlineData("server/Fleet.Modeling", "Fleet.Contracts", "a worker may run on another machine")]
     [InlineData("server/Fleet.Cli", "Fleet.Contracts", "the tool speaks the public API")]
     [InlineData("tests/Fleet.TestKit", "Fleet.Contracts", "whatever runs a test can load the kit")]
@@ -18,6 +19,7 @@ public sealed class ProjectTests
 
     [Theory]
     [InlineData("shared/Fleet.Contracts", "", "no packages: what both sides agree on needs none")]
+    [InlineData("shared/Fleet.Platform", "", "every package of it would be one of every program")]
     [InlineData("agent/Fleet.Agent", "MQTTnet Microsoft.Extensions.Hosting Microsoft.Extensions.Hosting.Systemd Microsoft.ML.OnnxRuntime System.CommandLine System.Numerics.Tensors LiteDB", "every package of the agent is shipped to every device")]
     [InlineData("server/Fleet.Server", "MQTTnet.Server MQTTnet.AspNetCore LiteDB Npgsql Microsoft.Extensions.Hosting.Systemd", "the server is a broker, a store and a web host")]
     [InlineData("server/Fleet.Modeling", "TorchSharp libtorch-cpu-linux-x64 Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Grpc.Tools Microsoft.Extensions.Hosting System.CommandLine", "only the worker carries native training code")]

@@ -8,9 +8,11 @@ public sealed class RoomTests
     /// <summary>Folder, what it must not use, an example of such a use, and the reason.</summary>
     public static readonly TheoryData<string, string, string, string> Walls = new()
     {
-        { "shared", @"Fleet\.(?:Server|Agent|Modeling|Cli)", "Fleet.Server.Storage.IFleetStore", "contracts are what both sides agree on, never one side" },
-        { "shared", @"System\.(?:Net|Data|IO\.File|IO\.Directory|Diagnostics\.Process)|File|Directory|HttpClient|Process|Socket", "File.ReadAllBytes(path)", "contracts are pure: bytes and values in, values out, so that every attack on them is a test without setup" },
-        { "shared", @"DateTime(?:Offset)?\.(?:Utc)?Now|Random\.Shared|Environment", "DateTimeOffset.UtcNow", "time and chance are handed in; a verdict depends on its arguments alone" },
+        { "shared/Fleet.Contracts", @"Fleet\.(?:Server|Agent|Modeling|Quantization|Cli|Platform)", "Fleet.Server.Storage.IFleetStore", "contracts are what both sides agree on, never one side" },
+        { "shared/Fleet.Contracts", @"System\.(?:Net|Data|IO\.File|IO\.Directory|Diagnostics\.Process)|File|Directory|HttpClient|Process|Socket", "File.ReadAllBytes(path)", "contracts are pure: bytes and values in, values out, so that every attack on them is a test without setup" },
+        { "shared/Fleet.Contracts", @"DateTime(?:Offset)?\.(?:Utc)?Now|Random\.Shared|Environment", "DateTimeOffset.UtcNow", "time and chance are handed in; a verdict depends on its arguments alone" },
+        { "shared/Fleet.Platform", @"Fleet\.(?!Platform\b)\w+", "Fleet.Contracts.Limits", "files, processes and signals are the same whatever a program is for" },
+        { "shared/Fleet.Platform", @"System\.Net|System\.Text\.Json|HttpClient|Socket|Console|DateTime(?:Offset)?\.(?:Utc)?Now|Random\.Shared", "System.Net.Http.HttpClient", "what every program links stays small, says nothing to people, and is handed time and chance" },
         { "agent", @"Fleet\.(?:Server|Modeling|Cli)", "Fleet.Server.Devices.Device", "the agent ships to devices; nothing of the server does" },
         { "server/Fleet.Server", @"Fleet\.(?:Agent|Modeling|Cli)", "Fleet.Modeling.Build", "the server knows workers and agents by what they send, so that each can be replaced" },
         { "server/Fleet.Modeling", @"Fleet\.(?:Agent|Server|Cli)", "Fleet.Server.Models.Build", "a worker is a client like any other and may run on another machine" },

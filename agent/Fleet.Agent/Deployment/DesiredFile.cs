@@ -2,6 +2,7 @@ using System.Text.Json;
 using Fleet.Agent.Disk;
 using Fleet.Contracts;
 using Fleet.Contracts.State;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Deployment;

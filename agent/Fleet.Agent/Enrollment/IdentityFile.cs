@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fleet.Agent.Disk;
+using Fleet.Platform;
 
 namespace Fleet.Agent.Enrollment;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Fleet.Agent.Disk;
+using Fleet.Platform;
 
 namespace Fleet.Agent.Enrollment;
 

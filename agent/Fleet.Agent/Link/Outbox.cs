@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Threading.Channels;
 using Fleet.Agent.Disk;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Link;

@@ -3,11 +3,12 @@ using Fleet.Agent.Enrollment;
 using Fleet.Contracts;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
+using Fleet.Platform;
 using MQTTnet;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Link;
 
@@ -57,7 +58,7 @@ internal sealed partial class ServerLink(
             }
             if (client.IsConnected) await client.DisconnectAsync(new MqttClientDisconnectOptions(), CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             failures++;
-            var delay = Jitter.Next(random, failures, options.ReconnectDelay, options.MaximumReconnectDelay);
+            var delay = Backoff.Next(random, failures, options.ReconnectDelay, options.MaximumReconnectDelay);
             LogDisconnected(credentials.Identity.Mqtt, reason.TrimEnd('.'), delay);
             await Task.Delay(delay, time, stoppingToken);
         }

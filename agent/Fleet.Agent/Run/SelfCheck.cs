@@ -4,6 +4,7 @@ using Fleet.Agent.Disk;
 using Fleet.Agent.Enrollment;
 using Fleet.Agent.Link;
 using Fleet.Agent.Shelf;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Run;
@@ -24,7 +25,7 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
         }
         Say(true, $"identity: {identity.Device} at {identity.Server}");
         var mode = File.GetUnixFileMode(folder.Identity);
-        Say(mode == DurableFile.OwnerOnly, $"file mode: {folder.Identity} holds the private key and is {Convert.ToString((int)mode, 8)} (600 is right)");
+        Say(mode == OwnerOnly.FileMode, $"file mode: {folder.Identity} holds the private key and is {Convert.ToString((int)mode, 8)} (600 is right)");
 
         var credentials = new DeviceCredentials(folder, identity);
         var now = time.GetUtcNow();

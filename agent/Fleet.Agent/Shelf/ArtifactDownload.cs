@@ -2,10 +2,10 @@ using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
-using Fleet.Agent.Disk;
 using Fleet.Agent.Enrollment;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Shelf;
@@ -45,7 +45,7 @@ internal sealed partial class ArtifactDownload(
                 LogStartsAnew(artifact.Name);
                 continue;
             }
-            catch (IOException e) when (DurableFile.IsDiskFull(e))
+            catch (IOException e) when (DiskSpace.IsFull(e))
             {
                 // The space goes back at once: journals and the outbox need it more than a part of a model does.
                 File.Delete(shelf.StagingPathOf(artifact));
@@ -58,7 +58,7 @@ internal sealed partial class ArtifactDownload(
             attempts = shelf.BytesOf(artifact) > before ? 1 : attempts + 1;
             if (attempts >= options.MaximumAttempts)
                 throw new ArtifactException(DeploymentFailure.DownloadFailed, $"{artifact.Name} could not be fetched: {attempts} attempts in a row brought nothing, the last because: {reason}");
-            var delay = Jitter.Next(random, attempts, options.RetryDelay, options.MaximumRetryDelay);
+            var delay = Backoff.Next(random, attempts, options.RetryDelay, options.MaximumRetryDelay);
             LogRetry(artifact.Name, shelf.BytesOf(artifact), artifact.Bytes, reason, delay);
             await Task.Delay(delay, time, cancellationToken);
         }

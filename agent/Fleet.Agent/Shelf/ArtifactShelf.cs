@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Fleet.Agent.Disk;
 using Fleet.Contracts.Releases;
+using Fleet.Platform;
 
 namespace Fleet.Agent.Shelf;
 
@@ -21,7 +22,7 @@ internal sealed class ArtifactShelf(DataFolder folder)
         => Has(artifact) ? artifact.Bytes : new FileInfo(StagingPathOf(artifact)) is { Exists: true } staged ? Math.Min(staged.Length, artifact.Bytes) : 0;
 
     /// <summary>Bytes free for further artifacts.</summary>
-    public long FreeBytes() => DurableFile.FreeBytes(folder.Shelf);
+    public long FreeBytes() => DiskSpace.FreeBytes(folder.Shelf);
 
     /// <summary>True when the bytes on disk are the ones that were signed.</summary>
     public async Task<bool> MatchesAsync(ArtifactReference artifact, CancellationToken cancellationToken)

@@ -1,8 +1,7 @@
 using System.Globalization;
-using Fleet.Agent.Children;
-using Fleet.Agent.Disk;
 using Fleet.Agent.Facts;
 using Fleet.Contracts.Telemetry;
+using Fleet.Platform;
 
 namespace Fleet.Agent.Telemetry;
 
@@ -25,7 +24,7 @@ internal sealed class ResourceReader(string dataFolder, string root = "/")
             MemoryUsedBytes = total - MemoryLimit.Kibibytes(memory, "MemAvailable:"),
             AgentMemoryBytes = children.Prepend(Environment.ProcessId).Sum(id => ProcessMemory.Resident(id) ?? 0),
             TemperatureCelsius = Temperature(),
-            DiskFreeBytes = DurableFile.FreeBytes(dataFolder),
+            DiskFreeBytes = DiskSpace.FreeBytes(dataFolder),
         };
     }
 

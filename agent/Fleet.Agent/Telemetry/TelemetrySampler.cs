@@ -7,6 +7,7 @@ using Fleet.Agent.Link;
 using Fleet.Contracts;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
+using Fleet.Platform;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

@@ -4,6 +4,7 @@ using Fleet.Agent.Inference;
 using Fleet.Contracts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Validation;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Validation;

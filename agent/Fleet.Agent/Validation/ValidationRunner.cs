@@ -6,6 +6,7 @@ using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Validation;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Validation;

@@ -1,4 +1,5 @@
-using Fleet.Server.Releases;
+using System.Text;
+using Fleet.Platform;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Access;
@@ -39,7 +40,7 @@ internal sealed partial class KeyFiles(IFleetStore store, FleetOptions options, 
         if (!File.Exists(path))
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            Durable.WriteSecret(path, ApiKey.NewText(role) + "\n");
+            DurableFile.Write(path, Encoding.UTF8.GetBytes(ApiKey.NewText(role) + "\n"));
             LogCreated(role, path);
         }
         if (!ApiKey.TryParse(await File.ReadAllTextAsync(path, cancellationToken), out _, out var secret))

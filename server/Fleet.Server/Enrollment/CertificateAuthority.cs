@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using Fleet.Contracts.Devices;
-using Fleet.Server.Releases;
+using Fleet.Platform;
 
 namespace Fleet.Server.Enrollment;
 
@@ -129,8 +130,7 @@ internal sealed class CertificateAuthority : IDisposable
         using var certificate = request.CreateSelfSigned(now - ClockSkew, now.AddYears(Years));
         Directory.CreateDirectory(Path.GetDirectoryName(keyFile)!);
         // The key first: a certificate without one would look like a loss.
-        Durable.WriteSecret(keyFile, key.ExportPkcs8PrivateKeyPem() + "\n");
-        File.WriteAllText(certificateFile, certificate.ExportCertificatePem() + "\n");
-        Durable.FlushFolder(Path.GetDirectoryName(certificateFile)!);
+        DurableFile.Write(keyFile, Encoding.UTF8.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
+        DurableFile.Write(certificateFile, Encoding.UTF8.GetBytes(certificate.ExportCertificatePem() + "\n"));
     }
 }

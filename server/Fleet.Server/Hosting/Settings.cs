@@ -1,3 +1,5 @@
+using Fleet.Platform;
+
 namespace Fleet.Server.Hosting;
 
 /// <summary>Reads the settings and refuses wrong ones before anything is opened.</summary>
@@ -29,8 +31,7 @@ internal static class Settings
     {
         var options = Read(builder.Configuration);
         // For the server's own user alone: certificates, telemetry and models are nobody else's business.
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(options.DataFolder);
-        else Directory.CreateDirectory(options.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        OwnerOnly.CreateFolder(options.DataFolder);
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System);
     }
 

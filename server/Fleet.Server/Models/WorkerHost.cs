@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
+using Fleet.Platform;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Server.Models;
@@ -32,10 +32,11 @@ internal sealed partial class WorkerHost(IOptions<ModelsOptions> options, TimePr
 
     private async Task KeepRunningAsync(string program, int number, WorkerSurroundings surroundings, CancellationToken cancellationToken)
     {
-        var delay = _options.WorkerRestartDelay;
+        var failures = 0;
         while (!cancellationToken.IsCancellationRequested)
         {
             var started = time.GetTimestamp();
+            var delay = Backoff.Bound(++failures, _options.WorkerRestartDelay, _options.WorkerMaximumRestartDelay);
             try
             {
                 LogEnded(number, await RunOnceAsync(program, number, surroundings, cancellationToken), delay);
@@ -48,8 +49,8 @@ internal sealed partial class WorkerHost(IOptions<ModelsOptions> options, TimePr
             {
                 LogNotStarted(number, program, delay, e);
             }
-            // One that ran for a while died of its build, not of its surroundings: the next one may start soon.
-            if (time.GetElapsedTime(started) > _options.WorkerMaximumRestartDelay) delay = _options.WorkerRestartDelay;
+            // One that ran for a while died of its build, not of its surroundings: the one after the next may start soon again.
+            if (time.GetElapsedTime(started) > _options.WorkerMaximumRestartDelay) failures = 0;
             try
             {
                 await Task.Delay(delay, time, cancellationToken);
@@ -58,7 +59,6 @@ internal sealed partial class WorkerHost(IOptions<ModelsOptions> options, TimePr
             {
                 return;
             }
-            delay = delay * 2 < _options.WorkerMaximumRestartDelay ? delay * 2 : _options.WorkerMaximumRestartDelay;
         }
     }
 
@@ -97,7 +97,7 @@ internal sealed partial class WorkerHost(IOptions<ModelsOptions> options, TimePr
     {
         if (process.HasExited) return;
         process.StandardInput.Close();
-        if (!OperatingSystem.IsWindows()) _ = Kill(process.Id, 15);
+        _ = ProcessSignals.Send(process.Id, ProcessSignal.Terminate);
         using var patience = new CancellationTokenSource(_options.WorkerStopTime, time);
         try
         {
@@ -116,10 +116,6 @@ internal sealed partial class WorkerHost(IOptions<ModelsOptions> options, TimePr
         while (await lines.ReadLineAsync() is { } line)
             LogLine(number, line.Length <= 4000 ? line : line[..4000]);
     }
-
-    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Kill(int process, int signal);
 
     [LoggerMessage(LogLevel.Warning, "No program fleet-modeling was found beside {Folder} or on PATH: no local worker is started, builds wait for one elsewhere")]
     private partial void LogMissing(string folder);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using Fleet.Contracts.Protocol;
+using Fleet.Platform;
 
 namespace Fleet.Server.Releases;
 
@@ -61,8 +62,7 @@ internal sealed class ArtifactStore
             var (digest, complete) = await StageAsync(staged, content, cancellationToken);
             if (!complete) return ArtifactOutcome.TooLarge;
             if (digest != sha256) return ArtifactOutcome.DigestMismatch;
-            File.Move(staged, target, overwrite: true);
-            Durable.FlushFolder(_folder);
+            DurableFile.MoveIntoPlace(staged, target);
             return ArtifactOutcome.Stored;
         }
         finally

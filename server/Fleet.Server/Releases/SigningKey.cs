@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using System.Text;
 using Fleet.Contracts.Releases;
+using Fleet.Platform;
 
 namespace Fleet.Server.Releases;
 
@@ -28,7 +30,7 @@ internal sealed class SigningKey : IDisposable
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             using var created = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            Durable.WriteSecret(path, created.ExportPkcs8PrivateKeyPem() + "\n");
+            DurableFile.Write(path, Encoding.UTF8.GetBytes(created.ExportPkcs8PrivateKeyPem() + "\n"));
         }
         var key = ECDsa.Create();
         try

@@ -5,6 +5,7 @@ using Fleet.Agent.Tests.Fixtures;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
+using Fleet.Platform;
 using Fleet.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -25,7 +26,7 @@ public sealed class EnrollmentTests : IDisposable
         await using var server = await TestServer.StartAsync();
         var identity = await EnrollAsync(server);
         Assert.Equal(("dev-1", server.Mqtt), (identity.Device.Value, identity.Mqtt));
-        Assert.Equal(DurableFile.OwnerOnly, File.GetUnixFileMode(Data.Identity));
+        Assert.Equal(OwnerOnly.FileMode, File.GetUnixFileMode(Data.Identity));
         Assert.DoesNotContain("PRIVATE", identity.ToString(), StringComparison.Ordinal);
         Assert.Equal("x64", Assert.Single(server.Enrollments).Facts.DeclaredProfile);
 
@@ -116,7 +117,7 @@ public sealed class EnrollmentTests : IDisposable
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
         await agent.EnrollAsync();
-        File.SetUnixFileMode(agent.Data.Identity, DurableFile.OwnerOnly | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(agent.Data.Identity, OwnerOnly.FileMode | UnixFileMode.OtherRead);
         var check = await agent.RunAsync("self-check");
         Assert.Equal(1, check.Code);
         Assert.Contains("FAILED file mode", check.Output, StringComparison.Ordinal);

@@ -60,26 +60,6 @@ public sealed class WorkerHostTests : IDisposable
         Assert.True(stop.IsCancellationRequested);
     }
 
-    [Fact]
-    public void Program_is_found_beside_the_server_in_its_build_output_or_on_the_path()
-    {
-        var server = Directory.CreateDirectory(_folder["bin", "Fleet.Server", "debug"]).FullName;
-        var onPath = Touch(_folder["usr"]);
-        Assert.Equal(onPath, Find());
-        var built = Touch(_folder["bin", "Fleet.Modeling", "debug"]);
-        Assert.Equal(built, Find());
-        var beside = Touch(server);
-        Assert.Equal(beside, Find());
-
-        string? Find() => SiblingProgram.Find("Fleet.Modeling", "fleet-modeling", server + "/", _folder["usr"]);
-        static string Touch(string folder)
-        {
-            Directory.CreateDirectory(folder);
-            File.WriteAllText(Path.Combine(folder, "fleet-modeling"), "");
-            return Path.Combine(folder, "fleet-modeling");
-        }
-    }
-
     private WorkerSurroundings Surroundings => new(new Uri("http://127.0.0.1:1234"), _folder["worker.key"], _folder["workers"]);
 
     private Task RunAsync(string script, int count, CancellationToken cancellationToken)

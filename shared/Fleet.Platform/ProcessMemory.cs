@@ -1,9 +1,9 @@
 using System.Buffers.Text;
 
-namespace Fleet.Agent.Children;
+namespace Fleet.Platform;
 
 /// <summary>What the kernel says of a process's memory (<c>/proc/PID/status</c>, proc_pid_status(5)).</summary>
-internal static class ProcessMemory
+public static class ProcessMemory
 {
     /// <summary>Largest resident memory so far in bytes (<c>VmHWM</c>); null when the process has ended.</summary>
     public static long? PeakResident(int processId) => Read(processId, "VmHWM:"u8);
@@ -28,6 +28,8 @@ internal static class ProcessMemory
         }
         // A process that is ending has a status without memory lines.
         var start = status.IndexOf(field);
-        return start >= 0 && Utf8Parser.TryParse(status[(start + field.Length)..].TrimStart(" \t"u8), out long kibibytes, out _) ? kibibytes * 1024 : null;
+        return start >= 0 && Utf8Parser.TryParse(status[(start + field.Length)..].TrimStart(" \t"u8), out long kibibytes, out _)
+            ? kibibytes * 1024
+            : null;
     }
 }

@@ -1,15 +1,16 @@
-namespace Fleet.Server.Models;
+namespace Fleet.Platform;
 
 /// <summary>Finds another program of the product: beside this one when installed, in its own build output in a checkout, or on PATH.</summary>
-internal static class SiblingProgram
+public static class SiblingProgram
 {
     /// <summary>The program's path, or null.</summary>
     /// <param name="project">Name of its project.</param>
     /// <param name="program">Name of its executable, without extension.</param>
-    public static string? Find(string project, string program) => Find(project, program, AppContext.BaseDirectory, Environment.GetEnvironmentVariable("PATH") ?? "");
+    public static string? Find(string project, string program)
+        => Find(project, program, AppContext.BaseDirectory, Environment.GetEnvironmentVariable("PATH") ?? "");
 
-    /// <inheritdoc cref="Find(string, string)"/>
-    internal static string? Find(string project, string program, string baseFolder, string path)
+    /// <summary>The same from another folder and another PATH.</summary>
+    public static string? Find(string project, string program, string baseFolder, string path)
     {
         var file = OperatingSystem.IsWindows() ? program + ".exe" : program;
         // Build output is bin/{project}/{configuration}/.

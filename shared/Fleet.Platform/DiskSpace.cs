@@ -1,0 +1,11 @@
+namespace Fleet.Platform;
+
+/// <summary>How much a disk still takes.</summary>
+public static class DiskSpace
+{
+    /// <summary>Bytes that this process may still write where <paramref name="folder"/> is.</summary>
+    public static long FreeBytes(string folder) => new DriveInfo(folder).AvailableFreeSpace;
+
+    /// <summary>True when a write failed because the disk or a quota is full (ENOSPC, EDQUOT, ERROR_DISK_FULL).</summary>
+    public static bool IsFull(IOException exception) => (exception.HResult & 0xFFFF) is 28 or 112 or 122;
+}

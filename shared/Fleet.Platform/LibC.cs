@@ -1,0 +1,51 @@
+using System.Runtime.InteropServices;
+
+[assembly: DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+
+namespace Fleet.Platform;
+
+/// <summary>The few calls of Linux that .NET has no name for, and their numbers, which are the same on x64, arm64 and arm.</summary>
+internal static partial class LibC
+{
+    /// <summary>O_RDONLY of <c>fcntl.h</c>. O_DIRECTORY differs between processors and is not needed.</summary>
+    public const int ReadOnly = 0;
+
+    /// <summary>PR_SET_PDEATHSIG of <c>linux/prctl.h</c>.</summary>
+    public const int ParentDeathSignal = 1;
+
+    /// <summary>RLIMIT_DATA of <c>asm-generic/resource.h</c>.</summary>
+    public const int DataResource = 2;
+
+    /// <summary>RLIMIT_CORE.</summary>
+    public const int CoreResource = 4;
+
+    /// <summary>EINVAL: how a file system says that it cannot flush folders.</summary>
+    public const int InvalidArgument = 22;
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    public static partial int Sync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    public static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    public static partial int Kill(int process, int signal);
+
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    public static partial int ParentProcess();
+
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    public static partial int ProcessControl(int option, nuint value, nuint none1, nuint none2, nuint none3);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    public static partial int SetLimit(int resource, in ResourceLimit limit);
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    public static partial int GetLimit(int resource, out ResourceLimit limit);
+
+    /// <summary>struct rlimit: what the kernel enforces, and how far the process itself may raise that.</summary>
+    public readonly record struct ResourceLimit(nuint Soft, nuint Hard);
+}

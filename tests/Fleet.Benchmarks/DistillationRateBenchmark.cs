@@ -7,6 +7,7 @@ using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Worker;
 using Fleet.TestKit;
@@ -24,14 +25,14 @@ internal static class DistillationRateBenchmark
     // The layers of ../shared/peers/torch_rate.py; a dense layer has batch normalization here and none there.
     private static readonly NetworkPlan Student = new("student", [1, 28, 28],
     [
-        new Layer.Convolution(16, 3), new Layer.MaxPool(2), new Layer.Convolution(32, 3), new Layer.MaxPool(2), new Layer.Convolution(64, 3),
-        new Layer.Flatten(), new Layer.Dense(24), new Layer.Classifier(Classes),
+        new Convolution(16, 3), new MaxPool(2), new Convolution(32, 3), new MaxPool(2), new Convolution(64, 3),
+        new Flatten(), new Dense(24), new Classifier(Classes),
     ]);
 
     private static readonly NetworkPlan Teacher = new("teacher", [1, 28, 28],
     [
-        new Layer.Convolution(32, 3), new Layer.Convolution(64, 3), new Layer.MaxPool(2), new Layer.Convolution(128, 3), new Layer.Convolution(128, 3), new Layer.MaxPool(2),
-        new Layer.Flatten(), new Layer.Dense(288), new Layer.Classifier(Classes),
+        new Convolution(32, 3), new Convolution(64, 3), new MaxPool(2), new Convolution(128, 3), new Convolution(128, 3), new MaxPool(2),
+        new Flatten(), new Dense(288), new Classifier(Classes),
     ]);
 
     public static async Task<string> RunAsync(CancellationToken cancellationToken)

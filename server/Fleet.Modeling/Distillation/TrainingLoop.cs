@@ -1,6 +1,7 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Students.Layers;
 
 namespace Fleet.Modeling.Students;
 
@@ -18,11 +19,11 @@ internal static class Families
     /// <summary>The family behind a name.</summary>
     private static Family Of(string family) => family switch
     {
-        "mlp" => new Family(null, (width, depth, _) => [new Layer.Flatten(), .. Enumerable.Repeat(new Layer.Dense(width), depth)], _ => [], 0),
-        "conv1d" => new Family(2, (width, _, shape) => Signal(width, shape[1]), _ => [new Layer.GlobalAverage()], 16),
-        "cnn" => new Family(3, (width, depth, shape) => Image(width, depth, Math.Min(shape[1], shape[2])), width => [new Layer.Flatten(), new Layer.Dense(6 * width)], 16),
-        "cnn-separable" => new Family(3, (width, _, shape) => SeparableImage(width, Math.Min(shape[1], shape[2])), _ => [new Layer.GlobalAverage()], 16),
-        "encoder" => new Family(1, (width, depth, _) => Encoder(width, depth), _ => [new Layer.LayerNormalization(), new Layer.TokenMean()], 0),
+        "mlp" => new Family(null, Rows, _ => [], 0),
+        "conv1d" => new Family(2, Signal, _ => [new GlobalAverage()], 16),
+        "cnn" => new Family(3, Image, width => [new Flatten(), new Dense(6 * width)], 16),
+        "cnn-separable" => new Family(3, SeparableImage, _ => [new GlobalAverage()], 16),
+        "encoder" => new Family(1, Encoder, _ => [new LayerNormalization(), new TokenMean()], 0),
         _ => throw new BuildException($"Family '{family}' is not known; it is one of {string.Join(", ", BuildSpecRules.Families)}."),
     };
 
@@ -44,44 +45,49 @@ internal static class Families
     /// <param name="depth">Stages, blocks or convolutions of a stage, where the family has a choice; 0 for the usual.</param>
     /// <param name="vocabulary">Of samples that are token numbers.</param>
     public static NetworkPlan Student(string family, int width, IReadOnlyList<int> inputShape, int classes, int depth = 0, Vocabulary? vocabulary = null)
-        => Plan(family, width, depth, inputShape, vocabulary, Of(family).StudentHead(width), classes, "");
+        => Plan(family, new Sizes(width, depth, inputShape, vocabulary), Of(family).StudentHead(width), classes, "");
 
     /// <summary>A teacher of a family.</summary>
     /// <inheritdoc cref="Student"/>
     public static NetworkPlan Teacher(string family, int width, IReadOnlyList<int> inputShape, int classes, int depth = 0, Vocabulary? vocabulary = null)
         => Of(family).TeacherUnits is > 0 and var units
-            ? Plan(family, width, depth, inputShape, vocabulary, [new Layer.Flatten(), new Layer.Dense(units * width)], classes, ", dense head")
+            ? Plan(family, new Sizes(width, depth, inputShape, vocabulary), [new Flatten(), new Dense(units * width)], classes, ", dense head")
             : Student(family, width, inputShape, classes, depth, vocabulary);
 
-    private static NetworkPlan Plan(string family, int width, int depth, IReadOnlyList<int> inputShape, Vocabulary? vocabulary, IReadOnlyList<Layer> head, int classes, string note)
+    private static NetworkPlan Plan(string family, Sizes sizes, IReadOnlyList<Layer> head, int classes, string note)
     {
-        if (depth == 0) depth = UsualDepth(family);
-        var named = family is "mlp" or "encoder" || family == "cnn" && depth > 1 ? $", depth {depth}" : "";
-        return new NetworkPlan($"{family}, width {width}{named}{note}", inputShape, [.. Of(family).Stages(width, depth, inputShape), .. head, new Layer.Classifier(classes)]) { Vocabulary = vocabulary };
+        if (sizes.Depth == 0) sizes = sizes with { Depth = UsualDepth(family) };
+        var named = family is "mlp" or "encoder" || family == "cnn" && sizes.Depth > 1 ? $", depth {sizes.Depth}" : "";
+        Layer[] layers = [.. Of(family).Stages(sizes), .. head, new Classifier(classes)];
+        return new NetworkPlan($"{family}, width {sizes.Width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };
     }
 
+    private static List<Layer> Rows(Sizes sizes) => [new Flatten(), .. Enumerable.Repeat(new Dense(sizes.Width), sizes.Depth)];
+
     // Long kernels early, where a signal oscillates; strides instead of pooling, which would blur the phase of fast strikes.
-    private static List<Layer> Signal(int width, int length)
+    private static List<Layer> Signal(Sizes sizes)
     {
+        var (width, length) = (sizes.Width, sizes.InputShape[1]);
         (int Channels, int Kernel)[] stages = [(width, 15), (2 * width, 9), (4 * width, 9), (4 * width, 9), (6 * width, 5)];
         var layers = new List<Layer>();
         foreach (var (channels, kernel) in stages)
         {
             var stride = layers.Count == 0 && length >= 512 ? 4 : length >= 8 ? 2 : 1;
-            layers.Add(new Layer.Convolution(channels, kernel, stride));
+            layers.Add(new Convolution(channels, kernel, stride));
             length = (length - 1) / stride + 1;
         }
         return layers;
     }
 
-    private static List<Layer> Image(int width, int depth, int extent)
+    private static List<Layer> Image(Sizes sizes)
     {
+        var (width, extent) = (sizes.Width, sizes.Extent);
         var layers = new List<Layer>();
         foreach (var channels in (int[])[width, 2 * width, 4 * width])
         {
-            layers.AddRange(Enumerable.Repeat(new Layer.Convolution(channels, 3), depth));
+            layers.AddRange(Enumerable.Repeat(new Convolution(channels, 3), sizes.Depth));
             if (extent < 4) continue;
-            layers.Add(new Layer.MaxPool(2));
+            layers.Add(new MaxPool(2));
             extent /= 2;
         }
         return layers;
@@ -89,15 +95,16 @@ internal static class Families
 
     // A plain first layer, which costs little on few channels, then pairs of a depthwise and a mixing convolution: more layers
     // and channels than plain ones for the same parameters.
-    private static List<Layer> SeparableImage(int width, int extent)
+    private static List<Layer> SeparableImage(Sizes sizes)
     {
-        var layers = new List<Layer> { new Layer.Convolution(width, 3) };
+        var (width, extent) = (sizes.Width, sizes.Extent);
+        var layers = new List<Layer> { new Convolution(width, 3) };
         foreach (var channels in (int[])[2 * width, 4 * width, 8 * width])
         {
-            layers.AddRange([new Layer.Depthwise(3), new Layer.Convolution(channels, 1)]);
-            if (channels > 2 * width) layers.AddRange([new Layer.Depthwise(3), new Layer.Convolution(channels, 1)]);
+            layers.AddRange([new Depthwise(3), new Convolution(channels, 1)]);
+            if (channels > 2 * width) layers.AddRange([new Depthwise(3), new Convolution(channels, 1)]);
             if (extent < 4 || channels == 8 * width) continue;
-            layers.Add(new Layer.MaxPool(2));
+            layers.Add(new MaxPool(2));
             extent /= 2;
         }
         return layers;
@@ -105,21 +112,31 @@ internal static class Families
 
     // Normalization in front of each half of a block rather than behind it: such encoders train without a long warm-up
     // (Xiong et al., arXiv 2002.04745).
-    private static List<Layer> Encoder(int width, int depth)
+    private static List<Layer> Encoder(Sizes sizes)
     {
+        var width = sizes.Width;
         var heads = Enumerable.Range(1, Math.Max(1, width / HeadWidth)).Last(count => width % count == 0);
-        var layers = new List<Layer> { new Layer.Tokens(width), new Layer.Positions() };
-        for (var block = 0; block < depth; block++)
+        var layers = new List<Layer> { new Tokens(sizes.Vocabulary!.Pieces.Count, width), new Positions() };
+        for (var block = 0; block < sizes.Depth; block++)
         {
-            layers.AddRange([new Layer.Remember(), new Layer.LayerNormalization(), new Layer.Linear(3 * width), new Layer.Attention(heads), new Layer.Linear(width), new Layer.AddRemembered()]);
-            layers.AddRange([new Layer.Remember(), new Layer.LayerNormalization(), new Layer.Linear(4 * width), new Layer.Gelu(), new Layer.Linear(width), new Layer.AddRemembered()]);
+            layers.AddRange(Residual(new Linear(3 * width), new Attention(heads), new Linear(width)));
+            layers.AddRange(Residual(new Linear(4 * width), new Gelu(), new Linear(width)));
         }
         return layers;
     }
 
+    private static Layer[] Residual(params Layer[] correction) => [new Remember(), new LayerNormalization(), .. correction, new AddRemembered()];
+
+    /// <summary>How large a network of a family is to be.</summary>
+    private sealed record Sizes(int Width, int Depth, IReadOnlyList<int> InputShape, Vocabulary? Vocabulary)
+    {
+        /// <summary>The shorter side of an image.</summary>
+        public int Extent => Math.Min(InputShape[1], InputShape[2]);
+    }
+
     /// <param name="SampleRank">Axes of one sample; null for any.</param>
-    /// <param name="Stages">Layers in front of the head, of width, depth and shape of a sample.</param>
+    /// <param name="Stages">Layers in front of the head.</param>
     /// <param name="StudentHead">Layers between the stages and a student's classifier, of the width.</param>
     /// <param name="TeacherUnits">Units of a teacher's dense head for each unit of width; 0 when its head is the student's.</param>
-    private sealed record Family(int? SampleRank, Func<int, int, IReadOnlyList<int>, List<Layer>> Stages, Func<int, IReadOnlyList<Layer>> StudentHead, int TeacherUnits);
+    private sealed record Family(int? SampleRank, Func<Sizes, List<Layer>> Stages, Func<int, IReadOnlyList<Layer>> StudentHead, int TeacherUnits);
 }

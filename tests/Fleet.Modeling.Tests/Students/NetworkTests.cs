@@ -1,5 +1,6 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -5,6 +5,7 @@ using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests.Students;
@@ -80,6 +81,14 @@ public sealed class StudentExportTests : IDisposable
         Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
         // Products with weights are Gemm alone: the forms that the quantizer makes integers of.
         Assert.Equal(2 * 4 + 1, model.Graph.Node.Count(node => node.OpType == "Gemm"));
+    }
+
+    [Fact]
+    public void Kernels_of_one_channel_take_in_the_scale_of_their_own()
+    {
+        var plan = new NetworkPlan("depthwise first", [3, 16], [new Depthwise(3), new GlobalAverage(), new Classifier(3)]);
+        using var network = new Network(plan, new Normalization([0, 0, 0], [0.1f, 1, 10]), 1);
+        Assert.InRange(CheckedExport.Write(network, _folder["m.onnx"], Noise(64, [3, 16], 0, 2)), 0, 1e-4);
     }
 
     [Fact]

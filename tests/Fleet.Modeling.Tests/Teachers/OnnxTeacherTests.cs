@@ -1,6 +1,7 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
 using Fleet.TestKit;
 using TorchSharp;

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
 using static TorchSharp.torch;
 

@@ -1,4 +1,4 @@
-namespace Fleet.Modeling.Students;
+namespace Fleet.Modeling.Students.Layers;
 
 /// <summary>A layer with the numbers it needs to run, free of TorchSharp.</summary>
 /// <param name="Layer">What it does.</param>

@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Fleet.Modeling.Students;
+namespace Fleet.Modeling.Students.Layers;
 
 /// <summary>
 /// What a network shall show beside its logits in one pass. A layer offers what it computes by name, and the tap keeps what

@@ -60,6 +60,7 @@ internal static class Program
         builder.AddListeners();
         builder.Services.AddSystemd();
         builder.Services.AddProblems();
+        builder.Services.AddSingleton<Health>();
         builder.Services.AddStorage();
         builder.Services.AddAccess();
         builder.Services.AddEnrollment();
@@ -100,6 +101,11 @@ internal static class Program
     private static void MapHealth(this WebApplication app)
     {
         var version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
-        app.MapGet("/health", () => Results.Json(new HealthResponse("ok", version, ProtocolVersion.Current), FleetJson.Default.HealthResponse));
+        app.MapGet("/health", (Health health) => health.Problems is { Count: > 0 } problems
+            ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable)
+            : Answer("ok", [], StatusCodes.Status200OK));
+
+        IResult Answer(string status, IReadOnlyList<string> problems, int code)
+            => Results.Json(new HealthResponse(status, version, ProtocolVersion.Current) { Problems = problems }, FleetJson.Default.HealthResponse, statusCode: code);
     }
 }

@@ -64,7 +64,7 @@ internal static class DashboardEndpoints
     {
         var store = services.GetRequiredService<IFleetStore>();
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var reported = (await store.ListAsync<DeviceReported>("", null, int.MaxValue, cancellationToken)).Select(device => device.Document.State.Models).ToList();
+        var reported = await store.AllAsync<DeviceReported>("", cancellationToken).Select(device => device.Document.State.Models).ToListAsync(cancellationToken);
         var telemetry = await store.TelemetryAsync(null, null, now - ShownTime, now, cancellationToken);
         return new OverviewData
         {
@@ -74,7 +74,7 @@ internal static class DashboardEndpoints
             RolledBack = reported.Count(models => models.Any(model => model.Phase == Contracts.State.DeploymentPhase.RolledBack)),
             Inferences = telemetry.Sum(view => view.Count),
             Rollouts = await store.RolloutViewsAsync(ShownRollouts, cancellationToken),
-            Builds = [.. (await store.ListAsync<Build>("", null, int.MaxValue, cancellationToken)).Reverse().Take(ShownBuilds).Select(build => build.Document.ToView())],
+            Builds = [.. (await store.ListNewestAsync<Build>("", null, ShownBuilds, cancellationToken)).Select(build => build.Document.ToView())],
         };
     }
 

@@ -10,13 +10,16 @@ namespace Fleet.Server.Devices;
 /// Who is connected and when each device was last heard of. Kept in memory, since it changes with every message; written down
 /// every few minutes and when the server stops.
 /// </summary>
-internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices notices, TimeProvider time, ILogger<DeviceBoard> logger) : BackgroundService, IConnectionObserver
+internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices notices, Health health, TimeProvider time, ILogger<DeviceBoard> logger) : BackgroundService, IConnectionObserver
 {
+    private const int DevicesPerCommit = 500;
+    private const string HealthSubject = "presence";
+
     private static readonly TimeSpan WritingInterval = TimeSpan.FromMinutes(5);
 
     private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _online = new();
     private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _seen = new();
-    private readonly ConcurrentDictionary<DeviceId, bool> _unwritten = new();
+    private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _unwritten = new();
 
     /// <summary>Devices connected now.</summary>
     public int OnlineCount => _online.Count;
@@ -53,15 +56,16 @@ internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices noti
     /// <inheritdoc/>
     public void Heard(DeviceId device)
     {
-        _seen[device] = time.GetUtcNow();
-        _unwritten[device] = true;
+        var now = time.GetUtcNow();
+        _seen[device] = now;
+        _unwritten[device] = now;
     }
 
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await WriteAsync(cancellationToken);
+        await TryWriteAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -70,29 +74,37 @@ internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices noti
         using var timer = new PeriodicTimer(WritingInterval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            try
-            {
-                await WriteAsync(stoppingToken);
-            }
-            catch (IOException e)
-            {
-                LogNotWritten(e);
-            }
+            await TryWriteAsync(stoppingToken);
+        }
+    }
+
+    private async Task TryWriteAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await WriteAsync(cancellationToken);
+            health.Clear(HealthSubject);
+        }
+        catch (StoreException e)
+        {
+            LogNotWritten(e);
+            health.Report(HealthSubject, $"When devices were last heard cannot be written down: {e.Message} It is kept in memory and tried again.");
         }
     }
 
     private async Task WriteAsync(CancellationToken cancellationToken)
     {
-        foreach (var devices in _unwritten.Keys.Chunk(500))
+        foreach (var part in _unwritten.ToArray().Chunk(DevicesPerCommit))
         {
             var changes = new List<StoreChange>();
-            foreach (var device in devices)
+            foreach (var (device, at) in part)
             {
-                _unwritten.TryRemove(device, out _);
-                var seen = new DeviceSeen(_seen[device]);
+                var seen = new DeviceSeen(at);
                 changes.Add(await store.FindAsync<DeviceSeen>(device.Value, cancellationToken) is { } stored ? stored.Change(seen) : StoreChange.Create(device.Value, seen));
             }
             await store.CommitAsync(changes, cancellationToken);
+            // Only now, and only what was written: a commit that failed, or a device heard meanwhile, is written next time.
+            foreach (var written in part) _unwritten.TryRemove(written);
         }
     }
 

@@ -39,7 +39,7 @@ internal static class EnrollmentEndpoints
         tokens.MapPost("/", CreateAsync);
         tokens.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken) =>
         {
-            var stored = await store.ListAsync<StoredToken>("", null, int.MaxValue, cancellationToken);
+            var stored = await store.AllAsync<StoredToken>("", cancellationToken).ToListAsync(cancellationToken);
             IReadOnlyList<TokenView> views = [.. stored.OrderByDescending(token => token.Document.CreatedAt).Select(token => token.Document.ToView(token.Id))];
             return Results.Json(views, FleetJson.Default.IReadOnlyListTokenView);
         });

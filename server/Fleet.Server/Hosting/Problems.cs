@@ -1,4 +1,5 @@
 using Fleet.Contracts.Http;
+using Fleet.Server.Storage;
 
 namespace Fleet.Server.Hosting;
 
@@ -29,6 +30,12 @@ internal static partial class Problems
             {
                 await AnswerAsync(context, e.StatusCode, e.Message);
             }
+            catch (StoreException e) when (!context.Response.HasStarted)
+            {
+                if (e.Failure == StoreFailure.Corrupt) LogUnexpected(logger, context.Request.Method, context.Request.Path, e);
+                else LogNotStored(logger, context.Request.Method, context.Request.Path, e.Message);
+                await AnswerAsync(context, StatusOf(e.Failure), e.Message);
+            }
             catch (Exception e) when (!context.Response.HasStarted)
             {
                 LogUnexpected(logger, context.Request.Method, context.Request.Path, e);
@@ -43,6 +50,14 @@ internal static partial class Problems
         return new ApiProblem(title, status, []).ToResult().ExecuteAsync(context);
     }
 
+    private static int StatusOf(StoreFailure failure) => failure switch
+    {
+        StoreFailure.Conflict => StatusCodes.Status409Conflict,
+        StoreFailure.Full => StatusCodes.Status507InsufficientStorage,
+        StoreFailure.Unavailable or StoreFailure.Closed => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status500InternalServerError,
+    };
+
     private static string SentenceFor(HttpContext context) => context.Response.StatusCode switch
     {
         StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}.",
@@ -52,6 +67,9 @@ internal static partial class Problems
         StatusCodes.Status416RangeNotSatisfiable => "The range asked for lies beyond the end.",
         var status => $"The request was refused ({status}).",
     };
+
+    [LoggerMessage(LogLevel.Warning, "{Method} {Path} is refused: {Reason}")]
+    private static partial void LogNotStored(ILogger logger, string method, PathString path, string reason);
 
     [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]
     private static partial void LogUnexpected(ILogger logger, string method, PathString path, Exception exception);

@@ -40,8 +40,8 @@ internal static class ModelEndpoints
         });
         builds.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
         {
-            var all = await store.ListAsync<Build>("", null, int.MaxValue, cancellationToken);
-            IReadOnlyList<BuildView> views = [.. all.Reverse().Select(stored => stored.Document).Where(build => model is null || build.Spec.Model == model).Select(build => build.ToView())];
+            IReadOnlyList<BuildView> views = await store.NewestAsync<Build>("", cancellationToken).Select(stored => stored.Document)
+                .Where(build => model is null || build.Spec.Model == model).Select(build => build.ToView()).ToListAsync(cancellationToken);
             return Results.Json(views, FleetJson.Default.IReadOnlyListBuildView);
         });
         builds.MapGet("/{id}", async (string id, IFleetStore store, CancellationToken cancellationToken)

@@ -25,8 +25,8 @@ internal static class ModelViews
     /// <summary>Every model that was ever built, with where its releases came from.</summary>
     public static async Task<IReadOnlyList<ModelView>> ModelViewsAsync(this IFleetStore store, CancellationToken cancellationToken)
     {
-        var builds = (await store.ListAsync<Build>("", null, int.MaxValue, cancellationToken)).Select(stored => stored.Document).ToDictionary(build => build.Id);
-        var releases = (await store.ListAsync<Release>("", null, int.MaxValue, cancellationToken)).Select(stored => stored.Document).ToLookup(release => release.Model);
+        var builds = await store.AllAsync<Build>("", cancellationToken).Select(stored => stored.Document).ToDictionaryAsync(build => build.Id, cancellationToken: cancellationToken);
+        var releases = await store.AllAsync<Release>("", cancellationToken).Select(stored => stored.Document).ToLookupAsync(release => release.Model, cancellationToken: cancellationToken);
         return
         [
             .. builds.Values.CountBy(build => build.Spec.Model).OrderBy(model => model.Key, StringComparer.Ordinal).Select(model => new ModelView

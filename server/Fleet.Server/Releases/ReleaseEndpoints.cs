@@ -40,8 +40,8 @@ internal static class ReleaseEndpoints
         releases.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
         {
             var active = await store.ActiveReleasesAsync(cancellationToken);
-            var stored = await store.ListAsync<Release>(model is null ? "" : $"{model}/", null, int.MaxValue, cancellationToken);
-            IReadOnlyList<ReleaseView> views = [.. stored.Reverse().Select(release => ViewOf(release.Document, active))];
+            IReadOnlyList<ReleaseView> views = await store.NewestAsync<Release>(model is null ? "" : $"{model}/", cancellationToken)
+                .Select(release => ViewOf(release.Document, active)).ToListAsync(cancellationToken);
             return Results.Json(views, FleetJson.Default.IReadOnlyListReleaseView);
         });
         releases.MapGet("/{model}/{version:int}", async (string model, int version, IFleetStore store, CancellationToken cancellationToken)
@@ -88,9 +88,15 @@ internal static class ReleaseEndpoints
     /// <summary>On how many devices each release serves, as they said last.</summary>
     private static async Task<IReadOnlyDictionary<(string Model, int Version), int>> ActiveReleasesAsync(this IFleetStore store, CancellationToken cancellationToken)
     {
-        var reported = await store.ListAsync<DeviceReported>("", null, int.MaxValue, cancellationToken);
-        return reported.SelectMany(device => device.Document.State.Models).Where(model => model.ActiveVersion is not null)
-            .CountBy(model => (model.Model, model.ActiveVersion!.Value)).ToDictionary();
+        var counts = new Dictionary<(string Model, int Version), int>();
+        await foreach (var device in store.AllAsync<DeviceReported>("", cancellationToken))
+        {
+            foreach (var model in device.Document.State.Models)
+            {
+                if (model.ActiveVersion is { } version) counts[(model.Model, version)] = counts.GetValueOrDefault((model.Model, version)) + 1;
+            }
+        }
+        return counts;
     }
 
     private static IResult Unknown(string sha256) => Refusal.Unknown($"There is no artifact '{sha256}'.").ToResult();

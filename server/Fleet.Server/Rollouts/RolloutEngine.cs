@@ -9,8 +9,10 @@ namespace Fleet.Server.Rollouts;
 /// what is stored, does what the rules say and commits, so a server killed at any point goes on where the store says.
 /// </summary>
 internal sealed partial class RolloutEngine(
-    IFleetStore store, WaveOpening opening, SendingBack sendingBack, DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
+    IFleetStore store, WaveOpening opening, SendingBack sendingBack, DesiredNotices notices, RolloutWake wake, Health health, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
 {
+    private const string HealthSubject = "rollouts";
+
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
     private readonly ListeningClock _clock = new(time);
 
@@ -18,23 +20,46 @@ internal sealed partial class RolloutEngine(
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            DateTimeOffset? next = null;
-            foreach (var open in await store.ListAsync<OpenRollout>("", null, int.MaxValue, stoppingToken))
+            DateTimeOffset? next;
+            try
             {
-                DateTimeOffset? due;
-                try
-                {
-                    due = await AdvanceAsync(open.Document.Rollout, stoppingToken);
-                }
-                catch (Exception e) when (e is not OperationCanceledException)
-                {
-                    LogTroubled(open.Document.Rollout, RetryDelay, e);
-                    due = time.GetUtcNow() + RetryDelay;
-                }
-                if (next is null || due < next) next = due ?? next;
+                next = await TurnAsync(stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Whatever it was: a rollout that nobody judges any more is the worst of failures, and it would be silent.
+                LogTurnFailed(RetryDelay, e);
+                health.Report(HealthSubject, $"The rollout engine cannot work ({e.Message}); it tries again every {RetryDelay.TotalSeconds:0} s.");
+                next = time.GetUtcNow() + RetryDelay;
             }
             await wake.WaitAsync(next, time, stoppingToken);
         }
+    }
+
+    /// <summary>Looks at every open rollout once. One that fails does not keep the others waiting.</summary>
+    /// <returns>When to look again at the latest; null when only a report or an order changes anything.</returns>
+    private async Task<DateTimeOffset?> TurnAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset? next = null;
+        var troubled = new List<string>();
+        await foreach (var open in store.AllAsync<OpenRollout>("", cancellationToken))
+        {
+            DateTimeOffset? due;
+            try
+            {
+                due = await AdvanceAsync(open.Document.Rollout, cancellationToken);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogTroubled(open.Document.Rollout, RetryDelay, e);
+                troubled.Add($"{open.Document.Rollout} ({e.Message})");
+                due = time.GetUtcNow() + RetryDelay;
+            }
+            if (next is null || due < next) next = due ?? next;
+        }
+        if (troubled.Count == 0) health.Clear(HealthSubject);
+        else health.Report(HealthSubject, $"Rollouts cannot be carried forward: {string.Join(", ", troubled)}. They are tried again every {RetryDelay.TotalSeconds:0} s.");
+        return next;
     }
 
     /// <summary>Takes a rollout as far as it goes now.</summary>
@@ -125,7 +150,7 @@ internal sealed partial class RolloutEngine(
     };
 
     private async Task<IReadOnlyList<Stored<DeviceRollout>>> WaveAsync(Rollout rollout, CancellationToken cancellationToken)
-        => [.. (await store.ListAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), null, int.MaxValue, cancellationToken)).Where(each => each.Document.Wave == rollout.OpenWave)];
+        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken).Where(each => each.Document.Wave == rollout.OpenWave).ToListAsync(cancellationToken);
 
     /// <summary>Fails devices whose phase did not move in time.</summary>
     /// <returns>True when there were any.</returns>
@@ -171,6 +196,9 @@ internal sealed partial class RolloutEngine(
 
     [LoggerMessage(LogLevel.Information, "Rollout {Rollout} is {Status}. {Reason}")]
     private partial void LogEnded(string rollout, RolloutStatus status, string reason);
+
+    [LoggerMessage(LogLevel.Error, "The rollout engine could not look at its rollouts; it tries again in {Delay}")]
+    private partial void LogTurnFailed(TimeSpan delay, Exception exception);
 
     [LoggerMessage(LogLevel.Error, "Rollout {Rollout} could not be carried forward; it is tried again in {Delay}")]
     private partial void LogTroubled(string rollout, TimeSpan delay, Exception exception);

@@ -132,8 +132,8 @@ internal sealed partial class RolloutOrders(IFleetStore store, WaveOpening openi
     }
 
     private async Task<int> FailedAsync(Rollout rollout, CancellationToken cancellationToken)
-        => (await store.ListAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), null, int.MaxValue, cancellationToken))
-            .Count(each => each.Document.Wave == rollout.OpenWave && each.Document.Status == DeviceRolloutStatus.Failed);
+        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken)
+            .CountAsync(each => each.Document.Wave == rollout.OpenWave && each.Document.Status == DeviceRolloutStatus.Failed, cancellationToken);
 
     [LoggerMessage(LogLevel.Information, "Rollout {Rollout} of {Model} {Version} starts: {Devices} devices in {Waves} waves")]
     private partial void LogStarted(string rollout, string model, int version, int devices, int waves);

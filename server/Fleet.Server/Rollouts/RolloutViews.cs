@@ -12,7 +12,7 @@ internal static class RolloutViews
     public static async Task<IReadOnlyList<RolloutView>> RolloutViewsAsync(this IFleetStore store, int limit, CancellationToken cancellationToken)
     {
         var views = new List<RolloutView>();
-        foreach (var stored in (await store.ListAsync<Rollout>("", null, int.MaxValue, cancellationToken)).Reverse().Take(limit))
+        foreach (var stored in await store.ListNewestAsync<Rollout>("", null, limit, cancellationToken))
             views.Add(Of(stored.Document, await DevicesAsync(store, stored.Document, cancellationToken)));
         return views;
     }
@@ -22,7 +22,7 @@ internal static class RolloutViews
     {
         if (await store.FindAsync<Rollout>(id, cancellationToken) is not { Document: var rollout }) return null;
         var devices = await DevicesAsync(store, rollout, cancellationToken);
-        var members = (await store.ListAsync<RolloutMembers>($"{id}/", null, int.MaxValue, cancellationToken)).SelectMany(part => part.Document.Devices);
+        var members = (await store.AllAsync<RolloutMembers>($"{id}/", cancellationToken).ToListAsync(cancellationToken)).SelectMany(part => part.Document.Devices);
         var waiting = members.Index().Skip(rollout.Told).Select(member => new DeviceRolloutView(
             member.Item, rollout.Waves.First(wave => member.Index < wave.End).Number, DeviceRolloutStatus.Waiting, DeploymentPhase.Idle, DeploymentFailure.None, ""));
         return Of(rollout, devices) with
@@ -32,7 +32,7 @@ internal static class RolloutViews
     }
 
     private static async Task<IReadOnlyList<DeviceRollout>> DevicesAsync(IFleetStore store, Rollout rollout, CancellationToken cancellationToken)
-        => [.. (await store.ListAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), null, int.MaxValue, cancellationToken)).Select(stored => stored.Document)];
+        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken).Select(stored => stored.Document).ToListAsync(cancellationToken);
 
     private static RolloutView Of(Rollout rollout, IReadOnlyList<DeviceRollout> devices)
     {

@@ -31,6 +31,18 @@ internal sealed class DocumentSnapshot
         for (; index < entries.Count && entries[index].Id.StartsWith(prefix, StringComparison.Ordinal); index++) yield return entries[index];
     }
 
+    /// <summary>Documents whose id starts with <paramref name="prefix"/> and sorts before <paramref name="before"/>, from the last backwards.</summary>
+    public IEnumerable<Entry> ListNewest(Type type, string prefix, string? before)
+    {
+        var entries = Of(type);
+        var index = entries.IndexOf(Entry.Probe(before ?? prefix + char.MaxValue));
+        if (index < 0) index = ~index;
+        for (index--; index >= 0 && string.CompareOrdinal(entries[index].Id, prefix) >= 0; index--)
+        {
+            if (entries[index].Id.StartsWith(prefix, StringComparison.Ordinal)) yield return entries[index];
+        }
+    }
+
     /// <summary>The snapshot with that document put in place of the one before; null removes.</summary>
     public DocumentSnapshot With(Type type, string id, long version, object? document)
     {

@@ -10,11 +10,25 @@ namespace Fleet.Server.Storage;
 /// </summary>
 internal interface IFleetStore
 {
+    /// <summary>Most documents of one page; <see cref="StoreExtensions.AllAsync{T}(IFleetStore, string, CancellationToken)"/> reads page after page.</summary>
+    const int MaximumPage = 1000;
+
     /// <summary>The document of that id, or null.</summary>
     Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class;
 
     /// <summary>Documents whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, in ordinal order of id (keyset paging).</summary>
+    /// <param name="prefix">Start of the ids.</param>
+    /// <param name="after">The last id of the page before; null for the first page.</param>
+    /// <param name="limit">Most documents of the page, within 1..<see cref="MaximumPage"/>.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
     Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class;
+
+    /// <summary>The documents whose id starts with <paramref name="prefix"/>, from the last id backwards: of ids that sort by time, the newest.</summary>
+    /// <param name="prefix">Start of the ids.</param>
+    /// <param name="before">The last id of the page before; null for the first page.</param>
+    /// <param name="limit">Most documents of the page, within 1..<see cref="MaximumPage"/>.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken) where T : class;
 
     /// <summary>
     /// Applies all changes or none, and returns when they are on disk. Change sets of several rooms go into one call: a wave, its
@@ -61,7 +75,3 @@ internal sealed record StoreChange(Type Type, string Id, object? Document, long 
     /// <summary>Removes a document that must be at <paramref name="expectedVersion"/>.</summary>
     public static StoreChange Remove<T>(string id, long expectedVersion) where T : class => new(typeof(T), id, null, expectedVersion);
 }
-
-/// <summary>Somebody else changed a document between the read and the commit.</summary>
-internal sealed class VersionConflictException(string type, string id, long expected, long found)
-    : Exception($"{type} '{id}' is at version {found}, not {expected}: it was changed in between. Read it again and decide again.");

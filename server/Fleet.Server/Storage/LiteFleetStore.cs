@@ -54,8 +54,14 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
     public Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class
     {
         cancellationToken.ThrowIfCancellationRequested();
-        IReadOnlyList<Stored<T>> page = [.. _published.List(Known<T>(), prefix, after).Take(limit).Select(StoredOf<T>)];
-        return Task.FromResult(page);
+        return Task.FromResult(PageOf<T>(_published.List(Known<T>(), prefix, after), limit));
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken) where T : class
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return Task.FromResult(PageOf<T>(_published.ListNewest(Known<T>(), prefix, before), limit));
     }
 
     /// <inheritdoc/>
@@ -102,6 +108,13 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
         {
             throw new IOException($"{Path.GetDirectoryName(Path.GetFullPath(path))} is in use by another server.", e);
         }
+    }
+
+    private static IReadOnlyList<Stored<T>> PageOf<T>(IEnumerable<DocumentSnapshot.Entry> entries, int limit) where T : class
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, IFleetStore.MaximumPage);
+        return [.. entries.Take(limit).Select(StoredOf<T>)];
     }
 
     private bool Apply(LiteDatabase database, (StoreChange Change, BsonDocument? Row)[] rows)

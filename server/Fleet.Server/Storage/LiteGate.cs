@@ -40,7 +40,7 @@ internal sealed class LiteGate : IAsyncDisposable
         }
         catch (ChannelClosedException)
         {
-            throw new InvalidOperationException("The store is closed: the server is shutting down.");
+            throw new StoreException(StoreFailure.Closed, "The store is closed: the server is shutting down.");
         }
         return await work.Result;
     }
@@ -162,5 +162,5 @@ internal sealed class LiteWork<T>(Func<LiteDatabase, T> action, CancellationToke
     }
 
     /// <inheritdoc/>
-    public override void Fail(Exception exception) => _result.TrySetException(new IOException($"The store could not write: {exception.Message}", exception));
+    public override void Fail(Exception exception) => _result.TrySetException(new StoreException(StoreFailure.Unavailable, $"The store could not write: {exception.Message}", exception));
 }

@@ -5,8 +5,6 @@ namespace Fleet.Server.Storage;
 /// <summary>What every room does with a store.</summary>
 internal static class StoreExtensions
 {
-    private const int PageLength = 1000;
-
     /// <summary>Opens the embedded store under the data folder and hands it to every room.</summary>
     public static IServiceCollection AddStorage(this IServiceCollection services) => services.AddSingleton<IFleetStore>(provider =>
     {
@@ -23,10 +21,23 @@ internal static class StoreExtensions
     {
         while (true)
         {
-            var page = await store.ListAsync<T>(prefix, after, PageLength, cancellationToken);
+            var page = await store.ListAsync<T>(prefix, after, IFleetStore.MaximumPage, cancellationToken);
             foreach (var document in page) yield return document;
-            if (page.Count < PageLength) yield break;
+            if (page.Count < IFleetStore.MaximumPage) yield break;
             after = page[^1].Id;
+        }
+    }
+
+    /// <summary>Every document whose id starts with <paramref name="prefix"/>, the last id first, page by page.</summary>
+    public static async IAsyncEnumerable<Stored<T>> NewestAsync<T>(this IFleetStore store, string prefix, [EnumeratorCancellation] CancellationToken cancellationToken) where T : class
+    {
+        string? before = null;
+        while (true)
+        {
+            var page = await store.ListNewestAsync<T>(prefix, before, IFleetStore.MaximumPage, cancellationToken);
+            foreach (var document in page) yield return document;
+            if (page.Count < IFleetStore.MaximumPage) yield break;
+            before = page[^1].Id;
         }
     }
 

@@ -5,8 +5,10 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Telemetry;
 
 /// <summary>Forgets telemetry that is older than the settings keep, an hour's worth at a time.</summary>
-internal sealed partial class Retention(IFleetStore store, FleetOptions options, TimeProvider time, ILogger<Retention> logger) : BackgroundService
+internal sealed partial class Retention(IFleetStore store, FleetOptions options, Health health, TimeProvider time, ILogger<Retention> logger) : BackgroundService
 {
+    private const string HealthSubject = "retention";
+
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
     /// <inheritdoc/>
@@ -18,10 +20,12 @@ internal sealed partial class Retention(IFleetStore store, FleetOptions options,
             try
             {
                 await DropAsync(stoppingToken);
+                health.Clear(HealthSubject);
             }
-            catch (IOException e)
+            catch (StoreException e)
             {
                 LogFailed(e);
+                health.Report(HealthSubject, $"Old telemetry cannot be dropped: {e.Message} It is tried again in an hour.");
             }
         }
     }

@@ -221,4 +221,11 @@ public sealed record TelemetryPoint(DateTimeOffset At, long Count, long Errors, 
 // ---- server ---------------------------------------------------------------------------------------------------------
 
 /// <summary>GET /health: what answers without a key.</summary>
-public sealed record HealthResponse(string Status, string Version, int Protocol);
+/// <param name="Status"><c>ok</c> with status 200, or <c>troubled</c> with status 503 while something does not work.</param>
+/// <param name="Version">Version of the server.</param>
+/// <param name="Protocol">Newest protocol it speaks.</param>
+public sealed record HealthResponse(string Status, string Version, int Protocol)
+{
+    /// <summary>What does not work now, a sentence each.</summary>
+    public IReadOnlyList<string> Problems { get; set; } = [];
+}

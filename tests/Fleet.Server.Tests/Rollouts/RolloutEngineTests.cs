@@ -3,6 +3,10 @@ using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
 using Fleet.Server.Rollouts;
+using Fleet.Server.Storage;
+using Fleet.Server.Tests.Storage;
+using Fleet.TestKit;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Fleet.Server.Tests.Rollouts;
 
@@ -42,6 +46,31 @@ public sealed class RolloutEngineTests : IAsyncLifetime
         var done = await _fleet.UntilAsync(rollout.Id, "succeeds", view => view.Status == RolloutStatus.Succeeded);
         Assert.Equal([1, 9, 10], done.Waves.Select(wave => wave.Succeeded));
         Assert.Null(await _fleet.Store.FindAsync<OpenRollout>("speech", default));
+    }
+
+    [Fact]
+    public async Task Failed_turn_of_the_engine_is_seen_by_health_and_the_engine_goes_on()
+    {
+        FailingStore store = null!;
+        await using var server = new RunningServer(services =>
+        {
+            var kept = services.Last(service => service.ServiceType == typeof(IFleetStore));
+            services.AddSingleton<IFleetStore>(provider => store = new FailingStore((IFleetStore)kept.ImplementationFactory!(provider)));
+        });
+        await server.InitializeAsync();
+        var wake = server.Services.GetRequiredService<RolloutWake>();
+        var health = server.Services.GetRequiredService<Health>();
+
+        store.FailsToRead = true;
+        wake.Set();
+        await Eventually.TrueAsync("health tells of the engine", () => health.Problems.Any(problem => problem.Contains("rollout engine", StringComparison.Ordinal)));
+        store.FailsToRead = false;
+        using var nobody = server.ApiAs(null);
+        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, (await nobody.GetAsync(new Uri("/health", UriKind.Relative))).StatusCode);
+
+        wake.Set();
+        await Eventually.TrueAsync("the engine recovers", () => health.Problems.Count == 0);
+        Assert.Equal(System.Net.HttpStatusCode.OK, (await nobody.GetAsync(new Uri("/health", UriKind.Relative))).StatusCode);
     }
 
     [Fact]

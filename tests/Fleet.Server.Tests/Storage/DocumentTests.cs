@@ -65,6 +65,37 @@ public sealed class DocumentTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Newest_come_backwards_by_id_page_after_page()
+    {
+        string[] ids = ["r1/a", "r1/b", "r1/c", "r1/\u00e9", "r10/a", "r2/a"];
+        await _test.Store.CommitAsync([.. ids.Select(id => StoreChange.Create(id, new Note(id)))], default);
+
+        var first = await _test.Store.ListNewestAsync<Note>("r1/", null, 2, default);
+        var second = await _test.Store.ListNewestAsync<Note>("r1/", first[^1].Id, 3, default);
+
+        Assert.Equal(["r1/\u00e9", "r1/c"], first.Select(note => note.Id));
+        Assert.Equal(["r1/b", "r1/a"], second.Select(note => note.Id));
+        Assert.Equal(ids.Order(StringComparer.Ordinal).Reverse(), await _test.Store.NewestAsync<Note>("", default).Select(note => note.Id).ToListAsync());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(IFleetStore.MaximumPage + 1)]
+    public async Task Page_without_bounds_is_refused(int limit)
+    {
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => _test.Store.ListAsync<Note>("", null, limit, default));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => _test.Store.ListNewestAsync<Note>("", null, limit, default));
+    }
+
+    [Fact]
+    public async Task All_documents_come_even_when_they_fill_pages_to_the_last_place()
+    {
+        await _test.Store.CommitAsync([.. Enumerable.Range(0, 2 * IFleetStore.MaximumPage).Select(n => StoreChange.Create($"{n:d5}", new Counter(n)))], default);
+        Assert.Equal(2 * IFleetStore.MaximumPage, await _test.Store.AllAsync<Counter>("", default).CountAsync());
+        Assert.Equal(2 * IFleetStore.MaximumPage, await _test.Store.NewestAsync<Counter>("", default).CountAsync());
+    }
+
+    [Fact]
     public async Task Many_writers_of_one_document_lose_no_increment()
     {
         const int writers = 16, increments = 25;

@@ -21,7 +21,13 @@ internal sealed class TestStore : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("fleet-store-").FullName;
 
-    public TestStore() => Store = Open();
+    private readonly DocumentType[] _types;
+
+    public TestStore(params DocumentType[] types)
+    {
+        _types = [.. types, new DocumentType("note", TestJson.Default.Note), new DocumentType("counter", TestJson.Default.Counter)];
+        Store = Open();
+    }
 
     public FakeTimeProvider Clock { get; } = new(DateTimeOffset.Parse("2026-11-23T12:00:00Z", System.Globalization.CultureInfo.InvariantCulture));
 
@@ -52,5 +58,5 @@ internal sealed class TestStore : IAsyncDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private LiteFleetStore Open() => new(File, [new DocumentType("note", TestJson.Default.Note), new DocumentType("counter", TestJson.Default.Counter)], Clock);
+    private LiteFleetStore Open() => new(File, _types, Clock);
 }

@@ -1,0 +1,40 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Telemetry;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Tests.Storage;
+
+/// <summary>A real store in front of which calls fail as long as a test says so.</summary>
+internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDisposable
+{
+    private static readonly StoreException Broken = new(StoreFailure.Unavailable, "The disk does not answer.");
+
+    /// <summary>Reads fail.</summary>
+    public bool FailsToRead { get; set; }
+
+    /// <summary>Commits and everything else that writes fail.</summary>
+    public bool FailsToWrite { get; set; }
+
+    public Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class
+        => FailsToRead ? throw Broken : store.FindAsync<T>(id, cancellationToken);
+
+    public Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class
+        => FailsToRead ? throw Broken : store.ListAsync<T>(prefix, after, limit, cancellationToken);
+
+    public Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken) where T : class
+        => FailsToRead ? throw Broken : store.ListNewestAsync<T>(prefix, before, limit, cancellationToken);
+
+    public Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)
+        => FailsToWrite ? throw Broken : store.CommitAsync(changes, cancellationToken);
+
+    public Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken)
+        => FailsToWrite ? throw Broken : store.AppendSamplesAsync(device, batch, cancellationToken);
+
+    public Task<IReadOnlyList<TelemetryBatch>> ReadSamplesAsync(DeviceId device, DateTimeOffset since, int limit, CancellationToken cancellationToken)
+        => FailsToRead ? throw Broken : store.ReadSamplesAsync(device, since, limit, cancellationToken);
+
+    public Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken)
+        => FailsToWrite ? throw Broken : store.DropSamplesAsync(device, before, cancellationToken);
+
+    public ValueTask DisposeAsync() => ((IAsyncDisposable)store).DisposeAsync();
+}

@@ -5,6 +5,7 @@ using Fleet.Cli.Demo;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Platform;
 
 namespace Fleet.Cli.Commands;
 
@@ -55,7 +56,7 @@ internal static class ModelingRun
     /// <summary>It removes what it has half written when it is asked; only then is it killed.</summary>
     private static async Task StopAsync(Process process)
     {
-        _ = Native.Kill(process.Id, Native.SignalTerminate);
+        _ = ProcessSignals.Send(process.Id, ProcessSignal.Terminate);
         using var patience = new CancellationTokenSource(Patience);
         try { await process.WaitForExitAsync(patience.Token); }
         catch (OperationCanceledException) { process.Kill(entireProcessTree: true); }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Fleet.Platform;
 
 namespace Fleet.Cli.Demo;
 
@@ -42,13 +43,13 @@ internal sealed class ChildProcess(string name, string log, Process process)
     {
         if (!process.HasExited)
         {
-            _ = Native.Kill(process.Id, Native.SignalTerminate);
+            _ = ProcessSignals.Send(process.Id, ProcessSignal.Terminate);
             using var patience = new CancellationTokenSource(Patience);
             try { await process.WaitForExitAsync(patience.Token); }
             catch (OperationCanceledException) { process.Kill(entireProcessTree: true); }
         }
         // It leads a process group of its own: what is still in there is an orphan.
-        _ = Native.Kill(-process.Id, Native.SignalKill);
+        _ = ProcessSignals.SendToGroup(process.Id, ProcessSignal.Kill);
         process.Dispose();
     }
 }

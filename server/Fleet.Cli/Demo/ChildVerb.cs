@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Fleet.Platform;
 
 namespace Fleet.Cli.Demo;
 
@@ -19,15 +20,13 @@ internal static class ChildVerb
     /// <summary>Becomes the program; returns only when that failed.</summary>
     public static int Become(string[] arguments)
     {
-        if (arguments is not [var parent, var log, var program, ..])
+        if (arguments is not [var parent, var log, var program, ..] || !int.TryParse(parent, CultureInfo.InvariantCulture, out var starter))
             return Refuse("usage: fleet child PARENT LOG PROGRAM ARGUMENTS...");
         var descriptor = Native.Open(log, Native.OpenForAppending, Native.OwnerOnly);
         if (descriptor < 0 || Native.Duplicate(descriptor, 1) < 0 || Native.Duplicate(descriptor, 2) < 0) return Refuse($"cannot write to {log}");
 
         _ = Native.BeginSession();
-        _ = Native.ProcessControl(Native.ParentDeathSignal, Native.SignalTerminate, 0, 0, 0);
-        // The signal comes for a parent that dies from now on; one that is gone already has to be noticed here.
-        if (Native.ParentProcess().ToString(CultureInfo.InvariantCulture) != parent) return 1;
+        if (!ParentProcess.EndWithIt(ProcessSignal.Terminate, starter)) return 1;
 
         _ = Native.Execute(program, [.. arguments[2..], null]);
         return Refuse($"cannot start {program}");

@@ -1,5 +1,6 @@
 using System.Runtime.Versioning;
 using Fleet.Cli.Client;
+using Fleet.Platform;
 
 namespace Fleet.Cli.Demo;
 
@@ -42,7 +43,7 @@ internal sealed class DemoFolder
         {
             if (Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root).Any())
                 throw new FleetException($"The folder {root} is not empty; the demo starts from nothing.", "Name another folder with --data, or remove this one.") { Usage = true };
-            Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            OwnerOnly.CreateFolder(root);
             return new DemoFolder(root, temporary: false);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

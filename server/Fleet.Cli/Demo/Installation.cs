@@ -1,4 +1,5 @@
 using Fleet.Cli.Client;
+using Fleet.Platform;
 
 namespace Fleet.Cli.Demo;
 
@@ -20,17 +21,8 @@ internal static class Installation
     /// <summary>Finds a program of the product.</summary>
     /// <param name="project">Project that builds it.</param>
     /// <param name="name">File name.</param>
-    private static string Find(string project, string name)
-    {
-        var folder = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
-        string[] places =
-        [
-            Path.Combine(folder, name),
-            // .artifacts/bin/<project>/<configuration>/: a sibling of the same configuration.
-            Path.GetFullPath(Path.Combine(folder, "..", "..", project, Path.GetFileName(folder), name)),
-            .. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Select(path => Path.Combine(path, name)),
-        ];
-        return places.FirstOrDefault(File.Exists)
-            ?? throw new FleetException($"The program {name} is neither in {folder} nor on PATH.", "Install it beside this program; in a checkout, 'dotnet build' makes it.");
-    }
+    private static string Find(string project, string name) => SiblingProgram.Find(project, name)
+        ?? throw new FleetException(
+            $"The program {name} is neither in {AppContext.BaseDirectory} nor on PATH.",
+            "Install it beside this program; in a checkout, 'dotnet build' makes it.");
 }

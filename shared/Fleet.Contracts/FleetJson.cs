@@ -6,6 +6,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Telemetry;
 using Fleet.Contracts.Validation;
 
@@ -26,9 +27,9 @@ namespace Fleet.Contracts;
         typeof(FiniteConverter),
         typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>), typeof(ListConverter<FeaturePairSpec>),
-        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<LayerReport>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
+        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<LayerReport>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
-        typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TelemetryPoint>),
+        typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>), typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<VariantReport>), typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>), typeof(ListConverter<ModelVersionView>),
@@ -43,6 +44,10 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(DeviceFacts))]
 [JsonSerializable(typeof(HardwareProfile))]
 [JsonSerializable(typeof(Scores))]
+[JsonSerializable(typeof(MetricValue))]
+[JsonSerializable(typeof(LatencySummary))]
+[JsonSerializable(typeof(Threshold))]
+[JsonSerializable(typeof(TimeSpan))]
 [JsonSerializable(typeof(ValidationGate))]
 [JsonSerializable(typeof(ValidationRequest))]
 [JsonSerializable(typeof(ValidationReply))]

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Tests;
 
@@ -147,10 +148,10 @@ public sealed class ProfileTests
     [Fact]
     public void Gate_of_a_variant_holds_the_tighter_of_spec_and_profile()
     {
-        var gate = new GateSpec { MaximumLatencyP95 = TimeSpan.FromMilliseconds(20), MaximumMemoryBytes = 1L << 30 }.For(Samples.Measured, Board.Budget);
+        var gate = new GateSpec { MaximumLatencyP95 = TimeSpan.FromMilliseconds(20), MaximumMemoryBytes = 1L << 30 }.For(ModelTask.Classification, Samples.Measured, Board.Budget);
         Assert.Equal((TimeSpan.FromMilliseconds(20), 256L << 20), (gate.MaximumLatencyP95!.Value, gate.MaximumMemoryBytes!.Value));
-        Assert.Equal(TimeSpan.FromMilliseconds(30), new GateSpec().For(Samples.Measured, Board.Budget).MaximumLatencyP95);
-        Assert.Null(new GateSpec().For(Samples.Measured).MaximumLatencyP95);
+        Assert.Equal(TimeSpan.FromMilliseconds(30), new GateSpec().For(ModelTask.Classification, Samples.Measured, Board.Budget).MaximumLatencyP95);
+        Assert.Null(new GateSpec().For(ModelTask.Classification, Samples.Measured).MaximumLatencyP95);
     }
 
     private static HardwareProfile Match(HardwareProfile profile, Func<ProfileMatch, ProfileMatch> change) => profile with { Match = change(profile.Match) };

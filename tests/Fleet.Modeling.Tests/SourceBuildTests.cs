@@ -59,7 +59,7 @@ public sealed class SourceBuildTests
         Assert.False(report.LabelsAreDecisions);
         Assert.Empty(report.Classes);
         Assert.Equal((SampleSource.Synthetic, true), (report.Validation!.From, report.Calibration!.IsMadeUp));
-        Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.Null(report.Spec.Gate.For(variant.Scores!).MinimumAccuracy));
+        Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.Null(report.Spec.Gate.For(report.TaskOf(), variant.Scores!).MinimumAccuracy));
         Assert.Contains(report.Variants, variant => variant.Chosen);
     }
 

@@ -23,6 +23,8 @@ internal static class ReleaseDraft
         Build = buildId,
         Inputs = report.Inputs,
         Outputs = report.Outputs,
+        Task = report.TaskOf(),
+        Detection = report.Detection,
         Classes = report.Classes,
         ValidationSet = report.ValidationSet,
         Profiles = CustomProfilesOf(spec.Quantization, report),
@@ -36,7 +38,7 @@ internal static class ReleaseDraft
                 Artifact = variant.Artifact!,
                 Runtime = variant.Runtime,
                 Expected = variant.Scores!,
-                Gate = spec.Gate.For(variant.Scores!, spec.Quantization.Find(variant.Profile)?.Budget),
+                Gate = spec.Gate.For(report.TaskOf(), variant.Scores!, spec.Quantization.Find(variant.Profile)?.Budget),
             }),
         ],
     };

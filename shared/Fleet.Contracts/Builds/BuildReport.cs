@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;
@@ -9,6 +10,12 @@ public sealed record BuildReport
 {
     /// <summary>What was asked.</summary>
     public required BuildSpec Spec { get; init; }
+
+    /// <summary>What the model does; absent in reports from before there were tasks.</summary>
+    public ModelTask? Task { get; init; }
+
+    /// <summary>How boxes are made of the outputs, for detection.</summary>
+    public DetectionForm? Detection { get; init; }
 
     /// <summary>When the worker began.</summary>
     public required DateTimeOffset StartedAt { get; init; }
@@ -45,6 +52,9 @@ public sealed record BuildReport
 
     /// <summary>True when there were no labels: what the float model decides then stands for them, here and on devices.</summary>
     public bool LabelsAreDecisions { get; init; }
+
+    /// <summary>What the model does. A report that does not say is from before there were tasks: with class names it classifies.</summary>
+    public ModelTask TaskOf() => Task ?? (Classes.Count > 0 ? ModelTask.Classification : ModelTask.Outputs);
 
     /// <summary>Input tensors of every variant.</summary>
     public required IReadOnlyList<TensorDescription> Inputs { get; init; }

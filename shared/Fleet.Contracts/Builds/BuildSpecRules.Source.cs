@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
@@ -14,6 +15,9 @@ public static partial class BuildSpecRules
         }
         foreach (var (key, section) in new (string, object?)[] { ("data", spec.Data), ("teacher", spec.Teacher), ("student", spec.Student) })
             problems.Require(section is null, $"{key} has no meaning beside source: a model of one's own is quantized as it is.");
+        problems.Require(source.LabelUnit is null or { Length: > 0 and <= Units.Length }, $"source.labelUnit '{source.LabelUnit}' must be 1 to {Units.Length} characters.");
+        problems.Require(source.LabelUnit is null || source.Task is ModelTask.Regression, "source.labelUnit is for source.task 'regression': other labels have no unit.");
+        JudgeDetection("source", source.Task, source.Detection, problems);
         problems.Require(source.Onnx.Length > 0, "source.onnx must name a file.");
         problems.Require(source.Calibration is not "", "source.calibration must name a file or be 'synthetic'; leave it out when there is none.");
         problems.Require(source.Validation.Length > 0, "source.validation must name a file or be 'synthetic'.");

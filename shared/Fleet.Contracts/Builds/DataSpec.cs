@@ -1,3 +1,5 @@
+using Fleet.Contracts.Tasks;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>A data set. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
@@ -5,6 +7,15 @@ public sealed record DataSpec
 {
     /// <summary><c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c> or <c>text</c>.</summary>
     public required string Kind { get; init; }
+
+    /// <summary>What the labels are for: <c>classification</c>, <c>regression</c> or <c>detection</c>; absent: classification.</summary>
+    public ModelTask? Task { get; init; }
+
+    /// <summary>The unit of the labels for people, such as <c>cycles</c> or <c>kW</c>; absent for none. Errors are told in it.</summary>
+    public string? LabelUnit { get; init; }
+
+    /// <summary>Which outputs hold boxes, scores and classes, for detection; absent: as the defaults say.</summary>
+    public DetectionForm? Detection { get; init; }
 
     /// <summary>Training inputs: npz, npy, IDX, CSV or JSON file (gz is read as such).</summary>
     public string? Train { get; init; }

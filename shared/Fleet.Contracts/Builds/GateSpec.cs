@@ -1,4 +1,5 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;
@@ -6,8 +7,17 @@ namespace Fleet.Contracts.Builds;
 /// <summary>The gates a release carries, relative to what the server measured.</summary>
 public sealed record GateSpec
 {
-    /// <summary>A device must reach the expected accuracy less this, 0 to 1.</summary>
+    /// <summary>Decibels that a device may lose: half the power of the difference more. Devices' kernels round differently.</summary>
+    public const double DecibelTolerance = 3;
+
+    /// <summary>
+    /// How much worse than on the server the metric that decides may be on a device: points for a share such as accuracy (0.02 is
+    /// two points), a share of the figure for an error such as RMSE (0.02 is 2 %).
+    /// </summary>
     public double AccuracyTolerance { get; set; } = 0.02;
+
+    /// <summary>Limits that hold as they stand, each in place of what would follow from the server's figures; absent for none.</summary>
+    public IReadOnlyList<Threshold>? Thresholds { get; init; }
 
     /// <summary>Largest p95 of one inference on the device; absent for none.</summary>
     public TimeSpan? MaximumLatencyP95 { get; init; }
@@ -18,11 +28,33 @@ public sealed record GateSpec
     /// <summary>Samples of the test set that travel with the release as its validation set.</summary>
     public int ValidationSamples { get; set; } = 500;
 
-    /// <summary>The gate of a variant the server measured as <paramref name="expected"/>; the budget of its profile holds as well.</summary>
-    public ValidationGate For(Scores expected, ProfileBudget? budget = null) => new()
+    /// <summary>
+    /// The gate of a variant the server measured as <paramref name="expected"/>: the first metric of the task that was measured,
+    /// against labels if there were any; the budget of its profile holds as well.
+    /// </summary>
+    public ValidationGate For(ModelTask task, Scores expected, ProfileBudget? budget = null)
     {
-        MinimumAccuracy = expected.Accuracy is { } accuracy ? Math.Max(0, accuracy - AccuracyTolerance) : null,
-        MaximumLatencyP95 = new[] { MaximumLatencyP95, budget?.MaximumLatencyP95 }.Min(),
-        MaximumMemoryBytes = new[] { MaximumMemoryBytes, budget?.MaximumMemoryBytes }.Min(),
+        var definition = TaskDefinition.Of(task);
+        var limits = new ValidationGate
+        {
+            MaximumLatencyP95 = new[] { MaximumLatencyP95, budget?.MaximumLatencyP95 }.Min(),
+            MaximumMemoryBytes = new[] { MaximumMemoryBytes, budget?.MaximumMemoryBytes }.Min(),
+        };
+        var decides = definition.LabelMetrics.Concat(definition.ReferenceMetrics).Select(metric => expected.Find(metric.Name)).FirstOrDefault(value => value is not null);
+        IEnumerable<Threshold> all = decides is null ? limits.Thresholds : limits.Thresholds.Prepend(LimitOf(decides));
+        return limits with { Thresholds = [.. (Thresholds ?? []).Concat(all).DistinctBy(threshold => threshold.Metric)] };
+    }
+
+    private Threshold LimitOf(MetricValue expected) => new()
+    {
+        Metric = expected.Name,
+        Unit = expected.Unit,
+        Minimum = expected.Better != MetricDirection.Higher ? null : expected.Unit switch
+        {
+            Units.Ratio => Math.Max(0, expected.Value - AccuracyTolerance),
+            Units.Decibels => expected.Value - DecibelTolerance,
+            _ => expected.Value - Math.Abs(expected.Value) * AccuracyTolerance,
+        },
+        Maximum = expected.Better == MetricDirection.Higher ? null : expected.Value + Math.Abs(expected.Value) * AccuracyTolerance,
     };
 }

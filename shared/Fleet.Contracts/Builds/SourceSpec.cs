@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
@@ -8,13 +9,22 @@ public sealed record SourceSpec
     /// <summary>The float ONNX model.</summary>
     public required string Onnx { get; init; }
 
+    /// <summary>What the model does; absent: classification when its first output is one row of scores for each sample, else outputs.</summary>
+    public ModelTask? Task { get; init; }
+
+    /// <summary>The unit of the labels for people, such as <c>cycles</c>; absent for none.</summary>
+    public string? LabelUnit { get; init; }
+
+    /// <summary>Which outputs hold boxes, scores and classes, for detection; absent: as the defaults say.</summary>
+    public DetectionForm? Detection { get; init; }
+
     /// <summary>
     /// Samples that fix the ranges of activations: an npz (arrays by input name), an npy (the only input), or <c>synthetic</c>;
     /// absent leaves only schemes that need no samples.
     /// </summary>
     public string? Calibration { get; init; }
 
-    /// <summary>Samples that judge, in the same forms. An npz may hold <c>labels</c>, one class number for each sample.</summary>
+    /// <summary>Samples that judge, in the same forms. An npz may hold labels as the task has them: <c>labels</c>, and <c>labels.boxes</c> for detection.</summary>
     public required string Validation { get; init; }
 
     /// <summary>Labels of the validation samples as an npy of class numbers; absent: those in the npz, or none.</summary>

@@ -42,6 +42,9 @@ public static class Limits
     /// <summary>Variants one release holds.</summary>
     public const int VariantsPerRelease = 64;
 
+    /// <summary>Metrics of one set of scores, and thresholds of one gate.</summary>
+    public const int MetricsPerScores = 64;
+
     /// <summary>Labels one device carries.</summary>
     public const int LabelsPerDevice = 32;
 

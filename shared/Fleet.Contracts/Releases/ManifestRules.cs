@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Releases;
 
@@ -20,6 +21,7 @@ public static class ManifestRules
         {
             if (!Names.IsName(variant.Id)) problems.Add($"Variant id '{variant.Id}' must be {Names.Rule}.");
             if (!Names.IsName(variant.Profile)) problems.Add($"Profile '{variant.Profile}' of variant {variant.Id} must be {Names.Rule}.");
+            if (variant.Gate.Thresholds.Select(ThresholdRules.ProblemOf).OfType<string>().FirstOrDefault() is { } problem) problems.Add($"The gate of variant {variant.Id}: {problem}");
             if (variant.Gate.Deadline <= TimeSpan.Zero) problems.Add($"The gate of variant {variant.Id} has deadline {variant.Gate.Deadline}; it must be above zero.");
         }
         problems.AddRange(ProfileRules.ProblemsOf(manifest.Profiles ?? [], "profiles"));

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Releases;
@@ -30,10 +31,19 @@ public sealed record ReleaseManifest
     /// <summary>Output tensors of every variant.</summary>
     public required IReadOnlyList<TensorDescription> Outputs { get; init; }
 
-    /// <summary>Class names in the order of the output's columns; empty when the model is no classifier.</summary>
+    /// <summary>What the model does; absent in releases of protocol 1, see <see cref="TaskOf"/>.</summary>
+    public ModelTask? Task { get; init; }
+
+    /// <summary>How boxes are made of the outputs, for detection.</summary>
+    public DetectionForm? Detection { get; init; }
+
+    /// <summary>Class names in the order of the output's columns, or of a detector's classes; empty where there are no classes.</summary>
     public IReadOnlyList<string> Classes { get; set; } = [];
 
-    /// <summary>The labelled samples a device judges a variant by, an npz of the inputs by name and <c>labels</c>.</summary>
+    /// <summary>
+    /// The samples a device judges a variant by: an npz of the inputs by name, the labels of the task where there are any, and the
+    /// float model's outputs behind <see cref="TaskDefinition.ReferencePrefix"/> where a variant is compared with them.
+    /// </summary>
     public required ArtifactReference ValidationSet { get; init; }
 
     /// <summary>The variants. A device chooses among those of its profile.</summary>
@@ -44,6 +54,14 @@ public sealed record ReleaseManifest
 
     /// <summary>The profile whose variants a device with <paramref name="facts"/> takes; null when there is none for it.</summary>
     public string? ProfileFor(DeviceFacts facts) => HardwareProfile.Served(facts, BuiltInProfiles.All.Concat(Profiles ?? []), Variants.Select(variant => variant.Profile).ToHashSet());
+
+    /// <summary>What the model does. A release that does not say is of protocol 1: with class names it classifies, without nothing is known.</summary>
+    public ModelTask TaskOf() => Task ?? (Classes.Count > 0 ? ModelTask.Classification : ModelTask.Outputs);
+
+    /// <summary>The protocol a device must speak to judge and serve this release: that of its task, and of every limit of its gates.</summary>
+    public int MinimumProtocol() => Math.Max(
+        TaskDefinition.Of(TaskOf()).MinimumProtocol,
+        Variants.SelectMany(variant => variant.Gate.Thresholds).All(ValidationGateConverter.IsOfProtocol1) ? 1 : 2);
 
     /// <summary>Every artifact of the release, the validation set first.</summary>
     public IEnumerable<ArtifactReference> Artifacts() => Variants.Select(variant => variant.Artifact).Prepend(ValidationSet);

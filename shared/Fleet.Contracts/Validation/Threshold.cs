@@ -1,0 +1,42 @@
+using Fleet.Contracts.Tasks;
+
+namespace Fleet.Contracts.Validation;
+
+/// <summary>What one metric must reach, or must not exceed.</summary>
+public sealed record Threshold
+{
+    /// <summary>Name of the metric.</summary>
+    public required string Metric { get; init; }
+
+    /// <summary>Smallest value that passes; absent for none.</summary>
+    public double? Minimum { get; init; }
+
+    /// <summary>Largest value that passes; absent for none.</summary>
+    public double? Maximum { get; init; }
+
+    /// <summary>Unit of both; absent: that of the metric.</summary>
+    public string? Unit { get; init; }
+
+    /// <summary>A threshold at the side of the metric that is not good.</summary>
+    public static Threshold Of(Metric metric, double limit, string? unit = null) => metric.Better == MetricDirection.Higher
+        ? new() { Metric = metric.Name, Minimum = limit, Unit = unit ?? metric.Unit }
+        : new() { Metric = metric.Name, Maximum = limit, Unit = unit ?? metric.Unit };
+
+    /// <summary>The threshold for people, such as <c>Accuracy at least 0.959</c>.</summary>
+    public override string ToString() => $"{Tasks.Metric.TitleOf(Metric)} {string.Join(" and ", new[] { Side("at least", Minimum), Side("at most", Maximum) }.OfType<string>())}";
+
+    /// <summary>Sentences on how <paramref name="measured"/> misses it; none when it passes. A figure that was not measured, or is not a number, misses.</summary>
+    public IEnumerable<string> Misses(double? measured)
+    {
+        if (Minimum is { } least && !(measured >= least)) yield return Sentence(measured, "is below the required", least);
+        if (Maximum is { } most && !(measured <= most)) yield return Sentence(measured, "is above the allowed", most);
+    }
+
+    private string? Side(string words, double? limit) => limit is { } value ? $"{words} {Text(value)}" : null;
+
+    private string Sentence(double? measured, string relation, double limit) => measured is { } value
+        ? $"{Tasks.Metric.TitleOf(Metric)} {Text(value)} {relation} {Text(limit)}."
+        : $"{Tasks.Metric.TitleOf(Metric)} was not measured; {Text(limit)} is {(relation.EndsWith("required", StringComparison.Ordinal) ? "required" : "allowed")}.";
+
+    private string Text(double value) => Units.Text(value, Unit ?? Tasks.Metric.All.GetValueOrDefault(Metric)?.Unit ?? Units.OfLabels);
+}

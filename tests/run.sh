@@ -72,7 +72,7 @@ dotnet build Fleet.sln -c "$configuration" -v quiet -clp:NoSummary </dev/null ||
 echo "Built in $SECONDS s"
 
 # Processors that this machine is not. Without them the tests that need them are skipped and say so.
-if ((${#only[@]} == 0)) || [[ " ${only[*]} " =~ " Modeling " || " ${only[*]} " =~ " Fleet.Modeling.Tests " ]]; then
+if ((${#only[@]} == 0)) || [[ " ${only[*]} " =~ " Quantization " || " ${only[*]} " =~ " Fleet.Quantization.Tests " ]]; then
   began=$SECONDS
   if timeout --kill-after=10 420 deploy/emulation.sh </dev/null >"$results/emulation.log" 2>&1; then echo "Emulation ready in $((SECONDS - began)) s"
   else echo "Other processors cannot be emulated here, see $results/emulation.log"; fi

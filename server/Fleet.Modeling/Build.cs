@@ -6,12 +6,13 @@ using Fleet.Contracts.Releases;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling;
@@ -53,8 +54,8 @@ internal sealed class Build(TimeProvider time)
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
         var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
-        var made = new VariantMaker().Make(File("student.onnx"), new SampleFeeds(StudentExport.Input, data.Training.Take(spec.Quantization.CalibrationSamples)),
-            new HeldOut(new SampleFeeds(StudentExport.Input, data.Test), data.Test.Labels),
+        var made = new VariantMaker().Make(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
+            new HeldOut(data.Test.Feeds(StudentExport.Input), data.Test.Labels),
             VariantSettings.Of(spec.Quantization, profiles, spec.Gate) with { Trained = trained }, File("variants"), new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
@@ -113,7 +114,7 @@ internal sealed class Build(TimeProvider time)
     {
         using var student = OnnxRuntimeSession.Open(studentPath);
         using var other = teacher is OnnxTeacher ? OnnxRuntimeSession.Open(teacher.Path) : null;
-        (InferenceSession Session, IFeedSource Samples)[] timed = [.. new[] { student, other }.OfType<InferenceSession>().Select(session => (session, (IFeedSource)new SampleFeeds(session.InputNames[0], test)))];
+        (InferenceSession Session, IFeedSource Samples)[] timed = [.. new[] { student, other }.OfType<InferenceSession>().Select(session => (session, (IFeedSource)test.Feeds(session.InputNames[0])))];
         LatencySummary?[] latencies = [.. LatencyRun.Measure(timed, cancellationToken), null];
         ModelOutputs[] outputs = [.. timed.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken))];
         if (other is null) outputs = [.. outputs, new ModelOutputs(teacher.Logits(test, cancellationToken), test.Count)];

@@ -1,8 +1,8 @@
 using System.CommandLine;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 

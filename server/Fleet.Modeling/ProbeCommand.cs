@@ -1,6 +1,7 @@
 using System.CommandLine;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
@@ -23,7 +24,7 @@ internal static class ProbeCommand
         command.SetAction((parsed, cancellationToken) => Task.Run(() =>
         {
             GuardedRun.Limit(Memory);
-            NativeEnvironment.SetVariables();
+            NativeVariables.Set();
             foreach (var file in parsed.GetRequiredValue(folder).EnumerateFiles("*.onnx").OrderBy(file => file.Name, StringComparer.Ordinal))
             {
                 cancellationToken.ThrowIfCancellationRequested();

@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Fleet.Modeling;
-using Fleet.Modeling.Evaluation;
 using Fleet.Modeling.Worker;
+using Fleet.Quantization.Evaluation;
 
 // A process that only measures itself: it must load nothing that is not the model's.
 if (args is [PeakMemory.Verb, .. var measured]) return PeakMemory.Run(measured);

@@ -4,9 +4,10 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Proof;
+using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Proof;
 
 namespace Fleet.Modeling;
 
@@ -36,7 +37,7 @@ internal static class ProveCommand
         var command = new Command("prove", "Runs a variant as other processors would, and puts accuracy or signal to noise of each next to the native one.") { variant, validation, reference, processors, profile, entries, state, shape, samples, report, progress };
         command.SetAction((parsed, cancellationToken) => Task.Run(async () =>
         {
-            NativeEnvironment.SetVariables();
+            NativeVariables.Set();
             try
             {
                 var path = ExistingFile(parsed.GetRequiredValue(variant));

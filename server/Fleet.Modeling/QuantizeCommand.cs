@@ -4,9 +4,10 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
 
 namespace Fleet.Modeling;
 
@@ -36,7 +37,7 @@ internal static class QuantizeCommand
             // A model comes from anywhere: what it does to native code ends a child, not this process.
             if (GuardedRun.Folder is not { } folder) return GuardedRun.OwnCommand(Path.TrimEndingDirectorySeparator(parsed.GetRequiredValue(output).FullName), Path.GetFileName(path), parsed.GetValue(memory), cancellationToken);
             GuardedRun.Enter();
-            NativeEnvironment.SetVariables();
+            NativeVariables.Set();
             try
             {
                 var targets = NamedProfiles.Of(parsed.GetRequiredValue(profiles));

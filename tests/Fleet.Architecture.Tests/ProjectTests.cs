@@ -11,8 +11,9 @@ public sealed class ProjectTests
     [InlineData("shared/Fleet.Platform", "", "files and processes are the same whatever a program is for")]
     [InlineData("agent/Fleet.Agent", "Fleet.Contracts Fleet.Platform", "the agent ships to devices alone")]
     [InlineData("server/Fleet.Server", "Fleet.Contracts Fleet.Platform", "the server, its workers and its tool are deployed apart")]
-    [InlineData("server/Fleet.Modeling", "Fleet.Contracts", "a worker may run on another machine")]
     [InlineData("server/Fleet.Cli", "Fleet.Contracts Fleet.Platform", "the tool speaks the public API")]
+    [InlineData("server/Fleet.Modeling", "Fleet.Contracts Fleet.Quantization", "a worker may run on another machine")]
+    [InlineData("server/Fleet.Quantization", "Fleet.Contracts", "models are quantized, judged and proven on any machine, by any program")]
     [InlineData("tests/Fleet.TestKit", "Fleet.Contracts", "whatever runs a test can load the kit")]
     public void Project_references_only(string project, string allowed, string why)
         => Assert.True(allowed == string.Join(' ', ReferencesOf(File.ReadAllText(FileOf(project)))), $"{project} references more than '{allowed}': {why}.");
@@ -22,7 +23,8 @@ public sealed class ProjectTests
     [InlineData("shared/Fleet.Platform", "", "every package of it would be one of every program")]
     [InlineData("agent/Fleet.Agent", "MQTTnet Microsoft.Extensions.Hosting Microsoft.Extensions.Hosting.Systemd Microsoft.ML.OnnxRuntime System.CommandLine System.Numerics.Tensors LiteDB", "every package of the agent is shipped to every device")]
     [InlineData("server/Fleet.Server", "MQTTnet.Server MQTTnet.AspNetCore LiteDB Npgsql Microsoft.Extensions.Hosting.Systemd", "the server is a broker, a store and a web host")]
-    [InlineData("server/Fleet.Modeling", "TorchSharp libtorch-cpu-linux-x64 Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Grpc.Tools Microsoft.Extensions.Hosting System.CommandLine", "only the worker carries native training code")]
+    [InlineData("server/Fleet.Modeling", "TorchSharp libtorch-cpu-linux-x64 Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Microsoft.Extensions.Hosting System.CommandLine", "only the worker carries native training code")]
+    [InlineData("server/Fleet.Quantization", "Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Grpc.Tools", "whoever takes the library takes its packages with it")]
     [InlineData("server/Fleet.Cli", "System.CommandLine Spectre.Console YamlDotNet", "the tool is small")]
     [InlineData("tests/Fleet.TestKit", "", "whatever runs a test can load the kit")]
     public void Project_takes_only_these_packages(string project, string allowed, string why)

@@ -13,10 +13,11 @@ public sealed class RoomTests
         { "shared/Fleet.Contracts", @"DateTime(?:Offset)?\.(?:Utc)?Now|Random\.Shared|Environment", "DateTimeOffset.UtcNow", "time and chance are handed in; a verdict depends on its arguments alone" },
         { "shared/Fleet.Platform", @"Fleet\.(?!Platform\b)\w+", "Fleet.Contracts.Limits", "files, processes and signals are the same whatever a program is for" },
         { "shared/Fleet.Platform", @"System\.Net|System\.Text\.Json|HttpClient|Socket|Console|DateTime(?:Offset)?\.(?:Utc)?Now|Random\.Shared", "System.Net.Http.HttpClient", "what every program links stays small, says nothing to people, and is handed time and chance" },
-        { "agent", @"Fleet\.(?:Server|Modeling|Cli)", "Fleet.Server.Devices.Device", "the agent ships to devices; nothing of the server does" },
-        { "server/Fleet.Server", @"Fleet\.(?:Agent|Modeling|Cli)", "Fleet.Modeling.Build", "the server knows workers and agents by what they send, so that each can be replaced" },
+        { "agent", @"Fleet\.(?:Server|Modeling|Quantization|Cli)", "Fleet.Server.Devices.Device", "the agent ships to devices; nothing of the server does" },
+        { "server/Fleet.Server", @"Fleet\.(?:Agent|Modeling|Quantization|Cli)", "Fleet.Modeling.Build", "the server knows workers and agents by what they send, so that each can be replaced" },
         { "server/Fleet.Modeling", @"Fleet\.(?:Agent|Server|Cli)", "Fleet.Server.Models.Build", "a worker is a client like any other and may run on another machine" },
-        { "server/Fleet.Cli", @"Fleet\.(?:Agent|Server|Modeling)", "Fleet.Server.FleetOptions", "the operator's tool speaks the public API, so that whatever it can do others can" },
+        { "server/Fleet.Quantization", @"Fleet\.(?:Agent|Server|Cli|Modeling)|TorchSharp", "TorchSharp.torch", "any ONNX file can be quantized, judged and proven by any program, on a machine without torch" },
+        { "server/Fleet.Cli", @"Fleet\.(?:Agent|Server|Modeling|Quantization)", "Fleet.Server.FleetOptions", "the operator's tool speaks the public API, so that whatever it can do others can" },
         { "server/Fleet.Server", @"TorchSharp|Microsoft\.ML|Google\.Protobuf", "TorchSharp.torch", "the server never loads native model code: a crash there is a failed build, not a dead fleet" },
         { "server/Fleet.Cli", @"LiteDB|MQTTnet|TorchSharp|Microsoft\.ML", "MQTTnet.MqttClientFactory", "the tool runs on laptops and talks HTTP only" },
         { "server/Fleet.Server/Storage", @"Fleet\.Server\.(?:Enrollment|Devices|Models|Releases|Rollouts|Messaging|Telemetry|Access|Dashboard)", "Fleet.Server.Devices.Device", "the store keeps documents and samples; what they mean is the rooms' business, and a second store repeats nothing of it" },
@@ -36,12 +37,9 @@ public sealed class RoomTests
         { "agent/Fleet.Agent/Link", @"Microsoft\.ML|Fleet\.Agent\.(?:Inference|Validation|Shelf)", "Fleet.Agent.Shelf.ArtifactShelf", "the link carries states and batches; it does not act on them" },
         { "agent/Fleet.Agent/Shelf", @"Fleet\.Agent\.(?:Deployment|Link|Inference|Validation|Telemetry)|MQTTnet|Microsoft\.ML", "Fleet.Agent.Deployment.Journal", "files are kept by digest whatever they are for" },
         { "server/Fleet.Modeling/Data", @"Fleet\.Modeling\.(?!Data\b)\w+|TorchSharp|Microsoft\.ML", "TorchSharp.torch", "samples are numbers before they are tensors of some library" },
-        { "server/Fleet.Modeling/Quantization", "TorchSharp", "TorchSharp.torch", "any ONNX file can be quantized, on a machine without torch" },
-        { "server/Fleet.Modeling/Evaluation", "TorchSharp", "TorchSharp.torch", "what is judged is the file that ships, in the runtime that runs it" },
-        { "server/Fleet.Modeling/Onnx", @"Fleet\.Modeling\.(?:Data|Teachers|Distillation|Quantization|Evaluation|Worker)", "Fleet.Modeling.Quantization.Quantizer", "graphs are read and written without knowing why" },
-        { "server/Fleet.Modeling/Distillation", @"Fleet\.Modeling\.(?:Quantization|Worker)|System\.Net", "Fleet.Modeling.Worker.BuildWorker", "training needs neither a server nor a target" },
+        { "server/Fleet.Quantization/Onnx", @"Fleet\.Quantization\.(?:Quantization|Evaluation|Proof)", "Fleet.Quantization.Quantization.Quantizer", "graphs are read and written without knowing why" },
+        { "server/Fleet.Modeling/Distillation", @"Fleet\.(?:Quantization|Modeling)\.(?:Quantization|Worker)|System\.Net", "Fleet.Modeling.Worker.BuildWorker", "training needs neither a server nor a target" },
         { "server/Fleet.Modeling/QuantizationAware", @"Fleet\.Modeling\.Worker|System\.Net", "Fleet.Modeling.Worker.BuildWorker", "training on a grid joins training and quantization; it needs no server" },
-        { "server/Fleet.Modeling/Proof", @"TorchSharp|Fleet\.Modeling\.(?:Distillation|Students|Teachers|Worker)", "TorchSharp.torch", "what is proven is a file, whoever made it" },
     };
 
     [Theory]
@@ -69,7 +67,7 @@ public sealed class RoomTests
     [Theory]
     [InlineData("LiteDB", "server/Fleet.Server/Storage", "LiteDB breaks under concurrent use; one room owns it, one thread at a time")]
     [InlineData("MQTTnet", "server/Fleet.Server/Messaging|server/Fleet.Server/Hosting|agent/Fleet.Agent/Link", "MQTT is known in one room of each side, so that another broker or client is one room's work")]
-    [InlineData(@"Microsoft\.ML", "agent/Fleet.Agent/Inference|agent/Fleet.Agent/Validation|server/Fleet.Modeling", "native inference runs in processes that may die")]
+    [InlineData(@"Microsoft\.ML", "agent/Fleet.Agent/Inference|agent/Fleet.Agent/Validation|server/Fleet.Modeling|server/Fleet.Quantization", "native inference runs in processes that may die")]
     [InlineData("TorchSharp", "server/Fleet.Modeling", "torch is 478 MB of native code that may abort")]
     [InlineData("YamlDotNet", "server/Fleet.Cli/Specs", "YAML is for people; on the wire there is JSON")]
     [InlineData(@"Spectre\.Console", "server/Fleet.Cli/Terminal", "what is printed is decided in one room")]

@@ -5,12 +5,12 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Proof;
-using Fleet.Modeling.Quantization;
-using Fleet.Modeling.Tests.Proof;
-using Fleet.Modeling.Tests.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Proof;
+using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Tests.Proof;
+using Fleet.Quantization.Tests.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;
@@ -113,8 +113,7 @@ internal static class CrossProcessorBenchmark
     {
         string Pictures(string name, string input, int count, int height, int width, int seed, Func<double, double> normalize)
         {
-            var set = PhotoLikePictures.Make(count, height, width, seed, normalize);
-            return Write(folder[name], input, NpyArray.Of(set.Inputs, count, 3, height, width));
+            return Write(folder[name], input, NpyArray.Of(PhotoLikePictures.Make(count, height, width, seed, normalize), count, 3, height, width));
         }
         yield return new Subject("MCUNet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"),
             Pictures("mcunet-c.npz", "input", 16, 96, 96, 1, value => (value - 127) / 64), Pictures("mcunet-v.npz", "input", 12, 96, 96, 2, value => (value - 127) / 64), 12,

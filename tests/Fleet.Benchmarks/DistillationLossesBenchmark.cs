@@ -8,6 +8,7 @@ using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;

@@ -10,6 +10,7 @@ using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Worker;
+using Fleet.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;

@@ -6,14 +6,15 @@ using Fleet.Contracts.Builds;
 using Fleet.Modeling;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
-using Fleet.Modeling.Quantization;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Worker;
+using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Quantization;
 using Fleet.TestKit;
 using Google.Protobuf;
 
@@ -178,7 +179,7 @@ internal static class QuantizationAwareBenchmark
         private double Accuracy(ModelProto model, DataSet data)
         {
             using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "the model");
-            return Judgement.Accuracy(ModelOutputs.Of(session, new SampleFeeds(session.InputNames[0], data.Test), cancellationToken), data.Test.Labels);
+            return Judgement.Accuracy(ModelOutputs.Of(session, data.Test.Feeds(session.InputNames[0]), cancellationToken), data.Test.Labels);
         }
 
         private string Text(DataSet data)
@@ -205,7 +206,7 @@ internal static class QuantizationAwareBenchmark
             var folder = Path.Combine(Folder, $"seed{Seeds[0]}");
             string[] files = ["student", .. Bits.Select(bits => $"qat-{new BitWidths(bits, bits)}")];
             var sessions = files.Select(file => OnnxRuntimeSession.Open(Path.Combine(folder, file + ".onnx"))).ToArray();
-            var latencies = LatencyRun.Measure([.. sessions.Select(session => (session, (IFeedSource)new SampleFeeds(session.InputNames[0], data.Test.Take(200))))], cancellationToken);
+            var latencies = LatencyRun.Measure([.. sessions.Select(session => (session, (IFeedSource)data.Test.Take(200).Feeds(session.InputNames[0])))], cancellationToken);
             var floats = new FileInfo(Path.Combine(folder, "student.onnx")).Length;
             foreach (var (index, file) in files.Index())
             {

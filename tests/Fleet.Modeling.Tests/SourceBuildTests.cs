@@ -4,10 +4,10 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Tests.Onnx;
-using Fleet.Modeling.Tests.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Tests.Onnx;
+using Fleet.Quantization.Tests.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests;
@@ -44,7 +44,7 @@ public sealed class SourceBuildTests
         var set = ValidationSet(folder);
         using var session = OnnxRuntimeSession.Open(folder.File("model.onnx"));
         var samples = new SampleSet(set["x"].ToSingles(), [128], set["labels"].ToInt64s());
-        var said = ModelOutputs.Of(session, new SampleFeeds("x", samples), TestContext.Current.CancellationToken).Decisions();
+        var said = ModelOutputs.Of(session, samples.Feeds("x"), TestContext.Current.CancellationToken).Decisions();
         Assert.Equal(samples.Labels, said.Select(label => (long)label));
         Assert.True(samples.Labels.Distinct().Count() > 1);
     }
@@ -120,7 +120,7 @@ public sealed class SourceBuildTests
         {
             var samples = TinyModels.SamplesFor(OnnxFile.Load(model), count, seed);
             using var session = OnnxRuntimeSession.Open(model);
-            var said = ModelOutputs.Of(session, new SampleFeeds("x", samples), CancellationToken.None).Decisions();
+            var said = ModelOutputs.Of(session, samples.Feeds("x"), CancellationToken.None).Decisions();
             var arrays = new Dictionary<string, NpyArray> { ["x"] = NpyArray.Of(samples.Inputs, count, 128) };
             if (labelled) arrays["labels"] = NpyArray.Of([.. said.Select(label => (long)label)], count);
             using var file = File.Create(folder.File(name));

@@ -1,6 +1,7 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Quantization;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Distillation;

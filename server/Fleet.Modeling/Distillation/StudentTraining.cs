@@ -3,6 +3,7 @@ using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization;
 
 namespace Fleet.Modeling.Distillation;
 

@@ -2,6 +2,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
+using Fleet.Quantization;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

@@ -2,10 +2,11 @@ using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
@@ -55,7 +56,7 @@ internal static class QuantizationAwareTraining
     /// <summary>The grids before training.</summary>
     public static GridScales Start(GridCourse course, QuantizationPlan plan, IntegerForm form, CancellationToken cancellationToken)
     {
-        var samples = new SampleFeeds(course.Student.Graph.Graph.Input[0].Name, course.Data.Training.Take(course.CalibrationSamples));
+        var samples = course.Data.Training.Take(course.CalibrationSamples).Feeds(course.Student.Graph.Graph.Input[0].Name);
         var histograms = Calibration.Run(course.Student.Model, [.. plan.CalibratedValues], samples, 32, cancellationToken);
         return StartingGrids.Search(course.Student.Graph, plan, form, course.Widths, histograms);
     }
@@ -95,7 +96,7 @@ internal static class QuantizationAwareTraining
     {
         var expected = new ModelOutputs(graph.Logits(samples, CancellationToken.None), samples.Count);
         using var session = OnnxRuntimeSession.Open(scheme.Model().ToByteArray(), scheme.Name, GraphOptimizationLevel.ORT_DISABLE_ALL);
-        var exported = ModelOutputs.Of(session, new SampleFeeds(session.InputNames[0], samples), CancellationToken.None);
+        var exported = ModelOutputs.Of(session, samples.Feeds(session.InputNames[0]), CancellationToken.None);
         var agreement = Judgement.Agreement(exported, expected);
         if (agreement < 1 - Math.Max(LargestDisagreement, 1.0 / samples.Count))
             throw new BuildException(string.Create(CultureInfo.InvariantCulture, $"The exported {scheme.Name} decides only {agreement:P2} of the samples as the network that was trained. This is a fault of the exporter: report it with the build spec."));

@@ -1,5 +1,5 @@
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
 using Google.Protobuf.Collections;
 
 namespace Fleet.Modeling.QuantizationAware;

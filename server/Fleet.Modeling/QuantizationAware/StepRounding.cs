@@ -1,4 +1,4 @@
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization.Quantization;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.QuantizationAware;

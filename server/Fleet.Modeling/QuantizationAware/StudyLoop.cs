@@ -3,6 +3,7 @@ using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.QuantizationAware;

@@ -1,8 +1,8 @@
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
-using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Students;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Quantization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;

@@ -1,6 +1,6 @@
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Quantization;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;

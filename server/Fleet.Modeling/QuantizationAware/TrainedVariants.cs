@@ -2,9 +2,10 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
 
 namespace Fleet.Modeling.QuantizationAware;
 

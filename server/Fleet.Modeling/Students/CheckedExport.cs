@@ -1,6 +1,6 @@
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Students;

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Students.Layers;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
 
 namespace Fleet.Modeling.Students;
 

@@ -2,9 +2,10 @@ using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Quantization;
 
 namespace Fleet.Modeling.Students;
 
@@ -87,11 +88,11 @@ internal static class WidthSearch
         }
     }
 
-    private static Onnx.Protos.ModelProto Quantized(string path, HardwareProfile profile, SampleSet samples, string workFolder, CancellationToken cancellationToken)
+    private static ModelProto Quantized(string path, HardwareProfile profile, SampleSet samples, string workFolder, CancellationToken cancellationToken)
     {
         var prepared = PreparedModel.From(path, workFolder);
         var scheme = QuantizationSchemes.For(profile)[0];
-        var histograms = Calibration.Run(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], new SampleFeeds(StudentExport.Input, samples), CalibrationSamples, cancellationToken);
+        var histograms = Calibration.Run(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], samples.Feeds(StudentExport.Input), CalibrationSamples, cancellationToken);
         return scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>());
     }
 
@@ -100,6 +101,6 @@ internal static class WidthSearch
     {
         using var one = OnnxRuntimeSession.Open(floats);
         using var other = OnnxRuntimeSession.Open(integers, profile.Runtime.On(ThisMachine.Facts.IsaFlags));
-        return LatencyRun.Measure([one, other], new SampleFeeds(StudentExport.Input, samples), cancellationToken).Min(latency => latency.P95);
+        return LatencyRun.Measure([one, other], samples.Feeds(StudentExport.Input), cancellationToken).Min(latency => latency.P95);
     }
 }

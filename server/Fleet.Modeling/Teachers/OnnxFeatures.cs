@@ -1,6 +1,6 @@
 using System.Globalization;
-using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Students;
+using Fleet.Quantization.Onnx.Protos;
 
 namespace Fleet.Modeling.Teachers;
 

@@ -4,10 +4,10 @@ using System.Text;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Quantization;
 using Fleet.TestKit;
 using Microsoft.ML.OnnxRuntime;
 

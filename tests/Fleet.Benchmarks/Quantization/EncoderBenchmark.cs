@@ -1,8 +1,7 @@
-using Fleet.Modeling.Data;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
-using Fleet.Modeling.Tests.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Tests.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
@@ -39,6 +38,6 @@ internal static class EncoderBenchmark
         var random = new Random(seed);
         var values = new float[count * Encoder.Length * Encoder.Width];
         for (var i = 0; i < values.Length; i++) values[i] = (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(Math.Tau * random.NextDouble()));
-        return new SampleFeeds("x", new SampleSet(values, [Encoder.Length, Encoder.Width], new long[count]));
+        return new SampleFeeds("x", values, [Encoder.Length, Encoder.Width]);
     }
 }

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Tensors;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Tests.Quantization;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Tests.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
@@ -22,13 +22,14 @@ internal static class GrowthBenchmark
         {
             var data = folder[$"pictures{samples}"];
             Directory.CreateDirectory(data);
-            var pictures = PhotoLikePictures.Make(16, 96, 96, seed: 1, value => (value - 127) / 64);
+            const int Pictures = 16, Length = 3 * 96 * 96;
+            var pictures = PhotoLikePictures.Make(Pictures, 96, 96, seed: 1, value => (value - 127) / 64);
             for (var i = 0; i < samples; i++)
             {
                 await using var file = File.Create(Path.Combine(data, $"{i:0000}.npz"));
-                NpzArchive.Write(file, [new("input", NpyArray.Of(pictures.Sample(i % pictures.Count), 1, 3, 96, 96))]);
+                NpzArchive.Write(file, [new("input", NpyArray.Of(pictures.AsSpan(i % Pictures * Length, Length), 1, 3, 96, 96))]);
             }
-            await MeasureAsync("MCUNet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"), data, samples, pictures.SampleLength * sizeof(float));
+            await MeasureAsync("MCUNet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"), data, samples, Length * sizeof(float));
         }
         foreach (var layers in new[] { 1, 2, 4, 8 })
         {

@@ -1,7 +1,6 @@
 using Fleet.Contracts.Tensors;
-using Fleet.Modeling.Data;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
@@ -17,9 +16,9 @@ internal static class McuNetBenchmark
         using var file = File.OpenRead(Path.Combine(folder, "inputs.npz"));
         var golden = NpzArchive.Read(file, MaximumBytes).Values.First();
         // The golden input is noise of mean 0 and deviation 1, so the pictures are normalized to that.
-        var calibration = new SampleFeeds("input", PhotoLikePictures.Make(32, 96, 96, seed: 1, value => (value - 127) / 64));
+        var calibration = new SampleFeeds("input", PhotoLikePictures.Make(32, 96, 96, seed: 1, value => (value - 127) / 64), [3, 96, 96]);
         using var contest = new Contest(Path.Combine(folder, "network.onnx"), calibration,
-            new SampleFeeds("input", new SampleSet(golden.ToSingles(), [.. golden.Shape.Skip(1)], new long[golden.Shape[0]])), cancellationToken);
+            new SampleFeeds("input", golden.ToSingles(), [.. golden.Shape.Skip(1)]), cancellationToken);
         var percentile = Calibrators.Named("percentile");
         foreach (var calibrator in Calibrators.All) contest.Enter(QuantizationSchemes.Int8U8S8, calibrator);
         foreach (var scheme in new[] { QuantizationSchemes.Int8U8S8, QuantizationSchemes.Int8FloatStem, QuantizationSchemes.Int8U8U8, QuantizationSchemes.Int8S8S8, QuantizationSchemes.Int8Symmetric, QuantizationSchemes.Int8Weights, QuantizationSchemes.Int8Dynamic, QuantizationSchemes.Int4Weights, QuantizationSchemes.Float16 })

@@ -1,5 +1,3 @@
-using Fleet.Modeling.Data;
-
 namespace Fleet.Benchmarks.Quantization;
 
 /// <summary>
@@ -9,13 +7,13 @@ namespace Fleet.Benchmarks.Quantization;
 /// </summary>
 internal static class PhotoLikePictures
 {
-    /// <summary>Makes pictures as planes of red, green and blue.</summary>
+    /// <summary>Makes pictures as planes of red, green and blue, one picture after the other.</summary>
     /// <param name="count">Pictures.</param>
     /// <param name="height">Pixels down.</param>
     /// <param name="width">Pixels across.</param>
     /// <param name="seed">Equal seeds give equal pictures.</param>
     /// <param name="normalize">Turns a value of 0 to 255 into what the model takes.</param>
-    public static SampleSet Make(int count, int height, int width, int seed, Func<double, double> normalize)
+    public static float[] Make(int count, int height, int width, int seed, Func<double, double> normalize)
     {
         var random = new Random(seed);
         var values = new float[count * 3 * height * width];
@@ -30,7 +28,7 @@ internal static class PhotoLikePictures
             for (var i = 0; i < canvas.Values.Length; i++)
                 values[picture * canvas.Values.Length + i] = (float)normalize(Math.Clamp(Math.Round(canvas.Values[i] * exposure + grain * Normal(random)), 0, 255));
         }
-        return new SampleSet(values, [3, height, width], new long[count]);
+        return values;
     }
 
     private static void Background(Canvas canvas, Random random)

@@ -1,8 +1,8 @@
 using System.Globalization;
 using Fleet.Contracts.Tensors;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
 using Fleet.TestKit;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;

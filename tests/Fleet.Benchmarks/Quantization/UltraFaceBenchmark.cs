@@ -1,5 +1,5 @@
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
@@ -9,7 +9,7 @@ internal static class UltraFaceBenchmark
 {
     public static async Task<string> RunAsync(CancellationToken cancellationToken)
     {
-        SampleFeeds Pictures(int count, int seed) => new("input", PhotoLikePictures.Make(count, 240, 320, seed, value => (value - 127) / 128));
+        SampleFeeds Pictures(int count, int seed) => new("input", PhotoLikePictures.Make(count, 240, 320, seed, value => (value - 127) / 128), [3, 240, 320]);
         using var contest = new Contest(SharedData.PathOf("onnx-ultraface", "version-RFB-320_simplified.onnx"), Pictures(24, seed: 1), Pictures(24, seed: 2), cancellationToken);
         var percentile = Calibrators.Named("percentile");
         foreach (var calibrator in Calibrators.All) contest.Enter(QuantizationSchemes.Int8U8S8, calibrator);

@@ -219,7 +219,7 @@ public sealed class DataFilesTests : IDisposable
     [Fact]
     public void Fashion_mnist_is_read_as_ten_thousand_images_of_ten_classes()
     {
-        var raw = IdxFiles.Read(SharedData.Require("fashion-mnist/t10k-images-idx3-ubyte.gz"), SharedData.Require("fashion-mnist/t10k-labels-idx1-ubyte.gz"));
+        var raw = IdxFiles.Read(SharedFiles.Require("fashion-mnist/t10k-images-idx3-ubyte.gz"), SharedFiles.Require("fashion-mnist/t10k-labels-idx1-ubyte.gz"));
         Assert.Equal([28, 28], raw.SampleShape);
         Assert.Equal(Enumerable.Repeat(1000, 10), raw.Labels.CountBy(label => label).OrderBy(count => count.Key).Select(count => count.Value));
         Assert.Equal(255, raw.Inputs.Max());

@@ -5,6 +5,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
+using Fleet.Quantization;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests.Distillation;

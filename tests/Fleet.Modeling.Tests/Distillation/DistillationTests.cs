@@ -1,9 +1,9 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
-using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization.Onnx;
 using Fleet.TestKit;
 using TorchSharp;
 

@@ -2,6 +2,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
+using Fleet.Quantization;
 using TorchSharp;
 
 namespace Fleet.Modeling.Tests.Distillation;

@@ -1,11 +1,11 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Distillation;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Quantization;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Quantization;
 using Google.Protobuf;
 using TorchSharp;
 
@@ -45,7 +45,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     {
         var test = TinyStudents.Data(family).Test;
         using var session = OnnxRuntimeSession.Open(((TrainedGridScheme)scheme).Model().ToByteArray(), "test");
-        return Judgement.Accuracy(ModelOutputs.Of(session, new SampleFeeds("input", test), CancellationToken.None), test.Labels);
+        return Judgement.Accuracy(ModelOutputs.Of(session, test.Feeds("input"), CancellationToken.None), test.Labels);
     }
 
     [Fact]
@@ -58,7 +58,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
 
         var student = TinyStudents.Prepared("cnn", _folder);
         var plan = QuantizationPlan.For(student.Graph, IntegerForm.U8S8, new HashSet<string>());
-        var histograms = Calibration.Run(student.Model, [.. plan.CalibratedValues], new SampleFeeds("input", data.Training), 32, CancellationToken.None);
+        var histograms = Calibration.Run(student.Model, [.. plan.CalibratedValues], data.Training.Feeds("input"), 32, CancellationToken.None);
         var rounded = new TrainedGridScheme("ptq", new BitWidths(2, 2), IntegerForm.U8S8, student, StartingGrids.Search(student.Graph, plan, IntegerForm.U8S8, new BitWidths(2, 2), histograms));
         Assert.InRange(Accuracy(variants.Single().Scheme), Accuracy(rounded) + 0.05, 1);
     }
@@ -129,7 +129,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     [Fact]
     public void Teacher_that_QKD_cannot_train_is_refused_with_what_to_use_instead()
     {
-        var path = new Fleet.Modeling.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Save(_folder);
+        var path = new Fleet.Quantization.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Save(_folder);
         var refusal = Assert.Throws<BuildException>(() => TrainedVariants.CheckTeacher(path, _folder.Path));
         Assert.Contains("Softplus", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("Use 'qat-distillation'", refusal.Message, StringComparison.Ordinal);
@@ -153,7 +153,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         using var graph = new TrainableGraph(TinyStudents.Prepared("cnn", _folder));
         var sink = new CancelAfter(cancel, 3);
         Assert.ThrowsAny<OperationCanceledException>(() => StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("qat", 1000)],
-            new StudySettings(new TrainingSpec { BatchSize = 32 }, 1, 4, 0.5), new Fleet.Modeling.Progress(sink, "step", 0, 1), cancel.Token));
+            new StudySettings(new TrainingSpec { BatchSize = 32 }, 1, 4, 0.5), new Fleet.Quantization.Progress(sink, "step", 0, 1), cancel.Token));
         Assert.Equal(3, sink.Reports);
     }
 
@@ -173,7 +173,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
             var spec = Spec(new QuantizationAwareSpec { Method = "qkd", WeightBits = 4, ActivationBits = 4, Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 2, Tutoring = 1 } });
             using var cancel = new CancellationTokenSource();
             var course = new GridCourse(student, data, teacher, spec.QuantizationAware!, spec.Distillation, 64, 1, checkpoint);
-            var (scheme, epochs) = QuantizationAwareTraining.Train(course, IntegerForm.U8S8, _folder.Path, new Fleet.Modeling.Progress(new CancelAfter(cancel, reports), "step", 0, 1), cancel.Token);
+            var (scheme, epochs) = QuantizationAwareTraining.Train(course, IntegerForm.U8S8, _folder.Path, new Fleet.Quantization.Progress(new CancelAfter(cancel, reports), "step", 0, 1), cancel.Token);
             return (scheme.Model().ToByteArray(), epochs);
         }
 

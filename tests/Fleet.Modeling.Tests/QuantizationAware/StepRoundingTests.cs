@@ -1,5 +1,5 @@
-using Fleet.Modeling.Quantization;
 using Fleet.Modeling.QuantizationAware;
+using Fleet.Quantization.Quantization;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Tests.QuantizationAware;

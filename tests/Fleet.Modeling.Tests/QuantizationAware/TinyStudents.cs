@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
-using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Students;
+using Fleet.Quantization.Onnx;
 
 namespace Fleet.Modeling.Tests.QuantizationAware;
 
@@ -13,7 +13,7 @@ internal static class TinyStudents
     private static readonly ConcurrentDictionary<string, Lazy<byte[]>> Files = [];
 
     /// <summary>Nobody listens.</summary>
-    public static Fleet.Modeling.Progress Silent { get; } = new(new Ignored(), "step", 0, 1);
+    public static Fleet.Quantization.Progress Silent { get; } = new(new Ignored(), "step", 0, 1);
 
     /// <summary>The student of a family, prepared.</summary>
     public static PreparedModel Prepared(string family, ScratchFolder folder) => PreparedModel.From(Save(family, folder), folder.Path);

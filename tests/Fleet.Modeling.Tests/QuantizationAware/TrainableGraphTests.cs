@@ -1,12 +1,13 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Evaluation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
-using Fleet.Modeling.Quantization;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Students;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Tests.Quantization;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Tests.QuantizationAware;
@@ -133,11 +134,11 @@ public sealed class TrainableGraphTests : IDisposable
     [Fact]
     public void Axes_are_counted_on_all_of_the_shape_and_from_either_end()
     {
-        var model = new Fleet.Modeling.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "m")
+        var model = new Fleet.Quantization.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "m")
             .Constant(Tensors.Of("ends", [-2L, -1], 2)).Constant(Tensors.Of("first", [1L], 1))
             .Node("Unsqueeze", ["m", "ends"], "u").Node("Unsqueeze", ["u", "first"], "v").Node("ReduceSum", ["v", "first"], "r").Node("Tanh", ["r"], "t").Node("Squeeze", ["t", "ends"], "y")
             .Output("y", -1, 4).Build();
-        var samples = Quantization.TinyModels.SamplesFor(model, 16, 1);
+        var samples = Set(TinyModels.SamplesFor(model, 16, 1));
         using var graph = new TrainableGraph(new PreparedModel(model));
         Assert.All(graph.Logits(samples, CancellationToken.None).Zip(Run(model, samples, input: "x")), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
     }
@@ -147,7 +148,7 @@ public sealed class TrainableGraphTests : IDisposable
     [InlineData("shape", "takes its shape from the samples")]
     public void What_depends_on_the_samples_is_refused_before_anything_is_trained(string name, string expected)
     {
-        var start = new Fleet.Modeling.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g");
+        var start = new Fleet.Quantization.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g");
         var model = name == "cast"
             ? start.Node("Cast", ["g"], "y", node => node.With("to", (long)TensorProto.Types.DataType.Double)).Output("y", -1, 4).Build()
             : start.Node("Shape", ["x"], "s").Node("Reshape", ["g", "s"], "y").Output("y", -1, 4).Build();
@@ -158,7 +159,7 @@ public sealed class TrainableGraphTests : IDisposable
     [Fact]
     public void Operator_that_cannot_be_trained_is_refused_by_name()
     {
-        var model = new Fleet.Modeling.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Build();
+        var model = new Fleet.Quantization.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Build();
         Assert.Contains("does not know operator Softplus", Assert.Throws<BuildException>(() => new TrainableGraph(new PreparedModel(model))).Message, StringComparison.Ordinal);
     }
 
@@ -170,8 +171,8 @@ public sealed class TrainableGraphTests : IDisposable
     [InlineData("matmul-add")]
     public void Graphs_of_other_shapes_are_trained_as_they_are_written(string name)
     {
-        var model = new PreparedModel(Quantization.TinyModels.All[name]());
-        var samples = Quantization.TinyModels.SamplesFor(model.Model, 64, 1);
+        var model = new PreparedModel(TinyModels.All[name]());
+        var samples = Set(TinyModels.SamplesFor(model.Model, 64, 1));
         foreach (var bits in new[] { 8, 4 })
         {
             var (graph, grids) = Start(model, samples, IntegerForm.U8S8, new BitWidths(bits, bits), "x");
@@ -182,6 +183,8 @@ public sealed class TrainableGraphTests : IDisposable
             }
         }
     }
+
+    private static SampleSet Set(TinySamples samples) => new(samples.Inputs, samples.SampleShape, samples.Labels);
 
     private static TrainedGridScheme Scheme(TrainableGraph graph, IntegerForm form, int weights, int activations)
         => new("qat", new BitWidths(weights, activations), form, graph.Model(), graph.Grids());
@@ -194,7 +197,7 @@ public sealed class TrainableGraphTests : IDisposable
     private static (TrainableGraph Graph, GridScales Grids) Start(PreparedModel model, SampleSet samples, IntegerForm form, BitWidths widths, string input = StudentExport.Input)
     {
         var plan = QuantizationPlan.For(model.Graph, form, new HashSet<string>());
-        var histograms = Calibration.Run(model.Model, [.. plan.CalibratedValues], new SampleFeeds(input, samples), 32, CancellationToken.None);
+        var histograms = Calibration.Run(model.Model, [.. plan.CalibratedValues], samples.Feeds(input), 32, CancellationToken.None);
         var grids = StartingGrids.Search(model.Graph, plan, form, widths, histograms);
         return (new TrainableGraph(model, plan, form, grids), grids);
     }
@@ -202,6 +205,6 @@ public sealed class TrainableGraphTests : IDisposable
     private static float[] Run(ModelProto model, SampleSet samples, GraphOptimizationLevel level = GraphOptimizationLevel.ORT_ENABLE_ALL, string input = StudentExport.Input)
     {
         using var session = OnnxRuntimeSession.Open(Google.Protobuf.MessageExtensions.ToByteArray(model), "test", level);
-        return ModelOutputs.Of(session, new SampleFeeds(input, samples), CancellationToken.None).Values;
+        return ModelOutputs.Of(session, samples.Feeds(input), CancellationToken.None).Values;
     }
 }

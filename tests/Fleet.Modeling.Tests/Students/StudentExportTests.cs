@@ -2,10 +2,11 @@ using System.Text.Json;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
+using Fleet.Quantization;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests.Students;

@@ -1,8 +1,8 @@
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Onnx;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization.Onnx;
 using Fleet.TestKit;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -114,7 +114,7 @@ public sealed class OnnxTeacherTests : IDisposable
     [Fact]
     public void Teacher_with_custom_operators_is_refused_with_their_names()
     {
-        var message = Refused(SharedData.Require("onnx-superres/supres.onnx"), [1, 28, 28], 10);
+        var message = Refused(SharedFiles.Require("onnx-superres/supres.onnx"), [1, 28, 28], 10);
         Assert.Contains("operators that ONNX Runtime does not have", message, StringComparison.Ordinal);
         Assert.Contains("::", message, StringComparison.Ordinal);
         Assert.Contains("standard ONNX operators", message, StringComparison.Ordinal);

@@ -1,5 +1,5 @@
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Onnx;
+using Fleet.Quantization.Onnx;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 

@@ -1,4 +1,4 @@
-using Fleet.Modeling.Onnx;
+using Fleet.Quantization.Onnx;
 using TorchSharp;
 
 namespace Fleet.Modeling.Students.Layers;

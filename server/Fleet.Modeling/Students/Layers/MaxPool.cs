@@ -1,4 +1,4 @@
-using Fleet.Modeling.Onnx;
+using Fleet.Quantization.Onnx;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 

@@ -1,7 +1,7 @@
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Onnx;
-using Fleet.Modeling.Onnx.Protos;
-using DataType = Fleet.Modeling.Onnx.Protos.TensorProto.Types.DataType;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Modeling.Students.Layers;
 

@@ -1,0 +1,11 @@
+using Fleet.Modeling.Data;
+using Fleet.Quantization.Evaluation;
+
+namespace Fleet.Modeling;
+
+/// <summary>Feeds a model with labelled samples.</summary>
+internal static class SampleSetFeeds
+{
+    /// <summary>The samples as the single input of a model.</summary>
+    public static SampleFeeds Feeds(this SampleSet samples, string inputName) => new(inputName, samples.Inputs, samples.SampleShape, samples.Vocabulary is not null);
+}

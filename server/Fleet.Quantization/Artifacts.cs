@@ -1,0 +1,15 @@
+using System.Security.Cryptography;
+using Fleet.Contracts.Releases;
+
+namespace Fleet.Quantization;
+
+/// <summary>Files that a report names.</summary>
+internal static class Artifacts
+{
+    /// <summary>The file at <paramref name="path"/> by name, digest and length.</summary>
+    public static ArtifactReference Reference(string path)
+    {
+        using var file = File.OpenRead(path);
+        return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
+    }
+}

@@ -1,0 +1,75 @@
+using Fleet.Contracts.Releases;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Quantization.Onnx;
+
+/// <summary>Opens ONNX Runtime sessions the way the worker wants them: quiet, on one thread, without telemetry.</summary>
+internal static class OnnxRuntimeSession
+{
+    /// <summary>No settings beyond the worker's own.</summary>
+    public static readonly RuntimeSettings Plain = new();
+
+    static OnnxRuntimeSession() => NativeVariables.Set();
+
+    /// <summary>Opens a model file. The worker runs everything on the CPU; other providers of <paramref name="runtime"/> are for devices.</summary>
+    /// <param name="path">The model.</param>
+    /// <param name="runtime">Threads and session entries.</param>
+    /// <exception cref="InvalidDataException">The runtime refuses the model; the message holds its reason.</exception>
+    public static InferenceSession Open(string path, RuntimeSettings? runtime = null) => Opened(path, () =>
+    {
+        using var options = Options(runtime ?? Plain);
+        return new InferenceSession(path, options);
+    });
+
+    /// <summary>Opens a model from memory.</summary>
+    public static InferenceSession Open(byte[] model, string name, RuntimeSettings? runtime = null) => Opened(name, () =>
+    {
+        using var options = Options(runtime ?? Plain);
+        return new InferenceSession(model, options);
+    });
+
+    /// <summary>Opens a model from memory, optimized at <paramref name="level"/>.</summary>
+    public static InferenceSession Open(byte[] model, string name, GraphOptimizationLevel level) => Opened(name, () =>
+    {
+        using var options = Options(Plain);
+        options.GraphOptimizationLevel = level;
+        return new InferenceSession(model, options);
+    });
+
+    /// <summary>Writes the model as the runtime optimizes it at <paramref name="level"/>.</summary>
+    public static void SaveOptimized(string path, string optimizedPath, GraphOptimizationLevel level, RuntimeSettings? runtime = null, string? name = null) => Opened(name ?? path, () =>
+    {
+        using var options = Options(runtime ?? Plain);
+        options.GraphOptimizationLevel = level;
+        options.OptimizedModelFilePath = optimizedPath;
+        return new InferenceSession(path, options);
+    }).Dispose();
+
+    private static SessionOptions Options(RuntimeSettings runtime)
+    {
+        var options = new SessionOptions
+        {
+            IntraOpNumThreads = Math.Max(1, runtime.IntraOpThreads),
+            InterOpNumThreads = 1,
+            ExecutionMode = ExecutionMode.ORT_SEQUENTIAL,
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
+        };
+        // A thread that spins while it waits starves the rest of a shared machine and makes latency jump.
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        foreach (var (key, value) in runtime.SessionEntries) options.AddSessionConfigEntry(key, value);
+        return options;
+    }
+
+    private static InferenceSession Opened(string name, Func<InferenceSession> open)
+    {
+        try
+        {
+            return open();
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new InvalidDataException($"ONNX Runtime refuses {Path.GetFileName(name)}: {RuntimeRefusal.Of(e)}", e);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Tests.Onnx;
+using Fleet.Quantization.Tests.Quantization;
+
+namespace Fleet.Quantization.Tests.Evaluation;
+
+public sealed class JudgementTests
+{
+    [Fact]
+    public void Accuracy_and_agreement_count_decisions()
+    {
+        var outputs = new ModelOutputs([1, 2, 5, 4, 0, 9], 3);
+        Assert.Equal([1, 0, 1], outputs.Decisions());
+        Assert.Equal(2.0 / 3, Judgement.Accuracy(outputs, [1, 1, 1]));
+        Assert.Equal(1.0 / 3, Judgement.Agreement(outputs, new ModelOutputs([1, 0, 0, 1, 0, 1], 3)));
+    }
+
+    [Fact]
+    public void Signal_to_noise_is_in_decibels()
+    {
+        Assert.Equal(20, Judgement.SignalToNoise([11], [10]), 1e-9);
+        Assert.Equal(Closeness.Exact, Judgement.SignalToNoise([1, 2], [1, 2]));
+    }
+
+    [Theory]
+    [InlineData(new[] { 11f, float.NegativeInfinity }, new[] { 10f, float.NegativeInfinity }, 20)] // a masked score
+    [InlineData(new[] { 11f, 5f }, new[] { 10f, float.NaN }, 20)]
+    [InlineData(new[] { float.NaN, 2f }, new[] { 1f, 2f }, -Closeness.Exact)]
+    [InlineData(new[] { float.PositiveInfinity, 2f }, new[] { 1f, 2f }, -Closeness.Exact)]
+    [InlineData(new[] { 1f, 0f }, new[] { 0f, 0f }, -Closeness.Exact)]
+    public void Signal_to_noise_is_always_a_number(float[] values, float[] reference, double expected)
+    {
+        var deviation = new Deviation().Add(values, reference);
+        Assert.Equal(expected, deviation.SignalToNoise, 1e-6);
+        Assert.InRange(deviation.Cosine, -1, 1);
+    }
+
+    [Fact]
+    public void Processor_is_read_as_the_kernel_names_it()
+    {
+        var facts = ThisMachine.Read(["processor\t: 0", "model\t\t: 17", "model name\t: AMD EPYC 9654", "flags\t\t: sse2 avx2 avx512_vnni"]);
+        Assert.Equal("AMD EPYC 9654", facts.Processor);
+        Assert.Equal(["avx2", "avx512_vnni", "sse2"], facts.IsaFlags);
+    }
+
+    [Fact]
+    public void Guard_against_saturation_is_left_out_where_vnni_makes_it_needless()
+    {
+        var runtime = BuiltInProfiles.X64.Runtime;
+        Assert.Contains("session.x64quantprecision", runtime.On(["avx2"]).SessionEntries.Keys);
+        Assert.DoesNotContain("session.x64quantprecision", runtime.On(["avx2", "avx512_vnni"]).SessionEntries.Keys);
+        Assert.DoesNotContain("session.x64quantprecision", runtime.On(["avx_vnni"]).SessionEntries.Keys);
+    }
+
+    [Fact]
+    public void Outputs_kept_in_a_file_compare_as_those_in_memory_and_leave_no_file()
+    {
+        using var folder = new ScratchFolder();
+        using var session = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder));
+        using var other = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", -1, 8).Weight("v", 8, 4).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder, "other.onnx"));
+        var samples = TinyModels.SamplesFor(OnnxFile.Load(folder.File("model.onnx")), 50, seed: 3).Feeds("x");
+        long[] labels = [.. Enumerable.Repeat(2L, 50)];
+        using (var kept = KeptOutputs.Of(session, samples, folder.File("kept"), TestContext.Current.CancellationToken))
+        {
+            var (same, _) = kept.Compare(session, samples, null, TestContext.Current.CancellationToken);
+            Assert.Equal((Closeness.Exact, 1.0), (same.SignalToNoise, same.Agreement));
+            Assert.Equal(1, same.Cosine, 1e-12);
+            var outputs = AllOutputs.Of(other, samples, TestContext.Current.CancellationToken);
+            var expected = Comparison.Of(outputs, AllOutputs.Of(session, samples, TestContext.Current.CancellationToken));
+            var (closeness, right) = kept.Compare(other, samples, labels, TestContext.Current.CancellationToken);
+            Assert.Equal(expected.SignalToNoise, closeness.SignalToNoise, 1e-6);
+            Assert.Equal(expected.Cosine, closeness.Cosine, 1e-5);
+            Assert.Equal(expected.Agreement, closeness.Agreement);
+            Assert.InRange(closeness.Agreement, 0, 0.9);
+            Assert.Equal(outputs.Decisions.Count(decision => decision == 2), right);
+            Assert.Equal(50, kept.Rows);
+        }
+        Assert.False(File.Exists(folder.File("kept")));
+    }
+}

@@ -1,0 +1,75 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Proof;
+using Fleet.Quantization.Tests.Quantization;
+
+namespace Fleet.Quantization.Tests.Proof;
+
+/// <summary>The agent itself, run on processors that this machine is not.</summary>
+public sealed class VariantProofTests : IDisposable
+{
+    private const string NotHere = $"Other processors cannot be emulated here; {Emulation.Remedy} provides what is missing.";
+
+    private readonly ScratchFolder _folder = new();
+
+    public static bool EmulatesX64 => Emulation.OfThisMachine().MissingFor([EmulatedProcessor.Named("haswell")]).Count == 0;
+
+    public static bool EmulatesArm => Emulation.OfThisMachine().MissingFor([EmulatedProcessor.Named("cortex-a72")]).Count == 0;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesX64))]
+    public async Task Processor_without_VNNI_loses_accuracy_to_saturation_until_the_setting_of_its_profile_is_made()
+    {
+        var without = await ProveAsync(SaturatingModel.SignedWeights(_folder.Path), new RuntimeSettings(), "haswell");
+        Assert.False(without.Holds);
+        Assert.InRange(without.Processors[1].Loss!.Value, 10, 30);
+        Assert.Contains("session.x64quantprecision=1", without.Processors[1].Detail, StringComparison.Ordinal);
+
+        // What the manifest carries for x64. The agent leaves it out natively where VNNI is, and keeps it on the emulated processor.
+        var with = await ProveAsync(SaturatingModel.SignedWeights(_folder.Path), BuiltInProfiles.X64.Runtime, "haswell");
+        Assert.True(with.Holds, with.Processors[1].Detail);
+        Assert.InRange(with.Processors[1].Loss!.Value, -0.1, 0.1);
+    }
+
+    [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesX64))]
+    public async Task Unsigned_weights_do_not_saturate_without_any_setting()
+    {
+        var proof = await ProveAsync(SaturatingModel.UnsignedWeights(_folder.Path), new RuntimeSettings(), "haswell");
+        Assert.True(proof.Holds, proof.Processors[1].Detail);
+        Assert.InRange(proof.Processors[1].Loss!.Value, -0.1, 0.1);
+    }
+
+    [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesArm))]
+    public async Task Arm_computes_what_this_machine_computes()
+    {
+        var proof = await ProveAsync(SaturatingModel.SignedWeights(_folder.Path), new RuntimeSettings(), "cortex-a72");
+        Assert.True(proof.Holds, proof.Processors[1].Detail);
+        Assert.InRange(proof.Processors[1].Loss!.Value, -0.1, 0.1);
+    }
+
+    [Fact(Skip = NotHere, SkipUnless = nameof(EmulatesX64))]
+    public async Task Labels_make_accuracy_the_measure()
+    {
+        var model = TinyModels.Gemm();
+        OnnxFile.Save(model, _folder.File("classifier.onnx"));
+        var set = TinyModels.SamplesFor(model, 40, seed: 4);
+        var samples = set.Feeds("x");
+        long[] decisions;
+        using (var session = OnnxRuntimeSession.Open(_folder.File("classifier.onnx"))) decisions = [.. ModelOutputs.Of(session, samples, TestContext.Current.CancellationToken).Decisions().Select(decision => (long)decision)];
+        // A quarter of the labels are wrong on purpose.
+        long[] labels = [.. decisions.Select((decision, sample) => sample % 4 == 0 ? (decision + 1) % 5 : decision)];
+        var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(
+            new ProofTask(_folder.File("classifier.onnx"), null, samples, labels, "made up", 100, new RuntimeSettings(), [EmulatedProcessor.Named("haswell")]),
+            new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        Assert.Equal([0.75, 0.75], proof.Processors.Select(processor => processor.Accuracy!.Value));
+        Assert.Equal((true, 0.0, 40), (proof.Holds, proof.Processors[1].Loss, proof.Samples));
+    }
+
+    private Task<ProofReport> ProveAsync(string variant, RuntimeSettings runtime, params string[] processors) => new VariantProof(Emulation.OfThisMachine()).RunAsync(
+        new ProofTask(variant, SaturatingModel.Float(_folder.Path), SaturatingModel.Samples(4), null, "made up", 100, runtime, [.. processors.Select(EmulatedProcessor.Named)]),
+        new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+}

@@ -7,8 +7,11 @@ namespace Fleet.Architecture.Tests;
 internal static partial class Source
 {
     /// <summary>C# files below a folder of the repository, by their path in it.</summary>
-    public static IEnumerable<(string Path, string Text)> FilesIn(string folder)
-        => Directory.EnumerateFiles(Repository.PathOf(folder), "*.cs", SearchOption.AllDirectories)
+    public static IEnumerable<(string Path, string Text)> FilesIn(string folder) => FilesIn(folder, "*.cs");
+
+    /// <summary>Files of a kind below a folder of the repository, by their path in it.</summary>
+    public static IEnumerable<(string Path, string Text)> FilesIn(string folder, string kind)
+        => Directory.EnumerateFiles(Repository.PathOf(folder), kind, SearchOption.AllDirectories)
             .Where(file => !Generated().IsMatch(file))
             .Select(file => (Path.GetRelativePath(Repository.Root, file), File.ReadAllText(file)));
 

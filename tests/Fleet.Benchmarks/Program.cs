@@ -1,4 +1,5 @@
 using Fleet.Benchmarks;
+using Fleet.Benchmarks.House;
 using Fleet.Benchmarks.Quantization;
 using Fleet.TestKit;
 
@@ -19,6 +20,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["quantize-growth"] = ("time and peak memory of `quantize` as samples and models grow", GrowthBenchmark.RunAsync),
     ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD", QuantizationAwareBenchmark.RunAsync),
+    ["house"] = ("how the house is built: lines of files and methods, tests beside code, doc comments, circles; before and after", HouseBenchmark.RunAsync),
+    ["house-list"] = ("every file and method that is longer than the aim", HouseBenchmark.ListAsync),
 };
 
 using var stop = new CancellationTokenSource();

@@ -1,0 +1,92 @@
+namespace Fleet.Architecture.Tests;
+
+/// <summary>Rooms of a project do not use each other in a circle: what uses another can be read, tested and replaced without what uses it.</summary>
+public sealed class CircleTests
+{
+    /// <summary>What still lies on a circle. Who breaks one removes its lines; nothing is added.</summary>
+    private static readonly HashSet<string> Known =
+    [
+        "agent/Fleet.Agent: Deployment → Link",
+        "agent/Fleet.Agent: Deployment → Run",
+        "agent/Fleet.Agent: Deployment → Shelf",
+        "agent/Fleet.Agent: Link → Run",
+        "agent/Fleet.Agent: Run → Deployment",
+        "agent/Fleet.Agent: Run → Link",
+        "agent/Fleet.Agent: Run → Shelf",
+        "agent/Fleet.Agent: Run → Telemetry",
+        "agent/Fleet.Agent: Shelf → Run",
+        "agent/Fleet.Agent: Telemetry → Link",
+        "agent/Fleet.Agent: Telemetry → Run",
+        "server/Fleet.Cli: Commands → Demo",
+        "server/Fleet.Cli: Demo → Commands",
+        "server/Fleet.Modeling: Distillation → Teachers",
+        "server/Fleet.Modeling: Teachers → Distillation",
+        "server/Fleet.Server: Access → Releases",
+        "server/Fleet.Server: Devices → Messaging",
+        "server/Fleet.Server: Enrollment → Access",
+        "server/Fleet.Server: Enrollment → Devices",
+        "server/Fleet.Server: Enrollment → Hosting",
+        "server/Fleet.Server: Enrollment → Releases",
+        "server/Fleet.Server: Hosting → Access",
+        "server/Fleet.Server: Hosting → Enrollment",
+        "server/Fleet.Server: Hosting → Messaging",
+        "server/Fleet.Server: Messaging → Enrollment",
+        "server/Fleet.Server: Models → Access",
+        "server/Fleet.Server: Models → Hosting",
+        "server/Fleet.Server: Models → Releases",
+        "server/Fleet.Server: Releases → Devices",
+        "server/Fleet.Server: Releases → Models",
+        "shared/Fleet.Contracts: Devices → Protocol",
+        "shared/Fleet.Contracts: Devices → Releases",
+        "shared/Fleet.Contracts: Protocol → Devices",
+        "shared/Fleet.Contracts: Releases → Devices",
+        "shared/Fleet.Contracts: Releases → Protocol",
+        "shared/Fleet.Contracts: Releases → Validation",
+        "shared/Fleet.Contracts: State → Devices",
+        "shared/Fleet.Contracts: State → Protocol",
+        "shared/Fleet.Contracts: State → Releases",
+        "shared/Fleet.Contracts: State → Validation",
+        "shared/Fleet.Contracts: Validation → Protocol",
+        "shared/Fleet.Contracts: Validation → Releases",
+        "shared/Fleet.Contracts: Validation → State",
+    ];
+
+    public static readonly TheoryData<string> Projects = [.. Rooms.Projects];
+
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void Rooms_do_not_run_in_circles(string project)
+    {
+        var uses = Rooms.UsesIn(project);
+        var circles = Rooms.OnCircles(uses)
+            .Where(use => !Known.Contains($"{project}: {use.From} → {use.To}"))
+            .GroupBy(use => Rooms.CircleThrough(use, uses))
+            .Select(circle => $"{circle.Key}\n  {string.Join("\n  ", circle.Select(use => use.Where))}").ToList();
+        Assert.True(circles.Count == 0, $"Rooms of {project} use each other in circles; move what both need, or hand it in:\n{string.Join('\n', circles)}");
+    }
+
+    [Fact]
+    public void Circle_is_seen_whatever_way_a_room_is_named()
+    {
+        var files = new (string, string)[]
+        {
+            ("p/A/One.cs", "using Fleet.P.B;\nnamespace Fleet.P.A;\nclass One { Two _two; }"),
+            ("p/B/Two.cs", "namespace Fleet.P.B;\nclass Two\n{\n    C.Three _three;\n}"),
+            ("p/C/Deep/Three.cs", "namespace Fleet.P.C.Deep;\nclass Three { Four _four; }"),
+            ("p/Four.cs", "namespace Fleet.P;\nclass Four { object _one = new global::Fleet.P.A.One(); }"),
+            ("p/D/Five.cs", "using Fleet.P.A;\nnamespace Fleet.P.D;\n// Fleet.P.B and Four\nclass Five { string _text = \"Fleet.P.C\"; }"),
+            ("p/Program.cs", "using Fleet.P.D;\nnew Five();"),
+        };
+        var uses = Rooms.UsesIn("Fleet.P", "p", files);
+        Assert.Equal(["A B", "B C", "C Four.cs", "Four.cs A", "D A"], uses.Select(use => $"{use.From} {use.To}"));
+        var circle = Rooms.OnCircles(uses);
+        Assert.Equal(
+            ["p/A/One.cs:1: Fleet.P.B", "p/B/Two.cs:4: C.Three", "p/C/Deep/Three.cs:2: Four", "p/Four.cs:2: global::Fleet.P.A"],
+            circle.Select(use => use.Where));
+        Assert.Equal("B → C → Four.cs → A → B", Rooms.CircleThrough(circle[1], uses));
+    }
+
+    [Fact]
+    public void Rooms_are_named_by_using_lines_that_say_where()
+        => Assert.All(Rooms.Projects.SelectMany(project => Source.FilesIn(project)), file => Assert.DoesNotMatch(@"(?m)^global using Fleet\.", file.Text));
+}

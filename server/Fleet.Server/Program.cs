@@ -1,16 +1,17 @@
-using System.Reflection;
-using Fleet.Contracts;
-using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 using Fleet.Server.Access;
+using Fleet.Server.Artifacts;
+using Fleet.Server.Builds;
+using Fleet.Server.Certificates;
 using Fleet.Server.Dashboard;
 using Fleet.Server.Devices;
 using Fleet.Server.Enrollment;
+using Fleet.Server.Health;
 using Fleet.Server.Hosting;
+using Fleet.Server.Http;
 using Fleet.Server.Messaging;
-using Fleet.Server.Models;
 using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
+using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 using Fleet.Server.Telemetry;
 
@@ -27,7 +28,7 @@ internal static class Program
     {
         if (args.Intersect(["--help", "-h"]).Any())
         {
-            Console.WriteLine(Settings.Help);
+            Console.WriteLine(ServerSettings.Help);
             return 0;
         }
         try
@@ -60,13 +61,15 @@ internal static class Program
         builder.AddListeners();
         builder.Services.AddSystemd();
         builder.Services.AddProblems();
-        builder.Services.AddSingleton<Health>();
+        builder.Services.AddHealth();
         builder.Services.AddStorage();
+        builder.Services.AddCertificates();
         builder.Services.AddAccess();
         builder.Services.AddEnrollment();
         builder.Services.AddMessaging();
         builder.Services.AddDevices();
-        builder.Services.AddModels(builder.Configuration);
+        builder.Services.AddArtifacts();
+        builder.Services.AddBuilds(builder.Configuration);
         builder.Services.AddReleases();
         builder.Services.AddRollouts();
         builder.Services.AddTelemetry();
@@ -82,7 +85,8 @@ internal static class Program
         var operators = app.MapOperatorCalls();
         operators.MapTokens();
         operators.MapDevices();
-        operators.MapModels();
+        operators.MapArtifacts();
+        operators.MapBuilds();
         operators.MapReleases();
         operators.MapRollouts();
         operators.MapTelemetry();
@@ -96,16 +100,5 @@ internal static class Program
         devices.MapRenew();
         devices.MapArtifactDownload();
         return app;
-    }
-
-    private static void MapHealth(this WebApplication app)
-    {
-        var version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
-        app.MapGet("/health", (Health health) => health.Problems is { Count: > 0 } problems
-            ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable)
-            : Answer("ok", [], StatusCodes.Status200OK));
-
-        IResult Answer(string status, IReadOnlyList<string> problems, int code)
-            => Results.Json(new HealthResponse(status, version, ProtocolVersion.Current) { Problems = problems }, FleetJson.Default.HealthResponse, statusCode: code);
     }
 }

@@ -3,7 +3,7 @@ namespace Fleet.Architecture.Tests;
 /// <summary>Rooms kept apart. Each wall says why it stands; who needs a door moves the wall in the same change and says so.</summary>
 public sealed class RoomTests
 {
-    private const string ServerFeatures = @"Fleet\.Server\.(?:Rollouts|Models|Releases|Telemetry|Dashboard)";
+    private const string ServerFeatures = @"Fleet\.Server\.(?:Rollouts|Builds|Releases|Telemetry|Dashboard)";
 
     /// <summary>Folder, what it must not use, an example of such a use, and the reason.</summary>
     public static readonly TheoryData<string, string, string, string> Walls = new()
@@ -15,19 +15,21 @@ public sealed class RoomTests
         { "shared/Fleet.Platform", @"System\.Net|System\.Text\.Json|HttpClient|Socket|Console|DateTime(?:Offset)?\.(?:Utc)?Now|Random\.Shared", "System.Net.Http.HttpClient", "what every program links stays small, says nothing to people, and is handed time and chance" },
         { "agent", @"Fleet\.(?:Server|Modeling|Quantization|Cli)", "Fleet.Server.Devices.Device", "the agent ships to devices; nothing of the server does" },
         { "server/Fleet.Server", @"Fleet\.(?:Agent|Modeling|Quantization|Cli)", "Fleet.Modeling.Build", "the server knows workers and agents by what they send, so that each can be replaced" },
-        { "server/Fleet.Modeling", @"Fleet\.(?:Agent|Server|Cli)", "Fleet.Server.Models.Build", "a worker is a client like any other and may run on another machine" },
+        { "server/Fleet.Modeling", @"Fleet\.(?:Agent|Server|Cli)", "Fleet.Server.Builds.Build", "a worker is a client like any other and may run on another machine" },
         { "server/Fleet.Quantization", @"Fleet\.(?:Agent|Server|Cli|Modeling)|TorchSharp", "TorchSharp.torch", "any ONNX file can be quantized, judged and proven by any program, on a machine without torch" },
         { "server/Fleet.Cli", @"Fleet\.(?:Agent|Server|Modeling|Quantization)", "Fleet.Server.FleetOptions", "the operator's tool speaks the public API, so that whatever it can do others can" },
         { "server/Fleet.Server", @"TorchSharp|Microsoft\.ML|Google\.Protobuf", "TorchSharp.torch", "the server never loads native model code: a crash there is a failed build, not a dead fleet" },
         { "server/Fleet.Cli", @"LiteDB|MQTTnet|TorchSharp|Microsoft\.ML", "MQTTnet.MqttClientFactory", "the tool runs on laptops and talks HTTP only" },
-        { "server/Fleet.Server/Storage", @"Fleet\.Server\.(?:Enrollment|Devices|Models|Releases|Rollouts|Messaging|Telemetry|Access|Dashboard)", "Fleet.Server.Devices.Device", "the store keeps documents and samples; what they mean is the rooms' business, and a second store repeats nothing of it" },
+        { "server/Fleet.Server/Storage", @"Fleet\.Server\.(?:Enrollment|Devices|Builds|Artifacts|Releases|Rollouts|Messaging|Telemetry|Access|Certificates|Http|Dashboard)", "Fleet.Server.Devices.Device", "the store keeps documents and samples; what they mean is the rooms' business, and a second store repeats nothing of it" },
         { "server/Fleet.Server/Messaging", ServerFeatures, "Fleet.Server.Rollouts.Rollout", "the broker carries topics and bytes for the rooms; it must not know them" },
-        { "server/Fleet.Server/Devices", @"Fleet\.Server\.(?:Rollouts|Models|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "a device is what it is whatever is rolled out to it; rooms register with Messaging, not with a broker" },
+        { "server/Fleet.Server/Devices", @"Fleet\.Server\.(?:Rollouts|Builds|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "a device is what it is whatever is rolled out to it; rooms register with Messaging, not with a broker" },
         { "server/Fleet.Server/Releases", @"Fleet\.Server\.(?:Rollouts|Messaging|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "what is signed does not depend on who gets it, nor when" },
-        { "server/Fleet.Server/Models", @"Fleet\.Server\.(?:Rollouts|Messaging|Dashboard)|MQTTnet", "Fleet.Server.Messaging.Broker", "building needs no device" },
-        { "server/Fleet.Server/Rollouts", @"Fleet\.Server\.(?:Models|Messaging|Telemetry|Dashboard)|MQTTnet|Microsoft\.AspNetCore\.Components", "MQTTnet.Server.MqttServer", "rollout rules run without a broker and without a browser" },
-        { "server/Fleet.Server/Telemetry", @"Fleet\.Server\.(?:Rollouts|Models|Releases|Dashboard)|MQTTnet", "Fleet.Server.Models.Build", "measurements are kept whatever they were taken of" },
-        { "server/Fleet.Server/Enrollment", @"Fleet\.Server\.(?:Rollouts|Models|Telemetry|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "who may join does not depend on what will run there" },
+        { "server/Fleet.Server/Builds", @"Fleet\.Server\.(?:Releases|Rollouts|Messaging|Dashboard)|MQTTnet", "Fleet.Server.Messaging.Broker", "building needs no device" },
+        { "server/Fleet.Server/Certificates", @"Fleet\.Server\.(?!Certificates\b|Settings\b)\w+|MQTTnet", "Fleet.Server.Devices.Device", "the authority signs; who deserves a certificate is Enrollment's to decide" },
+        { "server/Fleet.Server/Artifacts", @"Fleet\.Server\.(?!Artifacts\b|Storage\b|Settings\b|Http\b)\w+|MQTTnet", "Fleet.Server.Releases.Release", "a file under its digest is the same whoever made it and whoever fetches it" },
+        { "server/Fleet.Server/Rollouts", @"Fleet\.Server\.(?:Builds|Messaging|Telemetry|Dashboard)|MQTTnet|Microsoft\.AspNetCore\.Components", "MQTTnet.Server.MqttServer", "rollout rules run without a broker and without a browser" },
+        { "server/Fleet.Server/Telemetry", @"Fleet\.Server\.(?:Rollouts|Builds|Releases|Dashboard)|MQTTnet", "Fleet.Server.Builds.Build", "measurements are kept whatever they were taken of" },
+        { "server/Fleet.Server/Enrollment", @"Fleet\.Server\.(?:Rollouts|Builds|Telemetry|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "who may join does not depend on what will run there" },
         { "agent/Fleet.Agent/Disk", @"Fleet\.Agent\.(?!Disk\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Link.ServerLink", "safe writing is the ground the others stand on" },
         { "agent/Fleet.Agent/Children", @"Fleet\.Agent\.(?!Children\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Inference.InferenceHost", "how a child process is started and watched does not depend on what it does" },
         { "agent/Fleet.Agent/Facts", @"Fleet\.Agent\.(?!Facts\b|Disk\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Link.ServerLink", "what a device is does not depend on who asks" },

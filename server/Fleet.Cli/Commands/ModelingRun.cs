@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Fleet.Cli.Client;
-using Fleet.Cli.Demo;
+using Fleet.Cli.Processes;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using Fleet.Cli.Client;
+using Fleet.Cli.Display;
 using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
@@ -151,35 +152,13 @@ internal static class ModelsCommand
     {
         try
         {
-            return await StepBoard.RunAsync(call.Shell, board => board.StepAsync($"Build {build.Id} of {build.Model}", step => ForEndAsync(call.Client, call.Shell.Time, build.Id, step, Timeout.InfiniteTimeSpan, cancellationToken)), asLines);
+            return await StepBoard.RunAsync(call.Shell, board => board.StepAsync($"Build {build.Id} of {build.Model}", step => Follow.BuildAsync(call.Client, call.Shell.Time, build.Id, step, Timeout.InfiniteTimeSpan, cancellationToken)), asLines);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             call.Shell.WriteHint($"Build {build.Id} goes on without this terminal: 'fleet models builds' shows it, 'fleet models cancel {build.Id}' ends it.");
             throw;
         }
-    }
-
-    /// <summary>Waits until a build has ended, saying how far it is.</summary>
-    /// <param name="client">The server.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="id">The build.</param>
-    /// <param name="step">Where progress is told.</param>
-    /// <param name="queueLimit">How long it may wait for a worker; <see cref="Timeout.InfiniteTimeSpan"/> where one may be away for long.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    public static async Task<BuildView> ForEndAsync(FleetClient client, TimeProvider time, string id, StepBoard.Step step, TimeSpan queueLimit, CancellationToken cancellationToken)
-    {
-        var askedAt = time.GetTimestamp();
-        var build = await Polling.UntilAsync(time, token => client.GetBuildAsync(id, token), view =>
-        {
-            if (view is { Status: BuildStatus.Running, Progress: { } progress }) step.Say(progress.Step, progress.Fraction);
-            else if (view.Status == BuildStatus.Queued) step.Say("waits for a worker");
-            if (view is { Status: BuildStatus.Queued, Attempts: 0 } && queueLimit != Timeout.InfiniteTimeSpan && time.GetElapsedTime(askedAt) > queueLimit)
-                throw new FleetException($"No worker took build {id} within {DurationText.Of(queueLimit)}.");
-            return view.Status is BuildStatus.Succeeded or BuildStatus.Failed or BuildStatus.Cancelled;
-        }, problem => step.Say(problem), cancellationToken);
-        step.Result(Words.Of(build.Status));
-        return build;
     }
 
     private static void Open(string file)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Fleet.Cli.Client;
+using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 

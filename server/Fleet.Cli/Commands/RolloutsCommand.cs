@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Fleet.Cli.Client;
+using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
@@ -130,26 +131,7 @@ internal static class RolloutsCommand
     });
 
     private static Task<RolloutView> WatchAsync(Call call, string id, bool endAtPause, CancellationToken cancellationToken) => StepBoard.RunAsync(
-        call.Shell, board => board.StepAsync($"Rollout {id}", step => ForEndAsync(call.Client, call.Shell.Time, id, endAtPause, step, cancellationToken)));
-
-    /// <summary>Waits until a rollout has ended, saying how far it is.</summary>
-    /// <param name="client">The server.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="id">The rollout.</param>
-    /// <param name="endAtPause">A script must not wait for a person to resume it; a person who watches may be that person.</param>
-    /// <param name="step">Where progress is told.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
-    public static async Task<RolloutView> ForEndAsync(
-        FleetClient client, TimeProvider time, string id, bool endAtPause, StepBoard.Step step, CancellationToken cancellationToken)
-    {
-        var rollout = await Polling.UntilAsync(time, token => client.GetRolloutAsync(id, token), view =>
-        {
-            step.Say(RolloutTables.Progress(view), RolloutTables.Fraction(view));
-            return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack || (endAtPause && view.Status == RolloutStatus.Paused);
-        }, problem => step.Say(problem), cancellationToken);
-        step.Result($"{Words.Of(rollout.Status)}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
-        return rollout;
-    }
+        call.Shell, board => board.StepAsync($"Rollout {id}", step => Follow.RolloutAsync(call.Client, call.Shell.Time, id, endAtPause, step, cancellationToken)));
 
     private static void RequireSuccess(RolloutView rollout)
     {

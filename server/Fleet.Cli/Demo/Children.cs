@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Fleet.Cli.Processes;
 
 namespace Fleet.Cli.Demo;
 

@@ -1,6 +1,7 @@
 using System.Runtime.Versioning;
 using Fleet.Cli.Client;
-using Fleet.Cli.Commands;
+using Fleet.Cli.Display;
+using Fleet.Cli.Processes;
 using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
@@ -93,7 +94,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
     {
         Concern = children.Server;
         var build = await client.StartBuildAsync(spec, cancellationToken);
-        build = await ModelsCommand.ForEndAsync(client, shell.Time, build.Id, step, StartLimit, cancellationToken);
+        build = await Follow.BuildAsync(client, shell.Time, build.Id, step, StartLimit, cancellationToken);
         if (build.Status != BuildStatus.Succeeded) throw new FleetException($"Build {build.Id} is {Words.Of(build.Status)}: {build.Failure}");
         var report = await client.GetReportAsync(build.Id, cancellationToken);
         await File.WriteAllBytesAsync(folder.ReportPage, await client.GetReportPageAsync(build.Id, cancellationToken), cancellationToken);
@@ -121,7 +122,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
             SoakTime = TimeSpan.FromSeconds(3),
         };
         var rollout = await client.StartRolloutAsync(plan, cancellationToken);
-        rollout = await RolloutsCommand.ForEndAsync(client, shell.Time, rollout.Id, endAtPause: true, step, cancellationToken);
+        rollout = await Follow.RolloutAsync(client, shell.Time, rollout.Id, endAtPause: true, step, cancellationToken);
         if (rollout.Status != RolloutStatus.Succeeded)
         {
             var failed = rollout.Devices.FirstOrDefault(device => device.Failure != DeploymentFailure.None);

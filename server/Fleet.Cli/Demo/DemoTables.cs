@@ -1,5 +1,6 @@
 using System.Runtime.Versioning;
-using Fleet.Cli.Commands;
+using Fleet.Cli.Display;
+using Fleet.Cli.Processes;
 using Fleet.Cli.Terminal;
 
 namespace Fleet.Cli.Demo;

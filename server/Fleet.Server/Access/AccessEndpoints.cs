@@ -18,6 +18,7 @@ internal static class AccessEndpoints
             .AddPolicy(Roles.Operator, policy => policy.RequireRole(Roles.Operator))
             .AddPolicy(Roles.Worker, policy => policy.RequireRole(Roles.Worker, Roles.Operator));
         return services
+            .AddLogging(logging => logging.AddFilter(typeof(KeyAuthentication).FullName, LogLevel.Warning))
             .AddDocument("apiKey", AccessJson.Default.ApiKey)
             .AddSingleton<FailureLimit>()
             .AddSingleton<AuditTrail>()

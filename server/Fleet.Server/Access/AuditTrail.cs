@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Text.Json;
+using Fleet.Server.Settings;
 
 namespace Fleet.Server.Access;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Fleet.Platform;
+using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Access;

@@ -1,6 +1,7 @@
 using Fleet.Contracts.Devices;
+using Fleet.Server.Builds;
 using Fleet.Server.Devices;
-using Fleet.Server.Models;
+using Fleet.Server.Http;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
 using Fleet.Server.Telemetry;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
+using Fleet.Server.Health;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 
@@ -10,7 +11,7 @@ namespace Fleet.Server.Devices;
 /// Who is connected and when each device was last heard of. Kept in memory, since it changes with every message; written down
 /// every few minutes and when the server stops.
 /// </summary>
-internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices notices, Health health, TimeProvider time, ILogger<DeviceBoard> logger) : BackgroundService, IConnectionObserver
+internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices notices, ServerHealth health, TimeProvider time, ILogger<DeviceBoard> logger) : BackgroundService, IConnectionObserver
 {
     private const int DevicesPerCommit = 500;
     private const string HealthSubject = "presence";

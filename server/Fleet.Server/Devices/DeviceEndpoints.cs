@@ -1,6 +1,7 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
+using Fleet.Server.Http;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 

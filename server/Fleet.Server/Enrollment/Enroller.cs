@@ -3,8 +3,11 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
+using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Hosting;
+using Fleet.Server.Http;
+using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Enrollment;

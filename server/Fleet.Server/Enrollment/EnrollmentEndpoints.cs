@@ -5,7 +5,9 @@ using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Server.Access;
+using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
+using Fleet.Server.Http;
 using Fleet.Server.Storage;
 using Microsoft.AspNetCore.Authentication;
 
@@ -17,15 +19,14 @@ internal static class EnrollmentEndpoints
     private const int MaximumUses = 100_000;
     private static readonly TimeSpan LongestValidity = TimeSpan.FromDays(365);
 
-    /// <summary>Registers the room. The certificate authority is made at the first start.</summary>
+    /// <summary>Registers the room.</summary>
     public static IServiceCollection AddEnrollment(this IServiceCollection services)
     {
         new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, CertificateAuthentication>(CertificateAuthentication.SchemeName, null);
         services.AddAuthorizationBuilder().AddPolicy(Roles.Device, policy => policy.AddAuthenticationSchemes(CertificateAuthentication.SchemeName).RequireRole(Roles.Device));
         return services
+            .AddLogging(logging => logging.AddFilter(typeof(CertificateAuthentication).FullName, LogLevel.Warning))
             .AddDocument("token", EnrollmentJson.Default.StoredToken)
-            .AddSingleton(provider => CertificateAuthority.OpenOrCreate(provider.GetRequiredService<FleetOptions>().DataFolder, provider.GetRequiredService<TimeProvider>()))
-            .AddSingleton<ServerCertificate>()
             .AddSingleton<Enroller>();
     }
 

@@ -1,3 +1,5 @@
+using Fleet.Server.Settings;
+
 namespace Fleet.Server.Hosting;
 
 /// <summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Fleet.Server.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Fleet.Server.Hosting;

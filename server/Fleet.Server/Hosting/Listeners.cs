@@ -1,10 +1,11 @@
 using System.Net;
 using Fleet.Contracts.Protocol;
-using Fleet.Server.Enrollment;
+using Fleet.Server.Certificates;
 using Fleet.Server.Messaging;
+using Fleet.Server.Settings;
+using MQTTnet.AspNetCore;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
-using MQTTnet.AspNetCore;
 
 namespace Fleet.Server.Hosting;
 

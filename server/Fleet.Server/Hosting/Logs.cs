@@ -17,8 +17,6 @@ internal static class Logs
         builder.Logging.AddConsole(console => console.FormatterName = SystemdHelpers.IsSystemdService() ? ConsoleFormatterNames.Systemd : SentenceFormatter.FormatterName);
         // What the framework says of every request is said by the rooms where it matters.
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
-        builder.Logging.AddFilter(typeof(Access.KeyAuthentication).FullName, LogLevel.Warning);
-        builder.Logging.AddFilter(typeof(Enrollment.CertificateAuthentication).FullName, LogLevel.Warning);
     }
 }
 
@@ -46,6 +44,6 @@ internal sealed class SentenceFormatter(IOptions<ConsoleFormatterOptions> option
         if (logEntry.Exception is { } exception) textWriter.WriteLine(exception);
     }
 
-    /// <summary><c>Fleet.Server.Devices.DeviceBoard</c> is said by Devices; other programs' parts keep their names.</summary>
+    /// <summary>The room of a category of this server, its third word; categories of others keep their names.</summary>
     private static string RoomOf(string category) => category.StartsWith("Fleet.Server.", StringComparison.Ordinal) && category.Split('.') is [_, _, var room, ..] ? room : category;
 }

@@ -1,7 +1,7 @@
 using System.Net;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
-using Fleet.Server.Enrollment;
+using Fleet.Server.Certificates;
 using MQTTnet.Formatter;
 using MQTTnet.Protocol;
 using MQTTnet.Server;

@@ -3,8 +3,10 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
+using Fleet.Server.Artifacts;
+using Fleet.Server.Builds;
 using Fleet.Server.Devices;
-using Fleet.Server.Models;
+using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Releases;

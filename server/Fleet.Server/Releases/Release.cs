@@ -39,8 +39,3 @@ internal sealed record Release
 /// <summary>A model by name: the number its newest release has. Stored under the name; the commit of a release moves it by one.</summary>
 /// <param name="LatestVersion">The newest release, 0 before the first.</param>
 internal sealed record Model(int LatestVersion);
-
-/// <summary>Marks an artifact that a release names, under its digest: only these are served to devices.</summary>
-/// <param name="Name">File name for people.</param>
-/// <param name="Bytes">Length.</param>
-internal sealed record PublishedArtifact(string Name, long Bytes);

@@ -6,5 +6,4 @@ namespace Fleet.Server.Releases;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Release))]
 [JsonSerializable(typeof(Model))]
-[JsonSerializable(typeof(PublishedArtifact))]
 internal sealed partial class ReleasesJson : JsonSerializerContext;

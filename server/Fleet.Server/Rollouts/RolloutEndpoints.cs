@@ -1,4 +1,5 @@
 using Fleet.Contracts;
+using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;

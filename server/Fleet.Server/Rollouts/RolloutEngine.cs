@@ -1,5 +1,6 @@
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
+using Fleet.Server.Health;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;
@@ -9,7 +10,7 @@ namespace Fleet.Server.Rollouts;
 /// what is stored, does what the rules say and commits, so a server killed at any point goes on where the store says.
 /// </summary>
 internal sealed partial class RolloutEngine(
-    IFleetStore store, WaveOpening opening, SendingBack sendingBack, DesiredNotices notices, RolloutWake wake, Health health, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
+    IFleetStore store, WaveOpening opening, SendingBack sendingBack, DesiredNotices notices, RolloutWake wake, ServerHealth health, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
 {
     private const string HealthSubject = "rollouts";
 

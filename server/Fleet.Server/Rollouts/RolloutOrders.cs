@@ -1,6 +1,7 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
+using Fleet.Server.Http;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
 

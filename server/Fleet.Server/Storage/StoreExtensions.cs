@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Fleet.Server.Settings;
 
 namespace Fleet.Server.Storage;
 

@@ -1,11 +1,13 @@
 using Fleet.Contracts.Devices;
 using Fleet.Server.Devices;
+using Fleet.Server.Health;
+using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Telemetry;
 
 /// <summary>Forgets telemetry that is older than the settings keep, an hour's worth at a time.</summary>
-internal sealed partial class Retention(IFleetStore store, FleetOptions options, Health health, TimeProvider time, ILogger<Retention> logger) : BackgroundService
+internal sealed partial class Retention(IFleetStore store, FleetOptions options, ServerHealth health, TimeProvider time, ILogger<Retention> logger) : BackgroundService
 {
     private const string HealthSubject = "retention";
 

@@ -2,6 +2,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Server.Devices;
+using Fleet.Server.Http;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 

@@ -40,7 +40,7 @@ internal sealed class RunningServer(string dataFolder) : IAsyncDisposable
             Programs.Server,
             [
                 $"--Fleet:DataFolder={dataFolder}", $"--Fleet:ApiPort={Api.Port}", $"--Fleet:DevicePort={Devices.Port}", $"--Fleet:MqttPort={Mqtt.Split(':')[1]}",
-                "--Fleet:Workers=0", "--Fleet:Models:LeaseTime=00:00:15",
+                "--Fleet:Workers=0", "--Fleet:Builds:LeaseTime=00:00:15",
             ]);
         _starts++;
         await Eventually.TrueAsync($"server start {_starts} listened or ended", () => File.Exists(endpoints) || _process.HasExited, StartLimit);

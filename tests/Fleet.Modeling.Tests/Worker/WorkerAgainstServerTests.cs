@@ -43,7 +43,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
     {
         _server = ChildProcess.Start(Programs.Server,
         [
-            $"--Fleet:DataFolder={_folder["server"]}", $"--Fleet:ApiPort={port}", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", "--Fleet:Models:LeaseTime=00:00:06",
+            $"--Fleet:DataFolder={_folder["server"]}", $"--Fleet:ApiPort={port}", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", "--Fleet:Builds:LeaseTime=00:00:06",
         ]);
         await Eventually.TrueAsync("the server wrote endpoints.json", () => File.Exists(_folder["server", "endpoints.json"]) || _server.HasExited, Deadline);
         Assert.False(_server.HasExited, _server.Output);

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Server.Devices;
+using Fleet.Server.Health;
 using Fleet.Server.Storage;
 using Fleet.Server.Tests.Storage;
 using Fleet.TestKit;
@@ -12,7 +13,7 @@ public sealed class DeviceBoardTests : IAsyncDisposable
     private static readonly TimeSpan WritingInterval = TimeSpan.FromMinutes(5);
 
     private readonly TestStore _test = new([new DocumentType("seen", DeviceJson.Default.DeviceSeen)]);
-    private readonly Health _health = new();
+    private readonly ServerHealth _health = new();
     private readonly FailingStore _store;
     private readonly DeviceBoard _board;
 

@@ -1,11 +1,11 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts.Devices;
-using Fleet.Server.Enrollment;
+using Fleet.Server.Certificates;
 using Fleet.TestKit;
-using Microsoft.Extensions.DependencyInjection;
 using MQTTnet;
 using MQTTnet.Formatter;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Fleet.Server.Tests.Messaging;
 

@@ -1,8 +1,8 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
+using Fleet.Server.Builds;
 using Fleet.Server.Devices;
-using Fleet.Server.Models;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
 

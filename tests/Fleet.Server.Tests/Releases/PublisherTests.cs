@@ -2,6 +2,8 @@ using System.Text;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
+using Fleet.Server.Artifacts;
+using Fleet.Server.Http;
 using Fleet.Server.Releases;
 
 namespace Fleet.Server.Tests.Releases;

@@ -8,7 +8,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
-using Fleet.Server.Enrollment;
+using Fleet.Server.Certificates;
 using Fleet.Server.Rollouts;
 using Fleet.TestKit;
 using MQTTnet;

@@ -2,6 +2,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
+using Fleet.Server.Health;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
 using Fleet.Server.Tests.Storage;
@@ -59,7 +60,7 @@ public sealed class RolloutEngineTests : IAsyncLifetime
         });
         await server.InitializeAsync();
         var wake = server.Services.GetRequiredService<RolloutWake>();
-        var health = server.Services.GetRequiredService<Health>();
+        var health = server.Services.GetRequiredService<ServerHealth>();
 
         store.FailsToRead = true;
         wake.Set();

@@ -1,6 +1,7 @@
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
+using Fleet.Server.Http;
 using Fleet.Server.Rollouts;
 
 namespace Fleet.Server.Tests.Rollouts;

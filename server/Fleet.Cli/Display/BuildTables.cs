@@ -1,0 +1,47 @@
+using Fleet.Cli.Terminal;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Cli.Display;
+
+/// <summary>A build report as two tables: the float networks, then every variant with its verdict, the chosen ones marked.</summary>
+internal static class BuildTables
+{
+    public static void Write(Shell screen, BuildReport report)
+    {
+        screen.WriteHeading($"{report.Spec.Model}: {Figures.Count(report.Samples.Training)} training, {Figures.Count(report.Samples.Validation)} validation, {Figures.Count(report.Samples.Test)} test samples; {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
+        screen.WriteLine();
+        var networks = new Sheet("network", "kind", ">parameters", ">size", ">accuracy", ">p50 ms");
+        var named = report.Teacher is { } teacher ? [("teacher", teacher), ("student", report.Student)] : new[] { ("model", report.Student) };
+        foreach (var (name, network) in named)
+            networks.Add(name, network.Description, network.Parameters, Figures.Bytes(network.Bytes), Figures.Percent(network.Scores.Accuracy), Figures.BareMilliseconds(network.Scores.Latency?.P50));
+        screen.Write(networks);
+        screen.WriteLine();
+
+        // Without labels what the float model decides counts as right, which agreement says already; decibels say more.
+        var labelled = !report.LabelsAreDecisions && report.Student.Scores.Accuracy is not null;
+        var variants = new Sheet("variant", "scheme", ">size", labelled ? ">accuracy" : ">snr db", ">agrees", ">p50 ms", ">speed", ">memory", ">energy", "verdict");
+        foreach (var variant in report.Variants)
+        {
+            variants.Add(
+                variant.Id, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), labelled ? Figures.Percent(variant.Scores?.Accuracy) : Figures.Decibels(variant.Closeness?.SignalToNoise), Figures.Percent(variant.Scores?.Agreement),
+                Figures.BareMilliseconds(variant.Scores?.Latency?.P50), variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
+                Figures.Bytes(variant.Scores?.PeakMemoryBytes), Figures.Energy(variant.Scores?.EnergyJoules), Verdict(variant));
+        }
+        screen.Write(variants);
+        if (report.Variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();
+        foreach (var variant in report.Variants)
+        {
+            foreach (var reason in variant.Reasons) screen.WriteSentence($"{variant.Id}: {reason}");
+        }
+    }
+
+    /// <summary>The verdict on a variant: one is chosen for each profile, and what is beaten in everything is not released.</summary>
+    public static Cell Verdict(VariantReport variant) => variant switch
+    {
+        { Chosen: true } => new Cell("* chosen", Tone.Good),
+        { Artifact: null } => new Cell("not made"),
+        { Accepted: false } => new Cell("rejected", Tone.Bad),
+        { Dominated: true } => new Cell("beaten"),
+        _ => new Cell("accepted", Tone.Good),
+    };
+}

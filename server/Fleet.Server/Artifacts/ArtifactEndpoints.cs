@@ -1,0 +1,56 @@
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Http;
+using Fleet.Server.Settings;
+using Fleet.Server.Storage;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Net.Http.Headers;
+
+namespace Fleet.Server.Artifacts;
+
+/// <summary>The room of artifacts: what it registers, and what operators, workers and devices may fetch or send.</summary>
+internal static class ArtifactEndpoints
+{
+    private static readonly string[] GetAndHead = [HttpMethods.Get, HttpMethods.Head];
+
+    /// <summary>Registers the room.</summary>
+    public static IServiceCollection AddArtifacts(this IServiceCollection services) => services
+        .AddDocument("publishedArtifact", ArtifactsJson.Default.PublishedArtifact)
+        .AddSingleton(provider => new ArtifactStore(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "artifacts")));
+
+    /// <summary>Maps the download of every artifact; the caller has made sure that it is an operator who calls.</summary>
+    public static void MapArtifacts(this IEndpointRouteBuilder operators)
+        => operators.MapMethods("/api/v1/artifacts/{sha256}", GetAndHead, (string sha256, ArtifactStore artifacts)
+            => ArtifactStore.IsDigest(sha256) && artifacts.LengthOf(sha256) is not null ? FileOf(artifacts, sha256) : Unknown(sha256));
+
+    /// <summary>Maps the upload of artifacts; the caller has made sure that it is a worker.</summary>
+    public static void MapArtifactUpload(this IEndpointRouteBuilder workers)
+        => workers.MapPut("/api/v1/worker/artifacts/{sha256}", UploadAsync).WithMetadata(new RequestSizeLimitAttribute(Limits.ArtifactBytes + 1));
+
+    /// <summary>Maps <c>/artifacts/{sha256}</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
+    public static void MapArtifactDownload(this IEndpointRouteBuilder devices)
+        => devices.MapMethods("/artifacts/{sha256}", GetAndHead, async (string sha256, ArtifactStore artifacts, IFleetStore store, CancellationToken cancellationToken)
+            // Builds upload more than is ever released: devices get what a release names.
+            => ArtifactStore.IsDigest(sha256) && await store.FindAsync<PublishedArtifact>(sha256, cancellationToken) is not null
+                ? FileOf(artifacts, sha256)
+                : Unknown(sha256));
+
+    private static async Task<IResult> UploadAsync(string sha256, HttpRequest request, ArtifactStore artifacts, CancellationToken cancellationToken)
+    {
+        if (!ArtifactStore.IsDigest(sha256)) return Refusal.Invalid($"'{sha256}' is not a digest: 64 lower-case hexadecimal digits are.").ToResult();
+        if (request.ContentLength > Limits.ArtifactBytes) return TooLarge();
+        return await artifacts.StoreAsync(sha256, request.Body, cancellationToken) switch
+        {
+            ArtifactOutcome.Stored => Results.StatusCode(StatusCodes.Status201Created),
+            ArtifactOutcome.AlreadyThere => Results.Ok(),
+            ArtifactOutcome.TooLarge => TooLarge(),
+            _ => Refusal.Invalid($"The bytes sent do not have digest {sha256}: send them again.").ToResult(),
+        };
+    }
+
+    private static IResult FileOf(ArtifactStore artifacts, string sha256) => Results.File(
+        artifacts.PathOf(sha256), "application/octet-stream", enableRangeProcessing: true, entityTag: new EntityTagHeaderValue($"\"{sha256}\""));
+
+    private static IResult Unknown(string sha256) => Refusal.Unknown($"There is no artifact '{sha256}'.").ToResult();
+
+    private static IResult TooLarge() => Refusal.TooLarge($"An artifact may have at most {Limits.ArtifactBytes:#,0} bytes.").ToResult();
+}

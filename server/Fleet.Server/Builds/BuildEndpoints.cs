@@ -1,0 +1,100 @@
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Artifacts;
+using Fleet.Server.Http;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Builds;
+
+/// <summary>The room of builds: what it registers, and what operators and workers may call.</summary>
+internal static class BuildEndpoints
+{
+    /// <summary>The page is a worker's work: it may show itself, and nothing else.</summary>
+    private const string PagePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
+
+    /// <summary>Registers the room.</summary>
+    public static IServiceCollection AddBuilds(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddOptions<BuildsOptions>().Bind(configuration.GetSection("Fleet:Builds")).ValidateDataAnnotations().ValidateOnStart();
+        return services
+            .AddDocument("build", BuildsJson.Default.Build)
+            .AddDocument("openBuild", BuildsJson.Default.OpenBuild)
+            .AddSingleton<BuildQueue>()
+            .AddSingleton<WorkerHost>()
+            .AddHostedService<LeaseWatch>()
+            .AddHostedService<LocalWorkers>();
+    }
+
+    /// <summary>Maps <c>/api/v1/builds</c>; the caller has made sure that it is an operator who calls.</summary>
+    public static void MapBuilds(this IEndpointRouteBuilder operators)
+    {
+
+        var builds = operators.MapGroup("/api/v1/builds");
+        builds.MapPost("/", async (HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
+        {
+            var spec = await RequestBody.ReadAsync(request, FleetJson.Strict.BuildSpec, cancellationToken);
+            return spec.Value is null ? spec.Problem!.ToResult() : ViewOf(await queue.SubmitAsync(spec.Value, cancellationToken), StatusCodes.Status201Created);
+        });
+        builds.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
+        {
+            IReadOnlyList<BuildView> views = await store.NewestAsync<Build>("", cancellationToken).Select(stored => stored.Document)
+                .Where(build => model is null || build.Spec.Model == model).Select(build => build.ToView()).ToListAsync(cancellationToken);
+            return Results.Json(views, FleetJson.Default.IReadOnlyListBuildView);
+        });
+        builds.MapGet("/{id}", async (string id, IFleetStore store, CancellationToken cancellationToken)
+            => await store.FindAsync<Build>(id, cancellationToken) is { } stored ? Results.Json(stored.Document.ToView(), FleetJson.Default.BuildView) : Unknown(id));
+        builds.MapPost("/{id}/cancel", async (string id, BuildQueue queue, CancellationToken cancellationToken)
+            => ViewOf(await queue.CancelAsync(id, cancellationToken)));
+        builds.MapGet("/{id}/report", (string id, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken)
+            => ReportAsync(id, build => build.ReportSha256, "application/json", store, artifacts, cancellationToken));
+        operators.MapGet("/builds/{id}/report.html", (string id, HttpResponse response, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken) =>
+        {
+            response.Headers.ContentSecurityPolicy = PagePolicy;
+            return ReportAsync(id, build => build.PageSha256, "text/html; charset=utf-8", store, artifacts, cancellationToken);
+        });
+    }
+
+    /// <summary>Maps what workers call; the caller has made sure that it is a worker.</summary>
+    public static void MapWorkers(this IEndpointRouteBuilder workers)
+    {
+        var worker = workers.MapGroup("/api/v1/worker");
+        worker.MapPost("/leases", async (HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
+        {
+            var asked = await RequestBody.ReadAsync(request, FleetJson.Default.LeaseRequest, cancellationToken);
+            if (asked.Value is null) return asked.Problem!.ToResult();
+            if (!Names.IsName(asked.Value.Worker)) return Refusal.Invalid($"worker '{asked.Value.Worker}' must be {Names.Rule}.").ToResult();
+            return await queue.LeaseAsync(asked.Value.Worker, cancellationToken) is { } lease ? Results.Json(lease, FleetJson.Default.LeaseResponse) : Results.NoContent();
+        });
+        worker.MapPost("/builds/{id}/progress", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
+        {
+            var sent = await RequestBody.ReadAsync(request, FleetJson.Default.ProgressRequest, cancellationToken);
+            return sent.Value is { } progress ? ViewOf(await queue.AdvanceAsync(id, progress.LeaseId, progress.Progress, cancellationToken)) : sent.Problem!.ToResult();
+        });
+        worker.MapPost("/builds/{id}/complete", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
+        {
+            // Report and page travel together.
+            var sent = await RequestBody.ReadAsync(request, FleetJson.Default.CompleteRequest, cancellationToken, 2 * Limits.BuildReportBytes);
+            return sent.Value is { } result ? ViewOf(await queue.CompleteAsync(id, result, cancellationToken)) : sent.Problem!.ToResult();
+        });
+        worker.MapPost("/builds/{id}/fail", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
+        {
+            var sent = await RequestBody.ReadAsync(request, FleetJson.Default.FailRequest, cancellationToken);
+            return sent.Value is { } failure ? ViewOf(await queue.FailAsync(id, failure, cancellationToken)) : sent.Problem!.ToResult();
+        });
+    }
+
+    private static async Task<IResult> ReportAsync(string id, Func<Build, string?> digest, string contentType, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Build>(id, cancellationToken) is not { Document: var build }) return Unknown(id);
+        return digest(build) is { } sha256
+            ? Results.File(artifacts.PathOf(sha256), contentType)
+            : Refusal.Conflict($"Build {id} is {build.Status}; only a build that succeeded has a report.").ToResult();
+    }
+
+    private static IResult ViewOf(Answer<Build> answer, int status = StatusCodes.Status200OK)
+        => answer.Value is { } build ? Results.Json(build.ToView(), FleetJson.Default.BuildView, statusCode: status) : answer.Problem!.ToResult();
+
+    private static IResult Unknown(string id) => Refusal.Unknown($"There is no build '{id}'.").ToResult();
+}

@@ -1,0 +1,18 @@
+using Fleet.Server.Access;
+using Fleet.Server.Hosting;
+using Fleet.Server.Settings;
+
+namespace Fleet.Server.Builds;
+
+/// <summary>Runs as many workers on this machine as the settings ask for, from the moment the server listens until it stops.</summary>
+internal sealed class LocalWorkers(WorkerHost host, ListenAddresses addresses, FleetOptions options) : BackgroundService
+{
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await addresses.Listening.WaitAsync(stoppingToken);
+        var folder = Path.GetFullPath(options.DataFolder);
+        await host.RunAsync(
+            options.Workers, new WorkerSurroundings(new Uri(addresses.Api), Path.GetFullPath(KeyFiles.PathOf(options, Roles.Worker)), Path.Combine(folder, "workers")), stoppingToken);
+    }
+}

@@ -1,0 +1,75 @@
+using System.Collections.ObjectModel;
+using System.Net;
+using System.Net.Security;
+using System.Runtime.CompilerServices;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using Fleet.Server.Settings;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+
+namespace Fleet.Server.Certificates;
+
+/// <summary>
+/// The server's certificate, made anew at every start and well before it expires: it is only ever judged by the authority behind
+/// it, so nothing is lost with the old one.
+/// </summary>
+internal sealed class ServerCertificate(CertificateAuthority authority, FleetOptions options, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromDays(90);
+
+    private readonly Lock _turn = new();
+    private X509Certificate2? _certificate;
+    private SslStreamCertificateContext? _context;
+
+    /// <summary>How connections of devices are secured.</summary>
+    /// <param name="certificates">Whether a device must show a certificate; one that is shown is judged either way.</param>
+    public TlsHandshakeCallbackOptions For(ClientCertificateMode certificates) => new()
+    {
+        OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = Current(),
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            ClientCertificateRequired = certificates != ClientCertificateMode.NoCertificate,
+            CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            RemoteCertificateValidationCallback = (_, shown, _, _) => shown is X509Certificate2 certificate
+                ? authority.IsDevice(certificate)
+                : certificates != ClientCertificateMode.RequireCertificate,
+        }),
+    };
+
+    /// <inheritdoc/>
+    public void Dispose() => _certificate?.Dispose();
+
+    private SslStreamCertificateContext Current()
+    {
+        lock (_turn)
+        {
+            if (_context is null || _certificate!.NotAfter.ToUniversalTime() - time.GetUtcNow().UtcDateTime < Lifetime / 3)
+            {
+                // The one before may still be in use by a handshake: it is left to the garbage collector.
+                _certificate = authority.IssueServer(options.PublicHost, Lifetime, Names());
+                _context = ContextOf(_certificate, new ReadOnlyCollection<X509Certificate2>([authority.Public]), null);
+            }
+            return _context;
+        }
+    }
+
+    private SubjectAlternativeNameBuilder Names()
+    {
+        var names = new SubjectAlternativeNameBuilder();
+        foreach (var name in (string[])[.. new[] { options.PublicHost, "localhost", "127.0.0.1", "::1" }.Distinct()])
+        {
+            if (IPAddress.TryParse(name, out var address)) names.AddIpAddress(address);
+            else names.AddDnsName(name);
+        }
+        return names;
+    }
+
+    /// <summary>
+    /// A device that enrolls knows nothing but the fingerprint of the authority, so the authority's certificate must come with the
+    /// handshake (TLS allows it, RFC 8446 section 4.4.2). <see cref="SslStreamCertificateContext.Create(X509Certificate2, X509Certificate2Collection?, bool)"/>
+    /// always leaves the root out; this is the constructor behind it, and a test shows the whole chain arriving.
+    /// </summary>
+    [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
+    private static extern SslStreamCertificateContext ContextOf(X509Certificate2 target, ReadOnlyCollection<X509Certificate2> intermediates, SslCertificateTrust? trust);
+}

@@ -1,0 +1,24 @@
+using Fleet.Contracts;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Settings;
+
+namespace Fleet.Server.Health;
+
+/// <summary>The room of health: what this server says about itself.</summary>
+internal static class HealthEndpoints
+{
+    /// <summary>Registers the room.</summary>
+    public static IServiceCollection AddHealth(this IServiceCollection services) => services.AddSingleton<ServerHealth>();
+
+    /// <summary>Maps <c>/health</c>, which needs no key.</summary>
+    public static void MapHealth(this WebApplication app)
+    {
+        app.MapGet("/health", (ServerHealth health) => health.Problems is { Count: > 0 } problems
+            ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable)
+            : Answer("ok", [], StatusCodes.Status200OK));
+
+        IResult Answer(string status, IReadOnlyList<string> problems, int code)
+            => Results.Json(new HealthResponse(status, ServerVersion.Current, ProtocolVersion.Current) { Problems = problems }, FleetJson.Default.HealthResponse, statusCode: code);
+    }
+}

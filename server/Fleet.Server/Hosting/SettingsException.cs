@@ -1,8 +1,0 @@
-namespace Fleet.Server;
-
-/// <summary>The server cannot start as it is set up; every reason is named.</summary>
-internal sealed class SettingsException(IReadOnlyList<string> problems) : Exception(string.Join(Environment.NewLine, problems))
-{
-    /// <summary>A sentence for each.</summary>
-    public IReadOnlyList<string> Problems { get; } = problems;
-}

@@ -1,0 +1,76 @@
+using Fleet.Contracts.Http;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Http;
+
+/// <summary>Every refusal of this server is an <see cref="ApiProblem"/>, the ones nobody planned included.</summary>
+internal static partial class Problems
+{
+    /// <summary>Makes a value that does not read, such as a limit of "many", a problem that names it.</summary>
+    public static IServiceCollection AddProblems(this IServiceCollection services)
+        => services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+
+    /// <summary>Turns what goes wrong into problems.</summary>
+    public static void UseProblems(this WebApplication app)
+    {
+        var logger = app.Logger;
+        app.Use(async (context, next) =>
+        {
+            try
+            {
+                await next(context);
+                if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null, ContentType: null })
+                    await AnswerAsync(context, context.Response.StatusCode, SentenceFor(context));
+            }
+            catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+            {
+                // Nobody waits for an answer any more.
+            }
+            catch (BadHttpRequestException e) when (!context.Response.HasStarted)
+            {
+                await AnswerAsync(context, e.StatusCode, e.Message);
+            }
+            catch (StoreException e) when (!context.Response.HasStarted)
+            {
+                if (e.Failure == StoreFailure.Corrupt) LogUnexpected(logger, context.Request.Method, context.Request.Path, e);
+                else LogNotStored(logger, context.Request.Method, context.Request.Path, e.Message);
+                await AnswerAsync(context, StatusOf(e.Failure), e.Message);
+            }
+            catch (Exception e) when (!context.Response.HasStarted)
+            {
+                LogUnexpected(logger, context.Request.Method, context.Request.Path, e);
+                await AnswerAsync(context, StatusCodes.Status500InternalServerError, "The server failed; its log says why.");
+            }
+        });
+    }
+
+    private static Task AnswerAsync(HttpContext context, int status, string title)
+    {
+        context.Response.Clear();
+        return new ApiProblem(title, status, []).ToResult().ExecuteAsync(context);
+    }
+
+    private static int StatusOf(StoreFailure failure) => failure switch
+    {
+        StoreFailure.Conflict => StatusCodes.Status409Conflict,
+        StoreFailure.Full => StatusCodes.Status507InsufficientStorage,
+        StoreFailure.Unavailable or StoreFailure.Closed => StatusCodes.Status503ServiceUnavailable,
+        _ => StatusCodes.Status500InternalServerError,
+    };
+
+    private static string SentenceFor(HttpContext context) => context.Response.StatusCode switch
+    {
+        StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}.",
+        StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}.",
+        StatusCodes.Status413PayloadTooLarge => "The request is larger than what is read here.",
+        StatusCodes.Status415UnsupportedMediaType => "Send application/json.",
+        StatusCodes.Status416RangeNotSatisfiable => "The range asked for lies beyond the end.",
+        var status => $"The request was refused ({status}).",
+    };
+
+    [LoggerMessage(LogLevel.Warning, "{Method} {Path} is refused: {Reason}")]
+    private static partial void LogNotStored(ILogger logger, string method, PathString path, string reason);
+
+    [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]
+    private static partial void LogUnexpected(ILogger logger, string method, PathString path, Exception exception);
+}

@@ -1,0 +1,35 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Fleet.Contracts.Protocol;
+
+namespace Fleet.Server.Http;
+
+/// <summary>Reads what was sent, within a limit, and says what is wrong with it in words that help.</summary>
+internal static class RequestBody
+{
+    /// <summary>The body as <typeparamref name="T"/>, or the refusal. With a type of <c>FleetJson.Strict</c> an unknown key is refused by name.</summary>
+    public static async Task<Answer<T>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, CancellationToken cancellationToken, int maximumBytes = Limits.ApiRequestBytes)
+        where T : class
+    {
+        if (request.ContentLength > maximumBytes) return TooLarge(maximumBytes);
+        using var bytes = new MemoryStream((int)(request.ContentLength ?? 0));
+        var buffer = new byte[16 * 1024];
+        while (await request.Body.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+        {
+            if (bytes.Length + read > maximumBytes) return TooLarge(maximumBytes);
+            bytes.Write(buffer, 0, read);
+        }
+        try
+        {
+            return JsonSerializer.Deserialize(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), type) is { } value
+                ? value
+                : Refusal.Invalid("The request is empty.");
+        }
+        catch (JsonException e)
+        {
+            return Refusal.Invalid("The request is not understood.", e.Message);
+        }
+    }
+
+    private static Contracts.Http.ApiProblem TooLarge(int maximumBytes) => Refusal.TooLarge($"The request is larger than the {maximumBytes} bytes that are read.");
+}

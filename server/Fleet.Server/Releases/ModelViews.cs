@@ -1,0 +1,33 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Http;
+using Fleet.Server.Builds;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Releases;
+
+/// <summary>Models as operators see them.</summary>
+internal static class ModelViews
+{
+    /// <summary>Every model that was ever built, with where its releases came from.</summary>
+    public static async Task<IReadOnlyList<ModelView>> ModelViewsAsync(this IFleetStore store, CancellationToken cancellationToken)
+    {
+        var builds = await store.AllAsync<Build>("", cancellationToken).Select(stored => stored.Document).ToDictionaryAsync(build => build.Id, cancellationToken: cancellationToken);
+        var releases = await store.AllAsync<Release>("", cancellationToken).Select(stored => stored.Document).ToLookupAsync(release => release.Model, cancellationToken: cancellationToken);
+        return
+        [
+            .. builds.Values.CountBy(build => build.Spec.Model).OrderBy(model => model.Key, StringComparer.Ordinal).Select(model => new ModelView
+            {
+                Name = model.Key,
+                LatestVersion = releases[model.Key].Select(release => release.Version).DefaultIfEmpty().Max(),
+                Versions = [.. releases[model.Key].OrderByDescending(release => release.Version).Select(release => Of(release, builds[release.Build].Spec))],
+                Builds = model.Value,
+            }),
+        ];
+    }
+
+    private static ModelVersionView Of(Release release, BuildSpec spec) => new(
+        release.Version, release.Build, release.CreatedAt, release.ExpiresAt,
+        spec.Teacher is { } teacher ? teacher.Onnx ?? $"{teacher.Family} of width {teacher.Width}" : "none",
+        spec.Student is { } student ? $"{student.Family} of width {student.Width}" : spec.Source!.Onnx,
+        [.. release.ReadManifest().Variants.Select(variant => variant.Id)]);
+}

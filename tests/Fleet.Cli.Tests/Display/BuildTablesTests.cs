@@ -1,0 +1,78 @@
+using Fleet.Cli.Display;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Cli.Tests.Display;
+
+/// <summary>The table of <c>fleet models report</c>.</summary>
+public sealed class BuildTablesTests
+{
+    [Fact]
+    public void Chosen_variant_is_marked_and_what_was_measured_stands_beside_it()
+    {
+        var table = Table(labelled: true);
+        Assert.Matches(@"(?m)^VARIANT +SCHEME +SIZE +ACCURACY +AGREES +P50 MS +SPEED +MEMORY +ENERGY +VERDICT$", table);
+        Assert.Matches(@"(?m)^x64-int8 +int8-static-u8s8 +64\.0 KiB +97\.5 % +99\.1 % +0\.410 +2\.10x +60\.0 MiB +12\.5 uJ +\* chosen$", table);
+        Assert.Matches(@"(?m)^x64-int8-dynamic .* beaten$", table);
+        Assert.Matches(@"(?m)^x64-int4 .* - +- +- +- +rejected$", table);
+        Assert.Matches(@"(?m)^x64-int8-stem +int8-static-u8s8-float-stem +- .* not made$", table);
+        Assert.Contains("x64-int4: It collapsed.", table, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_labels_decibels_stand_where_accuracy_would()
+    {
+        var table = Table(labelled: false);
+        Assert.Matches(@"(?m)^VARIANT +SCHEME +SIZE +SNR DB +AGREES ", table);
+        Assert.Matches(@"(?m)^x64-int8 +int8-static-u8s8 +64\.0 KiB +31\.4 +99\.1 % ", table);
+        Assert.Matches(@"(?m)^model +model\.onnx ", table);
+    }
+
+    private static string Table(bool labelled)
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        using var error = new StringWriter();
+        BuildTables.Write(new Shell(output, error, outputIsTerminal: false, errorIsTerminal: false, width: 200, _ => null, TimeProvider.System), Report(labelled));
+        return output.ToString();
+    }
+
+    private static BuildReport Report(bool labelled)
+    {
+        VariantReport Of(string id, string scheme) => new()
+        {
+            Id = id,
+            Profile = "x64",
+            Scheme = scheme,
+            Artifact = new ArtifactReference(id + ".onnx", new string('a', 64), 65_536),
+            Scores = new Scores { Accuracy = labelled ? 0.975 : 0.991, Agreement = 0.991, Samples = 100 },
+            Closeness = new Closeness(31.4, 0.9996, 0.991),
+            Accepted = true,
+        };
+        var time = TimeSpan.FromMilliseconds(0.41);
+        var chosen = Of("x64-int8", "int8-static-u8s8");
+        return new BuildReport
+        {
+            Spec = new BuildSpec { Model = "own", Source = new SourceSpec { Onnx = "model.onnx", Validation = "v.npz" } },
+            StartedAt = DateTimeOffset.UnixEpoch,
+            Duration = TimeSpan.FromSeconds(21),
+            MeasuredOn = "a processor",
+            DataSha256 = new string('b', 64),
+            Samples = new SampleCounts(64, 0, 100),
+            Classes = ["0", "1"],
+            LabelsAreDecisions = !labelled,
+            Student = new NetworkReport { Description = "model.onnx", Parameters = 60_000, Bytes = 240_000, Scores = new Scores { Accuracy = labelled ? 0.977 : 1, Agreement = 1, Samples = 100 } },
+            Inputs = [new TensorDescription("x", "FP32", [-1, 128])],
+            Outputs = [new TensorDescription("y", "FP32", [-1, 2])],
+            ValidationSet = new ArtifactReference("validation.npz", new string('c', 64), 1000),
+            Variants =
+            [
+                chosen with { Chosen = true, SpeedUp = 2.1, Scores = chosen.Scores! with { Latency = new LatencySummary(time, time, time), PeakMemoryBytes = 60 << 20, EnergyJoules = 12.5e-6 } },
+                Of("x64-int8-dynamic", "int8-dynamic") with { Dominated = true },
+                Of("x64-int4", "int4-weights") with { Accepted = false, Reasons = ["It collapsed."] },
+                Of("x64-int8-stem", "int8-static-u8s8-float-stem") with { Artifact = null, Scores = null, Closeness = null, Accepted = false, Reasons = ["It does not suit."] },
+            ],
+        };
+    }
+}

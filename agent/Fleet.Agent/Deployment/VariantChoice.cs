@@ -1,4 +1,5 @@
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Agent.Deployment;
@@ -9,26 +10,37 @@ internal sealed record MeasuredVariant(Variant Variant, Scores Scores);
 /// <summary>Which of the variants that passed their gates serves. Pure.</summary>
 internal static class VariantChoice
 {
-    /// <summary>Accuracy within half a point of the best counts as equal: less is noise on validation sets of a few thousand samples.</summary>
-    public const double AccuracyTolerance = 0.005;
+    /// <summary>
+    /// A share such as accuracy within half a point of the best counts as equal, another figure within half a percent of it: less is
+    /// noise on validation sets of a few thousand samples.
+    /// </summary>
+    public const double FigureTolerance = 0.005;
 
     /// <summary>A p95 within 5 % of the fastest counts as equal: less is noise between two runs on one device.</summary>
     public const double LatencyTolerance = 0.05;
 
     /// <summary>
-    /// Accuracy first, then p95, then size: of the most accurate the fastest, of the fastest the smallest, each up to its tolerance.
+    /// The figure that decides for the task first, such as accuracy, then p95, then size: of the best the fastest, of the fastest the smallest, each up to its tolerance.
     /// The tolerances count from the best of all, so that the order of the variants changes nothing; what is equal in everything
     /// goes by id. A figure that was not measured counts as the worst.
     /// </summary>
-    public static MeasuredVariant? Best(IReadOnlyList<MeasuredVariant> passed)
+    public static MeasuredVariant? Best(ModelTask task, IReadOnlyList<MeasuredVariant> passed)
     {
         if (passed.Count == 0) return null;
-        var accurate = passed.Where(one => Accuracy(one) >= passed.Max(Accuracy) - AccuracyTolerance).ToArray();
-        var fast = accurate.Where(one => Latency(one) <= accurate.Min(Latency) * (1 + LatencyTolerance)).ToArray();
+        var good = BestBy(task, passed);
+        var fast = good.Where(one => Latency(one) <= good.Min(Latency) * (1 + LatencyTolerance)).ToArray();
         return fast.OrderBy(one => one.Variant.Artifact.Bytes).ThenBy(one => one.Variant.Id, StringComparer.Ordinal).First();
     }
 
-    private static double Accuracy(MeasuredVariant one) => one.Scores.Accuracy ?? 0;
+    private static MeasuredVariant[] BestBy(ModelTask task, IReadOnlyList<MeasuredVariant> passed)
+    {
+        // All come from one validation set, so what was measured of one was measured of all, unless it could not be.
+        if (passed.Select(one => one.Scores.Deciding(task)).FirstOrDefault(value => value is not null) is not { } decides) return [.. passed];
+        double Goodness(MeasuredVariant one) => one.Scores.Find(decides.Name) is { } figure ? figure.Better == MetricDirection.Higher ? figure.Value : -figure.Value : double.NegativeInfinity;
+        var best = passed.Max(Goodness);
+        var tolerance = decides.Unit == Units.Ratio ? FigureTolerance : FigureTolerance * Math.Abs(best);
+        return [.. passed.Where(one => Goodness(one) >= best - tolerance)];
+    }
 
     private static double Latency(MeasuredVariant one) => one.Scores.Latency?.P95.TotalMilliseconds ?? double.MaxValue;
 }

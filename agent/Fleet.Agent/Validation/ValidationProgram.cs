@@ -35,9 +35,9 @@ internal static class ValidationProgram
         {
             // The model first: what it needs to load is what it needs, whatever the samples take.
             using var session = OnnxSession.Open(request.ModelPath, request.Runtime, logger);
-            using var samples = ValidationSamples.Open(request.ValidationSetPath, session.Inputs);
-            var output = request.Outputs.Count > 0 ? request.Outputs[0].Name : session.Outputs[0].Name;
-            var scores = request.OutputsPath is { } path ? VariantOutputs.Write(session, samples, output, path) : VariantMeasurement.Run(session, samples, output);
+            using var samples = ValidationSamples.Open(request.ValidationSetPath, session.Inputs, request.Task);
+            var judge = VariantJudge.Of(request, session, samples);
+            var scores = request.OutputsPath is { } path ? VariantOutputs.Write(session, samples, judge, path) : VariantMeasurement.Run(session, samples, judge);
             return new ValidationReply(scores with { PeakMemoryBytes = ProcessMemory.PeakResident(Environment.ProcessId) });
         }
         catch (ModelRefusedException e)

@@ -5,6 +5,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Platform;
 using Microsoft.Extensions.Logging;
@@ -23,7 +24,9 @@ internal sealed partial class ValidationRunner(ValidationOptions options, TimePr
         var name = $"{manifest.Model} {manifest.Version} {variant.Id}";
         using var child = Process.Start(ChildProgram.StartInfo("validate"))
             ?? throw new InvalidOperationException($"{ChildProgram.Path} could not be started.");
-        var request = new ValidationRequest(modelPath, validationSetPath, variant.Runtime, manifest.Outputs, variant.Gate.MaximumMemoryBytes);
+        var request = new ValidationRequest(
+            modelPath, validationSetPath, variant.Runtime, manifest.Outputs, variant.Gate.MaximumMemoryBytes,
+            Task: manifest.Task, Detection: manifest.Detection, LabelUnit: variant.Expected.Find(Metric.RootMeanSquareError.Name)?.Unit);
         var answer = ConverseAsync(child, request);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var memory = WatchMemoryAsync(child.Id, variant.Gate.MaximumMemoryBytes, ended.Token);

@@ -1,20 +1,20 @@
 using System.Runtime.InteropServices;
 using Fleet.Agent.Inference;
 using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Agent.Validation;
 
-/// <summary>The labelled samples of a release, fed to a model one batch at a time through tensors that are allocated once.</summary>
+/// <summary>The samples of a release with what is known of them, fed to a model one batch at a time through tensors that are allocated once.</summary>
 internal sealed class ValidationSamples : IDisposable
 {
-    private const string LabelsName = "labels";
-
     private readonly List<(NpyArray Array, OrtValue Tensor)> _inputs = [];
 
-    private ValidationSamples(int count, int batch, long[]? labels) => (Count, Batch, Labels) = (count, batch, labels);
+    private ValidationSamples(int count, int batch, SampleTruth truth) => (Count, Batch, Truth) = (count, batch, truth);
 
     /// <summary>Samples.</summary>
     public int Count { get; }
@@ -22,8 +22,8 @@ internal sealed class ValidationSamples : IDisposable
     /// <summary>Samples of one run: 1, unless the model asks for a fixed number.</summary>
     public int Batch { get; }
 
-    /// <summary>Class index of each sample; null when the set has no labels.</summary>
-    public long[]? Labels { get; }
+    /// <summary>Labels, and what the float model gave.</summary>
+    public SampleTruth Truth { get; }
 
     /// <summary>Names of the inputs, in the order of <see cref="Tensors"/>.</summary>
     public List<string> Names { get; } = [];
@@ -33,7 +33,7 @@ internal sealed class ValidationSamples : IDisposable
 
     /// <summary>Reads a set and compares it with what the model takes.</summary>
     /// <exception cref="ModelRefusedException">The set is none, or does not fit the model.</exception>
-    public static ValidationSamples Open(string path, IReadOnlyList<OnnxTensor> inputs)
+    public static ValidationSamples Open(string path, IReadOnlyList<OnnxTensor> inputs, ModelTask? task)
     {
         var arrays = Read(path);
         NpyArray ArrayOf(OnnxTensor input) => arrays.GetValueOrDefault(input.Name)
@@ -44,10 +44,7 @@ internal sealed class ValidationSamples : IDisposable
         // The first axis is the batch; a file exported with a fixed one is run as it is. Where one of the arrays holds a whole input for
         // each sample, samples go one by one.
         var batch = inputs.All(input => ArrayOf(input).Shape.Count == input.Shape.Length) && inputs[0].Shape is [> 0 and var extent, ..] ? (int)extent : 1;
-        var labels = arrays.GetValueOrDefault(LabelsName)?.ToInt64s();
-        if (labels is not null && labels.Length != count) throw new ModelRefusedException($"The validation set has {labels.Length} labels for {count} samples.");
-
-        var samples = new ValidationSamples(count, batch, labels);
+        var samples = new ValidationSamples(count, batch, TruthOf(task ?? SampleTruth.Implied(arrays), arrays, count));
         try
         {
             foreach (var input in inputs) samples.Add(input, ArrayOf(input));
@@ -90,6 +87,18 @@ internal sealed class ValidationSamples : IDisposable
         Names.Add(input.Name);
         Tensors.Add(tensor);
         _inputs.Add((converted, tensor));
+    }
+
+    private static SampleTruth TruthOf(ModelTask task, IReadOnlyDictionary<string, NpyArray> arrays, int count)
+    {
+        try
+        {
+            return SampleTruth.Read(task, arrays, count);
+        }
+        catch (FormatException e)
+        {
+            throw new ModelRefusedException($"The validation set cannot be judged by: {e.Message}", e);
+        }
     }
 
     private static IReadOnlyDictionary<string, NpyArray> Read(string path)

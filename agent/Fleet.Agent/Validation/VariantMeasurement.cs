@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Numerics.Tensors;
 using Fleet.Agent.Inference;
 using Fleet.Contracts.Validation;
 using Microsoft.ML.OnnxRuntime;
@@ -7,8 +6,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Fleet.Agent.Validation;
 
 /// <summary>
-/// Runs every sample of a validation set once, timing each run and comparing what it decides with its label: latency and accuracy
-/// rest on the same real inputs. Copying samples in is not timed.
+/// Runs every sample of a validation set once, timing each run and judging what it gives by the task: latency and the task's
+/// figures rest on the same real inputs. Copying samples in is not timed.
 /// </summary>
 internal static class VariantMeasurement
 {
@@ -22,34 +21,28 @@ internal static class VariantMeasurement
     private static readonly TimeSpan WarmUpTime = TimeSpan.FromSeconds(2), RepeatTime = TimeSpan.FromSeconds(10);
 
     /// <summary>Measures a variant.</summary>
-    /// <exception cref="ModelRefusedException">It does not run on the samples, or its output cannot be compared with their labels.</exception>
-    public static Scores Run(OnnxSession session, ValidationSamples samples, string output)
+    /// <exception cref="ModelRefusedException">It does not run on the samples, or its outputs cannot be judged by its task.</exception>
+    public static Scores Run(OnnxSession session, ValidationSamples samples, VariantJudge judge)
     {
         try
         {
             var start = Stopwatch.GetTimestamp();
             samples.Fill(0);
             for (var i = 0; i < WarmUpRuns && Stopwatch.GetElapsedTime(start) < WarmUpTime; i++)
-                session.Run(samples.Names, samples.Tensors, [output]).Dispose();
+                session.Run(samples.Names, samples.Tensors, judge.Outputs).Dispose();
 
             start = Stopwatch.GetTimestamp();
             var latencies = new List<TimeSpan>();
-            var right = 0;
             for (var first = 0; first < samples.Count; first += samples.Batch)
             {
-                using var outputs = Timed(session, samples, output, first, latencies);
-                if (samples.Labels is { } labels) right += RightOf(outputs[0], output, labels, first, samples.Batch);
+                using var outputs = Timed(session, samples, judge, first, latencies);
+                judge.Add(outputs, Math.Min(samples.Batch, samples.Count - first));
             }
             for (var first = 0; latencies.Count < WantedRuns && Stopwatch.GetElapsedTime(start) < RepeatTime; first = (first + samples.Batch) % samples.Count)
-                Timed(session, samples, output, first, latencies).Dispose();
+                Timed(session, samples, judge, first, latencies).Dispose();
 
             latencies.Sort();
-            return new Scores
-            {
-                Accuracy = samples.Labels is null ? null : (double)right / samples.Count,
-                Latency = new LatencySummary(Percentile(latencies, 0.50), Percentile(latencies, 0.95), Percentile(latencies, 0.99)),
-                Samples = samples.Count,
-            };
+            return judge.Scores() with { Latency = new LatencySummary(Percentile(latencies, 0.50), Percentile(latencies, 0.95), Percentile(latencies, 0.99)) };
         }
         catch (OnnxRuntimeException e)
         {
@@ -61,28 +54,12 @@ internal static class VariantMeasurement
     internal static TimeSpan Percentile(IReadOnlyList<TimeSpan> sorted, double quantile)
         => sorted[Math.Max(0, (int)Math.Ceiling(quantile * sorted.Count) - 1)];
 
-    private static IDisposableReadOnlyCollection<OrtValue> Timed(OnnxSession session, ValidationSamples samples, string output, int first, List<TimeSpan> latencies)
+    private static IDisposableReadOnlyCollection<OrtValue> Timed(OnnxSession session, ValidationSamples samples, VariantJudge judge, int first, List<TimeSpan> latencies)
     {
         samples.Fill(first);
         var start = Stopwatch.GetTimestamp();
-        var outputs = session.Run(samples.Names, samples.Tensors, [output]);
+        var outputs = session.Run(samples.Names, samples.Tensors, judge.Outputs);
         latencies.Add(Stopwatch.GetElapsedTime(start));
         return outputs;
-    }
-
-    /// <summary>How many samples of one run are decided as their labels say.</summary>
-    internal static int RightOf(OrtValue value, string output, long[] labels, int first, int batch)
-    {
-        var shape = value.GetTensorTypeAndShape().Shape;
-        var scores = Datatypes.Singles(value);
-        var classes = (int)shape[^1];
-        if (shape.Length < 2 || shape[0] != batch || scores.Length != (long)batch * classes || scores.IsEmpty)
-            throw new ModelRefusedException($"Output '{output}' has shape [{string.Join(',', shape)}]: comparing it with labels needs one row of class scores for each of {batch} samples.");
-        var right = 0;
-        for (var i = 0; i < batch && first + i < labels.Length; i++)
-        {
-            if (TensorPrimitives.IndexOfMax(scores.Slice(i * classes, classes)) == labels[first + i]) right++;
-        }
-        return right;
     }
 }

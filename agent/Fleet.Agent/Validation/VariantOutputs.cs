@@ -10,26 +10,25 @@ namespace Fleet.Agent.Validation;
 internal static class VariantOutputs
 {
     /// <summary>Runs every sample once and writes the float outputs, one array by name, samples one after the other.</summary>
-    /// <exception cref="ModelRefusedException">It does not run on the samples, has no float output, or its output cannot be compared with their labels.</exception>
-    public static Scores Write(OnnxSession session, ValidationSamples samples, string output, string path)
+    /// <exception cref="ModelRefusedException">It does not run on the samples, has no float output, or its outputs cannot be judged by its task.</exception>
+    public static Scores Write(OnnxSession session, ValidationSamples samples, VariantJudge judge, string path)
     {
         string[] names = [.. session.Outputs.Where(tensor => tensor.Element is TensorElementType.Float or TensorElementType.Float16 or TensorElementType.BFloat16 or TensorElementType.Double).Select(tensor => tensor.Name)];
         if (names.Length == 0) throw new ModelRefusedException($"The model has no float output to compare; it has {string.Join(", ", session.Outputs)}.");
-        if (samples.Labels is not null && !names.Contains(output)) throw new ModelRefusedException($"Output '{output}' holds no floats to decide a class by.");
+        string[] asked = [.. names.Union(judge.Outputs)];
         try
         {
             var values = names.Select(_ => new List<float>()).ToArray();
-            var right = 0;
             for (var first = 0; first < samples.Count; first += samples.Batch)
             {
                 samples.Fill(first);
-                using var outputs = session.Run(samples.Names, samples.Tensors, names);
+                using var outputs = session.Run(samples.Names, samples.Tensors, asked);
                 for (var i = 0; i < names.Length; i++) values[i].AddRange(Datatypes.Singles(outputs[i]));
-                if (samples.Labels is { } labels) right += VariantMeasurement.RightOf(outputs[Array.IndexOf(names, output)], output, labels, first, samples.Batch);
+                judge.Add([.. judge.Outputs.Select(name => outputs[Array.IndexOf(asked, name)])], Math.Min(samples.Batch, samples.Count - first));
             }
             using var file = File.Create(path);
             NpzArchive.Write(file, names.Zip(values, (name, list) => KeyValuePair.Create(name, NpyArray.Of(list.ToArray(), list.Count))));
-            return new Scores { Accuracy = samples.Labels is null ? null : (double)right / samples.Count, Samples = samples.Count };
+            return judge.Scores();
         }
         catch (OnnxRuntimeException e)
         {

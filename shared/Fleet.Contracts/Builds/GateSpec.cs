@@ -34,14 +34,12 @@ public sealed record GateSpec
     /// </summary>
     public ValidationGate For(ModelTask task, Scores expected, ProfileBudget? budget = null)
     {
-        var definition = TaskDefinition.Of(task);
         var limits = new ValidationGate
         {
             MaximumLatencyP95 = new[] { MaximumLatencyP95, budget?.MaximumLatencyP95 }.Min(),
             MaximumMemoryBytes = new[] { MaximumMemoryBytes, budget?.MaximumMemoryBytes }.Min(),
         };
-        var decides = definition.LabelMetrics.Concat(definition.ReferenceMetrics).Select(metric => expected.Find(metric.Name)).FirstOrDefault(value => value is not null);
-        IEnumerable<Threshold> all = decides is null ? limits.Thresholds : limits.Thresholds.Prepend(LimitOf(decides));
+        IEnumerable<Threshold> all = expected.Deciding(task) is { } decides ? limits.Thresholds.Prepend(LimitOf(decides)) : limits.Thresholds;
         return limits with { Thresholds = [.. (Thresholds ?? []).Concat(all).DistinctBy(threshold => threshold.Metric)] };
     }
 

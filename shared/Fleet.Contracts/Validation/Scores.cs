@@ -65,6 +65,10 @@ public sealed record Scores
     /// <summary>A figure with its unit and direction; null when it was not measured.</summary>
     public MetricValue? Find(string metric) => Metrics.FirstOrDefault(value => value.Name == metric);
 
+    /// <summary>The figure that decides how good a model of a task is: its first metric against labels that was measured, or else against the float model.</summary>
+    public MetricValue? Deciding(ModelTask task)
+        => TaskDefinition.Of(task) is var definition ? definition.LabelMetrics.Concat(definition.ReferenceMetrics).Select(metric => Find(metric.Name)).FirstOrDefault(value => value is not null) : null;
+
     /// <summary>The same with one more figure, or another in its place; null takes it out.</summary>
     public Scores With(Metric metric, double? value, string? unit = null) => this with { Metrics = Replaced(metric, value, unit) };
 

@@ -1,5 +1,6 @@
 using Fleet.Agent.Deployment;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Agent.Tests.Deployment;
@@ -7,7 +8,7 @@ namespace Fleet.Agent.Tests.Deployment;
 public sealed class VariantChoiceTests
 {
     [Fact]
-    public void Nothing_passed_means_nothing_is_chosen() => Assert.Null(VariantChoice.Best([]));
+    public void Nothing_passed_means_nothing_is_chosen() => Assert.Null(VariantChoice.Best(ModelTask.Classification, []));
 
     [Fact]
     public void Clearly_more_accurate_wins_although_it_is_slower_and_larger()
@@ -45,7 +46,18 @@ public sealed class VariantChoiceTests
         // Each is within half a point of the next, but the last is not of the first: the best of all is what counts.
         => Assert.Equal("second", Best(("first", 0.970, 9, 10), ("second", 0.966, 5, 10), ("third", 0.962, 1, 10)));
 
-    private static string? Best(params (string Id, double? Accuracy, double? P95, long Bytes)[] variants) => VariantChoice.Best([.. variants.Select(one => new MeasuredVariant(
+    [Theory]
+    [InlineData(12.0, 12.05, "int8", "half a percent more error is noise")]
+    [InlineData(12.0, 12.07, "fp32", "more than that is not")]
+    public void Error_is_better_when_it_is_smaller(double before, double after, string chosen, string why)
+    {
+        MeasuredVariant Measured(string id, double error, double p95) => new(
+            new Variant { Id = id, Profile = "x64", Scheme = "any", Artifact = new ArtifactReference(id, new string('a', 64), 1), Expected = new Scores(), Gate = new ValidationGate() },
+            new Scores { Latency = LatencySummary.OfMilliseconds(p95, p95, p95) }.With(Metric.RootMeanSquareError, error, "cycles"));
+        Assert.True(chosen == VariantChoice.Best(ModelTask.Regression, [Measured("fp32", before, 9), Measured("int8", after, 1)])!.Variant.Id, why);
+    }
+
+    private static string? Best(params (string Id, double? Accuracy, double? P95, long Bytes)[] variants) => VariantChoice.Best(ModelTask.Classification, [.. variants.Select(one => new MeasuredVariant(
         new Variant { Id = one.Id, Profile = "x64", Scheme = "any", Artifact = new ArtifactReference(one.Id, new string('a', 64), one.Bytes), Expected = new Scores(), Gate = new ValidationGate() },
         new Scores
         {

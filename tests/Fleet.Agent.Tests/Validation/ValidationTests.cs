@@ -12,6 +12,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Fleet.Agent.Tests.Validation;
 
 /// <summary>A variant is measured on this machine by a real child process, or fails there, and the agent lives on.</summary>
+[Collection("validation processes")]
 public sealed class ValidationTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -111,7 +112,7 @@ public sealed class ValidationTests : IDisposable
     [Theory]
     [InlineData("x", new[] { 4, 4 }, 4, "The validation set has 4 samples and 'x' of shape [4,4]; the model takes 'x' FP32 [-1,3].")]
     [InlineData("z", new[] { 4, 3 }, 4, "The validation set has no array for the model's input 'x' FP32 [-1,3]; it has z, labels.")]
-    [InlineData("x", new[] { 4, 3 }, 5, "The validation set has 5 labels for 4 samples.")]
+    [InlineData("x", new[] { 4, 3 }, 5, "The validation set cannot be judged by: Array 'labels' holds [5] for 4 samples; its axes are samples.")]
     [InlineData("x", new[] { 0, 3 }, 0, "The validation set holds no samples.")]
     public async Task Set_that_disagrees_with_the_model_fails_to_load_with_both_shapes(string name, int[] shape, int labels, string sentence)
     {
@@ -217,7 +218,7 @@ public sealed class ValidationTests : IDisposable
         return path;
     }
 
-    /// <summary>The process that validates for this test: the tests of one class run one after the other.</summary>
+    /// <summary>The process that validates for this test: the tests of one collection run one after the other.</summary>
     private static async Task<int> ChildAsync()
         => int.Parse(await Eventually.ValueAsync("the validation process runs", () => Task.FromResult(Directory.EnumerateDirectories("/proc")
             .Select(Path.GetFileName)

@@ -27,7 +27,7 @@ internal sealed class Validate(ValidationRunner runner, ArtifactShelf shelf) : I
         }
         var passed = outcomes.Where(one => one.Outcome is { Failure: DeploymentFailure.None, Scores: not null })
             .Select(one => new MeasuredVariant(one.Variant, one.Outcome.Scores!)).ToArray();
-        if (VariantChoice.Best(passed) is { } best) return new StepResult(attempt with { Chosen = best });
+        if (VariantChoice.Best(attempt.Manifest.TaskOf(), passed) is { } best) return new StepResult(attempt with { Chosen = best });
 
         // One failure stands for all: a missed gate says more than a crash, because it was measured.
         var (tried, telling) = outcomes.OrderByDescending(one => one.Outcome.Failure == DeploymentFailure.GateMissed).First();

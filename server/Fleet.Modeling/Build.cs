@@ -12,7 +12,8 @@ using Fleet.Modeling.Teachers;
 using Fleet.Quantization;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Report;
+using Fleet.Quantization.Variants;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling;

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using Fleet.Modeling.Teachers;
-using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Samples;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Worker;
+using Fleet.Quantization.Report;
 
 namespace Fleet.Modeling;
 

@@ -1,4 +1,4 @@
-using Fleet.Quantization;
+using Fleet.Quantization.Onnx;
 
 namespace Fleet.Modeling;
 

@@ -1,7 +1,8 @@
 using System.CommandLine;
 using Fleet.Quantization;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Schemes;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 

@@ -5,9 +5,9 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Quantization;
-using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Proof;
+using Fleet.Quantization.Samples;
 
 namespace Fleet.Modeling;
 

@@ -5,9 +5,10 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization;
-using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Report;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Variants;
 
 namespace Fleet.Modeling;
 

@@ -1,5 +1,5 @@
 using Fleet.Modeling.Data;
-using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Samples;
 
 namespace Fleet.Modeling;
 

@@ -5,12 +5,11 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
-using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Proof;
-using Fleet.Quantization.Quantization;
-using Fleet.Quantization.Tests.Proof;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Tests.Models;
+using Fleet.Quantization.Variants;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;

@@ -11,10 +11,12 @@ using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
 using Fleet.Modeling.Worker;
 using Fleet.Quantization;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using Fleet.TestKit;
 using Google.Protobuf;
 

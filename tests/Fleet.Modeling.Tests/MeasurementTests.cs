@@ -1,7 +1,8 @@
 using Fleet.Contracts.Releases;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Tests.Onnx;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Modeling.Tests;
 

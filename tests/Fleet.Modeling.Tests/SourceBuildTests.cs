@@ -6,8 +6,7 @@ using Fleet.Contracts.Tensors;
 using Fleet.Modeling.Data;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Tests.Onnx;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Tests.Models;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests;

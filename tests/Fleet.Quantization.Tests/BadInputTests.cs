@@ -1,6 +1,7 @@
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Tests.Onnx;
 using Fleet.TestKit;
 using AttributeType = Fleet.Quantization.Onnx.Protos.AttributeProto.Types.AttributeType;

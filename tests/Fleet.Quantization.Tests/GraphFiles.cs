@@ -1,5 +1,5 @@
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Tests.Onnx;
+using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests;
 

@@ -4,6 +4,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Tests.Onnx;
 using Fleet.TestKit;
 using DataLocation = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataLocation;

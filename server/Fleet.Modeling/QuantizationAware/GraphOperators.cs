@@ -1,6 +1,6 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Writing;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 

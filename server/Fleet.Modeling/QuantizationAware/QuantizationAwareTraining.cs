@@ -4,9 +4,12 @@ using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Teachers;
 using Fleet.Quantization;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
@@ -57,7 +60,7 @@ internal static class QuantizationAwareTraining
     public static GridScales Start(GridCourse course, QuantizationPlan plan, IntegerForm form, CancellationToken cancellationToken)
     {
         var samples = course.Data.Training.Take(course.CalibrationSamples).Feeds(course.Student.Graph.Graph.Input[0].Name);
-        var histograms = Calibration.Run(course.Student.Model, [.. plan.CalibratedValues], samples, 32, cancellationToken);
+        var histograms = CalibrationRun.Count(course.Student.Model, [.. plan.CalibratedValues], samples, 32, cancellationToken);
         return StartingGrids.Search(course.Student.Graph, plan, form, course.Widths, histograms);
     }
 

@@ -1,5 +1,7 @@
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using Google.Protobuf.Collections;
 
 namespace Fleet.Modeling.QuantizationAware;

@@ -1,4 +1,4 @@
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Weights;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.QuantizationAware;

@@ -1,6 +1,7 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;

@@ -4,8 +4,10 @@ using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Teachers;
 using Fleet.Quantization;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Writing;
 
 namespace Fleet.Modeling.QuantizationAware;
 

@@ -1,6 +1,6 @@
 using Fleet.Modeling.Data;
-using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Students;

@@ -2,10 +2,11 @@ using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Schemes;
 
 namespace Fleet.Modeling.Students;
 
@@ -92,7 +93,7 @@ internal static class WidthSearch
     {
         var prepared = PreparedModel.From(path, workFolder);
         var scheme = QuantizationSchemes.For(profile)[0];
-        var histograms = Calibration.Run(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], samples.Feeds(StudentExport.Input), CalibrationSamples, cancellationToken);
+        var histograms = CalibrationRun.Count(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], samples.Feeds(StudentExport.Input), CalibrationSamples, cancellationToken);
         return scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>());
     }
 

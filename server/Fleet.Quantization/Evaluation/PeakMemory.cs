@@ -3,8 +3,8 @@ using System.Globalization;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Quantization.Evaluation;
 
@@ -83,22 +83,4 @@ internal static class PeakMemory
         Console.WriteLine(long.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024);
         return 0;
     }
-}
-
-/// <summary>Element types by the names that npy gives them.</summary>
-internal static class NpyTypes
-{
-    /// <summary>The name, or null when npy has none for it.</summary>
-    public static string? NameOf(TensorElementType type) => type switch
-    {
-        TensorElementType.Float => "f4",
-        TensorElementType.Float16 => "f2",
-        TensorElementType.Double => "f8",
-        TensorElementType.Bool => "b1",
-        TensorElementType.UInt8 => "u1",
-        TensorElementType.Int8 => "i1",
-        TensorElementType.Int32 => "i4",
-        TensorElementType.Int64 => "i8",
-        _ => null,
-    };
 }

@@ -4,10 +4,13 @@ using System.Text;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
+using Fleet.Quantization.Accuracy;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Techniques;
 using Fleet.TestKit;
 using Microsoft.ML.OnnxRuntime;
 
@@ -70,7 +73,7 @@ internal sealed class Contest : IDisposable
     }
 
     /// <summary>Enters what a scheme makes of the model with exactly these techniques.</summary>
-    public void Enter(IQuantizationScheme scheme, ICalibrator calibrator, params IReadOnlyList<IQuantizationStep> steps) => Enter(
+    public void Enter(IQuantizationScheme scheme, ICalibrator calibrator, params IReadOnlyList<ITechnique> steps) => Enter(
         $"{scheme.Name}, {calibrator.Name}{string.Concat(steps.Select(step => ", " + step.Name))}",
         () => scheme.Apply(steps.Aggregate(Source(scheme, calibrator, 1), (source, step) => step.Apply(source, scheme, None, _cancellationToken)), None), scheme.Runtime(new RuntimeSettings()));
 

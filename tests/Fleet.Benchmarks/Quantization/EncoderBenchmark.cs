@@ -1,7 +1,9 @@
-using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Techniques;
+using Fleet.Quantization.Tests.Models;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
@@ -18,7 +20,7 @@ internal static class EncoderBenchmark
         using var contest = new Contest(folder["encoder.onnx"], States(16, seed: 1), States(16, seed: 2), cancellationToken);
         var percentile = Calibrators.Named("percentile");
         contest.Enter(QuantizationSchemes.Int8U8S8, percentile);
-        contest.Enter(QuantizationSchemes.Int8U8S8, percentile, QuantizationSteps.Smoothing);
+        contest.Enter(QuantizationSchemes.Int8U8S8, percentile, KnownTechniques.Smoothing);
         contest.EnterBest(QuantizationSchemes.Int8U8S8, percentile);
         contest.Enter(QuantizationSchemes.Int8Dynamic, percentile);
         contest.EnterBest(QuantizationSchemes.Int8Dynamic, percentile);

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Tests.Models;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;

@@ -1,6 +1,7 @@
 using Fleet.Contracts.Tensors;
-using Fleet.Quantization.Evaluation;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Calibration;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Schemes;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;

@@ -1,8 +1,11 @@
 using System.Globalization;
 using Fleet.Contracts.Tensors;
+using Fleet.Quantization.Accuracy;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Schemes;
 using Fleet.TestKit;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;

@@ -1,5 +1,7 @@
-using Fleet.Quantization.Evaluation;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Calibration;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Techniques;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
@@ -13,8 +15,8 @@ internal static class UltraFaceBenchmark
         using var contest = new Contest(SharedData.PathOf("onnx-ultraface", "version-RFB-320_simplified.onnx"), Pictures(24, seed: 1), Pictures(24, seed: 2), cancellationToken);
         var percentile = Calibrators.Named("percentile");
         foreach (var calibrator in Calibrators.All) contest.Enter(QuantizationSchemes.Int8U8S8, calibrator);
-        contest.Enter(QuantizationSchemes.Int8U8S8, percentile, QuantizationSteps.Equalization);
-        contest.Enter(QuantizationSchemes.Int8U8S8, percentile, QuantizationSteps.Bias);
+        contest.Enter(QuantizationSchemes.Int8U8S8, percentile, KnownTechniques.Equalization);
+        contest.Enter(QuantizationSchemes.Int8U8S8, percentile, KnownTechniques.BiasCorrection);
         foreach (var scheme in new[] { QuantizationSchemes.Int8U8S8, QuantizationSchemes.Int8FloatStem, QuantizationSchemes.Int8U8U8 }) contest.EnterBest(scheme, percentile);
         foreach (var method in new[] { "minmax", "entropy", "percentile" }) await contest.EnterPeerAsync($"peer, {method} u8s8", "--method", method);
         await contest.EnterPeerAsync("peer, minmax u8s8 per tensor", "--method", "minmax", "--per-tensor");

@@ -3,9 +3,13 @@ using Fleet.Contracts.Devices;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Teachers;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Tests.Models;
+using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using Google.Protobuf;
 using TorchSharp;
 
@@ -58,7 +62,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
 
         var student = TinyStudents.Prepared("cnn", _folder);
         var plan = QuantizationPlan.For(student.Graph, IntegerForm.U8S8, new HashSet<string>());
-        var histograms = Calibration.Run(student.Model, [.. plan.CalibratedValues], data.Training.Feeds("input"), 32, CancellationToken.None);
+        var histograms = CalibrationRun.Count(student.Model, [.. plan.CalibratedValues], data.Training.Feeds("input"), 32, CancellationToken.None);
         var rounded = new TrainedGridScheme("ptq", new BitWidths(2, 2), IntegerForm.U8S8, student, StartingGrids.Search(student.Graph, plan, IntegerForm.U8S8, new BitWidths(2, 2), histograms));
         Assert.InRange(Accuracy(variants.Single().Scheme), Accuracy(rounded) + 0.05, 1);
     }
@@ -129,7 +133,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     [Fact]
     public void Teacher_that_QKD_cannot_train_is_refused_with_what_to_use_instead()
     {
-        var path = new Fleet.Quantization.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Save(_folder);
+        var path = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Save(_folder);
         var refusal = Assert.Throws<BuildException>(() => TrainedVariants.CheckTeacher(path, _folder.Path));
         Assert.Contains("Softplus", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("Use 'qat-distillation'", refusal.Message, StringComparison.Ordinal);

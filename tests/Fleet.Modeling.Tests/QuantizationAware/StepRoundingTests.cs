@@ -1,5 +1,5 @@
 using Fleet.Modeling.QuantizationAware;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Weights;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Tests.QuantizationAware;

@@ -3,11 +3,15 @@ using Fleet.Contracts.Releases;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Students;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Quantization;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Tests.Models;
+using Fleet.Quantization.Variants;
+using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Tests.QuantizationAware;
@@ -134,7 +138,7 @@ public sealed class TrainableGraphTests : IDisposable
     [Fact]
     public void Axes_are_counted_on_all_of_the_shape_and_from_either_end()
     {
-        var model = new Fleet.Quantization.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "m")
+        var model = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "m")
             .Constant(Tensors.Of("ends", [-2L, -1], 2)).Constant(Tensors.Of("first", [1L], 1))
             .Node("Unsqueeze", ["m", "ends"], "u").Node("Unsqueeze", ["u", "first"], "v").Node("ReduceSum", ["v", "first"], "r").Node("Tanh", ["r"], "t").Node("Squeeze", ["t", "ends"], "y")
             .Output("y", -1, 4).Build();
@@ -148,7 +152,7 @@ public sealed class TrainableGraphTests : IDisposable
     [InlineData("shape", "takes its shape from the samples")]
     public void What_depends_on_the_samples_is_refused_before_anything_is_trained(string name, string expected)
     {
-        var start = new Fleet.Quantization.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g");
+        var start = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g");
         var model = name == "cast"
             ? start.Node("Cast", ["g"], "y", node => node.With("to", (long)TensorProto.Types.DataType.Double)).Output("y", -1, 4).Build()
             : start.Node("Shape", ["x"], "s").Node("Reshape", ["g", "s"], "y").Output("y", -1, 4).Build();
@@ -159,7 +163,7 @@ public sealed class TrainableGraphTests : IDisposable
     [Fact]
     public void Operator_that_cannot_be_trained_is_refused_by_name()
     {
-        var model = new Fleet.Quantization.Tests.Onnx.GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Build();
+        var model = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Build();
         Assert.Contains("does not know operator Softplus", Assert.Throws<BuildException>(() => new TrainableGraph(new PreparedModel(model))).Message, StringComparison.Ordinal);
     }
 
@@ -197,7 +201,7 @@ public sealed class TrainableGraphTests : IDisposable
     private static (TrainableGraph Graph, GridScales Grids) Start(PreparedModel model, SampleSet samples, IntegerForm form, BitWidths widths, string input = StudentExport.Input)
     {
         var plan = QuantizationPlan.For(model.Graph, form, new HashSet<string>());
-        var histograms = Calibration.Run(model.Model, [.. plan.CalibratedValues], samples.Feeds(input), 32, CancellationToken.None);
+        var histograms = CalibrationRun.Count(model.Model, [.. plan.CalibratedValues], samples.Feeds(input), 32, CancellationToken.None);
         var grids = StartingGrids.Search(model.Graph, plan, form, widths, histograms);
         return (new TrainableGraph(model, plan, form, grids), grids);
     }

@@ -1,8 +1,12 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Quantization;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Variants;
+using Fleet.Quantization.Writing;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests.Students;
@@ -24,7 +28,7 @@ public sealed class EmbeddingTablesTests : IDisposable
     {
         var (prepared, feeds) = Encoder();
         var scheme = QuantizationSchemes.Named(name);
-        var histograms = Calibration.Run(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
+        var histograms = CalibrationRun.Count(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
         var model = scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>());
         OnnxFile.Save(model, _folder["q.onnx"]);
 
@@ -50,7 +54,7 @@ public sealed class EmbeddingTablesTests : IDisposable
         var (scheme, table) = (QuantizationSchemes.Named(name), EmbeddingTables.Of(prepared.Graph).Single());
         var picked = EmbeddingTables.OperatorsOf(prepared.Graph).Single();
         Assert.Contains(picked, scheme.OperatorsOf(prepared.Graph));
-        var histograms = Calibration.Run(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
+        var histograms = CalibrationRun.Count(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
         var model = scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string> { picked });
         Assert.Equal(table.ToSingles(), new OnnxGraph(model).Constant(table.Name)!.ToSingles());
     }
@@ -59,7 +63,7 @@ public sealed class EmbeddingTablesTests : IDisposable
     public void Nothing_of_a_static_encoder_is_dequantized_at_every_run()
     {
         var (prepared, feeds) = Encoder();
-        var histograms = Calibration.Run(prepared.Model, [.. QuantizationSchemes.Int8U8S8.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
+        var histograms = CalibrationRun.Count(prepared.Model, [.. QuantizationSchemes.Int8U8S8.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
         OnnxFile.Save(QuantizationSchemes.Int8U8S8.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>()), _folder["q.onnx"]);
         Assert.Empty(FusionCheck.UnfusedOperatorsOf(_folder["q.onnx"], OnnxRuntimeSession.Plain));
     }

@@ -2,8 +2,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Tests.Onnx;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Evaluation;
 

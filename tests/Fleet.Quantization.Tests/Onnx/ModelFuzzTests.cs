@@ -2,7 +2,7 @@ using System.Globalization;
 using CsCheck;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Tests.Models;
 using Fleet.TestKit;
 using Google.Protobuf;
 using Xunit.Sdk;

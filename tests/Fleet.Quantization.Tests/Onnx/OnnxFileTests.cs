@@ -1,5 +1,6 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Tests.Models;
 using Google.Protobuf;
 using DataLocation = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataLocation;
 

@@ -1,7 +1,7 @@
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Onnx;
 

@@ -1,5 +1,6 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Tests.Models;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 using AttributeType = Fleet.Quantization.Onnx.Protos.AttributeProto.Types.AttributeType;

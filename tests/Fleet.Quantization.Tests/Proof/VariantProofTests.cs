@@ -4,7 +4,7 @@ using Fleet.Contracts.Releases;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Proof;
-using Fleet.Quantization.Tests.Quantization;
+using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Proof;
 

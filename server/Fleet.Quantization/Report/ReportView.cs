@@ -1,0 +1,133 @@
+using System.Globalization;
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using static Fleet.Quantization.Report.ReportText;
+
+namespace Fleet.Quantization.Report;
+
+/// <summary>A float network and how its training went.</summary>
+/// <param name="Name">What the page calls it.</param>
+/// <param name="Mark">Its colour.</param>
+/// <param name="Network">Its figures.</param>
+internal sealed record NetworkView(string Name, string Mark, NetworkReport Network);
+
+/// <summary>What a report page shows, of a build as of a quantization run.</summary>
+internal sealed record ReportView
+{
+    /// <summary>What kind of report it is.</summary>
+    public required string Kicker { get; init; }
+
+    /// <summary>The model.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>One paragraph: what was made of what, when and where.</summary>
+    public required string Lead { get; init; }
+
+    /// <summary>Sentences a reader must know before the figures, such as that samples were made up.</summary>
+    public required IReadOnlyList<string> Warnings { get; init; }
+
+    /// <summary>The fp32 model that everything is compared with.</summary>
+    public required NetworkReport Original { get; init; }
+
+    /// <summary>The float networks of a build; empty where nothing was trained.</summary>
+    public IReadOnlyList<NetworkView> Networks { get; init; } = [];
+
+    /// <summary>Every variant tried.</summary>
+    public required IReadOnlyList<VariantReport> Variants { get; init; }
+
+    /// <summary>The processor of the latencies.</summary>
+    public required string MeasuredOn { get; init; }
+
+    /// <summary>What was asked.</summary>
+    public required QuantizationSpec Spec { get; init; }
+
+    /// <summary>True when quality is accuracy on labels, false when it is closeness to the fp32 model.</summary>
+    public required bool Labelled { get; init; }
+
+    /// <summary>Title of what is folded away at the end.</summary>
+    public required string DetailsTitle { get; init; }
+
+    /// <summary>Sentences of it.</summary>
+    public required IReadOnlyList<string> Details { get; init; }
+
+    /// <summary>What was asked, as JSON.</summary>
+    public required string Asked { get; init; }
+
+    /// <summary>The page of a build.</summary>
+    public static ReportView Of(BuildReport report) => new()
+    {
+        Kicker = "Build report",
+        Title = report.Spec.Model,
+        Lead = $"{Capital(report.Student.Description)}, {(report.Teacher is { } teacher ? $"taught by {teacher.Description}" : "as it was given")}. Built {Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed {report.Spec.Seed}.{Searched(report.Widths)}",
+        Warnings = [.. WarningsFor(report.Calibration, report.Validation), .. report.LabelsAreDecisions
+            ? ["The samples have no labels: what the fp32 model decides counts as right, here and on devices. Agreement is the share decided alike."] : Array.Empty<string>()],
+        Original = report.Student,
+        Networks = report.Teacher is { } large ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)] : [],
+        Variants = report.Variants,
+        MeasuredOn = report.MeasuredOn,
+        Spec = report.Spec.Quantization,
+        Labelled = !report.LabelsAreDecisions && report.Student.Scores.Accuracy is not null,
+        DetailsTitle = "The build spec and its data",
+        Details = [$"Samples: {SamplesOf(report)}.", $"SHA-256 of the data: {report.DataSha256}"],
+        Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec),
+    };
+
+    /// <summary>The page of a quantization run.</summary>
+    public static ReportView Of(QuantizationReport report) => new()
+    {
+        Kicker = "Quantization report",
+        Title = report.Model,
+        Lead = $"{Count(report.Parameters)} weights in {Size(report.Bytes)}. Quantized {Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}.",
+        Warnings = WarningsFor(report.Calibration, report.Validation),
+        Original = new NetworkReport { Description = report.Model, Parameters = report.Parameters, Bytes = report.Bytes, Scores = report.Original },
+        Variants = report.Variants,
+        MeasuredOn = report.MeasuredOn,
+        Spec = report.Spec,
+        Labelled = report.Labelled,
+        DetailsTitle = "What was asked, and the samples",
+        Details = [$"Calibration: {SamplesFrom(report.Calibration)}. Validation: {SamplesFrom(report.Validation)}.", $"SHA-256 of the model: {report.Sha256}"],
+        Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.QuantizationSpec),
+    };
+
+    /// <summary>The profiles, in the order of the variants.</summary>
+    public IReadOnlyList<string> Profiles => [.. Variants.Select(variant => variant.Profile).Distinct()];
+
+    /// <summary>How good a variant is, in the measure of this page: accuracy 0 to 1, or decibels; null when that was not measured.</summary>
+    public double? QualityOf(VariantReport variant) => Labelled ? variant.Scores?.Accuracy : variant.Closeness?.SignalToNoise;
+
+    /// <summary>The same of the fp32 model.</summary>
+    public double QualityOfOriginal => Labelled ? Original.Scores.Accuracy ?? 0 : Closeness.Exact;
+
+    /// <summary>Name of the measure.</summary>
+    public string Measure => Labelled ? "accuracy" : "signal to noise";
+
+    private static List<string> WarningsFor(SampleSource? calibration, SampleSource? validation)
+    {
+        var warnings = new List<string>();
+        if (validation?.IsMadeUp == true)
+            warnings.Add("The samples that judge are made up (synthetic). Sizes and speeds hold; how close a variant is to the fp32 model is a first look and says nothing about real data.");
+        else if (calibration?.IsMadeUp == true)
+            warnings.Add("The samples that fixed the ranges are made up (synthetic): static int8 will usually do better with real ones.");
+        return warnings;
+    }
+
+    private static string Searched(IReadOnlyList<WidthTrial>? tried)
+    {
+        if (tried?.Where(trial => trial.Fits).MaxBy(trial => trial.Width) is not { } best) return "";
+        string Told(WidthTrial trial) => $"{trial.Width} ({Size(trial.Bytes)}{(trial.LatencyP95 is { } latency ? $", {latency.TotalMilliseconds.ToString("0.000", CultureInfo.InvariantCulture)} ms" : "")})";
+        var beyond = tried.Where(trial => trial.Width > best.Width).MinBy(trial => trial.Width);
+        return $" Its width was searched: of {tried.Count} tried, {Told(best)} is the largest within the budget{(beyond is null ? "" : $"; {Told(beyond)} is not")}.";
+    }
+
+    private static string SamplesOf(BuildReport report) => report.Validation is { } validation
+        ? $"calibration {SamplesFrom(report.Calibration)}; validation {SamplesFrom(validation)}"
+        : string.Create(CultureInfo.InvariantCulture, $"{report.Samples.Training} to learn from, {report.Samples.Validation} to select by, {report.Samples.Test} to judge by");
+
+    private static string SamplesFrom(SampleSource? source) => source switch
+    {
+        null => "none",
+        { IsMadeUp: true } => string.Create(CultureInfo.InvariantCulture, $"{source.Count} made up (synthetic{(source.Shapes is { Count: > 0 } shapes ? $"; {string.Join(", ", shapes)}" : "")})"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{source.Count} of {source.From}"),
+    };
+}

@@ -1,0 +1,25 @@
+using System.Globalization;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Quantization.Report;
+
+/// <summary>Variants as lines for a terminal; the one to take for its profile is marked with a star.</summary>
+internal static class VariantLines
+{
+    public static void Print(IReadOnlyList<VariantReport> variants)
+    {
+        var (idWidth, schemeWidth) = (variants.Select(variant => variant.Id.Length).DefaultIfEmpty().Max(), variants.Select(variant => variant.Scheme.Length).DefaultIfEmpty().Max());
+        foreach (var variant in variants)
+        {
+            Console.WriteLine(string.Concat(
+                Text($"{(variant.Chosen ? "*" : " ")} {variant.Id.PadRight(idWidth)}  {variant.Scheme.PadRight(schemeWidth)}{variant.Artifact?.Bytes,11} bytes"),
+                variant.Scores?.Accuracy is { } accuracy ? Text($"  accuracy {accuracy:0.0000}") : "",
+                variant.Closeness is { } close ? Text($"  {close.SignalToNoise,6:0.0} dB  agrees {close.Agreement:0.000}") : "",
+                variant.SpeedUp is { } speed ? Text($"  {speed:0.00}x") : "",
+                variant.Accepted ? "  accepted" : "  rejected"));
+            foreach (var reason in variant.Reasons) Console.WriteLine($"    {reason}");
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

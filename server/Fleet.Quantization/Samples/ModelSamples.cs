@@ -1,0 +1,61 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tensors;
+using Fleet.Quantization.Onnx;
+
+namespace Fleet.Quantization.Samples;
+
+/// <summary>Samples as a person gives them: a file, a folder, or the word <c>synthetic</c>.</summary>
+/// <param name="Feeds">The samples.</param>
+/// <param name="Labels">Class of each; null when nothing says.</param>
+/// <param name="Source">What was given, for reports.</param>
+internal sealed record ModelSamples(IFeedSource Feeds, IReadOnlyList<long>? Labels, string Source)
+{
+    /// <summary>What is taken, for the help of commands.</summary>
+    public const string Forms = "npz (arrays by input name, and 'labels') or npy whose first axis counts samples, a folder of such files or of PGM and PPM pictures (a folder in it for each class gives labels), or 'synthetic'";
+
+    /// <summary>Samples made up when there are none.</summary>
+    private const int SyntheticSamples = 32;
+
+    /// <summary>Reads samples for a model with <paramref name="inputs"/>.</summary>
+    /// <param name="data">What was given.</param>
+    /// <param name="inputs">What the model takes.</param>
+    /// <param name="state">What of it carries from sample to sample.</param>
+    /// <param name="seed">Of samples that are made up.</param>
+    /// <param name="labelsPath">An npy of class numbers that stands above labels in the data; null for none.</param>
+    /// <param name="shapes">Of samples that are made up; null for the usual ones.</param>
+    /// <exception cref="InvalidDataException">There are none, or they do not fit; the message says which and how.</exception>
+    public static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null, SyntheticShapes? shapes = null)
+    {
+        var samples = Read(data, inputs, state, seed, shapes);
+        return labelsPath is null ? samples : samples with { Labels = LabelsIn(labelsPath, samples.Feeds.Count) };
+    }
+
+    private static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, SyntheticShapes? shapes)
+    {
+        if (data == SampleSource.Synthetic) return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null, data);
+        if (Directory.Exists(data))
+        {
+            var folder = FolderFeeds.Read(data, inputs, state);
+            return new ModelSamples(folder, folder.Labels, data);
+        }
+        if (!File.Exists(data)) throw new InvalidDataException($"{data} does not exist.");
+        var file = ArrayFeeds.Read(data, inputs, state);
+        return new ModelSamples(file, file.Labels, data);
+    }
+
+    private static long[] LabelsIn(string path, int samples)
+    {
+        if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
+        try
+        {
+            var array = NpyArray.Parse(File.ReadAllBytes(path));
+            return array.Length == samples
+                ? array.ToInt64s()
+                : throw new InvalidDataException($"{Path.GetFileName(path)} holds {array.Length} labels for {samples} samples.");
+        }
+        catch (FormatException e)
+        {
+            throw new InvalidDataException($"{Path.GetFileName(path)}: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using Fleet.Contracts.Releases;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+
+namespace Fleet.Quantization.Schemes;
+
+/// <summary>One way of making a model small.</summary>
+internal interface IQuantizationScheme
+{
+    /// <summary>Name in specs, reports and manifests.</summary>
+    string Name { get; }
+
+    /// <summary>Short form of the name, in the names of variants.</summary>
+    string Suffix { get; }
+
+    /// <summary>The values whose histograms <see cref="Apply"/> needs, whatever is kept float; none when it needs no samples.</summary>
+    IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph);
+
+    /// <summary>What it would quantize, by first output: each can be kept float where it costs too much accuracy.</summary>
+    IReadOnlyList<string> OperatorsOf(OnnxGraph graph);
+
+    /// <summary>False for a graph on which it would do what another scheme does, or reach hardly any weights, so that nobody need try it.</summary>
+    bool Suits(OnnxGraph graph) => true;
+
+    /// <summary>Techniques that may make it lose less, in the order in which they are combined; those that measurably do are used.</summary>
+    IReadOnlyList<Technique> Helpers => [];
+
+    /// <summary>
+    /// Decibels of signal to noise that it aims at where there are no labels, however much less the budget asks for: an operator
+    /// that is kept costs it few bytes and no time. Null for the budget alone.
+    /// </summary>
+    double? Aim => null;
+
+    /// <summary>The numbers that an operator keeps when it is not quantized, in words.</summary>
+    string Kept => "float";
+
+    /// <summary>The quantized model.</summary>
+    /// <param name="source">The float model and its histograms.</param>
+    /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>
+    ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat);
+
+    /// <summary>What a device must set to run its models as they are meant: the settings of the profile, with what the form itself needs.</summary>
+    RuntimeSettings Runtime(RuntimeSettings ofProfile) => ofProfile;
+
+    /// <summary>What it does beside rounding, in words for reports, such as <c>bias correction</c>.</summary>
+    IReadOnlyList<string> Techniques => [];
+
+    /// <summary>True when weights are meant to be dequantized at run time, so that a float operator beside them is no failed fusion.</summary>
+    bool DequantizesWeights => false;
+}

@@ -1,0 +1,35 @@
+using Fleet.Quantization.Calibration;
+using Fleet.Quantization.Onnx;
+
+namespace Fleet.Quantization.Schemes;
+
+/// <summary>What schemes make variants from: a prepared model and what its activations were seen to do.</summary>
+/// <param name="Model">The float model.</param>
+/// <param name="Histograms">Counts of activations by value name.</param>
+/// <param name="Calibrator">How ranges are taken from them.</param>
+internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictionary<string, Histogram> Histograms, ICalibrator Calibrator)
+{
+    private readonly Dictionary<(ICalibrator, IntegerForm, string), ValueRange> _ranges = [];
+
+    /// <summary>The samples behind the histograms, for techniques that must look at the model again; null when there are none.</summary>
+    public IFeedSource? Samples { get; init; }
+
+    /// <summary>Samples in one run.</summary>
+    public int BatchSize { get; init; } = 1;
+
+    /// <summary>The ranges of <paramref name="values"/> for integers of <paramref name="form"/>; chosen once, then remembered.</summary>
+    public IReadOnlyDictionary<string, ValueRange> RangesOf(IEnumerable<string> values, IntegerForm form)
+        => values.Where(Histograms.ContainsKey).ToDictionary(value => value, value =>
+            _ranges.TryGetValue((Calibrator, form, value), out var range) ? range : _ranges[(Calibrator, form, value)] = Calibrator.Choose(Histograms[value], form));
+
+    /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>
+    public QuantizationSource Recalibrated(PreparedModel model, IQuantizationScheme scheme, CancellationToken cancellationToken)
+        => new(model, CalibrationRun.Count(model.Model, scheme.CalibratedValues(model.Graph), Samples ?? throw new InvalidOperationException("There are no samples to calibrate with."), BatchSize, cancellationToken), Calibrator)
+        {
+            Samples = Samples,
+            BatchSize = BatchSize,
+        };
+
+    /// <summary>The same with another float model of which the activations are alike.</summary>
+    public QuantizationSource WithModel(PreparedModel model) => this with { Model = model };
+}

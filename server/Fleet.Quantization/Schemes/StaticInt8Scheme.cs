@@ -1,0 +1,58 @@
+using Fleet.Quantization.Calibration;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Writing;
+
+namespace Fleet.Quantization.Schemes;
+
+/// <summary>8-bit weights per channel and 8-bit activations with ranges fixed by calibration, as a QDQ model.</summary>
+/// <param name="name">Name of the scheme.</param>
+/// <param name="form">The integers.</param>
+/// <param name="suffix">Short form of the name.</param>
+/// <param name="floatStem">Keeps the first layers of an image network float (<see cref="FloatStem"/>).</param>
+internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suffix = "int8", bool floatStem = false) : IQuantizationScheme
+{
+    /// <inheritdoc/>
+    public string Name => name;
+
+    /// <inheritdoc/>
+    public string Suffix => suffix;
+
+    /// <summary>The integers it writes.</summary>
+    public IntegerForm Form => form;
+
+    /// <inheritdoc/>
+    /// <remarks>A float bias has no rounding error to fold in, but the shift of a layer's output can be folded all the same.</remarks>
+    public IReadOnlyList<Technique> Helpers { get; } = [Technique.Equalization, Technique.Smoothing, Technique.BiasCorrection];
+
+    /// <inheritdoc/>
+    public bool Suits(OnnxGraph graph) => !floatStem || FloatStem.Of(graph).Count > 0;
+
+    /// <inheritdoc/>
+    /// <remarks>Those that share another's scale as well: they need a range of their own once what lies between is kept float.</remarks>
+    public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [.. QuantizationPlan.For(graph, form, StemOf(graph)).Values];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
+    {
+        var plan = QuantizationPlan.For(graph, form, StemOf(graph));
+        var weighted = graph.Graph.Node.Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey);
+        return [.. weighted, .. form.Symmetric ? [] : EmbeddingTables.OperatorsOf(graph)];
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidDataException">The model has nothing this scheme could quantize.</exception>
+    public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
+    {
+        var stem = StemOf(source.Model.Graph);
+        if (floatStem && stem.Count == 0) throw new InvalidDataException("The model does not begin with a convolution over an image's few channels, which is what this scheme keeps in float.");
+        var plan = QuantizationPlan.For(source.Model.Graph, form, stem.Concat(keptFloat).ToHashSet());
+        if (plan.Weighted.Count == 0 && keptFloat.Count == 0)
+            throw new InvalidDataException("The model has no Conv, Gemm or MatMul with constant float weights outside If, Loop and Scan, which is what static int8 quantizes.");
+        var written = QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+        // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
+        return form.Symmetric ? written : EmbeddingTables.Shrink(written, keptFloat);
+    }
+
+    private IReadOnlySet<string> StemOf(OnnxGraph graph) => floatStem ? FloatStem.Of(graph) : new HashSet<string>();
+}

@@ -1,0 +1,21 @@
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Schemes;
+
+namespace Fleet.Quantization.Techniques;
+
+/// <summary>A technique that changes the float model so that a scheme loses less of it. It needs samples.</summary>
+internal interface ITechnique
+{
+    /// <summary>Name in reports.</summary>
+    string Name { get; }
+
+    /// <summary>True when there is something in <paramref name="graph"/> that it could change.</summary>
+    bool Suits(OnnxGraph graph);
+
+    /// <summary>The changed source; <paramref name="source"/> itself when there is nothing to change.</summary>
+    /// <param name="source">The float model, its histograms and samples.</param>
+    /// <param name="scheme">What will quantize it.</param>
+    /// <param name="keptFloat">Operators that will stay float.</param>
+    /// <param name="cancellationToken">Stops between runs of a model.</param>
+    QuantizationSource Apply(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken);
+}

@@ -1,0 +1,25 @@
+using Fleet.Quantization.Schemes;
+
+namespace Fleet.Quantization.Techniques;
+
+/// <summary>The techniques that schemes name.</summary>
+internal static class KnownTechniques
+{
+    /// <summary>Scales of channels moved between layers.</summary>
+    public static readonly ITechnique Equalization = new CrossLayerEqualization();
+
+    /// <summary>Outlier channels of a transformer moved into its weights.</summary>
+    public static readonly ITechnique Smoothing = new Smoothing();
+
+    /// <summary>Expected errors folded into biases.</summary>
+    public static readonly ITechnique BiasCorrection = new BiasCorrection();
+
+    /// <summary>What carries out <paramref name="technique"/>.</summary>
+    public static ITechnique Of(Technique technique) => technique switch
+    {
+        Technique.Equalization => Equalization,
+        Technique.Smoothing => Smoothing,
+        Technique.BiasCorrection => BiasCorrection,
+        _ => throw new ArgumentOutOfRangeException(nameof(technique), technique, "There is no such technique."),
+    };
+}

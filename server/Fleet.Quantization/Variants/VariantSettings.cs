@@ -1,0 +1,52 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Quantization.Calibration;
+using Fleet.Quantization.Choice;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Schemes;
+
+namespace Fleet.Quantization.Variants;
+
+/// <summary>The samples that judge variants, and their labels where there are some.</summary>
+/// <param name="Samples">Held out: nothing was calibrated or trained on them.</param>
+/// <param name="Labels">A class for each sample; null makes closeness to the float model the measure.</param>
+internal sealed record HeldOut(IFeedSource Samples, IReadOnlyList<long>? Labels = null);
+
+/// <summary>Which variants are made, what they must hold to and what they are chosen by.</summary>
+/// <param name="Profiles">Hardware profiles.</param>
+/// <param name="Schemes">Schemes; empty tries for each profile all that suit it.</param>
+/// <param name="Calibrator">How ranges are taken from the samples.</param>
+internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, IReadOnlyList<IQuantizationScheme> Schemes, ICalibrator Calibrator)
+{
+    /// <summary>What the choice is made by.</summary>
+    public QuantizationGoal Goal { get; init; } = QuantizationGoal.Latency;
+
+    /// <summary>Largest drop of accuracy, 0 to 1, where there are labels.</summary>
+    public double MaximumDrop { get; init; } = 0.01;
+
+    /// <summary>Smallest signal to noise in decibels, where there are none.</summary>
+    public double MinimumSignalToNoise { get; init; } = QuantizationSpec.DefaultSignalToNoise;
+
+    /// <summary>Networks that were trained on their grid, by the profile each is for; tried beside the schemes.</summary>
+    public IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Trained { get; init; } = [];
+
+    /// <summary>What every variant must keep within, beside the budget of its profile.</summary>
+    public ProfileBudget Budget { get; init; } = new();
+
+    /// <summary>The settings that a spec asks for.</summary>
+    /// <exception cref="ArgumentException">It names an unknown scheme, goal or calibrator.</exception>
+    public static VariantSettings Of(QuantizationSpec spec, IReadOnlyList<HardwareProfile> profiles, GateSpec? gate = null) => new(
+        profiles,
+        spec.Schemes is null or [QuantizationSpec.Auto] ? [] : [.. spec.Schemes.Distinct().Select(QuantizationSchemes.Named)],
+        Calibrators.Named(spec.Calibrator))
+    {
+        Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
+        MaximumDrop = spec.MaximumDrop,
+        MinimumSignalToNoise = spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise,
+        Budget = new ProfileBudget { MaximumLatencyP95 = gate?.MaximumLatencyP95, MaximumMemoryBytes = gate?.MaximumMemoryBytes },
+    };
+
+    private static QuantizationGoal GoalNamed(string name) => BuildSpecRules.Goals.Contains(name)
+        ? Enum.Parse<QuantizationGoal>(name, ignoreCase: true)
+        : throw new ArgumentException($"Goal '{name}' is not known; it is one of {string.Join(", ", BuildSpecRules.Goals)}.", nameof(name));
+}

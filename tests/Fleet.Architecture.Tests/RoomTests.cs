@@ -31,6 +31,7 @@ public sealed class RoomTests
         { "server/Fleet.Server/Telemetry", @"Fleet\.Server\.(?:Rollouts|Builds|Releases|Dashboard)|MQTTnet", "Fleet.Server.Builds.Build", "measurements are kept whatever they were taken of" },
         { "server/Fleet.Server/Enrollment", @"Fleet\.Server\.(?:Rollouts|Builds|Telemetry|Dashboard)|MQTTnet", "Fleet.Server.Rollouts.Rollout", "who may join does not depend on what will run there" },
         { "agent/Fleet.Agent/Disk", @"Fleet\.Agent\.(?!Disk\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Link.ServerLink", "safe writing is the ground the others stand on" },
+        { "agent/Fleet.Agent/Settings", @"Fleet\.Agent\.(?!Settings\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Link.LinkOptions", "how settings are bound and checked does not depend on what they are" },
         { "agent/Fleet.Agent/Children", @"Fleet\.Agent\.(?!Children\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Inference.InferenceHost", "how a child process is started and watched does not depend on what it does" },
         { "agent/Fleet.Agent/Facts", @"Fleet\.Agent\.(?!Facts\b|Disk\b)\w+|MQTTnet|Microsoft\.ML", "Fleet.Agent.Link.ServerLink", "what a device is does not depend on who asks" },
         { "agent/Fleet.Agent/Inference", @"Fleet\.Agent\.(?:Deployment|Link|Enrollment|Shelf|Telemetry)|MQTTnet", "Fleet.Agent.Link.ServerLink", "applications are served while the server is away and while a deployment fails" },

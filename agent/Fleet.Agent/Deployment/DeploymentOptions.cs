@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using Fleet.Agent.Run;
+using Fleet.Agent.Settings;
+using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Deployment;
 
@@ -15,3 +16,7 @@ internal sealed class DeploymentOptions
     /// <summary>How often the progress of a download is reported.</summary>
     [Duration("00:00:00", "7.00:00:00")] public TimeSpan ProgressInterval { get; set; } = TimeSpan.FromSeconds(5);
 }
+
+/// <summary>Checks these settings at start; the body is generated so that it works ahead of time.</summary>
+[OptionsValidator]
+internal sealed partial class DeploymentOptionsValidator : IValidateOptions<DeploymentOptions>;

@@ -21,7 +21,7 @@ internal sealed partial class Journals
         {
             try
             {
-                if (JsonSerializer.Deserialize(File.ReadAllBytes(path), AgentJson.Default.ModelJournal) is { } journal) all[journal.Model] = journal;
+                if (JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.ModelJournal) is { } journal) all[journal.Model] = journal;
             }
             catch (JsonException e)
             {
@@ -42,7 +42,7 @@ internal sealed partial class Journals
     /// <summary>Writes a journal through to the disk. Only the deployment worker calls this.</summary>
     public void Write(ModelJournal journal)
     {
-        DurableFile.Write(Path.Combine(_folder.Journals, journal.Model + ".json"), JsonSerializer.SerializeToUtf8Bytes(journal, AgentJson.Default.ModelJournal));
+        DurableFile.Write(Path.Combine(_folder.Journals, journal.Model + ".json"), JsonSerializer.SerializeToUtf8Bytes(journal, JournalJson.Default.ModelJournal));
         _all = new SortedDictionary<string, ModelJournal>(_all.ToDictionary(), StringComparer.Ordinal) { [journal.Model] = journal };
     }
 

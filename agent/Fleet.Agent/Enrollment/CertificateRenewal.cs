@@ -53,7 +53,7 @@ internal sealed partial class CertificateRenewal(DeviceCredentials credentials, 
 
         // The CA stays the one that was pinned at enrollment: a renewal does not move the root of trust.
         if (DeviceKey.ProblemOf(renewed.Certificate, privateKey, credentials.Authority, identity.Device) is { } problem)
-            throw new EnrollmentException(problem, ExitCode.Refused);
+            throw new EnrollmentException(problem, EnrollmentFailure.Refused);
         trusted.Advance(renewed.ServerTime);
         credentials.Replace(identity with { Certificate = renewed.Certificate, PrivateKey = privateKey, ReleaseKeys = renewed.ReleaseKeys, Mqtt = renewed.Mqtt });
         LogRenewed(credentials.Certificate.NotAfter);

@@ -23,15 +23,15 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
     public async Task<Identity> EnrollAsync(Uri server, string tokenText, DeviceId device, string? profile, CancellationToken cancellationToken)
     {
         if (!JoinToken.TryParse(tokenText, out var token))
-            throw new EnrollmentException("The join token does not read as one: it is the text that starts with 'fleet1.', copied whole from 'fleet tokens create'.", ExitCode.Usage);
+            throw new EnrollmentException("The join token does not read as one: it is the text that starts with 'fleet1.', copied whole from 'fleet tokens create'.", EnrollmentFailure.Invalid);
         if (profile is not null && !Names.IsName(profile))
-            throw new EnrollmentException($"Profile '{profile}' must be {Names.Rule}.", ExitCode.Usage);
+            throw new EnrollmentException($"Profile '{profile}' must be {Names.Rule}.", EnrollmentFailure.Invalid);
         if (server.Scheme != Uri.UriSchemeHttps)
-            throw new EnrollmentException($"Server address {server} must start with https://.", ExitCode.Usage);
+            throw new EnrollmentException($"Server address {server} must start with https://.", EnrollmentFailure.Invalid);
         folder.Create();
         using var claimed = folder.Lock();
         if (IdentityFile.Read(folder) is { } existing)
-            throw new EnrollmentException($"This device is already enrolled as {existing.Device} at {existing.Server}. To enroll it anew, stop the agent and remove {folder.Identity}.", ExitCode.Usage);
+            throw new EnrollmentException($"This device is already enrolled as {existing.Device} at {existing.Server}. To enroll it anew, stop the agent and remove {folder.Identity}.", EnrollmentFailure.Invalid);
 
         var (privateKey, signingRequest) = DeviceKey.Create(device);
         var request = new EnrollRequest(tokenText.Trim(), device, signingRequest, facts.Read(profile));
@@ -39,9 +39,9 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
 
         using var authority = X509Certificate2.CreateFromPem(response.CertificateAuthority);
         if (ServerTrust.FingerprintOf(authority) != token.AuthorityFingerprint)
-            throw new EnrollmentException("The server answered with another certificate authority than the join token names.", ExitCode.Refused);
+            throw new EnrollmentException("The server answered with another certificate authority than the join token names.", EnrollmentFailure.Refused);
         if (DeviceKey.ProblemOf(response.Certificate, privateKey, authority, device) is { } problem)
-            throw new EnrollmentException(problem, ExitCode.Refused);
+            throw new EnrollmentException(problem, EnrollmentFailure.Refused);
 
         var identity = new Identity
         {
@@ -84,19 +84,19 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
         }
         catch (HttpRequestException e) when (e.InnerException is AuthenticationException)
         {
-            throw new EnrollmentException(problem ?? $"No secure connection to {server}: {e.InnerException.Message}", ExitCode.Refused, e);
+            throw new EnrollmentException(problem ?? $"No secure connection to {server}: {e.InnerException.Message}", EnrollmentFailure.Refused, e);
         }
         catch (HttpRequestException e)
         {
-            throw new EnrollmentException($"The server at {server} did not answer: {e.Message}", ExitCode.Unreachable, e);
+            throw new EnrollmentException($"The server at {server} did not answer: {e.Message}", EnrollmentFailure.Unreachable, e);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new EnrollmentException($"The server at {server} did not answer within {Deadline.TotalSeconds:0} s.", ExitCode.Unreachable, e);
+            throw new EnrollmentException($"The server at {server} did not answer within {Deadline.TotalSeconds:0} s.", EnrollmentFailure.Unreachable, e);
         }
         catch (CryptographicException e)
         {
-            throw new EnrollmentException($"No secure connection to {server}: {e.Message}", ExitCode.Refused, e);
+            throw new EnrollmentException($"No secure connection to {server}: {e.Message}", EnrollmentFailure.Refused, e);
         }
     }
 }

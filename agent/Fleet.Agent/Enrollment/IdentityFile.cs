@@ -14,14 +14,14 @@ internal static class IdentityFile
         if (DurableFile.Read(folder.Identity) is not { } content) return null;
         try
         {
-            return JsonSerializer.Deserialize(content, AgentJson.Default.Identity) ?? throw new JsonException("it is empty");
+            return JsonSerializer.Deserialize(content, IdentityJson.Default.Identity) ?? throw new JsonException("it is empty");
         }
         catch (JsonException e)
         {
-            throw new EnrollmentException($"{folder.Identity} does not read as an identity ({e.Message}). Restore it, or remove it and enroll this device anew.", ExitCode.NotEnrolled, e);
+            throw new EnrollmentException($"{folder.Identity} does not read as an identity ({e.Message}). Restore it, or remove it and enroll this device anew.", EnrollmentFailure.NotEnrolled, e);
         }
     }
 
     /// <summary>Stores an identity.</summary>
-    public static void Write(DataFolder folder, Identity identity) => DurableFile.Write(folder.Identity, JsonSerializer.SerializeToUtf8Bytes(identity, AgentJson.Default.Identity));
+    public static void Write(DataFolder folder, Identity identity) => DurableFile.Write(folder.Identity, JsonSerializer.SerializeToUtf8Bytes(identity, IdentityJson.Default.Identity));
 }

@@ -21,10 +21,10 @@ internal static class ServerAnswer
         }
         catch (JsonException e)
         {
-            throw new EnrollmentException($"The server's answer does not read as one ({e.Message}): is this the port for devices?", ExitCode.Refused, e);
+            throw new EnrollmentException($"The server's answer does not read as one ({e.Message}): is this the port for devices?", EnrollmentFailure.Refused, e);
         }
         // A server in trouble is worth another try; a refusal is not.
-        throw new EnrollmentException($"The server refused: {Describe(body, (int)response.StatusCode)}", (int)response.StatusCode >= 500 ? ExitCode.Unreachable : ExitCode.Refused);
+        throw new EnrollmentException($"The server refused: {Describe(body, (int)response.StatusCode)}", (int)response.StatusCode >= 500 ? EnrollmentFailure.Unreachable : EnrollmentFailure.Refused);
     }
 
     /// <summary>A refusal in the server's own words.</summary>

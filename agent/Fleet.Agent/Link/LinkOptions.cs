@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using Fleet.Agent.Run;
+using Fleet.Agent.Settings;
+using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Link;
 
@@ -30,3 +31,7 @@ internal sealed class LinkOptions
     /// <summary>Bytes of telemetry kept while the server cannot be reached; past it the oldest go.</summary>
     [Range(1024, long.MaxValue)] public long MaximumBytes { get; set; } = 32 * 1024 * 1024;
 }
+
+/// <summary>Checks these settings at start; the body is generated so that it works ahead of time.</summary>
+[OptionsValidator]
+internal sealed partial class LinkOptionsValidator : IValidateOptions<LinkOptions>;

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Fleet.Agent.Deployment;
 using Fleet.Agent.Deployment.Steps;
 using Fleet.Agent.Disk;
@@ -6,6 +5,7 @@ using Fleet.Agent.Enrollment;
 using Fleet.Agent.Facts;
 using Fleet.Agent.Inference;
 using Fleet.Agent.Link;
+using Fleet.Agent.Settings;
 using Fleet.Agent.Shelf;
 using Fleet.Agent.Telemetry;
 using Fleet.Agent.Validation;
@@ -28,7 +28,7 @@ internal static class AgentHost
     public static async Task RunAsync(DataFolder folder, IReadOnlyDictionary<string, string?> settings, CancellationToken cancellationToken)
     {
         var identity = IdentityFile.Read(folder)
-            ?? throw new EnrollmentException($"This device is not enrolled: {folder.Identity} does not exist. Run 'fleet-agent enroll' first.", ExitCode.NotEnrolled);
+            ?? throw new EnrollmentException($"This device is not enrolled: {folder.Identity} does not exist. Run 'fleet-agent enroll' first.", EnrollmentFailure.NotEnrolled);
         folder.Create();
         using var claimed = folder.Lock();
         File.Delete(folder.Endpoints); // Left by a run that was killed.
@@ -43,7 +43,8 @@ internal static class AgentHost
             .AddConfiguration(builder.Configuration.GetSection("Logging"))
             .AddConsole(console => console.FormatterName = LogLines.FormatterName);
         builder.Services.AddSingleton<ConsoleFormatter, LogLines>();
-        // Under systemd its own format takes over, whose levels the journal understands.
+        builder.Services.AddSingleton<IHostLifetime, StopLifetime>();
+        // Under systemd its own lifetime and log format take over, whose levels the journal understands.
         builder.Services.AddSystemd();
 
         var configuration = builder.Configuration;
@@ -82,31 +83,4 @@ internal static class AgentHost
         host.Services.GetRequiredService<IStartupValidator>().Validate();
         await host.RunAsync(cancellationToken);
     }
-
-    private static IServiceCollection AddRoomOptions<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions, TValidator>(this IServiceCollection services, Action<OptionsBuilder<TOptions>> bind)
-        where TOptions : class
-        where TValidator : class, IValidateOptions<TOptions>, new()
-    {
-        services.AddSingleton<IValidateOptions<TOptions>>(new TValidator());
-        var options = services.AddOptions<TOptions>();
-        bind(options);
-        options.ValidateOnStart(); // Found by the validator that runs before the host is started.
-        return services.AddSingleton(provider => provider.GetRequiredService<IOptions<TOptions>>().Value);
-    }
 }
-
-/// <summary>Checks the settings of the link at start; the body is generated so that it works ahead of time.</summary>
-[OptionsValidator]
-internal sealed partial class LinkOptionsValidator : IValidateOptions<LinkOptions>;
-
-/// <summary>Checks the settings of the shelf at start.</summary>
-[OptionsValidator]
-internal sealed partial class ShelfOptionsValidator : IValidateOptions<ShelfOptions>;
-
-/// <summary>Checks the settings of deployments at start.</summary>
-[OptionsValidator]
-internal sealed partial class DeploymentOptionsValidator : IValidateOptions<DeploymentOptions>;
-
-/// <summary>Checks the settings of telemetry at start.</summary>
-[OptionsValidator]
-internal sealed partial class TelemetryOptionsValidator : IValidateOptions<TelemetryOptions>;

@@ -4,6 +4,7 @@ using Fleet.Agent.Disk;
 using Fleet.Agent.Enrollment;
 using Fleet.Agent.Facts;
 using Fleet.Contracts.Devices;
+using Fleet.Platform;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Run;
@@ -30,13 +31,17 @@ internal static class CommandLine
             Doubts:  fleet-agent self-check --data /var/lib/fleet-agent
 
             Applications on this device call http://127.0.0.1:PORT/v2/models/MODEL/infer; PORT is in the file endpoints.json of the data folder.
-            Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 not enrolled, 4 server not reached, 5 refused by the server.
+            Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 not enrolled, 4 server not reached, 5 refused by the server,
+            130 stopped before it was done.
             """)
         {
             Enroll(), Run(), Check(),
         };
         var parsed = root.Parse(args);
-        var code = await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        using var stop = StopSignals.Listen();
+        // The library's own handling of signals would end the process two seconds after the first.
+        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        var code = await parsed.InvokeAsync(invocation, stop.Token);
         return parsed.Errors.Count > 0 ? (int)ExitCode.Usage : code;
     }
 
@@ -50,15 +55,15 @@ internal static class CommandLine
         command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
         {
             if (!Uri.TryCreate(parsed.GetValue(server), UriKind.Absolute, out var address))
-                throw new EnrollmentException($"Server address '{parsed.GetValue(server)}' must look like https://host:port.", ExitCode.Usage);
+                throw new UsageException($"Server address '{parsed.GetValue(server)}' must look like https://host:port.");
             if (!DeviceId.TryParse(parsed.GetValue(id), out var device))
-                throw new EnrollmentException($"Device id '{parsed.GetValue(id)}' must be {Names.Rule}.", ExitCode.Usage);
-            var secret = parsed.GetValue(token) ?? Environment.GetEnvironmentVariable("FLEET_TOKEN") ?? throw new EnrollmentException("A join token is needed: --token or FLEET_TOKEN.", ExitCode.Usage);
+                throw new UsageException($"Device id '{parsed.GetValue(id)}' must be {Names.Rule}.");
+            var secret = parsed.GetValue(token) ?? Environment.GetEnvironmentVariable("FLEET_TOKEN") ?? throw new UsageException("A join token is needed: --token or FLEET_TOKEN.");
             var folder = FolderOf(parsed);
             var identity = await new Enroller(folder, new FactsReader()).EnrollAsync(address, secret, device, parsed.GetValue(profile), cancellationToken);
             Console.WriteLine($"{identity.Device} is enrolled at {identity.Server}. Start it with: fleet-agent run --data {folder.Root}");
             return ExitCode.Success;
-        }));
+        }, cancellationToken));
         return command;
     }
 
@@ -77,49 +82,75 @@ internal static class CommandLine
             var given = new Dictionary<string, string?>();
             foreach (var setting in parsed.GetValue(settings) ?? [])
             {
-                if (setting.Split('=', 2) is not [var name, var value]) throw new EnrollmentException($"Setting '{setting}' must look like room:name=value.", ExitCode.Usage);
+                if (setting.Split('=', 2) is not [var name, var value]) throw new UsageException($"Setting '{setting}' must look like room:name=value.");
                 given[name] = value;
             }
             if (parsed.GetValue(port) is { } chosen) given["Inference:Port"] = chosen.ToString(CultureInfo.InvariantCulture);
             if (parsed.GetValue(interval) is { } length) given["Telemetry:Interval"] = length.ToString();
-            await AgentHost.RunAsync(FolderOf(parsed), given, cancellationToken);
+            try
+            {
+                await AgentHost.RunAsync(FolderOf(parsed), given, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                // Told to stop while it was still starting: it ran until it was told to stop all the same.
+            }
             return ExitCode.Success;
-        }));
+        }, cancellationToken));
         return command;
     }
 
     private static Command Check()
     {
         var command = new Command("self-check", "Looks at identity, certificate, server and stored models, and says what is wrong. Changes nothing.") { Data };
-        command.SetAction((parsed, cancellationToken) => GuardAsync(() => new SelfCheck(FolderOf(parsed), TimeProvider.System, Console.Out).RunAsync(cancellationToken)));
+        command.SetAction((parsed, cancellationToken) => GuardAsync(() => new SelfCheck(FolderOf(parsed), TimeProvider.System, Console.Out).RunAsync(cancellationToken), cancellationToken));
         return command;
     }
 
     private static DataFolder FolderOf(ParseResult parsed) => new(Path.GetFullPath(parsed.GetValue(Data)!));
 
-    /// <summary>Failures that were thought of are a sentence for a person; a stack trace is for the others.</summary>
-    private static async Task<int> GuardAsync(Func<Task<ExitCode>> action)
+    /// <summary>Planned failures are a sentence for a person; a stack trace is for the others.</summary>
+    private static async Task<int> GuardAsync(Func<Task<ExitCode>> action, CancellationToken cancellationToken)
     {
         try
         {
             return (int)await action();
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return await FailAsync(ExitCode.Stopped, "stopped before it was done.");
+        }
+        catch (UsageException e)
+        {
+            return await FailAsync(ExitCode.Usage, e.Message);
+        }
         catch (EnrollmentException e)
         {
-            await Console.Error.WriteLineAsync($"fleet-agent: {e.Message}");
-            return (int)e.ExitCode;
+            return await FailAsync(ExitCodeOf(e.Failure), e.Message);
         }
         catch (Exception e) when (SettingFailures(e) is { Count: > 0 } failures)
         {
-            foreach (var failure in failures) await Console.Error.WriteLineAsync($"fleet-agent: {failure}");
-            return (int)ExitCode.Usage;
+            return await FailAsync(ExitCode.Usage, [.. failures]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            await Console.Error.WriteLineAsync($"fleet-agent: {e.Message}");
-            return (int)ExitCode.Failed;
+            return await FailAsync(ExitCode.Failed, e.Message);
         }
     }
+
+    private static async Task<int> FailAsync(ExitCode code, params string[] reasons)
+    {
+        foreach (var reason in reasons) await Console.Error.WriteLineAsync($"fleet-agent: {reason}");
+        return (int)code;
+    }
+
+    private static ExitCode ExitCodeOf(EnrollmentFailure failure) => failure switch
+    {
+        EnrollmentFailure.Invalid => ExitCode.Usage,
+        EnrollmentFailure.NotEnrolled => ExitCode.NotEnrolled,
+        EnrollmentFailure.Unreachable => ExitCode.Unreachable,
+        _ => ExitCode.Refused,
+    };
 
     private static List<string> SettingFailures(Exception exception) => exception switch
     {

@@ -84,8 +84,10 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
             await check(limit.Token);
             Say(true, what);
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e)
         {
+            // Whatever a connection that is given up fails with: it says nothing about the server.
+            cancellationToken.ThrowIfCancellationRequested();
             Say(false, $"{what}: {e.InnerException?.Message ?? e.Message}");
         }
     }

@@ -1,4 +1,5 @@
-using Fleet.Agent.Run;
+using Fleet.Agent.Settings;
+using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Telemetry;
 
@@ -8,3 +9,7 @@ internal sealed class TelemetryOptions
     /// <summary>Length of one batch. Shorter shows changes sooner, and costs a message and a flush to disk each time.</summary>
     [Duration("00:00:00.100", "1.00:00:00")] public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(10);
 }
+
+/// <summary>Checks these settings at start; the body is generated so that it works ahead of time.</summary>
+[OptionsValidator]
+internal sealed partial class TelemetryOptionsValidator : IValidateOptions<TelemetryOptions>;

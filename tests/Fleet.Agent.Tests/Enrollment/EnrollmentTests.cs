@@ -65,7 +65,7 @@ public sealed class EnrollmentTests : IDisposable
         server.Refusal = new ApiProblem(sentence, status, ["Ask an operator for a new one."]);
         var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
         Assert.Equal($"The server refused: {sentence} Ask an operator for a new one.", refused.Message);
-        Assert.Equal(ExitCode.Refused, refused.ExitCode);
+        Assert.Equal(EnrollmentFailure.Refused, refused.Failure);
         Assert.False(File.Exists(Data.Identity));
     }
 
@@ -87,7 +87,7 @@ public sealed class EnrollmentTests : IDisposable
         Assert.NotNull(server.Token);
         await server.DisposeAsync();
         var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
-        Assert.Equal(ExitCode.Unreachable, refused.ExitCode);
+        Assert.Equal(EnrollmentFailure.Unreachable, refused.Failure);
     }
 
     [Fact]

@@ -1,4 +1,6 @@
-namespace Fleet.Agent;
+using Fleet.Platform;
+
+namespace Fleet.Agent.Run;
 
 /// <summary>What the program ends with.</summary>
 internal enum ExitCode
@@ -15,4 +17,6 @@ internal enum ExitCode
     Unreachable = 4,
     /// <summary>The server said no, or is not the server the join token names; trying again changes nothing.</summary>
     Refused = 5,
+    /// <summary>Ctrl+C or SIGTERM came before it was done.</summary>
+    Stopped = StopSignals.ExitCode,
 }

@@ -1,15 +1,12 @@
 using System.Text.Json.Serialization;
-using Fleet.Agent.Deployment;
-using Fleet.Agent.Enrollment;
 
-namespace Fleet.Agent;
+namespace Fleet.Agent.Deployment;
 
-/// <summary>Generated serialization of what the agent keeps on its own disk.</summary>
+/// <summary>Generated serialization of the journal files.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
     WriteIndented = true)]
-[JsonSerializable(typeof(Identity))]
 [JsonSerializable(typeof(ModelJournal))]
-internal sealed partial class AgentJson : JsonSerializerContext;
+internal sealed partial class JournalJson : JsonSerializerContext;

@@ -1,7 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 
-namespace Fleet.Agent.Run;
+namespace Fleet.Agent.Settings;
 
 /// <summary>Bounds of a <see cref="TimeSpan"/> setting. The framework's range attribute converts by reflection, which does not survive compilation ahead of time.</summary>
 [AttributeUsage(AttributeTargets.Property)]

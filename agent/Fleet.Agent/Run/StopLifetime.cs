@@ -1,0 +1,13 @@
+using Microsoft.Extensions.Hosting;
+
+namespace Fleet.Agent.Run;
+
+/// <summary>Leaves signals to the command line, which cancels the token that the host runs with; the host's own would take them all.</summary>
+internal sealed class StopLifetime : IHostLifetime
+{
+    /// <inheritdoc/>
+    public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

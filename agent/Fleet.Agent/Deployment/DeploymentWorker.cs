@@ -49,7 +49,7 @@ internal sealed partial class DeploymentWorker(
         while (slot.Newest is null)
         {
             using var awake = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var changed = slot.ChangedAsync(awake.Token);
+            var changed = slot.ChangedAsync(null, awake.Token);
             var dying = journals.All.Values.Where(journal => journal.Active is not null).ToDictionary(journal => (Task)host.KeepsDyingAsync(journal.Model, awake.Token));
             var first = await Task.WhenAny([changed, .. dying.Keys]);
             // A model the host does not know (it could not be served) has nothing to watch until the next deployment.
@@ -91,7 +91,7 @@ internal sealed partial class DeploymentWorker(
 
         foreach (var (assignment, digest) in work)
         {
-            if (!await RunUnlessSupersededAsync(assignment, digest, cancellationToken)) return;
+            if (!await RunUnlessSupersededAsync(assignment, digest, desired.Revision, cancellationToken)) return;
         }
     }
 
@@ -108,22 +108,18 @@ internal sealed partial class DeploymentWorker(
         run.Tidy();
     }
 
-    /// <summary>Runs one deployment; false when a newer desired state wants something else of this model.</summary>
-    private async Task<bool> RunUnlessSupersededAsync(Assignment assignment, string digest, CancellationToken cancellationToken)
+    /// <summary>Runs one deployment and looks at every desired state that arrives meanwhile; false when one waits to be acted on.</summary>
+    private async Task<bool> RunUnlessSupersededAsync(Assignment assignment, string digest, long revision, CancellationToken cancellationToken)
     {
         using var superseded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = run.RunAsync(assignment, digest, superseded.Token);
-        while (!running.IsCompleted)
+        DesiredState? seen = null;
+        while (await Task.WhenAny(running, slot.ChangedAsync(seen, superseded.Token)) != running)
         {
-            var changed = slot.ChangedAsync(superseded.Token);
-            if (await Task.WhenAny(running, changed) == running) break;
             cancellationToken.ThrowIfCancellationRequested();
-            if (slot.Newest is not { } newer || newer.Assignments.Any(other => other.Model == assignment.Model && JournalEntry.DigestOf(other) == digest))
-            {
-                await running; // The newer state wants the same of this model.
-                break;
-            }
-            LogSuperseded(assignment.Model, assignment.Version, newer.Revision);
+            seen = slot.Newest;
+            if (seen is null || !Reconciliation.GivesWay(journals.Of(assignment.Model).Last!, revision, assignment.Model, seen)) continue;
+            LogSuperseded(assignment.Model, assignment.Version, seen.Revision);
             await superseded.CancelAsync();
             break;
         }

@@ -35,4 +35,20 @@ internal static class Reconciliation
         _ when journal.Active?.Digest == digest => ModelAction.Adopt,
         _ => ModelAction.Begin,
     };
+
+    /// <summary>True when a deployment that runs is stopped for a desired state that has arrived.</summary>
+    /// <param name="running">The deployment.</param>
+    /// <param name="revision">The desired revision it runs for.</param>
+    /// <param name="model">The model it is of.</param>
+    /// <param name="newer">What has arrived.</param>
+    /// <remarks>
+    /// A download may take hours and goes on where it was, so it never holds up what another model is waiting for. Later phases have
+    /// deadlines of their own and would start over; they give way only to a state that wants something else of their model.
+    /// </remarks>
+    public static bool GivesWay(JournalEntry running, long revision, string model, DesiredState newer)
+    {
+        if (newer.Revision <= revision) return false; // The server repeats itself on every connect.
+        if (running.Phase is DeploymentPhase.Preflight or DeploymentPhase.Downloading) return true;
+        return !newer.Assignments.Any(wanted => wanted.Model == model && JournalEntry.DigestOf(wanted) == running.Digest);
+    }
 }

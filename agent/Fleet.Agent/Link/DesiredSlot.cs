@@ -23,6 +23,7 @@ internal sealed class DesiredSlot
             if (_newest?.Revision > state.Revision) return;
             _newest = state;
             _changed.TrySetResult();
+            _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
     }
 
@@ -33,14 +34,13 @@ internal sealed class DesiredSlot
         {
             var taken = _newest;
             _newest = null;
-            if (_changed.Task.IsCompleted) _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             return taken;
         }
     }
 
-    /// <summary>Completes when something waits; nothing is taken.</summary>
-    public Task ChangedAsync(CancellationToken cancellationToken)
+    /// <summary>Completes when something else waits than <paramref name="seen"/>; nothing is taken.</summary>
+    public Task ChangedAsync(DesiredState? seen, CancellationToken cancellationToken)
     {
-        lock (_lock) return _changed.Task.WaitAsync(cancellationToken);
+        lock (_lock) return _newest is not null && !ReferenceEquals(_newest, seen) ? Task.CompletedTask : _changed.Task.WaitAsync(cancellationToken);
     }
 }

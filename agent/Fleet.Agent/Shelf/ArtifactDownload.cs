@@ -28,10 +28,12 @@ internal sealed partial class ArtifactDownload(
     {
         if (shelf.Has(artifact)) return;
         using var http = credentials.OpenHttp();
-        var attempts = 0;
+        var started = time.GetTimestamp();
+        var tally = new DownloadTally();
         while (true)
         {
-            var before = shelf.BytesOf(artifact);
+            var (attempted, before) = (time.GetTimestamp(), shelf.BytesOf(artifact));
+            AttemptEnd end;
             string reason;
             try
             {
@@ -39,11 +41,9 @@ internal sealed partial class ArtifactDownload(
                 shelf.Accept(artifact);
                 return;
             }
-            catch (ResumedMismatchException)
+            catch (ResumedMismatchException e)
             {
-                // A power cut may leave bytes that were never written. Only a file fetched in one go condemns the server's copy.
-                LogStartsAnew(artifact.Name);
-                continue;
+                (end, reason) = (AttemptEnd.Mismatched, e.Message);
             }
             catch (IOException e) when (DiskSpace.IsFull(e))
             {
@@ -51,14 +51,20 @@ internal sealed partial class ArtifactDownload(
                 File.Delete(shelf.StagingPathOf(artifact));
                 throw new ArtifactException(DeploymentFailure.DiskFull, $"The disk filled up after {before} of {artifact.Bytes} bytes of {artifact.Name} or more; what had arrived was removed.", e);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException && !cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException)
             {
+                // A connection that is given up may fail with any of these.
+                cancellationToken.ThrowIfCancellationRequested();
+                end = DownloadTally.EndOf(shelf.BytesOf(artifact) - before, time.GetElapsedTime(attempted), options);
                 reason = e.InnerException?.Message ?? e.Message;
             }
-            attempts = shelf.BytesOf(artifact) > before ? 1 : attempts + 1;
-            if (attempts >= options.MaximumAttempts)
-                throw new ArtifactException(DeploymentFailure.DownloadFailed, $"{artifact.Name} could not be fetched: {attempts} attempts in a row brought nothing, the last because: {reason}");
-            var delay = Backoff.Next(random, attempts, options.RetryDelay, options.MaximumRetryDelay);
+            tally = tally.After(end);
+            if (tally.GivesUp(artifact, time.GetElapsedTime(started), options) is { } problem)
+            {
+                var failure = end == AttemptEnd.Mismatched ? DeploymentFailure.DigestMismatch : DeploymentFailure.DownloadFailed;
+                throw new ArtifactException(failure, $"{artifact.Name} {problem}. The last attempt ended because: {reason}");
+            }
+            var delay = Backoff.Next(random, tally.Failures, options.RetryDelay, options.MaximumRetryDelay);
             LogRetry(artifact.Name, shelf.BytesOf(artifact), artifact.Bytes, reason, delay);
             await Task.Delay(delay, time, cancellationToken);
         }
@@ -147,6 +153,7 @@ internal sealed partial class ArtifactDownload(
         HttpResponseMessage response, ArtifactReference artifact, FileStream staging, IncrementalHash digest, byte[] buffer, Action<long> received, CancellationToken cancellationToken)
     {
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var (since, arrived) = (time.GetTimestamp(), 0L);
         while (await WithinStallAsync(async token => await body.ReadAsync(buffer, token), cancellationToken) is var read and > 0)
         {
             if (staging.Position + read > artifact.Bytes)
@@ -157,6 +164,11 @@ internal sealed partial class ArtifactDownload(
             digest.AppendData(buffer, 0, read);
             await staging.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
             received(staging.Position);
+            arrived += read;
+            if (time.GetElapsedTime(since) is var elapsed && elapsed < options.StallTimeout) continue;
+            if (arrived < options.MinimumBytesPerSecond * elapsed.TotalSeconds)
+                throw new TimeoutException($"Only {arrived:N0} bytes arrived in {elapsed.TotalSeconds:0} s.");
+            (since, arrived) = (time.GetTimestamp(), 0);
         }
     }
 
@@ -178,9 +190,9 @@ internal sealed partial class ArtifactDownload(
     [LoggerMessage(LogLevel.Warning, "{Artifact} is at {Received} of {Total} bytes: {Reason} It goes on in {Delay}.")]
     private partial void LogRetry(string artifact, long received, long total, string reason, TimeSpan delay);
 
-    [LoggerMessage(LogLevel.Warning, "What was kept of {Artifact} from an earlier attempt does not fit its digest; it is fetched anew from the first byte.")]
-    private partial void LogStartsAnew(string artifact);
-
-    /// <summary>The digest of a file put together over several attempts is wrong.</summary>
-    private sealed class ResumedMismatchException : Exception;
+    /// <summary>
+    /// The digest of a file put together over several attempts is wrong. A power cut may leave bytes that were never written, so this
+    /// does not condemn the server's copy.
+    /// </summary>
+    private sealed class ResumedMismatchException() : Exception("What had been put together did not have the digest that was signed.");
 }

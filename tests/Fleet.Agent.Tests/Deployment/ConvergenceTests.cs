@@ -141,6 +141,41 @@ public sealed class ConvergenceTests
     }
 
     [Fact]
+    public async Task Order_that_arrives_during_a_download_is_acted_on_before_the_download_ends()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var (served, slow) = (TestRelease.Assign(server, 1), TestRelease.Assign(server, 1, model: "slow", factor: 7));
+        await server.DesireAsync("dev-1", 1, served);
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+
+        var hangs = true;
+        server.Misbehave = async (context, _, _) =>
+        {
+            if (!Volatile.Read(ref hangs)) return false;
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return true;
+        };
+        await server.DesireAsync("dev-1", 2, served, slow);
+        await server.ReportedAsync("slow", 1, DeploymentPhase.Downloading);
+
+        // The same is wanted of the model that downloads, and the other one is withdrawn.
+        await server.DesireAsync("dev-1", 3, slow);
+        await ReportedAsync("vibration is gone", report => report is { Revision: 3, Models: [{ Model: "slow", Phase: DeploymentPhase.Downloading }] });
+        await server.DesireAsync("dev-1", 4);
+        await ReportedAsync("everything is gone", report => report is { Revision: 4, Models: [] });
+
+        await server.DesireAsync("dev-1", 5, slow);
+        Volatile.Write(ref hangs, false);
+        await server.ReportedAsync("slow", 1, DeploymentPhase.Active);
+
+        Task ReportedAsync(string what, Func<ReportedState, bool> holds)
+            => TestKit.Eventually.TrueAsync($"it is reported that {what}", () => server.Reports.Any(holds), TimeSpan.FromSeconds(60));
+    }
+
+    [Fact]
     public async Task Of_two_variants_of_the_profile_the_one_that_measures_better_here_serves()
     {
         await using var server = await TestServer.StartAsync();

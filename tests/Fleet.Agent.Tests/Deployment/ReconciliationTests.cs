@@ -49,6 +49,32 @@ public sealed class ReconciliationTests
         Assert.Equal(ModelAction.Begin, Reconciliation.Decide(journal, "fell", 5));
     }
 
+    [Theory]
+    [InlineData(DeploymentPhase.Preflight, 2, "same", true)]
+    [InlineData(DeploymentPhase.Downloading, 2, "same", true)]
+    [InlineData(DeploymentPhase.Downloading, 2, "other", true)]
+    [InlineData(DeploymentPhase.Downloading, 2, "none", true)]
+    [InlineData(DeploymentPhase.Downloading, 1, "same", false)]
+    [InlineData(DeploymentPhase.Downloading, 1, "none", false)]
+    [InlineData(DeploymentPhase.Validating, 2, "same", false)]
+    [InlineData(DeploymentPhase.Validating, 2, "other", true)]
+    [InlineData(DeploymentPhase.Watching, 2, "same", false)]
+    [InlineData(DeploymentPhase.Watching, 2, "none", true)]
+    public void Deployment_gives_way_to_what_is_newer(DeploymentPhase phase, long revision, string wanted, bool givesWay)
+    {
+        var (same, other) = (Assign("1"), Assign("2"));
+        var running = new JournalEntry { Revision = 1, Version = 1, Digest = JournalEntry.DigestOf(same), Phase = phase, Since = DateTimeOffset.UnixEpoch };
+        var newer = new DesiredState { Revision = revision, Assignments = wanted switch { "same" => [same], "other" => [other], _ => [] } };
+        Assert.Equal(givesWay, Reconciliation.GivesWay(running, 1, "m", newer));
+
+        static Assignment Assign(string release) => new()
+        {
+            Model = "m",
+            Version = 1,
+            Release = new DsseEnvelope { PayloadType = "t", Payload = System.Text.Encoding.ASCII.GetBytes(release), Signatures = [] },
+        };
+    }
+
     private static ServingRelease Serving(string digest) => new()
     {
         Digest = digest,

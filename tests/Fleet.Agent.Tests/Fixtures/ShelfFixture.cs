@@ -40,6 +40,10 @@ internal sealed class ShelfFixture : IAsyncDisposable
         return fixture;
     }
 
+    /// <summary>Lets the device reach its server over another link from now on.</summary>
+    public void GoThrough(TcpFaultProxy link)
+        => Credentials = new DeviceCredentials(Data, Credentials.Identity with { Server = new Uri($"https://localhost:{link.Port}") });
+
     /// <summary>Bytes that do not repeat.</summary>
     public static byte[] Content(int length)
     {

@@ -58,7 +58,7 @@ public sealed class DesiredTests
     public async Task Slot_holds_the_newest_only_and_wakes_whoever_waits()
     {
         var slot = new DesiredSlot();
-        var waiting = slot.ChangedAsync(CancellationToken.None);
+        var waiting = slot.ChangedAsync(null, CancellationToken.None);
         Assert.False(waiting.IsCompleted);
         slot.Set(State(1));
         slot.Set(State(3));
@@ -66,7 +66,21 @@ public sealed class DesiredTests
         await waiting.WaitAsync(TimeSpan.FromSeconds(5));
         Assert.Equal(3, slot.Take()?.Revision);
         Assert.Null(slot.Take());
-        Assert.False(slot.ChangedAsync(CancellationToken.None).IsCompleted);
+        Assert.False(slot.ChangedAsync(null, CancellationToken.None).IsCompleted);
+    }
+
+    [Fact]
+    public async Task Whoever_has_seen_what_waits_is_woken_by_the_next_one_only()
+    {
+        var slot = new DesiredSlot();
+        slot.Set(State(1));
+        Assert.True(slot.ChangedAsync(null, CancellationToken.None).IsCompleted);
+        var seen = slot.Newest;
+        var waiting = slot.ChangedAsync(seen, CancellationToken.None);
+        Assert.False(waiting.IsCompleted);
+        slot.Set(State(2));
+        await waiting.WaitAsync(TimeSpan.FromSeconds(5));
+        Assert.True(slot.ChangedAsync(seen, CancellationToken.None).IsCompleted);
     }
 
     private static DesiredState State(long revision) => new() { Revision = revision, Assignments = [] };

@@ -122,6 +122,64 @@ public sealed class DownloadTests
     }
 
     [Fact]
+    public async Task Wrong_bytes_over_a_link_that_always_cuts_are_given_up_as_a_mismatch()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        await using var link = new TestKit.TcpFaultProxy("127.0.0.1", fixture.Server.HttpsPort) { CutAfterBytes = Length * 2 / 3 };
+        fixture.GoThrough(link);
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        fixture.Server.Artifacts[artifact.Sha256] = new byte[Length];
+
+        var failed = await Assert.ThrowsAsync<ArtifactException>(
+            () => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(120)));
+
+        Assert.Equal(DeploymentFailure.DigestMismatch, failed.Failure);
+        Assert.Contains("put together 3 times", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(3, fixture.Server.Requests.Count(request => request.From == 0));
+        Assert.Equal(0, fixture.Shelf.BytesOf(artifact));
+    }
+
+    [Fact]
+    public async Task Right_bytes_over_a_link_that_always_cuts_arrive()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        await using var link = new TestKit.TcpFaultProxy("127.0.0.1", fixture.Server.HttpsPort) { CutAfterBytes = Length / 4 };
+        fixture.GoThrough(link);
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        await fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None);
+        Assert.True(await fixture.Shelf.HoldsAsync(artifact, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Connection_that_only_trickles_is_given_up_though_something_always_arrives()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        (fixture.Options.StallTimeout, fixture.Options.MinimumBytesPerSecond) = (TimeSpan.FromSeconds(0.5), 10_000);
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        fixture.Server.Misbehave = async (context, content, from) =>
+        {
+            context.Response.StatusCode = from > 0 ? 206 : 200;
+            context.Response.ContentLength = content.Length - from;
+            if (from > 0) context.Response.Headers.ContentRange = $"bytes {from}-{content.Length - 1}/{content.Length}";
+            for (var at = (int)from; !context.RequestAborted.IsCancellationRequested; at += 50)
+            {
+                await context.Response.Body.WriteAsync(content.AsMemory(at, 50));
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(20);
+            }
+            return true;
+        };
+
+        var failed = await Assert.ThrowsAsync<ArtifactException>(
+            () => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(120)));
+
+        Assert.Equal(DeploymentFailure.DownloadFailed, failed.Failure);
+        Assert.Contains("less than 10,000 bytes a second", failed.Message, StringComparison.Ordinal);
+        Assert.Equal(3, fixture.Server.Requests.Count);
+        Assert.True(fixture.Server.Requests.Last().From > 0);
+    }
+
+    [Fact]
     public async Task Whole_staging_file_is_taken_without_asking_the_server()
     {
         await using var fixture = await ShelfFixture.StartAsync();

@@ -23,16 +23,24 @@ internal static class Program
     private const int Failed = 1;
     private const int WrongSettings = 2;
 
+    /// <summary>The settings of every room that has some, with their defaults.</summary>
+    internal static readonly IRoomSettings[] Rooms = [new FleetOptions(), new BuildsOptions()];
+
     /// <summary>Runs the server until it is told to stop.</summary>
     public static async Task<int> Main(string[] args)
     {
-        if (args.Intersect(["--help", "-h"]).Any())
+        switch (args)
         {
-            Console.WriteLine(ServerSettings.Help);
-            return 0;
+            case [.., "--help" or "-h"]:
+                Console.WriteLine(SettingsHelp.Of(Rooms));
+                return 0;
+            case [.., "--version"]:
+                Console.WriteLine(ServerVersion.Current);
+                return 0;
         }
         try
         {
+            ServerSettings.Check(args);
             await using var server = Create(args);
             await server.RunAsync();
             return 0;
@@ -42,8 +50,8 @@ internal static class Program
             foreach (var problem in e.Problems) await Console.Error.WriteLineAsync(problem);
             return WrongSettings;
         }
-        // A port in use, a folder that cannot be written, a data folder of another running server.
-        catch (IOException e)
+        // A port in use, a folder that cannot be written, the data folder of another running server, a damaged key.
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or StoreException)
         {
             await Console.Error.WriteLineAsync($"The server cannot start: {e.Message}");
             return Failed;
@@ -56,7 +64,7 @@ internal static class Program
     internal static WebApplication Create(string[] args, Action<IServiceCollection>? replace = null)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
-        builder.AddSettings();
+        builder.AddSettings(Rooms);
         builder.AddLogs();
         builder.AddListeners();
         builder.Services.AddSystemd();
@@ -69,13 +77,14 @@ internal static class Program
         builder.Services.AddMessaging();
         builder.Services.AddDevices();
         builder.Services.AddArtifacts();
-        builder.Services.AddBuilds(builder.Configuration);
+        builder.Services.AddBuilds();
         builder.Services.AddReleases();
         builder.Services.AddRollouts();
         builder.Services.AddTelemetry();
         replace?.Invoke(builder.Services);
 
         var app = builder.Build();
+        app.CreateDataFolder();
         app.UseProblems();
         app.UseRouting();
         app.UseAccess();

@@ -24,12 +24,18 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public IReadOnlyDictionary<string, string> Endpoints { get; }
 
-    public static async Task<ServerProcess> StartAsync(string folder, params string[] more)
+    public static Task<ServerProcess> StartAsync(string folder, params string[] more) => StartAsync(folder, folder, workingFolder: null, more);
+
+    /// <summary>Started as a person does who names the data folder from where they stand.</summary>
+    public static Task<ServerProcess> StartWithRelativeFolderAsync(string workingFolder, string name)
+        => StartAsync(Path.Combine(workingFolder, name), name, workingFolder, "--Fleet:Workers=0");
+
+    private static async Task<ServerProcess> StartAsync(string folder, string named, string? workingFolder, params string[] more)
     {
         // A killed server leaves its file behind; the next one removes it, but not before it has started.
         var file = Path.Combine(folder, "endpoints.json");
-        File.Delete(file);
-        var process = ChildProcess.Start(Programs.Server, [$"--Fleet:DataFolder={folder}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", .. more]);
+        if (File.Exists(file)) File.Delete(file);
+        var process = ChildProcess.Start(Programs.Server, [$"--Fleet:DataFolder={named}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", .. more], workingFolder: workingFolder);
         try
         {
             await Eventually.TrueAsync("the server listens", () => process.HasExited ? throw new InvalidOperationException(process.Output) : File.Exists(file), Deadline);

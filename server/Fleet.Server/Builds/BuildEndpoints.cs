@@ -15,22 +15,17 @@ internal static class BuildEndpoints
     private const string PagePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
     /// <summary>Registers the room.</summary>
-    public static IServiceCollection AddBuilds(this IServiceCollection services, IConfiguration configuration)
-    {
-        services.AddOptions<BuildsOptions>().Bind(configuration.GetSection("Fleet:Builds")).ValidateDataAnnotations().ValidateOnStart();
-        return services
-            .AddDocument("build", BuildsJson.Default.Build)
-            .AddDocument("openBuild", BuildsJson.Default.OpenBuild)
-            .AddSingleton<BuildQueue>()
-            .AddSingleton<WorkerHost>()
-            .AddHostedService<LeaseWatch>()
-            .AddHostedService<LocalWorkers>();
-    }
+    public static IServiceCollection AddBuilds(this IServiceCollection services) => services
+        .AddDocument("build", BuildsJson.Default.Build)
+        .AddDocument("openBuild", BuildsJson.Default.OpenBuild)
+        .AddSingleton<BuildQueue>()
+        .AddSingleton<WorkerHost>()
+        .AddHostedService<LeaseWatch>()
+        .AddHostedService<LocalWorkers>();
 
     /// <summary>Maps <c>/api/v1/builds</c>; the caller has made sure that it is an operator who calls.</summary>
     public static void MapBuilds(this IEndpointRouteBuilder operators)
     {
-
         var builds = operators.MapGroup("/api/v1/builds");
         builds.MapPost("/", async (HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {

@@ -7,21 +7,18 @@ using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
-using Microsoft.Extensions.Options;
 
 namespace Fleet.Server.Builds;
 
 /// <summary>Builds that wait, run and ended. Every move is a rule of <see cref="BuildRules"/> and one commit.</summary>
-internal sealed partial class BuildQueue(IFleetStore store, ArtifactStore artifacts, IOptions<BuildsOptions> options, TimeProvider time, ILogger<BuildQueue> logger)
+internal sealed partial class BuildQueue(IFleetStore store, ArtifactStore artifacts, BuildsOptions options, TimeProvider time, ILogger<BuildQueue> logger)
 {
-    private readonly BuildsOptions _options = options.Value;
-
     /// <summary>Queues a build, or names every rule its spec breaks.</summary>
     public async Task<Answer<Build>> SubmitAsync(BuildSpec spec, CancellationToken cancellationToken)
     {
         if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems) return Refusal.Invalid("The build spec breaks rules.", problems);
-        if ((await OpenAsync(cancellationToken)).Count >= _options.MaximumOpenBuilds)
-            return Refusal.Conflict($"{_options.MaximumOpenBuilds} builds wait or run already: cancel some, or add workers.");
+        if ((await OpenAsync(cancellationToken)).Count >= options.MaximumOpenBuilds)
+            return Refusal.Conflict($"{options.MaximumOpenBuilds} builds wait or run already: cancel some, or add workers.");
         var now = time.GetUtcNow();
         var build = new Build { Id = NewId.At(now), Spec = spec, CreatedAt = now };
         await store.CommitAsync([StoreChange.Create(build.Id, build), StoreChange.Create(build.Id, new OpenBuild(build.Id))], cancellationToken);
@@ -34,16 +31,16 @@ internal sealed partial class BuildQueue(IFleetStore store, ArtifactStore artifa
     {
         foreach (var id in await OpenAsync(cancellationToken))
         {
-            if (await MoveAsync(id, build => BuildRules.Lease(build, Guid.NewGuid().ToString("N"), worker, time.GetUtcNow(), _options.LeaseTime), cancellationToken) is not { Changed: true, Build: { } leased }) continue;
+            if (await MoveAsync(id, build => BuildRules.Lease(build, Guid.NewGuid().ToString("N"), worker, time.GetUtcNow(), options.LeaseTime), cancellationToken) is not { Changed: true, Build: { } leased }) continue;
             LogLeased(id, leased.Attempts, worker);
-            return new LeaseResponse(id, leased.Lease!.Id, leased.Spec, _options.RenewWithin);
+            return new LeaseResponse(id, leased.Lease!.Id, leased.Spec, options.RenewWithin);
         }
         return null;
     }
 
     /// <summary>Notes how far a build is and renews its lease.</summary>
     public async Task<Answer<Build>> AdvanceAsync(string id, string leaseId, BuildProgress progress, CancellationToken cancellationToken)
-        => Judge(id, leaseId, await MoveAsync(id, build => BuildRules.Advance(build, leaseId, progress, time.GetUtcNow(), _options.LeaseTime), cancellationToken));
+        => Judge(id, leaseId, await MoveAsync(id, build => BuildRules.Advance(build, leaseId, progress, time.GetUtcNow(), options.LeaseTime), cancellationToken));
 
     /// <summary>Ends a build with its report. The artifacts the report names must have been uploaded.</summary>
     public async Task<Answer<Build>> CompleteAsync(string id, CompleteRequest request, CancellationToken cancellationToken)
@@ -88,7 +85,7 @@ internal sealed partial class BuildQueue(IFleetStore store, ArtifactStore artifa
     {
         foreach (var id in await OpenAsync(cancellationToken))
         {
-            if (await MoveAsync(id, build => BuildRules.Lapse(build, time.GetUtcNow(), _options.MaximumAttempts), cancellationToken) is { Changed: true, Build: { } lapsed })
+            if (await MoveAsync(id, build => BuildRules.Lapse(build, time.GetUtcNow(), options.MaximumAttempts), cancellationToken) is { Changed: true, Build: { } lapsed })
                 LogLapsed(id, lapsed.Failure!);
         }
     }
@@ -97,11 +94,11 @@ internal sealed partial class BuildQueue(IFleetStore store, ArtifactStore artifa
     public async Task RenewAllAsync(CancellationToken cancellationToken)
     {
         foreach (var id in await OpenAsync(cancellationToken))
-            await MoveAsync(id, build => build is { Status: BuildStatus.Running, Lease: { } lease } ? build with { Lease = lease with { ExpiresAt = time.GetUtcNow() + _options.LeaseTime } } : null, cancellationToken);
+            await MoveAsync(id, build => build is { Status: BuildStatus.Running, Lease: { } lease } ? build with { Lease = lease with { ExpiresAt = time.GetUtcNow() + options.LeaseTime } } : null, cancellationToken);
     }
 
     private async Task<IReadOnlyList<string>> OpenAsync(CancellationToken cancellationToken)
-        => [.. (await store.ListAsync<OpenBuild>("", null, _options.MaximumOpenBuilds, cancellationToken)).Select(open => open.Id)];
+        => [.. (await store.ListAsync<OpenBuild>("", null, options.MaximumOpenBuilds, cancellationToken)).Select(open => open.Id)];
 
     /// <summary>Applies a rule and commits, again when somebody else was faster. A build that ends leaves the queue in the same commit.</summary>
     private async Task<(Build? Build, bool Changed)> MoveAsync(string id, Func<Build, Build?> rule, CancellationToken cancellationToken)

@@ -1,14 +1,13 @@
-using Microsoft.Extensions.Options;
 
 namespace Fleet.Server.Builds;
 
 /// <summary>Looks for lapsed leases, so that a dead worker shows even while no other one asks for work.</summary>
-internal sealed partial class LeaseWatch(BuildQueue queue, IOptions<BuildsOptions> options, TimeProvider time, ILogger<LeaseWatch> logger) : BackgroundService
+internal sealed partial class LeaseWatch(BuildQueue queue, BuildsOptions options, TimeProvider time, ILogger<LeaseWatch> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await queue.RenewAllAsync(stoppingToken);
-        using var timer = new PeriodicTimer(options.Value.RenewWithin, time);
+        using var timer = new PeriodicTimer(options.RenewWithin, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             try

@@ -11,8 +11,8 @@ internal sealed class LocalWorkers(WorkerHost host, ListenAddresses addresses, F
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await addresses.Listening.WaitAsync(stoppingToken);
-        var folder = Path.GetFullPath(options.DataFolder);
-        await host.RunAsync(
-            options.Workers, new WorkerSurroundings(new Uri(addresses.Api), Path.GetFullPath(KeyFiles.PathOf(options, Roles.Worker)), Path.Combine(folder, "workers")), stoppingToken);
+        var surroundings = new WorkerSurroundings(
+            new Uri(addresses.Api), KeyFiles.PathOf(options, Roles.Worker), Path.Combine(options.DataFolder, "workers"));
+        await host.RunAsync(options.Workers, surroundings, stoppingToken);
     }
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Fleet.Platform;
-using Microsoft.Extensions.Options;
 
 namespace Fleet.Server.Builds;
 
@@ -14,15 +13,13 @@ internal sealed record WorkerSurroundings(Uri Server, string KeyFile, string Dat
 /// Runs the build workers of this machine as child processes: half a gigabyte of native code that may run out of memory or abort
 /// stays out of the server. A worker that dies is started again, later each time; its build goes to the next lease.
 /// </summary>
-internal sealed partial class WorkerHost(IOptions<BuildsOptions> options, TimeProvider time, ILogger<WorkerHost> logger)
+internal sealed partial class WorkerHost(BuildsOptions options, TimeProvider time, ILogger<WorkerHost> logger)
 {
-    private readonly BuildsOptions _options = options.Value;
-
     /// <summary>Keeps <paramref name="count"/> workers running until cancelled; none is left when it returns.</summary>
     public async Task RunAsync(int count, WorkerSurroundings surroundings, CancellationToken cancellationToken)
     {
         if (count == 0) return;
-        if ((_options.WorkerProgram ?? SiblingProgram.Find("Fleet.Modeling", "fleet-modeling")) is not { } program)
+        if ((options.WorkerProgram ?? SiblingProgram.Find("Fleet.Modeling", "fleet-modeling")) is not { } program)
         {
             LogMissing(AppContext.BaseDirectory);
             return;
@@ -36,7 +33,7 @@ internal sealed partial class WorkerHost(IOptions<BuildsOptions> options, TimePr
         while (!cancellationToken.IsCancellationRequested)
         {
             var started = time.GetTimestamp();
-            var delay = Backoff.Bound(++failures, _options.WorkerRestartDelay, _options.WorkerMaximumRestartDelay);
+            var delay = Backoff.Bound(++failures, options.WorkerRestartDelay, options.WorkerMaximumRestartDelay);
             try
             {
                 LogEnded(number, await RunOnceAsync(program, number, surroundings, cancellationToken), delay);
@@ -50,7 +47,7 @@ internal sealed partial class WorkerHost(IOptions<BuildsOptions> options, TimePr
                 LogNotStarted(number, program, delay, e);
             }
             // One that ran for a while died of its build, not of its surroundings: the one after the next may start soon again.
-            if (time.GetElapsedTime(started) > _options.WorkerMaximumRestartDelay) failures = 0;
+            if (time.GetElapsedTime(started) > options.WorkerMaximumRestartDelay) failures = 0;
             try
             {
                 await Task.Delay(delay, time, cancellationToken);
@@ -87,7 +84,7 @@ internal sealed partial class WorkerHost(IOptions<BuildsOptions> options, TimePr
         {
             await StopAsync(number, process);
             // What a worker started and left behind may hold its output open; nobody waits for that.
-            await Task.WhenAny(output, Task.Delay(_options.WorkerStopTime, time, CancellationToken.None));
+            await Task.WhenAny(output, Task.Delay(options.WorkerStopTime, time, CancellationToken.None));
         }
         return process.ExitCode;
     }
@@ -98,14 +95,14 @@ internal sealed partial class WorkerHost(IOptions<BuildsOptions> options, TimePr
         if (process.HasExited) return;
         process.StandardInput.Close();
         _ = ProcessSignals.Send(process.Id, ProcessSignal.Terminate);
-        using var patience = new CancellationTokenSource(_options.WorkerStopTime, time);
+        using var patience = new CancellationTokenSource(options.WorkerStopTime, time);
         try
         {
             await process.WaitForExitAsync(patience.Token);
         }
         catch (OperationCanceledException)
         {
-            LogKilled(number, _options.WorkerStopTime);
+            LogKilled(number, options.WorkerStopTime);
             process.Kill(entireProcessTree: true);
             await process.WaitForExitAsync(CancellationToken.None);
         }

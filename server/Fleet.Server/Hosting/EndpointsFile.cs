@@ -6,7 +6,8 @@ namespace Fleet.Server.Hosting;
 /// Keeps <c>endpoints.json</c> while the server listens: who started it waits for the file and knows the ports. A file left by a
 /// server that was killed is removed before anything else happens.
 /// </summary>
-internal sealed partial class EndpointsFile(FleetOptions options, ListenAddresses addresses, ILogger<EndpointsFile> logger) : IHostedLifecycleService
+internal sealed partial class EndpointsFile(FleetOptions options, ListenAddresses addresses, ServerStart start, ILogger<EndpointsFile> logger)
+    : IHostedLifecycleService
 {
     private string FilePath => Path.Combine(options.DataFolder, "endpoints.json");
 
@@ -26,7 +27,8 @@ internal sealed partial class EndpointsFile(FleetOptions options, ListenAddresse
         await File.WriteAllBytesAsync(FilePath + ".new", addresses.ToJson(), cancellationToken);
         File.Move(FilePath + ".new", FilePath, overwrite: true);
         addresses.SetListening();
-        LogListening(addresses.Api, addresses.Devices, addresses.Mqtt, Path.GetFullPath(options.DataFolder));
+        start.End();
+        LogListening(addresses.Api, addresses.Devices, addresses.Mqtt, options.DataFolder);
     }
 
     /// <inheritdoc/>

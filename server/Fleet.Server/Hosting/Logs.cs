@@ -15,9 +15,24 @@ internal static class Logs
         builder.Logging.ClearProviders();
         builder.Logging.AddConsoleFormatter<SentenceFormatter, ConsoleFormatterOptions>();
         builder.Logging.AddConsole(console => console.FormatterName = SystemdHelpers.IsSystemdService() ? ConsoleFormatterNames.Systemd : SentenceFormatter.FormatterName);
-        // What the framework says of every request is said by the rooms where it matters.
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        var start = new ServerStart();
+        builder.Services.AddSingleton(start);
+        // What the framework says of every request is said by the rooms where it matters. What stops the start is thrown as well,
+        // and Program says it in a sentence: the framework's report of it would only bury that.
+        builder.Logging.AddFilter("Microsoft", level => level >= LogLevel.Warning && start.IsOver);
     }
+}
+
+/// <summary>Whether the server has come to listen.</summary>
+internal sealed class ServerStart
+{
+    private volatile bool _over;
+
+    /// <summary>True from the moment it listens.</summary>
+    public bool IsOver => _over;
+
+    /// <summary>It listens.</summary>
+    public void End() => _over = true;
 }
 
 /// <summary>One line: time, level where it matters, room, sentence.</summary>

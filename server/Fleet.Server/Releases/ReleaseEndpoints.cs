@@ -22,6 +22,8 @@ internal static class ReleaseEndpoints
     /// <summary>Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>; the caller has made sure that it is an operator who calls.</summary>
     public static void MapReleases(this IEndpointRouteBuilder operators)
     {
+        // Opened now: a damaged key stops the start, rather than the first enrollment.
+        _ = operators.ServiceProvider.GetRequiredService<SigningKey>();
         var releases = operators.MapGroup("/api/v1/releases");
         releases.MapPost("/", async (HttpRequest request, Publisher publisher, IFleetStore store, CancellationToken cancellationToken) =>
         {

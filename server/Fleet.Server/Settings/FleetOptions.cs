@@ -1,35 +1,63 @@
+using System.ComponentModel;
+using System.Net;
+
 namespace Fleet.Server.Settings;
 
-/// <summary>Settings of the server, section <c>Fleet</c>; checked at start by <see cref="FleetOptionsRules"/>.</summary>
-internal sealed record FleetOptions
+/// <summary>Settings that several rooms share, section <c>Fleet</c>.</summary>
+internal sealed record FleetOptions : IRoomSettings
 {
-    /// <summary>The configuration section.</summary>
-    public const string Section = "Fleet";
+    private static readonly TimeSpan TenYears = TimeSpan.FromDays(3650);
 
-    /// <summary>Folder of everything the server keeps: database, keys, certificates, artifacts. Back it up as a whole.</summary>
+    string IRoomSettings.Section => "Fleet";
+
+    [Description("Folder of everything the server keeps: database, keys, certificates, artifacts. Back it up as a whole.")]
     public string DataFolder { get; init; } = "fleet-data";
 
-    /// <summary>Address all ports listen on. Loopback by default: opening the fleet to a network is a decision.</summary>
+    [Description("Address the ports for devices listen on. Loopback by default: opening the fleet to a network is a decision.")]
     public string ListenAddress { get; init; } = "127.0.0.1";
 
-    /// <summary>Plain HTTP for operators and workers of this machine, always on loopback. 0 lets the system choose.</summary>
+    [Description("Port for operators and workers of this machine: plain HTTP, always on loopback. 0 lets the system choose.")]
     public int ApiPort { get; init; } = 8080;
 
-    /// <summary>HTTPS for devices (enrollment, renewal, artifacts) and for operators elsewhere. 0 lets the system choose.</summary>
+    [Description("Port for devices (enrollment, renewal, artifacts) and for operators elsewhere: HTTPS. 0 lets the system choose.")]
     public int DevicePort { get; init; } = 8443;
 
-    /// <summary>MQTT over mutual TLS for devices. 0 lets the system choose.</summary>
+    [Description("Port for devices: MQTT 5 over mutual TLS. 0 lets the system choose.")]
     public int MqttPort { get; init; } = 8883;
 
-    /// <summary>Name or address devices reach this server by; it is written into the server's certificate.</summary>
+    [Description("Name or address by which devices reach this server. It is written into the server's certificate.")]
     public string PublicHost { get; init; } = "localhost";
 
-    /// <summary>Build workers this server starts as child processes; 0 where workers run elsewhere.</summary>
+    [Description("Build workers started on this machine; 0 where workers run elsewhere.")]
     public int Workers { get; init; } = 1;
 
-    /// <summary>How long telemetry is kept. Ten thousand devices at ten seconds write about 40 GB a day: keep less before buying disks.</summary>
+    [Description("How long telemetry is kept.")]
     public TimeSpan TelemetryRetention { get; init; } = TimeSpan.FromDays(14);
 
-    /// <summary>How long a device's certificate is valid. Devices renew at two thirds; one that was off for longer must be enrolled again.</summary>
+    [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off for longer must enroll again.")]
     public TimeSpan DeviceCertificateLifetime { get; init; } = TimeSpan.FromDays(365);
+
+    /// <inheritdoc/>
+    public IRoomSettings WithWholePaths() => string.IsNullOrWhiteSpace(DataFolder) ? this : this with { DataFolder = Path.GetFullPath(DataFolder) };
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Problems()
+    {
+        var rules = new SettingsRules("Fleet");
+        rules.Require(!string.IsNullOrWhiteSpace(DataFolder), nameof(DataFolder), "must name a folder");
+        rules.Require(
+            IPAddress.TryParse(ListenAddress, out _), nameof(ListenAddress), $"'{ListenAddress}' must be an IP address, such as 127.0.0.1 or 0.0.0.0");
+        rules.Within(nameof(ApiPort), ApiPort, 0, 65535);
+        rules.Within(nameof(DevicePort), DevicePort, 0, 65535);
+        rules.Within(nameof(MqttPort), MqttPort, 0, 65535);
+        int[] ports = [.. new[] { ApiPort, DevicePort, MqttPort }.Where(port => port != 0)];
+        rules.Require(ports.Distinct().Count() == ports.Length, nameof(ApiPort), "must differ from Fleet:DevicePort and Fleet:MqttPort, and these from each other");
+        rules.Require(
+            Uri.CheckHostName(PublicHost) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6, nameof(PublicHost),
+            $"'{PublicHost}' must be a host name or an IP address, without a port");
+        rules.Within(nameof(Workers), Workers, 0, 64);
+        rules.Require(TelemetryRetention >= TimeSpan.FromHours(1), nameof(TelemetryRetention), $"{TelemetryRetention} must be at least an hour");
+        rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), TenYears);
+        return rules.Problems;
+    }
 }

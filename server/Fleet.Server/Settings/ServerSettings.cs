@@ -5,51 +5,61 @@ namespace Fleet.Server.Settings;
 /// <summary>Reads the settings and refuses wrong ones before anything is opened.</summary>
 internal static class ServerSettings
 {
-    /// <summary>What <c>--help</c> prints.</summary>
-    public const string Help = """
-        fleet-server: the server of a fleet.
+    /// <summary>What the web host itself understands on the command line.</summary>
+    private static readonly string[] HostKeys = ["environment", "contentRoot", "applicationName", "urls"];
 
-        Settings are read from appsettings.json, from environment variables (Fleet__ApiPort=8080)
-        and from the command line (--Fleet:ApiPort=8080), the later winning:
-
-          Fleet:DataFolder                 everything the server keeps (fleet-data)
-          Fleet:ListenAddress              address the devices' ports listen on (127.0.0.1)
-          Fleet:ApiPort                    HTTP for operators and workers, on loopback (8080)
-          Fleet:DevicePort                 HTTPS for devices, and for operators elsewhere (8443)
-          Fleet:MqttPort                   MQTT over mutual TLS for devices (8883)
-          Fleet:PublicHost                 name devices reach this server by (localhost)
-          Fleet:Workers                    build workers started on this machine (1)
-          Fleet:TelemetryRetention         how long telemetry is kept (14.00:00:00)
-          Fleet:DeviceCertificateLifetime  how long a device's certificate is valid (365.00:00:00)
-
-        A port of 0 is chosen by the system; <DataFolder>/endpoints.json names the ports while the
-        server listens. API keys are in <DataFolder>/keys. Ctrl+C stops the server.
-        """;
-
-    /// <summary>Makes the checked settings available to every room.</summary>
-    public static void AddSettings(this WebApplicationBuilder builder)
+    /// <summary>Makes the checked settings available to every room, each record as itself.</summary>
+    /// <param name="builder">The server.</param>
+    /// <param name="rooms">The settings of every room, with their defaults.</param>
+    /// <exception cref="SettingsException">Some are wrong or unknown; all of them are named.</exception>
+    public static void AddSettings(this WebApplicationBuilder builder, IReadOnlyList<IRoomSettings> rooms)
     {
-        var options = Read(builder.Configuration);
-        // For the server's own user alone: certificates, telemetry and models are nobody else's business.
-        OwnerOnly.CreateFolder(options.DataFolder);
-        builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System);
+        var problems = UnknownIn(builder.Configuration, rooms);
+        foreach (var defaults in rooms)
+        {
+            try
+            {
+                var settings = (IRoomSettings)(builder.Configuration.GetSection(defaults.Section).Get(defaults.GetType()) ?? defaults);
+                problems.AddRange(settings.Problems());
+                builder.Services.AddSingleton(defaults.GetType(), settings.WithWholePaths());
+            }
+            // The binder's way to say that a value does not read; it names the key.
+            catch (InvalidOperationException e)
+            {
+                problems.Add(e.Message);
+            }
+        }
+        if (problems.Count > 0) throw new SettingsException(problems);
+        builder.Services.AddSingleton(TimeProvider.System);
     }
 
-    private static FleetOptions Read(ConfigurationManager configuration)
+    /// <summary>Makes the data folder, for the server's own user alone: certificates, telemetry and models are nobody else's business.</summary>
+    public static void CreateDataFolder(this WebApplication app) => OwnerOnly.CreateFolder(app.Services.GetRequiredService<FleetOptions>().DataFolder);
+
+    /// <summary>What on a command line is not a setting: a misspelled word must not start a server with the defaults.</summary>
+    /// <exception cref="SettingsException">There is something; all of it is named.</exception>
+    public static void Check(IReadOnlyList<string> arguments)
     {
-        var section = configuration.GetSection(FleetOptions.Section);
-        var known = typeof(FleetOptions).GetProperties().Select(property => property.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        // Sections below belong to rooms, which check their own.
-        List<string> problems = [.. section.GetChildren().Where(child => child.Value is not null && !known.Contains(child.Key)).Select(child => $"Fleet:{child.Key} is no setting; --help lists them.")];
-        try
+        var problems = new List<string>();
+        for (var i = 0; i < arguments.Count; i++)
         {
-            var options = section.Get<FleetOptions>() ?? new FleetOptions();
-            problems.AddRange(FleetOptionsRules.ProblemsOf(options));
-            return problems.Count == 0 ? options : throw new SettingsException(problems);
+            var key = arguments[i].Split('=')[0].TrimStart('-', '/');
+            if (!key.Contains(':', StringComparison.Ordinal) && !HostKeys.Contains(key, StringComparer.OrdinalIgnoreCase))
+                problems.Add($"'{arguments[i]}' is not understood; --help lists the settings.");
+            // A value may stand behind its key: --Fleet:ApiPort 9000.
+            else if (!arguments[i].Contains('=', StringComparison.Ordinal))
+                i++;
         }
-        catch (InvalidOperationException e)
-        {
-            throw new SettingsException([.. problems, e.Message]);
-        }
+        if (problems.Count > 0) throw new SettingsException(problems);
+    }
+
+    private static List<string> UnknownIn(ConfigurationManager configuration, IReadOnlyList<IRoomSettings> rooms)
+    {
+        var known = rooms.SelectMany(Setting.Of).Select(setting => setting.Key).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return
+        [
+            .. configuration.GetSection("Fleet").AsEnumerable().Where(entry => entry.Value is not null && !known.Contains(entry.Key))
+                .Select(entry => entry.Key).Order(StringComparer.Ordinal).Select(key => $"{key} is not a setting; --help lists them."),
+        ];
     }
 }

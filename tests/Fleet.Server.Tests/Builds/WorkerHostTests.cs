@@ -1,7 +1,6 @@
 using Fleet.Server.Builds;
 using Fleet.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace Fleet.Server.Tests.Builds;
 
@@ -71,6 +70,6 @@ public sealed class WorkerHostTests : IDisposable
     }
 
     private static WorkerHost HostOf(string program) => new(
-        Options.Create(new BuildsOptions { WorkerProgram = program, WorkerRestartDelay = TimeSpan.FromMilliseconds(10), WorkerStopTime = TimeSpan.FromSeconds(1) }),
+        new BuildsOptions { WorkerProgram = program, WorkerRestartDelay = TimeSpan.FromMilliseconds(10), WorkerStopTime = TimeSpan.FromSeconds(1) },
         TimeProvider.System, NullLogger<WorkerHost>.Instance);
 }

@@ -1,6 +1,8 @@
 namespace Fleet.Architecture.Tests;
 
-/// <summary>Rooms of a project do not use each other in a circle: what uses another can be read, tested and replaced without what uses it.</summary>
+/// <summary>
+/// Rooms of a project do not use each other in a circle: what uses another can be read, tested and replaced without what uses it.
+/// </summary>
 public sealed class CircleTests
 {
     /// <summary>What still lies on a circle. Who breaks one removes its lines; nothing is added.</summary>
@@ -45,7 +47,8 @@ public sealed class CircleTests
             .Where(use => !Known.Contains($"{project}: {use.From} → {use.To}"))
             .GroupBy(use => Rooms.CircleThrough(use, uses))
             .Select(circle => $"{circle.Key}\n  {string.Join("\n  ", circle.Select(use => use.Where))}").ToList();
-        Assert.True(circles.Count == 0, $"Rooms of {project} use each other in circles; move what both need, or hand it in:\n{string.Join('\n', circles)}");
+        Assert.True(circles.Count == 0,
+            $"Rooms of {project} use each other in circles; move what both need, or hand it in:\n{string.Join('\n', circles)}");
     }
 
     [Fact]
@@ -71,5 +74,6 @@ public sealed class CircleTests
 
     [Fact]
     public void Rooms_are_named_by_using_lines_that_say_where()
-        => Assert.All(Rooms.Projects.SelectMany(project => Source.FilesIn(project)), file => Assert.DoesNotMatch(@"(?m)^global using Fleet\.", file.Text));
+        => Assert.All(Rooms.Projects.SelectMany(project => Source.FilesIn(project)),
+            file => Assert.DoesNotMatch(@"(?m)^global using Fleet\.", file.Text));
 }

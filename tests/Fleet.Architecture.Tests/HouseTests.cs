@@ -12,7 +12,8 @@ public sealed partial class HouseTests
 
     private static readonly string[] TopLevel =
     [
-        ".ci", ".editorconfig", ".gitattributes", ".gitignore", "CHANGELOG.md", "Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props",
+        ".ci", ".editorconfig", ".gitattributes", ".gitignore", "CHANGELOG.md", "Directory.Build.props", "Directory.Build.targets",
+        "Directory.Packages.props",
         "Fleet.sln", "LICENSE", "README.md", "agent", "deploy", "global.json", "server", "shared", "tests",
     ];
 
@@ -30,7 +31,8 @@ public sealed partial class HouseTests
     /// <summary>Files that may all the same, each with its reason.</summary>
     private static readonly Dictionary<string, string> Justified = new()
     {
-        ["server/Fleet.Server/Storage/LiteGate.cs"] = "it is a thread of its own whose only work is the database: it waits, nobody else does",
+        ["server/Fleet.Server/Storage/LiteGate.cs"] =
+            "it is a thread of its own whose only work is the database: it waits, nobody else does",
     };
 
     [Theory]
@@ -51,18 +53,24 @@ public sealed partial class HouseTests
     {
         Assert.Matches(EmptyCatch(), "try { X(); }\ncatch (IOException)\n{\n}");
         Assert.DoesNotMatch(EmptyCatch(), "try { X(); }\ncatch (IOException)\n{\n    // It is gone already.\n}");
-        Assert.All(Product.SelectMany(Source.FilesIn), file => Assert.False(EmptyCatch().IsMatch(file.Text), $"{file.Path} swallows a failure without a word."));
+        Assert.All(Product.SelectMany(Source.FilesIn),
+            file => Assert.False(EmptyCatch().IsMatch(file.Text), $"{file.Path} swallows a failure without a word."));
     }
 
     [Fact]
     public void Nothing_is_left_to_be_done_later()
-        => Assert.All(Product.Append("tests").SelectMany(Source.FilesIn).Where(file => !file.Path.EndsWith("HouseTests.cs", StringComparison.Ordinal)), file => Assert.DoesNotMatch(@"//\s*(TODO|FIXME|HACK)\b", file.Text));
+        => Assert.All(Product.Append("tests").SelectMany(Source.FilesIn)
+            .Where(file => !file.Path.EndsWith("HouseTests.cs", StringComparison.Ordinal)),
+                file => Assert.DoesNotMatch(@"//\s*(TODO|FIXME|HACK)\b", file.Text));
 
     [Fact]
     public void File_is_one_idea_and_no_longer_than_a_few_screens()
     {
-        var long_ = Product.Append("tests").SelectMany(Source.FilesIn).Select(file => (file.Path, Lines: file.Text.AsSpan().Count('\n'))).Where(file => file.Lines > MostLines);
-        Assert.True(!long_.Any(), $"Longer than {MostLines} lines: {string.Join(", ", long_.Select(file => $"{file.Path} ({file.Lines})"))}. Split by concern and keep the name: ServerLink.Reconnect.cs.");
+        var long_ = Product.Append("tests").SelectMany(Source.FilesIn).Select(file => (file.Path, Lines: file.Text.AsSpan().Count('\n')))
+            .Where(file => file.Lines > MostLines);
+        Assert.True(!long_.Any(),
+            $"Longer than {MostLines} lines: {string.Join(", ", long_.Select(file => $"{file.Path} ({file.Lines})"))}. Split by concern "
+                + $"and keep the name: ServerLink.Reconnect.cs.");
     }
 
     [Fact]
@@ -70,21 +78,25 @@ public sealed partial class HouseTests
     {
         // What git does not keep (build output, an editor's folder) may lie there.
         var ignored = File.ReadLines(Repository.PathOf(".gitignore")).Select(line => line.Trim('/')).Append(".git");
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Repository.Root).Select(entry => Path.GetFileName(entry)).Except(TopLevel).Except(ignored));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Repository.Root).Select(entry => Path.GetFileName(entry))
+            .Except(TopLevel).Except(ignored));
     }
 
     [Fact]
     public void Documents_name_no_package_registry_and_no_path_of_the_machine_they_were_written_on()
     {
         Assert.Matches(Local(), "see /work/x or https://nuget.example.com/v3/index.json");
-        var documents = Directory.EnumerateFiles(Repository.Root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
-            .Where(file => !Skipped().IsMatch(Path.GetRelativePath(Repository.Root, file)) && Path.GetExtension(file) is ".md" or ".yaml" or ".yml" or ".sh" or ".props" or ".targets" or ".json" or ".service" or "");
+        var documents = Directory.EnumerateFiles(
+            Repository.Root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
+            .Where(file => !Skipped().IsMatch(Path.GetRelativePath(Repository.Root, file))
+                && Path.GetExtension(file) is ".md" or ".yaml" or ".yml" or ".sh" or ".props" or ".targets" or ".json" or ".service" or "");
         Assert.All(documents, file => Assert.DoesNotMatch(Local(), File.ReadAllText(file)));
     }
 
     [Fact]
     public void Every_folder_that_people_enter_first_has_a_readme()
-        => Assert.All((string[])["", "deploy", "tests"], folder => Assert.True(File.Exists(Repository.PathOf(folder, "README.md")), $"{folder}/README.md is missing."));
+        => Assert.All((string[])["", "deploy", "tests"],
+            folder => Assert.True(File.Exists(Repository.PathOf(folder, "README.md")), $"{folder}/README.md is missing."));
 
     [GeneratedRegex(@"(?<!//[^\n]*\n\s*)catch(?:\s*\([^)]*\))?(?:\s*when\s*\([^{]*\))?\s*\{\s*\}")]
     private static partial Regex EmptyCatch();

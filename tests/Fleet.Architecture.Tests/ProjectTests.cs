@@ -16,32 +16,44 @@ public sealed class ProjectTests
     [InlineData("server/Fleet.Quantization", "Fleet.Contracts", "models are quantized, judged and proven on any machine, by any program")]
     [InlineData("tests/Fleet.TestKit", "Fleet.Contracts", "whatever runs a test can load the kit")]
     public void Project_references_only(string project, string allowed, string why)
-        => Assert.True(allowed == string.Join(' ', ReferencesOf(File.ReadAllText(FileOf(project)))), $"{project} references more than '{allowed}': {why}.");
+        => Assert.True(allowed == string.Join(' ', ReferencesOf(File.ReadAllText(FileOf(project)))),
+            $"{project} references more than '{allowed}': {why}.");
 
     [Theory]
     [InlineData("shared/Fleet.Contracts", "", "no packages: what both sides agree on needs none")]
     [InlineData("shared/Fleet.Platform", "", "every package of it would be one of every program")]
-    [InlineData("agent/Fleet.Agent", "MQTTnet Microsoft.Extensions.Hosting Microsoft.Extensions.Hosting.Systemd Microsoft.ML.OnnxRuntime System.CommandLine System.Numerics.Tensors LiteDB", "every package of the agent is shipped to every device")]
-    [InlineData("server/Fleet.Server", "MQTTnet.Server MQTTnet.AspNetCore LiteDB Npgsql Microsoft.Extensions.Hosting.Systemd", "the server is a broker, a store and a web host")]
-    [InlineData("server/Fleet.Modeling", "TorchSharp libtorch-cpu-linux-x64 Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Microsoft.Extensions.Hosting System.CommandLine", "only the worker carries native training code")]
-    [InlineData("server/Fleet.Quantization", "Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Grpc.Tools", "whoever takes the library takes its packages with it")]
+    [InlineData("agent/Fleet.Agent",
+        "MQTTnet Microsoft.Extensions.Hosting Microsoft.Extensions.Hosting.Systemd Microsoft.ML.OnnxRuntime System.CommandLine "
+            + "System.Numerics.Tensors LiteDB", "every package of the agent is shipped to every device")]
+    [InlineData("server/Fleet.Server", "MQTTnet.Server MQTTnet.AspNetCore LiteDB Npgsql Microsoft.Extensions.Hosting.Systemd",
+        "the server is a broker, a store and a web host")]
+    [InlineData("server/Fleet.Modeling",
+        "TorchSharp libtorch-cpu-linux-x64 Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Microsoft.Extensions.Hosting "
+            + "System.CommandLine", "only the worker carries native training code")]
+    [InlineData("server/Fleet.Quantization", "Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Grpc.Tools",
+        "whoever takes the library takes its packages with it")]
     [InlineData("server/Fleet.Cli", "System.CommandLine Spectre.Console YamlDotNet", "the tool is small")]
     [InlineData("tests/Fleet.TestKit", "", "whatever runs a test can load the kit")]
     public void Project_takes_only_these_packages(string project, string allowed, string why)
     {
         var foreign = PackagesOf(File.ReadAllText(FileOf(project))).Except(allowed.Split(' ')).ToList();
-        Assert.True(foreign.Count == 0, $"{project} takes {string.Join(", ", foreign)} as well: {why}. A new package comes with a line on what it saves and what it weighs.");
+        Assert.True(foreign.Count == 0,
+            $"{project} takes {string.Join(", ", foreign)} as well: {why}. A new package comes with a line on what it saves and what it "
+                + $"weighs.");
     }
 
     [Fact]
     public void Versions_are_kept_in_one_place()
-        => Assert.All(Projects(), project => Assert.DoesNotContain(XDocument.Load(project).Descendants("PackageReference"), package => package.Attribute("Version") is not null));
+        => Assert.All(Projects(),
+            project => Assert.DoesNotContain(
+                XDocument.Load(project).Descendants("PackageReference"), package => package.Attribute("Version") is not null));
 
     [Fact]
     public void Every_project_is_in_the_solution()
     {
         var solution = File.ReadAllText(Repository.PathOf("Fleet.sln")).Replace('\\', '/');
-        Assert.All(Projects(), project => Assert.Contains(Path.GetRelativePath(Repository.Root, project), solution, StringComparison.Ordinal));
+        Assert.All(Projects(), project =>
+            Assert.Contains(Path.GetRelativePath(Repository.Root, project), solution, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -66,8 +78,10 @@ public sealed class ProjectTests
     // 'fleet demo' starts the other programs: its build waits for theirs, and nothing of theirs is referenced.
     private static IEnumerable<string> ReferencesOf(string project) => XDocument.Parse(project).Descendants("ProjectReference")
         .Where(reference => (string?)reference.Attribute("ReferenceOutputAssembly") != "false")
-        .SelectMany(reference => ((string)reference.Attribute("Include")!).Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        .SelectMany(reference => ((string)reference.Attribute("Include")!)
+            .Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         .Select(path => Path.GetFileNameWithoutExtension(path.Replace('\\', '/')));
 
-    private static IEnumerable<string> PackagesOf(string project) => XDocument.Parse(project).Descendants("PackageReference").Select(package => (string)package.Attribute("Include")!);
+    private static IEnumerable<string> PackagesOf(string project)
+        => XDocument.Parse(project).Descendants("PackageReference").Select(package => (string)package.Attribute("Include")!);
 }

@@ -37,7 +37,8 @@ internal static partial class Rooms
             .Where(file => file.Room != "Program.cs" && !Serializer().IsMatch(file.Code)).ToList();
         var patterns = sources.GroupBy(file => file.Room).ToDictionary(
             room => room.Key,
-            room => Pattern(name, room.Key, [.. room.SelectMany(file => Declaration().Matches(file.Code)).Select(type => type.Groups[1].Value)]));
+            room => Pattern(name, room.Key,
+                [.. room.SelectMany(file => Declaration().Matches(file.Code)).Select(type => type.Groups[1].Value)]));
         return
         [
             .. from file in sources

@@ -15,9 +15,13 @@ internal static partial class Source
             .Where(file => !Generated().IsMatch(file))
             .Select(file => (Path.GetRelativePath(Repository.Root, file), File.ReadAllText(file)));
 
-    /// <summary>Where <paramref name="forbidden"/> is used in <paramref name="text"/>: in a using line or anywhere in the code, as <c>line: what</c>.</summary>
+    /// <summary>
+    /// Where <paramref name="forbidden"/> is used in <paramref name="text"/>: in a using line or anywhere in the code, as <c>line:
+    /// what</c>.
+    /// </summary>
     public static IEnumerable<string> UsesOf(string forbidden, string text)
-        => new Regex($@"(?<![\w.])(?:global::)?(?:{forbidden})\b").Matches(CodeOf(text)).Select(use => $"{text.AsSpan(0, use.Index).Count('\n') + 1}: {use.Value}");
+        => new Regex($@"(?<![\w.])(?:global::)?(?:{forbidden})\b").Matches(CodeOf(text))
+            .Select(use => $"{text.AsSpan(0, use.Index).Count('\n') + 1}: {use.Value}");
 
     /// <summary>The code with comments, strings and characters blanked, lengths and lines kept.</summary>
     public static string CodeOf(string text)
@@ -27,6 +31,7 @@ internal static partial class Source
     private static partial Regex Generated();
 
     // In this order: comments, raw strings, verbatim strings, strings, characters. An interpolated string counts as a string.
-    [GeneratedRegex("""//[^\n]*|/\*.*?\*/|"{3,}.*?"{3,}|[$]?@[$]?"(?:[^"]|"")*"|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""", RegexOptions.Singleline)]
+    [GeneratedRegex("""//[^\n]*|/\*.*?\*/|"{3,}.*?"{3,}|[$]?@[$]?"(?:[^"]|"")*"|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+'""",
+        RegexOptions.Singleline)]
     private static partial Regex NotCode();
 }

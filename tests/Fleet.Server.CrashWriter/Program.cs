@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Server.CrashWriter;
 
@@ -12,28 +13,54 @@ internal sealed record Counter(long Value);
 [JsonSerializable(typeof(Counter))]
 internal sealed partial class CounterJson : JsonSerializerContext;
 
-/// <summary>Writes from several tasks at once and says on standard output what the store has acknowledged, a line each.</summary>
+/// <summary>Writes from several tasks at once and says on standard output what the store has acknowledged or refused, a line each.</summary>
 internal static class Program
 {
     private const int Writers = 4;
+    private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(20);
 
     public static async Task Main(string[] args)
     {
-        await using var store = new LiteFleetStore(args[0], [new DocumentType("counter", CounterJson.Default.Counter)], TimeProvider.System);
+        DocumentType[] types = [new DocumentType("counter", CounterJson.Default.Counter)];
+        await using var store = args switch
+        {
+            ["lite", var path, var reserve] => new LiteFleetStore(
+                new LiteStoreSettings { Path = path, FreeSpaceReserve = long.Parse(reserve, CultureInfo.InvariantCulture) }, types, TimeProvider.System, NullLogger<LiteFleetStore>.Instance),
+            _ => throw new ArgumentException("Usage: crash-writer lite PATH RESERVE"),
+        };
         using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };
         var line = new Lock();
         void Say(FormattableString text) { lock (line) output.WriteLine(text.ToString(CultureInfo.InvariantCulture)); }
+
+        // What may be retried is retried unchanged, as devices and operators do.
+        async Task UntilStoredAsync(int writer, Func<Task> write)
+        {
+            while (true)
+            {
+                try
+                {
+                    await write();
+                    return;
+                }
+                catch (StoreException e) when (e.MayBeRetried)
+                {
+                    Say($"refused {writer} {e.Message}");
+                    await Task.Delay(RetryDelay);
+                }
+            }
+        }
 
         await Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
         {
             var device = DeviceId.Parse($"dev-{writer}");
             for (var n = 1L; ; n++)
             {
-                await store.CommitAsync(
-                    [StoreChange.Put($"left-{writer}", new Counter(n), n - 1), StoreChange.Put($"right-{writer}", new Counter(n), n - 1)], default);
+                var number = n;
+                await UntilStoredAsync(writer, () => store.CommitAsync(
+                    [StoreChange.Put($"left-{writer}", new Counter(number), number - 1), StoreChange.Put($"right-{writer}", new Counter(number), number - 1)], default));
                 Say($"commit {writer} {n}");
                 var at = DateTimeOffset.UtcNow;
-                await store.AppendSamplesAsync(device, new TelemetryBatch { Sequence = n, From = at.AddSeconds(-10), To = at }, default);
+                await UntilStoredAsync(writer, () => store.AppendSamplesAsync(device, new TelemetryBatch { Sequence = number, From = at.AddSeconds(-10), To = at }, default));
                 Say($"sample {writer} {n}");
             }
         }));

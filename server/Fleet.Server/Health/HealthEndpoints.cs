@@ -2,6 +2,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Server.Settings;
+using Fleet.Server.Storage;
 
 namespace Fleet.Server.Health;
 
@@ -14,9 +15,11 @@ internal static class HealthEndpoints
     /// <summary>Maps <c>/health</c>, which needs no key.</summary>
     public static void MapHealth(this WebApplication app)
     {
-        app.MapGet("/health", (ServerHealth health) => health.Problems is { Count: > 0 } problems
-            ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable)
-            : Answer("ok", [], StatusCodes.Status200OK));
+        app.MapGet("/health", async (ServerHealth health, IFleetStore store, CancellationToken cancellationToken) =>
+        {
+            IReadOnlyList<string> problems = await store.ProblemAsync(cancellationToken) is { } problem ? [problem, .. health.Problems] : health.Problems;
+            return problems.Count > 0 ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable) : Answer("ok", [], StatusCodes.Status200OK);
+        });
 
         IResult Answer(string status, IReadOnlyList<string> problems, int code)
             => Results.Json(new HealthResponse(status, ServerVersion.Current, ProtocolVersion.Current) { Problems = problems }, FleetJson.Default.HealthResponse, statusCode: code);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Frozen;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
+using Fleet.Server.Storage;
 using MQTTnet.Protocol;
 using MQTTnet.Server;
 
@@ -64,6 +65,12 @@ internal sealed partial class DeviceInbox(IEnumerable<IDeviceMessageHandler> han
         {
             return MqttPubAckReasonCode.UnspecifiedError;
         }
+        catch (StoreException e) when (e.Failure is not StoreFailure.Corrupt)
+        {
+            // The store and /health tell of it once; a fleet repeats it for every message.
+            LogNotStored(device, channel, e.Message);
+            return MqttPubAckReasonCode.UnspecifiedError;
+        }
         // Whatever a room throws: the device keeps the message and sends it again, others are served meanwhile.
         catch (Exception e)
         {
@@ -77,6 +84,9 @@ internal sealed partial class DeviceInbox(IEnumerable<IDeviceMessageHandler> han
 
     [LoggerMessage(LogLevel.Warning, "A {Channel} message of device {Device} is refused: {Reason}")]
     private partial void LogRefused(DeviceId device, string channel, string reason);
+
+    [LoggerMessage(LogLevel.Debug, "A {Channel} message of device {Device} is not stored; the device will send it again. {Reason}")]
+    private partial void LogNotStored(DeviceId device, string channel, string reason);
 
     [LoggerMessage(LogLevel.Error, "A {Channel} message of device {Device} could not be stored; the device will send it again")]
     private partial void LogFailed(DeviceId device, string channel, Exception exception);

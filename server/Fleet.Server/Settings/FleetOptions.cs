@@ -34,6 +34,9 @@ internal sealed record FleetOptions : IRoomSettings
     [Description("How long telemetry is kept.")]
     public TimeSpan TelemetryRetention { get; init; } = TimeSpan.FromDays(14);
 
+    [Description("Bytes that stay free on the disk of the data folder: below them telemetry and uploads are refused, below half of them every change.")]
+    public long FreeSpaceReserve { get; init; } = 256_000_000;
+
     [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off for longer must enroll again.")]
     public TimeSpan DeviceCertificateLifetime { get; init; } = TimeSpan.FromDays(365);
 
@@ -57,6 +60,7 @@ internal sealed record FleetOptions : IRoomSettings
             $"'{PublicHost}' must be a host name or an IP address, without a port");
         rules.Within(nameof(Workers), Workers, 0, 64);
         rules.Require(TelemetryRetention >= TimeSpan.FromHours(1), nameof(TelemetryRetention), $"{TelemetryRetention} must be at least an hour");
+        rules.Require(FreeSpaceReserve >= 0, nameof(FreeSpaceReserve), $"{FreeSpaceReserve} must be a number of bytes, 0 or more");
         rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), TenYears);
         return rules.Problems;
     }

@@ -17,6 +17,10 @@ internal sealed class DocumentSnapshot
 
     private DocumentSnapshot(ImmutableDictionary<Type, ImmutableSortedSet<Entry>> types) => _types = types;
 
+    /// <summary>All of these.</summary>
+    public static DocumentSnapshot Of(IEnumerable<(Type Type, Entry Entry)> documents) => new(documents.GroupBy(document => document.Type)
+        .ToImmutableDictionary(type => type.Key, type => ImmutableSortedSet.CreateRange(new ById(), type.Select(document => document.Entry))));
+
     /// <summary>The document, or null.</summary>
     public Entry? Find(Type type, string id) => Of(type).TryGetValue(Entry.Probe(id), out var entry) ? entry : null;
 

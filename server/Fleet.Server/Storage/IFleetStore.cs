@@ -13,6 +13,9 @@ internal interface IFleetStore
     /// <summary>Most documents of one page; <see cref="StoreExtensions.AllAsync{T}(IFleetStore, string, CancellationToken)"/> reads page after page.</summary>
     const int MaximumPage = 1000;
 
+    /// <summary>Most bytes of one document as JSON.</summary>
+    const int MaximumDocumentBytes = 12 * 1024 * 1024;
+
     /// <summary>The document of that id, or null.</summary>
     Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class;
 
@@ -47,6 +50,9 @@ internal interface IFleetStore
     /// <summary>Forgets a device's batches that arrived before <paramref name="before"/>.</summary>
     /// <returns>How many packs of batches were dropped.</returns>
     Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken);
+
+    /// <summary>What keeps the store from writing now, in a sentence; null when nothing does. It tries, so that a recovery is seen without other traffic.</summary>
+    Task<string?> ProblemAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>A document as it was read.</summary>

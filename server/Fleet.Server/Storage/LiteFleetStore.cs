@@ -9,18 +9,20 @@ namespace Fleet.Server.Storage;
 /// The embedded store: one LiteDB file. Documents are read from it once, at start, and from memory afterwards; every commit goes
 /// to disk before it becomes visible. Telemetry stays on disk.
 /// </summary>
-internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
+internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
 {
-    /// <summary>Most bytes of one document: LiteDB holds up to 16 MiB, and what is large is no document.</summary>
-    public const int MaximumDocumentBytes = 12 * 1024 * 1024;
-
     private const string Documents = "documents";
 
     private readonly Dictionary<Type, DocumentType> _types;
     private readonly Dictionary<string, (Type Type, DocumentType Document)> _names;
     private readonly SamplePacks _samples;
+    private readonly FreeSpace _space;
+    private readonly ILogger<LiteFleetStore> _logger;
     private readonly LiteGate _gate;
     private readonly FileStream _lock;
+
+    // Why the last group failed; null when it did not.
+    private volatile StoreException? _trouble;
 
     // The working snapshot belongs to the gate's thread and runs ahead of the disk within a transaction; the published one is
     // what everybody reads.
@@ -28,20 +30,41 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
     private volatile DocumentSnapshot _published = DocumentSnapshot.Empty;
 
     /// <summary>Opens or creates the file and reads its documents.</summary>
-    /// <param name="path">The database file.</param>
+    /// <param name="settings">Where it is.</param>
     /// <param name="types">Every type of document that is stored.</param>
     /// <param name="time">Says when a telemetry batch arrived.</param>
+    /// <param name="logger">Told of failures.</param>
     /// <exception cref="IOException">Another process has it open: two would destroy it.</exception>
-    public LiteFleetStore(string path, IEnumerable<DocumentType> types, TimeProvider time)
+    /// <exception cref="StoreException">It is damaged.</exception>
+    public LiteFleetStore(LiteStoreSettings settings, IEnumerable<DocumentType> types, TimeProvider time, ILogger<LiteFleetStore> logger)
     {
+        _logger = logger;
         _types = types.ToDictionary(type => type.Json.Type);
         _names = _types.ToDictionary(pair => pair.Value.Name, pair => (pair.Key, pair.Value));
         _samples = new SamplePacks(time);
-        _lock = Lock(path + ".lock");
-        // Binary: ids are compared as the bytes they are, on every machine alike.
-        var connection = new ConnectionString { Filename = path, Connection = ConnectionType.Direct, Collation = Collation.Binary };
-        _gate = new LiteGate(() => new LiteDatabase(connection), Load, () => _published = _working);
+        _space = new FreeSpace(Path.GetDirectoryName(Path.GetFullPath(settings.Path))!, settings.FreeSpaceReserve);
+        _lock = Lock(settings.Path + ".lock");
+        try
+        {
+            LiteUpgrade.Run(settings.Path);
+            _gate = new LiteGate(new LiteGateSettings
+            {
+                Store = settings,
+                Space = _space,
+                Load = Load,
+                Committed = Committed,
+                Failed = Failed,
+            });
+        }
+        catch
+        {
+            _lock.Dispose();
+            throw;
+        }
     }
+
+    /// <summary>Syncs of the disk since the start, for those who measure.</summary>
+    public long Syncs => _gate.Syncs;
 
     /// <inheritdoc/>
     public Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class
@@ -69,26 +92,41 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
     {
         // Written out here, on the caller's thread: the database's own thread has the disk to wait for.
         var rows = changes.Select(change => (change, RowOf(change))).ToArray();
-        return rows.Length == 0 ? Task.CompletedTask : _gate.RunAsync(new LiteWork<bool>(database => Apply(database, rows), cancellationToken), cancellationToken);
+        return rows.Length == 0 ? Task.CompletedTask : _gate.RunAsync(new LiteWork<bool>(Writes.Documents, database => Apply(database, rows), cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken)
     {
         var json = SamplePacks.Write(batch);
-        return _gate.RunAsync(new LiteWork<bool>(database => _samples.Append(database, device, batch, json), cancellationToken), cancellationToken);
+        return _gate.RunAsync(new LiteWork<bool>(Writes.Masses, database => _samples.Append(database, device, batch, json), cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<TelemetryBatch>> ReadSamplesAsync(DeviceId device, DateTimeOffset since, int limit, CancellationToken cancellationToken)
     {
-        var packs = await _gate.RunAsync(new LiteWork<IReadOnlyList<BsonDocument>>(database => SamplePacks.Read(database, device, since), cancellationToken), cancellationToken);
+        var packs = await _gate.RunAsync(new LiteWork<IReadOnlyList<BsonDocument>>(Writes.Nothing, database => SamplePacks.Read(database, device, since), cancellationToken), cancellationToken);
         return [.. packs.SelectMany(SamplePacks.BatchesOf).Where(batch => batch.To > since).TakeLast(limit)];
     }
 
     /// <inheritdoc/>
     public Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken)
-        => _gate.RunAsync(new LiteWork<int>(database => SamplePacks.Drop(database, device, before), cancellationToken), cancellationToken);
+        => _gate.RunAsync(new LiteWork<int>(Writes.Nothing, database => SamplePacks.Drop(database, device, before), cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<string?> ProblemAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // After a failure only a write shows whether writes succeed again.
+            await _gate.RunAsync(new LiteWork<bool>(Writes.Nothing, database => _trouble is null || Touch(database), cancellationToken), cancellationToken);
+            return _space.Problem;
+        }
+        catch (StoreException e)
+        {
+            return e.Message;
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -108,6 +146,22 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
         {
             throw new IOException($"{Path.GetDirectoryName(Path.GetFullPath(path))} is in use by another server.", e);
         }
+    }
+
+    private static bool Touch(LiteDatabase database) => database.GetCollection("probe").Upsert(new BsonDocument { ["_id"] = 0 });
+
+    private void Committed()
+    {
+        _published = _working;
+        if (_trouble is null) return;
+        _trouble = null;
+        LogRecovered();
+    }
+
+    private void Failed(StoreException failure)
+    {
+        if (_trouble is null || _trouble.Failure != failure.Failure) LogFailed(failure.Message, failure);
+        _trouble = failure;
     }
 
     private static IReadOnlyList<Stored<T>> PageOf<T>(IEnumerable<DocumentSnapshot.Entry> entries, int limit) where T : class
@@ -140,7 +194,7 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
     private void Load(LiteDatabase database)
     {
         _samples.Forget();
-        var loaded = DocumentSnapshot.Empty;
+        var loaded = new List<(Type, DocumentSnapshot.Entry)>();
         foreach (var row in database.GetCollection(Documents).FindAll())
         {
             var key = row["_id"].AsString;
@@ -149,9 +203,9 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
             if (!_names.TryGetValue(key[..slash], out var type)) continue;
             var document = JsonSerializer.Deserialize(row["json"].AsString, type.Document.Json)
                 ?? throw new InvalidDataException($"Document '{key}' holds null: the database was not written by this program.");
-            loaded = loaded.With(type.Type, key[(slash + 1)..], row["version"].AsInt64, document);
+            loaded.Add((type.Type, new DocumentSnapshot.Entry(key[(slash + 1)..], row["version"].AsInt64, document)));
         }
-        _published = _working = loaded;
+        _published = _working = DocumentSnapshot.Of(loaded);
     }
 
     private BsonDocument? RowOf(StoreChange change)
@@ -159,9 +213,9 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
         if (!_types.TryGetValue(change.Type, out var type)) throw Unknown(change.Type);
         if (change.Document is null) return null;
         var json = JsonSerializer.Serialize(change.Document, type.Json);
-        return json.Length <= MaximumDocumentBytes
+        return json.Length <= IFleetStore.MaximumDocumentBytes
             ? new BsonDocument { ["_id"] = KeyOf(change), ["version"] = change.ExpectedVersion + 1, ["json"] = json }
-            : throw new ArgumentException($"{type.Name} '{change.Id}' is {json.Length} bytes; a document holds at most {MaximumDocumentBytes}. Keep what is large as an artifact.");
+            : throw new ArgumentException($"{type.Name} '{change.Id}' is {json.Length} bytes; a document holds at most {IFleetStore.MaximumDocumentBytes}. Keep what is large as an artifact.");
     }
 
     private string KeyOf(StoreChange change) => $"{_types[change.Type].Name}/{change.Id}";
@@ -171,4 +225,10 @@ internal sealed class LiteFleetStore : IFleetStore, IAsyncDisposable
     private static ArgumentException Unknown(Type type) => new($"{type.Name} is no document the store knows: register it with AddDocument.");
 
     private static Stored<T> StoredOf<T>(DocumentSnapshot.Entry entry) where T : class => new(entry.Id, entry.Version, (T)entry.Document);
+
+    [LoggerMessage(LogLevel.Error, "The store cannot write: {Reason} Nothing of it was acknowledged; the database is opened anew")]
+    private partial void LogFailed(string reason, Exception exception);
+
+    [LoggerMessage(LogLevel.Information, "The store writes again")]
+    private partial void LogRecovered();
 }

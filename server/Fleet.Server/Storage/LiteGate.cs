@@ -1,12 +1,14 @@
 using System.Threading.Channels;
+using Fleet.Platform;
 using LiteDB;
 
 namespace Fleet.Server.Storage;
 
 /// <summary>
-/// The only way to the database. LiteDB 5.0.20 corrupts itself when two threads use it at once, even when one of them only reads;
-/// so one dedicated thread owns it. Whatever waits when the thread comes round becomes one transaction: the flush to disk, which
-/// costs more than everything else, is shared by all of them, and nobody is answered before it.
+/// The only way to the database. LiteDB corrupts itself when two threads use it at once, even when one of them only reads; so one
+/// dedicated thread owns it. Whatever waits when the thread comes round becomes one transaction and one sync of the disk, which
+/// costs more than everything else; nobody is answered before it. If any of it fails, nobody of the group is told "stored", and the
+/// database is opened anew from what is on disk before anything else is accepted.
 /// </summary>
 internal sealed class LiteGate : IAsyncDisposable
 {
@@ -14,24 +16,25 @@ internal sealed class LiteGate : IAsyncDisposable
     private const int GroupLength = 256;
 
     private readonly Channel<LiteWork> _queue = Channel.CreateBounded<LiteWork>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
-    private readonly Func<LiteDatabase> _open;
-    private readonly Action<LiteDatabase> _load;
-    private readonly Action _committed;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private LiteDatabase? _database;
+    private readonly LiteGateSettings _settings;
+    private LiteSession? _session;
+    private LiteFiles? _failed;
 
     /// <summary>Opens the database and starts the thread.</summary>
-    /// <param name="open">Opens the database.</param>
-    /// <param name="load">Reads what is kept in memory. Called again after a failed commit: memory must then follow the disk.</param>
-    /// <param name="committed">Called when a transaction is on disk, before anybody is answered.</param>
-    public LiteGate(Func<LiteDatabase> open, Action<LiteDatabase> load, Action committed)
+    /// <exception cref="StoreException">The database is damaged.</exception>
+    public LiteGate(LiteGateSettings settings)
     {
-        (_open, _load, _committed) = (open, load, committed);
-        _database = Reopen();
+        _settings = settings;
+        _session = Open();
         new Thread(Run) { Name = "store", IsBackground = true }.Start();
     }
 
+    /// <summary>Syncs of the log since the start.</summary>
+    public long Syncs { get; private set; }
+
     /// <summary>Runs <paramref name="work"/> on the database's thread; returns when what it wrote is on disk.</summary>
+    /// <exception cref="StoreException">Nothing of it was kept.</exception>
     public async Task<T> RunAsync<T>(LiteWork<T> work, CancellationToken cancellationToken)
     {
         try
@@ -60,8 +63,11 @@ internal sealed class LiteGate : IAsyncDisposable
             group.Clear();
             while (group.Count < GroupLength && _queue.Reader.TryRead(out var work)) group.Add(work);
             Commit(group);
+            // After the answers: nobody waits for a checkpoint but those who come next.
+            if (_session is { WantsCheckpoint: true }) TryCheckpoint();
         }
-        _database?.Dispose();
+        if (_session is not null) TryCheckpoint();
+        _session?.Dispose();
         _ended.SetResult();
     }
 
@@ -69,98 +75,100 @@ internal sealed class LiteGate : IAsyncDisposable
     {
         try
         {
-            var database = _database ??= Reopen();
-            database.BeginTrans();
-            foreach (var work in group) work.Apply(database);
-            database.Commit();
-            _committed();
+            var session = _session ??= Open();
+            session.Database.BeginTrans();
+            foreach (var work in group) work.Apply(session.Database, _settings.Space);
+            session.Database.Commit();
+            var before = session.Files.Syncs;
+            session.Files.Sync();
+            Syncs += session.Files.Syncs - before;
+            _settings.Committed();
         }
-        // Whatever it was (a full disk, a broken page), nothing of this group counts and everybody is told. The engine may be
-        // unusable now, so the next group opens it anew.
+        // Whatever it was (a full disk, a broken page), nothing of this group counts and everybody is told.
         catch (Exception e)
         {
-            foreach (var work in group) work.Fail(e);
             Abandon();
+            var failure = FailureOf(e);
+            _settings.Failed(failure);
+            foreach (var work in group) work.Fail(failure);
             return;
         }
         foreach (var work in group) work.Complete();
     }
 
-    private LiteDatabase Reopen()
+    private void TryCheckpoint()
     {
-        var database = _open();
+        // It needs about as much space as the log has; without, the log grows on and loses nothing.
+        if (_settings.Space.Available < _session!.Files.LogPages * LiteLog.FrameBytes) return;
         try
         {
-            _load(database);
-            return database;
+            _session.Checkpoint();
+        }
+        // What it was to carry over is in the log still.
+        catch (Exception e)
+        {
+            Abandon();
+            _settings.Failed(FailureOf(e));
+        }
+    }
+
+    private LiteSession Open()
+    {
+        var session = new LiteSession(_settings.Store, _failed);
+        try
+        {
+            _settings.Load(session.Database);
+            _failed = null;
+            return session;
         }
         catch
         {
-            database.Dispose();
+            session.Dispose();
             throw;
         }
     }
 
     private void Abandon()
     {
-        try
+        if (_session is null) return;
+        _failed = _session.Files;
+        _session.Dispose();
+        _session = null;
+    }
+
+    private static StoreException FailureOf(Exception e) => e switch
+    {
+        StoreException failure => failure,
+        IOException when IsFull(e) => new(StoreFailure.Full, "The disk is full. Free space on it; what is sent again then is stored.", e),
+        LiteException { ErrorCode: LiteException.INVALID_DATAFILE_STATE } => new(StoreFailure.Corrupt, $"The database contradicts itself: {e.Message}", e),
+        _ => new(StoreFailure.Unavailable, $"The database could not be written: {e.Message}", e),
+    };
+
+    private static bool IsFull(Exception? e)
+    {
+        for (; e is not null; e = e.InnerException)
         {
-            _database?.Dispose();
+            if (e is IOException failure && DiskSpace.IsFull(failure)) return true;
         }
-        catch (Exception)
-        {
-            // It is being given up because it failed; the failure that matters was already handed to those who wait.
-        }
-        _database = null;
+        return false;
     }
 }
 
-/// <summary>Something to do on the database's thread.</summary>
-internal abstract class LiteWork
+/// <summary>What the gate is made for.</summary>
+internal sealed record LiteGateSettings
 {
-    /// <summary>Does it inside the group's transaction. A planned refusal is set as the result; what is thrown fails the whole group.</summary>
-    public abstract void Apply(LiteDatabase database);
+    /// <summary>Where the database is.</summary>
+    public required LiteStoreSettings Store { get; init; }
 
-    /// <summary>Answers: the transaction is on disk.</summary>
-    public abstract void Complete();
+    /// <summary>How much space there is, and how much must stay.</summary>
+    public required FreeSpace Space { get; init; }
 
-    /// <summary>Answers: the transaction failed.</summary>
-    public abstract void Fail(Exception exception);
-}
+    /// <summary>Reads what is kept in memory. Called again after a failure: memory must then follow the disk.</summary>
+    public required Action<LiteDatabase> Load { get; init; }
 
-/// <summary>Work that answers with a value.</summary>
-internal sealed class LiteWork<T>(Func<LiteDatabase, T> action, CancellationToken cancellationToken) : LiteWork
-{
-    private readonly TaskCompletionSource<T> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private T? _value;
-    private Exception? _refusal;
+    /// <summary>Called when a transaction is on disk, before anybody is answered.</summary>
+    public required Action Committed { get; init; }
 
-    /// <summary>The answer.</summary>
-    public Task<T> Result => _result.Task;
-
-    /// <inheritdoc/>
-    public override void Apply(LiteDatabase database)
-    {
-        try
-        {
-            // The last moment to withdraw: from here on it is part of a transaction.
-            cancellationToken.ThrowIfCancellationRequested();
-            _value = action(database);
-        }
-        catch (Exception e) when (e is VersionConflictException or ArgumentException or OperationCanceledException)
-        {
-            _refusal = e;
-        }
-    }
-
-    /// <inheritdoc/>
-    public override void Complete()
-    {
-        if (_refusal is OperationCanceledException) _result.TrySetCanceled(cancellationToken);
-        else if (_refusal is not null) _result.TrySetException(_refusal);
-        else _result.TrySetResult(_value!);
-    }
-
-    /// <inheritdoc/>
-    public override void Fail(Exception exception) => _result.TrySetException(new StoreException(StoreFailure.Unavailable, $"The store could not write: {exception.Message}", exception));
+    /// <summary>Told of every failure.</summary>
+    public required Action<StoreException> Failed { get; init; }
 }

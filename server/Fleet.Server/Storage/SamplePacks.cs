@@ -18,6 +18,9 @@ internal sealed class SamplePacks(TimeProvider time)
     private const string TimeFormat = "yyyyMMddHHmmssfffffff";
     private const char AfterDigits = '~';
 
+    // Values are parameters: LiteDB compiles each text it has not met before, which takes longer than the query.
+    private const string Between = "$._id BETWEEN @0 AND @1";
+
     /// <summary>A LiteDB page is 8 KiB.</summary>
     private const int PackCharacters = 6 * 1024;
 
@@ -61,14 +64,14 @@ internal sealed class SamplePacks(TimeProvider time)
     {
         // A batch arrives after it ended, and a pack takes batches for at most its span.
         var from = KeyOf(device, since.Ticks > PackSpan.Ticks ? since - PackSpan : DateTimeOffset.MinValue);
-        return [.. database.GetCollection(Collection).Find(Query.Between("_id", from, LastKeyOf(device)))];
+        return [.. database.GetCollection(Collection).Find(BetweenKeys(from, LastKeyOf(device)))];
     }
 
     /// <summary>Forgets the packs that ended before <paramref name="before"/>. The newest stays: it knows which sequences were seen.</summary>
     public static int Drop(LiteDatabase database, DeviceId device, DateTimeOffset before)
     {
         var collection = database.GetCollection(Collection);
-        var keys = collection.Find(Query.Between("_id", KeyOf(device, DateTimeOffset.MinValue), LastKeyOf(device))).Select(row => row["_id"]).ToList();
+        var keys = collection.Find(BetweenKeys(KeyOf(device, DateTimeOffset.MinValue), LastKeyOf(device))).Select(row => row["_id"]).ToList();
         var end = KeyOf(device, before - PackSpan);
         return keys.SkipLast(1).TakeWhile(key => string.CompareOrdinal(key.AsString, end) < 0).Count(key => collection.Delete(key));
     }
@@ -79,9 +82,11 @@ internal sealed class SamplePacks(TimeProvider time)
     private static Pack? Last(ILiteCollection<BsonDocument> collection, DeviceId device)
     {
         var newest = Query.All("_id", Query.Descending);
-        newest.Where.Add(Query.Between("_id", KeyOf(device, DateTimeOffset.MinValue), LastKeyOf(device)));
+        newest.Where.Add(BetweenKeys(KeyOf(device, DateTimeOffset.MinValue), LastKeyOf(device)));
         return collection.Find(newest, limit: 1).FirstOrDefault() is { } row ? Pack.Of(row) : null;
     }
+
+    private static BsonExpression BetweenKeys(string first, string last) => BsonExpression.Create(Between, first, last);
 
     private static string KeyOf(DeviceId device, DateTimeOffset at) => $"{device}|{at.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)}";
 

@@ -9,8 +9,9 @@ internal static class StoreExtensions
     /// <summary>Opens the embedded store under the data folder and hands it to every room.</summary>
     public static IServiceCollection AddStorage(this IServiceCollection services) => services.AddSingleton<IFleetStore>(provider =>
     {
-        var folder = provider.GetRequiredService<FleetOptions>().DataFolder;
-        return new LiteFleetStore(Path.Combine(folder, "fleet.db"), provider.GetServices<DocumentType>(), provider.GetRequiredService<TimeProvider>());
+        var options = provider.GetRequiredService<FleetOptions>();
+        var settings = new LiteStoreSettings { Path = Path.Combine(options.DataFolder, "fleet.db"), FreeSpaceReserve = options.FreeSpaceReserve };
+        return new LiteFleetStore(settings, provider.GetServices<DocumentType>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LiteFleetStore>>());
     });
 
     /// <summary>Every document whose id starts with <paramref name="prefix"/>, page by page.</summary>

@@ -12,7 +12,7 @@ public sealed class DeviceBoardTests : IAsyncDisposable
 {
     private static readonly TimeSpan WritingInterval = TimeSpan.FromMinutes(5);
 
-    private readonly TestStore _test = new([new DocumentType("seen", DeviceJson.Default.DeviceSeen)]);
+    private readonly LiteTestStore _test = new(new DocumentType("seen", DeviceJson.Default.DeviceSeen));
     private readonly ServerHealth _health = new();
     private readonly FailingStore _store;
     private readonly DeviceBoard _board;

@@ -36,5 +36,7 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
     public Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken)
         => FailsToWrite ? throw Broken : store.DropSamplesAsync(device, before, cancellationToken);
 
+    public Task<string?> ProblemAsync(CancellationToken cancellationToken) => store.ProblemAsync(cancellationToken);
+
     public ValueTask DisposeAsync() => ((IAsyncDisposable)store).DisposeAsync();
 }

@@ -1,13 +1,7 @@
-using Fleet.Server.Storage;
-
 namespace Fleet.Server.Tests.Storage;
 
-public sealed class SampleTests : IAsyncDisposable
+public abstract partial class StoreTests
 {
-    private readonly TestStore _test = new();
-
-    public ValueTask DisposeAsync() => _test.DisposeAsync();
-
     [Fact]
     public async Task Batch_sent_twice_is_stored_once_even_across_a_restart()
     {
@@ -75,18 +69,6 @@ public sealed class SampleTests : IAsyncDisposable
         var left = await ReadAsync(DateTimeOffset.MinValue);
         Assert.InRange(left.Count, 360, 360 * 2 + 60);
         Assert.False(await _test.Store.AppendSamplesAsync(TestStore.Device, first, default));
-    }
-
-    [Theory]
-    [InlineData(new long[] { 1, 2, 3 }, "1-3")]
-    [InlineData(new long[] { 3, 1, 2 }, "1-3")]
-    [InlineData(new long[] { 5, 9, 7 }, "5-5,7-7,9-9")]
-    [InlineData(new long[] { 5, 7, 6, 6 }, "5-7")]
-    public void Seen_sequences_join_into_ranges(long[] sequences, string expected)
-    {
-        var ranges = sequences.Aggregate(new SequenceRanges(), (seen, sequence) => seen.Add(sequence));
-        Assert.Equal(expected, ranges.ToString());
-        Assert.Equal(expected, SequenceRanges.Parse(expected).ToString());
     }
 
     private Task<IReadOnlyList<Contracts.Telemetry.TelemetryBatch>> ReadAsync(DateTimeOffset since)

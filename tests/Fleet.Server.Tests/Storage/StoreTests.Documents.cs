@@ -2,12 +2,8 @@ using Fleet.Server.Storage;
 
 namespace Fleet.Server.Tests.Storage;
 
-public sealed class DocumentTests : IAsyncDisposable
+public abstract partial class StoreTests
 {
-    private readonly TestStore _test = new();
-
-    public ValueTask DisposeAsync() => _test.DisposeAsync();
-
     [Fact]
     public async Task Document_is_found_again_after_the_store_was_closed()
     {
@@ -136,7 +132,7 @@ public sealed class DocumentTests : IAsyncDisposable
     [Fact]
     public async Task Document_that_is_too_large_is_refused_and_the_store_lives_on()
     {
-        var large = new Note(new string('x', LiteFleetStore.MaximumDocumentBytes + 1));
+        var large = new Note(new string('x', IFleetStore.MaximumDocumentBytes + 1));
         var refusal = await Assert.ThrowsAsync<ArgumentException>(() => _test.Store.CommitAsync([StoreChange.Create("a", large)], default));
         Assert.Contains("artifact", refusal.Message, StringComparison.Ordinal);
         await _test.Store.CommitAsync([StoreChange.Create("a", new Note("small"))], default);

@@ -1,8 +1,7 @@
-using System.Collections.Concurrent;
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using Fleet.Modeling;
 using Fleet.Modeling.Worker;
+using Fleet.Platform;
 using Fleet.Quantization.Evaluation;
 
 // A process that only measures itself: it must load nothing that is not the model's.
@@ -36,28 +35,18 @@ var root = new RootCommand("""
     ProveCommand.Create(),
 };
 
-using var stop = new CancellationTokenSource();
-var asked = new ConcurrentDictionary<PosixSignal, bool>();
-void Stop(PosixSignalContext signal)
-{
-    // The same signal again gets the default: the process ends. Ctrl+C arrives here and at whoever started this, who passes it on as another.
-    signal.Cancel = asked.TryAdd(signal.Signal, true);
-    stop.Cancel();
-}
-using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-
+using var stop = StopSignals.Listen();
 try
 {
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
 }
-catch (Exception e) when (e is BuildException or IOException or UnauthorizedAccessException)
+catch (Exception e) when (e is BuildException or InvalidDataException or IOException or UnauthorizedAccessException)
 {
     Console.Error.WriteLine(e.Message);
     return 1;
 }
-catch (OperationCanceledException) when (stop.IsCancellationRequested)
+catch (OperationCanceledException) when (stop.WereSent)
 {
     Console.Error.WriteLine("Stopped.");
-    return 130;
+    return StopSignals.ExitCode;
 }

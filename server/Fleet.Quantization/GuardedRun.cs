@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text;
+using Fleet.Platform;
 
 namespace Fleet.Quantization;
 
@@ -10,10 +10,13 @@ namespace Fleet.Quantization;
 /// files in a folder beside the target that takes the target's place only when all of it is there, and with a crash of native
 /// code told in one sentence. A run that fails or is killed leaves the target as it was.
 /// </summary>
-internal static partial class GuardedRun
+internal static class GuardedRun
 {
     /// <summary>Set in the child: the folder it writes to.</summary>
     private const string FolderVariable = "FLEET_MODELING_GUARDED";
+
+    /// <summary>Set in the child: the process that started it.</summary>
+    private const string StarterVariable = "FLEET_MODELING_GUARDED_BY";
 
     /// <summary>Set in the child: bytes of memory it may take beyond what it starts with.</summary>
     private const string MemoryVariable = "FLEET_MODELING_GUARDED_BYTES";
@@ -27,41 +30,29 @@ internal static partial class GuardedRun
     /// <summary>What a program ended by a signal gives as its code, less the signal.</summary>
     private const int Signalled = 128;
 
-    private const int Terminate = 15, KillSignal = 9;
-
     /// <summary>In the child, the folder to write to; null in the process that a person started.</summary>
     public static string? Folder { get; } = Environment.GetEnvironmentVariable(FolderVariable);
 
     /// <summary>In the child: takes on the limits, before anything large is loaded.</summary>
     public static void Enter()
     {
-        if (!OperatingSystem.IsLinux()) return;
         // No child works on for a parent that was killed.
-        _ = ProcessControl(ParentDeathSignal, KillSignal, 0, 0, 0);
-        Limit(long.Parse(Environment.GetEnvironmentVariable(MemoryVariable)!, CultureInfo.InvariantCulture));
+        if (!ParentProcess.EndWithIt(ProcessSignal.Kill, (int)Number(StarterVariable))) Environment.Exit(1);
+        Limit(Number(MemoryVariable));
     }
 
     /// <summary>Allows this process so many bytes more than it has, and no core file.</summary>
     public static void Limit(long bytes)
     {
-        if (!OperatingSystem.IsLinux()) return;
-        _ = SetLimit(CoreResource, new ResourceLimit(0, 0));
-        // RLIMIT_AS would not do: .NET reserves far more addresses than it uses. RLIMIT_DATA counts private writable memory.
-        var most = (nuint)(DataBytes() + bytes);
-        _ = SetLimit(DataResource, new ResourceLimit(most, most));
+        ProcessLimits.ForbidCoreFile();
+        ProcessLimits.AllowMemory(bytes);
     }
 
     /// <summary>
     /// Until disposed of, lets this process take no more than half of the machine's memory beyond what it has: for a worker, which
     /// lives on after a model that asks for more was refused.
     /// </summary>
-    public static IDisposable HalfOfMemory()
-    {
-        if (!OperatingSystem.IsLinux() || GetLimit(DataResource, out var before) != 0) return new Release(() => { });
-        var most = Math.Min(before.Soft, (nuint)(DataBytes() + GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2));
-        _ = SetLimit(DataResource, before with { Soft = most });
-        return new Release(() => _ = SetLimit(DataResource, before));
-    }
+    public static IDisposable HalfOfMemory() => ProcessLimits.AllowMemoryMeanwhile(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
 
     /// <summary>Runs this process's own command line in a child.</summary>
     /// <param name="target">Folder for the results.</param>
@@ -103,7 +94,9 @@ internal static partial class GuardedRun
         var program = Environment.ProcessPath!;
         // Started as "dotnet fleet-modeling.dll", the program is the first argument; otherwise that is its own name.
         var start = new ProcessStartInfo(program, Path.GetFileNameWithoutExtension(program) == "dotnet" ? arguments : arguments.Skip(1)) { RedirectStandardError = true };
-        (start.Environment[FolderVariable], start.Environment[MemoryVariable]) = (partial, memory.ToString(CultureInfo.InvariantCulture));
+        start.Environment[FolderVariable] = partial;
+        start.Environment[StarterVariable] = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+        start.Environment[MemoryVariable] = memory.ToString(CultureInfo.InvariantCulture);
         // Without it a crash of native code is followed by pages of addresses.
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
         var errors = new StringBuilder();
@@ -114,7 +107,7 @@ internal static partial class GuardedRun
         };
         child.Start();
         child.BeginErrorReadLine();
-        using (cancellationToken.Register(() => _ = Kill(child.Id, Terminate))) child.WaitForExit();
+        using (cancellationToken.Register(() => _ = ProcessSignals.Send(child.Id, ProcessSignal.Terminate))) child.WaitForExit();
         return (child.ExitCode, errors.ToString());
     }
 
@@ -143,7 +136,7 @@ internal static partial class GuardedRun
         const string Unhandled = "Unhandled exception. ";
         if (errors.Split('\n').FirstOrDefault(line => line.StartsWith(Unhandled, StringComparison.Ordinal)) is { } fault)
             return $"{subject} met a fault of this program ({fault[Unhandled.Length..].Trim()}), and nothing was written; report it with the model.";
-        return code == Signalled + KillSignal
+        return code == Signalled + (int)ProcessSignal.Kill
             ? $"The process that worked on {subject} was killed, most likely because this machine ran out of memory; allow less than {limit} with --memory, or give a smaller model."
             : $"{subject} made ONNX Runtime crash (code {code}), and nothing was written; check that the model loads there, and export it again.";
     }
@@ -164,28 +157,5 @@ internal static partial class GuardedRun
         for (var at = folder; at is not null && !Directory.Exists(at); at = Path.GetDirectoryName(at)) yield return at;
     }
 
-    private static long DataBytes() => File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith("VmData:", StringComparison.Ordinal)) is { } line
-        ? long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024 : 0;
-
-    // Numbers of linux/resource.h and linux/prctl.h.
-    private const int DataResource = 2, CoreResource = 4, ParentDeathSignal = 1;
-
-    [LibraryImport("libc", EntryPoint = "setrlimit")]
-    private static partial int SetLimit(int resource, in ResourceLimit limit);
-
-    [LibraryImport("libc", EntryPoint = "getrlimit")]
-    private static partial int GetLimit(int resource, out ResourceLimit limit);
-
-    [LibraryImport("libc", EntryPoint = "prctl")]
-    private static partial int ProcessControl(int option, nuint first, nuint second, nuint third, nuint fourth);
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int process, int signal);
-
-    private readonly record struct ResourceLimit(nuint Soft, nuint Hard);
-
-    private sealed class Release(Action action) : IDisposable
-    {
-        public void Dispose() => action();
-    }
+    private static long Number(string variable) => long.Parse(Environment.GetEnvironmentVariable(variable)!, CultureInfo.InvariantCulture);
 }

@@ -127,22 +127,6 @@ public sealed class BadInputTests
         Assert.Equal(before, Directory.EnumerateFileSystemEntries(folder.Path).Order());
     }
 
-    [Fact]
-    public async Task Results_of_an_earlier_run_stay_when_a_later_one_fails()
-    {
-        using var folder = new ScratchFolder();
-        Save(folder, Product());
-        string[] arguments = ["quantize", folder.File("m.onnx"), "--profile", "x64", "--scheme", "int8-dynamic", "--minimum-snr", "0", "--out", folder.File("out")];
-        var first = await ChildProcess.RunAsync(Programs.Modeling, arguments, Deadline);
-        Assert.True(first.Code == 0, first.Output);
-        string[] files = [.. Directory.EnumerateFiles(folder.File("out")).Order()];
-        Assert.Contains(folder.File("out/report.json"), files);
-        File.WriteAllText(folder.File("m.onnx"), "a letter");
-        Assert.Equal(1, (await ChildProcess.RunAsync(Programs.Modeling, arguments, Deadline)).Code);
-        Assert.Equal(files, Directory.EnumerateFiles(folder.File("out")).Order());
-        Assert.Equal([folder.File("m.onnx"), folder.File("out")], Directory.EnumerateFileSystemEntries(folder.Path).Order());
-    }
-
     private static Make Broken(Action<ModelProto> change) => folder =>
     {
         var model = Product();

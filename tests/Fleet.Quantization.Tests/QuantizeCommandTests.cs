@@ -94,49 +94,6 @@ public sealed class QuantizeCommandTests
         Assert.All(report.Variants.Where(variant => variant.Scheme != "fp32"), variant => Assert.True(variant.Accepted, string.Join(" ", variant.Reasons)));
     }
 
-    [Fact]
-    public async Task Run_that_is_stopped_or_killed_leaves_nothing_where_results_belong()
-    {
-        using var folder = new ScratchFolder();
-        // Large enough to be met at work.
-        var graph = new GraphBuilder().Input("x", 1, 1024);
-        for (var i = 0; i < 12; i++) graph.Weight($"w{i}", 1024, 1024).Node("MatMul", [i == 0 ? "x" : $"v{i}", $"w{i}"], $"v{i + 1}");
-        graph.Node("Identity", ["v12"], "y").Output("y", 1, 1024).Save(folder, "m.onnx");
-        string[] arguments = ["quantize", folder.File("m.onnx"), "--calibration", "synthetic", "--out", folder.File("out")];
-
-        await using (var stopped = ChildProcess.Start(Programs.Modeling, arguments))
-        {
-            await AtWorkAsync(folder);
-            stopped.Terminate();
-            Assert.Equal(130, await stopped.WaitForExitAsync(Deadline));
-            Assert.Equal([folder.File("m.onnx")], Directory.EnumerateFileSystemEntries(folder.Path));
-        }
-        await using (var interrupted = ChildProcess.Start(Programs.Modeling, arguments))
-        {
-            await AtWorkAsync(folder);
-            interrupted.Interrupt();
-            interrupted.Terminate(); // Whoever started it asks as well.
-            Assert.Equal(130, await interrupted.WaitForExitAsync(Deadline));
-            Assert.Equal("Stopped.", interrupted.Output);
-            Assert.Equal([folder.File("m.onnx")], Directory.EnumerateFileSystemEntries(folder.Path));
-        }
-        await using (var killed = ChildProcess.Start(Programs.Modeling, arguments))
-        {
-            await AtWorkAsync(folder);
-            killed.Kill();
-            await killed.WaitForExitAsync(Deadline);
-            // Its child goes with it.
-            await Eventually.TrueAsync("the child of a killed run is gone", () => killed.Descendants().Count == 0, Deadline);
-            Assert.False(Directory.Exists(folder.File("out")));
-        }
-        // The next run for the same target clears what the killed one left.
-        new GraphBuilder().Input("x", 1, 64).Weight("w", 64, 64).Node("MatMul", ["x", "w"], "y").Output("y", 1, 64).Save(folder, "m.onnx");
-        await QuantizeAsync(folder, folder.File("m.onnx"), "--scheme", "int8-dynamic");
-        Assert.Equal([folder.File("m.onnx"), folder.File("out")], Directory.EnumerateFileSystemEntries(folder.Path).Order());
-    }
-
-    private static Task AtWorkAsync(ScratchFolder folder) => Eventually.TrueAsync("the run writes", () => Directory.EnumerateDirectories(folder.Path, ".out.*.partial").Any(), Deadline);
-
     private static Task<ProcessResult> RunAsync(ScratchFolder folder, string model, params string[] options)
         => ChildProcess.RunAsync(Programs.Modeling, ["quantize", model, "--profile", "x64", "--out", folder.File("out"), .. options], Deadline);
 

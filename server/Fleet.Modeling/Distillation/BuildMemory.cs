@@ -4,6 +4,7 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
+using Fleet.Platform;
 
 namespace Fleet.Modeling.Distillation;
 
@@ -32,7 +33,7 @@ internal sealed class BuildMemory
         if (File.Exists(owner) && File.ReadAllText(owner) == digest) return memory;
         memory.Forget();
         Directory.CreateDirectory(memory._folder);
-        WriteWhole(owner, digest);
+        DurableFile.Write(owner, Encoding.UTF8.GetBytes(digest));
         return memory;
     }
 
@@ -44,7 +45,7 @@ internal sealed class BuildMemory
         => File.Exists(PathOf(name + ".json")) ? JsonSerializer.Deserialize<T>(File.ReadAllText(PathOf(name + ".json"))) : null;
 
     /// <summary>Keeps what came out of something that need not be done again. Files that belong to it must be on the disk.</summary>
-    public void Finish<T>(string name, T result) where T : class => WriteWhole(PathOf(name + ".json"), JsonSerializer.Serialize(result));
+    public void Finish<T>(string name, T result) where T : class => DurableFile.Write(PathOf(name + ".json"), JsonSerializer.SerializeToUtf8Bytes(result));
 
     /// <summary>Forgets everything.</summary>
     public void Forget()
@@ -53,11 +54,4 @@ internal sealed class BuildMemory
     }
 
     private string PathOf(string name) => Path.Combine(_folder, name);
-
-    private static void WriteWhole(string path, string text)
-    {
-        var beside = path + ".new";
-        File.WriteAllText(beside, text);
-        File.Move(beside, path, overwrite: true);
-    }
 }

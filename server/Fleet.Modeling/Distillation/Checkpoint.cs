@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Fleet.Platform;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Distillation;
@@ -32,7 +33,7 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
             }
             file.Flush(flushToDisk: true);
         }
-        File.Move(beside, path, overwrite: true);
+        DurableFile.MoveIntoPlace(beside, path);
         _saved = Stopwatch.GetTimestamp();
     }
 

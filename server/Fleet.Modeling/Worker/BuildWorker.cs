@@ -1,5 +1,6 @@
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
+using Fleet.Platform;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -89,7 +90,7 @@ internal sealed partial class BuildWorker(FleetServer server, LeaseKeeper keeper
             }
             catch (HttpRequestException e)
             {
-                var delay = Backoff.Delay(failures, options.FirstRetry, options.MaximumRetry, Random.Shared);
+                var delay = Backoff.Next(Random.Shared, failures, options.FirstRetry, options.MaximumRetry);
                 LogUnreachable(options.Server, what, e.Message, delay);
                 await Task.Delay(delay, time, cancellationToken);
             }

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using Fleet.Platform;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -11,17 +11,14 @@ namespace Fleet.Modeling.Worker;
 /// </summary>
 internal sealed partial class StarterWatch(IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StarterWatch> logger) : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
-
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!OperatingSystem.IsLinux() || !StandardInputIsPipe()) return;
-        var starter = ParentId();
-        using var timer = new PeriodicTimer(Interval, time);
+        var starter = ParentProcess.Id;
         try
         {
-            while (ParentId() == starter) await timer.WaitForNextTickAsync(stoppingToken);
+            await ParentProcess.GoneAsync(time, stoppingToken);
         }
         catch (OperationCanceledException)
         {
@@ -32,9 +29,6 @@ internal sealed partial class StarterWatch(IHostApplicationLifetime lifetime, Ti
     }
 
     private static bool StandardInputIsPipe() => new FileInfo("/proc/self/fd/0").LinkTarget?.StartsWith("pipe:", StringComparison.Ordinal) == true;
-
-    [LibraryImport("libc", EntryPoint = "getppid")]
-    private static partial int ParentId();
 
     [LoggerMessage(LogLevel.Warning, "Process {Starter}, which started this worker, is gone: it stops as well")]
     private partial void LogOrphaned(int starter);

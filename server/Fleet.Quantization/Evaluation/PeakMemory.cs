@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
+using Fleet.Platform;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime;
@@ -79,8 +80,7 @@ internal static class PeakMemory
         using var feed = new Feed(ModelInput.Of(session).ToDictionary(input => input.Name, input => input.Value(arrays[input.Name])));
         using var options = new RunOptions();
         for (var call = 0; call < Calls; call++) session.Run(options, feed.Names, feed.Values, session.OutputNames).Dispose();
-        var peak = File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-        Console.WriteLine(long.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024);
+        Console.WriteLine(ProcessMemory.PeakResident(Environment.ProcessId));
         return 0;
     }
 }

@@ -6,20 +6,6 @@ namespace Fleet.Modeling.Tests.Worker;
 
 public sealed class WorkerPartsTests
 {
-    [Fact]
-    public void Wait_doubles_stays_below_its_maximum_and_is_spread()
-    {
-        var random = new Random(1);
-        TimeSpan Delay(int failures) => Backoff.Delay(failures, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30), random);
-        for (var i = 0; i < 100; i++)
-        {
-            Assert.InRange(Delay(1), TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1));
-            Assert.InRange(Delay(3), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4));
-            Assert.InRange(Delay(int.MaxValue), TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(30));
-        }
-        Assert.NotEqual(Delay(5), Delay(5));
-    }
-
     [Theory]
     [InlineData("Gateway_7.example.org")]
     [InlineData("a-machine-whose-name-is-much-longer-than-any-name-that-the-server-would-ever-take-in")]

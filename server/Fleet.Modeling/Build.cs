@@ -3,6 +3,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
@@ -65,6 +66,7 @@ internal sealed class Build(TimeProvider time)
         var report = new BuildReport
         {
             Spec = asked,
+            Task = ModelTask.Classification,
             Widths = widths,
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),

@@ -1,14 +1,13 @@
 using System.Globalization;
-using System.Numerics.Tensors;
 using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
-using Fleet.Contracts.Tensors;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
-using Fleet.Modeling.Data;
 using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Variants;
@@ -19,14 +18,10 @@ namespace Fleet.Modeling;
 
 /// <summary>
 /// A build of a model of one's own: the quantization half, ending in a report that a release can be made of. Devices judge a
-/// variant by labelled samples; without labels what the float model decides stands for them, and where its output is no row of
-/// class scores they check that it loads, runs, and how fast.
+/// variant by labels in the form of its task; without labels by how close it stays to the float model's outputs.
 /// </summary>
 internal static class SourceBuild
 {
-    /// <summary>Most bytes of samples that travel with a release: devices download and hold them.</summary>
-    private const long MaximumValidationBytes = 64L << 20;
-
     /// <summary>Runs it.</summary>
     /// <exception cref="BuildException">The model or its samples cannot be used; the message is for the operator.</exception>
     public static BuildReport Run(BuildSpec spec, IReadOnlyList<HardwareProfile> profiles, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
@@ -51,29 +46,31 @@ internal static class SourceBuild
         using var session = OnnxRuntimeSession.Open(source.Onnx);
         var inputs = ModelInput.WithTables(ModelInput.Of(session), model);
         var state = ModelState.Of(session, inputs, source.State ?? []);
-        var validation = ModelSamples.Read(source.Validation, inputs, state, ModelQuantizer.ValidationSeed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state));
+        var validation = ModelSamples.Read(source.Validation, inputs, state, ModelQuantizer.ValidationSeed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state), source.Task);
         var samples = validation.Feeds;
         long[]? labels = validation.Labels is { } given ? [.. given] : null;
-        // Before hours of work: what no device could be given is no release.
-        var chosen = Chosen(samples, spec, cancellationToken);
-
-        var quantized = new ModelQuantizer(time).Run(source, spec.Quantization, profiles, spec.Gate, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
         var classes = ClassesOf(session);
+        var task = source.Task ?? (classes is null ? ModelTask.Outputs : ModelTask.Classification);
         if (labels is not null && classes is { } count && Array.FindIndex(labels, label => label < 0 || label >= count) is >= 0 and var bad)
             throw new InvalidDataException($"The label {labels[bad]} of sample {bad} (counted from 0) is none of the {count} classes of output '{session.OutputNames[0]}'.");
+        // Before hours of work: what no device could be given is no release.
+        var travelling = ReleaseSamples.Gather(session, samples, TaskLabels.Of(source, task, labels, samples.Count), spec, task, state, cancellationToken);
+
+        var quantized = new ModelQuantizer(time).Run(source, spec.Quantization, profiles, spec.Gate, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
 
         progress.Report(new BuildProgress("Writing the validation set", 0.98));
-        var (arrays, decisions) = Gather(session, samples, chosen, classes is not null, state, cancellationToken);
-        long[]? validated = labels is null ? decisions : [.. chosen.Select(sample => labels[sample])];
         var file = Path.Combine(folder, "validation.npz");
-        ValidationSet.Write(file, arrays, validated);
-
-        // Devices compare decisions with labels: what the float model decides is right by definition, and a variant's share of it is its accuracy.
-        var decided = labels is null && decisions is not null;
-        Scores Scored(Scores scores) => decided ? scores with { Accuracy = scores.Agreement } : scores;
+        travelling.Write(file);
+        // What a device will measure is measured here, on the same samples and by the same code; what is known already of more samples stays.
+        Scores Scored(Scores scores, string path, RuntimeSettings? runtime) => scores with
+        {
+            Metrics = [.. scores.Metrics.Concat(travelling.Measure(path, runtime, cancellationToken)).DistinctBy(metric => metric.Name)],
+        };
         return new BuildReport
         {
             Spec = spec,
+            Task = task,
+            Detection = task == ModelTask.Detection ? source.Detection ?? new DetectionForm() : null,
             StartedAt = quantized.StartedAt,
             Duration = quantized.Duration,
             MeasuredOn = quantized.MeasuredOn,
@@ -81,73 +78,16 @@ internal static class SourceBuild
             Samples = new SampleCounts(quantized.Calibration?.Count ?? 0, 0, samples.Count),
             Calibration = quantized.Calibration,
             Validation = quantized.Validation,
-            LabelsAreDecisions = decided,
-            Classes = source.Classes ?? [.. Enumerable.Range(0, classes ?? 0).Select(number => number.ToString(CultureInfo.InvariantCulture))],
-            Student = new NetworkReport { Description = quantized.Model, Parameters = quantized.Parameters, Bytes = quantized.Bytes, Scores = Scored(quantized.Original) },
+            Classes = source.Classes ?? (task != ModelTask.Classification ? [] : [.. Enumerable.Range(0, classes ?? 0).Select(number => number.ToString(CultureInfo.InvariantCulture))]),
+            Student = new NetworkReport { Description = quantized.Model, Parameters = quantized.Parameters, Bytes = quantized.Bytes, Scores = Scored(quantized.Original, source.Onnx, null) },
             Inputs = [.. inputs.Select(input => new TensorDescription(input.Name, Datatype(input.Type), [.. input.Extents.Select(extent => (long)extent)]))],
             Outputs = [.. session.OutputMetadata.Where(output => output.Value.IsTensor).Select(output => new TensorDescription(output.Key, Datatype(output.Value.ElementDataType), [.. output.Value.Dimensions.Select(extent => (long)extent)]))],
             ValidationSet = Artifacts.Reference(file),
-            Variants = [.. quantized.Variants.Select(variant => variant.Scores is { } scores ? variant with { Scores = Scored(scores) } : variant)],
+            Variants = [.. quantized.Variants.Select(variant => variant is { Scores: { } scores, Accepted: true, Artifact: { } artifact }
+                ? variant with { Scores = Scored(scores, Path.Combine(folder, "variants", artifact.Name), variant.Runtime.On(ThisMachine.Facts.IsaFlags)) }
+                : variant)],
         };
     }
-
-    /// <summary>The numbers of the samples that travel with the release, in order.</summary>
-    /// <exception cref="InvalidDataException">A device could not be given them.</exception>
-    private static int[] Chosen(IFeedSource samples, BuildSpec spec, CancellationToken cancellationToken)
-    {
-        var bytes = 0L;
-        using (var first = samples.Batches(1).First())
-        {
-            foreach (var (name, value) in first.Names.Zip(first.Values))
-            {
-                var shape = value.GetTensorTypeAndShape().Shape;
-                if (shape is not [1, ..])
-                    throw new InvalidDataException($"Input '{name}' takes ({string.Join(", ", shape)}), which has no batch of one in front: devices could not be given samples to validate with. 'fleet models quantize' makes its variants without a release.");
-                bytes += value.GetTensorSizeInBytes();
-            }
-        }
-        cancellationToken.ThrowIfCancellationRequested();
-        var count = (int)Math.Clamp(Math.Min(spec.Gate.ValidationSamples, MaximumValidationBytes / Math.Max(1, bytes)), 1, samples.Count);
-        var numbers = Enumerable.Range(0, samples.Count).ToArray();
-        new Random(spec.Seed).Shuffle(numbers);
-        return [.. numbers.Take(count).Order()];
-    }
-
-    /// <summary>The chosen samples as arrays by input name, and what the float model decides of each.</summary>
-    private static (Dictionary<string, NpyArray> Inputs, long[]? Decisions) Gather(InferenceSession session, IFeedSource samples, int[] chosen, bool decide, ModelState state, CancellationToken cancellationToken)
-    {
-        var wanted = chosen.ToHashSet();
-        var values = new Dictionary<string, Gathered>();
-        var decisions = new List<long>();
-        using var options = new RunOptions();
-        foreach (var (number, feed) in samples.Batches(1).Index())
-        {
-            using (feed)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                var keep = wanted.Contains(number);
-                if (keep) foreach (var (name, value) in feed.Names.Zip(feed.Values)) Keep(values, name, value, number);
-                // State flows from sample to sample, those that stay behind included: each that travels carries the float model's own.
-                if (!(decide && keep) && state.Links.Count == 0) continue;
-                using var outputs = feed.Run(session, options, [session.OutputNames[0]]);
-                if (decide && keep) decisions.Add(TensorPrimitives.IndexOfMax(outputs[0].GetTensorDataAsSpan<float>()));
-            }
-        }
-        return (values.ToDictionary(value => value.Key, value => new NpyArray(NpyTypes.NameOf(value.Value.Type) ?? throw new InvalidDataException($"Input '{value.Key}' takes {value.Value.Type}, which samples of a release cannot hold."), [chosen.Length, .. value.Value.Shape.Skip(1).Select(extent => (int)extent)], value.Value.Bytes.ToArray())),
-            decide ? [.. decisions] : null);
-    }
-
-    private static void Keep(Dictionary<string, Gathered> values, string name, OrtValue value, int number)
-    {
-        var tensor = value.GetTensorTypeAndShape();
-        if (!values.TryGetValue(name, out var array)) values[name] = array = new Gathered(tensor.ElementDataType, tensor.Shape, new MemoryStream());
-        if (!array.Shape.SequenceEqual(tensor.Shape))
-            throw new InvalidDataException($"Sample {number} of input '{name}' has shape ({string.Join(", ", tensor.Shape)}) and an earlier one ({string.Join(", ", array.Shape)}); samples of a release must be of one shape.");
-        array.Bytes.Write(value.GetTensorMutableRawData());
-    }
-
-    /// <summary>Samples of one input, one after the other.</summary>
-    private sealed record Gathered(TensorElementType Type, long[] Shape, MemoryStream Bytes);
 
     /// <summary>Classes of the first output, when it is one row of float scores for each sample; otherwise null.</summary>
     private static int? ClassesOf(InferenceSession session)

@@ -43,8 +43,8 @@ public sealed class ValidationGateTests
     {
         var gate = new ValidationGate { Thresholds = [Threshold.Of(Metric.MacroF1, 0.75), Threshold.Of(Metric.RootMeanSquareError, 14, "cycles"), Threshold.Of(Metric.SignalToNoise, 20)] };
         var measured = new Scores().With(Metric.MacroF1, 0.71).With(Metric.RootMeanSquareError, 15.25, "cycles").With(Metric.SignalToNoise, 20);
-        Assert.Equal(["Macro F1 0.71 is below the required 0.75.", "Root mean square error 15.25 cycles is above the allowed 14 cycles."], gate.Judge(measured).Reasons);
-        Assert.Equal("Root mean square error at most 14 cycles", gate.Thresholds[1].ToString());
+        Assert.Equal(["Macro F1 0.71 is below the required 0.75.", "RMSE 15.25 cycles is above the allowed 14 cycles."], gate.Judge(measured).Reasons);
+        Assert.Equal("RMSE at most 14 cycles", gate.Thresholds[1].ToString());
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class ValidationGateTests
         var spec = new GateSpec { AccuracyTolerance = 0.02 };
         Assert.Equal("Accuracy at least 0.96", spec.For(ModelTask.Classification, new Scores { Accuracy = 0.98, Agreement = 0.99 }).Thresholds.Single().ToString());
         Assert.Equal("Agreement at least 0.97", spec.For(ModelTask.Classification, new Scores { Agreement = 0.99 }).Thresholds.Single().ToString());
-        Assert.Equal("Root mean square error at most 12.24 cycles", spec.For(ModelTask.Regression, new Scores().With(Metric.RootMeanSquareError, 12, "cycles")).Thresholds.Single().ToString());
+        Assert.Equal("RMSE at most 12.24 cycles", spec.For(ModelTask.Regression, new Scores().With(Metric.RootMeanSquareError, 12, "cycles")).Thresholds.Single().ToString());
         Assert.Equal("Signal to noise at least 27 dB", spec.For(ModelTask.Regression, new Scores().With(Metric.SignalToNoise, 30)).Thresholds.Single().ToString());
         Assert.Equal("Cosine at least 0.97", spec.For(ModelTask.Outputs, new Scores { Agreement = 0.9 }.With(Metric.Cosine, 0.99)).Thresholds.Single().ToString());
     }

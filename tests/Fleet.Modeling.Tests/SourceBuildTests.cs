@@ -2,6 +2,7 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Modeling.Data;
 using Fleet.Quantization.Evaluation;
@@ -21,7 +22,6 @@ public sealed class SourceBuildTests
         var report = Run(folder, Spec(folder, labelled: true));
         Assert.Null(report.Teacher);
         Assert.Equal(("model.onnx", 1.0), (report.Student.Description, report.Student.Scores.Accuracy));
-        Assert.False(report.LabelsAreDecisions);
         Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.True(variant.Drop <= 0.05 && variant.Scores!.Accuracy >= 0.95));
         Assert.Equal(["0", "1", "2", "3", "4", "5"], report.Classes);
         var set = ValidationSet(folder);
@@ -31,34 +31,56 @@ public sealed class SourceBuildTests
     }
 
     [Fact]
-    public void Without_labels_the_float_models_decisions_stand_for_them()
+    public void Without_labels_a_classifier_is_held_to_the_float_models_decisions()
     {
         using var folder = new ScratchFolder();
         var report = Run(folder, Spec(folder, labelled: false));
-        Assert.True(report.LabelsAreDecisions);
-        Assert.Equal(1, report.Student.Scores.Accuracy);
-        Assert.All(report.Variants.Where(variant => variant.Scores is not null), variant => Assert.Equal(variant.Closeness!.Agreement, variant.Scores!.Accuracy));
+        Assert.Equal(ModelTask.Classification, report.Task);
+        Assert.Equal((null, 1), (report.Student.Scores.Accuracy, report.Student.Scores.Agreement));
         Assert.All(report.Variants, variant => Assert.Null(variant.Drop));
-        // What is in the set is what the float model says of those samples.
+        Assert.All(report.Variants.Where(variant => variant.Accepted), variant =>
+        {
+            var gate = report.Spec.Gate.For(report.TaskOf(), variant.Scores!).Thresholds[0];
+            Assert.Equal("agreement", gate.Metric);
+            Assert.Equal(variant.Scores!.Agreement!.Value - 0.02, gate.Minimum!.Value, 9);
+        });
+        // What travels is what the float model gave for those samples.
         var set = ValidationSet(folder);
+        Assert.DoesNotContain("labels", set.Keys);
         using var session = OnnxRuntimeSession.Open(folder.File("model.onnx"));
-        var samples = new SampleSet(set["x"].ToSingles(), [128], set["labels"].ToInt64s());
-        var said = ModelOutputs.Of(session, samples.Feeds("x"), TestContext.Current.CancellationToken).Decisions();
-        Assert.Equal(samples.Labels, said.Select(label => (long)label));
-        Assert.True(samples.Labels.Distinct().Count() > 1);
+        var samples = new SampleSet(set["x"].ToSingles(), [128], new long[30]);
+        Assert.Equal(ModelOutputs.Of(session, samples.Feeds("x"), TestContext.Current.CancellationToken).Values, set["reference.y"].ToSingles());
     }
 
     [Fact]
-    public void Model_whose_output_is_no_row_of_scores_travels_without_labels_and_asks_no_accuracy()
+    public void Predicted_numbers_are_judged_by_their_error_against_real_labels()
+    {
+        using var folder = new ScratchFolder();
+        var spec = Spec(folder, labelled: false);
+        using (var session = OnnxRuntimeSession.Open(folder.File("model.onnx")))
+        {
+            var inputs = Npz(folder.File("held-out.npz"))["x"];
+            var values = ModelOutputs.Of(session, new SampleSet(inputs.ToSingles(), [128], new long[40]).Feeds("x"), TestContext.Current.CancellationToken).Values;
+            Save(folder.File("labels.npy"), NpyArray.Of(Array.ConvertAll(values, value => value + 1), 40, 6));
+        }
+        var report = Run(folder, spec with { Source = spec.Source! with { Task = ModelTask.Regression, LabelUnit = "kW", ValidationLabels = folder.File("labels.npy") } });
+        Assert.Equal("1 kW", report.Student.Scores.Find("rmse")!.Text());
+        Assert.Empty(report.Classes);
+        Assert.Equal([30, 6], ValidationSet(folder)["labels"].Shape);
+        Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.Equal("rmse", report.Spec.Gate.For(report.TaskOf(), variant.Scores!).Thresholds[0].Metric));
+    }
+
+    [Fact]
+    public void Model_whose_outputs_are_unknown_is_held_to_the_float_models_outputs()
     {
         using var folder = new ScratchFolder();
         new GraphBuilder().Input("x", 1, 3, 16).Weight("w", 16, 8).Node("MatMul", ["x", "w"], "y").Output("y", 1, 3, 8).Save(folder, "own.onnx");
         var report = Run(folder, Spec(folder, labelled: false) with { Source = new SourceSpec { Onnx = folder.File("own.onnx"), Calibration = "synthetic", Validation = "synthetic" } });
         Assert.DoesNotContain("labels", ValidationSet(folder).Keys);
-        Assert.False(report.LabelsAreDecisions);
         Assert.Empty(report.Classes);
         Assert.Equal((SampleSource.Synthetic, true), (report.Validation!.From, report.Calibration!.IsMadeUp));
-        Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.Null(report.Spec.Gate.For(report.TaskOf(), variant.Scores!).MinimumAccuracy));
+        Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.Equal("cosine", report.Spec.Gate.For(report.TaskOf(), variant.Scores!).Thresholds[0].Metric));
+        Assert.Contains("reference.y", ValidationSet(folder).Keys);
         Assert.Contains(report.Variants, variant => variant.Chosen);
     }
 
@@ -139,9 +161,11 @@ public sealed class SourceBuildTests
 
     private static void Save(string path, NpyArray array) => File.WriteAllBytes(path, array.ToFile());
 
-    private static IReadOnlyDictionary<string, NpyArray> ValidationSet(ScratchFolder folder)
+    private static IReadOnlyDictionary<string, NpyArray> ValidationSet(ScratchFolder folder) => Npz(folder.File("out/validation.npz"));
+
+    private static IReadOnlyDictionary<string, NpyArray> Npz(string path)
     {
-        using var file = File.OpenRead(folder.File("out/validation.npz"));
+        using var file = File.OpenRead(path);
         return NpzArchive.Read(file, 1 << 24);
     }
 }

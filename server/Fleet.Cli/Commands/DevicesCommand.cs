@@ -5,6 +5,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Commands;
 
@@ -35,12 +36,13 @@ internal static class DevicesCommand
             var devices = await PagesAsync(call.Client, call.Get(filter) ?? "", call.Get(limit), cancellationToken);
             call.Show(devices, FleetJson.Default.IReadOnlyListDeviceView, screen =>
             {
-                var sheet = new Sheet("id", "profile", "state", "serves", "phase", ">accuracy", "seen", "labels");
+                var scores = new ScoreColumn(devices.SelectMany(device => device.Models).Select(model => model.Measured));
+                var sheet = new Sheet("id", "profile", "state", "serves", "phase", $">{scores.Title}", "seen", "labels");
                 foreach (var device in devices)
                 {
                     sheet.Add(
                         device.Id.Value, ProfileOf(device), StateOf(device),
-                        Lines(device.Models, ServesOf), PhaseOf(device.Models), Lines(device.Models, model => Figures.Percent(model.Measured?.Accuracy)),
+                        Lines(device.Models, ServesOf), PhaseOf(device.Models), Lines(device.Models, model => scores.Of(model.Measured) ?? Figures.None),
                         DurationText.Ago(device.LastSeenAt, call.Now), string.Join(',', device.Labels.Select(label => $"{label.Key}={label.Value}")));
                 }
                 screen.Write(sheet);
@@ -140,12 +142,13 @@ internal static class DevicesCommand
         if (device.Models.Count == 0) return;
 
         screen.WriteLine();
-        var models = new Sheet("model", "serves", ">last deployment", "phase", ">accuracy", ">p50 / p95", "detail");
+        var scores = new ScoreColumn(device.Models.Select(model => model.Measured));
+        var models = new Sheet("model", "serves", ">last deployment", "phase", $">{scores.Title}", ">p50 / p95", "detail");
         foreach (var model in device.Models)
         {
             models.Add(
                 model.Model, ServesOf(model, withModel: false), $"{model.Version} {model.Variant}".Trim(), PhaseOf(model),
-                Figures.Percent(model.Measured?.Accuracy), Figures.Latency(model.Measured?.Latency),
+                scores.Of(model.Measured) ?? Figures.None, Figures.Latency(model.Measured?.Latency),
                 model.Failure == DeploymentFailure.None ? "" : $"{model.Failure}: {model.Detail}");
         }
         screen.Write(models);

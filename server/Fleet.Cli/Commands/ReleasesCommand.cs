@@ -7,6 +7,8 @@ using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Commands;
 
@@ -168,6 +170,7 @@ internal static class ReleasesCommand
         sheet.Add("Signed", Figures.Moment(manifest.CreatedAt) + (keyId is null ? "" : $" by key {ShortKey(keyId)}"));
         sheet.Add("Expires", Figures.Moment(manifest.ExpiresAt));
         sheet.Add("Build", manifest.Build);
+        sheet.Add("Task", TaskDefinition.Of(manifest.TaskOf()).Title);
         sheet.Add("Inputs", string.Join("; ", manifest.Inputs.Select(Describe)));
         sheet.Add("Outputs", string.Join("; ", manifest.Outputs.Select(Describe)));
         if (manifest.Classes.Count > 0) sheet.Add("Classes", string.Join(", ", manifest.Classes));
@@ -175,11 +178,12 @@ internal static class ReleasesCommand
         screen.Write(sheet);
         screen.WriteLine();
 
-        var variants = new Sheet("variant", "profile", "scheme", ">size", ">expected", ">gate", "sha-256");
+        var expected = new ScoreColumn(manifest.Variants.Select(variant => (Scores?)variant.Expected));
+        var variants = new Sheet("variant", "profile", "scheme", ">size", $">{expected.Title}", "gates", "sha-256");
         foreach (var variant in manifest.Variants)
         {
-            variants.Add(variant.Id, variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact.Bytes), Figures.Percent(variant.Expected.Accuracy),
-                variant.Gate.MinimumAccuracy is { } accuracy ? $">= {Figures.Percent(accuracy)}" : "none", variant.Artifact.Sha256[..12]);
+            variants.Add(variant.Id, variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact.Bytes), expected.Of(variant.Expected) ?? Figures.None,
+                variant.Gate.Thresholds.Count > 0 ? string.Join(", ", variant.Gate.Thresholds.Select(threshold => threshold.Brief())) : "none", variant.Artifact.Sha256[..12]);
         }
         screen.Write(variants);
     }

@@ -1,6 +1,7 @@
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Display;
 
@@ -28,11 +29,12 @@ internal static class RolloutTables
         if (rollout.Devices.Count == 0) return;
 
         screen.WriteLine();
-        var devices = new Sheet("device", ">wave", "status", "phase", "variant", ">accuracy", ">p50 / p95", "detail");
+        var scores = new ScoreColumn(rollout.Devices.Select(device => device.Measured));
+        var devices = new Sheet("device", ">wave", "status", "phase", "variant", $">{scores.Title}", ">p50 / p95", "detail");
         foreach (var device in rollout.Devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value))
         {
             devices.Add(device.Device.Value, device.Wave, Words.Status(device.Status), Words.Phase(device.Phase), device.Variant ?? Figures.None,
-                Figures.Percent(device.Measured?.Accuracy), Figures.Latency(device.Measured?.Latency),
+                scores.Of(device.Measured) ?? Figures.None, Figures.Latency(device.Measured?.Latency),
                 device.Failure == DeploymentFailure.None ? "" : $"{Words.Of(device.Failure)}: {device.Detail}");
         }
         screen.Write(devices);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using static Fleet.Quantization.Report.ReportText;
 
 namespace Fleet.Quantization.Report;
@@ -60,14 +61,14 @@ internal sealed record ReportView
         Kicker = "Build report",
         Title = report.Spec.Model,
         Lead = $"{Capital(report.Student.Description)}, {(report.Teacher is { } teacher ? $"taught by {teacher.Description}" : "as it was given")}. Built {Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed {report.Spec.Seed}.{Searched(report.Widths)}",
-        Warnings = [.. WarningsFor(report.Calibration, report.Validation), .. report.LabelsAreDecisions
+        Warnings = [.. WarningsFor(report.Calibration, report.Validation), .. report.Student.Scores.Accuracy is null && report.TaskOf() == ModelTask.Classification
             ? ["The samples have no labels: what the fp32 model decides counts as right, here and on devices. Agreement is the share decided alike."] : Array.Empty<string>()],
         Original = report.Student,
         Networks = report.Teacher is { } large ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)] : [],
         Variants = report.Variants,
         MeasuredOn = report.MeasuredOn,
         Spec = report.Spec.Quantization,
-        Labelled = !report.LabelsAreDecisions && report.Student.Scores.Accuracy is not null,
+        Labelled = report.Student.Scores.Accuracy is not null,
         DetailsTitle = "The build spec and its data",
         Details = [$"Samples: {SamplesOf(report)}.", $"SHA-256 of the data: {report.DataSha256}"],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec),

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
 
@@ -14,8 +15,6 @@ internal sealed class ArrayFeeds : IFeedSource
     /// <summary>Most bytes that a file of samples may unpack to.</summary>
     public const long MaximumBytes = 4L << 30;
 
-    private const string LabelsName = "labels";
-
     private readonly IReadOnlyList<(ModelInput Input, NpyArray Array)> _arrays;
     private readonly ModelState _state;
 
@@ -24,12 +23,12 @@ internal sealed class ArrayFeeds : IFeedSource
     /// <inheritdoc/>
     public int Count { get; }
 
-    /// <summary>Class of each sample, from the array <c>labels</c>; null when there is none.</summary>
+    /// <summary>Class of each sample, from the array <c>labels</c>; null when there is none, or the task's labels are not classes.</summary>
     public IReadOnlyList<long>? Labels { get; }
 
     /// <summary>Reads an npz (arrays by input name), an npy file or a picture (the only input).</summary>
     /// <exception cref="InvalidDataException">The arrays do not fit the inputs; the message says which and how.</exception>
-    public static ArrayFeeds Read(string path, IReadOnlyList<ModelInput> inputs, ModelState? state = null)
+    public static ArrayFeeds Read(string path, IReadOnlyList<ModelInput> inputs, ModelState? state = null, ModelTask task = ModelTask.Classification)
     {
         var name = Path.GetFileName(path);
         string[] fed = [.. inputs.Select(input => input.Name).Except((state ?? ModelState.None).Links.Select(link => link.Input.Name))];
@@ -40,7 +39,7 @@ internal sealed class ArrayFeeds : IFeedSource
             var arrays = Path.GetExtension(path) == ".npz"
                 ? NpzArchive.Read(file, MaximumBytes)
                 : new Dictionary<string, NpyArray> { [fed is [var only] ? only : ""] = PortableImage.IsOne(path) ? PortableImage.Read(File.ReadAllBytes(path)) : NpyArray.Parse(File.ReadAllBytes(path)) };
-            return From(arrays, inputs, name, state);
+            return From(arrays, inputs, name, state, task);
         }
         catch (FormatException e)
         {
@@ -49,11 +48,13 @@ internal sealed class ArrayFeeds : IFeedSource
     }
 
     /// <summary>Samples from arrays by input name; a single array serves a single input whatever its name.</summary>
-    public static ArrayFeeds From(IReadOnlyDictionary<string, NpyArray> arrays, IReadOnlyList<ModelInput> inputs, string source, ModelState? state = null)
+    public static ArrayFeeds From(
+        IReadOnlyDictionary<string, NpyArray> arrays, IReadOnlyList<ModelInput> inputs, string source, ModelState? state = null, ModelTask task = ModelTask.Classification)
     {
         var carried = state ?? ModelState.None;
-        var labels = inputs.Any(input => input.Name == LabelsName) ? null : arrays.GetValueOrDefault(LabelsName);
-        string[] names = [.. arrays.Keys.Where(name => labels is null || name != LabelsName).Order()];
+        string[] ofLabels = [.. TaskDefinition.Of(task).Labels.Select(label => label.Name).Except(inputs.Select(input => input.Name))];
+        var labels = task == ModelTask.Classification && ofLabels is [var name] ? arrays.GetValueOrDefault(name) : null;
+        string[] names = [.. arrays.Keys.Except(ofLabels).Order()];
         ModelInput[] needed = [.. inputs.Where(input => arrays.ContainsKey(input.Name) || carried.Links.All(link => link.Input != input))];
         var matched = new List<(ModelInput Input, NpyArray Array)>();
         foreach (var input in needed)

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
 
@@ -23,23 +24,24 @@ internal sealed record ModelSamples(IFeedSource Feeds, IReadOnlyList<long>? Labe
     /// <param name="seed">Of samples that are made up.</param>
     /// <param name="labelsPath">An npy of class numbers that stands above labels in the data; null for none.</param>
     /// <param name="shapes">Of samples that are made up; null for the usual ones.</param>
+    /// <param name="task">What the model does: labels of another task than classification are left alone here.</param>
     /// <exception cref="InvalidDataException">There are none, or they do not fit; the message says which and how.</exception>
-    public static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null, SyntheticShapes? shapes = null)
+    public static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null, SyntheticShapes? shapes = null, ModelTask? task = null)
     {
-        var samples = Read(data, inputs, state, seed, shapes);
-        return labelsPath is null ? samples : samples with { Labels = LabelsIn(labelsPath, samples.Feeds.Count) };
+        var samples = Read(data, inputs, state, seed, shapes, task ?? ModelTask.Classification);
+        return labelsPath is null || task is not (null or ModelTask.Classification) ? samples : samples with { Labels = LabelsIn(labelsPath, samples.Feeds.Count) };
     }
 
-    private static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, SyntheticShapes? shapes)
+    private static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, SyntheticShapes? shapes, ModelTask task)
     {
         if (data == SampleSource.Synthetic) return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null, data);
         if (Directory.Exists(data))
         {
             var folder = FolderFeeds.Read(data, inputs, state);
-            return new ModelSamples(folder, folder.Labels, data);
+            return new ModelSamples(folder, task == ModelTask.Classification ? folder.Labels : null, data);
         }
         if (!File.Exists(data)) throw new InvalidDataException($"{data} does not exist.");
-        var file = ArrayFeeds.Read(data, inputs, state);
+        var file = ArrayFeeds.Read(data, inputs, state, task);
         return new ModelSamples(file, file.Labels, data);
     }
 

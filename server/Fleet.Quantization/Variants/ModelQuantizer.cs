@@ -44,7 +44,7 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
         SampleSource Described(string from, int count) => new(from, count) { Shapes = from == SampleSource.Synthetic ? shapes?.Texts(state) : null };
 
         var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples) : null;
-        var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes);
+        var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes, source.Task);
         var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings, outputFolder, progress, cancellationToken);
         return new QuantizationReport
         {

@@ -38,6 +38,9 @@ internal static class Words
     /// <summary>A share of 1 in percent.</summary>
     public static string Percent(double? share) => share is { } value ? value.ToString("0.0 %", CultureInfo.InvariantCulture) : "–";
 
+    /// <summary>A word as a title begins with it.</summary>
+    public static string Capital(string word) => word.Length > 0 ? char.ToUpperInvariant(word[0]) + word[1..] : word;
+
     /// <summary>A latency.</summary>
     public static string Milliseconds(TimeSpan? time) => time is { } value ? value.TotalMilliseconds.ToString("0.00 ms", CultureInfo.InvariantCulture) : "–";
 

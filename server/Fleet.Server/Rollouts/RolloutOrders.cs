@@ -102,7 +102,8 @@ internal sealed partial class RolloutOrders(IFleetStore store, WaveOpening openi
         await foreach (var device in store.DevicesAsync(filter, null, cancellationToken))
         {
             var desired = await store.FindAsync<DeviceDesired>(device.Id, cancellationToken);
-            targets.Add(new Target(device.Document, [.. desired?.Document.Assignments.Select(assignment => assignment.Model) ?? []]));
+            var reported = await store.FindAsync<DeviceReported>(device.Id, cancellationToken);
+            targets.Add(new Target(device.Document, [.. desired?.Document.Assignments.Select(assignment => assignment.Model) ?? []], reported?.Document.State.Protocol));
         }
         return targets;
     }

@@ -9,7 +9,8 @@ namespace Fleet.Server.Rollouts;
 /// <summary>A device that a filter selected.</summary>
 /// <param name="Device">The device.</param>
 /// <param name="Models">Models it should run.</param>
-internal sealed record Target(Device Device, IReadOnlyList<string> Models);
+/// <param name="Protocol">The protocol it said it speaks; null before it first reported.</param>
+internal sealed record Target(Device Device, IReadOnlyList<string> Models, int? Protocol);
 
 /// <summary>Which devices a rollout is for. Pure.</summary>
 /// <param name="Members">Devices in the order they are told.</param>
@@ -20,8 +21,8 @@ internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOn
 
     /// <summary>
     /// Selects. Devices that could only fail are left out and named, rather than told and counted: a revoked device cannot
-    /// connect, and a device whose profile the release has no variant for would refuse it. Neither says anything about the
-    /// release, which is what a failure rate is for.
+    /// connect, a device whose profile the release has no variant for would refuse it, and an agent of an older protocol would
+    /// serve what it cannot judge. None of them says anything about the release, which is what a failure rate is for.
     /// </summary>
     public static RolloutSelection Of(ReleaseManifest release, IEnumerable<Target> targets)
     {
@@ -40,6 +41,8 @@ internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOn
         // A device of a special profile takes what the release has for a more general one that it matches as well.
         { Device.Profile: { } profile } when !profiles.Contains(profile) && release.ProfileFor(target.Device.Facts) is null => $"The release has no variant for profile {profile}.",
         { Models: var models } when models.Count >= Limits.ModelsPerDevice && !models.Contains(release.Model) => $"The device runs {Limits.ModelsPerDevice} models already.",
+        { Protocol: null } when release.MinimumProtocol() > ProtocolVersion.Oldest => $"The device has not reported yet, and the release needs protocol {release.MinimumProtocol()}.",
+        { Protocol: { } protocol } when protocol < release.MinimumProtocol() => $"The device speaks protocol {protocol}, and the release needs {release.MinimumProtocol()}: its agent must be updated.",
         _ => null,
     };
 }

@@ -50,9 +50,6 @@ public sealed record BuildReport
     /// <summary>Where the samples came from that judged; absent when the spec's data is all there is to say.</summary>
     public SampleSource? Validation { get; init; }
 
-    /// <summary>True when there were no labels: what the float model decides then stands for them, here and on devices.</summary>
-    public bool LabelsAreDecisions { get; init; }
-
     /// <summary>What the model does. A report that does not say is from before there were tasks: with class names it classifies.</summary>
     public ModelTask TaskOf() => Task ?? (Classes.Count > 0 ? ModelTask.Classification : ModelTask.Outputs);
 

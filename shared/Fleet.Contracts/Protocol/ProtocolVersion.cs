@@ -5,13 +5,14 @@ namespace Fleet.Contracts.Protocol;
 /// History:
 /// <list type="bullet">
 /// <item>1 (2026-11-23): desired and reported state, signed release manifests, telemetry batches, enrollment.</item>
+/// <item>2 (2026-11-27): a model has a task; scores and gates are lists of named metrics; telemetry travels in packs.</item>
 /// </list>
 /// A server serves agents of the two previous numbers; both sides ignore fields they do not know.
 /// </remarks>
 public static class ProtocolVersion
 {
     /// <summary>What this build speaks.</summary>
-    public const int Current = 1;
+    public const int Current = 2;
 
     /// <summary>The oldest number this build still serves.</summary>
     public const int Oldest = 1;

@@ -22,11 +22,11 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// </summary>
     public static readonly Metric MacroF1 = new("macroF1", "Macro F1", Units.Ratio, MetricDirection.Higher);
 
-    /// <summary>Mean of |value - label| over samples and columns.</summary>
-    public static readonly Metric MeanAbsoluteError = new("mae", "Mean absolute error", Units.OfLabels, MetricDirection.Lower);
+    /// <summary>Mean absolute error: the mean of |value - label| over samples and columns.</summary>
+    public static readonly Metric MeanAbsoluteError = new("mae", "MAE", Units.OfLabels, MetricDirection.Lower);
 
-    /// <summary>Root of the mean of (value - label)² over samples and columns.</summary>
-    public static readonly Metric RootMeanSquareError = new("rmse", "Root mean square error", Units.OfLabels, MetricDirection.Lower);
+    /// <summary>Root mean square error: the root of the mean of (value - label)² over samples and columns.</summary>
+    public static readonly Metric RootMeanSquareError = new("rmse", "RMSE", Units.OfLabels, MetricDirection.Lower);
 
     /// <summary>Mean average precision of boxes that overlap theirs by half (COCO AP at IoU 0.50, 101 recall points, 100 boxes a class and picture).</summary>
     public static readonly Metric Map50 = new("map50", "mAP 50", Units.Ratio, MetricDirection.Higher);
@@ -70,6 +70,9 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
         Accuracy, MacroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, RecallAt10, Agreement, Cosine, SignalToNoise,
         LatencyP50, LatencyP95, LatencyP99, PeakMemory, Energy,
     }.ToFrozenDictionary(metric => metric.Name);
+
+    /// <summary>True for what running a model costs, time, memory and energy; the other metrics say how good it is.</summary>
+    public static bool IsCost(string name) => name == LatencyP50.Name || name == LatencyP95.Name || name == LatencyP99.Name || name == PeakMemory.Name || name == Energy.Name;
 
     /// <summary>The title of a metric; one that is not known is called by its name.</summary>
     public static string TitleOf(string name) => All.GetValueOrDefault(name)?.Title ?? name;

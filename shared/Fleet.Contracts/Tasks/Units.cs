@@ -35,5 +35,8 @@ public static class Units
         _ => $"{Number(value)} {unit}",
     };
 
+    /// <summary>A figure for a table: shares as <c>93.1 %</c>, the others as in a sentence.</summary>
+    public static string Brief(double value, string unit) => unit == Ratio ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.0} %") : Text(value, unit);
+
     private static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
 }

@@ -69,6 +69,10 @@ public sealed record Scores
     public MetricValue? Deciding(ModelTask task)
         => TaskDefinition.Of(task) is var definition ? definition.LabelMetrics.Concat(definition.ReferenceMetrics).Select(metric => Find(metric.Name)).FirstOrDefault(value => value is not null) : null;
 
+    /// <summary>The first figure that says how good the model is, rather than what it costs; null when there is none.</summary>
+    [JsonIgnore]
+    public MetricValue? Quality => Metrics.FirstOrDefault(metric => !Metric.IsCost(metric.Name));
+
     /// <summary>The same with one more figure, or another in its place; null takes it out.</summary>
     public Scores With(Metric metric, double? value, string? unit = null) => this with { Metrics = Replaced(metric, value, unit) };
 

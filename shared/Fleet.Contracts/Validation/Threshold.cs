@@ -25,6 +25,16 @@ public sealed record Threshold
     /// <summary>The threshold for people, such as <c>Accuracy at least 0.959</c>.</summary>
     public override string ToString() => $"{Tasks.Metric.TitleOf(Metric)} {string.Join(" and ", new[] { Side("at least", Minimum), Side("at most", Maximum) }.OfType<string>())}";
 
+    /// <summary>The threshold for a table, such as <c>accuracy >= 95.9 %</c>.</summary>
+    public string Brief()
+    {
+        var unit = Unit ?? Tasks.Metric.All.GetValueOrDefault(Metric)?.Unit ?? Units.OfLabels;
+        return $"{Lowered(Tasks.Metric.TitleOf(Metric))}{(Minimum is { } least ? $" >= {Units.Brief(least, unit)}" : "")}{(Maximum is { } most ? $" <= {Units.Brief(most, unit)}" : "")}";
+    }
+
+    /// <summary>A title inside a line: <c>accuracy</c>, but <c>RMSE</c>.</summary>
+    public static string Lowered(string title) => title.Length > 1 && char.IsUpper(title[1]) ? title : char.ToLowerInvariant(title[0]) + title[1..];
+
     /// <summary>Sentences on how <paramref name="measured"/> misses it; none when it passes. A figure that was not measured, or is not a number, misses.</summary>
     public IEnumerable<string> Misses(double? measured)
     {

@@ -25,7 +25,7 @@ public sealed class TaskValidationTests : IDisposable
         KeyValuePair<string, NpyArray>[] set = [new("x", NpyArray.Of([1f, 2, 3, 4, 5, 6], 2, 3)), new("labels", NpyArray.Of([2f, 4, 6, 8, 10, 15], 2, 3))];
         var expected = new Scores().With(Metric.RootMeanSquareError, 1, "cycles");
         var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, ModelTask.Regression, [Threshold.Of(Metric.RootMeanSquareError, 1, "cycles")], expected: expected);
-        Assert.Equal((DeploymentFailure.GateMissed, "Root mean square error 1.2247 cycles is above the allowed 1 cycles."), (outcome.Failure, outcome.Detail));
+        Assert.Equal((DeploymentFailure.GateMissed, "RMSE 1.2247 cycles is above the allowed 1 cycles."), (outcome.Failure, outcome.Detail));
         Assert.Equal(0.5, outcome.Scores![Metric.MeanAbsoluteError]);
         Assert.Equal("cycles", outcome.Scores.Find("mae")!.Unit);
         Assert.Null(outcome.Scores.Accuracy);

@@ -46,7 +46,7 @@ public sealed class BuildTablesTests
             Profile = "x64",
             Scheme = scheme,
             Artifact = new ArtifactReference(id + ".onnx", new string('a', 64), 65_536),
-            Scores = new Scores { Accuracy = labelled ? 0.975 : 0.991, Agreement = 0.991, Samples = 100 },
+            Scores = new Scores { Accuracy = labelled ? 0.975 : null, Agreement = 0.991, Samples = 100 },
             Closeness = new Closeness(31.4, 0.9996, 0.991),
             Accepted = true,
         };
@@ -61,8 +61,7 @@ public sealed class BuildTablesTests
             DataSha256 = new string('b', 64),
             Samples = new SampleCounts(64, 0, 100),
             Classes = ["0", "1"],
-            LabelsAreDecisions = !labelled,
-            Student = new NetworkReport { Description = "model.onnx", Parameters = 60_000, Bytes = 240_000, Scores = new Scores { Accuracy = labelled ? 0.977 : 1, Agreement = 1, Samples = 100 } },
+            Student = new NetworkReport { Description = "model.onnx", Parameters = 60_000, Bytes = 240_000, Scores = new Scores { Accuracy = labelled ? 0.977 : null, Agreement = 1, Samples = 100 } },
             Inputs = [new TensorDescription("x", "FP32", [-1, 128])],
             Outputs = [new TensorDescription("y", "FP32", [-1, 2])],
             ValidationSet = new ArtifactReference("validation.npz", new string('c', 64), 1000),

@@ -12,9 +12,10 @@ public sealed partial class HouseTests
 
     private static readonly string[] TopLevel =
     [
-        ".ci", ".editorconfig", ".gitattributes", ".gitignore", "CHANGELOG.md", "Directory.Build.props", "Directory.Build.targets",
+        ".ci", ".editorconfig", ".gitattributes", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Directory.Build.props",
+        "Directory.Build.targets",
         "Directory.Packages.props",
-        "Fleet.sln", "LICENSE", "README.md", "agent", "deploy", "global.json", "server", "shared", "tests",
+        "Fleet.sln", "LICENSE", "README.md", "SECURITY.md", "agent", "deploy", "global.json", "server", "shared", "tests",
     ];
 
     /// <summary>What stands nowhere in product code: the pattern, an example, and why.</summary>

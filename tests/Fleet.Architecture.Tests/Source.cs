@@ -15,6 +15,12 @@ internal static partial class Source
             .Where(file => !Generated().IsMatch(file))
             .Select(file => (Path.GetRelativePath(Repository.Root, file), File.ReadAllText(file)));
 
+    /// <summary>Every Markdown document of the repository, by its path in it.</summary>
+    public static IEnumerable<(string Path, string Text)> Documents()
+        => Directory.EnumerateFiles(Repository.Root, "*.md")
+            .Select(file => (Path.GetRelativePath(Repository.Root, file), File.ReadAllText(file)))
+            .Concat(((string[])["shared", "agent", "server", "tests", "deploy"]).SelectMany(folder => FilesIn(folder, "*.md")));
+
     /// <summary>
     /// Where <paramref name="forbidden"/> is used in <paramref name="text"/>: in a using line or anywhere in the code, as <c>line:
     /// what</c>.

@@ -57,7 +57,8 @@ public static class DurableFile
         try
         {
             // A file system that cannot flush folders has nothing better to offer; a disk that fails must be heard.
-            if (LibC.Sync(descriptor) != 0 && Marshal.GetLastPInvokeError() != LibC.InvalidArgument) throw Failure(folder, "flushed to disk");
+            if (LibC.Sync(descriptor) != 0 && Marshal.GetLastPInvokeError() != LibC.InvalidArgument)
+                throw Failure(folder, "flushed to disk");
         }
         finally
         {

@@ -30,7 +30,7 @@ public static class OwnerOnly
         }
     }
 
-    /// <summary>Creates a folder; leaves one that exists as it is. Folders above it that are missing get the mode that the umask gives.</summary>
+    /// <summary>Creates a folder; leaves one that exists as it is. Missing folders above it get the mode that the umask gives.</summary>
     public static void CreateFolder(string path)
     {
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(path);

@@ -1,6 +1,6 @@
 namespace Fleet.Platform;
 
-/// <summary>Finds another program of the product: beside this one when installed, in its own build output in a checkout, or on PATH.</summary>
+/// <summary>Finds another program of the product: beside this one when installed, in its build output in a checkout, or on PATH.</summary>
 public static class SiblingProgram
 {
     /// <summary>The program's path, or null.</summary>

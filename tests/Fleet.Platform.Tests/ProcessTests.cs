@@ -100,7 +100,10 @@ public sealed class ProcessTests
 
     [Fact]
     public async Task Limit_for_a_while_ends_and_is_never_raised_from_inside()
-        => Assert.Equal("inside both: refused\ninside: refused\nafter: allocated", (await Puppet.RunAsync("allocate-meanwhile", "100", "300")).Output);
+    {
+        var result = await Puppet.RunAsync("allocate-meanwhile", "100", "300");
+        Assert.Equal("inside both: refused\ninside: refused\nafter: allocated", result.Output);
+    }
 
     [Fact]
     public async Task Core_file_can_be_forbidden()

@@ -10,7 +10,9 @@ internal static class Puppet
 
     /// <summary>Beside the tests, built in the same configuration.</summary>
     public static string Path { get; } = System.IO.Path.GetFullPath(System.IO.Path.Combine(
-        AppContext.BaseDirectory, "..", "..", "Fleet.Platform.Puppet", new DirectoryInfo(AppContext.BaseDirectory).Name, "platform-puppet"));
+        AppContext.BaseDirectory, "..", "..", "Fleet.Platform.Puppet", Configuration, "platform-puppet"));
+
+    private static string Configuration => new DirectoryInfo(AppContext.BaseDirectory).Name;
 
     public static ChildProcess Start(params string[] arguments) => ChildProcess.Start(Path, arguments);
 

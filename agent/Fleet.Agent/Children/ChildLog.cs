@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Children;
 
 /// <summary>
-/// A child writes its log to standard error in the form of the systemd console (<c>&lt;4&gt;category[event] message</c>); the agent
-/// passes each line on at the level its number names. What native libraries write has no number and counts as a warning.
+/// A child writes its log to standard error with the level as a number in front (<c>&lt;4&gt;message</c>, sd-daemon(3)), and the agent
+/// passes each line on at that level. Lines without a number come from native libraries and count as warnings.
 /// </summary>
 internal static partial class ChildLog
 {

@@ -4,17 +4,17 @@ namespace Fleet.Agent.Children;
 
 /// <summary>
 /// Starts this same executable with a hidden verb. Native code that may crash (ONNX Runtime, execution providers) runs only in
-/// such a child. A child ends when its standard input ends, which the kernel sees to whichever way the agent dies.
+/// such a child. A child ends when its standard input ends, which the kernel ensures however the agent dies.
 /// </summary>
 internal static class ChildProgram
 {
-    /// <summary>Tells ONNX Runtime to keep to itself. It reads the native environment once, when its library loads.</summary>
+    /// <summary>Turns off ONNX Runtime's telemetry. It reads the native environment once, when its library loads.</summary>
     public const string DisableTelemetry = "ORT_DISABLE_TELEMETRY";
 
     private const string Name = "fleet-agent";
 
     /// <summary>
-    /// The agent's executable: what runs now, or the file beside the program's assemblies where something else hosts them
+    /// The agent's executable: this process, or the file beside its assemblies where something else hosts them
     /// (<c>dotnet fleet-agent.dll</c>, a test).
     /// </summary>
     public static string Path { get; } = System.IO.Path.GetFileNameWithoutExtension(Environment.ProcessPath) == Name

@@ -5,15 +5,18 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Children;
 
-/// <summary>A child's side of the conversation with the agent: commands on standard input, answers on standard output, the log on standard error.</summary>
+/// <summary>
+/// A child's side of the conversation with the agent: commands on standard input, answers on standard output, the log on standard
+/// error.
+/// </summary>
 internal sealed class ChildStreams : IDisposable
 {
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly Stream _output;
 
     /// <summary>
-    /// Ctrl+C reaches every process of a terminal, and systemd's SIGTERM every process of a unit: the agent finishes what it does and
-    /// then ends its children itself.
+    /// Ctrl+C reaches every process of a terminal, and systemd's SIGTERM every process of a unit. The children ignore both, because the
+    /// agent finishes its work and then ends them itself.
     /// </summary>
     private readonly PosixSignalRegistration[] _ignored =
     [
@@ -23,13 +26,13 @@ internal sealed class ChildStreams : IDisposable
 
     private ChildStreams(Stream input, Stream output) => (Input, _output) = (input, output);
 
-    /// <summary>What the agent says; its end means that the agent is gone or wants this process to end.</summary>
+    /// <summary>Commands from the agent; the end of the stream means that the agent is gone or wants this process to end.</summary>
     public Stream Input { get; }
 
     /// <summary>Writes the log as <see cref="ChildLog"/> reads it.</summary>
     public ILoggerProvider LoggerProvider { get; } = new ChildLoggerProvider();
 
-    /// <summary>Takes the streams over. From here on what any library prints goes to the log instead of into the answers.</summary>
+    /// <summary>Takes the streams over. From here on, whatever a library prints goes to the log and not into the answers.</summary>
     public static ChildStreams Open()
     {
         // .NET holds a duplicate of the descriptor, so that the number 1 is free to mean standard error.
@@ -38,13 +41,16 @@ internal sealed class ChildStreams : IDisposable
         return streams;
     }
 
-    /// <summary>True when this process was started as the agent starts it: without <see cref="ChildProgram.DisableTelemetry"/> ONNX Runtime would call home.</summary>
+    /// <summary>
+    /// True when the agent started this process: without <see cref="ChildProgram.DisableTelemetry"/> ONNX Runtime would call home.
+    /// </summary>
     public static bool StartedByAgent => Environment.GetEnvironmentVariable(ChildProgram.DisableTelemetry) == "1";
 
-    /// <summary>Says how a hidden verb is used, to a person who typed it.</summary>
+    /// <summary>Tells a person who typed a hidden verb that the agent uses it for itself.</summary>
     public static async Task<int> RefuseAsync(string usage)
     {
-        await Console.Error.WriteLineAsync($"fleet-agent {usage}: the agent starts this for itself, with {ChildProgram.DisableTelemetry}=1 and its commands on standard input.");
+        await Console.Error.WriteLineAsync(
+            $"fleet-agent {usage} is for the agent itself, which sets {ChildProgram.DisableTelemetry}=1 and writes to standard input.");
         return 2;
     }
 

@@ -21,10 +21,10 @@ internal sealed record Attempt
     /// <summary>The variants this device may try.</summary>
     public IReadOnlyList<Variant> Candidates { get; init; } = [];
 
-    /// <summary>The release as this device keeps it from before: it has proven itself here and is not measured again.</summary>
+    /// <summary>The release as this device already keeps it: it has proven itself here and is not measured again.</summary>
     public ServingRelease? Kept { get; init; }
 
-    /// <summary>The variant that passed best.</summary>
+    /// <summary>The best variant that passed.</summary>
     public MeasuredVariant? Chosen { get; init; }
 
     /// <summary>The chosen variant as a release that serves.</summary>
@@ -34,7 +34,7 @@ internal sealed record Attempt
         return new ServingRelease { Digest = Digest, Variant = chosen.Variant, Manifest = Manifest, Measured = chosen.Scores };
     }
 
-    /// <summary>What must be on the shelf: the candidates, and the validation set unless nothing is to be validated.</summary>
+    /// <summary>What must be on the shelf: the candidates and, unless nothing is validated, the validation set.</summary>
     public IEnumerable<ArtifactReference> Artifacts()
     {
         var variants = Candidates.Select(variant => variant.Artifact);
@@ -42,18 +42,18 @@ internal sealed record Attempt
     }
 }
 
-/// <summary>What came of one step.</summary>
+/// <summary>The result of one step.</summary>
 /// <param name="Attempt">What is known after it.</param>
-/// <param name="Failure">Why it failed; none when it succeeded.</param>
-/// <param name="Detail">The failure in a sentence with its numbers.</param>
+/// <param name="Failure">Why it failed; <see cref="DeploymentFailure.None"/> when it succeeded.</param>
+/// <param name="Detail">The failure in one sentence with its numbers.</param>
 internal sealed record StepResult(Attempt Attempt, DeploymentFailure Failure = DeploymentFailure.None, string Detail = "");
 
-/// <summary>What is done in one phase. A planned failure is a result; anything thrown is reported as unexpected.</summary>
+/// <summary>The work of one phase. A planned failure is a result; an exception is reported as unexpected.</summary>
 internal interface IDeploymentStep
 {
-    /// <summary>The phase it is for.</summary>
+    /// <summary>The phase that it carries out.</summary>
     DeploymentPhase Phase { get; }
 
-    /// <summary>Does it.</summary>
+    /// <summary>Carries it out.</summary>
     Task<StepResult> RunAsync(Attempt attempt, CancellationToken cancellationToken);
 }

@@ -4,13 +4,15 @@ using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Deployment;
 
-/// <summary>How careful a deployment is.</summary>
+/// <summary>How careful a deployment is, and how often it reports.</summary>
 internal sealed class DeploymentOptions
 {
-    /// <summary>How long a release is watched while it serves before the one before is let go. Longer finds more, and holds the wave.</summary>
+    /// <summary>
+    /// How long a new release is watched while it serves, before it counts as active. Longer finds more faults and holds the wave.
+    /// </summary>
     [Duration("00:00:00", "7.00:00:00")] public TimeSpan WatchPeriod { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>How often the agent may end while a release's own bytes run before that release counts as the cause.</summary>
+    /// <summary>How often the agent may die while a release's own bytes run before that release counts as the cause.</summary>
     [Range(1, 100)] public int MaximumInterruptions { get; set; } = 3;
 
     /// <summary>How often the progress of a download is reported.</summary>

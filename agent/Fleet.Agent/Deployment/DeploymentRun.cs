@@ -6,15 +6,22 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Deployment;
 
 /// <summary>
-/// Takes one model through the phases: the journal first, then the report, then the step. What the table says next happens next;
-/// nothing here knows a phase by itself.
+/// Takes one model through the phases: first the journal, then the report, then the step. <see cref="Lifecycle"/> alone decides
+/// which phase follows.
 /// </summary>
 internal sealed partial class DeploymentRun(
-    Journals journals, StateReport report, Serving serving, IEnumerable<IDeploymentStep> steps, ArtifactShelf shelf, DeploymentOptions options, TimeProvider time, ILogger<DeploymentRun> logger)
+    Journals journals,
+    StateReport report,
+    Serving serving,
+    IEnumerable<IDeploymentStep> steps,
+    ArtifactShelf shelf,
+    DeploymentOptions options,
+    TimeProvider time,
+    ILogger<DeploymentRun> logger)
 {
     private readonly Dictionary<DeploymentPhase, IDeploymentStep> _steps = steps.ToDictionary(step => step.Phase);
 
-    /// <summary>Writes into the journal that a deployment begins, goes on, or is not needed. Nothing is done yet.</summary>
+    /// <summary>Records in the journal that a deployment begins, continues or is not needed. Nothing runs yet.</summary>
     public void Open(Assignment assignment, string digest, long revision, ModelAction action)
     {
         var journal = journals.Of(assignment.Model);
@@ -29,14 +36,24 @@ internal sealed partial class DeploymentRun(
         journals.Write(action switch
         {
             ModelAction.Begin => journal with { Last = begun },
-            ModelAction.Adopt => journal with { Last = begun with { Phase = DeploymentPhase.Active, Variant = journal.Active!.Variant.Id, Measured = journal.Active.Measured } },
+            ModelAction.Adopt => journal with
+            {
+                Last = begun with
+                {
+                    Phase = DeploymentPhase.Active,
+                    Variant = journal.Active!.Variant.Id,
+                    Measured = journal.Active.Measured,
+                },
+            },
             ModelAction.Resume => Interrupted(journal, revision),
             _ => journal.With(last => last with { Revision = revision }),
         });
     }
 
     /// <summary>Runs the phases to their end.</summary>
-    /// <exception cref="OperationCanceledException">A newer desired state took its place, or the agent stops; the journal says how far it came.</exception>
+    /// <exception cref="OperationCanceledException">
+    /// A newer desired state took its place, or the agent stops; the journal says how far it came.
+    /// </exception>
     public async Task RunAsync(Assignment assignment, string digest, CancellationToken cancellationToken)
     {
         var attempt = new Attempt { Assignment = assignment, Digest = digest, Journal = journals.Of(assignment.Model) };
@@ -62,10 +79,7 @@ internal sealed partial class DeploymentRun(
     }
 
     /// <summary>Removes from the shelf what no journal needs any more.</summary>
-    public void Tidy() => shelf.Collect(journals.All.Values
-        .SelectMany(journal => (journal.Last is { } last && !Lifecycle.IsFinal(last.Phase) ? last.Artifacts : [])
-            .Concat(((ReadOnlySpan<ServingRelease?>)[journal.Active, journal.Previous]).ToArray().OfType<ServingRelease>().Select(release => release.Variant.Artifact.Sha256)))
-        .ToHashSet(StringComparer.Ordinal));
+    public void Tidy() => shelf.Collect(journals.All.Values.SelectMany(journal => journal.Needed()).ToHashSet(StringComparer.Ordinal));
 
     private async Task<StepResult> StepAsync(IDeploymentStep step, Attempt attempt, CancellationToken cancellationToken)
     {
@@ -80,7 +94,7 @@ internal sealed partial class DeploymentRun(
         }
     }
 
-    /// <summary>Writes what a step found out and the phase that follows, in one step.</summary>
+    /// <summary>Records what a step found out and the phase that follows, in one write.</summary>
     private Attempt Note(StepResult result, DeploymentPhase next)
     {
         var attempt = result.Attempt;
@@ -96,9 +110,10 @@ internal sealed partial class DeploymentRun(
         });
         if (next == DeploymentPhase.Active)
         {
-            // The one moment at which the device changes what it is: both names move in the same write.
+            // The one moment at which the device changes what it serves: both names move in the same write.
             var release = attempt.Release();
-            journal = journal with { Active = release, Previous = journal.Active?.Digest == release.Digest ? journal.Previous : journal.Active };
+            var replaced = journal.Active?.Digest == release.Digest ? journal.Previous : journal.Active;
+            journal = journal with { Active = release, Previous = replaced };
         }
         journals.Write(journal);
         return attempt with { Journal = journal };
@@ -115,7 +130,9 @@ internal sealed partial class DeploymentRun(
             Since = time.GetUtcNow(),
             Interruptions = interruptions,
             Failure = tooOften ? DeploymentFailure.Unexpected : DeploymentFailure.None,
-            Detail = tooOften ? $"The agent ended {interruptions} times while this release was validated or activated, the last time in phase {last.Phase}." : "",
+            Detail = tooOften
+                ? $"The agent died {interruptions} times while this release was validated or activated, last in phase {last.Phase}."
+                : "",
         };
     });
 
@@ -128,6 +145,6 @@ internal sealed partial class DeploymentRun(
     [LoggerMessage(LogLevel.Warning, "{Model} {Version} failed in phase {Phase}: {Failure}. {Detail}")]
     private partial void LogFailed(string model, int version, DeploymentPhase phase, DeploymentFailure failure, string detail);
 
-    [LoggerMessage(LogLevel.Error, "{Model} {Version} failed in phase {Phase} in a way nobody planned for.")]
+    [LoggerMessage(LogLevel.Error, "{Model} {Version} failed unexpectedly in phase {Phase}.")]
     private partial void LogUnexpected(Exception exception, string model, int version, DeploymentPhase phase);
 }

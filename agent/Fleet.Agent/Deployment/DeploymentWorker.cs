@@ -7,11 +7,18 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Deployment;
 
 /// <summary>
-/// Brings the device to its desired state, one model after the other. Level-triggered: whatever arrives, and after whatever end, it
-/// compares what is wanted with what the journals say and does what is missing.
+/// Brings the device to its desired state, one model after the other. Level-triggered: whatever arrives, and however the agent ended,
+/// it compares what is wanted with what the journals say and does what is missing.
 /// </summary>
 internal sealed partial class DeploymentWorker(
-    DesiredSlot slot, DesiredFile desiredFile, Journals journals, Serving serving, DeploymentRun run, StateReport report, InferenceHost host, ILogger<DeploymentWorker> logger) : BackgroundService
+    DesiredSlot slot,
+    DesiredFile desiredFile,
+    Journals journals,
+    Serving serving,
+    DeploymentRun run,
+    StateReport report,
+    InferenceHost host,
+    ILogger<DeploymentWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
 
@@ -34,7 +41,7 @@ internal sealed partial class DeploymentWorker(
                 }
                 catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
                 {
-                    // Full disks and their like: the agent stays, and tries what is wanted again.
+                    // A full disk, for example: the agent stays and tries again.
                     LogTrouble(e, desired.Revision, AfterTrouble);
                     await Task.Delay(AfterTrouble, stoppingToken);
                     if (slot.Newest is null) slot.Set(desired);
@@ -43,16 +50,17 @@ internal sealed partial class DeploymentWorker(
         }
     }
 
-    /// <summary>Waits for a desired state; a release that stops working meanwhile gives way to the one before.</summary>
+    /// <summary>Waits for a desired state. A release that stops working meanwhile gives way to the previous one.</summary>
     private async Task AwaitWorkAsync(CancellationToken cancellationToken)
     {
         while (slot.Newest is null)
         {
             using var awake = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var changed = slot.ChangedAsync(null, awake.Token);
-            var dying = journals.All.Values.Where(journal => journal.Active is not null).ToDictionary(journal => (Task)host.KeepsDyingAsync(journal.Model, awake.Token));
+            var dying = journals.All.Values.Where(journal => journal.Active is not null)
+                .ToDictionary(journal => (Task)host.DiesRepeatedlyAsync(journal.Model, awake.Token));
             var first = await Task.WhenAny([changed, .. dying.Keys]);
-            // A model the host does not know (it could not be served) has nothing to watch until the next deployment.
+            // A model that the host does not know could not be served; there is nothing to watch until its next deployment.
             while (first.IsFaulted && dying.Remove(first)) first = await Task.WhenAny([changed, .. dying.Keys]);
             await awake.CancelAsync();
             cancellationToken.ThrowIfCancellationRequested();
@@ -76,14 +84,15 @@ internal sealed partial class DeploymentWorker(
             desiredFile.Accept(desired);
         }
 
-        // Every model is opened before the first runs: the report that answers this revision must not show what an older one ended with.
+        // Every model is opened before the first runs, so that the report for this revision does not show how an older one ended.
         var work = new List<(Assignment Assignment, string Digest)>();
         foreach (var assignment in desired.Assignments)
         {
             var digest = JournalEntry.DigestOf(assignment);
             var journal = journals.Of(assignment.Model);
             var action = Reconciliation.Decide(journal, digest, desired.Revision);
-            if (action != ModelAction.Keep || journal.Last?.Revision != desired.Revision) run.Open(assignment, digest, desired.Revision, action);
+            if (action != ModelAction.Keep || journal.Last?.Revision != desired.Revision)
+                run.Open(assignment, digest, desired.Revision, action);
             if (action is ModelAction.Begin or ModelAction.Resume) work.Add((assignment, digest));
         }
         await RetireAsync(desired, cancellationToken);
@@ -102,14 +111,15 @@ internal sealed partial class DeploymentWorker(
             if (journal.Last is null || desired.Assignments.Any(assignment => assignment.Model == journal.Model)) continue;
             LogRetired(journal.Model);
             await host.RetireAsync(journal.Model, cancellationToken);
-            // The largest trusted version outlives the model: taking it away and back must not open a way to an old release.
+            // The largest trusted version outlives the model: withdrawing and reassigning it must not open a way to an old release.
             journals.Write(journal with { Last = null, Active = null, Previous = null });
         }
         run.Tidy();
     }
 
     /// <summary>Runs one deployment and looks at every desired state that arrives meanwhile; false when one waits to be acted on.</summary>
-    private async Task<bool> RunUnlessSupersededAsync(Assignment assignment, string digest, long revision, CancellationToken cancellationToken)
+    private async Task<bool> RunUnlessSupersededAsync(
+        Assignment assignment, string digest, long revision, CancellationToken cancellationToken)
     {
         using var superseded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = run.RunAsync(assignment, digest, superseded.Token);
@@ -140,15 +150,17 @@ internal sealed partial class DeploymentWorker(
     [LoggerMessage(LogLevel.Information, "Desired revision {Revision} with {Count} models is accepted.")]
     private partial void LogAccepted(long revision, int count);
 
-    [LoggerMessage(LogLevel.Warning, "Desired revision {Revision} is older than {Accepted}, which was accepted before, and is ignored. A server restored from a backup must continue above it.")]
+    [LoggerMessage(LogLevel.Warning,
+        "Desired revision {Revision} is ignored: the newer revision {Accepted} was accepted before. "
+        + "A server restored from a backup must continue above it.")]
     private partial void LogOutdated(long revision, long accepted);
 
-    [LoggerMessage(LogLevel.Information, "{Model} is no longer wanted; it is taken out of service.")]
+    [LoggerMessage(LogLevel.Information, "{Model} is no longer assigned and is taken out of service.")]
     private partial void LogRetired(string model);
 
     [LoggerMessage(LogLevel.Information, "The deployment of {Model} {Version} gives way to desired revision {Revision}.")]
     private partial void LogSuperseded(string model, int version, long revision);
 
-    [LoggerMessage(LogLevel.Error, "Desired revision {Revision} could not be acted on; it is tried again in {Delay}.")]
+    [LoggerMessage(LogLevel.Error, "Desired revision {Revision} could not be carried out; the next try is in {Delay}.")]
     private partial void LogTrouble(Exception exception, long revision, TimeSpan delay);
 }

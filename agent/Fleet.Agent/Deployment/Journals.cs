@@ -5,14 +5,14 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Deployment;
 
-/// <summary>The journals of all models. What is set here is on the disk before it is acted on.</summary>
+/// <summary>The journals of all models. Every change is on disk before the agent acts on it.</summary>
 internal sealed partial class Journals
 {
     private readonly DataFolder _folder;
     private readonly ILogger<Journals> _logger;
     private volatile IReadOnlyDictionary<string, ModelJournal> _all;
 
-    /// <summary>Reads what is there.</summary>
+    /// <summary>Reads the journals that an earlier run left.</summary>
     public Journals(DataFolder folder, ILogger<Journals> logger)
     {
         (_folder, _logger) = (folder, logger);
@@ -21,11 +21,12 @@ internal sealed partial class Journals
         {
             try
             {
-                if (JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.ModelJournal) is { } journal) all[journal.Model] = journal;
+                var journal = JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.ModelJournal);
+                if (journal is not null) all[journal.Model] = journal;
             }
             catch (JsonException e)
             {
-                // Kept aside, not deleted: the model is deployed anew, and someone may want to look.
+                // Set aside rather than deleted: the model is deployed again, and someone may want to look.
                 LogUnreadable(path, e.Message);
                 File.Move(path, path + ".unreadable", overwrite: true);
             }
@@ -39,13 +40,14 @@ internal sealed partial class Journals
     /// <summary>The journal of a model; an empty one when it is new.</summary>
     public ModelJournal Of(string model) => _all.GetValueOrDefault(model) ?? new ModelJournal { Model = model };
 
-    /// <summary>Writes a journal through to the disk. Only the deployment worker calls this.</summary>
+    /// <summary>Writes a journal to disk. Only the deployment worker calls this.</summary>
     public void Write(ModelJournal journal)
     {
-        DurableFile.Write(Path.Combine(_folder.Journals, journal.Model + ".json"), JsonSerializer.SerializeToUtf8Bytes(journal, JournalJson.Default.ModelJournal));
+        var content = JsonSerializer.SerializeToUtf8Bytes(journal, JournalJson.Default.ModelJournal);
+        DurableFile.Write(Path.Combine(_folder.Journals, journal.Model + ".json"), content);
         _all = new SortedDictionary<string, ModelJournal>(_all.ToDictionary(), StringComparer.Ordinal) { [journal.Model] = journal };
     }
 
-    [LoggerMessage(LogLevel.Error, "Journal {Path} does not read as one ({Reason}); it is put aside and the model is deployed anew.")]
+    [LoggerMessage(LogLevel.Error, "Journal {Path} is unreadable ({Reason}); it is set aside and the model is deployed again.")]
     private partial void LogUnreadable(string path, string reason);
 }

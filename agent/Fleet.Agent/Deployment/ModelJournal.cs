@@ -7,35 +7,48 @@ using Fleet.Contracts.Validation;
 
 namespace Fleet.Agent.Deployment;
 
-/// <summary>What the device knows of one model: written before each phase begins, so that it is enough to go on after any end.</summary>
+/// <summary>What the device knows of one model. Written before each phase begins, so that the agent can continue after any end.</summary>
 internal sealed record ModelJournal
 {
     /// <summary>Model name.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The last deployment; null when the model was taken out of service.</summary>
+    /// <summary>The last deployment; null once the model is out of service.</summary>
     public JournalEntry? Last { get; init; }
 
     /// <summary>The release that serves, and serves again after a restart.</summary>
     public ServingRelease? Active { get; init; }
 
-    /// <summary>The release before it, kept to go back to.</summary>
+    /// <summary>The release before it, kept to return to.</summary>
     public ServingRelease? Previous { get; init; }
 
-    /// <summary>The largest version whose signature held: the device goes below it only to a release it keeps.</summary>
+    /// <summary>The largest version whose signature was valid: the device goes below it only to a release that it keeps.</summary>
     public int LargestTrusted { get; init; }
 
     /// <summary>The journal with its last entry changed.</summary>
-    public ModelJournal With(Func<JournalEntry, JournalEntry> change) => this with { Last = change(Last ?? throw new InvalidOperationException($"{Model} has no deployment.")) };
+    public ModelJournal With(Func<JournalEntry, JournalEntry> change)
+        => this with { Last = change(Last ?? throw new InvalidOperationException($"{Model} has no deployment.")) };
+
+    /// <summary>Digests of the artifacts that the running deployment, the active release and the previous one need.</summary>
+    public IEnumerable<string> Needed()
+    {
+        var deploying = Last is { } last && !Lifecycle.IsFinal(last.Phase) ? last.Artifacts : [];
+        ServingRelease?[] serving = [Active, Previous];
+        return deploying.Concat(serving.OfType<ServingRelease>().Select(release => release.Variant.Artifact.Sha256));
+    }
 
     /// <summary>The kept release with that digest, or null.</summary>
-    public ServingRelease? Kept(string digest) => Active?.Digest == digest ? Active : Previous?.Digest == digest ? Previous : null;
+    public ServingRelease? Kept(string digest)
+    {
+        if (Active?.Digest == digest) return Active;
+        return Previous?.Digest == digest ? Previous : null;
+    }
 }
 
 /// <summary>One deployment of one model.</summary>
 internal sealed record JournalEntry
 {
-    /// <summary>The desired revision it answers.</summary>
+    /// <summary>The desired revision that asked for it.</summary>
     public required long Revision { get; init; }
 
     /// <summary>Release number.</summary>
@@ -47,7 +60,7 @@ internal sealed record JournalEntry
     /// <summary>The phase that was about to begin.</summary>
     public required DeploymentPhase Phase { get; init; }
 
-    /// <summary>When, by the device's clock.</summary>
+    /// <summary>When that phase began, by the device's clock.</summary>
     public required DateTimeOffset Since { get; init; }
 
     /// <summary>Why it failed.</summary>
@@ -59,16 +72,16 @@ internal sealed record JournalEntry
     /// <summary>The variant chosen or being tried.</summary>
     public string? Variant { get; init; }
 
-    /// <summary>What this device measured of it.</summary>
+    /// <summary>What this device measured of that variant.</summary>
     public Scores? Measured { get; init; }
 
-    /// <summary>How often the agent ended while the release's own bytes ran.</summary>
+    /// <summary>How often the agent died while the release's own bytes ran.</summary>
     public int Interruptions { get; init; }
 
-    /// <summary>Digests of what it needs on the shelf, known once its manifest is trusted.</summary>
+    /// <summary>Digests of the artifacts it needs, known once its manifest is trusted.</summary>
     public IReadOnlyList<string> Artifacts { get; init; } = [];
 
-    /// <summary>Names a release by its signed bytes, lower-case hexadecimal SHA-256.</summary>
+    /// <summary>Names a release by its signed bytes: SHA-256 in lower-case hexadecimal.</summary>
     public static string DigestOf(Assignment assignment) => Convert.ToHexStringLower(SHA256.HashData(assignment.Release.Payload));
 }
 
@@ -91,5 +104,6 @@ internal sealed record ServingRelease
     [JsonIgnore] public int Version => Manifest.Version;
 
     /// <summary>The release as the inference host takes it.</summary>
-    public ServedModel Served(string path) => new(Manifest.Model, Manifest.Version, Variant.Id, path, Variant.Runtime, Manifest.Inputs, Manifest.Outputs, Manifest.Classes);
+    public ServedModel Served(string path) => new(
+        Manifest.Model, Manifest.Version, Variant.Id, path, Variant.Runtime, Manifest.Inputs, Manifest.Outputs, Manifest.Classes);
 }

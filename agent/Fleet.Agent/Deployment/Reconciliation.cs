@@ -5,20 +5,20 @@ namespace Fleet.Agent.Deployment;
 /// <summary>What a desired assignment means for a model.</summary>
 internal enum ModelAction
 {
-    /// <summary>Nothing is to do.</summary>
+    /// <summary>Nothing to do.</summary>
     Keep,
     /// <summary>A deployment begins.</summary>
     Begin,
-    /// <summary>A deployment that was interrupted goes on.</summary>
+    /// <summary>An interrupted deployment continues.</summary>
     Resume,
-    /// <summary>The release asked for serves already, though the last deployment was of another one.</summary>
+    /// <summary>The release serves already, although the last deployment was of another one.</summary>
     Adopt,
 }
 
 /// <summary>Compares what is wanted with what is there. Pure.</summary>
 internal static class Reconciliation
 {
-    /// <summary>What to do about one model.</summary>
+    /// <summary>Decides what to do about one model.</summary>
     /// <param name="journal">What is there.</param>
     /// <param name="digest">The release wanted, by <see cref="JournalEntry.DigestOf"/>.</param>
     /// <param name="revision">The desired revision that wants it.</param>
@@ -36,14 +36,14 @@ internal static class Reconciliation
         _ => ModelAction.Begin,
     };
 
-    /// <summary>True when a deployment that runs is stopped for a desired state that has arrived.</summary>
+    /// <summary>True when a running deployment must stop because a newer desired state has arrived.</summary>
     /// <param name="running">The deployment.</param>
     /// <param name="revision">The desired revision it runs for.</param>
     /// <param name="model">The model it is of.</param>
     /// <param name="newer">What has arrived.</param>
     /// <remarks>
-    /// A download may take hours and goes on where it was, so it never holds up what another model is waiting for. Later phases have
-    /// deadlines of their own and would start over; they give way only to a state that wants something else of their model.
+    /// A download may take hours and resumes where it was, so it never holds up another model. Later phases have deadlines of their own
+    /// and would start over, so they give way only to a state that wants something else for their model.
     /// </remarks>
     public static bool GivesWay(JournalEntry running, long revision, string model, DesiredState newer)
     {

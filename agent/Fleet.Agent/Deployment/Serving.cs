@@ -5,10 +5,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Deployment;
 
-/// <summary>Keeps the inference host at what the journal calls active: at start, after a failed deployment, and when a model goes.</summary>
-internal sealed partial class Serving(InferenceHost host, ArtifactShelf shelf, Journals journals, TimeProvider time, ILogger<Serving> logger)
+/// <summary>Keeps the inference host serving what the journal calls active: at start, after a failed deployment, after a death.</summary>
+internal sealed partial class Serving(
+    InferenceHost host, ArtifactShelf shelf, Journals journals, TimeProvider time, ILogger<Serving> logger)
 {
-    /// <summary>Serves every active release again. Called before anything else is done; needs no network.</summary>
+    /// <summary>Serves every active release again. Runs first of all and needs no network.</summary>
     public async Task ResumeAsync(CancellationToken cancellationToken)
     {
         foreach (var journal in journals.All.Values)
@@ -16,24 +17,29 @@ internal sealed partial class Serving(InferenceHost host, ArtifactShelf shelf, J
             if (journal.Active is not { } active || await TryServeAsync(active, cancellationToken)) continue;
             if (await shelf.HoldsAsync(active.Variant.Artifact, cancellationToken))
             {
-                await FallBackAsync(journal, $"{journal.Model} {active.Version} could not be served again after the agent was started.", cancellationToken);
+                var reason = $"{journal.Model} {active.Version} could not be served again after the agent started.";
+                await FallBackAsync(journal, reason, cancellationToken);
                 continue;
             }
-            // The disk lost it, not the release failed: it is fetched anew, and meanwhile the one before serves.
+            // The disk lost the file; the release did not fail. It is fetched again, and the previous one serves until then.
             LogLost(journal.Model, active.Version);
             var previous = journal.Previous is { } kept && await TryServeAsync(kept, cancellationToken) ? kept : null;
-            journals.Write((journal with { Active = previous, Previous = null }).With(last => last with { Phase = Lifecycle.Next(DeploymentPhase.Idle, PhaseOutcome.Succeeded), Since = time.GetUtcNow() }));
+            journals.Write((journal with { Active = previous, Previous = null }).With(last => last with
+            {
+                Phase = Lifecycle.Next(DeploymentPhase.Idle, PhaseOutcome.Succeeded),
+                Since = time.GetUtcNow(),
+            }));
         }
     }
 
-    /// <summary>Brings back what the journal calls active after a deployment that had touched the inference host did not succeed.</summary>
+    /// <summary>Restores what the journal calls active, after a failed deployment that had touched the inference host.</summary>
     public async Task RestoreAsync(ModelJournal journal, CancellationToken cancellationToken)
     {
         if (journal.Active is not { } active) await host.RetireAsync(journal.Model, cancellationToken);
         else if (!await TryServeAsync(active, cancellationToken)) LogNotRestored(active.Manifest.Model, active.Version);
     }
 
-    /// <summary>The active release no longer works: the one before takes its place, and the journal says why.</summary>
+    /// <summary>Replaces an active release that no longer works with the previous one; the journal says why.</summary>
     public async Task FallBackAsync(ModelJournal journal, string reason, CancellationToken cancellationToken)
     {
         var previous = journal.Previous;
@@ -68,10 +74,11 @@ internal sealed partial class Serving(InferenceHost host, ArtifactShelf shelf, J
     [LoggerMessage(LogLevel.Error, "{Model} {Version} could not be served: {Reason}")]
     private partial void LogNotServed(string model, int version, string reason);
 
-    [LoggerMessage(LogLevel.Error, "{Model} {Version} could not be brought back: the model is out of service until the next deployment or restart.")]
+    [LoggerMessage(LogLevel.Error,
+        "{Model} {Version} could not be restored: the model is out of service until the next deployment or restart.")]
     private partial void LogNotRestored(string model, int version);
 
-    [LoggerMessage(LogLevel.Error, "The artifact of {Model} {Version} on this device's disk is missing or damaged; it is fetched anew.")]
+    [LoggerMessage(LogLevel.Error, "The artifact of {Model} {Version} is missing or damaged on disk; it is fetched again.")]
     private partial void LogLost(string model, int version);
 
     [LoggerMessage(LogLevel.Error, "{Model} {Version} no longer serves; release {Previous} takes its place. {Reason}")]

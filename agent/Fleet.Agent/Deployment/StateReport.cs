@@ -9,17 +9,18 @@ using Fleet.Contracts.State;
 namespace Fleet.Agent.Deployment;
 
 /// <summary>
-/// Tells the server where every model stands, always whole. The journals are the copy on disk: a report is made from them again
-/// after any restart, so that only the newest is ever waiting.
+/// Tells the server where every model stands, always in full. The journals are the copy on disk: a report is built from them after
+/// any restart, so that only the newest ever waits.
 /// </summary>
-internal sealed class StateReport(Journals journals, DesiredFile desired, DeviceFacts facts, Outbox outbox, DeploymentOptions options, TimeProvider time)
+internal sealed class StateReport(
+    Journals journals, DesiredFile desired, DeviceFacts facts, Outbox outbox, DeploymentOptions options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, (long Bytes, long ReportedAt)> _downloaded = new(StringComparer.Ordinal);
 
-    /// <summary>Puts the state as it is now into the outbox.</summary>
+    /// <summary>Queues the current state in the outbox.</summary>
     public void Send() => outbox.SetReported(Serialize(Current()));
 
-    /// <summary>Notes how far a download is, and tells the server now and then.</summary>
+    /// <summary>Records how far a download is, and reports it now and then.</summary>
     public void Progress(string model, long bytes)
     {
         var now = time.GetTimestamp();
@@ -29,7 +30,7 @@ internal sealed class StateReport(Journals journals, DesiredFile desired, Device
         if (due) Send();
     }
 
-    /// <summary>The state as it is now.</summary>
+    /// <summary>The current state.</summary>
     public ReportedState Current() => new()
     {
         Revision = desired.Revision,
@@ -57,15 +58,17 @@ internal sealed class StateReport(Journals journals, DesiredFile desired, Device
         };
     }
 
-    /// <summary>The bytes of a report; long details give way where many models would exceed what the server reads.</summary>
+    /// <summary>The bytes of a report. Details are shortened where many models would exceed what the server reads.</summary>
     internal static byte[] Serialize(ReportedState state)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.ReportedState);
         for (var length = 500; bytes.Length > Limits.ReportedStateBytes && length > 0; length /= 2)
         {
-            state = state with { Models = [.. state.Models.Select(model => model with { Detail = model.Detail.Length > length ? model.Detail[..length] : model.Detail })] };
+            state = state with { Models = [.. state.Models.Select(model => model with { Detail = Shortened(model.Detail, length) })] };
             bytes = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.ReportedState);
         }
         return bytes;
+
+        static string Shortened(string detail, int length) => detail.Length > length ? detail[..length] : detail;
     }
 }

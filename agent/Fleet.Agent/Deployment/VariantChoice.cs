@@ -20,9 +20,9 @@ internal static class VariantChoice
     public const double LatencyTolerance = 0.05;
 
     /// <summary>
-    /// The figure that decides for the task first, such as accuracy, then p95, then size: of the best the fastest, of the fastest the smallest, each up to its tolerance.
-    /// The tolerances count from the best of all, so that the order of the variants changes nothing; what is equal in everything
-    /// goes by id. A figure that was not measured counts as the worst.
+    /// The figure that decides for the task comes first, such as accuracy, then p95, then size: of the best variants the fastest, of
+    /// the fastest the smallest, each up to its tolerance. Tolerances count from the best of all, so that the order of the variants
+    /// does not matter; variants that are equal in everything go by id. A figure that was not measured counts as the worst.
     /// </summary>
     public static MeasuredVariant? Best(ModelTask task, IReadOnlyList<MeasuredVariant> passed)
     {
@@ -35,11 +35,17 @@ internal static class VariantChoice
     private static MeasuredVariant[] BestBy(ModelTask task, IReadOnlyList<MeasuredVariant> passed)
     {
         // All come from one validation set, so what was measured of one was measured of all, unless it could not be.
-        if (passed.Select(one => one.Scores.Deciding(task)).FirstOrDefault(value => value is not null) is not { } decides) return [.. passed];
-        double Goodness(MeasuredVariant one) => one.Scores.Find(decides.Name) is { } figure ? figure.Better == MetricDirection.Higher ? figure.Value : -figure.Value : double.NegativeInfinity;
+        var deciding = passed.Select(one => one.Scores.Deciding(task)).FirstOrDefault(value => value is not null);
+        if (deciding is not { } decides) return [.. passed];
         var best = passed.Max(Goodness);
         var tolerance = decides.Unit == Units.Ratio ? FigureTolerance : FigureTolerance * Math.Abs(best);
         return [.. passed.Where(one => Goodness(one) >= best - tolerance)];
+
+        double Goodness(MeasuredVariant one)
+        {
+            if (one.Scores.Find(decides.Name) is not { } figure) return double.NegativeInfinity;
+            return figure.Better == MetricDirection.Higher ? figure.Value : -figure.Value;
+        }
     }
 
     private static double Latency(MeasuredVariant one) => one.Scores.Latency?.P95.TotalMilliseconds ?? double.MaxValue;

@@ -1,6 +1,8 @@
+using Fleet.Platform;
+
 namespace Fleet.Agent.Disk;
 
-/// <summary>Everything the agent keeps, each path spelled once.</summary>
+/// <summary>Every path that the agent uses on disk, spelled once.</summary>
 /// <param name="Root">The folder given with <c>--data</c>.</param>
 internal sealed record DataFolder(string Root)
 {
@@ -10,10 +12,10 @@ internal sealed record DataFolder(string Root)
     /// <summary>Optional settings written by hand.</summary>
     public string Settings => Path.Combine(Root, "agent.json");
 
-    /// <summary>The latest time seen from a signed source.</summary>
+    /// <summary>The latest time from a signed source.</summary>
     public string TrustedTime => Path.Combine(Root, "trusted-time");
 
-    /// <summary>The desired state accepted last.</summary>
+    /// <summary>The last accepted desired state.</summary>
     public string Desired => Path.Combine(Root, "desired.json");
 
     /// <summary>One journal per model.</summary>
@@ -22,33 +24,39 @@ internal sealed record DataFolder(string Root)
     /// <summary>Verified artifacts by digest.</summary>
     public string Shelf => Path.Combine(Root, "shelf");
 
-    /// <summary>Artifacts on their way, by the digest they should have.</summary>
+    /// <summary>Artifacts being fetched, by the digest that they should have.</summary>
     public string Staging => Path.Combine(Root, "staging");
 
-    /// <summary>Telemetry batches that the server has not stored yet, by sequence.</summary>
+    /// <summary>Telemetry batches that the server has not stored yet, by sequence number.</summary>
     public string Outbox => Path.Combine(Root, "outbox");
 
-    /// <summary>Sequence of the newest telemetry batch.</summary>
+    /// <summary>Sequence number of the newest telemetry batch.</summary>
     public string TelemetrySequence => Path.Combine(Root, "telemetry-sequence");
 
-    /// <summary>Where the inference host listens, while it does.</summary>
+    /// <summary>The inference host's address, while it listens.</summary>
     public string Endpoints => Path.Combine(Root, "endpoints.json");
 
-    /// <summary>Makes the folders that are missing.</summary>
+    /// <summary>Creates the folders that are missing, for the agent's own user alone.</summary>
     public void Create()
     {
-        foreach (var folder in (ReadOnlySpan<string>)[Root, Journals, Shelf, Staging, Outbox]) Directory.CreateDirectory(folder);
+        foreach (var folder in (ReadOnlySpan<string>)[Root, Journals, Shelf, Staging, Outbox]) OwnerOnly.CreateFolder(folder);
     }
 
     /// <summary>
-    /// Claims the folder for this process. The kernel lets go of the lock however the process ends, so that no stale lock keeps a
+    /// Claims the folder for this process. The kernel releases the lock however the process ends, so that no stale lock keeps a
     /// restarted agent out.
     /// </summary>
     /// <exception cref="IOException">Another agent runs here.</exception>
     public FileStream Lock()
     {
         var path = Path.Combine(Root, "agent.lock");
-        try { return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None); }
-        catch (IOException e) { throw new IOException($"Another agent runs with {Root}: stop it, or give this one its own folder with --data.", e); }
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new IOException($"Another agent uses {Root}: stop it, or give this one its own folder with --data.", e);
+        }
     }
 }

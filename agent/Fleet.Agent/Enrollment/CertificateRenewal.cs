@@ -7,16 +7,18 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Enrollment;
 
-/// <summary>Renews the device's certificate while the old one still opens the door, with a new key each time.</summary>
-internal sealed partial class CertificateRenewal(DeviceCredentials credentials, TrustedTime trusted, TimeProvider time, ILogger<CertificateRenewal> logger) : BackgroundService
+/// <summary>Renews the device's certificate while the old one is still valid, with a new key each time.</summary>
+internal sealed partial class CertificateRenewal(
+    DeviceCredentials credentials, TrustedTime trusted, TimeProvider time, ILogger<CertificateRenewal> logger) : BackgroundService
 {
-    /// <summary>How often the age is looked at: certificates live for months, an hour is soon enough.</summary>
+    /// <summary>How often the certificate's age is checked. Certificates live for months, so an hour is soon enough.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
-    /// <summary>True when less than a third of the certificate's life is left: many chances before it ends. Pure.</summary>
-    internal static bool IsDue(DateTimeOffset notBefore, DateTimeOffset notAfter, DateTimeOffset now) => now > notAfter - ((notAfter - notBefore) / 3);
+    /// <summary>True in the last third of the certificate's life, which leaves many chances before it ends. Pure.</summary>
+    internal static bool IsDue(DateTimeOffset notBefore, DateTimeOffset notAfter, DateTimeOffset now)
+        => now > notAfter - ((notAfter - notBefore) / 3);
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -37,8 +39,8 @@ internal sealed partial class CertificateRenewal(DeviceCredentials credentials, 
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>Asks for a new certificate and puts it to use.</summary>
-    /// <exception cref="EnrollmentException">The server refused, or answered with something unusable.</exception>
+    /// <summary>Fetches a new certificate and puts it to use.</summary>
+    /// <exception cref="EnrollmentException">The server refused, or its answer is unusable.</exception>
     public async Task RenewAsync(CancellationToken cancellationToken)
     {
         var identity = credentials.Identity;
@@ -46,22 +48,30 @@ internal sealed partial class CertificateRenewal(DeviceCredentials credentials, 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Deadline);
         using var http = credentials.OpenHttp();
-        using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new RenewRequest(signingRequest), FleetJson.Default.RenewRequest));
+        var request = JsonSerializer.SerializeToUtf8Bytes(new RenewRequest(signingRequest), FleetJson.Default.RenewRequest);
+        using var content = new ByteArrayContent(request);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var response = await http.PostAsync("/renew", content, limit.Token);
         var renewed = await ServerAnswer.ReadAsync(response, limit.Token);
 
-        // The CA stays the one that was pinned at enrollment: a renewal does not move the root of trust.
+        // The CA stays the one from the enrollment: a renewal does not move the root of trust.
         if (DeviceKey.ProblemOf(renewed.Certificate, privateKey, credentials.Authority, identity.Device) is { } problem)
             throw new EnrollmentException(problem, EnrollmentFailure.Refused);
         trusted.Advance(renewed.ServerTime);
-        credentials.Replace(identity with { Certificate = renewed.Certificate, PrivateKey = privateKey, ReleaseKeys = renewed.ReleaseKeys, Mqtt = renewed.Mqtt });
+        credentials.Replace(identity with
+        {
+            Certificate = renewed.Certificate,
+            PrivateKey = privateKey,
+            ReleaseKeys = renewed.ReleaseKeys,
+            Mqtt = renewed.Mqtt,
+        });
         LogRenewed(credentials.Certificate.NotAfter);
     }
 
     [LoggerMessage(LogLevel.Information, "The device's certificate was renewed and is valid until {NotAfter:u}.")]
     private partial void LogRenewed(DateTime notAfter);
 
-    [LoggerMessage(LogLevel.Warning, "The device's certificate, valid until {NotAfter:u}, was not renewed: {Reason} It is tried again in an hour.")]
+    [LoggerMessage(LogLevel.Warning,
+        "The device's certificate, valid until {NotAfter:u}, was not renewed: {Reason} The next try is in an hour.")]
     private partial void LogNotRenewed(DateTime notAfter, string reason);
 }

@@ -4,7 +4,7 @@ using Fleet.Agent.Disk;
 
 namespace Fleet.Agent.Enrollment;
 
-/// <summary>The identity in use. Renewal swaps it; connections made before keep the certificate they were made with.</summary>
+/// <summary>The identity in use. A renewal swaps it; open connections keep the certificate they were made with.</summary>
 internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
 {
     private volatile Loaded _loaded = new(identity);
@@ -26,7 +26,7 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
         _loaded = loaded;
     }
 
-    /// <summary>A client for the server's port for devices: this device's certificate, and no other server than ours.</summary>
+    /// <summary>A client for the server's port for devices. It shows this device's certificate and trusts only our server.</summary>
     public HttpClient OpenHttp()
     {
         var loaded = _loaded;

@@ -4,7 +4,7 @@ using Fleet.Contracts.Devices;
 
 namespace Fleet.Agent.Enrollment;
 
-/// <summary>Makes the device's key pair and asks for a certificate of it.</summary>
+/// <summary>Creates the device's key pair and the request for its certificate.</summary>
 internal static class DeviceKey
 {
     /// <summary>A new P-256 key as PKCS#8 PEM, and the signing request for it.</summary>
@@ -15,12 +15,12 @@ internal static class DeviceKey
         return (key.ExportPkcs8PrivateKeyPem(), request.CreateSigningRequestPem());
     }
 
-    /// <summary>What speaks against using a certificate the server answered with; null when nothing does.</summary>
+    /// <summary>Why a certificate from the server must not be used; null when it may be.</summary>
     public static string? ProblemOf(string certificate, string privateKey, X509Certificate2 authority, DeviceId device)
     {
         try
         {
-            using var issued = X509Certificate2.CreateFromPem(certificate, privateKey); // Throws when the key is another one.
+            using var issued = X509Certificate2.CreateFromPem(certificate, privateKey); // Throws when the key does not match.
             var name = issued.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
             if (name != device.Value) return $"The certificate is for '{name}', not for {device}.";
             using var chain = new X509Chain { ChainPolicy = ServerTrust.IssuedBy(authority) };
@@ -30,7 +30,7 @@ internal static class DeviceKey
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            return $"The certificate does not fit the key it was asked for: {e.Message}";
+            return $"The certificate does not match this device's key: {e.Message}";
         }
     }
 }

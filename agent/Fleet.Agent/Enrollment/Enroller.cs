@@ -13,17 +13,25 @@ using Fleet.Contracts.Http;
 
 namespace Fleet.Agent.Enrollment;
 
-/// <summary>Turns a join token into an identity: the server is known before anything is said, the key is made here, the rest is stored at once.</summary>
+/// <summary>
+/// Turns a join token into an identity. The server proves itself before it is told anything, the key is created on this device, and
+/// everything is stored in one step.
+/// </summary>
 internal sealed class Enroller(DataFolder folder, FactsReader facts)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     /// <summary>Enrolls this device.</summary>
-    /// <exception cref="EnrollmentException">It was not enrolled, and nothing was stored.</exception>
-    public async Task<Identity> EnrollAsync(Uri server, string tokenText, DeviceId device, string? profile, CancellationToken cancellationToken)
+    /// <exception cref="EnrollmentException">The device was not enrolled, and nothing was stored.</exception>
+    public async Task<Identity> EnrollAsync(
+        Uri server, string tokenText, DeviceId device, string? profile, CancellationToken cancellationToken)
     {
         if (!JoinToken.TryParse(tokenText, out var token))
-            throw new EnrollmentException("The join token does not read as one: it is the text that starts with 'fleet1.', copied whole from 'fleet tokens create'.", EnrollmentFailure.Invalid);
+        {
+            throw new EnrollmentException(
+                "This is not a join token. A join token starts with 'fleet1.'; copy it whole from 'fleet tokens create'.",
+                EnrollmentFailure.Invalid);
+        }
         if (profile is not null && !Names.IsName(profile))
             throw new EnrollmentException($"Profile '{profile}' must be {Names.Rule}.", EnrollmentFailure.Invalid);
         if (server.Scheme != Uri.UriSchemeHttps)
@@ -31,7 +39,12 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
         folder.Create();
         using var claimed = folder.Lock();
         if (IdentityFile.Read(folder) is { } existing)
-            throw new EnrollmentException($"This device is already enrolled as {existing.Device} at {existing.Server}. To enroll it anew, stop the agent and remove {folder.Identity}.", EnrollmentFailure.Invalid);
+        {
+            throw new EnrollmentException(
+                $"This device is already enrolled as {existing.Device} at {existing.Server}. "
+                + $"To enroll it again, stop the agent and remove {folder.Identity}.",
+                EnrollmentFailure.Invalid);
+        }
 
         var (privateKey, signingRequest) = DeviceKey.Create(device);
         var request = new EnrollRequest(tokenText.Trim(), device, signingRequest, facts.Read(profile));
@@ -39,7 +52,10 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
 
         using var authority = X509Certificate2.CreateFromPem(response.CertificateAuthority);
         if (ServerTrust.FingerprintOf(authority) != token.AuthorityFingerprint)
-            throw new EnrollmentException("The server answered with another certificate authority than the join token names.", EnrollmentFailure.Refused);
+        {
+            throw new EnrollmentException(
+                "The server's certificate authority is not the one that the join token names.", EnrollmentFailure.Refused);
+        }
         if (DeviceKey.ProblemOf(response.Certificate, privateKey, authority, device) is { } problem)
             throw new EnrollmentException(problem, EnrollmentFailure.Refused);
 
@@ -55,13 +71,14 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
             ReleaseKeys = response.ReleaseKeys,
             EnrolledAt = response.ServerTime,
         };
-        // The identity last: it alone makes the device enrolled.
+        // The identity last: it is what makes the device enrolled.
         TrustedTime.Store(folder, response.ServerTime);
         IdentityFile.Write(folder, identity);
         return identity;
     }
 
-    private static async Task<EnrollResponse> PostAsync(Uri server, JoinToken token, EnrollRequest request, CancellationToken cancellationToken)
+    private static async Task<EnrollResponse> PostAsync(
+        Uri server, JoinToken token, EnrollRequest request, CancellationToken cancellationToken)
     {
         string? problem = null;
         using var handler = new SocketsHttpHandler
@@ -70,8 +87,9 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
             UseProxy = false,
             SslOptions = new SslClientAuthenticationOptions
             {
-                // Asked during the handshake: the token is not sent to a server that fails this.
-                RemoteCertificateValidationCallback = (_, certificate, chain, errors) => ServerTrust.IsThatOf(token.AuthorityFingerprint, certificate, chain, errors, out problem),
+                // Called during the handshake: a server that fails this never sees the token.
+                RemoteCertificateValidationCallback = (_, certificate, chain, errors)
+                    => ServerTrust.IsServerOf(token.AuthorityFingerprint, certificate, chain, errors, out problem),
             },
         };
         using var http = new HttpClient(handler) { BaseAddress = server, Timeout = Deadline };
@@ -84,7 +102,8 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
         }
         catch (HttpRequestException e) when (e.InnerException is AuthenticationException)
         {
-            throw new EnrollmentException(problem ?? $"No secure connection to {server}: {e.InnerException.Message}", EnrollmentFailure.Refused, e);
+            throw new EnrollmentException(
+                problem ?? $"No secure connection to {server}: {e.InnerException.Message}", EnrollmentFailure.Refused, e);
         }
         catch (HttpRequestException e)
         {
@@ -92,7 +111,8 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new EnrollmentException($"The server at {server} did not answer within {Deadline.TotalSeconds:0} s.", EnrollmentFailure.Unreachable, e);
+            throw new EnrollmentException(
+                $"The server at {server} did not answer within {Deadline.TotalSeconds:0} s.", EnrollmentFailure.Unreachable, e);
         }
         catch (CryptographicException e)
         {

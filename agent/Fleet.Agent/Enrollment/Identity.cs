@@ -24,7 +24,7 @@ internal sealed record Identity
     /// <summary>Its private key, PKCS#8 PEM. It never leaves the device.</summary>
     public required string PrivateKey { get; init; }
 
-    /// <summary>The server's CA, PEM: the only root this device knows.</summary>
+    /// <summary>The server's CA, PEM: the only root that this device trusts.</summary>
     public required string CertificateAuthority { get; init; }
 
     /// <summary>Keys trusted to sign releases.</summary>

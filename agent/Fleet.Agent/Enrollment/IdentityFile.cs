@@ -4,11 +4,11 @@ using Fleet.Platform;
 
 namespace Fleet.Agent.Enrollment;
 
-/// <summary>Keeps the identity: one file, replaced in one step, so that a device is enrolled wholly or not at all.</summary>
+/// <summary>The identity on disk: one file, replaced in one step, so that a device is either enrolled or not.</summary>
 internal static class IdentityFile
 {
     /// <summary>The identity, or null when the device was never enrolled.</summary>
-    /// <exception cref="EnrollmentException">The file does not read as an identity.</exception>
+    /// <exception cref="EnrollmentException">The file is not a readable identity.</exception>
     public static Identity? Read(DataFolder folder)
     {
         if (DurableFile.Read(folder.Identity) is not { } content) return null;
@@ -18,10 +18,14 @@ internal static class IdentityFile
         }
         catch (JsonException e)
         {
-            throw new EnrollmentException($"{folder.Identity} does not read as an identity ({e.Message}). Restore it, or remove it and enroll this device anew.", EnrollmentFailure.NotEnrolled, e);
+            throw new EnrollmentException(
+                $"{folder.Identity} is not a readable identity ({e.Message}). Restore it, or remove it and enroll this device again.",
+                EnrollmentFailure.NotEnrolled,
+                e);
         }
     }
 
     /// <summary>Stores an identity.</summary>
-    public static void Write(DataFolder folder, Identity identity) => DurableFile.Write(folder.Identity, JsonSerializer.SerializeToUtf8Bytes(identity, IdentityJson.Default.Identity));
+    public static void Write(DataFolder folder, Identity identity)
+        => DurableFile.Write(folder.Identity, JsonSerializer.SerializeToUtf8Bytes(identity, IdentityJson.Default.Identity));
 }

@@ -5,11 +5,11 @@ using Fleet.Contracts.Protocol;
 
 namespace Fleet.Agent.Enrollment;
 
-/// <summary>Reads what the server answers to an enrollment or a renewal, its refusals included.</summary>
+/// <summary>Reads the server's answer to an enrollment or a renewal, refusals included.</summary>
 internal static class ServerAnswer
 {
-    /// <summary>The answer, read up to its limit.</summary>
-    /// <exception cref="EnrollmentException">The server said no; the message is the server's own.</exception>
+    /// <summary>Reads an answer up to its size limit.</summary>
+    /// <exception cref="EnrollmentException">The server refused; the message is the server's own.</exception>
     public static async Task<EnrollResponse> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         await response.Content.LoadIntoBufferAsync(Limits.EnrollmentBytes, cancellationToken);
@@ -21,10 +21,13 @@ internal static class ServerAnswer
         }
         catch (JsonException e)
         {
-            throw new EnrollmentException($"The server's answer does not read as one ({e.Message}): is this the port for devices?", EnrollmentFailure.Refused, e);
+            throw new EnrollmentException(
+                $"The server's answer cannot be read ({e.Message}). Is this the port for devices?", EnrollmentFailure.Refused, e);
         }
         // A server in trouble is worth another try; a refusal is not.
-        throw new EnrollmentException($"The server refused: {Describe(body, (int)response.StatusCode)}", (int)response.StatusCode >= 500 ? EnrollmentFailure.Unreachable : EnrollmentFailure.Refused);
+        var status = (int)response.StatusCode;
+        throw new EnrollmentException(
+            $"The server refused: {Describe(body, status)}", status >= 500 ? EnrollmentFailure.Unreachable : EnrollmentFailure.Refused);
     }
 
     /// <summary>A refusal in the server's own words.</summary>
@@ -37,7 +40,7 @@ internal static class ServerAnswer
         }
         catch (JsonException)
         {
-            // Something else than our server answered; the status is all there is to say.
+            // Something other than our server answered; the status is all there is.
         }
         return $"HTTP status {status}.";
     }

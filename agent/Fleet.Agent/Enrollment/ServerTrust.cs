@@ -5,7 +5,9 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Fleet.Agent.Enrollment;
 
-/// <summary>When a server is the right one: its chain ends at the CA this device knows, and its certificate names the host that was called.</summary>
+/// <summary>
+/// When a server is the right one: its chain ends at the CA that this device knows, and its certificate names the host that was called.
+/// </summary>
 internal static class ServerTrust
 {
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
@@ -32,15 +34,15 @@ internal static class ServerTrust
     }
 
     /// <summary>
-    /// Finds the CA of that fingerprint among what a server sent, and judges the server by it. Used once, at enrollment, when the
-    /// fingerprint of the join token is all the device knows.
+    /// Finds the CA with that fingerprint among what a server sent, and judges the server by it. Used once, at enrollment, when the
+    /// fingerprint in the join token is all that the device knows.
     /// </summary>
     /// <param name="sent">The certificate the server showed.</param>
     /// <param name="chain">The certificates that came with it.</param>
-    /// <param name="errors">What the TLS stream found; only a name that does not fit matters here.</param>
+    /// <param name="errors">What the TLS stream found; only a wrong name matters here.</param>
     /// <param name="fingerprint">SHA-256 of the CA, lower-case hexadecimal.</param>
     /// <param name="problem">Why it is not the right server, in a sentence.</param>
-    public static bool IsThatOf(
+    public static bool IsServerOf(
         string fingerprint, X509Certificate? sent, X509Chain? chain, SslPolicyErrors errors, [NotNullWhen(false)] out string? problem)
     {
         problem = null;
@@ -52,20 +54,28 @@ internal static class ServerTrust
         X509Certificate2[] shown = [.. chain.ChainElements.Select(element => element.Certificate), .. chain.ChainPolicy.ExtraStore];
         if (Array.Find(shown, candidate => FingerprintOf(candidate) == fingerprint) is not { } authority)
         {
-            problem = $"The server's certificate was not issued by the authority of the join token (wanted {Short(fingerprint)}, shown {string.Join(", ", shown.Select(FingerprintOf).Distinct().Select(Short))}). Check the address; if it is right, ask for a new token.";
+            var found = string.Join(", ", shown.Select(FingerprintOf).Distinct().Select(Short));
+            problem = "The server's certificate was not issued by the authority of the join token "
+                + $"(wanted {Short(fingerprint)}, shown {found}). Check the address; if it is right, ask for a new token.";
             return false;
         }
         using var judged = new X509Chain { ChainPolicy = PolicyFor(authority) };
         judged.ChainPolicy.ExtraStore.AddRange(shown);
         if (!judged.Build(certificate))
-            problem = $"The server's certificate is not valid: {string.Join(' ', judged.ChainStatus.Select(status => status.StatusInformation.Trim()))}";
+        {
+            var reasons = judged.ChainStatus.Select(status => status.StatusInformation.Trim());
+            problem = $"The server's certificate is not valid: {string.Join(' ', reasons)}";
+        }
         else if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch))
-            problem = "The server's certificate does not name the host that was called: use the name the server was given as its public host.";
+        {
+            problem = "The server's certificate does not name the host that was called. Use the server's public host name.";
+        }
         return problem is null;
     }
 
     /// <summary>SHA-256 of a certificate, lower-case hexadecimal.</summary>
-    public static string FingerprintOf(X509Certificate2 certificate) => Convert.ToHexStringLower(SHA256.HashData(certificate.RawDataMemory.Span));
+    public static string FingerprintOf(X509Certificate2 certificate)
+        => Convert.ToHexStringLower(SHA256.HashData(certificate.RawDataMemory.Span));
 
     private static string Short(string fingerprint) => fingerprint[..8] + "…";
 }

@@ -6,7 +6,7 @@ using Fleet.Platform;
 namespace Fleet.Agent.Enrollment;
 
 /// <summary>
-/// The latest time seen from a signed source. A device without a clock, or with one set back, still refuses what has expired.
+/// The latest time from a signed source. A device without a clock, or with one that was set back, still refuses what has expired.
 /// </summary>
 internal sealed class TrustedTime(DataFolder folder, TimeProvider time)
 {
@@ -23,7 +23,7 @@ internal sealed class TrustedTime(DataFolder folder, TimeProvider time)
         }
     }
 
-    /// <summary>Takes a time from something whose signature held.</summary>
+    /// <summary>Takes a time from something whose signature was verified.</summary>
     public void Advance(DateTimeOffset signed)
     {
         lock (_lock)
@@ -34,13 +34,15 @@ internal sealed class TrustedTime(DataFolder folder, TimeProvider time)
         }
     }
 
-    /// <summary>Writes the time an enrollment brought.</summary>
+    /// <summary>Stores the time that an enrollment brought.</summary>
     public static void Store(DataFolder folder, DateTimeOffset signed)
         => DurableFile.Write(folder.TrustedTime, Encoding.ASCII.GetBytes(signed.ToString("O", CultureInfo.InvariantCulture)));
 
     private static DateTimeOffset Load(DataFolder folder)
-        => DurableFile.Read(folder.TrustedTime) is { } content
-            && DateTimeOffset.TryParseExact(Encoding.ASCII.GetString(content), "O", CultureInfo.InvariantCulture, DateTimeStyles.None, out var signed)
+        => DurableFile.Read(folder.TrustedTime) is { } content && TryParse(Encoding.ASCII.GetString(content), out var signed)
             ? signed
             : DateTimeOffset.MinValue;
+
+    private static bool TryParse(string text, out DateTimeOffset time)
+        => DateTimeOffset.TryParseExact(text, "O", CultureInfo.InvariantCulture, DateTimeStyles.None, out time);
 }

@@ -4,13 +4,14 @@ using Fleet.Contracts.Devices;
 
 namespace Fleet.Agent.Facts;
 
-/// <summary>Finds out what this device is from what the kernel shows. ONNX Runtime is not loaded for it.</summary>
+/// <summary>Finds out what this device is from the kernel's files, without loading ONNX Runtime.</summary>
 /// <param name="root">Where the kernel's files are; another folder in tests.</param>
 internal sealed class FactsReader(string root = "/")
 {
     /// <summary>The version of this program.</summary>
     public static string AgentVersion { get; } =
-        typeof(FactsReader).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "unknown";
+        typeof(FactsReader).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]
+        ?? "unknown";
 
     /// <summary>Instruction set flags of the processor, as the kernel names them.</summary>
     public IReadOnlyList<string> IsaFlags() => CpuInfo.Parse(Text("proc/cpuinfo")).Flags;
@@ -32,7 +33,7 @@ internal sealed class FactsReader(string root = "/")
             IsaFlags = cpu.Flags,
             Processor = cpu.Name.Length > 0 ? cpu.Name : Text("proc/device-tree/model").TrimEnd('\0', '\n'),
             LogicalCpus = Environment.ProcessorCount, // Counts affinity and the control group's limit.
-            MemoryBytes = MemoryLimit.Of(Text("proc/meminfo"), Text("proc/self/cgroup"), Text),
+            MemoryBytes = UsableMemory.Of(Text("proc/meminfo"), Text("proc/self/cgroup"), Text),
             Accelerators = accelerators,
             ExecutionProviders = ExecutionProviders(accelerators),
             OperatingSystem = OperatingSystemName(Text("etc/os-release")),
@@ -51,19 +52,22 @@ internal sealed class FactsReader(string root = "/")
         return found;
     }
 
-    /// <summary>The CPU always; an accelerator's provider when its library lies beside the program and the accelerator is there.</summary>
+    /// <summary>Always the CPU; with an accelerator, also each provider whose library is beside the program.</summary>
     private static List<string> ExecutionProviders(List<string> accelerators)
     {
         var providers = new List<string>();
         if (accelerators.Count > 0)
         {
-            foreach (var (library, provider) in (ReadOnlySpan<(string, string)>)[("tensorrt", "TensorrtExecutionProvider"), ("cuda", "CUDAExecutionProvider")])
-            {
-                if (File.Exists(Path.Combine(AppContext.BaseDirectory, $"libonnxruntime_providers_{library}.so"))) providers.Add(provider);
-            }
+            AddIfPresent("tensorrt", "TensorrtExecutionProvider");
+            AddIfPresent("cuda", "CUDAExecutionProvider");
         }
         providers.Add("CPUExecutionProvider");
         return providers;
+
+        void AddIfPresent(string library, string provider)
+        {
+            if (File.Exists(Path.Combine(AppContext.BaseDirectory, $"libonnxruntime_providers_{library}.so"))) providers.Add(provider);
+        }
     }
 
     private static string OperatingSystemName(string release)

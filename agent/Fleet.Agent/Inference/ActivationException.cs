@@ -1,4 +1,4 @@
 namespace Fleet.Agent.Inference;
 
-/// <summary>The inference host could not take a variant over; what served before serves on. The message is a sentence for the report.</summary>
+/// <summary>The inference host could not take over a variant; what served before still serves. The message goes into the report.</summary>
 internal sealed class ActivationException(string message, Exception? cause = null) : Exception(message, cause);

@@ -18,7 +18,10 @@ internal static class BinaryTensor
         if (input.Element == TensorElementType.String) return ReadStrings(data, input, shape, elements);
         var expected = (long)elements * Datatypes.SizeOf(input.Element);
         if (data.Length != expected)
-            throw InferenceException.Malformed($"Input '{input.Name}' has binary_data_size {data.Length}; shape [{string.Join(',', shape)}] of {input.Datatype} needs {expected}.");
+        {
+            var needed = $"shape [{string.Join(',', shape)}] of {input.Datatype} needs {expected}";
+            throw InferenceException.Malformed($"Input '{input.Name}' has binary_data_size {data.Length}; {needed}.");
+        }
         var tensor = input.Allocate(shape);
         // Copied, because ONNX Runtime wants its elements aligned and the request's bytes are where they happen to be.
         data.CopyTo(tensor.GetTensorMutableRawData());
@@ -30,7 +33,8 @@ internal static class BinaryTensor
     {
         if (element != TensorElementType.String) return tensor.GetTensorMutableRawData().Length;
         var size = 0L;
-        for (var i = 0; i < tensor.GetTensorTypeAndShape().ElementCount; i++) size += sizeof(uint) + tensor.GetStringElementAsSpan(i).Length;
+        var elements = tensor.GetTensorTypeAndShape().ElementCount;
+        for (var i = 0; i < elements; i++) size += sizeof(uint) + tensor.GetStringElementAsSpan(i).Length;
         return size;
     }
 
@@ -58,12 +62,15 @@ internal static class BinaryTensor
         {
             for (var i = 0; i < elements; i++)
             {
-                if (data.Length < sizeof(uint) || BinaryPrimitives.ReadUInt32LittleEndian(data) is var length && length > data.Length - sizeof(uint))
+                if (data.Length < sizeof(uint)
+                    || BinaryPrimitives.ReadUInt32LittleEndian(data) is var length && length > data.Length - sizeof(uint))
                     throw InferenceException.Malformed($"The binary data of input '{input.Name}' ends inside element {i} of {elements}.");
                 tensor.StringTensorSetElementAt(data.Slice(sizeof(uint), (int)length), i);
                 data = data[(sizeof(uint) + (int)length)..];
             }
-            return data.IsEmpty ? tensor : throw InferenceException.Malformed($"The binary data of input '{input.Name}' has {data.Length} bytes more than its {elements} elements.");
+            if (data.IsEmpty) return tensor;
+            throw InferenceException.Malformed(
+                $"The binary data of input '{input.Name}' has {data.Length} bytes more than its {elements} elements.");
         }
         catch
         {

@@ -4,7 +4,7 @@ namespace Fleet.Agent.Inference;
 
 /// <summary>What a row of class scores decides.</summary>
 /// <param name="Class">Index of the largest score; the first of equal ones.</param>
-/// <param name="Probability">Its probability, 0 to 1; 0 when the scores are no numbers.</param>
+/// <param name="Probability">Its probability, 0 to 1; 0 when the scores are not numbers.</param>
 internal readonly record struct ClassDecision(int Class, float Probability)
 {
     /// <summary>How far a row's sum may be from one to be taken as probabilities: what 8-bit softmax outputs miss by.</summary>

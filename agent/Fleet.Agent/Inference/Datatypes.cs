@@ -11,29 +11,34 @@ internal static class Datatypes
     /// <summary>Strings; every other datatype is a number of fixed size.</summary>
     public const string Bytes = "BYTES";
 
-    private static readonly FrozenDictionary<TensorElementType, (string Name, int Size)> ByElement = new Dictionary<TensorElementType, (string, int)>
-    {
-        [TensorElementType.Bool] = ("BOOL", 1),
-        [TensorElementType.UInt8] = ("UINT8", 1),
-        [TensorElementType.UInt16] = ("UINT16", 2),
-        [TensorElementType.UInt32] = ("UINT32", 4),
-        [TensorElementType.UInt64] = ("UINT64", 8),
-        [TensorElementType.Int8] = ("INT8", 1),
-        [TensorElementType.Int16] = ("INT16", 2),
-        [TensorElementType.Int32] = ("INT32", 4),
-        [TensorElementType.Int64] = ("INT64", 8),
-        [TensorElementType.Float16] = ("FP16", 2),
-        [TensorElementType.Float] = ("FP32", 4),
-        [TensorElementType.Double] = ("FP64", 8),
-        [TensorElementType.BFloat16] = ("BF16", 2),
-        [TensorElementType.String] = (Bytes, 0),
-    }.ToFrozenDictionary();
+    private static readonly FrozenDictionary<TensorElementType, (string Name, int Size)> ByElement
+        = new Dictionary<TensorElementType, (string, int)>
+        {
+            [TensorElementType.Bool] = ("BOOL", 1),
+            [TensorElementType.UInt8] = ("UINT8", 1),
+            [TensorElementType.UInt16] = ("UINT16", 2),
+            [TensorElementType.UInt32] = ("UINT32", 4),
+            [TensorElementType.UInt64] = ("UINT64", 8),
+            [TensorElementType.Int8] = ("INT8", 1),
+            [TensorElementType.Int16] = ("INT16", 2),
+            [TensorElementType.Int32] = ("INT32", 4),
+            [TensorElementType.Int64] = ("INT64", 8),
+            [TensorElementType.Float16] = ("FP16", 2),
+            [TensorElementType.Float] = ("FP32", 4),
+            [TensorElementType.Double] = ("FP64", 8),
+            [TensorElementType.BFloat16] = ("BF16", 2),
+            [TensorElementType.String] = (Bytes, 0),
+        }.ToFrozenDictionary();
 
-    /// <summary>The protocol's name; null for a type that it has no name for.</summary>
+    /// <summary>The protocol's name; null for a type that it does not name.</summary>
     public static string? NameOf(TensorElementType element) => ByElement.TryGetValue(element, out var entry) ? entry.Name : null;
 
     /// <summary>Bytes of one element; 0 for strings.</summary>
     public static int SizeOf(TensorElementType element) => ByElement[element].Size;
+
+    /// <summary>True for floats of any precision.</summary>
+    public static bool IsFloat(TensorElementType element) => element
+        is TensorElementType.Float or TensorElementType.Float16 or TensorElementType.BFloat16 or TensorElementType.Double;
 
     /// <summary>The elements of a float tensor of any precision as 32-bit floats; null when it holds no floats.</summary>
     /// <remarks>The common case is a view on the tensor's own memory, so it is valid as long as the tensor is.</remarks>

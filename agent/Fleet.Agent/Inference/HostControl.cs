@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Inference;
 
-/// <summary>Carries out what the agent commands, in the inference host's process. Loads run one after the other and never delay other answers.</summary>
+/// <summary>
+/// Carries out the agent's commands in the inference host's process. Loads run one after the other and never delay other answers.
+/// </summary>
 internal sealed partial class HostControl(ModelTable models, ILogger<HostControl> logger)
 {
     /// <summary>Says where the host listens, then answers commands until the agent closes the channel or is gone.</summary>
@@ -26,7 +28,8 @@ internal sealed partial class HostControl(ModelTable models, ILogger<HostControl
                 continue;
             }
             if (command.Retire is { } name) models.Retire(name);
-            await streams.WriteAsync(new HostReply(command.Id, Statistics: command.Drain ? models.Drain() : null), HostJson.Default.HostReply);
+            var statistics = command.Drain ? models.Drain() : null;
+            await streams.WriteAsync(new HostReply(command.Id, Statistics: statistics), HostJson.Default.HostReply);
         }
     }
 

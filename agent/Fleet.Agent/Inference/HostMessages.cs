@@ -22,7 +22,8 @@ internal sealed record HostReply(long Id, string? Error = null, string? Address 
 }
 
 /// <summary>Generated serialization of what agent and inference host say to each other.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(HostCommand))]
 [JsonSerializable(typeof(HostReply))]
 [JsonSerializable(typeof(HostEndpoints))]

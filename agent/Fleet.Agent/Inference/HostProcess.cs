@@ -23,12 +23,13 @@ internal sealed partial class HostProcess : IAsyncDisposable
     /// <summary>Starts the process; it listens once <see cref="ListensAsync"/> returns.</summary>
     /// <param name="port">Port on loopback, 0 for a free one.</param>
     /// <param name="socket">Unix socket to listen on as well, or null.</param>
-    /// <param name="received">Called for every reply before its command completes: statistics are not lost when nobody waits for them any more.</param>
+    /// <param name="received">Called for every reply before its command completes; statistics survive a caller that gave up.</param>
     /// <param name="logger">Takes the host's log.</param>
     public HostProcess(int port, string? socket, Action<HostReply> received, ILogger logger)
     {
         (_received, _logger) = (received, logger);
-        _process = Process.Start(ChildProgram.StartInfo(["infer-host", "--port", $"{port}", .. socket is null ? (string[])[] : ["--socket", socket]]))
+        string[] onSocket = socket is null ? [] : ["--socket", socket];
+        _process = Process.Start(ChildProgram.StartInfo(["infer-host", "--port", $"{port}", .. onSocket]))
             ?? throw new InvalidOperationException($"{ChildProgram.Path} could not be started.");
         Id = _process.Id;
         Exited = LiveAsync();
@@ -112,7 +113,7 @@ internal sealed partial class HostProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
         var exit = new ChildExit(_process.ExitCode);
         _listens.TrySetException(new HostDiedException(exit));
-        _ = _listens.Task.Exception; // Seen, also when nobody waits.
+        _ = _listens.Task.Exception; // Observed, even when nothing waits for it.
         foreach (var reply in _pending.Values) reply.TrySetException(new HostDiedException(exit));
         return exit;
     }
@@ -121,7 +122,8 @@ internal sealed partial class HostProcess : IAsyncDisposable
     {
         try
         {
-            await foreach (var line in JsonLines.ReadAsync(_process.StandardOutput.BaseStream, HostReply.MaximumBytes, CancellationToken.None))
+            var output = _process.StandardOutput.BaseStream;
+            await foreach (var line in JsonLines.ReadAsync(output, HostReply.MaximumBytes, CancellationToken.None))
             {
                 var reply = JsonSerializer.Deserialize(line.Span, HostJson.Default.HostReply) ?? throw new JsonException("An empty reply.");
                 _received(reply);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Inference;
@@ -8,7 +9,7 @@ internal sealed partial class InferenceHost
 {
     private bool _supervised;
 
-    /// <summary>The running process, started and loaded first when there is none. The caller holds the gate.</summary>
+    /// <summary>The running process; starts and loads one first if necessary. The caller holds the gate.</summary>
     private async Task<HostProcess> RunningAsync(CancellationToken cancellationToken)
     {
         if (_process is { Stopping: false, Exited.IsCompleted: false } running) return running;
@@ -26,8 +27,8 @@ internal sealed partial class InferenceHost
         catch (Exception e)
         {
             await process.DisposeAsync();
-            if (e is TimeoutException) throw new ActivationException($"The inference host did not listen within {options.StartDeadline}.", e);
-            throw;
+            if (e is not TimeoutException) throw;
+            throw new ActivationException($"The inference host did not listen within {options.StartDeadline}.", e);
         }
         // Applications keep the address they were told: every later process listens there too.
         _port = new Uri(Address).Port;
@@ -45,7 +46,7 @@ internal sealed partial class InferenceHost
 
     private async Task ReloadAsync(HostProcess process, CancellationToken cancellationToken)
     {
-        // The innocent first: what has killed the host before must not keep the others waiting.
+        // Models that have killed the host before come last, so that the others do not wait for them.
         foreach (var placement in _placements.Values.OrderBy(placement => placement.DeathsWhileLoading).ToArray())
         {
             if (placement.DeathsWhileLoading >= options.DeathsToGiveUp) continue;
@@ -105,7 +106,8 @@ internal sealed partial class InferenceHost
             _stopping.Token.ThrowIfCancellationRequested();
             try
             {
-                await process.SendAsync(new HostCommand(0, Drain: true), _stopping.Token).WaitAsync(options.HeartBeatDeadline, time, _stopping.Token);
+                await process.SendAsync(new HostCommand(0, Drain: true), _stopping.Token)
+                    .WaitAsync(options.HeartBeatDeadline, time, _stopping.Token);
             }
             catch (TimeoutException)
             {
@@ -119,7 +121,7 @@ internal sealed partial class InferenceHost
         }
     }
 
-    /// <summary>Takes note of a process that ended. The caller holds the gate.</summary>
+    /// <summary>Records that a process has ended. The caller holds the gate.</summary>
     private async Task EndedAsync(HostProcess process)
     {
         (_process, Address) = (null, null);
@@ -137,12 +139,14 @@ internal sealed partial class InferenceHost
             if (loading is not null) placement.DeathsWhileLoading++;
             var deaths = placement.DeathsWithin(options.DeathWindow, time);
             if (deaths >= options.DeathsToGiveUp)
-                placement.GiveUp($"The inference host died {deaths} times since {placement.Model.Name()} was activated; the last time it {exit}.");
+            {
+                placement.GiveUp(
+                    $"The inference host died {deaths} times since {placement.Model.Name()} was activated; the last time it {exit}.");
+            }
         }
     }
 
-    private TimeSpan DelayAfter(int deathsInARow)
-        => TimeSpan.FromTicks((long)Math.Min(options.RestartDelay.Ticks * Math.Pow(2, Math.Max(0, deathsInARow - 1)), options.MaximumRestartDelay.Ticks));
+    private TimeSpan DelayAfter(int deathsInARow) => Backoff.Bound(deathsInARow, options.RestartDelay, options.MaximumRestartDelay);
 
     private void Received(HostReply reply)
     {
@@ -153,26 +157,27 @@ internal sealed partial class InferenceHost
     {
         if (options.EndpointsFile is not { } file) return;
         // Renamed into place: a reader sees the whole file or none.
-        File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(new HostEndpoints(address, options.Socket), HostJson.Default.HostEndpoints));
+        var endpoints = new HostEndpoints(address, options.Socket);
+        File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(endpoints, HostJson.Default.HostEndpoints));
         File.Move(file + ".new", file, overwrite: true);
     }
 
     [LoggerMessage(LogLevel.Information, "The inference host (process {ProcessId}) listens at {Address}.")]
     private partial void LogStarted(int processId, string address);
 
-    [LoggerMessage(LogLevel.Error, "The inference host (process {ProcessId}) {Exit}; it is started again in {Delay}.")]
+    [LoggerMessage(LogLevel.Error, "The inference host (process {ProcessId}) {Exit}; it restarts in {Delay}.")]
     private partial void LogDied(int processId, string exit, TimeSpan delay);
 
     [LoggerMessage(LogLevel.Error, "The inference host did not start: {Reason}")]
     private partial void LogNotStarted(string reason);
 
-    [LoggerMessage(LogLevel.Error, "{Model} did not load again: {Reason}")]
+    [LoggerMessage(LogLevel.Error, "{Model} could not be loaded again: {Reason}")]
     private partial void LogNotReloaded(string model, string reason);
 
     [LoggerMessage(LogLevel.Error, "The inference host (process {ProcessId}) did not answer within {Deadline} and is killed.")]
     private partial void LogHung(int processId, TimeSpan deadline);
 
-    /// <summary>One model that should serve, and what the host has gone through with it.</summary>
+    /// <summary>One model that should serve, and how often the host died with it.</summary>
     private sealed class Placement(ServedModel model)
     {
         private readonly TaskCompletionSource<string> _givenUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -185,7 +190,7 @@ internal sealed partial class InferenceHost
         /// <summary>Completes with a sentence when the host died too often since the model was activated.</summary>
         public Task<string> GivenUp => _givenUp.Task;
 
-        /// <summary>Counts one more death, and how many of them were not long ago.</summary>
+        /// <summary>Records one more death and returns how many lie within the window.</summary>
         public int DeathsWithin(TimeSpan window, TimeProvider time)
         {
             _deaths.Add(time.GetTimestamp());

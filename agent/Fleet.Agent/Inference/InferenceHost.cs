@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Inference;
 
 /// <summary>
-/// Keeps the inference host alive: a child process that owns ONNX Runtime. It is started when the first model is activated, started
-/// again when it dies or hangs, with everything loaded that was active, and stopped when the last model is retired.
+/// Keeps the inference host alive: a child process that owns ONNX Runtime. It starts when the first model is activated, restarts with
+/// everything that was active when it dies or hangs, and stops when the last model is retired.
 /// </summary>
 internal sealed partial class InferenceHost(InferenceOptions options, TimeProvider time, ILogger<InferenceHost> logger) : IAsyncDisposable
 {
@@ -16,7 +16,7 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     private readonly SemaphoreSlim _gate = new(1, 1);
     private volatile HostProcess? _process;
     private Task _supervision = Task.CompletedTask;
-    /// <summary>What is loading, and stays set when the host died of it.</summary>
+    /// <summary>The model that is loading; stays set when the host died while loading it.</summary>
     private ServedModel? _loading;
     private int _port = options.Port;
     private int _deathsInARow;
@@ -28,8 +28,8 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     /// <summary>The host's process; null while there is none.</summary>
     public int? ProcessId => _process?.Id;
 
-    /// <summary>Loads <paramref name="model"/> beside the variant that serves, warms it up and swaps it in; no request is dropped.</summary>
-    /// <exception cref="ActivationException">It could not be loaded. What served before serves on.</exception>
+    /// <summary>Loads <paramref name="model"/> beside what serves, warms it up and swaps it in. No request is dropped.</summary>
+    /// <exception cref="ActivationException">It could not be loaded. What served before still serves.</exception>
     public async Task ActivateAsync(ServedModel model, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken);
@@ -77,21 +77,22 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
         try
         {
             if (_process is { } process)
-                await process.SendAsync(new HostCommand(0, Drain: true), cancellationToken).WaitAsync(options.HeartBeatDeadline, time, cancellationToken);
+                await process.SendAsync(new HostCommand(0, Drain: true), cancellationToken)
+                    .WaitAsync(options.HeartBeatDeadline, time, cancellationToken);
         }
         catch (Exception e) when (e is HostDiedException or TimeoutException)
         {
-            // Supervision acts on it; what was handed over before is still here.
+            // Supervision acts on it; what was received before is still here.
         }
         return _ledger.Drain();
     }
 
     /// <summary>
     /// Waits until the host has died <see cref="InferenceOptions.DeathsToGiveUp"/> times within <see cref="InferenceOptions.DeathWindow"/>,
-    /// all of them since <paramref name="model"/> was activated, and returns that in a sentence. Which of several models killed it cannot always be known: a death while one loads is its own,
-    /// any other counts for each model that was active.
+    /// all of them since <paramref name="model"/> was activated, and returns that as a sentence. Which of several models killed it is not
+    /// always known: a death while one loads is that model's, any other counts for each model that was active.
     /// </summary>
-    public async Task<string> KeepsDyingAsync(string model, CancellationToken cancellationToken)
+    public async Task<string> DiesRepeatedlyAsync(string model, CancellationToken cancellationToken)
     {
         Placement? placement;
         await _gate.WaitAsync(cancellationToken);
@@ -136,13 +137,14 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
         _loading = model;
         try
         {
-            var reply = await process.SendAsync(new HostCommand(0, Load: model), cancellationToken).WaitAsync(options.LoadDeadline, time, cancellationToken);
+            var reply = await process.SendAsync(new HostCommand(0, Load: model), cancellationToken)
+                .WaitAsync(options.LoadDeadline, time, cancellationToken);
             _loading = null;
             if (reply.Error is { } error) throw new ActivationException(error);
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
-            // The load cannot be called back; a host that swapped it in after all would serve what the agent does not know of.
+            // A load cannot be taken back, and a host that swapped it in after all would serve what the agent does not know about.
             process.Kill();
             cancellationToken.ThrowIfCancellationRequested();
             throw new ActivationException($"{model.Name()} did not load within {options.LoadDeadline}.", e);

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using Fleet.Agent.Children;
 using Fleet.Contracts.Protocol;
+using Fleet.Platform;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
@@ -13,10 +14,15 @@ namespace Fleet.Agent.Inference;
 /// <summary>The hidden verb <c>infer-host</c>: the process that owns ONNX Runtime and answers applications on this device.</summary>
 internal static class InferenceHostProgram
 {
-    /// <summary>Connections at once; beyond it new ones are closed. Each may hold one request of <see cref="Limits.InferenceRequestBytes"/>.</summary>
+    /// <summary>
+    /// Connections at once; further ones are closed. Each may hold one request of <see cref="Limits.InferenceRequestBytes"/>.
+    /// </summary>
     private const int MaximumConnections = 128;
 
-    /// <summary>Serves on the port <paramref name="args"/> name (<c>--port P</c>), and on a Unix socket when they name one (<c>--socket PATH</c>), until standard input ends.</summary>
+    /// <summary>
+    /// Serves on the port in <paramref name="args"/> (<c>--port P</c>), and on a Unix socket if they name one (<c>--socket PATH</c>),
+    /// until standard input ends.
+    /// </summary>
     public static async Task<int> RunAsync(string[] args, CancellationToken cancellationToken)
     {
         if (args is not ["--port", var text, .. var rest] || rest is not ([] or ["--socket", _]) || !ChildStreams.StartedByAgent
@@ -30,7 +36,8 @@ internal static class InferenceHostProgram
         // The empty builder: no settings file and no environment variable of the device can make this listen anywhere else.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddProvider(streams.LoggerProvider).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
-        builder.Services.AddSingleton<ModelTable>().AddSingleton<InferenceServer>().AddSingleton<HostControl>().AddSingleton<IHostLifetime, ChildLifetime>();
+        builder.Services.AddSingleton<ModelTable>().AddSingleton<InferenceServer>().AddSingleton<HostControl>();
+        builder.Services.AddSingleton<IHostLifetime, ChildLifetime>();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -48,13 +55,16 @@ internal static class InferenceHostProgram
         }
         catch (IOException e)
         {
-            var reason = new HostReply(0, Error: $"The inference host cannot listen on port {port}{(socket is null ? "" : $" and socket {socket}")} ({e.Message}); choose another with --inference-port.");
+            var place = socket is null ? $"port {port}" : $"port {port} and socket {socket}";
+            var reason = new HostReply(
+                0, Error: $"The inference host cannot listen on {place} ({e.Message}); choose another with --inference-port.");
             await streams.WriteAsync(reason, HostJson.Default.HostReply);
             return 1;
         }
         // Whoever may call by the socket is the group's business; the port is open to every user of the device.
-        if (socket is not null) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
-        await app.Services.GetRequiredService<HostControl>().RunAsync(streams, app.Urls.First(url => !url.Contains("unix:", StringComparison.Ordinal)), cancellationToken);
+        if (socket is not null) File.SetUnixFileMode(socket, OwnerOnly.FileMode | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
+        var address = app.Urls.First(url => !url.Contains("unix:", StringComparison.Ordinal));
+        await app.Services.GetRequiredService<HostControl>().RunAsync(streams, address, cancellationToken);
         await app.StopAsync(CancellationToken.None);
         return 0;
     }

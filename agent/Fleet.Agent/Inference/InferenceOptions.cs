@@ -3,7 +3,7 @@ namespace Fleet.Agent.Inference;
 /// <summary>How the inference host listens and how it is watched over.</summary>
 internal sealed record InferenceOptions
 {
-    /// <summary>Port on loopback that applications call; 0 takes a free one at the first start and keeps it while the agent lives.</summary>
+    /// <summary>Loopback port that applications call; 0 takes a free one at the first start and keeps it while the agent runs.</summary>
     public int Port { get; init; }
 
     /// <summary>
@@ -36,7 +36,10 @@ internal sealed record InferenceOptions
     /// <summary>A host that lived this long starts the count of deaths in a row anew.</summary>
     public TimeSpan StableAfter { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>Deaths within <see cref="DeathWindow"/> after which a variant counts as the cause; one that kills the host while it loads is left out from then on.</summary>
+    /// <summary>
+    /// Deaths within <see cref="DeathWindow"/> after which a variant counts as the cause. One that kills the host while it loads is not
+    /// loaded again.
+    /// </summary>
     public int DeathsToGiveUp { get; init; } = 3;
 
     /// <summary>How long a death counts: three within minutes are the variant's fault, three within a year are not.</summary>

@@ -25,7 +25,11 @@ internal ref struct InferenceRequestReader(IReadOnlyList<OnnxTensor> inputs, IRe
         {
             var reader = new Utf8JsonReader(json);
             ReadBody(ref reader, ref binary, request);
-            if (binary.Length > 0) throw InferenceException.Malformed($"{binary.Length} bytes of binary data are left over; the inputs' binary_data_size add up to less.");
+            if (binary.Length > 0)
+            {
+                throw InferenceException.Malformed(
+                    $"{binary.Length} bytes of binary data are left over; the inputs' binary_data_size add up to less.");
+            }
             foreach (var input in inputs)
             {
                 if (!request.InputNames.Contains(input.Name)) throw InferenceException.Malformed($"Input {input} is missing.");
@@ -35,7 +39,7 @@ internal ref struct InferenceRequestReader(IReadOnlyList<OnnxTensor> inputs, IRe
         catch (Exception e)
         {
             request.Dispose();
-            if (e is JsonException syntax) throw InferenceException.Malformed($"The request is no valid JSON: {syntax.Message}");
+            if (e is JsonException syntax) throw InferenceException.Malformed($"The request is not valid JSON: {syntax.Message}");
             throw;
         }
     }
@@ -101,12 +105,18 @@ internal ref struct InferenceRequestReader(IReadOnlyList<OnnxTensor> inputs, IRe
                 }
             }
             if (name is null) throw InferenceException.Malformed("An entry of inputs has no name.");
-            if (datatype is null || shape is null) throw InferenceException.Malformed($"Input '{name}' has no {(datatype is null ? "datatype" : "shape")}.");
+            if (datatype is null || shape is null)
+                throw InferenceException.Malformed($"Input '{name}' has no {(datatype is null ? "datatype" : "shape")}.");
             var input = InputFor(name, datatype, shape, request);
             if (binarySize is { } size)
             {
-                if (value is not null || dataSkipped) throw InferenceException.Malformed($"Input '{name}' has both data and binary_data_size.");
-                if (size < 0 || size > binary.Length) throw InferenceException.Malformed($"Input '{name}' has binary_data_size {size}; {binary.Length} bytes of binary data are left after the JSON part.");
+                if (value is not null || dataSkipped)
+                    throw InferenceException.Malformed($"Input '{name}' has both data and binary_data_size.");
+                if (size < 0 || size > binary.Length)
+                {
+                    throw InferenceException.Malformed(
+                        $"Input '{name}' has binary_data_size {size}, but {binary.Length} bytes of binary data are left.");
+                }
                 value = BinaryTensor.Read(binary[..(int)size], input, shape, ElementsOf(name, shape));
                 binary = binary[(int)size..];
             }
@@ -128,8 +138,10 @@ internal ref struct InferenceRequestReader(IReadOnlyList<OnnxTensor> inputs, IRe
         var input = inputs.FirstOrDefault(input => input.Name == name)
             ?? throw InferenceException.Malformed($"The model has no input '{name}'; it takes {string.Join(", ", inputs)}.");
         if (request.InputNames.Contains(name)) throw InferenceException.Malformed($"Input '{name}' is given twice.");
-        if (datatype != input.Datatype) throw InferenceException.Malformed($"Input '{name}' has datatype {datatype}; the model takes {input}.");
-        if (!input.Takes(shape)) throw InferenceException.Malformed($"Input '{name}' has shape [{string.Join(',', shape)}]; the model takes {input}.");
+        if (datatype != input.Datatype)
+            throw InferenceException.Malformed($"Input '{name}' has datatype {datatype}; the model takes {input}.");
+        if (!input.Takes(shape))
+            throw InferenceException.Malformed($"Input '{name}' has shape [{string.Join(',', shape)}]; the model takes {input}.");
         return input;
     }
 
@@ -140,7 +152,9 @@ internal ref struct InferenceRequestReader(IReadOnlyList<OnnxTensor> inputs, IRe
         foreach (var extent in shape)
         {
             elements = extent <= _bytes ? elements * extent : long.MaxValue;
-            if (elements > _bytes) throw InferenceException.Malformed($"Input '{name}' has shape [{string.Join(',', shape)}], more elements than a request of {_bytes} bytes can hold.");
+            if (elements <= _bytes) continue;
+            throw InferenceException.Malformed(
+                $"Input '{name}' has shape [{string.Join(',', shape)}], more elements than a request of {_bytes} bytes can hold.");
         }
         return (int)elements;
     }
@@ -157,7 +171,8 @@ internal ref struct InferenceRequestReader(IReadOnlyList<OnnxTensor> inputs, IRe
             else Json.SkipValue(ref reader);
         }
         if (name is null) throw InferenceException.Malformed("An entry of outputs has no name.");
-        if (outputs.All(output => output.Name != name)) throw InferenceException.Malformed($"The model has no output '{name}'; it has {string.Join(", ", outputs)}.");
+        if (outputs.All(output => output.Name != name))
+            throw InferenceException.Malformed($"The model has no output '{name}'; it has {string.Join(", ", outputs)}.");
         if (request.Outputs.Any(output => output.Name == name)) throw InferenceException.Malformed($"Output '{name}' is asked for twice.");
         request.Outputs.Add(new RequestedOutput(name, binary));
     }
@@ -171,9 +186,12 @@ internal ref struct InferenceRequestReader(IReadOnlyList<OnnxTensor> inputs, IRe
             var parameters = default(Parameters);
             while (Json.NextProperty(ref reader))
             {
-                if (reader.ValueTextEquals("binary_data_size"u8)) parameters = parameters with { BinaryDataSize = Json.Integer(ref reader, "binary_data_size") };
-                else if (reader.ValueTextEquals("binary_data"u8)) parameters = parameters with { BinaryData = Json.Truth(ref reader, "binary_data") };
-                else if (reader.ValueTextEquals("binary_data_output"u8)) parameters = parameters with { BinaryDataOutput = Json.Truth(ref reader, "binary_data_output") };
+                if (reader.ValueTextEquals("binary_data_size"u8))
+                    parameters = parameters with { BinaryDataSize = Json.Integer(ref reader, "binary_data_size") };
+                else if (reader.ValueTextEquals("binary_data"u8))
+                    parameters = parameters with { BinaryData = Json.Truth(ref reader, "binary_data") };
+                else if (reader.ValueTextEquals("binary_data_output"u8))
+                    parameters = parameters with { BinaryDataOutput = Json.Truth(ref reader, "binary_data_output") };
                 else Json.SkipValue(ref reader);
             }
             return parameters;

@@ -5,14 +5,17 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Agent.Inference;
 
-/// <summary>Writes an inference response of the Open Inference Protocol v2, tensors as JSON or, where the client asked, as binary data behind it.</summary>
+/// <summary>
+/// Writes an inference response of the Open Inference Protocol v2: tensors as JSON or, where the client asked, as binary data behind it.
+/// </summary>
 internal static class InferenceResponseWriter
 {
     private delegate void WriteElement<T>(Utf8JsonWriter writer, T value);
 
     /// <summary>Writes a response and returns the length of its JSON part; what follows is binary data.</summary>
     /// <exception cref="InferenceException">A value cannot be written as JSON.</exception>
-    public static int Write(PooledBuffer buffer, ServedModel model, string? id, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value, bool Binary)> outputs)
+    public static int Write(
+        PooledBuffer buffer, ServedModel model, string? id, IReadOnlyList<(OnnxTensor Tensor, OrtValue Value, bool Binary)> outputs)
     {
         using (var json = new Utf8JsonWriter(buffer))
         {
@@ -64,9 +67,13 @@ internal static class InferenceResponseWriter
         switch (tensor.Element)
         {
             case TensorElementType.Float16 or TensorElementType.BFloat16 or TensorElementType.Float:
-                foreach (var element in Datatypes.Singles(value)) json.WriteNumberValue(float.IsFinite(element) ? element : throw NotFinite(tensor, element));
+                foreach (var element in Datatypes.Singles(value))
+                    json.WriteNumberValue(float.IsFinite(element) ? element : throw NotFinite(tensor, element));
                 break;
-            case TensorElementType.Double: Each<double>((writer, element) => writer.WriteNumberValue(double.IsFinite(element) ? element : throw NotFinite(tensor, element))); break;
+            case TensorElementType.Double:
+                Each<double>((writer, element)
+                    => writer.WriteNumberValue(double.IsFinite(element) ? element : throw NotFinite(tensor, element)));
+                break;
             case TensorElementType.Int8: Each<sbyte>(static (writer, element) => writer.WriteNumberValue(element)); break;
             case TensorElementType.Int16: Each<short>(static (writer, element) => writer.WriteNumberValue(element)); break;
             case TensorElementType.Int32: Each<int>(static (writer, element) => writer.WriteNumberValue(element)); break;
@@ -86,5 +93,6 @@ internal static class InferenceResponseWriter
     }
 
     private static InferenceException NotFinite(OnnxTensor tensor, double value)
-        => new(500, $"Output '{tensor.Name}' holds {value}, which JSON has no word for; ask for it with \"parameters\":{{\"binary_data\":true}}.");
+        => new(500,
+            $"Output '{tensor.Name}' holds {value}, which JSON cannot express; ask for it with \"parameters\":{{\"binary_data\":true}}.");
 }

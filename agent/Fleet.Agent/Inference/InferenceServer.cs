@@ -9,7 +9,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Fleet.Agent.Inference;
 
 /// <summary>
-/// Answers the Open Inference Protocol v2 over REST (https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md),
+/// Answers the Open Inference Protocol v2 over REST
+/// (https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md),
 /// so that every KServe or Triton client can call a model on this device.
 /// </summary>
 internal sealed partial class InferenceServer(ModelTable models, ILogger<InferenceServer> logger) : IDisposable
@@ -33,14 +34,16 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
             {
                 ("GET", ["v2"]) => Reply(context, 200, DescribeServer),
                 ("GET", ["v2", "health", "live"]) => Reply(context, 200, json => json.WriteBoolean("live"u8, true)),
-                ("GET", ["v2", "health", "ready"]) => Reply(context, models.Ready ? 200 : 503, json => json.WriteBoolean("ready"u8, models.Ready)),
+                ("GET", ["v2", "health", "ready"])
+                    => Reply(context, models.Ready ? 200 : 503, json => json.WriteBoolean("ready"u8, models.Ready)),
                 ("GET", ["v2", "models", var model]) => DescribeAsync(context, model, null),
                 ("GET", ["v2", "models", var model, "ready"]) => DescribeReadyAsync(context, model, null),
                 ("POST", ["v2", "models", var model, "infer"]) => InferAsync(context, model, null),
                 ("GET", ["v2", "models", var model, "versions", var version]) => DescribeAsync(context, model, version),
                 ("GET", ["v2", "models", var model, "versions", var version, "ready"]) => DescribeReadyAsync(context, model, version),
                 ("POST", ["v2", "models", var model, "versions", var version, "infer"]) => InferAsync(context, model, version),
-                (_, ["v2", ..]) => throw new InferenceException(404, $"{context.Request.Method} {context.Request.Path} is not part of the Open Inference Protocol v2."),
+                (_, ["v2", ..]) => throw new InferenceException(
+                    404, $"{context.Request.Method} {context.Request.Path} is not part of the Open Inference Protocol v2."),
                 _ => throw new InferenceException(404, $"Nothing is at {context.Request.Path}; the Open Inference Protocol is at /v2."),
             });
         }
@@ -51,7 +54,8 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
         }
         catch (BadHttpRequestException e)
         {
-            await Fail(context, e.StatusCode, e.StatusCode == 413 ? $"The request is larger than the {Limits.InferenceRequestBytes} bytes allowed." : e.Message);
+            var tooLarge = $"The request is larger than the {Limits.InferenceRequestBytes:N0} bytes allowed.";
+            await Fail(context, e.StatusCode, e.StatusCode == 413 ? tooLarge : e.Message);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -95,7 +99,9 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
             int read;
             do
             {
-                read = await context.Request.Body.ReadAsync(body.GetMemory((int)Math.Clamp((context.Request.ContentLength ?? 0) - body.Written.Length, 1, Limits.InferenceRequestBytes)), context.RequestAborted);
+                var left = (context.Request.ContentLength ?? 0) - body.Written.Length;
+                var memory = body.GetMemory((int)Math.Clamp(left, 1, Limits.InferenceRequestBytes));
+                read = await context.Request.Body.ReadAsync(memory, context.RequestAborted);
                 body.Advance(read);
             }
             while (read > 0);
@@ -117,15 +123,18 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
         return new InferenceRequestReader(model.Inputs, model.Outputs).Read(body[..jsonLength], body[jsonLength..]);
     }
 
-    private async Task<int> RunAsync(LoadedModel model, InferenceRequest request, PooledBuffer response, CancellationToken cancellationToken)
+    private async Task<int> RunAsync(
+        LoadedModel model, InferenceRequest request, PooledBuffer response, CancellationToken cancellationToken)
     {
-        var wanted = request.Outputs.Count > 0 ? request.Outputs : [.. model.Outputs.Select(output => new RequestedOutput(output.Name, null))];
+        var wanted = request.Outputs.Count > 0
+            ? request.Outputs
+            : [.. model.Outputs.Select(output => new RequestedOutput(output.Name, null))];
         await _running.WaitAsync(cancellationToken);
         try
         {
             using var values = model.Run(request.InputNames, request.Values, [.. wanted.Select(output => output.Name)]);
             return InferenceResponseWriter.Write(response, model.Description, request.Id,
-                [.. wanted.Select((output, i) => (model.Outputs.First(tensor => tensor.Name == output.Name), values[i], output.Binary ?? request.BinaryOutputs))]);
+                [.. wanted.Select((output, i) => (model.TensorOf(output.Name), values[i], output.Binary ?? request.BinaryOutputs))]);
         }
         catch (OnnxRuntimeException e)
         {

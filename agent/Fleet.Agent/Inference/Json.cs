@@ -18,7 +18,9 @@ internal static class Json
     /// <summary>Refuses when the reader does not stand on <paramref name="token"/>.</summary>
     public static void Expect(ref Utf8JsonReader reader, JsonTokenType token, string what)
     {
-        if (reader.TokenType != token) throw InferenceException.Malformed($"{what} must be {(token == JsonTokenType.StartObject ? "an object" : "an array")}, not {Kind(reader.TokenType)}.");
+        if (reader.TokenType == token) return;
+        var wanted = token == JsonTokenType.StartObject ? "an object" : "an array";
+        throw InferenceException.Malformed($"{what} must be {wanted}, not {Kind(reader.TokenType)}.");
     }
 
     /// <summary>Moves to the next property of an object; false at its end.</summary>
@@ -33,15 +35,21 @@ internal static class Json
 
     /// <summary>A string value.</summary>
     public static string Text(ref Utf8JsonReader reader, string what)
-        => reader.Read() && reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw InferenceException.Malformed($"{what} must be a string, not {Kind(reader.TokenType)}.");
+        => reader.Read() && reader.TokenType == JsonTokenType.String
+            ? reader.GetString()!
+            : throw InferenceException.Malformed($"{what} must be a string, not {Kind(reader.TokenType)}.");
 
     /// <summary>A whole number.</summary>
     public static long Integer(ref Utf8JsonReader reader, string what)
-        => reader.Read() && reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var value) ? value : throw InferenceException.Malformed($"{what} must be a whole number.");
+        => reader.Read() && reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var value)
+            ? value
+            : throw InferenceException.Malformed($"{what} must be a whole number.");
 
     /// <summary>True or false.</summary>
     public static bool Truth(ref Utf8JsonReader reader, string what)
-        => reader.Read() && reader.TokenType is JsonTokenType.True or JsonTokenType.False ? reader.TokenType == JsonTokenType.True : throw InferenceException.Malformed($"{what} must be true or false.");
+        => reader.Read() && reader.TokenType is JsonTokenType.True or JsonTokenType.False
+            ? reader.TokenType == JsonTokenType.True
+            : throw InferenceException.Malformed($"{what} must be true or false.");
 
     /// <summary>The extents of a tensor.</summary>
     public static long[] Shape(ref Utf8JsonReader reader)

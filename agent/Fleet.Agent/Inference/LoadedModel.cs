@@ -35,7 +35,7 @@ internal sealed class LoadedModel
     /// <summary>What it has answered.</summary>
     public InferenceTally Tally { get; }
 
-    /// <summary>The output with the class scores; null when it is no classifier.</summary>
+    /// <summary>The output with the class scores; null when the model is not a classifier.</summary>
     public string? ScoresOutput { get; }
 
     /// <summary>True when it was swapped out and has answered its last request.</summary>
@@ -79,8 +79,12 @@ internal sealed class LoadedModel
         if (Interlocked.Decrement(ref _leases) == 0) _session.Dispose();
     }
 
-    /// <summary>Runs it once and counts it. The caller holds a lease. The values come in the order of <paramref name="outputNames"/>.</summary>
-    public IDisposableReadOnlyCollection<OrtValue> Run(IReadOnlyCollection<string> inputNames, IReadOnlyCollection<OrtValue> inputs, List<string> outputNames)
+    /// <summary>The output of that name, which the model has.</summary>
+    public OnnxTensor TensorOf(string output) => Outputs.First(tensor => tensor.Name == output);
+
+    /// <summary>Runs it once and counts the run. The caller holds a lease. Values are in the order of the names.</summary>
+    public IDisposableReadOnlyCollection<OrtValue> Run(
+        IReadOnlyCollection<string> inputNames, IReadOnlyCollection<OrtValue> inputs, List<string> outputNames)
     {
         // Class scores are computed even when nobody asked for them: telemetry must not depend on what a client reads.
         if (ScoresOutput is not null && !outputNames.Contains(ScoresOutput)) outputNames = [.. outputNames, ScoresOutput];

@@ -29,7 +29,7 @@ internal sealed partial class OnnxSession : IDisposable
     public IReadOnlyList<OnnxTensor> Outputs { get; }
 
     /// <summary>Loads an ONNX file.</summary>
-    /// <exception cref="ModelRefusedException">ONNX Runtime does not take it, or it has inputs or outputs that are no tensors.</exception>
+    /// <exception cref="ModelRefusedException">ONNX Runtime does not take it, or it has inputs or outputs that are not tensors.</exception>
     public static OnnxSession Open(string path, RuntimeSettings runtime, ILogger logger)
     {
         InferenceSession? session = null;
@@ -42,7 +42,8 @@ internal sealed partial class OnnxSession : IDisposable
         catch (Exception e) when (e is OnnxRuntimeException or ModelRefusedException)
         {
             session?.Dispose();
-            throw e as ModelRefusedException ?? new ModelRefusedException($"ONNX Runtime refuses {System.IO.Path.GetFileName(path)}: {e.Message}", e);
+            var file = System.IO.Path.GetFileName(path);
+            throw e as ModelRefusedException ?? new ModelRefusedException($"ONNX Runtime refuses {file}: {e.Message}", e);
         }
         catch (TypeInitializationException e)
         {
@@ -51,7 +52,8 @@ internal sealed partial class OnnxSession : IDisposable
     }
 
     /// <summary>Runs the model once. Many may run at the same time.</summary>
-    public IDisposableReadOnlyCollection<OrtValue> Run(IReadOnlyCollection<string> inputNames, IReadOnlyCollection<OrtValue> inputs, IReadOnlyCollection<string> outputNames)
+    public IDisposableReadOnlyCollection<OrtValue> Run(
+        IReadOnlyCollection<string> inputNames, IReadOnlyCollection<OrtValue> inputs, IReadOnlyCollection<string> outputNames)
         => _session.Run(Options, inputNames, inputs, outputNames);
 
     /// <summary>Runs the model <paramref name="times"/> times on zeros, so that the first real request meets a warm session.</summary>
@@ -78,7 +80,7 @@ internal sealed partial class OnnxSession : IDisposable
         }
     }
 
-    /// <summary>Frees the session; nobody may be running it.</summary>
+    /// <summary>Frees the session, which must not be running.</summary>
     public void Dispose() => _session.Dispose();
 
     private static readonly Lazy<IReadOnlyList<string>> IsaFlags = new(() => new FactsReader().IsaFlags());
@@ -86,7 +88,11 @@ internal sealed partial class OnnxSession : IDisposable
     private static SessionOptions OptionsOf(RuntimeSettings runtime, ILogger logger)
     {
         // Errors only: models of older exporters draw a warning for each of their weights.
-        var options = new SessionOptions { IntraOpNumThreads = runtime.IntraOpThreads, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+        var options = new SessionOptions
+        {
+            IntraOpNumThreads = runtime.IntraOpThreads,
+            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
+        };
         // Threads that spin while they wait steal the processor from everything else on a small device (medians rose up to threefold).
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
@@ -117,8 +123,12 @@ internal sealed partial class OnnxSession : IDisposable
     {
         switch (provider)
         {
-            case "CUDAExecutionProvider": options.AppendExecutionProvider_CUDA(); break;
-            case "TensorrtExecutionProvider": options.AppendExecutionProvider_Tensorrt(); break;
+            case "CUDAExecutionProvider":
+                options.AppendExecutionProvider_CUDA();
+                break;
+            case "TensorrtExecutionProvider":
+                options.AppendExecutionProvider_Tensorrt();
+                break;
             default: options.AppendExecutionProvider(provider.Replace("ExecutionProvider", "", StringComparison.Ordinal)); break;
         }
     }
@@ -127,14 +137,17 @@ internal sealed partial class OnnxSession : IDisposable
     [
         .. names.Select(name => metadata[name] switch
         {
-            { IsTensor: false } other => throw new ModelRefusedException($"{kind} '{name}' of the model is a {other.OnnxValueType}; only tensors are served."),
+            { IsTensor: false } other
+                => throw new ModelRefusedException($"{kind} '{name}' of the model is a {other.OnnxValueType}; only tensors are served."),
             var tensor when Datatypes.NameOf(tensor.ElementDataType) is { } datatype
                 => new OnnxTensor(name, tensor.ElementDataType, datatype, [.. tensor.Dimensions.Select(extent => (long)extent)]),
-            var tensor => throw new ModelRefusedException($"{kind} '{name}' of the model has elements of type {tensor.ElementDataType}, which the Open Inference Protocol has no name for."),
+            var tensor => throw new ModelRefusedException(
+                $"{kind} '{name}' of the model has elements of type {tensor.ElementDataType}, which the protocol cannot name."),
         }),
     ];
 
-    [LoggerMessage(LogLevel.Information, "Execution provider {Provider} is not on this device (it has {Available}); the next one is taken.")]
+    [LoggerMessage(LogLevel.Information,
+        "Execution provider {Provider} is not available on this device (it has {Available}); the next one is used.")]
     private static partial void LogProviderAbsent(ILogger logger, string provider, string available);
 
     [LoggerMessage(LogLevel.Warning, "Execution provider {Provider} could not be used, the next one is taken: {Reason}")]
@@ -167,7 +180,7 @@ internal sealed record OnnxTensor(string Name, TensorElementType Element, string
         return tensor;
     }
 
-    /// <summary>A tensor of <paramref name="shape"/> in ONNX Runtime's memory, for the caller to fill: numbers in it are whatever was there.</summary>
+    /// <summary>A tensor of <paramref name="shape"/> in ONNX Runtime's memory, not initialized, for the caller to fill.</summary>
     public OrtValue Allocate(long[] shape) => Element == TensorElementType.String
         ? OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, shape)
         : OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, Element, shape);

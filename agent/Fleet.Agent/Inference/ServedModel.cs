@@ -10,7 +10,7 @@ namespace Fleet.Agent.Inference;
 /// <param name="Runtime">What the session is created with.</param>
 /// <param name="Inputs">Inputs the release promises; the file must agree by name and datatype. Empty promises nothing.</param>
 /// <param name="Outputs">Outputs the release promises; the first holds the class scores of a classifier.</param>
-/// <param name="Classes">Class names in the order of the first output's columns; empty when the model is no classifier.</param>
+/// <param name="Classes">Class names in the order of the first output's columns; empty when the model is not a classifier.</param>
 internal sealed record ServedModel(
     string Model,
     int Version,

@@ -6,7 +6,8 @@ namespace Fleet.Agent.Inference;
 internal static class Signature
 {
     /// <summary>A sentence for every promised tensor that the file does not have like that.</summary>
-    public static IReadOnlyList<string> ProblemsOf(ServedModel promised, IReadOnlyList<OnnxTensor> inputs, IReadOnlyList<OnnxTensor> outputs)
+    public static IReadOnlyList<string> ProblemsOf(
+        ServedModel promised, IReadOnlyList<OnnxTensor> inputs, IReadOnlyList<OnnxTensor> outputs)
     {
         var problems = new List<string>();
         Compare("input", promised.Inputs, inputs);
@@ -31,5 +32,6 @@ internal static class Signature
     }
 
     private static bool Fits(long[] actual, IReadOnlyList<long> promised)
-        => actual.Length == promised.Count && actual.Zip(promised).All(pair => pair.First == pair.Second || pair.First < 0 || pair.Second < 0);
+        => actual.Length == promised.Count
+            && actual.Zip(promised).All(pair => pair.First == pair.Second || pair.First < 0 || pair.Second < 0);
 }

@@ -11,7 +11,7 @@ internal static class TensorReader
 {
     private delegate bool Parse<T>(ref Utf8JsonReader reader, out T value);
 
-    /// <summary>Reads the value of the <c>data</c> property that <paramref name="reader"/> stands on: so many <paramref name="elements"/> of <paramref name="shape"/>.</summary>
+    /// <summary>Reads the <c>data</c> property that the reader stands on into a tensor of <paramref name="shape"/>.</summary>
     /// <exception cref="InferenceException">There are too many or too few elements, or one is not of the tensor's type.</exception>
     public static OrtValue Read(ref Utf8JsonReader reader, OnnxTensor input, long[] shape, int elements)
     {
@@ -21,7 +21,8 @@ internal static class TensorReader
             if (input.Element == TensorElementType.String)
             {
                 var strings = new string[elements];
-                Fill<string>(ref reader, strings, input, shape, static (ref Utf8JsonReader r, out string v) => (v = (r.TokenType == JsonTokenType.String ? r.GetString() : null)!) is not null);
+                Fill<string>(ref reader, strings, input, shape, static (ref Utf8JsonReader r, out string v)
+                    => (v = (r.TokenType == JsonTokenType.String ? r.GetString() : null)!) is not null);
                 for (var i = 0; i < strings.Length; i++) tensor.StringTensorSetElementAt(strings[i].AsSpan(), i);
             }
             else
@@ -42,18 +43,20 @@ internal static class TensorReader
         switch (input.Element)
         {
             case TensorElementType.Float:
-                Fill<float>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out float v) => r.TryGetSingle(out v) && float.IsFinite(v));
+                Fill<float>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out float v)
+                    => r.TryGetSingle(out v) && float.IsFinite(v));
                 break;
             case TensorElementType.Double:
-                Fill<double>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out double v) => r.TryGetDouble(out v) && double.IsFinite(v));
+                Fill<double>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out double v)
+                    => r.TryGetDouble(out v) && double.IsFinite(v));
                 break;
             case TensorElementType.Float16:
-                Fill<Half>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out Half v) => Half.IsFinite(v = r.TryGetSingle(out var single) ? (Half)single : Half.NaN));
+                Fill<Half>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out Half v)
+                    => Half.IsFinite(v = r.TryGetSingle(out var single) ? (Half)single : Half.NaN));
                 break;
             case TensorElementType.BFloat16:
-                // The upper half of a float, rounded to nearest.
                 Fill<ushort>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out ushort v)
-                    => (v = r.TryGetSingle(out var single) ? (ushort)((BitConverter.SingleToUInt32Bits(single) + 0x8000) >> 16) : (ushort)0x7F80) is not (0x7F80 or 0xFF80));
+                    => (v = r.TryGetSingle(out var single) ? BrainFloat(single) : (ushort)0x7F80) is not (0x7F80 or 0xFF80));
                 break;
             case TensorElementType.Int8:
                 Fill<sbyte>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out sbyte v) => r.TryGetSByte(out v));
@@ -80,12 +83,17 @@ internal static class TensorReader
                 Fill<ulong>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out ulong v) => r.TryGetUInt64(out v));
                 break;
             case TensorElementType.Bool:
-                Fill<bool>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out bool v) => (v = r.TokenType == JsonTokenType.True) || r.TokenType == JsonTokenType.False);
+                Fill<bool>(ref reader, data, input, shape, static (ref Utf8JsonReader r, out bool v)
+                    => (v = r.TokenType == JsonTokenType.True) || r.TokenType == JsonTokenType.False);
                 break;
             default:
-                throw new InvalidOperationException($"Elements of type {input.Element} are not read; {nameof(OnnxSession)} should have refused the model.");
+                throw new InvalidOperationException(
+                    $"Elements of type {input.Element} cannot be read; {nameof(OnnxSession)} should have refused the model.");
         }
     }
+
+    /// <summary>The upper half of a float, rounded to nearest.</summary>
+    private static ushort BrainFloat(float value) => (ushort)((BitConverter.SingleToUInt32Bits(value) + 0x8000) >> 16);
 
     private static void Fill<T>(ref Utf8JsonReader reader, Span<byte> data, OnnxTensor input, long[] shape, Parse<T> parse)
         where T : unmanaged
@@ -104,27 +112,34 @@ internal static class TensorReader
             {
                 case JsonTokenType.StartArray:
                     counts[depth]++;
-                    if (++depth > shape.Length) throw Malformed($"nests deeper than its shape [{string.Join(',', shape)}]");
+                    if (++depth > shape.Length) throw Malformed($"nests deeper than its shape [{Extents()}]");
                     counts[depth] = 0;
                     break;
                 case JsonTokenType.EndArray:
                     if (elementDepth != 1 && elements.Length > 0 && counts[depth] != shape[depth - 1])
-                        throw Malformed($"has a row of {counts[depth]} along axis {depth - 1}, where its shape [{string.Join(',', shape)}] says {shape[depth - 1]}");
+                    {
+                        throw Malformed(
+                            $"has a row of {counts[depth]} along axis {depth - 1}, but its shape [{Extents()}] says {shape[depth - 1]}");
+                    }
                     depth--;
                     break;
                 default:
                     if (elementDepth == 0) elementDepth = depth;
-                    if (depth != elementDepth || (depth != 1 && depth != shape.Length)) throw Malformed($"is neither flat nor nested as its shape [{string.Join(',', shape)}]");
-                    if (filled == elements.Length) throw Malformed($"has more than the {elements.Length} elements of its shape [{string.Join(',', shape)}]");
+                    if (depth != elementDepth || (depth != 1 && depth != shape.Length))
+                        throw Malformed($"is neither flat nor nested as its shape [{Extents()}]");
+                    if (filled == elements.Length)
+                        throw Malformed($"has more than the {elements.Length} elements of its shape [{Extents()}]");
                     var number = typeof(T) != typeof(bool) && typeof(T) != typeof(string);
                     if ((number && reader.TokenType != JsonTokenType.Number) || !parse(ref reader, out elements[filled]))
-                        throw Malformed($"holds '{Token(reader)}' at element {filled}, which is no {input.Datatype}");
+                        throw Malformed($"holds '{Token(reader)}' at element {filled}, which is not {input.Datatype}");
                     counts[depth]++;
                     filled++;
                     break;
             }
         }
-        if (filled != elements.Length) throw Malformed($"has {filled} elements; its shape [{string.Join(',', shape)}] needs {elements.Length}");
+        if (filled != elements.Length) throw Malformed($"has {filled} elements; its shape [{Extents()}] needs {elements.Length}");
+
+        string Extents() => string.Join(',', shape);
 
         InferenceException Malformed(string what) => InferenceException.Malformed($"Data of input '{input.Name}' {what}.");
     }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Link;
 
-/// <summary>Reads desired states as they arrive. One that does not read as one is logged, and the last good one stays.</summary>
+/// <summary>Reads desired states as they arrive. A malformed one is logged, and the last good one stays.</summary>
 internal sealed partial class DesiredInbox(DesiredSlot slot, ILogger<DesiredInbox> logger)
 {
     /// <summary>Takes the payload of one message.</summary>
@@ -24,26 +24,33 @@ internal sealed partial class DesiredInbox(DesiredSlot slot, ILogger<DesiredInbo
         problem = "";
         if (payload.Length > Limits.DesiredStateBytes)
         {
-            problem = $"it has {payload.Length} bytes; at most {Limits.DesiredStateBytes} are read";
+            problem = $"it has {payload.Length:N0} bytes; at most {Limits.DesiredStateBytes:N0} are read";
             return null;
         }
         try
         {
             var reader = new Utf8JsonReader(payload);
-            if (JsonSerializer.Deserialize(ref reader, FleetJson.Default.DesiredState) is not { } state) problem = "it is empty";
-            else if (state.Revision < 0) problem = $"revision {state.Revision} is below 0";
-            else if (state.Assignments.Count > Limits.ModelsPerDevice) problem = $"it assigns {state.Assignments.Count} models; at most {Limits.ModelsPerDevice} run on a device";
-            else if (state.Assignments.FirstOrDefault(assignment => !Names.IsName(assignment.Model)) is not null) problem = $"a model name is not {Names.Rule}";
-            else if (state.Assignments.DistinctBy(assignment => assignment.Model).Count() != state.Assignments.Count) problem = "a model is assigned twice";
-            else return state;
+            var state = JsonSerializer.Deserialize(ref reader, FleetJson.Default.DesiredState);
+            problem = state is null ? "it is empty" : ProblemOf(state);
+            return problem.Length == 0 ? state : null;
         }
         catch (JsonException e)
         {
             problem = e.Message;
+            return null;
         }
-        return null;
     }
 
-    [LoggerMessage(LogLevel.Error, "A desired state from the server is refused, and the last good one stays: {Problem}.")]
+    private static string ProblemOf(DesiredState state)
+    {
+        var models = state.Assignments.Select(assignment => assignment.Model).ToArray();
+        if (state.Revision < 0) return $"revision {state.Revision} is below 0";
+        if (models.Length > Limits.ModelsPerDevice)
+            return $"it assigns {models.Length} models; at most {Limits.ModelsPerDevice} run on a device";
+        if (!models.All(Names.IsName)) return $"a model name is not {Names.Rule}";
+        return models.Distinct().Count() == models.Length ? "" : "a model is assigned twice";
+    }
+
+    [LoggerMessage(LogLevel.Error, "A desired state from the server is refused and the last good one stays: {Problem}.")]
     private partial void LogRefused(string problem);
 }

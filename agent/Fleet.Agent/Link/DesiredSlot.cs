@@ -2,20 +2,20 @@ using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Link;
 
-/// <summary>Holds the newest desired state only: an older one that was never started is simply replaced.</summary>
+/// <summary>Holds only the newest desired state: an older one that was never started is replaced.</summary>
 internal sealed class DesiredSlot
 {
     private readonly Lock _lock = new();
     private DesiredState? _newest;
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>What waits to be taken.</summary>
+    /// <summary>The desired state that waits; null when none does.</summary>
     public DesiredState? Newest
     {
         get { lock (_lock) return _newest; }
     }
 
-    /// <summary>Puts a desired state in, unless a newer one waits.</summary>
+    /// <summary>Stores a desired state, unless a newer one waits.</summary>
     public void Set(DesiredState state)
     {
         lock (_lock)
@@ -27,7 +27,7 @@ internal sealed class DesiredSlot
         }
     }
 
-    /// <summary>Takes what waits, if anything does.</summary>
+    /// <summary>Takes the desired state that waits.</summary>
     public DesiredState? Take()
     {
         lock (_lock)
@@ -38,9 +38,13 @@ internal sealed class DesiredSlot
         }
     }
 
-    /// <summary>Completes when something else waits than <paramref name="seen"/>; nothing is taken.</summary>
+    /// <summary>Completes when a desired state other than <paramref name="seen"/> waits; nothing is taken.</summary>
     public Task ChangedAsync(DesiredState? seen, CancellationToken cancellationToken)
     {
-        lock (_lock) return _newest is not null && !ReferenceEquals(_newest, seen) ? Task.CompletedTask : _changed.Task.WaitAsync(cancellationToken);
+        lock (_lock)
+        {
+            var changed = _newest is not null && !ReferenceEquals(_newest, seen);
+            return changed ? Task.CompletedTask : _changed.Task.WaitAsync(cancellationToken);
+        }
     }
 }

@@ -7,10 +7,10 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Link;
 
 /// <summary>
-/// What the server has not stored yet: the newest reported state, and telemetry batches as one file each. Files because a file
-/// that was flushed and renamed survives any end, and because removing the oldest gives its space back at once.
+/// What the server has not stored yet: the newest reported state, and one file for each telemetry batch. A file that was flushed and
+/// renamed survives any end of the agent, and removing the oldest frees its space at once.
 /// </summary>
-/// <remarks>Only sequence numbers and sizes are in memory: an outage of days costs disk up to its bound, and no memory.</remarks>
+/// <remarks>Memory holds only sequence numbers and sizes: an outage of days fills the disk up to its bound, and no memory.</remarks>
 internal sealed partial class Outbox
 {
     private readonly Lock _lock = new();
@@ -18,20 +18,22 @@ internal sealed partial class Outbox
     private readonly LinkOptions _options;
     private readonly ILogger<Outbox> _logger;
     private readonly SortedDictionary<long, long> _batches = [];
-    /// <summary>Holds at most one signal: whoever wakes looks at everything.</summary>
-    private readonly Channel<bool> _filled = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    /// <summary>Holds at most one signal, because the reader looks at everything when it wakes.</summary>
+    private readonly Channel<bool> _filled
+        = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private byte[]? _reported;
     private byte[]? _lastReported;
     private long _bytes;
     private long _dropped;
 
-    /// <summary>Finds what was left by an earlier run.</summary>
+    /// <summary>Finds what an earlier run left.</summary>
     public Outbox(DataFolder folder, LinkOptions options, ILogger<Outbox> logger)
     {
         (_folder, _options, _logger) = (folder, options, logger);
         foreach (var file in new DirectoryInfo(folder.Outbox).EnumerateFiles("*.json"))
         {
-            if (!long.TryParse(Path.GetFileNameWithoutExtension(file.Name), NumberStyles.None, CultureInfo.InvariantCulture, out var sequence)) continue;
+            var name = Path.GetFileNameWithoutExtension(file.Name);
+            if (!long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence)) continue;
             _batches[sequence] = file.Length;
             _bytes += file.Length;
         }
@@ -43,13 +45,13 @@ internal sealed partial class Outbox
         get { lock (_lock) return _batches.Count; }
     }
 
-    /// <summary>Batches dropped since the agent was started because the server could not be reached for too long.</summary>
+    /// <summary>Batches dropped since the agent started because the server was unreachable for too long.</summary>
     public long Dropped
     {
         get { lock (_lock) return _dropped; }
     }
 
-    /// <summary>The largest sequence that waits; 0 when nothing does.</summary>
+    /// <summary>The largest sequence number that waits; 0 when nothing does.</summary>
     public long LargestSequence
     {
         get { lock (_lock) return _batches.Count == 0 ? 0 : _batches.Keys.Last(); }
@@ -62,14 +64,14 @@ internal sealed partial class Outbox
         Signal();
     }
 
-    /// <summary>On every connect the device says what it has, also when nothing has changed since it last did.</summary>
+    /// <summary>Queues the last reported state again: a device says what it has on every connect, even when nothing has changed.</summary>
     public void RepeatReported()
     {
         lock (_lock) _reported = _lastReported;
         Signal();
     }
 
-    /// <summary>Takes the reported state to send it; on failure it goes back by <see cref="ReturnReported"/>.</summary>
+    /// <summary>Takes the reported state to send it; after a failure <see cref="ReturnReported"/> puts it back.</summary>
     public byte[]? TakeReported()
     {
         lock (_lock)
@@ -80,7 +82,7 @@ internal sealed partial class Outbox
         }
     }
 
-    /// <summary>Puts a reported state back that did not arrive, unless a newer one waits.</summary>
+    /// <summary>Puts back a reported state that did not arrive, unless a newer one waits.</summary>
     public void ReturnReported(byte[] state)
     {
         lock (_lock) _reported ??= state;
@@ -112,16 +114,16 @@ internal sealed partial class Outbox
         lock (_lock) return [.. _batches.Keys.Where(sequence => !inFlight.Contains(sequence)).Take(credit)];
     }
 
-    /// <summary>The bytes of a batch; null when it was dropped meanwhile.</summary>
+    /// <summary>The bytes of a batch; null when it has been dropped.</summary>
     public byte[]? Read(long sequence) => DurableFile.Read(PathOf(sequence));
 
-    /// <summary>The server has stored the batch.</summary>
+    /// <summary>Forgets a batch that the server has stored.</summary>
     public void Acknowledge(long sequence)
     {
         lock (_lock) Remove(sequence);
     }
 
-    /// <summary>Waits until there may be something new to send.</summary>
+    /// <summary>Waits until something new may have to be sent.</summary>
     public async Task FilledAsync(CancellationToken cancellationToken) => await _filled.Reader.ReadAsync(cancellationToken);
 
     private void Remove(long sequence)
@@ -135,6 +137,8 @@ internal sealed partial class Outbox
 
     private string PathOf(long sequence) => Path.Combine(_folder.Outbox, sequence.ToString("D19", CultureInfo.InvariantCulture) + ".json");
 
-    [LoggerMessage(LogLevel.Warning, "The outbox is full: {Dropped} of the oldest telemetry batches were dropped since the agent was started; {Count} with {Bytes} bytes wait.")]
+    [LoggerMessage(LogLevel.Warning,
+        "The outbox is full: {Dropped:N0} telemetry batches were dropped since the agent started, the oldest first; "
+        + "{Count:N0} with {Bytes:N0} bytes wait.")]
     private partial void LogDropped(long dropped, int count, long bytes);
 }

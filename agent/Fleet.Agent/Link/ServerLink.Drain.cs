@@ -4,7 +4,7 @@ using MQTTnet;
 
 namespace Fleet.Agent.Link;
 
-/// <summary>The part that sends what waits. What was sent is forgotten only when the server has acknowledged it, which means stored.</summary>
+/// <summary>Sends what waits, and forgets it only when the server has acknowledged it, which means that it is stored.</summary>
 internal sealed partial class ServerLink
 {
     /// <summary>Sends while the connection stands: the reported state first, telemetry as far as the credit reaches.</summary>
@@ -43,7 +43,8 @@ internal sealed partial class ServerLink
         try
         {
             var result = await SendAsync(client, Topics.Reported, state, cancellationToken);
-            if (!Stored(result)) throw new IOException($"the server did not store the reported state: {result.ReasonCode} {result.ReasonString}");
+            if (!Stored(result))
+                throw new IOException($"the server did not store the reported state: {result.ReasonCode} {result.ReasonString}");
         }
         catch
         {
@@ -58,7 +59,7 @@ internal sealed partial class ServerLink
         var result = await SendAsync(client, Topics.Telemetry, batch, cancellationToken);
         if (result.ReasonCode == MqttClientPublishReasonCode.PayloadFormatInvalid)
         {
-            // The server will never take it; keeping it would hold up all that follows.
+            // The server will never take it, and keeping it would hold up everything after it.
             LogBatchRefused(sequence, result.ReasonString);
             outbox.Acknowledge(sequence);
         }
@@ -72,7 +73,8 @@ internal sealed partial class ServerLink
         }
     }
 
-    private async Task<MqttClientPublishResult> SendAsync(IMqttClient client, string channel, byte[] payload, CancellationToken cancellationToken)
+    private async Task<MqttClientPublishResult> SendAsync(
+        IMqttClient client, string channel, byte[] payload, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Timeout);
@@ -80,7 +82,8 @@ internal sealed partial class ServerLink
     }
 
     /// <summary>"No matching subscribers" is a success: the server has consumed the message instead of routing it.</summary>
-    private static bool Stored(MqttClientPublishResult result) => result.ReasonCode is MqttClientPublishReasonCode.Success or MqttClientPublishReasonCode.NoMatchingSubscribers;
+    private static bool Stored(MqttClientPublishResult result)
+        => result.ReasonCode is MqttClientPublishReasonCode.Success or MqttClientPublishReasonCode.NoMatchingSubscribers;
 
     [LoggerMessage(LogLevel.Error, "Telemetry batch {Sequence} was refused by the server as unreadable and is dropped: {Reason}")]
     private partial void LogBatchRefused(long sequence, string? reason);

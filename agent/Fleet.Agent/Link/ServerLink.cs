@@ -12,15 +12,24 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Link;
 
-/// <summary>The connection to the server: kept, made again after every end, and drained into while it stands.</summary>
+/// <summary>Keeps the connection to the server, reconnects whenever it ends, and sends what waits while it stands.</summary>
 internal sealed partial class ServerLink(
-    DeviceCredentials credentials, DesiredInbox inbox, Outbox outbox, LinkOptions options, Random random, TimeProvider time, ILogger<ServerLink> logger) : BackgroundService
+    DeviceCredentials credentials,
+    DesiredInbox inbox,
+    Outbox outbox,
+    LinkOptions options,
+    Random random,
+    TimeProvider time,
+    ILogger<ServerLink> logger) : BackgroundService
 {
+    /// <summary>How long the goodbye may take: the agent stops all the same, and the will speaks for it.</summary>
+    private static readonly TimeSpan GoodbyeTime = TimeSpan.FromSeconds(5);
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var client = new MqttClientFactory().CreateMqttClient();
-        // Set for every connection; MQTTnet tells the end of each once.
+        // One for each connection; MQTTnet reports the end of each once.
         var ended = new TaskCompletionSource();
         client.DisconnectedAsync += _ =>
         {
@@ -30,7 +39,8 @@ internal sealed partial class ServerLink(
         // The handler only hands over: the next message is delivered after it returns.
         client.ApplicationMessageReceivedAsync += message =>
         {
-            if (Topics.ChannelOf(credentials.Identity.Device, message.ApplicationMessage.Topic) is Topics.Desired) inbox.Receive(message.ApplicationMessage.Payload);
+            if (Topics.ChannelOf(credentials.Identity.Device, message.ApplicationMessage.Topic) is Topics.Desired)
+                inbox.Receive(message.ApplicationMessage.Payload);
             return Task.CompletedTask;
         };
 
@@ -46,17 +56,22 @@ internal sealed partial class ServerLink(
                 LogConnected(credentials.Identity.Mqtt, credentials.Identity.Device.Value);
                 await DrainAsync(client, ended.Task, stoppingToken);
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                await LeaveAsync(client);
-                throw;
-            }
             catch (Exception e)
             {
-                // Whatever it was, the answer is the same: wait, and connect again. An exception must not end the agent.
+                if (stoppingToken.IsCancellationRequested)
+                {
+                    // However the client puts it that it was stopped.
+                    await LeaveAsync(client);
+                    stoppingToken.ThrowIfCancellationRequested();
+                }
+                // Whatever it was, the answer is the same: wait and reconnect. An exception must not end the agent.
                 reason = e.InnerException?.Message ?? e.Message;
             }
-            if (client.IsConnected) await client.DisconnectAsync(new MqttClientDisconnectOptions(), CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (client.IsConnected)
+            {
+                var disconnecting = client.DisconnectAsync(new MqttClientDisconnectOptions(), CancellationToken.None);
+                await disconnecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
             failures++;
             var delay = Backoff.Next(random, failures, options.ReconnectDelay, options.MaximumReconnectDelay);
             LogDisconnected(credentials.Identity.Mqtt, reason.TrimEnd('.'), delay);
@@ -64,7 +79,7 @@ internal sealed partial class ServerLink(
         }
     }
 
-    /// <summary>The options of a connection, made anew each time: the certificate may have been renewed.</summary>
+    /// <summary>The options of a connection, built for each one: the certificate may have been renewed.</summary>
     internal static MqttClientOptions ConnectionOf(DeviceCredentials credentials, LinkOptions options)
     {
         var identity = credentials.Identity;
@@ -108,17 +123,18 @@ internal sealed partial class ServerLink(
         var device = credentials.Identity.Device;
         var subscribed = await client.SubscribeAsync(new MqttClientSubscribeOptionsBuilder()
             .WithTopicFilter(Topics.Of(device, Topics.Desired), MqttQualityOfServiceLevel.AtLeastOnce).Build(), limit.Token);
-        if (subscribed.Items.FirstOrDefault()?.ResultCode is not (MqttClientSubscribeResultCode.GrantedQoS0 or MqttClientSubscribeResultCode.GrantedQoS1 or MqttClientSubscribeResultCode.GrantedQoS2))
+        // The granted codes are 0 to 2, the quality of service itself.
+        if (subscribed.Items.FirstOrDefault()?.ResultCode is not <= MqttClientSubscribeResultCode.GrantedQoS2)
             throw new IOException($"the server refused the subscription: {subscribed.Items.FirstOrDefault()?.ResultCode}");
-        // On every connect the device says what it has; the server answers what it should have.
+        // On every connect the device says what it has, and the server answers with what it should have.
         outbox.RepeatReported();
     }
 
-    /// <summary>Says goodbye, so that the server need not wait for the will.</summary>
+    /// <summary>Announces that the device leaves, so that the server need not wait for the will.</summary>
     private async Task LeaveAsync(IMqttClient client)
     {
         if (!client.IsConnected) return;
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        using var limit = new CancellationTokenSource(GoodbyeTime);
         try
         {
             await PublishAsync(client, Topics.Presence, Presence(online: false), limit.Token);
@@ -130,7 +146,8 @@ internal sealed partial class ServerLink(
         }
     }
 
-    private async Task<MqttClientPublishResult> PublishAsync(IMqttClient client, string channel, byte[] payload, CancellationToken cancellationToken)
+    private async Task<MqttClientPublishResult> PublishAsync(
+        IMqttClient client, string channel, byte[] payload, CancellationToken cancellationToken)
         => await client.PublishAsync(
             new MqttApplicationMessageBuilder()
                 .WithTopic(Topics.Of(credentials.Identity.Device, channel))
@@ -147,6 +164,6 @@ internal sealed partial class ServerLink(
     [LoggerMessage(LogLevel.Warning, "No connection to {Server}: {Reason}. Trying again in {Delay}.")]
     private partial void LogDisconnected(string server, string reason, TimeSpan delay);
 
-    [LoggerMessage(LogLevel.Debug, "The server could not be told that this device leaves: {Reason}")]
+    [LoggerMessage(LogLevel.Debug, "The server was not told that this device leaves: {Reason}")]
     private partial void LogNotLeft(string reason);
 }

@@ -28,12 +28,15 @@ internal static class AgentHost
     public static async Task RunAsync(DataFolder folder, IReadOnlyDictionary<string, string?> settings, CancellationToken cancellationToken)
     {
         var identity = IdentityFile.Read(folder)
-            ?? throw new EnrollmentException($"This device is not enrolled: {folder.Identity} does not exist. Run 'fleet-agent enroll' first.", EnrollmentFailure.NotEnrolled);
+            ?? throw new EnrollmentException(
+                $"This device is not enrolled: {folder.Identity} does not exist. Run 'fleet-agent enroll' first.",
+                EnrollmentFailure.NotEnrolled);
         folder.Create();
         using var claimed = folder.Lock();
-        File.Delete(folder.Endpoints); // Left by a run that was killed.
+        File.Delete(folder.Endpoints); // A run that was killed leaves it behind.
 
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = folder.Root, DisableDefaults = true });
+        var builder = Host.CreateEmptyApplicationBuilder(
+            new HostApplicationBuilderSettings { ContentRootPath = folder.Root, DisableDefaults = true });
         builder.Configuration
             .AddJsonFile(folder.Settings, optional: true, reloadOnChange: false)
             .AddEnvironmentVariables("FLEET_AGENT_")
@@ -53,7 +56,12 @@ internal static class AgentHost
             .AddRoomOptions<ShelfOptions, ShelfOptionsValidator>(options => options.Bind(configuration.GetSection("Shelf")))
             .AddRoomOptions<DeploymentOptions, DeploymentOptionsValidator>(options => options.Bind(configuration.GetSection("Deployment")))
             .AddRoomOptions<TelemetryOptions, TelemetryOptionsValidator>(options => options.Bind(configuration.GetSection("Telemetry")))
-            .AddSingleton(new InferenceOptions { Port = configuration.GetValue("Inference:Port", InferencePort), Socket = configuration["Inference:Socket"], EndpointsFile = folder.Endpoints })
+            .AddSingleton(new InferenceOptions
+            {
+                Port = configuration.GetValue("Inference:Port", InferencePort),
+                Socket = configuration["Inference:Socket"],
+                EndpointsFile = folder.Endpoints,
+            })
             .AddSingleton(new ValidationOptions());
 
         builder.Services
@@ -67,11 +75,12 @@ internal static class AgentHost
             .AddSingleton<ArtifactShelf>().AddSingleton<ArtifactDownload>()
             .AddSingleton<InferenceHost>().AddSingleton<ValidationRunner>()
             .AddSingleton<DesiredSlot>().AddSingleton<DesiredInbox>().AddSingleton<Outbox>()
-            .AddSingleton<Journals>().AddSingleton<DesiredFile>().AddSingleton<StateReport>().AddSingleton<Serving>().AddSingleton<DeploymentRun>()
+            .AddSingleton<Journals>().AddSingleton<DesiredFile>().AddSingleton<StateReport>()
+            .AddSingleton<Serving>().AddSingleton<DeploymentRun>()
             .AddSingleton<IDeploymentStep, Preflight>().AddSingleton<IDeploymentStep, Download>().AddSingleton<IDeploymentStep, Verify>()
             .AddSingleton<IDeploymentStep, Validate>().AddSingleton<IDeploymentStep, Activate>().AddSingleton<IDeploymentStep, Watch>();
 
-        // In this order: what served before serves again first.
+        // The order matters: what served before serves again first.
         builder.Services
             .AddHostedService<DeploymentWorker>()
             .AddHostedService<ServerLink>()
@@ -79,7 +88,7 @@ internal static class AgentHost
             .AddHostedService<CertificateRenewal>();
 
         using var host = builder.Build();
-        // Before anything is started: every wrong setting of every room at once.
+        // Before anything starts: every wrong setting of every room at once.
         host.Services.GetRequiredService<IStartupValidator>().Validate();
         await host.RunAsync(cancellationToken);
     }

@@ -14,7 +14,7 @@ internal static class CommandLine
 {
     private static readonly Option<string> Data = new("--data")
     {
-        Description = "Folder of everything this agent keeps: identity, models, journals, telemetry that waits",
+        Description = "Folder for everything this agent keeps: identity, models, journals, unsent telemetry",
         DefaultValueFactory = _ => "/var/lib/fleet-agent",
         HelpName = "folder",
     };
@@ -24,15 +24,17 @@ internal static class CommandLine
     {
         var root = new RootCommand(
             """
-            Runs models on this device as a Fleet server wants them: fetches signed releases, measures each variant here, serves the best one, reports.
+            Runs models on this device as a Fleet server wants them: fetches signed releases, measures each variant on this device,
+            serves the best one and reports.
 
             First:   fleet-agent enroll --server https://fleet.example:8443 --token fleet1.… --id press-17 --data /var/lib/fleet-agent
             Then:    fleet-agent run --data /var/lib/fleet-agent
-            Doubts:  fleet-agent self-check --data /var/lib/fleet-agent
+            Check:   fleet-agent self-check --data /var/lib/fleet-agent
 
-            Applications on this device call http://127.0.0.1:PORT/v2/models/MODEL/infer; PORT is in the file endpoints.json of the data folder.
-            Exit codes: 0 done, 1 failed, 2 wrong command line or setting, 3 not enrolled, 4 server not reached, 5 refused by the server,
-            130 stopped before it was done.
+            Applications on this device call http://127.0.0.1:PORT/v2/models/MODEL/infer. The file endpoints.json in the data folder
+            has the port.
+            Exit codes: 0 success, 1 failure, 2 wrong command line or setting, 3 not enrolled, 4 server unreachable, 5 refused by the
+            server, 130 stopped by Ctrl+C or SIGTERM.
             """)
         {
             Enroll(), Run(), Check(),
@@ -47,20 +49,39 @@ internal static class CommandLine
 
     private static Command Enroll()
     {
-        var server = new Option<string>("--server") { Description = "Address of the server's port for devices", Required = true, HelpName = "https://host:port" };
-        var token = new Option<string>("--token") { Description = "Join token from 'fleet tokens create'; or in the environment variable FLEET_TOKEN, where other users do not see it", HelpName = "token" };
+        var server = new Option<string>("--server")
+        {
+            Description = "Address of the server's port for devices",
+            Required = true,
+            HelpName = "https://host:port",
+        };
+        var token = new Option<string>("--token")
+        {
+            Description = "Join token from 'fleet tokens create'. The environment variable FLEET_TOKEN hides it from other users",
+            HelpName = "token",
+        };
         var id = new Option<string>("--id") { Description = $"Name of this device: {Names.Rule}", Required = true, HelpName = "name" };
-        var profile = new Option<string?>("--profile") { Description = $"Hardware profile ({BuiltInProfiles.Names}, or one that releases bring); without it the device's own facts decide", HelpName = "name" };
-        var command = new Command("enroll", "Makes a key here, and gets this device its certificate with a join token. Once per device.") { Data, server, token, id, profile };
+        var profile = new Option<string?>("--profile")
+        {
+            Description = $"Hardware profile ({BuiltInProfiles.Names}, or one that releases bring). "
+                + "By default the device's own facts decide",
+            HelpName = "name",
+        };
+        var command = new Command("enroll", "Creates a key on this device and exchanges a join token for a certificate. Once per device.")
+        {
+            Data, server, token, id, profile,
+        };
         command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
         {
             if (!Uri.TryCreate(parsed.GetValue(server), UriKind.Absolute, out var address))
                 throw new UsageException($"Server address '{parsed.GetValue(server)}' must look like https://host:port.");
             if (!DeviceId.TryParse(parsed.GetValue(id), out var device))
                 throw new UsageException($"Device id '{parsed.GetValue(id)}' must be {Names.Rule}.");
-            var secret = parsed.GetValue(token) ?? Environment.GetEnvironmentVariable("FLEET_TOKEN") ?? throw new UsageException("A join token is needed: --token or FLEET_TOKEN.");
+            var secret = parsed.GetValue(token) ?? Environment.GetEnvironmentVariable("FLEET_TOKEN")
+                ?? throw new UsageException("A join token is needed: give it with --token or in FLEET_TOKEN.");
             var folder = FolderOf(parsed);
-            var identity = await new Enroller(folder, new FactsReader()).EnrollAsync(address, secret, device, parsed.GetValue(profile), cancellationToken);
+            var enroller = new Enroller(folder, new FactsReader());
+            var identity = await enroller.EnrollAsync(address, secret, device, parsed.GetValue(profile), cancellationToken);
             Console.WriteLine($"{identity.Device} is enrolled at {identity.Server}. Start it with: fleet-agent run --data {folder.Root}");
             return ExitCode.Success;
         }, cancellationToken));
@@ -69,20 +90,33 @@ internal static class CommandLine
 
     private static Command Run()
     {
-        var port = new Option<int?>("--inference-port") { Description = "Port on loopback that applications call; 0 for a free one (8600)", HelpName = "port" };
-        var interval = new Option<TimeSpan?>("--telemetry-interval") { Description = "Length of one telemetry batch (00:00:10)", HelpName = "hh:mm:ss" };
+        var port = new Option<int?>("--inference-port")
+        {
+            Description = "Loopback port that applications call; 0 picks a free one (default 8600)",
+            HelpName = "port",
+        };
+        var interval = new Option<TimeSpan?>("--telemetry-interval")
+        {
+            Description = "Time between telemetry batches (default 00:00:10)",
+            HelpName = "hh:mm:ss",
+        };
         var settings = new Option<string[]>("--set")
         {
-            Description = "Any other setting as room:name=value, such as Deployment:WatchPeriod=00:05:00; the rooms are Link, Shelf, Deployment, Telemetry, Logging. The file agent.json in the data folder holds the same",
+            Description = "Any other setting as room:name=value, such as Deployment:WatchPeriod=00:05:00. "
+                + "Rooms: Link, Shelf, Deployment, Telemetry, Logging. The file agent.json in the data folder may hold the same settings",
             HelpName = "setting",
         };
-        var command = new Command("run", "Keeps this device at what the server wants, until it is told to stop.") { Data, port, interval, settings };
+        var command = new Command("run", "Keeps this device in the state the server wants, until it is told to stop.")
+        {
+            Data, port, interval, settings,
+        };
         command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
         {
             var given = new Dictionary<string, string?>();
             foreach (var setting in parsed.GetValue(settings) ?? [])
             {
-                if (setting.Split('=', 2) is not [var name, var value]) throw new UsageException($"Setting '{setting}' must look like room:name=value.");
+                if (setting.Split('=', 2) is not [var name, var value])
+                    throw new UsageException($"Setting '{setting}' must look like room:name=value.");
                 given[name] = value;
             }
             if (parsed.GetValue(port) is { } chosen) given["Inference:Port"] = chosen.ToString(CultureInfo.InvariantCulture);
@@ -93,7 +127,7 @@ internal static class CommandLine
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                // Told to stop while it was still starting: it ran until it was told to stop all the same.
+                // Stopped while it was still starting; it ran until it was told to stop.
             }
             return ExitCode.Success;
         }, cancellationToken));
@@ -102,14 +136,18 @@ internal static class CommandLine
 
     private static Command Check()
     {
-        var command = new Command("self-check", "Looks at identity, certificate, server and stored models, and says what is wrong. Changes nothing.") { Data };
-        command.SetAction((parsed, cancellationToken) => GuardAsync(() => new SelfCheck(FolderOf(parsed), TimeProvider.System, Console.Out).RunAsync(cancellationToken), cancellationToken));
+        var command = new Command("self-check", "Checks identity, certificate, server and stored models. Changes nothing.") { Data };
+        command.SetAction((parsed, cancellationToken) =>
+        {
+            var check = new SelfCheck(FolderOf(parsed), TimeProvider.System, Console.Out);
+            return GuardAsync(() => check.RunAsync(cancellationToken), cancellationToken);
+        });
         return command;
     }
 
     private static DataFolder FolderOf(ParseResult parsed) => new(Path.GetFullPath(parsed.GetValue(Data)!));
 
-    /// <summary>Planned failures are a sentence for a person; a stack trace is for the others.</summary>
+    /// <summary>A planned failure prints one sentence; anything else keeps its stack trace.</summary>
     private static async Task<int> GuardAsync(Func<Task<ExitCode>> action, CancellationToken cancellationToken)
     {
         try
@@ -155,8 +193,10 @@ internal static class CommandLine
     private static List<string> SettingFailures(Exception exception) => exception switch
     {
         OptionsValidationException wrong => [.. wrong.Failures],
-        AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException) => [.. several.InnerExceptions.SelectMany(SettingFailures)],
-        InvalidOperationException { InnerException: FormatException } unreadable => [unreadable.Message], // The binder, of a value that is none.
+        AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException)
+            => [.. several.InnerExceptions.SelectMany(SettingFailures)],
+        // The binder could not read a value.
+        InvalidOperationException { InnerException: FormatException } unreadable => [unreadable.Message],
         _ => [],
     };
 }

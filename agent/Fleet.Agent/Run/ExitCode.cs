@@ -2,12 +2,12 @@ using Fleet.Platform;
 
 namespace Fleet.Agent.Run;
 
-/// <summary>What the program ends with.</summary>
+/// <summary>The program's exit codes.</summary>
 internal enum ExitCode
 {
     /// <summary>Done.</summary>
     Success = 0,
-    /// <summary>Something failed; the message says what.</summary>
+    /// <summary>Something failed; the message names it.</summary>
     Failed = 1,
     /// <summary>The command line or a setting is wrong; trying again changes nothing.</summary>
     Usage = 2,
@@ -15,8 +15,8 @@ internal enum ExitCode
     NotEnrolled = 3,
     /// <summary>The server did not answer; try again later.</summary>
     Unreachable = 4,
-    /// <summary>The server said no, or is not the server the join token names; trying again changes nothing.</summary>
+    /// <summary>The server refused, or is not the one that the join token names; trying again changes nothing.</summary>
     Refused = 5,
-    /// <summary>Ctrl+C or SIGTERM came before it was done.</summary>
+    /// <summary>Ctrl+C or SIGTERM arrived before the work was done.</summary>
     Stopped = StopSignals.ExitCode,
 }

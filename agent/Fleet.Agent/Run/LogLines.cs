@@ -8,7 +8,7 @@ namespace Fleet.Agent.Run;
 /// <summary>One line per event for people at a terminal: time, room, sentence.</summary>
 internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
-    /// <summary>What the console logger finds it by.</summary>
+    /// <summary>The name under which the console logger finds it.</summary>
     public const string FormatterName = "fleet";
 
     /// <inheritdoc/>
@@ -21,8 +21,9 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
             LogLevel.Warning => "warning ",
             _ => "",
         };
-        textWriter.Write($"{time.GetUtcNow().ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture)} {level}{room}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}");
-        // On the same line: whoever greps for the sentence finds the cause.
+        var now = time.GetUtcNow().ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
+        textWriter.Write($"{now} {level}{room}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}");
+        // On the same line, so that a grep for the sentence finds the cause as well.
         if (logEntry.Exception is { } exception) textWriter.Write($" | {exception.ToString().ReplaceLineEndings(" | ")}");
         textWriter.WriteLine();
     }

@@ -9,13 +9,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Run;
 
-/// <summary>Looks at everything an agent needs and says what is wrong, a line each.</summary>
+/// <summary>Checks everything an agent needs and prints one line for each.</summary>
 internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter output)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(10);
     private bool _failed;
 
-    /// <summary>Runs the check; <see cref="ExitCode.Success"/> when nothing is wrong.</summary>
+    /// <summary>Runs the checks; <see cref="ExitCode.Success"/> when all of them pass.</summary>
     public async Task<ExitCode> RunAsync(CancellationToken cancellationToken)
     {
         if (IdentityFile.Read(folder) is not { } identity)
@@ -25,12 +25,14 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
         }
         Say(true, $"identity: {identity.Device} at {identity.Server}");
         var mode = File.GetUnixFileMode(folder.Identity);
-        Say(mode == OwnerOnly.FileMode, $"file mode: {folder.Identity} holds the private key and is {Convert.ToString((int)mode, 8)} (600 is right)");
+        Say(mode == OwnerOnly.FileMode,
+            $"file mode: {folder.Identity} holds the private key and has mode {Convert.ToString((int)mode, 8)} (must be 600)");
 
         var credentials = new DeviceCredentials(folder, identity);
         var now = time.GetUtcNow();
         var certificate = credentials.Certificate;
-        Say(certificate.NotBefore <= now && now < certificate.NotAfter, $"certificate: valid {certificate.NotBefore:u} to {certificate.NotAfter:u}");
+        Say(certificate.NotBefore <= now && now < certificate.NotAfter,
+            $"certificate: valid from {certificate.NotBefore:u} to {certificate.NotAfter:u}");
         await TryAsync($"server: {identity.Server}", token => CallAsync(credentials, token), cancellationToken);
         await TryAsync($"broker: {identity.Mqtt} (TLS handshake)", token => HandshakeAsync(credentials, token), cancellationToken);
         if (Directory.Exists(folder.Journals)) await CheckShelfAsync(cancellationToken);
@@ -42,11 +44,16 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
         var shelf = new ArtifactShelf(folder);
         foreach (var journal in new Journals(folder, NullLogger<Journals>.Instance).All.Values)
         {
-            foreach (var (role, release) in (IEnumerable<(string, ServingRelease?)>)[("active", journal.Active), ("previous", journal.Previous)])
-            {
-                if (release is not null)
-                    Say(await shelf.MatchesAsync(release.Variant.Artifact, cancellationToken), $"{role}: {journal.Model} {release.Version} {release.Variant.Id}, digest {release.Variant.Artifact.Sha256[..8]}…");
-            }
+            await CheckAsync("active", journal.Active);
+            await CheckAsync("previous", journal.Previous);
+        }
+
+        async Task CheckAsync(string role, ServingRelease? release)
+        {
+            if (release is null) return;
+            var artifact = release.Variant.Artifact;
+            Say(await shelf.MatchesAsync(artifact, cancellationToken),
+                $"{role}: {release.Manifest.Model} {release.Version} {release.Variant.Id}, digest {artifact.Sha256[..8]}…");
         }
     }
 

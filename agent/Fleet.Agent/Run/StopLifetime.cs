@@ -2,7 +2,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace Fleet.Agent.Run;
 
-/// <summary>Leaves signals to the command line, which cancels the token that the host runs with; the host's own would take them all.</summary>
+/// <summary>
+/// Leaves signals to the command line, which cancels the token that the host runs with. The host's own lifetime would swallow every
+/// signal, the second Ctrl+C included.
+/// </summary>
 internal sealed class StopLifetime : IHostLifetime
 {
     /// <inheritdoc/>

@@ -3,9 +3,13 @@ using System.Globalization;
 
 namespace Fleet.Agent.Settings;
 
-/// <summary>Bounds of a <see cref="TimeSpan"/> setting. The framework's range attribute converts by reflection, which does not survive compilation ahead of time.</summary>
+/// <summary>
+/// Bounds of a <see cref="TimeSpan"/> setting. The framework's range attribute converts by reflection, which does not survive
+/// compilation ahead of time.
+/// </summary>
 [AttributeUsage(AttributeTargets.Property)]
-internal sealed class DurationAttribute(string minimum, string maximum) : ValidationAttribute($"{{0}} must be within {minimum} and {maximum}.")
+internal sealed class DurationAttribute(string minimum, string maximum)
+    : ValidationAttribute($"{{0}} must be within {minimum} and {maximum}.")
 {
     /// <summary>The smallest allowed, as <c>d.hh:mm:ss</c>.</summary>
     public string Minimum { get; } = minimum;
@@ -15,5 +19,7 @@ internal sealed class DurationAttribute(string minimum, string maximum) : Valida
 
     /// <inheritdoc/>
     public override bool IsValid(object? value)
-        => value is TimeSpan length && length >= TimeSpan.Parse(Minimum, CultureInfo.InvariantCulture) && length <= TimeSpan.Parse(Maximum, CultureInfo.InvariantCulture);
+        => value is TimeSpan length
+            && length >= TimeSpan.Parse(Minimum, CultureInfo.InvariantCulture)
+            && length <= TimeSpan.Parse(Maximum, CultureInfo.InvariantCulture);
 }

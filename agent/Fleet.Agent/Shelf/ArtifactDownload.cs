@@ -11,17 +11,22 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Shelf;
 
 /// <summary>
-/// Fetches artifacts by digest: resumes where the staging file ends, hashes while the bytes arrive, takes none beyond the signed
-/// size, and moves only what has the signed digest onto the shelf.
+/// Fetches artifacts by digest: resumes where the staging file ends, hashes the bytes as they arrive, stops at the signed size, and
+/// moves onto the shelf only what has the signed digest.
 /// </summary>
 internal sealed partial class ArtifactDownload(
-    ArtifactShelf shelf, DeviceCredentials credentials, ShelfOptions options, Random random, TimeProvider time, ILogger<ArtifactDownload> logger)
+    ArtifactShelf shelf,
+    DeviceCredentials credentials,
+    ShelfOptions options,
+    Random random,
+    TimeProvider time,
+    ILogger<ArtifactDownload> logger)
 {
     private const int BufferBytes = 64 * 1024;
 
-    /// <summary>Brings <paramref name="artifact"/> onto the shelf; does nothing when it is there.</summary>
+    /// <summary>Brings <paramref name="artifact"/> onto the shelf, unless it is there already.</summary>
     /// <param name="artifact">What to fetch.</param>
-    /// <param name="received">Told the bytes of the artifact that are on disk, as they grow.</param>
+    /// <param name="received">Called with the bytes of the artifact on disk, as they grow.</param>
     /// <param name="cancellationToken">Stops the download; what has arrived stays for the next attempt.</param>
     /// <exception cref="ArtifactException">It could not be fetched, or is not what was signed.</exception>
     public async Task FetchAsync(ArtifactReference artifact, Action<long> received, CancellationToken cancellationToken)
@@ -49,7 +54,10 @@ internal sealed partial class ArtifactDownload(
             {
                 // The space goes back at once: journals and the outbox need it more than a part of a model does.
                 File.Delete(shelf.StagingPathOf(artifact));
-                throw new ArtifactException(DeploymentFailure.DiskFull, $"The disk filled up after {before} of {artifact.Bytes} bytes of {artifact.Name} or more; what had arrived was removed.", e);
+                throw new ArtifactException(
+                    DeploymentFailure.DiskFull,
+                    $"The disk filled up while {artifact.Name} ({artifact.Bytes:N0} bytes) was fetched; what had arrived was removed.",
+                    e);
             }
             catch (Exception e) when (e is HttpRequestException or IOException or TimeoutException)
             {
@@ -73,7 +81,8 @@ internal sealed partial class ArtifactDownload(
     private async Task AttemptAsync(HttpClient http, ArtifactReference artifact, Action<long> received, CancellationToken cancellationToken)
     {
         using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using var staging = new FileStream(shelf.StagingPathOf(artifact), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, useAsync: true);
+        await using var staging = new FileStream(
+            shelf.StagingPathOf(artifact), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, useAsync: true);
         if (staging.Length > artifact.Bytes) staging.SetLength(0);
         var resumedAt = staging.Length;
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
@@ -85,14 +94,15 @@ internal sealed partial class ArtifactDownload(
                 using var response = await RequestAsync(http, artifact, resumedAt, cancellationToken);
                 if (resumedAt > 0 && response.StatusCode == HttpStatusCode.OK)
                 {
-                    // The server sends the whole anew.
+                    // The server starts over from the first byte.
                     (resumedAt, staging.Position) = (0, 0);
                     staging.SetLength(0);
                     digest.GetHashAndReset();
                 }
                 await CopyAsync(response, artifact, staging, digest, buffer, received, cancellationToken);
             }
-            if (staging.Length < artifact.Bytes) throw new IOException($"The connection ended after {staging.Length} of {artifact.Bytes} bytes.");
+            if (staging.Length < artifact.Bytes)
+                throw new IOException($"The connection ended after {staging.Length:N0} of {artifact.Bytes:N0} bytes.");
             staging.Flush(flushToDisk: true);
         }
         finally
@@ -104,10 +114,13 @@ internal sealed partial class ArtifactDownload(
         File.Delete(shelf.StagingPathOf(artifact));
         throw resumedAt > 0
             ? new ResumedMismatchException()
-            : new ArtifactException(DeploymentFailure.DigestMismatch, $"The server's {artifact.Name} has digest {found}; {artifact.Sha256} was signed. It was removed.");
+            : new ArtifactException(
+                DeploymentFailure.DigestMismatch,
+                $"The server's {artifact.Name} has digest {found}, but {artifact.Sha256} was signed; the file was removed.");
     }
 
-    private async Task<HttpResponseMessage> RequestAsync(HttpClient http, ArtifactReference artifact, long from, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> RequestAsync(
+        HttpClient http, ArtifactReference artifact, long from, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/artifacts/{artifact.Sha256}");
         if (from > 0)
@@ -115,7 +128,8 @@ internal sealed partial class ArtifactDownload(
             request.Headers.Range = new RangeHeaderValue(from, null);
             request.Headers.IfRange = new RangeConditionHeaderValue(new EntityTagHeaderValue($"\"{artifact.Sha256}\""));
         }
-        var response = await WithinStallAsync(token => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), cancellationToken);
+        var response = await WithinStallAsync(
+            token => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), cancellationToken);
         try
         {
             return Judge(response, artifact, from) is { } refusal ? throw refusal : response;
@@ -127,10 +141,10 @@ internal sealed partial class ArtifactDownload(
         }
     }
 
-    /// <summary>What speaks against reading the body of an answer; null when nothing does.</summary>
+    /// <summary>Why the body of an answer must not be read; null when it may be.</summary>
     private static Exception? Judge(HttpResponseMessage response, ArtifactReference artifact, long from)
     {
-        var range = response.Content.Headers.ContentRange;
+        var (range, length) = (response.Content.Headers.ContentRange, response.Content.Headers.ContentLength);
         switch (response.StatusCode)
         {
             case HttpStatusCode.PartialContent when range?.From == from && (range.Length ?? artifact.Bytes) == artifact.Bytes:
@@ -138,19 +152,30 @@ internal sealed partial class ArtifactDownload(
             case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
                 return WrongSize(artifact, range?.Length);
             case HttpStatusCode.OK:
-                return (response.Content.Headers.ContentLength ?? artifact.Bytes) == artifact.Bytes ? null : WrongSize(artifact, response.Content.Headers.ContentLength);
+                return (length ?? artifact.Bytes) == artifact.Bytes ? null : WrongSize(artifact, length);
             case >= HttpStatusCode.InternalServerError or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests:
                 return new HttpRequestException($"The server answered with HTTP status {(int)response.StatusCode}.");
             default:
-                return new ArtifactException(DeploymentFailure.DownloadFailed, $"The server refused {artifact.Name} ({artifact.Sha256}) with HTTP status {(int)response.StatusCode}.");
+                return new ArtifactException(
+                    DeploymentFailure.DownloadFailed,
+                    $"The server refused {artifact.Name} ({artifact.Sha256}) with HTTP status {(int)response.StatusCode}.");
         }
     }
 
     private static ArtifactException WrongSize(ArtifactReference artifact, long? offered) => new(
-        DeploymentFailure.DigestMismatch, $"The server's {artifact.Name} has {offered?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "an unknown number of"} bytes; {artifact.Bytes} were signed.");
+        DeploymentFailure.DigestMismatch,
+        offered is null
+            ? $"The server sends more than the {artifact.Bytes:N0} bytes of {artifact.Name} that were signed."
+            : $"The server's {artifact.Name} has {offered:N0} bytes, but {artifact.Bytes:N0} were signed.");
 
     private async Task CopyAsync(
-        HttpResponseMessage response, ArtifactReference artifact, FileStream staging, IncrementalHash digest, byte[] buffer, Action<long> received, CancellationToken cancellationToken)
+        HttpResponseMessage response,
+        ArtifactReference artifact,
+        FileStream staging,
+        IncrementalHash digest,
+        byte[] buffer,
+        Action<long> received,
+        CancellationToken cancellationToken)
     {
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         var (since, arrived) = (time.GetTimestamp(), 0L);
@@ -172,7 +197,7 @@ internal sealed partial class ArtifactDownload(
         }
     }
 
-    /// <summary>Every wait for the network ends: a server that sends a byte an hour must not hold a deployment.</summary>
+    /// <summary>Every wait for the network ends: a silent server must not hold a deployment.</summary>
     private async Task<T> WithinStallAsync<T>(Func<CancellationToken, Task<T>> wait, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(options.StallTimeout, time);
@@ -187,12 +212,12 @@ internal sealed partial class ArtifactDownload(
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "{Artifact} is at {Received} of {Total} bytes: {Reason} It goes on in {Delay}.")]
+    [LoggerMessage(LogLevel.Warning, "{Artifact} is at {Received:N0} of {Total:N0} bytes: {Reason} The download continues in {Delay}.")]
     private partial void LogRetry(string artifact, long received, long total, string reason, TimeSpan delay);
 
     /// <summary>
-    /// The digest of a file put together over several attempts is wrong. A power cut may leave bytes that were never written, so this
-    /// does not condemn the server's copy.
+    /// A file assembled over several attempts has the wrong digest. A power cut may leave bytes that were never written, so this does
+    /// not condemn the server's copy.
     /// </summary>
-    private sealed class ResumedMismatchException() : Exception("What had been put together did not have the digest that was signed.");
+    private sealed class ResumedMismatchException() : Exception("The assembled file did not have the digest that was signed.");
 }

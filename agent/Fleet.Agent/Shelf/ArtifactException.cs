@@ -2,7 +2,7 @@ using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Shelf;
 
-/// <summary>An artifact could not be put on the shelf. The message is a sentence for the report.</summary>
+/// <summary>An artifact could not be fetched. The message goes into the report.</summary>
 internal sealed class ArtifactException(DeploymentFailure failure, string message, Exception? cause = null) : Exception(message, cause)
 {
     /// <summary>The failure as it is reported.</summary>

@@ -5,13 +5,13 @@ using Fleet.Platform;
 
 namespace Fleet.Agent.Shelf;
 
-/// <summary>Verified artifacts by digest, and the staging files of those on their way.</summary>
+/// <summary>Verified artifacts by digest, and the staging files of those being fetched.</summary>
 internal sealed class ArtifactShelf(DataFolder folder)
 {
-    /// <summary>Where a verified artifact lies.</summary>
+    /// <summary>Path of a verified artifact.</summary>
     public string PathOf(ArtifactReference artifact) => Path.Combine(folder.Shelf, artifact.Sha256);
 
-    /// <summary>Where an artifact is collected until it is whole.</summary>
+    /// <summary>Path of an artifact until it is complete.</summary>
     public string StagingPathOf(ArtifactReference artifact) => Path.Combine(folder.Staging, artifact.Sha256);
 
     /// <summary>True when the artifact is here. Its bytes are judged by <see cref="HoldsAsync"/>.</summary>
@@ -19,7 +19,10 @@ internal sealed class ArtifactShelf(DataFolder folder)
 
     /// <summary>Bytes of an artifact that are on this device already.</summary>
     public long BytesOf(ArtifactReference artifact)
-        => Has(artifact) ? artifact.Bytes : new FileInfo(StagingPathOf(artifact)) is { Exists: true } staged ? Math.Min(staged.Length, artifact.Bytes) : 0;
+    {
+        if (Has(artifact)) return artifact.Bytes;
+        return new FileInfo(StagingPathOf(artifact)) is { Exists: true } staged ? Math.Min(staged.Length, artifact.Bytes) : 0;
+    }
 
     /// <summary>Bytes free for further artifacts.</summary>
     public long FreeBytes() => DiskSpace.FreeBytes(folder.Shelf);
@@ -28,11 +31,12 @@ internal sealed class ArtifactShelf(DataFolder folder)
     public async Task<bool> MatchesAsync(ArtifactReference artifact, CancellationToken cancellationToken)
     {
         if (!Has(artifact)) return false;
-        await using var file = new FileStream(PathOf(artifact), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
+        await using var file = new FileStream(
+            PathOf(artifact), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
         return Convert.ToHexStringLower(await SHA256.HashDataAsync(file, cancellationToken)) == artifact.Sha256;
     }
 
-    /// <summary>The same; bytes that are not the signed ones are removed.</summary>
+    /// <summary>Like <see cref="MatchesAsync"/>, and removes a file whose bytes are not the signed ones.</summary>
     public async Task<bool> HoldsAsync(ArtifactReference artifact, CancellationToken cancellationToken)
     {
         if (await MatchesAsync(artifact, cancellationToken)) return true;
@@ -40,7 +44,7 @@ internal sealed class ArtifactShelf(DataFolder folder)
         return false;
     }
 
-    /// <summary>Puts a staging file that was flushed and has the right digest on the shelf.</summary>
+    /// <summary>Moves a staging file onto the shelf, once it is flushed and has the right digest.</summary>
     public void Accept(ArtifactReference artifact) => DurableFile.MoveIntoPlace(StagingPathOf(artifact), PathOf(artifact));
 
     /// <summary>Removes everything whose digest is not among <paramref name="kept"/>, half-fetched files included.</summary>

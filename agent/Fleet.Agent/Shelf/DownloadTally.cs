@@ -5,17 +5,17 @@ namespace Fleet.Agent.Shelf;
 /// <summary>How one attempt of a download ended without success.</summary>
 internal enum AttemptEnd
 {
-    /// <summary>It broke off, but had brought bytes that the next one need not fetch.</summary>
+    /// <summary>It broke off after bringing bytes that the next attempt need not fetch.</summary>
     Progressed,
     /// <summary>It brought nothing, or too little for the time it took.</summary>
     Fruitless,
-    /// <summary>The file that several attempts had put together was not what was signed; it was removed.</summary>
+    /// <summary>The file assembled over several attempts was not what was signed; it was removed.</summary>
     Mismatched,
 }
 
 /// <summary>How a download has gone so far, and whether it goes on. Pure.</summary>
-/// <param name="Fruitless">Attempts in a row that were fruitless.</param>
-/// <param name="Mismatches">Files put together that were not what was signed.</param>
+/// <param name="Fruitless">Fruitless attempts in a row.</param>
+/// <param name="Mismatches">Assembled files that were not what was signed.</param>
 internal readonly record struct DownloadTally(int Fruitless, int Mismatches)
 {
     /// <summary>What the wait before the next attempt grows with.</summary>
@@ -33,7 +33,7 @@ internal readonly record struct DownloadTally(int Fruitless, int Mismatches)
         _ => new DownloadTally(0, Mismatches + 1),
     };
 
-    /// <summary>How long the whole download of an artifact may take: what it takes at the least rate, and the patience for a bad start.</summary>
+    /// <summary>How long the whole download of an artifact may take: its size at the least rate, plus some patience.</summary>
     public static TimeSpan Deadline(ArtifactReference artifact, ShelfOptions options)
         => options.Patience + TimeSpan.FromSeconds((double)artifact.Bytes / options.MinimumBytesPerSecond);
 
@@ -41,11 +41,11 @@ internal readonly record struct DownloadTally(int Fruitless, int Mismatches)
     public string? GivesUp(ArtifactReference artifact, TimeSpan elapsed, ShelfOptions options)
     {
         if (Mismatches >= options.MaximumMismatches)
-            return $"was put together {Mismatches} times from several connections, and never had the digest that was signed";
+            return $"was assembled {Mismatches} times over several connections and never had the digest that was signed";
+        var least = $"{options.MinimumBytesPerSecond:N0} bytes a second";
         if (Fruitless >= options.MaximumAttempts)
-            return $"could not be fetched: {Fruitless} attempts in a row brought nothing, or less than {options.MinimumBytesPerSecond:N0} bytes a second";
-        return elapsed > Deadline(artifact, options)
-            ? $"could not be fetched within {TimeSpan.FromSeconds(Math.Round(elapsed.TotalSeconds))}, less than {options.MinimumBytesPerSecond:N0} bytes a second on average"
-            : null;
+            return $"could not be fetched: {Fruitless} attempts in a row brought nothing, or less than {least}";
+        if (elapsed <= Deadline(artifact, options)) return null;
+        return $"could not be fetched within {TimeSpan.FromSeconds(Math.Round(elapsed.TotalSeconds))}: less than {least} on average";
     }
 }

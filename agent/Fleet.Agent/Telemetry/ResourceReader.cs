@@ -5,23 +5,23 @@ using Fleet.Platform;
 
 namespace Fleet.Agent.Telemetry;
 
-/// <summary>Reads what the kernel says of the machine. A figure it does not give is null, never a guess.</summary>
+/// <summary>Reads what the kernel says about the machine. A figure that it does not give is null, never a guess.</summary>
 /// <param name="dataFolder">Where models are stored.</param>
 /// <param name="root">Where the kernel's files are; another folder in tests.</param>
 internal sealed class ResourceReader(string dataFolder, string root = "/")
 {
     private (long Busy, long Total)? _last;
 
-    /// <summary>The machine now; processor use since the last call.</summary>
+    /// <summary>The machine's state now; processor use counts from the last call.</summary>
     /// <param name="children">Processes the agent has started.</param>
     public ResourceStats Read(IEnumerable<int> children)
     {
         var memory = Text("proc/meminfo");
-        var total = MemoryLimit.Kibibytes(memory, "MemTotal:");
+        var total = UsableMemory.BytesOf(memory, "MemTotal:");
         return new ResourceStats
         {
             CpuUsage = CpuUsage(),
-            MemoryUsedBytes = total - MemoryLimit.Kibibytes(memory, "MemAvailable:"),
+            MemoryUsedBytes = total - UsableMemory.BytesOf(memory, "MemAvailable:"),
             AgentMemoryBytes = children.Prepend(Environment.ProcessId).Sum(id => ProcessMemory.Resident(id) ?? 0),
             TemperatureCelsius = Temperature(),
             DiskFreeBytes = DiskSpace.FreeBytes(dataFolder),
@@ -38,7 +38,8 @@ internal sealed class ResourceReader(string dataFolder, string root = "/")
         var now = (Busy: total - fields[3] - fields[4], Total: total);
         var before = _last;
         _last = now;
-        return before is { } then && now.Total > then.Total ? Math.Clamp((double)(now.Busy - then.Busy) / (now.Total - then.Total), 0, 1) : null;
+        if (before is not { } then || now.Total <= then.Total) return null;
+        return Math.Clamp((double)(now.Busy - then.Busy) / (now.Total - then.Total), 0, 1);
     }
 
     private double? Temperature()
@@ -48,8 +49,9 @@ internal sealed class ResourceReader(string dataFolder, string root = "/")
         double? hottest = null;
         foreach (var zone in Directory.EnumerateDirectories(zones, "thermal_zone*"))
         {
-            // Thousandths of a degree; zones that are switched off answer nonsense or nothing.
-            if (!int.TryParse(Text(Path.Combine(zone, "temp")).Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var thousandths)) continue;
+            // Thousandths of a degree. Zones that are switched off answer nonsense or nothing.
+            var text = Text(Path.Combine(zone, "temp")).Trim();
+            if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var thousandths)) continue;
             var celsius = thousandths / 1000.0;
             if (celsius is > -60 and < 200 && !(celsius <= hottest)) hottest = celsius;
         }

@@ -6,7 +6,7 @@ namespace Fleet.Agent.Telemetry;
 /// <summary>What is measured, and how often.</summary>
 internal sealed class TelemetryOptions
 {
-    /// <summary>Length of one batch. Shorter shows changes sooner, and costs a message and a flush to disk each time.</summary>
+    /// <summary>Time between batches. Shorter shows changes sooner and costs a message and a flush to disk each time.</summary>
     [Duration("00:00:00.100", "1.00:00:00")] public TimeSpan Interval { get; set; } = TimeSpan.FromSeconds(10);
 }
 

@@ -13,9 +13,15 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Telemetry;
 
-/// <summary>Makes one batch per interval and puts it into the outbox, whether or not the server can be reached.</summary>
+/// <summary>Puts one batch per interval into the outbox, whether or not the server is reachable.</summary>
 internal sealed partial class TelemetrySampler(
-    InferenceHost host, ResourceReader resources, Outbox outbox, DataFolder folder, TelemetryOptions options, TimeProvider time, ILogger<TelemetrySampler> logger) : BackgroundService
+    InferenceHost host,
+    ResourceReader resources,
+    Outbox outbox,
+    DataFolder folder,
+    TelemetryOptions options,
+    TimeProvider time,
+    ILogger<TelemetrySampler> logger) : BackgroundService
 {
     private long _sequence;
 
@@ -57,7 +63,7 @@ internal sealed partial class TelemetrySampler(
         else outbox.Add(batch.Sequence, bytes);
     }
 
-    /// <summary>The number is on disk before it is used: after a kill one may be missing, but none means two batches.</summary>
+    /// <summary>The number is on disk before it is used: after a kill one may be skipped, but none is used twice.</summary>
     private long NextSequence()
     {
         DurableFile.Write(folder.TelemetrySequence, Encoding.ASCII.GetBytes((_sequence + 1).ToString(CultureInfo.InvariantCulture)));
@@ -65,11 +71,13 @@ internal sealed partial class TelemetrySampler(
     }
 
     private long ReadSequence() => DurableFile.Read(folder.TelemetrySequence) is { } content
-        && long.TryParse(Encoding.ASCII.GetString(content), NumberStyles.None, CultureInfo.InvariantCulture, out var sequence) ? sequence : 0;
+        && long.TryParse(Encoding.ASCII.GetString(content), NumberStyles.None, CultureInfo.InvariantCulture, out var sequence)
+            ? sequence
+            : 0;
 
     [LoggerMessage(LogLevel.Warning, "A telemetry batch could not be kept: {Reason}")]
     private partial void LogNotKept(string reason);
 
-    [LoggerMessage(LogLevel.Error, "Telemetry batch {Sequence} has {Bytes} bytes, more than the server reads; it is dropped.")]
+    [LoggerMessage(LogLevel.Error, "Telemetry batch {Sequence} has {Bytes:N0} bytes, more than the server reads; it is dropped.")]
     private partial void LogTooLarge(long sequence, int bytes);
 }

@@ -11,11 +11,11 @@ internal static class MemoryLimit
     /// <summary>ONNX Runtime's arena asks for up to twice what it fills, and the limit counts what was never touched as well.</summary>
     private const int Untouched = 2;
 
-    /// <summary>Allows this process so many bytes more than it has, twice over.</summary>
+    /// <summary>Limits this process to twice <paramref name="bytes"/> more than it has now.</summary>
     public static void Set(long bytes) => ProcessLimits.AllowMemory(Untouched * bytes);
 
     /// <summary>Asks the kernel to end this process before any other when the device runs out of memory.</summary>
-    public static void TakeTheBlame()
+    public static void BeKilledFirst()
     {
         try
         {
@@ -23,11 +23,12 @@ internal static class MemoryLimit
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // A hardened container; the kernel then chooses by size, which is most likely this one all the same.
+            // A hardened container. The kernel then chooses by size, which most likely means this process anyway.
         }
     }
 
-    /// <summary>True when ONNX Runtime failed because it got no memory; it has no error code for that.</summary>
+    /// <summary>True when ONNX Runtime failed for lack of memory; it has no error code for that.</summary>
     public static bool IsCauseOf(Exception exception)
-        => exception.Message.Contains("bad_alloc", StringComparison.Ordinal) || exception.Message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase);
+        => exception.Message.Contains("bad_alloc", StringComparison.Ordinal)
+            || exception.Message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase);
 }

@@ -18,7 +18,8 @@ internal static class ValidationProgram
         if (args.Length > 0 || !ChildStreams.StartedByAgent) return await ChildStreams.RefuseAsync("validate");
         using var streams = ChildStreams.Open();
         // Not disposed: it is read until the process ends.
-        var lines = JsonLines.ReadAsync(streams.Input, ValidationReply.MaximumBytes, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        var lines = JsonLines.ReadAsync(streams.Input, ValidationReply.MaximumBytes, cancellationToken)
+            .GetAsyncEnumerator(cancellationToken);
         if (!await lines.MoveNextAsync()) return 1;
         var request = JsonSerializer.Deserialize(lines.Current.Span, FleetJson.Default.ValidationRequest)!;
         _ = EndWithAgentAsync(lines);
@@ -29,7 +30,7 @@ internal static class ValidationProgram
 
     private static ValidationReply Measure(ValidationRequest request, ILogger logger)
     {
-        MemoryLimit.TakeTheBlame();
+        MemoryLimit.BeKilledFirst();
         if (request.MaximumMemoryBytes is { } bytes) MemoryLimit.Set(bytes);
         try
         {
@@ -37,18 +38,20 @@ internal static class ValidationProgram
             using var session = OnnxSession.Open(request.ModelPath, request.Runtime, logger);
             using var samples = ValidationSamples.Open(request.ValidationSetPath, session.Inputs, request.Task);
             var judge = VariantJudge.Of(request, session, samples);
-            var scores = request.OutputsPath is { } path ? VariantOutputs.Write(session, samples, judge, path) : VariantMeasurement.Run(session, samples, judge);
+            var scores = request.OutputsPath is { } path
+                ? VariantOutputs.Write(session, samples, judge, path)
+                : VariantMeasurement.Run(session, samples, judge);
             return new ValidationReply(scores with { PeakMemoryBytes = ProcessMemory.PeakResident(Environment.ProcessId) });
         }
         catch (ModelRefusedException e)
         {
             return request.MaximumMemoryBytes is { } limit && MemoryLimit.IsCauseOf(e)
-                ? new ValidationReply(null, DeploymentFailure.MemoryExceeded, $"The variant could not get the memory it asked for; {limit >> 20} MiB are allowed. {e.Message}")
+                ? OutOfMemory("variant", limit, $" {e.Message}")
                 : new ValidationReply(null, DeploymentFailure.LoadFailed, e.Message);
         }
         catch (OutOfMemoryException) when (request.MaximumMemoryBytes is { } limit)
         {
-            return new ValidationReply(null, DeploymentFailure.MemoryExceeded, $"The validation could not get the memory it asked for; {limit >> 20} MiB are allowed.");
+            return OutOfMemory("validation", limit);
         }
         catch (Exception e) when (request.OutputsPath is not null && e is IOException or UnauthorizedAccessException)
         {
@@ -56,7 +59,14 @@ internal static class ValidationProgram
         }
     }
 
-    /// <summary>Standard input stays open as long as the agent lives. A run inside native code cannot be interrupted, but the process can end.</summary>
+    private static ValidationReply OutOfMemory(string what, long limit, string cause = "") => new(
+        null,
+        DeploymentFailure.MemoryExceeded,
+        $"The {what} could not get the memory that it asked for; {limit >> 20:N0} MiB are allowed.{cause}");
+
+    /// <summary>
+    /// Standard input stays open as long as the agent lives. A run inside native code cannot be interrupted, but the process can end.
+    /// </summary>
     private static async Task EndWithAgentAsync(IAsyncEnumerator<ReadOnlyMemory<byte>> lines)
     {
         while (await lines.MoveNextAsync())

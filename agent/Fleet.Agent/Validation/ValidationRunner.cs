@@ -13,13 +13,14 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Validation;
 
 /// <summary>
-/// Lets a child process measure a variant on this device and judges what it says. The child may crash, hang or eat memory: each is an
-/// answer here, and none of them reaches the agent or what serves.
+/// Has a child process measure a variant on this device, and judges the result. The child may crash, hang or take too much memory: each
+/// is an answer, and none of them affects the agent or what serves.
 /// </summary>
 internal sealed partial class ValidationRunner(ValidationOptions options, TimeProvider time, ILogger<ValidationRunner> logger)
 {
     /// <summary>Validates one variant of <paramref name="manifest"/> whose file is <paramref name="modelPath"/>.</summary>
-    public async Task<ValidationOutcome> RunAsync(string modelPath, string validationSetPath, Variant variant, ReleaseManifest manifest, CancellationToken cancellationToken)
+    public async Task<ValidationOutcome> RunAsync(
+        string modelPath, string validationSetPath, Variant variant, ReleaseManifest manifest, CancellationToken cancellationToken)
     {
         var name = $"{manifest.Model} {manifest.Version} {variant.Id}";
         using var child = Process.Start(ChildProgram.StartInfo("validate"))
@@ -42,29 +43,44 @@ internal sealed partial class ValidationRunner(ValidationOptions options, TimePr
         return outcome with { Detail = Limits.Detail(outcome.Detail) };
     }
 
-    /// <summary>What it means that a validation ended like this; <paramref name="exceededBytes"/> is the resident memory seen above the gate's limit. Pure.</summary>
-    internal static ValidationOutcome OutcomeOf(string name, ValidationGate gate, ValidationReply? reply, ChildExit exit, bool timedOut, long? exceededBytes) => (reply, exit) switch
-    {
-        _ when timedOut => new(null, DeploymentFailure.ValidationTimedOut, $"The validation of {name} did not finish within {gate.Deadline}."),
-        _ when exceededBytes is { } bytes => new(null, DeploymentFailure.MemoryExceeded, $"The validation of {name} needed {bytes >> 20} MiB of memory or more; {gate.MaximumMemoryBytes >> 20} MiB are allowed."),
-        // What it said before it died does not count: a variant that takes the process down at its end would do so while serving.
-        (null, _) or (_, { Code: not 0 }) => new(null, DeploymentFailure.ValidationCrashed, $"The validation process of {name} {exit}."),
-        ({ Scores: { } scores }, _) => gate.Judge(scores) is { Passed: false } verdict
-            ? new(scores, DeploymentFailure.GateMissed, string.Join(' ', verdict.Reasons))
-            : new(scores, DeploymentFailure.None, ""),
-        _ => new(null, reply.Failure, reply.Detail),
-    };
+    /// <summary>What it means that a validation ended like this. Pure.</summary>
+    /// <param name="name">The variant, for the sentences.</param>
+    /// <param name="gate">What it must keep.</param>
+    /// <param name="reply">What the child said; null when it said nothing.</param>
+    /// <param name="exit">How the child ended.</param>
+    /// <param name="timedOut">True when the gate's deadline passed first.</param>
+    /// <param name="exceededBytes">Resident memory that was seen above the gate's limit.</param>
+    internal static ValidationOutcome OutcomeOf(
+        string name, ValidationGate gate, ValidationReply? reply, ChildExit exit, bool timedOut, long? exceededBytes)
+        => (reply, exit) switch
+        {
+            _ when timedOut => new(
+                null, DeploymentFailure.ValidationTimedOut, $"The validation of {name} did not finish within {gate.Deadline}."),
+            _ when exceededBytes is { } bytes => new(
+                null,
+                DeploymentFailure.MemoryExceeded,
+                $"The validation of {name} took {bytes >> 20:N0} MiB of memory; {gate.MaximumMemoryBytes >> 20:N0} MiB are allowed."),
+            // What it said before it died does not count: a variant that takes the process down at its end would do so while serving.
+            (null, _) or (_, { Code: not 0 }) => new(
+                null, DeploymentFailure.ValidationCrashed, $"The validation process of {name} {exit}."),
+            ({ Scores: { } scores }, _) => gate.Judge(scores) is { Passed: false } verdict
+                ? new(scores, DeploymentFailure.GateMissed, string.Join(' ', verdict.Reasons))
+                : new(scores, DeploymentFailure.None, ""),
+            _ => new(null, reply.Failure, reply.Detail),
+        };
 
-    /// <summary>Sends the request and waits for the reply and the child's end. Its input stays open until then: it is the child's lifeline.</summary>
+    /// <summary>Sends the request and waits for the reply and the child's end. The child's input stays open until then.</summary>
     private async Task<ValidationReply?> ConverseAsync(Process child, ValidationRequest request)
     {
         var log = ForwardLogAsync(child);
         ValidationReply? reply = null;
         try
         {
-            await child.StandardInput.BaseStream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request, FleetJson.Default.ValidationRequest), (byte)'\n']);
+            byte[] sent = [.. JsonSerializer.SerializeToUtf8Bytes(request, FleetJson.Default.ValidationRequest), (byte)'\n'];
+            await child.StandardInput.BaseStream.WriteAsync(sent);
             await child.StandardInput.BaseStream.FlushAsync();
-            await foreach (var line in JsonLines.ReadAsync(child.StandardOutput.BaseStream, ValidationReply.MaximumBytes, CancellationToken.None))
+            var output = child.StandardOutput.BaseStream;
+            await foreach (var line in JsonLines.ReadAsync(output, ValidationReply.MaximumBytes, CancellationToken.None))
                 reply = JsonSerializer.Deserialize(line.Span, FleetJson.Default.ValidationReply);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or JsonException)
@@ -105,6 +121,6 @@ internal sealed partial class ValidationRunner(ValidationOptions options, TimePr
     [LoggerMessage(LogLevel.Information, "Validation of {Variant}: {Failure}. {Detail}")]
     private partial void LogOutcome(string variant, DeploymentFailure failure, string detail);
 
-    [LoggerMessage(LogLevel.Warning, "The validation process {ProcessId} could not be talked to and is killed.")]
+    [LoggerMessage(LogLevel.Warning, "The validation process {ProcessId} gave no readable answer and is killed.")]
     private partial void LogUnreadable(Exception exception, int processId);
 }

@@ -9,7 +9,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Agent.Validation;
 
-/// <summary>The samples of a release with what is known of them, fed to a model one batch at a time through tensors that are allocated once.</summary>
+/// <summary>The samples of a release and what is known of them, fed to a model through tensors that are allocated once.</summary>
 internal sealed class ValidationSamples : IDisposable
 {
     private readonly List<(NpyArray Array, OrtValue Tensor)> _inputs = [];
@@ -32,18 +32,20 @@ internal sealed class ValidationSamples : IDisposable
     public List<OrtValue> Tensors { get; } = [];
 
     /// <summary>Reads a set and compares it with what the model takes.</summary>
-    /// <exception cref="ModelRefusedException">The set is none, or does not fit the model.</exception>
+    /// <exception cref="ModelRefusedException">The set is unreadable, or does not fit the model.</exception>
     public static ValidationSamples Open(string path, IReadOnlyList<OnnxTensor> inputs, ModelTask? task)
     {
         var arrays = Read(path);
         NpyArray ArrayOf(OnnxTensor input) => arrays.GetValueOrDefault(input.Name)
-            ?? throw new ModelRefusedException($"The validation set has no array for the model's input {input}; it has {string.Join(", ", arrays.Keys)}.");
+            ?? throw new ModelRefusedException(
+                $"The validation set has no array for the model's input {input}; it has {string.Join(", ", arrays.Keys)}.");
 
         var count = ArrayOf(inputs[0]).Shape is [var first, ..] ? first : 0;
         if (count == 0) throw new ModelRefusedException("The validation set holds no samples.");
         // The first axis is the batch; a file exported with a fixed one is run as it is. Where one of the arrays holds a whole input for
         // each sample, samples go one by one.
-        var batch = inputs.All(input => ArrayOf(input).Shape.Count == input.Shape.Length) && inputs[0].Shape is [> 0 and var extent, ..] ? (int)extent : 1;
+        var batched = inputs.All(input => ArrayOf(input).Shape.Count == input.Shape.Length);
+        var batch = batched && inputs[0].Shape is [> 0 and var extent, ..] ? (int)extent : 1;
         var samples = new ValidationSamples(count, batch, TruthOf(task ?? SampleTruth.Implied(arrays), arrays, count));
         try
         {
@@ -81,7 +83,10 @@ internal sealed class ValidationSamples : IDisposable
         // An array with one axis more than the input holds the whole input for each sample: a recurrent state, a scalar.
         long[] shape = array.Shape.Count == input.Shape.Length + 1 ? sample : [Batch, .. sample];
         if (array.Shape.Count == 0 || array.Shape[0] != Count || !input.Takes(shape))
-            throw new ModelRefusedException($"The validation set has {Count} samples and '{input.Name}' of shape [{string.Join(',', array.Shape)}]; the model takes {input}.");
+        {
+            var found = $"{Count} samples and '{input.Name}' of shape [{string.Join(',', array.Shape)}]";
+            throw new ModelRefusedException($"The validation set has {found}; the model takes {input}.");
+        }
         var converted = Convert(array, input);
         var tensor = input.Allocate(shape);
         Names.Add(input.Name);
@@ -117,13 +122,16 @@ internal sealed class ValidationSamples : IDisposable
     private static NpyArray Convert(NpyArray array, OnnxTensor input) => (array.Type, input.Element) switch
     {
         ("f4", TensorElementType.Float) or ("f8", TensorElementType.Double) or ("f2", TensorElementType.Float16) => array,
-        ("i1", TensorElementType.Int8) or ("i2", TensorElementType.Int16) or ("i4", TensorElementType.Int32) or ("i8", TensorElementType.Int64) => array,
-        ("u1", TensorElementType.UInt8) or ("u2", TensorElementType.UInt16) or ("u4", TensorElementType.UInt32) or ("u8", TensorElementType.UInt64) => array,
+        ("i1", TensorElementType.Int8) or ("i2", TensorElementType.Int16) => array,
+        ("i4", TensorElementType.Int32) or ("i8", TensorElementType.Int64) => array,
+        ("u1", TensorElementType.UInt8) or ("u2", TensorElementType.UInt16) => array,
+        ("u4", TensorElementType.UInt32) or ("u8", TensorElementType.UInt64) => array,
         ("b1" or "u1", TensorElementType.Bool) => array,
         (_, TensorElementType.Float) => new NpyArray("f4", array.Shape, Bytes(array.ToSingles())),
         (_, TensorElementType.Float16) => new NpyArray("f2", array.Shape, Bytes(Array.ConvertAll(array.ToSingles(), value => (Half)value))),
         (['i' or 'u', ..], TensorElementType.Int64) => new NpyArray("i8", array.Shape, Bytes(array.ToInt64s())),
-        _ => throw new ModelRefusedException($"The validation set holds '{input.Name}' as {array.Type}, which is not turned into the model's {input.Datatype}."),
+        _ => throw new ModelRefusedException(
+            $"The validation set holds '{input.Name}' as {array.Type}, which cannot be converted to the model's {input.Datatype}."),
     };
 
     private static byte[] Bytes<T>(T[] values)

@@ -13,7 +13,8 @@ internal sealed class VariantJudge
     private readonly TaskScore? _score;
     private readonly ValidationSamples _samples;
 
-    private VariantJudge(TaskScore? score, ValidationSamples samples, string[] outputs) => (_score, _samples, Outputs) = (score, samples, outputs);
+    private VariantJudge(TaskScore? score, ValidationSamples samples, string[] outputs)
+        => (_score, _samples, Outputs) = (score, samples, outputs);
 
     /// <summary>Outputs that a run must give, in the order that <see cref="Add"/> takes them.</summary>
     public string[] Outputs { get; }
@@ -29,7 +30,10 @@ internal sealed class VariantJudge
         if (!truth.IsLabelled && truth.References.Count == 0) return new VariantJudge(null, samples, [main]);
         string[] judged = [.. session.Outputs.Where(IsJudged).Select(output => output.Name).OrderByDescending(name => name == main)];
         if (judged.Length == 0 || (request.Detection is null && judged[0] != main))
-            throw new ModelRefusedException($"Output '{main}' holds no numbers that could be judged; the model has {string.Join(", ", session.Outputs)}.");
+        {
+            throw new ModelRefusedException(
+                $"Output '{main}' holds no numbers to judge; the model has {string.Join(", ", session.Outputs)}.");
+        }
         try
         {
             var score = TaskScore.For(truth, judged, request.Detection, request.LabelUnit);
@@ -73,7 +77,10 @@ internal sealed class VariantJudge
         // A single sample owns the whole output, whatever its shape.
         if (_samples.Batch == 1) return values;
         if (shape.Length < 1 || shape[0] != _samples.Batch)
-            throw new FormatException($"Output '{name}' has shape [{string.Join(',', shape)}]; its first extent must be the {_samples.Batch} samples of a run.");
+        {
+            throw new FormatException(
+                $"Output '{name}' has shape [{string.Join(',', shape)}]; its first extent must be the {_samples.Batch} samples of a run.");
+        }
         if (shape.Length == 1) columns = 1;
         var width = values.Length / _samples.Batch;
         return values.Slice(sample * width, width);
@@ -81,5 +88,5 @@ internal sealed class VariantJudge
 
     // Labels of boxes are integers; class numbers are exact as floats up to 16 million.
     private static bool IsJudged(OnnxTensor output)
-        => output.Element is TensorElementType.Float or TensorElementType.Float16 or TensorElementType.BFloat16 or TensorElementType.Double or TensorElementType.Int64;
+        => Datatypes.IsFloat(output.Element) || output.Element == TensorElementType.Int64;
 }

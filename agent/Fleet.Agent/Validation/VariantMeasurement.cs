@@ -38,11 +38,14 @@ internal static class VariantMeasurement
                 using var outputs = Timed(session, samples, judge, first, latencies);
                 judge.Add(outputs, Math.Min(samples.Batch, samples.Count - first));
             }
-            for (var first = 0; latencies.Count < WantedRuns && Stopwatch.GetElapsedTime(start) < RepeatTime; first = (first + samples.Batch) % samples.Count)
-                Timed(session, samples, judge, first, latencies).Dispose();
+            for (var next = 0; latencies.Count < WantedRuns && Stopwatch.GetElapsedTime(start) < RepeatTime; next += samples.Batch)
+                Timed(session, samples, judge, next % samples.Count, latencies).Dispose();
 
             latencies.Sort();
-            return judge.Scores() with { Latency = new LatencySummary(Percentile(latencies, 0.50), Percentile(latencies, 0.95), Percentile(latencies, 0.99)) };
+            return judge.Scores() with
+            {
+                Latency = new LatencySummary(Percentile(latencies, 0.50), Percentile(latencies, 0.95), Percentile(latencies, 0.99)),
+            };
         }
         catch (OnnxRuntimeException e)
         {
@@ -54,7 +57,8 @@ internal static class VariantMeasurement
     internal static TimeSpan Percentile(IReadOnlyList<TimeSpan> sorted, double quantile)
         => sorted[Math.Max(0, (int)Math.Ceiling(quantile * sorted.Count) - 1)];
 
-    private static IDisposableReadOnlyCollection<OrtValue> Timed(OnnxSession session, ValidationSamples samples, VariantJudge judge, int first, List<TimeSpan> latencies)
+    private static IDisposableReadOnlyCollection<OrtValue> Timed(
+        OnnxSession session, ValidationSamples samples, VariantJudge judge, int first, List<TimeSpan> latencies)
     {
         samples.Fill(first);
         var start = Stopwatch.GetTimestamp();

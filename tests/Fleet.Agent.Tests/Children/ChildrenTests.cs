@@ -54,7 +54,7 @@ public sealed class ChildrenTests : IDisposable
         await using var shell = Shell($"(echo '{request}'; exec sleep 20) | '{ChildProgram.Path}' validate; exit 0");
         var reply = JsonSerializer.Deserialize(await shell.WaitForLineAsync("\"failure\"", HostFixture.Deadline), FleetJson.Default.ValidationReply)!;
         Assert.Equal(DeploymentFailure.MemoryExceeded, reply.Failure);
-        Assert.StartsWith("The variant could not get the memory it asked for; 256 MiB are allowed.", reply.Detail, StringComparison.Ordinal);
+        Assert.StartsWith("The variant could not get the memory that it asked for; 256 MiB are allowed.", reply.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

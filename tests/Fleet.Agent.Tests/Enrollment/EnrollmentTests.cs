@@ -97,7 +97,7 @@ public sealed class EnrollmentTests : IDisposable
         await using var agent = new AgentProcess(server);
         var wrong = await agent.RunAsync("enroll", "--server", server.Address.ToString(), "--token", "fleet1.nonsense", "--id", "dev-1");
         Assert.Equal(2, wrong.Code);
-        Assert.StartsWith("fleet-agent: The join token does not read as one", wrong.Output, StringComparison.Ordinal);
+        Assert.StartsWith("fleet-agent: This is not a join token.", wrong.Output, StringComparison.Ordinal);
         Assert.Equal(3, (await agent.RunAsync("run")).Code);
         Assert.Equal(3, (await agent.RunAsync("self-check")).Code);
         Assert.Equal(2, (await agent.RunAsync("enroll")).Code);

@@ -24,9 +24,9 @@ public sealed class FactsTests
     public void Memory_of_the_control_group_counts_when_it_is_less()
     {
         var files = new Dictionary<string, string> { ["sys/fs/cgroup/a/b/memory.max"] = "max\n", ["sys/fs/cgroup/a/memory.max"] = "1048576\n" };
-        Assert.Equal(1048576, MemoryLimit.Of("MemTotal:        2048 kB\n", "0::/a/b\n", path => files.GetValueOrDefault(path, "")));
-        Assert.Equal(2048 * 1024, MemoryLimit.Of("MemTotal:        2048 kB\n", "0::/\n", _ => ""));
-        Assert.Equal(0, MemoryLimit.Of("", "", _ => ""));
+        Assert.Equal(1048576, UsableMemory.Of("MemTotal:        2048 kB\n", "0::/a/b\n", path => files.GetValueOrDefault(path, "")));
+        Assert.Equal(2048 * 1024, UsableMemory.Of("MemTotal:        2048 kB\n", "0::/\n", _ => ""));
+        Assert.Equal(0, UsableMemory.Of("", "", _ => ""));
     }
 
     [Fact]

@@ -161,7 +161,7 @@ public sealed class InferenceHostTests
     {
         await using var fixture = new HostFixture(Quick);
         await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 1), version: 9);
-        var told = fixture.Host.KeepsDyingAsync("m", CancellationToken.None);
+        var told = fixture.Host.DiesRepeatedlyAsync("m", CancellationToken.None);
         for (var death = 1; death <= Quick.DeathsToGiveUp; death++)
         {
             Assert.False(told.IsCompleted);
@@ -178,7 +178,7 @@ public sealed class InferenceHostTests
     {
         await using var fixture = new HostFixture(Quick);
         await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 2), version: 1);
-        var watched = fixture.Host.KeepsDyingAsync("m", CancellationToken.None);
+        var watched = fixture.Host.DiesRepeatedlyAsync("m", CancellationToken.None);
         var loading = fixture.ActivateAsync(TestModels.Slow(fixture.Folder, 4000, atLoad: true), version: 2);
         await fixture.InferAsync(OneRow);
         await HostFixture.CrashAsync(fixture.Host.ProcessId!.Value, SegmentationFault);

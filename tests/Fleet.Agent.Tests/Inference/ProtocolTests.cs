@@ -60,8 +60,8 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3,4]}]}""", "Data of input 'x' has more than the 3 elements of its shape [1,3].")]
     [InlineData("""{"inputs":[{"name":"x","shape":[2,3],"datatype":"FP32","data":[[1,2,3,4],[5,6]]}]}""", "Data of input 'x' has a row of 4 along axis 1, where its shape [2,3] says 3.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[[[1,2,3]]]}]}""", "Data of input 'x' nests deeper than its shape [1,3].")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,"two",3]}]}""", "Data of input 'x' holds 'two' at element 1, which is no FP32.")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,1e60,3]}]}""", "Data of input 'x' holds '1e60' at element 1, which is no FP32.")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,"two",3]}]}""", "Data of input 'x' holds 'two' at element 1, which is not FP32.")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,1e60,3]}]}""", "Data of input 'x' holds '1e60' at element 1, which is not FP32.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[999999999,3],"datatype":"FP32","data":[1]}]}""", "more elements than a request of")]
     [InlineData("""{"inputs":[{"name":"x","shape":[-1,3],"datatype":"FP32","data":[1]}]}""", "shape must hold whole numbers that are not negative.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32"}]}""", "Input 'x' has neither data nor binary_data_size.")]
@@ -71,9 +71,9 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3]}],"outputs":[{"name":"z"}]}""", "The model has no output 'z'; it has 'y' FP32 [-1,3].")]
     [InlineData("""{"inputs":[]}""", "Input 'x' FP32 [-1,3] is missing.")]
     [InlineData("""{"inputs":{}}""", "inputs must be an array, not an object.")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2""", "The request is no valid JSON")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2""", "The request is not valid JSON")]
     [InlineData("""[]""", "The request must be an object, not an array.")]
-    [InlineData("", "The request is no valid JSON")]
+    [InlineData("", "The request is not valid JSON")]
     public async Task Request_that_does_not_fit_is_refused_with_what_came_and_what_is_expected(string request, string sentence)
     {
         await _fixture.ActivateAsync(TestModels.Scale(_fixture.Folder, 2));

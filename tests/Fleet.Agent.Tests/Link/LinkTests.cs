@@ -114,7 +114,7 @@ public sealed class LinkTests
         agent.Start();
         await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
         await server.SendAsync("dev-1", "{\"revision\":2,\"assignments\":[{\"model\":"u8.ToArray());
-        await agent.Process.WaitForLineAsync("is refused, and the last good one stays", Eventually.DefaultDeadline);
+        await agent.Process.WaitForLineAsync("is refused and the last good one stays", Eventually.DefaultDeadline);
         await agent.ServesAsync(1);
     }
 

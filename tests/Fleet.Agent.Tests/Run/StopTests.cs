@@ -61,7 +61,10 @@ public sealed class StopTests
         await agent.Process.WaitForLineAsync("Connected to", Deadline);
         ProcessSignals.Send(agent.Process.Id, signal);
         Assert.Equal(0, await agent.Process.WaitForExitAsync(Deadline));
-        await Eventually.TrueAsync("the device says that it leaves", () => server.Presence.Any(presence => !presence.Online));
+        await Eventually.TrueAsync(
+            "the device says that it leaves",
+            () => server.Presence.Any(presence => !presence.Online),
+            evidence: () => agent.Process.Output);
     }
 
     [Fact]

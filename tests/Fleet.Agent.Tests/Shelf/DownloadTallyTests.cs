@@ -31,7 +31,7 @@ public sealed class DownloadTallyTests
     [InlineData("FFPFFF", "3 attempts in a row")]
     [InlineData("PPPPPPPPPPPPPPPP", null)]
     [InlineData("M", null)]
-    [InlineData("MPPFM", "put together 2 times")]
+    [InlineData("MPPFM", "assembled 2 times")]
     [InlineData("FFMFF", null)]
     public void Download_goes_on_until_its_attempts_are_used_up(string attempts, string? problem)
     {

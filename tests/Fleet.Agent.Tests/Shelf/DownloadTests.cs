@@ -134,7 +134,7 @@ public sealed class DownloadTests
             () => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(120)));
 
         Assert.Equal(DeploymentFailure.DigestMismatch, failed.Failure);
-        Assert.Contains("put together 3 times", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("assembled 3 times", failed.Message, StringComparison.Ordinal);
         Assert.Equal(3, fixture.Server.Requests.Count(request => request.From == 0));
         Assert.Equal(0, fixture.Shelf.BytesOf(artifact));
     }

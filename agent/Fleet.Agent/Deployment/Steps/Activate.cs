@@ -4,7 +4,7 @@ using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Deployment.Steps;
 
-/// <summary>Lets the inference host take the chosen variant over; what served before serves until that has happened.</summary>
+/// <summary>Makes the inference host serve the chosen variant; what served before serves until then.</summary>
 internal sealed class Activate(InferenceHost host, ArtifactShelf shelf) : IDeploymentStep
 {
     /// <inheritdoc/>

@@ -17,7 +17,8 @@ internal sealed class Download(ArtifactDownload download, StateReport report) : 
         {
             foreach (var artifact in attempt.Artifacts())
             {
-                await download.FetchAsync(artifact, received => report.Progress(attempt.Assignment.Model, done + received), cancellationToken);
+                void Received(long bytes) => report.Progress(attempt.Assignment.Model, done + bytes);
+                await download.FetchAsync(artifact, Received, cancellationToken);
                 done += artifact.Bytes;
             }
         }

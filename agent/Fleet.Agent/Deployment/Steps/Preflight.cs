@@ -6,8 +6,9 @@ using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Deployment.Steps;
 
-/// <summary>Signature, version, profile, memory and disk, before the first byte is fetched.</summary>
-internal sealed class Preflight(DeviceCredentials credentials, TrustedTime trusted, DeviceFacts facts, ArtifactShelf shelf, ShelfOptions options) : IDeploymentStep
+/// <summary>Checks signature, version, profile, memory and disk before the first byte is fetched.</summary>
+internal sealed class Preflight(
+    DeviceCredentials credentials, TrustedTime trusted, DeviceFacts facts, ArtifactShelf shelf, ShelfOptions options) : IDeploymentStep
 {
     /// <inheritdoc/>
     public DeploymentPhase Phase => DeploymentPhase.Preflight;
@@ -18,7 +19,8 @@ internal sealed class Preflight(DeviceCredentials credentials, TrustedTime trust
     private StepResult Check(Attempt attempt)
     {
         var (assignment, journal) = (attempt.Assignment, attempt.Journal);
-        // Going back is a signed release this device has verified before and still keeps; nothing else may be older than the largest seen.
+        // A rollback goes to a signed release that this device verified before and still keeps. Nothing else may be older than the
+        // largest seen.
         var kept = journal.Kept(attempt.Digest) is { } held && shelf.Has(held.Variant.Artifact) ? held : null;
         var backwards = assignment.Rollback && kept is not null;
         var verdict = ReleaseVerifier.Verify(
@@ -26,35 +28,61 @@ internal sealed class Preflight(DeviceCredentials credentials, TrustedTime trust
             assignment.Model, backwards ? 1 : Math.Max(1, journal.LargestTrusted));
         if (verdict.Manifest is not { } manifest) return new StepResult(attempt, FailureOf(verdict.Fault), verdict.Reason);
         if (manifest.Version != assignment.Version)
-            return new StepResult(attempt, DeploymentFailure.ManifestMalformed, $"The assignment names release {assignment.Version}, its manifest release {manifest.Version}.");
+        {
+            var detail = $"The assignment names release {assignment.Version}, its manifest release {manifest.Version}.";
+            return new StepResult(attempt, DeploymentFailure.ManifestMalformed, detail);
+        }
         trusted.Advance(manifest.CreatedAt);
         attempt = attempt with
         {
             Manifest = manifest,
             Kept = backwards ? kept : null,
+            Candidates = backwards ? [kept!.Variant] : [],
             Journal = journal with { LargestTrusted = Math.Max(journal.LargestTrusted, manifest.Version) },
         };
-
-        if (backwards) attempt = attempt with { Candidates = [kept!.Variant] };
-        else if (ProfileOf(facts, manifest) is not { } own)
-            return new StepResult(attempt, DeploymentFailure.ProfileMismatch, $"No profile matches this device ({facts.Architecture}); declare one with --profile at enrollment.");
-        else if (manifest.ProfileFor(facts) is not { } profile)
-            return new StepResult(attempt, DeploymentFailure.ProfileMismatch, $"The release has no variant for profile {own} (it has {string.Join(", ", manifest.Variants.Select(variant => variant.Profile).Distinct())}).");
-        else if (manifest.Variants.Where(variant => variant.Profile == profile).ToArray() is not { Length: > 0 } ofProfile)
-            throw new InvalidOperationException($"Profile {profile} was found among the variants and has none.");
-        else if (ofProfile.Where(FitsMemory).ToArray() is not { Length: > 0 } fitting)
-            return new StepResult(attempt, DeploymentFailure.MemoryExceeded, $"The smallest variant needed {ofProfile.Min(variant => variant.Expected.PeakMemoryBytes) >> 20} MiB on the server; this device has {facts.MemoryBytes >> 20} MiB.");
-        else attempt = attempt with { Candidates = fitting };
-
-        var missing = attempt.Artifacts().Sum(artifact => artifact.Bytes - shelf.BytesOf(artifact));
-        var free = shelf.FreeBytes();
-        return missing > 0 && missing + options.ReservedBytes > free
-            ? new StepResult(attempt, DeploymentFailure.DiskFull, $"{missing} bytes are to be fetched and {options.ReservedBytes} stay reserved; the disk has {free} free.")
-            : new StepResult(attempt);
+        var chosen = backwards ? new StepResult(attempt) : ChooseCandidates(attempt);
+        return chosen.Failure == DeploymentFailure.None ? CheckDisk(chosen.Attempt) : chosen;
     }
 
-    /// <summary>What this device is by its own word or its facts, whatever a release has for it.</summary>
-    private static string? ProfileOf(DeviceFacts facts, ReleaseManifest manifest) => facts.DeclaredProfile ?? HardwareProfile.For(facts, BuiltInProfiles.All.Concat(manifest.Profiles ?? []))?.Name;
+    /// <summary>The variants of this device's profile that fit its memory.</summary>
+    private StepResult ChooseCandidates(Attempt attempt)
+    {
+        var manifest = attempt.Manifest;
+        if (ProfileOf(facts, manifest) is not { } own)
+        {
+            var detail = $"No profile matches this device ({facts.Architecture}); declare one with --profile at enrollment.";
+            return new StepResult(attempt, DeploymentFailure.ProfileMismatch, detail);
+        }
+        if (manifest.ProfileFor(facts) is not { } profile)
+        {
+            var found = string.Join(", ", manifest.Variants.Select(variant => variant.Profile).Distinct());
+            var detail = $"The release has no variant for profile {own} (it has {found}).";
+            return new StepResult(attempt, DeploymentFailure.ProfileMismatch, detail);
+        }
+        var ofProfile = manifest.Variants.Where(variant => variant.Profile == profile).ToArray();
+        var fitting = ofProfile.Where(FitsMemory).ToArray();
+        if (fitting.Length > 0) return new StepResult(attempt with { Candidates = fitting });
+        var least = ofProfile.Min(variant => variant.Expected.PeakMemoryBytes);
+        return new StepResult(
+            attempt,
+            DeploymentFailure.MemoryExceeded,
+            $"The smallest variant needed {least >> 20:N0} MiB on the server; this device has {facts.MemoryBytes >> 20:N0} MiB.");
+    }
+
+    private StepResult CheckDisk(Attempt attempt)
+    {
+        var missing = attempt.Artifacts().Sum(artifact => artifact.Bytes - shelf.BytesOf(artifact));
+        var free = shelf.FreeBytes();
+        if (missing == 0 || missing + options.ReservedBytes <= free) return new StepResult(attempt);
+        return new StepResult(
+            attempt,
+            DeploymentFailure.DiskFull,
+            $"{missing:N0} bytes must be fetched and {options.ReservedBytes:N0} stay reserved, but the disk has only {free:N0} free.");
+    }
+
+    /// <summary>The profile that was declared for this device, or the one that its facts match.</summary>
+    private static string? ProfileOf(DeviceFacts facts, ReleaseManifest manifest)
+        => facts.DeclaredProfile ?? HardwareProfile.For(facts, BuiltInProfiles.All.Concat(manifest.Profiles ?? []))?.Name;
 
     private bool FitsMemory(Variant variant) => facts.MemoryBytes == 0 || !(variant.Expected.PeakMemoryBytes > facts.MemoryBytes);
 

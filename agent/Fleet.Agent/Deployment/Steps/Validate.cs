@@ -16,13 +16,15 @@ internal sealed class Validate(ValidationRunner runner, ArtifactShelf shelf) : I
     /// <inheritdoc/>
     public async Task<StepResult> RunAsync(Attempt attempt, CancellationToken cancellationToken)
     {
-        // Going back must not depend on a measurement: what it goes back to has passed here before.
-        if (attempt.Kept is { } kept) return new StepResult(attempt with { Chosen = new MeasuredVariant(kept.Variant, kept.Measured ?? new Scores()) });
+        // A rollback must not depend on a measurement: its release has passed here before.
+        if (attempt.Kept is { } kept)
+            return new StepResult(attempt with { Chosen = new MeasuredVariant(kept.Variant, kept.Measured ?? new Scores()) });
 
         var outcomes = new List<(Variant Variant, ValidationOutcome Outcome)>();
         foreach (var variant in attempt.Candidates)
         {
-            var outcome = await runner.RunAsync(shelf.PathOf(variant.Artifact), shelf.PathOf(attempt.Manifest.ValidationSet), variant, attempt.Manifest, cancellationToken);
+            var samples = shelf.PathOf(attempt.Manifest.ValidationSet);
+            var outcome = await runner.RunAsync(shelf.PathOf(variant.Artifact), samples, variant, attempt.Manifest, cancellationToken);
             outcomes.Add((variant, outcome));
         }
         var passed = outcomes.Where(one => one.Outcome is { Failure: DeploymentFailure.None, Scores: not null })
@@ -31,8 +33,8 @@ internal sealed class Validate(ValidationRunner runner, ArtifactShelf shelf) : I
 
         // One failure stands for all: a missed gate says more than a crash, because it was measured.
         var (tried, telling) = outcomes.OrderByDescending(one => one.Outcome.Failure == DeploymentFailure.GateMissed).First();
-        var detail = string.Join(' ', outcomes.Select(one => outcomes.Count == 1 ? one.Outcome.Detail : $"{one.Variant.Id}: {one.Outcome.Detail}"));
-        return new StepResult(
-            attempt with { Chosen = telling.Scores is { } scores ? new MeasuredVariant(tried, scores) : null }, telling.Failure, Limits.Detail(detail));
+        var details = outcomes.Select(one => outcomes.Count == 1 ? one.Outcome.Detail : $"{one.Variant.Id}: {one.Outcome.Detail}");
+        var chosen = telling.Scores is { } scores ? new MeasuredVariant(tried, scores) : null;
+        return new StepResult(attempt with { Chosen = chosen }, telling.Failure, Limits.Detail(string.Join(' ', details)));
     }
 }

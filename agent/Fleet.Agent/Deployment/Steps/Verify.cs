@@ -3,7 +3,7 @@ using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Deployment.Steps;
 
-/// <summary>Reads every artifact back from the disk: what is loaded later is what was signed, whatever the disk did in between.</summary>
+/// <summary>Reads every artifact back from disk, so that what is loaded later is what was signed.</summary>
 internal sealed class Verify(ArtifactShelf shelf) : IDeploymentStep
 {
     /// <inheritdoc/>
@@ -14,8 +14,9 @@ internal sealed class Verify(ArtifactShelf shelf) : IDeploymentStep
     {
         foreach (var artifact in attempt.Artifacts())
         {
-            if (!await shelf.HoldsAsync(artifact, cancellationToken))
-                return new StepResult(attempt, DeploymentFailure.DigestMismatch, $"{artifact.Name} on this device's disk is not what was signed ({artifact.Sha256}); it was removed.");
+            if (await shelf.HoldsAsync(artifact, cancellationToken)) continue;
+            var detail = $"{artifact.Name} on this device's disk is not what was signed ({artifact.Sha256}); it was removed.";
+            return new StepResult(attempt, DeploymentFailure.DigestMismatch, detail);
         }
         return new StepResult(attempt);
     }

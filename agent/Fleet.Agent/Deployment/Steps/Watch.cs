@@ -3,7 +3,7 @@ using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Deployment.Steps;
 
-/// <summary>Waits while the release serves. An inference host that keeps dying with it ends the wait.</summary>
+/// <summary>Watches the release while it serves. An inference host that keeps dying with it ends the watch.</summary>
 internal sealed class Watch(InferenceHost host, DeploymentOptions options, TimeProvider time) : IDeploymentStep
 {
     /// <inheritdoc/>
@@ -13,7 +13,7 @@ internal sealed class Watch(InferenceHost host, DeploymentOptions options, TimeP
     public async Task<StepResult> RunAsync(Attempt attempt, CancellationToken cancellationToken)
     {
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var dying = host.KeepsDyingAsync(attempt.Assignment.Model, enough.Token);
+        var dying = host.DiesRepeatedlyAsync(attempt.Assignment.Model, enough.Token);
         await Task.WhenAny(dying, Task.Delay(options.WatchPeriod, time, cancellationToken));
         var died = dying.IsCompletedSuccessfully;
         await enough.CancelAsync();

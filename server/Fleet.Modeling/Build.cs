@@ -8,8 +8,10 @@ using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.QuantizationAware;
+using Fleet.Modeling.Sources;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
@@ -57,7 +59,7 @@ internal sealed class Build(TimeProvider time)
         var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
         var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
-            new HeldOut(data.Test.Feeds(StudentExport.Input), data.Test.Labels),
+            new HeldOut(data.Test.Feeds(StudentExport.Input), (data.Test.Labels as ClassLabels)?.Numbers),
             VariantSettings.Of(spec.Quantization, profiles, spec.Gate) with { Trained = trained }, File("variants"), new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
@@ -66,7 +68,7 @@ internal sealed class Build(TimeProvider time)
         var report = new BuildReport
         {
             Spec = asked,
-            Task = ModelTask.Classification,
+            Task = data.Task,
             Widths = widths,
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
@@ -77,9 +79,9 @@ internal sealed class Build(TimeProvider time)
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs),
             Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, [.. epochs, .. trainedEpochs]),
             Inputs = [new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64", [-1, .. student.InputShape.Select(extent => (long)extent)])],
-            Outputs = [new TensorDescription(StudentExport.Output, "FP32", [-1, data.Classes.Count])],
+            Outputs = [new TensorDescription(student.Head.Output, "FP32", [-1, student.Head.Columns])],
             ValidationSet = Artifacts.Reference(File("validation.npz")),
-            Variants = made.Variants,
+            Variants = data.Task == ModelTask.Classification ? made.Variants : [.. made.Variants.Select(variant => Scored(variant, File("variants"), data.Test, cancellationToken))],
         };
         var result = Finish(report, folder, progress);
         memory.Forget();
@@ -120,15 +122,24 @@ internal sealed class Build(TimeProvider time)
         (InferenceSession Session, IFeedSource Samples)[] timed = [.. new[] { student, other }.OfType<InferenceSession>().Select(session => (session, (IFeedSource)test.Feeds(session.InputNames[0])))];
         LatencySummary?[] latencies = [.. LatencyRun.Measure(timed, cancellationToken), null];
         ModelOutputs[] outputs = [.. timed.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken))];
-        if (other is null) outputs = [.. outputs, new ModelOutputs(teacher.Logits(test, cancellationToken), test.Count)];
-        Scores Of(int index) => new()
+        if (other is null) outputs = [.. outputs, new ModelOutputs(teacher.Outputs(test, cancellationToken), test.Count)];
+        Scores Of(int index)
         {
-            Accuracy = Judgement.Accuracy(outputs[index], test.Labels),
-            Agreement = Judgement.Agreement(outputs[index], outputs[0]),
-            Latency = latencies[index],
-            Samples = test.Count,
-        };
+            var scores = new Scores { Metrics = test.Labels.Score(outputs[index].Values), Latency = latencies[index], Samples = test.Count };
+            return test.Labels is ClassLabels ? scores with { Agreement = Judgement.Agreement(outputs[index], outputs[0]) } : scores;
+        }
         return (Of(1), Of(0));
+    }
+
+    // Variants are chosen by how close they are to the student; what that costs against the labels is said beside it, and gates.
+    private static VariantReport Scored(VariantReport variant, string folder, SampleSet test, CancellationToken cancellationToken)
+    {
+        if (variant is not { Scores: { } scores, Artifact: { } artifact }) return variant;
+        using var session = OnnxRuntimeSession.Open(Path.Combine(folder, artifact.Name), variant.Runtime.On(ThisMachine.Facts.IsaFlags));
+        var outputs = ModelOutputs.Of(session, test.Feeds(session.InputNames[0]), cancellationToken);
+        // The largest of a few values to predict is no decision to agree on.
+        var others = scores.Metrics.Where(metric => metric.Name != Metric.Agreement.Name);
+        return variant with { Scores = scores with { Metrics = [.. test.Labels.Score(outputs.Values), .. others] } };
     }
 
     private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)

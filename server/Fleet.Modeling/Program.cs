@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Fleet.Modeling;
+using Fleet.Modeling.Commands;
 using Fleet.Modeling.Worker;
 using Fleet.Platform;
 using Fleet.Quantization.Evaluation;

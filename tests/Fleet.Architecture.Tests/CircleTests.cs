@@ -19,8 +19,6 @@ public sealed class CircleTests
         "agent/Fleet.Agent: Shelf → Run",
         "agent/Fleet.Agent: Telemetry → Link",
         "agent/Fleet.Agent: Telemetry → Run",
-        "server/Fleet.Modeling: Distillation → Teachers",
-        "server/Fleet.Modeling: Teachers → Distillation",
         "shared/Fleet.Contracts: Devices → Protocol",
         "shared/Fleet.Contracts: Devices → Releases",
         "shared/Fleet.Contracts: Protocol → Devices",

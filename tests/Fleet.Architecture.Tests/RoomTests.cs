@@ -188,6 +188,18 @@ public sealed class RoomTests
             "Fleet.Quantization.Schemes.IQuantizationScheme", "what is proven is a file, whoever made it"
         },
         {
+            "server/Fleet.Modeling/Students/Layers", @"Fleet\.Modeling\.(?!Students\.Layers\b|Data\b)\w+",
+            "Fleet.Modeling.Training.TrainingLoop", "a layer can be read alone: it knows torch and ONNX, not who trains it"
+        },
+        {
+            "server/Fleet.Modeling/Training", @"Fleet\.Modeling\.(?!Training\b|Students\b|Data\b|Torch\b)\w+",
+            "Fleet.Modeling.Teachers.OnnxTeacher", "a training makes an objective small, whoever set it"
+        },
+        {
+            "server/Fleet.Modeling/Teachers", @"Fleet\.Modeling\.(?:Distillation|QuantizationAware|Sources|Commands|Worker)",
+            "Fleet.Modeling.Distillation.StudentTraining", "a teacher answers; who learns from it is not its business"
+        },
+        {
             "server/Fleet.Modeling/Distillation",
             @"Fleet\.Modeling\.Worker|Fleet\.Quantization\.(?:Schemes|Techniques|Accuracy|Variants|Choice)|System\.Net",
             "Fleet.Modeling.Worker.BuildWorker", "training needs neither a server nor a target"

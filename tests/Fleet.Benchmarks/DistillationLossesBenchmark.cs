@@ -2,12 +2,14 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Fleet.Contracts.Builds;
-using Fleet.Modeling;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using Fleet.TestKit;
 
@@ -80,7 +82,7 @@ internal static class DistillationLossesBenchmark
         var folder = Repository.PathOf(".artifacts", "benchmarks", "distillation-losses");
         Directory.CreateDirectory(folder);
         var runs = new Runs(Path.Combine(folder, "runs.jsonl"));
-        var (student, wide) = (Families.Student("cnn", 12, [1, 28, 28], 10), Families.Student("cnn", 14, [1, 28, 28], 10, depth: 2));
+        var (student, wide) = (Families.Student("cnn", 12, [1, 28, 28], new Classifier(10)), Families.Student("cnn", 14, [1, 28, 28], new Classifier(10), depth: 2));
         var stopped = "";
         try
         {
@@ -131,31 +133,31 @@ internal static class DistillationLossesBenchmark
 
     private static Outcome TrainTeacher(int width, TrainingSpec training, DataSet data, string path, CancellationToken cancellationToken)
     {
-        var plan = Families.Teacher("cnn", width, [1, 28, 28], 10, depth: 2);
+        var plan = Families.Teacher("cnn", width, [1, 28, 28], new Classifier(10), depth: 2);
         using var network = new Network(plan, Normalization.Measure(data.Training), 1);
         var start = TimeProvider.System.GetTimestamp();
         var epochs = TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("teacher", training, 1), Told("teacher"), cancellationToken);
         CheckedExport.Write(network, path, data.Test);
-        return new Outcome("teacher", 1, network.Accuracy(data.Test, cancellationToken), epochs.Max(epoch => epoch.Accuracy), plan.Parameters(), TimeProvider.System.GetElapsedTime(start).TotalSeconds);
+        return new Outcome("teacher", 1, data.Test.Labels.Score(network.Outputs(data.Test, cancellationToken))[0].Value, epochs.Max(epoch => epoch.Reached().Value), plan.Parameters(), TimeProvider.System.GetElapsedTime(start).TotalSeconds);
     }
 
     private static Outcome Train(NetworkPlan plan, DataSet data, int seed, TrainingSpec training, string folder, CancellationToken cancellationToken, (DistillationSpec Spec, ITeacherModel Teacher)? from = null)
     {
         using var network = new Network(plan, Normalization.Measure(data.Training), seed + 1);
         var start = TimeProvider.System.GetTimestamp();
-        IReadOnlyList<EpochReport> Epochs(DistillationTargets? targets) => TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("distillation", training, seed + 1, targets), Told($"{data.Training.Count} seed {seed}"), cancellationToken);
+        IReadOnlyList<EpochReport> Epochs(TeacherObjective? targets) => TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("distillation", training, seed + 1, targets), Told($"{data.Training.Count} seed {seed}"), cancellationToken);
         IReadOnlyList<EpochReport> epochs;
         if (from is { } distillation)
         {
-            using var answers = new TeacherOutputs(distillation.Teacher, data.Training, LossSum.TeacherFeatures(distillation.Spec), Augmentation.Of(training, seed + 1), distillation.Spec.Views, Path.Combine(folder, "teacher-outputs"));
+            using var answers = new TeacherOutputs(distillation.Teacher, data.Training, LossSum.TeacherFeatures(distillation.Spec, data.Training.Labels), Augmentation.Of(training, seed + 1), distillation.Spec.Views, Path.Combine(folder, "teacher-outputs"));
             using var losses = new LossSum(distillation.Spec, plan.Features(), answers.Features, 10, data.Training.Labels, seed + 1, network.Device);
-            epochs = Epochs(new DistillationTargets(answers, losses));
+            epochs = Epochs(new TeacherObjective(answers, losses));
         }
         else
         {
             epochs = Epochs(null);
         }
-        return new Outcome("", seed, network.Accuracy(data.Test, cancellationToken), epochs.Max(epoch => epoch.Accuracy), plan.Parameters(), TimeProvider.System.GetElapsedTime(start).TotalSeconds);
+        return new Outcome("", seed, data.Test.Labels.Score(network.Outputs(data.Test, cancellationToken))[0].Value, epochs.Max(epoch => epoch.Reached().Value), plan.Parameters(), TimeProvider.System.GetElapsedTime(start).TotalSeconds);
     }
 
     private static string Table(Runs runs, NetworkPlan student, NetworkPlan wide)

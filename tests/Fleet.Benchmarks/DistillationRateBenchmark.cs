@@ -2,13 +2,14 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
 using Fleet.Contracts.Builds;
-using Fleet.Modeling;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
 using Fleet.Modeling.Worker;
 using Fleet.Quantization;
 using Fleet.TestKit;
@@ -79,7 +80,7 @@ internal static class DistillationRateBenchmark
         using var answers = new TeacherOutputs(model, samples, [], Augmentation.Of(spec, 1), 1, Path.Combine(folder, name), maximumBytes: name == Cases[1] ? TeacherOutputs.MaximumBytes : 0);
         using (TorchSharp.torch.NewDisposeScope()) answers.Of(0, [0], network.Device, cancellationToken); // Asked once, before the clock runs.
         using var losses = new LossSum(distillation, [], [], Classes, samples.Labels, 1, network.Device);
-        return Rate(network, samples, new TrainingPhase("rate", spec, 1, new DistillationTargets(answers, losses)), cancellationToken);
+        return Rate(network, samples, new TrainingPhase("rate", spec, 1, new TeacherObjective(answers, losses)), cancellationToken);
     }
 
     // Whole epochs of the product's loop, with its shuffling, its batches and one sample to select by.

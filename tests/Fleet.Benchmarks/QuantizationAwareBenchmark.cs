@@ -3,12 +3,13 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Fleet.Contracts.Builds;
-using Fleet.Modeling;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
 using Fleet.Modeling.Worker;
 using Fleet.Quantization;
 using Fleet.Quantization.Calibration;
@@ -104,9 +105,9 @@ internal static class QuantizationAwareBenchmark
                 TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase(longer, more, 1000 + seed), Silent(longer), cancellationToken);
                 CheckedExport.Write(network, File(longer), data.Test);
             }
-            Train("teacher", Families.Teacher("cnn", TeacherWidth, data.Training.SampleShape, data.Classes.Count), 100 + seed, TeacherEpochs);
+            Train("teacher", Families.Teacher("cnn", TeacherWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), 100 + seed, TeacherEpochs);
             if (Stops()) return false;
-            Train("student", Families.Student("cnn", StudentWidth, data.Training.SampleShape, data.Classes.Count), seed, BaseEpochs, Unfolded);
+            Train("student", Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), seed, BaseEpochs, Unfolded);
             if (Stops()) return false;
             using var teacher = new OnnxTeacher(Path.Combine(folder, "teacher.onnx"), data.Training.SampleShape, data.Classes.Count);
             var student = PreparedModel.From(Path.Combine(folder, "student.onnx"), folder);
@@ -181,12 +182,12 @@ internal static class QuantizationAwareBenchmark
         private double Accuracy(ModelProto model, DataSet data)
         {
             using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "the model");
-            return Judgement.Accuracy(ModelOutputs.Of(session, data.Test.Feeds(session.InputNames[0]), cancellationToken), data.Test.Labels);
+            return Judgement.Accuracy(ModelOutputs.Of(session, data.Test.Feeds(session.InputNames[0]), cancellationToken), data.Test.ClassNumbers);
         }
 
         private string Text(DataSet data)
         {
-            var (student, teacher) = (Families.Student("cnn", StudentWidth, data.Training.SampleShape, data.Classes.Count), Families.Teacher("cnn", TeacherWidth, data.Training.SampleShape, data.Classes.Count));
+            var (student, teacher) = (Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), Families.Teacher("cnn", TeacherWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)));
             var text = new StringBuilder();
             text.AppendLine(Invariant($"Fashion-MNIST, a fixed subset of {data.Training.Count + data.Validation.Count:N0} training samples ({data.Validation.Count:N0} of them select the best epoch), the whole test set of {data.Test.Count:N0}; mean and standard deviation of {Seeds.Length} seeds, test accuracy in percent."));
             text.AppendLine(Invariant($"Student: {student.Description}, {student.Parameters():N0} parameters, {BaseEpochs} epochs on the labels. Teacher: {teacher.Description}, {teacher.Parameters():N0} parameters, {TeacherEpochs} epochs, {Cell("teacher", 32)}."));
@@ -230,7 +231,7 @@ internal static class QuantizationAwareBenchmark
             using var teacher = new OnnxTeacher(Path.Combine(folder, "teacher.onnx"), data.Training.SampleShape, data.Classes.Count);
             var course = new GridCourse(PreparedModel.From(Path.Combine(folder, "student.onnx"), folder), data, teacher, new QuantizationAwareSpec { Method = "qat", WeightBits = 4, ActivationBits = 4, Epochs = 1 }, Distillation, 512, 1);
             var plan = QuantizationPlan.For(course.Student.Graph, IntegerForm.U8S8, new HashSet<string>());
-            using var network = new Network(Families.Student("cnn", StudentWidth, data.Training.SampleShape, data.Classes.Count), Normalization.Measure(data.Training), 1);
+            using var network = new Network(Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), Normalization.Measure(data.Training), 1);
             using var folded = new TrainableGraph(course.Student);
             using var rounding = new TrainableGraph(course.Student, plan, IntegerForm.U8S8, QuantizationAwareTraining.Start(course, plan, IntegerForm.U8S8, cancellationToken));
             (string Way, Action Epoch)[] ways =

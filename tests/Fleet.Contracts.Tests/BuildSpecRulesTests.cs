@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Tests;
 
@@ -16,6 +17,19 @@ public sealed class BuildSpecRulesTests
         ["too many generated samples"] = (spec => Data(spec, data => data with { Samples = 1_000_001 }), "data.samples 1000001"),
         ["no labels for npy"] = (spec => Data(spec, data => data with { Kind = "npy", Train = "x.npy" }), "data.trainLabels must name a file for data.kind 'npy'"),
         ["no labels for idx"] = (spec => Data(spec, data => data with { Kind = "idx", Train = "x" }), "data.trainLabels must name a file for data.kind 'idx'"),
+        ["task that nothing is trained for"] = (spec => Data(spec, data => data with { Task = ModelTask.Embedding }), "data.task 'embedding' is not known; it is one of classification, regression"),
+        ["loss of logits without classes"] = (spec => Regression(spec) with { Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "dkd" }] } }, "distillation.losses[0].loss 'dkd' needs classes, and data.task is 'regression'; use one of attention, feature, output, relation, similarity"),
+        ["negatives without classes"] = (spec => Regression(spec) with { Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "contrastive", Pairs = [new FeaturePairSpec { Teacher = "a", Student = "b" }] }] } }, "loss 'contrastive' needs classes"),
+        ["smoothing without classes"] = (spec => Regression(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { LabelSmoothing = 0.1 } } }, "distillation.training.labelSmoothing spreads labels over classes"),
+        ["distilled grid without classes"] = (spec => Regression(spec) with { QuantizationAware = new QuantizationAwareSpec { Method = "qkd" } }, "quantizationAware.method 'qkd' compares logits of classes"),
+        ["bound of errors between classes"] = (spec => Teaching(spec, training => training with { HuberDelta = 1 }), "teacher.training.huberDelta is for data.task 'regression'"),
+        ["bound of errors"] = (spec => Teaching(Regression(spec), training => training with { HuberDelta = 0 }), "teacher.training.huberDelta 0 must be above 0"),
+        ["series without a way to cut it"] = (spec => Data(spec, data => data with { Kind = "series", Train = "x" }), "data.series says how a table over time is cut"),
+        ["window of nothing"] = (spec => Series(spec, series => series with { Window = 0 }), "data.series.window 0"),
+        ["step that stands"] = (spec => Series(spec, series => series with { Step = 0 }), "data.series.step 0"),
+        ["remaining rows as classes"] = (spec => Data(Series(spec, series => series), data => data with { Task = ModelTask.Classification }), "data.series.maximumRemaining makes numbers to predict"),
+        ["two kinds of labels"] = (spec => Data(Series(spec, series => series), data => data with { LabelColumn = "y" }), "data.series needs one of maximumRemaining"),
+        ["label columns of classes"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv", LabelColumns = ["a", "b"] }), "data.labelColumns is for data.kind 'csv' and data.task 'regression'"),
         ["no label column"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv" }), "data.labelColumn"),
         ["validation share"] = (spec => Data(spec, data => data with { ValidationShare = 0.51 }), "data.validationShare 0.51"),
         ["test share"] = (spec => Data(spec, data => data with { TestShare = 0 }), "data.testShare 0"),
@@ -61,9 +75,9 @@ public sealed class BuildSpecRulesTests
         ["alpha"] = (spec => spec with { Distillation = spec.Distillation with { Alpha = 1.1 } }, "distillation.alpha 1.1"),
         ["fine-tuning"] = (spec => spec with { Distillation = spec.Distillation with { FineTuneEpochs = -1 } }, "distillation.fineTuneEpochs -1"),
         ["student learning rate"] = (spec => spec with { Distillation = spec.Distillation with { Training = new TrainingSpec { LearningRate = 11 } } }, "distillation.training.learningRate 11"),
-        ["unknown loss"] = (spec => Losing(spec, new LossSpec { Loss = "magic" }), "distillation.losses[0].loss 'magic' is not known; it is one of attention, contrastive, dist, dkd, feature, logit, relation, similarity"),
+        ["unknown loss"] = (spec => Losing(spec, new LossSpec { Loss = "magic" }), "distillation.losses[0].loss 'magic' is not known; it is one of attention, contrastive, dist, dkd, feature, logit, output, relation, similarity"),
         ["features without pairs"] = (spec => Losing(spec, new LossSpec { Loss = "feature" }), "distillation.losses[0].pairs: loss 'feature' compares features and needs at least one pair"),
-        ["pairs for logits"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Pairs = [Pair] }), "distillation.losses[0].pairs: loss 'logit' compares logits"),
+        ["pairs for logits"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Pairs = [Pair] }), "distillation.losses[0].pairs: loss 'logit' compares outputs"),
         ["setting of another loss"] = (spec => Losing(spec, new LossSpec { Loss = "dist", Alpha = 1 }), "distillation.losses[0].alpha: loss 'dist' has no such setting; it has temperature, beta, gamma"),
         ["temperature of a loss"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Temperature = 0 }), "distillation.losses[0].temperature 0 must be above 0"),
         ["weight of a loss"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Weight = -1 }), "distillation.losses[0].weight -1"),
@@ -117,10 +131,10 @@ public sealed class BuildSpecRulesTests
     public void Short_form_is_one_loss_on_logits_and_the_rest_for_the_labels()
     {
         var spec = new DistillationSpec { Alpha = 0.6, Temperature = 3 };
-        var loss = Assert.Single(spec.AllLosses());
+        var loss = Assert.Single(spec.AllLosses(ModelTask.Classification));
         Assert.Equal(("logit", 0.6, 3.0, 0.4), (loss.Loss, loss.Weight, loss.Temperature, spec.LabelWeight()));
         var listed = spec with { Losses = [new LossSpec { Loss = "dist" }] };
-        Assert.Equal(("dist", 1.0), (listed.AllLosses().Single().Loss, listed.LabelWeight()));
+        Assert.Equal(("dist", 1.0), (listed.AllLosses(ModelTask.Classification).Single().Loss, listed.LabelWeight()));
         Assert.Equal(0.2, (listed with { Labels = 0.2 }).LabelWeight());
     }
 
@@ -151,6 +165,11 @@ public sealed class BuildSpecRulesTests
     private static SourceSpec Source => new() { Onnx = "m.onnx", Validation = "synthetic" };
 
     private static BuildSpec Own(BuildSpec spec, SourceSpec source) => spec with { Data = null, Teacher = null, Student = null, Source = source };
+
+    private static BuildSpec Regression(BuildSpec spec) => Data(spec, data => data with { Kind = "npz", Train = "x.npz", Task = ModelTask.Regression }) with { Distillation = new DistillationSpec() };
+
+    private static BuildSpec Series(BuildSpec spec, Func<SeriesSpec, SeriesSpec> change)
+        => Data(Regression(spec), data => data with { Kind = "series", Series = change(new SeriesSpec { Unit = "1", MaximumRemaining = 125 }) });
 
     private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data!) };
 

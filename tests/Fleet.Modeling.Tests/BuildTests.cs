@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
+using Fleet.Modeling.Torch;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests;

@@ -6,12 +6,14 @@ namespace Fleet.Modeling.Data;
 /// <summary>Samples from a CSV file with a header: one sample a line, every column but the label's a number.</summary>
 internal static class CsvFiles
 {
-    public static RawSamples Read(string path, string labelColumn)
+    /// <param name="path">The file.</param>
+    /// <param name="labelColumns">Names of the columns that hold labels.</param>
+    public static RawSamples Read(string path, IReadOnlyList<string> labelColumns)
     {
         using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
         try
         {
-            return Read(path, labelColumn, CsvReader.Read(reader));
+            return Read(path, labelColumns, CsvReader.Read(reader));
         }
         catch (FormatException e)
         {
@@ -19,10 +21,10 @@ internal static class CsvFiles
         }
     }
 
-    private static RawSamples Read(string path, string labelColumn, IEnumerable<(int Line, IReadOnlyList<string> Fields)> records)
+    private static RawSamples Read(string path, IReadOnlyList<string> labelColumns, IEnumerable<(int Line, IReadOnlyList<string> Fields)> records)
     {
-        IReadOnlyList<string>? header = null;
-        var label = -1;
+        string[]? header = null;
+        int[] places = [];
         var inputs = new List<float>();
         var labels = new List<string>();
         foreach (var (line, fields) in records)
@@ -30,21 +32,29 @@ internal static class CsvFiles
             if (header is null)
             {
                 header = [.. fields.Select(field => field.Trim())];
-                label = header.ToList().IndexOf(labelColumn);
-                if (label < 0) throw new FormatException($"it has no column '{labelColumn}' (data.labelColumn); its columns are {string.Join(", ", header)}");
-                if (header.Count < 2) throw new FormatException("it has no column beside the labels");
+                places = [.. labelColumns.Select(column => PlaceOf(column, header))];
+                if (header.Length <= places.Length) throw new FormatException("it has no column beside the labels");
                 continue;
             }
-            if (fields.Count != header.Count) throw new FormatException($"line {line} has {fields.Count} fields where the header has {header.Count}");
+            if (fields.Count != header.Length) throw new FormatException($"line {line} has {fields.Count} fields where the header has {header.Length}");
+            foreach (var place in places)
+            {
+                if (fields[place].Trim() is not { Length: > 0 } label) throw new FormatException($"line {line} has no label in column '{header[place]}'");
+                labels.Add(label);
+            }
             for (var column = 0; column < fields.Count; column++)
             {
-                if (column == label) labels.Add(fields[column].Trim());
-                else if (float.TryParse(fields[column], NumberStyles.Float, CultureInfo.InvariantCulture, out var value)) inputs.Add(value);
-                else throw new FormatException($"line {line}, column '{header[column]}' holds '{fields[column]}', which is no number");
+                if (places.Contains(column)) continue;
+                if (!float.TryParse(fields[column], NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
+                    throw new FormatException($"line {line}, column '{header[column]}' holds '{fields[column]}', which is not a number");
+                inputs.Add(value);
             }
         }
         if (header is null) throw new FormatException("it is empty; a header line with column names is needed");
-        var (numbers, names) = LabelNames.Number(labels);
-        return new RawSamples(path, [.. inputs], [header.Count - 1], numbers, names);
+        return new RawSamples(path, [.. inputs], [header.Length - places.Length], RawLabels.Of(labels) with { Columns = places.Length });
     }
+
+    private static int PlaceOf(string column, string[] header) => Array.IndexOf(header, column) is >= 0 and var place
+        ? place
+        : throw new FormatException($"it has no column '{column}' (data.labelColumn); its columns are {string.Join(", ", header)}");
 }

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Modeling.Data;
 
@@ -8,9 +9,15 @@ namespace Fleet.Modeling.Data;
 /// <param name="Training">What networks learn from, and what calibrates quantization.</param>
 /// <param name="Validation">What the best epoch is selected by; never trained on.</param>
 /// <param name="Test">What every score in a report is measured on; nothing is selected by it.</param>
-/// <param name="Classes">Class names in the order of the label numbers.</param>
+/// <param name="Classes">Class names in the order of the label numbers; empty where there are no classes.</param>
 internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleSet Test, IReadOnlyList<string> Classes)
 {
+    /// <summary>What the labels are for.</summary>
+    public ModelTask Task { get; init; } = ModelTask.Classification;
+
+    /// <summary>Numbers a model answers a sample with: a logit for each class, or the values to predict.</summary>
+    public int Columns => Training.Labels is ValueLabels values ? values.Columns : Classes.Count;
+
     /// <summary>SHA-256 over the values and labels of the three parts, in order: the same digest is the same data and the same split.</summary>
     public string Sha256()
     {
@@ -18,7 +25,7 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
         foreach (var part in (SampleSet[])[Training, Validation, Test])
         {
             hash.AppendData(MemoryMarshal.AsBytes<float>(part.Inputs));
-            hash.AppendData(MemoryMarshal.AsBytes<long>(part.Labels));
+            hash.AppendData(part.Labels.Bytes);
         }
         foreach (var piece in Training.Vocabulary?.Pieces ?? []) hash.AppendData(Encoding.UTF8.GetBytes(piece + "\n"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());

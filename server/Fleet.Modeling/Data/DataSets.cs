@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using Fleet.Modeling.Data.Vibration;
 
 namespace Fleet.Modeling.Data;
@@ -12,13 +13,20 @@ internal static class DataSets
     public static DataSet Load(DataSpec spec, int? sampleRank, int seed)
     {
         var random = new Random(seed);
-        var train = Read(spec, spec.Train, spec.TrainLabels, spec.Text?.TrainSplits, null, random);
-        RawSamples? Held(string? path, IReadOnlyList<string>? splits) => path is null && splits is null ? null : Read(spec, path ?? spec.Train, spec.TestLabels, splits, train.Vocabulary, random);
+        IReadOnlyList<string> channels = [];
+        RawSamples train;
+        if (spec.Kind == "series") (train, channels) = SeriesFiles.ReadTraining(spec.Train!, spec.Series!, spec.LabelColumn);
+        else train = Read(spec, spec.Train, spec.TrainLabels, spec.Text?.TrainSplits, null, random);
+        RawSamples? Held(string? path, IReadOnlyList<string>? splits) => path is null && splits is null ? null
+            : spec.Kind == "series" ? SeriesFiles.ReadHeldOut(path!, spec.TestLabels, spec.Series!, spec.LabelColumn, channels)
+            : Read(spec, path ?? spec.Train, spec.TestLabels, splits, train.Vocabulary, random);
         var test = Held(spec.Test, spec.Text?.TestSplits);
         var held = Held(null, spec.Text?.ValidationSplits);
 
-        var classes = spec.Classes ?? train.LabelNames ?? Numbers(train);
-        var training = Check(train, classes, spec, sampleRank);
+        var task = LabelReading.TaskOf(spec, train);
+        var classes = task == ModelTask.Classification ? LabelReading.ClassesOf(spec, train) : [];
+        SampleSet Checked(RawSamples raw) => Check(raw, classes, spec, task, sampleRank);
+        var training = Checked(train);
         if (spec.Kind != "vibration" && spec.Samples > 0) training = Splits.Subset(training, spec.Samples, random);
 
         SampleSet judged;
@@ -28,17 +36,17 @@ internal static class DataSets
         }
         else
         {
-            judged = Check(test, classes, spec, sampleRank);
+            judged = Checked(test);
             if (!judged.SampleShape.SequenceEqual(training.SampleShape))
                 throw new BuildException($"Test samples of {test.Source} have shape ({Text(judged.SampleShape)}) and training samples of {train.Source} ({Text(training.SampleShape)}); they must agree.");
         }
         // Cut even where the validation samples are given: it also mixes the classes of the training samples.
         (training, var validation) = Splits.Cut(training, held is null ? spec.ValidationShare : 0, random);
-        if (held is not null) validation = Check(held, classes, spec, sampleRank);
-        if (training.Count < classes.Count || judged.Count == 0)
-            throw new BuildException($"{train.Source} leaves {training.Count} training and {judged.Count} test samples for {classes.Count} classes; give more samples or other shares (data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
+        if (held is not null) validation = Checked(held);
+        if (training.Count < Math.Max(1, classes.Count) || judged.Count == 0)
+            throw new BuildException($"{train.Source} leaves {training.Count} training and {judged.Count} test samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares (data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
         // Without samples of its own the selection falls back to the training samples: a choice, and better than the test samples.
-        return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes);
+        return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes) { Task = task };
     }
 
     private static RawSamples Read(DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, Vocabulary? vocabulary, Random random) => spec.Kind switch
@@ -47,35 +55,22 @@ internal static class DataSets
         "npz" => NumpyFiles.ReadNpz(path!),
         "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? throw MissingLabels(path!)),
         "idx" => IdxFiles.Read(path!, labelsPath ?? throw MissingLabels(path!)),
-        "csv" => CsvFiles.Read(path!, spec.LabelColumn!),
+        "csv" => CsvFiles.Read(path!, spec.AllLabelColumns()),
         "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, vocabulary),
         _ => throw new BuildException($"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
     };
 
     private static BuildException MissingLabels(string path) => new($"{path} has no file of labels; name it in data.trainLabels or data.testLabels.");
 
-    private static SampleSet Check(RawSamples raw, IReadOnlyList<string> classes, DataSpec spec, int? sampleRank)
+    private static SampleSet Check(RawSamples raw, IReadOnlyList<string> classes, DataSpec spec, ModelTask task, int? sampleRank)
     {
-        if (raw.Labels.Length == 0) throw new BuildException($"{raw.Source} holds no samples.");
+        var count = raw.Labels.Count;
+        if (count == 0) throw new BuildException($"{raw.Source} holds no samples.");
         var bad = Array.FindIndex(raw.Inputs, value => !float.IsFinite(value));
-        var length = raw.Inputs.Length / raw.Labels.Length;
+        var length = raw.Inputs.Length / count;
         if (bad >= 0) throw new BuildException($"{raw.Source} holds {raw.Inputs[bad]} in sample {bad / length} (counted from 0); remove or repair samples that are not finite.");
-        return new SampleSet(raw.Inputs, Shape(raw, spec.SampleShape, sampleRank), Labels(raw, classes)) { Vocabulary = raw.Vocabulary };
-    }
-
-    private static long[] Labels(RawSamples raw, IReadOnlyList<string> classes)
-    {
-        if (raw.LabelNames is { } names)
-        {
-            var known = classes.ToList();
-            long[] numbers = [.. names.Select(name => (long)known.IndexOf(name))];
-            return Array.IndexOf(numbers, -1L) is >= 0 and var unknown
-                ? throw new BuildException($"{raw.Source} has the label '{names[unknown]}', which is none of the classes {string.Join(", ", classes)}; add it to data.classes or remove its samples.")
-                : [.. raw.Labels.Select(label => numbers[label])];
-        }
-        return Array.FindIndex(raw.Labels, label => label < 0 || label >= classes.Count) is >= 0 and var outside
-            ? throw new BuildException($"{raw.Source} has the label {raw.Labels[outside]} at sample {outside} (counted from 0); labels are 0 to {classes.Count - 1} for {classes.Count} classes.")
-            : raw.Labels;
+        SampleLabels labels = task == ModelTask.Regression ? LabelReading.Values(raw, spec.LabelUnit) : LabelReading.Classes(raw, classes);
+        return new SampleSet(raw.Inputs, Shape(raw, spec.SampleShape, sampleRank), labels) { Vocabulary = raw.Vocabulary, Origins = raw.Origins };
     }
 
     private static int[] Shape(RawSamples raw, IReadOnlyList<int>? wanted, int? sampleRank)
@@ -88,15 +83,6 @@ internal static class DataSets
         return sampleRank is null || shape.Count == sampleRank
             ? [.. shape]
             : throw new BuildException($"Samples of {raw.Source} have shape ({Text(shape)}); this family takes {sampleRank switch { 1 => "one row", 2 => "channels and length", _ => "channels, height and width" }}. Set data.sampleShape or choose another family.");
-    }
-
-    // Without names a class is its number; a negative or absurd one is refused later, by the range the others set.
-    private static string[] Numbers(RawSamples raw)
-    {
-        var largest = raw.Labels.Length == 0 ? 0 : raw.Labels.Max();
-        return largest < raw.Labels.Length
-            ? [.. Enumerable.Range(0, (int)Math.Max(0, largest) + 1).Select(number => number.ToString(System.Globalization.CultureInfo.InvariantCulture))]
-            : throw new BuildException($"{raw.Source} has the label {largest} among {raw.Labels.Length} samples; class numbers count from 0 without gaps this large.");
     }
 
     private static string Text(IReadOnlyList<int> shape) => string.Join(", ", shape);

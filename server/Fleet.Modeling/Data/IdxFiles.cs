@@ -13,15 +13,15 @@ internal static class IdxFiles
 
     public static RawSamples Read(string path, string labelsPath)
     {
-        var (shape, inputs) = Parse(path);
-        var (labelShape, labels) = Parse(labelsPath);
+        var (shape, inputs, _) = Parse(path);
+        var (labelShape, labels, type) = Parse(labelsPath);
         if (shape.Length < 2) throw new BuildException($"Data file {path} has {shape.Length} axis; inputs need at least two, the first of them the samples. Are train and trainLabels exchanged?");
         if (labelShape.Length != 1) throw new BuildException($"Data file {labelsPath} has {labelShape.Length} axes; labels need one. Are train and trainLabels exchanged?");
         if (shape[0] != labelShape[0]) throw new BuildException($"Data file {path} has {shape[0]} samples and {labelsPath} has {labelShape[0]} labels; both must be of the same samples.");
-        return new RawSamples(path, inputs, shape[1..], [.. labels.Select(label => (long)label)]);
+        return new RawSamples(path, inputs, shape[1..], new RawLabels(Array.ConvertAll(labels, label => (double)label)) { Whole = IsWhole(type) });
     }
 
-    private static (int[] Shape, float[] Values) Parse(string path)
+    private static (int[] Shape, float[] Values, byte Type) Parse(string path)
     {
         var file = DataFiles.Read(path);
         if (file.Length < 4 || file[0] != 0 || file[1] != 0 || ElementSize(file[2]) is not { } size || file[3] is 0 or > MaximumAxes)
@@ -37,8 +37,10 @@ internal static class IdxFiles
 
         var values = new float[(file.Length - start) / size];
         for (var i = 0; i < values.Length; i++) values[i] = Element(file[2], file.AsSpan(start + i * size));
-        return (shape, values);
+        return (shape, values, file[2]);
     }
+
+    private static bool IsWhole(byte type) => type is not (0x0d or 0x0e);
 
     private static int? ElementSize(byte type) => type switch { 0x08 or 0x09 => 1, 0x0b => 2, 0x0c or 0x0d => 4, 0x0e => 8, _ => null };
 

@@ -4,10 +4,12 @@ namespace Fleet.Modeling.Data;
 /// <param name="Source">File it came from, for messages.</param>
 /// <param name="Inputs">All values, sample by sample.</param>
 /// <param name="SampleShape">Extents of one sample as the file has them.</param>
-/// <param name="Labels">Label of each sample.</param>
-/// <param name="LabelNames">Names the labels count into, where the file has names rather than numbers.</param>
-internal sealed record RawSamples(string Source, float[] Inputs, IReadOnlyList<int> SampleShape, long[] Labels, IReadOnlyList<string>? LabelNames = null)
+/// <param name="Labels">Labels of each sample.</param>
+internal sealed record RawSamples(string Source, float[] Inputs, IReadOnlyList<int> SampleShape, RawLabels Labels)
 {
     /// <summary>Whose numbers the values are, of texts; null for measured values.</summary>
     public Vocabulary? Vocabulary { get; init; }
+
+    /// <summary>Which thing each sample comes from, such as a machine; null where samples are of different things.</summary>
+    public int[]? Origins { get; init; }
 }

@@ -3,24 +3,43 @@ namespace Fleet.Modeling.Data;
 /// <summary>Labelled samples in memory, one after the other.</summary>
 /// <param name="Inputs">All values, sample by sample, last axis fastest.</param>
 /// <param name="SampleShape">Extents of one sample without the batch: channels and length, channels, height and width, or a length of tokens.</param>
-/// <param name="Labels">Class index of each sample.</param>
-internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape, long[] Labels)
+/// <param name="Labels">What each sample is labelled with.</param>
+internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape, SampleLabels Labels)
 {
+    /// <summary>Samples of classes.</summary>
+    public SampleSet(float[] inputs, IReadOnlyList<int> sampleShape, long[] classes) : this(inputs, sampleShape, new ClassLabels(classes))
+    {
+    }
+
     /// <summary>
     /// Whose numbers the values are; null for measured values. Numbers of tokens are kept as floats like everything else,
     /// exact up to 16,777,216, and become 64-bit integers where a model is fed.
     /// </summary>
     public Vocabulary? Vocabulary { get; init; }
 
+    /// <summary>Which thing each sample comes from, such as a machine: a cut keeps its samples together. Null where samples are of different things.</summary>
+    public int[]? Origins { get; init; }
+
     /// <summary>Values of one sample.</summary>
     public int SampleLength { get; } = SampleShape.Aggregate(1, (product, extent) => product * extent);
 
     /// <summary>Samples.</summary>
-    public int Count => Labels.Length;
+    public int Count => Labels.Count;
+
+    /// <summary>The class of each sample, where they have classes.</summary>
+    public long[] ClassNumbers => ((ClassLabels)Labels).Numbers;
 
     /// <summary>The values of one sample.</summary>
     public ReadOnlySpan<float> Sample(int index) => Inputs.AsSpan(index * SampleLength, SampleLength);
 
     /// <summary>The first <paramref name="count"/> samples, or all when there are fewer.</summary>
-    public SampleSet Take(int count) => count >= Count ? this : this with { Inputs = Inputs[..(count * SampleLength)], Labels = Labels[..count] };
+    public SampleSet Take(int count) => count >= Count ? this : Pick([.. Enumerable.Range(0, count)]);
+
+    /// <summary>Some of the samples, in the order of their numbers.</summary>
+    public SampleSet Pick(IReadOnlyList<int> samples)
+    {
+        var inputs = new float[samples.Count * SampleLength];
+        for (var i = 0; i < samples.Count; i++) Sample(samples[i]).CopyTo(inputs.AsSpan(i * SampleLength));
+        return this with { Inputs = inputs, Labels = Labels.Pick(samples), Origins = Origins is { } origins ? [.. samples.Select(sample => origins[sample])] : null };
+    }
 }

@@ -1,6 +1,9 @@
 namespace Fleet.Modeling.Data;
 
-/// <summary>Cuts samples into parts that hold every class in the same proportion, in an order that mixes the classes.</summary>
+/// <summary>
+/// Cuts samples into parts that hold every class in the same proportion, in an order that mixes the classes. Samples of one
+/// origin stay together: a model that has seen half of a machine's life knows the other half.
+/// </summary>
 internal static class Splits
 {
     /// <summary>Cuts <paramref name="share"/> of <paramref name="samples"/> off.</summary>
@@ -9,13 +12,13 @@ internal static class Splits
     {
         var kept = new List<int>();
         var part = new List<int>();
-        foreach (var group in ByClass(samples))
+        foreach (var group in Groups(samples))
         {
-            int[] indices = [.. group];
-            random.Shuffle(indices);
-            var taken = (int)Math.Round(indices.Length * share, MidpointRounding.AwayFromZero);
-            part.AddRange(indices[..taken]);
-            kept.AddRange(indices[taken..]);
+            int[][] units = [.. group];
+            random.Shuffle(units);
+            var taken = (int)Math.Round(units.Length * share, MidpointRounding.AwayFromZero);
+            part.AddRange(units[..taken].SelectMany(unit => unit));
+            kept.AddRange(units[taken..].SelectMany(unit => unit));
         }
         return (Pick(samples, kept, random), Pick(samples, part, random));
     }
@@ -24,20 +27,23 @@ internal static class Splits
     public static SampleSet Subset(SampleSet samples, int count, Random random)
     {
         if (count >= samples.Count) return samples;
-        var (_, part) = Cut(samples, (double)count / samples.Count, random);
+        var (_, part) = Cut(samples with { Origins = null }, (double)count / samples.Count, random);
         // Rounding class by class can give a few more or fewer; more are cut, fewer are what they are.
         return part.Take(count);
     }
 
-    private static IEnumerable<IGrouping<long, int>> ByClass(SampleSet samples)
-        => Enumerable.Range(0, samples.Count).GroupBy(index => samples.Labels[index]).OrderBy(group => group.Key);
+    // What is cut: the samples of an origin together, or each sample alone; in groups that are cut alike.
+    private static IEnumerable<IEnumerable<int[]>> Groups(SampleSet samples)
+    {
+        var all = Enumerable.Range(0, samples.Count);
+        if (samples.Origins is { } origins) return [all.GroupBy(sample => origins[sample]).OrderBy(origin => origin.Key).Select(origin => origin.ToArray())];
+        return all.GroupBy(samples.Labels.GroupOf).OrderBy(group => group.Key).Select(group => group.Select(sample => new[] { sample }));
+    }
 
     private static SampleSet Pick(SampleSet samples, List<int> indices, Random random)
     {
         int[] order = [.. indices];
         random.Shuffle(order);
-        var inputs = new float[order.Length * samples.SampleLength];
-        for (var i = 0; i < order.Length; i++) samples.Sample(order[i]).CopyTo(inputs.AsSpan(i * samples.SampleLength));
-        return samples with { Inputs = inputs, Labels = [.. order.Select(index => samples.Labels[index])] };
+        return samples.Pick(order);
     }
 }

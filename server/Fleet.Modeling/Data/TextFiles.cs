@@ -38,8 +38,7 @@ internal static class TextFiles
         if ((long)texts.Count * spec.MaximumLength > Array.MaxLength) throw new BuildException($"{path} holds {texts.Count} texts of {spec.MaximumLength} pieces, more than one array can hold; lower data.text.maximumLength.");
         var numbers = new float[texts.Count * spec.MaximumLength];
         for (var i = 0; i < texts.Count; i++) vocabulary.Encode(texts[i], numbers.AsSpan(i * spec.MaximumLength, spec.MaximumLength));
-        var (classes, names) = LabelNames.Number(labels);
-        return new RawSamples(path, numbers, [spec.MaximumLength], classes, names) { Vocabulary = vocabulary };
+        return new RawSamples(path, numbers, [spec.MaximumLength], RawLabels.Of(labels)) { Vocabulary = vocabulary };
     }
 
     private static void ReadJson(byte[] file, IReadOnlyList<string>? splits, string textKey, string labelKey, List<string> texts, List<string> labels)

@@ -11,16 +11,7 @@ internal static class ValidationSet
         var samples = Splits.Subset(test, count, new Random(seed));
         int[] shape = [samples.Count, .. samples.SampleShape];
         var inputs = samples.Vocabulary is null ? NpyArray.Of(samples.Inputs, shape) : NpyArray.Of(Array.ConvertAll(samples.Inputs, token => (long)token), shape);
-        Write(path, new Dictionary<string, NpyArray> { [inputName] = inputs }, samples.Labels);
-    }
-
-    /// <summary>Writes inputs whose first axis counts samples, with their labels where there are some.</summary>
-    public static void Write(string path, IReadOnlyDictionary<string, NpyArray> inputs, long[]? labels)
-    {
         using var file = File.Create(path);
-        NpzArchive.Write(file, [.. inputs, .. labels is null ? [] : new[] { KeyValuePair.Create(Labels, NpyArray.Of(labels, labels.Length)) }]);
+        NpzArchive.Write(file, [KeyValuePair.Create(inputName, inputs), KeyValuePair.Create("labels", samples.Labels.ToArray())]);
     }
-
-    /// <summary>Name of the array of labels.</summary>
-    public const string Labels = "labels";
 }

@@ -1,8 +1,9 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Scoring;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
@@ -42,6 +43,9 @@ internal static class QuantizationAwareTraining
 
     /// <summary>Share of them that may be decided otherwise: sums in another order now and then round the other way.</summary>
     private const double LargestDisagreement = 0.001;
+
+    /// <summary>The same for values, in deviations of the labels.</summary>
+    private const double LargestDifference = 0.01;
 
     /// <summary>Trains in the integers of <paramref name="form"/> and checks that the exported model answers as the trained one.</summary>
     /// <returns>The trained network, ready to be written, and one point for each epoch.</returns>
@@ -97,12 +101,25 @@ internal static class QuantizationAwareTraining
     /// </summary>
     private static void Compare(TrainableGraph graph, TrainedGridScheme scheme, SampleSet samples)
     {
-        var expected = new ModelOutputs(graph.Logits(samples, CancellationToken.None), samples.Count);
+        var expected = new ModelOutputs(graph.Outputs(samples, CancellationToken.None), samples.Count);
         using var session = OnnxRuntimeSession.Open(scheme.Model().ToByteArray(), scheme.Name, GraphOptimizationLevel.ORT_DISABLE_ALL);
         var exported = ModelOutputs.Of(session, samples.Feeds(session.InputNames[0]), CancellationToken.None);
+        if (samples.Labels is ValueLabels values)
+        {
+            CompareValues(scheme, exported, expected, values);
+            return;
+        }
         var agreement = Judgement.Agreement(exported, expected);
         if (agreement < 1 - Math.Max(LargestDisagreement, 1.0 / samples.Count))
             throw new BuildException(string.Create(CultureInfo.InvariantCulture, $"The exported {scheme.Name} decides only {agreement:P2} of the samples as the network that was trained. This is a fault of the exporter: report it with the build spec."));
+    }
+
+    private static void CompareValues(TrainedGridScheme scheme, ModelOutputs exported, ModelOutputs expected, ValueLabels labels)
+    {
+        var difference = RegressionScore.RootMeanSquareError(exported.Values, expected.Values);
+        var allowed = LargestDifference * labels.Deviation().Max();
+        if (!(difference <= allowed))
+            throw new BuildException(string.Create(CultureInfo.InvariantCulture, $"The exported {scheme.Name} answers {difference:g3} beside the network that was trained; {allowed:g3} is allowed. This is a fault of the exporter: report it with the build spec."));
     }
 
     /// <summary>A companion that stops learning and goes on as a file: the runtime answers faster than the trainer.</summary>
@@ -113,7 +130,7 @@ internal static class QuantizationAwareTraining
         public OnnxTeacher Leave()
         {
             OnnxFile.Save(companion.Model().Model, path);
-            return _left = new OnnxTeacher(path, course.Data.Training.SampleShape, course.Data.Classes.Count, course.Data.Training.Vocabulary is not null);
+            return _left = new OnnxTeacher(path, course.Data.Training.SampleShape, course.Data.Columns, course.Data.Training.Vocabulary is not null);
         }
 
         public void Dispose()

@@ -1,8 +1,8 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using static TorchSharp.torch;
 
@@ -29,10 +29,31 @@ internal sealed record StudyPhase(string Name, int Epochs)
 internal sealed record StudySettings(TrainingSpec Training, int Seed, double Temperature, double Alpha, Checkpoint? Checkpoint = null);
 
 /// <summary>Trains a graph through its phases: AdamW over weights and steps, one learning rate curve over all phases.</summary>
-internal static class StudyLoop
+internal sealed class StudyLoop : IDisposable
 {
     /// <summary>A companion is a good teacher already: it moves slowly, towards what its student can follow.</summary>
     private const double CompanionRate = 0.25;
+
+    private readonly TrainableGraph _student;
+    private readonly TrainableGraph? _companion;
+    private readonly IReadOnlyList<StudyPhase> _phases;
+    private readonly StudySettings _settings;
+    private readonly Batches _batches;
+    private readonly LabelLoss _ofLabels;
+    private readonly AdamW _optimizer;
+    private readonly AdamW? _companions;
+    private (int Phase, TeacherOutputs? Outputs) _teacher = (-1, null);
+
+    private StudyLoop(TrainableGraph student, SampleSet training, IReadOnlyList<StudyPhase> phases, StudySettings settings)
+    {
+        var spec = settings.Training;
+        (_student, _phases, _settings) = (student, phases, settings);
+        _companion = phases.Select(phase => phase.Companion).OfType<TrainableGraph>().Distinct().SingleOrDefault();
+        _batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, settings.Seed), CPU);
+        _ofLabels = LabelLoss.Of(training.Labels, spec);
+        _optimizer = Optimizer(student, spec);
+        _companions = _companion is null ? null : Optimizer(_companion, spec);
+    }
 
     /// <param name="student">Trained in place.</param>
     /// <param name="training">What it learns from.</param>
@@ -45,61 +66,56 @@ internal static class StudyLoop
     public static IReadOnlyList<EpochReport> Run(
         TrainableGraph student, SampleSet training, SampleSet validation, IReadOnlyList<StudyPhase> phases, StudySettings settings, Progress progress, CancellationToken cancellationToken)
     {
-        var spec = settings.Training;
-        var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, settings.Seed), CPU);
-        var companion = phases.Select(phase => phase.Companion).OfType<TrainableGraph>().Distinct().SingleOrDefault();
-        using var optimizer = Optimizer(student, spec);
-        using var companions = companion is null ? null : Optimizer(companion, spec);
-        var plan = new EpochPlan([.. phases.Select(phase => (phase.Name, phase.Epochs))], spec.LearningRate, companions is null ? [optimizer] : [optimizer, companions])
+        using var loop = new StudyLoop(student, training, phases, settings);
+        var plan = new EpochPlan([.. phases.Select(phase => (phase.Name, phase.Epochs))], settings.Training.LearningRate, [.. new[] { loop._optimizer, loop._companions }.OfType<AdamW>()])
         {
-            Others = [.. companion?.parameters() ?? []],
+            Others = [.. loop._companion?.parameters() ?? []],
             Checkpoint = settings.Checkpoint,
         };
-        (int Phase, TeacherOutputs? Outputs) teacher = (-1, null);
-        double Learn(StepAt at)
-        {
-            var phase = phases[at.Phase];
-            if (teacher.Phase != at.Phase)
-            {
-                teacher.Outputs?.Dispose();
-                teacher = (at.Phase, phase.Teacher?.Invoke());
-            }
-            optimizer.LearningRate = at.LearningRate;
-            companions?.LearningRate = at.LearningRate * CompanionRate;
-            return Step(student, phase, optimizer, companions, batches, at, teacher.Outputs, settings, cancellationToken);
-        }
-        try
-        {
-            return EpochLoop.Run(student, batches, validation, plan, Learn, progress, cancellationToken);
-        }
-        finally
-        {
-            teacher.Outputs?.Dispose();
-        }
+        return EpochLoop.Run(student, loop._batches, validation, plan, at => loop.Step(at, cancellationToken), progress, cancellationToken);
     }
 
-    private static double Step(
-        TrainableGraph student, StudyPhase phase, AdamW optimizer, AdamW? companions, Batches batches, StepAt at, TeacherOutputs? teacher, StudySettings settings, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public void Dispose()
     {
+        _teacher.Outputs?.Dispose();
+        _companions?.Dispose();
+        _optimizer.Dispose();
+    }
+
+    private double Step(StepAt at, CancellationToken cancellationToken)
+    {
+        var (phase, teacher) = (_phases[at.Phase], TeacherOf(at.Phase));
+        _optimizer.LearningRate = at.LearningRate;
+        _companions?.LearningRate = at.LearningRate * CompanionRate;
+
         using var scope = NewDisposeScope(); // frees every tensor this step made
         var view = teacher?.ViewOf(at.Epoch) ?? at.Epoch;
-        var (inputs, labels) = (batches.Inputs(at.Indices, view), batches.Labels(at.Indices));
-        var logits = student.call(inputs);
-        var targets = phase.Companion is { } other ? other.call(inputs) : teacher?.Of(view, at.Indices, CPU, cancellationToken).Logits;
-        Tensor Loss(Tensor learner, Tensor? from)
-        {
-            var ofLabels = nn.functional.cross_entropy(learner, labels, label_smoothing: settings.Training.LabelSmoothing);
-            if (from is null) return ofLabels;
-            var (alpha, temperature) = (settings.Alpha, settings.Temperature);
-            return LogitLoss.Divergence(from.detach() / temperature, learner / temperature) * (alpha * temperature * temperature) + ofLabels * (1 - alpha);
-        }
-
-        var loss = Loss(logits, targets);
-        optimizer.Step(loss);
-        if (phase.Companion is not null) companions!.Step(Loss(targets!, logits));
+        var (inputs, labels) = (_batches.Inputs(at.Indices, view), _batches.Labels(at.Indices));
+        var outputs = _student.call(inputs);
+        var targets = phase.Companion is { } other ? other.call(inputs) : teacher?.Of(view, at.Indices, CPU, cancellationToken).Outputs;
+        var loss = Loss(outputs, targets, labels);
+        _optimizer.Step(loss);
+        if (phase.Companion is not null) _companions!.Step(Loss(targets!, outputs, labels));
         return loss.item<float>() is var value && float.IsFinite(value)
             ? value
             : throw new BuildException($"Training on the grid diverged: the loss became {value}. Lower quantizationAware.learningRate.");
+    }
+
+    private TeacherOutputs? TeacherOf(int phase)
+    {
+        if (_teacher.Phase == phase) return _teacher.Outputs;
+        _teacher.Outputs?.Dispose();
+        _teacher = (phase, _phases[phase].Teacher?.Invoke());
+        return _teacher.Outputs;
+    }
+
+    private Tensor Loss(Tensor learner, Tensor? from, Tensor labels)
+    {
+        var ofLabels = _ofLabels.Of(learner, labels);
+        if (from is null) return ofLabels;
+        var (alpha, temperature) = (_settings.Alpha, _settings.Temperature);
+        return LogitLoss.Divergence(from.detach() / temperature, learner / temperature) * (alpha * temperature * temperature) + ofLabels * (1 - alpha);
     }
 
     private static AdamW Optimizer(TrainableGraph graph, TrainingSpec spec)

@@ -1,5 +1,6 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Torch;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -107,19 +108,7 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainable
     }
 
     /// <inheritdoc/>
-    public double Accuracy(SampleSet samples, CancellationToken cancellationToken)
-    {
-        var (logits, right) = (Logits(samples, cancellationToken), 0);
-        var classes = logits.Length / Math.Max(1, samples.Count);
-        for (var i = 0; i < samples.Count; i++)
-        {
-            if (System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.AsSpan(i * classes, classes)) == samples.Labels[i]) right++;
-        }
-        return (double)right / Math.Max(1, samples.Count);
-    }
-
-    /// <summary>Logits of every sample, row by row.</summary>
-    public float[] Logits(SampleSet samples, CancellationToken cancellationToken)
+    public float[] Outputs(SampleSet samples, CancellationToken cancellationToken)
     {
         const int BatchSize = 256;
         using var noGradient = no_grad();

@@ -1,8 +1,8 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;

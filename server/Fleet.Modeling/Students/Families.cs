@@ -37,28 +37,33 @@ internal static class Families
             : throw new BuildException($"student.family '{student}' and teacher.family '{teacher}' take samples of different shapes; choose families that take the same.");
     }
 
+    /// <summary>The head for the labels of a data set.</summary>
+    public static Head HeadFor(DataSet data) => data.Training.Labels is ValueLabels values
+        ? new Regressor(values.Mean(), values.Deviation())
+        : new Classifier(data.Classes.Count);
+
     /// <summary>The student of a family.</summary>
     /// <param name="family">Its name.</param>
     /// <param name="width">Channels of the first stage, units of each stage, or width of a token's vector.</param>
     /// <param name="inputShape">Shape of one sample.</param>
-    /// <param name="classes">Classes to tell apart.</param>
+    /// <param name="head">What it answers with.</param>
     /// <param name="depth">Stages, blocks or convolutions of a stage, where the family has a choice; 0 for the usual.</param>
     /// <param name="vocabulary">Of samples that are token numbers.</param>
-    public static NetworkPlan Student(string family, int width, IReadOnlyList<int> inputShape, int classes, int depth = 0, Vocabulary? vocabulary = null)
-        => Plan(family, new Sizes(width, depth, inputShape, vocabulary), Of(family).StudentHead(width), classes, "");
+    public static NetworkPlan Student(string family, int width, IReadOnlyList<int> inputShape, Head head, int depth = 0, Vocabulary? vocabulary = null)
+        => Plan(family, new Sizes(width, depth, inputShape, vocabulary), Of(family).BeforeStudentHead(width), head, "");
 
     /// <summary>A teacher of a family.</summary>
     /// <inheritdoc cref="Student"/>
-    public static NetworkPlan Teacher(string family, int width, IReadOnlyList<int> inputShape, int classes, int depth = 0, Vocabulary? vocabulary = null)
+    public static NetworkPlan Teacher(string family, int width, IReadOnlyList<int> inputShape, Head head, int depth = 0, Vocabulary? vocabulary = null)
         => Of(family).TeacherUnits is > 0 and var units
-            ? Plan(family, new Sizes(width, depth, inputShape, vocabulary), [new Flatten(), new Dense(units * width)], classes, ", dense head")
-            : Student(family, width, inputShape, classes, depth, vocabulary);
+            ? Plan(family, new Sizes(width, depth, inputShape, vocabulary), [new Flatten(), new Dense(units * width)], head, ", dense head")
+            : Student(family, width, inputShape, head, depth, vocabulary);
 
-    private static NetworkPlan Plan(string family, Sizes sizes, IReadOnlyList<Layer> head, int classes, string note)
+    private static NetworkPlan Plan(string family, Sizes sizes, IReadOnlyList<Layer> behind, Head head, string note)
     {
         if (sizes.Depth == 0) sizes = sizes with { Depth = UsualDepth(family) };
         var named = family is "mlp" or "encoder" || family == "cnn" && sizes.Depth > 1 ? $", depth {sizes.Depth}" : "";
-        Layer[] layers = [.. Of(family).Stages(sizes), .. head, new Classifier(classes)];
+        Layer[] layers = [.. Of(family).Stages(sizes), .. behind, head];
         return new NetworkPlan($"{family}, width {sizes.Width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };
     }
 
@@ -136,7 +141,7 @@ internal static class Families
 
     /// <param name="SampleRank">Axes of one sample; null for any.</param>
     /// <param name="Stages">Layers in front of the head.</param>
-    /// <param name="StudentHead">Layers between the stages and a student's classifier, of the width.</param>
-    /// <param name="TeacherUnits">Units of a teacher's dense head for each unit of width; 0 when its head is the student's.</param>
-    private sealed record Family(int? SampleRank, Func<Sizes, List<Layer>> Stages, Func<int, IReadOnlyList<Layer>> StudentHead, int TeacherUnits);
+    /// <param name="BeforeStudentHead">Layers between the stages and a student's head, of the width.</param>
+    /// <param name="TeacherUnits">Units of a teacher's dense layer before its head for each unit of width; 0 when it ends as a student.</param>
+    private sealed record Family(int? SampleRank, Func<Sizes, List<Layer>> Stages, Func<int, IReadOnlyList<Layer>> BeforeStudentHead, int TeacherUnits);
 }

@@ -9,6 +9,6 @@ internal interface ITrainable
     /// <summary>Everything that training changes in it.</summary>
     IEnumerable<Tensor> State();
 
-    /// <summary>Share of samples whose largest logit is their label's.</summary>
-    double Accuracy(SampleSet samples, CancellationToken cancellationToken);
+    /// <summary>What it answers every sample with, row by row.</summary>
+    float[] Outputs(SampleSet samples, CancellationToken cancellationToken);
 }

@@ -1,5 +1,6 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students.Layers;
+using Fleet.Modeling.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -91,31 +92,21 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
     }
 
     /// <inheritdoc/>
-    public double Accuracy(SampleSet samples, CancellationToken cancellationToken)
+    public float[] Outputs(SampleSet samples, CancellationToken cancellationToken)
     {
         const int BatchSize = 256;
         eval();
         using var noGradient = no_grad();
-        long right = 0;
+        var outputs = new List<float>();
         for (var start = 0; start < samples.Count; start += BatchSize)
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var count = Math.Min(BatchSize, samples.Count - start);
-            var labels = tensor(samples.Labels[start..(start + count)], device: Device);
-            right += forward(Inputs(samples, start, count)).argmax(1).eq(labels).sum().ToInt64();
+            var input = AlignedTensor.Of(samples, start, Math.Min(BatchSize, samples.Count - start), Device);
+            outputs.AddRange(forward(input).cpu().contiguous().data<float>().ToArray());
         }
         train();
-        return (double)right / samples.Count;
-    }
-
-    /// <summary>Logits of a few samples, as trained networks give them.</summary>
-    public float[] Logits(SampleSet samples)
-    {
-        eval();
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        return forward(Inputs(samples, 0, samples.Count)).cpu().data<float>().ToArray();
+        return [.. outputs];
     }
 
     /// <summary>Weights and biases with batch normalization and the input's scale folded in, layer by layer.</summary>
@@ -123,7 +114,7 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var scale = _scale is null ? null : new InputScale(_scale.to_type(ScalarType.Float64), Plan.InputShape);
+        var scale = _scale is null || Normalization.ScalesApart ? null : new InputScale(_scale.to_type(ScalarType.Float64), Plan.InputShape);
         var folded = new List<FoldedLayer>();
         foreach (var (layer, modules) in _layers)
         {
@@ -143,9 +134,6 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
         }
         base.Dispose(disposing);
     }
-
-    private Tensor Inputs(SampleSet samples, int start, int count)
-        => AlignedTensor.Of(samples, start, count, Device);
 
     /// <inheritdoc/>
     public IEnumerable<Tensor> State() => parameters().Cast<Tensor>().Concat(buffers());

@@ -6,11 +6,14 @@ namespace Fleet.Modeling.Students;
 /// <summary>A network as data: what goes in, and its layers.</summary>
 /// <param name="Description">Family and width, for reports.</param>
 /// <param name="InputShape">Features; channels and length; channels, height and width; or, of token numbers, the length.</param>
-/// <param name="Layers">Layers in order; the last is the classifier.</param>
+/// <param name="Layers">Layers in order; the last is the head.</param>
 internal sealed record NetworkPlan(string Description, IReadOnlyList<int> InputShape, IReadOnlyList<Layer> Layers)
 {
     /// <summary>Whose numbers the input holds; null when it holds measured values.</summary>
     public Vocabulary? Vocabulary { get; init; }
+
+    /// <summary>What it answers with.</summary>
+    public Head Head => Layers[^1] as Head ?? throw new InvalidOperationException($"The last layer of {Description} is {Layers[^1]}, which is not a head.");
 
     /// <summary>Trainable parameters, batch normalization's included.</summary>
     public long Parameters() => Walk().Sum(step => step.Layer.Parameters(step.Input));

@@ -7,9 +7,18 @@ namespace Fleet.Modeling.Students;
 /// it measures and nothing is prepared outside the graph.
 /// </summary>
 /// <param name="Mean">What is taken off each channel; all zero when that is not worth an operator.</param>
-/// <param name="Scale">What each channel is then multiplied by; the export folds it into the first convolution.</param>
+/// <param name="Scale">What each channel is then multiplied by; the export folds it into the first weights where channels are alike.</param>
 internal sealed record Normalization(float[] Mean, float[] Scale)
 {
+    /// <summary>
+    /// From here on channels are scaled by an operator of their own. Folded into the weights, the scale leaves the input as it
+    /// comes, and one 8-bit grid for all channels has no steps left for the small ones: two sensors a thousandfold apart were -0.4 dB.
+    /// </summary>
+    private const float UnlikeRatio = 8;
+
+    /// <summary>True when the channels' scales are too far apart for one grid.</summary>
+    public bool ScalesApart => Scale.Length > 0 && Scale.Max() > UnlikeRatio * Scale.Min();
+
     /// <summary>For samples that are numbers of tokens: there is nothing to scale.</summary>
     public static readonly Normalization None = new([], []);
 

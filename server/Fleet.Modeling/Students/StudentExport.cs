@@ -17,9 +17,6 @@ internal static class StudentExport
     /// <summary>Name of the input: values as the sensor gives them, or numbers of tokens; the batch first.</summary>
     public const string Input = StudentGraph.Input;
 
-    /// <summary>Name of the output: one logit for each class.</summary>
-    public const string Output = StudentGraph.Output;
-
     /// <summary>Metadata of a file: this and a feature's name is the key of the graph value that holds it and of the shape of one sample of it.</summary>
     public const string FeatureKey = "fleet.feature.";
 
@@ -32,13 +29,11 @@ internal static class StudentExport
     /// <summary>Makes the model of a network.</summary>
     public static ModelProto Model(NetworkPlan plan, Normalization normalization, IReadOnlyList<FoldedLayer> layers)
     {
-        var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.InputShape, layers[^1].Bias.Length);
+        var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.InputShape, plan.Head);
         var value = Input;
-        if (normalization.Mean.Any(mean => mean != 0))
-        {
-            long[] perChannel = [1, normalization.Mean.Length, .. plan.InputShape.Skip(1).Select(_ => 1L)];
-            value = graph.Add("Sub", "centered", value, graph.Constant(Tensors.Of("mean", normalization.Mean, perChannel)));
-        }
+        long[] perChannel = [1, normalization.Mean.Length, .. plan.InputShape.Skip(1).Select(_ => 1L)];
+        if (normalization.Mean.Any(mean => mean != 0)) value = graph.Add("Sub", "centered", value, graph.Constant(Tensors.Of("mean", normalization.Mean, perChannel)));
+        if (normalization.ScalesApart) value = graph.Add("Mul", "standardized", value, graph.Constant(Tensors.Of("scale", normalization.Scale, perChannel)));
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "fleet-modeling", Graph = graph.Graph };
         foreach (var (place, (folded, step)) in layers.Zip(plan.Walk()).Index())
         {

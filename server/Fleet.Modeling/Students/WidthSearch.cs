@@ -70,7 +70,7 @@ internal static class WidthSearch
     private static WidthTrial Try(StudentSpec student, int width, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var plan = Families.Student(student.Family, width, data.Training.SampleShape, data.Classes.Count, student.Depth ?? 0, data.Training.Vocabulary);
+        var plan = Families.Student(student.Family, width, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary);
         var (floats, integers) = (Path.Combine(workFolder, "width.onnx"), Path.Combine(workFolder, "width-int8.onnx"));
         try
         {

@@ -10,7 +10,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace Fleet.Modeling.Teachers;
 
 /// <summary>
-/// A teacher as an ONNX file whose first output is the logits. A teacher that was trained here is exported first and comes
+/// A teacher as an ONNX file whose first output is its answer. A teacher that was trained here is exported first and comes
 /// the same way: one path, and the runtime infers a few times faster than the trainer would.
 /// </summary>
 internal sealed class OnnxTeacher : ITeacherModel
@@ -25,15 +25,15 @@ internal sealed class OnnxTeacher : ITeacherModel
 
     /// <param name="path">The file.</param>
     /// <param name="sampleShape">Shape of one sample it must take.</param>
-    /// <param name="classes">Classes it must tell apart.</param>
+    /// <param name="columns">Numbers it must answer a sample with.</param>
     /// <param name="tokens">Samples are numbers of tokens.</param>
     /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
-    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int classes, bool tokens = false)
+    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int columns, bool tokens = false)
     {
         _tokens = tokens;
         Path = path;
-        Classes = classes;
-        (_sampleShape, _widths) = (sampleShape, [classes]);
+        Columns = columns;
+        (_sampleShape, _widths) = (sampleShape, [columns]);
         var model = Read(path);
         Parameters = model.Graph.Initializer.Where(tensor => tensor.DataType is (int)TensorProto.Types.DataType.Float or (int)TensorProto.Types.DataType.Float16)
             .Sum(tensor => tensor.Dims.Aggregate(1L, (product, extent) => product * extent));
@@ -55,7 +55,7 @@ internal sealed class OnnxTeacher : ITeacherModel
     public string Path { get; }
 
     /// <inheritdoc/>
-    public int Classes { get; }
+    public int Columns { get; }
 
     /// <inheritdoc/>
     public long Parameters { get; }
@@ -65,7 +65,7 @@ internal sealed class OnnxTeacher : ITeacherModel
     {
         if (names.Count == 0)
         {
-            (_outputs, _widths) = ([_outputs[0]], [Classes]);
+            (_outputs, _widths) = ([_outputs[0]], [Columns]);
             return [];
         }
         var model = Read(Path);
@@ -82,7 +82,7 @@ internal sealed class OnnxTeacher : ITeacherModel
             { } odd => throw new BuildException($"Teacher {Path} gives '{name}' of shape ({string.Join(", ", odd)}) for one sample; a feature has the samples first, then at least one axis."),
             null => throw new BuildException($"Teacher {Path} gives '{name}' as something else than 32-bit floats; only those can be compared."),
         })).ToList();
-        _widths = [Classes, .. features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent))];
+        _widths = [Columns, .. features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent))];
         return features;
     }
 
@@ -178,7 +178,7 @@ internal sealed class OnnxTeacher : ITeacherModel
     private void CheckOutput()
     {
         var shape = RunOne()[0];
-        if (shape is null || shape.Aggregate(1L, (product, extent) => product * extent) != Classes)
-            throw new BuildException($"Teacher {Path} answers one sample with '{_outputs[0]}' of {(shape is null ? "another type than 32-bit floats" : $"shape ({string.Join(", ", shape)})")}; its first output must be {Classes} logits, one for each class of the data.");
+        if (shape is null || shape.Aggregate(1L, (product, extent) => product * extent) != Columns)
+            throw new BuildException($"Teacher {Path} answers one sample with '{_outputs[0]}' of {(shape is null ? "another type than 32-bit floats" : $"shape ({string.Join(", ", shape)})")}; its first output must be {Columns} numbers, one for each class of the data or for each value to predict.");
     }
 }

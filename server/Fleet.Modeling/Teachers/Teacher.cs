@@ -1,7 +1,7 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Training;
 using Fleet.Quantization;
 
 namespace Fleet.Modeling.Teachers;
@@ -18,10 +18,10 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
     {
         if ((spec.Onnx ?? spec.TorchScript) is { } given)
         {
-            ITeacherModel model = spec.Onnx is not null ? Open(given, data) : new TorchScriptTeacher(given, data.Training.SampleShape, data.Classes.Count, data.Training.Vocabulary is not null);
+            ITeacherModel model = spec.Onnx is not null ? Open(given, data) : new TorchScriptTeacher(given, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
             return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
         }
-        var plan = Families.Teacher(spec.Family!, spec.Width, data.Training.SampleShape, data.Classes.Count, spec.Depth ?? 0, data.Training.Vocabulary);
+        var plan = Families.Teacher(spec.Family!, spec.Width, data.Training.SampleShape, Families.HeadFor(data), spec.Depth ?? 0, data.Training.Vocabulary);
         if (memory.Finished<IReadOnlyList<EpochReport>>("teacher") is not { } epochs || !File.Exists(path))
         {
             using var network = new Network(plan, normalization, seed);
@@ -36,5 +36,5 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
 
-    private static OnnxTeacher Open(string path, DataSet data) => new(path, data.Training.SampleShape, data.Classes.Count, data.Training.Vocabulary is not null);
+    private static OnnxTeacher Open(string path, DataSet data) => new(path, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
 }

@@ -2,14 +2,15 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Teachers;
 
 /// <summary>
-/// What the teacher says about the training samples: logits, and features where losses need them. With augmentation it is
+/// What the teacher says about the training samples: answers, and features where losses need them. With augmentation it is
 /// asked about each of a few views when that view's turn comes; epochs go through the views in turn, and student and teacher
 /// see the same one.
 /// </summary>
@@ -35,7 +36,7 @@ internal sealed class TeacherOutputs : IDisposable
 
     /// <param name="teacher">Who is asked.</param>
     /// <param name="training">About what.</param>
-    /// <param name="features">What to show beside the logits.</param>
+    /// <param name="features">What to show beside the answers.</param>
     /// <param name="augmentation">Makes the views.</param>
     /// <param name="views">How many of them; one without augmentation.</param>
     /// <param name="folder">Where answers are kept; made when the first is.</param>
@@ -44,7 +45,7 @@ internal sealed class TeacherOutputs : IDisposable
     {
         (_teacher, _training, _augmentation, _folder) = (teacher, training, augmentation, folder);
         Features = teacher.Show(features);
-        _width = teacher.Classes + Features.Sum(Length);
+        _width = teacher.Columns + Features.Sum(Length);
         _byView = new FileStream?[augmentation.Enabled ? views : 1];
         Bytes = (long)_byView.Length * training.Count * _width * sizeof(float);
         (Kept, Limit) = (Bytes <= maximumBytes, maximumBytes);
@@ -54,8 +55,8 @@ internal sealed class TeacherOutputs : IDisposable
     /// <summary>What the teacher shows beside its logits.</summary>
     public IReadOnlyList<Feature> Features { get; }
 
-    /// <summary>Columns of the logits.</summary>
-    public int Classes => _teacher.Classes;
+    /// <summary>Numbers it answers a sample with.</summary>
+    public int Columns => _teacher.Columns;
 
     /// <summary>Bytes of all answers.</summary>
     public long Bytes { get; }
@@ -83,13 +84,13 @@ internal sealed class TeacherOutputs : IDisposable
             Ask(view, samples, rows, new float[samples.Length * _training.SampleLength], cancellationToken);
         }
         var features = new Dictionary<string, Tensor>();
-        var column = Classes;
+        var column = Columns;
         foreach (var feature in Features)
         {
-            features[feature.Name] = Columns(rows, column, [samples.Length, .. feature.Shape.Select(extent => (long)extent)], device);
+            features[feature.Name] = ColumnsOf(rows, column, [samples.Length, .. feature.Shape.Select(extent => (long)extent)], device);
             column += Length(feature);
         }
-        return new TeacherAnswers(Columns(rows, 0, [samples.Length, Classes], device), features);
+        return new TeacherAnswers(ColumnsOf(rows, 0, [samples.Length, Columns], device), features);
     }
 
     /// <inheritdoc/>
@@ -98,7 +99,7 @@ internal sealed class TeacherOutputs : IDisposable
         foreach (var file in _byView) file?.Dispose();
     }
 
-    private Tensor Columns(float[] rows, int column, long[] shape, Device device)
+    private Tensor ColumnsOf(float[] rows, int column, long[] shape, Device device)
     {
         var (count, width) = ((int)shape[0], (int)shape.Skip(1).Aggregate(1L, (product, extent) => product * extent));
         if (width == _width) return AlignedTensor.Of(rows, shape, device);

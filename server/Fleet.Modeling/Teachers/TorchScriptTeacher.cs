@@ -1,13 +1,14 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Torch;
 using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Teachers;
 
 /// <summary>
 /// A teacher as a TorchScript file: what <c>torch.jit.trace</c> or <c>torch.jit.script</c> made and <c>save</c> wrote. It answers
-/// with its logits, or with a tuple or list whose first member they are; the others are its features <c>output1</c>,
+/// with a tensor, or with a tuple or list whose first member is the answer; the others are its features <c>output1</c>,
 /// <c>output2</c>, ... It runs in the trainer's libtorch, so what else the file needs (such as torchvision's operators) is missing.
 /// </summary>
 internal sealed class TorchScriptTeacher : ITeacherModel
@@ -22,12 +23,12 @@ internal sealed class TorchScriptTeacher : ITeacherModel
 
     /// <param name="path">The file.</param>
     /// <param name="sampleShape">Shape of one sample it must take.</param>
-    /// <param name="classes">Classes it must tell apart.</param>
+    /// <param name="columns">Numbers it must answer a sample with.</param>
     /// <param name="tokens">Samples are numbers of tokens.</param>
     /// <exception cref="BuildException">It cannot be loaded or run, or answers in another shape.</exception>
-    public TorchScriptTeacher(string path, IReadOnlyList<int> sampleShape, int classes, bool tokens = false)
+    public TorchScriptTeacher(string path, IReadOnlyList<int> sampleShape, int columns, bool tokens = false)
     {
-        (Path, Classes, _sampleShape, _tokens) = (path, classes, sampleShape, tokens);
+        (Path, Columns, _sampleShape, _tokens) = (path, columns, sampleShape, tokens);
         _module = Load(path);
         try
         {
@@ -46,7 +47,7 @@ internal sealed class TorchScriptTeacher : ITeacherModel
     public string Path { get; }
 
     /// <inheritdoc/>
-    public int Classes { get; }
+    public int Columns { get; }
 
     /// <inheritdoc/>
     public long Parameters { get; }
@@ -58,7 +59,7 @@ internal sealed class TorchScriptTeacher : ITeacherModel
         if (Array.IndexOf(shown, -1) is >= 0 and var unknown)
         {
             throw new BuildException($"Teacher {Path} has no feature '{names[unknown]}'; " + (_features.Count == 0
-                ? "it answers with its logits alone. Let its forward return a tuple (logits, feature, ...) and save it again."
+                ? "it answers with one tensor alone. Let its forward return a tuple (answer, feature, ...) and save it again."
                 : $"it has {string.Join(", ", _features.Select(feature => feature.Name))}."));
         }
         _shown = shown;
@@ -96,8 +97,8 @@ internal sealed class TorchScriptTeacher : ITeacherModel
     {
         using var scope = NewDisposeScope();
         var answer = Run(new float[2 * _sampleShape.Aggregate(1, (product, extent) => product * extent)], 2);
-        if (answer[0].shape is not [2, ..] || answer[0].numel() != 2L * Classes)
-            throw new BuildException($"Teacher {Path} answers two samples with a first value of shape ({string.Join(", ", answer[0].shape)}); it must be (2, {Classes}), a logit for each class of the data.");
+        if (answer[0].shape is not [2, ..] || answer[0].numel() != 2L * Columns)
+            throw new BuildException($"Teacher {Path} answers two samples with a first value of shape ({string.Join(", ", answer[0].shape)}); it must be (2, {Columns}), a number for each class of the data or for each value to predict.");
         return [.. answer.Skip(1).Select((value, place) => (value, place)).Where(output => output.value.shape is [2, _, ..])
             .Select(output => new Feature($"{FeaturePrefix}{output.place + 1}", [.. output.value.shape.Skip(1).Select(extent => (int)extent)]))];
     }
@@ -130,7 +131,7 @@ internal sealed class TorchScriptTeacher : ITeacherModel
     }
 
     private BuildException Unknown(string what, Exception? inner)
-        => new($"Teacher {Path} answers with {what}; let its forward return the logits, or a tuple (logits, feature, ...) of tensors, and save it again.", inner);
+        => new($"Teacher {Path} answers with {what}; let its forward return the answer, or a tuple (answer, feature, ...) of tensors, and save it again.", inner);
 
     private static string FirstLine(Exception e) => e.Message.Split('\n', 2)[0].Trim();
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using static Fleet.Quantization.Report.ReportText;
 
@@ -83,20 +84,24 @@ internal static class ReportCharts
         return End(svg);
     }
 
-    /// <summary>Accuracy on held-out samples by epoch: the teacher, and the student over its phases; null when nothing was trained.</summary>
+    /// <summary>The metric that decides, on held-out samples, by epoch: the teacher, and the student over its phases; null when nothing was trained.</summary>
     public static string? Training(ReportView view)
     {
         const int Width = 1000, Height = 320, Left = 56, Right = 130, Top = 34, Bottom = 40;
         var curves = view.Networks.Where(network => network.Network.Epochs.Count > 0).Select(network => (network.Name, network.Mark, network.Network.Epochs)).ToArray();
         if (curves.Length == 0) return null;
         var epochs = curves.Max(curve => curve.Epochs.Count);
-        var (low, high, step) = Ticks(curves.Min(curve => curve.Epochs.Min(epoch => epoch.Accuracy)), curves.Max(curve => curve.Epochs.Max(epoch => epoch.Accuracy)), 0.004);
-        (low, high) = (Math.Max(0, low), Math.Min(1, high));
+        var metric = curves[0].Epochs[0].Reached();
+        var isShare = metric.Unit == Units.Ratio;
+        var values = curves.SelectMany(curve => curve.Epochs).Select(epoch => epoch.Reached().Value).ToArray();
+        var (low, high, step) = Ticks(values.Min(), values.Max(), isShare ? 0.004 : 1e-6);
+        (low, high) = (Math.Max(0, low), isShare ? Math.Min(1, high) : high);
+        string Figure(double value) => isShare ? Percent(value) : Units.Text(Math.Round(value, 4), metric.Unit);
         double X(double epoch) => Left + (epochs == 1 ? 0.5 : epoch / (epochs - 1.0)) * (Width - Left - Right);
-        double Y(double accuracy) => Top + (high - accuracy) / (high - low) * (Height - Top - Bottom);
+        double Y(double value) => Top + (high - value) / (high - low) * (Height - Top - Bottom);
 
-        var svg = Begin(Width, Height, "Accuracy by epoch");
-        for (var tick = low; tick <= high + step / 2; tick += step) Horizontal(svg, Y(tick), Left, Width - Right, Percent(tick));
+        var svg = Begin(Width, Height, $"{metric.Title()} by epoch");
+        for (var tick = low; tick <= high + step / 2; tick += step) Horizontal(svg, Y(tick), Left, Width - Right, Figure(tick));
         Line(svg, "axis", Left, Height - Bottom, Width - Right, Height - Bottom);
         for (var epoch = 0; epoch < epochs; epoch += Math.Max(1, (int)Math.Ceiling(epochs / 12.0)))
             Text(svg, X(epoch), Height - Bottom + 20, "tick", (epoch + 1).ToString(CultureInfo.InvariantCulture), "middle");
@@ -119,11 +124,11 @@ internal static class ReportCharts
         var taken = new List<Box>();
         foreach (var curve in curves)
         {
-            svg.Append($"<polyline class=\"curve stroke {curve.Mark}\" points=\"{string.Join(' ', curve.Epochs.Select((epoch, i) => $"{N(X(i))},{N(Y(epoch.Accuracy))}"))}\"/>");
+            svg.Append($"<polyline class=\"curve stroke {curve.Mark}\" points=\"{string.Join(' ', curve.Epochs.Select((epoch, i) => $"{N(X(i))},{N(Y(epoch.Reached().Value))}"))}\"/>");
             foreach (var (i, epoch) in curve.Epochs.Index())
-                svg.Append($"<circle class=\"dot {curve.Mark}\" cx=\"{N(X(i))}\" cy=\"{N(Y(epoch.Accuracy))}\" r=\"4\"><title>{Html(curve.Name)}, {Html(epoch.Phase)} epoch {epoch.Epoch}: {Percent(epoch.Accuracy)}, loss {epoch.Loss.ToString("0.####", CultureInfo.InvariantCulture)}</title></circle>");
-            var text = $"{curve.Name} {Percent(curve.Epochs[^1].Accuracy)}";
-            var label = Free(taken, Width - Right + 14, text, Y(curve.Epochs[^1].Accuracy));
+                svg.Append($"<circle class=\"dot {curve.Mark}\" cx=\"{N(X(i))}\" cy=\"{N(Y(epoch.Reached().Value))}\" r=\"4\"><title>{Html(curve.Name)}, {Html(epoch.Phase)} epoch {epoch.Epoch}: {Html(Figure(epoch.Reached().Value))}, loss {epoch.Loss.ToString("0.####", CultureInfo.InvariantCulture)}</title></circle>");
+            var text = $"{curve.Name} {Figure(curve.Epochs[^1].Reached().Value)}";
+            var label = Free(taken, Width - Right + 14, text, Y(curve.Epochs[^1].Reached().Value));
             taken.Add(label);
             Text(svg, Width - Right + 14, label.Y + 4, "name", text, "start");
         }

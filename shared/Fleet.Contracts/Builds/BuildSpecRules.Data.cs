@@ -6,10 +6,10 @@ namespace Fleet.Contracts.Builds;
 public static partial class BuildSpecRules
 {
     /// <summary>Data sets the worker reads.</summary>
-    public static readonly IReadOnlyList<string> DataKinds = ["vibration", "npz", "npy", "idx", "csv", "text"];
+    public static readonly IReadOnlyList<string> DataKinds = ["vibration", "npz", "npy", "idx", "csv", "series", "text"];
 
     /// <summary>Tasks that students are trained for.</summary>
-    public static readonly IReadOnlyList<ModelTask> TrainedTasks = [ModelTask.Classification];
+    public static readonly IReadOnlyList<ModelTask> TrainedTasks = [ModelTask.Classification, ModelTask.Regression];
 
     private static void JudgeData(DataSpec spec, Problems problems)
     {
@@ -21,7 +21,9 @@ public static partial class BuildSpecRules
         problems.Require(spec.Kind == "vibration" || spec.Train is { Length: > 0 }, $"data.train must name a file for data.kind '{spec.Kind}'.");
         problems.Require(spec.Kind != "vibration" || spec.Samples is >= 60 and <= 1_000_000, $"data.samples {spec.Samples} must be within 60..1000000 for generated data.");
         problems.Require(spec.Kind is not ("npy" or "idx") || spec.TrainLabels is { Length: > 0 }, $"data.trainLabels must name a file for data.kind '{spec.Kind}'.");
-        problems.Require(spec.Kind != "csv" || spec.LabelColumn is { Length: > 0 }, "data.labelColumn must name a column for data.kind 'csv'.");
+        problems.Require(spec.Kind != "csv" || (spec.AllLabelColumns().Count > 0 && spec.AllLabelColumns().All(column => column.Length > 0)), "data.labelColumn must name a column for data.kind 'csv'.");
+        problems.Require(spec.LabelColumns is null || spec is { Kind: "csv", LabelColumn: null, Task: ModelTask.Regression }, "data.labelColumns is for data.kind 'csv' and data.task 'regression', in place of data.labelColumn.");
+        JudgeSeries(spec, problems);
         problems.Require(spec.Kind == "text" || spec.Text is null, $"data.text is for data.kind 'text', not for '{spec.Kind}'.");
         problems.Require(spec.Kind != "text" || spec.SampleShape is null, "data.sampleShape is not for data.kind 'text'; data.text.maximumLength sets how much of a text is read.");
         if (spec.Text is { } text)
@@ -32,6 +34,19 @@ public static partial class BuildSpecRules
         problems.Require(spec.ValidationShare is >= 0 and <= 0.5, $"data.validationShare {spec.ValidationShare} must be within 0..0.5.");
         problems.Require(spec.TestShare is > 0 and <= 0.5 || spec.Test is not null || spec.Text?.TestSplits is not null, $"data.testShare {spec.TestShare} must be above 0 and at most 0.5.");
         problems.Require(spec.SampleShape is null || spec.SampleShape.All(extent => extent > 0), "data.sampleShape must hold positive extents.");
+    }
+
+    private static void JudgeSeries(DataSpec spec, Problems problems)
+    {
+        problems.Require((spec.Kind == "series") == (spec.Series is not null), "data.series says how a table over time is cut into samples: it is needed for data.kind 'series', and for no other.");
+        if (spec.Series is not { } series) return;
+        problems.Require(series.Unit.Length > 0, "data.series.unit must name a column.");
+        problems.Require(series.Channels is not { Count: 0 }, "data.series.channels must name at least one column; leave it out for every column that changes.");
+        problems.Require(series.Window is >= 1 and <= 65_536, $"data.series.window {series.Window} must be within 1..65536.");
+        problems.Require(series.Step is >= 1 and <= 65_536, $"data.series.step {series.Step} must be within 1..65536.");
+        problems.Require(series.MaximumRemaining is null or >= 1, $"data.series.maximumRemaining {series.MaximumRemaining} must be at least 1.");
+        problems.Require((series.MaximumRemaining is null) != (spec.LabelColumn is null), "data.series needs one of maximumRemaining (labels follow from where a unit ends) and data.labelColumn.");
+        problems.Require(series.MaximumRemaining is null || spec.Task is ModelTask.Regression, "data.series.maximumRemaining makes numbers to predict: set data.task to 'regression'.");
     }
 
     private static void JudgeDetection(string section, ModelTask? task, DetectionForm? form, Problems problems)

@@ -1,3 +1,5 @@
+using Fleet.Contracts.Tasks;
+
 namespace Fleet.Contracts.Builds;
 
 public static partial class BuildSpecRules
@@ -5,10 +7,13 @@ public static partial class BuildSpecRules
     /// <summary>Ways of training on a grid.</summary>
     public static readonly IReadOnlyList<string> QuantizationAwareMethods = ["qat", "qat-distillation", "qkd"];
 
-    private static void JudgeQuantizationAware(QuantizationAwareSpec spec, StudentSpec? student, Problems problems)
+    private static void JudgeQuantizationAware(QuantizationAwareSpec spec, BuildSpec build, Problems problems)
     {
-        problems.Require(student is not null, "quantizationAware trains a student, and this spec has none.");
+        problems.Require(build.Student is not null, "quantizationAware trains a student, and this spec has none.");
         problems.OneOf("quantizationAware.method", spec.Method, QuantizationAwareMethods);
+        problems.Require(
+            spec.Method == "qat" || build.Data?.Task is null or ModelTask.Classification,
+            $"quantizationAware.method '{spec.Method}' compares logits of classes, and data.task is '{Word(build.Data?.Task ?? ModelTask.Classification)}'; use 'qat'.");
         JudgeBits("weightBits", spec.WeightBits);
         JudgeBits("activationBits", spec.ActivationBits);
         JudgeBits("endBits", spec.EndBits);

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
@@ -18,9 +19,9 @@ public static partial class BuildSpecRules
             if (spec.Teacher is { } teacher) JudgeTeacher(teacher, data, problems);
             if (spec.Student is { } student) JudgeStudent(student, data, problems);
         }
-        JudgeDistillation(spec.Distillation, problems);
+        JudgeDistillation(spec.Distillation, spec.Data?.Task ?? ModelTask.Classification, problems);
         JudgeQuantization(spec.Quantization, problems);
-        if (spec.QuantizationAware is { } trained) JudgeQuantizationAware(trained, spec.Student, problems);
+        if (spec.QuantizationAware is { } trained) JudgeQuantizationAware(trained, spec, problems);
         JudgeGate(spec.Gate, problems);
         return problems.All;
     }

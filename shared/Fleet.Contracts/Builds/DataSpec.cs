@@ -5,10 +5,10 @@ namespace Fleet.Contracts.Builds;
 /// <summary>A data set. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
 public sealed record DataSpec
 {
-    /// <summary><c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c> or <c>text</c>.</summary>
+    /// <summary><c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c>, <c>series</c> or <c>text</c>.</summary>
     public required string Kind { get; init; }
 
-    /// <summary>What the labels are for: <c>classification</c>, <c>regression</c> or <c>detection</c>; absent: classification.</summary>
+    /// <summary>What the labels are for: <c>classification</c> or <c>regression</c>; absent: classification where labels are names or whole numbers.</summary>
     public ModelTask? Task { get; init; }
 
     /// <summary>The unit of the labels for people, such as <c>cycles</c> or <c>kW</c>; absent for none. Errors are told in it.</summary>
@@ -32,6 +32,12 @@ public sealed record DataSpec
     /// <summary>CSV: name of the label column. JSON of texts whose samples are objects: the key; absent: <c>label</c>.</summary>
     public string? LabelColumn { get; init; }
 
+    /// <summary>CSV: names of the label columns where each sample has several numbers to predict, instead of <see cref="LabelColumn"/>.</summary>
+    public IReadOnlyList<string>? LabelColumns { get; init; }
+
+    /// <summary>How a table over time is cut into samples, for kind <c>series</c>.</summary>
+    public SeriesSpec? Series { get; init; }
+
     /// <summary>How texts are read, for kind <c>text</c>; absent: as the defaults say.</summary>
     public TextSpec? Text { get; init; }
 
@@ -49,4 +55,7 @@ public sealed record DataSpec
 
     /// <summary>Share held out for the test scores when no test file is given, 0 to 0.5.</summary>
     public double TestShare { get; set; } = 0.2;
+
+    /// <summary>The label columns of a CSV file, whichever form was written.</summary>
+    public IReadOnlyList<string> AllLabelColumns() => LabelColumns ?? (LabelColumn is null ? [] : [LabelColumn]);
 }

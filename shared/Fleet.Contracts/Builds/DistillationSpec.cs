@@ -1,3 +1,5 @@
+using Fleet.Contracts.Tasks;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>How the student learns: from the teacher by any weighted sum of losses, from the labels beside it, then from the labels alone.</summary>
@@ -6,13 +8,13 @@ public sealed record DistillationSpec
     /// <summary>Temperature T of the short form: larger shows the student more of what the teacher finds similar. Not used where <see cref="Losses"/> are given.</summary>
     public double Temperature { get; set; } = 4;
 
-    /// <summary>Weight of the teacher against the labels in the short form, 0 to 1: alpha of the <c>logit</c> loss and 1 - alpha of the labels. Not used where <see cref="Losses"/> are given.</summary>
+    /// <summary>Weight of the teacher against the labels in the short form, 0 to 1: alpha of the <c>logit</c> loss (of the <c>output</c> loss for regression) and 1 - alpha of the labels. Not used where <see cref="Losses"/> are given.</summary>
     public double Alpha { get; set; } = 0.7;
 
     /// <summary>The losses against the teacher and their weights; empty: the short form.</summary>
     public IReadOnlyList<LossSpec> Losses { get; set; } = [];
 
-    /// <summary>Weight of the cross entropy with the labels beside <see cref="Losses"/>; absent: 1, or 1 - alpha in the short form.</summary>
+    /// <summary>Weight of the labels beside <see cref="Losses"/>; absent: 1, or 1 - alpha in the short form.</summary>
     public double? Labels { get; init; }
 
     /// <summary>
@@ -27,8 +29,9 @@ public sealed record DistillationSpec
     /// <summary>Epochs on the labels alone afterwards, at a tenth of the learning rate.</summary>
     public int FineTuneEpochs { get; set; } = 1;
 
-    /// <summary>The losses in full, whichever form was written.</summary>
-    public IReadOnlyList<LossSpec> AllLosses() => Losses.Count > 0 ? Losses : [new LossSpec { Loss = "logit", Weight = Alpha, Temperature = Temperature }];
+    /// <summary>The losses in full, whichever form was written: the short form compares logits where there are classes, and outputs otherwise.</summary>
+    public IReadOnlyList<LossSpec> AllLosses(ModelTask task) => Losses.Count > 0 ? Losses
+        : [task == ModelTask.Classification ? new LossSpec { Loss = "logit", Weight = Alpha, Temperature = Temperature } : new LossSpec { Loss = "output", Weight = Alpha }];
 
     /// <summary>The weight of the labels, whichever form was written.</summary>
     public double LabelWeight() => Labels ?? (Losses.Count > 0 ? 1 : 1 - Alpha);

@@ -2,12 +2,15 @@ namespace Fleet.Contracts.Builds;
 
 /// <summary>What a loss reads.</summary>
 /// <param name="NeedsPairs">True when it compares features: it must be told which.</param>
+/// <param name="NeedsClasses">True when it reads outputs as logits of classes, or labels as classes: it is for classification alone.</param>
 /// <param name="Settings">Its settings with what they are when absent; null: it follows from the data.</param>
-public sealed record LossRule(bool NeedsPairs, IReadOnlyDictionary<string, double?> Settings)
+public sealed record LossRule(bool NeedsPairs, bool NeedsClasses, IReadOnlyDictionary<string, double?> Settings)
 {
-    internal static LossRule OfLogits(params (string, double?)[] settings) => new(false, settings.ToDictionary());
+    internal static LossRule OfLogits(params (string, double?)[] settings) => new(false, true, settings.ToDictionary());
 
-    internal static LossRule OfFeatures(params (string, double?)[] settings) => new(true, settings.ToDictionary());
+    internal static LossRule OfOutputs() => new(false, false, new Dictionary<string, double?>());
+
+    internal static LossRule OfFeatures(params (string, double?)[] settings) => new(true, false, settings.ToDictionary());
 
     /// <summary>What was given for each setting of a loss, by its key.</summary>
     public static IReadOnlyDictionary<string, double?> Given(LossSpec spec) => new Dictionary<string, double?>

@@ -24,7 +24,10 @@ public sealed record TrainingSpec
     /// <summary>Share of every label that is spread over all classes, 0 to 1 (Szegedy et al., arXiv 1512.00567).</summary>
     public double LabelSmoothing { get; init; }
 
-    /// <summary>Epochs without a better validation accuracy after which the run ends; 0: it always runs to its last epoch.</summary>
+    /// <summary>Regression: errors beyond this many deviations of the labels count by their size and no longer by their square (Huber's loss); absent: all by their square.</summary>
+    public double? HuberDelta { get; init; }
+
+    /// <summary>Epochs without a better result on the validation samples after which the run ends; 0: it always runs to its last epoch.</summary>
     public int Patience { get; init; }
 
     /// <summary><c>auto</c> (a GPU where the worker's libtorch has one), <c>cpu</c> or <c>cuda</c>.</summary>

@@ -77,6 +77,9 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
     /// <summary>The elements as 64-bit integers, fractions cut.</summary>
     public long[] ToInt64s() => Type == "i8" ? MemoryMarshal.Cast<byte, long>(Data.Span).ToArray() : Convert(value => (long)value);
 
+    /// <summary>The elements as 64-bit floats, converted where the file holds another type.</summary>
+    public double[] ToDoubles() => Type == "f8" ? MemoryMarshal.Cast<byte, double>(Data.Span).ToArray() : Convert(value => value);
+
     private T[] Convert<T>(Func<double, T> to)
     {
         var data = Data.Span;

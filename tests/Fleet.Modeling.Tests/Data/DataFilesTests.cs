@@ -67,7 +67,7 @@ public sealed class DataFilesTests : IDisposable
         var labels = Bytes("y.npy", Labels(40, 2).ToFile());
         var data = DataSets.Load(new DataSpec { Kind = "npy", Train = train, TrainLabels = labels }, 2, 1);
         // A sample keeps its label through every cut: sample i begins at 16 i and its label is i mod 2.
-        for (var i = 0; i < data.Training.Count; i++) Assert.Equal((long)data.Training.Sample(i)[0] / 16 % 2, data.Training.Labels[i]);
+        for (var i = 0; i < data.Training.Count; i++) Assert.Equal((long)data.Training.Sample(i)[0] / 16 % 2, data.Training.ClassNumbers[i]);
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class DataFilesTests : IDisposable
         Assert.Equal([4, 4], plain.SampleShape);
         Assert.Equal(127, plain.Inputs[^1]);
         Assert.Equal(plain.Inputs, packed.Inputs);
-        Assert.Equal(plain.Labels, packed.Labels);
+        Assert.Equal(plain.Labels.Values, packed.Labels.Values);
     }
 
     [Fact]
@@ -96,10 +96,10 @@ public sealed class DataFilesTests : IDisposable
     public void Csv_reads_quoted_fields_and_numbers_its_named_labels()
     {
         var path = Text("a.csv", "a,\"b, or so\",state\r\n1,2.5,\"worn \"\"out\"\"\"\r\n-3e-1,4,fine\r\n\r\n5,6,fine\r\n");
-        var raw = CsvFiles.Read(path, "state");
+        var raw = CsvFiles.Read(path, ["state"]);
         Assert.Equal([1, 2.5f, -0.3f, 4, 5, 6], raw.Inputs);
-        Assert.Equal(["fine", "worn \"out\""], raw.LabelNames!);
-        Assert.Equal([1, 0, 0], raw.Labels);
+        Assert.Equal(["fine", "worn \"out\""], raw.Labels.Names!);
+        Assert.Equal([1, 0, 0], raw.Labels.Values);
     }
 
     [Theory]
@@ -132,7 +132,7 @@ public sealed class DataFilesTests : IDisposable
         // Alone, this file would number 'good' 0.
         var spec = new DataSpec { Kind = "csv", LabelColumn = "label", Train = Text("a.csv", "a,label\n" + rows), Test = Text("b.csv", "a,label\n1,good\n") };
         var data = DataSets.Load(spec, 2, 1);
-        Assert.Equal("good", data.Classes[(int)data.Test.Labels[0]]);
+        Assert.Equal("good", data.Classes[(int)data.Test.ClassNumbers[0]]);
     }
 
     [Fact]
@@ -221,7 +221,7 @@ public sealed class DataFilesTests : IDisposable
     {
         var raw = IdxFiles.Read(SharedFiles.Require("fashion-mnist/t10k-images-idx3-ubyte.gz"), SharedFiles.Require("fashion-mnist/t10k-labels-idx1-ubyte.gz"));
         Assert.Equal([28, 28], raw.SampleShape);
-        Assert.Equal(Enumerable.Repeat(1000, 10), raw.Labels.CountBy(label => label).OrderBy(count => count.Key).Select(count => count.Value));
+        Assert.Equal(Enumerable.Repeat(1000, 10), raw.Labels.Values.CountBy(label => label).OrderBy(count => count.Key).Select(count => count.Value));
         Assert.Equal(255, raw.Inputs.Max());
     }
 }

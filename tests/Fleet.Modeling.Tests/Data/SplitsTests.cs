@@ -17,7 +17,7 @@ public sealed class SplitsTests
     public void Cut_keeps_the_proportion_of_every_class_and_loses_no_sample()
     {
         var (kept, part) = Splits.Cut(Numbered(100, 50, 10), 0.2, new Random(1));
-        Assert.Equal([20, 10, 2], part.Labels.CountBy(label => label).OrderBy(count => count.Key).Select(count => count.Value));
+        Assert.Equal([20, 10, 2], part.ClassNumbers.CountBy(label => label).OrderBy(count => count.Key).Select(count => count.Value));
         Assert.Equal(Enumerable.Range(0, 160).Select(i => (float)i), kept.Inputs.Concat(part.Inputs).Order());
     }
 
@@ -25,7 +25,7 @@ public sealed class SplitsTests
     public void Cut_mixes_the_classes_so_that_the_first_samples_are_of_all()
     {
         var (kept, _) = Splits.Cut(Numbered(100, 100, 100), 0.2, new Random(1));
-        Assert.Equal(3, kept.Take(20).Labels.Distinct().Count());
+        Assert.Equal(3, kept.Take(20).ClassNumbers.Distinct().Count());
     }
 
     [Fact]

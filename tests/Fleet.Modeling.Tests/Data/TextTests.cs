@@ -60,7 +60,7 @@ public sealed class TextTests : IDisposable
         Assert.Equal([4], data.Training.SampleShape);
         Assert.Same(data.Training.Vocabulary, data.Test.Vocabulary);
         Assert.DoesNotContain("switch", data.Training.Vocabulary!.Pieces);
-        Assert.Equal(0, data.Test.Labels[0]);
+        Assert.Equal(0, data.Test.ClassNumbers[0]);
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public sealed class VibrationTests
     {
         var data = VibrationData.Generate(60, new Random(3));
         Assert.All(data.Inputs, value => Assert.True(float.IsFinite(value)));
-        Assert.Equal(Enumerable.Range(0, 60).Select(i => (long)(i % 6)), data.Labels);
+        Assert.Equal(Enumerable.Range(0, 60).Select(i => (double)(i % 6)), data.Labels.Values);
     }
 
     [Theory]

@@ -2,7 +2,10 @@ using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
 using Fleet.Quantization.Onnx;
 using Fleet.TestKit;
 using TorchSharp;
@@ -17,7 +20,7 @@ public sealed class DistillationTests : IDisposable
     public DistillationTests()
     {
         NativeEnvironment.Prepare();
-        using var network = new Network(Families.Teacher("cnn", 6, [1, 8, 8], 3), new Normalization([0], [1]), 9);
+        using var network = new Network(Families.Teacher("cnn", 6, [1, 8, 8], new Classifier(3)), new Normalization([0], [1]), 9);
         OnnxFile.Save(StudentExport.Model(network.Plan, network.Normalization, network.Folded()), _folder["teacher.onnx"]);
     }
 

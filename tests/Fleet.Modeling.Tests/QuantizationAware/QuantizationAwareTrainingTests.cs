@@ -1,8 +1,10 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
-using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Data;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
@@ -49,7 +51,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     {
         var test = TinyStudents.Data(family).Test;
         using var session = OnnxRuntimeSession.Open(((TrainedGridScheme)scheme).Model().ToByteArray(), "test");
-        return Judgement.Accuracy(ModelOutputs.Of(session, test.Feeds("input"), CancellationToken.None), test.Labels);
+        return Judgement.Accuracy(ModelOutputs.Of(session, test.Feeds("input"), CancellationToken.None), test.ClassNumbers);
     }
 
     [Fact]
@@ -102,12 +104,12 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         var student = TinyStudents.Prepared("cnn", _folder);
         using var graph = new TrainableGraph(student);
         using var companion = new TrainableGraph(PreparedModel.From(TinyStudents.Save("cnn", _folder, width: 12), _folder.Path));
-        var before = companion.Logits(data.Test, CancellationToken.None);
+        var before = companion.Outputs(data.Test, CancellationToken.None);
         var settings = new StudySettings(new TrainingSpec { BatchSize = 32, LearningRate = 1e-3 }, 1, 4, 0.5);
         StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("self-studying", 1)], settings, TinyStudents.Silent, CancellationToken.None);
-        Assert.Equal(before, companion.Logits(data.Test, CancellationToken.None));
+        Assert.Equal(before, companion.Outputs(data.Test, CancellationToken.None));
         StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("co-studying", 1) { Companion = companion }], settings, TinyStudents.Silent, CancellationToken.None);
-        Assert.NotEqual(before, companion.Logits(data.Test, CancellationToken.None));
+        Assert.NotEqual(before, companion.Outputs(data.Test, CancellationToken.None));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Fleet.Modeling.QuantizationAware;
+using Fleet.Modeling.Torch;
 using Fleet.Quantization.Weights;
 using static TorchSharp.torch;
 

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
+using Fleet.Modeling.Training;
 using Fleet.Quantization.Onnx;
 
 namespace Fleet.Modeling.Tests.QuantizationAware;
@@ -35,7 +36,7 @@ internal static class TinyStudents
     {
         using var folder = new ScratchFolder();
         var data = Data(family);
-        using var network = new Network(Families.Student(family, family == "encoder" ? 4 * width : width, data.Training.SampleShape, 4, vocabulary: data.Training.Vocabulary), data.Training.Vocabulary is null ? Normalization.Measure(data.Training) : Normalization.None, 1);
+        using var network = new Network(Families.Student(family, family == "encoder" ? 4 * width : width, data.Training.SampleShape, new Classifier(4), vocabulary: data.Training.Vocabulary), data.Training.Vocabulary is null ? Normalization.Measure(data.Training) : Normalization.None, 1);
         TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("teacher", new TrainingSpec { Epochs = family == "encoder" ? 10 : 3, BatchSize = 32 }, 1), Silent, CancellationToken.None);
         CheckedExport.Write(network, folder.File("student.onnx"), data.Test);
         return File.ReadAllBytes(folder.File("student.onnx"));

@@ -3,6 +3,7 @@ using Fleet.Contracts.Releases;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Torch;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
@@ -59,7 +60,7 @@ public sealed class TrainableGraphTests : IDisposable
         using (graph)
         {
             Train(graph, samples);
-            var trained = graph.Logits(samples, CancellationToken.None);
+            var trained = graph.Outputs(samples, CancellationToken.None);
             // The runtime rounds the symmetric form's float bias itself when it optimizes; TensorRT, for which it is made, does not.
             var exported = Run(Scheme(graph, grid, weights, activations).Model(), samples, grid.FloatBias ? GraphOptimizationLevel.ORT_DISABLE_ALL : GraphOptimizationLevel.ORT_ENABLE_ALL);
             var differences = trained.Zip(exported).Select(pair => Math.Abs(pair.First - pair.Second)).Order().ToArray();
@@ -80,7 +81,7 @@ public sealed class TrainableGraphTests : IDisposable
         var (model, samples) = Student(family);
         using var graph = new TrainableGraph(model);
         var expected = Run(model.Model, samples);
-        Assert.All(graph.Logits(samples, CancellationToken.None).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-3));
+        Assert.All(graph.Outputs(samples, CancellationToken.None).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-3));
         // And what it writes is what it is.
         Assert.All(Run(graph.Model().Model, samples).Zip(expected), pair => Assert.Equal(pair.Second, pair.First, 1e-3));
     }
@@ -93,7 +94,7 @@ public sealed class TrainableGraphTests : IDisposable
     {
         var (model, samples) = Student(family);
         var (graph, _) = Start(model, samples, IntegerForm.U8S8, new BitWidths(8, 8));
-        using (graph) Assert.InRange(Judgement.SignalToNoise(graph.Logits(samples, CancellationToken.None), Run(model.Model, samples)), 30, 200);
+        using (graph) Assert.InRange(Judgement.SignalToNoise(graph.Outputs(samples, CancellationToken.None), Run(model.Model, samples)), 30, 200);
     }
 
     [Theory]
@@ -144,7 +145,7 @@ public sealed class TrainableGraphTests : IDisposable
             .Output("y", -1, 4).Build();
         var samples = Set(TinyModels.SamplesFor(model, 16, 1));
         using var graph = new TrainableGraph(new PreparedModel(model));
-        Assert.All(graph.Logits(samples, CancellationToken.None).Zip(Run(model, samples, input: "x")), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
+        Assert.All(graph.Outputs(samples, CancellationToken.None).Zip(Run(model, samples, input: "x")), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
     }
 
     [Theory]
@@ -183,7 +184,7 @@ public sealed class TrainableGraphTests : IDisposable
             using (graph)
             {
                 var exported = Run(new TrainedGridScheme("qat", new BitWidths(bits, bits), IntegerForm.U8S8, model, grids).Model(), samples, GraphOptimizationLevel.ORT_ENABLE_ALL, "x");
-                Assert.InRange(Judgement.SignalToNoise(exported, graph.Logits(samples, CancellationToken.None)), bits == 8 ? 50 : 30, double.PositiveInfinity);
+                Assert.InRange(Judgement.SignalToNoise(exported, graph.Outputs(samples, CancellationToken.None)), bits == 8 ? 50 : 30, double.PositiveInfinity);
             }
         }
     }

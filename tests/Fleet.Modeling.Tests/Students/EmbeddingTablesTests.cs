@@ -1,5 +1,7 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
+using Fleet.Modeling.Torch;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
@@ -76,7 +78,7 @@ public sealed class EmbeddingTablesTests : IDisposable
         {
             Vocabulary = new Vocabulary([.. Enumerable.Range(0, 500).Select(number => $"piece{number}")]),
         };
-        using (var network = new Network(Families.Student("encoder", 32, [12], 5, 2, samples.Vocabulary), Normalization.None, 1)) CheckedExport.Write(network, _folder["m.onnx"], samples);
+        using (var network = new Network(Families.Student("encoder", 32, [12], new Classifier(5), 2, samples.Vocabulary), Normalization.None, 1)) CheckedExport.Write(network, _folder["m.onnx"], samples);
         return (PreparedModel.From(_folder["m.onnx"], _folder.Path), samples.Feeds(StudentExport.Input));
     }
 }

@@ -1,6 +1,7 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
+using Fleet.Modeling.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,12 +24,12 @@ public sealed class NetworkTests
     public void Plan_counts_what_the_network_holds_and_every_shape_runs(string family, int[] shape)
     {
         var vocabulary = family == "encoder" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b"]) : null;
-        foreach (var plan in new[] { Families.Student(family, 8, shape, 5, 0, vocabulary), Families.Teacher(family, 8, shape, 5, 0, vocabulary) })
+        foreach (var plan in new[] { Families.Student(family, 8, shape, new Classifier(5), 0, vocabulary), Families.Teacher(family, 8, shape, new Classifier(5), 0, vocabulary) })
         {
             using var network = new Network(plan, new Normalization(new float[shape[0]], [.. Enumerable.Repeat(1f, shape[0])]), 1);
             Assert.Equal(network.parameters().Sum(parameter => parameter.numel()), plan.Parameters());
             var length = shape.Aggregate(1, (product, extent) => product * extent);
-            var logits = network.Logits(new SampleSet(new float[3 * length], shape, [0, 1, 2]) { Vocabulary = vocabulary });
+            var logits = network.Outputs(new SampleSet(new float[3 * length], shape, [0, 1, 2]) { Vocabulary = vocabulary }, CancellationToken.None);
             Assert.Equal(3 * 5, logits.Length);
             Assert.All(logits, logit => Assert.True(float.IsFinite(logit)));
         }
@@ -37,7 +38,7 @@ public sealed class NetworkTests
     [Fact]
     public void Network_shows_the_features_that_its_plan_names_and_no_others()
     {
-        var plan = Families.Student("cnn", 4, [1, 8, 8], 3);
+        var plan = Families.Student("cnn", 4, [1, 8, 8], new Classifier(3));
         using var network = new Network(plan, new Normalization([0], [1]), 1);
         using var scope = NewDisposeScope();
         var features = plan.Features().ToDictionary(feature => feature.Name);
@@ -59,7 +60,7 @@ public sealed class NetworkTests
     [Fact]
     public void Features_live_as_long_as_the_scope_their_tap_was_made_in()
     {
-        using var network = new Network(Families.Student("conv1d", 4, [1, 16], 2), new Normalization([0], [1]), 1);
+        using var network = new Network(Families.Student("conv1d", 4, [1, 16], new Classifier(2)), new Normalization([0], [1]), 1);
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         using (var scope = NewDisposeScope())
         {
@@ -73,9 +74,9 @@ public sealed class NetworkTests
     [Fact]
     public void Students_of_the_examples_stay_below_a_hundred_thousand_parameters()
     {
-        Assert.InRange(Families.Student("conv1d", 16, [1, 1024], 6).Parameters(), 40_000, 100_000);
-        Assert.InRange(Families.Student("cnn", 16, [1, 28, 28], 10).Parameters(), 40_000, 100_000);
-        Assert.InRange(Families.Student("cnn-separable", 24, [1, 28, 28], 10).Parameters(), 40_000, 100_000);
+        Assert.InRange(Families.Student("conv1d", 16, [1, 1024], new Classifier(6)).Parameters(), 40_000, 100_000);
+        Assert.InRange(Families.Student("cnn", 16, [1, 28, 28], new Classifier(10)).Parameters(), 40_000, 100_000);
+        Assert.InRange(Families.Student("cnn-separable", 24, [1, 28, 28], new Classifier(10)).Parameters(), 40_000, 100_000);
     }
 
     [Fact]
@@ -92,7 +93,7 @@ public sealed class NetworkTests
         var vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]);
         float[] Logits(params float[] tokens)
         {
-            using var network = new Network(Families.Student("encoder", 16, [tokens.Length], 3, 2, vocabulary), Normalization.None, 1);
+            using var network = new Network(Families.Student("encoder", 16, [tokens.Length], new Classifier(3), 2, vocabulary), Normalization.None, 1);
             // The same weights whatever the length: positions come last in the table, and the first of them are compared.
             foreach (var (name, parameter) in network.named_parameters())
             {
@@ -100,7 +101,7 @@ public sealed class NetworkTests
                 if (parameter.size(0) == tokens.Length && parameter.dim() == 2) parameter.fill_(0.1f);
                 else parameter.copy_(TorchSharp.torch.arange(parameter.numel(), TorchSharp.torch.ScalarType.Float32).sin().reshape(parameter.shape) * 0.3);
             }
-            return network.Logits(new SampleSet(tokens, [tokens.Length], [0]) { Vocabulary = vocabulary });
+            return network.Outputs(new SampleSet(tokens, [tokens.Length], [0]) { Vocabulary = vocabulary }, CancellationToken.None);
         }
         var alone = Logits(2, 3, 1, 2, 3, 2);
         var padded = Logits(2, 3, 1, 2, 3, 2, 0, 0, 0);
@@ -112,7 +113,7 @@ public sealed class NetworkTests
     public void Features_have_the_shapes_that_the_plan_says()
     {
         var vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]);
-        var plan = Families.Student("encoder", 32, [6], 3, 1, vocabulary);
+        var plan = Families.Student("encoder", 32, [6], new Classifier(3), 1, vocabulary);
         using var network = new Network(plan, Normalization.None, 1);
         using var scope = TorchSharp.torch.NewDisposeScope();
         var tap = new FeatureTap(scope, [.. plan.Features().Select(feature => feature.Name)]);

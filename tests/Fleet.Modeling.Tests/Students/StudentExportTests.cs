@@ -1,9 +1,10 @@
 using System.Text.Json;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
 using Fleet.Quantization;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -43,7 +44,7 @@ public sealed class StudentExportTests : IDisposable
     private static Network Trained(string family, int[] shape, float mean, bool teacher)
     {
         var training = family == "encoder" ? Texts(128, shape[0], 1) : Noise(128, shape, mean, 1);
-        var plan = teacher ? Families.Teacher(family, 8, shape, 3, 0, training.Vocabulary) : Families.Student(family, 8, shape, 3, 0, training.Vocabulary);
+        var plan = teacher ? Families.Teacher(family, 8, shape, new Classifier(3), 0, training.Vocabulary) : Families.Student(family, 8, shape, new Classifier(3), 0, training.Vocabulary);
         var network = new Network(plan, Normalization.Measure(training), 1);
         TrainingLoop.Run(network, training, training, new TrainingPhase("teacher", new TrainingSpec { Epochs = 2, BatchSize = 32, LearningRate = 1e-2 }, 1), new Progress(new Ignored(), "", 0, 1), CancellationToken.None);
         return network;

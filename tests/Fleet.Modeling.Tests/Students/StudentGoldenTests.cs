@@ -1,5 +1,7 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
+using Fleet.Modeling.Torch;
 using Fleet.TestKit;
 using Google.Protobuf;
 using static TorchSharp.torch;
@@ -28,12 +30,12 @@ public sealed class StudentGoldenTests
     [Theory]
     [MemberData(nameof(Cases))]
     public void Student_is_exported_byte_for_byte_as_before(string name, string family, int width, int depth, bool centred, int[] shape)
-        => AssertGolden($"{name}.student.onnx", Families.Student(family, width, shape, 3, depth, VocabularyOf(family)), centred);
+        => AssertGolden($"{name}.student.onnx", Families.Student(family, width, shape, new Classifier(3), depth, VocabularyOf(family)), centred);
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void Teacher_is_exported_byte_for_byte_as_before(string name, string family, int width, int depth, bool centred, int[] shape)
-        => AssertGolden($"{name}.teacher.onnx", Families.Teacher(family, width, shape, 3, depth, VocabularyOf(family)), centred);
+        => AssertGolden($"{name}.teacher.onnx", Families.Teacher(family, width, shape, new Classifier(3), depth, VocabularyOf(family)), centred);
 
     private static void AssertGolden(string name, NetworkPlan plan, bool centred)
     {

@@ -2,6 +2,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Torch;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests.Students;

@@ -2,6 +2,7 @@ using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Torch;
 using Fleet.Quantization.Onnx;
 using Fleet.TestKit;
 using TorchSharp;
@@ -20,7 +21,7 @@ public sealed class OnnxTeacherTests : IDisposable
     // Any exported network is somebody's teacher.
     private string Model(out Network network, int classes = 3)
     {
-        network = new Network(Families.Student("conv1d", 4, [2, 50], classes), new Normalization([0, 0], [1, 1]), 1);
+        network = new Network(Families.Student("conv1d", 4, [2, 50], new Classifier(classes)), new Normalization([0, 0], [1, 1]), 1);
         var path = _folder["teacher.onnx"];
         OnnxFile.Save(StudentExport.Model(network.Plan, network.Normalization, network.Folded()), path);
         return path;
@@ -39,8 +40,8 @@ public sealed class OnnxTeacherTests : IDisposable
         using ITeacherModel teacher = new OnnxTeacher(path, [2, 50], 3);
         teacher.Show(["layer1"]);
         var samples = Samples(150);
-        var expected = network.Logits(samples);
-        var logits = teacher.Logits(samples, CancellationToken.None);
+        var expected = network.Outputs(samples, CancellationToken.None);
+        var logits = teacher.Outputs(samples, CancellationToken.None);
         Assert.Equal(expected.Length, logits.Length);
         Assert.All(expected.Zip(logits), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
     }
@@ -77,7 +78,7 @@ public sealed class OnnxTeacherTests : IDisposable
     public void Encoder_shows_hidden_states_and_queries_that_a_smaller_one_can_be_compared_with()
     {
         var vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]);
-        using var network = new Network(Families.Student("encoder", 32, [6], 3, 1, vocabulary), Normalization.None, 1);
+        using var network = new Network(Families.Student("encoder", 32, [6], new Classifier(3), 1, vocabulary), Normalization.None, 1);
         OnnxFile.Save(StudentExport.Model(network.Plan, network.Normalization, network.Folded()), _folder["encoder.onnx"]);
         using var teacher = new OnnxTeacher(_folder["encoder.onnx"], [6], 3, tokens: true);
         var query = network.Plan.Features().Single(feature => feature.Name.EndsWith(".query", StringComparison.Ordinal)).Name;
@@ -96,7 +97,7 @@ public sealed class OnnxTeacherTests : IDisposable
 
         var student = network.Plan.Features().Single(feature => feature.Name == query);
         using var loss = Modeling.Distillation.Losses.DistillationLosses.ByName["attention"](
-            new(new Contracts.Builds.LossSpec { Loss = "attention", Heads = 4 }, [(student, features[1])], [], 1));
+            new(new Contracts.Builds.LossSpec { Loss = "attention", Heads = 4 }, [(student, features[1])], new ClassLabels([]), 1));
         var same = loss.Of(new(tap[query], tap[query], tensor(new long[] { 0 })) { Pairs = [(tap[query], tensor(Of(3 + 6 * 32), [2, 6, 32]))] });
         Assert.Equal(0, same.ToDouble(), 1e-5);
     }
@@ -135,7 +136,7 @@ public sealed class OnnxTeacherTests : IDisposable
         var message = Refused(Model(out var network, classes: 4), [2, 50], 3);
         network.Dispose();
         Assert.Contains("shape (1, 4)", message, StringComparison.Ordinal);
-        Assert.Contains("3 logits", message, StringComparison.Ordinal);
+        Assert.Contains("3 numbers", message, StringComparison.Ordinal);
     }
 
     [Fact]

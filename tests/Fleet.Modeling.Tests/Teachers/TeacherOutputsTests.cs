@@ -1,7 +1,8 @@
 using Fleet.Modeling.Data;
-using Fleet.Modeling.Distillation;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
 using Fleet.TestKit;
 using static TorchSharp.torch;
 
@@ -25,7 +26,7 @@ public sealed class TeacherOutputsTests : IDisposable
 
         public string Path => path;
 
-        public int Classes => 2;
+        public int Columns => 2;
 
         public long Parameters => 0;
 
@@ -63,7 +64,7 @@ public sealed class TeacherOutputsTests : IDisposable
         {
             Views.Write(Training.Sample(samples[i]), [1, 4], seen, samples[i], view);
             Assert.Equal(seen, answers.Features["hidden"][i].data<float>().ToArray());
-            Assert.Equal(seen[..2], answers.Logits[i].data<float>().ToArray());
+            Assert.Equal(seen[..2], answers.Outputs[i].data<float>().ToArray());
         }
         Assert.Equal([3, 1, 4], answers.Features["hidden"].shape);
     }

@@ -1,5 +1,6 @@
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Teachers;
+using Fleet.Modeling.Torch;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests.Teachers;
@@ -33,7 +34,7 @@ public sealed class TorchScriptTeacherTests : IDisposable
     public void Teacher_answers_as_pytorch_does(string name)
     {
         using ITeacherModel teacher = new TorchScriptTeacher(PathOf(name), [2, 5], 3);
-        Assert.All(Expected.Zip(teacher.Logits(Samples, CancellationToken.None)), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+        Assert.All(Expected.Zip(teacher.Outputs(Samples, CancellationToken.None)), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
         Assert.Equal(4 * 2 * 3 + 4 + 4 * 3 + 3, teacher.Parameters);
     }
 
@@ -57,11 +58,11 @@ public sealed class TorchScriptTeacherTests : IDisposable
     public void Teacher_without_features_says_how_to_give_them()
     {
         using var teacher = new TorchScriptTeacher(PathOf("logits.pt"), [2, 5], 3);
-        Assert.Contains("return a tuple (logits, feature, ...)", Assert.Throws<BuildException>(() => teacher.Show(["output1"])).Message, StringComparison.Ordinal);
+        Assert.Contains("return a tuple (answer, feature, ...)", Assert.Throws<BuildException>(() => teacher.Show(["output1"])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Dictionary_is_refused_with_the_remedy() => Assert.Contains("return the logits, or a tuple", Refused(PathOf("dictionary.pt")), StringComparison.Ordinal);
+    public void Dictionary_is_refused_with_the_remedy() => Assert.Contains("return the answer, or a tuple", Refused(PathOf("dictionary.pt")), StringComparison.Ordinal);
 
     [Fact]
     public void Teacher_of_other_classes_is_refused_with_both_shapes() => Assert.Contains("shape (2, 3); it must be (2, 4)", Refused(PathOf("logits.pt"), classes: 4), StringComparison.Ordinal);

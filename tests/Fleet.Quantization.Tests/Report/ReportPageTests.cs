@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Report;
 
@@ -105,7 +106,7 @@ public sealed partial class ReportPageTests
         var build = Report(Hostile);
         var pages = new[]
         {
-            ReportPage.Render(build with { Variants = [variant], MeasuredOn = Hostile, Student = build.Student with { Description = Hostile }, Teacher = build.Teacher! with { Description = Hostile, Epochs = [new EpochReport(Hostile, 1, 1, 1), new EpochReport("b" + Hostile, 1, 1, 1)] } }),
+            ReportPage.Render(build with { Variants = [variant], MeasuredOn = Hostile, Student = build.Student with { Description = Hostile }, Teacher = build.Teacher! with { Description = Hostile, Epochs = [new EpochReport(Hostile, 1, 1, Accuracy(1)), new EpochReport("b" + Hostile, 1, 1, Accuracy(1))] } }),
             ReportPage.Render(Own(Hostile) with { Variants = [variant], Calibration = new SampleSource(Hostile, 1), Sha256 = Hostile }),
         };
         Assert.All(pages, page =>
@@ -258,7 +259,7 @@ public sealed partial class ReportPageTests
             Parameters = 1_203_846,
             Bytes = 4_820_110,
             Scores = new Scores { Accuracy = 0.9842, Latency = Latency(1.43), Samples = 1200 },
-            Epochs = [.. Enumerable.Range(1, 10).Select(epoch => new EpochReport("teacher", epoch, 2.0 / epoch, 0.985 - 0.4 * Math.Exp(-0.7 * epoch)))],
+            Epochs = [.. Enumerable.Range(1, 10).Select(epoch => new EpochReport("teacher", epoch, 2.0 / epoch, Accuracy(0.985 - 0.4 * Math.Exp(-0.7 * epoch))))],
         },
         Student = new NetworkReport
         {
@@ -266,7 +267,7 @@ public sealed partial class ReportPageTests
             Parameters = 58_412,
             Bytes = 239_004,
             Scores = new Scores { Accuracy = 0.9767, Latency = Latency(0.118), Samples = 1200 },
-            Epochs = [.. Enumerable.Range(1, 11).Select(epoch => new EpochReport(epoch > 9 ? "fine-tuning" : "distillation", epoch > 9 ? epoch - 9 : epoch, 2.4 / epoch, 0.976 - 0.5 * Math.Exp(-0.55 * epoch)))],
+            Epochs = [.. Enumerable.Range(1, 11).Select(epoch => new EpochReport(epoch > 9 ? "fine-tuning" : "distillation", epoch > 9 ? epoch - 9 : epoch, 2.4 / epoch, Accuracy(0.976 - 0.5 * Math.Exp(-0.55 * epoch))))],
         },
         Inputs = [new TensorDescription("input", "FP32", [-1, 1, 1024])],
         Outputs = [new TensorDescription("logits", "FP32", [-1, 6])],
@@ -305,4 +306,6 @@ public sealed partial class ReportPageTests
 
     private static LatencySummary Latency(double milliseconds)
         => new(TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds * 1.2), TimeSpan.FromMilliseconds(milliseconds * 1.45));
+
+    private static MetricValue Accuracy(double value) => MetricValue.Of(Metric.Accuracy, value);
 }

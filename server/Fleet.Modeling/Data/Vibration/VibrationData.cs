@@ -30,7 +30,7 @@ internal static class VibrationData
             labels[i] = i % Classes.Count;
             Write(inputs.AsSpan(i * Length, Length), (MachineCondition)labels[i], random);
         }
-        return new RawSamples("the vibration generator", inputs, [1, Length], labels, Classes);
+        return new RawSamples("the vibration generator", inputs, [1, Length], RawLabels.Of(labels) with { Names = Classes });
     }
 
     private static void Write(Span<float> signal, MachineCondition condition, Random random)

@@ -1,3 +1,4 @@
+using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -25,6 +26,7 @@ internal sealed class ContrastiveLoss : IDistillationLoss
     private const double Epsilon = 1e-7;
 
     private readonly LossSetup _setup;
+    private readonly long[] _classes;
     private readonly double _temperature;
     private readonly int _negatives;
     private readonly Side[] _pairs;
@@ -32,8 +34,9 @@ internal sealed class ContrastiveLoss : IDistillationLoss
     public ContrastiveLoss(LossSetup setup)
     {
         _setup = setup;
+        _classes = ((ClassLabels)setup.Labels).Numbers;
         _temperature = setup.Setting("temperature");
-        _negatives = Math.Min(setup.Labels.Length, (int)(setup.OptionalSetting("negatives") ?? Math.Clamp(setup.Labels.Length / 4, 1, MaximumNegatives)));
+        _negatives = Math.Min(_classes.Length, (int)(setup.OptionalSetting("negatives") ?? Math.Clamp(_classes.Length / 4, 1, MaximumNegatives)));
         _pairs = [.. setup.Pairs.Select(pair => new Side(setup, pair.Student, pair.Teacher))];
     }
 
@@ -52,7 +55,7 @@ internal sealed class ContrastiveLoss : IDistillationLoss
         var drawn = Draw(inputs.Step);
         var own = tensor(inputs.Samples.Select(sample => (long)sample).ToArray(), device: _setup.Device);
         var others = tensor(drawn, device: _setup.Device);
-        var classes = tensor(drawn.Select(sample => _setup.Labels[sample]).ToArray(), device: _setup.Device);
+        var classes = tensor(drawn.Select(sample => _classes[sample]).ToArray(), device: _setup.Device);
         var different = inputs.Labels.unsqueeze(1).ne(classes.unsqueeze(0)).to_type(_setup.Type);
         return inputs.Pairs.Zip(_pairs).Select(pair => Loss(pair.Second, pair.First.Student, pair.First.Teacher, own, others, different)).Aggregate((sum, next) => sum + next) / _pairs.Length;
     }
@@ -61,8 +64,8 @@ internal sealed class ContrastiveLoss : IDistillationLoss
     internal long[] Draw(long step)
     {
         var random = new Random(unchecked(_setup.Seed * 397 ^ (int)step));
-        if (_negatives == _setup.Labels.Length) return [.. Enumerable.Range(0, _negatives).Select(sample => (long)sample)];
-        return [.. Enumerable.Range(0, _negatives).Select(_ => (long)random.Next(_setup.Labels.Length))];
+        if (_negatives == _classes.Length) return [.. Enumerable.Range(0, _negatives).Select(sample => (long)sample)];
+        return [.. Enumerable.Range(0, _negatives).Select(_ => (long)random.Next(_classes.Length))];
     }
 
     private Tensor Loss(Side side, Tensor student, Tensor teacher, Tensor own, Tensor others, Tensor different)
@@ -115,7 +118,7 @@ internal sealed class ContrastiveLoss : IDistillationLoss
             Teacher = Linear((teacher with { ChannelsLast = ChannelsLast }).Channels, Dimension, device: setup.Device, dtype: setup.Type);
             using var scope = NewDisposeScope();
             var bound = 1 / Math.Sqrt(Dimension / 3.0);
-            Tensor Bank() => (rand(setup.Labels.Length, Dimension, setup.Type) * (2 * bound) - bound).to(setup.Device).DetachFromDisposeScope();
+            Tensor Bank() => (rand(setup.Labels.Count, Dimension, setup.Type) * (2 * bound) - bound).to(setup.Device).DetachFromDisposeScope();
             (StudentBank, TeacherBank) = (Bank(), Bank());
             Normalizers = zeros(2, setup.Type, setup.Device).DetachFromDisposeScope();
         }

@@ -11,6 +11,7 @@ internal static class DistillationLosses
         ["logit"] = setup => new LogitLoss(setup.Setting("temperature")),
         ["dkd"] = setup => new DecoupledLoss(setup.Setting("temperature"), setup.Setting("alpha"), setup.Setting("beta")),
         ["dist"] = setup => new CorrelationLoss(setup.Setting("temperature"), setup.Setting("beta"), setup.Setting("gamma")),
+        ["output"] = setup => new OutputLoss(setup),
         ["feature"] = setup => new FeatureLoss(setup),
         ["attention"] = setup => setup.OptionalSetting("heads") is { } heads ? new AttentionRelationLoss(setup, (int)heads) : new AttentionMapLoss(setup),
         ["relation"] = setup => new RelationLoss(setup),

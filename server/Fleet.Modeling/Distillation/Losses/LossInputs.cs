@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 namespace Fleet.Modeling.Distillation.Losses;
 
 /// <summary>One batch as student and teacher see it.</summary>
-/// <param name="Student">Logits of the student, samples by classes.</param>
-/// <param name="Teacher">Logits of the teacher for the same samples.</param>
-/// <param name="Labels">Class numbers.</param>
+/// <param name="Student">Outputs of the student, a row for each sample: logits of classes, or the values to predict.</param>
+/// <param name="Teacher">Outputs of the teacher for the same samples.</param>
+/// <param name="Labels">Class numbers, or a row of values for each sample.</param>
 internal sealed record LossInputs(Tensor Student, Tensor Teacher, Tensor Labels)
 {
     /// <summary>Features to compare, in the order of the loss's pairs.</summary>

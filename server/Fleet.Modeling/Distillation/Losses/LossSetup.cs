@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using static TorchSharp.torch;
 
@@ -9,7 +10,7 @@ namespace Fleet.Modeling.Distillation.Losses;
 /// <param name="Pairs">The features it will be given, with their shapes. The layout is the student's: a file does not say its teacher's.</param>
 /// <param name="Labels">Labels of all training samples.</param>
 /// <param name="Seed">Seed of what it draws.</param>
-internal sealed record LossSetup(LossSpec Spec, IReadOnlyList<(Feature Student, Feature Teacher)> Pairs, long[] Labels, int Seed)
+internal sealed record LossSetup(LossSpec Spec, IReadOnlyList<(Feature Student, Feature Teacher)> Pairs, SampleLabels Labels, int Seed)
 {
     /// <summary>Type of what it learns; tests compare in double precision.</summary>
     public ScalarType Type { get; init; } = ScalarType.Float32;

@@ -15,18 +15,15 @@ internal sealed class StudentGraph
     /// <summary>Name of the input: values as the sensor gives them, or numbers of tokens; the batch first.</summary>
     public const string Input = "input";
 
-    /// <summary>Name of the output: one logit for each class.</summary>
-    public const string Output = "logits";
-
     /// <param name="name">Name of the graph.</param>
     /// <param name="tokens">The input holds numbers of tokens.</param>
     /// <param name="input">Shape of one sample.</param>
-    /// <param name="outputs">Columns of the output.</param>
-    public StudentGraph(string name, bool tokens, IReadOnlyList<int> input, int outputs)
+    /// <param name="head">What the graph ends in.</param>
+    public StudentGraph(string name, bool tokens, IReadOnlyList<int> input, Head head)
     {
         Graph = new GraphProto { Name = name };
         Graph.Input.Add(Value(Input, tokens ? DataType.Int64 : DataType.Float, input));
-        Graph.Output.Add(Value(Output, DataType.Float, [outputs]));
+        Graph.Output.Add(Value(head.Output, DataType.Float, [head.Columns]));
     }
 
     /// <summary>What is written so far.</summary>

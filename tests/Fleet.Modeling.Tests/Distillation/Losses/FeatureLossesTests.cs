@@ -1,6 +1,7 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Students;
+using Fleet.Modeling.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 

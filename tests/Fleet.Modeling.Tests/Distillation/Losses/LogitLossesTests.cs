@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Distillation.Losses;
+using Fleet.Modeling.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation.Losses;
 using Fleet.Modeling.Students;
 using TorchSharp;
@@ -50,7 +51,7 @@ internal static class Plain
         lock (Network.Chance)
         {
             random.manual_seed(7);
-            return DistillationLosses.ByName[spec.Loss](new LossSetup(spec, pairs, labels, 7) { Type = ScalarType.Float64 });
+            return DistillationLosses.ByName[spec.Loss](new LossSetup(spec, pairs, new ClassLabels(labels), 7) { Type = ScalarType.Float64 });
         }
     }
 

@@ -1,0 +1,10 @@
+using Fleet.Quantization.Samples;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>Feeds a model with labelled samples.</summary>
+internal static class SampleSetFeeds
+{
+    /// <summary>The samples as the single input of a model.</summary>
+    public static SampleFeeds Feeds(this SampleSet samples, string inputName) => new(inputName, samples.Inputs, samples.SampleShape, samples.Vocabulary is not null);
+}

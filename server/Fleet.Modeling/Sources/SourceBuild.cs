@@ -1,0 +1,119 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
+using Fleet.Quantization;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Variants;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Fleet.Modeling.Sources;
+
+/// <summary>
+/// A build of a model of one's own: the quantization half, ending in a report that a release can be made of. Devices judge a
+/// variant by labels in the form of its task; without labels by how close it stays to the float model's outputs.
+/// </summary>
+internal static class SourceBuild
+{
+    /// <summary>Runs it.</summary>
+    /// <exception cref="BuildException">The model or its samples cannot be used; the message is for the operator.</exception>
+    public static BuildReport Run(BuildSpec spec, IReadOnlyList<HardwareProfile> profiles, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Quantize(spec, spec.Source!, profiles, folder, time, progress, cancellationToken);
+        }
+        catch (Exception e) when (e is InvalidDataException or ArgumentException)
+        {
+            throw new BuildException(e.Message, e);
+        }
+    }
+
+    private static BuildReport Quantize(
+        BuildSpec spec, SourceSpec source, IReadOnlyList<HardwareProfile> profiles, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    {
+        using var memory = GuardedRun.HalfOfMemory();
+        progress.Report(new BuildProgress("Reading the model and its samples", 0));
+        if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
+        var model = PreparedModel.Read(source.Onnx);
+        using var session = OnnxRuntimeSession.Open(source.Onnx);
+        var inputs = ModelInput.WithTables(ModelInput.Of(session), model);
+        var state = ModelState.Of(session, inputs, source.State ?? []);
+        var validation = ModelSamples.Read(source.Validation, inputs, state, ModelQuantizer.ValidationSeed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state), source.Task);
+        var samples = validation.Feeds;
+        long[]? labels = validation.Labels is { } given ? [.. given] : null;
+        var classes = ClassesOf(session);
+        var task = source.Task ?? (classes is null ? ModelTask.Outputs : ModelTask.Classification);
+        if (labels is not null && classes is { } count && Array.FindIndex(labels, label => label < 0 || label >= count) is >= 0 and var bad)
+            throw new InvalidDataException($"The label {labels[bad]} of sample {bad} (counted from 0) is none of the {count} classes of output '{session.OutputNames[0]}'.");
+        // Before hours of work: what no device could be given is no release.
+        var travelling = ReleaseSamples.Gather(session, samples, TaskLabels.Of(source, task, labels, samples.Count), spec, task, state, cancellationToken);
+
+        var quantized = new ModelQuantizer(time).Run(source, spec.Quantization, profiles, spec.Gate, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
+
+        progress.Report(new BuildProgress("Writing the validation set", 0.98));
+        var file = Path.Combine(folder, "validation.npz");
+        travelling.Write(file);
+        // What a device will measure is measured here, on the same samples and by the same code; what is known already of more samples stays.
+        Scores Scored(Scores scores, string path, RuntimeSettings? runtime) => scores with
+        {
+            Metrics = [.. scores.Metrics.Concat(travelling.Measure(path, runtime, cancellationToken)).DistinctBy(metric => metric.Name)],
+        };
+        return new BuildReport
+        {
+            Spec = spec,
+            Task = task,
+            Detection = task == ModelTask.Detection ? source.Detection ?? new DetectionForm() : null,
+            StartedAt = quantized.StartedAt,
+            Duration = quantized.Duration,
+            MeasuredOn = quantized.MeasuredOn,
+            DataSha256 = Digest(source, cancellationToken),
+            Samples = new SampleCounts(quantized.Calibration?.Count ?? 0, 0, samples.Count),
+            Calibration = quantized.Calibration,
+            Validation = quantized.Validation,
+            Classes = source.Classes ?? (task != ModelTask.Classification ? [] : [.. Enumerable.Range(0, classes ?? 0).Select(number => number.ToString(CultureInfo.InvariantCulture))]),
+            Student = new NetworkReport { Description = quantized.Model, Parameters = quantized.Parameters, Bytes = quantized.Bytes, Scores = Scored(quantized.Original, source.Onnx, null) },
+            Inputs = [.. inputs.Select(input => new TensorDescription(input.Name, Datatype(input.Type), [.. input.Extents.Select(extent => (long)extent)]))],
+            Outputs = [.. session.OutputMetadata.Where(output => output.Value.IsTensor).Select(output => new TensorDescription(output.Key, Datatype(output.Value.ElementDataType), [.. output.Value.Dimensions.Select(extent => (long)extent)]))],
+            ValidationSet = Artifacts.Reference(file),
+            Variants = [.. quantized.Variants.Select(variant => variant is { Scores: { } scores, Accepted: true, Artifact: { } artifact }
+                ? variant with { Scores = Scored(scores, Path.Combine(folder, "variants", artifact.Name), variant.Runtime.On(ThisMachine.Facts.IsaFlags)) }
+                : variant)],
+        };
+    }
+
+    /// <summary>Classes of the first output, when it is one row of float scores for each sample; otherwise null.</summary>
+    private static int? ClassesOf(InferenceSession session)
+        => session.OutputMetadata[session.OutputNames[0]] is { IsTensor: true, ElementDataType: TensorElementType.Float, Dimensions: [-1 or 1, > 1 and var classes] } ? classes : null;
+
+    private static string Digest(SourceSpec source, CancellationToken cancellationToken)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var data in new[] { source.Calibration, source.Validation, source.ValidationLabels }.OfType<string>())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (File.Exists(data)) hash.AppendData(SHA256.HashData(File.ReadAllBytes(data)));
+            else if (Directory.Exists(data)) foreach (var file in Directory.EnumerateFiles(data, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)) hash.AppendData(SHA256.HashData(File.ReadAllBytes(file)));
+            else hash.AppendData(Encoding.UTF8.GetBytes(data));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static string Datatype(TensorElementType type) => type switch
+    {
+        TensorElementType.Float => "FP32",
+        TensorElementType.Float16 => "FP16",
+        TensorElementType.BFloat16 => "BF16",
+        TensorElementType.Double => "FP64",
+        TensorElementType.Bool => "BOOL",
+        TensorElementType.String => "BYTES",
+        _ => type.ToString().ToUpperInvariant(),
+    };
+}

@@ -1,0 +1,16 @@
+using Fleet.Modeling.Data;
+using static TorchSharp.torch;
+
+namespace Fleet.Modeling.Torch;
+
+/// <summary>Makes tensors of labels.</summary>
+internal static class LabelTensor
+{
+    /// <summary>The labels of a batch: class numbers, or a row of values for each sample.</summary>
+    public static Tensor Of(SampleLabels labels, IReadOnlyList<int> samples, Device device) => labels.Pick(samples) switch
+    {
+        ClassLabels classes => tensor(classes.Numbers, device: device),
+        ValueLabels values => AlignedTensor.Of(values.Values, [values.Count, values.Columns], device),
+        var other => throw new NotSupportedException($"Nothing is trained on {other.GetType().Name}."),
+    };
+}

@@ -1,0 +1,80 @@
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+
+namespace Fleet.Modeling.Training;
+
+/// <summary>
+/// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of
+/// them mirrored; signals are rotated in time and their gain changes; of a text each piece is hidden with a chance of one in
+/// ten; a row of features stays as it is. A view is a function of seed, sample and number, so
+/// that a teacher can be asked about exactly the view its student sees.
+/// </summary>
+/// <param name="Enabled">False: there is one view, the sample as it is.</param>
+/// <param name="Mirror">True: half of the views of an image are mirrored.</param>
+/// <param name="Seed">Seed of the views.</param>
+internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
+{
+    /// <summary>Share of a text's pieces that a view hides.</summary>
+    private const double HiddenShare = 0.1;
+
+    /// <summary>The augmentation of a training run.</summary>
+    public static Augmentation Of(TrainingSpec spec, int seed) => new(spec.Augment, spec.Mirror, seed);
+
+    /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>
+    public void Write(SampleSet samples, int index, int view, Span<float> destination) => Write(samples.Sample(index), samples.SampleShape, destination, index, view, samples.Vocabulary is not null);
+
+    /// <summary>Writes view <paramref name="view"/> of a sample; view 0 is the sample as it is.</summary>
+    public void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int index, int view, bool tokens = false)
+    {
+        if (view == 0 || !Enabled)
+        {
+            sample.CopyTo(destination);
+            return;
+        }
+        var random = new Random(unchecked((Seed * 397 ^ index) * 397 ^ view));
+        if (tokens) Text(sample, destination, random);
+        else if (shape.Count == 3) Image(sample, shape, destination, random);
+        else if (shape.Count == 2) Signal(sample, shape, destination, random);
+        else sample.CopyTo(destination);
+    }
+
+    private static void Text(ReadOnlySpan<float> sample, Span<float> destination, Random random)
+    {
+        for (var place = 0; place < sample.Length; place++)
+            destination[place] = sample[place] != Vocabulary.Padding && random.NextDouble() < HiddenShare ? Vocabulary.Unknown : sample[place];
+    }
+
+    private void Image(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
+    {
+        var (height, width) = (shape[1], shape[2]);
+        var (down, right) = (Shift(height, random), Shift(width, random));
+        var mirrored = random.Next(2) == 1 && Mirror;
+        destination.Clear();
+        for (var row = 0; row < shape[0] * height; row++)
+        {
+            var y = row % height + down;
+            if (y < 0 || y >= height) continue;
+            var from = sample.Slice(row * width, width);
+            var to = destination.Slice((row + down) * width, width);
+            from[Math.Max(0, -right)..Math.Min(width, width - right)].CopyTo(to[Math.Max(0, right)..]);
+            if (mirrored) to.Reverse();
+        }
+    }
+
+    private static int Shift(int extent, Random random) => random.Next(-(extent / 12), extent / 12 + 1);
+
+    private static void Signal(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
+    {
+        var length = shape[1];
+        var shift = random.Next(length);
+        var gain = (float)(0.8 + 0.4 * random.NextDouble());
+        for (var channel = 0; channel < shape[0]; channel++)
+        {
+            var from = sample.Slice(channel * length, length);
+            var to = destination.Slice(channel * length, length);
+            from[shift..].CopyTo(to);
+            from[..shift].CopyTo(to[(length - shift)..]);
+            foreach (ref var value in to) value *= gain;
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Torch;
+using static TorchSharp.torch;
+
+namespace Fleet.Modeling.Training;
+
+/// <summary>Shuffles samples and makes tensors of them, the same way for the same seed.</summary>
+internal sealed class Batches(SampleSet samples, int size, Augmentation augmentation, Device device)
+{
+    private readonly int[] _order = [.. Enumerable.Range(0, samples.Count)];
+
+    /// <summary>Batches of an epoch. What does not fill the last one waits for the next epoch's order.</summary>
+    public int PerEpoch => samples.Count / size;
+
+    /// <summary>The batches of one epoch, in a new order.</summary>
+    public IEnumerable<(int[] Indices, int Number)> Of(int epoch)
+    {
+        // From the same beginning each time: an epoch's order does not depend on which epochs this process went through.
+        for (var i = 0; i < _order.Length; i++) _order[i] = i;
+        new Random(unchecked(augmentation.Seed * 31 + epoch)).Shuffle(_order);
+        for (var number = 0; number < PerEpoch; number++) yield return (_order[(number * size)..((number + 1) * size)], number);
+    }
+
+    /// <summary>Values of a batch.</summary>
+    public Tensor Inputs(ReadOnlySpan<int> indices, int view)
+    {
+        var values = new float[indices.Length * samples.SampleLength];
+        for (var i = 0; i < indices.Length; i++)
+            augmentation.Write(samples, indices[i], view, values.AsSpan(i * samples.SampleLength, samples.SampleLength));
+        return AlignedTensor.Of(values, [indices.Length, .. samples.SampleShape.Select(extent => (long)extent)], device);
+    }
+
+    /// <summary>Labels of a batch.</summary>
+    public Tensor Labels(IReadOnlyList<int> indices) => LabelTensor.Of(samples.Labels, indices, device);
+}

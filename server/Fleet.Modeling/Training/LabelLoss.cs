@@ -1,0 +1,42 @@
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace Fleet.Modeling.Training;
+
+/// <summary>How far outputs are from labels: what a task is trained by.</summary>
+internal abstract class LabelLoss
+{
+    /// <summary>The loss of a task.</summary>
+    /// <param name="labels">Labels of the training samples.</param>
+    /// <param name="spec">Its settings.</param>
+    public static LabelLoss Of(SampleLabels labels, TrainingSpec spec) => labels switch
+    {
+        ClassLabels => new OfClasses(spec.LabelSmoothing),
+        ValueLabels values => new OfValues(values.Deviation(), spec.HuberDelta),
+        _ => throw new NotSupportedException($"Nothing is trained on {labels.GetType().Name}."),
+    };
+
+    /// <summary>The mean over a batch.</summary>
+    public abstract Tensor Of(Tensor outputs, Tensor labels);
+
+    /// <summary>Cross entropy of softmax(outputs) with the classes.</summary>
+    private sealed class OfClasses(double smoothing) : LabelLoss
+    {
+        public override Tensor Of(Tensor outputs, Tensor labels) => functional.cross_entropy(outputs, labels, label_smoothing: smoothing);
+    }
+
+    /// <summary>
+    /// Errors in deviations of the labels, so that columns of unlike units count alike: their squares, or from the bound on
+    /// their size (Huber, 1964), which one wrong label then moves less.
+    /// </summary>
+    private sealed class OfValues(float[] deviation, double? bound) : LabelLoss
+    {
+        public override Tensor Of(Tensor outputs, Tensor labels)
+        {
+            var errors = (outputs - labels) / tensor(deviation, device: outputs.device);
+            return bound is { } delta ? functional.huber_loss(errors, zeros_like(errors), delta) : errors.square().mean();
+        }
+    }
+}

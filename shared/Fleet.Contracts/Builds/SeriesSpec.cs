@@ -1,0 +1,29 @@
+namespace Fleet.Contracts.Builds;
+
+/// <summary>
+/// A table of measurements over time, a row for each moment of each unit (a machine, a run), cut into windows. Columns are
+/// named by the header, or by their numbers from 1 where the file has none.
+/// </summary>
+public sealed record SeriesSpec
+{
+    /// <summary>Column that says which unit a row is of; its rows stand together, in order of time. No unit is in two parts of a split.</summary>
+    public required string Unit { get; init; }
+
+    /// <summary>Columns of measurements, the channels of a sample; absent: every other column whose training values change.</summary>
+    public IReadOnlyList<string>? Channels { get; init; }
+
+    /// <summary>Columns that are left out where <see cref="Channels"/> is absent, such as the time.</summary>
+    public IReadOnlyList<string> Without { get; set; } = [];
+
+    /// <summary>Rows of a window. A unit with fewer repeats its first row in front.</summary>
+    public int Window { get; set; } = 30;
+
+    /// <summary>Rows from one training window to the next.</summary>
+    public int Step { get; set; } = 1;
+
+    /// <summary>
+    /// Labels each window with the rows that remain until its unit ends, at most this many: a unit that has hardly worn yet says
+    /// nothing of when it will end. Absent: <see cref="DataSpec.LabelColumn"/> labels a window by its last row.
+    /// </summary>
+    public int? MaximumRemaining { get; init; }
+}

@@ -85,7 +85,7 @@ public sealed class ChildrenTests : IDisposable
     {
         var result = await ChildProcess.RunAsync(ChildProgram.Path, arguments, HostFixture.Deadline, new Dictionary<string, string?> { [ChildProgram.DisableTelemetry] = null });
         Assert.Equal(2, result.Code);
-        Assert.Contains("with ORT_DISABLE_TELEMETRY=1", result.Output, StringComparison.Ordinal);
+        Assert.Contains("which sets ORT_DISABLE_TELEMETRY=1", result.Output, StringComparison.Ordinal);
     }
 
     [Theory]

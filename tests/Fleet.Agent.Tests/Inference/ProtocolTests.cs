@@ -58,7 +58,7 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"INT64","data":[1,2,3]}]}""", "Input 'x' has datatype INT64; the model takes 'x' FP32 [-1,3].")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2]}]}""", "Data of input 'x' has 2 elements; its shape [1,3] needs 3.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3,4]}]}""", "Data of input 'x' has more than the 3 elements of its shape [1,3].")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[2,3],"datatype":"FP32","data":[[1,2,3,4],[5,6]]}]}""", "Data of input 'x' has a row of 4 along axis 1, where its shape [2,3] says 3.")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[2,3],"datatype":"FP32","data":[[1,2,3,4],[5,6]]}]}""", "Data of input 'x' has a row of 4 along axis 1, but its shape [2,3] says 3.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[[[1,2,3]]]}]}""", "Data of input 'x' nests deeper than its shape [1,3].")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,"two",3]}]}""", "Data of input 'x' holds 'two' at element 1, which is not FP32.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,1e60,3]}]}""", "Data of input 'x' holds '1e60' at element 1, which is not FP32.")]
@@ -116,7 +116,7 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
     {
         await _fixture.ActivateAsync(TestModels.Scale(_fixture.Folder, 2));
         const string Request = """{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","parameters":{"binary_data_size":12}}]}""";
-        Assert.Contains("binary_data_size 12; 8 bytes", (string?)(await InferBinaryAsync(Request, new byte[8])).Json["error"], StringComparison.Ordinal);
+        Assert.Contains("binary_data_size 12, but 8 bytes", (string?)(await InferBinaryAsync(Request, new byte[8])).Json["error"], StringComparison.Ordinal);
         Assert.Contains("4 bytes of binary data are left over", (string?)(await InferBinaryAsync(Request, new byte[16])).Json["error"], StringComparison.Ordinal);
         Assert.Contains("needs 12", (string?)(await InferBinaryAsync(Request.Replace("12", "8", StringComparison.Ordinal), new byte[8])).Json["error"], StringComparison.Ordinal);
         Assert.Contains("the body has", (string?)(await InferBinaryAsync(Request, new byte[12], jsonLength: 9999)).Json["error"], StringComparison.Ordinal);
@@ -152,7 +152,7 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
         const string Request = """{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3]}]}""";
         Assert.Equal(200, (await _fixture.InferAsync(Request.PadRight(Limits.InferenceRequestBytes))).Status);
         var (status, error) = Error(await _fixture.InferAsync(Request.PadRight(Limits.InferenceRequestBytes + 1)));
-        Assert.Equal((413, $"The request is larger than the {Limits.InferenceRequestBytes} bytes allowed."), (status, error));
+        Assert.Equal((413, $"The request is larger than the {Limits.InferenceRequestBytes:N0} bytes allowed."), (status, error));
     }
 
     [Fact(Skip = SharedData.Absent, SkipUnless = nameof(SharedData.IsPresent), SkipType = typeof(SharedData))]

@@ -35,7 +35,7 @@ public sealed class DesiredTests
         const string text = """{"revision":1,"assignments":[]}""";
         Assert.NotNull(DesiredInbox.Read(Bytes(text.PadRight(Limits.DesiredStateBytes)), out _));
         Assert.Null(DesiredInbox.Read(Bytes(text.PadRight(Limits.DesiredStateBytes + 1)), out var problem));
-        Assert.Contains($"{Limits.DesiredStateBytes}", problem, StringComparison.Ordinal);
+        Assert.Contains($"at most {Limits.DesiredStateBytes:N0} are read", problem, StringComparison.Ordinal);
     }
 
     [Fact]

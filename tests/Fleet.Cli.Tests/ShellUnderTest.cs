@@ -18,10 +18,14 @@ internal sealed class ShellUnderTest : IDisposable
     /// <summary>Environment variables it sees: none of the machine's.</summary>
     public Dictionary<string, string> Variables { get; } = [];
 
+    /// <summary>What a person at a terminal types; null where there is none.</summary>
+    public string? Answers { get; set; }
+
     /// <summary>Runs one command line and answers its exit code.</summary>
     public Task<int> RunAsync(params string[] arguments)
     {
-        var shell = new Shell(_output, _error, outputIsTerminal: false, errorIsTerminal: false, width: 120, name => Variables.GetValueOrDefault(name), TimeProvider.System);
+        var shell = new Shell(_output, _error, outputIsTerminal: false, errorIsTerminal: false, width: 120, name => Variables.GetValueOrDefault(name), TimeProvider.System,
+            Answers is { } typed ? new StringReader(typed) : null);
         return FleetCommand.RunAsync(shell, arguments, TestContext.Current.CancellationToken);
     }
 

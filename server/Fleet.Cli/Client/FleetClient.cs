@@ -234,7 +234,7 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
         }
         catch (JsonException e)
         {
-            throw new FleetException($"{address} answered something this program does not understand: {e.Message} Check that both are of the same version.", e) { Status = (int)response.StatusCode };
+            throw new FleetException($"{address} sent an answer that this program cannot read: {e.Message} Check that both are of the same version.", e) { Status = (int)response.StatusCode };
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {

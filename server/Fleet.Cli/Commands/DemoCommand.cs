@@ -16,14 +16,14 @@ internal static class DemoCommand
         var once = new Option<bool>("--once") { Description = "End after the table; otherwise everything goes on until Ctrl+C." };
         var report = new Option<string?>("--report") { HelpName = "FILE", Description = "Write the figures as JSON." };
         var spec = new Option<string?>("--spec") { HelpName = "FILE", Description = "Build this spec, of a classifier with one input, instead of the built-in one." };
-        var data = new Option<string?>("--data") { HelpName = "DIR", Description = "Keep everything in this folder, which must be empty [default: a temporary folder]." };
+        var data = new Option<string?>("--data") { HelpName = "DIR", Description = "Keep everything in this folder; an earlier demo in it goes on: its devices stay, its releases are numbered on [default: a temporary folder]." };
         var keep = new Option<bool>("--keep") { Description = "Keep the temporary folder." };
         var json = new Option<bool>("--json") { Description = "Print the figures as one JSON document instead of tables." };
         var command = new TaughtCommand("demo", """
             Runs the whole loop on this machine: builds a model, signs it, rolls it out to three agents, serves and watches it.
 
             A server, a build worker and three agents run as separate processes on loopback; it takes a few minutes.
-            Agents of a profile that this machine is not say so: their latency is not a claim.
+            Agents whose profile is not this machine's say so: their latency is not that of the real hardware.
 
             Examples:
               fleet demo
@@ -49,7 +49,7 @@ internal static class DemoCommand
     private static async Task<int> RunAsync(Shell shell, DemoOptions options, CancellationToken cancellationToken)
     {
         // Read first: a mistake in it should not cost the start of five processes.
-        var spec = options.Spec is { } file ? SpecFile.Read(file) : DemoRun.BuiltInSpec();
+        var spec = options.Spec is { } file ? SpecFile.Read(file, filesAreHere: true) : DemoRun.BuiltInSpec();
         var folder = DemoFolder.Create(options.Data, options.Keep);
         var (succeeded, failed) = (false, true);
         try
@@ -125,7 +125,7 @@ internal static class DemoCommand
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                await Task.WhenAny(sending); // It was cancelled with the rest; that is no failure.
+                await Task.WhenAny(sending); // It was cancelled with the rest; which is not a failure.
             }
             catch (OperationCanceledException) when (children.FirstDead is { } dead)
             {

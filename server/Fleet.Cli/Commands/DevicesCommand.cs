@@ -43,7 +43,7 @@ internal static class DevicesCommand
                     sheet.Add(
                         device.Id.Value, ProfileOf(device), StateOf(device),
                         Lines(device.Models, ServesOf), PhaseOf(device.Models), Lines(device.Models, model => scores.Of(model.Measured) ?? Figures.None),
-                        DurationText.Ago(device.LastSeenAt, call.Now), string.Join(',', device.Labels.Select(label => $"{label.Key}={label.Value}")));
+                        DurationText.Ago(device.LastSeenAt, call.Now), Labels.Text(device.Labels, ","));
                 }
                 screen.Write(sheet);
                 if (sheet.Count == 0)
@@ -78,17 +78,18 @@ internal static class DevicesCommand
             await call.Client.SetLabelsAsync(call.Get(Id), new SetLabelsRequest(Labels.ParseChanges(call.Get(terms))), cancellationToken);
             var device = await call.Client.GetDeviceAsync(call.Get(Id), cancellationToken);
             call.Show(device, FleetJson.Default.DeviceView, screen => screen.WriteLine(
-                $"{device.Id}: {(device.Labels.Count == 0 ? "no labels" : string.Join(' ', device.Labels.Select(label => $"{label.Key}={label.Value}")))}"));
+                $"{device.Id}: {(device.Labels.Count == 0 ? "no labels" : Labels.Text(device.Labels, " "))}"));
         });
     }
 
     private static Command Revoke(Shell shell) => Verb.On(shell, "revoke", """
-        Revokes a device: its certificate is no longer accepted, and its connection is cut. It must enroll anew to come back.
+        Revokes a device: its certificate is no longer accepted, and its connection is cut. It must enroll again to come back.
 
         Example:
           fleet devices revoke press-7
-        """, [Id], async (call, cancellationToken) =>
+        """, [Id, Verb.Yes], async (call, cancellationToken) =>
     {
+        call.Confirm($"Revoke device {call.Get(Id)}? Its connection is cut at once, and it must enroll again to come back.");
         await call.Client.RevokeDeviceAsync(call.Get(Id), cancellationToken);
         var device = await call.Client.GetDeviceAsync(call.Get(Id), cancellationToken);
         call.Show(device, FleetJson.Default.DeviceView, screen => screen.WriteLine($"Device {device.Id} is revoked."));
@@ -127,17 +128,17 @@ internal static class DevicesCommand
         screen.WriteHeading($"Device {device.Id}");
         var sheet = new Sheet("", "");
         sheet.Add("State", StateOf(device));
-        sheet.Add("Profile", ProfileOf(device) + (device.ProfileEmulated ? ": its facts are of other hardware, so its latency is not a claim" : ""));
+        sheet.Add("Profile", ProfileOf(device) + (device.ProfileEmulated ? ": emulated, so its latency is not that of the real hardware" : ""));
         sheet.Add("Processor", $"{device.Facts.Processor} ({device.Facts.Architecture}, {device.Facts.LogicalCpus} CPUs, {Figures.Bytes(device.Facts.MemoryBytes)} memory)");
         sheet.Add("Accelerators", device.Facts.Accelerators.Count == 0 ? "none" : string.Join(", ", device.Facts.Accelerators));
-        sheet.Add("Runs models by", device.Facts.ExecutionProviders.Count == 0 ? Figures.None : string.Join(", ", device.Facts.ExecutionProviders));
+        sheet.Add("Execution", device.Facts.ExecutionProviders.Count == 0 ? Figures.None : string.Join(", ", device.Facts.ExecutionProviders));
         sheet.Add("System", $"{device.Facts.OperatingSystem}, agent {device.Facts.AgentVersion}");
-        sheet.Add("Labels", device.Labels.Count == 0 ? "none" : string.Join(' ', device.Labels.Select(label => $"{label.Key}={label.Value}")));
+        sheet.Add("Labels", device.Labels.Count == 0 ? "none" : Labels.Text(device.Labels, " "));
         sheet.Add("Enrolled", Figures.Moment(device.EnrolledAt));
         sheet.Add("Last seen", DurationText.Ago(device.LastSeenAt, now));
         sheet.Add("Revision", device.DesiredRevision == device.ReportedRevision
-            ? $"{device.DesiredRevision}, answered"
-            : $"{device.DesiredRevision} desired, {device.ReportedRevision} answered");
+            ? $"{device.DesiredRevision}, reached"
+            : $"desired {device.DesiredRevision}, reported {device.ReportedRevision}");
         screen.Write(sheet);
         if (device.Models.Count == 0) return;
 
@@ -149,7 +150,7 @@ internal static class DevicesCommand
             models.Add(
                 model.Model, ServesOf(model, withModel: false), $"{model.Version} {model.Variant}".Trim(), PhaseOf(model),
                 scores.Of(model.Measured) ?? Figures.None, Figures.Latency(model.Measured?.Latency),
-                model.Failure == DeploymentFailure.None ? "" : $"{model.Failure}: {model.Detail}");
+                model.Failure == DeploymentFailure.None ? "" : $"{model.Failure.ToWords()}: {model.Detail}");
         }
         screen.Write(models);
     }

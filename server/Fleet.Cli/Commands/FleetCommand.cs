@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using Fleet.Cli.Client;
+using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 
 namespace Fleet.Cli.Commands;
@@ -63,7 +64,7 @@ internal static class FleetCommand
                 await root.Parse([.. arguments, "--help"]).InvokeAsync(configuration, cancellationToken);
                 return ExitCode.Usage;
             }
-            shell.WriteError([.. parsed.Errors.Select(error => error.Message).Distinct(), $"See '{PathOf(parsed.CommandResult.Command)} --help'."]);
+            shell.WriteError([.. ProblemsOf(parsed), $"See '{PathOf(parsed.CommandResult.Command)} --help'."]);
             return ExitCode.Usage;
         }
         catch (FleetException e)
@@ -76,6 +77,22 @@ internal static class FleetCommand
             shell.WriteError(["Stopped."]);
             return ExitCode.Failure;
         }
+    }
+
+    /// <summary>What is wrong with a command line; a misspelled verb or option is answered with the one that was probably meant.</summary>
+    private static IEnumerable<string> ProblemsOf(ParseResult parsed)
+    {
+        var command = parsed.CommandResult.Command;
+        if (parsed.UnmatchedTokens is not [var first, ..]) return parsed.Errors.Select(error => error.Message).Distinct();
+        var isOption = first.StartsWith('-');
+        var known = isOption
+            ? command.Options.Where(option => !option.Hidden).Select(option => option.Name)
+            : command.Subcommands.Where(verb => !verb.Hidden).Select(verb => verb.Name);
+        var near = NearestKey.Of(first, known);
+        if (near is null && (isOption || command.Subcommands.Count == 0)) return parsed.Errors.Select(error => error.Message).Distinct();
+        var kind = isOption ? "an option" : "a command";
+        var hint = near is null ? "" : $"; did you mean '{(isOption ? near : $"{PathOf(command)} {near}")}'?";
+        return [$"'{first}' is not {kind} of '{PathOf(command)}'{(hint.Length > 0 ? hint : ".")}"];
     }
 
     private static string PathOf(Command command) => command is RootCommand

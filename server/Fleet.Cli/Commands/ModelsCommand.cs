@@ -53,12 +53,13 @@ internal static class ModelsCommand
               fleet models build fashion.yaml --wait --json > build.json
             """, [spec, wait, follow], async (call, cancellationToken) =>
         {
-            var asked = SpecFile.Read(call.Get(spec));
+            // On a server of this machine a build fails a second later for a file that is missing here: it is not queued.
+            var asked = SpecFile.Read(call.Get(spec), filesAreHere: call.Client.Address.Url.IsLoopback);
             var build = await call.Client.StartBuildAsync(asked, cancellationToken);
             if (call.Get(wait) || call.Get(follow))
             {
                 build = await WaitAsync(call, build, asLines: call.Get(follow), cancellationToken);
-                if (build.Status == BuildStatus.Succeeded && !call.Json) BuildTables.Write(call.Shell, await call.Client.GetReportAsync(build.Id, cancellationToken));
+                if (build.HasReport && !call.Json) BuildTables.Write(call.Shell, await call.Client.GetReportAsync(build.Id, cancellationToken));
             }
             call.Show(build, FleetJson.Default.BuildView, screen =>
             {
@@ -68,14 +69,19 @@ internal static class ModelsCommand
                     screen.WriteLine($"Report  fleet models report {build.Id} --open");
                     screen.WriteLine($"Next    fleet releases create {build.Id}");
                 }
-                else
+                else if (!build.HasReport)
                 {
-                    screen.WriteLine($"Build {build.Id} of {build.Model} is {Words.Of(build.Status)}.");
+                    screen.WriteLine($"Build {build.Id} of {build.Model} is {build.Status.ToWords()}.");
                     if (build.Status == BuildStatus.Queued) screen.WriteHint($"'fleet models builds' shows how far it is.");
                 }
             });
             if (build.Status is BuildStatus.Failed or BuildStatus.Cancelled)
-                throw new FleetException($"Build {build.Id} of {build.Model} {(build.Status == BuildStatus.Failed ? "failed" : "was cancelled")}: {build.Failure ?? "no reason was given"}");
+            {
+                var end = build.Status == BuildStatus.Failed ? "failed" : "was cancelled";
+                throw new FleetException([
+                    $"Build {build.Id} of {build.Model} {end}: {build.Failure ?? "no reason was given"}",
+                    .. build.HasReport ? [$"'fleet models report {build.Id} --open' shows what was measured."] : Array.Empty<string>()]);
+            }
         });
     }
 
@@ -99,7 +105,7 @@ internal static class ModelsCommand
                 {
                     sheet.Add(build.Id, build.Model, Words.Status(build.Status),
                         build.Status == BuildStatus.Running ? Figures.Percent(build.Progress?.Fraction) : "",
-                        DurationText.Ago(build.CreatedAt, call.Now), build.FinishedAt is { } end ? DurationText.Of(end - build.CreatedAt) : "",
+                        DurationText.Ago(build.CreatedAt, call.Now), build.StartedAt is { } began ? DurationText.Of((build.FinishedAt ?? call.Now) - began) : "",
                         build.Failure ?? (build.Status == BuildStatus.Running ? build.Progress?.Step : ""));
                 }
                 screen.Write(sheet);
@@ -117,7 +123,7 @@ internal static class ModelsCommand
     {
         await call.Client.CancelBuildAsync(call.Get(BuildId), cancellationToken);
         var build = await call.Client.GetBuildAsync(call.Get(BuildId), cancellationToken);
-        call.Show(build, FleetJson.Default.BuildView, screen => screen.WriteLine($"Build {build.Id} of {build.Model} is {Words.Of(build.Status)}."));
+        call.Show(build, FleetJson.Default.BuildView, screen => screen.WriteLine($"Build {build.Id} of {build.Model} is {build.Status.ToWords()}."));
     });
 
     private static Command Report(Shell shell)

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
@@ -20,17 +21,24 @@ internal static class ReleasesCommand
 
     private static Command New(Shell shell)
     {
-        var build = new Argument<string>("BUILD") { Description = "Id of a build that succeeded." };
+        var build = new Argument<string?>("BUILD") { Description = "Id of a build that succeeded.", Arity = ArgumentArity.ZeroOrOne };
+        var model = new Option<string?>("--model") { HelpName = "NAME", Description = "The newest build of this model that succeeded, in place of BUILD." };
         var validFor = Verb.Duration("--valid-for", "How long devices newly trust it [default: a year].");
         return Verb.On(shell, "create", """
             Signs the accepted variants of a build as the next release of its model.
 
             Examples:
               fleet releases create BUILD
-              fleet releases create BUILD --valid-for 90d
-            """, [build, validFor], async (call, cancellationToken) =>
+              fleet releases create --model vibration --valid-for 90d
+            """, [build, model, validFor], async (call, cancellationToken) =>
         {
-            var release = await call.Client.CreateReleaseAsync(new CreateReleaseRequest(call.Get(build), call.Get(validFor)), cancellationToken);
+            var id = (call.Get(build), call.Get(model)) switch
+            {
+                ({ } given, null) => given,
+                (null, { } name) => await NewestBuildAsync(call.Client, name, cancellationToken),
+                _ => throw new FleetException("Name either a build or a model.", "fleet releases create BUILD, or fleet releases create --model NAME") { Usage = true },
+            };
+            var release = await call.Client.CreateReleaseAsync(new CreateReleaseRequest(id, call.Get(validFor)), cancellationToken);
             call.Show(release, FleetJson.Default.ReleaseView, screen =>
             {
                 Write(screen, release.Manifest, release.KeyId);
@@ -38,6 +46,14 @@ internal static class ReleasesCommand
                 screen.WriteLine($"Next    fleet rollouts start --model {release.Manifest.Model} --version {release.Manifest.Version} --waves 5%,25%,100%");
             });
         });
+    }
+
+    private static async Task<string> NewestBuildAsync(FleetClient client, string model, CancellationToken cancellationToken)
+    {
+        var builds = (await client.ListBuildsAsync(cancellationToken)).Where(build => build.Model == model).OrderByDescending(build => build.CreatedAt).ToList();
+        return builds.FirstOrDefault(build => build.Status == BuildStatus.Succeeded)?.Id ?? throw new FleetException(builds.Count == 0
+            ? $"There is no build of a model '{model}'; 'fleet models builds' lists them."
+            : $"No build of {model} has succeeded; the newest, {builds[0].Id}, is {builds[0].Status.ToWords()}.");
     }
 
     private static Command List(Shell shell)
@@ -113,7 +129,7 @@ internal static class ReleasesCommand
         try
         {
             if (new FileInfo(file) is { Exists: true, Length: > Limits.ManifestBytes } large)
-                throw new FleetException($"{file} has {large.Length} bytes; a signed release has at most {Limits.ManifestBytes}.");
+                throw new FleetException($"{file} has {large.Length:#,0} bytes; a signed release has at most {Limits.ManifestBytes:#,0}.");
             envelope = await File.ReadAllBytesAsync(file, cancellationToken);
             trusted = [.. keyFiles.Select(ReadKey)];
         }

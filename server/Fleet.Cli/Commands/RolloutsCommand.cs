@@ -19,8 +19,10 @@ internal static class RolloutsCommand
         Start(shell), List(shell), Show(shell),
         Steer(shell, "pause", "Pauses a rollout: no further device is told until it is resumed; those that were told go on."),
         Steer(shell, "resume", "Resumes a paused rollout."),
-        Steer(shell, "abort", "Aborts a rollout for good: devices keep what they have."),
-        Steer(shell, "rollback", "Rolls a rollout back: its devices return to the release they had before."));
+        Steer(shell, "abort", "Aborts a rollout for good: devices keep what they have.", "Abort {0}? It cannot be resumed; devices keep what they have."),
+        Steer(
+            shell, "rollback", "Rolls a rollout back: its devices return to the release they had before.",
+            "Roll back {0}? Every device that was told returns to the release it had before."));
 
     private static Command Start(Shell shell)
     {
@@ -72,7 +74,7 @@ internal static class RolloutsCommand
             call.Show(rollout, FleetJson.Default.RolloutView, screen =>
             {
                 if (call.Get(wait)) RolloutTables.Write(screen, rollout);
-                else screen.WriteLine($"Rollout {rollout.Id} of {plan.Model} {plan.Version} is {Words.Of(rollout.Status)}: 'fleet rollouts show {rollout.Id} --watch' follows it.");
+                else screen.WriteLine($"Rollout {rollout.Id} of {plan.Model} {plan.Version} is {rollout.Status.ToWords()}: 'fleet rollouts show {rollout.Id} --watch' follows it.");
             });
             if (call.Get(wait)) RequireSuccess(rollout);
         });
@@ -88,15 +90,7 @@ internal static class RolloutsCommand
         IReadOnlyList<RolloutView> rollouts = [.. (await call.Client.ListRolloutsAsync(cancellationToken)).OrderByDescending(rollout => rollout.CreatedAt)];
         call.Show(rollouts, FleetJson.Default.IReadOnlyListRolloutView, screen =>
         {
-            var sheet = new Sheet("rollout", "model", ">version", "status", "wave", ">devices", ">succeeded", ">failed", "started", "reason");
-            foreach (var rollout in rollouts)
-            {
-                sheet.Add(rollout.Id, rollout.Plan.Model, rollout.Plan.Version, Words.Status(rollout.Status), $"{rollout.OpenWave} of {rollout.Waves.Count}",
-                    rollout.Waves.Sum(wave => wave.Total), rollout.Waves.Sum(wave => wave.Succeeded), rollout.Waves.Sum(wave => wave.Failed),
-                    DurationText.Ago(rollout.CreatedAt, call.Now), rollout.Reason);
-            }
-            screen.Write(sheet);
-            if (sheet.Count == 0) screen.WriteHint("There are no rollouts. 'fleet rollouts start --help' shows how to start one.");
+            RolloutTables.WriteList(screen, rollouts, call.Now);
         });
     });
 
@@ -118,16 +112,25 @@ internal static class RolloutsCommand
         });
     }
 
-    private static Command Steer(Shell shell, string verb, string help) => Verb.On(shell, verb, $"""
+    /// <param name="shell">Where it writes.</param>
+    /// <param name="verb">The order.</param>
+    /// <param name="help">What it does.</param>
+    /// <param name="question">Asked before an order that cannot be taken back, with the rollout in place of {0}; null for others.</param>
+    private static Command Steer(Shell shell, string verb, string help, string? question = null) => Verb.On(shell, verb, $"""
         {help}
 
         Example:
           fleet rollouts {verb} ROLLOUT
-        """, [Id], async (call, cancellationToken) =>
+        """, question is null ? [Id] : [Id, Verb.Yes], async (call, cancellationToken) =>
     {
+        if (question is not null)
+        {
+            var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
+            call.Confirm(string.Format(CultureInfo.InvariantCulture, question, $"rollout {asked.Id} of {asked.Plan.Model} {asked.Plan.Version}"));
+        }
         await call.Client.SteerRolloutAsync(call.Get(Id), verb, cancellationToken);
         var rollout = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
-        call.Show(rollout, FleetJson.Default.RolloutView, screen => screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {Words.Of(rollout.Status)}."));
+        call.Show(rollout, FleetJson.Default.RolloutView, screen => screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {rollout.Status.ToWords()}."));
     });
 
     private static Task<RolloutView> WatchAsync(Call call, string id, bool endAtPause, CancellationToken cancellationToken) => StepBoard.RunAsync(
@@ -136,7 +139,7 @@ internal static class RolloutsCommand
     private static void RequireSuccess(RolloutView rollout)
     {
         if (rollout.Status != RolloutStatus.Succeeded)
-            throw new FleetException($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {Words.Of(rollout.Status)}: {(rollout.Reason.Length > 0 ? rollout.Reason : "no reason was given")}");
+            throw new FleetException($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {rollout.Status.ToWords()}: {(rollout.Reason.Length > 0 ? rollout.Reason : "no reason was given")}");
     }
 }
 

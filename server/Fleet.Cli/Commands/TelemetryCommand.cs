@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Fleet.Cli.Client;
+using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
@@ -27,6 +28,7 @@ internal static class TelemetryCommand
         {
             var span = call.Get(since) ?? TimeSpan.FromHours(1);
             var views = await call.Client.GetTelemetryAsync(call.Get(device), call.Get(model), call.Now - span, cancellationToken);
+            if (views.Count == 0 && call.Get(model) is { } asked) await RequireModelAsync(call.Client, asked, cancellationToken);
             if (call.Json)
             {
                 call.Shell.WriteJson(views, FleetJson.Default.IReadOnlyListTelemetryView);
@@ -44,6 +46,15 @@ internal static class TelemetryCommand
                 WriteCharts(call.Shell, $"{group.Key.Model} {group.Key.Version}", [.. group], names);
             }
         });
+    }
+
+    /// <summary>Nothing to show may mean a quiet hour or a misspelled name; only the first is an answer.</summary>
+    private static async Task RequireModelAsync(FleetClient client, string name, CancellationToken cancellationToken)
+    {
+        var models = (await client.ListModelsAsync(cancellationToken)).Select(model => model.Name).ToList();
+        if (models.Contains(name)) return;
+        var guess = NearestKey.Of(name, models) is { } near ? $" Did you mean '{near}'?" : "";
+        throw new FleetException($"There is no model '{name}'.{guess} 'fleet models list' shows those there are.");
     }
 
     private static void WriteTable(Shell screen, IReadOnlyList<TelemetryView> views)

@@ -31,7 +31,7 @@ internal static class TokensCommand
             {
                 screen.WriteLine(token.Token);
                 screen.WriteHint($"Token {token.Id} enrolls {Figures.Count(request.Uses)} device(s) until {Figures.Moment(token.ExpiresAt)}. On the device:");
-                screen.WriteHint("  fleet-agent enroll --server https://HOST:8443 --token TOKEN --id ID --data /var/lib/fleet-agent");
+                screen.WriteHint($"  fleet-agent enroll --server {token.Server ?? "https://HOST:8443"} --token {token.Token} --id $(hostname) --data /var/lib/fleet-agent");
             });
         });
     }
@@ -46,8 +46,9 @@ internal static class TokensCommand
         var tokens = await call.Client.ListTokensAsync(cancellationToken);
         call.Show(tokens, FleetJson.Default.IReadOnlyListTokenView, screen =>
         {
-            var sheet = new Sheet("id", ">used", ">uses", "state", "expires");
-            foreach (var token in tokens) sheet.Add(token.Id, token.Used, token.Uses, StateOf(token, call.Now), Figures.Moment(token.ExpiresAt));
+            var sheet = new Sheet("id", ">used", ">uses", "state", "expires", "labels");
+            foreach (var token in tokens)
+                sheet.Add(token.Id, token.Used, token.Uses, StateOf(token, call.Now), Figures.Moment(token.ExpiresAt), Labels.Text(token.Labels, ","));
             screen.Write(sheet);
             if (sheet.Count == 0) screen.WriteHint("There are no join tokens. 'fleet tokens create' makes one.");
         });
@@ -61,8 +62,9 @@ internal static class TokensCommand
 
             Example:
               fleet tokens revoke 7f3a9c0e51b2d468
-            """, [id], async (call, cancellationToken) =>
+            """, [id, Verb.Yes], async (call, cancellationToken) =>
         {
+            call.Confirm($"Revoke join token {call.Get(id)}? No further device joins with it; those that it enrolled stay.");
             await call.Client.RevokeTokenAsync(call.Get(id), cancellationToken);
             var token = (await call.Client.ListTokensAsync(cancellationToken)).FirstOrDefault(token => token.Id == call.Get(id));
             if (call.Json && token is not null) call.Shell.WriteJson(token, FleetJson.Default.TokenView);
@@ -96,6 +98,10 @@ internal static class Labels
         [{ Length: > 1 } key] when key.EndsWith('-') => new(key[..^1], null),
         _ => throw Refused(term),
     };
+
+    /// <summary>Labels as they are written, joined by <paramref name="separator"/>.</summary>
+    public static string Text(IReadOnlyDictionary<string, string>? labels, string separator)
+        => string.Join(separator, (labels ?? new Dictionary<string, string>()).Select(label => $"{label.Key}={label.Value}"));
 
     private static FleetException Refused(string term) => new($"Label '{term}' is not understood: write key=value, or key- to remove a label from a device.") { Usage = true };
 }

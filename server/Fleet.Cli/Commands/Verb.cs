@@ -24,6 +24,17 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
 
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
+    /// <summary>Asks before something that cannot be taken back, unless <c>--yes</c> was given.</summary>
+    /// <param name="question">What is about to happen, as a question and what follows from it.</param>
+    /// <exception cref="FleetException">The answer was no, or there is nobody to ask: a script says <c>--yes</c>.</exception>
+    public void Confirm(string question)
+    {
+        if (parsed.GetValue(Verb.Yes)) return;
+        if (!shell.CanAsk)
+            throw new FleetException(question, "There is no terminal to answer on: repeat the command with --yes.") { Usage = true };
+        if (!shell.Ask(question)) throw new FleetException("Nothing was changed.");
+    }
+
     /// <summary>Shows a result: as the contract's record with <c>--json</c>, else as <paramref name="forPeople"/> writes it.</summary>
     public void Show<T>(T value, JsonTypeInfo<T> type, Action<Shell> forPeople)
     {
@@ -36,6 +47,8 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
 internal static class Verb
 {
     public static readonly Option<bool> Json = new("--json") { Description = "Print exactly one JSON document on standard output, for scripts." };
+
+    public static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do it without asking. Required where there is no terminal to ask on." };
 
     private static readonly Option<string?> Server = new("--server")
     {

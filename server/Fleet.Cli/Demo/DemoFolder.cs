@@ -1,10 +1,14 @@
 using System.Runtime.Versioning;
+using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Platform;
 
 namespace Fleet.Cli.Demo;
 
-/// <summary>Where a demo keeps everything: the server's data, each device's data, and what every process wrote.</summary>
+/// <summary>
+/// Where a demo keeps everything: the server's data, each device's data, and what every process wrote. A folder that was named with
+/// <c>--data</c> is taken up again by a later demo: devices stay enrolled, releases are numbered on.
+/// </summary>
 [SupportedOSPlatform("linux")]
 internal sealed class DemoFolder
 {
@@ -31,18 +35,44 @@ internal sealed class DemoFolder
     /// <summary>The build's report as a page.</summary>
     public string ReportPage => Path.Combine(Root, "report.html");
 
+    /// <summary>The ports of the server, kept because devices know it by them. The file also marks the folder as a demo's.</summary>
+    private string Ports => Path.Combine(Root, "ports.json");
+
     /// <summary>One device's data.</summary>
     public string Device(string id) => Path.Combine(Root, "devices", id);
 
-    /// <summary>Makes the folder: the one asked for, which must be empty, or a temporary one that only this user can read.</summary>
+    /// <summary>True when a device has its certificate from an earlier demo.</summary>
+    public bool IsEnrolled(string id) => File.Exists(Path.Combine(Device(id), "identity.json"));
+
+    /// <summary>The server's settings for its three ports: those of the earlier demo, or whatever is free.</summary>
+    public IReadOnlyList<string> PortSettings()
+    {
+        var kept = Endpoints.Read(Ports);
+        return [.. ((string[])["ApiPort", "DevicePort", "MqttPort"]).Select(setting => $"--Fleet:{setting}={kept?.GetValueOrDefault(setting) ?? "0"}")];
+    }
+
+    /// <summary>Keeps the ports for the next demo in this folder.</summary>
+    public void KeepPorts(IReadOnlyDictionary<string, string> endpoints)
+    {
+        static string PortOf(string address) => address[(address.LastIndexOf(':') + 1)..];
+        var ports = new Dictionary<string, string>
+        {
+            ["ApiPort"] = PortOf(endpoints["api"]),
+            ["DevicePort"] = PortOf(endpoints["devices"]),
+            ["MqttPort"] = PortOf(endpoints["mqtt"]),
+        };
+        DurableFile.Write(Ports, JsonSerializer.SerializeToUtf8Bytes(ports, DemoJson.Default.DictionaryStringString));
+    }
+
+    /// <summary>Makes the folder: the one asked for, which must be empty or an earlier demo's, or a temporary one that only this user can read.</summary>
     public static DemoFolder Create(string? data, bool keep)
     {
         if (data is null) return new DemoFolder(Directory.CreateTempSubdirectory("fleet-demo-").FullName, temporary: !keep);
         var root = Path.GetFullPath(data);
         try
         {
-            if (Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root).Any())
-                throw new FleetException($"The folder {root} is not empty; the demo starts from nothing.", "Name another folder with --data, or remove this one.") { Usage = true };
+            if (Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root).Any() && !File.Exists(Path.Combine(root, "ports.json")))
+                throw new FleetException($"The folder {root} is not empty and not an earlier demo's.", "Name another folder with --data.") { Usage = true };
             OwnerOnly.CreateFolder(root);
             return new DemoFolder(root, temporary: false);
         }

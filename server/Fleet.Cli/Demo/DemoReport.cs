@@ -47,4 +47,5 @@ internal sealed record DeviceFigures(
 /// <summary>Generated serialization of the demo's report; absent figures are written as null, so that every key is always there.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(DemoReport))]
+[JsonSerializable(typeof(Dictionary<string, string>))]
 internal sealed partial class DemoJson : JsonSerializerContext;

@@ -4,6 +4,7 @@ using Fleet.Cli.Display;
 using Fleet.Cli.Processes;
 using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
+using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
@@ -54,10 +55,13 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
     private async Task<(FleetClient Client, string DevicesUrl)> StartServerAsync(StepBoard.Step step, CancellationToken cancellationToken)
     {
         step.Say("broker, API and one build worker");
+        // An earlier demo that was killed left its file behind.
+        File.Delete(Path.Combine(folder.Server, Endpoints.FileName));
         Concern = await children.StartAsync(
             "server", Installation.Server, folder.Server,
-            $"--Fleet:DataFolder={folder.Server}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=1");
+            [$"--Fleet:DataFolder={folder.Server}", "--Fleet:Workers=1", .. folder.PortSettings()]);
         var endpoints = await Waiting.ForAsync(() => Endpoints.Read(Path.Combine(folder.Server, Endpoints.FileName)), shell.Time, cancellationToken);
+        folder.KeepPorts(endpoints);
         var client = new FleetClient(ServerAddress.Resolve(endpoints["api"], folder.OperatorKey, null, _ => null));
         var health = await client.GetHealthAsync(cancellationToken);
         step.Result($"version {health.Version}, API {endpoints["api"]}, MQTT {endpoints["mqtt"]}");
@@ -69,18 +73,11 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
         var token = await client.CreateTokenAsync(new CreateTokenRequest(Devices.Count, TimeSpan.FromMinutes(10), new Dictionary<string, string> { ["site"] = "demo" }), cancellationToken);
         foreach (var (id, profile) in Devices)
         {
-            step.Say($"{id} joins with a token and gets its certificate");
             var data = folder.Device(id);
-            Directory.CreateDirectory(data);
-            Concern = await children.StartBriefAsync(
-                $"{id}-enroll", Installation.Agent, data, "enroll", "--server", devicesUrl, "--token", token.Token, "--id", id, "--data", data, "--profile", profile);
-            try
+            if (!folder.IsEnrolled(id))
             {
-                if (await Concern.WaitAsync(cancellationToken) is not 0 and var code) throw new FleetException($"{id} could not enroll: fleet-agent ended with code {code}.");
-            }
-            finally
-            {
-                await Concern.StopAsync();
+                step.Say($"{id} joins with a token and gets its certificate");
+                await EnrollAsync(id, profile, devicesUrl, token.Token, cancellationToken);
             }
             Concern = await children.StartAsync(id, Installation.Agent, data, "run", "--data", data, "--inference-port", "0", "--telemetry-interval", "00:00:02");
         }
@@ -90,12 +87,28 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
         return true;
     }
 
+    private async Task EnrollAsync(string id, string profile, string devicesUrl, string token, CancellationToken cancellationToken)
+    {
+        var data = folder.Device(id);
+        Directory.CreateDirectory(data);
+        Concern = await children.StartBriefAsync(
+            $"{id}-enroll", Installation.Agent, data, "enroll", "--server", devicesUrl, "--token", token, "--id", id, "--data", data, "--profile", profile);
+        try
+        {
+            if (await Concern.WaitAsync(cancellationToken) is not 0 and var code) throw new FleetException($"{id} could not enroll: fleet-agent ended with code {code}.");
+        }
+        finally
+        {
+            await Concern.StopAsync();
+        }
+    }
+
     private async Task<(BuildView Build, BuildReport Report)> BuildAsync(FleetClient client, StepBoard.Step step, CancellationToken cancellationToken)
     {
         Concern = children.Server;
         var build = await client.StartBuildAsync(spec, cancellationToken);
         build = await Follow.BuildAsync(client, shell.Time, build.Id, step, StartLimit, cancellationToken);
-        if (build.Status != BuildStatus.Succeeded) throw new FleetException($"Build {build.Id} is {Words.Of(build.Status)}: {build.Failure}");
+        if (build.Status != BuildStatus.Succeeded) throw new FleetException($"Build {build.Id} is {build.Status.ToWords()}: {build.Failure}");
         var report = await client.GetReportAsync(build.Id, cancellationToken);
         await File.WriteAllBytesAsync(folder.ReportPage, await client.GetReportPageAsync(build.Id, cancellationToken), cancellationToken);
         step.Result($"{Figures.Count(report.Teacher!.Parameters)} parameters distilled into {Figures.Count(report.Student.Parameters)}, {report.Variants.Count(variant => variant.Accepted)} of {report.Variants.Count} variants accepted");
@@ -115,7 +128,8 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
         {
             Model = release.Model,
             Version = release.Version,
-            Filter = "label.site=demo",
+            // Every device of this server: labels are a person's to change while the demo runs.
+            Filter = "",
             Waves = [new WavePlan { Count = 1 }, new WavePlan { Count = Devices.Count }],
             MaximumFailureRate = 0,
             PhaseDeadline = TimeSpan.FromMinutes(2),
@@ -127,7 +141,7 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
         {
             var failed = rollout.Devices.FirstOrDefault(device => device.Failure != DeploymentFailure.None);
             Concern = failed is null ? children.Server : children.Find(failed.Device.Value);
-            throw new FleetException($"The rollout is {Words.Of(rollout.Status)}: {(failed is null ? rollout.Reason : $"{failed.Device} {Words.Of(failed.Failure)}, {failed.Detail}")}");
+            throw new FleetException($"The rollout is {rollout.Status.ToWords()}: {(failed is null ? rollout.Reason : $"{failed.Device} {failed.Failure.ToWords()}, {failed.Detail}")}");
         }
         step.Result($"{rollout.Devices.Count} devices measured their variant and serve it");
         return rollout;

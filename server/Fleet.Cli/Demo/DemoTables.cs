@@ -30,7 +30,7 @@ internal static class DemoTables
         if (outcome.Devices.Any(device => device.ProfileEmulated))
         {
             screen.WriteLine();
-            screen.WriteSentence("* This machine is not of that profile: it is emulated here, its latency is not a claim.");
+            screen.WriteSentence("* Emulated: this machine is not of that profile, so the latency is not that of the real hardware.");
         }
         screen.WriteLine();
         screen.WriteLine($"Done in {DurationText.Of(outcome.Took)}.");

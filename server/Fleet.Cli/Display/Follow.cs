@@ -1,5 +1,6 @@
 using Fleet.Cli.Client;
 using Fleet.Cli.Terminal;
+using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
@@ -27,7 +28,7 @@ internal static class Follow
                 throw new FleetException($"No worker took build {id} within {DurationText.Of(queueLimit)}.");
             return view.Status is BuildStatus.Succeeded or BuildStatus.Failed or BuildStatus.Cancelled;
         }, problem => step.Say(problem), cancellationToken);
-        step.Result(Words.Of(build.Status));
+        step.Result(build.Status.ToWords());
         return build;
     }
 
@@ -46,7 +47,7 @@ internal static class Follow
             step.Say(Progress(view), Fraction(view));
             return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack || (endAtPause && view.Status == RolloutStatus.Paused);
         }, problem => step.Say(problem), cancellationToken);
-        step.Result($"{Words.Of(rollout.Status)}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
+        step.Result($"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
         return rollout;
     }
 
@@ -58,7 +59,7 @@ internal static class Follow
         var doing = running.Count switch
         {
             0 => "finished, watched for its soak time",
-            <= 3 => string.Join(", ", running.Select(device => $"{device.Device} {Words.Of(device.Phase)}")),
+            <= 3 => string.Join(", ", running.Select(device => $"{device.Device} {device.Phase.ToWords()}")),
             _ => $"{Figures.Count(running.Count)} running",
         };
         var paused = rollout.Status == RolloutStatus.Paused ? $"paused ({rollout.Reason}); " : "";

@@ -1,17 +1,36 @@
 using Fleet.Cli.Terminal;
+using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Display;
 
-/// <summary>A rollout as tables: its waves, then its devices.</summary>
+/// <summary>Rollouts as tables: all of them, or one with its waves and its devices.</summary>
 internal static class RolloutTables
 {
+    /// <summary>Every rollout in a line that a terminal of 80 columns shows whole, then why some stand where they stand.</summary>
+    public static void WriteList(Shell screen, IReadOnlyList<RolloutView> rollouts, DateTimeOffset now)
+    {
+        var sheet = new Sheet("rollout", "release", "status", ">wave", ">finished", ">failed", ">age");
+        foreach (var rollout in rollouts)
+        {
+            var failed = rollout.Waves.Sum(wave => wave.Failed);
+            sheet.Add(
+                rollout.Id, $"{rollout.Plan.Model} {rollout.Plan.Version}", Words.Status(rollout.Status), $"{rollout.OpenWave}/{rollout.Waves.Count}",
+                $"{Figures.Count(failed + rollout.Waves.Sum(wave => wave.Succeeded))}/{Figures.Count(rollout.Waves.Sum(wave => wave.Total))}",
+                new Cell(Figures.Count(failed), failed > 0 ? Tone.Bad : Tone.Plain), DurationText.Of(now - rollout.CreatedAt));
+        }
+        screen.Write(sheet);
+        if (rollouts.Any(rollout => rollout.Reason.Length > 0)) screen.WriteLine();
+        foreach (var rollout in rollouts.Where(rollout => rollout.Reason.Length > 0)) screen.WriteSentence($"{rollout.Id}: {rollout.Reason}");
+        if (sheet.Count == 0) screen.WriteHint("There are no rollouts. 'fleet rollouts start --help' shows how to start one.");
+    }
+
     public static void Write(Shell screen, RolloutView rollout)
     {
         var plan = rollout.Plan;
-        screen.WriteHeading($"Rollout {rollout.Id} of {plan.Model} {plan.Version}: {Words.Of(rollout.Status)}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
+        screen.WriteHeading($"Rollout {rollout.Id} of {plan.Model} {plan.Version}: {rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
         screen.WriteSentence($"Devices {(plan.Filter.Length > 0 ? plan.Filter : "all")}; stops above {Figures.Percent(plan.MaximumFailureRate)} failed of at least {plan.MinimumFinished} finished; "
             + $"phase deadline {DurationText.Of(plan.PhaseDeadline)}, soak {DurationText.Of(plan.SoakTime)}; started {Figures.Moment(rollout.CreatedAt)}");
         screen.WriteLine();
@@ -35,7 +54,7 @@ internal static class RolloutTables
         {
             devices.Add(device.Device.Value, device.Wave, Words.Status(device.Status), Words.Phase(device.Phase), device.Variant ?? Figures.None,
                 scores.Of(device.Measured) ?? Figures.None, Figures.Latency(device.Measured?.Latency),
-                device.Failure == DeploymentFailure.None ? "" : $"{Words.Of(device.Failure)}: {device.Detail}");
+                device.Failure == DeploymentFailure.None ? "" : $"{device.Failure.ToWords()}: {device.Detail}");
         }
         screen.Write(devices);
     }

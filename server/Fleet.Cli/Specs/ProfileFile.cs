@@ -32,7 +32,7 @@ internal static class ProfileFile
             if (profile is not null) problems.AddRange(ProfileRules.ProblemsOf(profile).Select(problem => new SpecProblem(SpecFile.PlaceOf(problem, converter.Places), problem)));
         }
         return problems.Count == 0 && profile is not null ? profile : throw new FleetException([
-            $"{file} is no valid profile:",
+            $"{file} is not a valid profile:",
             .. problems.OrderBy(problem => problem.Place.Line).ThenBy(problem => problem.Place.Column).Select(problem => $"{file}:{problem.Place.Line}:{problem.Place.Column}: {problem.Message}")]);
     }
 }

@@ -10,19 +10,22 @@ namespace Fleet.Cli.Specs;
 internal static class SpecFile
 {
     /// <summary>Reads the spec in <paramref name="file"/>; its relative paths are taken from the file's own folder.</summary>
+    /// <param name="file">The spec.</param>
+    /// <param name="filesAreHere">True when the build runs on this machine: what a relative path names must exist then.</param>
     /// <exception cref="FleetException">The file cannot be read, or breaks rules: all of them are listed.</exception>
-    public static BuildSpec Read(string file)
+    public static BuildSpec Read(string file, bool filesAreHere)
     {
         var text = SpecText.Read(file, "spec");
-        return Parse(text, file, Path.GetDirectoryName(Path.GetFullPath(file))!);
+        return Parse(text, file, Path.GetDirectoryName(Path.GetFullPath(file))!, filesAreHere);
     }
 
     /// <summary>Reads the spec in <paramref name="text"/>.</summary>
     /// <param name="text">YAML.</param>
     /// <param name="name">What messages call it.</param>
     /// <param name="folder">Where its relative paths start.</param>
+    /// <param name="filesAreHere">True when what a relative path names must exist on this machine.</param>
     /// <exception cref="FleetException">It breaks rules: all of them are listed.</exception>
-    public static BuildSpec Parse(string text, string name, string folder)
+    public static BuildSpec Parse(string text, string name, string folder, bool filesAreHere = false)
     {
         var problems = new List<SpecProblem>();
         var converter = new YamlToJson(FleetJson.Strict.Options, problems);
@@ -40,12 +43,16 @@ internal static class SpecFile
                 problems.Add(new SpecProblem(new Place(1, 1), e.Message));
             }
             if (spec is not null) spec = spec with { Quantization = WithProfileFiles(spec.Quantization, folder, converter.Places, problems) };
-            if (spec is not null) problems.AddRange(BuildSpecRules.ProblemsOf(spec).Select(problem => new SpecProblem(PlaceOf(problem, converter.Places), problem)));
+            if (spec is not null)
+            {
+                var broken = BuildSpecRules.ProblemsOf(spec).Concat(filesAreHere ? MissingFilesOf(spec, folder) : []);
+                problems.AddRange(broken.Select(problem => new SpecProblem(PlaceOf(problem, converter.Places), problem)));
+            }
         }
         if (problems.Count > 0 || spec is null)
         {
             throw new FleetException([
-                $"{name} is no valid build spec:",
+                $"{name} is not a valid build spec:",
                 .. problems.OrderBy(problem => problem.Place.Line).ThenBy(problem => problem.Place.Column)
                     .Select(problem => $"{name}:{problem.Place.Line}:{problem.Place.Column}: {problem.Message}")]);
         }
@@ -85,6 +92,28 @@ internal static class SpecFile
             }
         }
         return custom.Count == 0 ? quantization with { Profiles = names } : quantization with { Profiles = names, CustomProfiles = [.. quantization.CustomProfiles ?? [], .. custom] };
+    }
+
+    /// <summary>
+    /// Relative paths that name nothing. They start at the spec's own folder, so they can only mean a file of this machine; a whole
+    /// path may be one of the worker's.
+    /// </summary>
+    private static IEnumerable<string> MissingFilesOf(BuildSpec spec, string folder)
+    {
+        (string Key, string? Path)[] named =
+        [
+            ("data.train", spec.Data?.Train), ("data.trainLabels", spec.Data?.TrainLabels),
+            ("data.test", spec.Data?.Test), ("data.testLabels", spec.Data?.TestLabels),
+            ("teacher.onnx", spec.Teacher?.Onnx), ("teacher.torchScript", spec.Teacher?.TorchScript),
+            ("source.onnx", spec.Source?.Onnx), ("source.calibration", spec.Source?.Calibration),
+            ("source.validation", spec.Source?.Validation), ("source.validationLabels", spec.Source?.ValidationLabels),
+        ];
+        return
+            from file in named
+            where file.Path is { Length: > 0 } path && path != SampleSource.Synthetic && !Path.IsPathRooted(path)
+            let whole = Path.GetFullPath(file.Path, folder)
+            where !Path.Exists(whole)
+            select $"{file.Key} names {whole}, which does not exist.";
     }
 
     private static BuildSpec WithAbsolutePaths(BuildSpec spec, string folder)

@@ -10,14 +10,14 @@ internal static class SpecText
     /// <summary>Reads it.</summary>
     /// <param name="file">The file.</param>
     /// <param name="what">What it should be, for messages.</param>
-    /// <exception cref="FleetException">It cannot be read, is too long or is no text.</exception>
+    /// <exception cref="FleetException">It cannot be read, is too long or is not text.</exception>
     public static string Read(string file, string what)
     {
         byte[] bytes;
         try
         {
             if (new FileInfo(file) is { Exists: true, Length: > Limits.ApiRequestBytes } large)
-                throw new FleetException($"{file} has {large.Length} bytes; a {what} has at most {Limits.ApiRequestBytes}.");
+                throw new FleetException($"{file} has {large.Length:#,0} bytes; a {what} has at most {Limits.ApiRequestBytes:#,0}.");
             bytes = File.ReadAllBytes(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

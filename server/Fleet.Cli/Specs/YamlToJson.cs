@@ -119,7 +119,7 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
             : $"a section with {string.Join(", ", KeysOf(options.GetTypeInfo(type)))}";
     }
 
-    /// <summary>What a list holds; null when the type is no list. Asked of the type: a list with a converter of its own hides it in its metadata.</summary>
+    /// <summary>What a list holds; null when the type is not a list. Asked of the type: a list with a converter of its own hides it in its metadata.</summary>
     private static Type? ElementOf(Type type)
         => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? type.GetGenericArguments()[0] : null;
 

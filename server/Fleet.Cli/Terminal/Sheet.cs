@@ -42,6 +42,9 @@ internal readonly record struct Cell(string Text, Tone Tone = Tone.Plain)
 /// <param name="columns">Headings; one that begins with <c>&gt;</c> is right-aligned, for figures.</param>
 internal sealed class Sheet(params IReadOnlyList<string> columns)
 {
+    /// <summary>Columns that a sentence needs to be readable when it is wrapped.</summary>
+    private const int NarrowestSentence = 10;
+
     private readonly List<Cell[]> _rows = [];
 
     /// <summary>Rows so far.</summary>
@@ -67,13 +70,19 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
     /// <summary>The same for a terminal of <paramref name="width"/> columns: coloured, closer together and then wrapped where it is too narrow.</summary>
     public IRenderable ToRenderable(int width)
     {
-        var gap = Widths().Sum() + 2 * (columns.Count - 1) <= width ? 2 : 1;
+        var widths = Widths();
+        var gap = widths.Sum() + 2 * (columns.Count - 1) <= width ? 2 : 1;
+        // An id or a number that is broken over two lines cannot be copied: where there is room, only sentences are wrapped.
+        bool[] whole = [.. columns.Select((_, i) => IsRight(i) || _rows.TrueForAll(row => !row[i].Text.Contains(' ', StringComparison.Ordinal)))];
+        var sentences = whole.Count(each => !each);
+        var taken = widths.Where((_, i) => whole[i]).Sum() + gap * (columns.Count - 1);
+        var roomy = taken + NarrowestSentence * sentences <= width;
         var table = new Table { Border = TableBorder.None, ShowHeaders = HasHeadings };
         for (var i = 0; i < columns.Count; i++)
         {
             var column = new TableColumn($"[dim]{Markup.Escape(Heading(columns[i]))}[/]") { Alignment = IsRight(i) ? Justify.Right : Justify.Left };
             column.Padding = new Padding(0, 0, i == columns.Count - 1 ? 0 : gap, 0);
-            if (IsRight(i)) column.NoWrap();
+            if (roomy ? whole[i] : IsRight(i)) column.NoWrap();
             table.AddColumn(column);
         }
         foreach (var row in _rows) table.AddRow(row.Select(cell => new Markup(cell.Markup())));

@@ -9,7 +9,17 @@ namespace Fleet.Cli.Terminal;
 /// The two streams a command writes to. Results go to standard output: tables for people, or with <c>--json</c> exactly one
 /// document. Progress and errors go to standard error, so that a pipe or a script reads results only.
 /// </summary>
-internal sealed class Shell(TextWriter output, TextWriter error, bool outputIsTerminal, bool errorIsTerminal, int width, Func<string, string?> environment, TimeProvider time)
+/// <param name="output">Results.</param>
+/// <param name="error">Progress, questions and errors.</param>
+/// <param name="outputIsTerminal">True when results are read by a person.</param>
+/// <param name="errorIsTerminal">True when progress can be redrawn.</param>
+/// <param name="width">Columns.</param>
+/// <param name="environment">Environment variables by name.</param>
+/// <param name="time">The clock.</param>
+/// <param name="answers">What a person answers; null when nobody can be asked.</param>
+internal sealed class Shell(
+    TextWriter output, TextWriter error, bool outputIsTerminal, bool errorIsTerminal, int width, Func<string, string?> environment, TimeProvider time,
+    TextReader? answers = null)
 {
     private readonly IAnsiConsole _output = Console(output, outputIsTerminal, width);
 
@@ -22,7 +32,7 @@ internal sealed class Shell(TextWriter output, TextWriter error, bool outputIsTe
         return new Shell(
             System.Console.Out, System.Console.Error, outputIsTerminal && !plain, errorIsTerminal && !plain,
             outputIsTerminal || errorIsTerminal ? Math.Max(60, System.Console.WindowWidth) : int.MaxValue,
-            Environment.GetEnvironmentVariable, TimeProvider.System);
+            Environment.GetEnvironmentVariable, TimeProvider.System, errorIsTerminal && !System.Console.IsInputRedirected ? System.Console.In : null);
     }
 
     /// <summary>Environment variables by name.</summary>
@@ -88,6 +98,17 @@ internal sealed class Shell(TextWriter output, TextWriter error, bool outputIsTe
             else if (i == 0) console.MarkupLineInterpolated($"[red]fleet:[/] {lines[i]}");
             else console.MarkupLineInterpolated($"  {lines[i]}");
         }
+    }
+
+    /// <summary>True when there is a person to ask.</summary>
+    public bool CanAsk => answers is not null;
+
+    /// <summary>Asks a person; everything but a clear yes is a no.</summary>
+    public bool Ask(string question)
+    {
+        error.Write($"{question} [y/N] ");
+        error.Flush();
+        return answers?.ReadLine()?.Trim() is "y" or "Y" or "yes" or "Yes";
     }
 
     /// <summary>A remark for a person, on standard error: what to do next, or that waiting has ended.</summary>

@@ -4,7 +4,7 @@ using Fleet.Server.Settings;
 
 namespace Fleet.Server.Access;
 
-/// <summary>Who did what.</summary>
+/// <summary>What an operator changed or tried to change.</summary>
 /// <param name="At">When.</param>
 /// <param name="Who">The key.</param>
 /// <param name="From">The address it came from.</param>

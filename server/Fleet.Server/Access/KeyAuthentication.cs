@@ -35,7 +35,7 @@ internal sealed partial class KeyAuthentication(
             var identity = new ClaimsIdentity([new Claim(ClaimTypes.Name, id), new Claim(ClaimTypes.Role, key.Role)], Scheme.Name);
             return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
         }
-        // A right key is never turned away: one worker with a wrong key must not lock out the operator beside it.
+        // A valid key is never turned away: one worker with a wrong key must not lock out the operator beside it.
         if (failures.IsExceededBy(Caller))
         {
             _slowedDown = true;

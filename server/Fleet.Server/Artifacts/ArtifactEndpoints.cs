@@ -36,7 +36,7 @@ internal static class ArtifactEndpoints
 
     private static async Task<IResult> UploadAsync(string sha256, HttpRequest request, ArtifactStore artifacts, CancellationToken cancellationToken)
     {
-        if (!ArtifactStore.IsDigest(sha256)) return Refusal.Invalid($"'{sha256}' is not a digest: 64 lower-case hexadecimal digits are.").ToResult();
+        if (!ArtifactStore.IsDigest(sha256)) return Refusal.Invalid($"'{sha256}' is not a digest: one has 64 lower-case hexadecimal digits.").ToResult();
         if (request.ContentLength > Limits.ArtifactBytes) return TooLarge();
         return await artifacts.StoreAsync(sha256, request.Body, cancellationToken) switch
         {

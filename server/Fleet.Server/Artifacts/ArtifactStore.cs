@@ -38,17 +38,17 @@ internal sealed class ArtifactStore
         foreach (var left in Directory.EnumerateFiles(_staging)) File.Delete(left);
     }
 
-    /// <summary>True when <paramref name="text"/> is 64 lower-case hexadecimal digits, and so can be no path.</summary>
+    /// <summary>True when <paramref name="text"/> is 64 lower-case hexadecimal digits, and so cannot be a path.</summary>
     public static bool IsDigest(string? text) => text is { Length: 64 } && text.All(char.IsAsciiHexDigitLower);
 
     /// <summary>Length of the stored artifact in bytes, or null when it is not there.</summary>
     public long? LengthOf(string sha256) => new FileInfo(PathOf(sha256)) is { Exists: true } file ? file.Length : null;
 
     /// <summary>Where an artifact is, or will be.</summary>
-    /// <exception cref="ArgumentException"><paramref name="sha256"/> is no digest.</exception>
+    /// <exception cref="ArgumentException"><paramref name="sha256"/> is not a digest.</exception>
     public string PathOf(string sha256) => IsDigest(sha256)
         ? Path.Combine(_folder, sha256)
-        : throw new ArgumentException($"'{sha256}' is no SHA-256 digest: 64 lower-case hexadecimal digits are.", nameof(sha256));
+        : throw new ArgumentException($"'{sha256}' is not a SHA-256 digest: one has 64 lower-case hexadecimal digits.", nameof(sha256));
 
     /// <summary>Stores what <paramref name="content"/> holds if its digest is <paramref name="sha256"/>: hashed as it arrives, kept only if right.</summary>
     public async Task<ArtifactOutcome> StoreAsync(string sha256, Stream content, CancellationToken cancellationToken)

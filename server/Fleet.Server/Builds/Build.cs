@@ -23,6 +23,9 @@ internal sealed record Build
     /// <summary>When it was asked for.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary>When the worker that holds or ended it began; null while it waits.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
+
     /// <summary>When it ended.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
 
@@ -41,7 +44,7 @@ internal sealed record Build
     /// <summary>The release made from it.</summary>
     public int? ReleasedVersion { get; init; }
 
-    /// <summary>True when nothing will change it any more.</summary>
+    /// <summary>True once nothing changes it any more.</summary>
     public bool IsOver => Status is BuildStatus.Succeeded or BuildStatus.Failed or BuildStatus.Cancelled;
 }
 

@@ -85,7 +85,7 @@ internal static class BuildEndpoints
         if (await store.FindAsync<Build>(id, cancellationToken) is not { Document: var build }) return Unknown(id);
         return digest(build) is { } sha256
             ? Results.File(artifacts.PathOf(sha256), contentType)
-            : Refusal.Conflict($"Build {id} is {build.Status}; only a build that succeeded has a report.").ToResult();
+            : Refusal.Conflict($"Build {id} is {build.Status.ToWords()} and has no report.").ToResult();
     }
 
     private static IResult ViewOf(Answer<Build> answer, int status = StatusCodes.Status200OK)

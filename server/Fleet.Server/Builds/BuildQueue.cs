@@ -46,15 +46,20 @@ internal sealed partial class BuildQueue(IFleetStore store, ArtifactStore artifa
     public async Task<Answer<Build>> CompleteAsync(string id, CompleteRequest request, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Build>(id, cancellationToken) is not { Document: var current }) return Unknown(id);
-        // The answer to an earlier try may have been lost on the way: saying the same again is no fault.
-        if (current.Status == BuildStatus.Succeeded && current.Lease?.Id == request.LeaseId) return current;
+        // The answer to an earlier try may have been lost on the way: saying the same again is not an error.
+        if (current.ReportSha256 is not null && current.Lease?.Id == request.LeaseId) return current;
         if (!BuildRules.Holds(current, request.LeaseId, time.GetUtcNow())) return Refusal.Conflict(BuildRules.WhyNotHeld(current, request.LeaseId));
         if (ProblemsOf(current, request.Report) is { Count: > 0 } problems) return Refusal.Invalid("The report cannot be taken.", problems);
 
         var report = await artifacts.StoreAsync(JsonSerializer.SerializeToUtf8Bytes(request.Report, FleetJson.Indented.BuildReport), cancellationToken);
         var page = await artifacts.StoreAsync(System.Text.Encoding.UTF8.GetBytes(request.Page), cancellationToken);
-        var moved = Judge(id, request.LeaseId, await MoveAsync(id, build => BuildRules.Complete(build, request.LeaseId, report, page, time.GetUtcNow()), cancellationToken));
-        if (moved.Value is { } succeeded) LogSucceeded(id, succeeded.Spec.Model, request.Report.Variants.Count(variant => variant.Accepted), request.Report.Variants.Count);
+        var result = new BuildResult(report, page, BuildRules.WhyNothingToRelease(request.Report));
+        var moved = Judge(
+            id, request.LeaseId,
+            await MoveAsync(id, build => BuildRules.Complete(build, request.LeaseId, result, time.GetUtcNow()), cancellationToken));
+        if (moved.Value is { Failure: { } failure }) LogFailed(id, failure);
+        else if (moved.Value is { } succeeded)
+            LogSucceeded(id, succeeded.Spec.Model, request.Report.Variants.Count(variant => variant.Accepted), request.Report.Variants.Count);
         return moved;
     }
 
@@ -76,7 +81,7 @@ internal sealed partial class BuildQueue(IFleetStore store, ArtifactStore artifa
         {
             null => Unknown(id),
             { Status: BuildStatus.Cancelled } cancelled => cancelled,
-            var over => Refusal.Conflict($"Build {id} has ended already: {over.Status}."),
+            var over => Refusal.Conflict($"Build {id} has ended already: {over.Status.ToWords()}."),
         };
     }
 
@@ -90,7 +95,7 @@ internal sealed partial class BuildQueue(IFleetStore store, ArtifactStore artifa
         }
     }
 
-    /// <summary>Gives every lease its full time again. While the server was down no worker could renew; an hour of training is not thrown away for that.</summary>
+    /// <summary>Gives every lease its full time again: while the server was down no worker could renew, and an hour of training is not thrown away for that.</summary>
     public async Task RenewAllAsync(CancellationToken cancellationToken)
     {
         foreach (var id in await OpenAsync(cancellationToken))

@@ -1,3 +1,4 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Protocol;
 
@@ -12,6 +13,7 @@ internal static class BuildRules
         Status = BuildStatus.Running,
         Progress = new BuildProgress("started", 0),
         Attempts = build.Attempts + 1,
+        StartedAt = now,
         Lease = new BuildLease(leaseId, worker, now + leaseTime),
     };
 
@@ -24,14 +26,27 @@ internal static class BuildRules
     };
 
     /// <summary>The build with its result.</summary>
-    public static Build? Complete(Build build, string leaseId, string reportSha256, string pageSha256, DateTimeOffset now) => !Holds(build, leaseId, now) ? null : build with
+    /// <param name="build">The build.</param>
+    /// <param name="leaseId">The lease that speaks.</param>
+    /// <param name="result">What came out.</param>
+    /// <param name="now">When.</param>
+    public static Build? Complete(Build build, string leaseId, BuildResult result, DateTimeOffset now) => !Holds(build, leaseId, now) ? null : build with
     {
-        Status = BuildStatus.Succeeded,
+        Status = result.Failure is null ? BuildStatus.Succeeded : BuildStatus.Failed,
         Progress = new BuildProgress("done", 1),
         FinishedAt = now,
-        ReportSha256 = reportSha256,
-        PageSha256 = pageSha256,
+        Failure = result.Failure,
+        ReportSha256 = result.ReportSha256,
+        PageSha256 = result.PageSha256,
     };
+
+    /// <summary>Why nothing of a report can be released; null when something can.</summary>
+    public static string? WhyNothingToRelease(BuildReport report)
+    {
+        if (report.Variants.Any(variant => variant.Accepted)) return null;
+        var reasons = report.Variants.Select(variant => $"{variant.Id}: {(variant.Reasons.Count > 0 ? string.Join(' ', variant.Reasons) : "rejected.")}");
+        return Limits.Detail($"No variant was accepted; the report shows what was measured. {string.Join(' ', reasons)}");
+    }
 
     /// <summary>The build with the reason its worker gave up.</summary>
     public static Build? Fail(Build build, string leaseId, string reason, DateTimeOffset now) => !Holds(build, leaseId, now) ? null : build with
@@ -58,7 +73,7 @@ internal static class BuildRules
         if (build is not { Status: BuildStatus.Running, Lease: { } lease } || now < lease.ExpiresAt) return null;
         var where = $"{build.Progress?.Step ?? "started"} ({build.Progress?.Fraction ?? 0:P0})";
         return build.Attempts < maximumAttempts
-            ? build with { Status = BuildStatus.Queued, Progress = null, Lease = null, Failure = $"Worker {lease.Worker} fell silent at: {where}. Queued again." }
+            ? build with { Status = BuildStatus.Queued, Progress = null, Lease = null, StartedAt = null, Failure = $"Worker {lease.Worker} fell silent at: {where}. Queued again." }
             : build with
             {
                 Status = BuildStatus.Failed,
@@ -75,8 +90,14 @@ internal static class BuildRules
     public static string WhyNotHeld(Build build, string leaseId) => build switch
     {
         { Status: BuildStatus.Cancelled } => $"Build {build.Id} was cancelled.",
-        { IsOver: true } => $"Build {build.Id} has ended: {build.Status}.",
+        { IsOver: true } => $"Build {build.Id} has ended: {build.Status.ToWords()}.",
         { Lease: { } lease } when lease.Id == leaseId => $"The lease of build {build.Id} lapsed at {lease.ExpiresAt:u}.",
         _ => $"Build {build.Id} is not held by this lease.",
     };
 }
+
+/// <summary>What a worker brought.</summary>
+/// <param name="ReportSha256">Digest of the report.</param>
+/// <param name="PageSha256">Digest of the report as a page.</param>
+/// <param name="Failure">Why nothing of it can be released; null when something can.</param>
+internal sealed record BuildResult(string ReportSha256, string PageSha256, string? Failure = null);

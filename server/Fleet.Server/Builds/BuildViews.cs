@@ -14,7 +14,9 @@ internal static class BuildViews
         Progress = build.Progress,
         Failure = build.Failure,
         CreatedAt = build.CreatedAt,
+        StartedAt = build.StartedAt,
         FinishedAt = build.FinishedAt,
+        HasReport = build.ReportSha256 is not null,
         Attempts = build.Attempts,
         Worker = build.Lease?.Worker,
     };

@@ -21,6 +21,6 @@ internal sealed partial class LeaseWatch(BuildQueue queue, BuildsOptions options
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "Looking for lapsed leases failed; it is tried again")]
+    [LoggerMessage(LogLevel.Error, "Looking for lapsed leases failed and is tried again")]
     private partial void LogTroubled(Exception exception);
 }

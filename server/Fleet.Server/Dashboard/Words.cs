@@ -27,9 +27,6 @@ internal static class Words
         _ => "bad",
     };
 
-    /// <summary>A value of an enum as people write it: <c>RolledBack</c> is "rolled back".</summary>
-    public static string Of(Enum value) => string.Concat(value.ToString().Select((letter, index) => char.IsUpper(letter) ? (index > 0 ? " " : "") + char.ToLowerInvariant(letter) : letter.ToString()));
-
     /// <summary>What is being served and what is being tried.</summary>
     public static string Serving(ReportedModel model) => model.ActiveVersion is { } version
         ? string.Create(CultureInfo.InvariantCulture, $"{model.Model} {version} ({model.ActiveVariant})")

@@ -4,7 +4,7 @@ using Fleet.Contracts.Devices;
 namespace Fleet.Server.Devices;
 
 /// <summary>
-/// Devices whose desired state was committed and should be told. Only a nudge: a device that is not connected, or a server that
+/// Devices whose desired state was committed and should be told. A reminder only: a device that is not connected, or a server that
 /// dies before it tells, loses nothing, because every connect is answered with the desired state from the store.
 /// </summary>
 internal sealed class DesiredNotices

@@ -5,7 +5,6 @@ namespace Fleet.Server.Devices;
 /// <summary>One enrolled agent installation as it is stored, under its id. Its desired and its reported state are documents of their own.</summary>
 internal sealed record Device
 {
-    /// <summary>Its id.</summary>
     public required DeviceId Id { get; init; }
 
     /// <summary>What it is, as it said last.</summary>
@@ -14,7 +13,6 @@ internal sealed record Device
     /// <summary>The profile it is served, by <see cref="HardwareProfile.For"/>; null when none matches.</summary>
     public string? Profile { get; init; }
 
-    /// <summary>Labels.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
     /// <summary>When it was enrolled.</summary>

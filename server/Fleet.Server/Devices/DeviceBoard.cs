@@ -112,7 +112,7 @@ internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices noti
     [LoggerMessage(LogLevel.Debug, "Device {Device} is connected")]
     private partial void LogConnected(DeviceId device);
 
-    [LoggerMessage(LogLevel.Debug, "Device {Device} is gone")]
+    [LoggerMessage(LogLevel.Debug, "Device {Device} is disconnected")]
     private partial void LogDisconnected(DeviceId device);
 
     [LoggerMessage(LogLevel.Warning, "When devices were last seen could not be written down; it is tried again")]

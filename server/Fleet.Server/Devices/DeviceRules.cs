@@ -15,9 +15,9 @@ internal static class DeviceRules
     {
         var problems = new List<string>();
         void Require(bool holds, string problem) { if (!holds) problems.Add(problem); }
-        void Text(string key, string? text) => Require(text is null or { Length: <= 256 }, $"facts.{key} has {text?.Length} characters; at most 256 are kept.");
+        void Text(string key, string? text) => Require(text is null or { Length: <= 256 }, $"facts.{key} has {text?.Length} characters; at most 256 are accepted.");
         void List(string key, IReadOnlyList<string> list, int most)
-            => Require(list.Count <= most && list.All(item => item is { Length: <= Limits.NameLength }), $"facts.{key} may hold {most} names of {Limits.NameLength} characters.");
+            => Require(list.Count <= most && list.All(item => item is { Length: <= Limits.NameLength }), $"facts.{key} may hold at most {most} names of at most {Limits.NameLength} characters.");
 
         Require(Names.IsName(facts.Architecture), $"facts.architecture '{facts.Architecture}' must be {Names.Rule}.");
         Require(facts.DeclaredProfile is null || Names.IsName(facts.DeclaredProfile), $"facts.declaredProfile '{facts.DeclaredProfile}' must be {Names.Rule}.");

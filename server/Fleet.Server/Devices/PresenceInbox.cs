@@ -27,7 +27,7 @@ internal sealed class PresenceInbox : IDeviceMessageHandler
         }
         catch (JsonException e)
         {
-            return Task.FromResult<string?>($"it is no presence: {e.Message}");
+            return Task.FromResult<string?>($"it is not a presence message: {e.Message}");
         }
     }
 }

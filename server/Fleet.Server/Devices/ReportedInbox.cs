@@ -29,7 +29,7 @@ internal sealed class ReportedInbox(IFleetStore store, KnownProfiles profiles, I
         }
         catch (JsonException e)
         {
-            return $"it is no reported state: {e.Message}";
+            return $"it is not a reported state: {e.Message}";
         }
         if (reported is null) return "it is empty";
         if (DeviceRules.ProblemOf(reported) is { } problem) return problem;

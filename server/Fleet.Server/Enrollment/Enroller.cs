@@ -19,9 +19,9 @@ internal sealed partial class Enroller(
     /// <summary>Enrolls a device. The use of the token and the device are one commit: a token of N uses gives N devices however many ask at once.</summary>
     public async Task<Answer<EnrollResponse>> EnrollAsync(EnrollRequest request, CancellationToken cancellationToken)
     {
-        if (!JoinToken.TryParse(request.Token, out var token)) return Refusal.Invalid("The join token is not one: it has the form fleet1.ID.SECRET.FINGERPRINT.");
+        if (!JoinToken.TryParse(request.Token, out var token)) return Refusal.Invalid("This is not a join token: one has the form fleet1.ID.SECRET.FINGERPRINT.");
         if (token.AuthorityFingerprint != authority.Fingerprint) return Refused("The join token is for another server: its fingerprint is not that of this server's authority.");
-        if (DeviceRules.ProblemsOf(request.Facts) is { Count: > 0 } problems) return Refusal.Invalid("The device's facts are not understood.", problems);
+        if (DeviceRules.ProblemsOf(request.Facts) is { Count: > 0 } problems) return Refusal.Invalid("The device's facts are not valid.", problems);
         return await store.RetryAsync(_ => TryAsync(request, token, cancellationToken), cancellationToken);
     }
 

@@ -7,6 +7,7 @@ using Fleet.Contracts.Protocol;
 using Fleet.Server.Access;
 using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
+using Fleet.Server.Hosting;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
 using Microsoft.AspNetCore.Authentication;
@@ -72,14 +73,15 @@ internal static class EnrollmentEndpoints
             return sent.Value is null ? sent.Problem!.ToResult() : enroller.Renew(CertificateAuthentication.DeviceOf(user), sent.Value).ToResult(FleetJson.Default.EnrollResponse);
         });
 
-    private static async Task<IResult> CreateAsync(HttpRequest request, IFleetStore store, CertificateAuthority authority, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> CreateAsync(
+        HttpRequest request, IFleetStore store, CertificateAuthority authority, ListenAddresses addresses, TimeProvider time, CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateTokenRequest, cancellationToken);
         if (sent.Value is not { } asked) return sent.Problem!.ToResult();
         var problems = new List<string>(DeviceRules.ProblemsOf(asked.Labels));
         if (asked.Uses is < 1 or > MaximumUses) problems.Add($"uses {asked.Uses} must be within 1..{MaximumUses}.");
         if (asked.ValidFor <= TimeSpan.Zero || asked.ValidFor > LongestValidity) problems.Add($"validFor {asked.ValidFor} must be above zero and at most {LongestValidity.Days} days.");
-        if (problems.Count > 0) return Refusal.Invalid("The join token cannot be made.", problems).ToResult();
+        if (problems.Count > 0) return Refusal.Invalid("The join token is not valid.", problems).ToResult();
 
         var token = JoinToken.Create(authority.Fingerprint);
         var now = time.GetUtcNow();
@@ -92,6 +94,7 @@ internal static class EnrollmentEndpoints
             Labels = asked.Labels ?? new Dictionary<string, string>(),
         };
         await store.CommitAsync([StoreChange.Create(token.Id, stored)], cancellationToken);
-        return Results.Json(new CreateTokenResponse(token.Id, token.Reveal(), stored.ExpiresAt), FleetJson.Default.CreateTokenResponse, statusCode: StatusCodes.Status201Created);
+        var answer = new CreateTokenResponse(token.Id, token.Reveal(), stored.ExpiresAt, addresses.Devices);
+        return Results.Json(answer, FleetJson.Default.CreateTokenResponse, statusCode: StatusCodes.Status201Created);
     }
 }

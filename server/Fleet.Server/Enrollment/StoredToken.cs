@@ -43,5 +43,5 @@ internal sealed record StoredToken
     };
 
     /// <summary>What operators see.</summary>
-    public TokenView ToView(string id) => new(id, Uses, Used, CreatedAt, ExpiresAt, RevokedAt is not null);
+    public TokenView ToView(string id) => new(id, Uses, Used, CreatedAt, ExpiresAt, RevokedAt is not null, Labels);
 }

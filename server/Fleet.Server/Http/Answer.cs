@@ -4,7 +4,7 @@ using Fleet.Contracts.Http;
 
 namespace Fleet.Server.Http;
 
-/// <summary>What a room answers an operator or a worker: a value, or the problem that refuses it. A planned refusal is no exception.</summary>
+/// <summary>What a room answers an operator or a worker: a value, or the problem that refuses it. A planned refusal is not an exception.</summary>
 /// <typeparam name="T">What was asked for.</typeparam>
 internal sealed class Answer<T> where T : class
 {

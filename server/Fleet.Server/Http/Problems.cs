@@ -62,9 +62,9 @@ internal static partial class Problems
     {
         StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}.",
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}.",
-        StatusCodes.Status413PayloadTooLarge => "The request is larger than what is read here.",
+        StatusCodes.Status413PayloadTooLarge => "The request is larger than what is accepted here.",
         StatusCodes.Status415UnsupportedMediaType => "Send application/json.",
-        StatusCodes.Status416RangeNotSatisfiable => "The range asked for lies beyond the end.",
+        StatusCodes.Status416RangeNotSatisfiable => "The range that was asked for lies beyond the end.",
         var status => $"The request was refused ({status}).",
     };
 

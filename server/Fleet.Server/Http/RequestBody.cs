@@ -27,9 +27,9 @@ internal static class RequestBody
         }
         catch (JsonException e)
         {
-            return Refusal.Invalid("The request is not understood.", e.Message);
+            return Refusal.Invalid("The request cannot be read.", e.Message);
         }
     }
 
-    private static Contracts.Http.ApiProblem TooLarge(int maximumBytes) => Refusal.TooLarge($"The request is larger than the {maximumBytes} bytes that are read.");
+    private static Contracts.Http.ApiProblem TooLarge(int maximumBytes) => Refusal.TooLarge($"The request is larger than the {maximumBytes:#,0} bytes that are accepted here.");
 }

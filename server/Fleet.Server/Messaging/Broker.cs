@@ -5,7 +5,7 @@ using MQTTnet.Server;
 
 namespace Fleet.Server.Messaging;
 
-/// <summary>The embedded MQTT 5 broker: started before the first connection can come, stopped with a word to every device.</summary>
+/// <summary>The embedded MQTT 5 broker: started before the first connection can come, stopped after telling every device.</summary>
 internal sealed class Broker(MqttServer server, DeviceAdmission admission, DeviceInbox inbox, IEnumerable<IConnectionObserver> observers) : IHostedLifecycleService
 {
     /// <summary>Messages waiting for one device. Only its newest desired state matters, so the oldest are dropped.</summary>

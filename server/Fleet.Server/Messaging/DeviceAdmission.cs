@@ -18,7 +18,7 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
     public async Task ValidateAsync(ValidatingConnectionEventArgs connection)
     {
         var device = authority.DeviceOf(connection.ClientCertificate);
-        var (code, reason) = device is { } known ? await JudgeAsync(known, connection) : (MqttConnectReasonCode.NotAuthorized, "it showed no device certificate of this server");
+        var (code, reason) = device is { } known ? await JudgeAsync(known, connection) : (MqttConnectReasonCode.NotAuthorized, "it showed no device certificate that this server issued");
         connection.ReasonCode = code;
         if (code == MqttConnectReasonCode.Success)
         {
@@ -49,7 +49,7 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
     {
         // An acknowledgement of MQTT 3 cannot say no: a device would take a refused message for a stored one.
         if (connection.ProtocolVersion != MqttProtocolVersion.V500)
-            return (MqttConnectReasonCode.UnsupportedProtocolVersion, "it speaks an MQTT before version 5");
+            return (MqttConnectReasonCode.UnsupportedProtocolVersion, "it speaks MQTT of a version before 5");
         if (connection.ClientId != device.Value)
             return (MqttConnectReasonCode.ClientIdentifierNotValid, $"its certificate is that of device {device}");
         // Without keep-alive a device whose link died would be online for ever.
@@ -60,9 +60,9 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
             : (MqttConnectReasonCode.Success, "");
     }
 
-    [LoggerMessage(LogLevel.Warning, "Connection of {ClientId} from {Address} is refused: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "A connection of {ClientId} from {Address} was refused: {Reason}")]
     private partial void LogRefused(string? clientId, EndPoint? address, string reason);
 
-    [LoggerMessage(LogLevel.Warning, "Device {Device} is refused a subscription to {Topic}, which is not its own")]
+    [LoggerMessage(LogLevel.Warning, "Device {Device} may not subscribe to {Topic}, which is not its own")]
     private partial void LogForeignSubscription(string device, string topic);
 }

@@ -40,13 +40,13 @@ internal sealed partial class DeviceInbox(IEnumerable<IDeviceMessageHandler> han
         var message = publish.ApplicationMessage;
         if (!_handlers.TryGetValue(channel, out var handler) || message.Retain)
         {
-            LogRefused(device, channel, message.Retain ? "retained messages are not kept" : "nobody takes this channel");
+            LogRefused(device, channel, message.Retain ? "retained messages are not kept" : "this channel is not known");
             return MqttPubAckReasonCode.ImplementationSpecificError;
         }
         if (message.Payload.Length > handler.MaximumBytes)
         {
             // Sent again it would be as long: the device is told that this payload will never be taken.
-            LogRefused(device, channel, $"it has {message.Payload.Length} bytes; {handler.MaximumBytes} are read");
+            LogRefused(device, channel, $"it has {message.Payload.Length:#,0} bytes; at most {handler.MaximumBytes:#,0} are accepted");
             return MqttPubAckReasonCode.PayloadFormatInvalid;
         }
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(publish.CancellationToken);
@@ -79,10 +79,10 @@ internal sealed partial class DeviceInbox(IEnumerable<IDeviceMessageHandler> han
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "Device {Device} is refused publishing to {Topic}, which is not its own")]
+    [LoggerMessage(LogLevel.Warning, "Device {Device} may not publish to {Topic}, which is not its own")]
     private partial void LogForeign(string device, string topic);
 
-    [LoggerMessage(LogLevel.Warning, "A {Channel} message of device {Device} is refused: {Reason}")]
+    [LoggerMessage(LogLevel.Warning, "A {Channel} message of device {Device} was refused: {Reason}")]
     private partial void LogRefused(DeviceId device, string channel, string reason);
 
     [LoggerMessage(LogLevel.Debug, "A {Channel} message of device {Device} is not stored; the device will send it again. {Reason}")]

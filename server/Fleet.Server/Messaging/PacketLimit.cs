@@ -67,7 +67,7 @@ internal static class PacketLimit
         private ReadResult Checked(ReadResult result)
         {
             if (PacketLength(result.Buffer) is not { } length || length <= maximumBytes) return result;
-            var refusal = new ConnectionAbortedException($"An MQTT packet of {length} bytes came; {maximumBytes} are read.");
+            var refusal = new ConnectionAbortedException($"An MQTT packet of {length:#,0} bytes arrived; at most {maximumBytes:#,0} are accepted.");
             connection.Abort(refusal);
             throw refusal;
         }

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Fleet.Contracts;
-using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
@@ -27,9 +26,16 @@ internal sealed partial class Publisher(IFleetStore store, KnownProfiles profile
         while (true)
         {
             if (await store.FindAsync<Build>(request.BuildId, cancellationToken) is not { } build) return Refusal.Unknown($"There is no build '{request.BuildId}'.");
-            if (build.Document is not { Status: BuildStatus.Succeeded, ReportSha256: { } reportSha256 })
-                return Refusal.Conflict($"Build {request.BuildId} is {build.Document.Status}; only a build that succeeded can be released.");
-            if (await ReleaseOfAsync(build.Document, cancellationToken) is { } existing && existing.ExpiresAt > time.GetUtcNow()) return existing;
+            if (build.Document.ReportSha256 is not { } reportSha256)
+                return Refusal.Conflict($"Build {request.BuildId} is {build.Document.Status.ToWords()}; only a build that succeeded can be released.");
+            if (await ReleaseOfAsync(build.Document, cancellationToken) is { } existing && existing.ExpiresAt > time.GetUtcNow())
+            {
+                return request.ValidFor is null || existing.CreatedAt + request.ValidFor == existing.ExpiresAt
+                    ? existing
+                    : Refusal.Conflict(
+                        $"Build {build.Id} is released as {existing.Model} {existing.Version}, valid until {existing.ExpiresAt:u}. "
+                        + "A release never changes: build again for one that is valid for another time.");
+            }
 
             var report = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(artifacts.PathOf(reportSha256), cancellationToken), FleetJson.Default.BuildReport)!;
             var model = await store.FindAsync<Model>(build.Document.Spec.Model, cancellationToken);
@@ -37,7 +43,7 @@ internal sealed partial class Publisher(IFleetStore store, KnownProfiles profile
             var manifest = ReleaseDraft.Of(build.Id, build.Document.Spec, report, version, time.GetUtcNow(), validFor);
             if (manifest.Variants.Count == 0)
                 return Refusal.Conflict($"Build {build.Id} has no accepted variant; nothing was released.", ReleaseDraft.ReasonsAgainst(report));
-            if (ManifestRules.ProblemsOf(manifest) is { Count: > 0 } problems) return Refusal.Conflict($"Build {build.Id} gives no valid release.", problems);
+            if (ManifestRules.ProblemsOf(manifest) is { Count: > 0 } problems) return Refusal.Conflict($"Build {build.Id} does not make a valid release.", problems);
             if (MissingOf(manifest) is { Count: > 0 } missing) return Refusal.Conflict($"Artifacts of build {build.Id} are missing on the server.", missing);
 
             var envelope = key.Sign(DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement));

@@ -8,7 +8,6 @@ namespace Fleet.Server.Releases;
 /// <summary>A signed release as it is stored. Never changed.</summary>
 internal sealed record Release
 {
-    /// <summary>Model name.</summary>
     public required string Model { get; init; }
 
     /// <summary>Release number of the model.</summary>

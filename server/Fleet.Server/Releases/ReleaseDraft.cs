@@ -47,7 +47,6 @@ internal static class ReleaseDraft
     public static IReadOnlyList<string> ReasonsAgainst(BuildReport report)
         => [.. report.Variants.Where(variant => !IsReleasable(variant)).Select(variant => $"{variant.Id}: {(variant.Reasons.Count > 0 ? string.Join(" ", variant.Reasons) : "not accepted.")}")];
 
-    /// <summary>What something else of its profile is as good as in everything would only be downloaded for nothing.</summary>
     // Built-in profiles are known to every device; people's own travel with what was made for them.
     private static HardwareProfile[]? CustomProfilesOf(QuantizationSpec spec, BuildReport report)
     {
@@ -56,5 +55,6 @@ internal static class ReleaseDraft
         return custom.Length > 0 ? custom : null;
     }
 
+    /// <summary>A variant that is beaten in everything by another of its profile would be downloaded for nothing.</summary>
     private static bool IsReleasable(VariantReport variant) => variant is { Accepted: true, Dominated: false, Artifact: not null, Scores: not null };
 }

@@ -8,13 +8,10 @@ namespace Fleet.Server.Rollouts;
 /// <summary>One device's part in a rollout, from the moment it was told. Stored under <see cref="IdOf"/>.</summary>
 internal sealed record DeviceRollout
 {
-    /// <summary>The rollout.</summary>
     public required string Rollout { get; init; }
 
-    /// <summary>The device.</summary>
     public required DeviceId Device { get; init; }
 
-    /// <summary>Model name.</summary>
     public required string Model { get; init; }
 
     /// <summary>Release it was told to serve.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Contracts;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 
@@ -53,7 +54,7 @@ internal static class DeviceRolloutRules
     {
         Status = DeviceRolloutStatus.Failed,
         Failure = DeploymentFailure.Silent,
-        Detail = string.Create(CultureInfo.InvariantCulture, $"Nothing new since {current.PhaseSince:u} (phase {current.Phase}); the plan allows {phaseDeadline:c} a phase."),
+        Detail = string.Create(CultureInfo.InvariantCulture, $"Nothing new since {current.PhaseSince:u} (phase {current.Phase.ToWords()}); the plan allows {phaseDeadline:c} a phase."),
         UpdatedAt = now,
     };
 

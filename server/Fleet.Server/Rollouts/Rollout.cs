@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 
@@ -11,7 +12,6 @@ namespace Fleet.Server.Rollouts;
 /// </remarks>
 internal sealed record Rollout
 {
-    /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
     /// <summary>What was asked; never changes.</summary>
@@ -47,17 +47,17 @@ internal sealed record Rollout
     /// <summary>Devices told so far, along the frozen order.</summary>
     public int Told { get; init; }
 
-    /// <summary>When rolled back: devices sent back so far, along the same order.</summary>
-    public int SentBack { get; init; }
+    /// <summary>When rolled back: devices returned so far to what they had before, along the same order.</summary>
+    [JsonPropertyName("sentBack")]
+    public int Reversed { get; init; }
 
     /// <summary>Members in all.</summary>
     public int Members => Waves.Count == 0 ? 0 : Waves[^1].End;
 
-    /// <summary>The open wave.</summary>
     public Wave Open => Waves[OpenWave - 1];
 
     /// <summary>True while the engine still has something to do for it.</summary>
-    public bool IsOpen => Status is RolloutStatus.Running or RolloutStatus.Paused || (Status == RolloutStatus.RolledBack && SentBack < Told);
+    public bool IsOpen => Status is RolloutStatus.Running or RolloutStatus.Paused || (Status == RolloutStatus.RolledBack && Reversed < Told);
 
     /// <summary>True when no wave follows the open one.</summary>
     public bool OnLastWave => OpenWave == Waves.Count;

@@ -17,7 +17,7 @@ internal static class RolloutEndpoints
         .AddDocument("deviceRollout", RolloutJson.Default.DeviceRollout)
         .AddSingleton<RolloutWake>()
         .AddSingleton<WaveOpening>()
-        .AddSingleton<SendingBack>()
+        .AddSingleton<RolloutReversal>()
         .AddSingleton<RolloutOrders>()
         .AddSingleton<Devices.IReportedStateObserver, RolloutReports>()
         .AddHostedService<RolloutEngine>();

@@ -10,7 +10,7 @@ namespace Fleet.Server.Rollouts;
 /// what is stored, does what the rules say and commits, so a server killed at any point goes on where the store says.
 /// </summary>
 internal sealed partial class RolloutEngine(
-    IFleetStore store, WaveOpening opening, SendingBack sendingBack, DesiredNotices notices, RolloutWake wake, ServerHealth health, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
+    IFleetStore store, WaveOpening opening, RolloutReversal reversal, DesiredNotices notices, RolloutWake wake, ServerHealth health, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
 {
     private const string HealthSubject = "rollouts";
 
@@ -78,7 +78,7 @@ internal sealed partial class RolloutEngine(
                     case { IsOpen: false } or { Status: RolloutStatus.Paused }:
                         return null;
                     case { Status: RolloutStatus.RolledBack } rollout:
-                        await SendBackAsync(stored, rollout, cancellationToken);
+                        await ReverseAsync(stored, rollout, cancellationToken);
                         break;
                     case { Status: RolloutStatus.Running } rollout when rollout.Told < rollout.Open.End:
                         await TellAsync(stored, rollout, cancellationToken);
@@ -99,9 +99,9 @@ internal sealed partial class RolloutEngine(
     private async Task TellAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
         => await CommitAsync(stored, await opening.NextAsync(rollout, await MembersAsync(rollout, rollout.Told, cancellationToken), time.GetUtcNow(), cancellationToken), cancellationToken);
 
-    private async Task SendBackAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
+    private async Task ReverseAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
     {
-        var part = await sendingBack.NextAsync(rollout, await MembersAsync(rollout, rollout.SentBack, cancellationToken), cancellationToken);
+        var part = await reversal.NextAsync(rollout, await MembersAsync(rollout, rollout.Reversed, cancellationToken), cancellationToken);
         if (part.Rollout.IsOpen)
         {
             await CommitAsync(stored, part, cancellationToken);

@@ -1,3 +1,4 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
@@ -20,7 +21,7 @@ internal sealed partial class RolloutOrders(IFleetStore store, WaveOpening openi
     }
 
     /// <summary>Tells no further device until it is resumed. Devices that were told go on.</summary>
-    public Task<Answer<Rollout>> PauseAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, "pause", (rollout, _) => Task.FromResult(rollout.Status switch
+    public Task<Answer<Rollout>> PauseAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, "paused", (rollout, _) => Task.FromResult(rollout.Status switch
     {
         RolloutStatus.Paused => rollout,
         RolloutStatus.Running => rollout with { Status = RolloutStatus.Paused, Reason = "Paused by an operator.", PausedByRule = false },
@@ -28,7 +29,7 @@ internal sealed partial class RolloutOrders(IFleetStore store, WaveOpening openi
     }), cancellationToken);
 
     /// <summary>Goes on. When the rules had paused it, the failures seen so far are accepted: whoever resumes has looked at them.</summary>
-    public Task<Answer<Rollout>> ResumeAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, "resume", async (rollout, now) => rollout.Status switch
+    public Task<Answer<Rollout>> ResumeAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, "resumed", async (rollout, now) => rollout.Status switch
     {
         RolloutStatus.Running => rollout,
         RolloutStatus.Paused => (rollout.PausedByRule ? rollout.WithOpen(rollout.Open with { Acknowledged = await FailedAsync(rollout, cancellationToken) }) : rollout) with
@@ -42,7 +43,7 @@ internal sealed partial class RolloutOrders(IFleetStore store, WaveOpening openi
     }, cancellationToken);
 
     /// <summary>Stops for good; devices keep what they have and what they were told.</summary>
-    public Task<Answer<Rollout>> AbortAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, "abort", (rollout, now) => Task.FromResult(rollout.Status switch
+    public Task<Answer<Rollout>> AbortAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, "aborted", (rollout, now) => Task.FromResult(rollout.Status switch
     {
         RolloutStatus.Aborted => rollout,
         RolloutStatus.Running or RolloutStatus.Paused => rollout with { Status = RolloutStatus.Aborted, Reason = "Aborted by an operator.", FinishedAt = now },
@@ -50,7 +51,7 @@ internal sealed partial class RolloutOrders(IFleetStore store, WaveOpening openi
     }), cancellationToken);
 
     /// <summary>Stops for good and sends every device that was told back to what it had before.</summary>
-    public Task<Answer<Rollout>> RollBackAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, "roll back", (rollout, _) => Task.FromResult<Rollout?>(rollout.Status switch
+    public Task<Answer<Rollout>> RollBackAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, "rolled back", (rollout, _) => Task.FromResult<Rollout?>(rollout.Status switch
     {
         RolloutStatus.RolledBack => rollout,
         _ => rollout with { Status = RolloutStatus.RolledBack, Reason = "Rolled back by an operator.", FinishedAt = null },
@@ -109,13 +110,13 @@ internal sealed partial class RolloutOrders(IFleetStore store, WaveOpening openi
     }
 
     /// <summary>Applies an order: null from <paramref name="order"/> refuses it, the same instance means that it is done already.</summary>
-    private async Task<Answer<Rollout>> ChangeAsync(string id, string verb, Func<Rollout, DateTimeOffset, Task<Rollout?>> order, CancellationToken cancellationToken)
+    private async Task<Answer<Rollout>> ChangeAsync(string id, string past, Func<Rollout, DateTimeOffset, Task<Rollout?>> order, CancellationToken cancellationToken)
     {
         var answer = await store.RetryAsync<Answer<Rollout>>(async _ =>
         {
             if (await store.FindAsync<Rollout>(id, cancellationToken) is not { } stored) return Refusal.Unknown($"There is no rollout '{id}'.");
             var before = stored.Document;
-            if (await order(before, time.GetUtcNow()) is not { } after) return Refusal.Conflict($"Rollout {id} is {before.Status}: it cannot {verb}.");
+            if (await order(before, time.GetUtcNow()) is not { } after) return Refusal.Conflict($"Rollout {id} is {before.Status.ToWords()}: it cannot be {past}.");
             if (ReferenceEquals(after, before)) return before;
 
             var changes = new List<StoreChange> { stored.Change(after) };

@@ -4,15 +4,15 @@ using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;
 
-/// <summary>Sends the devices a rollout told back to what they had before it, <see cref="RolloutMembers.Size"/> at a time.</summary>
-internal sealed class SendingBack(IFleetStore store)
+/// <summary>Returns the devices that a rollout told to what they had before it, <see cref="RolloutMembers.Size"/> at a time.</summary>
+internal sealed class RolloutReversal(IFleetStore store)
 {
     /// <summary>The next part. A device that has been assigned something else since is left alone: what came later counts.</summary>
     public async Task<WavePart> NextAsync(Rollout rollout, RolloutMembers members, CancellationToken cancellationToken)
     {
         var (changes, told) = (new List<StoreChange>(), new List<DeviceId>());
-        var end = Math.Min(rollout.Told, (rollout.SentBack / RolloutMembers.Size + 1) * RolloutMembers.Size);
-        for (var position = rollout.SentBack; position < end; position++)
+        var end = Math.Min(rollout.Told, (rollout.Reversed / RolloutMembers.Size + 1) * RolloutMembers.Size);
+        for (var position = rollout.Reversed; position < end; position++)
         {
             var id = members.Devices[position % RolloutMembers.Size];
             if (await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(rollout.Id, id), cancellationToken) is not { Document: var deviceRollout }) continue;
@@ -22,7 +22,7 @@ internal sealed class SendingBack(IFleetStore store)
             changes.Add(change(Before(deviceRollout, desired)));
             told.Add(id);
         }
-        return new WavePart(rollout with { SentBack = end }, changes, told);
+        return new WavePart(rollout with { Reversed = end }, changes, told);
     }
 
     private static DeviceDesired Before(DeviceRollout deviceRollout, DeviceDesired desired) => deviceRollout.PreviousVersion is { } previous

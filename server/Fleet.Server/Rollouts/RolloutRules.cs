@@ -17,7 +17,7 @@ internal static class RolloutRules
     public static RolloutDecision Decide(RolloutPlan plan, WaveTally tally, WaveClock clock, bool isLast)
     {
         // Abort is judged before progress and before everything that could be wrong with clocks or data: one good device must
-        // not outvote a failing wave. "Not at most" instead of "above", so that a limit that is no number stops the rollout.
+        // not outvote a failing wave. "Not at most" instead of "above", so that a limit that is not a number stops the rollout.
         var exceeded = !(tally.FailureRate <= plan.MaximumFailureRate);
         if (exceeded && tally.Judged >= plan.MinimumFinished) return RolloutDecision.Abort(FailureSentence(plan, tally));
 

@@ -13,7 +13,7 @@ internal sealed class RolloutWake
     /// <summary>Returns when woken, or when <paramref name="at"/> is reached.</summary>
     public async Task WaitAsync(DateTimeOffset? at, TimeProvider time, CancellationToken cancellationToken)
     {
-        // The source's own timer: one that fires while the wait is being given up finds nobody, and that is no error.
+        // The source's own timer: one that fires while the wait is being given up finds nobody, which is not an error.
         using var moment = at is { } due ? new CancellationTokenSource(Until(due, time), time) : new CancellationTokenSource();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, moment.Token);
         try

@@ -11,7 +11,7 @@ namespace Fleet.Server.Settings;
 /// <param name="Meaning">What changes with it.</param>
 internal sealed record Setting(string Key, string Default, string Meaning)
 {
-    /// <summary>What stands for a default that is no value.</summary>
+    /// <summary>Shown where nothing is set by default.</summary>
     private const string Unset = "unset";
 
     /// <summary>The settings of a room, in the order of its record.</summary>

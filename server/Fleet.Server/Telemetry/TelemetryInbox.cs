@@ -27,7 +27,7 @@ internal sealed class TelemetryInbox(IFleetStore store) : IDeviceMessageHandler
         }
         catch (JsonException e)
         {
-            return $"it is no telemetry batch: {e.Message}";
+            return $"it is not a telemetry batch: {e.Message}";
         }
         if (batch is null) return "it is empty";
         if (TelemetryRules.ProblemOf(batch) is { } problem) return problem;

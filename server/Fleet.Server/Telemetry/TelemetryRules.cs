@@ -28,8 +28,8 @@ internal static class TelemetryRules
         if (stats.Latency.Buckets.Count != stats.Latency.Counts.Count) return $"the histogram of {stats.Model} has {stats.Latency.Buckets.Count} buckets and {stats.Latency.Counts.Count} counts";
         if (stats.Latency.Buckets.Any(bucket => bucket < 0 || bucket > LastBucket)) return $"the histogram of {stats.Model} has a bucket beyond {LastBucket}";
         if (stats.Latency.Buckets.Zip(stats.Latency.Buckets.Skip(1)).Any(pair => pair.First >= pair.Second)) return $"the buckets of {stats.Model} do not ascend";
-        if (stats.Latency.Counts.Concat(stats.Classes).Concat(stats.Confidence).Any(count => count < 0)) return $"{stats.Model} counts below zero";
-        if (stats.Confidence.Count is not (0 or ConfidenceTenths)) return $"the confidence of {stats.Model} has {stats.Confidence.Count} counts; {ConfidenceTenths} or none are";
+        if (stats.Latency.Counts.Concat(stats.Classes).Concat(stats.Confidence).Any(count => count < 0)) return $"a count of {stats.Model} is below zero";
+        if (stats.Confidence.Count is not (0 or ConfidenceTenths)) return $"the confidence of {stats.Model} has {stats.Confidence.Count} counts; it must have {ConfidenceTenths} or none";
         return null;
     }
 }

@@ -8,7 +8,7 @@ namespace Fleet.Server.Telemetry;
 /// <summary>Batches merged into what people look at. Pure. Percentiles come from merged histograms, never from averages.</summary>
 internal static class TelemetryViews
 {
-    /// <summary>Points of a series: as many as a chart shows.</summary>
+    /// <summary>Points of a series: as many as a chart can show.</summary>
     public const int Points = 60;
 
     /// <summary>One view for each model a device served, by model name.</summary>

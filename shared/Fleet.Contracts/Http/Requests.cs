@@ -26,10 +26,22 @@ public sealed record ApiProblem(string Title, int Status, IReadOnlyList<string> 
 public sealed record CreateTokenRequest(int Uses, TimeSpan ValidFor, IReadOnlyDictionary<string, string>? Labels = null);
 
 /// <summary>The answer: the only time the token itself is shown.</summary>
-public sealed record CreateTokenResponse(string Id, string Token, DateTimeOffset ExpiresAt);
+/// <param name="Id">Names it from now on.</param>
+/// <param name="Token">The token.</param>
+/// <param name="ExpiresAt">When it stops being valid.</param>
+/// <param name="Server">Where a device shows it, as devices reach the server; null of a server before 0.2.</param>
+public sealed record CreateTokenResponse(string Id, string Token, DateTimeOffset ExpiresAt, string? Server = null);
 
 /// <summary>GET /api/v1/tokens: a token without its secret.</summary>
-public sealed record TokenView(string Id, int Uses, int Used, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, bool Revoked);
+/// <param name="Id">Its id.</param>
+/// <param name="Uses">Devices it may enroll.</param>
+/// <param name="Used">Devices it has enrolled.</param>
+/// <param name="CreatedAt">When it was made.</param>
+/// <param name="ExpiresAt">When it stops being valid.</param>
+/// <param name="Revoked">True when an operator withdrew it.</param>
+/// <param name="Labels">Labels of every device enrolled with it.</param>
+public sealed record TokenView(
+    string Id, int Uses, int Used, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, bool Revoked, IReadOnlyDictionary<string, string>? Labels = null);
 
 /// <summary>POST /enroll on the devices' port: a join token and a certificate signing request.</summary>
 /// <param name="Token">The join token.</param>
@@ -100,8 +112,12 @@ public sealed record BuildView
     public string? Failure { get; init; }
     /// <summary>When it was asked for.</summary>
     public DateTimeOffset CreatedAt { get; init; }
+    /// <summary>When the worker that holds or ended it began.</summary>
+    public DateTimeOffset? StartedAt { get; init; }
     /// <summary>When it ended.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
+    /// <summary>True when it left a report: it succeeded, or every variant was rejected.</summary>
+    public bool HasReport { get; init; }
     /// <summary>Leases given out: more than one means that a worker died.</summary>
     public int Attempts { get; init; }
     /// <summary>The worker that holds it.</summary>

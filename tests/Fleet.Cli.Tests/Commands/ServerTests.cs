@@ -25,15 +25,76 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
         var listed = await JsonOfAsync("tokens", "list");
         var view = Assert.Single(listed.EnumerateArray(), view => view.GetProperty("id").GetString() == id);
         Assert.Equal(3, view.GetProperty("uses").GetInt32());
+        Assert.Contains("site=berlin", await TextOfAsync("tokens", "list"), StringComparison.Ordinal);
         Assert.DoesNotContain(token.Split('.')[2], listed.GetRawText(), StringComparison.Ordinal);
 
-        Assert.True((await JsonOfAsync("tokens", "revoke", id)).GetProperty("revoked").GetBoolean());
+        Assert.True((await JsonOfAsync("tokens", "revoke", id, "--yes")).GetProperty("revoked").GetBoolean());
         Assert.Contains("revoked", await TextOfAsync("tokens", "list"), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Token_on_a_pipe_is_the_only_line_on_standard_output()
         => Assert.StartsWith("fleet1.", Assert.Single((await TextOfAsync("tokens", "create")).Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Token_comes_with_the_line_that_enrolls_a_device_as_it_stands()
+    {
+        var token = (await TextOfAsync("tokens", "create")).Trim();
+        Assert.Contains($"  fleet-agent enroll --server {server.Devices} --token {token} --id $(hostname) --data /var/lib/fleet-agent\n", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("devices revoke press-7", "Revoke device press-7?")]
+    [InlineData("tokens revoke 7f3a9c0e51b2d468", "Revoke join token 7f3a9c0e51b2d468?")]
+    public async Task What_cannot_be_taken_back_needs_a_yes_where_nobody_can_be_asked(string command, string question)
+    {
+        Assert.Equal(2, await RunAsync(command.Split(' ')));
+        Assert.Contains(question, _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("repeat the command with --yes", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\n", false)]
+    [InlineData("n\n", false)]
+    [InlineData("", false)]
+    [InlineData("y\n", true)]
+    [InlineData("yes\n", true)]
+    public async Task At_a_terminal_a_person_is_asked_and_only_a_clear_yes_counts(string typed, bool revoked)
+    {
+        var id = (await JsonOfAsync("tokens", "create")).GetProperty("id").GetString()!;
+        _fleet.Answers = typed;
+        Assert.Equal(revoked ? 0 : 1, await RunAsync("tokens", "revoke", id));
+        Assert.Contains($"Revoke join token {id}?", _fleet.Error, StringComparison.Ordinal);
+        var view = Assert.Single((await JsonOfAsync("tokens", "list")).EnumerateArray(), view => view.GetProperty("id").GetString() == id);
+        Assert.Equal(revoked, view.GetProperty("revoked").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Telemetry_of_a_model_that_does_not_exist_is_an_error_with_the_name_that_was_meant()
+    {
+        var file = server.PathOf("spec.yaml");
+        await File.WriteAllTextAsync(file, Spec);
+        await JsonOfAsync("models", "build", file);
+        Assert.Equal(0, await RunAsync("telemetry", "--model", "vibration"));
+        Assert.Equal(1, await RunAsync("telemetry", "--model", "vibratoin"));
+        Assert.Contains("There is no model 'vibratoin'. Did you mean 'vibration'?", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Spec_that_names_a_file_which_is_not_there_is_refused_by_its_line_and_not_queued()
+    {
+        var file = server.PathOf("missing.yaml");
+        await File.WriteAllTextAsync(file, """
+            model: absent
+            source:
+              onnx: model.onnx
+              validation: held-out.npz
+            """);
+        Assert.Equal(1, await RunAsync("models", "build", file));
+        Assert.Contains($"{file}:3:3: source.onnx names {server.PathOf("model.onnx")}, which does not exist.", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains($"{file}:4:3: source.validation names {server.PathOf("held-out.npz")}, which does not exist.", _fleet.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("absent", await TextOfAsync("models", "builds"), StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("tokens list")]
@@ -49,7 +110,7 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
     [Theory]
     [InlineData("devices show press-7")]
     [InlineData("devices label press-7 site=berlin")]
-    [InlineData("devices revoke press-7")]
+    [InlineData("devices revoke press-7 --yes")]
     [InlineData("models report nothing")]
     [InlineData("models cancel nothing")]
     [InlineData("releases show nothing 1")]

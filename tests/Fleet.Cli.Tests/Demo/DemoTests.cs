@@ -53,6 +53,24 @@ public sealed class DemoTests : IDisposable
     }
 
     [Fact]
+    public async Task Demo_goes_on_in_the_folder_of_one_that_was_killed()
+    {
+        var certificate = "";
+        await using (var first = await StartAsync())
+        {
+            certificate = await File.ReadAllTextAsync(_folder["data", "devices", "demo-arm", "identity.json"]);
+            first.Kill();
+            await Eventually.TrueAsync("every process of the demo ended", () => ProcessesOf(_folder["data"]).Count == 0, Deadline);
+        }
+
+        // It comes to its build only with all three devices online.
+        await using var second = await StartAsync();
+
+        Assert.Equal(certificate, await File.ReadAllTextAsync(_folder["data", "devices", "demo-arm", "identity.json"]));
+        Assert.DoesNotContain("joins with a token", second.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Folder_that_is_not_empty_is_refused_before_anything_is_started()
     {
         using var fleet = new ShellUnderTest();

@@ -226,7 +226,7 @@ public sealed class SpecFileTests
     private static List<string> ProblemsOf(string text)
     {
         var e = Assert.Throws<FleetException>(() => SpecFile.Parse(text, "spec.yaml", "/specs"));
-        Assert.Equal("spec.yaml is no valid build spec:", e.Lines[0]);
+        Assert.Equal("spec.yaml is not a valid build spec:", e.Lines[0]);
         return [.. e.Lines.Skip(1)];
     }
 }

@@ -148,6 +148,26 @@ public sealed class BuildQueueTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Build_whose_variants_were_all_rejected_has_failed_and_its_report_says_why()
+    {
+        var build = await SubmitAsync();
+        var lease = (await LeaseAsync())!;
+        var report = await _fleet.ReportAsync("speech", await _fleet.VariantAsync("x64-int8", "x64", accepted: false));
+        var request = JsonSerializer.Serialize(new CompleteRequest(lease.LeaseId, report, "<p>page</p>"), FleetJson.Default.CompleteRequest);
+        // The answer to the first may get lost: the worker says it again.
+        for (var i = 0; i < 2; i++)
+        {
+            using var answer = await PostJsonAsync($"/api/v1/worker/builds/{build.Id}/complete", request);
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+        var view = await BuildAsync(build.Id);
+        Assert.Equal((BuildStatus.Failed, true), (view.Status, view.HasReport));
+        Assert.Equal(
+            "No variant was accepted; the report shows what was measured. x64-int8: Accuracy dropped by 0.03; 0.01 is allowed.", view.Failure);
+        Assert.NotNull(await _fleet.Http.GetFromJsonAsync($"/api/v1/builds/{build.Id}/report", FleetJson.Default.BuildReport));
+    }
+
+    [Fact]
     public async Task Report_that_names_what_was_not_uploaded_is_refused_and_the_build_goes_on()
     {
         var build = await SubmitAsync();

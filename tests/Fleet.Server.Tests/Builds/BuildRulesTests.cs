@@ -21,6 +21,8 @@ public sealed class BuildRulesTests
     public void Waiting_build_is_leased_once()
     {
         Assert.Equal((BuildStatus.Running, 1, Now + LeaseTime), (Leased.Status, Leased.Attempts, Leased.Lease!.ExpiresAt));
+        // How long it took does not count the time in the queue.
+        Assert.Equal(Now.AddHours(1), BuildRules.Lease(Queued, "lease-1", "w", Now.AddHours(1), LeaseTime)!.StartedAt);
         Assert.Null(BuildRules.Lease(Leased, "lease-2", "w", Now, LeaseTime));
     }
 
@@ -36,7 +38,7 @@ public sealed class BuildRulesTests
     {
         var at = Now.AddSeconds(afterSeconds);
         Assert.Equal(heard, BuildRules.Advance(Leased, leaseId, new BuildProgress("x", 0.1), at, LeaseTime) is not null);
-        Assert.Equal(heard, BuildRules.Complete(Leased, leaseId, "r", "p", at) is not null);
+        Assert.Equal(heard, BuildRules.Complete(Leased, leaseId, new BuildResult("r", "p"), at) is not null);
         Assert.Equal(heard, BuildRules.Fail(Leased, leaseId, "why", at) is not null);
     }
 
@@ -76,7 +78,7 @@ public sealed class BuildRulesTests
         var over = Leased with { Status = status };
         Assert.Null(BuildRules.Lease(over, "lease-2", "w", Now, LeaseTime));
         Assert.Null(BuildRules.Advance(over, "lease-1", new BuildProgress("x", 1), Now, LeaseTime));
-        Assert.Null(BuildRules.Complete(over, "lease-1", "r", "p", Now));
+        Assert.Null(BuildRules.Complete(over, "lease-1", new BuildResult("r", "p"), Now));
         Assert.Null(BuildRules.Fail(over, "lease-1", "why", Now));
         Assert.Null(BuildRules.Cancel(over, Now));
         Assert.Null(BuildRules.Lapse(over, Now.AddHours(1), 3));

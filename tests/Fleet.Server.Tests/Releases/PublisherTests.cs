@@ -67,6 +67,17 @@ public sealed class PublisherTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Validity_of_a_release_that_is_out_is_not_changed_and_asking_for_it_is_refused()
+    {
+        var build = await _fleet.BuildAsync("speech", await _fleet.VariantAsync("x64-int8", "x64"));
+        await PublishAsync(build, TimeSpan.FromDays(2));
+        Assert.Equal(1, (await PublishAsync(build, TimeSpan.FromDays(2))).Value!.Version);
+        var refusal = (await PublishAsync(build, TimeSpan.FromDays(30))).Problem!;
+        Assert.Equal(409, refusal.Status);
+        Assert.Contains($"Build {build} is released as speech 1, valid until ", refusal.Title, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Build_without_an_accepted_variant_is_refused_with_the_reasons()
     {
         var build = await _fleet.BuildAsync("speech", await _fleet.VariantAsync("x64-int8", "x64", accepted: false));

@@ -1,0 +1,60 @@
+using Fleet.TestKit;
+
+namespace Fleet.EndToEnd.Tests;
+
+/// <summary>The commands of README.md, run as they are written, against the real programs.</summary>
+public sealed class ReadmeTests
+{
+    /// <summary>A person sees the server say where it listens before typing on.</summary>
+    private const string WaitForServer = """
+        for attempt in $(seq 600); do [ -e fleet-data/endpoints.json ] && break; sleep 0.1; done
+
+        """;
+
+    /// <summary>The ports of the README belong to whoever runs the tests: where the system allows it, the script gets a network of its own.</summary>
+    private static readonly string[] OwnNetwork = ["--user", "--map-root-user", "--net", "bash", "-c", "ip link set lo up && \"$@\"", "bash"];
+
+    [Fact]
+    public async Task Way_of_a_model_by_hand_goes_as_it_is_written()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateSymbolicLink(folder["deploy"], Repository.PathOf("deploy"));
+        var lines = BlockUnder("## The way of a model, by hand").Split('\n').Select(line => line.StartsWith("fleet-server ", StringComparison.Ordinal) ? line + "\n" + WaitForServer : line);
+        await File.WriteAllTextAsync(folder["by-hand.sh"], $"set -euo pipefail\n{string.Join('\n', lines)}");
+
+        var result = await RunAsync(folder.Path, TimeSpan.FromMinutes(8), "bash", "-x", "by-hand.sh");
+
+        Assert.True(result.Code == 0, result.Output);
+        Assert.Matches(@"(?m)^Rollout \S+ of vibration-small 1: succeeded", result.Output);
+        Assert.Matches(@"(?m)^press-7\s+1\s+succeeded\s+active\s+x64-", result.Output);
+    }
+
+    private static async Task<ProcessResult> RunAsync(string folder, TimeSpan deadline, params string[] command)
+    {
+        var programs = ((string[])[Programs.Server, Programs.Agent, Programs.Modeling, Programs.Cli]).Select(Path.GetDirectoryName);
+        var environment = new Dictionary<string, string?> { ["PATH"] = $"{string.Join(':', programs)}:{Environment.GetEnvironmentVariable("PATH")}" };
+        var apart = await CanBeApartAsync();
+        return await ChildProcess.RunAsync(apart ? "unshare" : command[0], apart ? [.. OwnNetwork, .. command] : command[1..], deadline, environment, folder);
+    }
+
+    private static async Task<bool> CanBeApartAsync()
+    {
+        try
+        {
+            return (await ChildProcess.RunAsync("unshare", [.. OwnNetwork, "true"], TimeSpan.FromSeconds(10))).Code == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false; // There is no such program here.
+        }
+    }
+
+    /// <summary>The first shell block behind a heading.</summary>
+    private static string BlockUnder(string heading)
+    {
+        const string begin = "```bash\n";
+        var text = File.ReadAllText(Repository.PathOf("README.md"));
+        var from = text.IndexOf(begin, text.IndexOf(heading, StringComparison.Ordinal), StringComparison.Ordinal) + begin.Length;
+        return text[from..text.IndexOf("```", from, StringComparison.Ordinal)];
+    }
+}

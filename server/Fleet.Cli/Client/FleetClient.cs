@@ -42,7 +42,9 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
     // ---- devices
 
     public Task<IReadOnlyList<DeviceView>> ListDevicesAsync(string filter, string after, int limit, CancellationToken cancellationToken)
-        => GetAsync($"api/v1/devices{Query(("filter", filter), ("after", after), ("limit", $"{limit}"))}", Json.IReadOnlyListDeviceView, cancellationToken);
+        => GetAsync(
+            $"api/v1/devices{Query(("filter", filter), ("after", after), ("limit", $"{limit}"))}", Json.IReadOnlyListDeviceView,
+            cancellationToken);
 
     public Task<DeviceView> GetDeviceAsync(string id, CancellationToken cancellationToken)
         => GetAsync($"api/v1/devices/{Escape(id)}", Json.DeviceView, cancellationToken);
@@ -94,7 +96,8 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
     /// <summary>The bytes of an artifact, at most <paramref name="maximumBytes"/>.</summary>
     public async Task<byte[]> GetArtifactAsync(string sha256, int maximumBytes, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, $"api/v1/artifacts/{Escape(sha256)}"), cancellationToken);
+        using var response = await SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, $"api/v1/artifacts/{Escape(sha256)}"), cancellationToken);
         return await ReadAsync(response, async content =>
         {
             await content.LoadIntoBufferAsync(maximumBytes, cancellationToken);
@@ -121,8 +124,11 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
 
     // ---- telemetry and health
 
-    public Task<IReadOnlyList<TelemetryView>> GetTelemetryAsync(string? device, string? model, DateTimeOffset? since, CancellationToken cancellationToken)
-        => GetAsync($"api/v1/telemetry{Query(("device", device), ("model", model), ("since", since?.UtcDateTime.ToString("O")))}", Json.IReadOnlyListTelemetryView, cancellationToken);
+    public Task<IReadOnlyList<TelemetryView>> GetTelemetryAsync(
+        string? device, string? model, DateTimeOffset? since, CancellationToken cancellationToken)
+        => GetAsync(
+            $"api/v1/telemetry{Query(("device", device), ("model", model), ("since", since?.UtcDateTime.ToString("O")))}",
+            Json.IReadOnlyListTelemetryView, cancellationToken);
 
     public Task<HealthResponse> GetHealthAsync(CancellationToken cancellationToken)
         => GetAsync("health", Json.HealthResponse, cancellationToken);
@@ -175,7 +181,8 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
             }
             catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
             {
-                throw new FleetException($"The server at {address} did not answer within {_http.Timeout.TotalSeconds:0} s. Look at its log.", e);
+                throw new FleetException(
+                    $"The server at {address} did not answer within {_http.Timeout.TotalSeconds:0} s. Look at its log.", e);
             }
             if (response.IsSuccessStatusCode) return response;
             using (response) throw await RefusalAsync(request, response, cancellationToken);
@@ -184,9 +191,10 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
 
     private FleetException Unreachable(HttpRequestException e) => e.HttpRequestError switch
     {
-        HttpRequestError.SecureConnectionError or HttpRequestError.Unknown when e.InnerException is AuthenticationException => new FleetException(
+        HttpRequestError.SecureConnectionError or HttpRequestError.Unknown when e.InnerException is AuthenticationException
+            => new FleetException(
             $"The certificate of {address} is not trusted: {e.InnerException.Message}",
-            "Name the server's own CA with --ca FILE (the server keeps it as DATA/ca.pem), and use the host name that is in its certificate."),
+            "Name the server's own CA with --ca FILE (the server keeps it as DATA/ca.pem), and use the host name in its certificate."),
         HttpRequestError.NameResolutionError => new FleetException(
             $"The host of {address} is not known. Name the server with --server URL or {ServerAddress.UrlVariable}."),
         _ => new FleetException(
@@ -194,16 +202,19 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
             $"Start one with 'fleet-server', or name another with --server URL or {ServerAddress.UrlVariable}."),
     };
 
-    private async Task<FleetException> RefusalAsync(HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellationToken)
+    private async Task<FleetException> RefusalAsync(
+        HttpRequestMessage request, HttpResponseMessage response, CancellationToken cancellationToken)
     {
         var problem = await ReadProblemAsync(response, cancellationToken);
         var status = (int)response.StatusCode;
-        List<string> lines = [problem?.Title ?? $"{address} answered {status} {response.ReasonPhrase} to {request.Method} {request.RequestUri?.PathAndQuery}."];
+        List<string> lines = [problem?.Title ?? $"{address} answered {status} {response.ReasonPhrase} to {request.Method} "
+            + $"{request.RequestUri?.PathAndQuery}."];
         lines.AddRange(problem?.Problems.Where(line => line != problem.Title) ?? []);
         if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
             lines.Add(address.Key is null
-                ? $"No API key was sent: name its file with --key-file FILE or {ServerAddress.KeyFileVariable}. The server keeps the operator's key in DATA/keys/operator.key."
+                ? $"No API key was sent: name its file with --key-file FILE or {ServerAddress.KeyFileVariable}. The server keeps the "
+                    + $"operator's key in DATA/keys/operator.key."
                 : "The API key that was sent is not accepted for this: use the one in the server's DATA/keys/operator.key.");
         }
         return new FleetException(lines) { Status = status };
@@ -234,7 +245,9 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
         }
         catch (JsonException e)
         {
-            throw new FleetException($"{address} sent an answer that this program cannot read: {e.Message} Check that both are of the same version.", e) { Status = (int)response.StatusCode };
+            throw new FleetException($"{address} sent an answer that this program cannot read: {e.Message} Check that both are of the "
+                + $"same version.", e)
+            { Status = (int)response.StatusCode };
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {

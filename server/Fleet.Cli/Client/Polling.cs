@@ -9,14 +9,17 @@ internal static class Polling
     /// <summary>A server that restarts in the middle of a wait is back within this.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    /// <summary>Reads until <paramref name="done"/> holds. A server that cannot be reached for a while is waited for; a refusal is not.</summary>
+    /// <summary>
+    /// Reads until <paramref name="done"/> holds. A server that cannot be reached for a while is waited for; a refusal is not.
+    /// </summary>
     /// <param name="time">The clock.</param>
     /// <param name="read">What to ask.</param>
     /// <param name="done">When to stop; it also sees every answer in between.</param>
     /// <param name="interrupted">Told when the server cannot be reached.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public static async Task<T> UntilAsync<T>(
-        TimeProvider time, Func<CancellationToken, Task<T>> read, Func<T, bool> done, Action<string>? interrupted, CancellationToken cancellationToken)
+        TimeProvider time, Func<CancellationToken, Task<T>> read, Func<T, bool> done, Action<string>? interrupted,
+        CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(Interval, time);
         long? lostAt = null;
@@ -39,7 +42,8 @@ internal static class Polling
     }
 
     /// <summary>A value, or why the server could not be reached.</summary>
-    private static async Task<(T? Value, FleetException? Problem)> TryAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    private static async Task<(T? Value, FleetException? Problem)> TryAsync<T>(
+        Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         try
         {

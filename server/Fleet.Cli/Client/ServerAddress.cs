@@ -37,7 +37,9 @@ internal sealed record ServerAddress(Uri Url, string? Key, string? AuthorityFile
     /// <inheritdoc/>
     public override string ToString() => Url.GetLeftPart(UriPartial.Authority);
 
-    /// <summary>The transport: with <see cref="AuthorityFile"/> only certificates of that CA are trusted, by the name in <see cref="Url"/>.</summary>
+    /// <summary>
+    /// The transport: with <see cref="AuthorityFile"/> only certificates of that CA are trusted, by the name in <see cref="Url"/>.
+    /// </summary>
     public SocketsHttpHandler CreateHandler()
     {
         var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false };
@@ -64,7 +66,8 @@ internal sealed record ServerAddress(Uri Url, string? Key, string? AuthorityFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FleetException($"The key file {file} cannot be read: {e.Message} The server writes it to DATA/keys/operator.key, readable by its own user.", e);
+            throw new FleetException($"The key file {file} cannot be read: {e.Message} The server writes it to DATA/keys/operator.key, "
+                + $"readable by its own user.", e);
         }
     }
 }

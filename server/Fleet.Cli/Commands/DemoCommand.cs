@@ -15,8 +15,18 @@ internal static class DemoCommand
     {
         var once = new Option<bool>("--once") { Description = "End after the table; otherwise everything goes on until Ctrl+C." };
         var report = new Option<string?>("--report") { HelpName = "FILE", Description = "Write the figures as JSON." };
-        var spec = new Option<string?>("--spec") { HelpName = "FILE", Description = "Build this spec, of a classifier with one input, instead of the built-in one." };
-        var data = new Option<string?>("--data") { HelpName = "DIR", Description = "Keep everything in this folder; an earlier demo in it goes on: its devices stay, its releases are numbered on [default: a temporary folder]." };
+        var spec = new Option<string?>("--spec")
+        {
+            HelpName = "FILE",
+            Description = "Build this spec, of a classifier with one input, "
+            + "instead of the built-in one."
+        };
+        var data = new Option<string?>("--data")
+        {
+            HelpName = "DIR",
+            Description = "Keep everything in this folder; an earlier demo in "
+            + "it goes on: its devices stay, its releases are numbered on [default: a temporary folder]."
+        };
         var keep = new Option<bool>("--keep") { Description = "Keep the temporary folder." };
         var json = new Option<bool>("--json") { Description = "Print the figures as one JSON document instead of tables." };
         var command = new TaughtCommand("demo", """
@@ -56,10 +66,12 @@ internal static class DemoCommand
         {
             using var http = new HttpClient();
             await using var children = new Children(folder.Logs);
-            var outcome = await StepBoard.RunAsync(shell, board => GoAsync(new DemoRun(shell, folder, spec, children, http, board), board, folder, cancellationToken));
+            var outcome = await StepBoard.RunAsync(
+                shell, board => GoAsync(new DemoRun(shell, folder, spec, children, http, board), board, folder, cancellationToken));
             succeeded = true;
             Show(shell, options, outcome);
-            if (!options.Once) await StepBoard.RunAsync(shell, board => ServeAsync(shell, options, board, folder, children, outcome, cancellationToken));
+            if (!options.Once)
+                await StepBoard.RunAsync(shell, board => ServeAsync(shell, options, board, folder, children, outcome, cancellationToken));
             if (shell.Live) shell.WriteHint("Stopping the agents and the server …");
             failed = false;
         }
@@ -101,7 +113,12 @@ internal static class DemoCommand
         if (options.Report is { } file)
         {
             try { File.WriteAllText(file, JsonSerializer.Serialize(figures, DemoJson.Default.DemoReport) + "\n"); }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw new FleetException($"The report could not be written to {file}: {e.Message}", e); }
+            catch (Exception e) when (
+                e is IOException or UnauthorizedAccessException)
+            {
+                throw new FleetException(
+                    $"The report could not be written to {file}: {e.Message}", e);
+            }
         }
         if (options.Json) shell.WriteLine(JsonSerializer.Serialize(figures, DemoJson.Default.DemoReport));
         else DemoTables.Write(shell, outcome);
@@ -110,7 +127,8 @@ internal static class DemoCommand
     /// <summary>Keeps a light load on the devices until Ctrl+C, which here is the way it is meant to end.</summary>
     [SupportedOSPlatform("linux")]
     private static async Task<bool> ServeAsync(
-        Shell shell, DemoOptions options, StepBoard board, DemoFolder folder, Children children, DemoOutcome outcome, CancellationToken cancellationToken)
+        Shell shell, DemoOptions options, StepBoard board, DemoFolder folder, Children children, DemoOutcome outcome,
+        CancellationToken cancellationToken)
     {
         if (!options.Json) DemoTables.WriteAddresses(shell, outcome, folder);
         await board.StepAsync("Serving until Ctrl+C", async step =>
@@ -121,7 +139,9 @@ internal static class DemoCommand
             try
             {
                 while (await timer.WaitForNextTickAsync(any.Token))
-                    step.Say(string.Join(", ", outcome.Traffic.Select(one => $"{one.Device} {Figures.Count(one.Answered)}")) + " requests answered");
+                    step.Say(
+                        string.Join(
+                            ", ", outcome.Traffic.Select(one => $"{one.Device} {Figures.Count(one.Answered)}")) + " requests answered");
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -129,7 +149,8 @@ internal static class DemoCommand
             }
             catch (OperationCanceledException) when (children.FirstDead is { } dead)
             {
-                throw new FleetException([$"The process {dead.Name} ended with code {dead.ExitCode}. Its last lines:", .. dead.LastLines(12)]);
+                throw new FleetException(
+                    [$"The process {dead.Name} ended with code {dead.ExitCode}. Its last lines:", .. dead.LastLines(12)]);
             }
         });
         return true;

@@ -18,7 +18,8 @@ internal static class DevicesCommand
     private static readonly Argument<string> Id = new("ID") { Description = "Id of the device." };
 
     public static Command Create(Shell shell)
-        => Verb.Noun("devices", "Devices: what is enrolled, what it is, and what it serves.", List(shell), Show(shell), Label(shell), Revoke(shell));
+        => Verb.Noun(
+            "devices", "Devices: what is enrolled, what it is, and what it serves.", List(shell), Show(shell), Label(shell), Revoke(shell));
 
     private static Command List(Shell shell)
     {
@@ -47,8 +48,12 @@ internal static class DevicesCommand
                 }
                 screen.Write(sheet);
                 if (sheet.Count == 0)
-                    screen.WriteHint(call.Get(filter) is { Length: > 0 } text ? $"No device matches {text}." : "No device is enrolled. 'fleet tokens create' lets one join.");
-                if (sheet.Count == call.Get(limit)) screen.WriteHint($"The first {sheet.Count} devices; --limit N shows more, --filter narrows.");
+                    screen.WriteHint(
+                        call.Get(filter) is { Length: > 0 } text
+                            ? $"No device matches {text}."
+                            : "No device is enrolled. 'fleet tokens create' lets one join.");
+                if (sheet.Count == call.Get(limit))
+                    screen.WriteHint($"The first {sheet.Count} devices; --limit N shows more, --filter narrows.");
             });
         });
     }
@@ -110,7 +115,8 @@ internal static class DevicesCommand
         return option;
     }
 
-    private static async Task<IReadOnlyList<DeviceView>> PagesAsync(FleetClient client, string filter, int limit, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<DeviceView>> PagesAsync(
+        FleetClient client, string filter, int limit, CancellationToken cancellationToken)
     {
         var devices = new List<DeviceView>();
         while (devices.Count < limit)
@@ -128,10 +134,13 @@ internal static class DevicesCommand
         screen.WriteHeading($"Device {device.Id}");
         var sheet = new Sheet("", "");
         sheet.Add("State", StateOf(device));
-        sheet.Add("Profile", ProfileOf(device) + (device.ProfileEmulated ? ": emulated, so its latency is not that of the real hardware" : ""));
-        sheet.Add("Processor", $"{device.Facts.Processor} ({device.Facts.Architecture}, {device.Facts.LogicalCpus} CPUs, {Figures.Bytes(device.Facts.MemoryBytes)} memory)");
+        sheet.Add(
+            "Profile", ProfileOf(device) + (device.ProfileEmulated ? ": emulated, so its latency is not that of the real hardware" : ""));
+        sheet.Add("Processor", $"{device.Facts.Processor} ({device.Facts.Architecture}, {device.Facts.LogicalCpus} CPUs, "
+            + $"{Figures.Bytes(device.Facts.MemoryBytes)} memory)");
         sheet.Add("Accelerators", device.Facts.Accelerators.Count == 0 ? "none" : string.Join(", ", device.Facts.Accelerators));
-        sheet.Add("Execution", device.Facts.ExecutionProviders.Count == 0 ? Figures.None : string.Join(", ", device.Facts.ExecutionProviders));
+        sheet.Add(
+            "Execution", device.Facts.ExecutionProviders.Count == 0 ? Figures.None : string.Join(", ", device.Facts.ExecutionProviders));
         sheet.Add("System", $"{device.Facts.OperatingSystem}, agent {device.Facts.AgentVersion}");
         sheet.Add("Labels", device.Labels.Count == 0 ? "none" : Labels.Text(device.Labels, " "));
         sheet.Add("Enrolled", Figures.Moment(device.EnrolledAt));
@@ -155,7 +164,8 @@ internal static class DevicesCommand
         screen.Write(models);
     }
 
-    private static string ProfileOf(DeviceView device) => device.Profile is null ? "none" : device.ProfileEmulated ? $"{device.Profile} (emulated)" : device.Profile;
+    private static string ProfileOf(DeviceView device)
+        => device.Profile is null ? "none" : device.ProfileEmulated ? $"{device.Profile} (emulated)" : device.Profile;
 
     private static Cell StateOf(DeviceView device) => device switch
     {
@@ -167,9 +177,12 @@ internal static class DevicesCommand
     private static string ServesOf(ReportedModel model) => ServesOf(model, withModel: true);
 
     private static string ServesOf(ReportedModel model, bool withModel)
-        => model.ActiveVersion is { } version ? $"{(withModel ? model.Model + " " : "")}{version} {model.ActiveVariant}".Trim() : Figures.None;
+        => model.ActiveVersion is { } version
+            ? $"{(withModel ? model.Model + " " : "")}{version} {model.ActiveVariant}".Trim()
+            : Figures.None;
 
-    private static string Lines(IReadOnlyList<ReportedModel> models, Func<ReportedModel, string> text) => models.Count == 0 ? Figures.None : string.Join(", ", models.Select(text));
+    private static string Lines(IReadOnlyList<ReportedModel> models, Func<ReportedModel, string> text)
+        => models.Count == 0 ? Figures.None : string.Join(", ", models.Select(text));
 
     private static Cell PhaseOf(IReadOnlyList<ReportedModel> models) => models switch
     {

@@ -16,7 +16,8 @@ internal static class ModelsCommand
     private static readonly Argument<string> BuildId = new("BUILD") { Description = "Id of the build, as 'fleet models builds' shows it." };
 
     public static Command Create(Shell shell) => Verb.Noun(
-        "models", "Models: builds that make small variants of a teacher, and variants of a model of your own.", List(shell), Build(shell), Builds(shell), Cancel(shell), Report(shell), QuantizeCommand.Create(shell), ProveCommand.Create(shell));
+        "models", "Models: builds that make small variants of a teacher, and variants of a model of your own.", List(shell), Build(shell),
+        Builds(shell), Cancel(shell), Report(shell), QuantizeCommand.Create(shell), ProveCommand.Create(shell));
 
     private static Command List(Shell shell) => Verb.On(shell, "list", """
         Lists models and where each of their releases came from.
@@ -32,11 +33,15 @@ internal static class ModelsCommand
             foreach (var model in models)
             {
                 foreach (var version in model.Versions)
-                    sheet.Add(model.Name, version.Version, version.Build, version.Teacher, version.Student, string.Join(", ", version.Variants), Figures.Moment(version.CreatedAt));
-                if (model.Versions.Count == 0) sheet.Add(model.Name, Figures.None, $"{Figures.Count(model.Builds)} build(s), none released", "", "", "", "");
+                    sheet.Add(
+                        model.Name, version.Version, version.Build, version.Teacher, version.Student, string.Join(", ", version.Variants),
+                        Figures.Moment(version.CreatedAt));
+                if (model.Versions.Count == 0)
+                    sheet.Add(model.Name, Figures.None, $"{Figures.Count(model.Builds)} build(s), none released", "", "", "", "");
             }
             screen.Write(sheet);
-            if (sheet.Count == 0) screen.WriteHint("There are no models. 'fleet models build SPEC.yaml --wait' makes one, 'fleet releases create BUILD' releases it.");
+            if (sheet.Count == 0) screen.WriteHint(
+                "There are no models. 'fleet models build SPEC.yaml --wait' makes one, 'fleet releases create BUILD' releases it.");
         });
     });
 
@@ -59,7 +64,8 @@ internal static class ModelsCommand
             if (call.Get(wait) || call.Get(follow))
             {
                 build = await WaitAsync(call, build, asLines: call.Get(follow), cancellationToken);
-                if (build.HasReport && !call.Json) BuildTables.Write(call.Shell, await call.Client.GetReportAsync(build.Id, cancellationToken));
+                if (build.HasReport && !call.Json)
+                    BuildTables.Write(call.Shell, await call.Client.GetReportAsync(build.Id, cancellationToken));
             }
             call.Show(build, FleetJson.Default.BuildView, screen =>
             {
@@ -105,7 +111,9 @@ internal static class ModelsCommand
                 {
                     sheet.Add(build.Id, build.Model, Words.Status(build.Status),
                         build.Status == BuildStatus.Running ? Figures.Percent(build.Progress?.Fraction) : "",
-                        DurationText.Ago(build.CreatedAt, call.Now), build.StartedAt is { } began ? DurationText.Of((build.FinishedAt ?? call.Now) - began) : "",
+                        DurationText.Ago(build.CreatedAt, call.Now), build.StartedAt is { } began
+                            ? DurationText.Of((build.FinishedAt ?? call.Now) - began)
+                            : "",
                         build.Failure ?? (build.Status == BuildStatus.Running ? build.Progress?.Step : ""));
                 }
                 screen.Write(sheet);
@@ -123,12 +131,14 @@ internal static class ModelsCommand
     {
         await call.Client.CancelBuildAsync(call.Get(BuildId), cancellationToken);
         var build = await call.Client.GetBuildAsync(call.Get(BuildId), cancellationToken);
-        call.Show(build, FleetJson.Default.BuildView, screen => screen.WriteLine($"Build {build.Id} of {build.Model} is {build.Status.ToWords()}."));
+        call.Show(build, FleetJson.Default.BuildView, screen => screen.WriteLine($"Build {build.Id} of {build.Model} is "
+            + $"{build.Status.ToWords()}."));
     });
 
     private static Command Report(Shell shell)
     {
-        var html = new Option<string?>("--html") { HelpName = "FILE", Description = "Also save the report's page, one self-contained HTML file." };
+        var html =
+            new Option<string?>("--html") { HelpName = "FILE", Description = "Also save the report's page, one self-contained HTML file." };
         var open = new Option<bool>("--open") { Description = "Also open the page in the browser." };
         return Verb.On(shell, "report", """
             Shows what came out of a build: teacher, student, and every variant with its size, latency, accuracy and verdict.
@@ -141,8 +151,10 @@ internal static class ModelsCommand
         {
             var id = call.Get(BuildId);
             var report = await call.Client.GetReportAsync(id, cancellationToken);
-            var file = call.Get(html) ?? (call.Get(open) ? Path.Combine(Path.GetTempPath(), $"fleet-build-{Path.GetFileName(id)}.html") : null);
-            if (file is not null) await File.WriteAllBytesAsync(file, await call.Client.GetReportPageAsync(id, cancellationToken), cancellationToken);
+            var file = call.Get(html)
+                ?? (call.Get(open) ? Path.Combine(Path.GetTempPath(), $"fleet-build-{Path.GetFileName(id)}.html") : null);
+            if (file is not null)
+                await File.WriteAllBytesAsync(file, await call.Client.GetReportPageAsync(id, cancellationToken), cancellationToken);
             call.Show(report, FleetJson.Default.BuildReport, screen =>
             {
                 BuildTables.Write(screen, report);
@@ -158,11 +170,16 @@ internal static class ModelsCommand
     {
         try
         {
-            return await StepBoard.RunAsync(call.Shell, board => board.StepAsync($"Build {build.Id} of {build.Model}", step => Follow.BuildAsync(call.Client, call.Shell.Time, build.Id, step, Timeout.InfiniteTimeSpan, cancellationToken)), asLines);
+            return await StepBoard.RunAsync(
+                call.Shell, board
+                    => board.StepAsync(
+                        $"Build {build.Id} of {build.Model}", step => Follow.BuildAsync(
+                            call.Client, call.Shell.Time, build.Id, step, Timeout.InfiniteTimeSpan, cancellationToken)), asLines);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            call.Shell.WriteHint($"Build {build.Id} goes on without this terminal: 'fleet models builds' shows it, 'fleet models cancel {build.Id}' ends it.");
+            call.Shell.WriteHint($"Build {build.Id} goes on without this terminal: 'fleet models builds' shows it, 'fleet models cancel "
+                + $"{build.Id}' ends it.");
             throw;
         }
     }
@@ -171,7 +188,8 @@ internal static class ModelsCommand
     {
         try
         {
-            using var browser = Process.Start(new ProcessStartInfo("xdg-open", [file]) { RedirectStandardOutput = true, RedirectStandardError = true });
+            using var browser = Process.Start(
+                new ProcessStartInfo("xdg-open", [file]) { RedirectStandardOutput = true, RedirectStandardError = true });
         }
         catch (System.ComponentModel.Win32Exception e)
         {

@@ -17,12 +17,19 @@ namespace Fleet.Cli.Commands;
 internal static class ReleasesCommand
 {
     public static Command Create(Shell shell)
-        => Verb.Noun("releases", "Releases: signed, numbered sets of variants that devices trust.", New(shell), List(shell), Show(shell), Verify(shell));
+        => Verb.Noun(
+            "releases", "Releases: signed, numbered sets of variants that devices trust.", New(shell), List(shell), Show(shell),
+            Verify(shell));
 
     private static Command New(Shell shell)
     {
         var build = new Argument<string?>("BUILD") { Description = "Id of a build that succeeded.", Arity = ArgumentArity.ZeroOrOne };
-        var model = new Option<string?>("--model") { HelpName = "NAME", Description = "The newest build of this model that succeeded, in place of BUILD." };
+        var model = new Option<string?>("--model")
+        {
+            HelpName = "NAME",
+            Description = "The newest build of this model that succeeded, in "
+            + "place of BUILD."
+        };
         var validFor = Verb.Duration("--valid-for", "How long devices newly trust it [default: a year].");
         return Verb.On(shell, "create", """
             Signs the accepted variants of a build as the next release of its model.
@@ -36,21 +43,25 @@ internal static class ReleasesCommand
             {
                 ({ } given, null) => given,
                 (null, { } name) => await NewestBuildAsync(call.Client, name, cancellationToken),
-                _ => throw new FleetException("Name either a build or a model.", "fleet releases create BUILD, or fleet releases create --model NAME") { Usage = true },
+                _ => throw new FleetException("Name either a build or a model.", "fleet releases create BUILD, or fleet releases create "
+                    + "--model NAME")
+                { Usage = true },
             };
             var release = await call.Client.CreateReleaseAsync(new CreateReleaseRequest(id, call.Get(validFor)), cancellationToken);
             call.Show(release, FleetJson.Default.ReleaseView, screen =>
             {
                 Write(screen, release.Manifest, release.KeyId);
                 screen.WriteLine();
-                screen.WriteLine($"Next    fleet rollouts start --model {release.Manifest.Model} --version {release.Manifest.Version} --waves 5%,25%,100%");
+                screen.WriteLine($"Next    fleet rollouts start --model {release.Manifest.Model} --version {release.Manifest.Version} "
+                    + $"--waves 5%,25%,100%");
             });
         });
     }
 
     private static async Task<string> NewestBuildAsync(FleetClient client, string model, CancellationToken cancellationToken)
     {
-        var builds = (await client.ListBuildsAsync(cancellationToken)).Where(build => build.Model == model).OrderByDescending(build => build.CreatedAt).ToList();
+        var builds = (await client.ListBuildsAsync(cancellationToken)).Where(build => build.Model == model)
+            .OrderByDescending(build => build.CreatedAt).ToList();
         return builds.FirstOrDefault(build => build.Status == BuildStatus.Succeeded)?.Id ?? throw new FleetException(builds.Count == 0
             ? $"There is no build of a model '{model}'; 'fleet models builds' lists them."
             : $"No build of {model} has succeeded; the newest, {builds[0].Id}, is {builds[0].Status.ToWords()}.");
@@ -75,8 +86,11 @@ internal static class ReleasesCommand
                 foreach (var release in releases)
                 {
                     var manifest = release.Manifest;
-                    sheet.Add(manifest.Model, manifest.Version, string.Join(", ", manifest.Variants.Select(variant => variant.Id)), release.ActiveDevices,
-                        Figures.Moment(manifest.CreatedAt), manifest.ExpiresAt <= call.Now ? new Cell("expired", Tone.Bad) : Figures.Moment(manifest.ExpiresAt), ShortKey(release.KeyId));
+                    sheet.Add(
+                        manifest.Model, manifest.Version, string.Join(", ", manifest.Variants.Select(variant => variant.Id)),
+                        release.ActiveDevices, Figures.Moment(manifest.CreatedAt),
+                        manifest.ExpiresAt <= call.Now ? new Cell("expired", Tone.Bad) : Figures.Moment(manifest.ExpiresAt),
+                        ShortKey(release.KeyId));
                 }
                 screen.Write(sheet);
                 if (sheet.Count == 0) screen.WriteHint("There are no releases. 'fleet releases create BUILD' makes one from a build.");
@@ -109,8 +123,19 @@ internal static class ReleasesCommand
     private static TaughtCommand Verify(Shell shell)
     {
         var file = new Argument<string>("FILE") { Description = "Signed release, the DSSE envelope as JSON." };
-        var keys = new Option<string[]>("--trusted-key") { HelpName = "PEM", Description = "Public key that may have signed it, a PEM file; may be repeated.", Required = true };
-        var minimum = new Option<int>("--minimum-version") { HelpName = "N", Description = "Oldest version to accept.", DefaultValueFactory = _ => 1 };
+        var keys = new Option<string[]>("--trusted-key")
+        {
+            HelpName = "PEM",
+            Description = "Public key that may have signed it, a PEM "
+            + "file; may be repeated.",
+            Required = true
+        };
+        var minimum = new Option<int>("--minimum-version")
+        {
+            HelpName = "N",
+            Description = "Oldest version to accept.",
+            DefaultValueFactory = _ => 1,
+        };
         var command = new TaughtCommand("verify", """
             Judges a signed release as a device would: signature, rules, version, expiry. It needs no server.
 
@@ -118,11 +143,13 @@ internal static class ReleasesCommand
               fleet releases verify vibration-3.dsse.json --trusted-key release-key.pem
             """) { file, keys, minimum, Verb.Json };
         command.SetAction((parsed, cancellationToken) => VerifyAsync(
-            shell, parsed.GetRequiredValue(file), parsed.GetRequiredValue(keys), parsed.GetValue(minimum), parsed.GetValue(Verb.Json), cancellationToken));
+            shell, parsed.GetRequiredValue(file), parsed.GetRequiredValue(keys), parsed.GetValue(minimum), parsed.GetValue(Verb.Json),
+            cancellationToken));
         return command;
     }
 
-    private static async Task<int> VerifyAsync(Shell shell, string file, string[] keyFiles, int minimumVersion, bool json, CancellationToken cancellationToken)
+    private static async Task<int> VerifyAsync(
+        Shell shell, string file, string[] keyFiles, int minimumVersion, bool json, CancellationToken cancellationToken)
     {
         byte[] envelope;
         List<ReleaseKey> trusted;
@@ -140,7 +167,8 @@ internal static class ReleasesCommand
 
         // Which model it is for is the caller's question on a device; here the file itself answers it, after its signature holds.
         var verdict = ReleaseVerifier.Verify(envelope, trusted, shell.Time.GetUtcNow(), ModelOf(envelope), minimumVersion);
-        if (verdict.Manifest is not { } manifest) throw new FleetException($"{file} is not trusted.", $"{verdict.Reason} ({verdict.Fault})");
+        if (verdict.Manifest is not { } manifest)
+            throw new FleetException($"{file} is not trusted.", $"{verdict.Reason} ({verdict.Fault})");
         if (json) shell.WriteJson(manifest, FleetJson.Default.ReleaseManifest);
         else
         {

@@ -19,7 +19,8 @@ internal static class RolloutsCommand
         Start(shell), List(shell), Show(shell),
         Steer(shell, "pause", "Pauses a rollout: no further device is told until it is resumed; those that were told go on."),
         Steer(shell, "resume", "Resumes a paused rollout."),
-        Steer(shell, "abort", "Aborts a rollout for good: devices keep what they have.", "Abort {0}? It cannot be resumed; devices keep what they have."),
+        Steer(shell, "abort", "Aborts a rollout for good: devices keep what they have.", "Abort {0}? It cannot be resumed; devices keep "
+            + "what they have."),
         Steer(
             shell, "rollback", "Rolls a rollout back: its devices return to the release they had before.",
             "Roll back {0}? Every device that was told returns to the release it had before."));
@@ -39,11 +40,18 @@ internal static class RolloutsCommand
         var failureRate = new Option<double?>("--max-failure-rate")
         {
             HelpName = "SHARE",
-            Description = "The rollout stops when more than this share of a wave's finished devices failed, such as 10% or 0.1 [default: 10%].",
+            Description =
+                "The rollout stops when more than this share of a wave's finished devices failed, such as 10% or 0.1 [default: 10%].",
             CustomParser = result => Waves.ParseShare(result.Tokens[0].Value, result.AddError),
         };
-        var minimumFinished = new Option<int?>("--min-finished") { HelpName = "N", Description = "Finished devices of a wave before its failure rate is judged [default: 1]." };
-        var deadline = Verb.Duration("--phase-deadline", "How long a device may stay in one phase, or say nothing, before it counts as failed [default: 15m].");
+        var minimumFinished = new Option<int?>("--min-finished")
+        {
+            HelpName = "N",
+            Description = "Finished devices of a wave before its "
+            + "failure rate is judged [default: 1]."
+        };
+        var deadline = Verb.Duration(
+            "--phase-deadline", "How long a device may stay in one phase, or say nothing, before it counts as failed [default: 15m].");
         var soak = Verb.Duration("--soak", "How long a finished wave is watched before the next one opens [default: 0s].");
         var wait = new Option<bool>("--wait") { Description = "Wait until it has ended or is paused; exit code 0 only if it succeeded." };
         return Verb.On(shell, "start", """
@@ -67,14 +75,16 @@ internal static class RolloutsCommand
                 PhaseDeadline = call.Get(deadline) ?? defaults.PhaseDeadline,
                 SoakTime = call.Get(soak) ?? defaults.SoakTime,
             };
-            if (plan.Problems() is { Count: > 0 } problems) throw new FleetException(["The rollout plan breaks rules:", .. problems]) { Usage = true };
+            if (plan.Problems() is { Count: > 0 } problems)
+                throw new FleetException(["The rollout plan breaks rules:", .. problems]) { Usage = true };
 
             var rollout = await call.Client.StartRolloutAsync(plan, cancellationToken);
             if (call.Get(wait)) rollout = await WatchAsync(call, rollout.Id, endAtPause: true, cancellationToken);
             call.Show(rollout, FleetJson.Default.RolloutView, screen =>
             {
                 if (call.Get(wait)) RolloutTables.Write(screen, rollout);
-                else screen.WriteLine($"Rollout {rollout.Id} of {plan.Model} {plan.Version} is {rollout.Status.ToWords()}: 'fleet rollouts show {rollout.Id} --watch' follows it.");
+                else screen.WriteLine($"Rollout {rollout.Id} of {plan.Model} {plan.Version} is {rollout.Status.ToWords()}: 'fleet "
+                    + $"rollouts show {rollout.Id} --watch' follows it.");
             });
             if (call.Get(wait)) RequireSuccess(rollout);
         });
@@ -87,7 +97,8 @@ internal static class RolloutsCommand
           fleet rollouts list
         """, [], async (call, cancellationToken) =>
     {
-        IReadOnlyList<RolloutView> rollouts = [.. (await call.Client.ListRolloutsAsync(cancellationToken)).OrderByDescending(rollout => rollout.CreatedAt)];
+        IReadOnlyList<RolloutView> rollouts = [.. (await call.Client.ListRolloutsAsync(cancellationToken))
+            .OrderByDescending(rollout => rollout.CreatedAt)];
         call.Show(rollouts, FleetJson.Default.IReadOnlyListRolloutView, screen =>
         {
             RolloutTables.WriteList(screen, rollouts, call.Now);
@@ -126,20 +137,25 @@ internal static class RolloutsCommand
         if (question is not null)
         {
             var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
-            call.Confirm(string.Format(CultureInfo.InvariantCulture, question, $"rollout {asked.Id} of {asked.Plan.Model} {asked.Plan.Version}"));
+            call.Confirm(
+                string.Format(CultureInfo.InvariantCulture, question, $"rollout {asked.Id} of {asked.Plan.Model} {asked.Plan.Version}"));
         }
         await call.Client.SteerRolloutAsync(call.Get(Id), verb, cancellationToken);
         var rollout = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
-        call.Show(rollout, FleetJson.Default.RolloutView, screen => screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {rollout.Status.ToWords()}."));
+        call.Show(rollout, FleetJson.Default.RolloutView, screen => screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} "
+            + $"{rollout.Plan.Version} is {rollout.Status.ToWords()}."));
     });
 
-    private static Task<RolloutView> WatchAsync(Call call, string id, bool endAtPause, CancellationToken cancellationToken) => StepBoard.RunAsync(
-        call.Shell, board => board.StepAsync($"Rollout {id}", step => Follow.RolloutAsync(call.Client, call.Shell.Time, id, endAtPause, step, cancellationToken)));
+    private static Task<RolloutView> WatchAsync(
+        Call call, string id, bool endAtPause, CancellationToken cancellationToken) => StepBoard.RunAsync(
+        call.Shell, board => board.StepAsync(
+            $"Rollout {id}", step => Follow.RolloutAsync(call.Client, call.Shell.Time, id, endAtPause, step, cancellationToken)));
 
     private static void RequireSuccess(RolloutView rollout)
     {
         if (rollout.Status != RolloutStatus.Succeeded)
-            throw new FleetException($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {rollout.Status.ToWords()}: {(rollout.Reason.Length > 0 ? rollout.Reason : "no reason was given")}");
+            throw new FleetException($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is "
+                + $"{rollout.Status.ToWords()}: {(rollout.Reason.Length > 0 ? rollout.Reason : "no reason was given")}");
     }
 }
 
@@ -153,8 +169,10 @@ internal static class Waves
         foreach (var wave in text.Split(',', StringSplitOptions.TrimEntries))
         {
             if (wave.EndsWith('%') && Number(wave[..^1]) is { } percent) waves.Add(new WavePlan { Percent = percent });
-            else if (int.TryParse(wave, NumberStyles.None, CultureInfo.InvariantCulture, out var count)) waves.Add(new WavePlan { Count = count });
-            else refuse($"Wave '{wave}' is not understood: write a share such as 25% or a number of devices, joined by commas: 5%,25%,100%.");
+            else if (int.TryParse(wave, NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+                waves.Add(new WavePlan { Count = count });
+            else refuse(
+                $"Wave '{wave}' is not understood: write a share such as 25% or a number of devices, joined by commas: 5%,25%,100%.");
         }
         return waves;
     }

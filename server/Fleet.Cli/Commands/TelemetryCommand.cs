@@ -40,7 +40,8 @@ internal static class TelemetryCommand
                 call.Shell.WriteHint($"Nothing arrived in the last {DurationText.Of(span)}. --since looks further back.");
                 return;
             }
-            foreach (var group in views.Where(view => view.Classes.Count > 0).GroupBy(view => (view.Model, view.Version)).OrderBy(group => group.Key))
+            foreach (var group in views.Where(view => view.Classes.Count > 0).GroupBy(view => (view.Model, view.Version))
+                .OrderBy(group => group.Key))
             {
                 var names = await ClassNamesAsync(call.Client, group.Key.Model, group.Key.Version, cancellationToken);
                 WriteCharts(call.Shell, $"{group.Key.Model} {group.Key.Version}", [.. group], names);
@@ -59,12 +60,16 @@ internal static class TelemetryCommand
 
     private static void WriteTable(Shell screen, IReadOnlyList<TelemetryView> views)
     {
-        var sheet = new Sheet("device", "model", "variant", ">inferences", ">errors", ">p50 ms", ">p95 ms", ">p99 ms", ">cpu", ">memory", ">temp.", "over time");
+        var sheet = new Sheet(
+            "device", "model", "variant", ">inferences", ">errors", ">p50 ms", ">p95 ms", ">p99 ms", ">cpu", ">memory", ">temp.",
+            "over time");
         foreach (var view in views.OrderBy(view => view.Device.Value).ThenBy(view => view.Model))
         {
             sheet.Add(
-                view.Device.Value, $"{view.Model} {view.Version}", view.Variant, view.Count, new Cell(Figures.Count(view.Errors), view.Errors > 0 ? Tone.Bad : Tone.Plain),
-                Figures.BareMilliseconds(view.Latency?.P50), Figures.BareMilliseconds(view.Latency?.P95), Figures.BareMilliseconds(view.Latency?.P99),
+                view.Device.Value, $"{view.Model} {view.Version}", view.Variant, view.Count, new Cell(
+                    Figures.Count(view.Errors), view.Errors > 0 ? Tone.Bad : Tone.Plain),
+                Figures.BareMilliseconds(view.Latency?.P50), Figures.BareMilliseconds(view.Latency?.P95),
+                Figures.BareMilliseconds(view.Latency?.P99),
                 view.Resources?.CpuUsage is { } cpu ? Figures.Percent(cpu) : Figures.None, Figures.Bytes(view.Resources?.AgentMemoryBytes),
                 view.Resources?.TemperatureCelsius is { } celsius ? FormattableString.Invariant($"{celsius:0} °C") : Figures.None,
                 Charts.Sparkline([.. view.Series.Select(point => point.Count)], 12));
@@ -107,7 +112,8 @@ internal static class TelemetryCommand
     }
 
     /// <summary>Class names are in the release; one that is gone leaves the numbers.</summary>
-    private static async Task<IReadOnlyList<string>> ClassNamesAsync(FleetClient client, string model, int version, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<string>> ClassNamesAsync(
+        FleetClient client, string model, int version, CancellationToken cancellationToken)
     {
         try
         {

@@ -9,13 +9,19 @@ namespace Fleet.Cli.Commands;
 /// <summary><c>fleet tokens</c>: what a device needs to join.</summary>
 internal static class TokensCommand
 {
-    public static Command Create(Shell shell) => Verb.Noun("tokens", "Join tokens: what a device shows once to become part of the fleet.", New(shell), List(shell), Revoke(shell));
+    public static Command Create(Shell shell) => Verb.Noun(
+        "tokens", "Join tokens: what a device shows once to become part of the fleet.", New(shell), List(shell), Revoke(shell));
 
     private static Command New(Shell shell)
     {
         var uses = new Option<int>("--uses") { HelpName = "N", Description = "Devices it may enroll.", DefaultValueFactory = _ => 1 };
         var validFor = Verb.Duration("--valid-for", "How long it is valid [default: 1h].");
-        var labels = new Option<string[]>("--label") { HelpName = "KEY=VALUE", Description = "Label that every device enrolled with it gets; may be repeated." };
+        var labels = new Option<string[]>("--label")
+        {
+            HelpName = "KEY=VALUE",
+            Description = "Label that every device enrolled with it "
+            + "gets; may be repeated."
+        };
         return Verb.On(shell, "create", """
             Creates a join token and prints it, this once: the server keeps only its hash.
 
@@ -25,13 +31,16 @@ internal static class TokensCommand
               TOKEN=$(fleet tokens create --json | jq -r .token)
             """, [uses, validFor, labels], async (call, cancellationToken) =>
         {
-            var request = new CreateTokenRequest(call.Get(uses), call.Get(validFor) ?? TimeSpan.FromHours(1), Labels.Parse(call.Get(labels) ?? []));
+            var request = new CreateTokenRequest(
+                call.Get(uses), call.Get(validFor) ?? TimeSpan.FromHours(1), Labels.Parse(call.Get(labels) ?? []));
             var token = await call.Client.CreateTokenAsync(request, cancellationToken);
             call.Show(token, FleetJson.Default.CreateTokenResponse, screen =>
             {
                 screen.WriteLine(token.Token);
-                screen.WriteHint($"Token {token.Id} enrolls {Figures.Count(request.Uses)} device(s) until {Figures.Moment(token.ExpiresAt)}. On the device:");
-                screen.WriteHint($"  fleet-agent enroll --server {token.Server ?? "https://HOST:8443"} --token {token.Token} --id $(hostname) --data /var/lib/fleet-agent");
+                screen.WriteHint($"Token {token.Id} enrolls {Figures.Count(request.Uses)} device(s) until "
+                    + $"{Figures.Moment(token.ExpiresAt)}. On the device:");
+                screen.WriteHint($"  fleet-agent enroll --server {token.Server ?? "https://HOST:8443"} --token {token.Token} --id "
+                    + $"$(hostname) --data /var/lib/fleet-agent");
             });
         });
     }
@@ -48,7 +57,9 @@ internal static class TokensCommand
         {
             var sheet = new Sheet("id", ">used", ">uses", "state", "expires", "labels");
             foreach (var token in tokens)
-                sheet.Add(token.Id, token.Used, token.Uses, StateOf(token, call.Now), Figures.Moment(token.ExpiresAt), Labels.Text(token.Labels, ","));
+                sheet.Add(
+                    token.Id, token.Used, token.Uses, StateOf(token, call.Now), Figures.Moment(token.ExpiresAt),
+                    Labels.Text(token.Labels, ","));
             screen.Write(sheet);
             if (sheet.Count == 0) screen.WriteHint("There are no join tokens. 'fleet tokens create' makes one.");
         });
@@ -86,7 +97,9 @@ internal static class Labels
 {
     /// <summary>Reads <c>key=value</c> terms.</summary>
     public static IReadOnlyDictionary<string, string>? Parse(IReadOnlyList<string> terms)
-        => terms.Count == 0 ? null : terms.Select(Split).ToDictionary(term => term.Key, term => term.Value ?? throw Refused(term.Key + "-"));
+        => terms.Count == 0
+            ? null
+            : terms.Select(Split).ToDictionary(term => term.Key, term => term.Value ?? throw Refused(term.Key + "-"));
 
     /// <summary>Reads <c>key=value</c> to set and <c>key-</c> to remove.</summary>
     public static IReadOnlyDictionary<string, string?> ParseChanges(IReadOnlyList<string> terms)
@@ -103,5 +116,6 @@ internal static class Labels
     public static string Text(IReadOnlyDictionary<string, string>? labels, string separator)
         => string.Join(separator, (labels ?? new Dictionary<string, string>()).Select(label => $"{label.Key}={label.Value}"));
 
-    private static FleetException Refused(string term) => new($"Label '{term}' is not understood: write key=value, or key- to remove a label from a device.") { Usage = true };
+    private static FleetException Refused(string term)
+        => new($"Label '{term}' is not understood: write key=value, or key- to remove a label from a device.") { Usage = true };
 }

@@ -46,9 +46,11 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
 /// <summary>Makes the command of one verb: its help, its options, and what it does with a server.</summary>
 internal static class Verb
 {
-    public static readonly Option<bool> Json = new("--json") { Description = "Print exactly one JSON document on standard output, for scripts." };
+    public static readonly Option<bool> Json =
+        new("--json") { Description = "Print exactly one JSON document on standard output, for scripts." };
 
-    public static readonly Option<bool> Yes = new("--yes", "-y") { Description = "Do it without asking. Required where there is no terminal to ask on." };
+    public static readonly Option<bool> Yes =
+        new("--yes", "-y") { Description = "Do it without asking. Required where there is no terminal to ask on." };
 
     private static readonly Option<string?> Server = new("--server")
     {
@@ -59,7 +61,8 @@ internal static class Verb
     private static readonly Option<string?> KeyFile = new("--key-file")
     {
         HelpName = "FILE",
-        Description = $"File with the API key, such as DATA/keys/operator.key of the server [default: {ServerAddress.KeyFileVariable}, else the key itself in {ServerAddress.KeyVariable}].",
+        Description = $"File with the API key, such as DATA/keys/operator.key of the server [default: {ServerAddress.KeyFileVariable}, "
+            + $"else the key itself in {ServerAddress.KeyVariable}].",
     };
 
     private static readonly Option<string?> Authority = new("--ca")
@@ -81,7 +84,8 @@ internal static class Verb
         foreach (var option in (Option[])[Server, KeyFile, Authority, Json]) command.Options.Add(option);
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var address = ServerAddress.Resolve(parsed.GetValue(Server), parsed.GetValue(KeyFile), parsed.GetValue(Authority), shell.Environmental);
+            var address = ServerAddress.Resolve(
+                parsed.GetValue(Server), parsed.GetValue(KeyFile), parsed.GetValue(Authority), shell.Environmental);
             using var client = new FleetClient(address);
             await act(new Call(shell, parsed, client), cancellationToken);
             return ExitCode.Success;

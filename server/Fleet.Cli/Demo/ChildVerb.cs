@@ -23,7 +23,8 @@ internal static class ChildVerb
         if (arguments is not [var parent, var log, var program, ..] || !int.TryParse(parent, CultureInfo.InvariantCulture, out var starter))
             return Refuse("usage: fleet child PARENT LOG PROGRAM ARGUMENTS...");
         var descriptor = Native.Open(log, Native.OpenForAppending, Native.OwnerOnly);
-        if (descriptor < 0 || Native.Duplicate(descriptor, 1) < 0 || Native.Duplicate(descriptor, 2) < 0) return Refuse($"cannot write to {log}");
+        if (descriptor < 0 || Native.Duplicate(descriptor, 1) < 0 || Native.Duplicate(descriptor, 2) < 0)
+            return Refuse($"cannot write to {log}");
 
         _ = Native.BeginSession();
         if (!ParentProcess.EndWithIt(ProcessSignal.Terminate, starter)) return 1;

@@ -48,7 +48,8 @@ internal sealed class DemoFolder
     public IReadOnlyList<string> PortSettings()
     {
         var kept = Endpoints.Read(Ports);
-        return [.. ((string[])["ApiPort", "DevicePort", "MqttPort"]).Select(setting => $"--Fleet:{setting}={kept?.GetValueOrDefault(setting) ?? "0"}")];
+        return [.. ((string[])["ApiPort", "DevicePort", "MqttPort"])
+            .Select(setting => $"--Fleet:{setting}={kept?.GetValueOrDefault(setting) ?? "0"}")];
     }
 
     /// <summary>Keeps the ports for the next demo in this folder.</summary>
@@ -64,15 +65,21 @@ internal sealed class DemoFolder
         DurableFile.Write(Ports, JsonSerializer.SerializeToUtf8Bytes(ports, DemoJson.Default.DictionaryStringString));
     }
 
-    /// <summary>Makes the folder: the one asked for, which must be empty or an earlier demo's, or a temporary one that only this user can read.</summary>
+    /// <summary>
+    /// Makes the folder: the one asked for, which must be empty or an earlier demo's, or a temporary one that only this user can
+    /// read.
+    /// </summary>
     public static DemoFolder Create(string? data, bool keep)
     {
         if (data is null) return new DemoFolder(Directory.CreateTempSubdirectory("fleet-demo-").FullName, temporary: !keep);
         var root = Path.GetFullPath(data);
         try
         {
-            if (Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root).Any() && !File.Exists(Path.Combine(root, "ports.json")))
-                throw new FleetException($"The folder {root} is not empty and not an earlier demo's.", "Name another folder with --data.") { Usage = true };
+            if (Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root).Any()
+                && !File.Exists(Path.Combine(root, "ports.json")))
+                throw new FleetException(
+                    $"The folder {root} is not empty and not an earlier demo's.", "Name another folder with --data.")
+                { Usage = true };
             OwnerOnly.CreateFolder(root);
             return new DemoFolder(root, temporary: false);
         }
@@ -86,7 +93,8 @@ internal sealed class DemoFolder
     public bool CleanUp(bool keepLogs)
     {
         if (!_temporary) return true;
-        foreach (var entry in Directory.EnumerateDirectories(Root).Where(folder => !keepLogs || folder != Logs)) Directory.Delete(entry, recursive: true);
+        foreach (var entry in Directory.EnumerateDirectories(Root).Where(folder => !keepLogs || folder != Logs))
+            Directory.Delete(entry, recursive: true);
         if (!keepLogs) Directory.Delete(Root, recursive: true);
         return keepLogs;
     }

@@ -11,14 +11,19 @@ namespace Fleet.Cli.Demo;
 /// <param name="Variants">Every variant tried.</param>
 /// <param name="Devices">The devices at the end.</param>
 /// <param name="Seconds">From start to here.</param>
-internal sealed record DemoReport(NetworkFigures Teacher, NetworkFigures Student, IReadOnlyList<VariantFigures> Variants, IReadOnlyList<DeviceFigures> Devices, double Seconds)
+internal sealed record DemoReport(
+    NetworkFigures Teacher, NetworkFigures Student, IReadOnlyList<VariantFigures> Variants, IReadOnlyList<DeviceFigures> Devices,
+    double Seconds)
 {
     /// <summary>Gathers the figures from what the server answered.</summary>
-    public static DemoReport Of(BuildReport build, IReadOnlyList<DeviceView> devices, IReadOnlyList<TelemetryView> telemetry, TimeSpan took) => new(
+    public static DemoReport Of(
+        BuildReport build, IReadOnlyList<DeviceView> devices, IReadOnlyList<TelemetryView> telemetry, TimeSpan took) => new(
         Of(build.Teacher!),
         Of(build.Student),
         [.. build.Variants.Select(variant => new VariantFigures(
-            variant.Id, variant.Profile, variant.Scheme, variant.Artifact?.Bytes, variant.Scores?.Accuracy, variant.Accepted ? "accepted" : "rejected"))],
+            variant.Id, variant.Profile, variant.Scheme, variant.Artifact?.Bytes, variant.Scores?.Accuracy, variant.Accepted
+                ? "accepted"
+                : "rejected"))],
         [.. devices.Select(device => Of(device, build.Spec.Model, telemetry))],
         Math.Round(took.TotalSeconds, 1));
 
@@ -30,7 +35,8 @@ internal sealed record DemoReport(NetworkFigures Teacher, NetworkFigures Student
         var series = telemetry.FirstOrDefault(view => view.Device == device.Id);
         return new DeviceFigures(
             device.Id.Value, device.Profile, model?.ActiveVariant, model?.Phase ?? DeploymentPhase.Idle, model?.Measured?.Accuracy,
-            model?.Measured?.Latency?.P50.TotalMilliseconds, model?.Measured?.Latency?.P95.TotalMilliseconds, series?.Count ?? 0, series?.Batches ?? 0);
+            model?.Measured?.Latency?.P50.TotalMilliseconds, model?.Measured?.Latency?.P95.TotalMilliseconds, series?.Count
+                ?? 0, series?.Batches ?? 0);
     }
 }
 
@@ -42,7 +48,8 @@ internal sealed record VariantFigures(string Id, string Profile, string Scheme, 
 
 /// <summary>A device: what it measured before it served, and what it has served since.</summary>
 internal sealed record DeviceFigures(
-    string Id, string? Profile, string? Variant, DeploymentPhase Phase, double? Accuracy, double? LatencyP50Ms, double? LatencyP95Ms, long Inferences, int TelemetryBatches);
+    string Id, string? Profile, string? Variant, DeploymentPhase Phase, double? Accuracy, double? LatencyP50Ms, double? LatencyP95Ms,
+    long Inferences, int TelemetryBatches);
 
 /// <summary>Generated serialization of the demo's report; absent figures are written as null, so that every key is always there.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]

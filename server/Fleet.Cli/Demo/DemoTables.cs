@@ -22,9 +22,11 @@ internal static class DemoTables
             var model = device.Models.FirstOrDefault(model => model.Model == outcome.Build.Model);
             var telemetry = outcome.Telemetry.FirstOrDefault(view => view.Device == device.Id);
             sheet.Add(
-                device.Id.Value, (device.Profile ?? Figures.None) + (device.ProfileEmulated ? " *" : ""), model?.ActiveVariant ?? Figures.None,
+                device.Id.Value, (device.Profile ?? Figures.None) + (device.ProfileEmulated ? " *" : ""), model?.ActiveVariant
+                    ?? Figures.None,
                 model is null ? Figures.None : Words.Phase(model.Phase), Figures.Percent(model?.Measured?.Accuracy),
-                Figures.BareMilliseconds(model?.Measured?.Latency?.P50), Figures.BareMilliseconds(model?.Measured?.Latency?.P95), telemetry?.Count ?? 0, telemetry?.Batches ?? 0);
+                Figures.BareMilliseconds(model?.Measured?.Latency?.P50), Figures.BareMilliseconds(model?.Measured?.Latency?.P95),
+                telemetry?.Count ?? 0, telemetry?.Batches ?? 0);
         }
         screen.Write(sheet);
         if (outcome.Devices.Any(device => device.ProfileEmulated))
@@ -50,7 +52,13 @@ internal static class DemoTables
         screen.WriteLine($"Logs       {folder.Logs}");
         screen.WriteLine();
         screen.WriteHeading("To look around from another terminal:");
-        foreach (var command in (string[])["devices list", $"telemetry --model {outcome.Build.Model}", $"rollouts show {outcome.Rollout.Id}", $"releases show {outcome.Build.Model} {outcome.Rollout.Plan.Version}"])
+        var model = outcome.Build.Model;
+        string[] commands =
+        [
+            "devices list", $"telemetry --model {model}", $"rollouts show {outcome.Rollout.Id}",
+            $"releases show {model} {outcome.Rollout.Plan.Version}",
+        ];
+        foreach (var command in commands)
             screen.WriteLine($"  {program} {command} {connection}");
         screen.WriteLine();
     }

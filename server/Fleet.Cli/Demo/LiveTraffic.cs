@@ -56,11 +56,13 @@ internal sealed class LiveTraffic(HttpClient http, string device, string dataFol
         var url = new Uri(_endpoint ??= ReadEndpoint(), $"v2/models/{model}/infer");
         try
         {
-            using var content = new ByteArrayContent(Request(index)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+            using var content =
+                new ByteArrayContent(Request(index)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
             using var response = await http.PostAsync(url, content, cancellationToken);
             var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
             if (!response.IsSuccessStatusCode)
-                throw new FleetException($"{device} answered {(int)response.StatusCode} to an inference request: {System.Text.Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 300)))}");
+                throw new FleetException($"{device} answered {(int)response.StatusCode} to an inference request: "
+                    + $"{System.Text.Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 300)))}");
             Answered++;
             if (Decision(body) == samples.Label(index)) Right++;
         }
@@ -107,7 +109,8 @@ internal sealed class LiveTraffic(HttpClient http, string device, string dataFol
 
     private Uri ReadEndpoint() => Endpoints.Read(Path.Combine(dataFolder, Endpoints.FileName))?.GetValueOrDefault("inference") is { } url
         ? new Uri(url)
-        : throw new FleetException($"{device} has not written where its inference endpoint listens ({Path.Combine(dataFolder, Endpoints.FileName)}).");
+        : throw new FleetException(
+            $"{device} has not written where its inference endpoint listens ({Path.Combine(dataFolder, Endpoints.FileName)}).");
 }
 
 /// <summary>The small file by which a server or an agent says where it listens.</summary>
@@ -121,7 +124,8 @@ internal static class Endpoints
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(file));
-            return json.RootElement.EnumerateObject().Where(property => property.Value.ValueKind == JsonValueKind.String).ToDictionary(property => property.Name, property => property.Value.GetString()!);
+            return json.RootElement.EnumerateObject().Where(property => property.Value.ValueKind == JsonValueKind.String).ToDictionary(
+                property => property.Name, property => property.Value.GetString()!);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException or JsonException)
         {

@@ -33,14 +33,19 @@ internal sealed class ValidationSamples
     public int Count => _labels.Length;
 
     /// <summary>Fetches the validation set of a release.</summary>
-    public static async Task<ValidationSamples> FetchAsync(FleetClient client, ReleaseManifest manifest, CancellationToken cancellationToken)
+    public static async Task<ValidationSamples> FetchAsync(
+        FleetClient client, ReleaseManifest manifest, CancellationToken cancellationToken)
     {
         var bytes = await client.GetArtifactAsync(manifest.ValidationSet.Sha256, MaximumBytes, cancellationToken);
         using var stream = new MemoryStream(bytes);
         var arrays = NpzArchive.Read(stream, MaximumBytes);
-        return manifest.Inputs is [{ Datatype: "FP32" } input] && arrays.TryGetValue(input.Name, out var values) && arrays.TryGetValue(Labels, out var labels) && labels.Length > 0
+        return manifest.Inputs is [{ Datatype: "FP32" } input]
+            && arrays.TryGetValue(input.Name, out var values) && arrays.TryGetValue(Labels, out var labels) && labels.Length > 0
             ? new ValidationSamples(input, values, labels.ToInt64s())
-            : throw new FleetException($"The validation set of {manifest.Model} {manifest.Version} does not hold {string.Join(", ", manifest.Inputs.Select(tensor => tensor.Name))} and {Labels}; it holds {string.Join(", ", arrays.Keys)}.");
+            : throw new FleetException(
+                $"The validation set of {manifest.Model} {manifest.Version} does not hold "
+                    + $"{string.Join(", ", manifest.Inputs.Select(tensor => tensor.Name))} and {Labels}; it holds "
+                    + $"{string.Join(", ", arrays.Keys)}.");
     }
 
     /// <summary>The values of one sample.</summary>

@@ -10,7 +10,10 @@ internal static class BuildTables
 {
     public static void Write(Shell screen, BuildReport report)
     {
-        screen.WriteHeading($"{report.Spec.Model}: {Figures.Count(report.Samples.Training)} training, {Figures.Count(report.Samples.Validation)} validation, {Figures.Count(report.Samples.Test)} test samples; {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
+        screen.WriteHeading(
+            $"{report.Spec.Model}: {Figures.Count(report.Samples.Training)} training, {Figures.Count(report.Samples.Validation)} "
+                + $"validation, {Figures.Count(report.Samples.Test)} test samples; "
+                + $"{DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         screen.WriteLine();
         var named = report.Teacher is { } teacher ? [("teacher", teacher), ("student", report.Student)] : new[] { ("model", report.Student) };
         var scores = new ScoreColumn(named.Select(network => (Scores?)network.Item2.Scores));

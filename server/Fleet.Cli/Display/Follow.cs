@@ -15,16 +15,19 @@ internal static class Follow
     /// <param name="time">The clock.</param>
     /// <param name="id">The build.</param>
     /// <param name="step">Where progress is told.</param>
-    /// <param name="queueLimit">How long it may wait for a worker; <see cref="Timeout.InfiniteTimeSpan"/> where one may be away for long.</param>
+    /// <param name="queueLimit">How long it may wait for a worker; <see cref="Timeout.InfiniteTimeSpan"/> where one may be away for
+    /// long.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public static async Task<BuildView> BuildAsync(FleetClient client, TimeProvider time, string id, StepBoard.Step step, TimeSpan queueLimit, CancellationToken cancellationToken)
+    public static async Task<BuildView> BuildAsync(
+        FleetClient client, TimeProvider time, string id, StepBoard.Step step, TimeSpan queueLimit, CancellationToken cancellationToken)
     {
         var askedAt = time.GetTimestamp();
         var build = await Polling.UntilAsync(time, token => client.GetBuildAsync(id, token), view =>
         {
             if (view is { Status: BuildStatus.Running, Progress: { } progress }) step.Say(progress.Step, progress.Fraction);
             else if (view.Status == BuildStatus.Queued) step.Say("waits for a worker");
-            if (view is { Status: BuildStatus.Queued, Attempts: 0 } && queueLimit != Timeout.InfiniteTimeSpan && time.GetElapsedTime(askedAt) > queueLimit)
+            if (view is { Status: BuildStatus.Queued, Attempts: 0 }
+                && queueLimit != Timeout.InfiniteTimeSpan && time.GetElapsedTime(askedAt) > queueLimit)
                 throw new FleetException($"No worker took build {id} within {DurationText.Of(queueLimit)}.");
             return view.Status is BuildStatus.Succeeded or BuildStatus.Failed or BuildStatus.Cancelled;
         }, problem => step.Say(problem), cancellationToken);
@@ -45,7 +48,8 @@ internal static class Follow
         var rollout = await Polling.UntilAsync(time, token => client.GetRolloutAsync(id, token), view =>
         {
             step.Say(Progress(view), Fraction(view));
-            return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack || (endAtPause && view.Status == RolloutStatus.Paused);
+            return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack
+                || (endAtPause && view.Status == RolloutStatus.Paused);
         }, problem => step.Say(problem), cancellationToken);
         step.Result($"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
         return rollout;

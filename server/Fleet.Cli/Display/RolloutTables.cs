@@ -16,35 +16,46 @@ internal static class RolloutTables
         foreach (var rollout in rollouts)
         {
             var failed = rollout.Waves.Sum(wave => wave.Failed);
+            var finished = failed + rollout.Waves.Sum(wave => wave.Succeeded);
             sheet.Add(
-                rollout.Id, $"{rollout.Plan.Model} {rollout.Plan.Version}", Words.Status(rollout.Status), $"{rollout.OpenWave}/{rollout.Waves.Count}",
-                $"{Figures.Count(failed + rollout.Waves.Sum(wave => wave.Succeeded))}/{Figures.Count(rollout.Waves.Sum(wave => wave.Total))}",
+                rollout.Id, $"{rollout.Plan.Model} {rollout.Plan.Version}", Words.Status(rollout.Status),
+                $"{rollout.OpenWave}/{rollout.Waves.Count}",
+                $"{Figures.Count(finished)}/{Figures.Count(rollout.Waves.Sum(wave => wave.Total))}",
                 new Cell(Figures.Count(failed), failed > 0 ? Tone.Bad : Tone.Plain), DurationText.Of(now - rollout.CreatedAt));
         }
         screen.Write(sheet);
         if (rollouts.Any(rollout => rollout.Reason.Length > 0)) screen.WriteLine();
-        foreach (var rollout in rollouts.Where(rollout => rollout.Reason.Length > 0)) screen.WriteSentence($"{rollout.Id}: {rollout.Reason}");
+        foreach (var rollout in rollouts.Where(rollout => rollout.Reason.Length > 0))
+            screen.WriteSentence($"{rollout.Id}: {rollout.Reason}");
         if (sheet.Count == 0) screen.WriteHint("There are no rollouts. 'fleet rollouts start --help' shows how to start one.");
     }
 
     public static void Write(Shell screen, RolloutView rollout)
     {
         var plan = rollout.Plan;
-        screen.WriteHeading($"Rollout {rollout.Id} of {plan.Model} {plan.Version}: {rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
-        screen.WriteSentence($"Devices {(plan.Filter.Length > 0 ? plan.Filter : "all")}; stops above {Figures.Percent(plan.MaximumFailureRate)} failed of at least {plan.MinimumFinished} finished; "
-            + $"phase deadline {DurationText.Of(plan.PhaseDeadline)}, soak {DurationText.Of(plan.SoakTime)}; started {Figures.Moment(rollout.CreatedAt)}");
+        screen.WriteHeading($"Rollout {rollout.Id} of {plan.Model} {plan.Version}: "
+            + $"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
+        screen.WriteSentence($"Devices {(plan.Filter.Length > 0 ? plan.Filter : "all")}; stops above "
+            + $"{Figures.Percent(plan.MaximumFailureRate)} failed of at least {plan.MinimumFinished} finished; "
+            + $"phase deadline {DurationText.Of(plan.PhaseDeadline)}, soak {DurationText.Of(plan.SoakTime)}; started "
+            + $"{Figures.Moment(rollout.CreatedAt)}");
         screen.WriteLine();
 
         var waves = new Sheet(">wave", "size", ">devices", ">waiting", ">running", ">succeeded", ">failed", "opened", "finished");
         foreach (var wave in rollout.Waves)
         {
             var size = plan.Waves.ElementAtOrDefault(wave.Number - 1);
-            waves.Add(wave.Number, size?.Percent is { } percent ? FormattableString.Invariant($"{percent:0.##} %") : $"{size?.Count}", wave.Total, wave.Waiting, wave.Running,
-                wave.Succeeded, new Cell($"{wave.Failed}", wave.Failed > 0 ? Tone.Bad : Tone.Plain), Figures.Moment(wave.OpenedAt), Figures.Moment(wave.FinishedAt));
+            waves.Add(
+                wave.Number, size?.Percent is { } percent
+                    ? FormattableString.Invariant($"{percent:0.##} %")
+                    : $"{size?.Count}", wave.Total, wave.Waiting, wave.Running,
+                wave.Succeeded, new Cell($"{wave.Failed}", wave.Failed > 0 ? Tone.Bad : Tone.Plain), Figures.Moment(wave.OpenedAt),
+                Figures.Moment(wave.FinishedAt));
         }
         screen.Write(waves);
         foreach (var left in rollout.Excluded)
-            screen.WriteSentence($"Left out: {Figures.Count(left.Devices)} device(s), {string.Join(", ", left.Examples)}{(left.Examples.Count < left.Devices ? ", …" : "")}: {left.Reason}");
+            screen.WriteSentence($"Left out: {Figures.Count(left.Devices)} device(s), "
+                + $"{string.Join(", ", left.Examples)}{(left.Examples.Count < left.Devices ? ", …" : "")}: {left.Reason}");
         if (rollout.Devices.Count == 0) return;
 
         screen.WriteLine();

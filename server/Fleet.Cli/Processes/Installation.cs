@@ -3,7 +3,9 @@ using Fleet.Platform;
 
 namespace Fleet.Cli.Processes;
 
-/// <summary>Where the product's other programs are: beside this one when installed, in their own build folders in a checkout, or on PATH.</summary>
+/// <summary>
+/// Where the product's other programs are: beside this one when installed, in their own build folders in a checkout, or on PATH.
+/// </summary>
 internal static class Installation
 {
     /// <summary>Finds the server.</summary>

@@ -11,8 +11,11 @@ internal static class NearestKey
         .Select(guess => guess.Word)
         .FirstOrDefault();
 
-    /// <summary>Letters alone: <c>learning_rate</c>, <c>learning-rate</c> and <c>learningRate</c> are one word to the person who wrote it.</summary>
-    private static string Plain(string word) => word.Replace("_", "", StringComparison.Ordinal).Replace("-", "", StringComparison.Ordinal).ToLowerInvariant();
+    /// <summary>
+    /// Letters alone: <c>learning_rate</c>, <c>learning-rate</c> and <c>learningRate</c> are one word to the person who wrote it.
+    /// </summary>
+    private static string Plain(string word)
+        => word.Replace("_", "", StringComparison.Ordinal).Replace("-", "", StringComparison.Ordinal).ToLowerInvariant();
 
     /// <summary>Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment).</summary>
     internal static int Distance(string a, string b)

@@ -42,7 +42,8 @@ internal static class SpecFile
             {
                 problems.Add(new SpecProblem(new Place(1, 1), e.Message));
             }
-            if (spec is not null) spec = spec with { Quantization = WithProfileFiles(spec.Quantization, folder, converter.Places, problems) };
+            if (spec is not null)
+                spec = spec with { Quantization = WithProfileFiles(spec.Quantization, folder, converter.Places, problems) };
             if (spec is not null)
             {
                 var broken = BuildSpecRules.ProblemsOf(spec).Concat(filesAreHere ? MissingFilesOf(spec, folder) : []);
@@ -59,7 +60,10 @@ internal static class SpecFile
         return WithAbsolutePaths(spec, folder);
     }
 
-    /// <summary>Rules begin with the key they are about, such as <c>student.width 2 must be …</c>: the longest path that was written gives the line.</summary>
+    /// <summary>
+    /// Rules begin with the key they are about, such as <c>student.width 2 must be …</c>: the longest path that was written gives
+    /// the line.
+    /// </summary>
     internal static Place PlaceOf(string problem, Dictionary<string, Place> places)
     {
         for (var path = problem.Split(' ', 2)[0].TrimEnd(':'); path.Length > 0; path = path[..Math.Max(0, path.LastIndexOf('.'))])
@@ -69,8 +73,11 @@ internal static class SpecFile
         return new Place(1, 1);
     }
 
-    /// <summary>Reads profiles that are named by a file of their own into the spec: the server and the worker need not have that file.</summary>
-    private static QuantizationSpec WithProfileFiles(QuantizationSpec quantization, string folder, Dictionary<string, Place> places, List<SpecProblem> problems)
+    /// <summary>
+    /// Reads profiles that are named by a file of their own into the spec: the server and the worker need not have that file.
+    /// </summary>
+    private static QuantizationSpec WithProfileFiles(
+        QuantizationSpec quantization, string folder, Dictionary<string, Place> places, List<SpecProblem> problems)
     {
         var (names, custom) = (new List<string>(), new List<HardwareProfile>());
         foreach (var (index, name) in quantization.Profiles.Index())
@@ -91,7 +98,9 @@ internal static class SpecFile
                 problems.AddRange(e.Lines.Select(line => new SpecProblem(place, line)));
             }
         }
-        return custom.Count == 0 ? quantization with { Profiles = names } : quantization with { Profiles = names, CustomProfiles = [.. quantization.CustomProfiles ?? [], .. custom] };
+        return custom.Count == 0
+            ? quantization with { Profiles = names }
+            : quantization with { Profiles = names, CustomProfiles = [.. quantization.CustomProfiles ?? [], .. custom] };
     }
 
     /// <summary>
@@ -128,7 +137,9 @@ internal static class SpecFile
                 Test = Absolute(data.Test),
                 TestLabels = Absolute(data.TestLabels),
             },
-            Teacher = spec.Teacher is not { } teacher ? null : teacher with { Onnx = Absolute(teacher.Onnx), TorchScript = Absolute(teacher.TorchScript) },
+            Teacher = spec.Teacher is not { } teacher
+                ? null
+                : teacher with { Onnx = Absolute(teacher.Onnx), TorchScript = Absolute(teacher.TorchScript) },
             Source = spec.Source is not { } source ? null : source with
             {
                 Onnx = Absolute(source.Onnx)!,

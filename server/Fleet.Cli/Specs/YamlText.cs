@@ -17,7 +17,10 @@ internal sealed class YamlText
 
     private YamlText(IParser events, List<SpecProblem> problems) => (_events, _problems) = (events, problems);
 
-    /// <summary>Reads the one document of <paramref name="text"/>; null when it does not read as YAML, which <paramref name="problems"/> then says.</summary>
+    /// <summary>
+    /// Reads the one document of <paramref name="text"/>; null when it does not read as YAML, which <paramref name="problems"/>
+    /// then says.
+    /// </summary>
     public static YamlNode? Read(string text, List<SpecProblem> problems)
     {
         try
@@ -50,18 +53,21 @@ internal sealed class YamlText
 
     private YamlNode Node(int depth)
     {
-        if (depth > MaximumDepth) throw new YamlException(_events.Current!.Start, _events.Current.End, $"Nesting deeper than {MaximumDepth} levels is not read.");
+        if (depth > MaximumDepth)
+            throw new YamlException(_events.Current!.Start, _events.Current.End, $"Nesting deeper than {MaximumDepth} levels is not read.");
         if (_events.TryConsume<AnchorAlias>(out var alias))
         {
             _problems.Add(new SpecProblem(At(alias.Start), $"Alias '*{alias.Value}' is not read here: write the value out."));
             return new YamlScalar("", true, At(alias.Start));
         }
         if (_events.Current is NodeEvent { Anchor.IsEmpty: false } anchored)
-            _problems.Add(new SpecProblem(At(anchored.Start), $"Anchor '&{anchored.Anchor}' is not read here: write the value out where it is used."));
+            _problems.Add(new SpecProblem(At(anchored.Start), $"Anchor '&{anchored.Anchor}' is not read here: write the value out where "
+                + $"it is used."));
         if (_events.Current is NodeEvent { Tag: { IsEmpty: false, IsNonSpecific: false } } tagged)
             _problems.Add(new SpecProblem(At(tagged.Start), $"Tag '{tagged.Tag}' is not read here: types follow from the key."));
 
-        if (_events.TryConsume<Scalar>(out var scalar)) return new YamlScalar(scalar.Value, scalar.Style == ScalarStyle.Plain, At(scalar.Start));
+        if (_events.TryConsume<Scalar>(out var scalar))
+            return new YamlScalar(scalar.Value, scalar.Style == ScalarStyle.Plain, At(scalar.Start));
         if (_events.TryConsume<SequenceStart>(out var sequence))
         {
             var items = new List<YamlNode>();

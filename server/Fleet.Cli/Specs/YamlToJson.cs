@@ -28,14 +28,17 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         {
             JsonTypeInfoKind.Object => Object(node, info, path),
             JsonTypeInfoKind.Dictionary => Dictionary(node, info.ElementType!, path),
-            _ => node is YamlScalar scalar ? Scalar(scalar, target, path) : Refuse(node, $"{path} is {Kind(node)}; {Expected(target)} is expected."),
+            _ => node is YamlScalar scalar
+                ? Scalar(scalar, target, path)
+                : Refuse(node, $"{path} is {Kind(node)}; {Expected(target)} is expected."),
         };
     }
 
     private JsonObject? Object(YamlNode node, JsonTypeInfo info, string path)
     {
         if (node is not YamlMapping mapping)
-            return Refuse<JsonObject>(node, $"{(path.Length == 0 ? "The file" : path)} is {Kind(node)}; keys are expected: {string.Join(", ", KeysOf(info))}.");
+            return Refuse<JsonObject>(
+                node, $"{(path.Length == 0 ? "The file" : path)} is {Kind(node)}; keys are expected: {string.Join(", ", KeysOf(info))}.");
         var result = new JsonObject();
         foreach (var entry in mapping.Entries)
         {
@@ -50,15 +53,18 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
             else
                 result[entry.Key] = Convert(entry.Value, property.PropertyType, entryPath);
         }
-        foreach (var missing in info.Properties.Where(property => property.IsRequired && mapping.Entries.All(entry => entry.Key != property.Name)))
-            Refuse(mapping.Place, $"{(path.Length == 0 ? "" : path + ".")}{missing.Name} is missing; {Expected(missing.PropertyType)} is required.");
+        foreach (var missing
+            in info.Properties.Where(property => property.IsRequired && mapping.Entries.All(entry => entry.Key != property.Name)))
+            Refuse(mapping.Place, $"{(path.Length == 0 ? "" : path + ".")}{missing.Name} is missing; {Expected(missing.PropertyType)} is "
+                + $"required.");
         return result;
     }
 
     /// <summary>Keys of a person's own choice, such as session entries.</summary>
     private JsonObject? Dictionary(YamlNode node, Type element, string path)
     {
-        if (node is not YamlMapping mapping) return Refuse<JsonObject>(node, $"{path} is {Kind(node)}; keys with values, each {Expected(element)}, are expected.");
+        if (node is not YamlMapping mapping)
+            return Refuse<JsonObject>(node, $"{path} is {Kind(node)}; keys with values, each {Expected(element)}, are expected.");
         var result = new JsonObject();
         foreach (var entry in mapping.Entries) result[entry.Key] = Convert(entry.Value, element, $"{path}.{entry.Key}");
         return result;
@@ -77,14 +83,20 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         var (text, plain) = (scalar.Text, scalar.Plain);
         JsonNode? value = type switch
         {
-            _ when type == typeof(string) && !(plain && (IsNull(scalar) || Truth().IsMatch(text) || Number().IsMatch(text))) => JsonValue.Create(text),
+            _ when type == typeof(string) && !(plain && (IsNull(scalar) || Truth().IsMatch(text) || Number().IsMatch(text)))
+                => JsonValue.Create(text),
             _ when type == typeof(bool) && plain && Truth().IsMatch(text) => JsonValue.Create(text[0] is 't' or 'T'),
-            _ when type == typeof(int) && plain && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
-            _ when type == typeof(StudentWidth) && int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+            _ when type == typeof(int) && plain && int.TryParse(
+                text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+            _ when type == typeof(StudentWidth) && int.TryParse(
+                text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
             _ when type == typeof(StudentWidth) && text == StudentWidth.AutoWord => JsonValue.Create(text),
-            _ when type == typeof(long) && plain && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
-            _ when type == typeof(double) && plain && Number().IsMatch(text) && double.Parse(text, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) => JsonValue.Create(number),
-            _ when type == typeof(TimeSpan) && DurationText.TryParse(text, out var duration) => JsonValue.Create(duration.ToString("c", CultureInfo.InvariantCulture)),
+            _ when type == typeof(long) && plain && long.TryParse(
+                text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+            _ when type == typeof(double) && plain && Number().IsMatch(text)
+                && double.Parse(text, CultureInfo.InvariantCulture) is var number && double.IsFinite(number) => JsonValue.Create(number),
+            _ when type == typeof(TimeSpan) && DurationText.TryParse(text, out var duration)
+                => JsonValue.Create(duration.ToString("c", CultureInfo.InvariantCulture)),
             _ => null,
         };
         if (value is not null) return value;
@@ -98,11 +110,13 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         var message = $"{entryPath} is not a known key";
         if (NearestKey.Of(key, keys) is { } near) return $"{message}; did you mean '{near}'? Known here: {string.Join(", ", keys)}.";
         // People write a nested key one level too high: `epochs` under `teacher` is a key of `teacher.training`.
-        var deeper = info.Properties.FirstOrDefault(property => Type(property) is { Kind: JsonTypeInfoKind.Object } child && KeysOf(child).Contains(key));
+        var deeper = info.Properties.FirstOrDefault(
+            property => Type(property) is { Kind: JsonTypeInfoKind.Object } child && KeysOf(child).Contains(key));
         var hint = deeper is null ? "" : $"; it belongs under {(path.Length == 0 ? "" : path + ".")}{deeper.Name}";
         return $"{message}{hint}. Known here: {string.Join(", ", keys)}.";
 
-        JsonTypeInfo Type(JsonPropertyInfo property) => options.GetTypeInfo(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType);
+        JsonTypeInfo Type(JsonPropertyInfo property)
+            => options.GetTypeInfo(Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType);
     }
 
     private string Expected(Type type)
@@ -119,7 +133,10 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
             : $"a section with {string.Join(", ", KeysOf(options.GetTypeInfo(type)))}";
     }
 
-    /// <summary>What a list holds; null when the type is not a list. Asked of the type: a list with a converter of its own hides it in its metadata.</summary>
+    /// <summary>
+    /// What a list holds; null when the type is not a list. Asked of the type: a list with a converter of its own hides it in its
+    /// metadata.
+    /// </summary>
     private static Type? ElementOf(Type type)
         => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? type.GetGenericArguments()[0] : null;
 

@@ -9,7 +9,9 @@ internal sealed record SpecProblem(Place Place, string Message);
 /// <summary>A node of a YAML file that remembers its place.</summary>
 internal abstract record YamlNode(Place Place);
 
-/// <summary>One value. <paramref name="Plain"/> is true when it stands without quotes: only then may it be a number, a truth value or null.</summary>
+/// <summary>
+/// One value. <paramref name="Plain"/> is true when it stands without quotes: only then may it be a number, a truth value or null.
+/// </summary>
 internal sealed record YamlScalar(string Text, bool Plain, Place Place) : YamlNode(Place);
 
 /// <summary>A list.</summary>

@@ -18,14 +18,15 @@ internal static partial class DurationText
         var seconds = 0.0;
         for (var i = 0; i < match.Groups["number"].Captures.Count; i++)
         {
-            seconds += double.Parse(match.Groups["number"].Captures[i].Value, CultureInfo.InvariantCulture) * match.Groups["unit"].Captures[i].Value switch
-            {
-                "ms" => 0.001,
-                "s" => 1,
-                "m" => 60,
-                "h" => 3600,
-                _ => 86_400,
-            };
+            seconds += double.Parse(
+                match.Groups["number"].Captures[i].Value, CultureInfo.InvariantCulture) * match.Groups["unit"].Captures[i].Value switch
+                {
+                    "ms" => 0.001,
+                    "s" => 1,
+                    "m" => 60,
+                    "h" => 3600,
+                    _ => 86_400,
+                };
         }
         if (seconds > 36_500 * 86_400.0) return false; // A hundred years: past it, it is a typing error.
         duration = TimeSpan.FromSeconds(seconds);

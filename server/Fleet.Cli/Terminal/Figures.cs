@@ -37,7 +37,8 @@ internal static class Figures
     };
 
     /// <summary>The median and the 95th percentile.</summary>
-    public static string Latency(LatencySummary? latency) => latency is null ? None : $"{Milliseconds(latency.P50)} / {Milliseconds(latency.P95)}";
+    public static string Latency(LatencySummary? latency)
+        => latency is null ? None : $"{Milliseconds(latency.P50)} / {Milliseconds(latency.P95)}";
 
     /// <summary>Decibels with one digit; equal outputs have none.</summary>
     public static string Decibels(double? decibels) => decibels switch
@@ -60,7 +61,8 @@ internal static class Figures
     public static string Count(long number) => number.ToString("#,0", CultureInfo.InvariantCulture);
 
     /// <summary>A moment to the second, in UTC as the server keeps it.</summary>
-    public static string Moment(DateTimeOffset? moment) => moment is { } at ? at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) : None;
+    public static string Moment(DateTimeOffset? moment)
+        => moment is { } at ? at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) : None;
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

@@ -53,7 +53,8 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
     /// <summary>Adds a row.</summary>
     public void Add(params Cell[] cells)
     {
-        if (cells.Length != columns.Count) throw new ArgumentException($"A row has {cells.Length} cells; the table has {columns.Count} columns.", nameof(cells));
+        if (cells.Length != columns.Count)
+            throw new ArgumentException($"A row has {cells.Length} cells; the table has {columns.Count} columns.", nameof(cells));
         _rows.Add(cells);
     }
 
@@ -64,23 +65,30 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
         if (HasHeadings) WriteRow([.. columns.Select(Heading)]);
         foreach (var row in _rows) WriteRow([.. row.Select(cell => cell.Text)]);
 
-        void WriteRow(string[] cells) => writer.WriteLine(string.Join("  ", cells.Select((cell, i) => IsRight(i) ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());
+        void WriteRow(string[] cells) => writer.WriteLine(
+            string.Join("  ", cells.Select((cell, i) => IsRight(i) ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd());
     }
 
-    /// <summary>The same for a terminal of <paramref name="width"/> columns: coloured, closer together and then wrapped where it is too narrow.</summary>
+    /// <summary>
+    /// The same for a terminal of <paramref name="width"/> columns: coloured, closer together and then wrapped where it is too
+    /// narrow.
+    /// </summary>
     public IRenderable ToRenderable(int width)
     {
         var widths = Widths();
         var gap = widths.Sum() + 2 * (columns.Count - 1) <= width ? 2 : 1;
         // An id or a number that is broken over two lines cannot be copied: where there is room, only sentences are wrapped.
-        bool[] whole = [.. columns.Select((_, i) => IsRight(i) || _rows.TrueForAll(row => !row[i].Text.Contains(' ', StringComparison.Ordinal)))];
+        bool[] whole =
+            [.. columns.Select((_, i) => IsRight(i) || _rows.TrueForAll(row => !row[i].Text.Contains(' ', StringComparison.Ordinal)))];
         var sentences = whole.Count(each => !each);
         var taken = widths.Where((_, i) => whole[i]).Sum() + gap * (columns.Count - 1);
         var roomy = taken + NarrowestSentence * sentences <= width;
         var table = new Table { Border = TableBorder.None, ShowHeaders = HasHeadings };
         for (var i = 0; i < columns.Count; i++)
         {
-            var column = new TableColumn($"[dim]{Markup.Escape(Heading(columns[i]))}[/]") { Alignment = IsRight(i) ? Justify.Right : Justify.Left };
+            var column = new TableColumn(
+                $"[dim]{Markup.Escape(Heading(columns[i]))}[/]")
+            { Alignment = IsRight(i) ? Justify.Right : Justify.Left };
             column.Padding = new Padding(0, 0, i == columns.Count - 1 ? 0 : gap, 0);
             if (roomy ? whole[i] : IsRight(i)) column.NoWrap();
             table.AddColumn(column);
@@ -89,7 +97,8 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
         return table;
     }
 
-    private int[] Widths() => [.. columns.Select((heading, i) => _rows.Select(row => row[i].Text.Length).Append(Heading(heading).Length).Max())];
+    private int[] Widths()
+        => [.. columns.Select((heading, i) => _rows.Select(row => row[i].Text.Length).Append(Heading(heading).Length).Max())];
 
     private bool HasHeadings => columns.Any(column => Heading(column).Length > 0);
 

@@ -18,7 +18,8 @@ namespace Fleet.Cli.Terminal;
 /// <param name="time">The clock.</param>
 /// <param name="answers">What a person answers; null when nobody can be asked.</param>
 internal sealed class Shell(
-    TextWriter output, TextWriter error, bool outputIsTerminal, bool errorIsTerminal, int width, Func<string, string?> environment, TimeProvider time,
+    TextWriter output, TextWriter error, bool outputIsTerminal, bool errorIsTerminal, int width, Func<string, string?> environment,
+    TimeProvider time,
     TextReader? answers = null)
 {
     private readonly IAnsiConsole _output = Console(output, outputIsTerminal, width);
@@ -28,11 +29,14 @@ internal sealed class Shell(
     {
         var errorIsTerminal = !System.Console.IsErrorRedirected;
         var outputIsTerminal = !System.Console.IsOutputRedirected;
-        var plain = Environment.GetEnvironmentVariable("TERM") is "dumb" || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
+        var plain = Environment.GetEnvironmentVariable("TERM") is "dumb"
+            || Environment.GetEnvironmentVariable("NO_COLOR") is { Length: > 0 };
         return new Shell(
             System.Console.Out, System.Console.Error, outputIsTerminal && !plain, errorIsTerminal && !plain,
             outputIsTerminal || errorIsTerminal ? Math.Max(60, System.Console.WindowWidth) : int.MaxValue,
-            Environment.GetEnvironmentVariable, TimeProvider.System, errorIsTerminal && !System.Console.IsInputRedirected ? System.Console.In : null);
+            Environment.GetEnvironmentVariable, TimeProvider.System, errorIsTerminal && !System.Console.IsInputRedirected
+                ? System.Console.In
+                : null);
     }
 
     /// <summary>Environment variables by name.</summary>
@@ -67,7 +71,10 @@ internal sealed class Shell(
     /// <summary>Writes a line for people.</summary>
     public void WriteLine(string line = "") => output.WriteLine(line);
 
-    /// <summary>Writes a sentence: on a terminal it is wrapped between words. What people copy goes by <see cref="WriteLine"/>, which leaves lines whole.</summary>
+    /// <summary>
+    /// Writes a sentence: on a terminal it is wrapped between words. What people copy goes by <see cref="WriteLine"/>, which leaves
+    /// lines whole.
+    /// </summary>
     public void WriteSentence(string text)
     {
         if (outputIsTerminal) _output.WriteLine(text);

@@ -33,7 +33,9 @@ internal sealed class StepBoard
         get { lock (_gate) return _steps.Count == 0 ? "" : _steps[^1].Title; }
     }
 
-    /// <summary>Runs <paramref name="work"/> with a board that is drawn as long as it lasts, or written <paramref name="asLines"/>.</summary>
+    /// <summary>
+    /// Runs <paramref name="work"/> with a board that is drawn as long as it lasts, or written <paramref name="asLines"/>.
+    /// </summary>
     public static async Task<T> RunAsync<T>(Shell shell, Func<StepBoard, Task<T>> work, bool asLines = false)
     {
         var board = new StepBoard(shell, asLines);
@@ -135,7 +137,8 @@ internal sealed class StepBoard
                 (Detail, _fraction) = (detail, fraction);
                 if (news) _tenthsWritten = tenths;
             }
-            if (news && detail.Length > 0) board.WriteLine(fraction is { } share ? FormattableString.Invariant($"  {100 * share,3:0} %  {detail}") : $"  {detail}");
+            if (news && detail.Length > 0)
+                board.WriteLine(fraction is { } share ? FormattableString.Invariant($"  {100 * share,3:0} %  {detail}") : $"  {detail}");
         }
 
         /// <summary>Says what came of it, just before it ends.</summary>
@@ -172,7 +175,8 @@ internal sealed class StepBoard
                 const int bar = 24;
                 var filled = Charts.Bar(share, bar);
                 var rest = new string('░', bar - filled.Length);
-                yield return new Markup($"  [blue]{filled}[/][dim]{rest}[/] {100 * share,3:0} %  [dim]{Markup.Escape(Cut(Detail, width - bar - 12))}[/]");
+                yield return new Markup(
+                    $"  [blue]{filled}[/][dim]{rest}[/] {100 * share,3:0} %  [dim]{Markup.Escape(Cut(Detail, width - bar - 12))}[/]");
             }
             else if (Detail.Length > 0)
             {

@@ -35,7 +35,8 @@ internal static class AccessEndpoints
     }
 
     /// <summary>What operators call.</summary>
-    public static RouteGroupBuilder MapOperatorCalls(this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Operator);
+    public static RouteGroupBuilder MapOperatorCalls(
+        this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Operator);
 
     /// <summary>What workers call.</summary>
     public static RouteGroupBuilder MapWorkerCalls(this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Worker);

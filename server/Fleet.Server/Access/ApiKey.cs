@@ -30,14 +30,18 @@ internal sealed record ApiKey(string Role, string Hash, DateTimeOffset CreatedAt
     /// <summary>The id and the secret of a key's text.</summary>
     public static bool TryParse(string? text, out string id, out string secret)
     {
-        (id, secret) = text?.Trim().Split('.') is [Prefix, { Length: > 0 and <= 64 } found, { Length: 64 } proof] ? (found, proof) : ("", "");
+        (id, secret) = text?.Trim().Split('.') is [Prefix, { Length: > 0 and <= 64 } found, { Length: 64 } proof]
+            ? (found, proof)
+            : ("", "");
         return id.Length > 0;
     }
 
     /// <summary>What is stored of a secret.</summary>
     public static string HashOf(string secret) => Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(secret)));
 
-    /// <summary>True when <paramref name="secret"/> is this key's, found out in a time that does not depend on how much of it is right.</summary>
+    /// <summary>
+    /// True when <paramref name="secret"/> is this key's, found out in a time that does not depend on how much of it is right.
+    /// </summary>
     public bool IsProvedBy(string secret)
         => CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(HashOf(secret)), Encoding.ASCII.GetBytes(Hash));
 }

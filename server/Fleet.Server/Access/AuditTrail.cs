@@ -24,7 +24,9 @@ internal sealed class AuditTrail(FleetOptions options, TimeProvider time) : IDis
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         await next(context);
-        if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method) || !context.User.IsInRole(Roles.Operator)) return;
+        if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)
+            || !context.User.IsInRole(Roles.Operator))
+            return;
         await AppendAsync(new AuditEntry(
             time.GetUtcNow(),
             context.User.FindFirstValue(ClaimTypes.Name) ?? "",
@@ -42,7 +44,8 @@ internal sealed class AuditTrail(FleetOptions options, TimeProvider time) : IDis
         await _turn.WaitAsync();
         try
         {
-            await using var file = new FileStream(Path.Combine(options.DataFolder, "audit.jsonl"), FileMode.Append, FileAccess.Write, FileShare.Read);
+            await using var file = new FileStream(
+                Path.Combine(options.DataFolder, "audit.jsonl"), FileMode.Append, FileAccess.Write, FileShare.Read);
             // One write: a process that dies leaves whole lines.
             await file.WriteAsync((byte[])[.. line, (byte)'\n']);
         }

@@ -29,6 +29,7 @@ internal sealed class FailureLimit(TimeProvider time)
         var now = time.GetUtcNow();
         // An attacker with many addresses must not fill the memory: then everybody starts afresh.
         if (_failures.Count > MaximumAddresses) _failures.Clear();
-        _failures.AddOrUpdate(address, (now, 1), (_, failures) => now - failures.Since < Window ? (failures.Since, failures.Count + 1) : (now, 1));
+        _failures.AddOrUpdate(
+            address, (now, 1), (_, failures) => now - failures.Since < Window ? (failures.Since, failures.Count + 1) : (now, 1));
     }
 }

@@ -11,7 +11,8 @@ namespace Fleet.Server.Access;
 
 /// <summary>Knows operators and workers by <c>Authorization: Bearer KEY</c>; a browser may read with the key as its password.</summary>
 internal sealed partial class KeyAuthentication(
-    IFleetStore store, FailureLimit failures, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
+    IFleetStore store, FailureLimit failures, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers,
+    UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     /// <summary>The scheme's name.</summary>
@@ -52,7 +53,8 @@ internal sealed partial class KeyAuthentication(
         var failure = (await HandleAuthenticateOnceSafeAsync()).Failure?.Message;
         var status = _slowedDown ? StatusCodes.Status429TooManyRequests : StatusCodes.Status401Unauthorized;
         Response.Headers.WWWAuthenticate = MayBeBrowser(Request) ? "Basic realm=\"fleet (the password is an API key)\"" : "Bearer";
-        await new Contracts.Http.ApiProblem(failure ?? $"{Request.Path} needs an API key: send Authorization: Bearer KEY.", status, []).ToResult().ExecuteAsync(Context);
+        await new Contracts.Http.ApiProblem(
+            failure ?? $"{Request.Path} needs an API key: send Authorization: Bearer KEY.", status, []).ToResult().ExecuteAsync(Context);
     }
 
     /// <summary>
@@ -72,11 +74,14 @@ internal sealed partial class KeyAuthentication(
 
     private static bool IsRead(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
 
-    private static bool MayBeBrowser(HttpRequest request) => IsRead(request) && request.Headers.Accept.ToString().Contains("text/html", StringComparison.Ordinal);
+    private static bool MayBeBrowser(HttpRequest request)
+        => IsRead(request) && request.Headers.Accept.ToString().Contains("text/html", StringComparison.Ordinal);
 
     /// <inheritdoc/>
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
-        => new Contracts.Http.ApiProblem($"A key of role {Context.User.FindFirstValue(ClaimTypes.Role)} may not call {Request.Path}.", StatusCodes.Status403Forbidden, []).ToResult().ExecuteAsync(Context);
+        => new Contracts.Http.ApiProblem(
+            $"A key of role {Context.User.FindFirstValue(ClaimTypes.Role)} may not call {Request.Path}.", StatusCodes.Status403Forbidden,
+            []).ToResult().ExecuteAsync(Context);
 
     [LoggerMessage(LogLevel.Warning, "An unknown API key was sent from {Caller} for {Method} {Path}")]
     private static partial void LogRefused(ILogger logger, IPAddress caller, string method, PathString path);

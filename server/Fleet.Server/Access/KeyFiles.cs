@@ -9,7 +9,8 @@ namespace Fleet.Server.Access;
 /// The two keys every server has, in files that only the server's user may read: <c>keys/operator.key</c> and
 /// <c>keys/worker.key</c>. They are made at the first start; to change one, delete its file and start the server again.
 /// </summary>
-internal sealed partial class KeyFiles(IFleetStore store, FleetOptions options, TimeProvider time, ILogger<KeyFiles> logger) : IHostedLifecycleService
+internal sealed partial class KeyFiles(
+    IFleetStore store, FleetOptions options, TimeProvider time, ILogger<KeyFiles> logger) : IHostedLifecycleService
 {
     /// <summary>The file of a role's key.</summary>
     public static string PathOf(FleetOptions options, string role) => Path.Combine(options.DataFolder, "keys", $"{role}.key");

@@ -24,19 +24,24 @@ internal static class ArtifactEndpoints
 
     /// <summary>Maps the upload of artifacts; the caller has made sure that it is a worker.</summary>
     public static void MapArtifactUpload(this IEndpointRouteBuilder workers)
-        => workers.MapPut("/api/v1/worker/artifacts/{sha256}", UploadAsync).WithMetadata(new RequestSizeLimitAttribute(Limits.ArtifactBytes + 1));
+        => workers.MapPut("/api/v1/worker/artifacts/{sha256}", UploadAsync).WithMetadata(
+            new RequestSizeLimitAttribute(Limits.ArtifactBytes + 1));
 
     /// <summary>Maps <c>/artifacts/{sha256}</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
     public static void MapArtifactDownload(this IEndpointRouteBuilder devices)
-        => devices.MapMethods("/artifacts/{sha256}", GetAndHead, async (string sha256, ArtifactStore artifacts, IFleetStore store, CancellationToken cancellationToken)
+        => devices.MapMethods(
+            "/artifacts/{sha256}", GetAndHead, async (
+                string sha256, ArtifactStore artifacts, IFleetStore store, CancellationToken cancellationToken)
             // Builds upload more than is ever released: devices get what a release names.
             => ArtifactStore.IsDigest(sha256) && await store.FindAsync<PublishedArtifact>(sha256, cancellationToken) is not null
                 ? FileOf(artifacts, sha256)
                 : Unknown(sha256));
 
-    private static async Task<IResult> UploadAsync(string sha256, HttpRequest request, ArtifactStore artifacts, CancellationToken cancellationToken)
+    private static async Task<IResult> UploadAsync(
+        string sha256, HttpRequest request, ArtifactStore artifacts, CancellationToken cancellationToken)
     {
-        if (!ArtifactStore.IsDigest(sha256)) return Refusal.Invalid($"'{sha256}' is not a digest: one has 64 lower-case hexadecimal digits.").ToResult();
+        if (!ArtifactStore.IsDigest(sha256))
+            return Refusal.Invalid($"'{sha256}' is not a digest: one has 64 lower-case hexadecimal digits.").ToResult();
         if (request.ContentLength > Limits.ArtifactBytes) return TooLarge();
         return await artifacts.StoreAsync(sha256, request.Body, cancellationToken) switch
         {
@@ -48,7 +53,8 @@ internal static class ArtifactEndpoints
     }
 
     private static IResult FileOf(ArtifactStore artifacts, string sha256) => Results.File(
-        artifacts.PathOf(sha256), "application/octet-stream", enableRangeProcessing: true, entityTag: new EntityTagHeaderValue($"\"{sha256}\""));
+        artifacts.PathOf(sha256), "application/octet-stream", enableRangeProcessing: true,
+        entityTag: new EntityTagHeaderValue($"\"{sha256}\""));
 
     private static IResult Unknown(string sha256) => Refusal.Unknown($"There is no artifact '{sha256}'.").ToResult();
 

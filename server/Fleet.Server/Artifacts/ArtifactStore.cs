@@ -50,7 +50,10 @@ internal sealed class ArtifactStore
         ? Path.Combine(_folder, sha256)
         : throw new ArgumentException($"'{sha256}' is not a SHA-256 digest: one has 64 lower-case hexadecimal digits.", nameof(sha256));
 
-    /// <summary>Stores what <paramref name="content"/> holds if its digest is <paramref name="sha256"/>: hashed as it arrives, kept only if right.</summary>
+    /// <summary>
+    /// Stores what <paramref name="content"/> holds if its digest is <paramref name="sha256"/>: hashed as it arrives, kept only if
+    /// right.
+    /// </summary>
     public async Task<ArtifactOutcome> StoreAsync(string sha256, Stream content, CancellationToken cancellationToken)
     {
         var target = PathOf(sha256);
@@ -85,7 +88,8 @@ internal sealed class ArtifactStore
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
         {
-            await using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, useAsync: true);
+            await using var file = new FileStream(
+                path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, useAsync: true);
             long length = 0;
             while (await content.ReadAsync(buffer, cancellationToken) is > 0 and var read)
             {

@@ -8,6 +8,7 @@ namespace Fleet.Server.Artifacts;
 internal sealed record PublishedArtifact(string Name, long Bytes);
 
 /// <summary>Generated serialization of this room's documents.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(PublishedArtifact))]
 internal sealed partial class ArtifactsJson : JsonSerializerContext;

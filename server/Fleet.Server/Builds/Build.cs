@@ -54,6 +54,8 @@ internal sealed record Build
 /// <param name="ExpiresAt">When it lapses unless it is renewed.</param>
 internal sealed record BuildLease(string Id, string Worker, DateTimeOffset ExpiresAt);
 
-/// <summary>Marks a build that is queued or running, under the build's own id: the queue, read without reading every build there ever was.</summary>
+/// <summary>
+/// Marks a build that is queued or running, under the build's own id: the queue, read without reading every build there ever was.
+/// </summary>
 /// <param name="Build">The build.</param>
 internal sealed record OpenBuild(string Build);

@@ -30,7 +30,9 @@ internal static class BuildEndpoints
         builds.MapPost("/", async (HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
             var spec = await RequestBody.ReadAsync(request, FleetJson.Strict.BuildSpec, cancellationToken);
-            return spec.Value is null ? spec.Problem!.ToResult() : ViewOf(await queue.SubmitAsync(spec.Value, cancellationToken), StatusCodes.Status201Created);
+            return spec.Value is null
+                ? spec.Problem!.ToResult()
+                : ViewOf(await queue.SubmitAsync(spec.Value, cancellationToken), StatusCodes.Status201Created);
         });
         builds.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
         {
@@ -39,12 +41,16 @@ internal static class BuildEndpoints
             return Results.Json(views, FleetJson.Default.IReadOnlyListBuildView);
         });
         builds.MapGet("/{id}", async (string id, IFleetStore store, CancellationToken cancellationToken)
-            => await store.FindAsync<Build>(id, cancellationToken) is { } stored ? Results.Json(stored.Document.ToView(), FleetJson.Default.BuildView) : Unknown(id));
+            => await store.FindAsync<Build>(id, cancellationToken) is { } stored
+                ? Results.Json(stored.Document.ToView(), FleetJson.Default.BuildView)
+                : Unknown(id));
         builds.MapPost("/{id}/cancel", async (string id, BuildQueue queue, CancellationToken cancellationToken)
             => ViewOf(await queue.CancelAsync(id, cancellationToken)));
         builds.MapGet("/{id}/report", (string id, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken)
             => ReportAsync(id, build => build.ReportSha256, "application/json", store, artifacts, cancellationToken));
-        operators.MapGet("/builds/{id}/report.html", (string id, HttpResponse response, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken) =>
+        operators.MapGet(
+            "/builds/{id}/report.html", (
+                string id, HttpResponse response, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken) =>
         {
             response.Headers.ContentSecurityPolicy = PagePolicy;
             return ReportAsync(id, build => build.PageSha256, "text/html; charset=utf-8", store, artifacts, cancellationToken);
@@ -59,18 +65,26 @@ internal static class BuildEndpoints
         {
             var asked = await RequestBody.ReadAsync(request, FleetJson.Default.LeaseRequest, cancellationToken);
             if (asked.Value is null) return asked.Problem!.ToResult();
-            if (!Names.IsName(asked.Value.Worker)) return Refusal.Invalid($"worker '{asked.Value.Worker}' must be {Names.Rule}.").ToResult();
-            return await queue.LeaseAsync(asked.Value.Worker, cancellationToken) is { } lease ? Results.Json(lease, FleetJson.Default.LeaseResponse) : Results.NoContent();
+            if (!Names.IsName(asked.Value.Worker))
+                return Refusal.Invalid($"worker '{asked.Value.Worker}' must be {Names.Rule}.").ToResult();
+            return await queue.LeaseAsync(asked.Value.Worker, cancellationToken) is { } lease
+                ? Results.Json(lease, FleetJson.Default.LeaseResponse)
+                : Results.NoContent();
         });
-        worker.MapPost("/builds/{id}/progress", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
+        worker.MapPost(
+            "/builds/{id}/progress", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
             var sent = await RequestBody.ReadAsync(request, FleetJson.Default.ProgressRequest, cancellationToken);
-            return sent.Value is { } progress ? ViewOf(await queue.AdvanceAsync(id, progress.LeaseId, progress.Progress, cancellationToken)) : sent.Problem!.ToResult();
+            return sent.Value is { } progress
+                ? ViewOf(await queue.AdvanceAsync(id, progress.LeaseId, progress.Progress, cancellationToken))
+                : sent.Problem!.ToResult();
         });
-        worker.MapPost("/builds/{id}/complete", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
+        worker.MapPost(
+            "/builds/{id}/complete", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
             // Report and page travel together.
-            var sent = await RequestBody.ReadAsync(request, FleetJson.Default.CompleteRequest, cancellationToken, 2 * Limits.BuildReportBytes);
+            var sent = await RequestBody.ReadAsync(
+                request, FleetJson.Default.CompleteRequest, cancellationToken, 2 * Limits.BuildReportBytes);
             return sent.Value is { } result ? ViewOf(await queue.CompleteAsync(id, result, cancellationToken)) : sent.Problem!.ToResult();
         });
         worker.MapPost("/builds/{id}/fail", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
@@ -80,7 +94,9 @@ internal static class BuildEndpoints
         });
     }
 
-    private static async Task<IResult> ReportAsync(string id, Func<Build, string?> digest, string contentType, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken)
+    private static async Task<IResult> ReportAsync(
+        string id, Func<Build, string?> digest, string contentType, IFleetStore store, ArtifactStore artifacts,
+        CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Build>(id, cancellationToken) is not { Document: var build }) return Unknown(id);
         return digest(build) is { } sha256
@@ -89,7 +105,9 @@ internal static class BuildEndpoints
     }
 
     private static IResult ViewOf(Answer<Build> answer, int status = StatusCodes.Status200OK)
-        => answer.Value is { } build ? Results.Json(build.ToView(), FleetJson.Default.BuildView, statusCode: status) : answer.Problem!.ToResult();
+        => answer.Value is { } build
+            ? Results.Json(build.ToView(), FleetJson.Default.BuildView, statusCode: status)
+            : answer.Problem!.ToResult();
 
     private static IResult Unknown(string id) => Refusal.Unknown($"There is no build '{id}'.").ToResult();
 }

@@ -37,7 +37,9 @@ internal sealed record BuildsOptions : IRoomSettings
     /// <inheritdoc/>
     public IRoomSettings WithWholePaths()
         // A name without a folder is looked for on PATH by the system.
-        => WorkerProgram is { } program && program.Contains(Path.DirectorySeparatorChar) ? this with { WorkerProgram = Path.GetFullPath(program) } : this;
+        => WorkerProgram is { } program && program.Contains(Path.DirectorySeparatorChar)
+            ? this with { WorkerProgram = Path.GetFullPath(program) }
+            : this;
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Problems()

@@ -2,7 +2,8 @@
 namespace Fleet.Server.Builds;
 
 /// <summary>Looks for lapsed leases, so that a dead worker shows even while no other one asks for work.</summary>
-internal sealed partial class LeaseWatch(BuildQueue queue, BuildsOptions options, TimeProvider time, ILogger<LeaseWatch> logger) : BackgroundService
+internal sealed partial class LeaseWatch(
+    BuildQueue queue, BuildsOptions options, TimeProvider time, ILogger<LeaseWatch> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -114,7 +114,8 @@ internal sealed partial class WorkerHost(BuildsOptions options, TimeProvider tim
             LogLine(number, line.Length <= 4000 ? line : line[..4000]);
     }
 
-    [LoggerMessage(LogLevel.Warning, "fleet-modeling was not found beside {Folder} or on PATH: no local worker is started, and builds wait for a worker elsewhere")]
+    [LoggerMessage(LogLevel.Warning, "fleet-modeling was not found beside {Folder} or on PATH: no local worker is started, and builds "
+        + "wait for a worker elsewhere")]
     private partial void LogMissing(string folder);
 
     [LoggerMessage(LogLevel.Information, "Worker {Number} runs as process {Process}")]

@@ -41,7 +41,8 @@ internal sealed class CertificateAuthority : IDisposable
     public string Pem { get; }
 
     /// <summary>Reads the authority of a data folder, or makes one there.</summary>
-    /// <exception cref="InvalidDataException">One of its two files is missing or broken. It is not replaced: devices trust the one that was there.</exception>
+    /// <exception cref="InvalidDataException">One of its two files is missing or broken. It is not replaced: devices trust the one
+    /// that was there.</exception>
     public static CertificateAuthority OpenOrCreate(string folder, TimeProvider time)
     {
         var (keyFile, certificateFile) = (Path.Combine(folder, "keys", "ca.key"), Path.Combine(folder, "ca.pem"));
@@ -52,11 +53,14 @@ internal sealed class CertificateAuthority : IDisposable
         }
         catch (Exception e) when (e is CryptographicException or IOException)
         {
-            throw new InvalidDataException($"The certificate authority in {certificateFile} and {keyFile} cannot be read ({e.Message}). Every device trusts the one that was there: restore both files from a backup.", e);
+            throw new InvalidDataException($"The certificate authority in {certificateFile} and {keyFile} cannot be read ({e.Message}). "
+                + $"Every device trusts the one that was there: restore both files from a backup.", e);
         }
     }
 
-    /// <summary>A certificate for a device. Of what it asked for only the public key is taken; name and use are the server's to say.</summary>
+    /// <summary>
+    /// A certificate for a device. Of what it asked for only the public key is taken; name and use are the server's to say.
+    /// </summary>
     /// <exception cref="CryptographicException">The request is broken, or not signed by the key it carries.</exception>
     public string IssueDevice(DeviceId device, string certificateSigningRequest, TimeSpan lifetime)
     {
@@ -89,7 +93,8 @@ internal sealed class CertificateAuthority : IDisposable
 
     /// <summary>The device a certificate names, when this authority issued it and it is valid now.</summary>
     public DeviceId? DeviceOf(X509Certificate2? certificate)
-        => certificate is not null && DeviceId.TryParse(certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), out var device) && IsDevice(certificate)
+        => certificate is not null && DeviceId.TryParse(
+            certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), out var device) && IsDevice(certificate)
             ? device
             : null;
 

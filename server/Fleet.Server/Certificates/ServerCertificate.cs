@@ -67,9 +67,11 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
 
     /// <summary>
     /// A device that enrolls knows nothing but the fingerprint of the authority, so the authority's certificate must come with the
-    /// handshake (TLS allows it, RFC 8446 section 4.4.2). <see cref="SslStreamCertificateContext.Create(X509Certificate2, X509Certificate2Collection?, bool)"/>
+    /// handshake (TLS allows it, RFC 8446 section 4.4.2).
+    /// <see cref="SslStreamCertificateContext.Create(X509Certificate2, X509Certificate2Collection?, bool)"/>
     /// always leaves the root out; this is the constructor behind it, and a test shows the whole chain arriving.
     /// </summary>
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
-    private static extern SslStreamCertificateContext ContextOf(X509Certificate2 target, ReadOnlyCollection<X509Certificate2> intermediates, SslCertificateTrust? trust);
+    private static extern SslStreamCertificateContext ContextOf(
+        X509Certificate2 target, ReadOnlyCollection<X509Certificate2> intermediates, SslCertificateTrust? trust);
 }

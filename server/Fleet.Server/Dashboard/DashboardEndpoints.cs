@@ -25,9 +25,13 @@ internal static class DashboardEndpoints
     public static void MapDashboard(this IEndpointRouteBuilder operators)
     {
         operators.MapGet("/", async (IServiceProvider services, CancellationToken cancellationToken)
-            => await PageAsync<OverviewPage>(services, new() { [nameof(OverviewPage.Data)] = await OverviewAsync(services, cancellationToken) }));
+            => await PageAsync<OverviewPage>(
+                services, new() { [nameof(OverviewPage.Data)] = await OverviewAsync(services, cancellationToken) }));
 
-        operators.MapGet("/devices", async (string? after, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken) =>
+        operators.MapGet(
+            "/devices", async (
+                string? after, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
+                CancellationToken cancellationToken) =>
         {
             var devices = new List<Contracts.Http.DeviceView>();
             foreach (var device in await store.ListAsync<Device>("", after, PageLength, cancellationToken))
@@ -39,23 +43,31 @@ internal static class DashboardEndpoints
             });
         });
 
-        operators.MapGet("/devices/{id}", async (string id, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles, TimeProvider time, CancellationToken cancellationToken) =>
+        operators.MapGet(
+            "/devices/{id}", async (
+                string id, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles, TimeProvider time,
+                CancellationToken cancellationToken) =>
         {
-            if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return Refusal.Unknown($"There is no device '{id}'.").ToResult();
+            if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device })
+                return Refusal.Unknown($"There is no device '{id}'.").ToResult();
             return await PageAsync<DevicePage>(services, new()
             {
                 [nameof(DevicePage.Device)] = await store.ViewOfAsync(device, board, profiles, cancellationToken),
-                [nameof(DevicePage.Telemetry)] = await store.TelemetryAsync(id, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
+                [nameof(DevicePage.Telemetry)] = await store.TelemetryAsync(
+                    id, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
             });
         });
 
-        operators.MapGet("/telemetry", async (IServiceProvider services, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+        operators.MapGet(
+            "/telemetry", async (IServiceProvider services, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
             => await PageAsync<TelemetryPage>(services, new()
             {
-                [nameof(TelemetryPage.Views)] = await store.TelemetryAsync(null, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
+                [nameof(TelemetryPage.Views)] = await store.TelemetryAsync(
+                    null, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
             }));
 
-        operators.MapGet("/rollouts/{id}", async (string id, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
+        operators.MapGet(
+            "/rollouts/{id}", async (string id, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
             => await store.RolloutViewAsync(id, cancellationToken) is { } rollout
                 ? await PageAsync<RolloutPage>(services, new() { [nameof(RolloutPage.Rollout)] = rollout })
                 : Refusal.Unknown($"There is no rollout '{id}'.").ToResult());
@@ -65,17 +77,20 @@ internal static class DashboardEndpoints
     {
         var store = services.GetRequiredService<IFleetStore>();
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var reported = await store.AllAsync<DeviceReported>("", cancellationToken).Select(device => device.Document.State.Models).ToListAsync(cancellationToken);
+        var reported = await store.AllAsync<DeviceReported>("", cancellationToken).Select(
+            device => device.Document.State.Models).ToListAsync(cancellationToken);
         var telemetry = await store.TelemetryAsync(null, null, now - ShownTime, now, cancellationToken);
         return new OverviewData
         {
-            Devices = await store.DevicesAsync(DeviceFilter.All, null, cancellationToken).CountAsync(device => !device.Document.IsRevoked, cancellationToken),
+            Devices = await store.DevicesAsync(DeviceFilter.All, null, cancellationToken).CountAsync(
+                device => !device.Document.IsRevoked, cancellationToken),
             Online = services.GetRequiredService<DeviceBoard>().OnlineCount,
             Serving = reported.Count(models => models.Any(model => model.ActiveVersion is not null)),
             RolledBack = reported.Count(models => models.Any(model => model.Phase == Contracts.State.DeploymentPhase.RolledBack)),
             Inferences = telemetry.Sum(view => view.Count),
             Rollouts = await store.RolloutViewsAsync(ShownRollouts, cancellationToken),
-            Builds = [.. (await store.ListNewestAsync<Build>("", null, ShownBuilds, cancellationToken)).Select(build => build.Document.ToView())],
+            Builds = [.. (await store.ListNewestAsync<Build>("", null, ShownBuilds, cancellationToken))
+                .Select(build => build.Document.ToView())],
         };
     }
 
@@ -83,7 +98,8 @@ internal static class DashboardEndpoints
     private static async Task<IResult> PageAsync<T>(IServiceProvider services, Dictionary<string, object?> parameters) where T : IComponent
     {
         await using var renderer = new HtmlRenderer(services, services.GetRequiredService<ILoggerFactory>());
-        var html = await renderer.Dispatcher.InvokeAsync(async () => (await renderer.RenderComponentAsync<T>(ParameterView.FromDictionary(parameters))).ToHtmlString());
+        var html = await renderer.Dispatcher.InvokeAsync(
+            async () => (await renderer.RenderComponentAsync<T>(ParameterView.FromDictionary(parameters))).ToHtmlString());
         return new Page(html);
     }
 

@@ -16,7 +16,8 @@ internal static class Line
         var largest = values.DefaultIfEmpty().Max();
         var step = values.Count > 1 ? (double)width / (values.Count - 1) : 0;
         return string.Join(' ', values.Select((value, index)
-            => string.Create(CultureInfo.InvariantCulture, $"{index * step:0.#},{bottom - (largest > 0 ? value / largest * (bottom - top) : 0):0.#}")));
+            => string.Create(
+                CultureInfo.InvariantCulture, $"{index * step:0.#},{bottom - (largest > 0 ? value / largest * (bottom - top) : 0):0.#}")));
     }
 
     /// <summary>A number for people.</summary>

@@ -39,18 +39,22 @@ internal static class Words
     public static string Capital(string word) => word.Length > 0 ? char.ToUpperInvariant(word[0]) + word[1..] : word;
 
     /// <summary>A latency.</summary>
-    public static string Milliseconds(TimeSpan? time) => time is { } value ? value.TotalMilliseconds.ToString("0.00 ms", CultureInfo.InvariantCulture) : "–";
+    public static string Milliseconds(TimeSpan? time)
+        => time is { } value ? value.TotalMilliseconds.ToString("0.00 ms", CultureInfo.InvariantCulture) : "–";
 
     /// <summary>The three percentiles.</summary>
     public static string Latency(LatencySummary? latency)
         => latency is null ? "–" : $"{Milliseconds(latency.P50)} / {Milliseconds(latency.P95)} / {Milliseconds(latency.P99)}";
 
     /// <summary>Bytes in MiB.</summary>
-    public static string Bytes(long? bytes) => bytes is { } value ? (value / 1048576.0).ToString("0 MiB", CultureInfo.InvariantCulture) : "–";
+    public static string Bytes(long? bytes)
+        => bytes is { } value ? (value / 1048576.0).ToString("0 MiB", CultureInfo.InvariantCulture) : "–";
 
     /// <summary>A moment, in UTC.</summary>
-    public static string Moment(DateTimeOffset? at) => at?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "never";
+    public static string Moment(DateTimeOffset? at)
+        => at?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "never";
 
     /// <summary>A part of a wave as a width.</summary>
-    public static string Width(int part, WaveView wave) => wave.Total == 0 ? "0%" : (100.0 * part / wave.Total).ToString("0.##", CultureInfo.InvariantCulture) + "%";
+    public static string Width(int part, WaveView wave)
+        => wave.Total == 0 ? "0%" : (100.0 * part / wave.Total).ToString("0.##", CultureInfo.InvariantCulture) + "%";
 }

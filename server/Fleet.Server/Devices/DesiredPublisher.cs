@@ -10,7 +10,8 @@ namespace Fleet.Server.Devices;
 
 /// <summary>Tells devices what they should run: always whole, always as the store has it at that moment.</summary>
 internal sealed partial class DesiredPublisher(
-    IFleetStore store, IReleaseEnvelopes releases, DesiredNotices notices, DeviceBoard board, DeviceOutbox outbox, ILogger<DesiredPublisher> logger) : BackgroundService
+    IFleetStore store, IReleaseEnvelopes releases, DesiredNotices notices, DeviceBoard board, DeviceOutbox outbox,
+    ILogger<DesiredPublisher> logger) : BackgroundService
 {
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -41,9 +42,11 @@ internal sealed partial class DesiredPublisher(
                 LogMissing(device, release.Model, release.Version);
                 return;
             }
-            assignments.Add(new Assignment { Model = release.Model, Version = release.Version, Release = envelope, Rollback = release.Rollback });
+            assignments.Add(
+                new Assignment { Model = release.Model, Version = release.Version, Release = envelope, Rollback = release.Rollback });
         }
-        var payload = JsonSerializer.SerializeToUtf8Bytes(new DesiredState { Revision = desired.Revision, Assignments = assignments }, FleetJson.Default.DesiredState);
+        var payload = JsonSerializer.SerializeToUtf8Bytes(
+            new DesiredState { Revision = desired.Revision, Assignments = assignments }, FleetJson.Default.DesiredState);
         if (await outbox.SendAsync(device, Topics.Desired, payload)) LogTold(device, desired.Revision, payload.Length);
     }
 

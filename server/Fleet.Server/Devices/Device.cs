@@ -2,7 +2,9 @@ using Fleet.Contracts.Devices;
 
 namespace Fleet.Server.Devices;
 
-/// <summary>One enrolled agent installation as it is stored, under its id. Its desired and its reported state are documents of their own.</summary>
+/// <summary>
+/// One enrolled agent installation as it is stored, under its id. Its desired and its reported state are documents of their own.
+/// </summary>
 internal sealed record Device
 {
     public required DeviceId Id { get; init; }
@@ -33,5 +35,6 @@ internal sealed record Device
     /// <summary>With what it said about itself, and the profile that follows from it.</summary>
     /// <param name="facts">What it said.</param>
     /// <param name="profiles">All profiles known here.</param>
-    public Device With(DeviceFacts facts, IEnumerable<HardwareProfile> profiles) => this with { Facts = facts, Profile = HardwareProfile.For(facts, profiles)?.Name };
+    public Device With(DeviceFacts facts, IEnumerable<HardwareProfile> profiles)
+        => this with { Facts = facts, Profile = HardwareProfile.For(facts, profiles)?.Name };
 }

@@ -11,7 +11,9 @@ namespace Fleet.Server.Devices;
 /// Who is connected and when each device was last heard of. Kept in memory, since it changes with every message; written down
 /// every few minutes and when the server stops.
 /// </summary>
-internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices notices, ServerHealth health, TimeProvider time, ILogger<DeviceBoard> logger) : BackgroundService, IConnectionObserver
+internal sealed partial class DeviceBoard(
+    IFleetStore store, DesiredNotices notices, ServerHealth health, TimeProvider time, ILogger<DeviceBoard> logger)
+    : BackgroundService, IConnectionObserver
 {
     private const int DevicesPerCommit = 500;
     private const string HealthSubject = "presence";
@@ -89,7 +91,8 @@ internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices noti
         catch (StoreException e)
         {
             LogNotWritten(e);
-            health.Report(HealthSubject, $"When devices were last heard cannot be written down: {e.Message} It is kept in memory and tried again.");
+            health.Report(
+                HealthSubject, $"When devices were last heard cannot be written down: {e.Message} It is kept in memory and tried again.");
         }
     }
 
@@ -101,7 +104,10 @@ internal sealed partial class DeviceBoard(IFleetStore store, DesiredNotices noti
             foreach (var (device, at) in part)
             {
                 var seen = new DeviceSeen(at);
-                changes.Add(await store.FindAsync<DeviceSeen>(device.Value, cancellationToken) is { } stored ? stored.Change(seen) : StoreChange.Create(device.Value, seen));
+                changes.Add(
+                    await store.FindAsync<DeviceSeen>(device.Value, cancellationToken) is { } stored
+                        ? stored.Change(seen)
+                        : StoreChange.Create(device.Value, seen));
             }
             await store.CommitAsync(changes, cancellationToken);
             // Only now, and only what was written: a commit that failed, or a device heard meanwhile, is written next time.

@@ -35,7 +35,8 @@ internal static class DeviceEndpoints
     {
         var devices = operators.MapGroup("/api/v1/devices");
         devices.MapGet("/", ListAsync);
-        devices.MapGet("/{id}", async (string id, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
+        devices.MapGet(
+            "/{id}", async (string id, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
             => await store.FindAsync<Device>(id, cancellationToken) is { } stored
                 ? Results.Json(await store.ViewOfAsync(stored.Document, board, profiles, cancellationToken), FleetJson.Default.DeviceView)
                 : Unknown(id));
@@ -43,7 +44,9 @@ internal static class DeviceEndpoints
         devices.MapPost("/{id}/revoke", RevokeAsync);
     }
 
-    private static async Task<IResult> ListAsync(string? filter, string? after, int? limit, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(
+        string? filter, string? after, int? limit, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
+        CancellationToken cancellationToken)
     {
         if (!DeviceFilter.TryParse(filter, out var parsed, out var problem)) return Refusal.Invalid(problem).ToResult();
         if (limit is < 1 or > LongestPage) return Refusal.Invalid($"limit {limit} must be within 1..{LongestPage}.").ToResult();
@@ -56,7 +59,8 @@ internal static class DeviceEndpoints
         return Results.Json(views, FleetJson.Default.IReadOnlyListDeviceView);
     }
 
-    private static async Task<IResult> SetLabelsAsync(string id, HttpRequest request, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
+    private static async Task<IResult> SetLabelsAsync(
+        string id, HttpRequest request, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.SetLabelsRequest, cancellationToken);
         if (sent.Value is null) return sent.Problem!.ToResult();
@@ -72,10 +76,13 @@ internal static class DeviceEndpoints
             : Results.Json(await store.ViewOfAsync(changed, board, profiles, cancellationToken), FleetJson.Default.DeviceView);
     }
 
-    private static async Task<IResult> RevokeAsync(string id, IFleetStore store, DeviceBoard board, KnownProfiles profiles, DeviceOutbox outbox, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<IResult> RevokeAsync(
+        string id, IFleetStore store, DeviceBoard board, KnownProfiles profiles, DeviceOutbox outbox, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         // On disk first: a connection cut before would come back.
-        var revoked = await store.UpdateAsync<Device>(id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
+        var revoked = await store.UpdateAsync<Device>(
+            id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
         if (revoked is null) return Unknown(id);
         await outbox.DisconnectAsync(revoked.Id, "The certificate of this device is revoked.");
         return Results.Json(await store.ViewOfAsync(revoked, board, profiles, cancellationToken), FleetJson.Default.DeviceView);

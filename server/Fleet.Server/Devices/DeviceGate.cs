@@ -8,10 +8,11 @@ namespace Fleet.Server.Devices;
 internal sealed class DeviceGate(IFleetStore store) : IDeviceGate
 {
     /// <inheritdoc/>
-    public async Task<string?> WhyRefusedAsync(DeviceId device, CancellationToken cancellationToken) => await store.DeviceAsync(device, cancellationToken) switch
-    {
-        null => $"device {device} is not enrolled here",
-        { Document.IsRevoked: true } => $"the certificate of device {device} is revoked",
-        _ => null,
-    };
+    public async Task<string?> WhyRefusedAsync(
+        DeviceId device, CancellationToken cancellationToken) => await store.DeviceAsync(device, cancellationToken) switch
+        {
+            null => $"device {device} is not enrolled here",
+            { Document.IsRevoked: true } => $"the certificate of device {device} is revoked",
+            _ => null,
+        };
 }

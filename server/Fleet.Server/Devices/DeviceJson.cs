@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 namespace Fleet.Server.Devices;
 
 /// <summary>Generated serialization of this room's documents.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Device))]
 [JsonSerializable(typeof(DeviceDesired))]
 [JsonSerializable(typeof(DeviceReported))]

@@ -11,7 +11,8 @@ internal static class DeviceQueries
     /// <param name="filter">The selection.</param>
     /// <param name="after">Only ids that sort after this one; null for all.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    public static IAsyncEnumerable<Stored<Device>> DevicesAsync(this IFleetStore store, DeviceFilter filter, string? after, CancellationToken cancellationToken)
+    public static IAsyncEnumerable<Stored<Device>> DevicesAsync(
+        this IFleetStore store, DeviceFilter filter, string? after, CancellationToken cancellationToken)
     {
         // A device named by its id is one look-up, however large the fleet.
         var id = filter.Terms.FirstOrDefault(term => term.Key == "id").Value;
@@ -25,7 +26,8 @@ internal static class DeviceQueries
     /// <summary>
     /// What a device should run, and the change that sets what it should run next: one document, whoever creates it.
     /// </summary>
-    public static async Task<(DeviceDesired Desired, Func<DeviceDesired, StoreChange> Change)> DesiredAsync(this IFleetStore store, DeviceId id, CancellationToken cancellationToken)
+    public static async Task<(DeviceDesired Desired, Func<DeviceDesired, StoreChange> Change)> DesiredAsync(
+        this IFleetStore store, DeviceId id, CancellationToken cancellationToken)
         => await store.FindAsync<DeviceDesired>(id.Value, cancellationToken) is { } stored
             ? (stored.Document, stored.Change)
             : (DeviceDesired.Nothing, desired => StoreChange.Create(id.Value, desired));

@@ -15,12 +15,15 @@ internal static class DeviceRules
     {
         var problems = new List<string>();
         void Require(bool holds, string problem) { if (!holds) problems.Add(problem); }
-        void Text(string key, string? text) => Require(text is null or { Length: <= 256 }, $"facts.{key} has {text?.Length} characters; at most 256 are accepted.");
+        void Text(string key, string? text)
+            => Require(text is null or { Length: <= 256 }, $"facts.{key} has {text?.Length} characters; at most 256 are accepted.");
         void List(string key, IReadOnlyList<string> list, int most)
-            => Require(list.Count <= most && list.All(item => item is { Length: <= Limits.NameLength }), $"facts.{key} may hold at most {most} names of at most {Limits.NameLength} characters.");
+            => Require(list.Count <= most && list.All(item => item is { Length: <= Limits.NameLength }), $"facts.{key} may hold at most "
+                + $"{most} names of at most {Limits.NameLength} characters.");
 
         Require(Names.IsName(facts.Architecture), $"facts.architecture '{facts.Architecture}' must be {Names.Rule}.");
-        Require(facts.DeclaredProfile is null || Names.IsName(facts.DeclaredProfile), $"facts.declaredProfile '{facts.DeclaredProfile}' must be {Names.Rule}.");
+        Require(facts.DeclaredProfile is null || Names.IsName(facts.DeclaredProfile), $"facts.declaredProfile '{facts.DeclaredProfile}' "
+            + $"must be {Names.Rule}.");
         Text("processor", facts.Processor);
         Text("operatingSystem", facts.OperatingSystem);
         Text("agentVersion", facts.AgentVersion);
@@ -36,10 +39,13 @@ internal static class DeviceRules
         if (!ProtocolVersion.Serves(reported.Protocol))
             return $"it speaks protocol {reported.Protocol}; {ProtocolVersion.Oldest} to {ProtocolVersion.Current} are served";
         if (reported.Revision < 0) return $"revision {reported.Revision} is negative";
-        if (reported.Models.Count > Limits.ModelsPerDevice) return $"it names {reported.Models.Count} models; a device runs at most {Limits.ModelsPerDevice}";
-        if (reported.Models.FirstOrDefault(model => !Names.IsName(model.Model)) is { } unnamed) return $"model '{unnamed.Model}' must be {Names.Rule}";
+        if (reported.Models.Count > Limits.ModelsPerDevice)
+            return $"it names {reported.Models.Count} models; a device runs at most {Limits.ModelsPerDevice}";
+        if (reported.Models.FirstOrDefault(model => !Names.IsName(model.Model)) is { } unnamed)
+            return $"model '{unnamed.Model}' must be {Names.Rule}";
         if (reported.Models.DistinctBy(model => model.Model).Count() != reported.Models.Count) return "it names a model twice";
-        if (reported.Models.FirstOrDefault(model => model.Detail.Length > Limits.DetailLength) is { } chatty) return $"the detail of {chatty.Model} is longer than {Limits.DetailLength} characters";
+        if (reported.Models.FirstOrDefault(model => model.Detail.Length > Limits.DetailLength) is { } chatty)
+            return $"the detail of {chatty.Model} is longer than {Limits.DetailLength} characters";
         return ProblemsOf(reported.Facts) is [var problem, ..] ? problem : null;
     }
 
@@ -48,16 +54,20 @@ internal static class DeviceRules
     {
         var problems = new List<string>();
         if (labels is null) return problems;
-        if (labels.Count > Limits.LabelsPerDevice) problems.Add($"{labels.Count} labels are too many: a device carries at most {Limits.LabelsPerDevice}.");
+        if (labels.Count > Limits.LabelsPerDevice)
+            problems.Add($"{labels.Count} labels are too many: a device carries at most {Limits.LabelsPerDevice}.");
         problems.AddRange(labels.Where(label => !Names.IsName(label.Key)).Select(label => $"Label '{label.Key}' must be {Names.Rule}."));
         // A value that holds a comma could not be named in a filter.
-        problems.AddRange(labels.Where(label => label.Value is not { Length: > 0 and <= Limits.NameLength } || label.Value.Contains(',', StringComparison.Ordinal))
+        problems.AddRange(
+            labels.Where(
+                label => label.Value is not { Length: > 0 and <= Limits.NameLength } || label.Value.Contains(',', StringComparison.Ordinal))
             .Select(label => $"The value of label '{label.Key}' must have 1 to {Limits.NameLength} characters and no comma."));
         return problems;
     }
 
     /// <summary>Labels with changes applied: null removes.</summary>
-    public static IReadOnlyDictionary<string, string> Apply(IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string?> changes)
+    public static IReadOnlyDictionary<string, string> Apply(
+        IReadOnlyDictionary<string, string> labels, IReadOnlyDictionary<string, string?> changes)
     {
         var changed = new SortedDictionary<string, string>(labels.ToDictionary(), StringComparer.Ordinal);
         foreach (var (key, value) in changes)

@@ -17,7 +17,8 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     public DesiredRelease? Of(string model) => Assignments.FirstOrDefault(assignment => assignment.Model == model);
 
     /// <summary>The next revision, with a model's release set; the other models are left alone.</summary>
-    public DeviceDesired With(DesiredRelease release) => new(Revision + 1, [.. Assignments.Where(assignment => assignment.Model != release.Model), release]);
+    public DeviceDesired With(DesiredRelease release)
+        => new(Revision + 1, [.. Assignments.Where(assignment => assignment.Model != release.Model), release]);
 
     /// <summary>The next revision, without a model.</summary>
     public DeviceDesired Without(string model) => new(Revision + 1, [.. Assignments.Where(assignment => assignment.Model != model)]);
@@ -34,5 +35,7 @@ internal sealed record DesiredRelease(string Model, int Version, bool Rollback =
 /// <param name="At">When it came, by the server's clock.</param>
 internal sealed record DeviceReported(ReportedState State, DateTimeOffset At);
 
-/// <summary>When a device was last heard of, as it is stored, under the device's id: written now and then, not with every message.</summary>
+/// <summary>
+/// When a device was last heard of, as it is stored, under the device's id: written now and then, not with every message.
+/// </summary>
 internal sealed record DeviceSeen(DateTimeOffset At);

@@ -7,7 +7,8 @@ namespace Fleet.Server.Devices;
 internal static class DeviceViews
 {
     /// <summary>A device with what it should run, what it said last, and whether it is there.</summary>
-    public static async Task<DeviceView> ViewOfAsync(this IFleetStore store, Device device, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
+    public static async Task<DeviceView> ViewOfAsync(
+        this IFleetStore store, Device device, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
     {
         var (desired, _) = await store.DesiredAsync(device.Id, cancellationToken);
         var reported = await store.FindAsync<DeviceReported>(device.Id.Value, cancellationToken);
@@ -15,7 +16,8 @@ internal static class DeviceViews
         {
             Id = device.Id,
             Profile = device.Profile,
-            ProfileEmulated = device.Profile is { } name && (await profiles.AllAsync(cancellationToken)).FirstOrDefault(profile => profile.Name == name)?.Matches(device.Facts) == false,
+            ProfileEmulated = device.Profile is { } name && (await profiles.AllAsync(cancellationToken)).FirstOrDefault(
+                profile => profile.Name == name)?.Matches(device.Facts) == false,
             Facts = device.Facts,
             Labels = device.Labels,
             Online = board.IsOnline(device.Id),

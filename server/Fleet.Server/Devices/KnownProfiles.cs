@@ -22,7 +22,8 @@ internal sealed class KnownProfiles(IFleetStore store)
     }
 
     /// <summary>The changes that make profiles of a release known; of two with one name the newer holds.</summary>
-    public async Task<IReadOnlyList<StoreChange>> ChangesForAsync(IReadOnlyList<HardwareProfile> profiles, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<StoreChange>> ChangesForAsync(
+        IReadOnlyList<HardwareProfile> profiles, CancellationToken cancellationToken)
     {
         var changes = new List<StoreChange>();
         foreach (var profile in profiles)
@@ -47,7 +48,8 @@ internal sealed class KnownProfiles(IFleetStore store)
 
     /// <summary>Records compare their lists by reference; what is stored is what counts.</summary>
     private static bool Same(HardwareProfile left, HardwareProfile right)
-        => JsonSerializer.SerializeToUtf8Bytes(left, FleetJson.Default.HardwareProfile).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(right, FleetJson.Default.HardwareProfile));
+        => JsonSerializer.SerializeToUtf8Bytes(left, FleetJson.Default.HardwareProfile).AsSpan().SequenceEqual(
+            JsonSerializer.SerializeToUtf8Bytes(right, FleetJson.Default.HardwareProfile));
 }
 
 /// <summary>A profile of people's own as it is stored, under its name.</summary>

@@ -9,7 +9,8 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Devices;
 
 /// <summary>Takes what devices report. The report and everything that follows from it are one commit.</summary>
-internal sealed class ReportedInbox(IFleetStore store, KnownProfiles profiles, IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
+internal sealed class ReportedInbox(
+    IFleetStore store, KnownProfiles profiles, IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
 {
     private readonly IReportedStateObserver[] _observers = [.. observers];
 
@@ -33,7 +34,8 @@ internal sealed class ReportedInbox(IFleetStore store, KnownProfiles profiles, I
         }
         if (reported is null) return "it is empty";
         if (DeviceRules.ProblemOf(reported) is { } problem) return problem;
-        if (!await store.RetryAsync(_ => TryAsync(device, reported, cancellationToken), cancellationToken)) return "the device is not enrolled";
+        if (!await store.RetryAsync(_ => TryAsync(device, reported, cancellationToken), cancellationToken))
+            return "the device is not enrolled";
         foreach (var observer in _observers) observer.Committed(device);
         return null;
     }
@@ -44,10 +46,13 @@ internal sealed class ReportedInbox(IFleetStore store, KnownProfiles profiles, I
         var said = new DeviceReported(reported, time.GetUtcNow());
         var changes = new List<StoreChange>
         {
-            await store.FindAsync<DeviceReported>(device.Value, cancellationToken) is { } before ? before.Change(said) : StoreChange.Create(device.Value, said),
+            await store.FindAsync<DeviceReported>(device.Value, cancellationToken) is { } before
+                ? before.Change(said)
+                : StoreChange.Create(device.Value, said),
         };
         var described = stored.Document.With(reported.Facts, await profiles.AllAsync(cancellationToken));
-        if (described.Profile != stored.Document.Profile || !Same(stored.Document.Facts, reported.Facts)) changes.Add(stored.Change(described));
+        if (described.Profile != stored.Document.Profile || !Same(stored.Document.Facts, reported.Facts))
+            changes.Add(stored.Change(described));
         foreach (var observer in _observers) changes.AddRange(await observer.ObserveAsync(device, reported, cancellationToken));
         await store.CommitAsync(changes, cancellationToken);
         return true;
@@ -55,5 +60,6 @@ internal sealed class ReportedInbox(IFleetStore store, KnownProfiles profiles, I
 
     /// <summary>Records compare their lists by reference; what is stored is what counts.</summary>
     private static bool Same(DeviceFacts left, DeviceFacts right)
-        => JsonSerializer.SerializeToUtf8Bytes(left, FleetJson.Default.DeviceFacts).AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(right, FleetJson.Default.DeviceFacts));
+        => JsonSerializer.SerializeToUtf8Bytes(left, FleetJson.Default.DeviceFacts).AsSpan().SequenceEqual(
+            JsonSerializer.SerializeToUtf8Bytes(right, FleetJson.Default.DeviceFacts));
 }

@@ -14,7 +14,8 @@ namespace Fleet.Server.Enrollment;
 
 /// <summary>Knows devices by the certificate of their connection, and refuses those that are revoked.</summary>
 internal sealed class CertificateAuthentication(
-    CertificateAuthority authority, IFleetStore store, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
+    CertificateAuthority authority, IFleetStore store, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers,
+    UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     /// <summary>The scheme's name.</summary>
@@ -26,10 +27,13 @@ internal sealed class CertificateAuthentication(
     /// <inheritdoc/>
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (authority.DeviceOf(await Context.Connection.GetClientCertificateAsync()) is not { } device) return AuthenticateResult.NoResult();
-        if (await store.DeviceAsync(device, Context.RequestAborted) is not { } stored) return AuthenticateResult.Fail($"Device {device} is not enrolled here.");
+        if (authority.DeviceOf(await Context.Connection.GetClientCertificateAsync()) is not { } device)
+            return AuthenticateResult.NoResult();
+        if (await store.DeviceAsync(device, Context.RequestAborted) is not { } stored)
+            return AuthenticateResult.Fail($"Device {device} is not enrolled here.");
         if (stored.Document.IsRevoked) return AuthenticateResult.Fail($"The certificate of device {device} is revoked.");
-        var identity = new ClaimsIdentity([new Claim(ClaimTypes.Name, device.Value), new Claim(ClaimTypes.Role, Roles.Device)], Scheme.Name);
+        var identity = new ClaimsIdentity(
+            [new Claim(ClaimTypes.Name, device.Value), new Claim(ClaimTypes.Role, Roles.Device)], Scheme.Name);
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
     }
 

@@ -14,14 +14,21 @@ namespace Fleet.Server.Enrollment;
 
 /// <summary>Turns a join token and a signing request into a device with a certificate, and renews certificates.</summary>
 internal sealed partial class Enroller(
-    IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, ReleaseKey releaseKey, ListenAddresses addresses, FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
+    IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, ReleaseKey releaseKey, ListenAddresses addresses,
+    FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
 {
-    /// <summary>Enrolls a device. The use of the token and the device are one commit: a token of N uses gives N devices however many ask at once.</summary>
+    /// <summary>
+    /// Enrolls a device. The use of the token and the device are one commit: a token of N uses gives N devices however many ask at
+    /// once.
+    /// </summary>
     public async Task<Answer<EnrollResponse>> EnrollAsync(EnrollRequest request, CancellationToken cancellationToken)
     {
-        if (!JoinToken.TryParse(request.Token, out var token)) return Refusal.Invalid("This is not a join token: one has the form fleet1.ID.SECRET.FINGERPRINT.");
-        if (token.AuthorityFingerprint != authority.Fingerprint) return Refused("The join token is for another server: its fingerprint is not that of this server's authority.");
-        if (DeviceRules.ProblemsOf(request.Facts) is { Count: > 0 } problems) return Refusal.Invalid("The device's facts are not valid.", problems);
+        if (!JoinToken.TryParse(request.Token, out var token))
+            return Refusal.Invalid("This is not a join token: one has the form fleet1.ID.SECRET.FINGERPRINT.");
+        if (token.AuthorityFingerprint != authority.Fingerprint)
+            return Refused("The join token is for another server: its fingerprint is not that of this server's authority.");
+        if (DeviceRules.ProblemsOf(request.Facts) is { Count: > 0 } problems)
+            return Refusal.Invalid("The device's facts are not valid.", problems);
         return await store.RetryAsync(_ => TryAsync(request, token, cancellationToken), cancellationToken);
     }
 
@@ -40,7 +47,8 @@ internal sealed partial class Enroller(
             return Refused($"Join token {token.Id} is not known here.");
         var now = time.GetUtcNow();
         if (stored.Document.WhyNot(token.Id, now) is { } reason) return Refusal.Forbidden(reason);
-        if (await store.DeviceAsync(request.DeviceId, cancellationToken) is not null) return Refusal.Conflict($"Device id '{request.DeviceId}' is taken: choose another.");
+        if (await store.DeviceAsync(request.DeviceId, cancellationToken) is not null)
+            return Refusal.Conflict($"Device id '{request.DeviceId}' is taken: choose another.");
         var answer = Respond(request.DeviceId, request.CertificateSigningRequest);
         if (answer.Value is null) return answer;
 
@@ -53,7 +61,8 @@ internal sealed partial class Enroller(
             Token = token.Id,
         }.With(request.Facts, await profiles.AllAsync(cancellationToken));
         await store.CommitAsync(
-            [stored.Change(stored.Document with { Used = stored.Document.Used + 1 }), StoreChange.Create(device.Id.Value, device)], cancellationToken);
+            [stored.Change(stored.Document with { Used = stored.Document.Used + 1 }), StoreChange.Create(device.Id.Value, device)],
+            cancellationToken);
         LogEnrolled(device.Id, device.Profile ?? "none", token.Id, stored.Document.Used + 1, stored.Document.Uses);
         return answer;
     }
@@ -67,7 +76,8 @@ internal sealed partial class Enroller(
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
-            return Refusal.Invalid("The certificate signing request is broken: a PKCS#10 request in PEM, signed by the key it carries, is needed.", e.Message);
+            return Refusal.Invalid(
+                "The certificate signing request is broken: a PKCS#10 request in PEM, signed by the key it carries, is needed.", e.Message);
         }
     }
 

@@ -23,8 +23,10 @@ internal static class EnrollmentEndpoints
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddEnrollment(this IServiceCollection services)
     {
-        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, CertificateAuthentication>(CertificateAuthentication.SchemeName, null);
-        services.AddAuthorizationBuilder().AddPolicy(Roles.Device, policy => policy.AddAuthenticationSchemes(CertificateAuthentication.SchemeName).RequireRole(Roles.Device));
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, CertificateAuthentication>(
+            CertificateAuthentication.SchemeName, null);
+        services.AddAuthorizationBuilder().AddPolicy(
+            Roles.Device, policy => policy.AddAuthenticationSchemes(CertificateAuthentication.SchemeName).RequireRole(Roles.Device));
         return services
             .AddLogging(logging => logging.AddFilter(typeof(CertificateAuthentication).FullName, LogLevel.Warning))
             .AddDocument("token", EnrollmentJson.Default.StoredToken)
@@ -42,23 +44,29 @@ internal static class EnrollmentEndpoints
         tokens.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken) =>
         {
             var stored = await store.AllAsync<StoredToken>("", cancellationToken).ToListAsync(cancellationToken);
-            IReadOnlyList<TokenView> views = [.. stored.OrderByDescending(token => token.Document.CreatedAt).Select(token => token.Document.ToView(token.Id))];
+            IReadOnlyList<TokenView> views = [.. stored.OrderByDescending(token => token.Document.CreatedAt)
+                .Select(token => token.Document.ToView(token.Id))];
             return Results.Json(views, FleetJson.Default.IReadOnlyListTokenView);
         });
         tokens.MapDelete("/{id}", async (string id, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
-            => await store.UpdateAsync<StoredToken>(id, token => token with { RevokedAt = token.RevokedAt ?? time.GetUtcNow() }, cancellationToken) is null
+            => await store.UpdateAsync<StoredToken>(
+                id, token => token with { RevokedAt = token.RevokedAt ?? time.GetUtcNow() }, cancellationToken) is null
                 ? Refusal.Unknown($"There is no join token '{id}'.").ToResult()
                 : Results.NoContent());
     }
 
     /// <summary>Maps <c>/enroll</c>, which a join token opens.</summary>
     public static void MapEnroll(this IEndpointRouteBuilder app)
-        => app.MapPost("/enroll", async (HttpContext context, Enroller enroller, FailureLimit failures, CancellationToken cancellationToken) =>
+        => app.MapPost(
+            "/enroll", async (HttpContext context, Enroller enroller, FailureLimit failures, CancellationToken cancellationToken) =>
         {
             var caller = context.Connection.RemoteIpAddress ?? IPAddress.None;
             if (failures.IsExceededBy(caller))
-                return new ApiProblem("Too many wrong join tokens came from this address: wait a minute.", StatusCodes.Status429TooManyRequests, []).ToResult();
-            var sent = await RequestBody.ReadAsync(context.Request, FleetJson.Default.EnrollRequest, cancellationToken, Limits.EnrollmentBytes);
+                return new ApiProblem(
+                    "Too many wrong join tokens came from this address: wait a minute.", StatusCodes.Status429TooManyRequests,
+                    []).ToResult();
+            var sent = await RequestBody.ReadAsync(
+                context.Request, FleetJson.Default.EnrollRequest, cancellationToken, Limits.EnrollmentBytes);
             if (sent.Value is null) return sent.Problem!.ToResult();
             var answer = await enroller.EnrollAsync(sent.Value, cancellationToken);
             if (answer.Problem?.Status == StatusCodes.Status401Unauthorized) failures.Count(caller);
@@ -67,20 +75,25 @@ internal static class EnrollmentEndpoints
 
     /// <summary>Maps <c>/renew</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
     public static void MapRenew(this IEndpointRouteBuilder devices)
-        => devices.MapPost("/renew", async (HttpRequest request, ClaimsPrincipal user, Enroller enroller, CancellationToken cancellationToken) =>
+        => devices.MapPost(
+            "/renew", async (HttpRequest request, ClaimsPrincipal user, Enroller enroller, CancellationToken cancellationToken) =>
         {
             var sent = await RequestBody.ReadAsync(request, FleetJson.Default.RenewRequest, cancellationToken, Limits.EnrollmentBytes);
-            return sent.Value is null ? sent.Problem!.ToResult() : enroller.Renew(CertificateAuthentication.DeviceOf(user), sent.Value).ToResult(FleetJson.Default.EnrollResponse);
+            return sent.Value is null
+                ? sent.Problem!.ToResult()
+                : enroller.Renew(CertificateAuthentication.DeviceOf(user), sent.Value).ToResult(FleetJson.Default.EnrollResponse);
         });
 
     private static async Task<IResult> CreateAsync(
-        HttpRequest request, IFleetStore store, CertificateAuthority authority, ListenAddresses addresses, TimeProvider time, CancellationToken cancellationToken)
+        HttpRequest request, IFleetStore store, CertificateAuthority authority, ListenAddresses addresses, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateTokenRequest, cancellationToken);
         if (sent.Value is not { } asked) return sent.Problem!.ToResult();
         var problems = new List<string>(DeviceRules.ProblemsOf(asked.Labels));
         if (asked.Uses is < 1 or > MaximumUses) problems.Add($"uses {asked.Uses} must be within 1..{MaximumUses}.");
-        if (asked.ValidFor <= TimeSpan.Zero || asked.ValidFor > LongestValidity) problems.Add($"validFor {asked.ValidFor} must be above zero and at most {LongestValidity.Days} days.");
+        if (asked.ValidFor <= TimeSpan.Zero || asked.ValidFor > LongestValidity)
+            problems.Add($"validFor {asked.ValidFor} must be above zero and at most {LongestValidity.Days} days.");
         if (problems.Count > 0) return Refusal.Invalid("The join token is not valid.", problems).ToResult();
 
         var token = JoinToken.Create(authority.Fingerprint);

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 namespace Fleet.Server.Enrollment;
 
 /// <summary>Generated serialization of this room's documents.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StoredToken))]
 internal sealed partial class EnrollmentJson : JsonSerializerContext;

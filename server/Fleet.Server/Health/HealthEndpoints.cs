@@ -22,6 +22,8 @@ internal static class HealthEndpoints
         });
 
         IResult Answer(string status, IReadOnlyList<string> problems, int code)
-            => Results.Json(new HealthResponse(status, ServerVersion.Current, ProtocolVersion.Current) { Problems = problems }, FleetJson.Default.HealthResponse, statusCode: code);
+            => Results.Json(
+                new HealthResponse(status, ServerVersion.Current, ProtocolVersion.Current) { Problems = problems },
+                FleetJson.Default.HealthResponse, statusCode: code);
     }
 }

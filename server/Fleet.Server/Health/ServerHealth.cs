@@ -2,13 +2,16 @@ using System.Collections.Concurrent;
 
 namespace Fleet.Server.Health;
 
-/// <summary>What is wrong with this server now, as <c>/health</c> tells it: a sentence for each subject, gone when the subject recovers.</summary>
+/// <summary>
+/// What is wrong with this server now, as <c>/health</c> tells it: a sentence for each subject, gone when the subject recovers.
+/// </summary>
 internal sealed class ServerHealth
 {
     private readonly ConcurrentDictionary<string, string> _problems = new();
 
     /// <summary>What is wrong now, in order of subject; empty when nothing is.</summary>
-    public IReadOnlyList<string> Problems => [.. _problems.OrderBy(problem => problem.Key, StringComparer.Ordinal).Select(problem => problem.Value)];
+    public IReadOnlyList<string> Problems
+        => [.. _problems.OrderBy(problem => problem.Key, StringComparer.Ordinal).Select(problem => problem.Value)];
 
     /// <summary>Says that a subject is in trouble; a later report about it replaces this one.</summary>
     /// <param name="subject">What is in trouble, in one word, the same each time.</param>

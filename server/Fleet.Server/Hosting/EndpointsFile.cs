@@ -6,7 +6,8 @@ namespace Fleet.Server.Hosting;
 /// Keeps <c>endpoints.json</c> while the server listens: who started it waits for the file and knows the ports. A file left by a
 /// server that was killed is removed before anything else happens.
 /// </summary>
-internal sealed partial class EndpointsFile(FleetOptions options, ListenAddresses addresses, ServerStart start, ILogger<EndpointsFile> logger)
+internal sealed partial class EndpointsFile(
+    FleetOptions options, ListenAddresses addresses, ServerStart start, ILogger<EndpointsFile> logger)
     : IHostedLifecycleService
 {
     private string FilePath => Path.Combine(options.DataFolder, "endpoints.json");

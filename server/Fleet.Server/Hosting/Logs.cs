@@ -14,7 +14,10 @@ internal static class Logs
     {
         builder.Logging.ClearProviders();
         builder.Logging.AddConsoleFormatter<SentenceFormatter, ConsoleFormatterOptions>();
-        builder.Logging.AddConsole(console => console.FormatterName = SystemdHelpers.IsSystemdService() ? ConsoleFormatterNames.Systemd : SentenceFormatter.FormatterName);
+        builder.Logging.AddConsole(
+            console => console.FormatterName = SystemdHelpers.IsSystemdService()
+                ? ConsoleFormatterNames.Systemd
+                : SentenceFormatter.FormatterName);
         var start = new ServerStart();
         builder.Services.AddSingleton(start);
         // What the framework says of every request is said by the rooms where it matters. What stops the start is thrown as well,
@@ -60,5 +63,6 @@ internal sealed class SentenceFormatter(IOptions<ConsoleFormatterOptions> option
     }
 
     /// <summary>The room of a category of this server, its third word; categories of others keep their names.</summary>
-    private static string RoomOf(string category) => category.StartsWith("Fleet.Server.", StringComparison.Ordinal) && category.Split('.') is [_, _, var room, ..] ? room : category;
+    private static string RoomOf(string category)
+        => category.StartsWith("Fleet.Server.", StringComparison.Ordinal) && category.Split('.') is [_, _, var room, ..] ? room : category;
 }

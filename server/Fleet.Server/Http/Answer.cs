@@ -4,7 +4,9 @@ using Fleet.Contracts.Http;
 
 namespace Fleet.Server.Http;
 
-/// <summary>What a room answers an operator or a worker: a value, or the problem that refuses it. A planned refusal is not an exception.</summary>
+/// <summary>
+/// What a room answers an operator or a worker: a value, or the problem that refuses it. A planned refusal is not an exception.
+/// </summary>
 /// <typeparam name="T">What was asked for.</typeparam>
 internal sealed class Answer<T> where T : class
 {
@@ -29,7 +31,8 @@ internal sealed class Answer<T> where T : class
 internal static class Refusal
 {
     /// <summary>400: what was sent breaks rules; every one is named.</summary>
-    public static ApiProblem Invalid(string title, params IReadOnlyList<string> problems) => new(title, StatusCodes.Status400BadRequest, problems);
+    public static ApiProblem Invalid(
+        string title, params IReadOnlyList<string> problems) => new(title, StatusCodes.Status400BadRequest, problems);
 
     /// <summary>403: whoever asks is known, and may not.</summary>
     public static ApiProblem Forbidden(string title) => new(title, StatusCodes.Status403Forbidden, []);
@@ -38,7 +41,8 @@ internal static class Refusal
     public static ApiProblem Unknown(string title) => new(title, StatusCodes.Status404NotFound, []);
 
     /// <summary>409: it may not be done as things stand.</summary>
-    public static ApiProblem Conflict(string title, params IReadOnlyList<string> problems) => new(title, StatusCodes.Status409Conflict, problems);
+    public static ApiProblem Conflict(
+        string title, params IReadOnlyList<string> problems) => new(title, StatusCodes.Status409Conflict, problems);
 
     /// <summary>413: it is too large.</summary>
     public static ApiProblem TooLarge(string title) => new(title, StatusCodes.Status413PayloadTooLarge, []);

@@ -7,8 +7,12 @@ namespace Fleet.Server.Http;
 /// <summary>Reads what was sent, within a limit, and says what is wrong with it in words that help.</summary>
 internal static class RequestBody
 {
-    /// <summary>The body as <typeparamref name="T"/>, or the refusal. With a type of <c>FleetJson.Strict</c> an unknown key is refused by name.</summary>
-    public static async Task<Answer<T>> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, CancellationToken cancellationToken, int maximumBytes = Limits.ApiRequestBytes)
+    /// <summary>
+    /// The body as <typeparamref name="T"/>, or the refusal. With a type of <c>FleetJson.Strict</c> an unknown key is refused by
+    /// name.
+    /// </summary>
+    public static async Task<Answer<T>> ReadAsync<T>(
+        HttpRequest request, JsonTypeInfo<T> type, CancellationToken cancellationToken, int maximumBytes = Limits.ApiRequestBytes)
         where T : class
     {
         if (request.ContentLength > maximumBytes) return TooLarge(maximumBytes);
@@ -31,5 +35,6 @@ internal static class RequestBody
         }
     }
 
-    private static Contracts.Http.ApiProblem TooLarge(int maximumBytes) => Refusal.TooLarge($"The request is larger than the {maximumBytes:#,0} bytes that are accepted here.");
+    private static Contracts.Http.ApiProblem TooLarge(int maximumBytes)
+        => Refusal.TooLarge($"The request is larger than the {maximumBytes:#,0} bytes that are accepted here.");
 }

@@ -6,7 +6,8 @@ using MQTTnet.Server;
 namespace Fleet.Server.Messaging;
 
 /// <summary>The embedded MQTT 5 broker: started before the first connection can come, stopped after telling every device.</summary>
-internal sealed class Broker(MqttServer server, DeviceAdmission admission, DeviceInbox inbox, IEnumerable<IConnectionObserver> observers) : IHostedLifecycleService
+internal sealed class Broker(
+    MqttServer server, DeviceAdmission admission, DeviceInbox inbox, IEnumerable<IConnectionObserver> observers) : IHostedLifecycleService
 {
     /// <summary>Messages waiting for one device. Only its newest desired state matters, so the oldest are dropped.</summary>
     private const int MaximumPendingMessages = 32;
@@ -38,7 +39,8 @@ internal sealed class Broker(MqttServer server, DeviceAdmission admission, Devic
         server.InterceptingPublishAsync += inbox.InterceptAsync;
         server.ClientConnectedAsync += connected => Tell(connected.SessionItems, (observer, device) => observer.Connected(device));
         server.ClientSubscribedTopicAsync += subscribed => Tell(
-            subscribed.SessionItems, (observer, device) => observer.Subscribed(device, Topics.ChannelOf(device, subscribed.TopicFilter.Topic).ToString()));
+            subscribed.SessionItems, (observer, device)
+                => observer.Subscribed(device, Topics.ChannelOf(device, subscribed.TopicFilter.Topic).ToString()));
         // A connection that was taken over has a successor already: the device is not gone.
         server.ClientDisconnectedAsync += disconnected => disconnected.DisconnectType == MqttClientDisconnectType.Takeover
             ? Task.CompletedTask

@@ -15,7 +15,10 @@ internal sealed partial class BrokerLog(ILogger<BrokerLog> logger) : IMqttNetLog
     public void Publish(MqttNetLogLevel logLevel, string source, string message, object[] parameters, Exception exception)
     {
         if (logLevel < MqttNetLogLevel.Warning) return;
-        LogBroker(source, parameters is { Length: > 0 } ? string.Format(System.Globalization.CultureInfo.InvariantCulture, message, parameters) : message, exception);
+        LogBroker(
+            source, parameters is { Length: > 0 }
+                ? string.Format(System.Globalization.CultureInfo.InvariantCulture, message, parameters)
+                : message, exception);
     }
 
     [LoggerMessage(LogLevel.Debug, "{Source}: {Message}")]

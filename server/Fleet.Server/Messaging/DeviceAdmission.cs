@@ -18,7 +18,9 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
     public async Task ValidateAsync(ValidatingConnectionEventArgs connection)
     {
         var device = authority.DeviceOf(connection.ClientCertificate);
-        var (code, reason) = device is { } known ? await JudgeAsync(known, connection) : (MqttConnectReasonCode.NotAuthorized, "it showed no device certificate that this server issued");
+        var (code, reason) = device is { } known
+            ? await JudgeAsync(known, connection)
+            : (MqttConnectReasonCode.NotAuthorized, "it showed no device certificate that this server issued");
         connection.ReasonCode = code;
         if (code == MqttConnectReasonCode.Success)
         {
@@ -35,7 +37,8 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
     /// <summary>Judges a subscription.</summary>
     public Task InterceptSubscriptionAsync(InterceptingSubscriptionEventArgs subscription)
     {
-        if (DeviceOf(subscription.SessionItems) is { } device && Topics.MaySubscribe(device, subscription.TopicFilter.Topic)) return Task.CompletedTask;
+        if (DeviceOf(subscription.SessionItems) is { } device && Topics.MaySubscribe(device, subscription.TopicFilter.Topic))
+            return Task.CompletedTask;
         subscription.ProcessSubscription = false;
         subscription.Response.ReasonCode = MqttSubscribeReasonCode.NotAuthorized;
         LogForeignSubscription(subscription.ClientId, Shorten(subscription.TopicFilter.Topic));
@@ -54,7 +57,8 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
             return (MqttConnectReasonCode.ClientIdentifierNotValid, $"its certificate is that of device {device}");
         // Without keep-alive a device whose link died would be online for ever.
         if (connection.KeepAlivePeriod is null or 0 or > MaximumKeepAliveSeconds)
-            return (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must be within 1..{MaximumKeepAliveSeconds}");
+            return (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must "
+                + $"be within 1..{MaximumKeepAliveSeconds}");
         return await gate.WhyRefusedAsync(device, connection.CancellationToken) is { } reason
             ? (MqttConnectReasonCode.NotAuthorized, reason)
             : (MqttConnectReasonCode.Success, "");

@@ -13,7 +13,8 @@ namespace Fleet.Server.Messaging;
 /// more with every connected device, and nobody but the server listens. The acknowledgement goes out when this returns, so it
 /// means "stored".
 /// </summary>
-internal sealed partial class DeviceInbox(IEnumerable<IDeviceMessageHandler> handlers, IEnumerable<IConnectionObserver> observers, ILogger<DeviceInbox> logger)
+internal sealed partial class DeviceInbox(
+    IEnumerable<IDeviceMessageHandler> handlers, IEnumerable<IConnectionObserver> observers, ILogger<DeviceInbox> logger)
 {
     /// <summary>A message that is not stored by then is not acknowledged; the device sends it again.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);

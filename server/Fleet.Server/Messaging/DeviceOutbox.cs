@@ -36,7 +36,12 @@ internal sealed class DeviceOutbox(MqttServer broker)
     {
         try
         {
-            await broker.DisconnectClientAsync(device.Value, new MqttServerClientDisconnectOptions { ReasonCode = MqttDisconnectReasonCode.NotAuthorized, ReasonString = reason });
+            var notice = new MqttServerClientDisconnectOptions
+            {
+                ReasonCode = MqttDisconnectReasonCode.NotAuthorized,
+                ReasonString = reason,
+            };
+            await broker.DisconnectClientAsync(device.Value, notice);
         }
         // The broker's way to say that it is not connected.
         catch (InvalidOperationException)

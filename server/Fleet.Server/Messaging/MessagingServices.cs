@@ -13,7 +13,8 @@ internal static class MessagingServices
         services.AddMqttConnectionHandler();
         return services
             .AddSingleton<IMqttNetLogger, BrokerLog>()
-            .AddSingleton(provider => Broker.Create(provider.GetServices<IMqttServerAdapter>(), provider.GetRequiredService<IMqttNetLogger>()))
+            .AddSingleton(
+                provider => Broker.Create(provider.GetServices<IMqttServerAdapter>(), provider.GetRequiredService<IMqttNetLogger>()))
             .AddSingleton<DeviceAdmission>()
             .AddSingleton<DeviceInbox>()
             .AddSingleton<DeviceOutbox>()

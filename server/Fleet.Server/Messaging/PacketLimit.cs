@@ -21,7 +21,9 @@ internal static class PacketLimit
         return connections;
     }
 
-    /// <summary>The length of the packet that begins at <paramref name="bytes"/>, header included; null when that is not known yet.</summary>
+    /// <summary>
+    /// The length of the packet that begins at <paramref name="bytes"/>, header included; null when that is not known yet.
+    /// </summary>
     /// <remarks>MQTT 5, section 2.1: a type byte, then the remaining length in one to four bytes of seven bits, lowest first.</remarks>
     internal static long? PacketLength(ReadOnlySequence<byte> bytes)
     {
@@ -47,7 +49,8 @@ internal static class PacketLimit
 
     private sealed class LimitedReader(PipeReader inner, int maximumBytes, ConnectionContext connection) : PipeReader
     {
-        public override async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => Checked(await inner.ReadAsync(cancellationToken));
+        public override async ValueTask<ReadResult> ReadAsync(
+            CancellationToken cancellationToken = default) => Checked(await inner.ReadAsync(cancellationToken));
 
         public override bool TryRead(out ReadResult result)
         {
@@ -67,7 +70,8 @@ internal static class PacketLimit
         private ReadResult Checked(ReadResult result)
         {
             if (PacketLength(result.Buffer) is not { } length || length <= maximumBytes) return result;
-            var refusal = new ConnectionAbortedException($"An MQTT packet of {length:#,0} bytes arrived; at most {maximumBytes:#,0} are accepted.");
+            var refusal = new ConnectionAbortedException(
+                $"An MQTT packet of {length:#,0} bytes arrived; at most {maximumBytes:#,0} are accepted.");
             connection.Abort(refusal);
             throw refusal;
         }

@@ -11,15 +11,19 @@ internal static class ModelViews
     /// <summary>Every model that was ever built, with where its releases came from.</summary>
     public static async Task<IReadOnlyList<ModelView>> ModelViewsAsync(this IFleetStore store, CancellationToken cancellationToken)
     {
-        var builds = await store.AllAsync<Build>("", cancellationToken).Select(stored => stored.Document).ToDictionaryAsync(build => build.Id, cancellationToken: cancellationToken);
-        var releases = await store.AllAsync<Release>("", cancellationToken).Select(stored => stored.Document).ToLookupAsync(release => release.Model, cancellationToken: cancellationToken);
+        var builds = await store.AllAsync<Build>("", cancellationToken).Select(stored => stored.Document).ToDictionaryAsync(
+            build => build.Id, cancellationToken: cancellationToken);
+        var releases = await store.AllAsync<Release>("", cancellationToken).Select(stored => stored.Document).ToLookupAsync(
+            release => release.Model, cancellationToken: cancellationToken);
         return
         [
-            .. builds.Values.CountBy(build => build.Spec.Model).OrderBy(model => model.Key, StringComparer.Ordinal).Select(model => new ModelView
+            .. builds.Values.CountBy(build => build.Spec.Model).OrderBy(
+                model => model.Key, StringComparer.Ordinal).Select(model => new ModelView
             {
                 Name = model.Key,
                 LatestVersion = releases[model.Key].Select(release => release.Version).DefaultIfEmpty().Max(),
-                Versions = [.. releases[model.Key].OrderByDescending(release => release.Version).Select(release => Of(release, builds[release.Build].Spec))],
+                Versions = [.. releases[model.Key].OrderByDescending(release => release.Version)
+                    .Select(release => Of(release, builds[release.Build].Spec))],
                 Builds = model.Value,
             }),
         ];

@@ -11,13 +11,19 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Releases;
 
 /// <summary>Signs the accepted variants of a build as the next release of its model.</summary>
-internal sealed partial class Publisher(IFleetStore store, KnownProfiles profiles, ArtifactStore artifacts, SigningKey key, TimeProvider time, ILogger<Publisher> logger)
+internal sealed partial class Publisher(
+    IFleetStore store, KnownProfiles profiles, ArtifactStore artifacts, SigningKey key, TimeProvider time, ILogger<Publisher> logger)
 {
-    /// <summary>How long a release is newly trusted unless asked otherwise: long enough for a device on a shelf, short enough that a key stolen from an old backup ages.</summary>
+    /// <summary>
+    /// How long a release is newly trusted unless asked otherwise: long enough for a device on a shelf, short enough that a key
+    /// stolen from an old backup ages.
+    /// </summary>
     private static readonly TimeSpan DefaultValidity = TimeSpan.FromDays(365);
     private static readonly TimeSpan LongestValidity = TimeSpan.FromDays(3650);
 
-    /// <summary>Publishes a build. Asked again for the same build, it answers with the release that was made, unless that has expired.</summary>
+    /// <summary>
+    /// Publishes a build. Asked again for the same build, it answers with the release that was made, unless that has expired.
+    /// </summary>
     public async Task<Answer<Release>> PublishAsync(CreateReleaseRequest request, CancellationToken cancellationToken)
     {
         var validFor = request.ValidFor ?? DefaultValidity;
@@ -25,9 +31,11 @@ internal sealed partial class Publisher(IFleetStore store, KnownProfiles profile
             return Refusal.Invalid($"validFor {validFor} must be above zero and at most {LongestValidity.Days} days.");
         while (true)
         {
-            if (await store.FindAsync<Build>(request.BuildId, cancellationToken) is not { } build) return Refusal.Unknown($"There is no build '{request.BuildId}'.");
+            if (await store.FindAsync<Build>(request.BuildId, cancellationToken) is not { } build)
+                return Refusal.Unknown($"There is no build '{request.BuildId}'.");
             if (build.Document.ReportSha256 is not { } reportSha256)
-                return Refusal.Conflict($"Build {request.BuildId} is {build.Document.Status.ToWords()}; only a build that succeeded can be released.");
+                return Refusal.Conflict(
+                    $"Build {request.BuildId} is {build.Document.Status.ToWords()}; only a build that succeeded can be released.");
             if (await ReleaseOfAsync(build.Document, cancellationToken) is { } existing && existing.ExpiresAt > time.GetUtcNow())
             {
                 return request.ValidFor is null || existing.CreatedAt + request.ValidFor == existing.ExpiresAt
@@ -37,18 +45,26 @@ internal sealed partial class Publisher(IFleetStore store, KnownProfiles profile
                         + "A release never changes: build again for one that is valid for another time.");
             }
 
-            var report = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(artifacts.PathOf(reportSha256), cancellationToken), FleetJson.Default.BuildReport)!;
+            var report = JsonSerializer.Deserialize(
+                await File.ReadAllBytesAsync(artifacts.PathOf(reportSha256), cancellationToken), FleetJson.Default.BuildReport)!;
             var model = await store.FindAsync<Model>(build.Document.Spec.Model, cancellationToken);
             var version = (model?.Document.LatestVersion ?? 0) + 1;
             var manifest = ReleaseDraft.Of(build.Id, build.Document.Spec, report, version, time.GetUtcNow(), validFor);
             if (manifest.Variants.Count == 0)
-                return Refusal.Conflict($"Build {build.Id} has no accepted variant; nothing was released.", ReleaseDraft.ReasonsAgainst(report));
-            if (ManifestRules.ProblemsOf(manifest) is { Count: > 0 } problems) return Refusal.Conflict($"Build {build.Id} does not make a valid release.", problems);
-            if (MissingOf(manifest) is { Count: > 0 } missing) return Refusal.Conflict($"Artifacts of build {build.Id} are missing on the server.", missing);
+                return Refusal.Conflict(
+                    $"Build {build.Id} has no accepted variant; nothing was released.", ReleaseDraft.ReasonsAgainst(report));
+            if (ManifestRules.ProblemsOf(manifest) is { Count: > 0 } problems)
+                return Refusal.Conflict($"Build {build.Id} does not make a valid release.", problems);
+            if (MissingOf(manifest) is { Count: > 0 } missing)
+                return Refusal.Conflict($"Artifacts of build {build.Id} are missing on the server.", missing);
 
-            var envelope = key.Sign(DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement));
+            var envelope = key.Sign(
+                DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(
+                    ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement));
             // Our own output is judged as a device will judge it, over the bytes it will get: what no device would take is not published.
-            var verdict = ReleaseVerifier.Verify(JsonSerializer.SerializeToUtf8Bytes(envelope, FleetJson.Default.DsseEnvelope), [key.Public], time.GetUtcNow(), manifest.Model, version);
+            var verdict = ReleaseVerifier.Verify(
+                JsonSerializer.SerializeToUtf8Bytes(
+                    envelope, FleetJson.Default.DsseEnvelope), [key.Public], time.GetUtcNow(), manifest.Model, version);
             if (!verdict.Trusted) return Refusal.Conflict($"No device would trust this release: {verdict.Reason}");
 
             var release = new Release
@@ -93,7 +109,8 @@ internal sealed partial class Publisher(IFleetStore store, KnownProfiles profile
         : null;
 
     private List<string> MissingOf(ReleaseManifest manifest)
-        => [.. manifest.Artifacts().Where(artifact => artifacts.LengthOf(artifact.Sha256) != artifact.Bytes).Select(artifact => $"{artifact.Name} ({artifact.Sha256}, {artifact.Bytes} bytes)")];
+        => [.. manifest.Artifacts().Where(artifact => artifacts.LengthOf(artifact.Sha256) != artifact.Bytes)
+            .Select(artifact => $"{artifact.Name} ({artifact.Sha256}, {artifact.Bytes} bytes)")];
 
     [LoggerMessage(LogLevel.Information, "Release {Model} {Version} is published with {Variants} variants from build {Build}")]
     private partial void LogPublished(string model, int version, int variants, string build);

@@ -14,21 +14,22 @@ internal static class ReleaseDraft
     /// <param name="version">Number of the release.</param>
     /// <param name="now">When it is signed.</param>
     /// <param name="validFor">How long devices newly trust it.</param>
-    public static ReleaseManifest Of(string buildId, BuildSpec spec, BuildReport report, int version, DateTimeOffset now, TimeSpan validFor) => new()
-    {
-        Model = spec.Model,
-        Version = version,
-        CreatedAt = now,
-        ExpiresAt = now + validFor,
-        Build = buildId,
-        Inputs = report.Inputs,
-        Outputs = report.Outputs,
-        Task = report.TaskOf(),
-        Detection = report.Detection,
-        Classes = report.Classes,
-        ValidationSet = report.ValidationSet,
-        Profiles = CustomProfilesOf(spec.Quantization, report),
-        Variants =
+    public static ReleaseManifest Of(
+        string buildId, BuildSpec spec, BuildReport report, int version, DateTimeOffset now, TimeSpan validFor) => new()
+        {
+            Model = spec.Model,
+            Version = version,
+            CreatedAt = now,
+            ExpiresAt = now + validFor,
+            Build = buildId,
+            Inputs = report.Inputs,
+            Outputs = report.Outputs,
+            Task = report.TaskOf(),
+            Detection = report.Detection,
+            Classes = report.Classes,
+            ValidationSet = report.ValidationSet,
+            Profiles = CustomProfilesOf(spec.Quantization, report),
+            Variants =
         [
             .. report.Variants.Where(IsReleasable).Select(variant => new Variant
             {
@@ -41,11 +42,12 @@ internal static class ReleaseDraft
                 Gate = spec.Gate.For(report.TaskOf(), variant.Scores!, spec.Quantization.Find(variant.Profile)?.Budget),
             }),
         ],
-    };
+        };
 
     /// <summary>Why nothing of a report can be released, a sentence for each variant.</summary>
     public static IReadOnlyList<string> ReasonsAgainst(BuildReport report)
-        => [.. report.Variants.Where(variant => !IsReleasable(variant)).Select(variant => $"{variant.Id}: {(variant.Reasons.Count > 0 ? string.Join(" ", variant.Reasons) : "not accepted.")}")];
+        => [.. report.Variants.Where(variant => !IsReleasable(variant))
+            .Select(variant => $"{variant.Id}: {(variant.Reasons.Count > 0 ? string.Join(" ", variant.Reasons) : "not accepted.")}")];
 
     // Built-in profiles are known to every device; people's own travel with what was made for them.
     private static HardwareProfile[]? CustomProfilesOf(QuantizationSpec spec, BuildReport report)
@@ -56,5 +58,6 @@ internal static class ReleaseDraft
     }
 
     /// <summary>A variant that is beaten in everything by another of its profile would be downloaded for nothing.</summary>
-    private static bool IsReleasable(VariantReport variant) => variant is { Accepted: true, Dominated: false, Artifact: not null, Scores: not null };
+    private static bool IsReleasable(VariantReport variant)
+        => variant is { Accepted: true, Dominated: false, Artifact: not null, Scores: not null };
 }

@@ -14,12 +14,16 @@ internal static class ReleaseEndpoints
     public static IServiceCollection AddReleases(this IServiceCollection services) => services
         .AddDocument("release", ReleasesJson.Default.Release)
         .AddDocument("model", ReleasesJson.Default.Model)
-        .AddSingleton(provider => SigningKey.OpenOrCreate(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "keys", "release.key")))
+        .AddSingleton(
+            provider
+                => SigningKey.OpenOrCreate(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "keys", "release.key")))
         .AddSingleton(provider => provider.GetRequiredService<SigningKey>().Public)
         .AddSingleton<IReleaseEnvelopes, ReleaseEnvelopes>()
         .AddSingleton<Publisher>();
 
-    /// <summary>Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>; the caller has made sure that it is an operator who calls.</summary>
+    /// <summary>
+    /// Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>; the caller has made sure that it is an operator who calls.
+    /// </summary>
     public static void MapReleases(this IEndpointRouteBuilder operators)
     {
         // Opened now: a damaged key stops the start, rather than the first enrollment.
@@ -31,7 +35,9 @@ internal static class ReleaseEndpoints
             if (asked.Value is null) return asked.Problem!.ToResult();
             var answer = await publisher.PublishAsync(asked.Value, cancellationToken);
             return answer.Value is { } release
-                ? Results.Json(ViewOf(release, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView, statusCode: StatusCodes.Status201Created)
+                ? Results.Json(
+                    ViewOf(release, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView,
+                    statusCode: StatusCodes.Status201Created)
                 : answer.Problem!.ToResult();
         });
         releases.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
@@ -57,14 +63,16 @@ internal static class ReleaseEndpoints
     };
 
     /// <summary>On how many devices each release serves, as they said last.</summary>
-    private static async Task<IReadOnlyDictionary<(string Model, int Version), int>> ActiveReleasesAsync(this IFleetStore store, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyDictionary<(string Model, int Version), int>> ActiveReleasesAsync(
+        this IFleetStore store, CancellationToken cancellationToken)
     {
         var counts = new Dictionary<(string Model, int Version), int>();
         await foreach (var device in store.AllAsync<DeviceReported>("", cancellationToken))
         {
             foreach (var model in device.Document.State.Models)
             {
-                if (model.ActiveVersion is { } version) counts[(model.Model, version)] = counts.GetValueOrDefault((model.Model, version)) + 1;
+                if (model.ActiveVersion is { } version)
+                    counts[(model.Model, version)] = counts.GetValueOrDefault((model.Model, version)) + 1;
             }
         }
         return counts;

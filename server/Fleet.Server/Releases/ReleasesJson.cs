@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 namespace Fleet.Server.Releases;
 
 /// <summary>Generated serialization of this room's documents.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Release))]
 [JsonSerializable(typeof(Model))]
 internal sealed partial class ReleasesJson : JsonSerializerContext;

@@ -23,7 +23,8 @@ internal sealed class SigningKey : IDisposable
     public ReleaseKey Public { get; }
 
     /// <summary>Reads the key of that file, or makes one there.</summary>
-    /// <exception cref="InvalidDataException">The file holds no P-256 key. It is not replaced: the devices trust the one that was there.</exception>
+    /// <exception cref="InvalidDataException">The file holds no P-256 key. It is not replaced: the devices trust the one that was
+    /// there.</exception>
     public static SigningKey OpenOrCreate(string path)
     {
         if (!File.Exists(path))
@@ -42,7 +43,8 @@ internal sealed class SigningKey : IDisposable
         catch (Exception e) when (e is ArgumentException or CryptographicException)
         {
             key.Dispose();
-            throw new InvalidDataException($"{path} holds no ECDSA P-256 private key ({e.Message}). Devices trust the key that was there: restore it from a backup.", e);
+            throw new InvalidDataException($"{path} holds no ECDSA P-256 private key ({e.Message}). Devices trust the key that was "
+                + $"there: restore it from a backup.", e);
         }
     }
 

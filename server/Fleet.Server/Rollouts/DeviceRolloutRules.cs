@@ -17,7 +17,8 @@ internal static class DeviceRolloutRules
     public static DeviceRollout Answer(DeviceRollout current, ReportedState reported, DateTimeOffset now)
     {
         if (reported.Revision < current.Revision) return current;
-        if (reported.Models.FirstOrDefault(model => model.Model == current.Model) is not { } model || model.Version != current.Version) return current;
+        if (reported.Models.FirstOrDefault(model => model.Model == current.Model) is not { } model || model.Version != current.Version)
+            return current;
 
         var status = StatusOf(model);
         if (status == DeviceRolloutStatus.Running && current.Status != DeviceRolloutStatus.Running) return current;
@@ -37,12 +38,14 @@ internal static class DeviceRolloutRules
     /// <summary>When the device counts as silent unless its phase moves; null when it has finished.</summary>
     /// <param name="current">The device rollout.</param>
     /// <param name="phaseDeadline">How long a phase may last.</param>
-    /// <param name="listeningSince">Since when reports could have been heard: a server that was down, or a rollout that was paused, heard nothing and may not blame the device.</param>
+    /// <param name="listeningSince">Since when reports could have been heard: a server that was down, or a rollout that was paused,
+    /// heard nothing and may not blame the device.</param>
     public static DateTimeOffset? SilentAt(DeviceRollout current, TimeSpan phaseDeadline, DateTimeOffset listeningSince)
         => SilentAt(current.Status, current.PhaseSince, phaseDeadline, listeningSince);
 
     /// <inheritdoc cref="SilentAt(DeviceRollout, TimeSpan, DateTimeOffset)"/>
-    public static DateTimeOffset? SilentAt(DeviceRolloutStatus status, DateTimeOffset phaseSince, TimeSpan phaseDeadline, DateTimeOffset listeningSince)
+    public static DateTimeOffset? SilentAt(
+        DeviceRolloutStatus status, DateTimeOffset phaseSince, TimeSpan phaseDeadline, DateTimeOffset listeningSince)
     {
         if (status != DeviceRolloutStatus.Running) return null;
         var since = phaseSince > listeningSince ? phaseSince : listeningSince;
@@ -54,7 +57,8 @@ internal static class DeviceRolloutRules
     {
         Status = DeviceRolloutStatus.Failed,
         Failure = DeploymentFailure.Silent,
-        Detail = string.Create(CultureInfo.InvariantCulture, $"Nothing new since {current.PhaseSince:u} (phase {current.Phase.ToWords()}); the plan allows {phaseDeadline:c} a phase."),
+        Detail = string.Create(CultureInfo.InvariantCulture, $"Nothing new since {current.PhaseSince:u} (phase "
+            + $"{current.Phase.ToWords()}); the plan allows {phaseDeadline:c} a phase."),
         UpdatedAt = now,
     };
 

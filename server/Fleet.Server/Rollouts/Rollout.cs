@@ -57,7 +57,8 @@ internal sealed record Rollout
     public Wave Open => Waves[OpenWave - 1];
 
     /// <summary>True while the engine still has something to do for it.</summary>
-    public bool IsOpen => Status is RolloutStatus.Running or RolloutStatus.Paused || (Status == RolloutStatus.RolledBack && Reversed < Told);
+    public bool IsOpen
+        => Status is RolloutStatus.Running or RolloutStatus.Paused || (Status == RolloutStatus.RolledBack && Reversed < Told);
 
     /// <summary>True when no wave follows the open one.</summary>
     public bool OnLastWave => OpenWave == Waves.Count;

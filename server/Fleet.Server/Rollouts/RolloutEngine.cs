@@ -10,7 +10,8 @@ namespace Fleet.Server.Rollouts;
 /// what is stored, does what the rules say and commits, so a server killed at any point goes on where the store says.
 /// </summary>
 internal sealed partial class RolloutEngine(
-    IFleetStore store, WaveOpening opening, RolloutReversal reversal, DesiredNotices notices, RolloutWake wake, ServerHealth health, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
+    IFleetStore store, WaveOpening opening, RolloutReversal reversal, DesiredNotices notices, RolloutWake wake, ServerHealth health,
+    TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
 {
     private const string HealthSubject = "rollouts";
 
@@ -30,7 +31,8 @@ internal sealed partial class RolloutEngine(
             {
                 // Whatever it was: a rollout that nobody judges any more is the worst of failures, and it would be silent.
                 LogTurnFailed(RetryDelay, e);
-                health.Report(HealthSubject, $"The rollout engine cannot work ({e.Message}); it tries again every {RetryDelay.TotalSeconds:0} s.");
+                health.Report(
+                    HealthSubject, $"The rollout engine cannot work ({e.Message}); it tries again every {RetryDelay.TotalSeconds:0} s.");
                 next = time.GetUtcNow() + RetryDelay;
             }
             await wake.WaitAsync(next, time, stoppingToken);
@@ -59,7 +61,8 @@ internal sealed partial class RolloutEngine(
             if (next is null || due < next) next = due ?? next;
         }
         if (troubled.Count == 0) health.Clear(HealthSubject);
-        else health.Report(HealthSubject, $"Rollouts cannot be carried forward: {string.Join(", ", troubled)}. They are tried again every {RetryDelay.TotalSeconds:0} s.");
+        else health.Report(HealthSubject, $"Rollouts cannot be carried forward: {string.Join(", ", troubled)}. They are tried again "
+            + $"every {RetryDelay.TotalSeconds:0} s.");
         return next;
     }
 
@@ -97,7 +100,10 @@ internal sealed partial class RolloutEngine(
     }
 
     private async Task TellAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
-        => await CommitAsync(stored, await opening.NextAsync(rollout, await MembersAsync(rollout, rollout.Told, cancellationToken), time.GetUtcNow(), cancellationToken), cancellationToken);
+        => await CommitAsync(
+            stored, await opening.NextAsync(
+                rollout, await MembersAsync(
+                    rollout, rollout.Told, cancellationToken), time.GetUtcNow(), cancellationToken), cancellationToken);
 
     private async Task ReverseAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
     {
@@ -108,7 +114,8 @@ internal sealed partial class RolloutEngine(
             return;
         }
         part = part with { Rollout = part.Rollout with { FinishedAt = time.GetUtcNow() } };
-        await CommitAsync(stored, part with { Changes = [.. part.Changes, .. await ClosingAsync(rollout, cancellationToken)] }, cancellationToken);
+        await CommitAsync(
+            stored, part with { Changes = [.. part.Changes, .. await ClosingAsync(rollout, cancellationToken)] }, cancellationToken);
         LogEnded(rollout.Id, part.Rollout.Status, part.Rollout.Reason);
     }
 
@@ -125,15 +132,18 @@ internal sealed partial class RolloutEngine(
         var rollout = stored.Document;
         var listeningSince = rollout.ResumedAt is { } resumed && resumed > _clock.Since ? resumed : _clock.Since;
         var wave = await WaveAsync(rollout, cancellationToken);
-        if (await SilenceAsync(rollout.Plan, wave, listeningSince, now, cancellationToken)) wave = await WaveAsync(rollout, cancellationToken);
+        if (await SilenceAsync(rollout.Plan, wave, listeningSince, now, cancellationToken))
+            wave = await WaveAsync(rollout, cancellationToken);
 
         var tally = rollout.TallyOf(rollout.Open, wave.Select(each => each.Document));
         var open = tally.IsFinished && rollout.Open.FinishedAt is null ? rollout.Open with { FinishedAt = now } : rollout.Open;
-        var decision = RolloutRules.Decide(rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave);
+        var decision = RolloutRules.Decide(
+            rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave);
         var after = Apply(rollout.WithOpen(open), decision, now);
         if (after.Status != rollout.Status || after.OpenWave != rollout.OpenWave || open.FinishedAt != rollout.Open.FinishedAt)
         {
-            await store.CommitAsync([stored.Change(after), .. after.IsOpen ? [] : await ClosingAsync(after, cancellationToken)], cancellationToken);
+            await store.CommitAsync(
+                [stored.Change(after), .. after.IsOpen ? [] : await ClosingAsync(after, cancellationToken)], cancellationToken);
             LogStep(rollout, after);
         }
         if (decision.Step != RolloutStep.Wait) return decision;
@@ -143,7 +153,8 @@ internal sealed partial class RolloutEngine(
 
     private static Rollout Apply(Rollout rollout, RolloutDecision decision, DateTimeOffset now) => decision.Step switch
     {
-        RolloutStep.NextWave => (rollout with { OpenWave = rollout.OpenWave + 1 }) is var next ? next.WithOpen(next.Open with { OpenedAt = now }) : rollout,
+        RolloutStep.NextWave
+            => (rollout with { OpenWave = rollout.OpenWave + 1 }) is var next ? next.WithOpen(next.Open with { OpenedAt = now }) : rollout,
         RolloutStep.Pause => rollout with { Status = RolloutStatus.Paused, Reason = decision.Reason, PausedByRule = true },
         RolloutStep.Abort => rollout with { Status = RolloutStatus.Aborted, Reason = decision.Reason, FinishedAt = now },
         RolloutStep.Succeed => rollout with { Status = RolloutStatus.Succeeded, FinishedAt = now },
@@ -151,16 +162,21 @@ internal sealed partial class RolloutEngine(
     };
 
     private async Task<IReadOnlyList<Stored<DeviceRollout>>> WaveAsync(Rollout rollout, CancellationToken cancellationToken)
-        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken).Where(each => each.Document.Wave == rollout.OpenWave).ToListAsync(cancellationToken);
+        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken).Where(
+            each => each.Document.Wave == rollout.OpenWave).ToListAsync(cancellationToken);
 
     /// <summary>Fails devices whose phase did not move in time.</summary>
     /// <returns>True when there were any.</returns>
-    private async Task<bool> SilenceAsync(RolloutPlan plan, IReadOnlyList<Stored<DeviceRollout>> wave, DateTimeOffset listeningSince, DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task<bool> SilenceAsync(
+        RolloutPlan plan, IReadOnlyList<Stored<DeviceRollout>> wave, DateTimeOffset listeningSince, DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         var silent = wave.Where(each => DeviceRolloutRules.SilentAt(each.Document, plan.PhaseDeadline, listeningSince) <= now).ToArray();
         foreach (var part in silent.Chunk(RolloutMembers.Size))
         {
-            await store.CommitAsync([.. part.Select(each => each.Change(DeviceRolloutRules.Silence(each.Document, plan.PhaseDeadline, now)))], cancellationToken);
+            await store.CommitAsync(
+                [.. part.Select(each => each.Change(DeviceRolloutRules.Silence(each.Document, plan.PhaseDeadline, now)))],
+                cancellationToken);
             LogSilent(part[0].Document.Rollout, part.Length, plan.PhaseDeadline);
         }
         return silent.Length > 0;
@@ -169,11 +185,14 @@ internal sealed partial class RolloutEngine(
     private async Task<RolloutMembers> MembersAsync(Rollout rollout, int position, CancellationToken cancellationToken)
     {
         var id = RolloutMembers.IdOf(rollout.Id, position / RolloutMembers.Size);
-        return (await store.FindAsync<RolloutMembers>(id, cancellationToken))?.Document ?? throw new InvalidOperationException($"Members '{id}' are not stored.");
+        return (await store.FindAsync<RolloutMembers>(id, cancellationToken))?.Document
+            ?? throw new InvalidOperationException($"Members '{id}' are not stored.");
     }
 
     private async Task<IReadOnlyList<StoreChange>> ClosingAsync(Rollout rollout, CancellationToken cancellationToken)
-        => await store.FindAsync<OpenRollout>(rollout.Plan.Model, cancellationToken) is { } open && open.Document.Rollout == rollout.Id ? [open.Removal()] : [];
+        => await store.FindAsync<OpenRollout>(rollout.Plan.Model, cancellationToken) is { } open && open.Document.Rollout == rollout.Id
+            ? [open.Removal()]
+            : [];
 
     private void LogStep(Rollout before, Rollout after)
     {

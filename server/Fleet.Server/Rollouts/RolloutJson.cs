@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 namespace Fleet.Server.Rollouts;
 
 /// <summary>Generated serialization of this room's documents.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, IgnoreReadOnlyProperties = true)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    IgnoreReadOnlyProperties = true)]
 [JsonSerializable(typeof(Rollout))]
 [JsonSerializable(typeof(RolloutMembers))]
 [JsonSerializable(typeof(OpenRollout))]

@@ -16,7 +16,8 @@ internal sealed class RolloutReports(IFleetStore store, RolloutWake wake, TimePr
         foreach (var model in reported.Models.Select(model => model.Model).Distinct())
         {
             if (await store.FindAsync<OpenRollout>(model, cancellationToken) is not { } open) continue;
-            if (await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(open.Document.Rollout, device), cancellationToken) is not { } stored) continue;
+            if (await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(open.Document.Rollout, device), cancellationToken)
+                is not { } stored) continue;
             var answered = DeviceRolloutRules.Answer(stored.Document, reported, time.GetUtcNow());
             if (!ReferenceEquals(answered, stored.Document)) changes.Add(stored.Change(answered));
         }

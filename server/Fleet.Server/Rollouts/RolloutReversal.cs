@@ -15,7 +15,8 @@ internal sealed class RolloutReversal(IFleetStore store)
         for (var position = rollout.Reversed; position < end; position++)
         {
             var id = members.Devices[position % RolloutMembers.Size];
-            if (await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(rollout.Id, id), cancellationToken) is not { Document: var deviceRollout }) continue;
+            if (await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(rollout.Id, id), cancellationToken)
+                is not { Document: var deviceRollout }) continue;
             if (deviceRollout.PreviousVersion == deviceRollout.Version) continue;
             var (desired, change) = await store.DesiredAsync(id, cancellationToken);
             if (desired.Of(deviceRollout.Model)?.Version != deviceRollout.Version) continue;

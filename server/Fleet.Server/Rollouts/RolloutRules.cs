@@ -22,19 +22,22 @@ internal static class RolloutRules
         if (exceeded && tally.Judged >= plan.MinimumFinished) return RolloutDecision.Abort(FailureSentence(plan, tally));
 
         if (!tally.IsWhole)
-            return RolloutDecision.Pause($"{tally.Told} of {tally.Total} devices were told, but {tally.Running + tally.Finished} device rollouts are stored: the wave cannot be judged.");
+            return RolloutDecision.Pause($"{tally.Told} of {tally.Total} devices were told, but {tally.Running + tally.Finished} device "
+                + $"rollouts are stored: the wave cannot be judged.");
 
         var latest = clock.FinishedAt is { } finished && finished > clock.OpenedAt ? finished : clock.OpenedAt;
         if (clock.Now < latest)
         {
             return latest - clock.Now <= ClockTolerance
                 ? RolloutDecision.WaitUntil(latest, "The server's clock went back a little; waiting until it has caught up.")
-                : RolloutDecision.Pause(string.Create(CultureInfo.InvariantCulture, $"The server's clock says {clock.Now:u}, which is before {latest:u}, when this wave was last judged: set the clock, then resume."));
+                : RolloutDecision.Pause(string.Create(CultureInfo.InvariantCulture, $"The server's clock says {clock.Now:u}, which is "
+                    + $"before {latest:u}, when this wave was last judged: set the clock, then resume."));
         }
 
         if (!tally.IsFinished || clock.FinishedAt is null) return RolloutDecision.Wait;
         if (exceeded)
-            return RolloutDecision.Pause($"{FailureSentence(plan, tally)} The wave ended with fewer than the {plan.MinimumFinished} finished devices that judging takes: look at the failures, then resume or abort.");
+            return RolloutDecision.Pause($"{FailureSentence(plan, tally)} The wave ended with fewer than the {plan.MinimumFinished} "
+                + $"finished devices that judging takes: look at the failures, then resume or abort.");
 
         var soaked = SoakedAt(plan, clock.FinishedAt.Value, clock.ListeningSince);
         if (tally.Total > 0 && clock.Now < soaked) return RolloutDecision.WaitUntil(soaked);
@@ -53,5 +56,6 @@ internal static class RolloutRules
     }
 
     private static string FailureSentence(RolloutPlan plan, WaveTally tally) => string.Create(CultureInfo.InvariantCulture,
-        $"{tally.JudgedFailures} of {tally.Judged} finished devices failed ({tally.FailureRate:0.#%}); at most {plan.MaximumFailureRate:0.#%} may.");
+        $"{tally.JudgedFailures} of {tally.Judged} finished devices failed ({tally.FailureRate:0.#%}); at most "
+            + $"{plan.MaximumFailureRate:0.#%} may.");
 }

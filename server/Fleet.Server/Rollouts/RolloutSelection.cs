@@ -30,7 +30,8 @@ internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOn
         var judged = targets.ToLookup(target => ReasonAgainst(release, profiles, target), target => target.Device.Id);
         return new RolloutSelection(
             WaveMembership.Order(release.Model, release.Version, judged[null]),
-            [.. judged.Where(group => group.Key is not null).OrderBy(group => group.Key, StringComparer.Ordinal).Select(group => new RolloutExclusion(
+            [.. judged.Where(group => group.Key is not null).OrderBy(group => group.Key, StringComparer.Ordinal)
+                .Select(group => new RolloutExclusion(
                 group.Key!, group.Count(), [.. group.OrderBy(id => id.Value, StringComparer.Ordinal).Take(Examples)]))]);
     }
 

@@ -9,7 +9,8 @@ namespace Fleet.Server.Rollouts;
 internal static class RolloutViews
 {
     /// <summary>The newest rollouts, without their devices.</summary>
-    public static async Task<IReadOnlyList<RolloutView>> RolloutViewsAsync(this IFleetStore store, int limit, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<RolloutView>> RolloutViewsAsync(
+        this IFleetStore store, int limit, CancellationToken cancellationToken)
     {
         var views = new List<RolloutView>();
         foreach (var stored in await store.ListNewestAsync<Rollout>("", null, limit, cancellationToken))
@@ -22,17 +23,22 @@ internal static class RolloutViews
     {
         if (await store.FindAsync<Rollout>(id, cancellationToken) is not { Document: var rollout }) return null;
         var devices = await DevicesAsync(store, rollout, cancellationToken);
-        var members = (await store.AllAsync<RolloutMembers>($"{id}/", cancellationToken).ToListAsync(cancellationToken)).SelectMany(part => part.Document.Devices);
+        var members = (await store.AllAsync<RolloutMembers>($"{id}/", cancellationToken).ToListAsync(cancellationToken))
+            .SelectMany(part => part.Document.Devices);
         var waiting = members.Index().Skip(rollout.Told).Select(member => new DeviceRolloutView(
-            member.Item, rollout.Waves.First(wave => member.Index < wave.End).Number, DeviceRolloutStatus.Waiting, DeploymentPhase.Idle, DeploymentFailure.None, ""));
+            member.Item, rollout.Waves.First(
+                wave => member.Index < wave.End).Number, DeviceRolloutStatus.Waiting, DeploymentPhase.Idle, DeploymentFailure.None, ""));
         return Of(rollout, devices) with
         {
-            Devices = [.. devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value, StringComparer.Ordinal).Select(Of), .. waiting],
+            Devices = [.. devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value, StringComparer.Ordinal)
+                .Select(Of), .. waiting],
         };
     }
 
-    private static async Task<IReadOnlyList<DeviceRollout>> DevicesAsync(IFleetStore store, Rollout rollout, CancellationToken cancellationToken)
-        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken).Select(stored => stored.Document).ToListAsync(cancellationToken);
+    private static async Task<IReadOnlyList<DeviceRollout>> DevicesAsync(
+        IFleetStore store, Rollout rollout, CancellationToken cancellationToken)
+        => await store.AllAsync<DeviceRollout>(
+            DeviceRollout.PrefixOf(rollout.Id), cancellationToken).Select(stored => stored.Document).ToListAsync(cancellationToken);
 
     private static RolloutView Of(Rollout rollout, IReadOnlyList<DeviceRollout> devices)
     {
@@ -52,8 +58,11 @@ internal static class RolloutViews
     }
 
     private static WaveView Of(Wave wave, WaveTally tally)
-        => new(wave.Number, wave.Total, wave.Total - tally.Told, tally.Running, tally.Succeeded, tally.Failed, wave.OpenedAt, wave.FinishedAt);
+        => new(
+            wave.Number, wave.Total, wave.Total - tally.Told, tally.Running, tally.Succeeded, tally.Failed, wave.OpenedAt, wave.FinishedAt);
 
     private static DeviceRolloutView Of(DeviceRollout device)
-        => new(device.Device, device.Wave, device.Status, device.Phase, device.Failure, device.Detail, device.Variant, device.Measured, device.UpdatedAt);
+        => new(
+            device.Device, device.Wave, device.Status, device.Phase, device.Failure, device.Detail, device.Variant, device.Measured,
+            device.UpdatedAt);
 }

@@ -5,7 +5,8 @@ namespace Fleet.Server.Rollouts;
 /// <summary>Tells the engine that something changed. Any number of calls before it looks are one look.</summary>
 internal sealed class RolloutWake
 {
-    private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     /// <summary>The engine looks soon.</summary>
     public void Set() => _signal.Writer.TryWrite(true);
@@ -26,7 +27,9 @@ internal sealed class RolloutWake
         }
     }
 
-    /// <summary>At least a millisecond, so that a moment already past cannot spin; at most a day, since a timer takes no more than 49.</summary>
+    /// <summary>
+    /// At least a millisecond, so that a moment already past cannot spin; at most a day, since a timer takes no more than 49.
+    /// </summary>
     private static TimeSpan Until(DateTimeOffset moment, TimeProvider time)
         => TimeSpan.FromMilliseconds(Math.Clamp((moment - time.GetUtcNow()).TotalMilliseconds, 1, TimeSpan.FromDays(1).TotalMilliseconds));
 }

@@ -31,20 +31,24 @@ internal sealed class WaveOpening(IFleetStore store)
             var (desired, change) = await store.DesiredAsync(id, cancellationToken);
             var deviceRollout = Begin(rollout, id, desired, now);
             // A device that serves this release already says so in what it reported last; telling it again would prove nothing.
-            var answered = deviceRollout.PreviousVersion == deviceRollout.Version && await store.FindAsync<DeviceReported>(id.Value, cancellationToken) is { } reported
+            var answered = deviceRollout.PreviousVersion == deviceRollout.Version
+                && await store.FindAsync<DeviceReported>(id.Value, cancellationToken) is { } reported
                 ? DeviceRolloutRules.Answer(deviceRollout, reported.Document.State, now)
                 : deviceRollout;
             if (answered.Status != DeviceRolloutStatus.Succeeded)
             {
                 // A new revision even when the version stays: the device tries again what it had given up.
-                var next = desired.With(new DesiredRelease(rollout.Plan.Model, rollout.Plan.Version, Rollback: deviceRollout.PreviousVersion > rollout.Plan.Version));
+                var next = desired.With(
+                    new DesiredRelease(
+                        rollout.Plan.Model, rollout.Plan.Version, Rollback: deviceRollout.PreviousVersion > rollout.Plan.Version));
                 answered = deviceRollout with { Revision = next.Revision };
                 changes.Add(change(next));
                 told.Add(id);
             }
             changes.Add(StoreChange.Create(DeviceRollout.IdOf(rollout.Id, id), answered));
         }
-        return new WavePart(rollout.WithOpen(rollout.Open with { Skipped = rollout.Open.Skipped + skipped }) with { Told = end }, changes, told);
+        return new WavePart(
+            rollout.WithOpen(rollout.Open with { Skipped = rollout.Open.Skipped + skipped }) with { Told = end }, changes, told);
     }
 
     private static DeviceRollout Begin(Rollout rollout, DeviceId device, DeviceDesired desired, DateTimeOffset now) => new()

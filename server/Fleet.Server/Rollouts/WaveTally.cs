@@ -32,5 +32,6 @@ internal sealed record WaveTally(int Total, int Told, int Running, int Succeeded
 /// <param name="Now">The moment of judgement.</param>
 /// <param name="OpenedAt">When the wave opened.</param>
 /// <param name="FinishedAt">When its last device finished; null before. Soak counts from here.</param>
-/// <param name="ListeningSince">Since when reports could have been heard: the start of the server, or the moment its clock was changed.</param>
+/// <param name="ListeningSince">Since when reports could have been heard: the start of the server, or the moment its clock was
+/// changed.</param>
 internal sealed record WaveClock(DateTimeOffset Now, DateTimeOffset OpenedAt, DateTimeOffset? FinishedAt, DateTimeOffset ListeningSince);

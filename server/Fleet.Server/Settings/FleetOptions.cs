@@ -37,11 +37,12 @@ internal sealed record FleetOptions : IRoomSettings
     [Description("Bytes that stay free on the disk of the data folder: below them telemetry and uploads are refused, below half of them every change.")]
     public long FreeSpaceReserve { get; init; } = 256_000_000;
 
-    [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off for longer must enroll again.")]
+    [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off longer must enroll again.")]
     public TimeSpan DeviceCertificateLifetime { get; init; } = TimeSpan.FromDays(365);
 
     /// <inheritdoc/>
-    public IRoomSettings WithWholePaths() => string.IsNullOrWhiteSpace(DataFolder) ? this : this with { DataFolder = Path.GetFullPath(DataFolder) };
+    public IRoomSettings WithWholePaths()
+        => string.IsNullOrWhiteSpace(DataFolder) ? this : this with { DataFolder = Path.GetFullPath(DataFolder) };
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Problems()
@@ -49,12 +50,14 @@ internal sealed record FleetOptions : IRoomSettings
         var rules = new SettingsRules("Fleet");
         rules.Require(!string.IsNullOrWhiteSpace(DataFolder), nameof(DataFolder), "must name a folder");
         rules.Require(
-            IPAddress.TryParse(ListenAddress, out _), nameof(ListenAddress), $"'{ListenAddress}' must be an IP address, such as 127.0.0.1 or 0.0.0.0");
+            IPAddress.TryParse(ListenAddress, out _), nameof(ListenAddress),
+            $"'{ListenAddress}' must be an IP address, such as 127.0.0.1 or 0.0.0.0");
         rules.Within(nameof(ApiPort), ApiPort, 0, 65535);
         rules.Within(nameof(DevicePort), DevicePort, 0, 65535);
         rules.Within(nameof(MqttPort), MqttPort, 0, 65535);
         int[] ports = [.. new[] { ApiPort, DevicePort, MqttPort }.Where(port => port != 0)];
-        rules.Require(ports.Distinct().Count() == ports.Length, nameof(ApiPort), "must differ from Fleet:DevicePort and Fleet:MqttPort, and these from each other");
+        rules.Require(ports.Distinct().Count() == ports.Length, nameof(ApiPort), "must differ from Fleet:DevicePort and Fleet:MqttPort, "
+            + "and these from each other");
         rules.Require(
             Uri.CheckHostName(PublicHost) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6, nameof(PublicHost),
             $"'{PublicHost}' must be a host name or an IP address, without a port");

@@ -33,8 +33,11 @@ internal static class ServerSettings
         builder.Services.AddSingleton(TimeProvider.System);
     }
 
-    /// <summary>Makes the data folder, for the server's own user alone: certificates, telemetry and models are nobody else's business.</summary>
-    public static void CreateDataFolder(this WebApplication app) => OwnerOnly.CreateFolder(app.Services.GetRequiredService<FleetOptions>().DataFolder);
+    /// <summary>
+    /// Makes the data folder, for the server's own user alone: certificates, telemetry and models are nobody else's business.
+    /// </summary>
+    public static void CreateDataFolder(this WebApplication app)
+        => OwnerOnly.CreateFolder(app.Services.GetRequiredService<FleetOptions>().DataFolder);
 
     /// <summary>What on a command line is not a setting: a misspelled word must not start a server with the defaults.</summary>
     /// <exception cref="SettingsException">There is something; all of it is named.</exception>

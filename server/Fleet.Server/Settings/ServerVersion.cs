@@ -7,5 +7,6 @@ internal static class ServerVersion
 {
     /// <summary>Without the commit that a build adds behind a plus sign.</summary>
     public static string Current { get; } =
-        typeof(ServerVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
+        typeof(ServerVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0]
+            ?? "";
 }

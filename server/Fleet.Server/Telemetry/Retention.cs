@@ -7,7 +7,8 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Telemetry;
 
 /// <summary>Forgets telemetry that is older than the settings keep, an hour's worth at a time.</summary>
-internal sealed partial class Retention(IFleetStore store, FleetOptions options, ServerHealth health, TimeProvider time, ILogger<Retention> logger) : BackgroundService
+internal sealed partial class Retention(
+    IFleetStore store, FleetOptions options, ServerHealth health, TimeProvider time, ILogger<Retention> logger) : BackgroundService
 {
     private const string HealthSubject = "retention";
 

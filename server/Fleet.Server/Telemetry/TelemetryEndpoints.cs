@@ -26,21 +26,27 @@ internal static class TelemetryEndpoints
 
     /// <summary>Maps <c>/api/v1/telemetry</c>; the caller has made sure that it is an operator who calls.</summary>
     public static void MapTelemetry(this IEndpointRouteBuilder operators)
-        => operators.MapGet("/api/v1/telemetry", async (string? device, string? model, DateTimeOffset? since, IFleetStore store, TimeProvider time, CancellationToken cancellationToken) =>
+        => operators.MapGet(
+            "/api/v1/telemetry", async (
+                string? device, string? model, DateTimeOffset? since, IFleetStore store, TimeProvider time,
+                CancellationToken cancellationToken) =>
         {
             if (device is not null && (!DeviceId.TryParse(device, out var id) || await store.DeviceAsync(id, cancellationToken) is null))
                 return Refusal.Unknown($"There is no device '{device}'.").ToResult();
-            var views = await store.TelemetryAsync(device, model, since ?? time.GetUtcNow() - DefaultTime, time.GetUtcNow(), cancellationToken);
+            var views = await store.TelemetryAsync(
+                device, model, since ?? time.GetUtcNow() - DefaultTime, time.GetUtcNow(), cancellationToken);
             return Results.Json(views, FleetJson.Default.IReadOnlyListTelemetryView);
         });
 
     /// <summary>The telemetry of one device, or of all.</summary>
     public static async Task<IReadOnlyList<TelemetryView>> TelemetryAsync(
-        this IFleetStore store, string? device, string? model, DateTimeOffset since, DateTimeOffset now, CancellationToken cancellationToken)
+        this IFleetStore store, string? device, string? model, DateTimeOffset since, DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
         var filter = device is null ? DeviceFilter.All : new DeviceFilter { Terms = [new("id", device)] };
         var views = new List<TelemetryView>();
-        await foreach (var stored in store.DevicesAsync(filter, null, cancellationToken).Take(MaximumDevices).WithCancellation(cancellationToken))
+        await foreach (
+            var stored in store.DevicesAsync(filter, null, cancellationToken).Take(MaximumDevices).WithCancellation(cancellationToken))
         {
             var batches = await store.ReadSamplesAsync(stored.Document.Id, since, MaximumBatches, cancellationToken);
             views.AddRange(TelemetryViews.Of(stored.Document.Id, batches, model, since, now));

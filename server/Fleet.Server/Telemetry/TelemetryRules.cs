@@ -17,7 +17,8 @@ internal static class TelemetryRules
     {
         if (batch.Sequence < 0) return $"sequence {batch.Sequence} is negative";
         if (batch.To < batch.From) return $"it ends at {batch.To:u}, before it begins at {batch.From:u}";
-        if (batch.Models.Count > Limits.ModelsPerDevice) return $"it names {batch.Models.Count} models; a device runs at most {Limits.ModelsPerDevice}";
+        if (batch.Models.Count > Limits.ModelsPerDevice)
+            return $"it names {batch.Models.Count} models; a device runs at most {Limits.ModelsPerDevice}";
         return batch.Models.Select(ProblemOf).FirstOrDefault(problem => problem is not null);
     }
 
@@ -25,11 +26,16 @@ internal static class TelemetryRules
     {
         if (!Names.IsName(stats.Model)) return $"model '{stats.Model}' must be {Names.Rule}";
         if (stats.Count < 0 || stats.Errors < 0) return $"the counts of {stats.Model} are negative";
-        if (stats.Latency.Buckets.Count != stats.Latency.Counts.Count) return $"the histogram of {stats.Model} has {stats.Latency.Buckets.Count} buckets and {stats.Latency.Counts.Count} counts";
-        if (stats.Latency.Buckets.Any(bucket => bucket < 0 || bucket > LastBucket)) return $"the histogram of {stats.Model} has a bucket beyond {LastBucket}";
-        if (stats.Latency.Buckets.Zip(stats.Latency.Buckets.Skip(1)).Any(pair => pair.First >= pair.Second)) return $"the buckets of {stats.Model} do not ascend";
-        if (stats.Latency.Counts.Concat(stats.Classes).Concat(stats.Confidence).Any(count => count < 0)) return $"a count of {stats.Model} is below zero";
-        if (stats.Confidence.Count is not (0 or ConfidenceTenths)) return $"the confidence of {stats.Model} has {stats.Confidence.Count} counts; it must have {ConfidenceTenths} or none";
+        if (stats.Latency.Buckets.Count != stats.Latency.Counts.Count)
+            return $"the histogram of {stats.Model} has {stats.Latency.Buckets.Count} buckets and {stats.Latency.Counts.Count} counts";
+        if (stats.Latency.Buckets.Any(bucket => bucket < 0 || bucket > LastBucket))
+            return $"the histogram of {stats.Model} has a bucket beyond {LastBucket}";
+        if (stats.Latency.Buckets.Zip(stats.Latency.Buckets.Skip(1)).Any(pair => pair.First >= pair.Second))
+            return $"the buckets of {stats.Model} do not ascend";
+        if (stats.Latency.Counts.Concat(stats.Classes).Concat(stats.Confidence).Any(count => count < 0))
+            return $"a count of {stats.Model} is below zero";
+        if (stats.Confidence.Count is not (0 or ConfidenceTenths))
+            return $"the confidence of {stats.Model} has {stats.Confidence.Count} counts; it must have {ConfidenceTenths} or none";
         return null;
     }
 }

@@ -17,13 +17,17 @@ internal static class TelemetryViews
     /// <param name="model">The model asked for; null for all.</param>
     /// <param name="since">Start of the time asked for.</param>
     /// <param name="now">End of it.</param>
-    public static IEnumerable<TelemetryView> Of(DeviceId device, IReadOnlyList<TelemetryBatch> batches, string? model, DateTimeOffset since, DateTimeOffset now)
-        => batches.SelectMany(batch => batch.Models).Select(stats => stats.Model).Distinct().Where(name => model is null || name == model).Order(StringComparer.Ordinal)
+    public static IEnumerable<TelemetryView> Of(
+        DeviceId device, IReadOnlyList<TelemetryBatch> batches, string? model, DateTimeOffset since, DateTimeOffset now)
+        => batches.SelectMany(batch => batch.Models).Select(stats => stats.Model).Distinct().Where(
+            name => model is null || name == model).Order(StringComparer.Ordinal)
             .Select(name => Of(device, name, batches, since, now));
 
-    private static TelemetryView Of(DeviceId device, string model, IReadOnlyList<TelemetryBatch> batches, DateTimeOffset since, DateTimeOffset now)
+    private static TelemetryView Of(
+        DeviceId device, string model, IReadOnlyList<TelemetryBatch> batches, DateTimeOffset since, DateTimeOffset now)
     {
-        var served = batches.SelectMany(batch => batch.Models.Where(stats => stats.Model == model).Select(stats => (Batch: batch, Stats: stats))).ToList();
+        var served = batches.SelectMany(
+            batch => batch.Models.Where(stats => stats.Model == model).Select(stats => (Batch: batch, Stats: stats))).ToList();
         var all = served.Select(each => each.Stats).ToList();
         var newest = served.MaxBy(each => each.Batch.To);
         var latency = Merge(all);
@@ -36,7 +40,9 @@ internal static class TelemetryViews
             Batches = served.Count,
             Count = all.Sum(stats => stats.Count),
             Errors = all.Sum(stats => stats.Errors),
-            Latency = latency.Total() > 0 ? new LatencySummary(latency.Percentile(0.50), latency.Percentile(0.95), latency.Percentile(0.99)) : null,
+            Latency = latency.Total() > 0
+                ? new LatencySummary(latency.Percentile(0.50), latency.Percentile(0.95), latency.Percentile(0.99))
+                : null,
             Classes = Sum(all.Select(stats => stats.Classes)),
             Confidence = Sum(all.Select(stats => stats.Confidence)),
             Resources = batches.Where(batch => batch.Resources is not null).MaxBy(batch => batch.To)?.Resources,
@@ -45,20 +51,23 @@ internal static class TelemetryViews
         };
     }
 
-    private static List<TelemetryPoint> SeriesOf(List<(TelemetryBatch Batch, InferenceStats Stats)> served, DateTimeOffset since, DateTimeOffset now)
+    private static List<TelemetryPoint> SeriesOf(
+        List<(TelemetryBatch Batch, InferenceStats Stats)> served, DateTimeOffset since, DateTimeOffset now)
     {
         // From the first batch on: of a device enrolled an hour ago a week would show one point.
         var first = served.Min(each => each.Batch.To);
         var start = first > since ? first : since;
         var width = TimeSpan.FromTicks(Math.Max((now - start).Ticks / Points + 1, TimeSpan.TicksPerSecond));
-        return [.. served.GroupBy(each => (each.Batch.To - start).Ticks / width.Ticks).OrderBy(interval => interval.Key).Select(interval => new TelemetryPoint(
+        return [.. served.GroupBy(each => (each.Batch.To - start).Ticks / width.Ticks).OrderBy(interval => interval.Key)
+            .Select(interval => new TelemetryPoint(
             start + width * interval.Key,
             interval.Sum(each => each.Stats.Count),
             interval.Sum(each => each.Stats.Errors),
             Merge(interval.Select(each => each.Stats)).Percentile(0.95)))];
     }
 
-    private static LatencyHistogram Merge(IEnumerable<InferenceStats> all) => all.Aggregate(new LatencyHistogram(), (sum, stats) => sum.Merge(stats.Latency));
+    private static LatencyHistogram Merge(
+        IEnumerable<InferenceStats> all) => all.Aggregate(new LatencyHistogram(), (sum, stats) => sum.Merge(stats.Latency));
 
     private static long[] Sum(IEnumerable<IReadOnlyList<long>> lists)
     {

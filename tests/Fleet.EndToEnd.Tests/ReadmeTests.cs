@@ -20,7 +20,7 @@ public sealed class ReadmeTests
         using var folder = new TemporaryFolder();
         Directory.CreateSymbolicLink(folder["deploy"], Repository.PathOf("deploy"));
         var lines = BlockUnder("## The way of a model, by hand").Split('\n').Select(line => line.StartsWith("fleet-server ", StringComparison.Ordinal) ? line + "\n" + WaitForServer : line);
-        await File.WriteAllTextAsync(folder["by-hand.sh"], $"set -euo pipefail\n{string.Join('\n', lines)}");
+        await File.WriteAllTextAsync(folder["by-hand.sh"], $"set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\n{string.Join('\n', lines)}");
 
         var result = await RunAsync(folder.Path, TimeSpan.FromMinutes(8), "bash", "-x", "by-hand.sh");
 

@@ -39,7 +39,7 @@ internal static class ReleasesCommand
               fleet releases create --model vibration --valid-for 90d
             """, [build, model, validFor], async (call, cancellationToken) =>
         {
-            var id = (call.Get(build), call.Get(model)) switch
+            var id = (call.Find(build), call.Get(model)) switch
             {
                 ({ } given, null) => given,
                 (null, { } name) => await NewestBuildAsync(call.Client, name, cancellationToken),

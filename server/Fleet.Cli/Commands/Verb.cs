@@ -22,6 +22,9 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
 
     public T Get<T>(Argument<T> argument) => parsed.GetRequiredValue(argument);
 
+    /// <summary>An argument that may be left out.</summary>
+    public T? Find<T>(Argument<T> argument) => parsed.GetValue(argument);
+
     public T? Get<T>(Option<T> option) => parsed.GetValue(option);
 
     /// <summary>Asks before something that cannot be taken back, unless <c>--yes</c> was given.</summary>

@@ -12,7 +12,7 @@ internal static class RolloutTables
     /// <summary>Every rollout in a line that a terminal of 80 columns shows whole, then why some stand where they stand.</summary>
     public static void WriteList(Shell screen, IReadOnlyList<RolloutView> rollouts, DateTimeOffset now)
     {
-        var sheet = new Sheet("rollout", "release", "status", ">wave", ">finished", ">failed", ">age");
+        var sheet = new Sheet("rollout", "release", "status", ">wave", ">done", ">failed", ">age");
         foreach (var rollout in rollouts)
         {
             var failed = rollout.Waves.Sum(wave => wave.Failed);
@@ -20,7 +20,7 @@ internal static class RolloutTables
             sheet.Add(
                 rollout.Id, $"{rollout.Plan.Model} {rollout.Plan.Version}", Words.Status(rollout.Status),
                 $"{rollout.OpenWave}/{rollout.Waves.Count}",
-                $"{Figures.Count(finished)}/{Figures.Count(rollout.Waves.Sum(wave => wave.Total))}",
+                $"{100 * finished / Math.Max(1, rollout.Waves.Sum(wave => wave.Total))} %",
                 new Cell(Figures.Count(failed), failed > 0 ? Tone.Bad : Tone.Plain), DurationText.Of(now - rollout.CreatedAt));
         }
         screen.Write(sheet);

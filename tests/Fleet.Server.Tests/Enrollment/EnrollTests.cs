@@ -114,7 +114,7 @@ public sealed class EnrollTests : IAsyncLifetime
     [InlineData("secret")]
     [InlineData("fleet1.1.2.3")]
     public async Task Text_that_is_no_token_is_refused(string token)
-        => await RefusedAsync(await _server.TryEnrollAsync(token, "dev"), HttpStatusCode.BadRequest, "not one");
+        => await RefusedAsync(await _server.TryEnrollAsync(token, "dev"), HttpStatusCode.BadRequest, "not a join token");
 
     [Fact]
     public async Task Device_id_that_is_taken_is_refused_and_costs_no_use()

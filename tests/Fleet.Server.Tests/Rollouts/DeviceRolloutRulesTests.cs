@@ -122,6 +122,6 @@ public sealed class DeviceRolloutRulesTests
     {
         var silent = DeviceRolloutRules.Silence(Running with { Phase = DeploymentPhase.Downloading }, TimeSpan.FromMinutes(15), Now);
         Assert.Equal((DeviceRolloutStatus.Failed, DeploymentFailure.Silent), (silent.Status, silent.Failure));
-        Assert.Equal("Nothing new since 2026-11-23 12:00:00Z (phase Downloading); the plan allows 00:15:00 a phase.", silent.Detail);
+        Assert.Equal("Nothing new since 2026-11-23 12:00:00Z (phase downloading); the plan allows 00:15:00 a phase.", silent.Detail);
     }
 }

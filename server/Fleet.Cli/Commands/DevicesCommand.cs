@@ -43,7 +43,8 @@ internal static class DevicesCommand
                 {
                     sheet.Add(
                         device.Id.Value, ProfileOf(device), StateOf(device),
-                        Lines(device.Models, ServesOf), PhaseOf(device.Models), Lines(device.Models, model => scores.Of(model.Measured) ?? Figures.None),
+                        Lines(device.Models, ServesOf), PhaseOf(device.Models), Lines(
+                            device.Models, model => scores.Of(model.Measured) ?? Figures.None),
                         DurationText.Ago(device.LastSeenAt, call.Now), Labels.Text(device.Labels, ","));
                 }
                 screen.Write(sheet);

@@ -226,8 +226,12 @@ internal static class ReleasesCommand
         var variants = new Sheet("variant", "profile", "scheme", ">size", $">{expected.Title}", "gates", "sha-256");
         foreach (var variant in manifest.Variants)
         {
-            variants.Add(variant.Id, variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact.Bytes), expected.Of(variant.Expected) ?? Figures.None,
-                variant.Gate.Thresholds.Count > 0 ? string.Join(", ", variant.Gate.Thresholds.Select(threshold => threshold.Brief())) : "none", variant.Artifact.Sha256[..12]);
+            variants.Add(
+                variant.Id, variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact.Bytes), expected.Of(variant.Expected)
+                    ?? Figures.None,
+                variant.Gate.Thresholds.Count > 0
+                    ? string.Join(", ", variant.Gate.Thresholds.Select(threshold => threshold.Brief()))
+                    : "none", variant.Artifact.Sha256[..12]);
         }
         screen.Write(variants);
     }

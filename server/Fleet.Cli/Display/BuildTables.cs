@@ -15,22 +15,35 @@ internal static class BuildTables
                 + $"validation, {Figures.Count(report.Samples.Test)} test samples; "
                 + $"{DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         screen.WriteLine();
-        var named = report.Teacher is { } teacher ? [("teacher", teacher), ("student", report.Student)] : new[] { ("model", report.Student) };
+        var named = report.Teacher is { } teacher
+            ? [("teacher", teacher), ("student", report.Student)]
+            : new[] { ("model", report.Student) };
         var scores = new ScoreColumn(named.Select(network => (Scores?)network.Item2.Scores));
         var networks = new Sheet("network", "kind", ">parameters", ">size", $">{scores.Title}", ">p50 ms");
         foreach (var (name, network) in named)
-            networks.Add(name, network.Description, network.Parameters, Figures.Bytes(network.Bytes), scores.Of(network.Scores) ?? Figures.None, Figures.BareMilliseconds(network.Scores.Latency?.P50));
+            networks.Add(
+                name, network.Description, network.Parameters, Figures.Bytes(network.Bytes), scores.Of(network.Scores)
+                    ?? Figures.None, Figures.BareMilliseconds(network.Scores.Latency?.P50));
         screen.Write(networks);
         screen.WriteLine();
 
         // Without labels agreement has a column of its own already; decibels say more.
         var decides = report.Student.Scores.Quality is { } quality && quality.Name != Metric.Agreement.Name ? quality : null;
-        var variants = new Sheet("variant", "scheme", ">size", decides is { } figure ? $">{Threshold.Lowered(figure.Title())}" : ">snr db", ">agrees", ">p50 ms", ">speed", ">memory", ">energy", "verdict");
+        var variants = new Sheet(
+            "variant", "scheme", ">size", decides is { } figure
+                ? $">{Threshold.Lowered(figure.Title())}"
+                : ">snr db", ">agrees", ">p50 ms", ">speed", ">memory", ">energy", "verdict");
         foreach (var variant in report.Variants)
         {
             variants.Add(
-                variant.Id, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), decides is null ? Figures.Decibels(variant.Closeness?.SignalToNoise) : variant.Scores?.Find(decides.Name) is { } found ? Units.Brief(found.Value, found.Unit) : Figures.None, Figures.Percent(variant.Scores?.Agreement),
-                Figures.BareMilliseconds(variant.Scores?.Latency?.P50), variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
+                variant.Id, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), decides is null
+                    ? Figures.Decibels(variant.Closeness?.SignalToNoise)
+                    : variant.Scores?.Find(decides.Name) is { } found
+                        ? Units.Brief(found.Value, found.Unit)
+                        : Figures.None, Figures.Percent(variant.Scores?.Agreement),
+                Figures.BareMilliseconds(variant.Scores?.Latency?.P50), variant.SpeedUp is { } factor
+                    ? FormattableString.Invariant($"{factor:0.00}x")
+                    : Figures.None,
                 Figures.Bytes(variant.Scores?.PeakMemoryBytes), Figures.Energy(variant.Scores?.EnergyJoules), Verdict(variant));
         }
         screen.Write(variants);

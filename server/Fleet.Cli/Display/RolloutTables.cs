@@ -63,7 +63,8 @@ internal static class RolloutTables
         var devices = new Sheet("device", ">wave", "status", "phase", "variant", $">{scores.Title}", ">p50 / p95", "detail");
         foreach (var device in rollout.Devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value))
         {
-            devices.Add(device.Device.Value, device.Wave, Words.Status(device.Status), Words.Phase(device.Phase), device.Variant ?? Figures.None,
+            devices.Add(
+                device.Device.Value, device.Wave, Words.Status(device.Status), Words.Phase(device.Phase), device.Variant ?? Figures.None,
                 scores.Of(device.Measured) ?? Figures.None, Figures.Latency(device.Measured?.Latency),
                 device.Failure == DeploymentFailure.None ? "" : $"{device.Failure.ToWords()}: {device.Detail}");
         }

@@ -17,8 +17,12 @@ internal static class HealthEndpoints
     {
         app.MapGet("/health", async (ServerHealth health, IFleetStore store, CancellationToken cancellationToken) =>
         {
-            IReadOnlyList<string> problems = await store.ProblemAsync(cancellationToken) is { } problem ? [problem, .. health.Problems] : health.Problems;
-            return problems.Count > 0 ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable) : Answer("ok", [], StatusCodes.Status200OK);
+            IReadOnlyList<string> problems = await store.ProblemAsync(cancellationToken) is { } problem
+                ? [problem, .. health.Problems]
+                : health.Problems;
+            return problems.Count > 0
+                ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable)
+                : Answer("ok", [], StatusCodes.Status200OK);
         });
 
         IResult Answer(string status, IReadOnlyList<string> problems, int code)

@@ -26,7 +26,8 @@ internal sealed partial class RolloutOrders(
         string id, CancellationToken cancellationToken) => ChangeAsync(id, "paused", (rollout, _) => Task.FromResult(rollout.Status switch
         {
             RolloutStatus.Paused => rollout,
-            RolloutStatus.Running => rollout with { Status = RolloutStatus.Paused, Reason = "Paused by an operator.", PausedByRule = false },
+            RolloutStatus.Running
+                => rollout with { Status = RolloutStatus.Paused, Reason = "Paused by an operator.", PausedByRule = false },
             _ => null,
         }), cancellationToken);
 
@@ -117,7 +118,10 @@ internal sealed partial class RolloutOrders(
         {
             var desired = await store.FindAsync<DeviceDesired>(device.Id, cancellationToken);
             var reported = await store.FindAsync<DeviceReported>(device.Id, cancellationToken);
-            targets.Add(new Target(device.Document, [.. desired?.Document.Assignments.Select(assignment => assignment.Model) ?? []], reported?.Document.State.Protocol));
+            targets.Add(
+                new Target(
+                    device.Document, [.. desired?.Document.Assignments.Select(assignment => assignment.Model) ?? []],
+                    reported?.Document.State.Protocol));
         }
         return targets;
     }

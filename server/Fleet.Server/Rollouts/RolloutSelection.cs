@@ -40,10 +40,14 @@ internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOn
         { Device.IsRevoked: true } => "The device is revoked.",
         { Device.Profile: null } => "No hardware profile matches the device.",
         // A device of a special profile takes what the release has for a more general one that it matches as well.
-        { Device.Profile: { } profile } when !profiles.Contains(profile) && release.ProfileFor(target.Device.Facts) is null => $"The release has no variant for profile {profile}.",
-        { Models: var models } when models.Count >= Limits.ModelsPerDevice && !models.Contains(release.Model) => $"The device runs {Limits.ModelsPerDevice} models already.",
-        { Protocol: null } when release.MinimumProtocol() > ProtocolVersion.Oldest => $"The device has not reported yet, and the release needs protocol {release.MinimumProtocol()}.",
-        { Protocol: { } protocol } when protocol < release.MinimumProtocol() => $"The device speaks protocol {protocol}, and the release needs {release.MinimumProtocol()}: its agent must be updated.",
+        { Device.Profile: { } profile } when !profiles.Contains(profile) && release.ProfileFor(target.Device.Facts) is null
+            => $"The release has no variant for profile {profile}.",
+        { Models: var models } when models.Count >= Limits.ModelsPerDevice && !models.Contains(release.Model)
+            => $"The device runs {Limits.ModelsPerDevice} models already.",
+        { Protocol: null } when release.MinimumProtocol() > ProtocolVersion.Oldest
+            => $"The device has not reported yet, and the release needs protocol {release.MinimumProtocol()}.",
+        { Protocol: { } protocol } when protocol < release.MinimumProtocol()
+            => $"The device speaks protocol {protocol}, and the release needs {release.MinimumProtocol()}: its agent must be updated.",
         _ => null,
     };
 }

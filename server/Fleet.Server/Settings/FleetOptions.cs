@@ -34,7 +34,8 @@ internal sealed record FleetOptions : IRoomSettings
     [Description("How long telemetry is kept.")]
     public TimeSpan TelemetryRetention { get; init; } = TimeSpan.FromDays(14);
 
-    [Description("Bytes that stay free on the disk of the data folder: below them telemetry and uploads are refused, below half of them every change.")]
+    [Description("Bytes that stay free on the disk of the data folder: below them telemetry and uploads are refused, below half of them "
+        + "every change.")]
     public long FreeSpaceReserve { get; init; } = 256_000_000;
 
     [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off longer must enroll again.")]
@@ -62,7 +63,8 @@ internal sealed record FleetOptions : IRoomSettings
             Uri.CheckHostName(PublicHost) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6, nameof(PublicHost),
             $"'{PublicHost}' must be a host name or an IP address, without a port");
         rules.Within(nameof(Workers), Workers, 0, 64);
-        rules.Require(TelemetryRetention >= TimeSpan.FromHours(1), nameof(TelemetryRetention), $"{TelemetryRetention} must be at least an hour");
+        rules.Require(
+            TelemetryRetention >= TimeSpan.FromHours(1), nameof(TelemetryRetention), $"{TelemetryRetention} must be at least an hour");
         rules.Require(FreeSpaceReserve >= 0, nameof(FreeSpaceReserve), $"{FreeSpaceReserve} must be a number of bytes, 0 or more");
         rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), TenYears);
         return rules.Problems;

@@ -18,22 +18,13 @@ var root = new RootCommand("""
     Try a build spec without a server:
       fleet-modeling build spec.json --out /tmp/build
 
-    Make your own ONNX model small:
-      fleet-modeling quantize model.onnx --calibration samples.npz --validation held-out.npz --out /tmp/variants
-
     See what inside a teacher a student can learn from:
       fleet-modeling features teacher.onnx
-
-    See what a variant computes on other processors:
-      fleet-modeling prove /tmp/variants/x64-int8.onnx --reference model.onnx --validation held-out.npz
     """)
 {
     WorkerCommand.Create(),
     LocalBuildCommand.Create(),
-    QuantizeCommand.Create(),
     FeaturesCommand.Create(),
-    ProbeCommand.Create(),
-    ProveCommand.Create(),
 };
 
 using var stop = StopSignals.Listen();

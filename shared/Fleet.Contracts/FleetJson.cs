@@ -27,9 +27,9 @@ namespace Fleet.Contracts;
         typeof(FiniteConverter),
         typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>), typeof(ListConverter<FeaturePairSpec>),
-        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<LayerReport>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
+        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
-        typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
+        typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<StatePair>), typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>), typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<VariantReport>), typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>), typeof(ListConverter<ModelVersionView>),
@@ -53,8 +53,10 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(ValidationReply))]
 [JsonSerializable(typeof(BuildSpec))]
 [JsonSerializable(typeof(BuildReport))]
+[JsonSerializable(typeof(QuantizationRequest))]
 [JsonSerializable(typeof(QuantizationReport))]
 [JsonSerializable(typeof(BuildProgress))]
+[JsonSerializable(typeof(ProofRequest))]
 [JsonSerializable(typeof(ProofReport))]
 [JsonSerializable(typeof(ApiProblem))]
 [JsonSerializable(typeof(CreateTokenRequest))]

@@ -144,6 +144,10 @@ public sealed class RoomTests
             "samples are numbers before they are tensors of some library"
         },
         {
+            "server/Fleet.Quantize", @"Fleet\.(?:Agent|Server|Cli|Modeling)|TorchSharp", "TorchSharp.torch",
+            "what quantizes is installed without torch"
+        },
+        {
             "server/Fleet.Quantization/Onnx", @"Fleet\.Quantization\.(?!Onnx\b)\w+", "Fleet.Quantization.Schemes.IQuantizationScheme",
             "graphs are read and written without knowing why"
         },
@@ -239,7 +243,7 @@ public sealed class RoomTests
     [InlineData("MQTTnet", "server/Fleet.Server/Messaging|server/Fleet.Server/Hosting|agent/Fleet.Agent/Link",
         "MQTT is known in one room of each side, so that another broker or client is one room's work")]
     [InlineData(@"Microsoft\.ML",
-        "agent/Fleet.Agent/Inference|agent/Fleet.Agent/Validation|server/Fleet.Modeling|server/Fleet.Quantization",
+        "agent/Fleet.Agent/Inference|agent/Fleet.Agent/Validation|server/Fleet.Modeling|server/Fleet.Quantization|server/Fleet.Quantize",
         "native inference runs in processes that may die")]
     [InlineData("TorchSharp", "server/Fleet.Modeling", "torch is 478 MB of native code that may abort")]
     [InlineData("YamlDotNet", "server/Fleet.Cli/Specs", "YAML is for people; on the wire there is JSON")]

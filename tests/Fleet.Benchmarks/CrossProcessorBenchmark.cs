@@ -5,11 +5,11 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
+using Fleet.Quantization;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Proof;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Tests.Models;
-using Fleet.Quantization.Variants;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;
@@ -79,7 +79,7 @@ internal static class CrossProcessorBenchmark
             var source = new SourceSpec { Onnx = subject.Model, Calibration = subject.Calibration, Validation = subject.Validation };
             // Whether a variant is close enough is not the question here: each is taken as its scheme makes it.
             var spec = new QuantizationSpec { Profiles = [profile], Schemes = schemes, MinimumSignalToNoise = 0 };
-            var report = new ModelQuantizer(TimeProvider.System, Nowhere).Run(source, spec, [BuiltInProfiles.Find(profile)!], null, output, new Progress<BuildProgress>(), cancellationToken);
+            var report = new Quantizer(machine: Nowhere).Run(new QuantizationRequest { Source = source, Quantization = spec }, output, new Progress<BuildProgress>(), cancellationToken);
             var processors = EmulatedProcessor.Usual.Where(processor => processor.Architecture == "x64" == profile.StartsWith("x64", StringComparison.Ordinal)).ToArray();
             foreach (var variant in report.Variants.Where(variant => variant.Artifact is not null && schemes.Contains(variant.Scheme)))
             {

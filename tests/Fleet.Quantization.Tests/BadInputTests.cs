@@ -3,7 +3,6 @@ using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Tests.Onnx;
-using Fleet.TestKit;
 using AttributeType = Fleet.Quantization.Onnx.Protos.AttributeProto.Types.AttributeType;
 using DataLocation = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataLocation;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
@@ -11,7 +10,7 @@ using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 namespace Fleet.Quantization.Tests;
 
 /// <summary>
-/// What <c>fleet-modeling quantize</c> says of everything that cannot be quantized: the built program, one sentence that names
+/// What <c>fleet models quantize</c> says of everything that cannot be quantized: the built program, one sentence that names
 /// the thing, an exit code, and a folder for the results in which nothing is new.
 /// </summary>
 public sealed class BadInputTests
@@ -115,9 +114,9 @@ public sealed class BadInputTests
         using var folder = new ScratchFolder();
         Rows[wrong].Make(folder);
         string[] before = [.. Directory.EnumerateFileSystemEntries(folder.Path).Order()];
-        List<string> arguments = ["quantize", folder.File("m.onnx"), "--profile", "x64", "--memory", "1.5", "--out", folder.File("new/out")];
+        List<string> arguments = [folder.File("m.onnx"), "--profile", "x64", "--memory", "1.5", "--out", folder.File("new/out")];
         if (File.Exists(folder.File("samples.npz"))) arguments.AddRange(["--calibration", folder.File("samples.npz"), "--validation", folder.File("samples.npz")]);
-        var result = await ChildProcess.RunAsync(Programs.Modeling, arguments, Deadline);
+        var result = await FleetModels.QuantizeAsync(arguments, Deadline);
 
         Assert.Equal(1, result.Code);
         var sentence = Assert.Single(result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));

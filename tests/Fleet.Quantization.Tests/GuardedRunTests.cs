@@ -3,7 +3,7 @@ using Fleet.TestKit;
 
 namespace Fleet.Quantization.Tests;
 
-/// <summary>What a guarded run leaves where results belong, however it ends: the built program, stopped, killed and failing.</summary>
+/// <summary>What a guarded run leaves where results belong, however it ends: the built programs, stopped, killed and failing.</summary>
 public sealed class GuardedRunTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
@@ -16,25 +16,25 @@ public sealed class GuardedRunTests
         var graph = new GraphBuilder().Input("x", 1, 1024);
         for (var i = 0; i < 12; i++) graph.Weight($"w{i}", 1024, 1024).Node("MatMul", [i == 0 ? "x" : $"v{i}", $"w{i}"], $"v{i + 1}");
         graph.Node("Identity", ["v12"], "y").Output("y", 1, 1024).Save(folder, "m.onnx");
-        string[] arguments = ["quantize", folder.File("m.onnx"), "--calibration", "synthetic", "--out", folder.File("out")];
+        string[] arguments = ["models", "quantize", folder.File("m.onnx"), "--calibration", "synthetic", "--out", folder.File("out")];
 
-        await using (var stopped = ChildProcess.Start(Programs.Modeling, arguments))
+        await using (var stopped = ChildProcess.Start(Programs.Cli, arguments))
         {
             await AtWorkAsync(folder);
             stopped.Terminate();
-            Assert.Equal(130, await stopped.WaitForExitAsync(Deadline));
+            Assert.Equal(1, await stopped.WaitForExitAsync(Deadline));
             Assert.Equal([folder.File("m.onnx")], Directory.EnumerateFileSystemEntries(folder.Path));
         }
-        await using (var interrupted = ChildProcess.Start(Programs.Modeling, arguments))
+        await using (var interrupted = ChildProcess.Start(Programs.Cli, arguments))
         {
             await AtWorkAsync(folder);
             interrupted.Interrupt();
             interrupted.Terminate(); // Whoever started it asks as well.
-            Assert.Equal(130, await interrupted.WaitForExitAsync(Deadline));
-            Assert.Equal("Stopped.", interrupted.Output);
+            Assert.Equal(1, await interrupted.WaitForExitAsync(Deadline));
+            Assert.Equal("Stopped.", FleetModels.Said(interrupted.Output));
             Assert.Equal([folder.File("m.onnx")], Directory.EnumerateFileSystemEntries(folder.Path));
         }
-        await using (var killed = ChildProcess.Start(Programs.Modeling, arguments))
+        await using (var killed = ChildProcess.Start(Programs.Cli, arguments))
         {
             await AtWorkAsync(folder);
             killed.Kill();
@@ -109,7 +109,7 @@ public sealed class GuardedRunTests
     }
 
     private static Task<ProcessResult> RunAsync(ScratchFolder folder, params string[] options)
-        => ChildProcess.RunAsync(Programs.Modeling, ["quantize", folder.File("m.onnx"), "--profile", "x64", "--out", folder.File("out"), .. options], Deadline);
+        => FleetModels.QuantizeAsync([folder.File("m.onnx"), "--profile", "x64", "--out", folder.File("out"), .. options], Deadline);
 
     private static Task AtWorkAsync(ScratchFolder folder) => Eventually.TrueAsync("the run writes", () => Directory.EnumerateDirectories(folder.Path, ".out.*.partial").Any(), Deadline);
 }

@@ -11,7 +11,7 @@ using DataLocation = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataLocati
 
 namespace Fleet.Quantization.Tests;
 
-/// <summary><c>fleet-modeling quantize</c>, the built program, on models of every kind: public ones, and small ones with what is rare.</summary>
+/// <summary><c>fleet models quantize</c>, the built programs, on models of every kind: public ones, and small ones with what is rare.</summary>
 public sealed class QuantizeCommandTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
@@ -95,7 +95,7 @@ public sealed class QuantizeCommandTests
     }
 
     private static Task<ProcessResult> RunAsync(ScratchFolder folder, string model, params string[] options)
-        => ChildProcess.RunAsync(Programs.Modeling, ["quantize", model, "--profile", "x64", "--out", folder.File("out"), .. options], Deadline);
+        => FleetModels.QuantizeAsync([model, "--profile", "x64", "--out", folder.File("out"), .. options], Deadline);
 
     private static async Task<QuantizationReport> QuantizeAsync(ScratchFolder folder, string model, params string[] options)
     {

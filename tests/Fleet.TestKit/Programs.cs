@@ -12,6 +12,9 @@ public static class Programs
     /// <summary>The build worker.</summary>
     public static string Modeling => Find("Fleet.Modeling", "fleet-modeling");
 
+    /// <summary>The program that quantizes and proves.</summary>
+    public static string Quantize => Find("Fleet.Quantize", "fleet-quantize");
+
     /// <summary>The operator's tool.</summary>
     public static string Cli => Find("Fleet.Cli", "fleet");
 

@@ -1,10 +1,12 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Cli.Display;
+using Fleet.Cli.Processes;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Releases;
 
 namespace Fleet.Cli.Commands;
 
@@ -19,9 +21,18 @@ internal static class ProveCommand
         var processors = new Option<string?>("--processor") { HelpName = "NAMES", Description = "Processors, separated by commas: haswell, cortex-a53, cortex-a72, cortex-a76 [default], nehalem." };
         var profile = new Option<string?>("--profile") { HelpName = "NAME", Description = "Profile whose session settings are used [default: those of the report that 'quantize' left beside the variant]." };
         var entries = new Option<string[]>("--session-entry") { HelpName = "KEY=VALUE", Description = "A session setting, such as session.x64quantprecision=1. May be repeated." };
-        var state = new Option<string[]>("--state") { HelpName = "IN=OUT", Description = "State that the model carries from sample to sample. May be repeated." };
-        var shape = new Option<string[]>("--shape") { HelpName = "NAME=1x3x224x224", Description = "Shape of made-up samples of an input. May be repeated." };
-        var samples = new Option<int>("--samples") { HelpName = "N", Description = "Samples that are run at most: emulation takes some hundred times as long.", DefaultValueFactory = _ => 100 };
+        var state = ModelOptions.State("State that the model carries from sample to sample.");
+        var shape = ModelOptions.Shape("Shape of made-up samples of an input.");
+        var samples = new Option<int?>("--samples") { HelpName = "N", Description = "Samples that are run at most: emulation takes some hundred times as long [default: 100]." };
+        samples.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() < 1) result.AddError("--samples must be at least 1.");
+        });
+        entries.Validators.Add(result =>
+        {
+            foreach (var entry in (result.GetValueOrDefault<string[]>() ?? []).Where(entry => entry.IndexOf('=', StringComparison.Ordinal) < 1))
+                result.AddError($"--session-entry '{entry}' is not written as KEY=VALUE.");
+        });
         var command = new TaughtCommand("prove", """
             Runs a variant as other processors would, and puts accuracy or signal to noise of each next to the native one.
 
@@ -35,34 +46,56 @@ internal static class ProveCommand
             """) { variant, validation, reference, processors, profile, entries, state, shape, samples, Verb.Json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var target = parsed.GetValue(profile) is { } named ? ProfileArguments.Of(named) : null;
-            var file = Path.GetTempFileName();
-            try
+            var request = new ProofRequest
             {
-                List<string> arguments = ["prove", parsed.GetRequiredValue(variant), "--validation", parsed.GetRequiredValue(validation), "--report", file, samples.Name, parsed.GetValue(samples).ToString(CultureInfo.InvariantCulture)];
-                foreach (var option in (Option<string?>[])[reference, processors])
+                Variant = new SourceSpec
                 {
-                    if (parsed.GetValue(option) is { } value) arguments.AddRange([option.Name, value]);
-                }
-                if (target is not null) arguments.AddRange([profile.Name, target.Value]);
-                foreach (var option in (Option<string[]>[])[entries, state, shape])
-                {
-                    foreach (var value in parsed.GetValue(option) ?? []) arguments.AddRange([option.Name, value]);
-                }
-                var (code, complaints) = await ModelingRun.RunAsync(shell, $"Prove {Path.GetFileName(parsed.GetRequiredValue(variant))}", arguments, cancellationToken);
-                var json = await File.ReadAllBytesAsync(file, cancellationToken);
-                // It ends with 1 for a variant that fails as for one that could not be tried; only the first leaves figures.
-                if (json.Length == 0) throw new FleetException(complaints.Count > 0 ? complaints : [$"fleet-modeling ended with code {code}."]);
-                var report = JsonSerializer.Deserialize(json, FleetJson.Default.ProofReport)!;
-                if (parsed.GetValue(Verb.Json)) shell.WriteJson(report, FleetJson.Default.ProofReport);
-                else VariantTables.Write(shell, report);
-                return report.Holds ? ExitCode.Success : ExitCode.Failure;
-            }
-            finally
-            {
-                File.Delete(file);
-            }
+                    Onnx = Path.GetFullPath(parsed.GetRequiredValue(variant)),
+                    Validation = ModelOptions.FullPath(parsed.GetRequiredValue(validation))!,
+                    State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null,
+                    Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null,
+                },
+                Reference = ModelOptions.FullPath(parsed.GetValue(reference)),
+                Processors = parsed.GetValue(processors)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+                Runtime = SettingsOf(parsed.GetValue(profile), parsed.GetValue(entries) ?? []),
+            };
+            if (parsed.GetValue(samples) is { } most) request.Samples = most;
+            var report = await RunAsync(shell, request, cancellationToken);
+            if (parsed.GetValue(Verb.Json)) shell.WriteJson(report, FleetJson.Default.ProofReport);
+            else VariantTables.Write(shell, report);
+            return report.Holds ? ExitCode.Success : ExitCode.Failure;
         });
         return command;
+    }
+
+    private static async Task<ProofReport> RunAsync(Shell shell, ProofRequest request, CancellationToken cancellationToken)
+    {
+        var name = Path.GetFileName(request.Variant.Onnx);
+        var file = Path.GetTempFileName();
+        try
+        {
+            var (code, complaints) = await new QuantizeProgram(shell, name).RunAsync($"Prove {name}", "prove", request, FleetJson.Default.ProofRequest, [file], cancellationToken);
+            var json = await File.ReadAllBytesAsync(file, cancellationToken);
+            // It ends with 1 for a variant that fails as for one that could not be tried; only the first leaves figures.
+            return json.Length > 0 ? JsonSerializer.Deserialize(json, FleetJson.Default.ProofReport)! : throw new FleetException(complaints);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    /// <summary>The settings that are asked for; null when nothing is said.</summary>
+    private static RuntimeSettings? SettingsOf(string? profile, string[] entries)
+    {
+        if (profile is null && entries.Length == 0) return null;
+        var settings = profile is null ? new RuntimeSettings() : ProfileArguments.Of(profile)[0].Runtime;
+        var all = settings.SessionEntries.ToDictionary();
+        foreach (var entry in entries)
+        {
+            var at = entry.IndexOf('=', StringComparison.Ordinal);
+            all[entry[..at]] = entry[(at + 1)..];
+        }
+        return settings with { SessionEntries = all };
     }
 }

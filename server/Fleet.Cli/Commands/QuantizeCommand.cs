@@ -3,28 +3,36 @@ using System.Globalization;
 using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Cli.Display;
+using Fleet.Cli.Processes;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
 
 namespace Fleet.Cli.Commands;
 
 /// <summary><c>fleet models quantize</c>: small variants of a person's own model, without a server.</summary>
 internal static class QuantizeCommand
 {
+    /// <summary>Share of this machine's (or container's) memory that the work may take when nothing is said.</summary>
+    private const double DefaultShare = 0.75;
+
+    /// <summary>What is asked for when nothing is said: defaults stand in the record alone.</summary>
+    private static readonly QuantizationSpec Defaults = new();
+
     public static Command Create(Shell shell)
     {
         var model = new Argument<string>("MODEL") { Description = "ONNX model, of opset 9 or newer." };
         var calibration = new Option<string?>("--calibration") { HelpName = "DATA", Description = "Samples that fix the ranges of activations; without them only schemes that need none are tried." };
         var validation = new Option<string>("--validation") { HelpName = "DATA", Description = "Samples that judge; other ones than those that calibrate.", DefaultValueFactory = _ => SampleSource.Synthetic };
         var labels = new Option<string?>("--labels") { HelpName = "FILE", Description = "npy of class numbers for the samples that judge, where they are not in DATA." };
-        var profiles = new Option<string>("--profile") { HelpName = "NAMES", Description = "Hardware profiles, separated by commas: built-in ones, or files of your own.", DefaultValueFactory = _ => "x64,arm-cpu,jetson" };
+        var profiles = new Option<string>("--profile") { HelpName = "NAMES", Description = "Hardware profiles, separated by commas: built-in ones, or files of your own.", DefaultValueFactory = _ => string.Join(',', Defaults.Profiles) };
         var schemes = new Option<string>("--scheme") { HelpName = "NAMES", Description = $"Schemes, separated by commas, or auto: all that suit each profile. There are {string.Join(", ", BuildSpecRules.Schemes)}.", DefaultValueFactory = _ => QuantizationSpec.Auto };
         var goal = new Option<string>("--goal") { HelpName = "NAME", Description = $"What is chosen by: {string.Join(", ", BuildSpecRules.Goals)}.", DefaultValueFactory = _ => BuildSpecRules.Goals[0] };
-        var calibrator = new Option<string>("--calibrator") { HelpName = "NAME", Description = $"How ranges are taken: {string.Join(", ", BuildSpecRules.Calibrators)}.", DefaultValueFactory = _ => "percentile" };
+        var calibrator = new Option<string>("--calibrator") { HelpName = "NAME", Description = $"How ranges are taken: {string.Join(", ", BuildSpecRules.Calibrators)}.", DefaultValueFactory = _ => Defaults.Calibrator };
         var smallest = new Option<double>("--minimum-snr") { HelpName = "DB", Description = "Signal to noise against the float model below which a variant is rejected, where there are no labels.", DefaultValueFactory = _ => QuantizationSpec.DefaultSignalToNoise };
-        var state = new Option<string[]>("--state") { HelpName = "IN=OUT", Description = "State that the model carries from sample to sample; usual names are found without it. May be repeated." };
-        var shape = new Option<string[]>("--shape") { HelpName = "NAME=1x3x224x224", Description = "Shape of made-up samples of an input; without it free axes get the smallest of some usual extents that the model runs with. May be repeated." };
+        var state = ModelOptions.State("State that the model carries from sample to sample; usual names are found without it.");
+        var shape = ModelOptions.Shape("Shape of made-up samples of an input; without it free axes get the smallest of some usual extents that the model runs with.");
         var memory = new Option<double?>("--memory") { HelpName = "GB", Description = "Memory that the work may take; the default is three quarters of what this machine has." };
         var output = new Option<string>("--out") { HelpName = "FOLDER", Description = "Where variants, report.json and report.html go.", Required = true };
         foreach (var (option, known) in (ReadOnlySpan<(Option<string>, IReadOnlyList<string>)>)[(schemes, [QuantizationSpec.Auto, .. BuildSpecRules.Schemes]), (goal, BuildSpecRules.Goals), (calibrator, BuildSpecRules.Calibrators)])
@@ -50,29 +58,49 @@ internal static class QuantizeCommand
             """) { model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, state, shape, memory, output, Verb.Json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            using var targets = ProfileArguments.Of(parsed.GetRequiredValue(profiles));
+            var targets = ProfileArguments.Of(parsed.GetRequiredValue(profiles));
+            HardwareProfile[] custom = [.. targets.Where(profile => BuiltInProfiles.Find(profile.Name) is null)];
+            string[] named = Names(parsed.GetRequiredValue(schemes));
+            var request = new QuantizationRequest
+            {
+                Source = new SourceSpec
+                {
+                    Onnx = Path.GetFullPath(parsed.GetRequiredValue(model)),
+                    Calibration = ModelOptions.FullPath(parsed.GetValue(calibration)),
+                    Validation = ModelOptions.FullPath(parsed.GetRequiredValue(validation))!,
+                    ValidationLabels = ModelOptions.FullPath(parsed.GetValue(labels)),
+                    State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null,
+                    Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null,
+                },
+                Quantization = Defaults with
+                {
+                    Profiles = [.. targets.Select(profile => profile.Name)],
+                    CustomProfiles = custom.Length > 0 ? custom : null,
+                    Schemes = named is [QuantizationSpec.Auto] ? null : named,
+                    Goal = parsed.GetRequiredValue(goal),
+                    Calibrator = parsed.GetRequiredValue(calibrator),
+                    MinimumSignalToNoise = parsed.GetRequiredValue(smallest),
+                },
+            };
             var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
-            List<string> arguments = ["quantize", parsed.GetRequiredValue(model), "--profile", targets.Value, "--out", folder];
-            foreach (var option in (Option<string>[])[schemes, goal, calibrator, validation]) arguments.AddRange([option.Name, parsed.GetRequiredValue(option)]);
-            foreach (var option in (Option<string?>[])[calibration, labels])
-            {
-                if (parsed.GetValue(option) is { } value) arguments.AddRange([option.Name, value]);
-            }
-            arguments.AddRange([smallest.Name, parsed.GetValue(smallest).ToString(CultureInfo.InvariantCulture)]);
-            if (parsed.GetValue(memory) is { } gigabytes) arguments.AddRange([memory.Name, gigabytes.ToString(CultureInfo.InvariantCulture)]);
-            foreach (var option in (Option<string[]>[])[state, shape])
-            {
-                foreach (var value in parsed.GetValue(option) ?? []) arguments.AddRange([option.Name, value]);
-            }
-
-            var (code, complaints) = await ModelingRun.RunAsync(shell, $"Quantize {Path.GetFileName(parsed.GetRequiredValue(model))}", arguments, cancellationToken);
-            if (code != 0) throw new FleetException(complaints.Count > 0 ? complaints : [$"fleet-modeling ended with code {code}."]);
-            var report = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
+            var most = (long)(parsed.GetValue(memory) * 1e9 ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * DefaultShare);
+            var report = await RunAsync(shell, request, folder, most, cancellationToken);
             if (parsed.GetValue(Verb.Json)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
             else VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder);
             return ExitCode.Success;
         });
         return command;
+    }
+
+    private static async Task<QuantizationReport> RunAsync(Shell shell, QuantizationRequest request, string folder, long memory, CancellationToken cancellationToken)
+    {
+        var name = Path.GetFileName(request.Source.Onnx);
+        using var results = ResultFolder.At(folder);
+        var (code, complaints) = await new QuantizeProgram(shell, name) { Memory = memory }.RunAsync(
+            $"Quantize {name}", "quantize", request, FleetJson.Default.QuantizationRequest, [results.Partial, memory.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+        if (code != 0) throw new FleetException(complaints);
+        results.Place();
+        return JsonSerializer.Deserialize(await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
     }
 
     private static string[] Names(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

@@ -17,6 +17,9 @@ internal static class Installation
     /// <summary>Finds the build worker.</summary>
     public static string Modeling => Find("Fleet.Modeling", "fleet-modeling");
 
+    /// <summary>Finds the program that quantizes and proves.</summary>
+    public static string Quantize => Find("Fleet.Quantize", "fleet-quantize");
+
     /// <summary>This program.</summary>
     public static string Cli => Path.Combine(AppContext.BaseDirectory, "fleet");
 

@@ -73,7 +73,7 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
     private JsonArray? List(YamlNode node, Type type, Type element, string path)
     {
         // One text may stand for a list of one: `schemes: auto`.
-        if (node is YamlScalar scalar && element == typeof(string) && Scalar(scalar, element, path) is { } only) return new JsonArray(only);
+        if (node is YamlScalar scalar && (element == typeof(string) || element == typeof(StatePair) || element == typeof(InputShape)) && Scalar(scalar, element, path) is { } only) return new JsonArray(only);
         if (node is not YamlSequence sequence) return Refuse<JsonArray>(node, $"{path} is {Kind(node)}; {Expected(type)} is expected.");
         return new JsonArray([.. sequence.Items.Select((item, index) => Convert(item, element, $"{path}[{index}]"))]);
     }
@@ -91,6 +91,8 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
             _ when type == typeof(StudentWidth) && int.TryParse(
                 text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
             _ when type == typeof(StudentWidth) && text == StudentWidth.AutoWord => JsonValue.Create(text),
+            _ when type == typeof(StatePair) && StatePair.TryParse(text, out _) => JsonValue.Create(text),
+            _ when type == typeof(InputShape) && InputShape.TryParse(text, out _) => JsonValue.Create(text),
             _ when type == typeof(long) && plain && long.TryParse(
                 text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
             _ when type == typeof(double) && plain && Number().IsMatch(text)
@@ -126,6 +128,8 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         if (type == typeof(bool)) return "true or false";
         if (type == typeof(int) || type == typeof(long)) return "a whole number";
         if (type == typeof(StudentWidth)) return $"a whole number or {StudentWidth.AutoWord}";
+        if (type == typeof(StatePair)) return StatePair.Form;
+        if (type == typeof(InputShape)) return InputShape.Form;
         if (type == typeof(double)) return "a number";
         if (type == typeof(TimeSpan)) return DurationText.Rule;
         return ElementOf(type) is { } element

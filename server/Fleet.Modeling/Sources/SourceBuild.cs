@@ -2,15 +2,14 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
+using Fleet.Platform;
 using Fleet.Quantization;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
-using Fleet.Quantization.Variants;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -24,11 +23,11 @@ internal static class SourceBuild
 {
     /// <summary>Runs it.</summary>
     /// <exception cref="BuildException">The model or its samples cannot be used; the message is for the operator.</exception>
-    public static BuildReport Run(BuildSpec spec, IReadOnlyList<HardwareProfile> profiles, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    public static BuildReport Run(BuildSpec spec, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         try
         {
-            return Quantize(spec, spec.Source!, profiles, folder, time, progress, cancellationToken);
+            return Quantize(spec, spec.Source!, folder, time, progress, cancellationToken);
         }
         catch (Exception e) when (e is InvalidDataException or ArgumentException)
         {
@@ -37,16 +36,17 @@ internal static class SourceBuild
     }
 
     private static BuildReport Quantize(
-        BuildSpec spec, SourceSpec source, IReadOnlyList<HardwareProfile> profiles, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+        BuildSpec spec, SourceSpec source, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
-        using var memory = GuardedRun.HalfOfMemory();
+        // A worker lives on after a model that asks for more was refused.
+        using var memory = ProcessLimits.AllowMemoryMeanwhile(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
         progress.Report(new BuildProgress("Reading the model and its samples", 0));
         if (!File.Exists(source.Onnx)) throw new InvalidDataException($"{source.Onnx} does not exist.");
         var model = PreparedModel.Read(source.Onnx);
         using var session = OnnxRuntimeSession.Open(source.Onnx);
         var inputs = ModelInput.WithTables(ModelInput.Of(session), model);
         var state = ModelState.Of(session, inputs, source.State ?? []);
-        var validation = ModelSamples.Read(source.Validation, inputs, state, ModelQuantizer.ValidationSeed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state), source.Task);
+        var validation = ModelSamples.Read(source.Validation, inputs, state, Quantizer.ValidationSeed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state), source.Task);
         var samples = validation.Feeds;
         long[]? labels = validation.Labels is { } given ? [.. given] : null;
         var classes = ClassesOf(session);
@@ -56,7 +56,8 @@ internal static class SourceBuild
         // Before hours of work: what no device could be given is no release.
         var travelling = ReleaseSamples.Gather(session, samples, TaskLabels.Of(source, task, labels, samples.Count), spec, task, state, cancellationToken);
 
-        var quantized = new ModelQuantizer(time).Run(source, spec.Quantization, profiles, spec.Gate, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
+        var quantized = new Quantizer(time).Run(
+            new QuantizationRequest { Source = source, Quantization = spec.Quantization, Budget = Build.BudgetOf(spec.Gate) }, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
 
         progress.Report(new BuildProgress("Writing the validation set", 0.98));
         var file = Path.Combine(folder, "validation.npz");

@@ -23,14 +23,19 @@ internal static class PeakMemory
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
 
-    /// <summary>Bytes; null where the program is not beside this one, the system is not Linux, or the process failed.</summary>
+    /// <summary>Programs that answer to <see cref="Verb"/>.</summary>
+    private static readonly string[] Hosts = ["fleet-quantize", "fleet-modeling"];
+
+    /// <summary>The program that measures: this one when it can, otherwise <c>fleet-quantize</c> where it is installed; null where it is not.</summary>
+    private static string? Program => Environment.ProcessPath is { } own && Hosts.Contains(Path.GetFileNameWithoutExtension(own)) ? own : SiblingProgram.Find("Fleet.Quantize", Hosts[0]);
+
+    /// <summary>Bytes; null where no program that measures is installed, the system is not Linux, or the process failed.</summary>
     /// <param name="modelPath">The model.</param>
     /// <param name="samplePath">One sample as <see cref="WriteSample"/> wrote it.</param>
     /// <param name="runtime">Settings of the session.</param>
     public static long? Of(string modelPath, string samplePath, RuntimeSettings runtime)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "fleet-modeling");
-        if (!OperatingSystem.IsLinux() || !File.Exists(program)) return null;
+        if (!OperatingSystem.IsLinux() || Program is not { } program) return null;
         var start = new ProcessStartInfo(program, [Verb, modelPath, samplePath, runtime.IntraOpThreads.ToString(CultureInfo.InvariantCulture), .. runtime.SessionEntries.Select(entry => $"{entry.Key}={entry.Value}")])
         {
             RedirectStandardOutput = true,

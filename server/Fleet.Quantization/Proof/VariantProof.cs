@@ -6,19 +6,6 @@ using Fleet.Quantization.Onnx;
 
 namespace Fleet.Quantization.Proof;
 
-/// <summary>What is to be proved.</summary>
-/// <param name="VariantPath">The ONNX file.</param>
-/// <param name="ReferencePath">The float model that it stands for; null to compare with its own native run.</param>
-/// <param name="Samples">Samples that judge.</param>
-/// <param name="Labels">Class of each sample; null when there are none.</param>
-/// <param name="Source">Where the samples came from, for the report.</param>
-/// <param name="MaximumSamples">Samples that are run at most: emulation takes some hundred times as long.</param>
-/// <param name="Runtime">What devices create the session with.</param>
-/// <param name="Processors">The processors.</param>
-internal sealed record ProofTask(
-    string VariantPath, string? ReferencePath, IFeedSource Samples, IReadOnlyList<long>? Labels, string Source, int MaximumSamples,
-    RuntimeSettings Runtime, IReadOnlyList<EmulatedProcessor> Processors);
-
 /// <summary>
 /// Runs a variant on processors that this machine is not and puts what it computes there next to the native run. The agent's own
 /// validation runs it, with the settings that devices get: the kernels, the settings and what is left out on which processor are
@@ -26,6 +13,11 @@ internal sealed record ProofTask(
 /// </summary>
 internal sealed class VariantProof(Emulation emulation)
 {
+    /// <summary>Proves the variant of a request.</summary>
+    /// <inheritdoc cref="RunAsync(ProofTask, IProgress{BuildProgress}, CancellationToken)"/>
+    public Task<ProofReport> RunAsync(ProofRequest request, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+        => RunAsync(ProofTask.Of(request), progress, cancellationToken);
+
     /// <summary>Proves a variant.</summary>
     /// <exception cref="InvalidDataException">Emulation is not set up here; the message lists what is missing and the command that provides it.</exception>
     /// <exception cref="InvalidDataException">The variant, the float model or the samples cannot be used on this machine.</exception>

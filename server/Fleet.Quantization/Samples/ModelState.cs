@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Fleet.Contracts.Builds;
 using Fleet.Quantization.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
@@ -27,9 +28,9 @@ internal sealed partial record ModelState(IReadOnlyList<StateLink> Links, bool R
     /// </summary>
     /// <param name="session">The model.</param>
     /// <param name="inputs">Its inputs.</param>
-    /// <param name="given">Pairs <c>IN=OUT</c> that are state whatever their names.</param>
+    /// <param name="given">Pairs that are state whatever their names.</param>
     /// <exception cref="InvalidDataException">A given pair is not in the model, or does not fit.</exception>
-    public static ModelState Of(InferenceSession session, IReadOnlyList<ModelInput> inputs, IReadOnlyCollection<string> given)
+    public static ModelState Of(InferenceSession session, IReadOnlyList<ModelInput> inputs, IReadOnlyCollection<StatePair> given)
     {
         if (given.Count > 0) return new ModelState([.. given.Select(pair => Given(pair, session, inputs))], Restarts: false);
         var links = new List<StateLink>();
@@ -47,9 +48,9 @@ internal sealed partial record ModelState(IReadOnlyList<StateLink> Links, bool R
     /// <param name="extents">Extents of the other inputs' free axes, by their names.</param>
     public Pass Begin(IReadOnlyDictionary<string, int> extents) => new(this, extents);
 
-    private static StateLink Given(string pair, InferenceSession session, IReadOnlyList<ModelInput> inputs)
+    private static StateLink Given(StatePair pair, InferenceSession session, IReadOnlyList<ModelInput> inputs)
     {
-        if (pair.Split('=') is not [var name, var output]) throw new InvalidDataException($"State '{pair}' is not written as IN=OUT, an input and the output that gives its next value.");
+        var (name, output) = pair;
         var input = inputs.FirstOrDefault(input => input.Name == name) ?? throw new InvalidDataException($"State '{pair}' names input '{name}'; the model's inputs are {string.Join(", ", inputs.Select(input => input.Name))}.");
         if (!session.OutputMetadata.TryGetValue(output, out var metadata)) throw new InvalidDataException($"State '{pair}' names output '{output}'; the model's outputs are {string.Join(", ", session.OutputNames)}.");
         return Fits(input, metadata) ? new StateLink(input, output, PastOf().IsMatch(name))

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fleet.Contracts.Builds;
 using Microsoft.ML.OnnxRuntime;
 
@@ -30,12 +29,12 @@ internal sealed class SyntheticShapes
     /// <param name="session">The model.</param>
     /// <param name="inputs">Its inputs.</param>
     /// <param name="state">What of it carries from sample to sample; that has no made-up values.</param>
-    /// <param name="given">Shapes as <c>NAME=1x3x224x224</c>.</param>
+    /// <param name="given">Shapes that a person gave.</param>
     /// <exception cref="InvalidDataException">A given shape is not of this model; the message says why.</exception>
-    public static SyntheticShapes Of(InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state, IReadOnlyCollection<string> given)
+    public static SyntheticShapes Of(InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state, IReadOnlyCollection<InputShape> given)
     {
         var known = new Dictionary<string, int[]>();
-        foreach (var (input, extents) in given.Select(text => Given(text, inputs)))
+        foreach (var (input, extents) in given.Select(shape => Fitting(shape, inputs)))
         {
             if (!known.TryAdd(input.Name, extents)) throw new InvalidDataException($"The shape of input '{input.Name}' is given twice.");
         }
@@ -52,8 +51,8 @@ internal sealed class SyntheticShapes
     public int[] this[ModelInput input] => _shapes[input.Name];
 
     /// <summary>The shapes as a person would give them; a scalar has none.</summary>
-    public IReadOnlyList<string> Texts(ModelState state)
-        => [.. _shapes.Where(shape => shape.Value.Length > 0 && state.Links.All(link => link.Input.Name != shape.Key)).Select(shape => $"{shape.Key}={string.Join('x', shape.Value)}")];
+    public IReadOnlyList<InputShape> Given(ModelState state)
+        => [.. _shapes.Where(shape => shape.Value.Length > 0 && state.Links.All(link => link.Input.Name != shape.Key)).Select(shape => new InputShape(shape.Key, shape.Value))];
 
     private bool Run(InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state)
     {
@@ -108,13 +107,11 @@ internal sealed class SyntheticShapes
     /// <summary>Grey or coloured pictures, their channels in front or behind.</summary>
     private static bool IsPicture(ModelInput input) => input.Extents is [_, 1 or 3, _, _] or [_, _, _, 1 or 3];
 
-    private static (ModelInput Input, int[] Extents) Given(string text, IReadOnlyList<ModelInput> inputs)
+    private static (ModelInput Input, int[] Extents) Fitting(InputShape shape, IReadOnlyList<ModelInput> inputs)
     {
-        var at = text.LastIndexOf('=');
-        int[] extents = at < 0 ? [] : [.. text[(at + 1)..].Split('x').Select(extent => int.TryParse(extent, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0)];
-        if (at < 1 || extents.Any(extent => extent < 1)) throw new InvalidDataException($"Shape '{text}' is not written as NAME=1x3x224x224, an input and its extents.");
-        if (IsTooLarge(extents)) throw new InvalidDataException($"Shape '{text}' has more than {MaximumElements} numbers.");
-        var input = inputs.FirstOrDefault(input => input.Name == text[..at]) ?? throw new InvalidDataException($"Shape '{text}' names input '{text[..at]}'; the model's inputs are {string.Join(", ", inputs.Select(input => input.Name))}.");
-        return input.Takes(extents) ? (input, extents) : throw new InvalidDataException($"Shape '{text}' does not fit input {input}.");
+        int[] extents = [.. shape.Extents];
+        if (IsTooLarge(extents)) throw new InvalidDataException($"Shape '{shape}' has more than {MaximumElements} numbers.");
+        var input = inputs.FirstOrDefault(input => input.Name == shape.Input) ?? throw new InvalidDataException($"Shape '{shape}' names input '{shape.Input}'; the model's inputs are {string.Join(", ", inputs.Select(input => input.Name))}.");
+        return input.Takes(extents) ? (input, extents) : throw new InvalidDataException($"Shape '{shape}' does not fit input {input}.");
     }
 }

@@ -33,9 +33,15 @@ internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, 
     /// <summary>What every variant must keep within, beside the budget of its profile.</summary>
     public ProfileBudget Budget { get; init; } = new();
 
+    /// <summary>The settings that a request asks for.</summary>
+    /// <exception cref="InvalidDataException">It names an unknown profile.</exception>
+    /// <exception cref="ArgumentException">It names an unknown scheme, goal or calibrator.</exception>
+    public static VariantSettings Of(QuantizationRequest request)
+        => Of(request.Quantization, [.. request.Quantization.Profiles.Select(name => ProfileNamed(name, request.Quantization))], request.Budget);
+
     /// <summary>The settings that a spec asks for.</summary>
     /// <exception cref="ArgumentException">It names an unknown scheme, goal or calibrator.</exception>
-    public static VariantSettings Of(QuantizationSpec spec, IReadOnlyList<HardwareProfile> profiles, GateSpec? gate = null) => new(
+    public static VariantSettings Of(QuantizationSpec spec, IReadOnlyList<HardwareProfile> profiles, ProfileBudget? budget = null) => new(
         profiles,
         spec.Schemes is null or [QuantizationSpec.Auto] ? [] : [.. spec.Schemes.Distinct().Select(QuantizationSchemes.Named)],
         Calibrators.Named(spec.Calibrator))
@@ -43,8 +49,11 @@ internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, 
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
         MaximumDrop = spec.MaximumDrop,
         MinimumSignalToNoise = spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise,
-        Budget = new ProfileBudget { MaximumLatencyP95 = gate?.MaximumLatencyP95, MaximumMemoryBytes = gate?.MaximumMemoryBytes },
+        Budget = budget ?? new ProfileBudget(),
     };
+
+    private static HardwareProfile ProfileNamed(string name, QuantizationSpec spec) => spec.Find(name)
+        ?? throw new InvalidDataException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}, or one that the request holds.");
 
     private static QuantizationGoal GoalNamed(string name) => BuildSpecRules.Goals.Contains(name)
         ? Enum.Parse<QuantizationGoal>(name, ignoreCase: true)

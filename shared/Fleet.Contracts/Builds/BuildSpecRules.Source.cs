@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
@@ -22,9 +21,6 @@ public static partial class BuildSpecRules
         problems.Require(source.Calibration is not "", "source.calibration must name a file or be 'synthetic'; leave it out when there is none.");
         problems.Require(source.Validation.Length > 0, "source.validation must name a file or be 'synthetic'.");
         problems.Require(source.Classes is not { Count: 0 }, "source.classes must name at least one class; leave it out for none.");
-        problems.Require(source.State is null || source.State.All(pair => pair.Split('=') is [{ Length: > 0 }, { Length: > 0 }]), "source.state must hold pairs IN=OUT, an input and the output that gives its next value.");
-        problems.Require(source.Shapes is null || source.Shapes.All(shape => shape.Split('=') is [{ Length: > 0 }, var extents] && extents.Split('x').All(extent => int.TryParse(extent, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value > 0)),
-            "source.shapes must hold NAME=1x3x224x224, an input and its extents.");
         problems.Require(source.Shapes is null || source.HasMadeUpSamples, "source.shapes has no meaning without made-up samples.");
         problems.Require(source.ValidationLabels is null || source.Validation != SampleSource.Synthetic, "source.validationLabels has no meaning beside made-up samples.");
     }

@@ -54,8 +54,8 @@ public sealed record SampleSource(string From, int Count)
     /// <summary>The word for made-up samples: good for a first look, and no claim about real data.</summary>
     public const string Synthetic = "synthetic";
 
-    /// <summary>Shapes of made-up samples, as <c>NAME=1x3x224x224</c>; null for others.</summary>
-    public IReadOnlyList<string>? Shapes { get; init; }
+    /// <summary>Shapes of made-up samples; null for others.</summary>
+    public IReadOnlyList<InputShape>? Shapes { get; init; }
 
     /// <summary>True when they were made up.</summary>
     [JsonIgnore] public bool IsMadeUp => From == Synthetic;

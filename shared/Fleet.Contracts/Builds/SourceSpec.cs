@@ -34,16 +34,16 @@ public sealed record SourceSpec
     public IReadOnlyList<string>? Classes { get; init; }
 
     /// <summary>
-    /// State that the model carries from sample to sample, as <c>IN=OUT</c>: an input and the output that gives its next value.
+    /// State that the model carries from sample to sample.
     /// Absent: what the usual names say (<c>state</c> and <c>stateN</c>, <c>h0</c> and <c>hn</c>, <c>past</c> and <c>present</c>).
     /// </summary>
-    public IReadOnlyList<string>? State { get; init; }
+    public IReadOnlyList<StatePair>? State { get; init; }
 
     /// <summary>
-    /// Shapes of made-up samples, as <c>NAME=1x3x224x224</c>. Absent: free axes get the smallest of some usual extents that the
+    /// Shapes of made-up samples. Absent: free axes get the smallest of some usual extents that the
     /// model runs with.
     /// </summary>
-    public IReadOnlyList<string>? Shapes { get; init; }
+    public IReadOnlyList<InputShape>? Shapes { get; init; }
 
     /// <summary>True when samples are to be made up.</summary>
     [JsonIgnore] public bool HasMadeUpSamples => Calibration == SampleSource.Synthetic || Validation == SampleSource.Synthetic;

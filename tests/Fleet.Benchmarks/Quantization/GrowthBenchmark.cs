@@ -8,7 +8,7 @@ using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
 
-/// <summary>Time and peak memory of <c>fleet-modeling quantize</c> as samples and models grow.</summary>
+/// <summary>Time and peak memory of <c>fleet models quantize</c> as samples and models grow.</summary>
 internal static class GrowthBenchmark
 {
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(20);
@@ -42,7 +42,7 @@ internal static class GrowthBenchmark
         async Task MeasureAsync(string name, string model, string data, int samples, int each)
         {
             var began = Stopwatch.GetTimestamp();
-            await using var child = ChildProcess.Start(Programs.Modeling, ["quantize", model, "--calibration", data, "--validation", "synthetic", "--profile", "x64", "--scheme", "int8-static-u8s8", "--out", folder[$"out{Guid.NewGuid():N}"]]);
+            await using var child = ChildProcess.Start(Programs.Cli, ["models", "quantize", model, "--calibration", data, "--validation", "synthetic", "--profile", "x64", "--scheme", "int8-static-u8s8", "--out", folder[$"out{Guid.NewGuid():N}"]]);
             var peak = 0L;
             while (!child.HasExited)
             {

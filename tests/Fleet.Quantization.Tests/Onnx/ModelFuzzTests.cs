@@ -73,7 +73,7 @@ public sealed class ModelFuzzTests
         ProcessResult result;
         try
         {
-            result = ChildProcess.RunAsync(Programs.Modeling, ["probe", folder.Path], Deadline).GetAwaiter().GetResult();
+            result = ChildProcess.RunAsync(Programs.Quantize, ["probe", folder.Path], Deadline).GetAwaiter().GetResult();
         }
         catch (TimeoutException e)
         {

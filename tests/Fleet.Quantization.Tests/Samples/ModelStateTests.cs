@@ -1,3 +1,4 @@
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
@@ -72,18 +73,17 @@ public sealed class ModelStateTests
         using var session = Open(Sum(input, output));
         var inputs = ModelInput.Of(session);
         Assert.Empty(ModelState.Of(session, inputs, []).Links);
-        Assert.Equal(output, Assert.Single(ModelState.Of(session, inputs, [$"{input}={output}"]).Links).Output);
+        Assert.Equal(output, Assert.Single(ModelState.Of(session, inputs, [new StatePair(input, output)]).Links).Output);
     }
 
     [Theory]
-    [InlineData("state", "is not written as IN=OUT")]
-    [InlineData("stat=stateN", "the model's inputs are x, state")]
-    [InlineData("state=next", "the model's outputs are y, stateN")]
-    [InlineData("number=y", "cannot be carried")]
-    public void Wrong_pair_is_refused_by_what_is_wrong(string pair, string expected)
+    [InlineData("stat", "stateN", "the model's inputs are x, state")]
+    [InlineData("state", "next", "the model's outputs are y, stateN")]
+    [InlineData("number", "y", "cannot be carried")]
+    public void Wrong_pair_is_refused_by_what_is_wrong(string input, string output, string expected)
     {
         using var session = Open(Sum("state", "stateN"));
-        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => ModelState.Of(session, ModelInput.Of(session), [pair])).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => ModelState.Of(session, ModelInput.Of(session), [new StatePair(input, output)])).Message, StringComparison.Ordinal);
     }
 
     [Fact]

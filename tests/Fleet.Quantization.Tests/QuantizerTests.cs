@@ -10,14 +10,13 @@ using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Tests.Models;
-using Fleet.Quantization.Variants;
 using Fleet.Quantization.Weights;
 using Google.Protobuf;
 
-namespace Fleet.Quantization.Tests.Variants;
+namespace Fleet.Quantization.Tests;
 
 /// <summary>A person's own model: several inputs, no labels, maybe no samples.</summary>
-public sealed class ModelQuantizerTests
+public sealed class QuantizerTests
 {
     private static readonly DeviceFacts X64 = new() { Architecture = "x64", IsaFlags = ["avx2", "avx512_vnni"] };
 
@@ -68,7 +67,7 @@ public sealed class ModelQuantizerTests
         var report = Run(folder, "synthetic", 20);
         var variants = report.Variants;
         Assert.Equal((true, 32), (report.Calibration!.IsMadeUp, report.Calibration.Count));
-        Assert.Equal(["x=1x4x64"], report.Calibration.Shapes!); // the other input is a scalar
+        Assert.Equal([new InputShape("x", [1, 4, 64])], report.Calibration.Shapes!); // the other input is a scalar
         Assert.False(report.Labelled);
         Assert.Equal(64 * 128 + 128 + 128 * 64, report.Parameters);
         Assert.All(variants.GroupBy(variant => variant.Profile), profile => Assert.Single(profile, variant => variant.Chosen));
@@ -106,8 +105,13 @@ public sealed class ModelQuantizerTests
         var samples = NpyArray.Of([.. Enumerable.Range(0, 40 * 32).Select(i => MathF.Sin(i * 0.37f + i / 32))], 40, 32);
         using (var file = File.Create(folder.File("held-out.npz")))
             NpzArchive.Write(file, [new("x", samples), new("labels", NpyArray.Of([.. Enumerable.Repeat(2L, 40)], 40))]);
-        var report = new ModelQuantizer(TimeProvider.System, X64).Run(new SourceSpec { Onnx = model, Calibration = folder.File("held-out.npz"), Validation = folder.File("held-out.npz") },
-            new QuantizationSpec { MaximumDrop = 1 }, [BuiltInProfiles.X64], null, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        var report = new Quantizer(machine: X64).Run(
+            new QuantizationRequest
+            {
+                Source = new SourceSpec { Onnx = model, Calibration = folder.File("held-out.npz"), Validation = folder.File("held-out.npz") },
+                Quantization = new QuantizationSpec { Profiles = ["x64"], MaximumDrop = 1 },
+            },
+            folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
         Assert.True(report.Labelled);
         Assert.InRange(report.Original.Accuracy!.Value, 0, 0.9);
         Assert.All(report.Variants.Where(variant => variant.Artifact is not null), variant => Assert.Equal(report.Original.Accuracy - variant.Scores!.Accuracy, variant.Drop));
@@ -118,8 +122,8 @@ public sealed class ModelQuantizerTests
     {
         using var folder = new ScratchFolder();
         var model = TwoInputs().Save(folder);
-        string Refusal(SourceSpec source) => Assert.Throws<InvalidDataException>(() => new ModelQuantizer(TimeProvider.System, X64)
-            .Run(source, new QuantizationSpec(), BuiltInProfiles.All, null, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken)).Message;
+        string Refusal(SourceSpec source) => Assert.Throws<InvalidDataException>(() => new Quantizer(machine: X64)
+            .Run(new QuantizationRequest { Source = source }, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken)).Message;
         Assert.StartsWith("/none/m.onnx does not exist", Refusal(new SourceSpec { Onnx = "/none/m.onnx", Validation = "synthetic" }), StringComparison.Ordinal);
         Assert.StartsWith("/none/v.npz does not exist", Refusal(new SourceSpec { Onnx = model, Validation = "/none/v.npz" }), StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("out")));
@@ -156,9 +160,12 @@ public sealed class ModelQuantizerTests
         Assert.Contains("3 and 2 samples", Refusal(new() { ["gain"] = gain, ["x"] = NpyArray.Of(new float[3 * 256], 3, 1, 4, 64) }), StringComparison.Ordinal);
     }
 
-    private static QuantizationReport Run(ScratchFolder folder, string? calibration, double decibels) => new ModelQuantizer(TimeProvider.System, X64).Run(
-        new SourceSpec { Onnx = TwoInputs().Save(folder), Calibration = calibration, Validation = "synthetic" },
-        new QuantizationSpec { Calibrator = "minmax", MinimumSignalToNoise = decibels }, [BuiltInProfiles.X64, BuiltInProfiles.ArmCpu], null,
+    private static QuantizationReport Run(ScratchFolder folder, string? calibration, double decibels) => new Quantizer(machine: X64).Run(
+        new QuantizationRequest
+        {
+            Source = new SourceSpec { Onnx = TwoInputs().Save(folder), Calibration = calibration, Validation = "synthetic" },
+            Quantization = new QuantizationSpec { Profiles = ["x64", "arm-cpu"], Calibrator = "minmax", MinimumSignalToNoise = decibels },
+        },
         folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
 
     /// <summary>A sequence of free length and a scalar.</summary>

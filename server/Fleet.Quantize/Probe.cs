@@ -1,40 +1,30 @@
-using System.CommandLine;
-using Fleet.Quantization;
+using Fleet.Platform;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Schemes;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Fleet.Modeling.Commands;
+namespace Fleet.Quantize;
 
 /// <summary>
-/// <c>fleet-modeling probe</c>, not shown: prepares every model of a folder, applies every scheme to it and loads the results. It
+/// <c>fleet-quantize probe</c>, for tests: prepares every model of a folder, applies every scheme to it and loads the results. It
 /// names each file before it touches it, so that whoever started it knows which one a crash of native code belongs to.
 /// </summary>
-internal static class ProbeCommand
+internal static class Probe
 {
     /// <summary>Memory that a probe may take; the models are small, and what they make of it is the question.</summary>
     private const long Memory = 2L << 30;
 
-    public static Command Create()
+    public static void Run(string folder, CancellationToken cancellationToken)
     {
-        var folder = new Argument<DirectoryInfo>("FOLDER") { Description = "Folder of ONNX models" };
-        var command = new Command("probe", "Tries every scheme on every model of a folder.") { folder };
-        command.Hidden = true;
-        command.SetAction((parsed, cancellationToken) => Task.Run(() =>
+        ProcessLimits.AllowMemory(Memory);
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*.onnx").OrderBy(file => file.Name, StringComparer.Ordinal))
         {
-            GuardedRun.Limit(Memory);
-            NativeVariables.Set();
-            foreach (var file in parsed.GetRequiredValue(folder).EnumerateFiles("*.onnx").OrderBy(file => file.Name, StringComparer.Ordinal))
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                Console.WriteLine($"{file.Name}\ttaken up");
-                Console.WriteLine($"{file.Name}\t{Verdict(file.FullName)}");
-            }
-            return 0;
-        }, cancellationToken));
-        return command;
+            cancellationToken.ThrowIfCancellationRequested();
+            Console.WriteLine($"{file.Name}\ttaken up");
+            Console.WriteLine($"{file.Name}\t{Verdict(file.FullName)}");
+        }
     }
 
     private static string Verdict(string path)

@@ -4,34 +4,36 @@ using Fleet.Contracts.Devices;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
+using Fleet.Quantization.Variants;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
-namespace Fleet.Quantization.Variants;
+namespace Fleet.Quantization;
 
-/// <summary>Quantizes a model of a person's own: reads its samples, makes and judges the variants, and reports.</summary>
-/// <param name="time">Clock of the report.</param>
+/// <summary>Quantizes a model: reads its samples, makes variants for each hardware profile, judges them against the float model and marks the one to take.</summary>
+/// <param name="time">Clock of the report; the system's when left out.</param>
 /// <param name="machine">The machine whose latencies are claims; this one when left out.</param>
-internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = null)
+public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = null)
 {
     /// <summary>Seeds of made-up samples: those that judge are not those that fixed the ranges.</summary>
-    public const int CalibrationSeed = 1, ValidationSeed = 2;
+    internal const int CalibrationSeed = 1, ValidationSeed = 2;
 
-    /// <summary>Runs it.</summary>
-    /// <param name="source">The model and its samples.</param>
-    /// <param name="spec">Schemes, limits, goal, and the names of the profiles.</param>
-    /// <param name="profiles">The profiles.</param>
-    /// <param name="gate">Limits of a build; null for none.</param>
-    /// <param name="outputFolder">Where the files go.</param>
-    /// <param name="progress">Told each step.</param>
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
+
+    /// <summary>Makes and judges the variants. It works on the calling thread, for seconds to minutes.</summary>
+    /// <param name="request">The model, its samples, and what is wanted.</param>
+    /// <param name="outputFolder">Where the files of the variants go; made when it is not there.</param>
+    /// <param name="progress">Told each step, on the calling thread.</param>
     /// <param name="cancellationToken">Stops between runs of a model.</param>
-    /// <exception cref="InvalidDataException">The model or its samples cannot be used; the message says why.</exception>
-    /// <exception cref="ArgumentException">The spec names an unknown scheme, goal or calibrator.</exception>
-    public QuantizationReport Run(
-        SourceSpec source, QuantizationSpec spec, IReadOnlyList<HardwareProfile> profiles, GateSpec? gate, string outputFolder,
-        IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    /// <returns>Every variant that was tried, the rejected ones with the reason.</returns>
+    /// <exception cref="InvalidDataException">The model, its samples or a profile cannot be used; the message says why.</exception>
+    /// <exception cref="ArgumentException">The request names a scheme, a goal or a calibrator that there is not.</exception>
+    public QuantizationReport Run(QuantizationRequest request, string outputFolder, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
-        var settings = VariantSettings.Of(spec, profiles, gate);
-        var (startedAt, start) = (time.GetUtcNow(), time.GetTimestamp());
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(progress);
+        var (source, spec) = (request.Source, request.Quantization);
+        var settings = VariantSettings.Of(request);
+        var (startedAt, start) = (_time.GetUtcNow(), _time.GetTimestamp());
         var model = PreparedModel.Read(source.Onnx);
         IReadOnlyList<ModelInput> inputs;
         ModelState state;
@@ -41,7 +43,7 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
             state = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), model), source.State ?? []);
             shapes = SyntheticShapes.For(source, session, inputs, state);
         }
-        SampleSource Described(string from, int count) => new(from, count) { Shapes = from == SampleSource.Synthetic ? shapes?.Texts(state) : null };
+        SampleSource Described(string from, int count) => new(from, count) { Shapes = from == SampleSource.Synthetic ? shapes?.Given(state) : null };
 
         var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples) : null;
         var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes, source.Task);
@@ -53,7 +55,7 @@ internal sealed class ModelQuantizer(TimeProvider time, DeviceFacts? machine = n
             Bytes = new FileInfo(source.Onnx).Length,
             Parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16)).Sum(tensor => tensor.Elements()),
             StartedAt = startedAt,
-            Duration = time.GetElapsedTime(start),
+            Duration = _time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
             Calibration = calibration is null ? null : Described(source.Calibration!, calibration.Count),
             Validation = Described(source.Validation, validation.Feeds.Count),

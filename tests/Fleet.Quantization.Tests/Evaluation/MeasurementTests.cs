@@ -4,7 +4,7 @@ using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Tests.Models;
 
-namespace Fleet.Modeling.Tests;
+namespace Fleet.Quantization.Tests.Evaluation;
 
 /// <summary>Energy and memory: measured, or not claimed.</summary>
 public sealed class MeasurementTests

@@ -1,0 +1,73 @@
+using System.Globalization;
+using Fleet.Cli.Client;
+
+namespace Fleet.Cli.Processes;
+
+/// <summary>
+/// A folder for results that is filled beside its place and moved there when all of it is ready: a run that fails, is stopped or is
+/// killed leaves the place as it was.
+/// </summary>
+internal sealed class ResultFolder : IDisposable
+{
+    private readonly string _target;
+    private readonly string[] _made;
+    private bool _placed;
+
+    private ResultFolder(string target, string partial, string[] made) => (_target, Partial, _made) = (target, partial, made);
+
+    /// <summary>Where results are written until <see cref="Place"/>.</summary>
+    public string Partial { get; }
+
+    /// <summary>Begins a folder of results at <paramref name="path"/>; what killed runs for the same place left is removed.</summary>
+    /// <exception cref="FleetException">Nothing can be written there.</exception>
+    public static ResultFolder At(string path)
+    {
+        var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (File.Exists(target)) throw new FleetException($"{target} is a file; name a folder for the results.");
+        var parent = Path.GetDirectoryName(target) ?? throw new FleetException($"{target} cannot take results; name a folder below it.");
+        RemoveOrphans(parent, target);
+        string[] made = [.. MissingFolders(parent)];
+        var partial = Path.Combine(parent, string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(target)}.{Environment.ProcessId}.partial"));
+        return new ResultFolder(target, partial, made);
+    }
+
+    /// <summary>Moves what was written to its place; each file at once.</summary>
+    public void Place()
+    {
+        _placed = true;
+        if (!Directory.Exists(_target))
+        {
+            Directory.Move(Partial, _target);
+            return;
+        }
+        foreach (var file in Directory.EnumerateFiles(Partial, "*", SearchOption.AllDirectories))
+        {
+            var place = Path.Combine(_target, Path.GetRelativePath(Partial, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(place)!);
+            File.Move(file, place, overwrite: true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (Directory.Exists(Partial)) Directory.Delete(Partial, recursive: true);
+        if (_placed) return;
+        foreach (var folder in _made.Where(folder => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())) Directory.Delete(folder);
+    }
+
+    private static void RemoveOrphans(string parent, string target)
+    {
+        if (!Directory.Exists(parent)) return;
+        foreach (var folder in Directory.EnumerateDirectories(parent, $".{Path.GetFileName(target)}.*.partial"))
+        {
+            if (int.TryParse(folder.Split('.')[^2], out var process) && !Directory.Exists($"/proc/{process}")) Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>The folders on the way to <paramref name="folder"/> that do not exist yet, innermost first.</summary>
+    private static IEnumerable<string> MissingFolders(string folder)
+    {
+        for (var at = folder; at is not null && !Directory.Exists(at); at = Path.GetDirectoryName(at)) yield return at;
+    }
+}

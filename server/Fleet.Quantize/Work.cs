@@ -1,0 +1,53 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Quantization;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Proof;
+
+namespace Fleet.Quantize;
+
+/// <summary>What a request file asks for.</summary>
+internal static class Work
+{
+    /// <summary>Makes variants and writes them, report.json and report.html into <paramref name="folder"/>.</summary>
+    public static void Quantize(string requestPath, string folder, CancellationToken cancellationToken)
+    {
+        var request = Read(requestPath, FleetJson.Default.QuantizationRequest);
+        try
+        {
+            new Quantizer().Run(request, folder, new ProgressLines(), cancellationToken).WriteTo(folder);
+        }
+        catch (Exception e) when (e is OutOfMemoryException || RuntimeRefusal.IsMemory(e))
+        {
+            throw new InvalidDataException($"{Path.GetFileName(request.Source.Onnx)} needs more memory than it may have; allow more with --memory, or give a smaller model or fewer samples.", e);
+        }
+    }
+
+    /// <summary>Proves a variant and writes the figures to <paramref name="reportPath"/>; true when every processor holds.</summary>
+    public static async Task<bool> ProveAsync(string requestPath, string reportPath, CancellationToken cancellationToken)
+    {
+        var request = Read(requestPath, FleetJson.Default.ProofRequest);
+        var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(request, new ProgressLines(), cancellationToken);
+        await File.WriteAllTextAsync(reportPath, JsonSerializer.Serialize(proof, FleetJson.Indented.ProofReport), cancellationToken);
+        return proof.Holds;
+    }
+
+    private static T Read<T>(string path, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), type) ?? throw new InvalidDataException($"{path} holds no request.");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path} cannot be read as a {typeof(T).Name}: {e.Message}", e);
+        }
+    }
+
+    private sealed class ProgressLines : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value) => Console.WriteLine(JsonSerializer.Serialize(value, FleetJson.Default.BuildProgress));
+    }
+}

@@ -1,0 +1,16 @@
+using Fleet.Contracts.Devices;
+
+namespace Fleet.Contracts.Builds;
+
+/// <summary>A model to quantize, the samples that calibrate and judge, and what its variants must hold to. Defaults live here and nowhere else.</summary>
+public sealed record QuantizationRequest
+{
+    /// <summary>The float model and its samples. Paths are absolute, or relative to the process that does the work.</summary>
+    public required SourceSpec Source { get; init; }
+
+    /// <summary>Profiles, schemes, goal and limits of accuracy.</summary>
+    public QuantizationSpec Quantization { get; set; } = new();
+
+    /// <summary>What every variant must keep within, beside the budget of its profile; absent for nothing.</summary>
+    public ProfileBudget? Budget { get; init; }
+}

@@ -64,7 +64,8 @@ internal static class Probe
             // Every second operator kept, as accuracy control may have it: what lies between the others is then another graph.
             foreach (var kept in new[] { [], scheme.OperatorsOf(prepared.Graph).Where((_, place) => place % 2 == 0).ToHashSet() })
             {
-                using InferenceSession session = OnnxRuntimeSession.Open(scheme.Apply(source, kept).ToByteArray(), scheme.Name, scheme.Runtime(OnnxRuntimeSession.Plain));
+                var model = scheme.Apply(source, kept).ToByteArray();
+                using InferenceSession session = OnnxRuntimeSession.Open(model, scheme.Name, scheme.Runtime(OnnxRuntimeSession.Plain));
             }
             return true;
         }

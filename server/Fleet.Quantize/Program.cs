@@ -26,9 +26,9 @@ try
 {
     switch (args)
     {
-        case ["quantize", var request, var folder, var bytes] when long.TryParse(bytes, NumberStyles.None, CultureInfo.InvariantCulture, out var most):
+        case ["quantize", var request, var folder, var bytes]:
             // Before anything large is loaded.
-            ProcessLimits.AllowMemory(most);
+            ProcessLimits.AllowMemory(long.Parse(bytes, CultureInfo.InvariantCulture));
             await Task.Run(() => Work.Quantize(request, folder, stop.Token));
             return 0;
         case ["prove", var request, var report]:
@@ -41,7 +41,7 @@ try
             return 2;
     }
 }
-catch (Exception e) when (e is InvalidDataException or ArgumentException or IOException or UnauthorizedAccessException)
+catch (Exception e) when (e is InvalidDataException or ArgumentException or FormatException or IOException or UnauthorizedAccessException)
 {
     Console.Error.WriteLine(e.Message);
     return 1;

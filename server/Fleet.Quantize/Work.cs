@@ -21,7 +21,9 @@ internal static class Work
         }
         catch (Exception e) when (e is OutOfMemoryException || RuntimeRefusal.IsMemory(e))
         {
-            throw new InvalidDataException($"{Path.GetFileName(request.Source.Onnx)} needs more memory than it may have; allow more with --memory, or give a smaller model or fewer samples.", e);
+            var model = Path.GetFileName(request.Source.Onnx);
+            throw new InvalidDataException(
+                $"{model} needs more memory than it may have; allow more with --memory, or give a smaller model or fewer samples.", e);
         }
     }
 

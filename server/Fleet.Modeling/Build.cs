@@ -60,7 +60,7 @@ internal sealed class Build(TimeProvider time)
         var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
             new HeldOut(data.Test.Feeds(StudentExport.Input), (data.Test.Labels as ClassLabels)?.Numbers),
-            VariantSettings.Of(spec.Quantization, profiles, BudgetOf(spec.Gate)) with { Trained = trained }, File("variants"), new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
+            VariantSettings.Of(spec.Quantization, profiles, spec.Gate.Budget) with { Trained = trained }, File("variants"), new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
@@ -141,9 +141,6 @@ internal sealed class Build(TimeProvider time)
         var others = scores.Metrics.Where(metric => metric.Name != Metric.Agreement.Name);
         return variant with { Scores = scores with { Metrics = [.. test.Labels.Score(outputs.Values), .. others] } };
     }
-
-    /// <summary>What the gate's limits mean for every variant.</summary>
-    public static ProfileBudget BudgetOf(GateSpec gate) => new() { MaximumLatencyP95 = gate.MaximumLatencyP95, MaximumMemoryBytes = gate.MaximumMemoryBytes };
 
     private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)
         ?? throw new BuildException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}."))];

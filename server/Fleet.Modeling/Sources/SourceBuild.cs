@@ -57,7 +57,7 @@ internal static class SourceBuild
         var travelling = ReleaseSamples.Gather(session, samples, TaskLabels.Of(source, task, labels, samples.Count), spec, task, state, cancellationToken);
 
         var quantized = new Quantizer(time).Run(
-            new QuantizationRequest { Source = source, Quantization = spec.Quantization, Budget = Build.BudgetOf(spec.Gate) }, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
+            new QuantizationRequest { Source = source, Quantization = spec.Quantization, Budget = spec.Gate.Budget }, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
 
         progress.Report(new BuildProgress("Writing the validation set", 0.98));
         var file = Path.Combine(folder, "validation.npz");

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
@@ -55,4 +56,7 @@ public sealed record GateSpec
         },
         Maximum = expected.Better == MetricDirection.Higher ? null : expected.Value + Math.Abs(expected.Value) * AccuracyTolerance,
     };
+
+    /// <summary>What of it every variant must keep within when it is made.</summary>
+    [JsonIgnore] public ProfileBudget Budget => new() { MaximumLatencyP95 = MaximumLatencyP95, MaximumMemoryBytes = MaximumMemoryBytes };
 }

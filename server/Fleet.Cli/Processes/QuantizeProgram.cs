@@ -23,6 +23,9 @@ internal sealed class QuantizeProgram(Shell shell, string subject)
     /// <summary>Tells it who started it, so that it notices a starter that was gone before it looked.</summary>
     private const string StarterVariable = "FLEET_QUANTIZE_STARTER";
 
+    /// <summary>How native code and .NET say that there was no memory left.</summary>
+    private static readonly string[] OutOfMemory = ["bad_alloc", "OutOfMemory", "out of memory"];
+
     /// <summary>How long it may take to end in order before it is killed.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -44,13 +47,15 @@ internal sealed class QuantizeProgram(Shell shell, string subject)
     /// <param name="cancellationToken">Asks it to end.</param>
     /// <returns>0, or 1 with what it said on standard error.</returns>
     /// <exception cref="FleetException">It crashed.</exception>
-    public async Task<(int Code, IReadOnlyList<string> Complaints)> RunAsync<T>(string title, string verb, T request, JsonTypeInfo<T> type, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    public async Task<(int Code, IReadOnlyList<string> Complaints)> RunAsync<T>(
+        string title, string verb, T request, JsonTypeInfo<T> type, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
     {
         var file = Path.GetTempFileName();
         try
         {
             await File.WriteAllBytesAsync(file, JsonSerializer.SerializeToUtf8Bytes(request, type), cancellationToken);
-            var (code, complaints) = await StepBoard.RunAsync(shell, board => board.StepAsync(title, step => RunAsync(step, [verb, file, .. arguments], cancellationToken)));
+            var (code, complaints) = await StepBoard.RunAsync(shell, board
+                => board.StepAsync(title, step => RunAsync(step, [verb, file, .. arguments], cancellationToken)));
             // Ctrl+C in a terminal reaches it as well, perhaps before this program hears of it.
             if (code == StopSignals.ExitCode) throw new FleetException("Stopped.");
             return code is 0 or 1 ? (code, complaints) : throw new FleetException(Crash(code, complaints));
@@ -61,7 +66,8 @@ internal sealed class QuantizeProgram(Shell shell, string subject)
         }
     }
 
-    private static async Task<(int Code, IReadOnlyList<string> Complaints)> RunAsync(StepBoard.Step step, IEnumerable<string> arguments, CancellationToken cancellationToken)
+    private static async Task<(int Code, IReadOnlyList<string> Complaints)> RunAsync(
+        StepBoard.Step step, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(Installation.Quantize, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         // Without it a crash of native code is followed by pages of addresses.
@@ -93,14 +99,19 @@ internal sealed class QuantizeProgram(Shell shell, string subject)
     private string Crash(int code, IReadOnlyList<string> complaints)
     {
         var limit = Memory is { } bytes ? FormattableString.Invariant($"{bytes / 1e9:0.0} GB") : "all";
-        if (complaints.Any(line => line.Contains("bad_alloc", StringComparison.Ordinal) || line.Contains("OutOfMemory", StringComparison.Ordinal) || line.Contains("Out of memory", StringComparison.OrdinalIgnoreCase)))
+        if (complaints.Any(line => OutOfMemory.Any(word => line.Contains(word, StringComparison.OrdinalIgnoreCase))))
             return $"{subject} needs more than the {limit} of memory that it may have; allow more with --memory, or give a smaller model.";
         const string Unhandled = "Unhandled exception. ";
         if (complaints.FirstOrDefault(line => line.StartsWith(Unhandled, StringComparison.Ordinal)) is { } fault)
-            return $"{subject} met a fault of this program ({fault[Unhandled.Length..].Trim()}), and nothing was written; report it with the model.";
+        {
+            return $"{subject} met a fault of this program ({fault[Unhandled.Length..].Trim()}), and nothing was written; "
+                + "report it with the model.";
+        }
         return code == Signalled + (int)ProcessSignal.Kill
-            ? $"The process that worked on {subject} was killed, most likely because this machine ran out of memory; allow less than {limit} with --memory, or give a smaller model."
-            : $"{subject} made ONNX Runtime crash (code {code}), and nothing was written; check that the model loads there, and export it again.";
+            ? $"The process that worked on {subject} was killed, most likely because this machine ran out of memory; "
+                + $"allow less than {limit} with --memory, or give a smaller model."
+            : $"{subject} made ONNX Runtime crash (code {code}), and nothing was written; "
+                + "check that the model loads there, and export it again.";
     }
 
     /// <summary>It removes what it has half written when it is asked; only then is it killed.</summary>

@@ -27,8 +27,8 @@ internal sealed class ResultFolder : IDisposable
         var parent = Path.GetDirectoryName(target) ?? throw new FleetException($"{target} cannot take results; name a folder below it.");
         RemoveOrphans(parent, target);
         string[] made = [.. MissingFolders(parent)];
-        var partial = Path.Combine(parent, string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(target)}.{Environment.ProcessId}.partial"));
-        return new ResultFolder(target, partial, made);
+        var name = string.Create(CultureInfo.InvariantCulture, $".{Path.GetFileName(target)}.{Environment.ProcessId}.partial");
+        return new ResultFolder(target, Path.Combine(parent, name), made);
     }
 
     /// <summary>Moves what was written to its place; each file at once.</summary>
@@ -53,15 +53,18 @@ internal sealed class ResultFolder : IDisposable
     {
         if (Directory.Exists(Partial)) Directory.Delete(Partial, recursive: true);
         if (_placed) return;
-        foreach (var folder in _made.Where(folder => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any())) Directory.Delete(folder);
+        foreach (var folder in _made.Where(IsEmpty)) Directory.Delete(folder);
     }
+
+    private static bool IsEmpty(string folder) => Directory.Exists(folder) && !Directory.EnumerateFileSystemEntries(folder).Any();
 
     private static void RemoveOrphans(string parent, string target)
     {
         if (!Directory.Exists(parent)) return;
         foreach (var folder in Directory.EnumerateDirectories(parent, $".{Path.GetFileName(target)}.*.partial"))
         {
-            if (int.TryParse(folder.Split('.')[^2], out var process) && !Directory.Exists($"/proc/{process}")) Directory.Delete(folder, recursive: true);
+            var starter = int.TryParse(folder.Split('.')[^2], out var process) ? process : 0;
+            if (starter > 0 && !Directory.Exists($"/proc/{starter}")) Directory.Delete(folder, recursive: true);
         }
     }
 

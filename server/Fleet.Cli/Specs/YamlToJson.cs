@@ -73,7 +73,8 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
     private JsonArray? List(YamlNode node, Type type, Type element, string path)
     {
         // One text may stand for a list of one: `schemes: auto`.
-        if (node is YamlScalar scalar && (element == typeof(string) || element == typeof(StatePair) || element == typeof(InputShape)) && Scalar(scalar, element, path) is { } only) return new JsonArray(only);
+        var isText = element == typeof(string) || element == typeof(StatePair) || element == typeof(InputShape);
+        if (node is YamlScalar scalar && isText && Scalar(scalar, element, path) is { } only) return new JsonArray(only);
         if (node is not YamlSequence sequence) return Refuse<JsonArray>(node, $"{path} is {Kind(node)}; {Expected(type)} is expected.");
         return new JsonArray([.. sequence.Items.Select((item, index) => Convert(item, element, $"{path}[{index}]"))]);
     }

@@ -9,7 +9,10 @@ using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization;
 
-/// <summary>Quantizes a model: reads its samples, makes variants for each hardware profile, judges them against the float model and marks the one to take.</summary>
+/// <summary>
+/// Quantizes a model: reads its samples, makes variants for each hardware profile, judges them against the float model and marks the one to
+/// take.
+/// </summary>
 /// <param name="time">Clock of the report; the system's when left out.</param>
 /// <param name="machine">The machine whose latencies are claims; this one when left out.</param>
 public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = null)
@@ -27,7 +30,8 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
     /// <returns>Every variant that was tried, the rejected ones with the reason.</returns>
     /// <exception cref="InvalidDataException">The model, its samples or a profile cannot be used; the message says why.</exception>
     /// <exception cref="ArgumentException">The request names a scheme, a goal or a calibrator that there is not.</exception>
-    public QuantizationReport Run(QuantizationRequest request, string outputFolder, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    public QuantizationReport Run(
+        QuantizationRequest request, string outputFolder, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(progress);
@@ -43,17 +47,23 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             state = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), model), source.State ?? []);
             shapes = SyntheticShapes.For(source, session, inputs, state);
         }
-        SampleSource Described(string from, int count) => new(from, count) { Shapes = from == SampleSource.Synthetic ? shapes?.Given(state) : null };
+        SampleSource Described(string from, int count)
+            => new(from, count) { Shapes = from == SampleSource.Synthetic ? shapes?.Given(state) : null };
 
-        var calibration = source.Calibration is { } data ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples) : null;
+        var calibration = source.Calibration is { } data
+            ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples)
+            : null;
         var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes, source.Task);
-        var made = new VariantMaker(machine).Make(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings, outputFolder, progress, cancellationToken);
+        var made = new VariantMaker(machine)
+            .Make(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings,
+                outputFolder, progress, cancellationToken);
         return new QuantizationReport
         {
             Model = Path.GetFileName(source.Onnx),
             Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(source.Onnx))),
             Bytes = new FileInfo(source.Onnx).Length,
-            Parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16)).Sum(tensor => tensor.Elements()),
+            Parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16))
+                .Sum(tensor => tensor.Elements()),
             StartedAt = startedAt,
             Duration = _time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,

@@ -11,7 +11,9 @@ public sealed class FiniteConverter : JsonConverter<double>
 {
     /// <inheritdoc/>
     public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-        => reader.GetDouble() is var value && double.IsFinite(value) ? value : throw new JsonException("A number is larger than can be kept.");
+        => reader.GetDouble() is var value && double.IsFinite(value)
+            ? value
+            : throw new JsonException("A number is larger than can be kept.");
 
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) => writer.WriteNumberValue(value);

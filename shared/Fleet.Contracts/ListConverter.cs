@@ -20,7 +20,8 @@ public sealed class ListConverter<T> : JsonConverter<IReadOnlyList<T>>
         var element = (JsonTypeInfo<T>)options.GetTypeInfo(typeof(T));
         var list = new List<T>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
-            list.Add(JsonSerializer.Deserialize(ref reader, element) ?? throw new JsonException($"Element {list.Count} of a list of {typeof(T).Name} is null."));
+            list.Add(JsonSerializer.Deserialize(ref reader, element)
+                ?? throw new JsonException($"Element {list.Count} of a list of {typeof(T).Name} is null."));
         return list;
     }
 

@@ -21,11 +21,14 @@ internal static class InferenceBenchmark
         using var folder = new TemporaryFolder();
         await using var host = await Host.StartAsync(folder["inference.sock"], cancellationToken);
         var text = new StringBuilder();
-        text.AppendLine("| model | floats in, out | session run | JSON | binary | binary, Unix socket | binary adds |").AppendLine("|---|---:|---:|---:|---:|---:|---:|");
+        text.AppendLine("| model | floats in, out | session run | JSON | binary | binary, Unix socket | binary adds |")
+            .AppendLine("|---|---:|---:|---:|---:|---:|---:|");
         text.AppendLine(await host.MeasureAsync("silero-vad", SharedData.PathOf("onnx-silero-vad", "silero_vad.onnx"),
             [new("input", [1, 576]), new("state", [2, 1, 128]), new("sr", [], "INT64")], cancellationToken));
-        text.AppendLine(await host.MeasureAsync("mcunet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"), [new("input", [1, 3, 96, 96])], cancellationToken));
-        text.AppendLine(await host.MeasureAsync("ultraface", SharedData.PathOf("onnx-ultraface", "version-RFB-320.onnx"), [new("input", [1, 3, 240, 320])], cancellationToken));
+        text.AppendLine(await host.MeasureAsync(
+            "mcunet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"), [new("input", [1, 3, 96, 96])], cancellationToken));
+        text.AppendLine(await host.MeasureAsync(
+            "ultraface", SharedData.PathOf("onnx-ultraface", "version-RFB-320.onnx"), [new("input", [1, 3, 240, 320])], cancellationToken));
         return text.AppendLine().Append(CultureInfo.InvariantCulture, $"""
             Medians in ms of {Rounds} requests of each form, taken in turn by one client, each from before it is sent to after it is read.
             The session run is what the host's own telemetry measured of the same requests (a bucket is at most 1/16 wide); the last column
@@ -63,7 +66,12 @@ internal static class InferenceBenchmark
 
         public static async Task<Host> StartAsync(string socket, CancellationToken cancellationToken)
         {
-            var start = new ProcessStartInfo(Programs.Agent, ["infer-host", "--port", "0", "--socket", socket]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo(Programs.Agent, ["infer-host", "--port", "0", "--socket", socket])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
             start.Environment["ORT_DISABLE_TELEMETRY"] = "1";
             var host = new Host(Process.Start(start)!, socket);
             host._byPort.BaseAddress = new Uri((string)(await host.ReadAsync(cancellationToken))["address"]!);
@@ -73,7 +81,8 @@ internal static class InferenceBenchmark
 
         public async Task<string> MeasureAsync(string name, string path, Input[] inputs, CancellationToken cancellationToken)
         {
-            await CommandAsync($$"""{"id":1,"load":{"model":"{{name}}","version":1,"variant":"fp32","path":"{{path}}","runtime":{},"inputs":[],"outputs":[],"classes":[]} }""", cancellationToken);
+            await CommandAsync($$"""{"id":1,"load":{"model":"{{name}}","version":1,"variant":"fp32","path":"{{path}}","runtime":{}"""
+                + $$""","inputs":[],"outputs":[],"classes":[]} }""", cancellationToken);
             (string Form, HttpClient Client, Func<HttpContent> Request)[] forms =
             [
                 ("JSON", _byPort, () => Json(inputs)),
@@ -98,7 +107,9 @@ internal static class InferenceBenchmark
             var statistics = (await CommandAsync("""{"id":3,"drain":true}""", cancellationToken))["statistics"]!.AsArray().Single()!;
             var run = statistics["latency"].Deserialize(FleetJson.Default.LatencyHistogram)!.Percentile(0.5).TotalMilliseconds;
             var medians = times.Select(list => list.Order().ElementAt(list.Count / 2)).ToArray();
-            return string.Create(CultureInfo.InvariantCulture, $"| {name} | {inputs.Sum(input => input.Elements):N0}, {answered / sizeof(float):N0} | {run:0.000} | {medians[0]:0.000} | {medians[1]:0.000} | {medians[2]:0.000} | {medians[1] - run:0.000} |");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"| {name} | {inputs.Sum(input => input.Elements):N0}, {answered / sizeof(float):N0} | {run:0.000} | {medians[0]:0.000} | "
+                    + $"{medians[1]:0.000} | {medians[2]:0.000} | {medians[1] - run:0.000} |");
         }
 
         public async ValueTask DisposeAsync()
@@ -111,20 +122,33 @@ internal static class InferenceBenchmark
         }
 
         private static StringContent Json(Input[] inputs)
-            => new StringContent($$"""{"inputs":[{{string.Join(',', inputs.Select(input => Head(input) + $",\"data\":[{string.Join(',', Values(input).Select(value => value.ToString(CultureInfo.InvariantCulture)))}]}}"))}}]}""");
+            => new StringContent($$"""{"inputs":[{{string.Join(',',
+                inputs.Select(input => Head(input)
+                    + $",\"data\":[{string.Join(
+                        ',', Values(input).Select(value => value.ToString(CultureInfo.InvariantCulture)))}]}}"))}}]}""");
 
         private static ByteArrayContent Binary(Input[] inputs)
         {
-            byte[][] data = [.. inputs.Select(input => input.Datatype == "INT64" ? MemoryMarshal.AsBytes<long>(Array.ConvertAll(Values(input), value => (long)value)).ToArray() : MemoryMarshal.AsBytes<float>(Values(input)).ToArray())];
-            var json = Encoding.UTF8.GetBytes($$"""{"inputs":[{{string.Join(',', inputs.Select((input, i) => Head(input) + $",\"parameters\":{{\"binary_data_size\":{data[i].Length}}}}}"))}}],"parameters":{"binary_data_output":true} }""");
+            byte[][] data = [
+                .. inputs.Select(input => input.Datatype == "INT64"
+                    ? MemoryMarshal.AsBytes<long>(Array.ConvertAll(Values(input), value => (long)value)).ToArray()
+                    : MemoryMarshal.AsBytes<float>(Values(input)).ToArray()),
+            ];
+            var json = Encoding.UTF8.GetBytes(
+                $$"""{"inputs":[{{string.Join(',',
+                    inputs.Select((input, i) => Head(input)
+                        + $",\"parameters\":{{\"binary_data_size\":{data[
+                            i].Length}}}}}"))}}],"parameters":{"binary_data_output":true} }""");
             var content = new ByteArrayContent([.. json, .. data.SelectMany(bytes => bytes)]);
             content.Headers.Add("Inference-Header-Content-Length", json.Length.ToString(CultureInfo.InvariantCulture));
             return content;
         }
 
-        private static string Head(Input input) => $$"""{"name":"{{input.Name}}","shape":[{{string.Join(',', input.Shape)}}],"datatype":"{{input.Datatype}}" """;
+        private static string Head(Input input)
+            => $$"""{"name":"{{input.Name}}","shape":[{{string.Join(',', input.Shape)}}],"datatype":"{{input.Datatype}}" """;
 
-        private static float[] Values(Input input) => input.Datatype == "INT64" ? [16000] : [.. Enumerable.Range(0, input.Elements).Select(i => MathF.Sin(i))];
+        private static float[] Values(Input input)
+            => input.Datatype == "INT64" ? [16000] : [.. Enumerable.Range(0, input.Elements).Select(i => MathF.Sin(i))];
 
         private async Task<JsonNode> CommandAsync(string command, CancellationToken cancellationToken)
         {
@@ -135,7 +159,8 @@ internal static class InferenceBenchmark
 
         private async Task<JsonNode> ReadAsync(CancellationToken cancellationToken)
         {
-            var reply = JsonNode.Parse(await _process.StandardOutput.ReadLineAsync(cancellationToken) ?? throw new InvalidOperationException("The inference host ended."))!;
+            var reply = JsonNode.Parse(await _process.StandardOutput.ReadLineAsync(cancellationToken)
+                ?? throw new InvalidOperationException("The inference host ended."))!;
             return reply["error"] is { } error ? throw new InvalidOperationException((string)error!) : reply;
         }
     }

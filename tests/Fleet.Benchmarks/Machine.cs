@@ -9,8 +9,10 @@ internal static class Machine
     public static string Describe()
     {
         var processor = File.Exists("/proc/cpuinfo")
-            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
+            ? File.ReadLines("/proc/cpuinfo")
+                .FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
             : null;
-        return string.Create(CultureInfo.InvariantCulture, $"{processor ?? "an unnamed processor"}, {Environment.ProcessorCount} cores in use, {DateTime.UtcNow:yyyy-MM-dd}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{processor ?? "an unnamed processor"}, {Environment.ProcessorCount} cores in use, {DateTime.UtcNow:yyyy-MM-dd}");
     }
 }

@@ -11,14 +11,17 @@ namespace Fleet.Benchmarks;
 internal static class Peers
 {
     /// <summary>What a table says where they are not.</summary>
-    public const string Absent = "The peer's tools are not on this machine (`../shared/peers/peers.sh create` makes them); its rows are left out.";
+    public const string Absent =
+        "The peer's tools are not on this machine (`../shared/peers/peers.sh create` makes them); its rows are left out.";
 
     private static readonly string Script = Repository.PathOf("..", "shared", "peers", "peers.sh");
 
-    private static readonly string Folder = Environment.GetEnvironmentVariable("PEERS") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "fleet-peers");
+    private static readonly string Folder = Environment.GetEnvironmentVariable("PEERS")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "fleet-peers");
 
     /// <summary>True when the tools are there.</summary>
-    public static bool ArePresent => File.Exists(Script) && Directory.Exists(Path.Combine(Folder, "trixie", "usr", "lib", "python3", "dist-packages", "onnxruntime"));
+    public static bool ArePresent
+        => File.Exists(Script) && Directory.Exists(Path.Combine(Folder, "trixie", "usr", "lib", "python3", "dist-packages", "onnxruntime"));
 
     /// <summary>Makes the peer's file of a model.</summary>
     /// <returns>What the peer printed: its time and sizes.</returns>
@@ -30,12 +33,16 @@ internal static class Peers
     public static async Task<string> RunAsync(IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
         await using var turn = await TurnAsync(cancellationToken);
-        using var process = Process.Start(new ProcessStartInfo("bash", [Script, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo("bash", [Script, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var errors = process.StandardError.ReadToEndAsync(cancellationToken);
         var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
         var failure = await errors;
-        return process.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"peers.sh {arguments.First()} ended with code {process.ExitCode}: {failure}"));
+        return process.ExitCode == 0
+            ? output.Trim()
+            : throw new InvalidOperationException(
+                string.Create(CultureInfo.InvariantCulture, $"peers.sh {arguments.First()} ended with code {process.ExitCode}: {failure}"));
     }
 
     private static async Task<FileStream> TurnAsync(CancellationToken cancellationToken)

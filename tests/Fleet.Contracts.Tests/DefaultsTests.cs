@@ -9,7 +9,8 @@ public sealed class DefaultsTests
     [Fact]
     public void Key_that_is_absent_keeps_its_default()
     {
-        var spec = JsonSerializer.Deserialize("""{"model":"m","data":{"kind":"vibration"},"teacher":{},"student":{"family":"cnn"}}""", FleetJson.Default.BuildSpec)!;
+        var spec = JsonSerializer.Deserialize(
+            """{"model":"m","data":{"kind":"vibration"},"teacher":{},"student":{"family":"cnn"}}""", FleetJson.Default.BuildSpec)!;
         Assert.Equal(1, spec.Seed);
         Assert.Equal(0.2, spec.Data!.TestShare);
         Assert.Equal(128, spec.Teacher!.Training.BatchSize);

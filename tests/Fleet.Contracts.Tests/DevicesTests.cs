@@ -34,10 +34,12 @@ public sealed class DevicesTests
 
     [Fact]
     public void Id_that_breaks_the_rule_is_refused_with_the_value_and_the_rule()
-        => Assert.Equal("Device id 'A b' is refused: it must be 1 to 64 of a-z, 0-9 and '-'.", Assert.Throws<FormatException>(() => DeviceId.Parse("A b")).Message);
+        => Assert.Equal("Device id 'A b' is refused: it must be 1 to 64 of a-z, 0-9 and '-'.",
+            Assert.Throws<FormatException>(() => DeviceId.Parse("A b")).Message);
 
     [Fact]
-    public void Id_that_was_never_set_does_not_pass_for_one() => Assert.Throws<InvalidOperationException>(() => default(DeviceId).ToString());
+    public void Id_that_was_never_set_does_not_pass_for_one()
+        => Assert.Throws<InvalidOperationException>(() => default(DeviceId).ToString());
 
     [Fact]
     public void Longest_topic_of_a_device_is_within_the_limit()
@@ -110,9 +112,15 @@ public sealed class DevicesTests
     [InlineData("riscv64", "", null, null)]
     [InlineData("x64", "", "jetson", "jetson")]
     [InlineData("x64", "", "toaster", null)]
-    public void Device_is_served_the_profile_it_declares_or_the_most_specific_that_matches(string architecture, string accelerators, string? declared, string? profile)
+    public void Device_is_served_the_profile_it_declares_or_the_most_specific_that_matches(
+        string architecture, string accelerators, string? declared, string? profile)
     {
-        var facts = new DeviceFacts { Architecture = architecture, Accelerators = accelerators.Split(' ', StringSplitOptions.RemoveEmptyEntries), DeclaredProfile = declared };
+        var facts = new DeviceFacts
+        {
+            Architecture = architecture,
+            Accelerators = accelerators.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            DeclaredProfile = declared,
+        };
         Assert.Equal(profile, HardwareProfile.For(facts, BuiltInProfiles.All)?.Name);
         // The order in which profiles are listed decides nothing.
         Assert.Equal(profile, HardwareProfile.For(facts, BuiltInProfiles.All.Reverse())?.Name);
@@ -130,7 +138,12 @@ public sealed class DevicesTests
     {
         var profile = BuiltInProfiles.X64 with
         {
-            Match = new ProfileMatch { Architectures = ["x64"], RequiredIsaFlags = ["avx2", "avx512_vnni"], ForbiddenIsaFlags = ["amx_int8"] },
+            Match = new ProfileMatch
+            {
+                Architectures = ["x64"],
+                RequiredIsaFlags = ["avx2", "avx512_vnni"],
+                ForbiddenIsaFlags = ["amx_int8"],
+            },
         };
         Assert.Equal(matches, profile.Matches(Samples.X64Facts with { IsaFlags = flags.Split(' ') }));
     }

@@ -33,7 +33,8 @@ public sealed partial class GoldenTests
         ["rollout-plan"] = typeof(Rollouts.RolloutPlan),
     };
 
-    public static TheoryData<string> Names => [.. Directory.EnumerateFiles(Folder, "*.json").Select(file => Path.GetFileNameWithoutExtension(file)!).Order()];
+    public static TheoryData<string> Names
+        => [.. Directory.EnumerateFiles(Folder, "*.json").Select(file => Path.GetFileNameWithoutExtension(file)!).Order()];
 
     private static string Folder => Repository.PathOf("tests", "Fleet.Contracts.Tests", "golden");
 
@@ -47,7 +48,8 @@ public sealed partial class GoldenTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Protocol_document_shows_the_message(string name) => Assert.Contains($"```json {name}\n{Golden(name)}\n```", Document, StringComparison.Ordinal);
+    public void Protocol_document_shows_the_message(string name)
+        => Assert.Contains($"```json {name}\n{Golden(name)}\n```", Document, StringComparison.Ordinal);
 
     [Fact]
     public void Every_example_of_the_protocol_document_is_a_golden_file()
@@ -63,7 +65,8 @@ public sealed partial class GoldenTests
         var keys = Read<EnrollResponse>("enroll-response").ReleaseKeys;
         var verdict = ReleaseVerifier.Verify(release, keys, Samples.Now, "vibration", 3);
         Assert.True(verdict.Trusted, verdict.Reason);
-        Assert.Equal(JsonSerializer.SerializeToUtf8Bytes(Read<ReleaseStatement>("release-statement"), FleetJson.Default.ReleaseStatement), release.Payload);
+        Assert.Equal(JsonSerializer.SerializeToUtf8Bytes(Read<ReleaseStatement>("release-statement"), FleetJson.Default.ReleaseStatement),
+            release.Payload);
     }
 
     [Theory]
@@ -74,11 +77,13 @@ public sealed partial class GoldenTests
     [InlineData(typeof(Rollouts.DeviceRolloutStatus))]
     [InlineData(typeof(Builds.BuildStatus))]
     public void Every_word_of_an_enumeration_is_explained(Type enumeration)
-        => Assert.All(Enum.GetNames(enumeration), name => Assert.Contains($"| `{JsonNamingPolicy.CamelCase.ConvertName(name)}` |", Document, StringComparison.Ordinal));
+        => Assert.All(Enum.GetNames(enumeration),
+            name => Assert.Contains($"| `{JsonNamingPolicy.CamelCase.ConvertName(name)}` |", Document, StringComparison.Ordinal));
 
     [Fact]
     public void Every_limit_is_listed_with_its_number()
-        => Assert.All(ConstantsOf(typeof(Limits)), limit => Assert.Contains($"| `{limit.Name}` | {limit.GetRawConstantValue()} |", Document, StringComparison.Ordinal));
+        => Assert.All(ConstantsOf(typeof(Limits)),
+            limit => Assert.Contains($"| `{limit.Name}` | {limit.GetRawConstantValue()} |", Document, StringComparison.Ordinal));
 
     [Fact]
     public void Every_channel_is_listed_with_who_may_use_it()
@@ -87,19 +92,23 @@ public sealed partial class GoldenTests
         Assert.All(ConstantsOf(typeof(Topics)).Where(constant => constant.Name != nameof(Topics.Root)), constant =>
         {
             var topic = Topics.Of(device, (string)constant.GetRawConstantValue()!);
-            Assert.Contains($"| `{topic.Replace("press-1", "{deviceId}", StringComparison.Ordinal)}` | {YesNo(Topics.MayPublish(device, topic))} | {YesNo(Topics.MaySubscribe(device, topic))} |", Document, StringComparison.Ordinal);
+            Assert.Contains($"| `{topic.Replace("press-1", "{deviceId}", StringComparison.Ordinal)}` | "
+                + $"{YesNo(Topics.MayPublish(device, topic))} | {YesNo(Topics.MaySubscribe(device, topic))} |",
+                    Document, StringComparison.Ordinal);
         });
     }
 
     [Fact]
     public void Every_protocol_number_has_its_dated_line()
     {
-        for (var version = 1; version <= ProtocolVersion.Current; version++) Assert.Matches($@"\| {version} \| \d{{4}}-\d\d-\d\d \|", Document);
+        for (var version = 1; version <= ProtocolVersion.Current; version++)
+            Assert.Matches($@"\| {version} \| \d{{4}}-\d\d-\d\d \|", Document);
     }
 
     [Fact]
     public void Types_of_the_signature_are_spelled_as_in_code() => Assert.All(
-        (string[])[DsseEnvelope.InToto, ReleaseStatement.StatementType, ReleaseStatement.ReleasePredicate], type => Assert.Contains($"`{type}`", Document, StringComparison.Ordinal));
+        (string[])[DsseEnvelope.InToto, ReleaseStatement.StatementType, ReleaseStatement.ReleasePredicate],
+        type => Assert.Contains($"`{type}`", Document, StringComparison.Ordinal));
 
     private static string YesNo(bool value) => value ? "yes" : "no";
 
@@ -107,7 +116,8 @@ public sealed partial class GoldenTests
 
     private static T Read<T>(string name) => (T)JsonSerializer.Deserialize(Golden(name), FleetJson.Default.GetTypeInfo(typeof(T))!)!;
 
-    private static IEnumerable<FieldInfo> ConstantsOf(Type type) => type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral);
+    private static IEnumerable<FieldInfo> ConstantsOf(Type type)
+        => type.GetFields(BindingFlags.Public | BindingFlags.Static).Where(field => field.IsLiteral);
 
     [GeneratedRegex("^```json ([a-z-]+)$", RegexOptions.Multiline)]
     private static partial Regex Example();

@@ -71,7 +71,8 @@ public sealed class HostileBytesTests : IDisposable
     public void Envelope_that_is_none_is_refused(string json)
     {
         var trusted = ReleaseKey.Of(_key.ExportSubjectPublicKeyInfo());
-        var verdict = ReleaseVerifier.Verify(Encoding.UTF8.GetBytes(json.Replace("KEY", trusted.Id, StringComparison.Ordinal)), [trusted], Samples.Now, "vibration", 1);
+        var verdict = ReleaseVerifier.Verify(
+            Encoding.UTF8.GetBytes(json.Replace("KEY", trusted.Id, StringComparison.Ordinal)), [trusted], Samples.Now, "vibration", 1);
         Assert.False(verdict.Trusted);
         Assert.NotEqual("", verdict.Reason);
     }
@@ -102,12 +103,17 @@ public sealed class HostileBytesTests : IDisposable
     [InlineData("desired", """{"assignments":[]}""")]
     [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64","isaFlags":[null]},"models":[]}""")]
     [InlineData("reported", """{"revision":1,"facts":null,"models":[]}""")]
-    [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64"},"models":[{"model":"m","version":1,"phase":3,"since":"2026-11-23T12:00:00Z"}]}""")]
-    [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64"},"models":[{"model":"m","version":1,"phase":"flying","since":"2026-11-23T12:00:00Z"}]}""")]
-    [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64"},"models":[{"model":"m","version":1,"phase":"idle","since":"yesterday"}]}""")]
-    [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64"},"models":[{"model":"m","version":1,"phase":"idle","since":"2026-11-23T12:00:00Z","measured":{"latency":{"p50Ms":1e300,"p95Ms":1,"p99Ms":1}}}]}""")]
+    [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64"},"models":[{"model":"m","version":1,"phase":3"""
+        + ""","since":"2026-11-23T12:00:00Z"}]}""")]
+    [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64"},"models":[{"model":"m","version":1"""
+        + ""","phase":"flying","since":"2026-11-23T12:00:00Z"}]}""")]
+    [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64"},"models":[{"model":"m","version":1"""
+        + ""","phase":"idle","since":"yesterday"}]}""")]
+    [InlineData("reported", """{"revision":1,"facts":{"architecture":"x64"},"models":[{"model":"m","version":1"""
+        + ""","phase":"idle","since":"2026-11-23T12:00:00Z","measured":{"latency":{"p50Ms":1e300,"p95Ms":1,"p99Ms":1}}}]}""")]
     [InlineData("telemetry", """{"sequence":1,"from":"2026-11-23T12:00:00Z","to":"2026-11-23T12:00:00Z","models":[null]}""")]
-    [InlineData("telemetry", """{"sequence":1,"from":"2026-11-23T12:00:00Z","to":"2026-11-23T12:00:00Z","resources":{"temperatureCelsius":1e999}}""")]
+    [InlineData("telemetry",
+        """{"sequence":1,"from":"2026-11-23T12:00:00Z","to":"2026-11-23T12:00:00Z","resources":{"temperatureCelsius":1e999}}""")]
     [InlineData("telemetry", """{"sequence":"1","from":"2026-11-23T12:00:00Z","to":"2026-11-23T12:00:00Z"}""")]
     [InlineData("enroll", """{"token":"t","deviceId":"Not An Id","certificateSigningRequest":"","facts":{"architecture":"x64"}}""")]
     [InlineData("enroll", """{"token":"t","deviceId":7,"certificateSigningRequest":"","facts":{"architecture":"x64"}}""")]
@@ -120,7 +126,8 @@ public sealed class HostileBytesTests : IDisposable
 
     [Fact]
     public void Message_nested_without_end_does_not_parse()
-        => Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(string.Concat(Enumerable.Repeat("""{"assignments":[""", 10_000)), FleetJson.Default.DesiredState));
+        => Assert.Throws<JsonException>(() =>
+            JsonSerializer.Deserialize(string.Concat(Enumerable.Repeat("""{"assignments":[""", 10_000)), FleetJson.Default.DesiredState));
 
     [Fact]
     public void Field_of_a_newer_protocol_is_ignored_on_the_wire_and_refused_where_people_write()
@@ -139,7 +146,8 @@ public sealed class HostileBytesTests : IDisposable
             where !type.IsGenericType && FleetJson.Default.Options.TryGetTypeInfo(type, out _)
             from property in type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
             let list = property.PropertyType
-            where list.IsGenericType && list.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) && !list.GenericTypeArguments[0].IsValueType
+            where list.IsGenericType && list.GetGenericTypeDefinition() == typeof(IReadOnlyList<>)
+                && !list.GenericTypeArguments[0].IsValueType
             where !converters.Contains(typeof(ListConverter<>).MakeGenericType(list.GenericTypeArguments))
             select $"{type.Name}.{property.Name}: add typeof(ListConverter<{list.GenericTypeArguments[0].Name}>) to FleetJson";
         Assert.Empty(missing);
@@ -151,36 +159,40 @@ public sealed class HostileBytesTests : IDisposable
         ["reported"] = Message(Samples.Reported(), FleetJson.Default.ReportedState),
         ["telemetry"] = Message(Samples.Batch(), FleetJson.Default.TelemetryBatch),
         ["presence"] = Message(new Presence(true), FleetJson.Default.Presence),
-        ["enroll"] = Message(new EnrollRequest("fleet1.t", DeviceId.Parse("press-1"), "-----BEGIN CERTIFICATE REQUEST-----", Samples.X64Facts), FleetJson.Default.EnrollRequest),
+        ["enroll"] = Message(new EnrollRequest("fleet1.t", DeviceId.Parse("press-1"), "-----BEGIN CERTIFICATE REQUEST-----",
+            Samples.X64Facts), FleetJson.Default.EnrollRequest),
         ["plan"] = Message(Samples.Plan(), FleetJson.Default.RolloutPlan),
         ["spec"] = Message(Samples.Spec(), FleetJson.Default.BuildSpec),
     };
 
     // What parses must also survive what its readers do first: every property is read, lists to their ends.
-    private static (byte[] Bytes, Action<byte[]> Read) Message<T>(T sample, JsonTypeInfo<T> type) => (JsonSerializer.SerializeToUtf8Bytes(sample, type), bytes =>
-    {
-        if (JsonSerializer.Deserialize(bytes, type) is not { } value) return;
-        JsonSerializer.SerializeToUtf8Bytes(value, type);
-        switch (value)
+    private static (byte[] Bytes, Action<byte[]> Read) Message<T>(T sample, JsonTypeInfo<T> type)
+        => (JsonSerializer.SerializeToUtf8Bytes(sample, type), bytes =>
         {
-            case TelemetryBatch batch:
-                foreach (var stats in batch.Models) _ = (stats.Latency.Percentile(0.95), stats.Latency.Total(), stats.Latency.Merge(stats.Latency));
-                break;
-            case ReportedState reported:
-                HardwareProfile.For(reported.Facts, BuiltInProfiles.All);
-                break;
-            case Rollouts.RolloutPlan plan:
-                plan.Problems();
-                break;
-            case Builds.BuildSpec spec:
-                Builds.BuildSpecRules.ProblemsOf(spec);
-                break;
+            if (JsonSerializer.Deserialize(bytes, type) is not { } value) return;
+            JsonSerializer.SerializeToUtf8Bytes(value, type);
+            switch (value)
+            {
+                case TelemetryBatch batch:
+                    foreach (var stats in batch.Models)
+                        _ = (stats.Latency.Percentile(0.95), stats.Latency.Total(), stats.Latency.Merge(stats.Latency));
+                    break;
+                case ReportedState reported:
+                    HardwareProfile.For(reported.Facts, BuiltInProfiles.All);
+                    break;
+                case Rollouts.RolloutPlan plan:
+                    plan.Problems();
+                    break;
+                case Builds.BuildSpec spec:
+                    Builds.BuildSpecRules.ProblemsOf(spec);
+                    break;
+            }
         }
-    }
     );
 
     private (byte[] Envelope, ReleaseKey[] Trusted) Envelope()
-        => (JsonSerializer.SerializeToUtf8Bytes(Samples.Sign(Samples.Manifest(), _key), FleetJson.Default.DsseEnvelope), [ReleaseKey.Of(_key.ExportSubjectPublicKeyInfo())]);
+        => (JsonSerializer.SerializeToUtf8Bytes(Samples.Sign(Samples.Manifest(), _key), FleetJson.Default.DsseEnvelope),
+            [ReleaseKey.Of(_key.ExportSubjectPublicKeyInfo())]);
 
     private static void Storm(byte[] valid, Action<byte[]> receive)
     {
@@ -205,7 +217,10 @@ public sealed class HostileBytesTests : IDisposable
     /// <summary>Changes a valid message as attackers and broken disks do: bytes, cuts, and JSON values for other JSON values.</summary>
     private static byte[] Mutate(byte[] valid, Random random)
     {
-        string[] values = ["null", "[]", "{}", "\"\"", "-1", "0", "1e999", "99999999999999999999", "[null]", "true", "\"\\ud800\"", "9007199254740993", "0.1"];
+        string[] values = [
+            "null", "[]", "{}", "\"\"", "-1", "0", "1e999", "99999999999999999999", "[null]", "true", "\"\\ud800\"", "9007199254740993",
+            "0.1",
+        ];
         var text = new StringBuilder(Encoding.UTF8.GetString(valid));
         for (var changes = random.Next(1, 4); changes > 0 && text.Length > 1; changes--)
         {

@@ -45,7 +45,8 @@ public sealed class JoinTokenTests
     public void What_is_no_token_is_refused(string? shape)
     {
         var token = JoinToken.Create(Fingerprint);
-        var text = shape?.Replace("ID", token.Id, StringComparison.Ordinal).Replace("SECRET", token.Secret, StringComparison.Ordinal).Replace("PRINT", Fingerprint, StringComparison.Ordinal);
+        var text = shape?.Replace("ID", token.Id, StringComparison.Ordinal).Replace("SECRET", token.Secret, StringComparison.Ordinal)
+            .Replace("PRINT", Fingerprint, StringComparison.Ordinal);
         Assert.False(JoinToken.TryParse(text, out _));
     }
 

@@ -68,14 +68,22 @@ public sealed class LatencyHistogramTests
     [InlineData("""{"buckets":[1],"counts":[-1]}""")]
     [InlineData("""{"buckets":[1],"counts":[9223372036854775807]}""")]
     public void What_is_no_histogram_does_not_parse(string json)
-        => Assert.Throws<JsonException>(() => JsonSerializer.Deserialize($$$"""{"model":"m","version":1,"variant":"v","latency":{{{json}}}}""", FleetJson.Default.InferenceStats));
+        => Assert.Throws<JsonException>(() =>
+            JsonSerializer.Deserialize(
+                $$$"""{"model":"m","version":1,"variant":"v","latency":{{{json}}}}""", FleetJson.Default.InferenceStats));
 
     [Fact]
     public void Largest_counts_that_parse_still_add_up()
     {
-        var largest = new LatencyHistogram { Buckets = [5, LatencyHistogram.LastBucket], Counts = [LatencyHistogram.MaximumCount, LatencyHistogram.MaximumCount] };
-        var json = JsonSerializer.Serialize(new InferenceStats { Model = "m", Version = 1, Variant = "v", Latency = largest }, FleetJson.Default.InferenceStats);
-        var merged = Enumerable.Repeat(JsonSerializer.Deserialize(json, FleetJson.Default.InferenceStats)!.Latency, 1000).Aggregate((a, b) => a.Merge(b));
+        var largest = new LatencyHistogram
+        {
+            Buckets = [5, LatencyHistogram.LastBucket],
+            Counts = [LatencyHistogram.MaximumCount, LatencyHistogram.MaximumCount],
+        };
+        var json = JsonSerializer.Serialize(
+            new InferenceStats { Model = "m", Version = 1, Variant = "v", Latency = largest }, FleetJson.Default.InferenceStats);
+        var merged = Enumerable.Repeat(JsonSerializer.Deserialize(json, FleetJson.Default.InferenceStats)!.Latency, 1000)
+            .Aggregate((a, b) => a.Merge(b));
         Assert.Equal(2000 * LatencyHistogram.MaximumCount, merged.Total());
         Assert.Equal(TimeSpan.FromMicroseconds(5), merged.Percentile(0.5));
     }
@@ -83,8 +91,13 @@ public sealed class LatencyHistogramTests
     private static LatencyHistogram Of(List<TimeSpan> durations)
     {
         var counts = durations.GroupBy(LatencyHistogram.BucketOf).OrderBy(group => group.Key).ToList();
-        return new LatencyHistogram { Buckets = [.. counts.Select(group => group.Key)], Counts = [.. counts.Select(group => (long)group.Count())] };
+        return new LatencyHistogram
+        {
+            Buckets = [.. counts.Select(group => group.Key)],
+            Counts = [.. counts.Select(group => (long)group.Count())],
+        };
     }
 
-    private static bool Same(LatencyHistogram a, LatencyHistogram b) => a.Buckets.SequenceEqual(b.Buckets) && a.Counts.SequenceEqual(b.Counts);
+    private static bool Same(LatencyHistogram a, LatencyHistogram b)
+        => a.Buckets.SequenceEqual(b.Buckets) && a.Counts.SequenceEqual(b.Counts);
 }

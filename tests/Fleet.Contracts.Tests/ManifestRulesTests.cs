@@ -17,13 +17,20 @@ public sealed class ManifestRulesTests
         ["variant twice"] = (manifest => manifest with { Variants = [manifest.Variants[0], manifest.Variants[0]] }, "same id"),
         ["variant id"] = (manifest => Variant(manifest, variant => variant with { Id = "X64" }), "Variant id 'X64'"),
         ["variant profile"] = (manifest => Variant(manifest, variant => variant with { Profile = "" }), "Profile ''"),
-        ["gate without time"] = (manifest => Variant(manifest, variant => variant with { Gate = variant.Gate with { Deadline = TimeSpan.Zero } }), "must be above zero"),
+        ["gate without time"] = (
+            manifest => Variant(manifest, variant => variant with { Gate = variant.Gate with { Deadline = TimeSpan.Zero } }),
+            "must be above zero"),
         ["digest too short"] = (manifest => Artifact(manifest, artifact => artifact with { Sha256 = "abc" }), "digest 'abc'"),
-        ["digest in capitals"] = (manifest => Artifact(manifest, artifact => artifact with { Sha256 = new string('A', 64) }), "64 lower-case hexadecimal digits"),
-        ["digest that is a path"] = (manifest => Artifact(manifest, artifact => artifact with { Sha256 = "/".PadRight(64, 'a') }), "64 lower-case hexadecimal digits"),
+        ["digest in capitals"] = (
+            manifest => Artifact(manifest, artifact => artifact with { Sha256 = new string('A', 64) }), "64 lower-case hexadecimal digits"),
+        ["digest that is a path"] = (manifest => Artifact(manifest, artifact => artifact with { Sha256 = "/".PadRight(64, 'a') }),
+            "64 lower-case hexadecimal digits"),
         ["empty artifact"] = (manifest => Artifact(manifest, artifact => artifact with { Bytes = 0 }), "has 0 bytes"),
-        ["artifact over the limit"] = (manifest => Artifact(manifest, artifact => artifact with { Bytes = Limits.ArtifactBytes + 1 }), $"has {Limits.ArtifactBytes + 1} bytes"),
-        ["validation set over the limit"] = (manifest => manifest with { ValidationSet = manifest.ValidationSet with { Bytes = Limits.ArtifactBytes + 1 } }, "Artifact validation.npz"),
+        ["artifact over the limit"] = (manifest => Artifact(manifest, artifact => artifact with { Bytes = Limits.ArtifactBytes + 1 }),
+            $"has {Limits.ArtifactBytes + 1} bytes"),
+        ["validation set over the limit"] = (
+            manifest => manifest with { ValidationSet = manifest.ValidationSet with { Bytes = Limits.ArtifactBytes + 1 } },
+            "Artifact validation.npz"),
     };
 
     public static TheoryData<string> Broken => [.. Rows.Keys];
@@ -31,7 +38,8 @@ public sealed class ManifestRulesTests
     [Theory]
     [MemberData(nameof(Broken))]
     public void Broken_rule_is_named_once(string rule)
-        => Assert.Contains(Rows[rule].Says, Assert.Single(ManifestRules.ProblemsOf(Rows[rule].Break(Samples.Manifest()))), StringComparison.Ordinal);
+        => Assert.Contains(Rows[rule].Says, Assert.Single(ManifestRules.ProblemsOf(Rows[rule].Break(Samples.Manifest()))),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Limits_themselves_are_allowed()
@@ -54,12 +62,14 @@ public sealed class ManifestRulesTests
     [Fact]
     public void Peer_is_served_within_the_range_of_numbers_and_not_outside()
     {
-        Assert.All(Enumerable.Range(ProtocolVersion.Oldest, ProtocolVersion.Current - ProtocolVersion.Oldest + 1), version => Assert.True(ProtocolVersion.Serves(version)));
+        Assert.All(Enumerable.Range(ProtocolVersion.Oldest, ProtocolVersion.Current - ProtocolVersion.Oldest + 1),
+            version => Assert.True(ProtocolVersion.Serves(version)));
         Assert.False(ProtocolVersion.Serves(ProtocolVersion.Oldest - 1));
         Assert.False(ProtocolVersion.Serves(ProtocolVersion.Current + 1));
     }
 
-    private static ReleaseManifest Variant(ReleaseManifest manifest, Func<Variant, Variant> change) => manifest with { Variants = [change(manifest.Variants[0])] };
+    private static ReleaseManifest Variant(ReleaseManifest manifest, Func<Variant, Variant> change)
+        => manifest with { Variants = [change(manifest.Variants[0])] };
 
     private static ReleaseManifest Variants(ReleaseManifest manifest, int count)
         => manifest with { Variants = [.. Enumerable.Range(0, count).Select(i => manifest.Variants[0] with { Id = $"variant-{i}" })] };

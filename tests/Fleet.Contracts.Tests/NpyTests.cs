@@ -46,7 +46,8 @@ public sealed class NpyTests
     [InlineData("(0,)", 0)]
     [InlineData("(2, 0, 3)", 0)]
     [InlineData("(1, 2, 3)", 6)]
-    public void Shape_may_be_a_scalar_empty_or_deep(string shape, int bytes) => Assert.Equal(bytes, NpyArray.Parse(File(Header("'|u1'", shape), new byte[bytes])).Length);
+    public void Shape_may_be_a_scalar_empty_or_deep(string shape, int bytes)
+        => Assert.Equal(bytes, NpyArray.Parse(File(Header("'|u1'", shape), new byte[bytes])).Length);
 
     [Fact]
     public void What_is_no_number_stays_none()
@@ -69,7 +70,8 @@ public sealed class NpyTests
     [InlineData("'|u1'", "(-1,)", "only plain arrays of numbers")]
     [InlineData("'|u1'", "(1 2,)", "larger than an array can be")]
     public void Header_that_is_not_understood_is_refused_by_what_it_says(string descr, string shape, string says)
-        => Assert.Contains(says, Assert.Throws<FormatException>(() => NpyArray.Parse(File(Header(descr, shape), new byte[4]))).Message, StringComparison.Ordinal);
+        => Assert.Contains(says, Assert.Throws<FormatException>(() => NpyArray.Parse(File(Header(descr, shape), new byte[4]))).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("'fortran_order': True")]
@@ -77,7 +79,8 @@ public sealed class NpyTests
     public void Fortran_order_is_refused_with_the_remedy(string order)
     {
         var header = Header("'|u1'", "(2, 2)").Replace("'fortran_order': False", order, StringComparison.Ordinal);
-        Assert.Contains("ascontiguousarray", Assert.Throws<FormatException>(() => NpyArray.Parse(File(header, new byte[4]))).Message, StringComparison.Ordinal);
+        Assert.Contains("ascontiguousarray", Assert.Throws<FormatException>(() => NpyArray.Parse(File(header, new byte[4]))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -85,7 +88,8 @@ public sealed class NpyTests
     {
         var file = NpyArray.Of([1L, 2, 3], 3).ToFile();
         for (var length = 0; length < file.Length; length++) Assert.Throws<FormatException>(() => NpyArray.Parse(file.AsMemory(0, length)));
-        Assert.Contains("needs 24", Assert.Throws<FormatException>(() => NpyArray.Parse(file.AsMemory(0, file.Length - 1))).Message, StringComparison.Ordinal);
+        Assert.Contains("needs 24", Assert.Throws<FormatException>(() => NpyArray.Parse(file.AsMemory(0, file.Length - 1))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -172,7 +176,8 @@ public sealed class NpyTests
     private static byte[] File(string header, byte[] data, byte version = 1) =>
     [
         0x93, .. "NUMPY"u8, version, 0,
-        .. version == 1 ? BitConverter.GetBytes((ushort)header.Length) : BitConverter.GetBytes(header.Length), .. Encoding.Latin1.GetBytes(header), .. data,
+        .. version == 1 ? BitConverter.GetBytes((ushort)header.Length) : BitConverter.GetBytes(header.Length),
+        .. Encoding.Latin1.GetBytes(header), .. data,
     ];
 
     private static MemoryStream Archive(params (string Name, byte[] Content)[] entries)

@@ -46,7 +46,8 @@ public sealed class ReleaseVerifierTests : IDisposable
 
     [Fact]
     public void Older_version_is_refused() =>
-        Assert.Equal(ReleaseFault.VersionTooOld, ReleaseVerifier.Verify(Sign(Manifest()), Trusted(), Now, "vibration", minimumVersion: 4).Fault);
+        Assert.Equal(ReleaseFault.VersionTooOld,
+            ReleaseVerifier.Verify(Sign(Manifest()), Trusted(), Now, "vibration", minimumVersion: 4).Fault);
 
     [Fact]
     public void Release_of_another_model_is_refused() =>
@@ -58,22 +59,29 @@ public sealed class ReleaseVerifierTests : IDisposable
 
     [Fact]
     public void Manifest_over_the_limit_is_refused_before_it_is_parsed() =>
-        Assert.Equal(ReleaseFault.Malformed, ReleaseVerifier.Verify(new byte[Protocol.Limits.ManifestBytes + 1], Trusted(), Now, "vibration", 1).Fault);
+        Assert.Equal(ReleaseFault.Malformed,
+            ReleaseVerifier.Verify(new byte[Protocol.Limits.ManifestBytes + 1], Trusted(), Now, "vibration", 1).Fault);
 
     [Fact]
     public void Subjects_that_are_not_the_artifacts_are_refused()
     {
-        var statement = ReleaseStatement.About(Manifest()) with { Subject = [new StatementSubject("other.onnx", new StatementDigest(new string('0', 64)))] };
-        var envelope = DsseEnvelope.Sign(DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(statement, FleetJson.Default.ReleaseStatement), _key);
+        var statement = ReleaseStatement.About(Manifest()) with
+        {
+            Subject = [new StatementSubject("other.onnx", new StatementDigest(new string('0', 64)))],
+        };
+        var envelope = DsseEnvelope.Sign(
+            DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(statement, FleetJson.Default.ReleaseStatement), _key);
         Assert.Equal(ReleaseFault.Malformed, Verify(envelope, Trusted()).Fault);
     }
 
     private ReleaseKey[] Trusted() => [ReleaseKey.Of(_key.ExportSubjectPublicKeyInfo())];
 
-    private static ReleaseVerdict Verify(DsseEnvelope envelope, ReleaseKey[] trusted) => ReleaseVerifier.Verify(envelope, trusted, Now, "vibration", 1);
+    private static ReleaseVerdict Verify(DsseEnvelope envelope, ReleaseKey[] trusted)
+        => ReleaseVerifier.Verify(envelope, trusted, Now, "vibration", 1);
 
     private DsseEnvelope Sign(ReleaseManifest manifest) =>
-        DsseEnvelope.Sign(DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement), _key);
+        DsseEnvelope.Sign(DsseEnvelope.InToto,
+            JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement), _key);
 
     private static ReleaseManifest Manifest() => new()
     {

@@ -63,7 +63,8 @@ internal static class Samples
     };
 
     public static DsseEnvelope Sign(ReleaseManifest manifest, ECDsa key) => DsseEnvelope.Sign(
-        DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement), key);
+        DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement),
+        key);
 
     public static DesiredState Desired(DsseEnvelope release) => new()
     {
@@ -113,7 +114,14 @@ internal static class Samples
                 Confidence = [0, 0, 0, 0, 1, 0, 2, 3, 4, 30],
             },
         ],
-        Resources = new ResourceStats { CpuUsage = 0.12, MemoryUsedBytes = 2_147_483_648, AgentMemoryBytes = 94_371_840, TemperatureCelsius = 51.5, DiskFreeBytes = 12_884_901_888 },
+        Resources = new ResourceStats
+        {
+            CpuUsage = 0.12,
+            MemoryUsedBytes = 2_147_483_648,
+            AgentMemoryBytes = 94_371_840,
+            TemperatureCelsius = 51.5,
+            DiskFreeBytes = 12_884_901_888,
+        },
     };
 
     public static BuildSpec Spec() => new()

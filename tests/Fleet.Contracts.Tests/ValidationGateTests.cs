@@ -31,7 +31,10 @@ public sealed class ValidationGateTests
     {
         var reasons = Gate.Judge(Scores(0.8512, 12.5, 80)).Reasons;
         Assert.Equal(
-            ["Accuracy 0.8512 is below the required 0.9.", "Latency p95 12.5 ms is above the allowed 10 ms.", "Peak memory 80 MiB is above the allowed 64 MiB."], reasons);
+            [
+                "Accuracy 0.8512 is below the required 0.9.", "Latency p95 12.5 ms is above the allowed 10 ms.",
+                "Peak memory 80 MiB is above the allowed 64 MiB.",
+            ], reasons);
     }
 
     [Fact]
@@ -41,32 +44,52 @@ public sealed class ValidationGateTests
     [Fact]
     public void Limit_of_any_metric_is_judged_and_named()
     {
-        var gate = new ValidationGate { Thresholds = [Threshold.Of(Metric.MacroF1, 0.75), Threshold.Of(Metric.RootMeanSquareError, 14, "cycles"), Threshold.Of(Metric.SignalToNoise, 20)] };
-        var measured = new Scores().With(Metric.MacroF1, 0.71).With(Metric.RootMeanSquareError, 15.25, "cycles").With(Metric.SignalToNoise, 20);
-        Assert.Equal(["Macro F1 0.71 is below the required 0.75.", "RMSE 15.25 cycles is above the allowed 14 cycles."], gate.Judge(measured).Reasons);
+        var gate = new ValidationGate
+        {
+            Thresholds = [
+                Threshold.Of(Metric.MacroF1, 0.75), Threshold.Of(Metric.RootMeanSquareError, 14, "cycles"),
+                Threshold.Of(Metric.SignalToNoise, 20),
+            ],
+        };
+        var measured = new Scores().With(Metric.MacroF1, 0.71).With(Metric.RootMeanSquareError, 15.25, "cycles")
+            .With(Metric.SignalToNoise, 20);
+        Assert.Equal(["Macro F1 0.71 is below the required 0.75.", "RMSE 15.25 cycles is above the allowed 14 cycles."],
+            gate.Judge(measured).Reasons);
         Assert.Equal("RMSE at most 14 cycles", gate.Thresholds[1].ToString());
     }
 
     [Fact]
     public void Limit_of_a_metric_nobody_knows_lets_nothing_pass()
-        => Assert.Equal(["toxicity was not measured; 0.1 % is allowed."], new ValidationGate { Thresholds = [new Threshold { Metric = "toxicity", Maximum = 0.1, Unit = "%" }] }.Judge(new Scores()).Reasons);
+        => Assert.Equal(["toxicity was not measured; 0.1 % is allowed."],
+            new ValidationGate { Thresholds = [new Threshold { Metric = "toxicity", Maximum = 0.1, Unit = "%" }] }
+                .Judge(new Scores()).Reasons);
 
     [Fact]
     public void Metric_that_decides_follows_the_task_and_what_was_measured()
     {
         var spec = new GateSpec { AccuracyTolerance = 0.02 };
-        Assert.Equal("Accuracy at least 0.96", spec.For(ModelTask.Classification, new Scores { Accuracy = 0.98, Agreement = 0.99 }).Thresholds.Single().ToString());
-        Assert.Equal("Agreement at least 0.97", spec.For(ModelTask.Classification, new Scores { Agreement = 0.99 }).Thresholds.Single().ToString());
-        Assert.Equal("RMSE at most 12.24 cycles", spec.For(ModelTask.Regression, new Scores().With(Metric.RootMeanSquareError, 12, "cycles")).Thresholds.Single().ToString());
-        Assert.Equal("Signal to noise at least 27 dB", spec.For(ModelTask.Regression, new Scores().With(Metric.SignalToNoise, 30)).Thresholds.Single().ToString());
-        Assert.Equal("Cosine at least 0.97", spec.For(ModelTask.Outputs, new Scores { Agreement = 0.9 }.With(Metric.Cosine, 0.99)).Thresholds.Single().ToString());
+        Assert.Equal("Accuracy at least 0.96",
+            spec.For(ModelTask.Classification, new Scores { Accuracy = 0.98, Agreement = 0.99 }).Thresholds.Single().ToString());
+        Assert.Equal("Agreement at least 0.97",
+            spec.For(ModelTask.Classification, new Scores { Agreement = 0.99 }).Thresholds.Single().ToString());
+        Assert.Equal("RMSE at most 12.24 cycles",
+            spec.For(ModelTask.Regression, new Scores().With(Metric.RootMeanSquareError, 12, "cycles")).Thresholds.Single().ToString());
+        Assert.Equal("Signal to noise at least 27 dB",
+            spec.For(ModelTask.Regression, new Scores().With(Metric.SignalToNoise, 30)).Thresholds.Single().ToString());
+        Assert.Equal("Cosine at least 0.97",
+            spec.For(ModelTask.Outputs, new Scores { Agreement = 0.9 }.With(Metric.Cosine, 0.99)).Thresholds.Single().ToString());
     }
 
     [Fact]
     public void Limit_that_a_person_set_stands_in_place_of_what_would_follow()
     {
-        var spec = new GateSpec { MaximumLatencyP95 = TimeSpan.FromMilliseconds(5), Thresholds = [Threshold.Of(Metric.MacroF1, 0.9), Threshold.Of(Metric.Accuracy, 0.8)] };
-        Assert.Equal(["Macro F1 at least 0.9", "Accuracy at least 0.8", "Latency p95 at most 5 ms"], spec.For(ModelTask.Classification, new Scores { Accuracy = 0.98 }).Thresholds.Select(one => one.ToString()));
+        var spec = new GateSpec
+        {
+            MaximumLatencyP95 = TimeSpan.FromMilliseconds(5),
+            Thresholds = [Threshold.Of(Metric.MacroF1, 0.9), Threshold.Of(Metric.Accuracy, 0.8)],
+        };
+        Assert.Equal(["Macro F1 at least 0.9", "Accuracy at least 0.8", "Latency p95 at most 5 ms"],
+            spec.For(ModelTask.Classification, new Scores { Accuracy = 0.98 }).Thresholds.Select(one => one.ToString()));
     }
 
     [Fact]
@@ -85,7 +108,9 @@ public sealed class ValidationGateTests
     private static Scores Scores(double? accuracy, double? p95, int? mebibytes) => new()
     {
         Accuracy = accuracy,
-        Latency = p95 is { } milliseconds ? new LatencySummary(TimeSpan.Zero, TimeSpan.FromMilliseconds(milliseconds), TimeSpan.MaxValue) : null,
+        Latency = p95 is { } milliseconds
+            ? new LatencySummary(TimeSpan.Zero, TimeSpan.FromMilliseconds(milliseconds), TimeSpan.MaxValue)
+            : null,
         PeakMemoryBytes = mebibytes is { } size ? (long)size << 20 : null,
     };
 }

@@ -70,7 +70,8 @@ public sealed class KillTests(FleetFixture fleet)
         Assert.Equal(HttpStatusCode.OK, await InferAsync(waiting));
         // Telemetry of the time without a server arrives as well.
         await Eventually.TrueAsync("the inference served while the server was away was counted", async () => (await fleet.Server.GetAsync(
-            $"/api/v1/telemetry?device={told.Id}&model=wave", Contracts.FleetJson.Default.IReadOnlyListTelemetryView)).Any(view => view.Count >= 1));
+            $"/api/v1/telemetry?device={told.Id}&model=wave", Contracts.FleetJson.Default.IReadOnlyListTelemetryView))
+                .Any(view => view.Count >= 1));
     }
 
     private static RolloutPlan Plan(string name, int version, params int[] waves) => new()
@@ -85,7 +86,10 @@ public sealed class KillTests(FleetFixture fleet)
     private static async Task<HttpStatusCode> InferAsync(RunningAgent agent)
     {
         using var http = new HttpClient();
-        var request = new { inputs = new[] { new { name = "input", datatype = "FP32", shape = new[] { 1, 1, 1024 }, data = new float[1024] } } };
+        var request = new
+        {
+            inputs = new[] { new { name = "input", datatype = "FP32", shape = new[] { 1, 1, 1024 }, data = new float[1024] } },
+        };
         using var response = await http.PostAsJsonAsync(new Uri(await agent.InferenceAsync(), "/v2/models/wave/infer"), request);
         return response.StatusCode;
     }

@@ -19,15 +19,20 @@ public sealed partial class RefusalTests(FleetFixture fleet)
         await using var a = await fleet.AgentAsync("gate", "gate-1");
         await using var b = await fleet.AgentAsync("gate", "gate-2");
         await fleet.ReleaseAsync("gate");
-        var good = await FleetAsync("rollouts", "start", "--model", "gate", "--version", "1", "--waves", "100%", "--filter", "label.test=gate", "--wait");
+        var good = await FleetAsync(
+            "rollouts", "start", "--model", "gate", "--version", "1", "--waves", "100%", "--filter", "label.test=gate", "--wait");
         Assert.True(good.Code == 0, good.Output);
 
         await fleet.ReleaseAsync("gate", Impossible);
-        var bad = await FleetAsync("rollouts", "start", "--model", "gate", "--version", "2", "--waves", "1,2", "--filter", "label.test=gate", "--max-failure-rate", "0%", "--wait");
+        var bad = await FleetAsync("rollouts", "start", "--model", "gate", "--version", "2", "--waves", "1,2", "--filter",
+            "label.test=gate", "--max-failure-rate", "0%", "--wait");
         Assert.NotEqual(0, bad.Code);
         Assert.Contains("Latency p95", bad.Output, StringComparison.Ordinal);
 
-        var models = new[] { await fleet.Server.DeviceAsync("gate-1"), await fleet.Server.DeviceAsync("gate-2") }.Select(device => device.Models.Single()).ToList();
+        var models = new[]
+        {
+            await fleet.Server.DeviceAsync("gate-1"), await fleet.Server.DeviceAsync("gate-2"),
+        }.Select(device => device.Models.Single()).ToList();
         var failed = Assert.Single(models, model => model.Version == 2);
         Assert.True(failed is { Phase: DeploymentPhase.RolledBack, Failure: DeploymentFailure.GateMissed, ActiveVersion: 1 }, $"{failed}");
         Assert.Single(models, model => model is { Version: 1, Phase: DeploymentPhase.Active, ActiveVersion: 1 });
@@ -38,7 +43,8 @@ public sealed partial class RefusalTests(FleetFixture fleet)
     {
         var release = await fleet.ReleaseAsync("tampered");
         await using var agent = await fleet.AgentAsync("tampered", "tampered-1");
-        var file = Assert.Single(Directory.EnumerateFiles(fleet.ServerData, release.Variants[0].Artifact.Sha256 + "*", SearchOption.AllDirectories));
+        var file = Assert.Single(
+            Directory.EnumerateFiles(fleet.ServerData, release.Variants[0].Artifact.Sha256 + "*", SearchOption.AllDirectories));
         var bytes = await File.ReadAllBytesAsync(file);
         bytes[^1] ^= 1;
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -68,16 +74,19 @@ public sealed partial class RefusalTests(FleetFixture fleet)
     public async Task Device_that_is_revoked_is_cut_off_and_stays_out()
     {
         await using var agent = await fleet.AgentAsync("revoked", "revoked-1");
-        using (var answer = await fleet.Server.SendAsync(HttpMethod.Post, "/api/v1/devices/revoked-1/revoke", null)) answer.EnsureSuccessStatusCode();
+        using (var answer = await fleet.Server.SendAsync(HttpMethod.Post, "/api/v1/devices/revoked-1/revoke", null))
+            answer.EnsureSuccessStatusCode();
         await Eventually.TrueAsync("the device was offline", async () => !(await fleet.Server.DeviceAsync("revoked-1")).Online);
         // It keeps trying, and is told no: a restart does not help either.
         await agent.KillAsync();
         agent.Start();
-        await Eventually.TrueAsync("the agent said that it is refused", () => Refused().IsMatch(agent.Output), evidence: () => agent.Output);
+        await Eventually.TrueAsync(
+            "the agent said that it is refused", () => Refused().IsMatch(agent.Output), evidence: () => agent.Output);
         Assert.False((await fleet.Server.DeviceAsync("revoked-1")).Online);
 
         await fleet.ReleaseAsync("revoked");
-        var rollout = await FleetAsync("rollouts", "start", "--model", "revoked", "--version", "1", "--waves", "100%", "--filter", "label.test=revoked");
+        var rollout = await FleetAsync(
+            "rollouts", "start", "--model", "revoked", "--version", "1", "--waves", "100%", "--filter", "label.test=revoked");
         Assert.NotEqual(0, rollout.Code);
     }
 
@@ -104,10 +113,15 @@ public sealed partial class RefusalTests(FleetFixture fleet)
     {
         using var data = new TemporaryFolder();
         return await ChildProcess.RunAsync(
-            Programs.Agent, ["enroll", "--server", fleet.Server.Devices.ToString(), "--id", id, "--data", data.Path], TimeSpan.FromMinutes(1), new Dictionary<string, string?> { ["FLEET_TOKEN"] = token });
+            Programs.Agent, ["enroll", "--server", fleet.Server.Devices.ToString(), "--id", id, "--data", data.Path],
+            TimeSpan.FromMinutes(1), new Dictionary<string, string?> { ["FLEET_TOKEN"] = token });
     }
 
     private Task<ProcessResult> FleetAsync(params string[] arguments) => ChildProcess.RunAsync(
         Programs.Cli, arguments, TimeSpan.FromMinutes(3),
-        new Dictionary<string, string?> { ["FLEET_SERVER"] = fleet.Server.Api.ToString(), ["FLEET_KEY_FILE"] = fleet.Server.OperatorKeyFile });
+        new Dictionary<string, string?>
+        {
+            ["FLEET_SERVER"] = fleet.Server.Api.ToString(),
+            ["FLEET_KEY_FILE"] = fleet.Server.OperatorKeyFile,
+        });
 }

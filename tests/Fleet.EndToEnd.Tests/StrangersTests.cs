@@ -31,17 +31,25 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
 
         // Heard.
         await PublishAsync(Id, "reported", JsonSerializer.Serialize(
-            new ReportedState { Revision = 0, Facts = new DeviceFacts { Architecture = "arm64", Processor = "a stranger" }, Models = [] }, FleetJson.Default.ReportedState));
+            new ReportedState { Revision = 0, Facts = new DeviceFacts { Architecture = "arm64", Processor = "a stranger" }, Models = [] },
+            FleetJson.Default.ReportedState));
         var device = await fleet.Server.DeviceAsync(Id);
         Assert.Equal(("a stranger", "arm-cpu"), (device.Facts.Processor, device.Profile));
 
         // Measured; the acknowledgement means stored, and a repeated batch is stored once.
         var now = DateTimeOffset.UtcNow;
         var batch = JsonSerializer.Serialize(
-            new TelemetryBatch { Sequence = 1, From = now.AddSeconds(-10), To = now, Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = 7 }] }, FleetJson.Default.TelemetryBatch);
+            new TelemetryBatch
+            {
+                Sequence = 1,
+                From = now.AddSeconds(-10),
+                To = now,
+                Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = 7 }],
+            }, FleetJson.Default.TelemetryBatch);
         await PublishAsync(Id, "telemetry", batch);
         await PublishAsync(Id, "telemetry", batch);
-        var telemetry = Assert.Single(await fleet.Server.GetAsync($"/api/v1/telemetry?device={Id}", FleetJson.Default.IReadOnlyListTelemetryView));
+        var telemetry = Assert.Single(
+            await fleet.Server.GetAsync($"/api/v1/telemetry?device={Id}", FleetJson.Default.IReadOnlyListTelemetryView));
         Assert.Equal((7, 1), (telemetry.Count, telemetry.Batches));
 
         // Kept to its own. mosquitto_pub ends with 0 even then, so its words are read.
@@ -58,7 +66,8 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
         Assert.NotEqual(0, impostor.Code);
 
         // Revoked, nothing is left.
-        using (var revoked = await fleet.Server.SendAsync(HttpMethod.Post, $"/api/v1/devices/{Id}/revoke", null)) revoked.EnsureSuccessStatusCode();
+        using (var revoked = await fleet.Server.SendAsync(HttpMethod.Post, $"/api/v1/devices/{Id}/revoke", null))
+            revoked.EnsureSuccessStatusCode();
         Assert.NotEqual(0, (await MosquittoAsync("mosquitto_pub", Id, $"fleet/v1/{Id}/telemetry", "-m", batch)).Code);
     }
 
@@ -74,7 +83,8 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
         await CurlAsync([.. identity, "-r", "0-999", "-o", _folder["model"], url]);
         Assert.Equal(1000, new FileInfo(_folder["model"]).Length);
         await CurlAsync([.. identity, "-C", "-", "-o", _folder["model"], url]);
-        Assert.Equal(artifact.Sha256, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(_folder["model"]))));
+        Assert.Equal(artifact.Sha256,
+            Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(_folder["model"]))));
 
         var nobody = await ChildProcess.RunAsync("curl", ["-sS", "-f", "--cacert", _folder["ca.pem"], "-o", _folder["stolen"], url], Limit);
         Assert.NotEqual(0, nobody.Code);
@@ -88,7 +98,8 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
         var script = $$"""
             set -eu
             cd "$FOLDER"
-            openssl s_client -connect "$SERVER" -showcerts </dev/null 2>/dev/null | awk '/BEGIN CERT/{n++} n{print > ("chain" n ".pem")}  /END CERT/{}' 
+            openssl s_client -connect "$SERVER" -showcerts </dev/null 2>/dev/null \
+              | awk '/BEGIN CERT/{n++} n{print > ("chain" n ".pem")}  /END CERT/{}' 
             for file in chain*.pem; do
               openssl x509 -in "$file" -out candidate.pem
               found=$(openssl x509 -in candidate.pem -noout -fingerprint -sha256 | cut -d= -f2 | tr -d : | tr A-F a-f)
@@ -99,9 +110,13 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
             openssl req -new -key device.key -subj /CN=ignored -out device.csr
             """;
         await ShellAsync(script, token);
-        var request = new EnrollRequest(token, DeviceId.Parse(id), await File.ReadAllTextAsync(_folder["device.csr"]), new DeviceFacts { Architecture = "arm64" });
+        var request = new EnrollRequest(
+            token, DeviceId.Parse(id), await File.ReadAllTextAsync(_folder["device.csr"]), new DeviceFacts { Architecture = "arm64" });
         await File.WriteAllTextAsync(_folder["enroll.json"], JsonSerializer.Serialize(request, FleetJson.Default.EnrollRequest));
-        await CurlAsync(["-H", "Content-Type: application/json", "--data-binary", "@" + _folder["enroll.json"], "-o", _folder["enrolled.json"], new Uri(fleet.Server.Devices, "/enroll").ToString()]);
+        await CurlAsync([
+            "-H", "Content-Type: application/json", "--data-binary", "@" + _folder["enroll.json"], "-o", _folder["enrolled.json"],
+            new Uri(fleet.Server.Devices, "/enroll").ToString(),
+        ]);
         var response = JsonSerializer.Deserialize(await File.ReadAllTextAsync(_folder["enrolled.json"]), FleetJson.Default.EnrollResponse)!;
         await File.WriteAllTextAsync(_folder["device.pem"], response.Certificate);
         Assert.Equal(fleet.Server.Mqtt, response.Mqtt);
@@ -133,7 +148,9 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
     /// <summary>Runs mosquitto_pub or mosquitto_sub with the certificate of this test's device under a client id.</summary>
     private Task<ProcessResult> MosquittoAsync(string program, string clientId, string topic, params string[] more)
     {
-        var (host, port) = fleet.Server.Mqtt.Split(':') is [var name, var number] ? (name, number) : throw new FormatException(fleet.Server.Mqtt);
+        var (host, port) = fleet.Server.Mqtt.Split(':') is [var name, var number]
+            ? (name, number)
+            : throw new FormatException(fleet.Server.Mqtt);
         return ChildProcess.RunAsync(program,
         [
             "-V", "5", "-h", host, "-p", port, "-i", clientId, "-q", "1", "-t", topic,

@@ -22,12 +22,14 @@ public sealed class SourceBuildTests
         var report = Run(folder, Spec(folder, labelled: true));
         Assert.Null(report.Teacher);
         Assert.Equal(("model.onnx", 1.0), (report.Student.Description, report.Student.Scores.Accuracy));
-        Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.True(variant.Drop <= 0.05 && variant.Scores!.Accuracy >= 0.95));
+        Assert.All(report.Variants.Where(variant => variant.Accepted),
+            variant => Assert.True(variant.Drop <= 0.05 && variant.Scores!.Accuracy >= 0.95));
         Assert.Equal(["0", "1", "2", "3", "4", "5"], report.Classes);
         var set = ValidationSet(folder);
         Assert.Equal([30, 128], set["x"].Shape);
         Assert.Equal(30, set["labels"].Length);
-        Assert.True(JsonSerializer.Deserialize(File.ReadAllText(folder.File("out/report.json")), FleetJson.Default.BuildReport)!.Variants.Count == report.Variants.Count);
+        Assert.True(JsonSerializer.Deserialize(
+            File.ReadAllText(folder.File("out/report.json")), FleetJson.Default.BuildReport)!.Variants.Count == report.Variants.Count);
     }
 
     [Fact]
@@ -49,7 +51,8 @@ public sealed class SourceBuildTests
         Assert.DoesNotContain("labels", set.Keys);
         using var session = OnnxRuntimeSession.Open(folder.File("model.onnx"));
         var samples = new SampleSet(set["x"].ToSingles(), [128], new long[30]);
-        Assert.Equal(ModelOutputs.Of(session, samples.Feeds("x"), TestContext.Current.CancellationToken).Values, set["reference.y"].ToSingles());
+        Assert.Equal(ModelOutputs.Of(session, samples.Feeds("x"), TestContext.Current.CancellationToken).Values,
+            set["reference.y"].ToSingles());
     }
 
     [Fact]
@@ -60,26 +63,38 @@ public sealed class SourceBuildTests
         using (var session = OnnxRuntimeSession.Open(folder.File("model.onnx")))
         {
             var inputs = Npz(folder.File("held-out.npz"))["x"];
-            var values = ModelOutputs.Of(session, new SampleSet(inputs.ToSingles(), [128], new long[40]).Feeds("x"), TestContext.Current.CancellationToken).Values;
+            var values = ModelOutputs.Of(
+                session, new SampleSet(inputs.ToSingles(), [128], new long[40]).Feeds("x"), TestContext.Current.CancellationToken).Values;
             Save(folder.File("labels.npy"), NpyArray.Of(Array.ConvertAll(values, value => value + 1), 40, 6));
         }
-        var report = Run(folder, spec with { Source = spec.Source! with { Task = ModelTask.Regression, LabelUnit = "kW", ValidationLabels = folder.File("labels.npy") } });
+        var report = Run(folder,
+            spec with
+            {
+                Source = spec.Source! with { Task = ModelTask.Regression, LabelUnit = "kW", ValidationLabels = folder.File("labels.npy") },
+            });
         Assert.Equal("1 kW", report.Student.Scores.Find("rmse")!.Text());
         Assert.Empty(report.Classes);
         Assert.Equal([30, 6], ValidationSet(folder)["labels"].Shape);
-        Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.Equal("rmse", report.Spec.Gate.For(report.TaskOf(), variant.Scores!).Thresholds[0].Metric));
+        Assert.All(report.Variants.Where(variant => variant.Accepted),
+            variant => Assert.Equal("rmse", report.Spec.Gate.For(report.TaskOf(), variant.Scores!).Thresholds[0].Metric));
     }
 
     [Fact]
     public void Model_whose_outputs_are_unknown_is_held_to_the_float_models_outputs()
     {
         using var folder = new ScratchFolder();
-        new GraphBuilder().Input("x", 1, 3, 16).Weight("w", 16, 8).Node("MatMul", ["x", "w"], "y").Output("y", 1, 3, 8).Save(folder, "own.onnx");
-        var report = Run(folder, Spec(folder, labelled: false) with { Source = new SourceSpec { Onnx = folder.File("own.onnx"), Calibration = "synthetic", Validation = "synthetic" } });
+        new GraphBuilder().Input("x", 1, 3, 16).Weight("w", 16, 8).Node("MatMul", ["x", "w"], "y")
+            .Output("y", 1, 3, 8).Save(folder, "own.onnx");
+        var report = Run(folder,
+            Spec(folder, labelled: false) with
+            {
+                Source = new SourceSpec { Onnx = folder.File("own.onnx"), Calibration = "synthetic", Validation = "synthetic" },
+            });
         Assert.DoesNotContain("labels", ValidationSet(folder).Keys);
         Assert.Empty(report.Classes);
         Assert.Equal((SampleSource.Synthetic, true), (report.Validation!.From, report.Calibration!.IsMadeUp));
-        Assert.All(report.Variants.Where(variant => variant.Accepted), variant => Assert.Equal("cosine", report.Spec.Gate.For(report.TaskOf(), variant.Scores!).Thresholds[0].Metric));
+        Assert.All(report.Variants.Where(variant => variant.Accepted),
+            variant => Assert.Equal("cosine", report.Spec.Gate.For(report.TaskOf(), variant.Scores!).Thresholds[0].Metric));
         Assert.Contains("reference.y", ValidationSet(folder).Keys);
         Assert.Contains(report.Variants, variant => variant.Chosen);
     }
@@ -88,9 +103,14 @@ public sealed class SourceBuildTests
     public void Input_that_no_device_could_be_given_is_refused_before_anything_is_made()
     {
         using var folder = new ScratchFolder();
-        new GraphBuilder().Input("x", 1, 16).Input("gain").Weight("w", 16, 8).Node("Mul", ["x", "gain"], "s").Node("MatMul", ["s", "w"], "y").Output("y", 1, 8).Save(folder, "own.onnx");
-        var spec = Spec(folder, labelled: false) with { Source = new SourceSpec { Onnx = folder.File("own.onnx"), Validation = "synthetic" } };
-        Assert.Contains("Input 'gain' takes (), which has no batch of one in front", Assert.Throws<BuildException>(() => Run(folder, spec)).Message, StringComparison.Ordinal);
+        new GraphBuilder().Input("x", 1, 16).Input("gain").Weight("w", 16, 8).Node("Mul", ["x", "gain"], "s")
+            .Node("MatMul", ["s", "w"], "y").Output("y", 1, 8).Save(folder, "own.onnx");
+        var spec = Spec(folder, labelled: false) with
+        {
+            Source = new SourceSpec { Onnx = folder.File("own.onnx"), Validation = "synthetic" },
+        };
+        Assert.Contains("Input 'gain' takes (), which has no batch of one in front",
+            Assert.Throws<BuildException>(() => Run(folder, spec)).Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("out/variants")));
     }
 
@@ -111,7 +131,8 @@ public sealed class SourceBuildTests
         if (what == "model") source = source with { Onnx = folder.File("absent.onnx") };
         if (what == "samples") source = source with { Validation = folder.File("absent.npz") };
         if (what == "not onnx") File.WriteAllText(source.Onnx, "hello");
-        var message = Assert.Throws<BuildException>(() => Run(folder, spec with { Source = source, Quantization = spec.Quantization with { MaximumDrop = 1 } })).Message;
+        var message = Assert.Throws<BuildException>(
+            () => Run(folder, spec with { Source = source, Quantization = spec.Quantization with { MaximumDrop = 1 } })).Message;
         Assert.Contains(sentence, message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
         Assert.False(File.Exists(folder.File("out/report.json")));
@@ -122,14 +143,22 @@ public sealed class SourceBuildTests
     {
         using var folder = new ScratchFolder();
         var spec = Spec(folder, labelled: true);
-        var relative = spec with { Source = spec.Source! with { Onnx = "model.onnx", Calibration = "calibration.npz", Validation = "held-out.npz" } };
-        await File.WriteAllTextAsync(folder.File("spec.json"), JsonSerializer.Serialize(relative, FleetJson.Default.BuildSpec), TestContext.Current.CancellationToken);
+        var relative = spec with
+        {
+            Source = spec.Source! with { Onnx = "model.onnx", Calibration = "calibration.npz", Validation = "held-out.npz" },
+        };
+        await File.WriteAllTextAsync(folder.File("spec.json"), JsonSerializer.Serialize(relative, FleetJson.Default.BuildSpec),
+            TestContext.Current.CancellationToken);
         await using var program = ChildProcess.Start(Programs.Modeling, ["build", folder.File("spec.json"), "--out", folder.File("out")]);
         Assert.True(await program.WaitForExitAsync(TimeSpan.FromMinutes(2)) == 0, program.Output);
-        var report = JsonSerializer.Deserialize(await File.ReadAllTextAsync(folder.File("out/report.json"), TestContext.Current.CancellationToken), FleetJson.Default.BuildReport)!;
+        var report = JsonSerializer.Deserialize(
+            await File.ReadAllTextAsync(folder.File("out/report.json"), TestContext.Current.CancellationToken),
+            FleetJson.Default.BuildReport)!;
         Assert.Equal(folder.File("model.onnx"), report.Spec.Source!.Onnx);
-        Assert.All(report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>(), artifact => Assert.Equal(artifact.Bytes, new FileInfo(folder.File($"out/variants/{artifact.Name}")).Length));
-        Assert.Contains("model.onnx", await File.ReadAllTextAsync(folder.File("out/report.html"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.All(report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>(),
+            artifact => Assert.Equal(artifact.Bytes, new FileInfo(folder.File($"out/variants/{artifact.Name}")).Length));
+        Assert.Contains("model.onnx", await File.ReadAllTextAsync(folder.File("out/report.html"), TestContext.Current.CancellationToken),
+            StringComparison.Ordinal);
     }
 
     /// <summary>A classifier of 128 features, calibration samples and held-out ones whose labels are what it says, in files.</summary>
@@ -150,14 +179,20 @@ public sealed class SourceBuildTests
         return new BuildSpec
         {
             Model = "own",
-            Source = new SourceSpec { Onnx = model, Calibration = folder.File("calibration.npz"), Validation = folder.File("held-out.npz") },
+            Source = new SourceSpec
+            {
+                Onnx = model,
+                Calibration = folder.File("calibration.npz"),
+                Validation = folder.File("held-out.npz"),
+            },
             Quantization = new QuantizationSpec { Profiles = ["x64", "jetson"], MaximumDrop = 0.05 },
             Gate = new GateSpec { ValidationSamples = 30 },
         };
     }
 
     private static BuildReport Run(ScratchFolder folder, BuildSpec spec)
-        => new Build(TimeProvider.System).Run(spec, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Report;
+        => new Build(TimeProvider.System)
+            .Run(spec, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Report;
 
     private static void Save(string path, NpyArray array) => File.WriteAllBytes(path, array.ToFile());
 

@@ -34,12 +34,15 @@ public sealed class QuantizerTests
         using var folder = new ScratchFolder();
         OnnxFile.Save(TinyModels.All[name](), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
-        var model = QuantizationSchemes.Named(scheme).Apply(new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>());
+        var model = QuantizationSchemes.Named(scheme)
+            .Apply(new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")),
+                new HashSet<string>());
         Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
         float[] Run(ModelProto one)
         {
             using var session = OnnxRuntimeSession.Open(one.ToByteArray(), "test");
-            return ModelOutputs.Of(session, TinyModels.SamplesFor(prepared.Model, 32, seed: 2).Feeds("x"), TestContext.Current.CancellationToken).Values;
+            return ModelOutputs.Of(session, TinyModels.SamplesFor(prepared.Model, 32, seed: 2).Feeds("x"),
+                TestContext.Current.CancellationToken).Values;
         }
         Assert.InRange(Judgement.SignalToNoise(Run(model), Run(prepared.Model)), decibels, 90);
     }
@@ -71,10 +74,13 @@ public sealed class QuantizerTests
         Assert.False(report.Labelled);
         Assert.Equal(64 * 128 + 128 + 128 * 64, report.Parameters);
         Assert.All(variants.GroupBy(variant => variant.Profile), profile => Assert.Single(profile, variant => variant.Chosen));
-        Assert.All(variants.Where(variant => variant.Accepted), variant => Assert.InRange(variant.Closeness!.SignalToNoise, 20, Closeness.Exact));
-        Assert.All(variants.Where(variant => variant is { Chosen: true, SpeedUp: not null }), variant => Assert.True(variant.SpeedUp >= VariantChoice.EqualSpeed));
+        Assert.All(variants.Where(variant => variant.Accepted),
+            variant => Assert.InRange(variant.Closeness!.SignalToNoise, 20, Closeness.Exact));
+        Assert.All(variants.Where(variant => variant is { Chosen: true, SpeedUp: not null }),
+            variant => Assert.True(variant.SpeedUp >= VariantChoice.EqualSpeed));
         Assert.Contains(variants, variant => variant.Id == "x64-int8" && variant.Accepted);
-        Assert.Equal(variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().Select(artifact => artifact.Name).Order(), Directory.GetFiles(folder.File("out")).Select(path => Path.GetFileName(path)!).Order());
+        Assert.Equal(variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().Select(artifact => artifact.Name).Order(),
+            Directory.GetFiles(folder.File("out")).Select(path => Path.GetFileName(path)!).Order());
     }
 
     [Fact]
@@ -83,7 +89,8 @@ public sealed class QuantizerTests
         using var folder = new ScratchFolder();
         var report = Run(folder, null, 10);
         Assert.Null(report.Calibration);
-        Assert.Contains("needs calibration samples", Assert.Single(report.Variants.Single(variant => variant.Id == "x64-int8").Reasons), StringComparison.Ordinal);
+        Assert.Contains("needs calibration samples", Assert.Single(report.Variants.Single(variant => variant.Id == "x64-int8").Reasons),
+            StringComparison.Ordinal);
         Assert.True(report.Variants.Single(variant => variant.Id == "x64-int8-dynamic").Accepted);
     }
 
@@ -94,27 +101,35 @@ public sealed class QuantizerTests
         var variants = Run(folder, "synthetic", 150).Variants;
         Assert.DoesNotContain(variants, variant => variant.Accepted && variant.Scheme != "fp32");
         Assert.All(variants.Where(variant => variant.Chosen), variant => Assert.Equal("fp32", variant.Scheme));
-        Assert.Contains(variants, variant => variant.Reasons.Any(reason => reason.Contains("150.0 dB is required", StringComparison.Ordinal)));
+        Assert.Contains(variants,
+            variant => variant.Reasons.Any(reason => reason.Contains("150.0 dB is required", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void Labels_in_the_samples_make_accuracy_the_measure()
     {
         using var folder = new ScratchFolder();
-        var model = new GraphBuilder().Input("x", -1, 32).Weight("w", 32, 5).Node("MatMul", ["x", "w"], "y").Output("y", -1, 5).Save(folder);
+        var model = new GraphBuilder().Input("x", -1, 32).Weight("w", 32, 5).Node("MatMul", ["x", "w"], "y")
+            .Output("y", -1, 5).Save(folder);
         var samples = NpyArray.Of([.. Enumerable.Range(0, 40 * 32).Select(i => MathF.Sin(i * 0.37f + i / 32))], 40, 32);
         using (var file = File.Create(folder.File("held-out.npz")))
             NpzArchive.Write(file, [new("x", samples), new("labels", NpyArray.Of([.. Enumerable.Repeat(2L, 40)], 40))]);
         var report = new Quantizer(machine: X64).Run(
             new QuantizationRequest
             {
-                Source = new SourceSpec { Onnx = model, Calibration = folder.File("held-out.npz"), Validation = folder.File("held-out.npz") },
+                Source = new SourceSpec
+                {
+                    Onnx = model,
+                    Calibration = folder.File("held-out.npz"),
+                    Validation = folder.File("held-out.npz"),
+                },
                 Quantization = new QuantizationSpec { Profiles = ["x64"], MaximumDrop = 1 },
             },
             folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
         Assert.True(report.Labelled);
         Assert.InRange(report.Original.Accuracy!.Value, 0, 0.9);
-        Assert.All(report.Variants.Where(variant => variant.Artifact is not null), variant => Assert.Equal(report.Original.Accuracy - variant.Scores!.Accuracy, variant.Drop));
+        Assert.All(report.Variants.Where(variant => variant.Artifact is not null),
+            variant => Assert.Equal(report.Original.Accuracy - variant.Scores!.Accuracy, variant.Drop));
     }
 
     [Fact]
@@ -123,9 +138,12 @@ public sealed class QuantizerTests
         using var folder = new ScratchFolder();
         var model = TwoInputs().Save(folder);
         string Refusal(SourceSpec source) => Assert.Throws<InvalidDataException>(() => new Quantizer(machine: X64)
-            .Run(new QuantizationRequest { Source = source }, folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken)).Message;
-        Assert.StartsWith("/none/m.onnx does not exist", Refusal(new SourceSpec { Onnx = "/none/m.onnx", Validation = "synthetic" }), StringComparison.Ordinal);
-        Assert.StartsWith("/none/v.npz does not exist", Refusal(new SourceSpec { Onnx = model, Validation = "/none/v.npz" }), StringComparison.Ordinal);
+            .Run(new QuantizationRequest { Source = source }, folder.File("out"), new Progress<BuildProgress>(),
+                TestContext.Current.CancellationToken)).Message;
+        Assert.StartsWith("/none/m.onnx does not exist", Refusal(new SourceSpec { Onnx = "/none/m.onnx", Validation = "synthetic" }),
+            StringComparison.Ordinal);
+        Assert.StartsWith("/none/v.npz does not exist", Refusal(new SourceSpec { Onnx = model, Validation = "/none/v.npz" }),
+            StringComparison.Ordinal);
         Assert.False(Directory.Exists(folder.File("out")));
     }
 
@@ -153,11 +171,13 @@ public sealed class QuantizerTests
         using var folder = new ScratchFolder();
         using var session = OnnxRuntimeSession.Open(TwoInputs().Save(folder));
         var inputs = ModelInput.Of(session);
-        string Refusal(Dictionary<string, NpyArray> arrays) => Assert.Throws<InvalidDataException>(() => ArrayFeeds.From(arrays, inputs, "samples.npz")).Message;
+        string Refusal(Dictionary<string, NpyArray> arrays)
+            => Assert.Throws<InvalidDataException>(() => ArrayFeeds.From(arrays, inputs, "samples.npz")).Message;
         var gain = NpyArray.Of([1f, 2], 2);
         Assert.Contains("no array for input 'x'", Refusal(new() { ["gain"] = gain, ["y"] = gain }), StringComparison.Ordinal);
         Assert.Contains("(2, 5)", Refusal(new() { ["gain"] = gain, ["x"] = NpyArray.Of(new float[10], 2, 5) }), StringComparison.Ordinal);
-        Assert.Contains("3 and 2 samples", Refusal(new() { ["gain"] = gain, ["x"] = NpyArray.Of(new float[3 * 256], 3, 1, 4, 64) }), StringComparison.Ordinal);
+        Assert.Contains("3 and 2 samples", Refusal(new() { ["gain"] = gain, ["x"] = NpyArray.Of(new float[3 * 256], 3, 1, 4, 64) }),
+            StringComparison.Ordinal);
     }
 
     private static QuantizationReport Run(ScratchFolder folder, string? calibration, double decibels) => new Quantizer(machine: X64).Run(
@@ -171,6 +191,7 @@ public sealed class QuantizerTests
     /// <summary>A sequence of free length and a scalar.</summary>
     private static GraphBuilder TwoInputs() => new GraphBuilder().Input("x", -1, 4, 64).Input("gain")
         .Weight("w1", 64, 128).Weight("b1", 128).Weight("w2", 128, 64)
-        .Node("Mul", ["x", "gain"], "scaled").Node("MatMul", ["scaled", "w1"], "m").Node("Add", ["m", "b1"], "a").Node("Relu", ["a"], "r").Node("MatMul", ["r", "w2"], "y")
+        .Node("Mul", ["x", "gain"], "scaled").Node("MatMul", ["scaled", "w1"], "m").Node("Add", ["m", "b1"], "a").Node("Relu", ["a"], "r")
+        .Node("MatMul", ["r", "w2"], "y")
         .Output("y", -1, 4, 64);
 }

@@ -18,7 +18,13 @@ namespace Fleet.Server.Tests;
 /// <summary>The whole server, in this process, on ports the system chose and a folder of its own.</summary>
 public sealed class RunningServer : IAsyncLifetime
 {
-    internal static readonly DeviceFacts Facts = new() { Architecture = "x64", IsaFlags = ["avx2", "avx512_vnni"], Processor = "Test processor", LogicalCpus = 2 };
+    internal static readonly DeviceFacts Facts = new()
+    {
+        Architecture = "x64",
+        IsaFlags = ["avx2", "avx512_vnni"],
+        Processor = "Test processor",
+        LogicalCpus = 2,
+    };
 
     private readonly Action<IServiceCollection>? _replace;
     private readonly ConcurrentDictionary<string, Lazy<Task<TestDevice>>> _devices = new();
@@ -49,7 +55,10 @@ public sealed class RunningServer : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = Program.Create(
-            [$"--Fleet:DataFolder={Folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", "--Logging:LogLevel:Default=Error"], _replace);
+            [
+                $"--Fleet:DataFolder={Folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0",
+                "--Logging:LogLevel:Default=Error",
+            ], _replace);
         await _server.StartAsync();
         Operator = ApiAs(File.ReadAllText(Folder["keys", "operator.key"]).Trim());
     }
@@ -101,13 +110,16 @@ public sealed class RunningServer : IAsyncLifetime
     /// <summary>A join token.</summary>
     internal async Task<CreateTokenResponse> TokenAsync(int uses = 1, TimeSpan? validFor = null, Dictionary<string, string>? labels = null)
     {
-        var response = await PostAsync(Operator, "/api/v1/tokens", JsonSerializer.Serialize(new CreateTokenRequest(uses, validFor ?? TimeSpan.FromHours(1), labels), FleetJson.Default.CreateTokenRequest));
+        var response = await PostAsync(Operator, "/api/v1/tokens",
+            JsonSerializer.Serialize(
+                new CreateTokenRequest(uses, validFor ?? TimeSpan.FromHours(1), labels), FleetJson.Default.CreateTokenRequest));
         Assert.Equal(System.Net.HttpStatusCode.Created, response.StatusCode);
         return JsonSerializer.Deserialize(await response.Content.ReadAsStringAsync(), FleetJson.Default.CreateTokenResponse)!;
     }
 
     /// <summary>Asks to be enrolled.</summary>
-    internal async Task<(HttpResponseMessage Response, ECDsa Key)> TryEnrollAsync(string token, string device, string? signingRequest = null)
+    internal async Task<(HttpResponseMessage Response, ECDsa Key)> TryEnrollAsync(
+        string token, string device, string? signingRequest = null)
     {
         var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new EnrollRequest(token, DeviceId.Parse(device), signingRequest ?? TestDevice.SigningRequest(key), Facts);
@@ -125,7 +137,8 @@ public sealed class RunningServer : IAsyncLifetime
     }
 
     /// <summary>A device that several tests of a class share.</summary>
-    internal Task<TestDevice> DeviceAsync(string device) => _devices.GetOrAdd(device, _ => new Lazy<Task<TestDevice>>(() => EnrollAsync(device))).Value;
+    internal Task<TestDevice> DeviceAsync(string device)
+        => _devices.GetOrAdd(device, _ => new Lazy<Task<TestDevice>>(() => EnrollAsync(device))).Value;
 
     /// <summary>A device as operators see it.</summary>
     internal async Task<DeviceView> ViewAsync(string device)

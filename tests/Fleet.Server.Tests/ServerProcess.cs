@@ -17,14 +17,16 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         (_process, Endpoints) = (process, endpoints);
         Http = new HttpClient { BaseAddress = new Uri(endpoints["api"]) };
-        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", File.ReadAllText(Path.Combine(folder, "keys", "operator.key")).Trim());
+        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", File.ReadAllText(Path.Combine(folder, "keys", "operator.key")).Trim());
     }
 
     public HttpClient Http { get; }
 
     public IReadOnlyDictionary<string, string> Endpoints { get; }
 
-    public static Task<ServerProcess> StartAsync(string folder, params string[] more) => StartAsync(folder, folder, workingFolder: null, more);
+    public static Task<ServerProcess> StartAsync(string folder, params string[] more)
+        => StartAsync(folder, folder, workingFolder: null, more);
 
     /// <summary>Started as a person does who names the data folder from where they stand.</summary>
     public static Task<ServerProcess> StartWithRelativeFolderAsync(string workingFolder, string name)
@@ -35,11 +37,15 @@ internal sealed class ServerProcess : IAsyncDisposable
         // A killed server leaves its file behind; the next one removes it, but not before it has started.
         var file = Path.Combine(folder, "endpoints.json");
         if (File.Exists(file)) File.Delete(file);
-        var process = ChildProcess.Start(Programs.Server, [$"--Fleet:DataFolder={named}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", .. more], workingFolder: workingFolder);
+        var process = ChildProcess.Start(Programs.Server,
+            [$"--Fleet:DataFolder={named}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", .. more],
+            workingFolder: workingFolder);
         try
         {
-            await Eventually.TrueAsync("the server listens", () => process.HasExited ? throw new InvalidOperationException(process.Output) : File.Exists(file), Deadline);
-            return new ServerProcess(process, folder, JsonSerializer.Deserialize<Dictionary<string, string>>(await File.ReadAllTextAsync(file))!);
+            await Eventually.TrueAsync("the server listens",
+                () => process.HasExited ? throw new InvalidOperationException(process.Output) : File.Exists(file), Deadline);
+            return new ServerProcess(
+                process, folder, JsonSerializer.Deserialize<Dictionary<string, string>>(await File.ReadAllTextAsync(file))!);
         }
         catch
         {
@@ -62,7 +68,8 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     public async Task<RolloutView> RolloutAsync(string id)
-        => JsonSerializer.Deserialize(await Http.GetStringAsync(new Uri($"/api/v1/rollouts/{id}", UriKind.Relative)), FleetJson.Default.RolloutView)!;
+        => JsonSerializer.Deserialize(
+            await Http.GetStringAsync(new Uri($"/api/v1/rollouts/{id}", UriKind.Relative)), FleetJson.Default.RolloutView)!;
 
     public ValueTask DisposeAsync()
     {

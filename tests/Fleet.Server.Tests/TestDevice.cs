@@ -39,10 +39,12 @@ internal sealed class TestDevice(RunningServer server, DeviceId id, ECDsa key, E
     }
 
     /// <summary>Connects with MQTTnet.</summary>
-    public Task<IMqttClient> ConnectAsync(Action<MqttClientOptionsBuilder>? change = null) => ConnectAsync(server, id.Value, Certificate, change);
+    public Task<IMqttClient> ConnectAsync(Action<MqttClientOptionsBuilder>? change = null)
+        => ConnectAsync(server, id.Value, Certificate, change);
 
     /// <summary>Connects with MQTTnet as anybody.</summary>
-    public static async Task<IMqttClient> ConnectAsync(RunningServer server, string clientId, X509Certificate2? certificate, Action<MqttClientOptionsBuilder>? change = null)
+    public static async Task<IMqttClient> ConnectAsync(
+        RunningServer server, string clientId, X509Certificate2? certificate, Action<MqttClientOptionsBuilder>? change = null)
     {
         var authority = server.AuthorityPem;
         var builder = new MqttClientOptionsBuilder()
@@ -58,13 +60,15 @@ internal sealed class TestDevice(RunningServer server, DeviceId id, ECDsa key, E
                 });
                 if (certificate is not null) tls.WithClientCertificates([certificate]);
             });
-        if (server.MqttAddress is [var host, var port]) builder.WithTcpServer(host, int.Parse(port, System.Globalization.CultureInfo.InvariantCulture));
+        if (server.MqttAddress is [var host, var port])
+            builder.WithTcpServer(host, int.Parse(port, System.Globalization.CultureInfo.InvariantCulture));
         change?.Invoke(builder);
         var client = new MqttClientFactory().CreateMqttClient();
         try
         {
             var result = await client.ConnectAsync(builder.Build());
-            if (result.ResultCode != MqttClientConnectResultCode.Success) throw new RefusedException(result.ResultCode, result.ReasonString);
+            if (result.ResultCode != MqttClientConnectResultCode.Success)
+                throw new RefusedException(result.ResultCode, result.ReasonString);
             return client;
         }
         catch
@@ -81,7 +85,8 @@ internal sealed class TestDevice(RunningServer server, DeviceId id, ECDsa key, E
         var states = Channel.CreateUnbounded<DesiredState>();
         client.ApplicationMessageReceivedAsync += received =>
         {
-            states.Writer.TryWrite(JsonSerializer.Deserialize(System.Buffers.BuffersExtensions.ToArray(received.ApplicationMessage.Payload), FleetJson.Default.DesiredState)!);
+            states.Writer.TryWrite(JsonSerializer.Deserialize(
+                System.Buffers.BuffersExtensions.ToArray(received.ApplicationMessage.Payload), FleetJson.Default.DesiredState)!);
             return Task.CompletedTask;
         };
         await client.SubscribeAsync(Topics.Of(id, Topics.Desired), MqttQualityOfServiceLevel.AtLeastOnce);
@@ -93,9 +98,11 @@ internal sealed class TestDevice(RunningServer server, DeviceId id, ECDsa key, E
         => (await PublishAsync(client, Topics.Of(id, channel), JsonSerializer.SerializeToUtf8Bytes(value, type))).ReasonCode;
 
     public static Task<MqttClientPublishResult> PublishAsync(IMqttClient client, string topic, byte[] payload, bool retain = false)
-        => client.PublishAsync(new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(payload).WithRetainFlag(retain).WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce).Build());
+        => client.PublishAsync(new MqttApplicationMessageBuilder().WithTopic(topic).WithPayload(payload).WithRetainFlag(retain)
+            .WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce).Build());
 
-    public static ReportedState Report(long revision, params ReportedModel[] models) => new() { Revision = revision, Facts = RunningServer.Facts, Models = models };
+    public static ReportedState Report(long revision, params ReportedModel[] models)
+        => new() { Revision = revision, Facts = RunningServer.Facts, Models = models };
 
     /// <summary>Runs <c>mosquitto_pub</c> or <c>mosquitto_sub</c> with this device's certificate.</summary>
     public async Task<ProcessResult> MosquittoAsync(string program, params string[] arguments)

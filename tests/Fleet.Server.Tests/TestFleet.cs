@@ -89,14 +89,18 @@ internal sealed class TestFleet : IAsyncDisposable
         _folder.Dispose();
     }
 
-    public async Task EnrollAsync(int count, string? profile = "x64", string prefix = "dev", IReadOnlyDictionary<string, string>? labels = null)
+    public async Task EnrollAsync(
+        int count, string? profile = "x64", string prefix = "dev", IReadOnlyDictionary<string, string>? labels = null)
     {
         foreach (var part in Enumerable.Range(0, count).Chunk(1000))
         {
-            await Store.CommitAsync([.. part.Select(i => DeviceId.Parse($"{prefix}-{i:00000}")).Select(id => StoreChange.Create(id.Value, new Device
+            await Store.CommitAsync(
+                [.. part.Select(i => DeviceId.Parse($"{prefix}-{i:00000}")).Select(id => StoreChange.Create(id.Value, new Device
             {
                 Id = id,
-                Facts = profile == "jetson" ? new DeviceFacts { Architecture = "arm64", Accelerators = ["nvidia-tegra"] } : new DeviceFacts { Architecture = "x64" },
+                Facts = profile == "jetson"
+                    ? new DeviceFacts { Architecture = "arm64", Accelerators = ["nvidia-tegra"] }
+                    : new DeviceFacts { Architecture = "x64" },
                 Profile = profile,
                 Labels = labels ?? new Dictionary<string, string>(),
                 EnrolledAt = Clock.GetUtcNow(),
@@ -117,7 +121,8 @@ internal sealed class TestFleet : IAsyncDisposable
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             var request = new CertificateRequest($"CN={device}", key, HashAlgorithmName.SHA256).CreateSigningRequestPem();
-            using var certificate = X509Certificate2.CreateFromPem((authority ?? Of<CertificateAuthority>()).IssueDevice(DeviceId.Parse(device), request, TimeSpan.FromDays(1)));
+            using var certificate = X509Certificate2.CreateFromPem(
+                (authority ?? Of<CertificateAuthority>()).IssueDevice(DeviceId.Parse(device), request, TimeSpan.FromDays(1)));
             handler.SslOptions.ClientCertificates = [certificate.CopyWithPrivateKey(key)];
         }
         return new HttpClient(handler) { BaseAddress = new Uri(Of<ListenAddresses>().Devices) };
@@ -132,14 +137,17 @@ internal sealed class TestFleet : IAsyncDisposable
         var build = (await Queue.SubmitAsync(SpecOf(model), default)).Value!;
         var lease = (await Queue.LeaseAsync("tester", default))!;
         Assert.Equal(build.Id, lease.BuildId);
-        var answer = await Queue.CompleteAsync(build.Id, new CompleteRequest(lease.LeaseId, await ReportAsync(model, variants), "<p>report</p>"), default);
+        var answer = await Queue.CompleteAsync(
+            build.Id, new CompleteRequest(lease.LeaseId, await ReportAsync(model, variants), "<p>report</p>"), default);
         Assert.Null(answer.Problem);
         return build.Id;
     }
 
     /// <summary>The next release of a model, for x64.</summary>
     public async Task<Release> ReleaseAsync(string model = "speech", TimeSpan? validFor = null)
-        => (await Of<Publisher>().PublishAsync(new CreateReleaseRequest(await BuildAsync(model, await VariantAsync("x64-int8", "x64")), validFor), default)).Value!;
+        => (await Of<Publisher>()
+            .PublishAsync(new CreateReleaseRequest(await BuildAsync(model, await VariantAsync("x64-int8", "x64")), validFor),
+                default)).Value!;
 
     public async Task<VariantReport> VariantAsync(string id, string profile, bool accepted = true) => new()
     {
@@ -167,8 +175,20 @@ internal sealed class TestFleet : IAsyncDisposable
         DataSha256 = new string('0', 64),
         Samples = new SampleCounts(800, 100, 100),
         Classes = ["yes", "no"],
-        Teacher = new NetworkReport { Description = "conv1d 64", Parameters = 100_000, Bytes = 400_000, Scores = new Scores { Accuracy = 0.97 } },
-        Student = new NetworkReport { Description = "conv1d 16", Parameters = 5_000, Bytes = 20_000, Scores = new Scores { Accuracy = 0.96 } },
+        Teacher = new NetworkReport
+        {
+            Description = "conv1d 64",
+            Parameters = 100_000,
+            Bytes = 400_000,
+            Scores = new Scores { Accuracy = 0.97 },
+        },
+        Student = new NetworkReport
+        {
+            Description = "conv1d 16",
+            Parameters = 5_000,
+            Bytes = 20_000,
+            Scores = new Scores { Accuracy = 0.96 },
+        },
         Inputs = [new TensorDescription("input", "FP32", [-1, 1, 1024])],
         Outputs = [new TensorDescription("logits", "FP32", [-1, 2])],
         ValidationSet = await ArtifactAsync("validation.npz", 5000),
@@ -188,7 +208,10 @@ internal sealed class TestFleet : IAsyncDisposable
         Model = release.Model,
         Version = release.Version,
         Filter = filter,
-        Waves = [.. waves.Split(' ').Select(wave => new WavePlan { Percent = double.Parse(wave.TrimEnd('%'), System.Globalization.CultureInfo.InvariantCulture) })],
+        Waves = [
+            .. waves.Split(' ').Select(
+                wave => new WavePlan { Percent = double.Parse(wave.TrimEnd('%'), System.Globalization.CultureInfo.InvariantCulture) }),
+        ],
     };
 
     public async Task<Rollout> RollOutAsync(RolloutPlan plan)
@@ -206,12 +229,17 @@ internal sealed class TestFleet : IAsyncDisposable
 
     /// <summary>Devices that were told and have not finished.</summary>
     public async Task<IReadOnlyList<DeviceId>> RunningAsync(string rollout)
-        => [.. (await ViewAsync(rollout)).Devices.Where(device => device.Status == DeviceRolloutStatus.Running).Select(device => device.Device)];
+        => [
+            .. (await ViewAsync(rollout)).Devices.Where(device => device.Status == DeviceRolloutStatus.Running)
+                .Select(device => device.Device),
+        ];
 
     public async Task<DeviceDesired> DesiredAsync(DeviceId device) => (await Store.DesiredAsync(device, default)).Desired;
 
     /// <summary>Reports that the device reached a phase of what it should run.</summary>
-    public async Task ReportAsync(DeviceId device, DeploymentPhase phase, DeploymentFailure failure = DeploymentFailure.None, string model = "speech", int? version = null, long? revision = null)
+    public async Task ReportAsync(
+        DeviceId device, DeploymentPhase phase, DeploymentFailure failure = DeploymentFailure.None, string model = "speech",
+        int? version = null, long? revision = null)
     {
         var desired = await DesiredAsync(device);
         await ReportAsync(device, new ReportedState
@@ -242,17 +270,22 @@ internal sealed class TestFleet : IAsyncDisposable
 
     public async Task FinishAsync(string rollout, DeploymentPhase phase = DeploymentPhase.Active)
     {
-        foreach (var device in await RunningAsync(rollout)) await ReportAsync(device, phase, phase == DeploymentPhase.RolledBack ? DeploymentFailure.GateMissed : DeploymentFailure.None);
+        foreach (var device in await RunningAsync(rollout))
+            await ReportAsync(device, phase, phase == DeploymentPhase.RolledBack ? DeploymentFailure.GateMissed : DeploymentFailure.None);
     }
 
     private async Task OpenAsync()
     {
         _server = Program.Create(
-            [$"--Fleet:DataFolder={_folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", "--Logging:LogLevel:Default=None"],
+            [
+                $"--Fleet:DataFolder={_folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0",
+                "--Fleet:Workers=0", "--Logging:LogLevel:Default=None",
+            ],
             services => services.AddSingleton<TimeProvider>(Clock));
         await _server.StartAsync();
         Http = new HttpClient { BaseAddress = new Uri(Of<ListenAddresses>().Api) };
-        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(_folder["keys", "operator.key"])).Trim());
+        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", (await File.ReadAllTextAsync(_folder["keys", "operator.key"])).Trim());
     }
 
     private async Task CloseAsync()

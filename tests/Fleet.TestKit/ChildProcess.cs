@@ -59,7 +59,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
     /// <param name="environment">Variables to set; null removes one.</param>
     /// <param name="workingFolder">Where it runs; the test's own folder when null.</param>
     public static ChildProcess Start(
-        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingFolder = null)
+        string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null,
+        string? workingFolder = null)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -74,7 +75,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
 
     /// <summary>Runs a program to its end, with nothing to read from standard input.</summary>
     public static async Task<ProcessResult> RunAsync(
-        string program, IEnumerable<string> arguments, TimeSpan deadline, IReadOnlyDictionary<string, string?>? environment = null, string? workingFolder = null)
+        string program, IEnumerable<string> arguments, TimeSpan deadline,
+        IReadOnlyDictionary<string, string?>? environment = null, string? workingFolder = null)
     {
         await using var child = Start(program, arguments, environment, workingFolder);
         child._process.StandardInput.Close();
@@ -143,7 +145,8 @@ public sealed partial class ChildProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         KillEverything();
-        await _process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(10)).Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(10)).Token)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Running.TryRemove(this, out _);
         _process.Dispose();
     }

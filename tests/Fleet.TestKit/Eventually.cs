@@ -32,7 +32,9 @@ public static class Eventually
         while (true)
         {
             if (await find() is { } value) return value;
-            if (watch.Elapsed > limit) throw new TimeoutException($"Within {limit.TotalSeconds:0.#} s it did not happen that {what}.{(evidence is null ? "" : "\n" + evidence())}");
+            if (watch.Elapsed > limit)
+                throw new TimeoutException(
+                    $"Within {limit.TotalSeconds:0.#} s it did not happen that {what}.{(evidence is null ? "" : "\n" + evidence())}");
             await Task.Delay(Interval);
         }
     }

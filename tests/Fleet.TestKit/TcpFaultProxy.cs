@@ -77,7 +77,10 @@ public sealed class TcpFaultProxy : IAsyncDisposable
             }
         }
         // Dispose stops the listener, which the pending accept answers with one of these.
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException) { await Task.WhenAll(serving); }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            await Task.WhenAll(serving);
+        }
     }
 
     private async Task ServeAsync(TcpClient client, CancellationToken cancellationToken)
@@ -92,7 +95,8 @@ public sealed class TcpFaultProxy : IAsyncDisposable
             var down = ForwardAsync(connection.Server, connection.Client, connection, countsDown: true, cancellationToken);
             await Task.WhenAll(up, down);
         }
-        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException or OperationCanceledException)
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or InvalidOperationException
+            or OperationCanceledException)
         {
             // Either side hung up, or the test cut the connection: that is this class's purpose.
             connection.Abort();
@@ -100,7 +104,8 @@ public sealed class TcpFaultProxy : IAsyncDisposable
         finally { _connections.TryRemove(id, out _); }
     }
 
-    private async Task ForwardAsync(TcpClient from, TcpClient to, Connection connection, bool countsDown, CancellationToken cancellationToken)
+    private async Task ForwardAsync(
+        TcpClient from, TcpClient to, Connection connection, bool countsDown, CancellationToken cancellationToken)
     {
         var buffer = new byte[16 * 1024];
         while (await from.GetStream().ReadAsync(buffer, cancellationToken) is var read and > 0)

@@ -9,11 +9,13 @@ internal static class VariantTables
     /// <summary>Every variant with its verdict, then what to know of each.</summary>
     public static void Write(Shell screen, QuantizationReport report, string model, string folder)
     {
-        screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Count(report.Validation.Count)} samples judged in {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
+        screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Count(report.Validation.Count)} samples judged in "
+            + $"{DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         if (report.Calibration?.IsMadeUp == true || report.Validation.IsMadeUp)
         {
             var shapes = string.Join(", ", report.Validation.Shapes ?? report.Calibration?.Shapes ?? []);
-            screen.WriteSentence($"Made-up samples were used{(shapes.Length > 0 ? $" ({shapes})" : "")}: sizes and speeds hold, closeness to the float model is a first look only.");
+            screen.WriteSentence($"Made-up samples were used{(shapes.Length > 0 ? $" ({shapes})" : "")}: sizes and speeds hold, closeness "
+                + $"to the float model is a first look only.");
         }
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();
@@ -22,11 +24,16 @@ internal static class VariantTables
         foreach (var variant in report.Variants)
         {
             Cell[] measured = report.Labelled
-                ? [Figures.Percent(variant.Scores?.Accuracy), variant.Drop is { } drop ? FormattableString.Invariant($"{100 * drop:0.0}") : Figures.None]
+                ? [
+                    Figures.Percent(variant.Scores?.Accuracy),
+                    variant.Drop is { } drop ? FormattableString.Invariant($"{100 * drop:0.0}") : Figures.None,
+                ]
                 : [variant.Closeness is { } close ? FormattableString.Invariant($"{close.Cosine:0.0000}") : Figures.None];
             sheet.Add([
-                variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), Figures.Percent((double?)variant.Artifact?.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
-                .. measured, Figures.Percent(variant.Closeness?.Agreement), variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
+                variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes),
+                Figures.Percent((double?)variant.Artifact?.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
+                .. measured, Figures.Percent(variant.Closeness?.Agreement),
+                variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
                 BuildTables.Verdict(variant)]);
         }
         screen.Write(sheet);
@@ -39,25 +46,34 @@ internal static class VariantTables
         var page = Path.Combine(folder, "report.html");
         screen.WriteLine($"Report    {(File.Exists(page) ? page : Path.Combine(folder, "report.json"))}");
         if (report.Variants.FirstOrDefault(variant => variant is { Chosen: true, Artifact: not null }) is { } chosen)
-            screen.WriteLine($"Next      fleet models prove {Path.Combine(folder, chosen.Artifact!.Name)} --reference {model} --validation {report.Validation.From}{string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {shape}"))}");
+            screen.WriteLine($"Next      fleet models prove {Path.Combine(folder, chosen.Artifact!.Name)} --reference {model} --validation "
+                + $"{report.Validation.From}{string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {shape}"))}");
     }
 
     /// <summary>Every processor next to the native one.</summary>
     public static void Write(Shell screen, ProofReport report)
     {
-        screen.WriteHeading($"{report.Variant}: {Figures.Count(report.Samples)} samples of {report.Validation}, {(report.Reference is { } reference ? $"against {reference}" : "against its own native run")}");
-        if (report.Runtime.SessionEntries.Count > 0) screen.WriteSentence($"With {string.Join(", ", report.Runtime.SessionEntries.Select(entry => $"{entry.Key}={entry.Value}"))}, left out where the processor does not need it.");
+        screen.WriteHeading($"{report.Variant}: {Figures.Count(report.Samples)} samples of {report.Validation}, "
+            + $"{(report.Reference is { } reference ? $"against {reference}" : "against its own native run")}");
+        if (report.Runtime.SessionEntries.Count > 0)
+            screen.WriteSentence($"With {string.Join(", ", report.Runtime.SessionEntries.Select(entry => $"{entry.Key}={entry.Value}"))}, "
+                + $"left out where the processor does not need it.");
         screen.WriteLine();
         var labelled = report.Processors.Any(processor => processor.Accuracy is not null);
         var sheet = new Sheet("processor", ">accuracy", ">snr db", labelled ? ">lost points" : ">lost db", "verdict", "what it is");
         foreach (var processor in report.Processors)
         {
             sheet.Add(
-                processor.Processor, Figures.Percent(processor.Accuracy), Figures.Decibels(processor.SignalToNoise), processor.Loss is { } loss ? FormattableString.Invariant($"{loss:0.0}").Replace("-0.0", "0.0", StringComparison.Ordinal) : Figures.None,
-                processor.Holds ? new Cell(processor.Loss is null ? "" : "holds", Tone.Good) : new Cell("fails", Tone.Bad), processor.Description);
+                processor.Processor, Figures.Percent(processor.Accuracy), Figures.Decibels(processor.SignalToNoise),
+                processor.Loss is { } loss
+                    ? FormattableString.Invariant($"{loss:0.0}").Replace("-0.0", "0.0", StringComparison.Ordinal)
+                    : Figures.None,
+                processor.Holds ? new Cell(processor.Loss is null ? "" : "holds", Tone.Good) : new Cell("fails", Tone.Bad),
+                processor.Description);
         }
         screen.Write(sheet);
         if (!report.Holds) screen.WriteLine();
-        foreach (var processor in report.Processors.Where(processor => processor.Detail.Length > 0)) screen.WriteSentence($"{processor.Processor}: {processor.Detail}");
+        foreach (var processor in report.Processors.Where(processor => processor.Detail.Length > 0))
+            screen.WriteSentence($"{processor.Processor}: {processor.Detail}");
     }
 }

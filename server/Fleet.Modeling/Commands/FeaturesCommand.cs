@@ -14,7 +14,8 @@ internal static class FeaturesCommand
     public static Command Create()
     {
         var model = new Argument<FileInfo>("MODEL") { Description = "ONNX file" };
-        var command = new Command("features", "Lists what distillation can compare inside a teacher: name, operator and shape for one sample.") { model };
+        var command = new Command(
+            "features", "Lists what distillation can compare inside a teacher: name, operator and shape for one sample.") { model };
         command.SetAction(parsed =>
         {
             var file = parsed.GetRequiredValue(model).FullName;
@@ -44,7 +45,8 @@ internal static class FeaturesCommand
         var shapes = Shapes(path, model, names);
         foreach (var node in model.Graph.Node)
         {
-            foreach (var output in node.Output.Where(output => output.Length > 0)) Console.WriteLine($"{output,-48}{node.OpType,-24}{shapes[output]}");
+            foreach (var output in node.Output.Where(output => output.Length > 0))
+                Console.WriteLine($"{output,-48}{node.OpType,-24}{shapes[output]}");
         }
     }
 
@@ -54,12 +56,17 @@ internal static class FeaturesCommand
         OnnxFeatures.AddOutputs(model, names);
         using var session = OnnxRuntimeSession.Open(model.ToByteArray(), path);
         var inputs = ModelInput.Of(session);
-        using var feed = new SyntheticFeeds(inputs, 1, seed: 1, shapes: SyntheticShapes.Of(session, inputs, ModelState.None, [])).Batches(1).Single();
+        using var feed = new SyntheticFeeds(inputs, 1, seed: 1, shapes: SyntheticShapes.Of(session, inputs, ModelState.None, [])).Batches(1)
+            .Single();
         using var options = new RunOptions();
         try
         {
             using var values = session.Run(options, feed.Names, feed.Values, names);
-            return names.Zip(values).ToDictionary(pair => pair.First, pair => pair.Second.IsTensor && pair.Second.GetTensorTypeAndShape() is var type ? $"{type.ElementDataType} {string.Join(" x ", type.Shape)}" : "no tensor");
+            return names.Zip(values)
+                .ToDictionary(pair => pair.First,
+                    pair => pair.Second.IsTensor && pair.Second.GetTensorTypeAndShape() is var type
+                        ? $"{type.ElementDataType} {string.Join(" x ", type.Shape)}"
+                        : "no tensor");
         }
         catch (OnnxRuntimeException e)
         {

@@ -14,8 +14,15 @@ internal static class LocalBuildCommand
 {
     public static Command Create()
     {
-        var spec = new Argument<FileInfo>("SPEC") { Description = "Build spec as JSON; paths in it are relative to its folder (fleet models build takes YAML)" };
-        var output = new Option<DirectoryInfo>("--out") { Description = "Folder for teacher, student, variants, report.json and report.html", Required = true, HelpName = "DIR" };
+        var spec = new Argument<FileInfo>(
+            "SPEC")
+        { Description = "Build spec as JSON; paths in it are relative to its folder (fleet models build takes YAML)" };
+        var output = new Option<DirectoryInfo>("--out")
+        {
+            Description = "Folder for teacher, student, variants, report.json and report.html",
+            Required = true,
+            HelpName = "DIR",
+        };
         var threads = WorkerCommand.Threads();
         var command = new Command("build", "Runs one build on this machine, without a server.") { spec, output, threads };
         command.SetAction(async (parsed, cancellationToken) =>
@@ -23,7 +30,8 @@ internal static class LocalBuildCommand
             NativeEnvironment.Prepare(parsed.GetValue(threads));
             var read = Read(parsed.GetRequiredValue(spec));
             var folder = parsed.GetRequiredValue(output).FullName;
-            var result = await DedicatedThread.RunAsync("build", () => new Build(TimeProvider.System).Run(read, folder, new ProgressLines(TimeProvider.System), cancellationToken));
+            var result = await DedicatedThread.RunAsync(
+                "build", () => new Build(TimeProvider.System).Run(read, folder, new ProgressLines(TimeProvider.System), cancellationToken));
             Print(result.Report, folder);
             return 0;
         });
@@ -34,13 +42,24 @@ internal static class LocalBuildCommand
     {
         try
         {
-            var spec = JsonSerializer.Deserialize(File.ReadAllText(file.FullName), FleetJson.Strict.BuildSpec) ?? throw new BuildException($"{file} holds no build spec.");
+            var spec = JsonSerializer.Deserialize(File.ReadAllText(file.FullName), FleetJson.Strict.BuildSpec)
+                ?? throw new BuildException($"{file} holds no build spec.");
             string? Full(string? path) => path is null ? null : Path.GetFullPath(path, file.DirectoryName!);
             string? Samples(string? data) => data == SampleSource.Synthetic ? data : Full(data);
             return spec with
             {
-                Data = spec.Data is not { } data ? null : data with { Train = Full(data.Train), TrainLabels = Full(data.TrainLabels), Test = Full(data.Test), TestLabels = Full(data.TestLabels) },
-                Teacher = spec.Teacher is not { } teacher ? null : teacher with { Onnx = Full(teacher.Onnx), TorchScript = Full(teacher.TorchScript) },
+                Data = spec.Data is not { } data
+                    ? null
+                    : data with
+                    {
+                        Train = Full(data.Train),
+                        TrainLabels = Full(data.TrainLabels),
+                        Test = Full(data.Test),
+                        TestLabels = Full(data.TestLabels),
+                    },
+                Teacher = spec.Teacher is not { } teacher
+                    ? null
+                    : teacher with { Onnx = Full(teacher.Onnx), TorchScript = Full(teacher.TorchScript) },
                 Source = spec.Source is not { } source ? null : source with
                 {
                     Onnx = Full(source.Onnx)!,
@@ -64,7 +83,8 @@ internal static class LocalBuildCommand
     {
         string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
         void Network(string name, NetworkReport network)
-            => Console.WriteLine(Text($"{name,-16}{network.Parameters,10} parameters {network.Bytes,10} bytes   accuracy {network.Scores.Accuracy:0.0000}"));
+            => Console.WriteLine(Text(
+                $"{name,-16}{network.Parameters,10} parameters {network.Bytes,10} bytes   accuracy {network.Scores.Accuracy:0.0000}"));
         if (report.Teacher is { } teacher) Network("teacher", teacher);
         Network(report.Teacher is null ? "model" : "student", report.Student);
         VariantLines.Print(report.Variants);
@@ -84,7 +104,8 @@ internal static class LocalBuildCommand
             var (elapsed, step) = (time.GetElapsedTime(_start), value.Step.Split(':')[0]);
             if (elapsed < _next && step == _step) return;
             (_next, _step) = (elapsed + Interval, step);
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{elapsed.TotalSeconds,6:0} s {value.Fraction,6:P0}  {value.Step}"));
+            Console.Error.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"{elapsed.TotalSeconds,6:0} s {value.Fraction,6:P0}  {value.Step}"));
         }
     }
 }

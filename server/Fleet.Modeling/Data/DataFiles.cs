@@ -35,7 +35,8 @@ internal static class DataFiles
         ? new BuildException($"Data file {path} does not exist on this worker; give a path that the worker can read.", cause)
         : new BuildException($"Data file {path} cannot be read: {cause.Message}", cause);
 
-    private static BuildException TooLarge(string path) => new($"Data file {path} is larger than {MaximumBytes} bytes unpacked; split it or lower the resolution.");
+    private static BuildException TooLarge(string path)
+        => new($"Data file {path} is larger than {MaximumBytes} bytes unpacked; split it or lower the resolution.");
 
     private static bool IsGzip(FileStream file)
     {

@@ -6,5 +6,6 @@ namespace Fleet.Modeling.Data;
 internal static class SampleSetFeeds
 {
     /// <summary>The samples as the single input of a model.</summary>
-    public static SampleFeeds Feeds(this SampleSet samples, string inputName) => new(inputName, samples.Inputs, samples.SampleShape, samples.Vocabulary is not null);
+    public static SampleFeeds Feeds(this SampleSet samples, string inputName)
+        => new(inputName, samples.Inputs, samples.SampleShape, samples.Vocabulary is not null);
 }

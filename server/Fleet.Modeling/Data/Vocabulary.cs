@@ -6,7 +6,8 @@ namespace Fleet.Modeling.Data;
 /// <summary>
 /// Pieces of text by number, and how text is cut into them: lower case; letters and digits side by side are a word, any other
 /// character but white space stands alone; of a word the longest known beginning is taken, again and again, where pieces
-/// inside a word begin with <c>##</c> (WordPiece: Wu et al., arXiv 1609.08144). Form and rule are those of BERT's vocabularies; accents are kept.
+/// inside a word begin with <c>##</c> (WordPiece: Wu et al., arXiv 1609.08144). Form and rule are those of BERT's vocabularies; accents are
+/// kept.
 /// </summary>
 /// <param name="Pieces">The pieces; the place of each is its number.</param>
 internal sealed record Vocabulary(IReadOnlyList<string> Pieces)
@@ -18,7 +19,9 @@ internal sealed record Vocabulary(IReadOnlyList<string> Pieces)
     public const int Unknown = 1;
 
     /// <summary>How text is cut, in the words that travel with a model.</summary>
-    public const string Description = "wordpiece: lower case; letters and digits side by side are a word, any other character but white space is one of its own; longest known beginning first, ## continues a word; 0 pads at the end, 1 is unknown";
+    public const string Description =
+        "wordpiece: lower case; letters and digits side by side are a word, any other character but white space is one of its own; longest "
+            + "known beginning first, ## continues a word; 0 pads at the end, 1 is unknown";
 
     /// <summary>Longer words are unknown: cutting them would take time that grows with the square of their length.</summary>
     private const int LongestWord = 100;
@@ -27,23 +30,32 @@ internal sealed record Vocabulary(IReadOnlyList<string> Pieces)
 
     private static readonly string[] Special = ["[PAD]", "[UNK]"];
 
-    private readonly Dictionary<string, int> _numbers = Pieces.Index().ToDictionary(piece => piece.Item, piece => piece.Index, StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _numbers = Pieces.Index()
+        .ToDictionary(piece => piece.Item, piece => piece.Index, StringComparer.Ordinal);
 
     /// <summary>
-    /// Learns at most <paramref name="size"/> pieces: every character, at the beginning of a word and inside, so that few words are unknown, then the words seen at
-    /// least twice, the most frequent first. A word seen once would have a vector that hardly anything trained.
+    /// Learns at most <paramref name="size"/> pieces: every character, at the beginning of a word and inside, so that few words are
+    /// unknown, then the words seen at least twice, the most frequent first. A word seen once would have a vector that hardly anything
+    /// trained.
     /// </summary>
     public static Vocabulary Of(IEnumerable<string> texts, int size)
     {
         var words = texts.SelectMany(Words).CountBy(word => word).ToArray();
-        var characters = words.SelectMany(word => word.Key.EnumerateRunes().SelectMany(rune => new[] { (Piece: $"{rune}", word.Value), (Piece: $"{Inside}{rune}", word.Value) }))
+        var characters = words.SelectMany(word => word.Key.EnumerateRunes()
+            .SelectMany(rune => new[] { (Piece: $"{rune}", word.Value), (Piece: $"{Inside}{rune}", word.Value) }))
             .GroupBy(found => found.Piece, found => found.Value).Select(group => KeyValuePair.Create(group.Key, group.Sum()));
         static IEnumerable<string> MostFrequentFirst(IEnumerable<KeyValuePair<string, int>> counted)
             => counted.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Key);
-        return new Vocabulary([.. Special.Concat(MostFrequentFirst(characters)).Concat(MostFrequentFirst(words.Where(word => word.Value > 1))).Distinct(StringComparer.Ordinal).Take(size)]);
+        return new Vocabulary([
+            .. Special.Concat(MostFrequentFirst(characters)).Concat(MostFrequentFirst(words.Where(word => word.Value > 1)))
+                .Distinct(StringComparer.Ordinal).Take(size),
+        ]);
     }
 
-    /// <summary>The numbers of a text's pieces, as many as fit <paramref name="numbers"/>; the rest of it is padding. A text without any is one unknown word.</summary>
+    /// <summary>
+    /// The numbers of a text's pieces, as many as fit <paramref name="numbers"/>; the rest of it is padding. A text without any is one
+    /// unknown word.
+    /// </summary>
     public void Encode(string text, Span<float> numbers)
     {
         numbers.Clear();
@@ -75,7 +87,8 @@ internal sealed record Vocabulary(IReadOnlyList<string> Pieces)
         var word = new StringBuilder();
         foreach (var rune in text.ToLowerInvariant().EnumerateRunes())
         {
-            var inWord = Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark;
+            var inWord = Rune.IsLetterOrDigit(rune)
+                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark;
             if (inWord)
             {
                 word.Append(rune.ToString());

@@ -11,7 +11,8 @@ internal static class GraphOperators
 {
     private static readonly string[] Known =
     [
-        "Add", "Sub", "Mul", "Div", "Max", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Softmax", "LayerNormalization", "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceSum",
+        "Add", "Sub", "Mul", "Div", "Max", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Softmax", "LayerNormalization",
+        "MaxPool", "AveragePool", "GlobalAveragePool", "ReduceSum",
         "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Split", "Concat", "Gather", "Cast", "Equal", "Not", "Identity",
     ];
 
@@ -20,12 +21,20 @@ internal static class GraphOperators
     public static void Check(NodeProto node, OnnxGraph graph)
     {
         // A product of two activations has no weight to train; what flows through it is trained.
-        if (!node.IsStandard() || !(node.Is("MatMul") || Known.Contains(node.OpType)) || node.Output.Count(output => output.Length > 0) != 1 && !node.Is("Split"))
-            throw new BuildException($"Training on a quantized grid does not know operator {node.OpType} ({node.Title()}); it knows Conv, Gemm, MatMul, {string.Join(", ", Known)}.");
+        if (!node.IsStandard() || !(node.Is("MatMul") || Known.Contains(node.OpType))
+            || node.Output.Count(output => output.Length > 0) != 1 && !node.Is("Split"))
+            throw new BuildException(
+                $"Training on a quantized grid does not know operator {node.OpType} ({node.Title()}); it knows Conv, Gemm, MatMul, "
+                    + $"{string.Join(", ", Known)}.");
         if (node.OpType is "Reshape" or "Squeeze" or "Unsqueeze" or "ReduceSum" or "Split") _ = Constant(node, 1, graph);
         if (node.Is("Cast")) _ = TypeOf(node);
-        if (node.Is("Gather") && node.Int("axis", 0) != 0) throw new BuildException($"Training on a quantized grid takes Gather of rows; {node.Title()} gathers along axis {node.Int("axis", 0)}.");
-        if (node.Is("LayerNormalization") && node.Int("axis", -1) != -1) throw new BuildException($"Training on a quantized grid takes LayerNormalization over the last axis; {node.Title()} has axis {node.Int("axis", -1)}.");
+        if (node.Is("Gather") && node.Int("axis", 0) != 0)
+            throw new BuildException(
+                $"Training on a quantized grid takes Gather of rows; {node.Title()} gathers along axis {node.Int("axis", 0)}.");
+        if (node.Is("LayerNormalization") && node.Int("axis", -1) != -1)
+            throw new BuildException(
+                $"Training on a quantized grid takes LayerNormalization over the last axis; {node.Title()} has axis "
+                    + $"{node.Int("axis", -1)}.");
         if (node.Is("AveragePool") && (node.Int("count_include_pad", 0) != 0 || Pads(node).Any(pad => pad != 0)))
             throw new BuildException($"Training on a quantized grid takes AveragePool without padding; {node.Title()} pads.");
     }
@@ -60,10 +69,13 @@ internal static class GraphOperators
             "Max" => inputs.Skip(1).Aggregate(input, (most, other) => most.maximum(other!)),
             "Tanh" => input.tanh(),
             "Erf" => input.erf(),
-            "LayerNormalization" => functional.layer_norm(input, [input.size(-1)], inputs[1]!, inputs.ElementAtOrDefault(2), node.Float("epsilon", 1e-5f)),
+            "LayerNormalization" => functional.layer_norm(
+                input, [input.size(-1)], inputs[1]!, inputs.ElementAtOrDefault(2), node.Float("epsilon", 1e-5f)),
             "ReduceSum" => input.sum(Axes(node, graph, (int)input.dim(), _ => true), node.Int("keepdims", 1) != 0),
-            "Squeeze" => Axes(node, graph, (int)input.dim(), axis => input.size((int)axis) == 1).OrderDescending().Aggregate(input, (value, axis) => value.squeeze(axis)),
-            "Unsqueeze" => Axes(node, graph, (int)input.dim() + Constant(node, 1, graph).Length, _ => false).Order().Aggregate(input, (value, axis) => value.unsqueeze(axis)),
+            "Squeeze" => Axes(node, graph, (int)input.dim(), axis => input.size((int)axis) == 1).OrderDescending()
+                .Aggregate(input, (value, axis) => value.squeeze(axis)),
+            "Unsqueeze" => Axes(node, graph, (int)input.dim() + Constant(node, 1, graph).Length, _ => false).Order()
+                .Aggregate(input, (value, axis) => value.unsqueeze(axis)),
             "Gather" => input.index(TensorIndex.Tensor(inputs[1]!.to_type(ScalarType.Int64))),
             "Cast" => input.to_type(TypeOf(node)),
             "Equal" => input.eq(inputs[1]!),
@@ -82,7 +94,8 @@ internal static class GraphOperators
             "GlobalAveragePool" => input.mean([.. Enumerable.Range(2, (int)input.dim() - 2).Select(axis => (long)axis)], keepdim: true),
             "Flatten" => input.flatten(node.Int("axis", 1)),
             "Reshape" => input.reshape(Shape(Constant(node, 1, graph), input)),
-            "Transpose" => input.permute([.. node.Ints("perm") ?? [.. Enumerable.Range(0, (int)input.dim()).Reverse().Select(axis => (long)axis)]]),
+            "Transpose" => input.permute(
+                [.. node.Ints("perm") ?? [.. Enumerable.Range(0, (int)input.dim()).Reverse().Select(axis => (long)axis)]]),
             "Concat" => cat([.. inputs.Select(one => one!)], node.Int("axis", 0)),
             _ => input,
         };
@@ -95,13 +108,15 @@ internal static class GraphOperators
     }
 
     /// <summary>The axes a node names, from the front; without a word those of <paramref name="otherwise"/>.</summary>
-    private static long[] Axes(NodeProto node, OnnxGraph graph, int rank, Func<long, bool> otherwise) => Constant(node, 1, graph) is { Length: > 0 } named
-        ? [.. named.Select(axis => axis < 0 ? axis + rank : axis)]
-        : [.. Enumerable.Range(0, rank).Select(axis => (long)axis).Where(otherwise)];
+    private static long[] Axes(NodeProto node, OnnxGraph graph, int rank, Func<long, bool> otherwise)
+        => Constant(node, 1, graph) is { Length: > 0 } named
+            ? [.. named.Select(axis => axis < 0 ? axis + rank : axis)]
+            : [.. Enumerable.Range(0, rank).Select(axis => (long)axis).Where(otherwise)];
 
     /// <summary>Extents or axes, which must not depend on the samples.</summary>
     private static long[] Constant(NodeProto node, int input, OnnxGraph graph) => node.InputAt(input) is not { } name ? []
-        : graph.Constant(name)?.ToInt64s() ?? throw new BuildException($"{node.Title()} takes its shape from the samples; a constant shape is needed to train.");
+        : graph.Constant(name)?.ToInt64s()
+            ?? throw new BuildException($"{node.Title()} takes its shape from the samples; a constant shape is needed to train.");
 
     private static ScalarType TypeOf(NodeProto cast) => (TensorProto.Types.DataType)cast.Int("to", 0) switch
     {
@@ -109,13 +124,15 @@ internal static class GraphOperators
         TensorProto.Types.DataType.Int64 => ScalarType.Int64,
         TensorProto.Types.DataType.Int32 => ScalarType.Int32,
         TensorProto.Types.DataType.Bool => ScalarType.Bool,
-        var other => throw new BuildException($"Training on a quantized grid casts to float, int64, int32 and bool; {cast.Title()} casts to {other}."),
+        var other => throw new BuildException(
+            $"Training on a quantized grid casts to float, int64, int32 and bool; {cast.Title()} casts to {other}."),
     };
 
     private static Tensor MaxPool(NodeProto node, Tensor input)
     {
         var axes = (int)input.dim() - 2;
-        var (kernel, strides, dilations) = (Extents(node, "kernel_shape", axes), Extents(node, "strides", axes), Extents(node, "dilations", axes));
+        var (kernel, strides, dilations) = (
+            Extents(node, "kernel_shape", axes), Extents(node, "strides", axes), Extents(node, "dilations", axes));
         var (padded, padding) = Padded(node, input, axes, double.NegativeInfinity);
         var roundsUp = node.Int("ceil_mode", 0) != 0;
         return axes == 1
@@ -133,20 +150,25 @@ internal static class GraphOperators
     /// <summary>Padding as TorchSharp takes it, the same on both sides; what differs is put around the input first.</summary>
     private static (Tensor Input, long[] Padding) Padded(NodeProto node, Tensor input, int axes, double value)
     {
-        if (node.Text("auto_pad", "NOTSET") is not ("NOTSET" or "VALID")) throw new BuildException($"{node.Title()} pads by '{node.Text("auto_pad", "")}'; explicit padding is needed to train.");
+        if (node.Text("auto_pad", "NOTSET") is not ("NOTSET" or "VALID"))
+            throw new BuildException($"{node.Title()} pads by '{node.Text("auto_pad", "")}'; explicit padding is needed to train.");
         var pads = Pads(node) is { Count: > 0 } given ? given : new long[2 * axes];
         long[] before = [.. pads.Take(axes)], after = [.. pads.Skip(axes)];
         if (before.SequenceEqual(after)) return (input, before);
         // The last axis comes first, each with both of its sides.
-        return (functional.pad(input, [.. Enumerable.Range(0, axes).Reverse().SelectMany(axis => new[] { before[axis], after[axis] })], value: value), new long[axes]);
+        return (functional.pad(input, [.. Enumerable.Range(0, axes).Reverse().SelectMany(axis => new[] { before[axis], after[axis] })],
+            value: value), new long[axes]);
     }
 
     private static IReadOnlyList<long> Pads(NodeProto node) => node.Ints("pads") ?? [];
 
-    private static long[] Extents(NodeProto node, string name, int axes) => node.Ints(name) is { Count: > 0 } given ? [.. given] : [.. Enumerable.Repeat(1L, axes)];
+    private static long[] Extents(NodeProto node, string name, int axes)
+        => node.Ints(name) is { Count: > 0 } given ? [.. given] : [.. Enumerable.Repeat(1L, axes)];
 
     // 0 keeps an extent. The batch is whatever the batch is, also where the file says 1.
-    private static long[] Shape(long[] asked, Tensor input) => [.. asked.Select((extent, axis) => axis == 0 && extent != -1 ? input.size(0) : extent == 0 ? input.size(axis) : extent)];
+    private static long[] Shape(long[] asked, Tensor input)
+        => [.. asked.Select((extent, axis) => axis == 0 && extent != -1 ? input.size(0) : extent == 0 ? input.size(axis) : extent)];
 
-    private static double Bound(Tensor?[] inputs, int index, double absent) => index < inputs.Length && inputs[index] is { } bound ? bound.to_type(ScalarType.Float64).data<double>()[0] : absent;
+    private static double Bound(Tensor?[] inputs, int index, double absent)
+        => index < inputs.Length && inputs[index] is { } bound ? bound.to_type(ScalarType.Float64).data<double>()[0] : absent;
 }

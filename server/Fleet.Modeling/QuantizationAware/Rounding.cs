@@ -37,7 +37,8 @@ internal sealed class Rounding : Module
     public IEnumerable<Parameter> Steps => _steps.Values;
 
     /// <summary>True for a clamp that rounding replaces.</summary>
-    public bool Absorbs(NodeProto node) => node.InputAt(0) is { } input && _plan.AbsorbedClamps.TryGetValue(input, out var clamped) && clamped == node.Output[0];
+    public bool Absorbs(NodeProto node)
+        => node.InputAt(0) is { } input && _plan.AbsorbedClamps.TryGetValue(input, out var clamped) && clamped == node.Output[0];
 
     /// <summary>The name a value goes by once the clamp behind it has been absorbed.</summary>
     public string NameOf(string value) => _plan.AbsorbedClamps.GetValueOrDefault(value, value);
@@ -47,14 +48,17 @@ internal sealed class Rounding : Module
 
     /// <summary>Rounds a value if this is where it is done; otherwise null.</summary>
     public Tensor? Round(string value, Tensor values)
-        => _roundedAt.TryGetValue(value, out var source) ? StepRounding.Of(values, _steps[source].exp(), _start.Activations[source].Levels) : null;
+        => _roundedAt.TryGetValue(value, out var source)
+            ? StepRounding.Of(values, _steps[source].exp(), _start.Activations[source].Levels)
+            : null;
 
     /// <summary>The step of a rounded input that the bias behind it is counted in; null when the bias stays float.</summary>
     public Tensor? StepOfBias(string input) => _form.FloatBias ? null : _steps[_plan.ScaleSourceOf(input)].detach().exp();
 
     /// <summary>The grids as they stand.</summary>
     public GridScales Grids(IReadOnlyDictionary<string, TrainableOperator> operators) => new(
-        _start.Activations.ToDictionary(pair => pair.Key, pair => pair.Value with { Scale = _steps[_plan.ScaleSourceOf(pair.Key)].exp().data<float>()[0] }),
+        _start.Activations.ToDictionary(
+            pair => pair.Key, pair => pair.Value with { Scale = _steps[_plan.ScaleSourceOf(pair.Key)].exp().data<float>()[0] }),
         _start.Weights.ToDictionary(pair => pair.Key, pair => pair.Value with { Scales = operators[pair.Key].Scales() }));
 
     /// <summary>
@@ -62,6 +66,7 @@ internal sealed class Rounding : Module
     /// the work, and among values that round alike the gradient goes to the truly largest.
     /// </summary>
     private string BehindPools(OnnxGraph graph, string value)
-        => graph.OnlyConsumerOf(value) is { } next && next.Is("MaxPool") && _plan.Values.Contains(next.Output[0]) && _plan.ScaleSourceOf(next.Output[0]) == _plan.ScaleSourceOf(value)
+        => graph.OnlyConsumerOf(value) is { } next && next.Is("MaxPool") && _plan.Values.Contains(next.Output[0])
+            && _plan.ScaleSourceOf(next.Output[0]) == _plan.ScaleSourceOf(value)
             ? BehindPools(graph, next.Output[0]) : value;
 }

@@ -29,13 +29,19 @@ internal static class StartingGrids
     /// <param name="form">The integers of the target.</param>
     /// <param name="widths">How many bits.</param>
     /// <param name="histograms">Counts of the plan's calibrated values.</param>
-    public static GridScales Search(OnnxGraph graph, QuantizationPlan plan, IntegerForm form, BitWidths widths, IReadOnlyDictionary<string, Histogram> histograms)
+    public static GridScales Search(
+        OnnxGraph graph, QuantizationPlan plan, IntegerForm form, BitWidths widths, IReadOnlyDictionary<string, Histogram> histograms)
     {
-        WeightedOperator[] weighted = [.. graph.Graph.Node.Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey).Select(output => plan.Weighted[output])];
+        WeightedOperator[] weighted = [
+            .. graph.Graph.Node.Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey)
+                .Select(output => plan.Weighted[output]),
+        ];
         WeightedOperator[] ends = weighted.Length == 0 ? [] : [weighted[0], weighted[^1]];
         var readByEnds = ends.Select(end => plan.ScaleSourceOf(end.Node.Input[0])).ToHashSet();
 
-        var grids = plan.CalibratedValues.ToDictionary(value => value, value => Activation(histograms[value], plan.FixedRangeOf(value), form, readByEnds.Contains(value) ? widths.Ends : widths.Activations));
+        var grids = plan.CalibratedValues.ToDictionary(value => value,
+            value => Activation(histograms[value], plan.FixedRangeOf(value), form,
+                readByEnds.Contains(value) ? widths.Ends : widths.Activations));
         var activations = plan.Values.ToDictionary(value => value, value => grids[plan.ScaleSourceOf(value)]);
         var weights = weighted.ToDictionary(one => one.Node.Output[0], one => Weight(one, ends.Contains(one) ? widths.Ends : widths.Weights,
             form.FloatBias ? null : activations[one.Node.Input[0]].Scale));
@@ -46,10 +52,13 @@ internal static class StartingGrids
     {
         // What is never negative needs no levels below zero. A signed byte with its zero in the middle has seven bits above it.
         var signed = form.Symmetric && (known?.Low ?? histogram.Minimum) < 0;
-        var grid = signed ? IntegerForm.Symmetric8 with { Bits = bits } : IntegerForm.U8S8 with { Bits = form.Symmetric ? Math.Min(bits, 7) : bits };
+        var grid = signed
+            ? IntegerForm.Symmetric8 with { Bits = bits }
+            : IntegerForm.U8S8 with { Bits = form.Symmetric ? Math.Min(bits, 7) : bits };
         var affine = Affine.For(known ?? Calibrator.Choose(histogram, grid), grid);
         // The runtimes clip at the type's own end, one below the symmetric grid's.
-        return new ActivationGrid(affine.Scale, new Levels(grid.Minimum - affine.ZeroPoint - (signed ? 1 : 0), grid.Maximum - affine.ZeroPoint));
+        return new ActivationGrid(
+            affine.Scale, new Levels(grid.Minimum - affine.ZeroPoint - (signed ? 1 : 0), grid.Maximum - affine.ZeroPoint));
     }
 
     private static WeightGrid Weight(WeightedOperator weighted, int bits, float? inputScale)
@@ -62,7 +71,9 @@ internal static class StartingGrids
         for (var channel = 0; channel < scales.Length; channel++)
         {
             // A bias is counted in steps of both scales: below this one they would be too fine to hold it.
-            var smallest = bias is null || inputScale is not { } scale ? 0 : Math.Abs(bias[bias.Length == 1 ? 0 : channel] * weighted.BiasFactor) / (scale * LargestBias);
+            var smallest = bias is null || inputScale is not { } scale
+                ? 0
+                : Math.Abs(bias[bias.Length == 1 ? 0 : channel] * weighted.BiasFactor) / (scale * LargestBias);
             var found = (float)Math.Max(Scale(channels[channel], levels) * Math.Abs(weighted.WeightFactor), smallest);
             scales[channel] = float.IsNormal(found) ? found : 1;
         }

@@ -21,7 +21,8 @@ internal sealed class StepRounding : autograd.SingleTensorFunction<StepRounding>
     {
         // N of the paper counts what shares a step: of an activation the features of one sample.
         var sharing = step.numel() == 1 ? values.numel() / values.size(0) : values.numel() / step.numel();
-        return apply(values, step, (double)levels.Lowest, (double)levels.Highest, 1 / Math.Sqrt((double)sharing * Math.Max(1, levels.Highest)));
+        return apply(values, step, (double)levels.Lowest, (double)levels.Highest,
+            1 / Math.Sqrt((double)sharing * Math.Max(1, levels.Highest)));
     }
 
     /// <inheritdoc/>
@@ -49,7 +50,9 @@ internal sealed class StepRounding : autograd.SingleTensorFunction<StepRounding>
         var steps = Steps(values, step, grid);
         var ofStep = step.numel() == 1
             ? (gradient.flatten().dot(steps.flatten()) - ofValues.flatten().dot(values.flatten()) / step.sum()).reshape(step.shape)
-            : (gradient * steps - ofValues * values / step).sum([.. Enumerable.Range(0, (int)values.dim()).Where(axis => step.size(axis) == 1).Select(axis => (long)axis)], keepdim: true);
+            : (gradient * steps - ofValues * values / step)
+                .sum([.. Enumerable.Range(0, (int)values.dim()).Where(axis => step.size(axis) == 1).Select(axis => (long)axis)],
+                    keepdim: true);
         return [ofValues.MoveToOuterDisposeScope(), (ofStep * grid[2]).MoveToOuterDisposeScope(), null!, null!, null!];
     }
 

@@ -37,7 +37,8 @@ internal sealed class TrainableOperator : Module
         register_parameter("weight", _weight);
         if (weighted.Bias is { } bias)
         {
-            _bias = new Parameter((tensor(bias.ToSingles()) * weighted.BiasFactor).expand(weighted.Channels).contiguous().DetachFromDisposeScope());
+            _bias = new Parameter((tensor(bias.ToSingles()) * weighted.BiasFactor).expand(weighted.Channels)
+                .contiguous().DetachFromDisposeScope());
             register_parameter("bias", _bias);
         }
         if (rounding?.GridOf(weighted) is { } grid)
@@ -66,7 +67,8 @@ internal sealed class TrainableOperator : Module
         {
             var step = Step.exp();
             weight = StepRounding.Of(weight, step, _levels);
-            if (bias is not null && rounding!.StepOfBias(_input) is { } inputStep) bias = Rounded(bias, step.detach().flatten() * inputStep);
+            if (bias is not null && rounding!.StepOfBias(_input) is { } inputStep)
+                bias = Rounded(bias, step.detach().flatten() * inputStep);
         }
         return GraphOperators.Run(_weighted, input, weight, bias);
     }

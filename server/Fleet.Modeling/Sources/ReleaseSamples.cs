@@ -32,7 +32,8 @@ internal sealed class ReleaseSamples
     /// <summary>Chooses samples, and runs the float model on them.</summary>
     /// <exception cref="InvalidDataException">A device could not be given them.</exception>
     public static ReleaseSamples Gather(
-        InferenceSession session, IFeedSource samples, IReadOnlyDictionary<string, NpyArray> labels, BuildSpec spec, ModelTask task, ModelState state, CancellationToken cancellationToken)
+        InferenceSession session, IFeedSource samples, IReadOnlyDictionary<string, NpyArray> labels, BuildSpec spec, ModelTask task,
+        ModelState state, CancellationToken cancellationToken)
     {
         string[] references = labels.Count > 0 ? [] : ReferencesOf(session, task, spec.Source!.Detection);
         var chosen = Chosen(session, samples, references, spec, cancellationToken);
@@ -50,12 +51,15 @@ internal sealed class ReleaseSamples
                 // State flows from sample to sample, those that stay behind included: each that travels carries the float model's own.
                 if (!(keep && references.Length > 0) && state.Links.Count == 0) continue;
                 using var outputs = feed.Run(session, options, references.Length > 0 ? references : [session.OutputNames[0]]);
-                if (keep) foreach (var (name, value) in references.Zip(outputs)) Keep(values, TaskDefinition.ReferencePrefix + name, value, number);
+                if (keep)
+                    foreach (var (name, value) in references.Zip(outputs))
+                        Keep(values, TaskDefinition.ReferencePrefix + name, value, number);
             }
         }
         foreach (var (name, column) in values)
         {
-            if (name.StartsWith(TaskDefinition.ReferencePrefix, StringComparison.Ordinal)) gathered._known[name] = column.ToArray(name, chosen.Length);
+            if (name.StartsWith(TaskDefinition.ReferencePrefix, StringComparison.Ordinal))
+                gathered._known[name] = column.ToArray(name, chosen.Length);
             else gathered._inputs[name] = (column.Type, column.ToArray(name, chosen.Length));
         }
         foreach (var (name, array) in labels) gathered._known[name] = Rows(array, chosen);
@@ -114,15 +118,21 @@ internal sealed class ReleaseSamples
     /// <summary>Outputs that a variant is compared with, where there are no labels.</summary>
     private static string[] ReferencesOf(InferenceSession session, ModelTask task, DetectionForm? form) => task switch
     {
-        ModelTask.Detection when (form ?? new DetectionForm()) is var boxes => [boxes.Boxes, boxes.Scores, .. boxes.Labels is { } labels ? new[] { labels } : []],
-        ModelTask.Outputs => [.. session.OutputNames.Where(name => session.OutputMetadata[name].ElementDataType == TensorElementType.Float)],
+        ModelTask.Detection when (form ?? new DetectionForm()) is var boxes =>
+            [boxes.Boxes, boxes.Scores, .. boxes.Labels is { } labels ? new[] { labels } : []],
+        ModelTask.Outputs => [
+            .. session.OutputNames.Where(name => session.OutputMetadata[name].ElementDataType == TensorElementType.Float),
+        ],
         _ => [session.OutputNames[0]],
     };
 
-    private static int[] Chosen(InferenceSession session, IFeedSource samples, string[] references, BuildSpec spec, CancellationToken cancellationToken)
+    private static int[] Chosen(
+        InferenceSession session, IFeedSource samples, string[] references, BuildSpec spec, CancellationToken cancellationToken)
     {
         if (references.FirstOrDefault(name => !session.OutputNames.Contains(name)) is { } missing)
-            throw new InvalidDataException($"The model has no output '{missing}'; it has {string.Join(", ", session.OutputNames)}. source.detection names the outputs of boxes and scores.");
+            throw new InvalidDataException(
+                $"The model has no output '{missing}'; it has {string.Join(", ", session.OutputNames)}. source.detection names the outputs "
+                    + $"of boxes and scores.");
         var bytes = 0L;
         using (var first = samples.Batches(1).First())
         {
@@ -130,7 +140,9 @@ internal sealed class ReleaseSamples
             {
                 var shape = value.GetTensorTypeAndShape().Shape;
                 if (shape is not [1, ..])
-                    throw new InvalidDataException($"Input '{name}' takes ({string.Join(", ", shape)}), which has no batch of one in front: devices could not be given samples to validate with. 'fleet models quantize' makes its variants without a release.");
+                    throw new InvalidDataException(
+                        $"Input '{name}' takes ({string.Join(", ", shape)}), which has no batch of one in front: devices could not be "
+                            + $"given samples to validate with. 'fleet models quantize' makes its variants without a release.");
                 bytes += value.GetTensorSizeInBytes();
             }
             if (references.Length > 0)
@@ -150,22 +162,30 @@ internal sealed class ReleaseSamples
     private static void Keep(Dictionary<string, Column> values, string name, OrtValue value, int number)
     {
         var tensor = value.GetTensorTypeAndShape();
-        if (!values.TryGetValue(name, out var column)) values[name] = column = new Column(tensor.ElementDataType, tensor.Shape, new MemoryStream());
+        if (!values.TryGetValue(name, out var column))
+            values[name] = column = new Column(tensor.ElementDataType, tensor.Shape, new MemoryStream());
         if (!column.Shape.SequenceEqual(tensor.Shape))
-            throw new InvalidDataException($"Sample {number} of '{name}' has shape ({string.Join(", ", tensor.Shape)}) and an earlier one ({string.Join(", ", column.Shape)}); samples of a release must be of one shape.");
+            throw new InvalidDataException(
+                $"Sample {number} of '{name}' has shape ({string.Join(", ", tensor.Shape)}) and an earlier one "
+                    + $"({string.Join(", ", column.Shape)}); samples of a release must be of one shape.");
         column.Bytes.Write(value.GetTensorMutableRawData());
     }
 
     private static NpyArray Rows(NpyArray array, int[] rows)
     {
         var width = array.Data.Length / array.Shape[0];
-        return array with { Shape = [rows.Length, .. array.Shape.Skip(1)], Data = rows.SelectMany(row => array.Data.Slice(row * width, width).ToArray()).ToArray() };
+        return array with
+        {
+            Shape = [rows.Length, .. array.Shape.Skip(1)],
+            Data = rows.SelectMany(row => array.Data.Slice(row * width, width).ToArray()).ToArray(),
+        };
     }
 
     private static OrtValue ValueOf((TensorElementType Type, NpyArray Array) input, int sample)
     {
         var width = input.Array.Data.Length / input.Array.Shape[0];
-        var value = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, input.Type, [1, .. input.Array.Shape.Skip(1).Select(extent => (long)extent)]);
+        var value = OrtValue.CreateAllocatedTensorValue(
+            OrtAllocator.DefaultInstance, input.Type, [1, .. input.Array.Shape.Skip(1).Select(extent => (long)extent)]);
         input.Array.Data.Span.Slice(sample * width, width).CopyTo(value.GetTensorMutableRawData());
         return value;
     }
@@ -179,7 +199,8 @@ internal sealed class ReleaseSamples
             : output.GetTensorDataAsSpan<float>();
     }
 
-    private static bool IsJudged(InferenceSession session, string output) => session.OutputMetadata[output].ElementDataType is TensorElementType.Float or TensorElementType.Int64;
+    private static bool IsJudged(InferenceSession session, string output)
+        => session.OutputMetadata[output].ElementDataType is TensorElementType.Float or TensorElementType.Int64;
 
     /// <summary>One array, sample after sample.</summary>
     private sealed record Column(TensorElementType Type, long[] Shape, MemoryStream Bytes)

@@ -19,10 +19,14 @@ internal static class TaskLabels
     /// <exception cref="InvalidDataException">They do not have the form of the task.</exception>
     public static IReadOnlyDictionary<string, NpyArray> Of(SourceSpec source, ModelTask task, long[]? classes, int samples)
     {
-        if (classes is not null) return new Dictionary<string, NpyArray> { [ClassificationTask.LabelsName] = NpyArray.Of(classes, classes.Length) };
+        if (classes is not null)
+            return new Dictionary<string, NpyArray> { [ClassificationTask.LabelsName] = NpyArray.Of(classes, classes.Length) };
         if (task == ModelTask.Classification) return new Dictionary<string, NpyArray>();
         var path = source.ValidationLabels ?? source.Validation;
-        if (!File.Exists(path)) return source.ValidationLabels is null ? new Dictionary<string, NpyArray>() : throw new InvalidDataException($"{path} does not exist.");
+        if (!File.Exists(path))
+            return source.ValidationLabels is null
+                ? new Dictionary<string, NpyArray>()
+                : throw new InvalidDataException($"{path} does not exist.");
         try
         {
             var labels = Read(path, alone: source.ValidationLabels is not null)
@@ -38,7 +42,10 @@ internal static class TaskLabels
 
     private static IReadOnlyDictionary<string, NpyArray> Read(string path, bool alone)
     {
-        if (Path.GetExtension(path) != ".npz") return alone ? new Dictionary<string, NpyArray> { [RegressionTask.LabelsName] = NpyArray.Parse(File.ReadAllBytes(path)) } : new Dictionary<string, NpyArray>();
+        if (Path.GetExtension(path) != ".npz")
+            return alone
+                ? new Dictionary<string, NpyArray> { [RegressionTask.LabelsName] = NpyArray.Parse(File.ReadAllBytes(path)) }
+                : new Dictionary<string, NpyArray>();
         using var file = File.OpenRead(path);
         return NpzArchive.Read(file, MaximumBytes);
     }

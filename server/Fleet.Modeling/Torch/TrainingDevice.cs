@@ -10,7 +10,10 @@ internal static class TrainingDevice
     public static Device Choose(string asked) => asked switch
     {
         "cpu" => CPU,
-        "cuda" when !cuda.is_available() => throw new BuildException("training.device is 'cuda', but this worker's libtorch finds no CUDA device; install the worker with libtorch-cuda on a machine with a GPU and its driver, or set device to 'auto' or 'cpu'."),
+        "cuda" when !cuda.is_available() =>
+            throw new BuildException(
+                "training.device is 'cuda', but this worker's libtorch finds no CUDA device; install the worker with libtorch-cuda on a "
+                    + "machine with a GPU and its driver, or set device to 'auto' or 'cpu'."),
         _ => cuda.is_available() ? CUDA : CPU,
     };
 }

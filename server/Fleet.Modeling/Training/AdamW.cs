@@ -34,7 +34,8 @@ internal sealed class AdamW : IDisposable
     public long Steps { get; set; }
 
     /// <summary>What is carried from step to step beside <see cref="Steps"/>, for checkpoints.</summary>
-    public IEnumerable<Tensor> State => _groups.SelectMany(group => group.Parameters).SelectMany(parameter => (Tensor[])[parameter.First, parameter.Second]);
+    public IEnumerable<Tensor> State
+        => _groups.SelectMany(group => group.Parameters).SelectMany(parameter => (Tensor[])[parameter.First, parameter.Second]);
 
     /// <summary>Adds parameters.</summary>
     /// <param name="parameters">What to train.</param>
@@ -44,7 +45,10 @@ internal sealed class AdamW : IDisposable
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        _groups.Add(new Group([.. parameters.Select(parameter => (parameter, zeros_like(parameter).DetachFromDisposeScope(), zeros_like(parameter).DetachFromDisposeScope()))], weightDecay, epsilon.ToScalar()));
+        _groups.Add(new Group([
+            .. parameters.Select(parameter => (
+                parameter, zeros_like(parameter).DetachFromDisposeScope(), zeros_like(parameter).DetachFromDisposeScope())),
+        ], weightDecay, epsilon.ToScalar()));
     }
 
     /// <summary>Takes one step that makes <paramref name="loss"/> smaller.</summary>
@@ -84,5 +88,6 @@ internal sealed class AdamW : IDisposable
         return _numbers[^1];
     }
 
-    private sealed record Group(IReadOnlyList<(Parameter Parameter, Tensor First, Tensor Second)> Parameters, double WeightDecay, Scalar Epsilon);
+    private sealed record Group(
+        IReadOnlyList<(Parameter Parameter, Tensor First, Tensor Second)> Parameters, double WeightDecay, Scalar Epsilon);
 }

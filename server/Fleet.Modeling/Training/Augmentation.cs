@@ -21,10 +21,12 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     public static Augmentation Of(TrainingSpec spec, int seed) => new(spec.Augment, spec.Mirror, seed);
 
     /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>
-    public void Write(SampleSet samples, int index, int view, Span<float> destination) => Write(samples.Sample(index), samples.SampleShape, destination, index, view, samples.Vocabulary is not null);
+    public void Write(SampleSet samples, int index, int view, Span<float> destination)
+        => Write(samples.Sample(index), samples.SampleShape, destination, index, view, samples.Vocabulary is not null);
 
     /// <summary>Writes view <paramref name="view"/> of a sample; view 0 is the sample as it is.</summary>
-    public void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int index, int view, bool tokens = false)
+    public void Write(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, int index,
+        int view, bool tokens = false)
     {
         if (view == 0 || !Enabled)
         {
@@ -41,7 +43,9 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
     private static void Text(ReadOnlySpan<float> sample, Span<float> destination, Random random)
     {
         for (var place = 0; place < sample.Length; place++)
-            destination[place] = sample[place] != Vocabulary.Padding && random.NextDouble() < HiddenShare ? Vocabulary.Unknown : sample[place];
+            destination[place] = sample[place] != Vocabulary.Padding && random.NextDouble() < HiddenShare
+                ? Vocabulary.Unknown
+                : sample[place];
     }
 
     private void Image(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)

@@ -28,7 +28,8 @@ internal sealed class BuildMemory
     public static BuildMemory Open(string buildFolder, BuildSpec spec, DataSet data)
     {
         var memory = new BuildMemory(Path.Combine(buildFolder, "unfinished"));
-        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Format} {data.Sha256()} {JsonSerializer.Serialize(spec, FleetJson.Default.BuildSpec)}")));
+        var digest = Convert.ToHexStringLower(SHA256.HashData(
+            Encoding.UTF8.GetBytes($"{Format} {data.Sha256()} {JsonSerializer.Serialize(spec, FleetJson.Default.BuildSpec)}")));
         var owner = memory.PathOf("digest");
         if (File.Exists(owner) && File.ReadAllText(owner) == digest) return memory;
         memory.Forget();
@@ -45,7 +46,8 @@ internal sealed class BuildMemory
         => File.Exists(PathOf(name + ".json")) ? JsonSerializer.Deserialize<T>(File.ReadAllText(PathOf(name + ".json"))) : null;
 
     /// <summary>Keeps what came out of something that need not be done again. Files that belong to it must be on the disk.</summary>
-    public void Finish<T>(string name, T result) where T : class => DurableFile.Write(PathOf(name + ".json"), JsonSerializer.SerializeToUtf8Bytes(result));
+    public void Finish<T>(string name, T result)
+        where T : class => DurableFile.Write(PathOf(name + ".json"), JsonSerializer.SerializeToUtf8Bytes(result));
 
     /// <summary>Forgets everything.</summary>
     public void Forget()

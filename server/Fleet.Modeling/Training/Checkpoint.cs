@@ -19,7 +19,9 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
     /// <summary>True when it is time to save again.</summary>
     public bool IsDue => Stopwatch.GetElapsedTime(_saved) >= interval;
 
-    /// <summary>Keeps a training. The file is whole at every moment: the new one takes the old one's place when it is on the disk.</summary>
+    /// <summary>
+    /// Keeps a training. The file is whole at every moment: the new one takes the old one's place when it is on the disk.
+    /// </summary>
     public void Save(TrainingPosition position, IEnumerable<Tensor> tensors, IReadOnlyList<AdamW> optimizers)
     {
         var beside = path + ".new";
@@ -81,5 +83,7 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
     }
 
     // The folder's digest says that spec and data are those of the file; what differs is the program.
-    private BuildException Foreign(Exception? cause = null) => new($"{path} is no checkpoint of this training, perhaps one of another version of this program; remove the folder to begin again.", cause);
+    private BuildException Foreign(Exception? cause = null)
+        => new($"{path} is no checkpoint of this training, perhaps one of another version of this program; remove the folder to begin "
+            + $"again.", cause);
 }

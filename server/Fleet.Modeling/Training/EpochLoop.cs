@@ -43,13 +43,17 @@ internal static class EpochLoop
     /// <param name="batches">What it learns from.</param>
     /// <param name="validation">What the best epoch is chosen by.</param>
     /// <param name="plan">The epochs.</param>
-    /// <param name="step">Takes a step and answers its loss. Whatever it does follows from where it is: a step may be the first of a process.</param>
+    /// <param name="step">Takes a step and answers its loss. Whatever it does follows from where it is: a step may be the first of a
+    /// process.</param>
     /// <param name="progress">Share done, and what the last epoch reached.</param>
     /// <param name="cancellationToken">Honoured at every step.</param>
     /// <returns>One point for each epoch.</returns>
-    public static IReadOnlyList<EpochReport> Run(ITrainable trainee, Batches batches, SampleSet validation, EpochPlan plan, Func<StepAt, double> step, Progress progress, CancellationToken cancellationToken)
+    public static IReadOnlyList<EpochReport> Run(
+        ITrainable trainee, Batches batches, SampleSet validation, EpochPlan plan, Func<StepAt, double> step, Progress progress,
+        CancellationToken cancellationToken)
     {
-        var planned = plan.Phases.SelectMany((phase, index) => Enumerable.Range(1, phase.Epochs).Select(number => (Phase: index, Number: number))).ToArray();
+        var planned = plan.Phases.SelectMany(
+            (phase, index) => Enumerable.Range(1, phase.Epochs).Select(number => (Phase: index, Number: number))).ToArray();
         var steps = (long)planned.Length * batches.PerEpoch;
         using var uncollected = new UncollectedSteps();
         var bestState = Snapshot(trainee);
@@ -57,7 +61,9 @@ internal static class EpochLoop
         {
             Tensor[] Kept() => [.. trainee.State(), .. bestState, .. plan.Others];
             var at = plan.Checkpoint?.Load(Kept(), plan.Optimizers) ?? TrainingPosition.Start;
-            if (at != TrainingPosition.Start) progress.Report((double)at.Epoch / planned.Length, $"goes on in epoch {Math.Min(at.Epoch + 1, planned.Length)} of {planned.Length}");
+            if (at != TrainingPosition.Start)
+                progress.Report((double)at.Epoch / planned.Length,
+                    $"goes on in epoch {Math.Min(at.Epoch + 1, planned.Length)} of {planned.Length}");
             var epochs = at.Epochs.ToList();
             var (best, bestEpoch) = (at.Best, at.BestEpoch);
             bool Waits(int epoch) => plan.Patience == 0 || epoch <= bestEpoch + plan.Patience;
@@ -69,15 +75,18 @@ internal static class EpochLoop
                 var loss = at.Loss;
                 foreach (var (indices, batch) in batches.Of(epoch).Skip(at.Batch))
                 {
-                    if (plan.Checkpoint is { IsDue: true } due) due.Save(new TrainingPosition(epoch, batch, loss, epochs, best, bestEpoch), Kept(), plan.Optimizers);
+                    if (plan.Checkpoint is { IsDue: true } due)
+                        due.Save(new TrainingPosition(epoch, batch, loss, epochs, best, bestEpoch), Kept(), plan.Optimizers);
                     cancellationToken.ThrowIfCancellationRequested();
                     var count = (long)epoch * batches.PerEpoch + batch;
                     uncollected.Next();
                     loss += step(new StepAt(phase, epoch, count, indices, LearningRate.At(count, steps, plan.LearningRate)));
-                    progress.Report((count + 1.0) / steps, epochs.Count == 0 ? "" : $"{named}epoch {number} of {length}, validation {epochs[^1].Reached().Text()}");
+                    progress.Report((count + 1.0) / steps,
+                        epochs.Count == 0 ? "" : $"{named}epoch {number} of {length}, validation {epochs[^1].Reached().Text()}");
                 }
                 var score = validation.Labels.Score(trainee.Outputs(validation, cancellationToken))[0];
-                if (!double.IsFinite(score.Value)) throw new BuildException("Training diverged: what the network answers is no longer finite. Lower learningRate.");
+                if (!double.IsFinite(score.Value))
+                    throw new BuildException("Training diverged: what the network answers is no longer finite. Lower learningRate.");
                 epochs.Add(new EpochReport(name, number, loss / batches.PerEpoch, score));
                 // An equal later epoch had the smaller learning rate behind it: it is taken.
                 if (best is not { } known || score.Value == known || IsBetter(score, known))
@@ -100,7 +109,8 @@ internal static class EpochLoop
         }
     }
 
-    private static bool IsBetter(MetricValue score, double best) => score.Better == MetricDirection.Higher ? score.Value > best : score.Value < best;
+    private static bool IsBetter(MetricValue score, double best)
+        => score.Better == MetricDirection.Higher ? score.Value > best : score.Value < best;
 
     private static Tensor[] Snapshot(ITrainable trainee)
     {

@@ -22,7 +22,9 @@ internal static class TrainingLoop
     /// <param name="progress">Share done, and what the last epoch reached.</param>
     /// <param name="cancellationToken">Honoured at every step.</param>
     /// <returns>One point for each epoch.</returns>
-    public static IReadOnlyList<EpochReport> Run(Network network, SampleSet training, SampleSet validation, TrainingPhase phase, Progress progress, CancellationToken cancellationToken)
+    public static IReadOnlyList<EpochReport> Run(
+        Network network, SampleSet training, SampleSet validation, TrainingPhase phase, Progress progress,
+        CancellationToken cancellationToken)
     {
         var spec = phase.Training;
         network.MoveTo(TrainingDevice.Choose(spec.Device));
@@ -40,7 +42,8 @@ internal static class TrainingLoop
         return EpochLoop.Run(network, batches, validation, plan, Learn, progress, cancellationToken);
     }
 
-    private static double Step(Network network, IObjective objective, AdamW optimizer, Batches batches, StepAt at, CancellationToken cancellationToken)
+    private static double Step(
+        Network network, IObjective objective, AdamW optimizer, Batches batches, StepAt at, CancellationToken cancellationToken)
     {
         using var scope = NewDisposeScope(); // frees every tensor this step made
         var loss = objective.Loss(network, batches, at, scope, cancellationToken);

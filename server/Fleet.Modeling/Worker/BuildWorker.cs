@@ -6,8 +6,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Modeling.Worker;
 
-/// <summary>Asks the server for builds and runs one at a time, until it is stopped. A build in hand is then left: its lease lapses, and a worker on the same folder goes on with it.</summary>
-internal sealed partial class BuildWorker(FleetServer server, LeaseKeeper keeper, WorkFolder folder, WorkerOptions options, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<BuildWorker> logger) : BackgroundService
+/// <summary>
+/// Asks the server for builds and runs one at a time, until it is stopped. A build in hand is then left: its lease lapses, and a worker on
+/// the same folder goes on with it.
+/// </summary>
+internal sealed partial class BuildWorker(
+    FleetServer server, LeaseKeeper keeper, WorkFolder folder, WorkerOptions options, TimeProvider time, IHostApplicationLifetime lifetime,
+    ILogger<BuildWorker> logger) : BackgroundService
 {
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -17,7 +22,8 @@ internal sealed partial class BuildWorker(FleetServer server, LeaseKeeper keeper
         {
             while (!stoppingToken.IsCancellationRequested)
             {
-                if (await PersistAsync("ask for work", token => server.LeaseAsync(options.Name, token), stoppingToken) is { } lease) await RunAsync(lease, stoppingToken);
+                if (await PersistAsync("ask for work", token => server.LeaseAsync(options.Name, token), stoppingToken) is { } lease)
+                    await RunAsync(lease, stoppingToken);
                 else await Task.Delay(options.PollInterval, time, stoppingToken);
             }
         }
@@ -63,11 +69,14 @@ internal sealed partial class BuildWorker(FleetServer server, LeaseKeeper keeper
     {
         try
         {
-            var result = await DedicatedThread.RunAsync($"build {lease.BuildId}", () => new Build(time).Run(lease.Spec, path, progress, cancellationToken));
+            var result = await DedicatedThread.RunAsync(
+                $"build {lease.BuildId}", () => new Build(time).Run(lease.Spec, path, progress, cancellationToken));
             foreach (var (artifact, file) in result.Artifacts)
-                await PersistAsync($"upload {artifact.Name}", async token => { await server.UploadAsync(artifact, file, token); return true; }, cancellationToken);
+                await PersistAsync($"upload {artifact.Name}",
+                    async token => { await server.UploadAsync(artifact, file, token); return true; }, cancellationToken);
             var request = new CompleteRequest(lease.LeaseId, result.Report, result.Page);
-            await PersistAsync("hand the result over", async token => { await server.CompleteAsync(lease.BuildId, request, token); return true; }, cancellationToken);
+            await PersistAsync("hand the result over",
+                async token => { await server.CompleteAsync(lease.BuildId, request, token); return true; }, cancellationToken);
             LogBuilt(lease.BuildId, result.Report.Duration, result.Report.Student.Scores.Accuracy);
         }
         catch (Exception e) when (e is not (OperationCanceledException or LeaseLostException))
@@ -75,7 +84,12 @@ internal sealed partial class BuildWorker(FleetServer server, LeaseKeeper keeper
             // What an operator gave wrong reads as a sentence; anything else is ours, and its trace stays in this log.
             var reason = e is BuildException ? e.Message : $"The worker failed at '{progress.Value.Step}': {e.GetType().Name}: {e.Message}";
             LogFailed(lease.BuildId, reason, e is BuildException ? null : e);
-            await PersistAsync("report the failure", async token => { await server.FailAsync(lease.BuildId, new FailRequest(lease.LeaseId, Limits.Detail(reason)), token); return true; }, cancellationToken);
+            await PersistAsync("report the failure",
+                async token =>
+                {
+                    await server.FailAsync(lease.BuildId, new FailRequest(lease.LeaseId, Limits.Detail(reason)), token);
+                    return true;
+                }, cancellationToken);
         }
     }
 

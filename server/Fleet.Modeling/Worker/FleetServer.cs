@@ -27,10 +27,18 @@ internal sealed class FleetServer : IDisposable
 
     public FleetServer(WorkerOptions options)
     {
-        var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), ConnectTimeout = TimeSpan.FromSeconds(10) };
+        var handler = new SocketsHttpHandler
+        {
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+        };
         if (options.CertificateAuthority is { } authority)
         {
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            var policy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
             policy.CustomTrustStore.ImportFromPemFile(authority);
             handler.SslOptions.CertificateChainPolicy = policy;
         }
@@ -41,8 +49,11 @@ internal sealed class FleetServer : IDisposable
     /// <summary>Asks for a build; null when none waits.</summary>
     public async Task<LeaseResponse?> LeaseAsync(string worker, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(HttpMethod.Post, "api/v1/worker/leases", Json(new LeaseRequest(worker), FleetJson.Default.LeaseRequest), RequestTime, cancellationToken);
-        return response.StatusCode == HttpStatusCode.NoContent ? null : await response.Content.ReadFromJsonAsync(FleetJson.Default.LeaseResponse, cancellationToken);
+        using var response = await SendAsync(HttpMethod.Post, "api/v1/worker/leases",
+            Json(new LeaseRequest(worker), FleetJson.Default.LeaseRequest), RequestTime, cancellationToken);
+        return response.StatusCode == HttpStatusCode.NoContent
+            ? null
+            : await response.Content.ReadFromJsonAsync(FleetJson.Default.LeaseResponse, cancellationToken);
     }
 
     /// <summary>Sends progress, which renews the lease.</summary>
@@ -63,7 +74,8 @@ internal sealed class FleetServer : IDisposable
         await using var file = File.OpenRead(path);
         var content = new StreamContent(file);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-        using var response = await SendAsync(HttpMethod.Put, $"api/v1/worker/artifacts/{artifact.Sha256}", content, UploadTime, cancellationToken);
+        using var response = await SendAsync(
+            HttpMethod.Put, $"api/v1/worker/artifacts/{artifact.Sha256}", content, UploadTime, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -74,7 +86,8 @@ internal sealed class FleetServer : IDisposable
         using var response = await SendAsync(HttpMethod.Post, path, content, RequestTime, cancellationToken);
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent content, TimeSpan limit, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string path, HttpContent content, TimeSpan limit, CancellationToken cancellationToken)
     {
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timed.CancelAfter(limit);
@@ -90,7 +103,8 @@ internal sealed class FleetServer : IDisposable
                 {
                     HttpStatusCode.Conflict or HttpStatusCode.NotFound => new LeaseLostException(reason),
                     // Too busy, or broken for now: worth another try.
-                    HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError => new HttpRequestException(reason, null, response.StatusCode),
+                    HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError =>
+                        new HttpRequestException(reason, null, response.StatusCode),
                     _ => new RefusedException(reason),
                 };
             }

@@ -9,7 +9,8 @@ namespace Fleet.Modeling.Worker;
 /// input is a pipe is watched, for that is how programs start programs; one that was started by systemd or in a terminal may
 /// outlive what started it.
 /// </summary>
-internal sealed partial class StarterWatch(IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StarterWatch> logger) : BackgroundService
+internal sealed partial class StarterWatch(IHostApplicationLifetime lifetime, TimeProvider time, ILogger<StarterWatch> logger)
+    : BackgroundService
 {
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -28,7 +29,8 @@ internal sealed partial class StarterWatch(IHostApplicationLifetime lifetime, Ti
         lifetime.StopApplication();
     }
 
-    private static bool StandardInputIsPipe() => new FileInfo("/proc/self/fd/0").LinkTarget?.StartsWith("pipe:", StringComparison.Ordinal) == true;
+    private static bool StandardInputIsPipe()
+        => new FileInfo("/proc/self/fd/0").LinkTarget?.StartsWith("pipe:", StringComparison.Ordinal) == true;
 
     [LoggerMessage(LogLevel.Warning, "Process {Starter}, which started this worker, is gone: it stops as well")]
     private partial void LogOrphaned(int starter);

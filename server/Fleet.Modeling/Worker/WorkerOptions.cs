@@ -40,7 +40,8 @@ internal sealed record WorkerOptions
     public static string NameOf(string machine, int process)
     {
         var suffix = $"-{process}";
-        var name = string.Concat(machine.ToLowerInvariant().Select(character => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) ? character : '-'));
+        var name = string.Concat(machine.ToLowerInvariant()
+            .Select(character => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) ? character : '-'));
         return (name.Length + suffix.Length <= Limits.NameLength ? name : name[..(Limits.NameLength - suffix.Length)]) + suffix;
     }
 }

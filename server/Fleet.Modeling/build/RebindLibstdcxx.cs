@@ -52,7 +52,8 @@ public sealed class RebindLibstdcxx : Task
         var symbol = elf.FindString(NewSymbol);
         if (oldNeed == null || symbol < 0)
         {
-            Log.LogError("{0} asks for {1} in a way this build step does not know (TorchSharp was updated?). Use a system with libstdc++ 13.2 or newer, or set RebindLibstdcxx=never.", Library, NewVersion);
+            Log.LogError("{0} asks for {1} in a way this build step does not know (TorchSharp was updated?). Use a system with libstdc++ "
+                + "13.2 or newer, or set RebindLibstdcxx=never.", Library, NewVersion);
             return false;
         }
 
@@ -82,7 +83,9 @@ public sealed class RebindLibstdcxx : Task
 
     private static int IndexOf(byte[] bytes, byte[] pattern, int start)
     {
-        for (var i = Array.IndexOf(bytes, pattern[0], start); i >= 0 && i <= bytes.Length - pattern.Length; i = Array.IndexOf(bytes, pattern[0], i + 1))
+        for (var i = Array.IndexOf(bytes, pattern[0], start);
+            i >= 0 && i <= bytes.Length - pattern.Length;
+            i = Array.IndexOf(bytes, pattern[0], i + 1))
             if (pattern.Select((value, k) => bytes[i + k] == value).All(same => same)) return i;
         return -1;
     }
@@ -121,7 +124,8 @@ public sealed class RebindLibstdcxx : Task
         public VersionNeeds(byte[] bytes)
         {
             _bytes = bytes;
-            var isElf64 = bytes.Length > 64 && bytes[0] == 0x7f && bytes[1] == 'E' && bytes[2] == 'L' && bytes[3] == 'F' && bytes[4] == 2 && bytes[5] == 1;
+            var isElf64 = bytes.Length > 64 && bytes[0] == 0x7f && bytes[1] == 'E' && bytes[2] == 'L' && bytes[3] == 'F' && bytes[4] == 2
+                && bytes[5] == 1;
             if (!isElf64) return;
             var headers = (int)BitConverter.ToInt64(bytes, 0x28);
             int headerLength = BitConverter.ToUInt16(bytes, 0x3a), sections = BitConverter.ToUInt16(bytes, 0x3c);

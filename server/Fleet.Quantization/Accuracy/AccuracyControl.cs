@@ -28,7 +28,8 @@ internal sealed record ReturnedOperator(string Output, double Gain, double Won);
 /// <param name="Judged">What was found of it.</param>
 /// <param name="Calibrator">The calibrator that chose its ranges.</param>
 /// <param name="Requantize">Makes it again, with the same calibrator and techniques and these operators in float.</param>
-internal sealed record ControlledModel(ModelProto Model, Judged Judged, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
+internal sealed record ControlledModel(
+    ModelProto Model, Judged Judged, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
 {
     /// <summary>Techniques that were applied, in order.</summary>
     public IReadOnlyList<ITechnique> Steps { get; init; } = [];
@@ -57,7 +58,8 @@ internal sealed record ControlledModel(ModelProto Model, Judged Judged, ICalibra
 /// <param name="source">The float model, its histograms and samples.</param>
 /// <param name="outputsOf">What a model says of the samples that rank.</param>
 /// <param name="say">Told what it tries, in words for people.</param>
-internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null)
+internal sealed class AccuracyControl(
+    IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null)
 {
     /// <summary>Most of the operators that may return to float; past it the scheme does not suit the model.</summary>
     private const double MaximumShare = 0.5;
@@ -87,7 +89,9 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
             cancellationToken.ThrowIfCancellationRequested();
             ModelProto Requantize(IReadOnlySet<string> kept) => scheme.Apply(Stepped(recipe, kept, cancellationToken), kept);
             var model = ready ?? Requantize(keptFloat);
-            return new ControlledModel(model, judge(model), recipe.From.Calibrator, Requantize) { Steps = recipe.Steps, SignalToNoise = recipe.SignalToNoise };
+            return new ControlledModel(
+                model, judge(model), recipe.From.Calibrator, Requantize)
+            { Steps = recipe.Steps, SignalToNoise = recipe.SignalToNoise };
         }
 
         var (recipe, cleanest) = Cleanest(cancellationToken);
@@ -103,7 +107,8 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         if (scheme.CalibratedValues(source.Model.Graph).Count > 0)
         {
             var steps = recipe;
-            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator)) Try($"{calibrator.Name} calibration", steps with { From = source with { Calibrator = calibrator } });
+            foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator))
+                Try($"{calibrator.Name} calibration", steps with { From = source with { Calibrator = calibrator } });
         }
         if (best.Judged.Loss <= aim) return best;
 
@@ -115,7 +120,13 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
             var attempt = Made(recipe, null, first.Select(ranked => ranked.Output).ToHashSet());
             var won = best.Judged.Loss - attempt.Judged.Loss;
             var all = first.Sum(ranked => ShareOf(ranked.Gain));
-            return attempt with { Returned = [.. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0))] };
+            return attempt with
+            {
+                Returned = [
+                    .. first.Select(ranked =>
+                        new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0)),
+                ],
+            };
         }
         var fewest = Fewest(best, (int)(ranking.Count * MaximumShare), aim, Returning);
         return (fewest.Judged.Loss > aim && best.Judged.Loss <= maximumLoss ? best : fewest) with { Ranking = ranking };
@@ -146,7 +157,9 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
         return best;
     }
 
-    /// <summary>The scheme's techniques one after the other, each kept where it makes the output worthwhile cleaner, and the model they make.</summary>
+    /// <summary>
+    /// The scheme's techniques one after the other, each kept where it makes the output worthwhile cleaner, and the model they make.
+    /// </summary>
     private (Recipe Recipe, ModelProto Model) Cleanest(CancellationToken cancellationToken)
     {
         var (best, made, stepped) = (new Recipe(source, [], null), scheme.Apply(source, None), source);
@@ -163,7 +176,8 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
             var model = scheme.Apply(further, None);
             var signalToNoise = SignalToNoiseOf(model);
             if (!(signalToNoise > cleanest + WorthAStep)) continue;
-            (best, made, stepped, cleanest) = (best with { Steps = [.. best.Steps, step], SignalToNoise = (plain, signalToNoise) }, model, further, signalToNoise);
+            (best, made, stepped, cleanest) = (
+                best with { Steps = [.. best.Steps, step], SignalToNoise = (plain, signalToNoise) }, model, further, signalToNoise);
         }
         return (best, made);
     }
@@ -184,15 +198,24 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
             say?.Invoke($"ranking layers, {++ranked} of {runs}");
             return Math.Pow(10, -SignalToNoiseOf(scheme.Apply(from, all.Except(alone).ToHashSet())) / 10);
         }
-        IEnumerable<(string Output, double Noise)> Singly(IEnumerable<string> outputs) => outputs.Select(output => (output, NoiseOf([output])));
+        IEnumerable<(string Output, double Noise)> Singly(IEnumerable<string> outputs)
+            => outputs.Select(output => (output, NoiseOf([output])));
         IEnumerable<(string Output, double Noise)> Grouped()
         {
-            var noisiest = all.Chunk(size).Select(group => (Outputs: group, Noise: NoiseOf(group))).OrderByDescending(group => group.Noise).ToArray();
-            return [.. Singly(noisiest.Take(GroupsOpened).SelectMany(group => group.Outputs)), .. noisiest.Skip(GroupsOpened).SelectMany(group => group.Outputs.Select(output => (output, group.Noise / group.Outputs.Length)))];
+            var noisiest = all.Chunk(size).Select(group => (Outputs: group, Noise: NoiseOf(group)))
+                .OrderByDescending(group => group.Noise).ToArray();
+            return [
+                .. Singly(noisiest.Take(GroupsOpened).SelectMany(group => group.Outputs)),
+                .. noisiest.Skip(GroupsOpened)
+                    .SelectMany(group => group.Outputs.Select(output => (output, group.Noise / group.Outputs.Length))),
+            ];
         }
         (string Output, double Noise)[] noise = [.. all.Count <= RankedSingly ? Singly(all) : Grouped()];
         var total = noise.Sum(one => one.Noise);
-        return [.. noise.OrderByDescending(one => one.Noise).Select(one => new RankedOperator(one.Output, total > 0 ? -10 * Math.Log10(Math.Max(1 - one.Noise / total, 1e-9)) : 0))];
+        return [
+            .. noise.OrderByDescending(one => one.Noise)
+                .Select(one => new RankedOperator(one.Output, total > 0 ? -10 * Math.Log10(Math.Max(1 - one.Noise / total, 1e-9)) : 0)),
+        ];
     }
 
     private static double ShareOf(double gain) => 1 - Math.Pow(10, -gain / 10);

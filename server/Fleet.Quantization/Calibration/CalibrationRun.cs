@@ -24,7 +24,8 @@ internal static class CalibrationRun
     /// <param name="batchSize">Most samples in one run.</param>
     /// <param name="cancellationToken">Stops between runs.</param>
     /// <exception cref="InvalidDataException">A value is not finite; the message names it.</exception>
-    public static IReadOnlyDictionary<string, Histogram> Count(ModelProto model, IReadOnlyCollection<string> values, IFeedSource source, int batchSize, CancellationToken cancellationToken)
+    public static IReadOnlyDictionary<string, Histogram> Count(
+        ModelProto model, IReadOnlyCollection<string> values, IFeedSource source, int batchSize, CancellationToken cancellationToken)
     {
         var histograms = values.ToDictionary(value => value, _ => new Histogram());
         Observe(model, values, source, batchSize, (name, value) => Count(name, value, histograms), cancellationToken);
@@ -33,7 +34,8 @@ internal static class CalibrationRun
 
     /// <summary>Shows every value of every sample to <paramref name="see"/>, holding no more of them at once than fits.</summary>
     public static void Observe(
-        ModelProto model, IReadOnlyCollection<string> values, IFeedSource source, int batchSize, Action<string, OrtValue> see, CancellationToken cancellationToken)
+        ModelProto model, IReadOnlyCollection<string> values, IFeedSource source, int batchSize, Action<string, OrtValue> see,
+        CancellationToken cancellationToken)
     {
         if (values.Count == 0) return;
         using var session = OnnxRuntimeSession.Open(Observed(model, values).ToByteArray(), "the model to calibrate");
@@ -57,7 +59,8 @@ internal static class CalibrationRun
     {
         var observed = model.Clone();
         var present = new HashSet<string>(observed.Graph.Output.Concat(observed.Graph.Input).Select(value => value.Name));
-        observed.Graph.Output.AddRange(values.Where(value => !present.Contains(value)).Select(value => new ValueInfoProto { Name = value }));
+        observed.Graph.Output.AddRange(
+            values.Where(value => !present.Contains(value)).Select(value => new ValueInfoProto { Name = value }));
         return observed;
     }
 
@@ -78,7 +81,8 @@ internal static class CalibrationRun
         }
         catch (ArgumentException e)
         {
-            throw new InvalidDataException($"Value '{name}' is not a finite number for a calibration sample: look for NaN or infinity in the samples.", e);
+            throw new InvalidDataException(
+                $"Value '{name}' is not a finite number for a calibration sample: look for NaN or infinity in the samples.", e);
         }
     }
 

@@ -8,7 +8,9 @@ internal interface ICalibrator
     /// <summary>Name in a spec.</summary>
     string Name { get; }
 
-    /// <summary>The range to cover, of the values counted in <paramref name="histogram"/>, for integers of <paramref name="form"/>.</summary>
+    /// <summary>
+    /// The range to cover, of the values counted in <paramref name="histogram"/>, for integers of <paramref name="form"/>.
+    /// </summary>
     ValueRange Choose(Histogram histogram, IntegerForm form);
 }
 
@@ -16,16 +18,22 @@ internal interface ICalibrator
 internal static class Calibrators
 {
     private static readonly FrozenDictionary<string, ICalibrator> ByName =
-        new ICalibrator[] { new MinMaxCalibrator(), new PercentileCalibrator(), new MeanSquareCalibrator(), new EntropyCalibrator() }.ToFrozenDictionary(calibrator => calibrator.Name);
+        new ICalibrator[]
+        {
+            new MinMaxCalibrator(), new PercentileCalibrator(), new MeanSquareCalibrator(), new EntropyCalibrator(),
+        }.ToFrozenDictionary(calibrator => calibrator.Name);
 
     /// <summary>All of them, by name.</summary>
-    public static IReadOnlyList<ICalibrator> All { get; } = [.. ByName.Values.OrderBy(calibrator => calibrator.Name, StringComparer.Ordinal)];
+    public static IReadOnlyList<ICalibrator> All { get; } = [
+        .. ByName.Values.OrderBy(calibrator => calibrator.Name, StringComparer.Ordinal),
+    ];
 
     /// <summary>The calibrator of that name.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>
     public static ICalibrator Named(string name) => ByName.TryGetValue(name, out var calibrator)
         ? calibrator
-        : throw new ArgumentException($"Calibrator '{name}' is not known; it is one of {string.Join(", ", ByName.Keys.Order())}.", nameof(name));
+        : throw new ArgumentException(
+            $"Calibrator '{name}' is not known; it is one of {string.Join(", ", ByName.Keys.Order())}.", nameof(name));
 }
 
 /// <summary>Covers everything seen: nothing is clipped, one outlier costs everyone resolution.</summary>

@@ -8,9 +8,9 @@ namespace Fleet.Quantization.Calibration;
 /// <para>
 /// Three things are done otherwise than in common implementations, each found to matter. Bins are told with the very levels the
 /// integers will have, asymmetric ranges included. The spike that Relu leaves at zero is left out, not only thinned: zero is exact
-/// at every threshold. And the counts are smoothed over the width of one level of the full range, further where values are few: what differs between
-/// neighbouring bins of a sharp histogram is mostly chance, and a threshold so low that every level is one bin would look perfect
-/// for reproducing it, however much it clips.
+/// at every threshold. And the counts are smoothed over the width of one level of the full range, further where values are few: what
+/// differs between neighbouring bins of a sharp histogram is mostly chance, and a threshold so low that every level is one bin would look
+/// perfect for reproducing it, however much it clips.
 /// </para>
 /// </summary>
 internal sealed class EntropyCalibrator : ICalibrator
@@ -56,7 +56,8 @@ internal sealed class EntropyCalibrator : ICalibrator
         foreach (var (value, count) in histogram.Occupied()) counts[Math.Clamp((int)((value - whole.Low) / width), 0, Bins - 1)] += count;
         counts[Math.Clamp((int)(-whole.Low / width), 0, Bins - 1)] = 0;
 
-        var reach = (int)Math.Min(Bins, Math.Max(Bins / (form.Maximum - form.Minimum + 1.0), Bins * ValuesSmoothedOver / Math.Max(1, counts.Sum())) / 2);
+        var reach = (int)Math.Min(
+            Bins, Math.Max(Bins / (form.Maximum - form.Minimum + 1.0), Bins * ValuesSmoothedOver / Math.Max(1, counts.Sum())) / 2);
         return [.. Enumerable.Range(0, Bins).Select(i =>
         {
             int from = Math.Max(0, i - reach), to = Math.Min(Bins, i + reach + 1);

@@ -41,7 +41,9 @@ internal sealed record IntegerForm(bool Signed, bool Symmetric, bool FloatBias, 
     /// <summary>The element type in the file.</summary>
     public DataType Type => Signed ? DataType.Int8 : DataType.Uint8;
 
-    /// <summary>True when rounding into a range that begins or ends at zero does the work of a Relu: the smallest integer is then zero.</summary>
+    /// <summary>
+    /// True when rounding into a range that begins or ends at zero does the work of a Relu: the smallest integer is then zero.
+    /// </summary>
     public bool ClampsAtZero => !Symmetric;
 
     /// <summary>The form a profile asks for.</summary>

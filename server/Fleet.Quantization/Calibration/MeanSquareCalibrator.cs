@@ -20,7 +20,8 @@ internal sealed class MeanSquareCalibrator : ICalibrator
     {
         var whole = histogram.Range.WithZero();
         var bins = histogram.Occupied().ToArray();
-        if (form.Symmetric) return Best(bins, form, whole, fraction => new ValueRange(-whole.AbsoluteMaximum * fraction, whole.AbsoluteMaximum * fraction));
+        if (form.Symmetric)
+            return Best(bins, form, whole, fraction => new ValueRange(-whole.AbsoluteMaximum * fraction, whole.AbsoluteMaximum * fraction));
         var range = whole;
         for (var round = 0; round < 2; round++)
         {
@@ -32,7 +33,8 @@ internal sealed class MeanSquareCalibrator : ICalibrator
         return range;
     }
 
-    private static ValueRange Best((double Value, long Count)[] bins, IntegerForm form, ValueRange first, Func<double, ValueRange> candidate)
+    private static ValueRange Best(
+        (double Value, long Count)[] bins, IntegerForm form, ValueRange first, Func<double, ValueRange> candidate)
     {
         var best = first;
         var least = SquaredError(bins, Affine.For(first, form), form);

@@ -44,7 +44,9 @@ internal sealed record Candidate(string Id, long Bytes, double Quality)
 /// <param name="Front">Ids of what nothing is as good as in size, speed and quality and better in one, the smallest file first.</param>
 /// <param name="OverBudget">Why one is outside a budget, by id: it may not be released.</param>
 /// <param name="NotChosen">Why each other one is not chosen, by id.</param>
-internal sealed record VariantDecision(string? Chosen, IReadOnlyList<string> Front, IReadOnlyDictionary<string, string> OverBudget, IReadOnlyDictionary<string, string> NotChosen);
+internal sealed record VariantDecision(
+    string? Chosen, IReadOnlyList<string> Front, IReadOnlyDictionary<string, string> OverBudget,
+    IReadOnlyDictionary<string, string> NotChosen);
 
 /// <summary>Which of a profile's variants to take. Pure.</summary>
 internal static class VariantChoice
@@ -75,7 +77,8 @@ internal static class VariantChoice
         foreach (var candidate in allowed)
         {
             if (allowed.FirstOrDefault(other => Dominates(other, candidate)) is { } better)
-                notChosen[candidate.Id] = $"{(better.IsFloat ? "The float model" : better.Id)} is as small, as fast and as accurate, and better in one of them.";
+                notChosen[candidate.Id] =
+                    $"{(better.IsFloat ? "The float model" : better.Id)} is as small, as fast and as accurate, and better in one of them.";
             else front.Add(candidate);
         }
 
@@ -90,7 +93,11 @@ internal static class VariantChoice
         {
             notChosen[candidate.Id] = $"{(chosen!.IsFloat ? "The float model" : chosen.Id)} is {Comparison(chosen, candidate, goal)}.";
         }
-        return new VariantDecision(chosen?.Id, [.. front.OrderBy(candidate => candidate.Bytes).ThenBy(candidate => candidate.Id, StringComparer.Ordinal).Select(candidate => candidate.Id)], overBudget, notChosen);
+        return new VariantDecision(chosen?.Id,
+            [
+                .. front.OrderBy(candidate => candidate.Bytes).ThenBy(candidate => candidate.Id, StringComparer.Ordinal)
+                    .Select(candidate => candidate.Id),
+            ], overBudget, notChosen);
     }
 
     /// <summary>The tighter limit of both, in each figure.</summary>
@@ -109,9 +116,14 @@ internal static class VariantChoice
 
     private static string? ExcessOf(Candidate candidate, ProfileBudget budget)
     {
-        if (candidate.Bytes > budget.MaximumBytes) return Text($"Its file has {candidate.Bytes} bytes; the budget is {budget.MaximumBytes}.");
-        if (candidate.LatencyP95 > budget.MaximumLatencyP95) return Text($"Its p95 is {candidate.LatencyP95.Value.TotalMilliseconds:0.###} ms; the budget is {budget.MaximumLatencyP95.Value.TotalMilliseconds:0.###} ms.");
-        if (candidate.MemoryBytes > budget.MaximumMemoryBytes) return Text($"Its peak memory is {candidate.MemoryBytes / 1048576.0:0.#} MiB; the budget is {budget.MaximumMemoryBytes / 1048576.0:0.#} MiB.");
+        if (candidate.Bytes > budget.MaximumBytes)
+            return Text($"Its file has {candidate.Bytes} bytes; the budget is {budget.MaximumBytes}.");
+        if (candidate.LatencyP95 > budget.MaximumLatencyP95)
+            return Text($"Its p95 is {candidate.LatencyP95.Value.TotalMilliseconds:0.###} ms; the budget is ")
+                + Text($"{budget.MaximumLatencyP95.Value.TotalMilliseconds:0.###} ms.");
+        if (candidate.MemoryBytes > budget.MaximumMemoryBytes)
+            return Text($"Its peak memory is {candidate.MemoryBytes / 1048576.0:0.#} MiB; the budget is ")
+                + Text($"{budget.MaximumMemoryBytes / 1048576.0:0.#} MiB.");
         return null;
     }
 
@@ -131,8 +143,10 @@ internal static class VariantChoice
     private static string? WhyUnfit(Candidate candidate, QuantizationGoal goal) => goal switch
     {
         _ when candidate.IsFloat || goal == QuantizationGoal.Size => null,
-        _ when candidate.Unfused => "The runtime dequantizes its weights at every run and computes in float; only a goal of size would take it.",
-        _ when IsSlower(candidate.Speed) => Text($"It runs at {candidate.Speed:0.00} times the speed of the float model; only a goal of size would take it."),
+        _ when candidate.Unfused =>
+            "The runtime dequantizes its weights at every run and computes in float; only a goal of size would take it.",
+        _ when IsSlower(candidate.Speed) =>
+            Text($"It runs at {candidate.Speed:0.00} times the speed of the float model; only a goal of size would take it."),
         _ => null,
     };
 
@@ -143,10 +157,14 @@ internal static class VariantChoice
         var ordered = goal switch
         {
             // What is as fast as the fastest is judged by size; what was not timed has no fastest, so that size decides.
-            QuantizationGoal.Latency => fit.Where(candidate => Speed(candidate) >= fastest).OrderBy(candidate => candidate.Bytes).ThenByDescending(candidate => candidate.Quality),
-            QuantizationGoal.Size => fit.OrderBy(candidate => candidate.Bytes).ThenByDescending(Speed).ThenByDescending(candidate => candidate.Quality),
+            QuantizationGoal.Latency =>
+                fit.Where(candidate => Speed(candidate) >= fastest).OrderBy(candidate => candidate.Bytes)
+                    .ThenByDescending(candidate => candidate.Quality),
+            QuantizationGoal.Size =>
+                fit.OrderBy(candidate => candidate.Bytes).ThenByDescending(Speed).ThenByDescending(candidate => candidate.Quality),
             // The float model is always nearest to itself: it is the answer only where nothing else is left.
-            _ => fit.OrderBy(candidate => candidate.IsFloat).ThenByDescending(candidate => candidate.Quality).ThenByDescending(Speed).ThenBy(candidate => candidate.Bytes),
+            _ => fit.OrderBy(candidate => candidate.IsFloat).ThenByDescending(candidate => candidate.Quality).ThenByDescending(Speed)
+                .ThenBy(candidate => candidate.Bytes),
         };
         return ordered.ThenBy(candidate => candidate.Id, StringComparer.Ordinal).First();
     }
@@ -155,9 +173,11 @@ internal static class VariantChoice
 
     private static string Comparison(Candidate chosen, Candidate other, QuantizationGoal goal) => goal switch
     {
-        QuantizationGoal.Latency when chosen.Speed / other.Speed > 1 / EqualSpeed => Text($"faster ({chosen.Speed:0.00} against {other.Speed:0.00} times the float model)"),
+        QuantizationGoal.Latency when chosen.Speed / other.Speed > 1 / EqualSpeed =>
+            Text($"faster ({chosen.Speed:0.00} against {other.Speed:0.00} times the float model)"),
         QuantizationGoal.Latency when chosen.Speed is not null => Text($"as fast and smaller ({chosen.Bytes} against {other.Bytes} bytes)"),
-        QuantizationGoal.Latency => Text($"smaller ({chosen.Bytes} against {other.Bytes} bytes); neither was timed, because the profile is not this machine's"),
+        QuantizationGoal.Latency =>
+            Text($"smaller ({chosen.Bytes} against {other.Bytes} bytes); neither was timed, because the profile is not this machine's"),
         QuantizationGoal.Size => Text($"smaller ({chosen.Bytes} against {other.Bytes} bytes)"),
         _ when other.IsFloat => "smaller and not slower",
         _ => Text($"closer to the float model ({chosen.Quality:0.####} against {other.Quality:0.####})"),

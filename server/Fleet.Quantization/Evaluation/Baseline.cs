@@ -11,7 +11,9 @@ namespace Fleet.Quantization.Evaluation;
 /// <param name="Drop">Accuracy lost against the float model; null without labels.</param>
 internal sealed record Judged(Closeness Closeness, double? Accuracy, double? Drop)
 {
-    /// <summary>What the model loses: accuracy where there are labels, otherwise decibels of signal to noise, below zero; smaller is better.</summary>
+    /// <summary>
+    /// What the model loses: accuracy where there are labels, otherwise decibels of signal to noise, below zero; smaller is better.
+    /// </summary>
     public double Loss => Drop ?? -Closeness.SignalToNoise;
 }
 
@@ -22,7 +24,8 @@ internal sealed class Baseline : IDisposable
     private readonly IReadOnlyList<long>? _labels;
     private readonly KeptOutputs _outputs;
 
-    private Baseline(string path, InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
+    private Baseline(string path, InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels,
+        CancellationToken cancellationToken)
     {
         (_session, Samples, _labels, Bytes) = (session, samples, labels, new FileInfo(path).Length);
         using (var first = samples.Batches(1).FirstOrDefault()) IsSequence = first?.CarriesState == true;
@@ -32,7 +35,9 @@ internal sealed class Baseline : IDisposable
             _outputs.Dispose();
             throw new InvalidDataException(problem);
         }
-        Accuracy = labels is null ? null : AccuracyOf(_outputs.Samples().SelectMany(sample => sample.Decisions).Zip(labels).Count(pair => pair.First == pair.Second));
+        Accuracy = labels is null
+            ? null
+            : AccuracyOf(_outputs.Samples().SelectMany(sample => sample.Decisions).Zip(labels).Count(pair => pair.First == pair.Second));
     }
 
     /// <summary>The samples that judge.</summary>
@@ -53,7 +58,9 @@ internal sealed class Baseline : IDisposable
     /// <summary>Size of the float model's file.</summary>
     public long Bytes { get; }
 
-    /// <summary>Runs the model at <paramref name="path"/> over the samples; what it says is kept in a file beside it until this is disposed of.</summary>
+    /// <summary>
+    /// Runs the model at <paramref name="path"/> over the samples; what it says is kept in a file beside it until this is disposed of.
+    /// </summary>
     /// <exception cref="InvalidDataException">It does not take the samples, or its output cannot be compared with the labels.</exception>
     public static Baseline Measure(string path, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
@@ -79,7 +86,9 @@ internal sealed class Baseline : IDisposable
 
     /// <summary>Latency of the float model and of another, measured in turns.</summary>
     public (LatencySummary Float, LatencySummary Variant) LatencyAgainst(InferenceSession session, CancellationToken cancellationToken)
-        => LatencyRun.Measure([_session, session], Samples, cancellationToken) is [var first, var second] ? (first, second) : throw new InvalidOperationException("Two models were measured.");
+        => LatencyRun.Measure([_session, session], Samples, cancellationToken) is [var first, var second]
+            ? (first, second)
+            : throw new InvalidOperationException("Two models were measured.");
 
     /// <summary>The float model's own session, for what is measured beside its answers.</summary>
     public InferenceSession Session => _session;
@@ -93,8 +102,12 @@ internal sealed class Baseline : IDisposable
 
     private string? Unusable(string model) => _labels switch
     {
-        { Count: var count } when count != _outputs.Rows => $"Labels need one row of class scores for each sample; the first output of {model} has {_outputs.Rows} rows for {count} labels. Leave the labels out to judge by closeness to the float model.",
-        null when !_outputs.HasSignal => "The float model's outputs are zero, or no finite numbers, for every one of these samples, so nothing could be told of a variant; give samples that it has an answer for.",
+        { Count: var count } when count != _outputs.Rows =>
+            $"Labels need one row of class scores for each sample; the first output of {model} has {_outputs.Rows} rows for {count} "
+                + $"labels. Leave the labels out to judge by closeness to the float model.",
+        null when !_outputs.HasSignal =>
+            "The float model's outputs are zero, or no finite numbers, for every one of these samples, so nothing could be told of a "
+                + "variant; give samples that it has an answer for.",
         _ => null,
     };
 

@@ -14,16 +14,20 @@ internal static class Comparison
     {
         var deviation = new Deviation().Add(outputs.Values, reference.Values);
         return new Closeness(deviation.SignalToNoise, deviation.Cosine,
-            (double)outputs.Decisions.Zip(reference.Decisions).Count(pair => pair.First == pair.Second) / Math.Max(1, reference.Decisions.Length));
+            (double)outputs.Decisions.Zip(reference.Decisions)
+                .Count(pair => pair.First == pair.Second) / Math.Max(1, reference.Decisions.Length));
     }
 }
 
 /// <summary>Everything a model says of some samples.</summary>
 /// <param name="Values">All float outputs of all samples.</param>
-/// <param name="Decisions">The place of the largest value in each row of the first float output; of a row of one value, a probability, whether it is above one half.</param>
+/// <param name="Decisions">The place of the largest value in each row of the first float output; of a row of one value, a probability,
+/// whether it is above one half.</param>
 internal sealed record AllOutputs(float[] Values, int[] Decisions)
 {
-    /// <summary>Runs every sample through <paramref name="session"/>, one at a time as a device does: dynamic scales are taken over a whole run.</summary>
+    /// <summary>
+    /// Runs every sample through <paramref name="session"/>, one at a time as a device does: dynamic scales are taken over a whole run.
+    /// </summary>
     /// <exception cref="InvalidDataException">The model has no float output to compare, or does not run on the samples.</exception>
     public static AllOutputs Of(InferenceSession session, IFeedSource source, CancellationToken cancellationToken)
     {
@@ -38,9 +42,12 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
     }
 
     /// <summary>The same sample by sample, for as many samples as there are.</summary>
-    public static IEnumerable<(float[] Values, int[] Decisions)> Each(InferenceSession session, IFeedSource source, CancellationToken cancellationToken) => Each(session, source, Asked(session), cancellationToken);
+    public static IEnumerable<(float[] Values, int[] Decisions)> Each(
+        InferenceSession session, IFeedSource source, CancellationToken cancellationToken)
+            => Each(session, source, Asked(session), cancellationToken);
 
-    private static IEnumerable<(float[] Values, int[] Decisions)> Each(InferenceSession session, IFeedSource source, string[] asked, CancellationToken cancellationToken)
+    private static IEnumerable<(float[] Values, int[] Decisions)> Each(
+        InferenceSession session, IFeedSource source, string[] asked, CancellationToken cancellationToken)
     {
         using var options = new RunOptions();
         foreach (var feed in source.Batches(1))
@@ -59,15 +66,22 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
         var row = (int)Math.Max(1, output.GetTensorTypeAndShape().Shape is [.., var last] ? last : 1);
         var values = Singles(output);
         var decisions = new int[values.Length / row];
-        for (var i = 0; i < decisions.Length; i++) decisions[i] = row == 1 ? values[i] > 0.5f ? 1 : 0 : TensorPrimitives.IndexOfMax(values.Slice(i * row, row));
+        for (var i = 0; i < decisions.Length; i++)
+            decisions[i] = row == 1 ? values[i] > 0.5f ? 1 : 0 : TensorPrimitives.IndexOfMax(values.Slice(i * row, row));
         return decisions;
     }
 
     /// <exception cref="InvalidDataException">There are none.</exception>
     private static string[] Asked(InferenceSession session)
     {
-        string[] asked = [.. session.OutputNames.Where(name => session.OutputMetadata[name] is { IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double })];
-        return asked.Length > 0 ? asked : throw new InvalidDataException("The model has no float output that could be compared; add one to its outputs.");
+        string[] asked = [
+            .. session.OutputNames.Where(name =>
+                session.OutputMetadata[name] is {
+                    IsTensor: true, ElementDataType: TensorElementType.Float or TensorElementType.Float16 or TensorElementType.Double }),
+        ];
+        return asked.Length > 0
+            ? asked
+            : throw new InvalidDataException("The model has no float output that could be compared; add one to its outputs.");
     }
 
     private static ReadOnlySpan<float> Singles(OrtValue value) => value.GetTensorTypeAndShape().ElementDataType switch
@@ -87,7 +101,9 @@ internal sealed record AllOutputs(float[] Values, int[] Decisions)
         {
             string Shape(OrtValue value) => $"({string.Join(", ", value.GetTensorTypeAndShape().Shape)})";
             throw new InvalidDataException(
-                $"The model does not run on these samples, {string.Join(", ", feed.Names.Zip(feed.Values, (name, value) => $"{name} {Shape(value)}"))}; give samples as it expects them, or with --shape the shape of made-up ones. ONNX Runtime says: {RuntimeRefusal.Of(e)}", e);
+                $"The model does not run on these samples, "
+                    + $"{string.Join(", ", feed.Names.Zip(feed.Values, (name, value) => $"{name} {Shape(value)}"))}; give samples as it "
+                    + $"expects them, or with --shape the shape of made-up ones. ONNX Runtime says: {RuntimeRefusal.Of(e)}", e);
         }
     }
 }

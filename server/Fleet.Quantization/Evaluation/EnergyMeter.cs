@@ -31,7 +31,8 @@ internal sealed partial class EnergyMeter
     {
         if (!Directory.Exists(folder)) return null;
         var packages = new List<(string, double)>();
-        foreach (var package in Directory.EnumerateFileSystemEntries(folder).Where(path => Package().IsMatch(Path.GetFileName(path))).Order(StringComparer.Ordinal))
+        foreach (var package in Directory.EnumerateFileSystemEntries(folder).Where(path => Package().IsMatch(Path.GetFileName(path)))
+            .Order(StringComparer.Ordinal))
         {
             var counter = Path.Combine(package, "energy_uj");
             if (Read(counter) is null || Read(Path.Combine(package, "max_energy_range_uj")) is not { } range) return null;
@@ -81,7 +82,9 @@ internal sealed partial class EnergyMeter
     {
         try
         {
-            return double.TryParse(File.ReadAllText(path).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;
+            return double.TryParse(File.ReadAllText(path).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+                ? value
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

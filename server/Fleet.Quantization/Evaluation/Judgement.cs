@@ -12,5 +12,6 @@ internal static class Judgement
         => (double)outputs.Decisions().Zip(reference.Decisions()).Count(pair => pair.First == pair.Second) / Math.Max(1, outputs.Count);
 
     /// <inheritdoc cref="Deviation.SignalToNoise"/>
-    public static double SignalToNoise(ReadOnlySpan<float> values, ReadOnlySpan<float> reference) => new Deviation().Add(values, reference).SignalToNoise;
+    public static double SignalToNoise(ReadOnlySpan<float> values, ReadOnlySpan<float> reference)
+        => new Deviation().Add(values, reference).SignalToNoise;
 }

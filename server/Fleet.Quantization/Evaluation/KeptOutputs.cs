@@ -31,7 +31,8 @@ internal sealed class KeptOutputs : IDisposable
     /// <param name="cancellationToken">Stops between runs.</param>
     public static KeptOutputs Of(InferenceSession session, IFeedSource samples, string path, CancellationToken cancellationToken)
     {
-        var kept = new KeptOutputs(new FileStream(path, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan));
+        var kept = new KeptOutputs(new FileStream(
+            path, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan));
         try
         {
             foreach (var (values, decisions) in AllOutputs.Each(session, samples, cancellationToken))
@@ -65,14 +66,17 @@ internal sealed class KeptOutputs : IDisposable
 
     /// <summary>How close another model is, and how many of its decisions are <paramref name="labels"/>.</summary>
     /// <exception cref="InvalidDataException">It gives outputs of other extents.</exception>
-    public (Closeness Closeness, int Right) Compare(InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
+    public (Closeness Closeness, int Right) Compare(
+        InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
         var deviation = new Deviation();
         int rows = 0, agreed = 0, right = 0;
         foreach (var ((values, decisions), (reference, decided)) in AllOutputs.Each(session, samples, cancellationToken).Zip(Samples()))
         {
             if (values.Length != reference.Length || decisions.Length != decided.Length)
-                throw new InvalidDataException($"It gives {values.Length} values for a sample for which the float model gives {reference.Length}; its outputs cannot be compared.");
+                throw new InvalidDataException(
+                    $"It gives {values.Length} values for a sample for which the float model gives {reference.Length}; its outputs cannot "
+                        + $"be compared.");
             deviation.Add(values, reference);
             for (var i = 0; i < decisions.Length; i++, rows++)
             {

@@ -14,7 +14,10 @@ internal static class LatencyRun
     /// <summary>Calls before measuring: caches, memory and frequency settle.</summary>
     private const int WarmUpCalls = 20;
 
-    /// <summary>After this time together, and two calls each, slow models are warm as well: the runtime plans memory in the first and uses the plan in the second.</summary>
+    /// <summary>
+    /// After this time together, and two calls each, slow models are warm as well: the runtime plans memory in the first and uses the plan
+    /// in the second.
+    /// </summary>
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
     /// <summary>Most measured calls of each model; enough for a 99th percentile.</summary>
@@ -27,11 +30,13 @@ internal static class LatencyRun
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
 
     /// <summary>The latency of each of <paramref name="sessions"/> on the same sample, measured in turns.</summary>
-    public static IReadOnlyList<LatencySummary> Measure(IReadOnlyList<InferenceSession> sessions, IFeedSource source, CancellationToken cancellationToken)
+    public static IReadOnlyList<LatencySummary> Measure(
+        IReadOnlyList<InferenceSession> sessions, IFeedSource source, CancellationToken cancellationToken)
         => Measure([.. sessions.Select(session => (session, source))], cancellationToken);
 
     /// <summary>The latency of each model on the first sample of its source, measured in turns.</summary>
-    public static IReadOnlyList<LatencySummary> Measure(IReadOnlyList<(InferenceSession Session, IFeedSource Samples)> models, CancellationToken cancellationToken)
+    public static IReadOnlyList<LatencySummary> Measure(
+        IReadOnlyList<(InferenceSession Session, IFeedSource Samples)> models, CancellationToken cancellationToken)
     {
         var feeds = models.Select(model => model.Samples.Batches(1).First()).ToArray();
         using var options = new RunOptions();

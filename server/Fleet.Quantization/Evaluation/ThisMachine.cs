@@ -12,7 +12,8 @@ internal static class ThisMachine
     public static DeviceFacts Facts { get; } = Read(File.Exists(CpuInfo) ? File.ReadAllLines(CpuInfo) : []);
 
     /// <summary>Name and number of processors, for reports.</summary>
-    public static string Description => $"{(Facts.Processor.Length > 0 ? Facts.Processor : Facts.Architecture)}, {Facts.LogicalCpus} logical processors";
+    public static string Description
+        => $"{(Facts.Processor.Length > 0 ? Facts.Processor : Facts.Architecture)}, {Facts.LogicalCpus} logical processors";
 
     /// <summary>Facts from the lines of <c>/proc/cpuinfo</c>.</summary>
     public static DeviceFacts Read(IReadOnlyList<string> lines)
@@ -21,7 +22,8 @@ internal static class ThisMachine
         {
             foreach (var key in keys)
             {
-                if (lines.FirstOrDefault(line => line.StartsWith(key, StringComparison.OrdinalIgnoreCase) && line.Contains(':', StringComparison.Ordinal)) is { } line)
+                if (lines.FirstOrDefault(line => line.StartsWith(key, StringComparison.OrdinalIgnoreCase)
+                    && line.Contains(':', StringComparison.Ordinal)) is { } line)
                     return line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
             }
             return "";

@@ -29,24 +29,36 @@ internal static class ExternalData
         string? Value(string key) => tensor.ExternalData.FirstOrDefault(entry => entry.Key == key)?.Value;
         long Number(string key, long absent) => Value(key) is not { } text ? absent
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
-            : throw new InvalidDataException($"Tensor '{tensor.Name}' has {key} '{text}' for its file, which is no number; export the model again.");
+            : throw new InvalidDataException(
+                $"Tensor '{tensor.Name}' has {key} '{text}' for its file, which is no number; export the model again.");
 
-        var location = Value("location") ?? throw new InvalidDataException($"Tensor '{tensor.Name}' lies in another file but does not name it; export the model again.");
-        if (location.Length == 0 || location.Contains('\0')) throw new InvalidDataException($"Tensor '{tensor.Name}' lies in another file but does not name it; export the model again.");
+        var location = Value("location")
+            ?? throw new InvalidDataException($"Tensor '{tensor.Name}' lies in another file but does not name it; export the model again.");
+        if (location.Length == 0 || location.Contains('\0'))
+            throw new InvalidDataException($"Tensor '{tensor.Name}' lies in another file but does not name it; export the model again.");
         var path = Path.GetFullPath(Path.Combine(folder, location));
         // A model comes from elsewhere: it must not make us read any file of this machine.
         if (Path.IsPathRooted(location) || !path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal))
-            throw new InvalidDataException($"Tensor '{tensor.Name}' names '{location}', which is outside the model's folder; put the file beside the model and export it with that name.");
-        if (!File.Exists(path)) throw new InvalidDataException($"Tensor '{tensor.Name}' lies in '{location}', which is missing beside the model; copy it there.");
+            throw new InvalidDataException(
+                $"Tensor '{tensor.Name}' names '{location}', which is outside the model's folder; put the file beside the model and export "
+                    + $"it with that name.");
+        if (!File.Exists(path))
+            throw new InvalidDataException(
+                $"Tensor '{tensor.Name}' lies in '{location}', which is missing beside the model; copy it there.");
         if (IsBehindLink(path, folder))
-            throw new InvalidDataException($"Tensor '{tensor.Name}' names '{location}', which is a link; put the file itself beside the model.");
+            throw new InvalidDataException(
+                $"Tensor '{tensor.Name}' names '{location}', which is a link; put the file itself beside the model.");
 
         using var file = File.OpenRead(path);
         var offset = Number("offset", 0);
         var length = Number("length", Math.Max(0, file.Length - offset));
         if (offset > file.Length || length > file.Length - offset)
-            throw new InvalidDataException($"Tensor '{tensor.Name}' needs {length} bytes at {offset} of '{location}', which has {file.Length}; copy that file again.");
-        if (length > budget) throw new InvalidDataException($"The model's weights are larger than {OnnxFile.MaximumBytes} bytes, the most one ONNX file can hold; make it smaller before it is quantized.");
+            throw new InvalidDataException(
+                $"Tensor '{tensor.Name}' needs {length} bytes at {offset} of '{location}', which has {file.Length}; copy that file again.");
+        if (length > budget)
+            throw new InvalidDataException(
+                $"The model's weights are larger than {OnnxFile.MaximumBytes} bytes, the most one ONNX file can hold; make it smaller "
+                    + $"before it is quantized.");
         var bytes = new byte[length];
         file.Position = offset;
         file.ReadExactly(bytes);
@@ -63,11 +75,14 @@ internal static class ExternalData
         return false;
     }
 
-    /// <summary>Every tensor of a model: constants, sparse ones too, and those that attributes hold, in all its graphs and functions.</summary>
+    /// <summary>
+    /// Every tensor of a model: constants, sparse ones too, and those that attributes hold, in all its graphs and functions.
+    /// </summary>
     public static IEnumerable<TensorProto> TensorsOf(ModelProto model)
         => TensorsOf(model.Graph).Concat(model.Functions.SelectMany(function => function.Node).SelectMany(TensorsOf));
 
-    private static IEnumerable<TensorProto> TensorsOf(GraphProto graph) => graph.Initializer.Concat(graph.SparseInitializer.SelectMany(TensorsOf)).Concat(graph.Node.SelectMany(TensorsOf));
+    private static IEnumerable<TensorProto> TensorsOf(GraphProto graph)
+        => graph.Initializer.Concat(graph.SparseInitializer.SelectMany(TensorsOf)).Concat(graph.Node.SelectMany(TensorsOf));
 
     private static IEnumerable<TensorProto> TensorsOf(NodeProto node)
     {
@@ -83,5 +98,6 @@ internal static class ExternalData
         foreach (var tensor in node.Subgraphs().SelectMany(TensorsOf)) yield return tensor;
     }
 
-    private static IEnumerable<TensorProto> TensorsOf(SparseTensorProto sparse) => new[] { sparse.Values, sparse.Indices }.OfType<TensorProto>();
+    private static IEnumerable<TensorProto> TensorsOf(SparseTensorProto sparse)
+        => new[] { sparse.Values, sparse.Indices }.OfType<TensorProto>();
 }

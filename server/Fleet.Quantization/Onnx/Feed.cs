@@ -4,8 +4,10 @@ namespace Fleet.Quantization.Onnx;
 
 /// <summary>The inputs of one run by name.</summary>
 /// <param name="values">What is fed.</param>
-/// <param name="carried">Outputs whose values the next feed of the same pass starts from, each with what takes it; none for a model without state.</param>
-internal sealed class Feed(IReadOnlyDictionary<string, OrtValue> values, IReadOnlyDictionary<string, Action<OrtValue>>? carried = null) : IDisposable
+/// <param name="carried">Outputs whose values the next feed of the same pass starts from, each with what takes it; none for a model without
+/// state.</param>
+internal sealed class Feed(IReadOnlyDictionary<string, OrtValue> values, IReadOnlyDictionary<string, Action<OrtValue>>? carried = null)
+    : IDisposable
 {
     private readonly IReadOnlyDictionary<string, Action<OrtValue>> _carried = carried ?? new Dictionary<string, Action<OrtValue>>();
 

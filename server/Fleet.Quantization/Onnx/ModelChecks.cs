@@ -15,18 +15,24 @@ internal static class ModelChecks
     /// <summary>Most values of one tensor: 4 GB of floats.</summary>
     public const long MaximumElements = 1L << 30;
 
-    private static readonly string[] KnownDomains = [Opsets.Microsoft, "com.microsoft.nchwc", "com.ms.internal.nhwc", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"];
+    private static readonly string[] KnownDomains = [
+        Opsets.Microsoft, "com.microsoft.nchwc", "com.ms.internal.nhwc", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training",
+    ];
 
     /// <summary>The first problem of <paramref name="model"/>, or null.</summary>
     public static string? ProblemOf(ModelProto model) => Problems(model).FirstOrDefault();
 
     private static IEnumerable<string> Problems(ModelProto model)
     {
-        if (model.IrVersion is < 1 or > NewestFormat) yield return $"is in format version {model.IrVersion} of ONNX, and ONNX Runtime reads 1 to {NewestFormat}; export it again for such a version.";
+        if (model.IrVersion is < 1 or > NewestFormat)
+            yield return $"is in format version {model.IrVersion} of ONNX, and ONNX Runtime reads 1 to {NewestFormat}; export it again for "
+                + $"such a version.";
         // First: a model of custom operators alone names no standard set, which then counts as 1.
-        if (ForeignOperators(model) is { } foreign) yield return $"uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.";
+        if (ForeignOperators(model) is { } foreign)
+            yield return $"uses custom operators ({foreign}), which ONNX Runtime does not have; export the model without them.";
         if (model.StandardVersion() is var opset and (< OldestOpset or > NewestOpset))
-            yield return $"is written in operator set {opset}, and {OldestOpset} to {NewestOpset} are read; export it again with such a set (opset_version).";
+            yield return $"is written in operator set {opset}, and {OldestOpset} to {NewestOpset} are read; export it again with such a "
+                + $"set (opset_version).";
         if (RecursiveFunction(model) is { } function) yield return $"is broken: its function {function} calls itself; export it again.";
         if (model.Graph.Node.Count == 0) yield return "computes nothing: it holds no operator; export or copy it again.";
         if (model.Graph.Output.Count == 0) yield return "is broken: it has no outputs; export it again with those you need.";
@@ -42,7 +48,9 @@ internal static class ModelChecks
         var constants = new OnnxGraph(model);
         foreach (var node in Scopes.NodesOf(model.Graph))
         {
-            if (Explosion(node, constants) is { } size) yield return $"would explode in memory: {node.Title()} makes {size} values, and {MaximumElements} are allowed; export it with smaller fixed sizes.";
+            if (Explosion(node, constants) is { } size)
+                yield return $"would explode in memory: {node.Title()} makes {size} values, and {MaximumElements} are allowed; export it "
+                    + $"with smaller fixed sizes.";
         }
     }
 
@@ -50,7 +58,8 @@ internal static class ModelChecks
     {
         if (value.Name.Length == 0) return "an input or output has no name.";
         if (value.Type?.TensorType?.Shape is not { } shape) return null;
-        if (shape.Dim.FirstOrDefault(extent => extent.DimValue < 0) is { } negative) return $"'{value.Name}' is declared with extent {negative.DimValue}, and extents are positive.";
+        if (shape.Dim.FirstOrDefault(extent => extent.DimValue < 0) is { } negative)
+            return $"'{value.Name}' is declared with extent {negative.DimValue}, and extents are positive.";
         return Product(shape.Dim.Where(extent => extent.HasDimValue).Select(extent => Math.Max(1, extent.DimValue))) is > MaximumElements
             ? $"'{value.Name}' is declared with more than {MaximumElements} values." : null;
     }
@@ -58,15 +67,22 @@ internal static class ModelChecks
     private static string? ProblemOf(TensorProto tensor)
     {
         var name = tensor.Name.Length > 0 ? $"tensor '{tensor.Name}'" : "a tensor without name";
-        if (tensor.Dims.Any(extent => extent < 0)) return $"{name} has extent {tensor.Dims.First(extent => extent < 0)}, and extents are not negative.";
-        if (Product(tensor.Dims) is not (<= MaximumElements and var elements)) return $"{name} of shape ({string.Join(", ", tensor.Dims)}) has more than {MaximumElements} values.";
+        if (tensor.Dims.Any(extent => extent < 0))
+            return $"{name} has extent {tensor.Dims.First(extent => extent < 0)}, and extents are not negative.";
+        if (Product(tensor.Dims) is not (<= MaximumElements and var elements))
+            return $"{name} of shape ({string.Join(", ", tensor.Dims)}) has more than {MaximumElements} values.";
         if (tensor.DataType == (int)DataType.String) return null;
         if (BitsOf(tensor.DataType) is not { } bits) return $"{name} has element type {tensor.DataType}, which is none.";
         var needed = (elements * bits + 7) / 8;
         if (tensor.RawData.Length > 0)
-            return tensor.RawData.Length == needed ? null : $"{name} of shape ({string.Join(", ", tensor.Dims)}) needs {needed} bytes and holds {tensor.RawData.Length}.";
-        var listed = tensor.FloatData.Count + tensor.Int32Data.Count + tensor.Int64Data.Count + tensor.DoubleData.Count + (long)tensor.Uint64Data.Count;
-        var (counted, parts) = bits < 8 ? ((elements * bits + 7) / 8, "bytes") : (elements * (IsComplex(tensor.DataType) ? 2 : 1), "values");
+            return tensor.RawData.Length == needed
+                ? null
+                : $"{name} of shape ({string.Join(", ", tensor.Dims)}) needs {needed} bytes and holds {tensor.RawData.Length}.";
+        var listed = tensor.FloatData.Count + tensor.Int32Data.Count + tensor.Int64Data.Count + tensor.DoubleData.Count
+            + (long)tensor.Uint64Data.Count;
+        var (counted, parts) = bits < 8
+            ? ((elements * bits + 7) / 8, "bytes")
+            : (elements * (IsComplex(tensor.DataType) ? 2 : 1), "values");
         return listed == counted ? null : $"{name} of shape ({string.Join(", ", tensor.Dims)}) needs {counted} {parts} and holds {listed}.";
     }
 
@@ -74,7 +90,10 @@ internal static class ModelChecks
     private static string? Explosion(NodeProto node, OnnxGraph graph)
     {
         if (!node.IsStandard()) return null;
-        long[]? Constant(int input) => graph.Constant(node.InputAt(input)) is { } tensor && tensor.DataType is (int)DataType.Int64 or (int)DataType.Int32 ? tensor.ToInt64s() : null;
+        long[]? Constant(int input)
+            => graph.Constant(node.InputAt(input)) is { } tensor && tensor.DataType is (int)DataType.Int64 or (int)DataType.Int32
+                ? tensor.ToInt64s()
+                : null;
         static long? Size(IEnumerable<long>? extents) => extents is null ? null : Product(extents.Select(extent => Math.Max(1, extent)));
         var size = node.OpType switch
         {
@@ -84,7 +103,8 @@ internal static class ModelChecks
             "Pad" => (Constant(1) ?? node.Ints("pads"))?.Select(pad => Math.Max(0, pad)).DefaultIfEmpty().Max(),
             "RandomNormal" or "RandomUniform" => Size(node.Ints("shape")),
             "OneHot" => Size(Constant(1)),
-            "Range" when (Constant(0), Constant(1), Constant(2)) is ([var from], [var to], [var step]) && step != 0 => Math.Max(0, (long)Math.Min(long.MaxValue / 2, ((double)to - from) / step)),
+            "Range" when (Constant(0), Constant(1), Constant(2)) is ([var from], [var to], [var step]) && step != 0 =>
+                Math.Max(0, (long)Math.Min(long.MaxValue / 2, ((double)to - from) / step)),
             _ => 0,
         };
         return size > MaximumElements ? size == long.MaxValue ? $"more than {long.MaxValue}" : $"{size}" : null;
@@ -121,16 +141,21 @@ internal static class ModelChecks
     private static string? ForeignOperators(ModelProto model)
     {
         var own = model.Functions.Select(function => (function.Domain, function.Name)).ToHashSet();
-        string[] foreign = [.. Scopes.NodesOf(model.Graph).Where(node => !node.IsStandard() && !KnownDomains.Contains(node.Domain) && !own.Contains((node.Domain, node.OpType)))
+        string[] foreign = [.. Scopes.NodesOf(model.Graph)
+            .Where(node => !node.IsStandard() && !KnownDomains.Contains(node.Domain) && !own.Contains((node.Domain, node.OpType)))
             .Select(node => $"{node.Domain}.{node.OpType}").Distinct()];
-        return foreign.Length == 0 ? null : string.Join(", ", foreign.Take(8)) + (foreign.Length > 8 ? $" and {foreign.Length - 8} more" : "");
+        return foreign.Length == 0
+            ? null
+            : string.Join(", ", foreign.Take(8)) + (foreign.Length > 8 ? $" and {foreign.Length - 8} more" : "");
     }
 
     /// <summary>A function of the model that calls itself, directly or through others: inlining it would never end.</summary>
     private static string? RecursiveFunction(ModelProto model)
     {
         var calls = model.Functions.GroupBy(function => (function.Domain, function.Name)).ToDictionary(group => group.Key,
-            group => group.SelectMany(function => function.Node).SelectMany(node => node.Subgraphs().SelectMany(Scopes.NodesOf).Prepend(node)).Select(node => (node.Domain, node.OpType)).ToHashSet());
+            group => group.SelectMany(function => function.Node)
+                .SelectMany(node => node.Subgraphs().SelectMany(Scopes.NodesOf).Prepend(node))
+                .Select(node => (node.Domain, node.OpType)).ToHashSet());
         foreach (var start in calls.Keys)
         {
             var reached = new HashSet<(string, string)>();

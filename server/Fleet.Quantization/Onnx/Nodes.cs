@@ -9,7 +9,8 @@ namespace Fleet.Quantization.Onnx;
 internal static class Nodes
 {
     /// <summary>A node of the standard operator set.</summary>
-    public static NodeProto Node(string operation, IEnumerable<string> inputs, IEnumerable<string> outputs, string name = "", string domain = "")
+    public static NodeProto Node(
+        string operation, IEnumerable<string> inputs, IEnumerable<string> outputs, string name = "", string domain = "")
     {
         var node = new NodeProto { OpType = operation, Name = name, Domain = domain };
         node.Input.AddRange(inputs);
@@ -24,13 +25,16 @@ internal static class Nodes
     public static bool Is(this NodeProto node, string operation) => node.OpType == operation && node.IsStandard();
 
     /// <summary>The input at <paramref name="index"/>, or null when it is left out.</summary>
-    public static string? InputAt(this NodeProto node, int index) => index < node.Input.Count && node.Input[index].Length > 0 ? node.Input[index] : null;
+    public static string? InputAt(this NodeProto node, int index)
+        => index < node.Input.Count && node.Input[index].Length > 0 ? node.Input[index] : null;
 
     /// <summary>The output at <paramref name="index"/>, or null when it is left out.</summary>
-    public static string? OutputAt(this NodeProto node, int index) => index < node.Output.Count && node.Output[index].Length > 0 ? node.Output[index] : null;
+    public static string? OutputAt(this NodeProto node, int index)
+        => index < node.Output.Count && node.Output[index].Length > 0 ? node.Output[index] : null;
 
     /// <summary>What the node is called in messages: its name, or its operator and first output.</summary>
-    public static string Title(this NodeProto node) => node.Name.Length > 0 ? node.Name : $"{node.OpType} of {node.Output.FirstOrDefault()}";
+    public static string Title(this NodeProto node)
+        => node.Name.Length > 0 ? node.Name : $"{node.OpType} of {node.Output.FirstOrDefault()}";
 
     /// <summary>The graphs this node carries: branches of <c>If</c>, bodies of <c>Loop</c> and <c>Scan</c>.</summary>
     public static IEnumerable<GraphProto> Subgraphs(this NodeProto node)
@@ -43,7 +47,8 @@ internal static class Nodes
     }
 
     /// <summary>The attribute of that name, or null.</summary>
-    public static AttributeProto? Find(this NodeProto node, string name) => node.Attribute.FirstOrDefault(attribute => attribute.Name == name);
+    public static AttributeProto? Find(this NodeProto node, string name)
+        => node.Attribute.FirstOrDefault(attribute => attribute.Name == name);
 
     /// <summary>The integer attribute, or <paramref name="absent"/>.</summary>
     public static long Int(this NodeProto node, string name, long absent) => node.Find(name)?.I ?? absent;
@@ -58,10 +63,12 @@ internal static class Nodes
     public static IReadOnlyList<long>? Ints(this NodeProto node, string name) => node.Find(name)?.Ints;
 
     /// <summary>Sets an integer attribute and returns the node.</summary>
-    public static NodeProto With(this NodeProto node, string name, long value) => node.With(new AttributeProto { Name = name, Type = AttributeType.Int, I = value });
+    public static NodeProto With(this NodeProto node, string name, long value)
+        => node.With(new AttributeProto { Name = name, Type = AttributeType.Int, I = value });
 
     /// <summary>Sets a float attribute and returns the node.</summary>
-    public static NodeProto With(this NodeProto node, string name, float value) => node.With(new AttributeProto { Name = name, Type = AttributeType.Float, F = value });
+    public static NodeProto With(this NodeProto node, string name, float value)
+        => node.With(new AttributeProto { Name = name, Type = AttributeType.Float, F = value });
 
     /// <summary>Sets a text attribute and returns the node.</summary>
     public static NodeProto With(this NodeProto node, string name, string value)

@@ -14,7 +14,10 @@ internal static class OnnxFile
     public static ModelProto Load(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
-        if (new FileInfo(path).Length > MaximumBytes) throw new InvalidDataException($"{Path.GetFileName(path)} is larger than {MaximumBytes} bytes, the most one ONNX file can hold; keep its weights in a file beside it (external data).");
+        if (new FileInfo(path).Length > MaximumBytes)
+            throw new InvalidDataException(
+                $"{Path.GetFileName(path)} is larger than {MaximumBytes} bytes, the most one ONNX file can hold; keep its weights in a "
+                    + $"file beside it (external data).");
         var model = Parse(File.ReadAllBytes(path), Path.GetFileName(path));
         ExternalData.ReadInto(model, path);
         return model;
@@ -33,7 +36,9 @@ internal static class OnnxFile
         {
             throw new InvalidDataException($"{name} is no ONNX model, or only a part of one; export or copy it again.", e);
         }
-        return model.Graph is not null ? model : throw new InvalidDataException($"{name} is no ONNX model: it holds no graph of operators; export or copy it again.");
+        return model.Graph is not null
+            ? model
+            : throw new InvalidDataException($"{name} is no ONNX model: it holds no graph of operators; export or copy it again.");
     }
 
     /// <summary>Writes a model so that a reader finds the old file or the new one, never half of it.</summary>

@@ -53,12 +53,15 @@ internal sealed class OnnxGraph
     public TypeProto? TypeOf(string value) => _types.GetValueOrDefault(value);
 
     /// <summary>Axes of a value, or null when nobody said.</summary>
-    public int? RankOf(string value) => _constants.TryGetValue(value, out var constant) ? constant.Dims.Count : TypeOf(value)?.TensorType?.Shape?.Dim.Count;
+    public int? RankOf(string value)
+        => _constants.TryGetValue(value, out var constant) ? constant.Dims.Count : TypeOf(value)?.TensorType?.Shape?.Dim.Count;
 
     /// <summary>Every name taken by a value, those inside subgraphs included.</summary>
     public IReadOnlySet<string> Names => _names;
 
-    /// <summary>The problems of the structure of a graph and of the graphs inside its nodes: a value made twice, or read before anything makes it.</summary>
+    /// <summary>
+    /// The problems of the structure of a graph and of the graphs inside its nodes: a value made twice, or read before anything makes it.
+    /// </summary>
     public static IReadOnlyList<string> ProblemsOf(GraphProto graph)
     {
         var problems = new List<string>();
@@ -70,16 +73,21 @@ internal sealed class OnnxGraph
     {
         var own = new HashSet<string>(graph.Input.Select(input => input.Name));
         if (own.Count < graph.Input.Count) problems.Add($"{Title(graph)} has two inputs of one name.");
-        foreach (var name in graph.Initializer.Select(tensor => tensor.Name).Concat(graph.SparseInitializer.Select(sparse => sparse.Values?.Name ?? "")).GroupBy(name => name))
+        foreach (var name in graph.Initializer.Select(tensor => tensor.Name)
+            .Concat(graph.SparseInitializer.Select(sparse => sparse.Values?.Name ?? "")).GroupBy(name => name))
         {
-            if (name.Key.Length == 0 || name.Skip(1).Any()) problems.Add(name.Key.Length == 0 ? $"{Title(graph)} has a constant without name." : $"{Title(graph)} has two constants called '{name.Key}'.");
+            if (name.Key.Length == 0 || name.Skip(1).Any())
+                problems.Add(name.Key.Length == 0
+                    ? $"{Title(graph)} has a constant without name."
+                    : $"{Title(graph)} has two constants called '{name.Key}'.");
             own.Add(name.Key);
         }
         var known = new HashSet<string>(around);
         known.UnionWith(own);
         foreach (var node in graph.Node)
         {
-            problems.AddRange(node.Input.Where(input => input.Length > 0 && !known.Contains(input)).Select(input => $"{node.Title()} reads '{input}', which nothing before it makes."));
+            problems.AddRange(node.Input.Where(input => input.Length > 0 && !known.Contains(input))
+                .Select(input => $"{node.Title()} reads '{input}', which nothing before it makes."));
             foreach (var inner in node.Subgraphs()) Judge(inner, known, problems);
             foreach (var output in node.Output.Where(output => output.Length > 0))
             {
@@ -87,8 +95,10 @@ internal sealed class OnnxGraph
                 known.Add(output);
             }
         }
-        problems.AddRange(graph.Output.Where(output => !own.Contains(output.Name)).Select(output => $"Output '{output.Name}' is made by no node."));
-        if (graph.Output.DistinctBy(output => output.Name).Count() < graph.Output.Count) problems.Add($"{Title(graph)} has two outputs of one name.");
+        problems.AddRange(graph.Output.Where(output => !own.Contains(output.Name))
+            .Select(output => $"Output '{output.Name}' is made by no node."));
+        if (graph.Output.DistinctBy(output => output.Name).Count() < graph.Output.Count)
+            problems.Add($"{Title(graph)} has two outputs of one name.");
     }
 
     private static string Title(GraphProto graph) => graph.Name.Length > 0 ? $"Graph {graph.Name}" : "The graph";
@@ -97,7 +107,9 @@ internal sealed class OnnxGraph
     public static IEnumerable<string> ValuesReadBy(NodeProto node)
         => node.Input.Where(input => input.Length > 0).Concat(node.Subgraphs().SelectMany(CapturedBy));
 
-    /// <summary>Makes a node, and what its subgraphs take from outside, read <paramref name="to"/> in place of <paramref name="from"/>.</summary>
+    /// <summary>
+    /// Makes a node, and what its subgraphs take from outside, read <paramref name="to"/> in place of <paramref name="from"/>.
+    /// </summary>
     public static void Rewire(NodeProto node, string from, string to)
     {
         for (var i = 0; i < node.Input.Count; i++)
@@ -113,19 +125,22 @@ internal sealed class OnnxGraph
 
     private static IEnumerable<string> CapturedBy(GraphProto graph)
     {
-        var own = new HashSet<string>(graph.Input.Select(input => input.Name).Concat(graph.Initializer.Select(tensor => tensor.Name)).Concat(graph.Node.SelectMany(node => node.Output)));
+        var own = new HashSet<string>(graph.Input.Select(input => input.Name).Concat(graph.Initializer.Select(tensor => tensor.Name))
+            .Concat(graph.Node.SelectMany(node => node.Output)));
         return graph.Node.SelectMany(ValuesReadBy).Concat(graph.Output.Select(output => output.Name)).Where(value => !own.Contains(value));
     }
 
     private void Add(GraphProto graph)
     {
-        foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo).Where(value => value.Type is not null)) _types.TryAdd(value.Name, value.Type);
+        foreach (var value in graph.Input.Concat(graph.Output).Concat(graph.ValueInfo).Where(value => value.Type is not null))
+            _types.TryAdd(value.Name, value.Type);
         foreach (var tensor in graph.Initializer)
         {
             // An initializer that is also an input is a default a caller may replace: no constant.
             if (!_inputs.Contains(tensor.Name)) _constants.TryAdd(tensor.Name, tensor);
         }
-        var own = new HashSet<string>(graph.Input.Select(input => input.Name).Concat(graph.Initializer.Select(tensor => tensor.Name)).Concat(graph.Node.SelectMany(node => node.Output)));
+        var own = new HashSet<string>(graph.Input.Select(input => input.Name).Concat(graph.Initializer.Select(tensor => tensor.Name))
+            .Concat(graph.Node.SelectMany(node => node.Output)));
         _names.UnionWith(own);
         foreach (var node in graph.Node)
         {

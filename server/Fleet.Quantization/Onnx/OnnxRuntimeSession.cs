@@ -11,7 +11,9 @@ internal static class OnnxRuntimeSession
 
     static OnnxRuntimeSession() => NativeVariables.Set();
 
-    /// <summary>Opens a model file. The worker runs everything on the CPU; other providers of <paramref name="runtime"/> are for devices.</summary>
+    /// <summary>
+    /// Opens a model file. The worker runs everything on the CPU; other providers of <paramref name="runtime"/> are for devices.
+    /// </summary>
     /// <param name="path">The model.</param>
     /// <param name="runtime">Threads and session entries.</param>
     /// <exception cref="InvalidDataException">The runtime refuses the model; the message holds its reason.</exception>
@@ -37,13 +39,15 @@ internal static class OnnxRuntimeSession
     });
 
     /// <summary>Writes the model as the runtime optimizes it at <paramref name="level"/>.</summary>
-    public static void SaveOptimized(string path, string optimizedPath, GraphOptimizationLevel level, RuntimeSettings? runtime = null, string? name = null) => Opened(name ?? path, () =>
-    {
-        using var options = Options(runtime ?? Plain);
-        options.GraphOptimizationLevel = level;
-        options.OptimizedModelFilePath = optimizedPath;
-        return new InferenceSession(path, options);
-    }).Dispose();
+    public static void SaveOptimized(
+        string path, string optimizedPath, GraphOptimizationLevel level, RuntimeSettings? runtime = null, string? name = null)
+            => Opened(name ?? path, () =>
+        {
+            using var options = Options(runtime ?? Plain);
+            options.GraphOptimizationLevel = level;
+            options.OptimizedModelFilePath = optimizedPath;
+            return new InferenceSession(path, options);
+        }).Dispose();
 
     private static SessionOptions Options(RuntimeSettings runtime)
     {

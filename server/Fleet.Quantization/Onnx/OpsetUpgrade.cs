@@ -12,13 +12,18 @@ internal static class OpsetUpgrade
     /// <summary>The oldest set that is read: before it broadcasting was spelled differently.</summary>
     private const long Oldest = 7;
 
-    /// <summary>Rewrites <paramref name="model"/> in place. Constants must be initializers and shapes inferred, as ONNX Runtime saves them.</summary>
-    /// <exception cref="InvalidDataException">The model is older than can be raised, or uses an operator in a way the newer set cannot say.</exception>
+    /// <summary>
+    /// Rewrites <paramref name="model"/> in place. Constants must be initializers and shapes inferred, as ONNX Runtime saves them.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The model is older than can be raised, or uses an operator in a way the newer set cannot
+    /// say.</exception>
     public static void To13(ModelProto model)
     {
         var from = model.StandardVersion();
         if (from >= 13) return;
-        if (from < Oldest) throw new InvalidDataException($"The model is written in operator set {from}; {Oldest} and later can be raised to 13. Export it again with a newer one.");
+        if (from < Oldest)
+            throw new InvalidDataException(
+                $"The model is written in operator set {from}; {Oldest} and later can be raised to 13. Export it again with a newer one.");
         Upgrade(model.Graph, from, new OnnxGraph(model));
         model.Declare("", 13);
         model.IrVersion = Math.Max(model.IrVersion, 7);
@@ -71,7 +76,9 @@ internal static class OpsetUpgrade
                 node.Without("spatial");
                 break;
             case "Scan" when from < 9:
-                throw new InvalidDataException($"{node.Title()} is a Scan of operator set 8, whose batches later sets do not have; export the model with set 9 or later.");
+                throw new InvalidDataException(
+                    $"{node.Title()} is a Scan of operator set 8, whose batches later sets do not have; export the model with set 9 or "
+                        + $"later.");
             case "Scatter" when from < 11:
                 node.OpType = "ScatterElements";
                 break;
@@ -93,7 +100,8 @@ internal static class OpsetUpgrade
         var axis = node.Int("axis", 1);
         var shape = index.TypeOf(node.Input[0])?.TensorType?.Shape?.Dim;
         // All later extents being 1, normalizing over them too changes nothing.
-        if (axis == -1 || shape is not null && IsLastThatMatters(shape, axis < 0 ? axis + shape.Count : axis)) return [node.With("axis", axis)];
+        if (axis == -1 || shape is not null && IsLastThatMatters(shape, axis < 0 ? axis + shape.Count : axis))
+            return [node.With("axis", axis)];
         var (input, output) = (node.Input[0], node.Output[0]);
         string extents = $"{output}/extents", rows = $"{output}/rows", normalized = $"{output}/normalized";
         node.Input[0] = rows;

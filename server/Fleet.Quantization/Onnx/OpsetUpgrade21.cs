@@ -7,9 +7,13 @@ internal static class OpsetUpgrade21
 {
     private const long Target = 21;
 
-    private static readonly string[] Reductions = ["ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"];
+    private static readonly string[] Reductions = [
+        "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare",
+    ];
 
-    /// <summary>Between the two only the axes of reductions have moved, from an attribute to an input, and Split wants its parts counted.</summary>
+    /// <summary>
+    /// Between the two only the axes of reductions have moved, from an attribute to an input, and Split wants its parts counted.
+    /// </summary>
     public static void Apply(ModelProto model)
     {
         if (model.StandardVersion() >= Target) return;

@@ -12,7 +12,8 @@ internal static class Opsets
     public const string Microsoft = "com.microsoft";
 
     /// <summary>Version of the standard operators; 1 when the model does not say.</summary>
-    public static long StandardVersion(this ModelProto model) => model.OpsetImport.FirstOrDefault(set => IsStandard(set.Domain))?.Version ?? 1;
+    public static long StandardVersion(this ModelProto model)
+        => model.OpsetImport.FirstOrDefault(set => IsStandard(set.Domain))?.Version ?? 1;
 
     /// <summary>Declares the version of a domain.</summary>
     public static void Declare(this ModelProto model, string domain, long version)

@@ -30,10 +30,13 @@ internal sealed record PreparedModel(ModelProto Model)
             // Level basic folds and removes but keeps to standard operators; higher levels bind the file to this processor.
             OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path);
             var model = OnnxFile.Load(folded);
-            if (model.Graph.Node.Count == 0) throw new InvalidDataException($"{Path.GetFileName(path)} computes nothing: no operator is left once its constants are folded.");
+            if (model.Graph.Node.Count == 0)
+                throw new InvalidDataException(
+                    $"{Path.GetFileName(path)} computes nothing: no operator is left once its constants are folded.");
             if (Scopes.Of(model.Graph).SelectMany(graph => graph.Initializer).Any(tensor => tensor.Is(DataType.Float16)))
             {
-                // The CPU has few 16-bit kernels: the runtime casts weights for the others, once it has folded constants. Folded again, they are constants like any other.
+                // The CPU has few 16-bit kernels: the runtime casts weights for the others, once it has folded constants. Folded again,
+                // they are constants like any other.
                 OnnxRuntimeSession.SaveOptimized(folded, plain, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path);
                 model = OnnxFile.Load(plain);
             }
@@ -49,7 +52,8 @@ internal sealed record PreparedModel(ModelProto Model)
         catch (InvalidDataException e) when (e.InnerException is OnnxRuntimeException)
         {
             throw new InvalidDataException(RuntimeRefusal.IsMemory(e.InnerException)
-                ? $"{Path.GetFileName(path)} needs more memory than it may have to compute its constants; allow more, or export it with smaller ones."
+                ? $"{Path.GetFileName(path)} needs more memory than it may have to compute its constants; allow more, or export it with "
+                    + $"smaller ones."
                 : $"{e.Message.TrimEnd('.')}; make sure that the model loads in ONNX Runtime, and export it again.", e);
         }
         finally

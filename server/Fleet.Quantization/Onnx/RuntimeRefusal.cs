@@ -20,10 +20,12 @@ internal static partial class RuntimeRefusal
 
     /// <summary>True when the runtime got no memory; it has no error code for that.</summary>
     public static bool IsMemory(Exception exception)
-        => exception.Message.Contains("bad_alloc", StringComparison.Ordinal) || exception.Message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase);
+        => exception.Message.Contains("bad_alloc", StringComparison.Ordinal)
+            || exception.Message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Codes, scratch files, places in its source, and C++ signatures with their nested parentheses.</summary>
-    [GeneratedRegex(@"\[ErrorCode:\w+\]\s*|Load model from \S+ failed:\s*|\[ONNXRuntimeError\] : \d+ : \w+ : |\S+\.(cc|h):\d+\s+|(\w+ )?onnxruntime::[^()\s]*\((?>[^()]|\((?<depth>)|\)(?<-depth>))*(?(depth)(?!))\)( const)?\s*")]
+    [GeneratedRegex(@"\[ErrorCode:\w+\]\s*|Load model from \S+ failed:\s*|\[ONNXRuntimeError\] : \d+ : \w+ : |\S+\.(cc|h):\d+\s+|(\w+ "
+        + @")?onnxruntime::[^()\s]*\((?>[^()]|\((?<depth>)|\)(?<-depth>))*(?(depth)(?!))\)( const)?\s*")]
     private static partial Regex Prefix();
 
     [GeneratedRegex(@"\s+")]

@@ -13,7 +13,8 @@ internal static class Scopes
     private const int SmallestShared = 256;
 
     /// <summary>A graph and all graphs within it, outer ones first.</summary>
-    public static IEnumerable<GraphProto> Of(GraphProto graph) => graph.Node.SelectMany(node => node.Subgraphs()).SelectMany(Of).Prepend(graph);
+    public static IEnumerable<GraphProto> Of(GraphProto graph)
+        => graph.Node.SelectMany(node => node.Subgraphs()).SelectMany(Of).Prepend(graph);
 
     /// <summary>The nodes of a graph and of all graphs within it.</summary>
     public static IEnumerable<NodeProto> NodesOf(GraphProto graph) => Of(graph).SelectMany(scope => scope.Node);
@@ -22,7 +23,8 @@ internal static class Scopes
     public static void MakeNamesUnique(GraphProto main)
     {
         var taken = new HashSet<string>(DefinedIn(main));
-        foreach (var graph in main.Node.SelectMany(node => node.Subgraphs())) MakeNamesUnique(graph, taken, new Dictionary<string, string>());
+        foreach (var graph in main.Node.SelectMany(node => node.Subgraphs()))
+            MakeNamesUnique(graph, taken, new Dictionary<string, string>());
     }
 
     /// <summary>

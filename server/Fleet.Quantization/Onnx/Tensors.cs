@@ -51,7 +51,8 @@ internal static class Tensors
     {
         DataType.Float => tensor.HasRawData ? Raw<float>(tensor) : Checked(tensor, [.. tensor.FloatData]),
         DataType.Float16 => Array.ConvertAll(ToHalves(tensor), value => (float)value),
-        DataType.Double => Array.ConvertAll(tensor.HasRawData ? Raw<double>(tensor) : Checked(tensor, [.. tensor.DoubleData]), value => (float)value),
+        DataType.Double => Array.ConvertAll(
+            tensor.HasRawData ? Raw<double>(tensor) : Checked(tensor, [.. tensor.DoubleData]), value => (float)value),
         var other => throw new InvalidDataException($"Tensor '{tensor.Name}' holds {other}; floats were expected."),
     };
 
@@ -64,9 +65,14 @@ internal static class Tensors
     public static long[] ToInt64s(this TensorProto tensor) => (DataType)tensor.DataType switch
     {
         DataType.Int64 => tensor.HasRawData ? Raw<long>(tensor) : Checked(tensor, [.. tensor.Int64Data]),
-        DataType.Int32 => Array.ConvertAll(tensor.HasRawData ? Raw<int>(tensor) : Checked(tensor, [.. tensor.Int32Data]), value => (long)value),
-        DataType.Int8 => Array.ConvertAll(tensor.HasRawData ? Raw<sbyte>(tensor) : Checked(tensor, [.. tensor.Int32Data.Select(value => (sbyte)value)]), value => (long)value),
-        DataType.Uint8 => Array.ConvertAll(tensor.HasRawData ? Raw<byte>(tensor) : Checked(tensor, [.. tensor.Int32Data.Select(value => (byte)value)]), value => (long)value),
+        DataType.Int32 => Array.ConvertAll(
+            tensor.HasRawData ? Raw<int>(tensor) : Checked(tensor, [.. tensor.Int32Data]), value => (long)value),
+        DataType.Int8 => Array.ConvertAll(
+            tensor.HasRawData ? Raw<sbyte>(tensor) : Checked(tensor, [.. tensor.Int32Data.Select(value => (sbyte)value)]),
+            value => (long)value),
+        DataType.Uint8 => Array.ConvertAll(
+            tensor.HasRawData ? Raw<byte>(tensor) : Checked(tensor, [.. tensor.Int32Data.Select(value => (byte)value)]),
+            value => (long)value),
         var other => throw new InvalidDataException($"Tensor '{tensor.Name}' holds {other}; integers were expected."),
     };
 
@@ -75,5 +81,7 @@ internal static class Tensors
 
     private static T[] Checked<T>(TensorProto tensor, T[] values) => values.LongLength == tensor.Elements()
         ? values
-        : throw new InvalidDataException($"Tensor '{tensor.Name}' holds {values.Length} values; its shape ({string.Join(", ", tensor.Dims)}) needs {tensor.Elements()}.");
+        : throw new InvalidDataException(
+            $"Tensor '{tensor.Name}' holds {values.Length} values; its shape ({string.Join(", ", tensor.Dims)}) needs "
+                + $"{tensor.Elements()}.");
 }

@@ -20,7 +20,9 @@ internal static class AgentRun
     /// <summary>Characters of what a process that died had written that are told.</summary>
     private const int ToldCharacters = 400;
 
-    /// <summary>Longest an emulated run may take: some hundred times the native time, and native runs of a validation set take seconds.</summary>
+    /// <summary>
+    /// Longest an emulated run may take: some hundred times the native time, and native runs of a validation set take seconds.
+    /// </summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(30);
 
     /// <summary>Runs one validation.</summary>
@@ -28,7 +30,8 @@ internal static class AgentRun
     /// <param name="request">What is asked; it must ask for outputs.</param>
     /// <param name="cancellationToken">Kills the process.</param>
     /// <exception cref="InvalidDataException">The model did not run there; the message says why.</exception>
-    public static async Task<AgentOutputs> RunAsync(IReadOnlyList<string> command, ValidationRequest request, CancellationToken cancellationToken)
+    public static async Task<AgentOutputs> RunAsync(
+        IReadOnlyList<string> command, ValidationRequest request, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Deadline);
@@ -43,7 +46,8 @@ internal static class AgentRun
         {
             var complaints = process.StandardError.ReadToEndAsync(limit.Token);
             var answer = process.StandardOutput.ReadToEndAsync(limit.Token);
-            await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(request, FleetJson.Default.ValidationRequest).AsMemory(), limit.Token);
+            await process.StandardInput.WriteLineAsync(
+                JsonSerializer.Serialize(request, FleetJson.Default.ValidationRequest).AsMemory(), limit.Token);
             await process.StandardInput.FlushAsync(limit.Token);
             // Standard input stays open: its end would end the process.
             await process.WaitForExitAsync(limit.Token);
@@ -74,12 +78,21 @@ internal static class AgentRun
         {
             // Told below, with what it wrote.
         }
-        if (reply is null) throw new InvalidDataException($"The process ended with code {code} and no answer. It wrote: {Told(complaints.Length > 0 ? complaints : answer)}");
+        if (reply is null)
+            throw new InvalidDataException(
+                $"The process ended with code {code} and no answer. It wrote: {Told(complaints.Length > 0 ? complaints : answer)}");
         if (reply.Scores is not { } scores) throw new InvalidDataException(reply.Detail);
-        if (!File.Exists(request.OutputsPath)) throw new InvalidDataException($"This fleet-agent keeps no outputs: it is older than this program. {Emulation.Remedy} makes a new one.");
+        if (!File.Exists(request.OutputsPath))
+            throw new InvalidDataException(
+                $"This fleet-agent keeps no outputs: it is older than this program. {Emulation.Remedy} makes a new one.");
         using var file = File.OpenRead(request.OutputsPath);
-        return new AgentOutputs(scores, [.. NpzArchive.Read(file, MaximumOutputBytes).OrderBy(array => array.Key, StringComparer.Ordinal).SelectMany(array => array.Value.ToSingles())]);
+        return new AgentOutputs(scores,
+            [
+                .. NpzArchive.Read(file, MaximumOutputBytes).OrderBy(array => array.Key, StringComparer.Ordinal)
+                    .SelectMany(array => array.Value.ToSingles()),
+            ]);
     }
 
-    private static string Told(string text) => text.Trim() is { Length: > 0 } said ? said.Length > ToldCharacters ? said[..ToldCharacters] + "…" : said : "nothing";
+    private static string Told(string text)
+        => text.Trim() is { Length: > 0 } said ? said.Length > ToldCharacters ? said[..ToldCharacters] + "…" : said : "nothing";
 }

@@ -22,9 +22,11 @@ internal sealed class Emulation(IReadOnlyDictionary<string, string?> agents, str
         return new Emulation(new Dictionary<string, string?>
         {
             // Beside this program, in a checkout a sibling of the same configuration (.artifacts/bin/PROJECT/CONFIGURATION), or on PATH.
-            ["x64"] = Existing(Path.Combine(folder, Agent), Path.Combine(folder, "..", "..", "Fleet.Agent", Path.GetFileName(folder), Agent)) ?? OnPath(Agent),
+            ["x64"] = Existing(Path.Combine(folder, Agent),
+                Path.Combine(folder, "..", "..", "Fleet.Agent", Path.GetFileName(folder), Agent)) ?? OnPath(Agent),
             ["arm64"] = Environment.GetEnvironmentVariable(ArmAgentVariable) ?? Existing(
-                Path.Combine(folder, "emulation", "linux-arm64", Agent), Path.Combine(folder, "..", "..", "..", "emulation", "linux-arm64", Agent)),
+                Path.Combine(folder, "emulation", "linux-arm64", Agent),
+                Path.Combine(folder, "..", "..", "..", "emulation", "linux-arm64", Agent)),
         }, "/usr/aarch64-linux-gnu/lib", OnPath);
     }
 
@@ -34,14 +36,19 @@ internal sealed class Emulation(IReadOnlyDictionary<string, string?> agents, str
         var missing = new List<string>();
         foreach (var emulator in processors.Select(processor => processor.Emulator).Distinct().Where(emulator => find(emulator) is null))
             missing.Add($"{emulator} is not on PATH (Debian package qemu-user-static).");
-        if (agents.GetValueOrDefault("x64") is null) missing.Add($"{Agent} is neither beside this program nor on PATH: it is what runs the variant.");
+        if (agents.GetValueOrDefault("x64") is null)
+            missing.Add($"{Agent} is neither beside this program nor on PATH: it is what runs the variant.");
         if (processors.Any(processor => processor.Architecture == "arm64"))
         {
             if (agents.GetValueOrDefault("arm64") is not { } agent || !File.Exists(agent))
-                missing.Add($"{Agent} for arm64 is not here{(agents.GetValueOrDefault("arm64") is { } said ? $" ({said})" : "")}; an installed one is named by {ArmAgentVariable}.");
-            foreach (var (library, package) in (ReadOnlySpan<(string, string)>)[("libc.so.6", "libc6-arm64-cross"), ("libstdc++.so.6", "libstdc++6-arm64-cross")])
+                missing.Add($"{Agent} for arm64 is not here{(agents.GetValueOrDefault("arm64") is { } said ? $" ({said})" : "")}; an "
+                    + $"installed one is named by {ArmAgentVariable}.");
+            foreach (var (library, package) in (ReadOnlySpan<(string, string)>)[
+                ("libc.so.6", "libc6-arm64-cross"), ("libstdc++.so.6", "libstdc++6-arm64-cross"),
+            ])
             {
-                if (!File.Exists(Path.Combine(armLibraries, library))) missing.Add($"{library} for arm64 is not in {armLibraries} (Debian package {package}).");
+                if (!File.Exists(Path.Combine(armLibraries, library)))
+                    missing.Add($"{library} for arm64 is not in {armLibraries} (Debian package {package}).");
             }
         }
         return missing;
@@ -65,5 +72,6 @@ internal sealed class Emulation(IReadOnlyDictionary<string, string?> agents, str
     private static string? Existing(params IEnumerable<string> places) => places.Select(Path.GetFullPath).FirstOrDefault(File.Exists);
 
     private static string? OnPath(string program)
-        => Existing((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Select(folder => Path.Combine(folder, program)));
+        => Existing((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Select(folder => Path.Combine(folder, program)));
 }

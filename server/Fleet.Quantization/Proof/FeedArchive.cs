@@ -74,9 +74,13 @@ internal static class FeedArchive
         public void Add(string name, OrtValue value)
         {
             var shape = value.GetTensorTypeAndShape().Shape;
-            if (!shape.SequenceEqual(Shape)) throw new InvalidDataException($"Samples of '{name}' differ in shape ([{string.Join(',', Shape)}] and [{string.Join(',', shape)}]); to prove a variant all must have the same.");
+            if (!shape.SequenceEqual(Shape))
+                throw new InvalidDataException(
+                    $"Samples of '{name}' differ in shape ([{string.Join(',', Shape)}] and [{string.Join(',', shape)}]); to prove a "
+                        + $"variant all must have the same.");
             Bytes.Write(value.GetTensorMutableRawData());
-            if (Bytes.Length > Array.MaxLength / 2) throw new InvalidDataException($"The samples of '{name}' take more than {Array.MaxLength / 2} bytes; give fewer.");
+            if (Bytes.Length > Array.MaxLength / 2)
+                throw new InvalidDataException($"The samples of '{name}' take more than {Array.MaxLength / 2} bytes; give fewer.");
         }
 
         // One axis more than the input has: the agent then feeds a whole input for each sample.

@@ -18,7 +18,9 @@ internal static class ProofRules
     /// <summary>Decibels it may lose.</summary>
     public const double SignalTolerance = 0.5;
 
-    /// <summary>Decibels beyond which nothing is lost: there the order in which floats are added decides, and no 8-bit variant is so close.</summary>
+    /// <summary>
+    /// Decibels beyond which nothing is lost: there the order in which floats are added decides, and no 8-bit variant is so close.
+    /// </summary>
     public const double LoudEnough = 60;
 
     /// <summary>Decibels that a run must reach against the native run where there is no float model to compare with.</summary>
@@ -33,14 +35,20 @@ internal static class ProofRules
     /// <param name="samples">Samples that were run.</param>
     /// <param name="hasReference">True when the signal to noise is against a float model.</param>
     /// <param name="runtime">The settings asked for.</param>
-    public static ProcessorProof Judge(EmulatedProcessor processor, ProofFigures native, ProofFigures emulated, int samples, bool hasReference, RuntimeSettings runtime)
+    public static ProcessorProof Judge(
+        EmulatedProcessor processor, ProofFigures native, ProofFigures emulated, int samples, bool hasReference, RuntimeSettings runtime)
     {
         var (loss, allowed, sentence) = (native.Accuracy, emulated.Accuracy) switch
         {
-            ({ } before, { } after) => (before - after, Math.Max(AccuracyTolerance, 1.0 / Math.Max(1, samples)), Text($"Accuracy is {100 * (before - after):0.0} points below the native one.")),
-            _ when hasReference => (Math.Min(native.SignalToNoise, LoudEnough) - Math.Min(emulated.SignalToNoise, LoudEnough), SignalTolerance,
+            ({ } before, { } after) =>
+                (before - after, Math.Max(AccuracyTolerance, 1.0 / Math.Max(1, samples)),
+                    Text($"Accuracy is {100 * (before - after):0.0} points below the native one.")),
+            _ when hasReference => (
+                Math.Min(native.SignalToNoise, LoudEnough) - Math.Min(emulated.SignalToNoise, LoudEnough), SignalTolerance,
                 Text($"Signal to noise is {native.SignalToNoise - emulated.SignalToNoise:0.0} dB below the native one.")),
-            _ => (AgainstNative - Math.Min(emulated.SignalToNoise, AgainstNative), 0.0, Text($"Its outputs differ from the native ones ({emulated.SignalToNoise:0.0} dB; at least {AgainstNative:0} dB is required).")),
+            _ => (AgainstNative - Math.Min(emulated.SignalToNoise, AgainstNative), 0.0,
+                Text($"Its outputs differ from the native ones ({emulated.SignalToNoise:0.0} dB; at least {AgainstNative:0} dB is ")
+                    + "required)."),
         };
         // A hair of tolerance: shares of samples are not exact in binary.
         var holds = loss <= allowed + 1e-9;
@@ -56,9 +64,10 @@ internal static class ProofRules
         };
     }
 
-    private static string RemedyFor(EmulatedProcessor processor, RuntimeSettings runtime) => processor.Architecture == "x64" && !runtime.SessionEntries.ContainsKey(QuantPrecision)
-        ? $" Its 8-bit products saturate: set {QuantPrecision}=1, or use unsigned weights."
-        : "";
+    private static string RemedyFor(EmulatedProcessor processor, RuntimeSettings runtime)
+        => processor.Architecture == "x64" && !runtime.SessionEntries.ContainsKey(QuantPrecision)
+            ? $" Its 8-bit products saturate: set {QuantPrecision}=1, or use unsigned weights."
+            : "";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -48,20 +48,28 @@ internal sealed record ReportMark(string Kind, string Words, IReadOnlyList<(doub
         var look = $"dot {Kind}{(variant == MarkState.Rejected ? " hollow" : "")}";
         var shape = Outline.Count == 0
             ? $"<circle class=\"{look}\" cx=\"{N(x)}\" cy=\"{N(y)}\" r=\"{N(radius * 0.9)}\">{words}</circle>"
-            : $"<polygon class=\"{look}\" points=\"{string.Join(' ', Outline.Select(corner => $"{N(x + corner.X * radius * 1.1)},{N(y + corner.Y * radius * 1.1)}"))}\">{words}</polygon>";
+            : $"<polygon class=\"{look}\" "
+                + $"points=\"{string.Join(' ',
+                    Outline.Select(corner => $"{N(x + corner.X * radius * 1.1)},{N(y + corner.Y * radius * 1.1)}"))}\">{words}</polygon>";
         return variant switch
         {
             MarkState.Chosen => $"<circle class=\"ring\" cx=\"{N(x)}\" cy=\"{N(y)}\" r=\"{N(radius * 1.75)}\"/>{shape}",
-            MarkState.Rejected => $"{shape}<path class=\"cross\" d=\"M{N(x - radius * 0.5)} {N(y - radius * 0.5)}l{N(radius)} {N(radius)}m0 {N(-radius)}l{N(-radius)} {N(radius)}\"/>",
+            MarkState.Rejected => $"{shape}<path class=\"cross\" d=\"M{N(x - radius * 0.5)} {N(y - radius * 0.5)}l{N(radius)} "
+                + $"{N(radius)}m0 {N(-radius)}l{N(-radius)} {N(radius)}\"/>",
             _ => shape,
         };
     }
 
     /// <summary>The shape as a picture of its own, beside text.</summary>
-    public string Inline(MarkState variant) => $"<svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\">{Svg(10, 10, 5.2, variant)}</svg>";
+    public string Inline(MarkState variant)
+        => $"<svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\">{Svg(10, 10, 5.2, variant)}</svg>";
 
     private static (double, double)[] Corners(int count, double degrees)
-        => [.. Enumerable.Range(0, count).Select(i => (Math.Sin((360.0 * i / count + degrees) * Math.PI / 180), -Math.Cos((360.0 * i / count + degrees) * Math.PI / 180)))];
+        => [
+            .. Enumerable.Range(0, count)
+                .Select(i => (Math.Sin((360.0 * i / count + degrees) * Math.PI / 180),
+                    -Math.Cos((360.0 * i / count + degrees) * Math.PI / 180))),
+        ];
 }
 
 /// <summary>How a mark is drawn.</summary>

@@ -46,11 +46,16 @@ internal static class ReportPage
         Networks(page, view);
         foreach (var profile in view.Profiles) Profile(page, view, profile);
         if (ReportCharts.Latency(view) is { } latency)
-            Section(page, "Latency on this machine", $"Median time of one inference, and the line on to the 99th percentile, on {Html(view.MeasuredOn)}. Variants for other processors are not timed here: each device measures its own.", latency);
+            Section(page, "Latency on this machine",
+                $"Median time of one inference, and the line on to the 99th percentile, on {Html(view.MeasuredOn)}. Variants for other "
+                    + $"processors are not timed here: each device measures its own.", latency);
         if (ReportCharts.Training(view) is { } training)
-            Section(page, "Training", "Accuracy on held-out samples after each epoch. Where a new phase of training begins is written above.", training);
+            Section(page, "Training",
+                "Accuracy on held-out samples after each epoch. Where a new phase of training begins is written above.", training);
         HowToRead(page, view);
-        page.Append($"<details class=\"asked\"><summary>{Html(view.DetailsTitle)}</summary>{string.Concat(view.Details.Select(detail => $"<p>{Html(detail)}</p>"))}<pre>{Html(view.Asked)}</pre></details>\n</main>\n</body>\n</html>\n");
+        page.Append($"<details "
+            + $"class=\"asked\"><summary>{Html(view.DetailsTitle)}</summary>{string.Concat(view.Details.Select(detail =>
+                $"<p>{Html(detail)}</p>"))}<pre>{Html(view.Asked)}</pre></details>\n</main>\n</body>\n</html>\n");
         return page.ToString();
     }
 
@@ -84,10 +89,19 @@ internal static class ReportPage
     private static void Networks(StringBuilder page, ReportView view)
     {
         if (view.Networks.Count == 0) return;
-        page.Append("<section><h2>Teacher and student</h2><p class=\"note\">The large network and the small one that learned from it; every variant below is made of the student.</p><div class=\"scroll\"><table class=\"cards\"><thead><tr><th>Network</th><th>Kind</th><th class=\"n\">Parameters</th><th class=\"n\">Size</th><th class=\"n\">Accuracy</th><th class=\"n\">Median time</th></tr></thead><tbody>\n");
+        page.Append("<section><h2>Teacher and student</h2><p class=\"note\">The large network and the small one that learned from it; "
+            + "every variant below is made of the student.</p><div class=\"scroll\"><table "
+            + "class=\"cards\"><thead><tr><th>Network</th><th>Kind</th><th class=\"n\">Parameters</th><th class=\"n\">Size</th><th "
+            + "class=\"n\">Accuracy</th><th class=\"n\">Median time</th></tr></thead><tbody>\n");
         foreach (var (name, mark, network) in view.Networks)
         {
-            page.Append($"<tr data-network=\"{name}\"><td><svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\"><circle class=\"dot {mark}\" cx=\"10\" cy=\"10\" r=\"4.7\"/></svg>{name}</td><td>{Html(network.Description)}</td>{Number(Count(network.Parameters), "Parameters")}{Number(Size(network.Bytes), "Size")}{Number(network.Scores.Accuracy is { } accuracy ? Percent(accuracy) : None, "Accuracy")}{Number(network.Scores.Latency is { } latency ? Time(latency.P50) : NotMeasured, "Median time")}</tr>\n");
+            page.Append($"<tr data-network=\"{name}\"><td><svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\"><circle "
+                + $"class=\"dot {mark}\" cx=\"10\" cy=\"10\" "
+                + $"r=\"4.7\"/></svg>{name}</td><td>{Html(network.Description)}</td>{Number(Count(network.Parameters),
+                    "Parameters")}{Number(Size(network.Bytes),
+                        "Size")}{Number(network.Scores.Accuracy is { } accuracy ? Percent(accuracy) : None,
+                            "Accuracy")}{Number(network.Scores.Latency is { } latency ? Time(latency.P50) : NotMeasured,
+                                "Median time")}</tr>\n");
         }
         page.Append("</tbody></table></div></section>\n");
     }
@@ -96,22 +110,34 @@ internal static class ReportPage
     {
         var variants = view.Variants.Where(variant => variant.Profile == profile).ToArray();
         var timed = variants.Any(variant => variant.Scores?.Latency is not null);
-        page.Append($"<section data-profile=\"{Html(profile)}\"><h2>{Html(profile)}</h2><p class=\"note\">{Html(ChoiceInWords(view, profile, timed))}</p>\n<div class=\"charts\">");
-        if (ReportCharts.SizeAndQuality(view, profile) is { } size) page.Append($"<figure><figcaption>Size and {view.Measure}<span>{Directions(view, "smaller")}</span></figcaption>{size}</figure>");
-        if (ReportCharts.LatencyAndQuality(view, profile) is { } latency) page.Append($"<figure><figcaption>Latency and {view.Measure}<span>{Directions(view, "faster")}</span></figcaption>{latency}</figure>");
+        page.Append($"<section data-profile=\"{Html(profile)}\"><h2>{Html(profile)}</h2><p "
+            + $"class=\"note\">{Html(ChoiceInWords(view, profile, timed))}</p>\n<div class=\"charts\">");
+        if (ReportCharts.SizeAndQuality(view, profile) is { } size)
+            page.Append($"<figure><figcaption>Size and "
+                + $"{view.Measure}<span>{Directions(view, "smaller")}</span></figcaption>{size}</figure>");
+        if (ReportCharts.LatencyAndQuality(view, profile) is { } latency)
+            page.Append($"<figure><figcaption>Latency and "
+                + $"{view.Measure}<span>{Directions(view, "faster")}</span></figcaption>{latency}</figure>");
         page.Append("</div>\n");
         Legend(page, variants);
         page.Append($"""
             <div class="scroll"><table class="cards">
-            <thead><tr><th>Variant</th><th>Verdict</th><th>Technique</th><th class="n">Size</th><th class="n">{Capital(view.Measure)}</th><th class="n">Agreement</th><th class="n">Median time</th><th class="n">Energy</th><th class="n">Peak memory</th></tr></thead>
+            <thead><tr><th>Variant</th><th>Verdict</th><th>Technique</th><th class="n">Size</th><th class="n">{Capital(view.Measure)}</th>
+            <th class="n">Agreement</th><th class="n">Median time</th><th class="n">Energy</th><th class="n">Peak memory</th></tr></thead>
             <tbody>
 
             """);
         if (variants.All(variant => variant.Scheme != "fp32"))
         {
             var measure = Capital(view.Measure);
-            var scores = timed ? view.Original.Scores : view.Original.Scores with { Latency = null, PeakMemoryBytes = null, EnergyJoules = null };
-            page.Append($"<tr class=\"float\" data-variant=\"fp32\"><td>{ReportMark.Original.Inline(MarkState.Accepted)}fp32</td><td></td><td>the model itself</td>{Number(Size(view.Original.Bytes), "Size")}{Number(!view.Labelled ? "exact" : view.Original.Scores.Accuracy is { } accuracy ? Percent(accuracy) : None, measure)}{Number(None, "Agreement")}{Measured(scores, timed, null)}</tr>\n");
+            var scores = timed
+                ? view.Original.Scores
+                : view.Original.Scores with { Latency = null, PeakMemoryBytes = null, EnergyJoules = null };
+            page.Append($"<tr class=\"float\" "
+                + $"data-variant=\"fp32\"><td>{ReportMark.Original.Inline(MarkState.Accepted)}fp32</td><td></td><td>the model "
+                + $"itself</td>{Number(Size(view.Original.Bytes),
+                    "Size")}{Number(!view.Labelled ? "exact" : view.Original.Scores.Accuracy is { } accuracy ? Percent(accuracy) : None,
+                        measure)}{Number(None, "Agreement")}{Measured(scores, timed, null)}</tr>\n");
         }
         foreach (var variant in variants) Row(page, view, variant, timed);
         page.Append("</tbody></table></div>\n</section>\n");
@@ -123,19 +149,27 @@ internal static class ReportPage
         var quality = (view.Labelled, variant.Scores?.Accuracy, variant.Closeness) switch
         {
             (true, { } accuracy, _) => Number(Percent(accuracy), measure, variant.Drop is { } drop ? Lost(drop) : ""),
-            (false, _, { } close) => Number(Decibels(close.SignalToNoise), measure, $"cosine {close.Cosine.ToString("0.0000", CultureInfo.InvariantCulture)}"),
+            (false, _, { } close) =>
+                Number(Decibels(close.SignalToNoise), measure, $"cosine {close.Cosine.ToString("0.0000", CultureInfo.InvariantCulture)}"),
             _ => Number(None, measure),
         };
-        page.Append($"<tr class=\"{(variant.Accepted ? "" : "rejected")}\" data-variant=\"{Html(variant.Id)}\"><td>{ReportMark.Of(variant.Scheme).Inline(ReportCharts.StateOf(variant))}{Html(variant.Id)}</td><td>{Verdict(variant)}</td>")
-            .Append($"<td>{Html(variant.Scheme)}{(variant.Techniques.Count > 0 ? $"<small>{Html(string.Join(", ", variant.Techniques))}</small>" : "")}</td>")
-            .Append(variant.Artifact is { } file ? Number(Size(file.Bytes), "Size", $"{Percent((double)file.Bytes / view.Original.Bytes)} of fp32") : Number(None, "Size"))
+        page.Append($"<tr class=\"{(variant.Accepted ? "" : "rejected")}\" "
+            + $"data-variant=\"{Html(variant.Id)}\"><td>{ReportMark.Of(variant.Scheme)
+                .Inline(ReportCharts.StateOf(variant))}{Html(variant.Id)}</td><td>{Verdict(variant)}</td>")
+            .Append($"<td>{Html(variant.Scheme)}{(variant.Techniques.Count > 0
+                ? $"<small>{Html(string.Join(", ", variant.Techniques))}</small>"
+                : "")}</td>")
+            .Append(variant.Artifact is { } file
+                ? Number(Size(file.Bytes), "Size", $"{Percent((double)file.Bytes / view.Original.Bytes)} of fp32")
+                : Number(None, "Size"))
             .Append(quality)
             .Append(Number(variant.Scores?.Agreement is { } agreement ? Percent(agreement) : None, "Agreement"))
             .Append(Measured(variant.Scores ?? new Scores(), timed, variant.SpeedUp))
             .Append("</tr>\n");
         if (variant.Reasons.Count == 0 && variant.Layers.Count == 0) return;
         page.Append("<tr class=\"reasons\"><td colspan=\"9\">");
-        if (variant.Reasons.Count > 0) page.Append($"<ul>{string.Concat(variant.Reasons.Select(reason => $"<li>{Html(reason)}</li>"))}</ul>");
+        if (variant.Reasons.Count > 0)
+            page.Append($"<ul>{string.Concat(variant.Reasons.Select(reason => $"<li>{Html(reason)}</li>"))}</ul>");
         Layers(page, variant);
         page.Append("</td></tr>\n");
     }
@@ -146,20 +180,29 @@ internal static class ReportPage
         if (variant.Layers.Count == 0) return;
         var stayed = variant.Layers.Count(layer => layer.Fate != LayerFate.Costly);
         var costly = variant.Layers.Count - stayed;
-        string[] parts = [.. stayed > 0 ? [$"{stayed} layer{(stayed == 1 ? "" : "s")} stayed float"] : Array.Empty<string>(), .. costly > 0 ? [$"{costly} layer{(costly == 1 ? "" : "s")} cost most"] : Array.Empty<string>()];
-        page.Append($"<details><summary>{string.Join(", ", parts)}: which, and why</summary><table class=\"layers\"><thead><tr><th>Layer</th><th>Operator</th><th>Why</th><th class=\"n\">Worth in float</th></tr></thead><tbody>");
+        string[] parts = [
+            .. stayed > 0 ? [$"{stayed} layer{(stayed == 1 ? "" : "s")} stayed float"] : Array.Empty<string>(),
+            .. costly > 0 ? [$"{costly} layer{(costly == 1 ? "" : "s")} cost most"] : Array.Empty<string>(),
+        ];
+        page.Append($"<details><summary>{string.Join(", ", parts)}: which, and why</summary><table "
+            + $"class=\"layers\"><thead><tr><th>Layer</th><th>Operator</th><th>Why</th><th class=\"n\">Worth in "
+            + $"float</th></tr></thead><tbody>");
         foreach (var layer in variant.Layers)
-            page.Append($"<tr><td>{Html(layer.Layer)}</td><td>{Html(layer.Operator)}</td><td>{Words(layer.Fate)}</td>{Number(Worth(layer), "Worth in float")}</tr>");
+            page.Append($"<tr><td>{Html(layer.Layer)}</td><td>{Html(
+                layer.Operator)}</td><td>{Words(layer.Fate)}</td>{Number(Worth(layer), "Worth in float")}</tr>");
         page.Append("</tbody></table></details>");
     }
 
     private static void Legend(StringBuilder page, IReadOnlyList<VariantReport> variants)
     {
         var marks = variants.Select(variant => ReportMark.Of(variant.Scheme)).Append(ReportMark.Original).DistinctBy(mark => mark.Kind);
-        page.Append("<p class=\"legend\">").AppendJoin("", marks.Select(mark => $"<span>{mark.Inline(MarkState.Accepted)}{mark.Words}</span>"));
+        page.Append("<p class=\"legend\">")
+            .AppendJoin("", marks.Select(mark => $"<span>{mark.Inline(MarkState.Accepted)}{mark.Words}</span>"));
         page.Append($"<span>{ReportMark.Original.Inline(MarkState.Chosen)}ringed: the choice</span>");
-        if (variants.Any(variant => !variant.Accepted)) page.Append($"<span>{ReportMark.Original.Inline(MarkState.Rejected)}hollow and crossed: rejected</span>");
-        page.Append("<span><svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\"><path class=\"front\" d=\"M1 14l9 -6l9 -3\"/></svg>dashed: nothing is better in both</span></p>\n");
+        if (variants.Any(variant => !variant.Accepted))
+            page.Append($"<span>{ReportMark.Original.Inline(MarkState.Rejected)}hollow and crossed: rejected</span>");
+        page.Append("<span><svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\"><path class=\"front\" d=\"M1 14l9 -6l9 "
+            + "-3\"/></svg>dashed: nothing is better in both</span></p>\n");
     }
 
     private static string ChoiceInWords(ReportView view, string profile, bool timed)
@@ -177,27 +220,45 @@ internal static class ReportPage
     private static void HowToRead(StringBuilder page, ReportView view)
     {
         var limit = view.Labelled
-            ? $"A variant that loses more than {(view.Spec.MaximumDrop * 100).ToString("0.##", CultureInfo.InvariantCulture)} points of accuracy is rejected and never released."
-            : $"A variant below {(view.Spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise).ToString("0.##", CultureInfo.InvariantCulture)} dB is rejected and never released.";
+            ? $"A variant that loses more than {(view.Spec.MaximumDrop * 100).ToString("0.##", CultureInfo.InvariantCulture)} points of "
+                + $"accuracy is rejected and never released."
+            : $"A variant below {(view.Spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise)
+                .ToString("0.##", CultureInfo.InvariantCulture)} dB is rejected and never released.";
         page.Append("<section><h2>How to read this</h2><dl>\n");
         void Term(string term, string text) => page.Append($"<dt>{term}</dt><dd>{Html(text)}</dd>\n");
-        if (view.Labelled) Term("Accuracy", $"Share of held-out samples decided as their label says, and how much of it the variant loses against fp32. {limit}");
-        else Term("Signal to noise", $"How far the outputs are from the fp32 model's, which needs no labels: each 6 dB more halve the error; a cosine of 1 is the same direction. {limit}");
-        Term("Agreement", "Share of decisions (the largest value of a row of the first output) that are the fp32 model's, right or wrong. It falls before accuracy does.");
-        Term("Speed", "Median time of the fp32 model over the variant's, timed call by call in turns in one process on the machine named above: above 1 is faster. Within 3 % counts as equal, because two runs of one model differ by as much.");
-        Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but another is as small, as fast and as good, so that it is not released. Rejected: may not be released. Not made: the technique does not suit the model, or needs samples that were not given.");
+        if (view.Labelled)
+            Term("Accuracy", $"Share of held-out samples decided as their label says, and how much of it the variant loses against fp32. "
+                + $"{limit}");
+        else Term("Signal to noise",
+            $"How far the outputs are from the fp32 model's, which needs no labels: each 6 dB more halve the error; a cosine of 1 is the "
+                + $"same direction. {limit}");
+        Term("Agreement", "Share of decisions (the largest value of a row of the first output) that are the fp32 model's, right or wrong. "
+            + "It falls before accuracy does.");
+        Term("Speed", "Median time of the fp32 model over the variant's, timed call by call in turns in one process on the machine named "
+            + "above: above 1 is faster. Within 3 % counts as equal, because two runs of one model differ by as much.");
+        Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but "
+            + "another is as small, as fast and as good, so that it is not released. Rejected: may not be released. Not made: the "
+            + "technique does not suit the model, or needs samples that were not given.");
         Term("Energy", view.Variants.Any(variant => variant.Scores?.EnergyJoules is not null)
-            ? "Of one inference: what the whole processor package drew over a second of inferences (RAPL), idle power included, over their number."
+            ? "Of one inference: what the whole processor package drew over a second of inferences (RAPL), idle power included, over their "
+                + "number."
             : "Not measured: this machine has no energy counters (RAPL) that may be read, as most virtual machines.");
-        Term("Peak memory", "Of a process of its own that loads and runs the variant, the runtime included; the fp32 model's is measured alike.");
-        Term("Other processors", "Quality is computed here with the same integers; time, energy and memory are not claimed. The device repeats the measurement on itself before it serves a variant.");
-        Term("What to choose", "Nothing has to be chosen: the ringed one is what the goal takes. For tight storage go left along the dashed line as long as the quality is enough; for speed do the same in the second chart. A release carries what is accepted and not beaten in everything, and each device serves what it measures as best.");
+        Term("Peak memory", "Of a process of its own that loads and runs the variant, the runtime included; the fp32 model's is measured "
+            + "alike.");
+        Term("Other processors",
+            "Quality is computed here with the same integers; time, energy and memory are not claimed. The device repeats the measurement "
+                + "on itself before it serves a variant.");
+        Term("What to choose", "Nothing has to be chosen: the ringed one is what the goal takes. For tight storage go left along the "
+            + "dashed line as long as the quality is enough; for speed do the same in the second chart. A release carries what is accepted "
+            + "and not beaten in everything, and each device serves what it measures as best.");
         page.Append("</dl></section>\n");
     }
 
     private static string Measured(Scores scores, bool timed, double? speed) => timed
-        ? Number(scores.Latency is { } latency ? Time(latency.P50) : NotMeasured, "Median time", speed is { } factor ? Factor(factor) + " as fast" : "")
-            + Number(scores.EnergyJoules is { } joules ? Energy(joules) : NotMeasured, "Energy") + Number(scores.PeakMemoryBytes is { } bytes ? Size(bytes) : NotMeasured, "Peak memory")
+        ? Number(scores.Latency is { } latency ? Time(latency.P50) : NotMeasured, "Median time",
+            speed is { } factor ? Factor(factor) + " as fast" : "")
+            + Number(scores.EnergyJoules is { } joules ? Energy(joules) : NotMeasured, "Energy")
+            + Number(scores.PeakMemoryBytes is { } bytes ? Size(bytes) : NotMeasured, "Peak memory")
         : Number(NotMeasured, "Median time") + Number(NotMeasured, "Energy") + Number(NotMeasured, "Peak memory");
 
     private static string Verdict(VariantReport variant) => variant switch
@@ -213,17 +274,24 @@ internal static class ReportPage
     {
         string[] parts =
         [
-            .. layer.Decibels is { } decibels ? [decibels.ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture) + " dB"] : Array.Empty<string>(),
-            .. layer.Points is { } points ? [(points * 100).ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) + " points"] : Array.Empty<string>(),
+            .. layer.Decibels is { } decibels
+                ? [decibels.ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture) + " dB"]
+                : Array.Empty<string>(),
+            .. layer.Points is { } points
+                ? [(points * 100).ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) + " points"]
+                : Array.Empty<string>(),
         ];
         return parts.Length == 0 ? None : string.Join(", ", parts);
     }
 
-    private static string Quality(ReportView view, double quality) => view.Labelled ? Percent(quality) + " accuracy" : Decibels(quality) + (quality >= Closeness.Exact ? "" : " signal to noise");
+    private static string Quality(ReportView view, double quality)
+        => view.Labelled ? Percent(quality) + " accuracy" : Decibels(quality) + (quality >= Closeness.Exact ? "" : " signal to noise");
 
-    private static string Lost(double drop) => string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(drop * 100):0.00} points {(drop < 0 ? "won" : "lost")}");
+    private static string Lost(double drop)
+        => string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(drop * 100):0.00} points {(drop < 0 ? "won" : "lost")}");
 
-    private static string Directions(ReportView view, string cheaper) => $"{cheaper} to the left, {(view.Labelled ? "more accurate" : "closer to fp32")} further up";
+    private static string Directions(ReportView view, string cheaper)
+        => $"{cheaper} to the left, {(view.Labelled ? "more accurate" : "closer to fp32")} further up";
 
     private static string Goal(ReportView view) => view.Spec.Goal ?? BuildSpecRules.Goals[0];
 
@@ -231,9 +299,12 @@ internal static class ReportPage
         => page.Append($"<section>\n<h2>{title}</h2>\n<p class=\"note\">{note}</p>\n<figure class=\"wide\">{chart}</figure>\n</section>\n");
 
     private static void Tile(StringBuilder page, string label, string value, IReadOnlyList<string> notes)
-        => page.Append($"<div><p class=\"label\">{Html(label)}</p><p class=\"value\">{Html(value)}</p>{string.Concat(notes.Select(note => $"<p class=\"note\">{note}</p>"))}</div>");
+        => page.Append($"<div><p class=\"label\">{Html(label)}</p><p "
+            + $"class=\"value\">{Html(value)}</p>{string.Concat(notes.Select(note => $"<p class=\"note\">{note}</p>"))}</div>");
 
     /// <summary>A figure; its label is what a phone shows beside it, where the table is laid out as cards.</summary>
     private static string Number(string text, string label, string small = "")
-        => $"<td class=\"n\" data-l=\"{label}\">{(text is None or NotMeasured ? $"<span class=\"none\">{text}</span>" : Html(text))}{(small.Length > 0 ? $"<small>{Html(small)}</small>" : "")}</td>";
+        => $"<td class=\"n\" data-l=\"{label}\">{(text is None or NotMeasured
+            ? $"<span class=\"none\">{text}</span>"
+            : Html(text))}{(small.Length > 0 ? $"<small>{Html(small)}</small>" : "")}</td>";
 }

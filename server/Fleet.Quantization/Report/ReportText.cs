@@ -36,7 +36,8 @@ internal static class ReportText
     };
 
     /// <summary>Decibels; equal outputs have none.</summary>
-    public static string Decibels(double decibels) => decibels >= Closeness.Exact ? "exact" : decibels.ToString("0.0", CultureInfo.InvariantCulture) + " dB";
+    public static string Decibels(double decibels)
+        => decibels >= Closeness.Exact ? "exact" : decibels.ToString("0.0", CultureInfo.InvariantCulture) + " dB";
 
     /// <summary>A factor.</summary>
     public static string Factor(double factor) => factor.ToString(factor < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture) + "×";
@@ -45,7 +46,8 @@ internal static class ReportText
     public static string Count(long number) => number.ToString("#,0", CultureInfo.InvariantCulture);
 
     /// <summary>A point of time.</summary>
-    public static string Moment(DateTimeOffset moment) => moment.ToUniversalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) + " UTC";
+    public static string Moment(DateTimeOffset moment)
+        => moment.ToUniversalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) + " UTC";
 
     /// <summary>How long something took.</summary>
     public static string Duration(TimeSpan time) => time.TotalMinutes < 2
@@ -56,7 +58,8 @@ internal static class ReportText
     public static string Capital(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
 
     /// <summary>What a variant is called among those of its profile.</summary>
-    public static string ShortName(VariantReport variant) => variant.Id.StartsWith(variant.Profile + "-", StringComparison.Ordinal) ? variant.Id[(variant.Profile.Length + 1)..] : variant.Id;
+    public static string ShortName(VariantReport variant)
+        => variant.Id.StartsWith(variant.Profile + "-", StringComparison.Ordinal) ? variant.Id[(variant.Profile.Length + 1)..] : variant.Id;
 
     /// <summary>Why a layer stayed float, or what is said of it, in plain words.</summary>
     public static string Words(LayerFate fate) => fate switch

@@ -60,11 +60,20 @@ internal sealed record ReportView
     {
         Kicker = "Build report",
         Title = report.Spec.Model,
-        Lead = $"{Capital(report.Student.Description)}, {(report.Teacher is { } teacher ? $"taught by {teacher.Description}" : "as it was given")}. Built {Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed {report.Spec.Seed}.{Searched(report.Widths)}",
-        Warnings = [.. WarningsFor(report.Calibration, report.Validation), .. report.Student.Scores.Accuracy is null && report.TaskOf() == ModelTask.Classification
-            ? ["The samples have no labels: what the fp32 model decides counts as right, here and on devices. Agreement is the share decided alike."] : Array.Empty<string>()],
+        Lead = $"{Capital(report.Student.Description)}, "
+            + $"{(report.Teacher is { } teacher ? $"taught by {teacher.Description}" : "as it was given")}. Built "
+            + $"{Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed "
+            + $"{report.Spec.Seed}.{Searched(report.Widths)}",
+        Warnings = [.. WarningsFor(
+            report.Calibration, report.Validation), .. report.Student.Scores.Accuracy is null && report.TaskOf() == ModelTask.Classification
+            ? [
+                "The samples have no labels: what the fp32 model decides counts as right, here and on devices. Agreement is the share "
+                    + "decided alike.",
+            ] : Array.Empty<string>()],
         Original = report.Student,
-        Networks = report.Teacher is { } large ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)] : [],
+        Networks = report.Teacher is { } large
+            ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)]
+            : [],
         Variants = report.Variants,
         MeasuredOn = report.MeasuredOn,
         Spec = report.Spec.Quantization,
@@ -79,22 +88,34 @@ internal sealed record ReportView
     {
         Kicker = "Quantization report",
         Title = report.Model,
-        Lead = $"{Count(report.Parameters)} weights in {Size(report.Bytes)}. Quantized {Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}.",
+        Lead = $"{Count(report.Parameters)} weights in {Size(report.Bytes)}. Quantized {Moment(report.StartedAt)} in "
+            + $"{Duration(report.Duration)} on {report.MeasuredOn}.",
         Warnings = WarningsFor(report.Calibration, report.Validation),
-        Original = new NetworkReport { Description = report.Model, Parameters = report.Parameters, Bytes = report.Bytes, Scores = report.Original },
+        Original = new NetworkReport
+        {
+            Description = report.Model,
+            Parameters = report.Parameters,
+            Bytes = report.Bytes,
+            Scores = report.Original,
+        },
         Variants = report.Variants,
         MeasuredOn = report.MeasuredOn,
         Spec = report.Spec,
         Labelled = report.Labelled,
         DetailsTitle = "What was asked, and the samples",
-        Details = [$"Calibration: {SamplesFrom(report.Calibration)}. Validation: {SamplesFrom(report.Validation)}.", $"SHA-256 of the model: {report.Sha256}"],
+        Details = [
+            $"Calibration: {SamplesFrom(report.Calibration)}. Validation: {SamplesFrom(report.Validation)}.",
+            $"SHA-256 of the model: {report.Sha256}",
+        ],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.QuantizationSpec),
     };
 
     /// <summary>The profiles, in the order of the variants.</summary>
     public IReadOnlyList<string> Profiles => [.. Variants.Select(variant => variant.Profile).Distinct()];
 
-    /// <summary>How good a variant is, in the measure of this page: accuracy 0 to 1, or decibels; null when that was not measured.</summary>
+    /// <summary>
+    /// How good a variant is, in the measure of this page: accuracy 0 to 1, or decibels; null when that was not measured.
+    /// </summary>
     public double? QualityOf(VariantReport variant) => Labelled ? variant.Scores?.Accuracy : variant.Closeness?.SignalToNoise;
 
     /// <summary>The same of the fp32 model.</summary>
@@ -107,7 +128,8 @@ internal sealed record ReportView
     {
         var warnings = new List<string>();
         if (validation?.IsMadeUp == true)
-            warnings.Add("The samples that judge are made up (synthetic). Sizes and speeds hold; how close a variant is to the fp32 model is a first look and says nothing about real data.");
+            warnings.Add("The samples that judge are made up (synthetic). Sizes and speeds hold; how close a variant is to the fp32 model "
+                + "is a first look and says nothing about real data.");
         else if (calibration?.IsMadeUp == true)
             warnings.Add("The samples that fixed the ranges are made up (synthetic): static int8 will usually do better with real ones.");
         return warnings;
@@ -116,19 +138,25 @@ internal sealed record ReportView
     private static string Searched(IReadOnlyList<WidthTrial>? tried)
     {
         if (tried?.Where(trial => trial.Fits).MaxBy(trial => trial.Width) is not { } best) return "";
-        string Told(WidthTrial trial) => $"{trial.Width} ({Size(trial.Bytes)}{(trial.LatencyP95 is { } latency ? $", {latency.TotalMilliseconds.ToString("0.000", CultureInfo.InvariantCulture)} ms" : "")})";
+        string Told(WidthTrial trial)
+            => $"{trial.Width} ({Size(trial.Bytes)}{(trial.LatencyP95 is { } latency
+                ? $", {latency.TotalMilliseconds.ToString("0.000", CultureInfo.InvariantCulture)} ms"
+                : "")})";
         var beyond = tried.Where(trial => trial.Width > best.Width).MinBy(trial => trial.Width);
-        return $" Its width was searched: of {tried.Count} tried, {Told(best)} is the largest within the budget{(beyond is null ? "" : $"; {Told(beyond)} is not")}.";
+        return $" Its width was searched: of {tried.Count} tried, {Told(best)} is the largest within the "
+            + $"budget{(beyond is null ? "" : $"; {Told(beyond)} is not")}.";
     }
 
     private static string SamplesOf(BuildReport report) => report.Validation is { } validation
         ? $"calibration {SamplesFrom(report.Calibration)}; validation {SamplesFrom(validation)}"
-        : string.Create(CultureInfo.InvariantCulture, $"{report.Samples.Training} to learn from, {report.Samples.Validation} to select by, {report.Samples.Test} to judge by");
+        : string.Create(CultureInfo.InvariantCulture,
+            $"{report.Samples.Training} to learn from, {report.Samples.Validation} to select by, {report.Samples.Test} to judge by");
 
     private static string SamplesFrom(SampleSource? source) => source switch
     {
         null => "none",
-        { IsMadeUp: true } => string.Create(CultureInfo.InvariantCulture, $"{source.Count} made up (synthetic{(source.Shapes is { Count: > 0 } shapes ? $"; {string.Join(", ", shapes)}" : "")})"),
+        { IsMadeUp: true } => string.Create(CultureInfo.InvariantCulture,
+            $"{source.Count} made up (synthetic{(source.Shapes is { Count: > 0 } shapes ? $"; {string.Join(", ", shapes)}" : "")})"),
         _ => string.Create(CultureInfo.InvariantCulture, $"{source.Count} of {source.From}"),
     };
 }

@@ -8,11 +8,13 @@ internal static class VariantLines
 {
     public static void Print(IReadOnlyList<VariantReport> variants)
     {
-        var (idWidth, schemeWidth) = (variants.Select(variant => variant.Id.Length).DefaultIfEmpty().Max(), variants.Select(variant => variant.Scheme.Length).DefaultIfEmpty().Max());
+        var (idWidth, schemeWidth) = (variants.Select(variant => variant.Id.Length).DefaultIfEmpty().Max(),
+            variants.Select(variant => variant.Scheme.Length).DefaultIfEmpty().Max());
         foreach (var variant in variants)
         {
             Console.WriteLine(string.Concat(
-                Text($"{(variant.Chosen ? "*" : " ")} {variant.Id.PadRight(idWidth)}  {variant.Scheme.PadRight(schemeWidth)}{variant.Artifact?.Bytes,11} bytes"),
+                Text($"{(variant.Chosen ? "*" : " ")} {variant.Id.PadRight(idWidth)}  ")
+                    + Text($"{variant.Scheme.PadRight(schemeWidth)}{variant.Artifact?.Bytes,11} bytes"),
                 variant.Scores?.Accuracy is { } accuracy ? Text($"  accuracy {accuracy:0.0000}") : "",
                 variant.Closeness is { } close ? Text($"  {close.SignalToNoise,6:0.0} dB  agrees {close.Agreement:0.000}") : "",
                 variant.SpeedUp is { } speed ? Text($"  {speed:0.00}x") : "",

@@ -15,7 +15,8 @@ internal sealed class FolderFeeds : IFeedSource
     private readonly IReadOnlyList<ModelInput> _inputs;
     private readonly ModelState _state;
 
-    private FolderFeeds(IReadOnlyList<string> files, IReadOnlyList<ModelInput> inputs, ModelState state, int count, IReadOnlyList<long>? labels)
+    private FolderFeeds(IReadOnlyList<string> files, IReadOnlyList<ModelInput> inputs, ModelState state,
+        int count, IReadOnlyList<long>? labels)
         => (_files, _inputs, _state, Count, Labels) = (files, inputs, state, count, labels);
 
     /// <inheritdoc/>
@@ -24,17 +25,23 @@ internal sealed class FolderFeeds : IFeedSource
     /// <summary>Class of each sample; null where neither folders nor files say.</summary>
     public IReadOnlyList<long>? Labels { get; }
 
-    /// <summary>Looks through the folder. Every file is read once, so that one that does not fit is found before anything is made.</summary>
+    /// <summary>
+    /// Looks through the folder. Every file is read once, so that one that does not fit is found before anything is made.
+    /// </summary>
     /// <exception cref="InvalidDataException">It holds no samples, or some that do not fit; the message names the file.</exception>
     public static FolderFeeds Read(string folder, IReadOnlyList<ModelInput> inputs, ModelState state)
     {
         string[] classes = [.. Directory.EnumerateDirectories(folder).Order(StringComparer.Ordinal)];
         var files = FilesIn(folder);
         if (classes.Length > 0 && files.Length > 0)
-            throw new InvalidDataException($"{folder} holds samples and folders side by side; put the samples of each class into a folder of its own, or all into one.");
+            throw new InvalidDataException(
+                $"{folder} holds samples and folders side by side; put the samples of each class into a folder of its own, or all into "
+                    + $"one.");
         var groups = classes.Length > 0 ? [.. classes.Select(FilesIn)] : new[] { files };
         files = [.. groups.SelectMany(group => group)];
-        if (files.Length is 0 or > MaximumFiles) throw new InvalidDataException($"{folder} holds {files.Length} samples files (npy, npz, pgm, ppm); 1 to {MaximumFiles} are read.");
+        if (files.Length is 0 or > MaximumFiles)
+            throw new InvalidDataException(
+                $"{folder} holds {files.Length} samples files (npy, npz, pgm, ppm); 1 to {MaximumFiles} are read.");
 
         var (count, labels, labelled) = (0, new List<long>(), 0);
         foreach (var (label, group) in groups.Index())
@@ -48,7 +55,8 @@ internal sealed class FolderFeeds : IFeedSource
                 if (classes.Length == 0 && samples.Labels is not null) labelled++;
             }
         }
-        if (labelled > 0 && labelled < files.Length) throw new InvalidDataException($"{folder}: {labelled} of {files.Length} files have labels; all must, or none.");
+        if (labelled > 0 && labelled < files.Length)
+            throw new InvalidDataException($"{folder}: {labelled} of {files.Length} files have labels; all must, or none.");
         return new FolderFeeds(files, inputs, state, count, labels.Count > 0 ? labels : null);
     }
 
@@ -56,5 +64,8 @@ internal sealed class FolderFeeds : IFeedSource
     public IEnumerable<Feed> Batches(int batchSize) => _files.SelectMany(file => ArrayFeeds.Read(file, _inputs, _state).Batches(batchSize));
 
     private static string[] FilesIn(string folder)
-        => [.. Directory.EnumerateFiles(folder).Where(file => Path.GetExtension(file) is ".npy" or ".npz" || PortableImage.IsOne(file)).Order(StringComparer.Ordinal)];
+        => [
+            .. Directory.EnumerateFiles(folder).Where(file => Path.GetExtension(file) is ".npy" or ".npz" || PortableImage.IsOne(file))
+                .Order(StringComparer.Ordinal),
+        ];
 }

@@ -12,7 +12,9 @@ namespace Fleet.Quantization.Samples;
 internal sealed record ModelSamples(IFeedSource Feeds, IReadOnlyList<long>? Labels, string Source)
 {
     /// <summary>What is taken, for the help of commands.</summary>
-    public const string Forms = "npz (arrays by input name, and 'labels') or npy whose first axis counts samples, a folder of such files or of PGM and PPM pictures (a folder in it for each class gives labels), or 'synthetic'";
+    public const string Forms =
+        "npz (arrays by input name, and 'labels') or npy whose first axis counts samples, a folder of such files or of PGM and PPM "
+            + "pictures (a folder in it for each class gives labels), or 'synthetic'";
 
     /// <summary>Samples made up when there are none.</summary>
     private const int SyntheticSamples = 32;
@@ -26,15 +28,21 @@ internal sealed record ModelSamples(IFeedSource Feeds, IReadOnlyList<long>? Labe
     /// <param name="shapes">Of samples that are made up; null for the usual ones.</param>
     /// <param name="task">What the model does: labels of another task than classification are left alone here.</param>
     /// <exception cref="InvalidDataException">There are none, or they do not fit; the message says which and how.</exception>
-    public static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null, SyntheticShapes? shapes = null, ModelTask? task = null)
+    public static ModelSamples Read(
+        string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null,
+        SyntheticShapes? shapes = null, ModelTask? task = null)
     {
         var samples = Read(data, inputs, state, seed, shapes, task ?? ModelTask.Classification);
-        return labelsPath is null || task is not (null or ModelTask.Classification) ? samples : samples with { Labels = LabelsIn(labelsPath, samples.Feeds.Count) };
+        return labelsPath is null || task is not (null or ModelTask.Classification)
+            ? samples
+            : samples with { Labels = LabelsIn(labelsPath, samples.Feeds.Count) };
     }
 
-    private static ModelSamples Read(string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, SyntheticShapes? shapes, ModelTask task)
+    private static ModelSamples Read(
+        string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, SyntheticShapes? shapes, ModelTask task)
     {
-        if (data == SampleSource.Synthetic) return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null, data);
+        if (data == SampleSource.Synthetic)
+            return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null, data);
         if (Directory.Exists(data))
         {
             var folder = FolderFeeds.Read(data, inputs, state);

@@ -3,7 +3,9 @@ using Fleet.Contracts.Tensors;
 
 namespace Fleet.Quantization.Samples;
 
-/// <summary>Pictures in the portable formats PGM (grey) and PPM (colour), binary, 8 bits: what any image tool writes without a library.</summary>
+/// <summary>
+/// Pictures in the portable formats PGM (grey) and PPM (colour), binary, 8 bits: what any image tool writes without a library.
+/// </summary>
 internal static class PortableImage
 {
     /// <summary>Most pixels of one picture.</summary>
@@ -25,9 +27,13 @@ internal static class PortableImage
         var rest = file[2..];
         int width = Number(ref rest), height = Number(ref rest), largest = Number(ref rest);
         if (largest is < 1 or > 255) throw new FormatException($"The picture has values up to {largest}; 8 bits are read.");
-        if ((long)width * height is < 1 or > MaximumPixels) throw new FormatException($"The picture has {width}x{height} pixels; 1 to {MaximumPixels} are read.");
+        if ((long)width * height is < 1 or > MaximumPixels)
+            throw new FormatException($"The picture has {width}x{height} pixels; 1 to {MaximumPixels} are read.");
         // One white space ends the header.
-        if (rest.Length - 1 != (long)width * height * channels) throw new FormatException($"The picture has {rest.Length - 1} bytes of pixels; {width}x{height} of {channels} channels need {(long)width * height * channels}.");
+        if (rest.Length - 1 != (long)width * height * channels)
+            throw new FormatException(
+                $"The picture has {rest.Length - 1} bytes of pixels; {width}x{height} of {channels} channels need "
+                    + $"{(long)width * height * channels}.");
         var pixels = rest[1..];
         var values = new float[pixels.Length];
         for (var i = 0; i < pixels.Length; i++) values[i % channels * width * height + i / channels] = pixels[i] / (float)largest;
@@ -39,7 +45,8 @@ internal static class PortableImage
         while (rest is [(byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n' or (byte)'#', ..])
             rest = rest[0] == '#' && rest.IndexOf((byte)'\n') is >= 0 and var end ? rest[end..] : rest[1..];
         var digits = rest.IndexOfAnyExceptInRange((byte)'0', (byte)'9');
-        if (digits < 1 || !int.TryParse(rest[..digits], NumberStyles.None, CultureInfo.InvariantCulture, out var number)) throw new FormatException("The header of the picture is not understood.");
+        if (digits < 1 || !int.TryParse(rest[..digits], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            throw new FormatException("The header of the picture is not understood.");
         rest = rest[digits..];
         return number;
     }

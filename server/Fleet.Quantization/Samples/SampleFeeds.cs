@@ -3,7 +3,9 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Samples;
 
-/// <summary>Samples in memory, one after the other, as the single input of a model: floats, or 64-bit integers where they are numbers of tokens.</summary>
+/// <summary>
+/// Samples in memory, one after the other, as the single input of a model: floats, or 64-bit integers where they are numbers of tokens.
+/// </summary>
 /// <param name="inputName">The input.</param>
 /// <param name="values">All values, sample by sample, last axis fastest.</param>
 /// <param name="sampleShape">Extents of one sample without the batch.</param>
@@ -21,7 +23,10 @@ internal sealed class SampleFeeds(string inputName, float[] values, IReadOnlyLis
         for (var start = 0; start < Count; start += batchSize)
         {
             var count = Math.Min(batchSize, Count - start);
-            yield return new Feed(new Dictionary<string, OrtValue> { [inputName] = Value(values.AsMemory(start * _length, count * _length), sampleShape, tokens) });
+            yield return new Feed(new Dictionary<string, OrtValue>
+            {
+                [inputName] = Value(values.AsMemory(start * _length, count * _length), sampleShape, tokens),
+            });
         }
     }
 

@@ -7,9 +7,11 @@ namespace Fleet.Quantization.Samples;
 
 /// <summary>
 /// Made-up smooth inputs for a model of which there are no samples: waves along the last axes with some grain for floats, rows of
-/// the table that they are looked up in or small numbers for integers, masks that hide nothing. Good for a first look at speed and size; ranges and figures are not those of real data.
+/// the table that they are looked up in or small numbers for integers, masks that hide nothing. Good for a first look at speed and size;
+/// ranges and figures are not those of real data.
 /// </summary>
-internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count, int seed, ModelState? state = null, SyntheticShapes? shapes = null) : IFeedSource
+internal sealed class SyntheticFeeds(
+    IReadOnlyList<ModelInput> inputs, int count, int seed, ModelState? state = null, SyntheticShapes? shapes = null) : IFeedSource
 {
     /// <summary>Integers of which nothing is known are below this: token and class numbers that every model has.</summary>
     private const int LargestInteger = 8;
@@ -26,7 +28,8 @@ internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count
         var random = new Random(seed);
         ModelInput[] made = [.. inputs.Where(input => _state.Links.All(link => link.Input != input))];
         using var pass = _state.Begin(ModelInput.FreeExtents(made.Select(input => (input, (IReadOnlyList<int>)_shapes[input]))));
-        for (var sample = 0; sample < count; sample++) yield return pass.Feed(made.ToDictionary(input => input.Name, input => Value(input, _shapes[input], random)));
+        for (var sample = 0; sample < count; sample++)
+            yield return pass.Feed(made.ToDictionary(input => input.Name, input => Value(input, _shapes[input], random)));
     }
 
     /// <summary>
@@ -56,7 +59,9 @@ internal sealed class SyntheticFeeds(IReadOnlyList<ModelInput> inputs, int count
         for (var i = 0; i < length; i++)
         {
             // Each plane of the last two axes is a picture of its own.
-            if (i % (width * height) == 0) (across, down, phase, level) = (random.NextDouble() * 0.2, random.NextDouble() * 0.2, random.NextDouble() * Math.Tau, random.NextDouble() - 0.5);
+            if (i % (width * height) == 0)
+                (across, down, phase, level) = (
+                    random.NextDouble() * 0.2, random.NextDouble() * 0.2, random.NextDouble() * Math.Tau, random.NextDouble() - 0.5);
             int x = i % width, y = i / width % height;
             values[i] = (float)(level + 0.5 * Math.Sin(across * x + phase) * Math.Cos(down * y) + 0.2 * (random.NextDouble() - 0.5));
         }

@@ -22,13 +22,18 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.Smoothing];
 
     /// <inheritdoc/>
-    public bool Suits(OnnxGraph graph) => (MatrixProducts.Of(graph).Any() || DynamicLstm.OperatorsOf(graph).Any()) && WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
+    public bool Suits(OnnxGraph graph)
+        => (MatrixProducts.Of(graph).Any() || DynamicLstm.OperatorsOf(graph).Any()) && WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
 
     /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. DynamicLstm.OperatorsOf(graph), .. EmbeddingTables.OperatorsOf(graph)];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
+        => [
+            .. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. DynamicLstm.OperatorsOf(graph),
+            .. EmbeddingTables.OperatorsOf(graph),
+        ];
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no matrix product and no LSTM with constant weights.</exception>

@@ -12,7 +12,10 @@ namespace Fleet.Quantization.Schemes;
 /// </summary>
 internal sealed class Float16Scheme : IQuantizationScheme
 {
-    /// <summary>Smallest and largest magnitudes that 16-bit floats can hold; what is smaller becomes it rather than zero, what is larger must not become infinite.</summary>
+    /// <summary>
+    /// Smallest and largest magnitudes that 16-bit floats can hold; what is smaller becomes it rather than zero, what is larger must not
+    /// become infinite.
+    /// </summary>
     private const float Smallest = 5.96e-8f, Largest = 65504f;
 
     /// <summary>
@@ -22,10 +25,12 @@ internal sealed class Float16Scheme : IQuantizationScheme
     private static readonly FrozenSet<string> Blocked = new[]
     {
         "ArrayFeatureExtractor", "Binarizer", "CastMap", "CategoryMapper", "DictVectorizer", "FeatureVectorizer", "Imputer", "LabelEncoder",
-        "LinearClassifier", "LinearRegressor", "Normalizer", "OneHotEncoder", "SVMClassifier", "SVMRegressor", "Scaler", "TreeEnsembleClassifier",
+        "LinearClassifier", "LinearRegressor", "Normalizer", "OneHotEncoder", "SVMClassifier", "SVMRegressor", "Scaler",
+        "TreeEnsembleClassifier",
         "TreeEnsembleRegressor", "ZipMap", "NonMaxSuppression", "TopK", "RoiAlign", "Range", "CumSum", "Min", "Max", "Resize", "Upsample",
         "RandomUniform", "RandomNormal", "RandomUniformLike", "RandomNormalLike", "Loop", "If", "Scan", "LSTM", "GRU", "RNN",
-        "LayerNormalization", "GroupNormalization", "InstanceNormalization", "Pow", "ReduceMean", "ReduceSum", "QuantizeLinear", "DequantizeLinear",
+        "LayerNormalization", "GroupNormalization", "InstanceNormalization", "Pow", "ReduceMean", "ReduceSum", "QuantizeLinear",
+        "DequantizeLinear",
     }.ToFrozenSet();
 
     /// <inheritdoc/>
@@ -50,8 +55,11 @@ internal sealed class Float16Scheme : IQuantizationScheme
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no weights that 16 bits would make smaller.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
-        => WeightShare.Reached(source.Model.Graph, OperatorsOf(source.Model.Graph)) > 0 ? new Conversion(source.Model.Graph, keptFloat).Run()
-            : throw new InvalidDataException("The model has no float weights that fp16 converts: recurrent layers, normalizations and what lies inside If, Loop and Scan stay in 32 bits. int8-weights reaches them.");
+        => WeightShare.Reached(source.Model.Graph, OperatorsOf(source.Model.Graph)) > 0
+            ? new Conversion(source.Model.Graph, keptFloat).Run()
+            : throw new InvalidDataException(
+                "The model has no float weights that fp16 converts: recurrent layers, normalizations and what lies inside If, Loop and "
+                    + "Scan stay in 32 bits. int8-weights reaches them.");
 
     private static bool Converts(NodeProto node) => node.IsStandard() && !Blocked.Contains(node.OpType) && !node.Subgraphs().Any();
 
@@ -75,7 +83,9 @@ internal sealed class Float16Scheme : IQuantizationScheme
         private void Emit(NodeProto original)
         {
             var node = original.Clone();
-            if (Converts(original) && !keptFloat.Contains(original.OutputAt(0) ?? "") && original.Input.Concat(original.Output).Any(IsFloat)) EmitHalf(original, node);
+            if (Converts(original) && !keptFloat.Contains(original.OutputAt(0) ?? "")
+                && original.Input.Concat(original.Output).Any(IsFloat))
+                EmitHalf(original, node);
             else EmitSingle(original, node);
         }
 
@@ -145,7 +155,8 @@ internal sealed class Float16Scheme : IQuantizationScheme
 
         private void DropUnreadConstants()
         {
-            var read = new HashSet<string>(_model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(_model.Graph.Output.Select(output => output.Name)));
+            var read = new HashSet<string>(
+                _model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(_model.Graph.Output.Select(output => output.Name)));
             for (var i = _model.Graph.Initializer.Count - 1; i >= 0; i--)
             {
                 if (!read.Contains(_model.Graph.Initializer[i].Name)) _model.Graph.Initializer.RemoveAt(i);

@@ -19,10 +19,14 @@ internal interface IQuantizationScheme
     /// <summary>What it would quantize, by first output: each can be kept float where it costs too much accuracy.</summary>
     IReadOnlyList<string> OperatorsOf(OnnxGraph graph);
 
-    /// <summary>False for a graph on which it would do what another scheme does, or reach hardly any weights, so that nobody need try it.</summary>
+    /// <summary>
+    /// False for a graph on which it would do what another scheme does, or reach hardly any weights, so that nobody need try it.
+    /// </summary>
     bool Suits(OnnxGraph graph) => true;
 
-    /// <summary>Techniques that may make it lose less, in the order in which they are combined; those that measurably do are used.</summary>
+    /// <summary>
+    /// Techniques that may make it lose less, in the order in which they are combined; those that measurably do are used.
+    /// </summary>
     IReadOnlyList<Technique> Helpers => [];
 
     /// <summary>
@@ -39,12 +43,16 @@ internal interface IQuantizationScheme
     /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>
     ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat);
 
-    /// <summary>What a device must set to run its models as they are meant: the settings of the profile, with what the form itself needs.</summary>
+    /// <summary>
+    /// What a device must set to run its models as they are meant: the settings of the profile, with what the form itself needs.
+    /// </summary>
     RuntimeSettings Runtime(RuntimeSettings ofProfile) => ofProfile;
 
     /// <summary>What it does beside rounding, in words for reports, such as <c>bias correction</c>.</summary>
     IReadOnlyList<string> Techniques => [];
 
-    /// <summary>True when weights are meant to be dequantized at run time, so that a float operator beside them is no failed fusion.</summary>
+    /// <summary>
+    /// True when weights are meant to be dequantized at run time, so that a float operator beside them is no failed fusion.
+    /// </summary>
     bool DequantizesWeights => false;
 }

@@ -34,11 +34,15 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. EmbeddingTables.OperatorsOf(graph)];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
+        => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. EmbeddingTables.OperatorsOf(graph)];
 
     /// <inheritdoc/>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile)
-        => ofProfile with { SessionEntries = ofProfile.SessionEntries.Where(entry => !Entries.ContainsKey(entry.Key)).Concat(Entries).ToDictionary() };
+        => ofProfile with
+        {
+            SessionEntries = ofProfile.SessionEntries.Where(entry => !Entries.ContainsKey(entry.Key)).Concat(Entries).ToDictionary(),
+        };
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights.</exception>
@@ -50,10 +54,13 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
             var rounded = BlockWeights.Of(weights, rows, columns, BlockSize, BlockRounding.HalfQuadratic);
             var integers = RowByRow(rounded.Integers, columns, rounded.Blocks * BlockSize)[..(rows * columns)];
             var weight = rewriting.Constant(Few(rewriting.NewName("w"), integers, rows, columns));
-            var scale = rewriting.Constant(Tensors.Of(rewriting.NewName("s"), RowByRow(rounded.Scales, columns, rounded.Blocks), rounded.Blocks, columns));
-            var zeroPoint = rewriting.Constant(Few(rewriting.NewName("z"), RowByRow(rounded.ZeroPoints, columns, rounded.Blocks), rounded.Blocks, columns));
+            var scale = rewriting.Constant(
+                Tensors.Of(rewriting.NewName("s"), RowByRow(rounded.Scales, columns, rounded.Blocks), rounded.Blocks, columns));
+            var zeroPoint = rewriting.Constant(
+                Few(rewriting.NewName("z"), RowByRow(rounded.ZeroPoints, columns, rounded.Blocks), rounded.Blocks, columns));
             var real = rewriting.NewName("d");
-            rewriting.Emit(Nodes.Node("DequantizeLinear", [weight, scale, zeroPoint], [real]).With("axis", 0).With("block_size", BlockSize));
+            rewriting.Emit(Nodes.Node("DequantizeLinear", [weight, scale, zeroPoint], [real]).With("axis", 0)
+                .With("block_size", BlockSize));
             rewriting.Finish(product, output => Nodes.Node("MatMul", [product.Node.Input[0], real], [output]));
         });
         OpsetUpgrade21.Apply(model);

@@ -7,7 +7,8 @@ namespace Fleet.Quantization.Schemes;
 
 /// <summary>
 /// 4-bit weights in blocks of 32 with a scale each: ONNX Runtime's MatMulNBits, for MatMul and Gemm. No samples are needed. Its
-/// kernels compute with 8-bit activations (accuracy level 4), where a float computation would be slower than the float model. Tables of vectors become bytes.
+/// kernels compute with 8-bit activations (accuracy level 4), where a float computation would be slower than the float model. Tables of
+/// vectors become bytes.
 /// </summary>
 internal sealed class Int4WeightsScheme(string name, string suffix, BlockRounding rounding) : IQuantizationScheme
 {
@@ -27,7 +28,8 @@ internal sealed class Int4WeightsScheme(string name, string suffix, BlockRoundin
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. EmbeddingTables.OperatorsOf(graph)];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
+        => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. EmbeddingTables.OperatorsOf(graph)];
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights.</exception>
@@ -37,11 +39,17 @@ internal sealed class Int4WeightsScheme(string name, string suffix, BlockRoundin
         {
             var (weights, rows, columns) = product.RowMajor();
             var rounded = BlockWeights.Of(weights, rows, columns, BlockSize, rounding);
-            var weight = rewriting.Constant(Tensors.Of(rewriting.NewName("w"), BlockWeights.Packed(rounded.Integers, BlockSize), columns, rounded.Blocks, BlockSize / 2));
+            var weight = rewriting.Constant(Tensors.Of(
+                rewriting.NewName("w"), BlockWeights.Packed(rounded.Integers, BlockSize), columns, rounded.Blocks, BlockSize / 2));
             var scale = rewriting.Constant(Tensors.Of(rewriting.NewName("s"), rounded.Scales, columns * rounded.Blocks));
             string[] zeroPoints = rounded.IsSymmetric ? []
-                : [rewriting.Constant(Tensors.Of(rewriting.NewName("z"), BlockWeights.Packed(rounded.ZeroPoints, rounded.Blocks), columns * ((rounded.Blocks + 1) / 2)))];
-            rewriting.Finish(product, output => Nodes.Node("MatMulNBits", [product.Node.Input[0], weight, scale, .. zeroPoints], [output], domain: Opsets.Microsoft)
+                : [
+                    rewriting.Constant(Tensors.Of(rewriting.NewName("z"), BlockWeights.Packed(rounded.ZeroPoints, rounded.Blocks),
+                        columns * ((rounded.Blocks + 1) / 2))),
+                ];
+            rewriting.Finish(product,
+                output => Nodes.Node("MatMulNBits", [product.Node.Input[0], weight, scale, .. zeroPoints],
+                    [output], domain: Opsets.Microsoft)
                 .With("K", rows).With("N", columns).With("bits", 4).With("block_size", BlockSize).With("accuracy_level", 4));
         });
         model.Declare(Opsets.Microsoft, 1);

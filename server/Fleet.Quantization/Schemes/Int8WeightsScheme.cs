@@ -38,7 +38,8 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. StoredWeight.Of(graph.Model).Select(weight => weight.Readers[0]).Distinct()];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
+        => [.. StoredWeight.Of(graph.Model).Select(weight => weight.Readers[0]).Distinct()];
 
     /// <inheritdoc/>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile)
@@ -51,7 +52,8 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
         var model = source.Model.Model.Clone();
         model.Graph.ValueInfo.Clear();
         var weights = StoredWeight.Of(model);
-        if (weights.Count == 0) throw new InvalidDataException("The model has no float weights large enough for 8-bit storage to save bytes.");
+        if (weights.Count == 0)
+            throw new InvalidDataException("The model has no float weights large enough for 8-bit storage to save bytes.");
         var (renamed, taken) = (new Dictionary<string, string>(), new HashSet<string>(source.Model.Graph.Names));
         foreach (var weight in weights)
         {
@@ -84,7 +86,8 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
         if (quantized.PlaceScales.Length > 0)
         {
             var (places, balanced) = (New("s"), New("d"));
-            home.Initializer.Add(Tensors.Of(places, quantized.PlaceScales, [.. tensor.Dims.Select((extent, at) => at == axis ? 1 : extent)]));
+            home.Initializer.Add(Tensors.Of(
+                places, quantized.PlaceScales, [.. tensor.Dims.Select((extent, at) => at == axis ? 1 : extent)]));
             home.Node.Insert(first++, Nodes.Node("Mul", [real, places], [balanced]));
             real = balanced;
         }
@@ -101,7 +104,8 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     private static string? Halved(StoredWeight weight, HashSet<string> taken)
     {
         var (home, tensor, _, _) = weight;
-        if (!tensor.Is(DataType.Float) || tensor.ToSingles() is var values && !values.All(value => MathF.Abs(value) <= LargestHalf)) return null;
+        if (!tensor.Is(DataType.Float) || tensor.ToSingles() is var values && !values.All(value => MathF.Abs(value) <= LargestHalf))
+            return null;
         var (half, real) = (NewName("h", taken), NewName("d", taken));
         home.Initializer.Remove(tensor);
         home.Initializer.Add(Tensors.Of(half, Array.ConvertAll(values, value => (Half)value), [.. tensor.Dims]));

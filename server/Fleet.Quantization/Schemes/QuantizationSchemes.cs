@@ -21,7 +21,8 @@ internal static class QuantizationSchemes
     public static readonly IQuantizationScheme Int8U8U8 = new StaticInt8Scheme("int8-static-u8u8", IntegerForm.U8U8, suffix: "int8-u8u8");
 
     /// <summary>Static int8 for Intel and AMD processors with the first layers of an image network in float.</summary>
-    public static readonly IQuantizationScheme Int8FloatStem = new StaticInt8Scheme("int8-static-u8s8-float-stem", IntegerForm.U8S8, suffix: "int8-stem", floatStem: true);
+    public static readonly IQuantizationScheme Int8FloatStem = new StaticInt8Scheme(
+        "int8-static-u8s8-float-stem", IntegerForm.U8S8, suffix: "int8-stem", floatStem: true);
 
     /// <summary>16-bit floats.</summary>
     public static readonly IQuantizationScheme Float16 = new Float16Scheme();
@@ -36,13 +37,18 @@ internal static class QuantizationSchemes
     public static readonly IQuantizationScheme Int4Weights = new Int4WeightsScheme("int4-weights", "int4-nearest", BlockRounding.Nearest);
 
     /// <summary>4-bit weights, rounded by half-quadratic quantization.</summary>
-    public static readonly IQuantizationScheme Int4HalfQuadratic = new Int4WeightsScheme("int4-weights-hqq", "int4", BlockRounding.HalfQuadratic);
+    public static readonly IQuantizationScheme Int4HalfQuadratic = new Int4WeightsScheme(
+        "int4-weights-hqq", "int4", BlockRounding.HalfQuadratic);
 
     /// <summary>4-bit weights in standard operators.</summary>
     public static readonly IQuantizationScheme Int4Portable = new Int4PortableScheme();
 
     private static readonly FrozenDictionary<string, IQuantizationScheme> ByName =
-        new[] { Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int8Weights, Int4Weights, Int4HalfQuadratic, Int4Portable }.ToFrozenDictionary(scheme => scheme.Name);
+        new[]
+        {
+            Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int8Weights, Int4Weights, Int4HalfQuadratic,
+            Int4Portable,
+        }.ToFrozenDictionary(scheme => scheme.Name);
 
     /// <summary>All of them.</summary>
     public static IReadOnlyCollection<IQuantizationScheme> All => ByName.Values;
@@ -51,7 +57,8 @@ internal static class QuantizationSchemes
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>
     public static IQuantizationScheme Named(string name) => ByName.TryGetValue(name, out var scheme)
         ? scheme
-        : throw new ArgumentException($"Quantization scheme '{name}' is not known; it is one of {string.Join(", ", ByName.Keys.Order())}.", nameof(name));
+        : throw new ArgumentException(
+            $"Quantization scheme '{name}' is not known; it is one of {string.Join(", ", ByName.Keys.Order())}.", nameof(name));
 
     /// <summary>The schemes a profile's numeric rules ask for, the smallest file first.</summary>
     public static IReadOnlyList<IQuantizationScheme> For(HardwareProfile profile)
@@ -64,5 +71,9 @@ internal static class QuantizationSchemes
     /// <summary>Everything worth trying on a profile: what its rules ask for, and for processors the forms that need no samples.</summary>
     public static IReadOnlyList<IQuantizationScheme> CandidatesFor(HardwareProfile profile)
         => profile.Numeric.SymmetricActivations ? For(profile)
-            : [.. For(profile), .. IntegerForm.For(profile.Numeric) == IntegerForm.U8S8 ? [Int8FloatStem] : Array.Empty<IQuantizationScheme>(), Int8Dynamic, Int8Weights, Int4HalfQuadratic];
+            : [
+                .. For(profile), .. IntegerForm.For(profile.Numeric) == IntegerForm.U8S8
+                    ? [Int8FloatStem]
+                    : Array.Empty<IQuantizationScheme>(), Int8Dynamic, Int8Weights, Int4HalfQuadratic,
+            ];
 }

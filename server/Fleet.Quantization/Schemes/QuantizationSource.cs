@@ -20,11 +20,15 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// <summary>The ranges of <paramref name="values"/> for integers of <paramref name="form"/>; chosen once, then remembered.</summary>
     public IReadOnlyDictionary<string, ValueRange> RangesOf(IEnumerable<string> values, IntegerForm form)
         => values.Where(Histograms.ContainsKey).ToDictionary(value => value, value =>
-            _ranges.TryGetValue((Calibrator, form, value), out var range) ? range : _ranges[(Calibrator, form, value)] = Calibrator.Choose(Histograms[value], form));
+            _ranges.TryGetValue((Calibrator, form, value), out var range)
+                ? range
+                : _ranges[(Calibrator, form, value)] = Calibrator.Choose(Histograms[value], form));
 
     /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>
     public QuantizationSource Recalibrated(PreparedModel model, IQuantizationScheme scheme, CancellationToken cancellationToken)
-        => new(model, CalibrationRun.Count(model.Model, scheme.CalibratedValues(model.Graph), Samples ?? throw new InvalidOperationException("There are no samples to calibrate with."), BatchSize, cancellationToken), Calibrator)
+        => new(model, CalibrationRun.Count(model.Model, scheme.CalibratedValues(model.Graph),
+            Samples ?? throw new InvalidOperationException("There are no samples to calibrate with."), BatchSize, cancellationToken),
+                Calibrator)
         {
             Samples = Samples,
             BatchSize = BatchSize,

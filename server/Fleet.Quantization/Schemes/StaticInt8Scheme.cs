@@ -45,10 +45,14 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
         var stem = StemOf(source.Model.Graph);
-        if (floatStem && stem.Count == 0) throw new InvalidDataException("The model does not begin with a convolution over an image's few channels, which is what this scheme keeps in float.");
+        if (floatStem && stem.Count == 0)
+            throw new InvalidDataException(
+                "The model does not begin with a convolution over an image's few channels, which is what this scheme keeps in float.");
         var plan = QuantizationPlan.For(source.Model.Graph, form, stem.Concat(keptFloat).ToHashSet());
         if (plan.Weighted.Count == 0 && keptFloat.Count == 0)
-            throw new InvalidDataException("The model has no Conv, Gemm or MatMul with constant float weights outside If, Loop and Scan, which is what static int8 quantizes.");
+            throw new InvalidDataException(
+                "The model has no Conv, Gemm or MatMul with constant float weights outside If, Loop and Scan, which is what static int8 "
+                    + "quantizes.");
         var written = QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
         return form.Symmetric ? written : EmbeddingTables.Shrink(written, keptFloat);

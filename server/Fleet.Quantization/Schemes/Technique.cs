@@ -1,6 +1,9 @@
 namespace Fleet.Quantization.Schemes;
 
-/// <summary>Techniques that change the float model so that a scheme loses less of it. A scheme names those that may help it; how they work is their own room's business.</summary>
+/// <summary>
+/// Techniques that change the float model so that a scheme loses less of it. A scheme names those that may help it; how they work is their
+/// own room's business.
+/// </summary>
 internal enum Technique
 {
     /// <summary>Scales of channels moved between layers.</summary>

@@ -14,7 +14,8 @@ namespace Fleet.Quantization.Schemes;
 /// <param name="form">The integers.</param>
 /// <param name="trained">The float graph with its trained weights.</param>
 /// <param name="grids">The trained grids.</param>
-internal sealed class TrainedGridScheme(string method, BitWidths widths, IntegerForm form, PreparedModel trained, GridScales grids) : IQuantizationScheme
+internal sealed class TrainedGridScheme(string method, BitWidths widths, IntegerForm form, PreparedModel trained, GridScales grids)
+    : IQuantizationScheme
 {
     /// <inheritdoc/>
     public string Name => $"{method}-{widths}";
@@ -30,10 +31,12 @@ internal sealed class TrainedGridScheme(string method, BitWidths widths, Integer
 
     /// <summary>What fewer than 8 bits mean where the file runs; null at 8 bits, where kernels exist.</summary>
     public string? Meaning => widths is { Weights: 8, Activations: 8 } ? null : string.Create(CultureInfo.InvariantCulture,
-        $"Weights take {widths.Weights} bits and activations {widths.Activations} ({widths.Ends} in the first and the last layer). {Weights} No kernel here computes in fewer than 8 bits: fewer save size, not time.");
+        $"Weights take {widths.Weights} bits and activations {widths.Activations} ({widths.Ends} in the first and the last layer). "
+            + $"{Weights} No kernel here computes in fewer than 8 bits: fewer save size, not time.");
 
     private string Weights => widths.Weights > 4 || form.Symmetric ? "They are stored in bytes."
-        : string.Create(CultureInfo.InvariantCulture, $"In the file a weight takes {QdqWriter.StoredBits(widths.Weights)} bits; when it is loaded they become bytes.");
+        : string.Create(CultureInfo.InvariantCulture,
+            $"In the file a weight takes {QdqWriter.StoredBits(widths.Weights)} bits; when it is loaded they become bytes.");
 
     /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];

@@ -19,38 +19,51 @@ internal sealed class BiasCorrection : ITechnique
     /// <summary>Bytes of activations that may be held, by estimate, as long as <see cref="FewestSamples"/> go in.</summary>
     private const long HeldBytes = 256L << 20;
 
-    /// <summary>What is held of a sample at a time, in largest activations: the one being computed, its input and a branch around both.</summary>
+    /// <summary>
+    /// What is held of a sample at a time, in largest activations: the one being computed, its input and a branch around both.
+    /// </summary>
     private const int HeldActivations = 3;
 
     /// <inheritdoc/>
     public string Name => "bias correction";
 
     /// <inheritdoc/>
-    public bool Suits(OnnxGraph graph) => graph.Graph.Node.Any(node => WeightedOperator.At(node, graph) is { } layer && TakesBias(layer, graph));
+    public bool Suits(OnnxGraph graph)
+        => graph.Graph.Node.Any(node => WeightedOperator.At(node, graph) is { } layer && TakesBias(layer, graph));
 
     /// <inheritdoc/>
-    public QuantizationSource Apply(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+    public QuantizationSource Apply(
+        QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
     {
         var graph = source.Model.Graph;
         var operators = scheme.OperatorsOf(graph).Except(keptFloat).ToHashSet();
-        var layers = graph.Graph.Node.Where(node => operators.Contains(node.OutputAt(0) ?? "")).Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>().Where(layer => TakesBias(layer, graph)).ToArray();
+        var layers = graph.Graph.Node.Where(node => operators.Contains(node.OutputAt(0) ?? ""))
+            .Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>().Where(layer => TakesBias(layer, graph)).ToArray();
         if (layers.Length == 0) return source;
         var samples = new FirstFeeds(source.Samples!, SamplesOf(source));
-        var wanted = ChannelMoments.Run(graph.Model, layers.ToDictionary(layer => layer.Node.Output[0], AxisOf), samples, source.BatchSize, cancellationToken);
+        var wanted = ChannelMoments.Run(
+            graph.Model, layers.ToDictionary(layer => layer.Node.Output[0], AxisOf), samples, source.BatchSize, cancellationToken);
 
         // With a bias for every layer from the start, the quantized models differ in numbers alone.
-        var corrected = source.WithModel(Shifted(source.Model, layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels])));
+        var corrected = source.WithModel(
+            Shifted(source.Model, layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels])));
         using var run = StretchedRun.Over(graph.Model, samples, cancellationToken);
         var stretched = true;
         foreach (var layer in layers)
         {
             var quantized = scheme.Apply(corrected, keptFloat);
             // A node keeps its name; what it writes may have got another.
-            if (quantized.Graph.Node.FirstOrDefault(node => node.Name == layer.Node.Name && node.OpType == layer.Node.OpType) is not { } written) continue;
+            if (quantized.Graph.Node.FirstOrDefault(
+                node => node.Name == layer.Node.Name && node.OpType == layer.Node.OpType) is not { } written)
+                continue;
             var seen = new ChannelMoments();
-            stretched = stretched && run.Until(quantized, written.Output[0], value => seen.Add(value.GetTensorDataAsSpan<float>(), value.GetTensorTypeAndShape().Shape, AxisOf(layer)), cancellationToken);
+            stretched = stretched && run.Until(quantized, written.Output[0],
+                value => seen.Add(value.GetTensorDataAsSpan<float>(), value.GetTensorTypeAndShape().Shape, AxisOf(layer)),
+                cancellationToken);
             // The few models that cannot be run in stretches are run as a whole for each layer.
-            if (!stretched) seen = ChannelMoments.Run(quantized, new Dictionary<string, int> { [written.Output[0]] = AxisOf(layer) }, samples, source.BatchSize, cancellationToken)[written.Output[0]];
+            if (!stretched)
+                seen = ChannelMoments.Run(quantized, new Dictionary<string, int> { [written.Output[0]] = AxisOf(layer) }, samples,
+                    source.BatchSize, cancellationToken)[written.Output[0]];
             var shift = wanted[layer.Node.Output[0]].Means.Zip(seen.Means, (mean, shifted) => mean - shifted).ToArray();
             corrected = corrected.WithModel(Shifted(corrected.Model, new Dictionary<string, double[]> { [layer.Node.Name] = shift }));
         }
@@ -59,14 +72,16 @@ internal sealed class BiasCorrection : ITechnique
 
     private static int SamplesOf(QuantizationSource source)
     {
-        var largest = source.Histograms.Values.Select(histogram => histogram.Count).DefaultIfEmpty().Max() / Math.Max(1, source.Samples!.Count);
+        var largest = source.Histograms.Values.Select(histogram => histogram.Count).DefaultIfEmpty()
+            .Max() / Math.Max(1, source.Samples!.Count);
         return (int)Math.Clamp(HeldBytes / Math.Max(1, largest * sizeof(float) * HeldActivations), FewestSamples, MostSamples);
     }
 
     private static int AxisOf(WeightedOperator layer) => layer.Node.OpType == "Conv" ? 1 : -1;
 
     private static bool TakesBias(WeightedOperator layer, OnnxGraph graph)
-        => layer.Node.OpType is "Conv" or "Gemm" && layer.BiasFactor != 0 && (layer.Bias is null || graph.ConsumersOf(layer.Bias.Name).Count == 1 && layer.Bias.Elements() == layer.Channels);
+        => layer.Node.OpType is "Conv" or "Gemm" && layer.BiasFactor != 0
+            && (layer.Bias is null || graph.ConsumersOf(layer.Bias.Name).Count == 1 && layer.Bias.Elements() == layer.Channels);
 
     /// <summary>The model with each layer's output moved by a number for each channel.</summary>
     private static PreparedModel Shifted(PreparedModel model, Dictionary<string, double[]> shifts)
@@ -85,7 +100,8 @@ internal sealed class BiasCorrection : ITechnique
                 continue;
             }
             var at = changed.Graph.Initializer.Select(tensor => tensor.Name).ToList().IndexOf(layer.Bias.Name);
-            changed.Graph.Initializer[at] = Tensors.Of(layer.Bias.Name, layer.Bias.ToSingles().Zip(shift, (bias, one) => bias + one).ToArray(), [.. layer.Bias.Dims]);
+            changed.Graph.Initializer[at] = Tensors.Of(
+                layer.Bias.Name, layer.Bias.ToSingles().Zip(shift, (bias, one) => bias + one).ToArray(), [.. layer.Bias.Dims]);
         }
         return new PreparedModel(changed);
     }

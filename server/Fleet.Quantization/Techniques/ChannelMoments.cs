@@ -31,7 +31,9 @@ internal sealed class ChannelMoments
         for (int from = 0, channel = 0; from < values.Length; from += inner, channel = channel + 1 == channels ? 0 : channel + 1)
         {
             var run = values.Slice(from, inner);
-            var (sum, extreme) = inner == 1 ? (run[0], Math.Abs(run[0])) : (TensorPrimitives.Sum(run), Math.Abs(TensorPrimitives.MaxMagnitude(run)));
+            var (sum, extreme) = inner == 1
+                ? (run[0], Math.Abs(run[0]))
+                : (TensorPrimitives.Sum(run), Math.Abs(TensorPrimitives.MaxMagnitude(run)));
             _sums[channel] += sum;
             if (extreme > Extremes[channel]) Extremes[channel] = extreme;
         }
@@ -48,7 +50,9 @@ internal sealed class ChannelMoments
         ModelProto model, IReadOnlyDictionary<string, int> axes, IFeedSource source, int batchSize, CancellationToken cancellationToken)
     {
         var moments = axes.Keys.ToDictionary(value => value, _ => new ChannelMoments());
-        CalibrationRun.Observe(model, [.. axes.Keys], source, batchSize, (name, value) => moments[name].Add(value.GetTensorDataAsSpan<float>(), value.GetTensorTypeAndShape().Shape, axes[name]), cancellationToken);
+        CalibrationRun.Observe(model, [.. axes.Keys], source, batchSize,
+            (name, value) => moments[name].Add(value.GetTensorDataAsSpan<float>(), value.GetTensorTypeAndShape().Shape, axes[name]),
+            cancellationToken);
         return moments;
     }
 }

@@ -29,12 +29,14 @@ internal sealed class CrossLayerEqualization : ITechnique
     public bool Suits(OnnxGraph graph) => graph.Graph.Node.Any(node => Pair.At(node, graph) is not null);
 
     /// <inheritdoc/>
-    public QuantizationSource Apply(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+    public QuantizationSource Apply(
+        QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
     {
         var graph = source.Model.Graph;
         var pairs = graph.Graph.Node.Select(node => Pair.At(node, graph)).OfType<Pair>().ToArray();
         if (pairs.Length == 0) return source;
-        var moments = ChannelMoments.Run(graph.Model, pairs.ToDictionary(pair => pair.Between, pair => pair.ChannelAxis), source.Samples!, source.BatchSize, cancellationToken);
+        var moments = ChannelMoments.Run(graph.Model, pairs.ToDictionary(pair => pair.Between, pair => pair.ChannelAxis), source.Samples!,
+            source.BatchSize, cancellationToken);
 
         var weights = new ScaledWeights();
         foreach (var pair in pairs) Equalize(pair, moments[pair.Between].Extremes, weights);
@@ -44,13 +46,15 @@ internal sealed class CrossLayerEqualization : ITechnique
     private static void Equalize(Pair pair, float[] extremes, ScaledWeights weights)
     {
         var rows = new double[extremes.Length];
-        foreach (var reader in pair.Readers.Where(reader => !reader.IsDepthwise)) LargestShares(reader, weights.Of(reader.Operator.Weight), rows);
+        foreach (var reader in pair.Readers.Where(reader => !reader.IsDepthwise))
+            LargestShares(reader, weights.Of(reader.Operator.Weight), rows);
 
         var factors = new double[extremes.Length];
         for (var channel = 0; channel < factors.Length; channel++)
         {
             // A channel that never fires has nothing to scale; one that nobody reads may have any scale.
-            if (extremes[channel] > 0) factors[channel] = rows[channel] > 0 ? Math.Sqrt(extremes[channel] / rows[channel]) : extremes[channel];
+            if (extremes[channel] > 0)
+                factors[channel] = rows[channel] > 0 ? Math.Sqrt(extremes[channel] / rows[channel]) : extremes[channel];
         }
         var largest = factors.Max();
         if (largest == 0) return;
@@ -95,10 +99,13 @@ internal sealed class CrossLayerEqualization : ITechnique
             {
                 if (WeightedOperator.At(node, graph) is { } second)
                 {
-                    if (node.Input[0] != value || !IsOwn(second, graph) || Reader.Of(second, first.Channels) is not { } reader || (second.Node.OpType == "Conv") != (first.Node.OpType == "Conv")) return null;
+                    if (node.Input[0] != value || !IsOwn(second, graph) || Reader.Of(second, first.Channels) is not { } reader
+                        || (second.Node.OpType == "Conv") != (first.Node.OpType == "Conv"))
+                        return null;
                     readers.Add(reader);
                 }
-                else if (node.IsStandard() && node.OpType is "Relu" or "LeakyRelu" or "MaxPool" or "AveragePool" && node.OutputAt(1) is null && ReadersOf(node.Output[0], first, graph) is { } further)
+                else if (node.IsStandard() && node.OpType is "Relu" or "LeakyRelu" or "MaxPool" or "AveragePool" && node.OutputAt(1) is null
+                    && ReadersOf(node.Output[0], first, graph) is { } further)
                 {
                     readers.AddRange(further);
                 }
@@ -112,7 +119,8 @@ internal sealed class CrossLayerEqualization : ITechnique
 
         /// <summary>True when nobody else reads the layer's weight and bias.</summary>
         private static bool IsOwn(WeightedOperator layer, OnnxGraph graph)
-            => graph.ConsumersOf(layer.Weight.Name).Count == 1 && (layer.Bias is null || graph.ConsumersOf(layer.Bias.Name).Count == 1 && layer.Bias.Elements() == layer.Channels);
+            => graph.ConsumersOf(layer.Weight.Name).Count == 1
+                && (layer.Bias is null || graph.ConsumersOf(layer.Bias.Name).Count == 1 && layer.Bias.Elements() == layer.Channels);
     }
 
     /// <summary>A layer whose input channels are scaled.</summary>
@@ -133,7 +141,8 @@ internal sealed class CrossLayerEqualization : ITechnique
             var layer = Operator;
             if (layer.Node.OpType == "Conv")
             {
-                int perGroup = InputChannels / Groups, rowsPerGroup = layer.Channels / Groups, kernel = values.Length / layer.Channels / perGroup;
+                int perGroup = InputChannels / Groups, rowsPerGroup =
+                    layer.Channels / Groups, kernel = values.Length / layer.Channels / perGroup;
                 for (var i = 0; i < values.Length; i++)
                 {
                     var row = i / (perGroup * kernel);
@@ -151,7 +160,8 @@ internal sealed class CrossLayerEqualization : ITechnique
     {
         private readonly Dictionary<string, float[]> _values = [];
 
-        public float[] Of(TensorProto tensor) => _values.TryGetValue(tensor.Name, out var values) ? values : _values[tensor.Name] = [.. tensor.ToSingles()];
+        public float[] Of(TensorProto tensor)
+            => _values.TryGetValue(tensor.Name, out var values) ? values : _values[tensor.Name] = [.. tensor.ToSingles()];
 
         public void ScaleOutputs(WeightedOperator layer, double[] factors)
         {
@@ -175,7 +185,8 @@ internal sealed class CrossLayerEqualization : ITechnique
             for (var i = 0; i < written.Graph.Initializer.Count; i++)
             {
                 var tensor = written.Graph.Initializer[i];
-                if (_values.TryGetValue(tensor.Name, out var values)) written.Graph.Initializer[i] = Tensors.Of(tensor.Name, values, [.. tensor.Dims]);
+                if (_values.TryGetValue(tensor.Name, out var values))
+                    written.Graph.Initializer[i] = Tensors.Of(tensor.Name, values, [.. tensor.Dims]);
             }
             return written;
         }

@@ -17,5 +17,6 @@ internal interface ITechnique
     /// <param name="scheme">What will quantize it.</param>
     /// <param name="keptFloat">Operators that will stay float.</param>
     /// <param name="cancellationToken">Stops between runs of a model.</param>
-    QuantizationSource Apply(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken);
+    QuantizationSource Apply(
+        QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken);
 }

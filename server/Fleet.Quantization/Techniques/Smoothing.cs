@@ -26,12 +26,14 @@ internal sealed class Smoothing : ITechnique
     public bool Suits(OnnxGraph graph) => Inputs(graph).Count > 0;
 
     /// <inheritdoc/>
-    public QuantizationSource Apply(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+    public QuantizationSource Apply(
+        QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
     {
         var graph = source.Model.Graph;
         var inputs = Inputs(graph);
         if (inputs.Count == 0) return source;
-        var moments = ChannelMoments.Run(graph.Model, inputs.ToDictionary(input => input.Value, _ => -1), source.Samples!, source.BatchSize, cancellationToken);
+        var moments = ChannelMoments.Run(
+            graph.Model, inputs.ToDictionary(input => input.Value, _ => -1), source.Samples!, source.BatchSize, cancellationToken);
 
         var model = graph.Model.Clone();
         var changed = false;
@@ -40,7 +42,8 @@ internal sealed class Smoothing : ITechnique
         var read = model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).ToHashSet();
         for (var i = model.Graph.Initializer.Count - 1; i >= 0; i--)
         {
-            if (!read.Contains(model.Graph.Initializer[i].Name) && !graph.IsOutput(model.Graph.Initializer[i].Name)) model.Graph.Initializer.RemoveAt(i);
+            if (!read.Contains(model.Graph.Initializer[i].Name) && !graph.IsOutput(model.Graph.Initializer[i].Name))
+                model.Graph.Initializer.RemoveAt(i);
         }
         return source.Recalibrated(new PreparedModel(model), scheme, cancellationToken);
     }
@@ -54,7 +57,8 @@ internal sealed class Smoothing : ITechnique
             var values = product.Weight.ToSingles();
             for (var i = 0; i < values.Length; i++) rows[RowOf(product, i)] = Math.Max(rows[RowOf(product, i)], Math.Abs(values[i]));
         }
-        var factors = extremes.Zip(rows, (extreme, row) => extreme > 0 && row > 0 ? Math.Pow(extreme, Migration) / Math.Pow(row, 1 - Migration) : 1).ToArray();
+        var factors = extremes.Zip(
+            rows, (extreme, row) => extreme > 0 && row > 0 ? Math.Pow(extreme, Migration) / Math.Pow(row, 1 - Migration) : 1).ToArray();
         // The middle of the factors is 1, so that weights and activations keep their size.
         var middle = factors.Order().ElementAt(factors.Length / 2);
         for (var i = 0; i < factors.Length; i++) factors[i] /= middle;
@@ -78,7 +82,9 @@ internal sealed class Smoothing : ITechnique
         model.Graph.Initializer.Add(Tensors.Of(factor, Array.ConvertAll(factors, value => (float)(1 / value)), factors.Length));
         var readers = input.Readers.Select(reader => reader.Name).ToHashSet();
         foreach (var node in model.Graph.Node.Where(node => readers.Contains(node.Name))) OnnxGraph.Rewire(node, input.Value, scaled);
-        var after = graph.ProducerOf(input.Value) is { } producer ? model.Graph.Node.Select(node => node.Name).ToList().IndexOf(producer.Name) + 1 : 0;
+        var after = graph.ProducerOf(input.Value) is { } producer
+            ? model.Graph.Node.Select(node => node.Name).ToList().IndexOf(producer.Name) + 1
+            : 0;
         model.Graph.Node.Insert(after, Nodes.Node("Mul", [input.Value, factor], [scaled], scaled));
     }
 
@@ -87,7 +93,8 @@ internal sealed class Smoothing : ITechnique
     {
         var tensor = graph.Constant(node.Input[at])!;
         var name = FreeName(graph, $"{node.Output[0]}_smooth{at}");
-        model.Graph.Initializer.Add(Tensors.Of(name, tensor.ToSingles().Select((value, i) => (float)(value / factors[i])).ToArray(), [.. tensor.Dims]));
+        model.Graph.Initializer.Add(
+            Tensors.Of(name, tensor.ToSingles().Select((value, i) => (float)(value / factors[i])).ToArray(), [.. tensor.Dims]));
         node.Input[at] = name;
     }
 
@@ -95,7 +102,8 @@ internal sealed class Smoothing : ITechnique
     {
         var at = model.Graph.Initializer.Select(one => one.Name).ToList().IndexOf(tensor.Name);
         var values = tensor.ToSingles();
-        model.Graph.Initializer[at] = Tensors.Of(tensor.Name, values.Select((value, i) => (float)change(value, i)).ToArray(), [.. tensor.Dims]);
+        model.Graph.Initializer[at] = Tensors.Of(
+            tensor.Name, values.Select((value, i) => (float)change(value, i)).ToArray(), [.. tensor.Dims]);
     }
 
     /// <summary>The row of a weight, which is the channel of the input it multiplies.</summary>
@@ -115,10 +123,13 @@ internal sealed class Smoothing : ITechnique
     private static List<ProductInput> Inputs(OnnxGraph graph)
     {
         bool IsProduct(NodeProto node, string value, out WeightedOperator? product)
-            => (product = WeightedOperator.At(node, graph)) is { Node.OpType: "MatMul" or "Gemm" } && node.Input[0] == value && graph.ConsumersOf(product.Weight.Name).Count == 1;
+            => (product = WeightedOperator.At(node, graph)) is { Node.OpType: "MatMul" or "Gemm" } && node.Input[0] == value
+                && graph.ConsumersOf(product.Weight.Name).Count == 1;
 
         var inputs = new List<ProductInput>();
-        var values = graph.Graph.Input.Select(input => input.Name).Concat(graph.Graph.Node.Where(node => node.OpType != "Reshape").SelectMany(node => node.Output).Where(output => output.Length > 0));
+        var values = graph.Graph.Input.Select(input => input.Name)
+            .Concat(graph.Graph.Node.Where(node => node.OpType != "Reshape").SelectMany(node => node.Output)
+                .Where(output => output.Length > 0));
         foreach (var value in values)
         {
             var (readers, products, others) = (new List<NodeProto>(), new List<WeightedOperator>(), graph.IsOutput(value));
@@ -130,7 +141,9 @@ internal sealed class Smoothing : ITechnique
                     products.Add(direct!);
                 }
                 // The runtime's own folding puts a Reshape between a sequence and its Gemm.
-                else if (node.Is("Reshape") && node.Input[0] == value && !graph.IsOutput(node.Output[0]) && graph.ConsumersOf(node.Output[0]) is { Count: > 0 } behind && behind.All(next => IsProduct(next, node.Output[0], out _)))
+                else if (node.Is("Reshape") && node.Input[0] == value && !graph.IsOutput(node.Output[0])
+                    && graph.ConsumersOf(node.Output[0]) is { Count: > 0 } behind
+                    && behind.All(next => IsProduct(next, node.Output[0], out _)))
                 {
                     readers.Add(node);
                     products.AddRange(behind.Select(next => WeightedOperator.At(next, graph)!));
@@ -140,7 +153,8 @@ internal sealed class Smoothing : ITechnique
                     others = true;
                 }
             }
-            if (products.Count > 0 && products.All(product => product.Weight.Elements() / product.Channels == products[0].Weight.Elements() / products[0].Channels))
+            if (products.Count > 0 && products.All(
+                product => product.Weight.Elements() / product.Channels == products[0].Weight.Elements() / products[0].Channels))
                 inputs.Add(new ProductInput(value, readers, products, others));
         }
         return inputs;
@@ -151,16 +165,25 @@ internal sealed class Smoothing : ITechnique
     /// <param name="Readers">The products, or the Reshape before them.</param>
     /// <param name="Products">The products.</param>
     /// <param name="HasOthers">True when something else reads it too.</param>
-    private sealed record ProductInput(string Value, IReadOnlyList<NodeProto> Readers, IReadOnlyList<WeightedOperator> Products, bool HasOthers)
+    private sealed record ProductInput(
+        string Value, IReadOnlyList<NodeProto> Readers, IReadOnlyList<WeightedOperator> Products, bool HasOthers)
     {
-        /// <summary>Where the gain and bias of the layer normalization are read that makes the value; null where there is none, or others read the value.</summary>
+        /// <summary>
+        /// Where the gain and bias of the layer normalization are read that makes the value; null where there is none, or others read the
+        /// value.
+        /// </summary>
         public IReadOnlyList<(NodeProto Node, int Input)>? GainAndBias(OnnxGraph graph, int channels)
         {
             if (HasOthers || graph.ProducerOf(Value) is not { } node) return null;
             bool Holds(NodeProto reader, int at) => graph.Constant(reader.InputAt(at))?.Elements() == channels;
-            if (node.Is("LayerNormalization")) return Holds(node, 1) && (node.InputAt(2) is null || Holds(node, 2)) ? [(node, 1), .. node.InputAt(2) is null ? [] : new[] { (node, 2) }] : null;
+            if (node.Is("LayerNormalization"))
+                return Holds(node, 1) && (node.InputAt(2) is null || Holds(node, 2))
+                    ? [(node, 1), .. node.InputAt(2) is null ? [] : new[] { (node, 2) }]
+                    : null;
             if (!node.Is("Add") || (Holds(node, 1) ? 1 : Holds(node, 0) ? 0 : -1) is not (>= 0 and var shift)) return null;
-            return graph.ProducerOf(node.Input[1 - shift]) is { } scaled && scaled.Is("Mul") && graph.OnlyConsumerOf(scaled.Output[0]) is not null && (Holds(scaled, 1) ? 1 : Holds(scaled, 0) ? 0 : -1) is >= 0 and var gain
+            return graph.ProducerOf(node.Input[1 - shift]) is { } scaled && scaled.Is("Mul")
+                && graph.OnlyConsumerOf(scaled.Output[0]) is not null
+                && (Holds(scaled, 1) ? 1 : Holds(scaled, 0) ? 0 : -1) is >= 0 and var gain
                 ? [(scaled, gain), (node, shift)] : null;
         }
     }

@@ -21,7 +21,8 @@ internal sealed class StretchedRun : IDisposable
     }
 
     /// <summary>Begins with the inputs.</summary>
-    /// <param name="model">Carries the state through samples that are the steps of a sequence: whatever is run later sees the states of this model.</param>
+    /// <param name="model">Carries the state through samples that are the steps of a sequence: whatever is run later sees the states of
+    /// this model.</param>
     /// <param name="samples">The samples; all of them are held.</param>
     /// <param name="cancellationToken">Stops between runs.</param>
     public static StretchedRun Over(ModelProto model, IFeedSource samples, CancellationToken cancellationToken)
@@ -61,7 +62,9 @@ internal sealed class StretchedRun : IDisposable
     /// <param name="value">An inner value.</param>
     /// <param name="see">Told the value of each sample.</param>
     /// <param name="cancellationToken">Stops between runs.</param>
-    /// <returns>False when the run cannot go on: what must be held is no tensor, or the model makes other values than the one before.</returns>
+    /// <returns>
+    /// False when the run cannot go on: what must be held is no tensor, or the model makes other values than the one before.
+    /// </returns>
     public bool Until(ModelProto model, string value, Action<OrtValue> see, CancellationToken cancellationToken)
     {
         string[] made = [.. model.Graph.Node.SelectMany(node => node.Output)];
@@ -111,8 +114,10 @@ internal sealed class StretchedRun : IDisposable
             var end = nodes.Select(node => node.Output.Contains(value)).ToList().IndexOf(true);
             // What depends on no input is computed where it is read: it is the same for every sample, and may be what changes.
             var made = new HashSet<string>(model.Graph.Input.Select(input => input.Name));
-            foreach (var node in nodes.Take(end).Where(node => OnnxGraph.ValuesReadBy(node).Any(made.Contains))) made.UnionWith(node.Output);
-            var ahead = nodes.Skip(end).SelectMany(OnnxGraph.ValuesReadBy).Where(name => name.Length > 0 && made.Contains(name)).ToHashSet();
+            foreach (var node in nodes.Take(end).Where(node => OnnxGraph.ValuesReadBy(node).Any(made.Contains)))
+                made.UnionWith(node.Output);
+            var ahead = nodes.Skip(end).SelectMany(OnnxGraph.ValuesReadBy)
+                .Where(name => name.Length > 0 && made.Contains(name)).ToHashSet();
 
             var (wanted, part) = (new HashSet<string>(ahead.Where(name => !held.ContainsKey(name))) { value }, new Stack<NodeProto>());
             string[] outputs = [.. wanted];
@@ -126,7 +131,8 @@ internal sealed class StretchedRun : IDisposable
             string[] inputs = [.. held.Keys.Where(read.Contains)];
             var graph = new GraphProto { Name = model.Graph.Name };
             graph.Node.AddRange(part);
-            graph.Initializer.AddRange(model.Graph.Initializer.Where(constant => read.Contains(constant.Name) && !held.ContainsKey(constant.Name)));
+            graph.Initializer.AddRange(
+                model.Graph.Initializer.Where(constant => read.Contains(constant.Name) && !held.ContainsKey(constant.Name)));
             graph.SparseInitializer.AddRange(model.Graph.SparseInitializer.Where(constant => read.Contains(constant.Values.Name)));
             graph.Input.AddRange(inputs.Select(input => Described(input, held[input])));
             graph.Output.AddRange(outputs.Select(output => new ValueInfoProto { Name = output }));
@@ -142,7 +148,11 @@ internal sealed class StretchedRun : IDisposable
             var tensor = value.GetTensorTypeAndShape();
             var shape = new TensorShapeProto();
             shape.Dim.AddRange(tensor.Shape.Select(_ => new TensorShapeProto.Types.Dimension()));
-            return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)tensor.ElementDataType, Shape = shape } } };
+            return new ValueInfoProto
+            {
+                Name = name,
+                Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)tensor.ElementDataType, Shape = shape } },
+            };
         }
     }
 }

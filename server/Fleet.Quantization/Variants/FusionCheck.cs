@@ -14,7 +14,8 @@ internal static class FusionCheck
     private static readonly string[] FloatOperators = ["Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"];
 
     /// <summary>The float operators that read a dequantized weight after full optimization.</summary>
-    public static IReadOnlyList<string> UnfusedOperatorsOf(string path, RuntimeSettings runtime) => [.. UnfusedNodesOf(path, runtime).Select(Nodes.Title).Distinct()];
+    public static IReadOnlyList<string> UnfusedOperatorsOf(string path, RuntimeSettings runtime)
+        => [.. UnfusedNodesOf(path, runtime).Select(Nodes.Title).Distinct()];
 
     /// <summary>The same as the runtime's nodes; one that it made of others has their names in its own, and their last output.</summary>
     public static IReadOnlyList<NodeProto> UnfusedNodesOf(string path, RuntimeSettings runtime)
@@ -36,12 +37,17 @@ internal static class FusionCheck
         }
     }
 
-    /// <summary>Those of <paramref name="operators"/>, by first output in <paramref name="graph"/>, that became one of <paramref name="unfused"/>.</summary>
+    /// <summary>
+    /// Those of <paramref name="operators"/>, by first output in <paramref name="graph"/>, that became one of <paramref name="unfused"/>.
+    /// </summary>
     public static IReadOnlyList<string> Sources(IReadOnlyList<NodeProto> unfused, IReadOnlyList<string> operators, OnnxGraph graph)
     {
         // A fused node keeps the name of the operator within its own: "fused conv1", "dense/MatMulAddFusion".
         bool Became(NodeProto source, NodeProto made) => made.Output.Contains(source.Output[0]) || made.Name == source.Name
             || made.Name == "fused " + source.Name || made.Name.StartsWith(source.Name + "/", StringComparison.Ordinal);
-        return [.. operators.Where(output => graph.ProducerOf(output) is { Name.Length: > 0 } source && unfused.Any(made => Became(source, made)))];
+        return [
+            .. operators.Where(output => graph.ProducerOf(output) is { Name.Length: > 0 } source
+                && unfused.Any(made => Became(source, made))),
+        ];
     }
 }

@@ -26,15 +26,23 @@ internal static class LayerExplanation
     /// <param name="unfused">First outputs of operators that were returned to float because the runtime does not fuse them.</param>
     /// <param name="accepted">False names the layers that cost most.</param>
     /// <param name="labelled">True when the drop is accuracy, so that what a layer won back is points.</param>
-    public static IReadOnlyList<LayerReport> Of(OnnxGraph graph, IQuantizationScheme scheme, ControlledModel controlled, IReadOnlyCollection<string> unfused, bool accepted, bool labelled)
+    public static IReadOnlyList<LayerReport> Of(
+        OnnxGraph graph, IQuantizationScheme scheme, ControlledModel controlled,
+        IReadOnlyCollection<string> unfused, bool accepted, bool labelled)
     {
         var layers = new List<LayerReport>();
-        layers.AddRange(controlled.Returned.Select(returned => Layer(graph, returned.Output, LayerFate.ReturnedToFloat) with { Decibels = Finite(returned.Gain), Points = labelled ? Finite(returned.Won) : null }));
+        layers.AddRange(controlled.Returned.Select(returned =>
+            Layer(graph, returned.Output, LayerFate.ReturnedToFloat) with
+            {
+                Decibels = Finite(returned.Gain),
+                Points = labelled ? Finite(returned.Won) : null,
+            }));
         layers.AddRange(unfused.Select(output => Layer(graph, output, LayerFate.NotFused)));
         var returned = controlled.Returned.Select(one => one.Output).Concat(unfused).ToHashSet();
         if (!accepted)
         {
-            layers.AddRange(controlled.Ranking.Where(ranked => ranked.Gain >= SmallestCost && !returned.Contains(ranked.Output)).Take(MaximumCostly)
+            layers.AddRange(controlled.Ranking.Where(ranked => ranked.Gain >= SmallestCost && !returned.Contains(ranked.Output))
+                .Take(MaximumCostly)
                 .Select(ranked => Layer(graph, ranked.Output, LayerFate.Costly) with { Decibels = Finite(ranked.Gain) }));
         }
         var quantized = scheme.OperatorsOf(graph).ToHashSet();

@@ -8,7 +8,8 @@ namespace Fleet.Quantization.Weights;
 /// </summary>
 /// <param name="Values">The integers, -127 to 127, in the order of the weight.</param>
 /// <param name="Scales">One for each channel.</param>
-/// <param name="PlaceScales">One for each place, in the weight's order with the channel axis of extent 1; empty when the scales of the channels alone are as good.</param>
+/// <param name="PlaceScales">One for each place, in the weight's order with the channel axis of extent 1; empty when the scales of the
+/// channels alone are as good.</param>
 internal sealed record BalancedWeights(sbyte[] Values, float[] Scales, float[] PlaceScales)
 {
     private const int Largest = 127;

@@ -23,7 +23,8 @@ internal sealed record BlockWeights(byte[] Integers, float[] Scales, byte[] Zero
     public bool IsSymmetric => !ZeroPoints.AsSpan().ContainsAnyExcept(Middle);
 
     /// <summary>Rounds a matrix of <paramref name="rows"/> by <paramref name="columns"/>.</summary>
-    public static BlockWeights Of(ReadOnlySpan<float> weights, int rows, int columns, int blockSize, BlockRounding rounding = BlockRounding.Nearest)
+    public static BlockWeights Of(
+        ReadOnlySpan<float> weights, int rows, int columns, int blockSize, BlockRounding rounding = BlockRounding.Nearest)
     {
         var blocks = (rows + blockSize - 1) / blockSize;
         var integers = new byte[columns * blocks * blockSize];
@@ -37,7 +38,8 @@ internal sealed record BlockWeights(byte[] Integers, float[] Scales, byte[] Zero
                 for (var row = 0; row < values.Length; row++) values[row] = weights[(i * blockSize + row) * columns + column];
                 var at = column * blocks + i;
                 (scales[at], zeroPoints[at]) = Nearest(values);
-                if (rounding == BlockRounding.HalfQuadratic) (scales[at], zeroPoints[at]) = HalfQuadratic.Refine(values, scales[at], zeroPoints[at]);
+                if (rounding == BlockRounding.HalfQuadratic)
+                    (scales[at], zeroPoints[at]) = HalfQuadratic.Refine(values, scales[at], zeroPoints[at]);
                 var written = integers.AsSpan(at * blockSize, blockSize);
                 written.Fill(zeroPoints[at]);
                 for (var row = 0; row < values.Length; row++) written[row] = Round(values[row], scales[at], zeroPoints[at]);

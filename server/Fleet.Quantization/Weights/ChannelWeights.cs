@@ -13,7 +13,8 @@ internal sealed record ChannelWeights(sbyte[] Values, float[] Scales)
     /// <param name="extents">Their shape.</param>
     /// <param name="axis">The axis of the channels.</param>
     /// <param name="smallestScales">A lower bound for each channel's scale, or null.</param>
-    public static ChannelWeights Of(ReadOnlySpan<float> weights, IReadOnlyList<long> extents, int axis, ReadOnlySpan<float> smallestScales = default)
+    public static ChannelWeights Of(
+        ReadOnlySpan<float> weights, IReadOnlyList<long> extents, int axis, ReadOnlySpan<float> smallestScales = default)
     {
         var channels = (int)extents[axis];
         var inner = (int)extents.Skip(axis + 1).Aggregate(1L, (product, extent) => product * extent);
@@ -37,7 +38,8 @@ internal sealed record ChannelWeights(sbyte[] Values, float[] Scales)
 
     /// <summary>Quantizes <paramref name="weights"/> along <paramref name="axis"/> on a grid that is given.</summary>
     public static ChannelWeights On(WeightGrid grid, ReadOnlySpan<float> weights, IReadOnlyList<long> extents, int axis)
-        => new(Round(weights, grid.Scales, (int)extents.Skip(axis + 1).Aggregate(1L, (product, extent) => product * extent), grid.Levels), grid.Scales);
+        => new(Round(weights, grid.Scales, (int)extents.Skip(axis + 1).Aggregate(1L, (product, extent) => product * extent), grid.Levels),
+            grid.Scales);
 
     private static sbyte[] Round(ReadOnlySpan<float> weights, float[] scales, int inner, Levels levels)
     {

@@ -21,7 +21,8 @@ internal sealed record StoredWeight(GraphProto Home, TensorProto Tensor, int Axi
         var inputs = new HashSet<string>(model.Graph.Input.Select(input => input.Name));
         foreach (var graph in Scopes.Of(model.Graph))
         {
-            foreach (var tensor in graph.Initializer.Where(tensor => !inputs.Contains(tensor.Name))) homes.TryAdd(tensor.Name, (graph, tensor));
+            foreach (var tensor in graph.Initializer.Where(tensor => !inputs.Contains(tensor.Name)))
+                homes.TryAdd(tensor.Name, (graph, tensor));
         }
         // An output of a graph must be made there: its constant stays as it is.
         foreach (var output in Scopes.Of(model.Graph).SelectMany(graph => graph.Output)) homes.Remove(output.Name);
@@ -36,7 +37,10 @@ internal sealed record StoredWeight(GraphProto Home, TensorProto Tensor, int Axi
                 weight.Readers.Add(node.OutputAt(0) ?? node.Output.First(output => output.Length > 0));
             }
         }
-        return [.. found.Select(pair => new StoredWeight(homes[pair.Key].Graph, homes[pair.Key].Tensor, pair.Value.Axis, pair.Value.Readers)).Where(weight => weight.Gains)];
+        return [
+            .. found.Select(pair => new StoredWeight(homes[pair.Key].Graph, homes[pair.Key].Tensor, pair.Value.Axis, pair.Value.Readers))
+                .Where(weight => weight.Gains),
+        ];
     }
 
     private bool Gains
@@ -63,7 +67,9 @@ internal sealed record StoredWeight(GraphProto Home, TensorProto Tensor, int Axi
         };
         foreach (var (input, axisOf) in places)
         {
-            if (node.InputAt(input) is { } name && rankOf(name) is >= 2 and var rank && axisOf(rank) is var axis && axis >= -rank && axis < rank) yield return (name, axis < 0 ? axis + rank : axis);
+            if (node.InputAt(input) is { } name && rankOf(name) is >= 2 and var rank && axisOf(rank) is var axis && axis >= -rank
+                && axis < rank)
+                yield return (name, axis < 0 ? axis + rank : axis);
         }
     }
 }

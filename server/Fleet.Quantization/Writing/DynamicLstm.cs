@@ -22,7 +22,8 @@ internal static class DynamicLstm
     public static void Rewrite(ModelProto model, OnnxGraph graph, IReadOnlySet<string> keptFloat)
     {
         var taken = new HashSet<string>(new OnnxGraph(model).Names);
-        var homes = Scopes.Of(model.Graph).SelectMany(home => home.Initializer.Select(tensor => (tensor.Name, home))).ToDictionary(pair => pair.Name, pair => pair.home);
+        var homes = Scopes.Of(model.Graph).SelectMany(home => home.Initializer.Select(tensor => (tensor.Name, home)))
+            .ToDictionary(pair => pair.Name, pair => pair.home);
         var stored = new Dictionary<string, (string Integers, string Scales, string Zeros)>();
         NodeProto[] layers = [.. Scopes.NodesOf(model.Graph).Where(node => IsLayer(node, graph) && !node.Output.Any(keptFloat.Contains))];
         foreach (var node in layers)
@@ -57,7 +58,8 @@ internal static class DynamicLstm
     private static bool IsLayer(NodeProto node, OnnxGraph graph) => node.Is("LSTM") && node.Output.Any(output => output.Length > 0)
         && node.Int("layout", 0) == 0 && IsWeight(node, 1, graph) && IsWeight(node, 2, graph);
 
-    private static bool IsWeight(NodeProto node, int input, OnnxGraph graph) => graph.Constant(node.InputAt(input)) is { Dims.Count: 3 } weight && weight.Is(DataType.Float) && weight.Elements() > 0;
+    private static bool IsWeight(NodeProto node, int input, OnnxGraph graph)
+        => graph.Constant(node.InputAt(input)) is { Dims.Count: 3 } weight && weight.Is(DataType.Float) && weight.Elements() > 0;
 
     /// <summary>
     /// The integer of zero: weights are unsigned. Signed ones saturate on x86 without VNNI, where the session entry that repairs
@@ -81,10 +83,12 @@ internal static class DynamicLstm
 
     private static void DropUnread(ModelProto model)
     {
-        var read = new HashSet<string>(Scopes.NodesOf(model.Graph).SelectMany(node => node.Input).Concat(Scopes.Of(model.Graph).SelectMany(graph => graph.Output).Select(output => output.Name)));
+        var read = new HashSet<string>(Scopes.NodesOf(model.Graph).SelectMany(node => node.Input)
+            .Concat(Scopes.Of(model.Graph).SelectMany(graph => graph.Output).Select(output => output.Name)));
         foreach (var graph in Scopes.Of(model.Graph))
         {
-            foreach (var unread in graph.Initializer.Where(tensor => !read.Contains(tensor.Name)).ToArray()) graph.Initializer.Remove(unread);
+            foreach (var unread in graph.Initializer.Where(tensor => !read.Contains(tensor.Name)).ToArray())
+                graph.Initializer.Remove(unread);
         }
     }
 

@@ -16,7 +16,10 @@ internal static class EmbeddingTables
     /// <summary>The tables of the main graph that are worth it.</summary>
     public static IEnumerable<TensorProto> Of(OnnxGraph graph) => graph.Graph.Initializer.Where(tensor => IsTable(tensor, graph));
 
-    /// <summary>The same model with each table's values as <see cref="Shrink"/> will store them, still in float: what is trained around them is what is shipped.</summary>
+    /// <summary>
+    /// The same model with each table's values as <see cref="Shrink"/> will store them, still in float: what is trained around them is what
+    /// is shipped.
+    /// </summary>
     public static PreparedModel Rounded(PreparedModel model)
     {
         var rounded = model.Model.Clone();
@@ -24,7 +27,8 @@ internal static class EmbeddingTables
         {
             var quantized = ChannelWeights.Of(table.ToSingles(), table.Dims, axis: 1);
             var at = rounded.Graph.Initializer.Select(tensor => tensor.Name).ToList().IndexOf(table.Name);
-            rounded.Graph.Initializer[at] = Tensors.Of(table.Name, [.. quantized.Values.Select((value, i) => value * quantized.Scales[i % quantized.Scales.Length])], [.. table.Dims]);
+            rounded.Graph.Initializer[at] = Tensors.Of(table.Name,
+                [.. quantized.Values.Select((value, i) => value * quantized.Scales[i % quantized.Scales.Length])], [.. table.Dims]);
         }
         return new PreparedModel(rounded);
     }
@@ -55,7 +59,8 @@ internal static class EmbeddingTables
             {
                 var (rows, output) = (Free($"{gather.Output[0]}_int8"), gather.Output[0]);
                 (gather.Input[0], gather.Output[0]) = (integers, rows);
-                model.Graph.Node.Insert(model.Graph.Node.IndexOf(gather) + 1, Nodes.Node("DequantizeLinear", [rows, scales], [output], Free($"{gather.Name}_float")).With("axis", -1L));
+                model.Graph.Node.Insert(model.Graph.Node.IndexOf(gather) + 1,
+                    Nodes.Node("DequantizeLinear", [rows, scales], [output], Free($"{gather.Name}_float")).With("axis", -1L));
             }
         }
         return model;
@@ -64,7 +69,9 @@ internal static class EmbeddingTables
     private static string OperatorOf(TensorProto table, OnnxGraph graph) => graph.ConsumersOf(table.Name)[0].Output[0];
 
     private static bool IsTable(TensorProto tensor, OnnxGraph graph)
-        => tensor.Dims.Count == 2 && tensor.Is(TensorProto.Types.DataType.Float) && tensor.Elements() >= SmallestElements && graph.Constant(tensor.Name) == tensor && !graph.IsOutput(tensor.Name)
+        => tensor.Dims.Count == 2 && tensor.Is(TensorProto.Types.DataType.Float) && tensor.Elements() >= SmallestElements
+            && graph.Constant(tensor.Name) == tensor && !graph.IsOutput(tensor.Name)
             && graph.ConsumersOf(tensor.Name) is { Count: > 0 } readers
-            && readers.All(node => node.Is("Gather") && node.Int("axis", 0) == 0 && node.InputAt(0) == tensor.Name && node.InputAt(1) != tensor.Name && graph.Graph.Node.Contains(node));
+            && readers.All(node => node.Is("Gather") && node.Int("axis", 0) == 0 && node.InputAt(0) == tensor.Name
+                && node.InputAt(1) != tensor.Name && graph.Graph.Node.Contains(node));
 }

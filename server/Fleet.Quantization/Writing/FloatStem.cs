@@ -21,10 +21,14 @@ internal static class FloatStem
         {
             foreach (var node in graph.ConsumersOf(input.Name))
             {
-                if (WeightedOperator.At(node, graph) is not { Node.OpType: "Conv" } first || first.Weight.Dims[1] > MostImageChannels || first.Weight.Dims.Count != 4) continue;
+                if (WeightedOperator.At(node, graph) is not { Node.OpType: "Conv" } first || first.Weight.Dims[1] > MostImageChannels
+                    || first.Weight.Dims.Count != 4)
+                    continue;
                 stem.Add(node.Output[0]);
                 var value = graph.OnlyConsumerOf(node.Output[0]) is { OpType: "Relu" or "Clip" } clamp ? clamp.Output[0] : node.Output[0];
-                if (graph.OnlyConsumerOf(value) is { } next && WeightedOperator.At(next, graph) is { Node.OpType: "Conv" } second && next.Int("group", 1) == second.Channels && second.Channels > 1) stem.Add(next.Output[0]);
+                if (graph.OnlyConsumerOf(value) is { } next && WeightedOperator.At(next, graph) is { Node.OpType: "Conv" } second
+                    && next.Int("group", 1) == second.Channels && second.Channels > 1)
+                    stem.Add(next.Output[0]);
             }
         }
         return stem;

@@ -9,18 +9,24 @@ internal static class MatrixProducts
 {
     /// <summary>The matrix products with constant weights.</summary>
     public static IEnumerable<WeightedOperator> Of(OnnxGraph graph)
-        => graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>().Where(product => product.Node.OpType is "MatMul" or "Gemm");
+        => graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>()
+            .Where(product => product.Node.OpType is "MatMul" or "Gemm");
 
-    /// <summary>A copy of the graph in which <paramref name="rewrite"/> has replaced each product that is not in <paramref name="keptFloat"/>.</summary>
+    /// <summary>
+    /// A copy of the graph in which <paramref name="rewrite"/> has replaced each product that is not in <paramref name="keptFloat"/>.
+    /// </summary>
     /// <exception cref="InvalidDataException">There are none.</exception>
-    public static ModelProto Rewrite(OnnxGraph graph, IReadOnlySet<string> keptFloat, string what, Action<WeightedOperator, Rewriting> rewrite)
+    public static ModelProto Rewrite(
+        OnnxGraph graph, IReadOnlySet<string> keptFloat, string what, Action<WeightedOperator, Rewriting> rewrite)
     {
         var products = Of(graph).ToDictionary(product => product.Node.Output[0]);
-        if (products.Count == 0) throw new InvalidDataException($"The model has no MatMul or Gemm with constant float weights, which is what {what} quantizes.");
+        if (products.Count == 0)
+            throw new InvalidDataException($"The model has no MatMul or Gemm with constant float weights, which is what {what} quantizes.");
         var rewriting = new Rewriting(graph);
         foreach (var node in graph.Graph.Node)
         {
-            if (node.OutputAt(0) is { } output && products.TryGetValue(output, out var product) && !keptFloat.Contains(output)) rewrite(product, rewriting);
+            if (node.OutputAt(0) is { } output && products.TryGetValue(output, out var product) && !keptFloat.Contains(output))
+                rewrite(product, rewriting);
             else rewriting.Emit(node.Clone());
         }
         return rewriting.Done();
@@ -87,7 +93,8 @@ internal sealed class Rewriting
         var unbiased = NewName("p");
         Emit(last(unbiased));
         var bias = product.BiasFactor == 1 ? product.Bias.Name
-            : Constant(Tensors.Of(NewName("b"), Array.ConvertAll(product.Bias.ToSingles(), value => value * product.BiasFactor), [.. product.Bias.Dims]));
+            : Constant(Tensors.Of(NewName("b"), Array.ConvertAll(product.Bias.ToSingles(), value => value * product.BiasFactor),
+                [.. product.Bias.Dims]));
         Emit(Nodes.Node("Add", [unbiased, bias], [output]));
     }
 
@@ -104,7 +111,8 @@ internal sealed class Rewriting
     /// <summary>The model, without the constants that nothing reads any more.</summary>
     public ModelProto Done()
     {
-        var read = new HashSet<string>(_model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(_model.Graph.Output.Select(output => output.Name)));
+        var read = new HashSet<string>(
+            _model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(_model.Graph.Output.Select(output => output.Name)));
         for (var i = _model.Graph.Initializer.Count - 1; i >= 0; i--)
         {
             if (!read.Contains(_model.Graph.Initializer[i].Name)) _model.Graph.Initializer.RemoveAt(i);

@@ -33,7 +33,8 @@ internal sealed class QdqWriter
     private int _numbered;
     private long _opset;
 
-    private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges, GridScales? grids)
+    private QdqWriter(OnnxGraph source, QuantizationPlan plan, IntegerForm form,
+        IReadOnlyDictionary<string, ValueRange> ranges, GridScales? grids)
     {
         (_source, _plan, _form, _ranges, _grids) = (source, plan, form, ranges, grids);
         _model = source.Model.Clone();
@@ -47,7 +48,8 @@ internal sealed class QdqWriter
     /// <param name="plan">What becomes of it.</param>
     /// <param name="form">The integers.</param>
     /// <param name="ranges">The range of each of the plan's calibrated values.</param>
-    public static ModelProto Write(OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
+    public static ModelProto Write(
+        OnnxGraph source, QuantizationPlan plan, IntegerForm form, IReadOnlyDictionary<string, ValueRange> ranges)
         => new QdqWriter(source, plan, form, ranges, grids: null).Write();
 
     /// <summary>The quantized model with scales that were searched or learned, at any width up to 8 bits.</summary>
@@ -60,7 +62,8 @@ internal sealed class QdqWriter
         foreach (var node in _source.Graph.Node)
         {
             // A clamp that rounding replaces: what comes before it already writes its output.
-            if (node.InputAt(0) is { } input && _plan.AbsorbedClamps.TryGetValue(input, out var clamped) && clamped == node.Output[0]) continue;
+            if (node.InputAt(0) is { } input && _plan.AbsorbedClamps.TryGetValue(input, out var clamped) && clamped == node.Output[0])
+                continue;
             Emit(node);
         }
         DropUnreadConstants();
@@ -103,7 +106,9 @@ internal sealed class QdqWriter
         var integers = NewName("q");
         var rounded = _source.IsOutput(value) && written != value ? value : NewName("d");
         var levels = _plan.ScaleSourceOf(value) == value ? FewLevels(value, affine) : null;
-        if (levels is { } before && !_form.IntegerOutputs) written = Clipped(written, Tensors.Of(NewName("l"), [before.Lowest * affine.Scale]), Tensors.Of(NewName("h"), [before.Highest * affine.Scale]));
+        if (levels is { } before && !_form.IntegerOutputs)
+            written = Clipped(written, Tensors.Of(NewName("l"), [before.Lowest * affine.Scale]),
+                Tensors.Of(NewName("h"), [before.Highest * affine.Scale]));
         _model.Graph.Node.Add(Nodes.Node("QuantizeLinear", [written, scale, zeroPoint], [integers]));
         if (levels is { } behind && _form.IntegerOutputs) integers = Clipped(integers, null, Integer(affine.ZeroPoint + behind.Highest));
         _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", [integers, scale, zeroPoint], [rounded]));
@@ -125,7 +130,8 @@ internal sealed class QdqWriter
         return clipped;
     }
 
-    private TensorProto Integer(int value) => _form.Signed ? Tensors.Of(NewName("h"), [(sbyte)value]) : Tensors.Of(NewName("h"), [(byte)value]);
+    private TensorProto Integer(int value)
+        => _form.Signed ? Tensors.Of(NewName("h"), [(sbyte)value]) : Tensors.Of(NewName("h"), [(byte)value]);
 
     private Affine AffineOf(string value)
     {
@@ -154,8 +160,11 @@ internal sealed class QdqWriter
 
     private (string Name, float[] Scales) Weights(WeightedOperator weighted, float[]? smallestScales)
     {
-        var key = string.Create(CultureInfo.InvariantCulture, $"{weighted.Weight.Name}/{weighted.Axis}/{weighted.WeightFactor}/{(_grids is null ? "" : weighted.Node.Output[0])}");
-        if (_weights.TryGetValue(key, out var shared) && (smallestScales is null || shared.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second))) return shared;
+        var key = string.Create(CultureInfo.InvariantCulture,
+            $"{weighted.Weight.Name}/{weighted.Axis}/{weighted.WeightFactor}/{(_grids is null ? "" : weighted.Node.Output[0])}");
+        if (_weights.TryGetValue(key, out var shared)
+            && (smallestScales is null || shared.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second)))
+            return shared;
 
         var values = weighted.Values();
         var quantized = _grids is null
@@ -176,7 +185,8 @@ internal sealed class QdqWriter
     /// </summary>
     private string Stored(sbyte[] values, long[] extents, int bits)
     {
-        if (_form.UnsignedWeights) return Constant(Tensors.Of(NewName("w"), Array.ConvertAll(values, value => (byte)(value + UnsignedZero)), extents));
+        if (_form.UnsignedWeights)
+            return Constant(Tensors.Of(NewName("w"), Array.ConvertAll(values, value => (byte)(value + UnsignedZero)), extents));
         var width = _form.Symmetric ? 8 : StoredBits(bits);
         if (width == 8) return Constant(Tensors.Of(NewName("w"), values, extents));
         _opset = Math.Max(_opset, width == 2 ? Int2Opset : Int4Opset);
@@ -184,7 +194,8 @@ internal sealed class QdqWriter
         var packed = new byte[(values.Length + perByte - 1) / perByte];
         for (var i = 0; i < values.Length; i++) packed[i / perByte] |= (byte)((values[i] & mask) << i % perByte * width);
         var name = NewName("w");
-        var few = Constant(Tensors.Create(NewName("w"), width == 2 ? TensorProto.Types.DataType.Int2 : TensorProto.Types.DataType.Int4, packed, extents));
+        var few = Constant(Tensors.Create(
+            NewName("w"), width == 2 ? TensorProto.Types.DataType.Int2 : TensorProto.Types.DataType.Int4, packed, extents));
         _model.Graph.Node.Add(Nodes.Node("Cast", [few], [name]).With("to", (long)TensorProto.Types.DataType.Int8));
         return name;
     }
@@ -193,7 +204,8 @@ internal sealed class QdqWriter
     {
         var scales = Array.ConvertAll(weightScales, scale => scale * inputScale);
         var values = new int[bias.Length];
-        for (var i = 0; i < values.Length; i++) values[i] = (int)Math.Clamp(Math.Round(bias[i] / (double)scales[i]), int.MinValue, int.MaxValue);
+        for (var i = 0; i < values.Length; i++)
+            values[i] = (int)Math.Clamp(Math.Round(bias[i] / (double)scales[i]), int.MinValue, int.MaxValue);
         return Dequantized(Constant(Tensors.Of(NewName("b"), values, values.Length)), scales, axis: 0, zeroPoint: null);
     }
 
@@ -224,7 +236,8 @@ internal sealed class QdqWriter
     private bool RoundsConstants(NodeProto node) => node.Is("Add") || node.Is("Mul")
         ? node.Input.Any(input => _source.Constant(input) is not null) && node.Input.Any(_plan.Values.Contains)
             && _plan.Values.Contains(_plan.AbsorbedClamps.GetValueOrDefault(node.Output[0], node.Output[0]))
-        : node.Is("Concat") && node.Input.All(input => _plan.Values.Contains(input) || _source.Constant(input) is not null) && _plan.Values.Contains(node.Output[0]);
+        : node.Is("Concat") && node.Input.All(input => _plan.Values.Contains(input) || _source.Constant(input) is not null)
+            && _plan.Values.Contains(node.Output[0]);
 
     private void RoundConstants(NodeProto node)
     {
@@ -239,7 +252,8 @@ internal sealed class QdqWriter
         if (_constants.TryGetValue(constant.Name, out var known)) return known;
         var values = constant.ToSingles();
         var affine = Affine.For(new ValueRange(values.Min(), values.Max()), _form);
-        var integers = Array.ConvertAll(values, value => (int)Math.Clamp(Math.Round((double)value / affine.Scale) + affine.ZeroPoint, _form.Minimum, _form.Maximum));
+        var integers = Array.ConvertAll(
+            values, value => (int)Math.Clamp(Math.Round((double)value / affine.Scale) + affine.ZeroPoint, _form.Minimum, _form.Maximum));
         var stored = _form.Signed
             ? Tensors.Of(NewName("c"), Array.ConvertAll(integers, value => (sbyte)value), [.. constant.Dims])
             : Tensors.Of(NewName("c"), Array.ConvertAll(integers, value => (byte)value), [.. constant.Dims]);
@@ -265,7 +279,8 @@ internal sealed class QdqWriter
     /// </summary>
     private string? WeightZeroPoint(WeightedOperator weighted)
     {
-        if (_form.UnsignedWeights) return Constant(Tensors.Of(NewName("z"), [.. Enumerable.Repeat(UnsignedZero, weighted.Channels)], weighted.Channels));
+        if (_form.UnsignedWeights)
+            return Constant(Tensors.Of(NewName("z"), [.. Enumerable.Repeat(UnsignedZero, weighted.Channels)], weighted.Channels));
         if (!_form.Symmetric && weighted.Node.OpType == "Conv") return null;
         if (_form.Symmetric && _zeroVectors.TryGetValue(weighted.Channels, out var shared)) return shared;
         var name = NewName("z");
@@ -280,7 +295,8 @@ internal sealed class QdqWriter
 
     private void DropUnreadConstants()
     {
-        var read = new HashSet<string>(_model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(_model.Graph.Output.Select(output => output.Name)));
+        var read = new HashSet<string>(
+            _model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy).Concat(_model.Graph.Output.Select(output => output.Name)));
         for (var i = _model.Graph.Initializer.Count - 1; i >= 0; i--)
         {
             if (!read.Contains(_model.Graph.Initializer[i].Name)) _model.Graph.Initializer.RemoveAt(i);

@@ -76,7 +76,8 @@ internal sealed class QuantizationPlan
         var available = new HashSet<string>(_values);
         foreach (var node in _graph.Graph.Node.Where(Carries))
         {
-            if (DataInputs(node).All(input => available.Contains(input) || _graph.Constant(input) is not null)) available.UnionWith(DataOutputs(node));
+            if (DataInputs(node).All(input => available.Contains(input) || _graph.Constant(input) is not null))
+                available.UnionWith(DataOutputs(node));
         }
         var wanted = new HashSet<string>(_values);
         foreach (var node in _graph.Graph.Node.Reverse().Where(Carries))
@@ -107,7 +108,8 @@ internal sealed class QuantizationPlan
         foreach (var node in _graph.Graph.Node)
         {
             if (node.Output.Count == 0 || AfterClamp(node.Output[0]) is var clamped && clamped == node.Output[0]) continue;
-            if (_values.Contains(clamped) && (_weighted.ContainsKey(node.Output[0]) || IsRescaled(node))) _absorbedClamps[node.Output[0]] = clamped;
+            if (_values.Contains(clamped) && (_weighted.ContainsKey(node.Output[0]) || IsRescaled(node)))
+                _absorbedClamps[node.Output[0]] = clamped;
         }
     }
 
@@ -127,7 +129,9 @@ internal sealed class QuantizationPlan
         => (OperatorRules.TakesManyInputs(node.OpType) ? node.Input : node.Input.Take(1)).Where(input => input.Length > 0);
 
     private IEnumerable<string> DataOutputs(NodeProto node)
-        => OperatorRules.RoleOf(node.OpType) == OperatorRole.Rescaling ? [AfterClamp(node.Output[0])] : node.Output.Where(output => output.Length > 0);
+        => OperatorRules.RoleOf(node.OpType) == OperatorRole.Rescaling
+            ? [AfterClamp(node.Output[0])]
+            : node.Output.Where(output => output.Length > 0);
 
     /// <summary>
     /// The value after a Relu or Clip that alone reads <paramref name="value"/>, where rounding can replace it; otherwise the
@@ -135,11 +139,18 @@ internal sealed class QuantizationPlan
     /// </summary>
     private string AfterClamp(string value)
     {
-        if (!_form.ClampsAtZero || _graph.OnlyConsumerOf(value) is not { } next || !next.IsStandard() || next.InputAt(0) != value) return value;
+        if (!_form.ClampsAtZero || _graph.OnlyConsumerOf(value) is not { } next || !next.IsStandard() || next.InputAt(0) != value)
+            return value;
         if (next.OpType == "Relu") return next.Output[0];
-        return next.OpType == "Clip" && Bound(next, 1, float.NegativeInfinity) is <= 0 && Bound(next, 2, float.PositiveInfinity) is >= 0 ? next.Output[0] : value;
+        return next.OpType == "Clip" && Bound(next, 1, float.NegativeInfinity) is <= 0 && Bound(next, 2, float.PositiveInfinity) is >= 0
+            ? next.Output[0]
+            : value;
     }
 
     private float? Bound(NodeProto clip, int input, float absent)
-        => clip.InputAt(input) is not { } name ? absent : _graph.Constant(name) is { } constant && constant.Elements() == 1 ? constant.ToSingles()[0] : null;
+        => clip.InputAt(input) is not { } name
+            ? absent
+            : _graph.Constant(name) is { } constant && constant.Elements() == 1
+            ? constant.ToSingles()[0]
+            : null;
 }

@@ -21,7 +21,8 @@ internal static class TensorRtRules
             else if (scale.ToSingles().Any(value => !(value > 0))) problems.Add($"{node.Title()} has a scale that is not above zero.");
             if (node.InputAt(2) is not { } name) continue;
             if (graph.Constant(name) is not { } zeroPoint) problems.Add($"{node.Title()} has a zero point that is not constant.");
-            else if (!zeroPoint.Is(DataType.Int8)) problems.Add($"{node.Title()} works on {(DataType)zeroPoint.DataType}; only int8 is taken.");
+            else if (!zeroPoint.Is(DataType.Int8))
+                problems.Add($"{node.Title()} works on {(DataType)zeroPoint.DataType}; only int8 is taken.");
             else if (zeroPoint.ToInt64s().Any(value => value != 0)) problems.Add($"{node.Title()} has a zero point other than 0.");
         }
         foreach (var node in graph.Graph.Node.Where(node => node.OpType is "Conv" or "Gemm" or "MatMul"))
@@ -30,7 +31,8 @@ internal static class TensorRtRules
             if (Dequantize(graph, node.InputAt(1)) is not { } weight || graph.Constant(weight.InputAt(0)) is null) continue;
             var expected = node.OpType == "Conv" || node.Int("transB", 0) != 0 ? 0 : 1;
             if (graph.Constant(weight.InputAt(1)) is { Dims.Count: > 0 } && weight.Int("axis", 1) != expected)
-                problems.Add($"{node.Title()} has weight scales along axis {weight.Int("axis", 1)}; axis {expected} counts its output channels.");
+                problems.Add($"{node.Title()} has weight scales along axis {weight.Int("axis", 1)}; axis {expected} counts its output "
+                    + $"channels.");
         }
         return problems;
     }

@@ -24,7 +24,8 @@ internal sealed record WeightedOperator(NodeProto Node, TensorProto Weight, int 
         var values = Weight.ToSingles();
         if (WeightFactor is var factor and not 1) values = Array.ConvertAll(values, value => value * factor);
         return Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad
-            ? throw new InvalidDataException($"Weight '{Weight.Name}' of {Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.")
+            ? throw new InvalidDataException(
+                $"Weight '{Weight.Name}' of {Node.Title()} holds {values[bad]} at {bad}; only finite weights can be quantized.")
             : values;
     }
 
@@ -42,10 +43,12 @@ internal sealed record WeightedOperator(NodeProto Node, TensorProto Weight, int 
 
         return node.OpType switch
         {
-            "Conv" when weight.Dims.Count >= 3 && (bias is null || bias.Elements() == weight.Dims[0]) => new WeightedOperator(node, weight, 0, bias),
+            "Conv" when weight.Dims.Count >= 3 && (bias is null || bias.Elements() == weight.Dims[0]) =>
+                new WeightedOperator(node, weight, 0, bias),
             // The integer kernel takes a bias of one value for each column.
             "Gemm" when weight.Dims.Count == 2 && node.Int("transA", 0) == 0 && ColumnsOf(node, weight) is var axis
-                && (bias is null || bias.Elements() == weight.Dims[axis] || bias.Elements() == 1) => new WeightedOperator(node, weight, axis, bias),
+                && (bias is null || bias.Elements() == weight.Dims[axis] || bias.Elements() == 1) =>
+                    new WeightedOperator(node, weight, axis, bias),
             "MatMul" when weight.Dims.Count == 2 => new WeightedOperator(node, weight, 1, null),
             _ => null,
         };

@@ -19,12 +19,15 @@ internal sealed class DocumentSnapshot
 
     /// <summary>All of these.</summary>
     public static DocumentSnapshot Of(IEnumerable<(Type Type, Entry Entry)> documents) => new(documents.GroupBy(document => document.Type)
-        .ToImmutableDictionary(type => type.Key, type => ImmutableSortedSet.CreateRange(new ById(), type.Select(document => document.Entry))));
+        .ToImmutableDictionary(type => type.Key,
+            type => ImmutableSortedSet.CreateRange(new ById(), type.Select(document => document.Entry))));
 
     /// <summary>The document, or null.</summary>
     public Entry? Find(Type type, string id) => Of(type).TryGetValue(Entry.Probe(id), out var entry) ? entry : null;
 
-    /// <summary>Documents whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, in ordinal order.</summary>
+    /// <summary>
+    /// Documents whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, in ordinal order.
+    /// </summary>
     public IEnumerable<Entry> List(Type type, string prefix, string? after)
     {
         var entries = Of(type);
@@ -32,10 +35,13 @@ internal sealed class DocumentSnapshot
         var index = entries.IndexOf(Entry.Probe(start));
         if (index < 0) index = ~index;
         else if (start == after) index++;
-        for (; index < entries.Count && entries[index].Id.StartsWith(prefix, StringComparison.Ordinal); index++) yield return entries[index];
+        for (; index < entries.Count && entries[index].Id.StartsWith(prefix, StringComparison.Ordinal); index++)
+            yield return entries[index];
     }
 
-    /// <summary>Documents whose id starts with <paramref name="prefix"/> and sorts before <paramref name="before"/>, from the last backwards.</summary>
+    /// <summary>
+    /// Documents whose id starts with <paramref name="prefix"/> and sorts before <paramref name="before"/>, from the last backwards.
+    /// </summary>
     public IEnumerable<Entry> ListNewest(Type type, string prefix, string? before)
     {
         var entries = Of(type);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fleet.Platform;
 
 namespace Fleet.Server.Storage;
@@ -36,9 +37,11 @@ internal sealed class FreeSpace(string folder, long reserve)
     public void ThrowIfShort(Writes writes)
     {
         var needed = writes switch { Writes.Masses => reserve, Writes.Documents => reserve / 2, _ => 0 };
-        if (needed > 0 && Available is var available && available < needed) throw new StoreException(StoreFailure.Full, Sentence(available, "this is not stored"));
+        if (needed > 0 && Available is var available && available < needed)
+            throw new StoreException(StoreFailure.Full, Sentence(available, "this is not stored"));
     }
 
-    private string Sentence(long available, string consequence) => FormattableString.Invariant(
-        $"The disk of the data folder has {available / 1_000_000:N0} MB free and {reserve / 1_000_000:N0} MB are kept in reserve (Fleet:FreeSpaceReserve): {consequence} until space is freed.");
+    private string Sentence(long available, string consequence) => string.Create(CultureInfo.InvariantCulture,
+        $"The disk of the data folder has {available / 1_000_000:N0} MB free and {reserve / 1_000_000:N0} MB are kept in reserve "
+            + $"(Fleet:FreeSpaceReserve): {consequence} until space is freed.");
 }

@@ -34,7 +34,8 @@ internal sealed class LiteFiles : IDisposable
             throw;
         }
         _log = new LiteLog(_logFile);
-        Data = new LiteStream(() => _data.Length, _data.Read, WriteData, length => Guard(() => _data.SetLength(length)), () => Guard(_data.Sync));
+        Data = new LiteStream(() => _data.Length, _data.Read, WriteData,
+            length => Guard(() => _data.SetLength(length)), () => Guard(_data.Sync));
         Log = new LiteStream(() => _log.Pages * LiteLog.PageBytes, _log.ReadPage, AppendLog, SetLogLength, () => { });
         try
         {
@@ -111,11 +112,14 @@ internal sealed class LiteFiles : IDisposable
         }
         if (_logFile.Length == 0) throw Corrupt($"The log of {name} is missing or empty, and with it what was stored last");
         if (_log.Read() is { } problem) throw Corrupt($"The log of {name} cannot be read: {problem}");
-        if (_data.Length < _log.DatabaseBytes) throw Corrupt($"{name} is cut: it has {_data.Length:N0} bytes and had {_log.DatabaseBytes:N0}");
+        if (_data.Length < _log.DatabaseBytes)
+            throw Corrupt($"{name} is cut: it has {_data.Length:N0} bytes and had {_log.DatabaseBytes:N0}");
         // The very first page is written before any log: a process that died there has acknowledged nothing.
         if (_data.Length < LiteLog.PageBytes && _log.Pages > 0) throw Corrupt($"{name} is missing or empty, and its log is not");
-        if (_data.Length >= LiteLog.PageBytes && UserVersion() is var checkpoint && checkpoint != _log.Generation && checkpoint != _log.Generation - 1)
-            throw Corrupt($"{name} and its log do not belong together: one is at checkpoint {checkpoint}, the other follows checkpoint {_log.Generation - 1}");
+        if (_data.Length >= LiteLog.PageBytes && UserVersion() is var checkpoint && checkpoint != _log.Generation
+            && checkpoint != _log.Generation - 1)
+            throw Corrupt($"{name} and its log do not belong together: one is at checkpoint {checkpoint}, the other follows checkpoint "
+                + $"{_log.Generation - 1}");
         _log.CutTo(_log.Pages);
     }
 

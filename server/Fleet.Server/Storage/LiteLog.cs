@@ -13,7 +13,8 @@ namespace Fleet.Server.Storage;
 /// <remarks>
 /// <code>
 /// header, 64 bytes: magic (8), version (4), generation (4), salt (8), bytes of the database when the generation began (8), CRC-32C (4)
-/// frame, 8,208 bytes: frames known to be on disk when it was written (8), CRC-32C of salt, place, that number and page (4), zero (4), page (8,192)
+/// frame, 8,208 bytes: frames known to be on disk when it was written (8), CRC-32C of salt, place, that number and page (4), zero (4), page
+/// (8,192)
 /// </code>
 /// A generation ends with a checkpoint; frames of the one before stay in the file, and the salt tells them apart.
 /// </remarks>
@@ -77,9 +78,12 @@ internal sealed class LiteLog(IDiskFile file)
     public string? Read()
     {
         var header = new byte[HeaderBytes];
-        if (file.Read(0, header) < HeaderBytes || !header.AsSpan(0, Magic.Length).SequenceEqual(Magic)) return "it does not begin as a log does";
-        if (BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8)) is not Version and var version) return $"it is of version {version}; this program reads version {Version}";
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(HeaderFields)) != Checksum(0, header.AsSpan(0, HeaderFields))) return "its first bytes are damaged";
+        if (file.Read(0, header) < HeaderBytes || !header.AsSpan(0, Magic.Length).SequenceEqual(Magic))
+            return "it does not begin as a log does";
+        if (BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8)) is not Version and var version)
+            return $"it is of version {version}; this program reads version {Version}";
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(HeaderFields)) != Checksum(0, header.AsSpan(0, HeaderFields)))
+            return "its first bytes are damaged";
         Generation = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12));
         _salt = BinaryPrimitives.ReadUInt64LittleEndian(header.AsSpan(16));
         DatabaseBytes = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(24));
@@ -119,7 +123,9 @@ internal sealed class LiteLog(IDiskFile file)
     public void Append(long position, ReadOnlySpan<byte> page)
     {
         if (position != Pages * PageBytes || page.Length != PageBytes)
-            throw new InvalidOperationException($"{page.Length} bytes were written at {position} of the log, which ends at {Pages * PageBytes}: the database no longer writes as this log expects.");
+            throw new InvalidOperationException(
+                $"{page.Length} bytes were written at {position} of the log, which ends at {Pages * PageBytes}: the database no longer "
+                    + $"writes as this log expects.");
         page.CopyTo(_frame.AsSpan(FrameHeaderBytes));
         BinaryPrimitives.WriteInt64LittleEndian(_frame, SyncedPages);
         BinaryPrimitives.WriteUInt32LittleEndian(_frame.AsSpan(8), ChecksumOf(Pages));

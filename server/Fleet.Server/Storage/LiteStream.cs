@@ -1,6 +1,8 @@
 namespace Fleet.Server.Storage;
 
-/// <summary>One of the database's files as LiteDB wants it: a stream with a position. What its calls mean is decided where it is made.</summary>
+/// <summary>
+/// One of the database's files as LiteDB wants it: a stream with a position. What its calls mean is decided where it is made.
+/// </summary>
 internal sealed class LiteStream(
     Func<long> length, LiteStream.Reading read, LiteStream.Writing write, Action<long> setLength, Action flush) : Stream
 {

@@ -10,9 +10,13 @@ internal static class LiteUpgrade
     {
         var log = LiteFiles.LogOf(path);
         if (new FileInfo(log) is not { Exists: true, Length: > 0 } || LiteLog.Begins(log)) return;
-        using (var database = new LiteDatabase(new ConnectionString { Filename = path, Connection = ConnectionType.Direct, Collation = Collation.Binary })) database.Checkpoint();
+        using (var database = new LiteDatabase(
+            new ConnectionString { Filename = path, Connection = ConnectionType.Direct, Collation = Collation.Binary }))
+            database.Checkpoint();
         // LiteDB deletes a log that it has emptied; one that it could not carry over is not ours to lose.
         if (File.Exists(log) && new FileInfo(log).Length > 0)
-            throw new StoreException(StoreFailure.Corrupt, $"The log {log} of an earlier version could not be carried over into {path}. Restore the whole data folder from one backup; nothing was changed.");
+            throw new StoreException(StoreFailure.Corrupt,
+                $"The log {log} of an earlier version could not be carried over into {path}. Restore the whole data folder from one "
+                    + $"backup; nothing was changed.");
     }
 }

@@ -5,7 +5,9 @@ namespace Fleet.Server.Storage;
 /// <summary>Something to do on the database's thread.</summary>
 internal abstract class LiteWork
 {
-    /// <summary>Does it inside the group's transaction. A planned refusal is set as the result; what is thrown fails the whole group.</summary>
+    /// <summary>
+    /// Does it inside the group's transaction. A planned refusal is set as the result; what is thrown fails the whole group.
+    /// </summary>
     public abstract void Apply(LiteDatabase database, FreeSpace space);
 
     /// <summary>Answers: the transaction is on disk.</summary>
@@ -38,7 +40,8 @@ internal sealed class LiteWork<T>(Writes writes, Func<LiteDatabase, T> action, C
             space.ThrowIfShort(writes);
             _value = action(database);
         }
-        catch (Exception e) when (e is VersionConflictException or StoreException { Failure: StoreFailure.Full } or ArgumentException or OperationCanceledException)
+        catch (Exception e) when (e is VersionConflictException or StoreException { Failure: StoreFailure.Full } or ArgumentException
+            or OperationCanceledException)
         {
             _refusal = e;
         }

@@ -45,5 +45,6 @@ internal sealed class SequenceRanges
     }
 
     /// <inheritdoc/>
-    public override string ToString() => string.Join(',', _ranges.Select(range => string.Create(CultureInfo.InvariantCulture, $"{range.First}-{range.Last}")));
+    public override string ToString()
+        => string.Join(',', _ranges.Select(range => string.Create(CultureInfo.InvariantCulture, $"{range.First}-{range.Last}")));
 }

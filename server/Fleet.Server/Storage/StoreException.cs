@@ -34,4 +34,5 @@ internal class StoreException(StoreFailure failure, string message, Exception? c
 
 /// <summary>Somebody else changed a document between the read and the commit.</summary>
 internal sealed class VersionConflictException(string type, string id, long expected, long found)
-    : StoreException(StoreFailure.Conflict, $"{type} '{id}' is at version {found}, not {expected}: it was changed in between. Read it again and decide again.");
+    : StoreException(StoreFailure.Conflict,
+        $"{type} '{id}' is at version {found}, not {expected}: it was changed in between. Read it again and decide again.");

@@ -10,16 +10,25 @@ internal static class StoreExtensions
     public static IServiceCollection AddStorage(this IServiceCollection services) => services.AddSingleton<IFleetStore>(provider =>
     {
         var options = provider.GetRequiredService<FleetOptions>();
-        var settings = new LiteStoreSettings { Path = Path.Combine(options.DataFolder, "fleet.db"), FreeSpaceReserve = options.FreeSpaceReserve };
-        return new LiteFleetStore(settings, provider.GetServices<DocumentType>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LiteFleetStore>>());
+        var settings = new LiteStoreSettings
+        {
+            Path = Path.Combine(options.DataFolder, "fleet.db"),
+            FreeSpaceReserve = options.FreeSpaceReserve,
+        };
+        return new LiteFleetStore(settings, provider.GetServices<DocumentType>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<LiteFleetStore>>());
     });
 
     /// <summary>Every document whose id starts with <paramref name="prefix"/>, page by page.</summary>
-    public static IAsyncEnumerable<Stored<T>> AllAsync<T>(this IFleetStore store, string prefix, CancellationToken cancellationToken) where T : class
+    public static IAsyncEnumerable<Stored<T>> AllAsync<T>(this IFleetStore store, string prefix, CancellationToken cancellationToken)
+        where T : class
         => store.AllAsync<T>(prefix, null, cancellationToken);
 
-    /// <summary>Every document whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, page by page.</summary>
-    public static async IAsyncEnumerable<Stored<T>> AllAsync<T>(this IFleetStore store, string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken) where T : class
+    /// <summary>
+    /// Every document whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, page by page.
+    /// </summary>
+    public static async IAsyncEnumerable<Stored<T>> AllAsync<T>(
+        this IFleetStore store, string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken) where T : class
     {
         while (true)
         {
@@ -31,7 +40,8 @@ internal static class StoreExtensions
     }
 
     /// <summary>Every document whose id starts with <paramref name="prefix"/>, the last id first, page by page.</summary>
-    public static async IAsyncEnumerable<Stored<T>> NewestAsync<T>(this IFleetStore store, string prefix, [EnumeratorCancellation] CancellationToken cancellationToken) where T : class
+    public static async IAsyncEnumerable<Stored<T>> NewestAsync<T>(
+        this IFleetStore store, string prefix, [EnumeratorCancellation] CancellationToken cancellationToken) where T : class
     {
         string? before = null;
         while (true)
@@ -47,7 +57,8 @@ internal static class StoreExtensions
     /// Runs a read-decide-commit until no one came in between. <paramref name="attempt"/> must read again each time: it is a
     /// decision on what it finds, not on what it found.
     /// </summary>
-    public static async Task<T> RetryAsync<T>(this IFleetStore store, Func<IFleetStore, Task<T>> attempt, CancellationToken cancellationToken)
+    public static async Task<T> RetryAsync<T>(
+        this IFleetStore store, Func<IFleetStore, Task<T>> attempt, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -66,7 +77,8 @@ internal static class StoreExtensions
 
     /// <summary>Changes one document whatever others do meanwhile; <paramref name="change"/> may be called more than once.</summary>
     /// <returns>The document as it now is, or null when there is none of that id.</returns>
-    public static Task<T?> UpdateAsync<T>(this IFleetStore store, string id, Func<T, T> change, CancellationToken cancellationToken) where T : class
+    public static Task<T?> UpdateAsync<T>(this IFleetStore store, string id, Func<T, T> change, CancellationToken cancellationToken)
+        where T : class
         => store.RetryAsync(async found =>
         {
             if (await found.FindAsync<T>(id, cancellationToken) is not { } stored) return null;

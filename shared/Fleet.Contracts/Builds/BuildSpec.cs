@@ -1,6 +1,9 @@
 namespace Fleet.Contracts.Builds;
 
-/// <summary>What a build is asked to do: data, teacher, student, distillation, quantization, gates; or a model of one's own to quantize. YAML for people, JSON on the wire.</summary>
+/// <summary>
+/// What a build is asked to do: data, teacher, student, distillation, quantization, gates; or a model of one's own to quantize. YAML for
+/// people, JSON on the wire.
+/// </summary>
 public sealed record BuildSpec
 {
     /// <summary>Model name the result gets a version of.</summary>

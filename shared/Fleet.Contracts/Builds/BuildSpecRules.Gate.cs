@@ -10,7 +10,8 @@ public static partial class BuildSpecRules
     {
         problems.Require(spec.AccuracyTolerance is >= 0 and <= 1, $"gate.accuracyTolerance {spec.AccuracyTolerance} must be within 0..1.");
         var thresholds = spec.Thresholds ?? [];
-        problems.Require(thresholds.Count <= Limits.MetricsPerScores, $"gate.thresholds has {thresholds.Count} limits; at most {Limits.MetricsPerScores} are allowed.");
+        problems.Require(thresholds.Count <= Limits.MetricsPerScores,
+            $"gate.thresholds has {thresholds.Count} limits; at most {Limits.MetricsPerScores} are allowed.");
         foreach (var threshold in thresholds)
         {
             problems.OneOf("gate.thresholds.metric", threshold.Metric, [.. Metric.All.Keys.Order(StringComparer.Ordinal)]);
@@ -18,6 +19,7 @@ public static partial class BuildSpecRules
         }
         foreach (var twice in thresholds.GroupBy(threshold => threshold.Metric).Where(group => group.Count() > 1))
             problems.Require(false, $"gate.thresholds names {twice.Key} {twice.Count()} times; one limit holds a minimum and a maximum.");
-        problems.Require(spec.ValidationSamples is >= 1 and <= 100_000, $"gate.validationSamples {spec.ValidationSamples} must be within 1..100000.");
+        problems.Require(spec.ValidationSamples is >= 1 and <= 100_000,
+            $"gate.validationSamples {spec.ValidationSamples} must be within 1..100000.");
     }
 }

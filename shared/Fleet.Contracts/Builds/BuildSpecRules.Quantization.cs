@@ -9,7 +9,10 @@ public static partial class BuildSpecRules
 
     /// <summary>Schemes by name, those of the worker; a test holds both lists to each other.</summary>
     public static readonly IReadOnlyList<string> Schemes =
-        ["int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "int8-static-u8u8", "int8-static-u8s8-float-stem", "int8-dynamic", "int8-weights", "int4-weights", "int4-weights-hqq", "int4-weights-portable", "fp16"];
+        [
+            "int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "int8-static-u8u8", "int8-static-u8s8-float-stem",
+            "int8-dynamic", "int8-weights", "int4-weights", "int4-weights-hqq", "int4-weights-portable", "fp16",
+        ];
 
     /// <summary>What variants are chosen by.</summary>
     public static readonly IReadOnlyList<string> Goals = ["latency", "size", "accuracy"];
@@ -18,18 +21,24 @@ public static partial class BuildSpecRules
     {
         problems.Require(spec.Profiles.Count > 0, "quantization.profiles must name at least one profile.");
         foreach (var profile in spec.Profiles)
-            problems.OneOf("quantization.profiles", profile, [.. BuiltInProfiles.All.Concat(spec.CustomProfiles ?? []).Select(known => known.Name)]);
+            problems.OneOf("quantization.profiles", profile,
+                [.. BuiltInProfiles.All.Concat(spec.CustomProfiles ?? []).Select(known => known.Name)]);
         problems.Require(spec.Profiles.Distinct().Count() == spec.Profiles.Count, "quantization.profiles names a profile twice.");
-        foreach (var problem in ProfileRules.ProblemsOf(spec.CustomProfiles ?? [], "quantization.customProfiles")) problems.Require(false, problem);
+        foreach (var problem in ProfileRules.ProblemsOf(spec.CustomProfiles ?? [], "quantization.customProfiles"))
+            problems.Require(false, problem);
         foreach (var (index, unused) in (spec.CustomProfiles ?? []).Index().Where(custom => !spec.Profiles.Contains(custom.Item.Name)))
-            problems.Require(false, $"quantization.customProfiles[{index}].name '{unused.Name}' is not among quantization.profiles: nothing would be made for it.");
-        problems.Require(spec.Schemes is not { Count: 0 }, $"quantization.schemes must name at least one scheme, or be '{QuantizationSpec.Auto}'.");
+            problems.Require(false, $"quantization.customProfiles[{index}].name '{unused.Name}' is not among quantization.profiles: "
+                + $"nothing would be made for it.");
+        problems.Require(spec.Schemes is not { Count: 0 },
+            $"quantization.schemes must name at least one scheme, or be '{QuantizationSpec.Auto}'.");
         foreach (var scheme in spec.Schemes ?? [])
             problems.OneOf("quantization.schemes", scheme, spec.Schemes!.Count == 1 ? [QuantizationSpec.Auto, .. Schemes] : Schemes);
         if (spec.Goal is { } goal) problems.OneOf("quantization.goal", goal, Goals);
         problems.OneOf("quantization.calibrator", spec.Calibrator, Calibrators);
-        problems.Require(spec.CalibrationSamples is >= 8 and <= 1_000_000, $"quantization.calibrationSamples {spec.CalibrationSamples} must be within 8..1000000.");
+        problems.Require(spec.CalibrationSamples is >= 8 and <= 1_000_000,
+            $"quantization.calibrationSamples {spec.CalibrationSamples} must be within 8..1000000.");
         problems.Require(spec.MaximumDrop is >= 0 and <= 1, $"quantization.maximumDrop {spec.MaximumDrop} must be within 0..1.");
-        problems.Require(spec.MinimumSignalToNoise is null or >= 0 and <= 150, $"quantization.minimumSignalToNoise {spec.MinimumSignalToNoise} must be within 0..150.");
+        problems.Require(spec.MinimumSignalToNoise is null or >= 0 and <= 150,
+            $"quantization.minimumSignalToNoise {spec.MinimumSignalToNoise} must be within 0..150.");
     }
 }

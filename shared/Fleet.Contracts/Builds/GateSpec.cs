@@ -40,7 +40,9 @@ public sealed record GateSpec
             MaximumLatencyP95 = new[] { MaximumLatencyP95, budget?.MaximumLatencyP95 }.Min(),
             MaximumMemoryBytes = new[] { MaximumMemoryBytes, budget?.MaximumMemoryBytes }.Min(),
         };
-        IEnumerable<Threshold> all = expected.Deciding(task) is { } decides ? limits.Thresholds.Prepend(LimitOf(decides)) : limits.Thresholds;
+        IEnumerable<Threshold> all = expected.Deciding(task) is { } decides
+            ? limits.Thresholds.Prepend(LimitOf(decides))
+            : limits.Thresholds;
         return limits with { Thresholds = [.. (Thresholds ?? []).Concat(all).DistinctBy(threshold => threshold.Metric)] };
     }
 

@@ -42,10 +42,16 @@ public sealed record ProcessorProof
     /// <summary>Share of samples decided as their labels say; null without labels.</summary>
     public double? Accuracy { get; init; }
 
-    /// <summary>Decibels of signal to noise: against the float model, or without one against the native run. At most 200, for outputs that are equal.</summary>
+    /// <summary>
+    /// Decibels of signal to noise: against the float model, or without one against the native run. At most 200, for outputs that are
+    /// equal.
+    /// </summary>
     public double? SignalToNoise { get; init; }
 
-    /// <summary>What the deciding figure loses against the native run, in points of accuracy or decibels; null for the native run and where none was lost to count.</summary>
+    /// <summary>
+    /// What the deciding figure loses against the native run, in points of accuracy or decibels; null for the native run and where none was
+    /// lost to count.
+    /// </summary>
     public double? Loss { get; init; }
 
     /// <summary>True when it loses no more than allowed.</summary>

@@ -10,7 +10,9 @@ public sealed record QuantizationAwareSpec
     /// <summary>Bits of weights, 2 to 8. Fewer make the file smaller; processors compute in bytes all the same.</summary>
     public int WeightBits { get; set; } = 8;
 
-    /// <summary>Bits of activations, 2 to 8. Fewer save nothing on processors: they show what a chip with such kernels would reach.</summary>
+    /// <summary>
+    /// Bits of activations, 2 to 8. Fewer save nothing on processors: they show what a chip with such kernels would reach.
+    /// </summary>
     public int ActivationBits { get; set; } = 8;
 
     /// <summary>Bits of the first and the last layer, 2 to 8: few weights, the most sensitive.</summary>
@@ -38,7 +40,9 @@ public sealed record StudyPhasesSpec
     /// <summary>The student finds its grid by itself, on the labels alone.</summary>
     public int SelfStudying { get; set; } = 1;
 
-    /// <summary>Teacher and student are trained together, each towards the other: the teacher becomes one that few bits can follow.</summary>
+    /// <summary>
+    /// Teacher and student are trained together, each towards the other: the teacher becomes one that few bits can follow.
+    /// </summary>
     public int CoStudying { get; set; } = 2;
 
     /// <summary>The teacher stands still and the student learns from it and the labels.</summary>

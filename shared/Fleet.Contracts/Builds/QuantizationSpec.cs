@@ -5,10 +5,15 @@ namespace Fleet.Contracts.Builds;
 /// <summary>Which variants are made.</summary>
 public sealed record QuantizationSpec
 {
-    /// <summary>Profiles by name: built-in ones, and those of <see cref="CustomProfiles"/>. In a spec file the path of a profile's own file may stand here; the CLI reads it in.</summary>
+    /// <summary>
+    /// Profiles by name: built-in ones, and those of <see cref="CustomProfiles"/>. In a spec file the path of a profile's own file may
+    /// stand here; the CLI reads it in.
+    /// </summary>
     public IReadOnlyList<string> Profiles { get; set; } = ["x64", "arm-cpu", "jetson"];
 
-    /// <summary>Profiles that are no built-in ones, whole; absent for none. They travel with the release, so that devices and server know them.</summary>
+    /// <summary>
+    /// Profiles that are no built-in ones, whole; absent for none. They travel with the release, so that devices and server know them.
+    /// </summary>
     public IReadOnlyList<HardwareProfile>? CustomProfiles { get; init; }
 
     /// <summary>Schemes by name; absent or <c>auto</c>, all that suit each profile are tried.</summary>
@@ -20,7 +25,9 @@ public sealed record QuantizationSpec
     /// <summary>Training samples that calibrate the activation ranges; they are streamed, memory does not grow with them.</summary>
     public int CalibrationSamples { get; set; } = 512;
 
-    /// <summary>How ranges are taken from the calibration samples: <c>minmax</c>, <c>percentile</c>, <c>mse</c> or <c>entropy</c>.</summary>
+    /// <summary>
+    /// How ranges are taken from the calibration samples: <c>minmax</c>, <c>percentile</c>, <c>mse</c> or <c>entropy</c>.
+    /// </summary>
     public string Calibrator { get; set; } = "percentile";
 
     /// <summary>Largest drop of accuracy against the fp32 model, 0 to 1; a variant that drops more is rejected.</summary>
@@ -33,7 +40,8 @@ public sealed record QuantizationSpec
     public double? MinimumSignalToNoise { get; init; }
 
     /// <summary>The profile of that name, built in or the spec's own; null when there is none.</summary>
-    public HardwareProfile? Find(string profile) => CustomProfiles?.FirstOrDefault(custom => custom.Name == profile) ?? BuiltInProfiles.Find(profile);
+    public HardwareProfile? Find(string profile)
+        => CustomProfiles?.FirstOrDefault(custom => custom.Name == profile) ?? BuiltInProfiles.Find(profile);
 
     /// <summary>The word for all schemes that suit a profile.</summary>
     public const string Auto = "auto";

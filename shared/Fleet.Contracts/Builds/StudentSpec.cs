@@ -18,6 +18,9 @@ public sealed record StudentSpec
     /// <summary>What it may cost, for width <c>auto</c>.</summary>
     public StudentBudget? Budget { get; init; }
 
-    /// <summary>Stages of <c>mlp</c>, blocks of <c>encoder</c>; absent: two. Convolutions in each stage of <c>cnn</c>; absent: one. Other families have a depth of their own.</summary>
+    /// <summary>
+    /// Stages of <c>mlp</c>, blocks of <c>encoder</c>; absent: two. Convolutions in each stage of <c>cnn</c>; absent: one. Other families
+    /// have a depth of their own.
+    /// </summary>
     public int? Depth { get; init; }
 }

@@ -29,13 +29,14 @@ public readonly record struct StudentWidth(int Value)
 public sealed class StudentWidthConverter : JsonConverter<StudentWidth>
 {
     /// <inheritdoc/>
-    public override StudentWidth Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
-    {
-        JsonTokenType.String when reader.ValueTextEquals(StudentWidth.AutoWord) => StudentWidth.Auto,
-        // 0 is how auto is kept inside; written out it is a mistake, and the rules name it with the range.
-        JsonTokenType.Number when reader.TryGetInt32(out var width) => width == 0 ? -1 : width,
-        _ => throw new JsonException("A width is a whole number or \"auto\"."),
-    };
+    public override StudentWidth Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        => reader.TokenType switch
+        {
+            JsonTokenType.String when reader.ValueTextEquals(StudentWidth.AutoWord) => StudentWidth.Auto,
+            // 0 is how auto is kept inside; written out it is a mistake, and the rules name it with the range.
+            JsonTokenType.Number when reader.TryGetInt32(out var width) => width == 0 ? -1 : width,
+            _ => throw new JsonException("A width is a whole number or \"auto\"."),
+        };
 
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, StudentWidth value, JsonSerializerOptions options)

@@ -1,6 +1,8 @@
 namespace Fleet.Contracts.Builds;
 
-/// <summary>How labelled texts are read: from JSON <c>{"train": [["text", "label"], ...], "test": ...}</c>, from one such list, or from CSV.</summary>
+/// <summary>
+/// How labelled texts are read: from JSON <c>{"train": [["text", "label"], ...], "test": ...}</c>, from one such list, or from CSV.
+/// </summary>
 public sealed record TextSpec
 {
     /// <summary>CSV: name of the column that holds the text. JSON whose samples are objects: the key; absent: <c>text</c>.</summary>

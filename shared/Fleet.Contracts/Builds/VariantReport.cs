@@ -34,7 +34,10 @@ public sealed record VariantReport
     /// <summary>Accuracy lost against the float model, negative when it gained; null when there are no labels.</summary>
     public double? Drop { get; init; }
 
-    /// <summary>Median fp32 latency over this variant's, both measured interleaved in one process; above 1 is faster. Null when not of this processor's profile.</summary>
+    /// <summary>
+    /// Median fp32 latency over this variant's, both measured interleaved in one process; above 1 is faster. Null when not of this
+    /// processor's profile.
+    /// </summary>
     public double? SpeedUp { get; init; }
 
     /// <summary>What stayed float and why, and which layers cost most where it was rejected.</summary>
@@ -46,7 +49,10 @@ public sealed record VariantReport
     /// <summary>True for the one to take for its profile by the goal of the spec.</summary>
     public bool Chosen { get; init; }
 
-    /// <summary>True when something accepted of its profile, or the float model, is as small, as fast and as accurate, and better in one of them: no reason to release it.</summary>
+    /// <summary>
+    /// True when something accepted of its profile, or the float model, is as small, as fast and as accurate, and better in one of them: no
+    /// reason to release it.
+    /// </summary>
     public bool Dominated { get; init; }
 
     /// <summary>Why it was rejected or not chosen, or what a reader should know of it.</summary>
@@ -75,7 +81,9 @@ public sealed record LayerReport
     /// <summary>What became of it.</summary>
     public required LayerFate Fate { get; init; }
 
-    /// <summary>Decibels of signal to noise won over the whole model by this layer alone in float; null when that was not the reason.</summary>
+    /// <summary>
+    /// Decibels of signal to noise won over the whole model by this layer alone in float; null when that was not the reason.
+    /// </summary>
     public double? Decibels { get; init; }
 
     /// <summary>Accuracy, 0 to 1, that its return to float won back, after those before it; null without labels.</summary>

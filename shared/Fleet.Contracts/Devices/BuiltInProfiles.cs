@@ -6,7 +6,9 @@ namespace Fleet.Contracts.Devices;
 public static class BuiltInProfiles
 {
     /// <summary>All of them, by name.</summary>
-    public static readonly IReadOnlyList<HardwareProfile> All = [.. Resources().Select(Read).OrderBy(profile => profile.Name, StringComparer.Ordinal)];
+    public static readonly IReadOnlyList<HardwareProfile> All = [
+        .. Resources().Select(Read).OrderBy(profile => profile.Name, StringComparer.Ordinal),
+    ];
 
     /// <summary>
     /// Intel and AMD processors. Unsigned activations, signed weights: the form its kernels fuse. Without VNNI the 8-bit multiply-add
@@ -15,7 +17,9 @@ public static class BuiltInProfiles
     /// </summary>
     public static HardwareProfile X64 => Find("x64")!;
 
-    /// <summary>Intel and AMD processors with AVX2 and without VNNI: weights are unsigned in the file, so that nothing saturates whoever loads it.</summary>
+    /// <summary>
+    /// Intel and AMD processors with AVX2 and without VNNI: weights are unsigned in the file, so that nothing saturates whoever loads it.
+    /// </summary>
     public static HardwareProfile X64Avx2 => Find("x64-avx2")!;
 
     /// <summary>64-bit Arm processors. Signed on both sides: the fast path of its kernels.</summary>
@@ -33,7 +37,8 @@ public static class BuiltInProfiles
     /// <summary>The profile of that name, or null.</summary>
     public static HardwareProfile? Find(string name) => All.FirstOrDefault(profile => profile.Name == name);
 
-    private static IEnumerable<string> Resources() => typeof(BuiltInProfiles).Assembly.GetManifestResourceNames().Where(name => name.StartsWith("profile:", StringComparison.Ordinal));
+    private static IEnumerable<string> Resources()
+        => typeof(BuiltInProfiles).Assembly.GetManifestResourceNames().Where(name => name.StartsWith("profile:", StringComparison.Ordinal));
 
     private static HardwareProfile Read(string resource)
     {

@@ -38,13 +38,14 @@ public sealed record DeviceFilter
     }
 
     /// <summary>True when every term holds for the device described.</summary>
-    public bool Selects(DeviceId id, string? profile, string architecture, IReadOnlyDictionary<string, string> labels) => Terms.All(term => term.Key switch
-    {
-        "id" => id.Value == term.Value,
-        "profile" => profile == term.Value,
-        "architecture" => architecture == term.Value,
-        var key => labels.GetValueOrDefault(key[LabelPrefix.Length..]) == term.Value,
-    });
+    public bool Selects(DeviceId id, string? profile, string architecture, IReadOnlyDictionary<string, string> labels)
+        => Terms.All(term => term.Key switch
+        {
+            "id" => id.Value == term.Value,
+            "profile" => profile == term.Value,
+            "architecture" => architecture == term.Value,
+            var key => labels.GetValueOrDefault(key[LabelPrefix.Length..]) == term.Value,
+        });
 
     /// <inheritdoc/>
     public override string ToString() => string.Join(',', Terms.Select(term => $"{term.Key}={term.Value}"));

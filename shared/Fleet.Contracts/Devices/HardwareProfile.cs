@@ -50,9 +50,10 @@ public sealed record HardwareProfile
     /// <param name="facts">The device.</param>
     /// <param name="profiles">All profiles known, those of the release included.</param>
     /// <param name="offered">Names of the profiles that the release has variants for.</param>
-    public static string? Served(DeviceFacts facts, IEnumerable<HardwareProfile> profiles, IReadOnlyCollection<string> offered) => facts.DeclaredProfile is { } declared
-        ? offered.Contains(declared) ? declared : null
-        : profiles.Where(profile => offered.Contains(profile.Name) && profile.Matches(facts)).MaxBy(profile => profile.Priority)?.Name;
+    public static string? Served(DeviceFacts facts, IEnumerable<HardwareProfile> profiles, IReadOnlyCollection<string> offered)
+        => facts.DeclaredProfile is { } declared
+            ? offered.Contains(declared) ? declared : null
+            : profiles.Where(profile => offered.Contains(profile.Name) && profile.Matches(facts)).MaxBy(profile => profile.Priority)?.Name;
 }
 
 /// <summary>Match rules on <see cref="DeviceFacts"/>; all must hold.</summary>
@@ -90,7 +91,9 @@ public sealed record NumericRules
     public bool Float16 { get; init; }
 }
 
-/// <summary>What a variant of a profile must keep within; a figure that is null, or was not measured, limits nothing on the server.</summary>
+/// <summary>
+/// What a variant of a profile must keep within; a figure that is null, or was not measured, limits nothing on the server.
+/// </summary>
 public sealed record ProfileBudget
 {
     /// <summary>Largest file in bytes.</summary>

@@ -37,7 +37,8 @@ public static partial class ProfileRules
 
         Require(Names.IsName(profile.Name), $"name '{profile.Name}' must be {Names.Rule}.");
         Require(BuiltInProfiles.Find(profile.Name) is null, $"name '{profile.Name}' is that of a built-in profile; give yours another.");
-        Require(profile.Description.Length <= MaximumDescription, $"description has {profile.Description.Length} characters; at most {MaximumDescription} are allowed.");
+        Require(profile.Description.Length <= MaximumDescription,
+            $"description has {profile.Description.Length} characters; at most {MaximumDescription} are allowed.");
         Require(profile.Priority is >= 0 and <= LargestPriority, $"priority {profile.Priority} must be within 0..{LargestPriority}.");
 
         var match = profile.Match;
@@ -46,27 +47,38 @@ public static partial class ProfileRules
             Require(false, $"match.architectures '{architecture}' is not known; it is one of {string.Join(", ", Architectures)}.");
         Listed("match.requiredIsaFlags", match.RequiredIsaFlags, Flag(), "a flag as the kernel names it, such as avx2 or asimddp");
         Listed("match.forbiddenIsaFlags", match.ForbiddenIsaFlags, Flag(), "a flag as the kernel names it, such as avx512_vnni");
-        foreach (var flag in match.RequiredIsaFlags.Intersect(match.ForbiddenIsaFlags)) Require(false, $"match.requiredIsaFlags '{flag}' is forbidden as well: no device could match.");
+        foreach (var flag in match.RequiredIsaFlags.Intersect(match.ForbiddenIsaFlags))
+            Require(false, $"match.requiredIsaFlags '{flag}' is forbidden as well: no device could match.");
         Listed("match.accelerators", match.Accelerators, Accelerator(), "the name of an accelerator, such as nvidia-tegra");
 
         var numeric = profile.Numeric;
-        Require(Integers.Contains(numeric.Activations), $"numeric.activations '{numeric.Activations}' is not known; it is one of {string.Join(", ", Integers)}.");
-        Require(Integers.Contains(numeric.Weights), $"numeric.weights '{numeric.Weights}' is not known; it is one of {string.Join(", ", Integers)}.");
-        Require(!numeric.SymmetricActivations || (numeric.Activations, numeric.Weights) == ("int8", "int8"), "numeric.symmetricActivations true needs int8 activations and int8 weights.");
-        Require((numeric.Activations, numeric.Weights) != ("int8", "uint8"), "numeric.weights 'uint8' needs uint8 activations: no kernel takes signed ones with them.");
+        Require(Integers.Contains(numeric.Activations),
+            $"numeric.activations '{numeric.Activations}' is not known; it is one of {string.Join(", ", Integers)}.");
+        Require(Integers.Contains(numeric.Weights),
+            $"numeric.weights '{numeric.Weights}' is not known; it is one of {string.Join(", ", Integers)}.");
+        Require(!numeric.SymmetricActivations || (numeric.Activations, numeric.Weights) == ("int8", "int8"),
+            "numeric.symmetricActivations true needs int8 activations and int8 weights.");
+        Require((numeric.Activations, numeric.Weights) != ("int8", "uint8"),
+            "numeric.weights 'uint8' needs uint8 activations: no kernel takes signed ones with them.");
 
         var runtime = profile.Runtime;
-        Require(runtime.ExecutionProviders.Count > 0, "runtime.executionProviders must name at least one; CPUExecutionProvider is everywhere.");
+        Require(runtime.ExecutionProviders.Count > 0,
+            "runtime.executionProviders must name at least one; CPUExecutionProvider is everywhere.");
         Listed("runtime.executionProviders", runtime.ExecutionProviders, Provider(), "a provider's name, such as CPUExecutionProvider");
-        Require(runtime.IntraOpThreads is >= 0 and <= MostThreads, $"runtime.intraOpThreads {runtime.IntraOpThreads} must be within 0..{MostThreads}.");
-        Require(runtime.SessionEntries.Count <= MaximumEntries, $"runtime.sessionEntries has {runtime.SessionEntries.Count} entries; at most {MaximumEntries} are allowed.");
+        Require(runtime.IntraOpThreads is >= 0 and <= MostThreads,
+            $"runtime.intraOpThreads {runtime.IntraOpThreads} must be within 0..{MostThreads}.");
+        Require(runtime.SessionEntries.Count <= MaximumEntries,
+            $"runtime.sessionEntries has {runtime.SessionEntries.Count} entries; at most {MaximumEntries} are allowed.");
         foreach (var (key, value) in runtime.SessionEntries)
-            Require(EntryKey().IsMatch(key) && value is { Length: <= MaximumEntryLength }, $"runtime.sessionEntries '{key}' must be a key such as session.x64quantprecision with a value of at most {MaximumEntryLength} characters.");
+            Require(EntryKey().IsMatch(key) && value is { Length: <= MaximumEntryLength },
+                $"runtime.sessionEntries '{key}' must be a key such as session.x64quantprecision with a value of at most "
+                    + $"{MaximumEntryLength} characters.");
 
         if (profile.Budget is { } budget)
         {
             Require(budget.MaximumBytes is null or > 0, $"budget.maximumBytes {budget.MaximumBytes} must be above 0.");
-            Require(budget.MaximumLatencyP95 is null || budget.MaximumLatencyP95 > TimeSpan.Zero, $"budget.maximumLatencyP95 {budget.MaximumLatencyP95} must be above zero.");
+            Require(budget.MaximumLatencyP95 is null || budget.MaximumLatencyP95 > TimeSpan.Zero,
+                $"budget.maximumLatencyP95 {budget.MaximumLatencyP95} must be above zero.");
             Require(budget.MaximumMemoryBytes is null or > 0, $"budget.maximumMemoryBytes {budget.MaximumMemoryBytes} must be above 0.");
         }
         return problems;
@@ -80,7 +92,8 @@ public static partial class ProfileRules
         :
         [
             .. profiles.SelectMany((profile, index) => ProblemsOf(profile, $"{key}[{index}].")),
-            .. profiles.GroupBy(profile => profile.Name).Where(group => group.Count() > 1).Select(group => $"{key} has {group.Count()} profiles named '{group.Key}'."),
+            .. profiles.GroupBy(profile => profile.Name).Where(group => group.Count() > 1)
+                .Select(group => $"{key} has {group.Count()} profiles named '{group.Key}'."),
         ];
 
     [GeneratedRegex("^[a-z0-9_.]{1,32}\\z")]

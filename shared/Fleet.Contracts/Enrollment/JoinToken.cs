@@ -17,7 +17,8 @@ public sealed record JoinToken(string Id, string Secret, string AuthorityFingerp
 
     /// <summary>A new token for the CA of that fingerprint.</summary>
     public static JoinToken Create(string authorityFingerprint) => new(
-        RandomNumberGenerator.GetHexString(16, lowercase: true), RandomNumberGenerator.GetHexString(64, lowercase: true), authorityFingerprint);
+        RandomNumberGenerator.GetHexString(16, lowercase: true),
+        RandomNumberGenerator.GetHexString(64, lowercase: true), authorityFingerprint);
 
     /// <summary>Reads a token.</summary>
     public static bool TryParse(string? text, [NotNullWhen(true)] out JoinToken? token)

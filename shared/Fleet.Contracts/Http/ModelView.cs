@@ -24,4 +24,6 @@ public sealed record ModelView
 /// <param name="Teacher">The teacher, as the spec names it.</param>
 /// <param name="Student">The student, as the spec names it.</param>
 /// <param name="Variants">Ids of its variants.</param>
-public sealed record ModelVersionView(int Version, string Build, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, string Teacher, string Student, IReadOnlyList<string> Variants);
+public sealed record ModelVersionView(
+    int Version, string Build, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, string Teacher, string Student,
+    IReadOnlyList<string> Variants);

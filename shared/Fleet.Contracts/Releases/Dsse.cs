@@ -32,7 +32,8 @@ public sealed record DsseEnvelope
         [
             new DsseSignature(
                 ReleaseKey.IdOf(key.ExportSubjectPublicKeyInfo()),
-                key.SignData(PreAuthenticationEncoding(payloadType, payload), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence)),
+                key.SignData(PreAuthenticationEncoding(payloadType, payload), HashAlgorithmName.SHA256,
+                    DSASignatureFormat.Rfc3279DerSequence)),
         ],
     };
 }

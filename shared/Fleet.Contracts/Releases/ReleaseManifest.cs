@@ -13,7 +13,9 @@ public sealed record ReleaseManifest
     /// <summary>Model name, <see cref="Names.Rule"/>.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Release number of the model, from 1. A device never goes below the largest it has trusted, except by a signed rollback.</summary>
+    /// <summary>
+    /// Release number of the model, from 1. A device never goes below the largest it has trusted, except by a signed rollback.
+    /// </summary>
     public required int Version { get; init; }
 
     /// <summary>When it was signed.</summary>
@@ -49,16 +51,24 @@ public sealed record ReleaseManifest
     /// <summary>The variants. A device chooses among those of its profile.</summary>
     public required IReadOnlyList<Variant> Variants { get; init; }
 
-    /// <summary>Profiles of its variants that are no built-in ones; absent for none. An agent that does not know the key serves only the others.</summary>
+    /// <summary>
+    /// Profiles of its variants that are no built-in ones; absent for none. An agent that does not know the key serves only the others.
+    /// </summary>
     public IReadOnlyList<HardwareProfile>? Profiles { get; init; }
 
     /// <summary>The profile whose variants a device with <paramref name="facts"/> takes; null when there is none for it.</summary>
-    public string? ProfileFor(DeviceFacts facts) => HardwareProfile.Served(facts, BuiltInProfiles.All.Concat(Profiles ?? []), Variants.Select(variant => variant.Profile).ToHashSet());
+    public string? ProfileFor(DeviceFacts facts)
+        => HardwareProfile.Served(
+            facts, BuiltInProfiles.All.Concat(Profiles ?? []), Variants.Select(variant => variant.Profile).ToHashSet());
 
-    /// <summary>What the model does. A release that does not say is of protocol 1: with class names it classifies, without nothing is known.</summary>
+    /// <summary>
+    /// What the model does. A release that does not say is of protocol 1: with class names it classifies, without nothing is known.
+    /// </summary>
     public ModelTask TaskOf() => Task ?? (Classes.Count > 0 ? ModelTask.Classification : ModelTask.Outputs);
 
-    /// <summary>The protocol a device must speak to judge and serve this release: that of its task, and of every limit of its gates.</summary>
+    /// <summary>
+    /// The protocol a device must speak to judge and serve this release: that of its task, and of every limit of its gates.
+    /// </summary>
     public int MinimumProtocol() => Math.Max(
         TaskDefinition.Of(TaskOf()).MinimumProtocol,
         Variants.SelectMany(variant => variant.Gate.Thresholds).All(ValidationGateConverter.IsOfProtocol1) ? 1 : 2);
@@ -120,9 +130,10 @@ public sealed record RuntimeSettings
     /// These settings on a processor with <paramref name="isaFlags"/>: what guards against 8-bit products that saturate is left
     /// out where VNNI multiplies without saturating, since it only costs there (1.7 times the latency of a small CNN).
     /// </summary>
-    public RuntimeSettings On(IReadOnlyList<string> isaFlags) => SessionEntries.ContainsKey(QuantPrecision) && (isaFlags.Contains("avx512_vnni") || isaFlags.Contains("avx_vnni"))
-        ? this with { SessionEntries = SessionEntries.Where(entry => entry.Key != QuantPrecision).ToDictionary() }
-        : this;
+    public RuntimeSettings On(IReadOnlyList<string> isaFlags)
+        => SessionEntries.ContainsKey(QuantPrecision) && (isaFlags.Contains("avx512_vnni") || isaFlags.Contains("avx_vnni"))
+            ? this with { SessionEntries = SessionEntries.Where(entry => entry.Key != QuantPrecision).ToDictionary() }
+            : this;
 
     private const string QuantPrecision = "session.x64quantprecision";
 }

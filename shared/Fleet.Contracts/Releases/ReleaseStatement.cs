@@ -34,7 +34,8 @@ public sealed record ReleaseStatement
 
     /// <summary>The subjects a statement about <paramref name="manifest"/> must name, in order.</summary>
     public static IEnumerable<StatementSubject> SubjectsOf(ReleaseManifest manifest)
-        => manifest.Artifacts().DistinctBy(artifact => artifact.Sha256).Select(artifact => new StatementSubject(artifact.Name, new StatementDigest(artifact.Sha256)));
+        => manifest.Artifacts().DistinctBy(artifact => artifact.Sha256)
+            .Select(artifact => new StatementSubject(artifact.Name, new StatementDigest(artifact.Sha256)));
 }
 
 /// <summary>A subject of a statement.</summary>

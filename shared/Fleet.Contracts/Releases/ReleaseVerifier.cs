@@ -10,18 +10,22 @@ public static class ReleaseVerifier
     /// <summary>Judges an envelope as it arrived.</summary>
     /// <param name="envelope">The UTF-8 JSON of a <see cref="DsseEnvelope"/>, at most <see cref="Limits.ManifestBytes"/>.</param>
     /// <param name="trustedKeys">Keys this device trusts.</param>
-    /// <param name="latestTrustedTime">The latest time the device has seen from a signed source or its own clock, whichever is later.</param>
+    /// <param name="latestTrustedTime">The latest time the device has seen from a signed source or its own clock, whichever is
+    /// later.</param>
     /// <param name="model">The model the release was assigned to.</param>
     /// <param name="minimumVersion">The smallest version this device may take: its rollback protection.</param>
     public static ReleaseVerdict Verify(
-        ReadOnlySpan<byte> envelope, IReadOnlyList<ReleaseKey> trustedKeys, DateTimeOffset latestTrustedTime, string model, int minimumVersion)
+        ReadOnlySpan<byte> envelope, IReadOnlyList<ReleaseKey> trustedKeys, DateTimeOffset latestTrustedTime,
+        string model, int minimumVersion)
     {
         if (envelope.Length > Limits.ManifestBytes)
             return Refuse(ReleaseFault.Malformed, $"The manifest has {envelope.Length} bytes; at most {Limits.ManifestBytes} are read.");
         DsseEnvelope? signed;
         try { signed = JsonSerializer.Deserialize(envelope, FleetJson.Default.DsseEnvelope); }
         catch (JsonException e) { return Refuse(ReleaseFault.Malformed, $"The envelope is not valid JSON: {e.Message}"); }
-        return signed is null ? Refuse(ReleaseFault.Malformed, "The envelope is empty.") : Verify(signed, trustedKeys, latestTrustedTime, model, minimumVersion);
+        return signed is null
+            ? Refuse(ReleaseFault.Malformed, "The envelope is empty.")
+            : Verify(signed, trustedKeys, latestTrustedTime, model, minimumVersion);
     }
 
     /// <inheritdoc cref="Verify(ReadOnlySpan{byte}, IReadOnlyList{ReleaseKey}, DateTimeOffset, string, int)"/>
@@ -35,13 +39,19 @@ public static class ReleaseVerifier
         {
             return known
                 ? Refuse(ReleaseFault.SignatureInvalid, "The signature does not match the manifest: it was changed after it was signed.")
-                : Refuse(ReleaseFault.KeyNotTrusted, $"Signed by {Short(envelope.Signatures.Select(signature => signature.KeyId))}, which this device does not trust (trusted: {Short(trustedKeys.Select(key => key.Id))}).");
+                : Refuse(ReleaseFault.KeyNotTrusted,
+                    $"Signed by {Short(envelope.Signatures.Select(signature => signature.KeyId))}, which this device does not trust "
+                        + $"(trusted: {Short(trustedKeys.Select(key => key.Id))}).");
         }
 
         ReleaseStatement? statement;
         try { statement = JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.ReleaseStatement); }
         catch (JsonException e) { return Refuse(ReleaseFault.Malformed, $"The signed statement is not valid: {e.Message}"); }
-        if (statement is not { Type: ReleaseStatement.StatementType, PredicateType: ReleaseStatement.ReleasePredicate, Predicate: { } manifest })
+        if (statement is not
+            {
+                Type: ReleaseStatement.StatementType,
+                PredicateType: ReleaseStatement.ReleasePredicate, Predicate: { } manifest
+            })
             return Refuse(ReleaseFault.Malformed, $"The signed statement is no {ReleaseStatement.ReleasePredicate}.");
         if (ManifestRules.ProblemsOf(manifest) is [var problem, ..])
             return Refuse(ReleaseFault.Malformed, problem);
@@ -51,9 +61,12 @@ public static class ReleaseVerifier
         if (manifest.Model != model)
             return Refuse(ReleaseFault.WrongModel, $"The release is for model {manifest.Model}, not {model}.");
         if (manifest.Version < minimumVersion)
-            return Refuse(ReleaseFault.VersionTooOld, $"Release {manifest.Version} of {model} is older than {minimumVersion}, the oldest this device may take.");
+            return Refuse(ReleaseFault.VersionTooOld,
+                $"Release {manifest.Version} of {model} is older than {minimumVersion}, the oldest this device may take.");
         return manifest.ExpiresAt <= latestTrustedTime
-            ? Refuse(ReleaseFault.Expired, $"Release {model} {manifest.Version} expired at {manifest.ExpiresAt:u}; the latest time known here is {latestTrustedTime:u}.")
+            ? Refuse(ReleaseFault.Expired,
+                $"Release {model} {manifest.Version} expired at {manifest.ExpiresAt:u}; the latest time known here is "
+                    + $"{latestTrustedTime:u}.")
             : new ReleaseVerdict(manifest, ReleaseFault.None, "");
     }
 
@@ -84,7 +97,8 @@ public static class ReleaseVerifier
 
     private static ReleaseVerdict Refuse(ReleaseFault fault, string reason) => new(null, fault, reason);
 
-    private static string Short(IEnumerable<string> ids) => string.Join(", ", ids.Select(id => id.Length > 8 ? id[..8] + "…" : id).DefaultIfEmpty("nobody"));
+    private static string Short(IEnumerable<string> ids)
+        => string.Join(", ", ids.Select(id => id.Length > 8 ? id[..8] + "…" : id).DefaultIfEmpty("nobody"));
 }
 
 /// <summary>Whether a release is trusted: the manifest when it is, the fault and one sentence when it is not.</summary>

@@ -37,9 +37,11 @@ public sealed record RolloutPlan
         if (!Names.IsName(Model)) problems.Add($"model '{Model}' must be {Names.Rule}.");
         if (Version < 1) problems.Add($"version {Version} must be at least 1.");
         if (!DeviceFilter.TryParse(Filter, out _, out var problem)) problems.Add(problem);
-        if (Waves.Count is 0 or > Limits.WavesPerRollout) problems.Add($"waves: 1 to {Limits.WavesPerRollout} are allowed, not {Waves.Count}.");
+        if (Waves.Count is 0 or > Limits.WavesPerRollout)
+            problems.Add($"waves: 1 to {Limits.WavesPerRollout} are allowed, not {Waves.Count}.");
         if (Waves.Any(wave => wave.Percent is null == wave.Count is null)) problems.Add("waves: each has either percent or count.");
-        if (Waves.Any(wave => wave.Percent is not (null or (> 0 and <= 100)))) problems.Add("waves: percent must be above 0 and at most 100.");
+        if (Waves.Any(wave => wave.Percent is not (null or (> 0 and <= 100))))
+            problems.Add("waves: percent must be above 0 and at most 100.");
         if (Waves.Any(wave => wave.Count is < 1)) problems.Add("waves: count must be at least 1.");
         for (var i = 1; i < Waves.Count; i++)
         {

@@ -9,7 +9,8 @@ public readonly record struct Box(float Left, float Top, float Right, float Bott
     /// <summary>Intersection over union with another box, 0 to 1; zero when neither has an area.</summary>
     public double Overlap(Box other)
     {
-        var common = new Box(Math.Max(Left, other.Left), Math.Max(Top, other.Top), Math.Min(Right, other.Right), Math.Min(Bottom, other.Bottom)).Area;
+        var common = new Box(Math.Max(Left, other.Left), Math.Max(Top, other.Top), Math.Min(Right, other.Right),
+            Math.Min(Bottom, other.Bottom)).Area;
         var union = Area + other.Area - common;
         return common > 0 && double.IsFinite(union) ? common / union : 0;
     }

@@ -21,11 +21,14 @@ internal sealed class BoxScore : TaskScore
 
     private protected override void Take(int sample, SampleOutput output)
     {
-        var found = DetectionReader.Read(_form, output(_form.Boxes, out _), output(_form.Scores, out _), Classes(_form.Labels is { } name ? output(name, out _) : default));
-        if (Truth is { Classes: { } labels, Values: { } corners }) _labelled.Add(found, DetectionReader.ReadTruth(Truth.RowOf(corners, sample), Truth.RowOf(labels, sample)));
+        var found = DetectionReader.Read(_form, output(_form.Boxes, out _), output(_form.Scores, out _),
+            Classes(_form.Labels is { } name ? output(name, out _) : default));
+        if (Truth is { Classes: { } labels, Values: { } corners })
+            _labelled.Add(found, DetectionReader.ReadTruth(Truth.RowOf(corners, sample), Truth.RowOf(labels, sample)));
         if (!Outputs.All(Compares)) return;
         var reference = DetectionReader.Read(
-            _form, Truth.Reference(_form.Boxes, sample), Truth.Reference(_form.Scores, sample), Classes(_form.Labels is { } labelsName ? Truth.Reference(labelsName, sample) : default));
+            _form, Truth.Reference(_form.Boxes, sample), Truth.Reference(_form.Scores, sample),
+            Classes(_form.Labels is { } labelsName ? Truth.Reference(labelsName, sample) : default));
         _agreement.Add(found, DetectionReader.Confident(_form, reference));
     }
 

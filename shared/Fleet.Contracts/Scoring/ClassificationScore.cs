@@ -14,7 +14,10 @@ public static class ClassificationScore
         return best;
     }
 
-    /// <summary>Share of samples decided as <paramref name="labels"/> say, 0 to 1; 0 without samples. With another model's decisions as labels it is the agreement.</summary>
+    /// <summary>
+    /// Share of samples decided as <paramref name="labels"/> say, 0 to 1; 0 without samples. With another model's decisions as labels it is
+    /// the agreement.
+    /// </summary>
     public static double Accuracy(ReadOnlySpan<long> decided, ReadOnlySpan<long> labels)
     {
         Require(decided, labels);
@@ -53,6 +56,7 @@ public static class ClassificationScore
 
     private static void Require(ReadOnlySpan<long> decided, ReadOnlySpan<long> labels)
     {
-        if (decided.Length != labels.Length) throw new ArgumentException($"There are {decided.Length} decisions for {labels.Length} labels.");
+        if (decided.Length != labels.Length)
+            throw new ArgumentException($"There are {decided.Length} decisions for {labels.Length} labels.");
     }
 }

@@ -11,7 +11,9 @@ internal sealed class DecisionScore(SampleTruth truth, IReadOnlyList<string> out
     {
         var scores = output(Outputs[0], out var columns);
         if (scores.IsEmpty || scores.Length != columns)
-            throw new FormatException($"Output '{Outputs[0]}' has {scores.Length} values in rows of {columns} for a sample; a class is decided by one row of scores.");
+            throw new FormatException(
+                $"Output '{Outputs[0]}' has {scores.Length} values in rows of {columns} for a sample; a class is decided by one row of "
+                    + $"scores.");
         _decided.Add(ClassificationScore.Decide(scores));
         if (Compares(Outputs[0])) _reference.Add(ClassificationScore.Decide(Truth.Reference(Outputs[0], sample)));
     }

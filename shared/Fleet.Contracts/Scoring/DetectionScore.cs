@@ -32,7 +32,10 @@ public sealed class DetectionScore
         {
             if (!_classes.TryGetValue(label, out var matches)) _classes[label] = matches = new ClassMatches();
             matches.Add(
-                [.. found.Where(box => box.Class == label && float.IsFinite(box.Score)).OrderByDescending(box => box.Score).Take(MaximumBoxes)],
+                [
+                    .. found.Where(box => box.Class == label && float.IsFinite(box.Score))
+                        .OrderByDescending(box => box.Score).Take(MaximumBoxes),
+                ],
                 [.. truth.Where(box => box.Class == label).Select(box => box.Box)]);
         }
     }

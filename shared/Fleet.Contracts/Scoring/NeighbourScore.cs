@@ -15,5 +15,7 @@ internal sealed class NeighbourScore(SampleTruth truth, IReadOnlyList<string> ou
     }
 
     private protected override IEnumerable<MetricValue> Figures()
-        => EmbeddingScore.Recall([.. _vectors], [.. _reference], Truth.Samples) is { } recall ? [MetricValue.Of(Metric.RecallAt10, recall)] : [];
+        => EmbeddingScore.Recall([.. _vectors], [.. _reference], Truth.Samples) is { } recall
+            ? [MetricValue.Of(Metric.RecallAt10, recall)]
+            : [];
 }

@@ -27,13 +27,18 @@ public sealed class OutputScore
 
     /// <summary>Cosine similarity, -1 to 1; two outputs that are zero everywhere point the same way.</summary>
     public double Cosine
-        => _signal == 0 && _power == 0 ? 1 : _product / Math.Sqrt(_signal * _power) is var cosine && double.IsFinite(cosine) ? Math.Clamp(cosine, -1, 1) : 0;
+        => _signal == 0 && _power == 0
+            ? 1
+            : _product / Math.Sqrt(_signal * _power) is var cosine && double.IsFinite(cosine)
+            ? Math.Clamp(cosine, -1, 1)
+            : 0;
 
     /// <summary>Takes further values in.</summary>
     /// <exception cref="ArgumentException">There are not as many as of the reference.</exception>
     public OutputScore Add(ReadOnlySpan<float> values, ReadOnlySpan<float> reference)
     {
-        if (values.Length != reference.Length) throw new ArgumentException($"There are {values.Length} values to compare with {reference.Length}.");
+        if (values.Length != reference.Length)
+            throw new ArgumentException($"There are {values.Length} values to compare with {reference.Length}.");
         for (var i = 0; i < reference.Length; i++)
         {
             if (!float.IsFinite(reference[i])) continue;

@@ -16,9 +16,11 @@ internal sealed class RowScore(SampleTruth truth, IReadOnlyList<string> outputs)
         var reference = Truth.Reference(Outputs[0], sample);
         for (var row = 0; row < values.Length; row += columns, _rows++)
         {
-            if (ClassificationScore.Decide(values.Slice(row, columns)) == ClassificationScore.Decide(reference.Slice(row, columns))) _alike++;
+            if (ClassificationScore.Decide(values.Slice(row, columns)) == ClassificationScore.Decide(reference.Slice(row, columns)))
+                _alike++;
         }
     }
 
-    private protected override IEnumerable<MetricValue> Figures() => _rows > 0 ? [MetricValue.Of(Metric.Agreement, (double)_alike / _rows)] : [];
+    private protected override IEnumerable<MetricValue> Figures()
+        => _rows > 0 ? [MetricValue.Of(Metric.Agreement, (double)_alike / _rows)] : [];
 }

@@ -3,7 +3,9 @@ using Fleet.Contracts.Tensors;
 
 namespace Fleet.Contracts.Scoring;
 
-/// <summary>What a validation set says of its samples beside their inputs: labels in the form of the task, and what the float model gave for them.</summary>
+/// <summary>
+/// What a validation set says of its samples beside their inputs: labels in the form of the task, and what the float model gave for them.
+/// </summary>
 public sealed class SampleTruth
 {
     private readonly Dictionary<string, float[]> _references = [];
@@ -35,7 +37,9 @@ public sealed class SampleTruth
     /// <summary>The part of <paramref name="values"/> that belongs to one sample.</summary>
     public ReadOnlySpan<T> RowOf<T>(T[] values, int sample) => values.AsSpan(sample * (values.Length / Samples), values.Length / Samples);
 
-    /// <summary>The task of a set that comes with none, as protocol 1 read it: with labels it classifies, without nothing is known.</summary>
+    /// <summary>
+    /// The task of a set that comes with none, as protocol 1 read it: with labels it classifies, without nothing is known.
+    /// </summary>
     public static ModelTask Implied(IReadOnlyDictionary<string, NpyArray> arrays)
         => arrays.ContainsKey(ClassificationTask.LabelsName) ? ModelTask.Classification : ModelTask.Outputs;
 
@@ -60,10 +64,14 @@ public sealed class SampleTruth
             },
         };
         if (task == ModelTask.Detection && truth.Classes is { } classes && truth.Values!.Length != 4 * classes.Length)
-            throw new FormatException($"There are {truth.Values.Length} corners in '{DetectionTask.BoxesName}' for {classes.Length} boxes in '{DetectionTask.LabelsName}'; each box has four.");
+            throw new FormatException(
+                $"There are {truth.Values.Length} corners in '{DetectionTask.BoxesName}' for {classes.Length} boxes in "
+                    + $"'{DetectionTask.LabelsName}'; each box has four.");
         foreach (var (name, array) in arrays.Where(array => array.Key.StartsWith(TaskDefinition.ReferencePrefix, StringComparison.Ordinal)))
         {
-            if (array.Shape is not [var first, ..] || first != samples) throw new FormatException($"Array '{name}' holds [{string.Join(',', array.Shape)}]; its first extent must be the {samples} samples.");
+            if (array.Shape is not [var first, ..] || first != samples)
+                throw new FormatException(
+                    $"Array '{name}' holds [{string.Join(',', array.Shape)}]; its first extent must be the {samples} samples.");
             truth._references[name[TaskDefinition.ReferencePrefix.Length..]] = array.ToSingles();
         }
         return truth;
@@ -72,7 +80,9 @@ public sealed class SampleTruth
     private static void Require(LabelArray label, NpyArray array, int samples)
     {
         if (array.Shape is not [var first, ..] || first != samples || array.Shape.Count > label.Axes.Count)
-            throw new FormatException($"Array '{label.Name}' holds [{string.Join(',', array.Shape)}] for {samples} samples; its axes are {string.Join(", ", label.Axes)}.");
+            throw new FormatException(
+                $"Array '{label.Name}' holds [{string.Join(',', array.Shape)}] for {samples} samples; its axes are "
+                    + $"{string.Join(", ", label.Axes)}.");
         if (label.Type[0] == 'i' && array.Type[0] is not ('i' or 'u'))
             throw new FormatException($"Array '{label.Name}' holds {array.Type}; class numbers are integers.");
     }

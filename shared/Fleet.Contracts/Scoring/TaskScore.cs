@@ -58,7 +58,9 @@ public abstract class TaskScore
         {
             var values = output(name, out _);
             var reference = Truth.Reference(name, _next);
-            if (values.Length != reference.Length) throw new FormatException($"Output '{name}' has {values.Length} values for a sample; the float model gave {reference.Length}.");
+            if (values.Length != reference.Length)
+                throw new FormatException(
+                    $"Output '{name}' has {values.Length} values for a sample; the float model gave {reference.Length}.");
             _closeness.Add(values, reference);
         }
         Take(_next++, output);

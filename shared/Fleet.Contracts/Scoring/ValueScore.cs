@@ -12,7 +12,8 @@ internal sealed class ValueScore(SampleTruth truth, IReadOnlyList<string> output
         if (Truth.Values is not { } labels) return;
         var values = output(Outputs[0], out _);
         if (values.Length != labels.Length / Truth.Samples)
-            throw new FormatException($"Output '{Outputs[0]}' has {values.Length} values for a sample; the labels have {labels.Length / Truth.Samples}.");
+            throw new FormatException(
+                $"Output '{Outputs[0]}' has {values.Length} values for a sample; the labels have {labels.Length / Truth.Samples}.");
         _predicted.AddRange(values);
     }
 

@@ -13,7 +13,9 @@ public sealed class ClassificationTask : TaskDefinition
     public override string Title => "classification";
 
     /// <inheritdoc/>
-    public override IReadOnlyList<LabelArray> Labels { get; } = [new(LabelsName, "i8", ["samples"], "The class of each sample, counted from 0.")];
+    public override IReadOnlyList<LabelArray> Labels { get; } = [
+        new(LabelsName, "i8", ["samples"], "The class of each sample, counted from 0."),
+    ];
 
     /// <inheritdoc/>
     public override IReadOnlyList<Metric> LabelMetrics { get; } = [Metric.Accuracy, Metric.MacroF1];

@@ -9,7 +9,9 @@ public sealed record DetectionForm
     /// <summary>Output of the scores: (samples, boxes), or (samples, boxes, classes) where each class has its own.</summary>
     public string Scores { get; set; } = "scores";
 
-    /// <summary>Output of the classes, (samples, boxes); absent when the scores have a column for each class, or there is one class.</summary>
+    /// <summary>
+    /// Output of the classes, (samples, boxes); absent when the scores have a column for each class, or there is one class.
+    /// </summary>
     public string? Labels { get; init; }
 
     /// <summary>The column of the scores that stands for "nothing here"; absent when there is none. It is not counted as a class.</summary>
@@ -18,10 +20,15 @@ public sealed record DetectionForm
     /// <summary>Boxes below this score are left out.</summary>
     public double MinimumScore { get; set; } = 0.05;
 
-    /// <summary>Boxes from this score on are what the model says it sees: they are tallied, and the float model's stand for labels.</summary>
+    /// <summary>
+    /// Boxes from this score on are what the model says it sees: they are tallied, and the float model's stand for labels.
+    /// </summary>
     public double ConfidentScore { get; set; } = 0.5;
 
-    /// <summary>Of two boxes of a class that overlap by more than this (intersection over union) the one with the lower score is left out; absent when the model does so itself.</summary>
+    /// <summary>
+    /// Of two boxes of a class that overlap by more than this (intersection over union) the one with the lower score is left out; absent
+    /// when the model does so itself.
+    /// </summary>
     public double? MaximumOverlap { get; init; }
 
     /// <summary>Most boxes of a sample: COCO's number.</summary>

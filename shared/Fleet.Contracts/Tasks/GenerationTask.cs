@@ -1,6 +1,8 @@
 namespace Fleet.Contracts.Tasks;
 
-/// <summary>The next token of a text is scored, a row of the first output for each position; the float model's choice stands for the right one.</summary>
+/// <summary>
+/// The next token of a text is scored, a row of the first output for each position; the float model's choice stands for the right one.
+/// </summary>
 public sealed class GenerationTask : TaskDefinition
 {
     /// <inheritdoc/>

@@ -28,7 +28,9 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// <summary>Root mean square error: the root of the mean of (value - label)² over samples and columns.</summary>
     public static readonly Metric RootMeanSquareError = new("rmse", "RMSE", Units.OfLabels, MetricDirection.Lower);
 
-    /// <summary>Mean average precision of boxes that overlap theirs by half (COCO AP at IoU 0.50, 101 recall points, 100 boxes a class and picture).</summary>
+    /// <summary>
+    /// Mean average precision of boxes that overlap theirs by half (COCO AP at IoU 0.50, 101 recall points, 100 boxes a class and picture).
+    /// </summary>
     public static readonly Metric Map50 = new("map50", "mAP 50", Units.Ratio, MetricDirection.Higher);
 
     /// <summary>The mean of the same over overlaps 0.50, 0.55, … 0.95 (COCO AP).</summary>
@@ -37,7 +39,10 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// <summary>The mAP 50:95 that a variant's boxes reach when the float model's confident boxes stand for the labels.</summary>
     public static readonly Metric BoxAgreement = new("boxAgreement", "Box agreement", Units.Ratio, MetricDirection.Higher);
 
-    /// <summary>Mean share of the ten samples nearest to each sample, by the cosine of the float model's vectors, that are among the variant's ten nearest.</summary>
+    /// <summary>
+    /// Mean share of the ten samples nearest to each sample, by the cosine of the float model's vectors, that are among the variant's ten
+    /// nearest.
+    /// </summary>
     public static readonly Metric RecallAt10 = new("recallAt10", "Recall at 10", Units.Ratio, MetricDirection.Higher);
 
     /// <summary>Share of rows of the first output whose largest value is where the float model's is.</summary>
@@ -61,18 +66,22 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// <summary>Peak of the resident memory of the process that ran it.</summary>
     public static readonly Metric PeakMemory = new("peakMemory", "Peak memory", Units.Bytes, MetricDirection.Lower);
 
-    /// <summary>Energy of one inference: what the whole processor package drew while it ran one after another, idle power included.</summary>
+    /// <summary>
+    /// Energy of one inference: what the whole processor package drew while it ran one after another, idle power included.
+    /// </summary>
     public static readonly Metric Energy = new("energy", "Energy", Units.Joules, MetricDirection.Lower);
 
     /// <summary>Every metric there is, by name.</summary>
     public static FrozenDictionary<string, Metric> All { get; } = new[]
     {
-        Accuracy, MacroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, RecallAt10, Agreement, Cosine, SignalToNoise,
+        Accuracy, MacroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, RecallAt10, Agreement, Cosine,
+        SignalToNoise,
         LatencyP50, LatencyP95, LatencyP99, PeakMemory, Energy,
     }.ToFrozenDictionary(metric => metric.Name);
 
     /// <summary>True for what running a model costs, time, memory and energy; the other metrics say how good it is.</summary>
-    public static bool IsCost(string name) => name == LatencyP50.Name || name == LatencyP95.Name || name == LatencyP99.Name || name == PeakMemory.Name || name == Energy.Name;
+    public static bool IsCost(string name)
+        => name == LatencyP50.Name || name == LatencyP95.Name || name == LatencyP99.Name || name == PeakMemory.Name || name == Energy.Name;
 
     /// <summary>The title of a metric; one that is not known is called by its name.</summary>
     public static string TitleOf(string name) => All.GetValueOrDefault(name)?.Title ?? name;

@@ -8,7 +8,8 @@ namespace Fleet.Contracts.Tasks;
 public sealed record MetricValue(string Name, double Value, string Unit, MetricDirection Better)
 {
     /// <summary>A figure of a metric of the protocol.</summary>
-    public static MetricValue Of(Metric metric, double value, string? unit = null) => new(metric.Name, value, unit ?? metric.Unit, metric.Better);
+    public static MetricValue Of(Metric metric, double value, string? unit = null)
+        => new(metric.Name, value, unit ?? metric.Unit, metric.Better);
 
     /// <summary>The metric in words.</summary>
     public string Title() => Metric.TitleOf(Name);

@@ -14,7 +14,10 @@ public sealed class RegressionTask : TaskDefinition
 
     /// <inheritdoc/>
     public override IReadOnlyList<LabelArray> Labels { get; } =
-        [new(LabelsName, "f4", ["samples", "columns"], "The true numbers of each sample; the second axis may be left out where there is one column.")];
+        [
+            new(LabelsName, "f4", ["samples", "columns"],
+                "The true numbers of each sample; the second axis may be left out where there is one column."),
+        ];
 
     /// <inheritdoc/>
     public override IReadOnlyList<Metric> LabelMetrics { get; } = [Metric.RootMeanSquareError, Metric.MeanAbsoluteError];

@@ -26,7 +26,10 @@ public static class Units
     /// <summary>Most characters of a unit.</summary>
     public const int Length = 16;
 
-    /// <summary>A figure for a sentence: <c>0.931</c>, <c>12.5 ms</c>, <c>80 MiB</c>, <c>31.2 dB</c>, <c>14.2 cycles</c>. A unit nobody knows stands as it came.</summary>
+    /// <summary>
+    /// A figure for a sentence: <c>0.931</c>, <c>12.5 ms</c>, <c>80 MiB</c>, <c>31.2 dB</c>, <c>14.2 cycles</c>. A unit nobody knows stands
+    /// as it came.
+    /// </summary>
     public static string Text(double value, string unit) => unit switch
     {
         Ratio or OfLabels => Number(value),
@@ -36,7 +39,8 @@ public static class Units
     };
 
     /// <summary>A figure for a table: shares as <c>93.1 %</c>, the others as in a sentence.</summary>
-    public static string Brief(double value, string unit) => unit == Ratio ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.0} %") : Text(value, unit);
+    public static string Brief(double value, string unit)
+        => unit == Ratio ? string.Create(CultureInfo.InvariantCulture, $"{100 * value:0.0} %") : Text(value, unit);
 
     private static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
 }

@@ -43,7 +43,8 @@ public sealed record LatencyHistogram : IJsonOnDeserialized
         if (bucket < SubBuckets) return TimeSpan.FromMicroseconds(bucket);
         var octave = (bucket >> SubBucketBits) - 1;
         var first = (ulong)(SubBuckets + (bucket & (SubBuckets - 1))) << octave;
-        return TimeSpan.FromTicks((long)Math.Min(first + (1UL << octave) - 1, long.MaxValue / TimeSpan.TicksPerMicrosecond) * TimeSpan.TicksPerMicrosecond);
+        return TimeSpan.FromTicks(
+            (long)Math.Min(first + (1UL << octave) - 1, long.MaxValue / TimeSpan.TicksPerMicrosecond) * TimeSpan.TicksPerMicrosecond);
     }
 
     /// <summary>The duration that a share <paramref name="quantile"/> (0 to 1) of all durations does not exceed; zero when empty.</summary>
@@ -62,12 +63,15 @@ public sealed record LatencyHistogram : IJsonOnDeserialized
     /// </summary>
     void IJsonOnDeserialized.OnDeserialized()
     {
-        if (Buckets.Count != Counts.Count) throw new JsonException($"A histogram has {Buckets.Count} buckets and {Counts.Count} counts; it needs as many of one as of the other.");
+        if (Buckets.Count != Counts.Count)
+            throw new JsonException(
+                $"A histogram has {Buckets.Count} buckets and {Counts.Count} counts; it needs as many of one as of the other.");
         for (var i = 0; i < Buckets.Count; i++)
         {
             if (Buckets[i] < 0 || Buckets[i] > LastBucket || (i > 0 && Buckets[i] <= Buckets[i - 1]))
                 throw new JsonException($"Bucket {Buckets[i]} of a histogram is out of order or beyond 0..{LastBucket}.");
-            if (Counts[i] is < 0 or > MaximumCount) throw new JsonException($"Count {Counts[i]} of a histogram is beyond 0..{MaximumCount}.");
+            if (Counts[i] is < 0 or > MaximumCount)
+                throw new JsonException($"Count {Counts[i]} of a histogram is beyond 0..{MaximumCount}.");
         }
     }
 

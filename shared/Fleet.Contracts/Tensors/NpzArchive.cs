@@ -21,8 +21,11 @@ public static class NpzArchive
             {
                 // The length in the zip's directory is a claim; the copy below stops at it whatever follows.
                 // A claim of more than 1032 times the packed bytes is a lie: deflate packs no better (https://zlib.net/zlib_tech.html).
-                if (entry.Length / 1032 > Math.Min(entry.CompressedLength, stream.Length)) throw new FormatException($"Array {entry.Name} claims {entry.Length} bytes out of {entry.CompressedLength} packed ones.");
-                if (entry.Length > Math.Min(maximumBytes, Array.MaxLength)) throw new FormatException($"Array {entry.Name} unpacks to {entry.Length} bytes; {maximumBytes} are allowed.");
+                if (entry.Length / 1032 > Math.Min(entry.CompressedLength, stream.Length))
+                    throw new FormatException(
+                        $"Array {entry.Name} claims {entry.Length} bytes out of {entry.CompressedLength} packed ones.");
+                if (entry.Length > Math.Min(maximumBytes, Array.MaxLength))
+                    throw new FormatException($"Array {entry.Name} unpacks to {entry.Length} bytes; {maximumBytes} are allowed.");
                 maximumBytes -= entry.Length;
                 var bytes = new byte[entry.Length];
                 using (var content = entry.Open()) content.ReadExactly(bytes);

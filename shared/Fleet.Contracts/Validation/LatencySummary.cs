@@ -15,5 +15,7 @@ public sealed record LatencySummary(
     public static LatencySummary OfMilliseconds(double p50, double p95, double p99) => new(Span(p50), Span(p95), Span(p99));
 
     private static TimeSpan Span(double milliseconds)
-        => Math.Abs(milliseconds) < TimeSpan.MaxValue.TotalMilliseconds ? TimeSpan.FromTicks((long)Math.Round(milliseconds * TimeSpan.TicksPerMillisecond)) : TimeSpan.MaxValue;
+        => Math.Abs(milliseconds) < TimeSpan.MaxValue.TotalMilliseconds
+            ? TimeSpan.FromTicks((long)Math.Round(milliseconds * TimeSpan.TicksPerMillisecond))
+            : TimeSpan.MaxValue;
 }

@@ -21,5 +21,7 @@ public sealed class ScoreColumn
 
     /// <summary>The cell of one row; null when nothing was measured.</summary>
     public string? Of(Scores? scores) => scores?.Quality is not { } figure ? null
-        : _named ? $"{Threshold.Lowered(figure.Title())} {Tasks.Units.Brief(figure.Value, figure.Unit)}" : Tasks.Units.Brief(figure.Value, figure.Unit);
+        : _named
+            ? $"{Threshold.Lowered(figure.Title())} {Tasks.Units.Brief(figure.Value, figure.Unit)}"
+            : Tasks.Units.Brief(figure.Value, figure.Unit);
 }

@@ -34,7 +34,9 @@ public sealed record Scores
     [JsonIgnore]
     public LatencySummary? Latency
     {
-        get => this[Metric.LatencyP50] is { } p50 && this[Metric.LatencyP95] is { } p95 && this[Metric.LatencyP99] is { } p99 ? LatencySummary.OfMilliseconds(p50, p95, p99) : null;
+        get => this[Metric.LatencyP50] is { } p50 && this[Metric.LatencyP95] is { } p95 && this[Metric.LatencyP99] is { } p99
+            ? LatencySummary.OfMilliseconds(p50, p95, p99)
+            : null;
         init
         {
             Metrics = Replaced(Metric.LatencyP50, value?.P50.TotalMilliseconds);
@@ -65,9 +67,15 @@ public sealed record Scores
     /// <summary>A figure with its unit and direction; null when it was not measured.</summary>
     public MetricValue? Find(string metric) => Metrics.FirstOrDefault(value => value.Name == metric);
 
-    /// <summary>The figure that decides how good a model of a task is: its first metric against labels that was measured, or else against the float model.</summary>
+    /// <summary>
+    /// The figure that decides how good a model of a task is: its first metric against labels that was measured, or else against the float
+    /// model.
+    /// </summary>
     public MetricValue? Deciding(ModelTask task)
-        => TaskDefinition.Of(task) is var definition ? definition.LabelMetrics.Concat(definition.ReferenceMetrics).Select(metric => Find(metric.Name)).FirstOrDefault(value => value is not null) : null;
+        => TaskDefinition.Of(task) is var definition
+            ? definition.LabelMetrics.Concat(definition.ReferenceMetrics).Select(metric => Find(metric.Name))
+                .FirstOrDefault(value => value is not null)
+            : null;
 
     /// <summary>The first figure that says how good the model is, rather than what it costs; null when there is none.</summary>
     [JsonIgnore]

@@ -12,7 +12,10 @@ namespace Fleet.Contracts.Validation;
 public sealed class ScoresConverter : JsonConverter<Scores>
 {
     private static readonly (string Key, Metric Metric)[] Protocol1Numbers =
-        [("accuracy", Metric.Accuracy), ("agreement", Metric.Agreement), ("peakMemoryBytes", Metric.PeakMemory), ("energyJoules", Metric.Energy)];
+        [
+            ("accuracy", Metric.Accuracy), ("agreement", Metric.Agreement), ("peakMemoryBytes", Metric.PeakMemory),
+            ("energyJoules", Metric.Energy),
+        ];
 
     private static readonly string[] Protocol1Names =
         [.. Protocol1Numbers.Select(one => one.Metric.Name), Metric.LatencyP50.Name, Metric.LatencyP95.Name, Metric.LatencyP99.Name];
@@ -28,10 +31,12 @@ public sealed class ScoresConverter : JsonConverter<Scores>
             var key = reader.GetString()!;
             reader.Read();
             if (key == "samples") samples = reader.GetInt32();
-            else if (key == "latency") scores = scores with { Latency = JsonSerializer.Deserialize(ref reader, FleetJson.Default.LatencySummary) };
+            else if (key == "latency")
+                scores = scores with { Latency = JsonSerializer.Deserialize(ref reader, FleetJson.Default.LatencySummary) };
             else if (key == "metrics") others = ReadMetrics(ref reader);
             else if (Array.Find(Protocol1Numbers, one => one.Key == key).Metric is not { } metric) reader.Skip();
-            else if (reader.TokenType != JsonTokenType.Null) scores = scores.With(metric, metric == Metric.PeakMemory ? reader.GetInt64() : Finite(reader.GetDouble()));
+            else if (reader.TokenType != JsonTokenType.Null)
+                scores = scores.With(metric, metric == Metric.PeakMemory ? reader.GetInt64() : Finite(reader.GetDouble()));
         }
         MetricValue[] all = [.. scores.Metrics, .. others];
         if (all.DistinctBy(value => value.Name).Count() != all.Length) throw new JsonException("A metric stands twice among scores.");
@@ -57,7 +62,8 @@ public sealed class ScoresConverter : JsonConverter<Scores>
         if (value.PeakMemoryBytes is { } bytes) writer.WriteNumber("peakMemoryBytes", bytes);
         WriteNumber(writer, value, "energyJoules", Metric.Energy);
         writer.WriteNumber("samples", value.Samples);
-        var others = value.Metrics.Where(metric => double.IsFinite(metric.Value) && (!Protocol1Names.Contains(metric.Name) || (latency is null && IsLatency(metric.Name)))).ToArray();
+        var others = value.Metrics.Where(metric => double.IsFinite(metric.Value)
+            && (!Protocol1Names.Contains(metric.Name) || (latency is null && IsLatency(metric.Name)))).ToArray();
         if (others.Length > 0)
         {
             writer.WriteStartArray("metrics");
@@ -78,16 +84,23 @@ public sealed class ScoresConverter : JsonConverter<Scores>
         var metrics = new List<MetricValue>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            var metric = JsonSerializer.Deserialize(ref reader, FleetJson.Default.MetricValue) ?? throw new JsonException("A metric is null.");
-            if (metric.Name.Length is 0 or > Limits.NameLength) throw new JsonException($"A metric's name has {metric.Name.Length} characters; 1 to {Limits.NameLength} are allowed.");
-            if (metric.Unit.Length > Units.Length) throw new JsonException($"The unit of metric {metric.Name} has {metric.Unit.Length} characters; at most {Units.Length} are allowed.");
-            if (metrics.Count == Limits.MetricsPerScores) throw new JsonException($"Scores hold at most {Limits.MetricsPerScores} metrics.");
+            var metric = JsonSerializer.Deserialize(ref reader, FleetJson.Default.MetricValue)
+                ?? throw new JsonException("A metric is null.");
+            if (metric.Name.Length is 0 or > Limits.NameLength)
+                throw new JsonException($"A metric's name has {metric.Name.Length} characters; 1 to {Limits.NameLength} are allowed.");
+            if (metric.Unit.Length > Units.Length)
+                throw new JsonException(
+                    $"The unit of metric {metric.Name} has {metric.Unit.Length} characters; at most {Units.Length} are allowed.");
+            if (metrics.Count == Limits.MetricsPerScores)
+                throw new JsonException($"Scores hold at most {Limits.MetricsPerScores} metrics.");
             metrics.Add(metric);
         }
         return metrics;
     }
 
-    private static bool IsLatency(string name) => name == Metric.LatencyP50.Name || name == Metric.LatencyP95.Name || name == Metric.LatencyP99.Name;
+    private static bool IsLatency(string name)
+        => name == Metric.LatencyP50.Name || name == Metric.LatencyP95.Name || name == Metric.LatencyP99.Name;
 
-    private static double Finite(double value) => double.IsFinite(value) ? value : throw new JsonException("A number is larger than can be kept.");
+    private static double Finite(double value)
+        => double.IsFinite(value) ? value : throw new JsonException("A number is larger than can be kept.");
 }

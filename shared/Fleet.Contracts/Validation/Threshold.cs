@@ -23,19 +23,27 @@ public sealed record Threshold
         : new() { Metric = metric.Name, Maximum = limit, Unit = unit ?? metric.Unit };
 
     /// <summary>The threshold for people, such as <c>Accuracy at least 0.959</c>.</summary>
-    public override string ToString() => $"{Tasks.Metric.TitleOf(Metric)} {string.Join(" and ", new[] { Side("at least", Minimum), Side("at most", Maximum) }.OfType<string>())}";
+    public override string ToString()
+        => $"{Tasks.Metric.TitleOf(Metric)} "
+            + $"{string.Join(" and ", new[] { Side("at least", Minimum), Side("at most", Maximum) }.OfType<string>())}";
 
     /// <summary>The threshold for a table, such as <c>accuracy >= 95.9 %</c>.</summary>
     public string Brief()
     {
         var unit = Unit ?? Tasks.Metric.All.GetValueOrDefault(Metric)?.Unit ?? Units.OfLabels;
-        return $"{Lowered(Tasks.Metric.TitleOf(Metric))}{(Minimum is { } least ? $" >= {Units.Brief(least, unit)}" : "")}{(Maximum is { } most ? $" <= {Units.Brief(most, unit)}" : "")}";
+        return $"{Lowered(Tasks.Metric.TitleOf(Metric))}{(Minimum is { } least
+            ? $" >= {Units.Brief(least, unit)}"
+            : "")}{(Maximum is { } most ? $" <= {Units.Brief(most, unit)}" : "")}";
     }
 
     /// <summary>A title inside a line: <c>accuracy</c>, but <c>RMSE</c>.</summary>
-    public static string Lowered(string title) => title.Length > 1 && char.IsUpper(title[1]) ? title : char.ToLowerInvariant(title[0]) + title[1..];
+    public static string Lowered(string title)
+        => title.Length > 1 && char.IsUpper(title[1]) ? title : char.ToLowerInvariant(title[0]) + title[1..];
 
-    /// <summary>Sentences on how <paramref name="measured"/> misses it; none when it passes. A figure that was not measured, or is not a number, misses.</summary>
+    /// <summary>
+    /// Sentences on how <paramref name="measured"/> misses it; none when it passes. A figure that was not measured, or is not a number,
+    /// misses.
+    /// </summary>
     public IEnumerable<string> Misses(double? measured)
     {
         if (Minimum is { } least && !(measured >= least)) yield return Sentence(measured, "is below the required", least);
@@ -46,7 +54,8 @@ public sealed record Threshold
 
     private string Sentence(double? measured, string relation, double limit) => measured is { } value
         ? $"{Tasks.Metric.TitleOf(Metric)} {Text(value)} {relation} {Text(limit)}."
-        : $"{Tasks.Metric.TitleOf(Metric)} was not measured; {Text(limit)} is {(relation.EndsWith("required", StringComparison.Ordinal) ? "required" : "allowed")}.";
+        : $"{Tasks.Metric.TitleOf(Metric)} was not measured; {Text(limit)} is "
+            + $"{(relation.EndsWith("required", StringComparison.Ordinal) ? "required" : "allowed")}.";
 
     private string Text(double value) => Units.Text(value, Unit ?? Tasks.Metric.All.GetValueOrDefault(Metric)?.Unit ?? Units.OfLabels);
 }

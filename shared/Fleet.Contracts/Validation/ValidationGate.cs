@@ -29,7 +29,9 @@ public sealed record ValidationGate
         init => Thresholds = Replaced(Metric.LatencyP95, value?.TotalMilliseconds);
     }
 
-    /// <summary>Largest peak resident memory in bytes of the process that validates; null for none. It is also that process's limit.</summary>
+    /// <summary>
+    /// Largest peak resident memory in bytes of the process that validates; null for none. It is also that process's limit.
+    /// </summary>
     [JsonIgnore]
     public long? MaximumMemoryBytes
     {
@@ -45,7 +47,8 @@ public sealed record ValidationGate
         => new([.. Thresholds.SelectMany(threshold => threshold.Misses(measured.Find(threshold.Metric)?.Value))]);
 
     /// <inheritdoc/>
-    public bool Equals(ValidationGate? other) => other is not null && Deadline == other.Deadline && Thresholds.SequenceEqual(other.Thresholds);
+    public bool Equals(ValidationGate? other)
+        => other is not null && Deadline == other.Deadline && Thresholds.SequenceEqual(other.Thresholds);
 
     /// <inheritdoc/>
     public override int GetHashCode() => Thresholds.Aggregate(Deadline.GetHashCode(), HashCode.Combine);

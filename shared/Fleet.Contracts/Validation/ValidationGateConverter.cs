@@ -25,7 +25,10 @@ public sealed class ValidationGateConverter : JsonConverter<ValidationGate>
             {
                 "minimumAccuracy" => gate with { MinimumAccuracy = Number(ref reader) },
                 "maximumLatencyP95" => gate with { MaximumLatencyP95 = reader.TokenType == JsonTokenType.Null ? null : Span(ref reader) },
-                "maximumMemoryBytes" => gate with { MaximumMemoryBytes = reader.TokenType == JsonTokenType.Null ? null : reader.GetInt64() },
+                "maximumMemoryBytes" => gate with
+                {
+                    MaximumMemoryBytes = reader.TokenType == JsonTokenType.Null ? null : reader.GetInt64(),
+                },
                 "deadline" => gate with { Deadline = Span(ref reader) },
                 _ => gate,
             };
@@ -33,7 +36,8 @@ public sealed class ValidationGateConverter : JsonConverter<ValidationGate>
             else reader.Skip();
         }
         Threshold[] all = [.. gate.Thresholds, .. others];
-        if (all.DistinctBy(threshold => threshold.Metric).Count() != all.Length) throw new JsonException("A metric stands twice in a gate.");
+        if (all.DistinctBy(threshold => threshold.Metric).Count() != all.Length)
+            throw new JsonException("A metric stands twice in a gate.");
         return gate with { Thresholds = all };
     }
 
@@ -73,16 +77,20 @@ public sealed class ValidationGateConverter : JsonConverter<ValidationGate>
         var thresholds = new List<Threshold>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            var threshold = JsonSerializer.Deserialize(ref reader, FleetJson.Default.Threshold) ?? throw new JsonException("A threshold is null.");
+            var threshold = JsonSerializer.Deserialize(ref reader, FleetJson.Default.Threshold)
+                ?? throw new JsonException("A threshold is null.");
             if (ThresholdRules.ProblemOf(threshold) is { } problem) throw new JsonException(problem);
-            if (thresholds.Count == Limits.MetricsPerScores) throw new JsonException($"A gate holds at most {Limits.MetricsPerScores} thresholds.");
+            if (thresholds.Count == Limits.MetricsPerScores)
+                throw new JsonException($"A gate holds at most {Limits.MetricsPerScores} thresholds.");
             thresholds.Add(threshold);
         }
         return thresholds;
     }
 
     private static double? Number(ref Utf8JsonReader reader) => reader.TokenType == JsonTokenType.Null ? null
-        : reader.GetDouble() is var value && double.IsFinite(value) ? value : throw new JsonException("A number is larger than can be kept.");
+        : reader.GetDouble() is var value && double.IsFinite(value)
+            ? value
+            : throw new JsonException("A number is larger than can be kept.");
 
     private static TimeSpan Span(ref Utf8JsonReader reader) => JsonSerializer.Deserialize(ref reader, FleetJson.Default.TimeSpan);
 }

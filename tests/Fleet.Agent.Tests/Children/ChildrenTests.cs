@@ -34,7 +34,9 @@ public sealed class ChildrenTests : IDisposable
     public async Task Validation_in_the_middle_of_a_run_ends_when_the_agent_is_killed()
     {
         var request = Request(TestModels.Slow(_folder.Path, 20_000));
-        await using var shell = Shell($"(echo agent=$BASHPID >&2; echo '{request}'; exec sleep 600) | (echo child=$BASHPID >&2; exec '{ChildProgram.Path}' validate)");
+        await using var shell = Shell(
+            $"(echo agent=$BASHPID >&2; echo '{request}'; exec sleep 600) | (echo child=$BASHPID >&2; exec '{ChildProgram.Path}' "
+                + $"validate)");
         var agent = await shell.WaitForLineAsync("agent=", HostFixture.Deadline);
         using var child = Process.GetProcessById(NumberIn(await shell.WaitForLineAsync("child=", HostFixture.Deadline)));
         await Eventually.TrueAsync("the model runs", () =>
@@ -52,9 +54,11 @@ public sealed class ChildrenTests : IDisposable
         // Nobody reads this child's memory from outside: only its own limit can stop it.
         var request = Request(TestModels.Hungry(_folder.Path, mebibytes: 1500), maximumMemoryBytes: 256L << 20);
         await using var shell = Shell($"(echo '{request}'; exec sleep 20) | '{ChildProgram.Path}' validate; exit 0");
-        var reply = JsonSerializer.Deserialize(await shell.WaitForLineAsync("\"failure\"", HostFixture.Deadline), FleetJson.Default.ValidationReply)!;
+        var reply = JsonSerializer.Deserialize(
+            await shell.WaitForLineAsync("\"failure\"", HostFixture.Deadline), FleetJson.Default.ValidationReply)!;
         Assert.Equal(DeploymentFailure.MemoryExceeded, reply.Failure);
-        Assert.StartsWith("The variant could not get the memory that it asked for; 256 MiB are allowed.", reply.Detail, StringComparison.Ordinal);
+        Assert.StartsWith("The variant could not get the memory that it asked for; 256 MiB are allowed.",
+            reply.Detail, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,9 +69,12 @@ public sealed class ChildrenTests : IDisposable
         var trace = _folder["trace"];
         var request = Request(TestModels.Scale(_folder.Path, 2));
         await using var shell = Shell(
-            $"echo '{request}' > '{_folder["request"]}'; (cat '{_folder["request"]}'; sleep 600) | HOME='{home}' XDG_CACHE_HOME='{home}' strace --follow-forks --seccomp-bpf --trace=openat,connect,sendto,mkdir,unlink --output='{trace}' '{ChildProgram.Path}' validate");
+            $"echo '{request}' > '{_folder["request"]}'; (cat '{_folder["request"]}'; sleep 600) | HOME='{home}' XDG_CACHE_HOME='{home}' "
+                + $"strace --follow-forks --seccomp-bpf --trace=openat,connect,sendto,mkdir,unlink --output='{trace}' "
+                + $"'{ChildProgram.Path}' validate");
         await shell.WaitForLineAsync("\"failure\":\"none\"", HostFixture.Deadline);
-        await Eventually.TrueAsync("the trace is complete", () => File.ReadAllText(trace).Contains("+++ exited with 0 +++", StringComparison.Ordinal));
+        await Eventually.TrueAsync(
+            "the trace is complete", () => File.ReadAllText(trace).Contains("+++ exited with 0 +++", StringComparison.Ordinal));
 
         var calls = await File.ReadAllTextAsync(trace);
         Assert.Contains("libonnxruntime.so", calls, StringComparison.Ordinal); // Otherwise this would prove nothing.
@@ -83,7 +90,8 @@ public sealed class ChildrenTests : IDisposable
     [InlineData("validate")]
     public async Task Child_that_would_let_ONNX_Runtime_call_home_does_not_start(params string[] arguments)
     {
-        var result = await ChildProcess.RunAsync(ChildProgram.Path, arguments, HostFixture.Deadline, new Dictionary<string, string?> { [ChildProgram.DisableTelemetry] = null });
+        var result = await ChildProcess.RunAsync(
+            ChildProgram.Path, arguments, HostFixture.Deadline, new Dictionary<string, string?> { [ChildProgram.DisableTelemetry] = null });
         Assert.Equal(2, result.Code);
         Assert.Contains("which sets ORT_DISABLE_TELEMETRY=1", result.Output, StringComparison.Ordinal);
     }
@@ -105,12 +113,14 @@ public sealed class ChildrenTests : IDisposable
         var lines = new List<string>();
         await Assert.ThrowsAsync<InvalidDataException>(async () =>
         {
-            await foreach (var line in JsonLines.ReadAsync(stream, 50, CancellationToken.None)) lines.Add(System.Text.Encoding.UTF8.GetString(line.Span));
+            await foreach (var line in JsonLines.ReadAsync(stream, 50, CancellationToken.None))
+                lines.Add(System.Text.Encoding.UTF8.GetString(line.Span));
         });
         Assert.Equal(["one", "two"], lines);
     }
 
-    private static ChildProcess Shell(string script) => ChildProcess.Start("bash", ["-c", script], new Dictionary<string, string?> { [ChildProgram.DisableTelemetry] = "1" });
+    private static ChildProcess Shell(string script)
+        => ChildProcess.Start("bash", ["-c", script], new Dictionary<string, string?> { [ChildProgram.DisableTelemetry] = "1" });
 
     private static int NumberIn(string line) => int.Parse(line.Split('=')[1], CultureInfo.InvariantCulture);
 
@@ -118,6 +128,7 @@ public sealed class ChildrenTests : IDisposable
     {
         var set = _folder["set.npz"];
         using (var file = File.Create(set)) NpzArchive.Write(file, [new("x", NpyArray.Of(new float[6], 2, 3))]);
-        return JsonSerializer.Serialize(new ValidationRequest(model, set, new RuntimeSettings(), [], maximumMemoryBytes), FleetJson.Default.ValidationRequest);
+        return JsonSerializer.Serialize(
+            new ValidationRequest(model, set, new RuntimeSettings(), [], maximumMemoryBytes), FleetJson.Default.ValidationRequest);
     }
 }

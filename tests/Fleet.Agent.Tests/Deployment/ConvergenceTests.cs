@@ -21,7 +21,8 @@ public sealed class ConvergenceTests
         Assert.Equal((1, "x64-fp32", 1.0), (active.ActiveVersion, active.ActiveVariant, active.Measured?.Accuracy));
         Assert.NotNull(active.Measured?.Latency);
         await agent.ServesAsync(1);
-        var phases = server.Reports.Where(report => report.Revision == 1).SelectMany(report => report.Models).Select(model => model.Phase).Distinct();
+        var phases = server.Reports.Where(report => report.Revision == 1).SelectMany(report => report.Models)
+            .Select(model => model.Phase).Distinct();
         Assert.Contains(DeploymentPhase.Validating, phases);
         Assert.Equal(phases.Order(), phases);
     }
@@ -43,7 +44,8 @@ public sealed class ConvergenceTests
 
         var requests = server.Requests.Count;
         await server.DesireAsync("dev-1", 3, first with { Rollback = true });
-        await server.ReportedAsync("vibration", "release 1 serves again", model => model is { Version: 1, Phase: DeploymentPhase.Active, PreviousVersion: 2 });
+        await server.ReportedAsync(
+            "vibration", "release 1 serves again", model => model is { Version: 1, Phase: DeploymentPhase.Active, PreviousVersion: 2 });
         await agent.ServesAsync(1);
         Assert.Equal(requests, server.Requests.Count);
     }
@@ -68,9 +70,13 @@ public sealed class ConvergenceTests
         var begun = Begun();
         await server.DesireAsync("dev-1", 2, wrong);
         await server.DesireAsync("dev-1", 3, wrong);
-        await server.ReportedAsync("vibration", "revision 3 failed as well", _ => server.Reports.Any(report => report.Revision == 3 && report.Models.Any(model => model.Phase == DeploymentPhase.RolledBack)));
-        Assert.DoesNotContain(server.Reports.Skip(begun), report => report.Revision == 2 && report.Models.Any(model => model.Phase == DeploymentPhase.Validating));
-        Assert.Contains(server.Reports, report => report.Revision == 3 && report.Models.Any(model => model.Phase == DeploymentPhase.Validating));
+        await server.ReportedAsync("vibration", "revision 3 failed as well",
+            _ => server.Reports.Any(
+                report => report.Revision == 3 && report.Models.Any(model => model.Phase == DeploymentPhase.RolledBack)));
+        Assert.DoesNotContain(server.Reports.Skip(begun),
+            report => report.Revision == 2 && report.Models.Any(model => model.Phase == DeploymentPhase.Validating));
+        Assert.Contains(server.Reports,
+            report => report.Revision == 3 && report.Models.Any(model => model.Phase == DeploymentPhase.Validating));
 
         int Begun() => server.Reports.Count;
     }
@@ -101,7 +107,8 @@ public sealed class ConvergenceTests
             "the version is older" => TestRelease.Assign(server, 4),
             "an older version is called a rollback but was never kept" => TestRelease.Assign(server, 4, rollback: true),
             "the release has expired" => TestRelease.Assign(server, manifest with { ExpiresAt = DateTimeOffset.UtcNow.AddSeconds(-1) }),
-            _ => TestRelease.Assign(server, TestRelease.Manifest(server, 6, "vibration", TestRelease.Variant(server, TestRelease.Model(6), "jetson-fp16", "jetson"))),
+            _ => TestRelease.Assign(server,
+                TestRelease.Manifest(server, 6, "vibration", TestRelease.Variant(server, TestRelease.Model(6), "jetson-fp16", "jetson"))),
         };
         await server.DesireAsync("dev-1", 2, bad);
 
@@ -134,7 +141,8 @@ public sealed class ConvergenceTests
         await agent.ServesAsync(3, "speech");
 
         await server.DesireAsync("dev-1", 2, speech);
-        await TestKit.Eventually.TrueAsync("only speech is reported", () => server.Reports.LastOrDefault() is { Revision: 2, Models: [{ Model: "speech" }] });
+        await TestKit.Eventually.TrueAsync(
+            "only speech is reported", () => server.Reports.LastOrDefault() is { Revision: 2, Models: [{ Model: "speech" }] });
         Assert.Null(await agent.ServedFactorAsync());
         await agent.ServesAsync(3, "speech");
         Assert.Single(Directory.EnumerateFiles(agent.Data.Shelf));
@@ -163,7 +171,8 @@ public sealed class ConvergenceTests
 
         // The same is wanted of the model that downloads, and the other one is withdrawn.
         await server.DesireAsync("dev-1", 3, slow);
-        await ReportedAsync("vibration is gone", report => report is { Revision: 3, Models: [{ Model: "slow", Phase: DeploymentPhase.Downloading }] });
+        await ReportedAsync("vibration is gone",
+            report => report is { Revision: 3, Models: [{ Model: "slow", Phase: DeploymentPhase.Downloading }] });
         await server.DesireAsync("dev-1", 4);
         await ReportedAsync("everything is gone", report => report is { Revision: 4, Models: [] });
 

@@ -34,7 +34,8 @@ public sealed class KillTests
         var model = phase is DeploymentPhase.Validating ? TestRelease.SlowModel(40) : TestRelease.Model(2);
         await agent.KillAsync();
         agent.Start("Deployment:WatchPeriod=00:01:00");
-        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, TestRelease.Manifest(server, 2, "vibration", TestRelease.Variant(server, model))));
+        await server.DesireAsync(
+            "dev-1", 2, TestRelease.Assign(server, TestRelease.Manifest(server, 2, "vibration", TestRelease.Variant(server, model))));
         await server.ReportedAsync("vibration", 2, phase);
         await agent.KillAsync();
         var journal = new Journals(agent.Data, NullLogger<Journals>.Instance).Of("vibration");
@@ -99,7 +100,8 @@ public sealed class KillTests
 
         await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
         await agent.ServesAsync(2);
-        Assert.Equal([0, half], server.Requests.Where(request => request.Digest == variant.Artifact.Sha256).Select(request => request.From));
+        Assert.Equal([0, half], server.Requests.Where(request => request.Digest == variant.Artifact.Sha256)
+            .Select(request => request.From));
     }
 
     [Fact]
@@ -138,7 +140,8 @@ public sealed class KillTests
         await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
         await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
         await agent.ServesAsync(2);
-        Assert.DoesNotContain(server.Reports, report => report.Models.Any(model => model is { Version: 1, Phase: DeploymentPhase.RolledBack }));
+        Assert.DoesNotContain(server.Reports,
+            report => report.Models.Any(model => model is { Version: 1, Phase: DeploymentPhase.RolledBack }));
     }
 
     [Fact]

@@ -8,7 +8,8 @@ namespace Fleet.Agent.Tests.Deployment;
 public sealed class ReconciliationTests
 {
     [Fact]
-    public void Unknown_model_begins() => Assert.Equal(ModelAction.Begin, Reconciliation.Decide(new ModelJournal { Model = "m" }, "new", 1));
+    public void Unknown_model_begins()
+        => Assert.Equal(ModelAction.Begin, Reconciliation.Decide(new ModelJournal { Model = "m" }, "new", 1));
 
     [Theory]
     [InlineData(DeploymentPhase.Active, "active", 1, 1, "Keep")]
@@ -31,7 +32,14 @@ public sealed class ReconciliationTests
         {
             Model = "m",
             Active = Serving("active"),
-            Last = new JournalEntry { Revision = known, Version = 1, Digest = phase == DeploymentPhase.Active ? "active" : "failed", Phase = phase, Since = DateTimeOffset.UnixEpoch },
+            Last = new JournalEntry
+            {
+                Revision = known,
+                Version = 1,
+                Digest = phase == DeploymentPhase.Active ? "active" : "failed",
+                Phase = phase,
+                Since = DateTimeOffset.UnixEpoch,
+            },
         };
         Assert.Equal(Enum.Parse<ModelAction>(action), Reconciliation.Decide(journal, wanted, revision));
     }
@@ -43,7 +51,14 @@ public sealed class ReconciliationTests
         {
             Model = "m",
             Active = Serving("previous"),
-            Last = new JournalEntry { Revision = 4, Version = 2, Digest = "fell", Phase = DeploymentPhase.RolledBack, Since = DateTimeOffset.UnixEpoch },
+            Last = new JournalEntry
+            {
+                Revision = 4,
+                Version = 2,
+                Digest = "fell",
+                Phase = DeploymentPhase.RolledBack,
+                Since = DateTimeOffset.UnixEpoch,
+            },
         };
         Assert.Equal(ModelAction.Keep, Reconciliation.Decide(journal, "fell", 4));
         Assert.Equal(ModelAction.Begin, Reconciliation.Decide(journal, "fell", 5));
@@ -63,7 +78,14 @@ public sealed class ReconciliationTests
     public void Deployment_gives_way_to_what_is_newer(DeploymentPhase phase, long revision, string wanted, bool givesWay)
     {
         var (same, other) = (Assign("1"), Assign("2"));
-        var running = new JournalEntry { Revision = 1, Version = 1, Digest = JournalEntry.DigestOf(same), Phase = phase, Since = DateTimeOffset.UnixEpoch };
+        var running = new JournalEntry
+        {
+            Revision = 1,
+            Version = 1,
+            Digest = JournalEntry.DigestOf(same),
+            Phase = phase,
+            Since = DateTimeOffset.UnixEpoch,
+        };
         var newer = new DesiredState { Revision = revision, Assignments = wanted switch { "same" => [same], "other" => [other], _ => [] } };
         Assert.Equal(givesWay, Reconciliation.GivesWay(running, 1, "m", newer));
 
@@ -78,7 +100,15 @@ public sealed class ReconciliationTests
     private static ServingRelease Serving(string digest) => new()
     {
         Digest = digest,
-        Variant = new Variant { Id = "x64-fp32", Profile = "x64", Scheme = "fp32", Artifact = new ArtifactReference("m.onnx", new string('a', 64), 1), Expected = new Scores(), Gate = new ValidationGate() },
+        Variant = new Variant
+        {
+            Id = "x64-fp32",
+            Profile = "x64",
+            Scheme = "fp32",
+            Artifact = new ArtifactReference("m.onnx", new string('a', 64), 1),
+            Expected = new Scores(),
+            Gate = new ValidationGate(),
+        },
         Manifest = new ReleaseManifest
         {
             Model = "m",

@@ -52,16 +52,37 @@ public sealed class VariantChoiceTests
     public void Error_is_better_when_it_is_smaller(double before, double after, string chosen, string why)
     {
         MeasuredVariant Measured(string id, double error, double p95) => new(
-            new Variant { Id = id, Profile = "x64", Scheme = "any", Artifact = new ArtifactReference(id, new string('a', 64), 1), Expected = new Scores(), Gate = new ValidationGate() },
+            new Variant
+            {
+                Id = id,
+                Profile = "x64",
+                Scheme = "any",
+                Artifact = new ArtifactReference(id, new string('a', 64), 1),
+                Expected = new Scores(),
+                Gate = new ValidationGate(),
+            },
             new Scores { Latency = LatencySummary.OfMilliseconds(p95, p95, p95) }.With(Metric.RootMeanSquareError, error, "cycles"));
-        Assert.True(chosen == VariantChoice.Best(ModelTask.Regression, [Measured("fp32", before, 9), Measured("int8", after, 1)])!.Variant.Id, why);
+        Assert.True(chosen == VariantChoice.Best(
+            ModelTask.Regression, [Measured("fp32", before, 9), Measured("int8", after, 1)])!.Variant.Id, why);
     }
 
-    private static string? Best(params (string Id, double? Accuracy, double? P95, long Bytes)[] variants) => VariantChoice.Best(ModelTask.Classification, [.. variants.Select(one => new MeasuredVariant(
-        new Variant { Id = one.Id, Profile = "x64", Scheme = "any", Artifact = new ArtifactReference(one.Id, new string('a', 64), one.Bytes), Expected = new Scores(), Gate = new ValidationGate() },
-        new Scores
-        {
-            Accuracy = one.Accuracy,
-            Latency = one.P95 is { } p95 ? new LatencySummary(TimeSpan.FromMilliseconds(p95 / 2), TimeSpan.FromMilliseconds(p95), TimeSpan.FromMilliseconds(p95 * 2)) : null,
-        }))])?.Variant.Id;
+    private static string? Best(params (string Id, double? Accuracy, double? P95, long Bytes)[] variants)
+        => VariantChoice.Best(ModelTask.Classification, [.. variants.Select(one => new MeasuredVariant(
+            new Variant
+            {
+                Id = one.Id,
+                Profile = "x64",
+                Scheme = "any",
+                Artifact = new ArtifactReference(one.Id, new string('a', 64), one.Bytes),
+                Expected = new Scores(),
+                Gate = new ValidationGate(),
+            },
+            new Scores
+            {
+                Accuracy = one.Accuracy,
+                Latency = one.P95 is { } p95
+                    ? new LatencySummary(TimeSpan.FromMilliseconds(p95 / 2), TimeSpan.FromMilliseconds(p95),
+                        TimeSpan.FromMilliseconds(p95 * 2))
+                    : null,
+            }))])?.Variant.Id;
 }

@@ -145,7 +145,8 @@ public sealed class EnrollmentTests : IDisposable
     [InlineData(61, true)]
     [InlineData(100, true)]
     public void Renewal_is_due_in_the_last_third(int day, bool due)
-        => Assert.Equal(due, CertificateRenewal.IsDue(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddDays(90), DateTimeOffset.UnixEpoch.AddDays(day)));
+        => Assert.Equal(due, CertificateRenewal.IsDue(
+            DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddDays(90), DateTimeOffset.UnixEpoch.AddDays(day)));
 
     [Fact]
     public void Clock_that_is_set_back_does_not_set_the_trusted_time_back()
@@ -160,7 +161,8 @@ public sealed class EnrollmentTests : IDisposable
     }
 
     private Task<Identity> EnrollAsync(TestServer server, string device = "dev-1")
-        => new Enroller(Data, new FactsReader()).EnrollAsync(server.Address, server.Token.Reveal(), DeviceId.Parse(device), "x64", CancellationToken.None);
+        => new Enroller(Data, new FactsReader())
+            .EnrollAsync(server.Address, server.Token.Reveal(), DeviceId.Parse(device), "x64", CancellationToken.None);
 
     private void AssertNothingHappened(TestServer server)
     {

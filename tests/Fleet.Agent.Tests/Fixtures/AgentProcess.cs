@@ -17,7 +17,8 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1") :
 
     public async Task EnrollAsync()
     {
-        var result = await RunAsync("enroll", "--server", server.Address.ToString(), "--token", server.Token.Reveal(), "--id", device, "--profile", TestRelease.Profile);
+        var result = await RunAsync("enroll", "--server", server.Address.ToString(), "--token", server.Token.Reveal(), "--id", device,
+            "--profile", TestRelease.Profile);
         Assert.True(result.Code == 0, result.Output);
     }
 
@@ -31,7 +32,8 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1") :
             "Deployment:WatchPeriod=00:00:00.2", "Link:ReconnectDelay=00:00:00.050", "Link:MaximumReconnectDelay=00:00:00.5",
             "Shelf:RetryDelay=00:00:00.050", "Shelf:MaximumRetryDelay=00:00:00.2", "Logging:LogLevel:Default=Debug", .. settings,
         ];
-        _process = ChildProcess.Start(Programs.Agent, ["run", "--data", _folder.Path, "--inference-port", "0", .. all.SelectMany(setting => (string[])["--set", setting])]);
+        _process = ChildProcess.Start(Programs.Agent,
+            ["run", "--data", _folder.Path, "--inference-port", "0", .. all.SelectMany(setting => (string[])["--set", setting])]);
     }
 
     /// <summary>Ends it as a power cut would, its children included.</summary>
@@ -50,7 +52,8 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1") :
             var address = (string?)JsonNode.Parse(await File.ReadAllTextAsync(Data.Endpoints))!["inference"];
             using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
             using var answer = await http.PostAsync(
-                $"{address}/v2/models/{model}/infer", new StringContent("""{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}]}"""));
+                $"{address}/v2/models/{model}/infer",
+                new StringContent("""{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3],"data":[1,2,3]}]}"""));
             return (float?)JsonNode.Parse(await answer.Content.ReadAsStringAsync())?["outputs"]?[0]?["data"]?[0];
         }
         catch (Exception e) when (e is IOException or HttpRequestException or System.Text.Json.JsonException)

@@ -27,9 +27,16 @@ internal sealed class ShelfFixture : IAsyncDisposable
 
     public ArtifactShelf Shelf => new(Data);
 
-    public ShelfOptions Options { get; } = new() { RetryDelay = TimeSpan.FromMilliseconds(10), MaximumRetryDelay = TimeSpan.FromMilliseconds(20), MaximumAttempts = 3, StallTimeout = TimeSpan.FromSeconds(20) };
+    public ShelfOptions Options { get; } = new()
+    {
+        RetryDelay = TimeSpan.FromMilliseconds(10),
+        MaximumRetryDelay = TimeSpan.FromMilliseconds(20),
+        MaximumAttempts = 3,
+        StallTimeout = TimeSpan.FromSeconds(20),
+    };
 
-    public ArtifactDownload Download => new(Shelf, Credentials, Options, new Random(1), TimeProvider.System, NullLogger<ArtifactDownload>.Instance);
+    public ArtifactDownload Download
+        => new(Shelf, Credentials, Options, new Random(1), TimeProvider.System, NullLogger<ArtifactDownload>.Instance);
 
     public static async Task<ShelfFixture> StartAsync(string? dataFolder = null)
     {

@@ -13,7 +13,8 @@ internal sealed class SmallDisk : IAsyncDisposable
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Mounting a small disk needs root.");
         var disk = new SmallDisk();
-        var mount = await ChildProcess.RunAsync("mount", ["-t", "tmpfs", "-o", $"size={mebibytes}m", "tmpfs", disk.Path], TimeSpan.FromSeconds(20));
+        var mount = await ChildProcess.RunAsync(
+            "mount", ["-t", "tmpfs", "-o", $"size={mebibytes}m", "tmpfs", disk.Path], TimeSpan.FromSeconds(20));
         Assert.SkipUnless(mount.Code == 0, $"No small disk can be mounted here: {mount.Output}");
         return disk;
     }

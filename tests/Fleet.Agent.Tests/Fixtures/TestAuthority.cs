@@ -43,13 +43,15 @@ internal sealed class TestAuthority : IDisposable
             if (IPAddress.TryParse(name, out var address)) alternatives.AddIpAddress(address);
             else alternatives.AddDnsName(name);
         }
-        var certificate = Issue("server", new PublicKey(key), ServerUse, alternatives.Build(), DateTimeOffset.UtcNow.AddDays(30)).CopyWithPrivateKey(key);
+        var certificate = Issue("server", new PublicKey(key), ServerUse, alternatives.Build(), DateTimeOffset.UtcNow.AddDays(30))
+            .CopyWithPrivateKey(key);
         return ContextOf(certificate, new ReadOnlyCollection<X509Certificate2>([Certificate]), null);
     }
 
     /// <summary>A device's certificate for the key of a signing request, PEM.</summary>
     public string Device(string name, string signingRequest, DateTimeOffset? notAfter = null)
-        => Issue(name, CertificateRequest.LoadSigningRequestPem(signingRequest, HashAlgorithmName.SHA256).PublicKey, ClientUse, null, notAfter ?? DateTimeOffset.UtcNow.AddDays(90)).ExportCertificatePem();
+        => Issue(name, CertificateRequest.LoadSigningRequestPem(signingRequest, HashAlgorithmName.SHA256).PublicKey, ClientUse, null,
+            notAfter ?? DateTimeOffset.UtcNow.AddDays(90)).ExportCertificatePem();
 
     private X509Certificate2 Issue(string name, PublicKey key, string use, X509Extension? names, DateTimeOffset notAfter)
     {
@@ -62,5 +64,6 @@ internal sealed class TestAuthority : IDisposable
 
     // The public way leaves the root out of what is sent, and the root is what a device compares with its token.
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
-    private static extern SslStreamCertificateContext ContextOf(X509Certificate2 target, ReadOnlyCollection<X509Certificate2> intermediates, SslCertificateTrust? trust);
+    private static extern SslStreamCertificateContext ContextOf(
+        X509Certificate2 target, ReadOnlyCollection<X509Certificate2> intermediates, SslCertificateTrust? trust);
 }

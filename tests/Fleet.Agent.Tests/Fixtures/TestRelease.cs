@@ -47,15 +47,16 @@ internal static class TestRelease
         return stream.ToArray();
     }
 
-    public static Variant Variant(TestServer server, byte[] model, string id = "x64-fp32", string profile = Profile, ValidationGate? gate = null) => new()
-    {
-        Id = id,
-        Profile = profile,
-        Scheme = "fp32",
-        Artifact = server.Store($"{id}.onnx", model),
-        Expected = new Scores { Accuracy = 1 },
-        Gate = gate ?? new ValidationGate { MinimumAccuracy = 0.9 },
-    };
+    public static Variant Variant(
+        TestServer server, byte[] model, string id = "x64-fp32", string profile = Profile, ValidationGate? gate = null) => new()
+        {
+            Id = id,
+            Profile = profile,
+            Scheme = "fp32",
+            Artifact = server.Store($"{id}.onnx", model),
+            Expected = new Scores { Accuracy = 1 },
+            Gate = gate ?? new ValidationGate { MinimumAccuracy = 0.9 },
+        };
 
     public static ReleaseManifest Manifest(TestServer server, int version, string model, params IReadOnlyList<Variant> variants) => new()
     {

@@ -57,12 +57,15 @@ internal sealed class TestServer : IAsyncDisposable
         _broker = _app.Services.GetRequiredService<MqttServer>();
         _broker.ValidatingConnectionAsync += connection =>
         {
-            if (connection.ClientCertificate?.GetNameInfo(X509NameType.SimpleName, false) != connection.ClientId) connection.ReasonCode = MqttConnectReasonCode.ClientIdentifierNotValid;
+            if (connection.ClientCertificate?.GetNameInfo(X509NameType.SimpleName, false) != connection.ClientId)
+                connection.ReasonCode = MqttConnectReasonCode.ClientIdentifierNotValid;
             Connections.Add((connection.ClientId, connection.CleanSession == true));
             return Task.CompletedTask;
         };
         _broker.InterceptingPublishAsync += ReceiveAsync;
-        _broker.ClientSubscribedTopicAsync += subscribed => _desired.TryGetValue(subscribed.ClientId, out var desired) ? SendAsync(subscribed.ClientId, Payload(desired)) : Task.CompletedTask;
+        _broker.ClientSubscribedTopicAsync += subscribed => _desired.TryGetValue(subscribed.ClientId, out var desired)
+            ? SendAsync(subscribed.ClientId, Payload(desired))
+            : Task.CompletedTask;
         _app.MapPost("/enroll", EnrollAsync);
         _app.MapPost("/renew", RenewAsync);
         _app.MapGet("/health", () => "ok");
@@ -132,7 +135,8 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     public DsseEnvelope Sign(ReleaseManifest manifest, ECDsa? key = null)
-        => DsseEnvelope.Sign(DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement), key ?? _signer);
+        => DsseEnvelope.Sign(DsseEnvelope.InToto,
+            JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement), key ?? _signer);
 
     /// <summary>Keeps a file and returns how a manifest names it.</summary>
     public ArtifactReference Store(string name, byte[] content)
@@ -154,7 +158,9 @@ internal sealed class TestServer : IAsyncDisposable
     public async Task SendAsync(string device, byte[] payload)
     {
         var session = (await _broker.GetSessionsAsync()).FirstOrDefault(session => session.Id == device);
-        session?.TryEnqueueApplicationMessage(new MqttApplicationMessageBuilder().WithTopic(Topics.Of(DeviceId.Parse(device), Topics.Desired)).WithPayload(payload).WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce).Build(), out _);
+        session?.TryEnqueueApplicationMessage(
+            new MqttApplicationMessageBuilder().WithTopic(Topics.Of(DeviceId.Parse(device), Topics.Desired)).WithPayload(payload)
+                .WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce).Build(), out _);
     }
 
     /// <summary>The first report, past or to come, in which a model stands so.</summary>
@@ -162,11 +168,17 @@ internal sealed class TestServer : IAsyncDisposable
     {
         try
         {
-            return await Eventually.ValueAsync(what, () => Task.FromResult(Reports.SelectMany(report => report.Models).FirstOrDefault(one => one.Model == model && holds(one))), TimeSpan.FromSeconds(60));
+            return await Eventually.ValueAsync(what,
+                () => Task.FromResult(Reports.SelectMany(report => report.Models).FirstOrDefault(one => one.Model == model && holds(one))),
+                TimeSpan.FromSeconds(60));
         }
         catch (TimeoutException e)
         {
-            throw new TimeoutException($"{e.Message} Reported: {string.Join("; ", Reports.SelectMany(report => report.Models.Select(one => $"r{report.Revision} {one.Model} {one.Version} {one.Phase} {one.Failure} {one.Detail}")))}");
+            throw new TimeoutException(
+                $"{e.Message} Reported: "
+                    + $"{string.Join("; ", Reports.SelectMany(report =>
+                        report.Models.Select(one =>
+                            $"r{report.Revision} {one.Model} {one.Version} {one.Phase} {one.Failure} {one.Detail}")))}");
         }
     }
 
@@ -182,7 +194,9 @@ internal sealed class TestServer : IAsyncDisposable
             ServerCertificateContext = shown,
             ClientCertificateRequired = true,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-            RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is X509Certificate2 device ? IsDevice(device) : !required,
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is X509Certificate2 device
+                ? IsDevice(device)
+                : !required,
         }),
     };
 
@@ -217,7 +231,8 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     private async Task AnswerAsync(HttpContext context, string certificate) => await context.Response.WriteAsync(JsonSerializer.Serialize(
-        new EnrollResponse(certificate, Authority.Certificate.ExportCertificatePem(), [ReleaseKey], Mqtt, DateTimeOffset.UtcNow), FleetJson.Default.EnrollResponse));
+        new EnrollResponse(certificate, Authority.Certificate.ExportCertificatePem(), [ReleaseKey], Mqtt, DateTimeOffset.UtcNow),
+        FleetJson.Default.EnrollResponse));
 
     private async Task ArtifactAsync(HttpContext context, string digest)
     {
@@ -235,7 +250,8 @@ internal sealed class TestServer : IAsyncDisposable
         Requests.Enqueue((digest, from));
         if (Misbehave is { } misbehave && await misbehave(context, content, from)) return;
         Interlocked.Add(ref BytesSent, content.Length - from);
-        await Results.Bytes(content, "application/octet-stream", enableRangeProcessing: true, entityTag: new EntityTagHeaderValue($"\"{digest}\"")).ExecuteAsync(context);
+        await Results.Bytes(content, "application/octet-stream", enableRangeProcessing: true,
+            entityTag: new EntityTagHeaderValue($"\"{digest}\"")).ExecuteAsync(context);
     }
 
     private Task ReceiveAsync(InterceptingPublishEventArgs publish)

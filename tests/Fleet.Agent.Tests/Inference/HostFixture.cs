@@ -20,7 +20,8 @@ internal sealed class HostFixture : IAsyncDisposable
     public HostFixture(InferenceOptions? options = null)
     {
         EndpointsFile = Path.Combine(Folder, "endpoints.json");
-        Host = new InferenceHost((options ?? new InferenceOptions()) with { EndpointsFile = EndpointsFile }, TimeProvider.System, NullLogger<InferenceHost>.Instance);
+        Host = new InferenceHost((options ?? new InferenceOptions()) with { EndpointsFile = EndpointsFile }, TimeProvider.System,
+            NullLogger<InferenceHost>.Instance);
     }
 
     public string Folder => _folder.Path;
@@ -71,7 +72,9 @@ internal sealed class HostFixture : IAsyncDisposable
     /// <summary>Sends a signal once.</summary>
     public static void Signal(int processId, int signal) => Assert.Equal(0, Kill(processId, signal));
 
-    /// <summary>Ends a process by a signal. .NET catches the first of those that mean a crash and restores the default, which the next one meets.</summary>
+    /// <summary>
+    /// Ends a process by a signal. .NET catches the first of those that mean a crash and restores the default, which the next one meets.
+    /// </summary>
     public static Task CrashAsync(int processId, int signal)
         => Eventually.TrueAsync($"process {processId} dies", () => Kill(processId, signal) != 0);
 

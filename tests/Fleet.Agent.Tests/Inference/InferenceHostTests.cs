@@ -48,16 +48,19 @@ public sealed class InferenceHostTests
         for (var version = 2; version <= 10; version++)
         {
             await fixture.ActivateAsync(files[(version + 1) % 2], version);
-            await Eventually.TrueAsync($"version {version} answers", () => Volatile.Read(ref newest) == version || clients.Any(client => client.IsCompleted));
+            await Eventually.TrueAsync(
+                $"version {version} answers", () => Volatile.Read(ref newest) == version || clients.Any(client => client.IsCompleted));
         }
         await done.CancelAsync();
         var seen = (await Task.WhenAll(clients)).SelectMany(versions => versions).ToList();
 
-        Assert.True(seen.Distinct().Count() >= 9, $"Only versions {string.Join(',', seen.Distinct())} answered: this was no swap under load.");
+        Assert.True(seen.Distinct().Count() >= 9,
+            $"Only versions {string.Join(',', seen.Distinct())} answered: this was no swap under load.");
         var drained = await fixture.Host.DrainAsync(CancellationToken.None);
         Assert.Equal(seen.Count, drained.Sum(statistics => statistics.Count));
         Assert.Equal(0, drained.Sum(statistics => statistics.Errors));
-        Assert.Equal(seen.GroupBy(version => version).ToDictionary(group => group.Key, group => (long)group.Count()), drained.ToDictionary(statistics => statistics.Version, statistics => statistics.Count));
+        Assert.Equal(seen.GroupBy(version => version).ToDictionary(group => group.Key, group => (long)group.Count()),
+            drained.ToDictionary(statistics => statistics.Version, statistics => statistics.Count));
     }
 
     [Fact]
@@ -85,7 +88,8 @@ public sealed class InferenceHostTests
     {
         await using var fixture = new HostFixture();
         await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 2));
-        var refusal = await Assert.ThrowsAsync<ActivationException>(() => fixture.ActivateAsync(SharedData.PathOf("onnx-superres", "supres.onnx"), version: 2));
+        var refusal = await Assert.ThrowsAsync<ActivationException>(
+            () => fixture.ActivateAsync(SharedData.PathOf("onnx-superres", "supres.onnx"), version: 2));
         Assert.Contains("ONNX Runtime refuses supres.onnx", refusal.Message, StringComparison.Ordinal);
         Assert.Equal("1", (string?)(await fixture.InferAsync(OneRow)).Body["model_version"]);
     }
@@ -93,19 +97,24 @@ public sealed class InferenceHostTests
     [Theory]
     [InlineData("x", "FP32", new long[] { -1, 4 }, "The file's input is 'x' FP32 [-1,3], not FP32 [-1,4].")]
     [InlineData("x", "INT8", new long[] { -1, 3 }, "The file's input is 'x' FP32 [-1,3], not INT8 [-1,3].")]
-    [InlineData("z", "FP32", new long[] { -1, 3 }, "The file has no input 'z'; it has 'x' FP32 [-1,3]. The file asks for an input 'x' FP32 [-1,3], which the release does not name.")]
+    [InlineData("z", "FP32", new long[] { -1, 3 },
+        "The file has no input 'z'; it has 'x' FP32 [-1,3]. The file asks for an input 'x' FP32 [-1,3], which the release does not name.")]
     public async Task Variant_that_is_not_what_its_release_describes_is_refused(string name, string datatype, long[] shape, string sentence)
     {
         await using var fixture = new HostFixture();
         var model = HostFixture.Model(TestModels.Scale(fixture.Folder, 2)) with { Inputs = [new TensorDescription(name, datatype, shape)] };
-        Assert.EndsWith(sentence, (await Assert.ThrowsAsync<ActivationException>(() => fixture.Host.ActivateAsync(model, CancellationToken.None))).Message, StringComparison.Ordinal);
+        Assert.EndsWith(sentence,
+            (await Assert.ThrowsAsync<ActivationException>(() => fixture.Host.ActivateAsync(model, CancellationToken.None))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Missing_file_is_refused_with_its_name()
     {
         await using var fixture = new HostFixture();
-        Assert.Contains("nowhere.onnx", (await Assert.ThrowsAsync<ActivationException>(() => fixture.ActivateAsync("/nowhere.onnx"))).Message, StringComparison.Ordinal);
+        Assert.Contains("nowhere.onnx",
+            (await Assert.ThrowsAsync<ActivationException>(() => fixture.ActivateAsync("/nowhere.onnx"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,7 +128,8 @@ public sealed class InferenceHostTests
         await fixture.InferAsync("{}");
 
         var statistics = Assert.Single(await fixture.Host.DrainAsync(CancellationToken.None));
-        Assert.Equal(("m", 1, "x64-fp32", 2L, 1L), (statistics.Model, statistics.Version, statistics.Variant, statistics.Count, statistics.Errors));
+        Assert.Equal(("m", 1, "x64-fp32", 2L, 1L),
+            (statistics.Model, statistics.Version, statistics.Variant, statistics.Count, statistics.Errors));
         Assert.Equal([0, 1, 2], statistics.Classes);
         Assert.Equal([0, 0, 0, 0, 0, 0, 2, 0, 0, 1], statistics.Confidence);
         Assert.Equal(2, statistics.Latency.Total());
@@ -170,7 +180,8 @@ public sealed class InferenceHostTests
             await Eventually.TrueAsync("the death is noticed", () => fixture.Host.ProcessId != process);
             await fixture.ServesAsync();
         }
-        Assert.Equal($"The inference host died 3 times since m 9 x64-fp32 was activated; the last time it was killed by {name}.", await told.WaitAsync(HostFixture.Deadline));
+        Assert.Equal($"The inference host died 3 times since m 9 x64-fp32 was activated; the last time it was killed by {name}.",
+            await told.WaitAsync(HostFixture.Deadline));
     }
 
     [Fact]
@@ -182,7 +193,8 @@ public sealed class InferenceHostTests
         var loading = fixture.ActivateAsync(TestModels.Slow(fixture.Folder, 4000, atLoad: true), version: 2);
         await fixture.InferAsync(OneRow);
         await HostFixture.CrashAsync(fixture.Host.ProcessId!.Value, SegmentationFault);
-        Assert.Equal("The inference host was killed by SIGSEGV while it took m 2 x64-fp32 over.", (await Assert.ThrowsAsync<ActivationException>(() => loading)).Message);
+        Assert.Equal("The inference host was killed by SIGSEGV while it took m 2 x64-fp32 over.",
+            (await Assert.ThrowsAsync<ActivationException>(() => loading)).Message);
         await fixture.ServesAsync();
         Assert.Equal("1", (string?)(await fixture.InferAsync(OneRow)).Body["model_version"]);
         Assert.False(watched.IsCompleted);
@@ -193,7 +205,8 @@ public sealed class InferenceHostTests
     {
         await using var fixture = new HostFixture(Quick with { LoadDeadline = TimeSpan.FromSeconds(1.5) });
         await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 2), version: 1);
-        var refusal = await Assert.ThrowsAsync<ActivationException>(() => fixture.ActivateAsync(TestModels.Slow(fixture.Folder, 4000, atLoad: true), version: 2));
+        var refusal = await Assert.ThrowsAsync<ActivationException>(
+            () => fixture.ActivateAsync(TestModels.Slow(fixture.Folder, 4000, atLoad: true), version: 2));
         Assert.Equal("m 2 x64-fp32 did not load within 00:00:01.5000000.", refusal.Message);
         await fixture.ServesAsync();
         Assert.Equal("1", (string?)(await fixture.InferAsync(OneRow)).Body["model_version"]);
@@ -248,12 +261,15 @@ public sealed class InferenceHostTests
         using var folder = new TemporaryFolder();
         await using var fixture = new HostFixture(new InferenceOptions { Socket = folder["inference.sock"] });
         await fixture.ActivateAsync(TestModels.Scale(fixture.Folder, 2));
-        const string Answer = """{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[1,3],"data":[2,4,6]}]}""";
+        const string Answer = """{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP32","shape":[1,3],"data":[2,4"""
+            + """,6]}]}""";
         string[] arguments = ["--silent", "--show-error", "--fail", "--data", OneRow];
         var byPort = await ChildProcess.RunAsync("curl", [.. arguments, $"{fixture.Host.Address}/v2/models/m/infer"], HostFixture.Deadline);
         Assert.Equal(Answer, byPort.Output);
-        var bySocket = await ChildProcess.RunAsync("curl", [.. arguments, "--unix-socket", folder["inference.sock"], "http://device/v2/models/m/infer"], HostFixture.Deadline);
+        var bySocket = await ChildProcess.RunAsync(
+            "curl", [.. arguments, "--unix-socket", folder["inference.sock"], "http://device/v2/models/m/infer"], HostFixture.Deadline);
         Assert.Equal(Answer, bySocket.Output);
-        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(folder["inference.sock"]) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite));
+        Assert.Equal(UnixFileMode.None,
+            File.GetUnixFileMode(folder["inference.sock"]) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite));
     }
 }

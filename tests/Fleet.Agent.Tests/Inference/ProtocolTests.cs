@@ -31,7 +31,8 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
         Assert.True(JsonNode.DeepEquals(expected, (await _fixture.GetAsync("/v2/models/m")).Body));
         Assert.True(JsonNode.DeepEquals(expected, (await _fixture.GetAsync("/v2/models/m/versions/7")).Body));
         Assert.Equal(200, (await _fixture.GetAsync("/v2/models/m/versions/7/ready")).Status);
-        Assert.Equal((404, "Model 'm' is served in version 7, not in '6'."), Error(await _fixture.GetAsync("/v2/models/m/versions/6/ready")));
+        Assert.Equal((404, "Model 'm' is served in version 7, not in '6'."),
+            Error(await _fixture.GetAsync("/v2/models/m/versions/6/ready")));
         Assert.Equal((404, "Model 'other' is not served on this device."), Error(await _fixture.GetAsync("/v2/models/other")));
         Assert.Equal(404, (await _fixture.GetAsync("/metrics")).Status);
     }
@@ -39,8 +40,10 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
     [Theory]
     [InlineData("""{"id":"a","inputs":[{"name":"x","shape":[2,3],"datatype":"FP32","data":[1,2,3,4,5,6]}]}""", "flat")]
     [InlineData("""{"inputs":[{"name":"x","shape":[2,3],"datatype":"FP32","data":[[1,2,3],[4,5,6]]}]}""", "nested")]
-    [InlineData("""{"inputs":[{"data":[[1,2,3],[4,5,6]],"datatype":"FP32","shape":[2,3],"name":"x"}]}""", "data before everything that tells how to read it")]
-    [InlineData("""{"outputs":[{"name":"y"}],"parameters":{"unknown":{"a":[1]}},"inputs":[{"name":"x","shape":[2,3],"datatype":"FP32","parameters":{"b":1},"data":[1,2,3,4,5,6]}],"more":null}""", "keys it does not know")]
+    [InlineData("""{"inputs":[{"data":[[1,2,3],[4,5,6]],"datatype":"FP32","shape":[2,3],"name":"x"}]}""",
+        "data before everything that tells how to read it")]
+    [InlineData("""{"outputs":[{"name":"y"}],"parameters":{"unknown":{"a":[1]}},"inputs":[{"name":"x","shape":[2,3]"""
+        + ""","datatype":"FP32","parameters":{"b":1},"data":[1,2,3,4,5,6]}],"more":null}""", "keys it does not know")]
     public async Task Request_is_answered(string request, string form)
     {
         await _fixture.ActivateAsync(TestModels.Scale(_fixture.Folder, 2));
@@ -52,23 +55,36 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
     }
 
     [Theory]
-    [InlineData("""{"inputs":[{"name":"z","shape":[1,3],"datatype":"FP32","data":[1,2,3]}]}""", "The model has no input 'z'; it takes 'x' FP32 [-1,3].")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}""", "Input 'x' has shape [1,4]; the model takes 'x' FP32 [-1,3].")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[3],"datatype":"FP32","data":[1,2,3]}]}""", "Input 'x' has shape [3]; the model takes 'x' FP32 [-1,3].")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"INT64","data":[1,2,3]}]}""", "Input 'x' has datatype INT64; the model takes 'x' FP32 [-1,3].")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2]}]}""", "Data of input 'x' has 2 elements; its shape [1,3] needs 3.")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3,4]}]}""", "Data of input 'x' has more than the 3 elements of its shape [1,3].")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[2,3],"datatype":"FP32","data":[[1,2,3,4],[5,6]]}]}""", "Data of input 'x' has a row of 4 along axis 1, but its shape [2,3] says 3.")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[[[1,2,3]]]}]}""", "Data of input 'x' nests deeper than its shape [1,3].")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,"two",3]}]}""", "Data of input 'x' holds 'two' at element 1, which is not FP32.")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,1e60,3]}]}""", "Data of input 'x' holds '1e60' at element 1, which is not FP32.")]
+    [InlineData("""{"inputs":[{"name":"z","shape":[1,3],"datatype":"FP32","data":[1,2,3]}]}""",
+        "The model has no input 'z'; it takes 'x' FP32 [-1,3].")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,4],"datatype":"FP32","data":[1,2,3,4]}]}""",
+        "Input 'x' has shape [1,4]; the model takes 'x' FP32 [-1,3].")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[3],"datatype":"FP32","data":[1,2,3]}]}""",
+        "Input 'x' has shape [3]; the model takes 'x' FP32 [-1,3].")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"INT64","data":[1,2,3]}]}""",
+        "Input 'x' has datatype INT64; the model takes 'x' FP32 [-1,3].")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2]}]}""",
+        "Data of input 'x' has 2 elements; its shape [1,3] needs 3.")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3,4]}]}""",
+        "Data of input 'x' has more than the 3 elements of its shape [1,3].")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[2,3],"datatype":"FP32","data":[[1,2,3,4],[5,6]]}]}""",
+        "Data of input 'x' has a row of 4 along axis 1, but its shape [2,3] says 3.")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[[[1,2,3]]]}]}""",
+        "Data of input 'x' nests deeper than its shape [1,3].")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,"two",3]}]}""",
+        "Data of input 'x' holds 'two' at element 1, which is not FP32.")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,1e60,3]}]}""",
+        "Data of input 'x' holds '1e60' at element 1, which is not FP32.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[999999999,3],"datatype":"FP32","data":[1]}]}""", "more elements than a request of")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[-1,3],"datatype":"FP32","data":[1]}]}""", "shape must hold whole numbers that are not negative.")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[-1,3],"datatype":"FP32","data":[1]}]}""",
+        "shape must hold whole numbers that are not negative.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32"}]}""", "Input 'x' has neither data nor binary_data_size.")]
     [InlineData("""{"inputs":[{"shape":[1,3],"datatype":"FP32","data":[1,2,3]}]}""", "An entry of inputs has no name.")]
     [InlineData("""{"inputs":[{"name":"x","datatype":"FP32","data":[1,2,3]}]}""", "Input 'x' has no shape.")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3]},{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3]}]}""", "Input 'x' is given twice.")]
-    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3]}],"outputs":[{"name":"z"}]}""", "The model has no output 'z'; it has 'y' FP32 [-1,3].")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3]},{"name":"x","shape":[1,3]"""
+        + ""","datatype":"FP32","data":[1,2,3]}]}""", "Input 'x' is given twice.")]
+    [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2,3]}],"outputs":[{"name":"z"}]}""",
+        "The model has no output 'z'; it has 'y' FP32 [-1,3].")]
     [InlineData("""{"inputs":[]}""", "Input 'x' FP32 [-1,3] is missing.")]
     [InlineData("""{"inputs":{}}""", "inputs must be an array, not an object.")]
     [InlineData("""{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","data":[1,2""", "The request is not valid JSON")]
@@ -107,7 +123,9 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
         // The binary answer to the JSON request is sent again as a binary request: the two forms must mean the same.
         var (json, bytes) = await InferBinaryAsync(request + ""","parameters":{"binary_data_output":true}}""", []);
         Assert.Equal(bytes.Length, (int)json["outputs"]![0]!["parameters"]!["binary_data_size"]!);
-        var binary = $$$"""{"inputs":[{"name":"x","shape":[1,2],"datatype":"{{{datatype}}}","parameters":{"binary_data_size":{{{bytes.Length}}}}}],"outputs":[{"name":"y","parameters":{"binary_data":false}}]}""";
+        var binary = $$$"""{"inputs":[{"name":"x","shape":[1,2]"""
+            + $$$""","datatype":"{{{datatype}}}","parameters":{"binary_data_size":{{{bytes.Length}}}}}]"""
+            + $$$""","outputs":[{"name":"y","parameters":{"binary_data":false}}]}""";
         Assert.Equal(data, (await InferBinaryAsync(binary, bytes)).Json["outputs"]![0]!["data"]!.ToJsonString());
     }
 
@@ -116,10 +134,15 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
     {
         await _fixture.ActivateAsync(TestModels.Scale(_fixture.Folder, 2));
         const string Request = """{"inputs":[{"name":"x","shape":[1,3],"datatype":"FP32","parameters":{"binary_data_size":12}}]}""";
-        Assert.Contains("binary_data_size 12, but 8 bytes", (string?)(await InferBinaryAsync(Request, new byte[8])).Json["error"], StringComparison.Ordinal);
-        Assert.Contains("4 bytes of binary data are left over", (string?)(await InferBinaryAsync(Request, new byte[16])).Json["error"], StringComparison.Ordinal);
-        Assert.Contains("needs 12", (string?)(await InferBinaryAsync(Request.Replace("12", "8", StringComparison.Ordinal), new byte[8])).Json["error"], StringComparison.Ordinal);
-        Assert.Contains("the body has", (string?)(await InferBinaryAsync(Request, new byte[12], jsonLength: 9999)).Json["error"], StringComparison.Ordinal);
+        Assert.Contains("binary_data_size 12, but 8 bytes", (string?)(await InferBinaryAsync(Request, new byte[8])).Json["error"],
+            StringComparison.Ordinal);
+        Assert.Contains("4 bytes of binary data are left over",
+            (string?)(await InferBinaryAsync(Request, new byte[16])).Json["error"], StringComparison.Ordinal);
+        Assert.Contains("needs 12",
+            (string?)(await InferBinaryAsync(Request.Replace("12", "8", StringComparison.Ordinal), new byte[8])).Json["error"],
+            StringComparison.Ordinal);
+        Assert.Contains("the body has", (string?)(await InferBinaryAsync(Request, new byte[12], jsonLength: 9999)).Json["error"],
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -127,7 +150,8 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
     {
         await _fixture.ActivateAsync(TestModels.Identity(_fixture.Folder, OnnxType.String));
         byte[] data = [2, 0, 0, 0, (byte)'h', (byte)'i', 0, 0, 0, 0];
-        var request = $$$"""{"inputs":[{"name":"x","shape":[1,2],"datatype":"BYTES","parameters":{"binary_data_size":{{{data.Length}}}}}]}""";
+        var request = $$$"""{"inputs":[{"name":"x","shape":[1,2]"""
+            + $$$""","datatype":"BYTES","parameters":{"binary_data_size":{{{data.Length}}}}}]}""";
         Assert.Equal("""["hi",""]""", (await InferBinaryAsync(request, data)).Json["outputs"]![0]!["data"]!.ToJsonString());
         data[0] = 200;
         Assert.Contains("ends inside element 0", (string?)(await InferBinaryAsync(request, data)).Json["error"], StringComparison.Ordinal);
@@ -164,7 +188,8 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
         var golden = Npz(Path.Combine(folder, "outputs.npz")).ToSingles();
 
         var data = string.Join(',', input.ToSingles().Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
-        var (_, json) = await _fixture.InferAsync($$"""{"inputs":[{"name":"input","shape":[1,3,96,96],"datatype":"FP32","data":[{{data}}]}]}""");
+        var (_, json) = await _fixture.InferAsync(
+            $$"""{"inputs":[{"name":"input","shape":[1,3,96,96],"datatype":"FP32","data":[{{data}}]}]}""");
         var outputs = json["outputs"]![0]!["data"]!.AsArray().Select(value => (float)value!).ToArray();
         Assert.Equal(golden.Length, outputs.Length);
         Assert.All(golden.Zip(outputs), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
@@ -176,7 +201,8 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
         }
     }
 
-    private static (int Status, string Error) Error((int Status, JsonNode Body) answer) => (answer.Status, (string?)answer.Body["error"] ?? "");
+    private static (int Status, string Error) Error((int Status, JsonNode Body) answer)
+        => (answer.Status, (string?)answer.Body["error"] ?? "");
 
     private async Task<(JsonNode Json, byte[] Binary)> InferBinaryAsync(string json, byte[] binary, int? jsonLength = null)
     {
@@ -186,7 +212,9 @@ public sealed class ProtocolTests(ProtocolTests.SharedHost host) : IClassFixture
         content.Headers.Add("Inference-Header-Content-Length", $"{jsonLength ?? head.Length}");
         using var response = await _fixture.PostAsync(content);
         var body = await response.Content.ReadAsByteArrayAsync();
-        var length = response.Headers.TryGetValues("Inference-Header-Content-Length", out var values) ? int.Parse(values.Single(), CultureInfo.InvariantCulture) : body.Length;
+        var length = response.Headers.TryGetValues("Inference-Header-Content-Length", out var values)
+            ? int.Parse(values.Single(), CultureInfo.InvariantCulture)
+            : body.Length;
         return (JsonNode.Parse(body.AsSpan(0, length))!, body[length..]);
     }
 

@@ -29,7 +29,11 @@ public sealed class StatisticsTests
             Variant = "v",
             Count = count,
             Errors = 1,
-            Latency = new LatencyHistogram { Buckets = [LatencyHistogram.BucketOf(TimeSpan.FromMicroseconds(microseconds))], Counts = [count] },
+            Latency = new LatencyHistogram
+            {
+                Buckets = [LatencyHistogram.BucketOf(TimeSpan.FromMicroseconds(microseconds))],
+                Counts = [count],
+            },
             Classes = classes,
         };
     }

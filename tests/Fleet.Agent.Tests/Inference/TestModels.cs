@@ -18,13 +18,18 @@ internal static class TestModels
         .Node("Identity", ["x"], ["y"])
         .Save(Path.Combine(folder, $"identity-{type}.onnx"));
 
-    /// <summary>Multiplies a 512 x 512 matrix so many times: about 4 ms each on one core. Constant matrices would be folded at load.</summary>
+    /// <summary>
+    /// Multiplies a 512 x 512 matrix so many times: about 4 ms each on one core. Constant matrices would be folded at load.
+    /// </summary>
     public static string Slow(string folder, int multiplications, bool atLoad = false)
     {
         var file = new OnnxFile().Input("x", OnnxType.Float, -1, 3).Output("y", OnnxType.Float, -1, 3);
-        file.Constant<float>("matrix", OnnxType.Float, Enumerable.Repeat(1 / 512f, 512 * 512).ToArray(), 512, 512); // Rows sum to one: nothing grows or vanishes.
+        // Rows sum to one: nothing grows or vanishes.
+        file.Constant<float>("matrix", OnnxType.Float, Enumerable.Repeat(1 / 512f, 512 * 512).ToArray(), 512, 512);
         // A random matrix is no constant to the optimizer; a matrix that starts from the file is folded away while loading.
-        if (!atLoad) file.Constant<long>("extent", OnnxType.Int64, [512, 512], 2).Node("ReduceSum", ["x"], ["seed"], ("keepdims", 0)).Node("Expand", ["seed", "extent"], ["m0"]);
+        if (!atLoad)
+            file.Constant<long>("extent", OnnxType.Int64, [512, 512], 2).Node("ReduceSum", ["x"], ["seed"], ("keepdims", 0))
+                .Node("Expand", ["seed", "extent"], ["m0"]);
         for (var i = 0; i < multiplications; i++) file.Node("MatMul", [i == 0 && atLoad ? "matrix" : $"m{i}", "matrix"], [$"m{i + 1}"]);
         return file
             .Node("ReduceSum", [$"m{multiplications}"], ["sum"], ("keepdims", 0))

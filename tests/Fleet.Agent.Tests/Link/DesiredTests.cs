@@ -19,7 +19,8 @@ public sealed class DesiredTests
     [InlineData("""{"revision":-1,"assignments":[]}""")]
     [InlineData("""{"revision":1,"assignments":[{"model":"UPPER","version":1,"release":RELEASE}]}""")]
     [InlineData("""{"revision":1,"assignments":[{"model":"../../etc","version":1,"release":RELEASE}]}""")]
-    [InlineData("""{"revision":1,"assignments":[{"model":"m","version":1,"release":RELEASE},{"model":"m","version":2,"release":RELEASE}]}""")]
+    [InlineData("""{"revision":1,"assignments":[{"model":"m","version":1,"release":RELEASE},{"model":"m","version":2"""
+        + ""","release":RELEASE}]}""")]
     public void Malformed_state_is_refused_and_the_last_good_one_stays(string text)
     {
         var slot = new DesiredSlot();
@@ -41,7 +42,10 @@ public sealed class DesiredTests
     [Fact]
     public void More_models_than_a_device_runs_are_refused()
     {
-        static string With(int count) => $$"""{"revision":1,"assignments":[{{string.Join(',', Enumerable.Range(0, count).Select(i => $$"""{"model":"m{{i}}","version":1,"release":{{Release}}}"""))}}]}""";
+        static string With(int count)
+            => $$"""{"revision":1"""
+                + $$""","assignments":[{{string.Join(
+                    ',', Enumerable.Range(0, count).Select(i => $$"""{"model":"m{{i}}","version":1,"release":{{Release}}}"""))}}]}""";
         Assert.NotNull(DesiredInbox.Read(Bytes(With(Limits.ModelsPerDevice)), out _));
         Assert.Null(DesiredInbox.Read(Bytes(With(Limits.ModelsPerDevice + 1)), out _));
     }

@@ -48,15 +48,19 @@ public sealed class LinkTests
         proxy.Cut();
         await Eventually.TrueAsync("batches wait on disk", () => Directory.EnumerateFiles(agent.Data.Outbox, "*.json").Count() > 5);
         await agent.KillAsync();
-        var waiting = Directory.EnumerateFiles(agent.Data.Outbox, "*.json").Select(path => long.Parse(Path.GetFileNameWithoutExtension(path))).ToArray();
+        var waiting = Directory.EnumerateFiles(agent.Data.Outbox, "*.json")
+            .Select(path => long.Parse(Path.GetFileNameWithoutExtension(path))).ToArray();
         proxy.Refuses = false;
         agent.Start(FastTelemetry);
 
-        await Eventually.TrueAsync("everything that waited has arrived", () => waiting.All(sequence => server.Telemetry.Any(batch => batch.Sequence == sequence)));
+        await Eventually.TrueAsync(
+            "everything that waited has arrived", () => waiting.All(sequence => server.Telemetry.Any(batch => batch.Sequence == sequence)));
         await Eventually.TrueAsync("new batches follow", () => server.Telemetry.Any(batch => batch.Sequence > waiting.Max() + 1));
-        await Eventually.TrueAsync("the outbox is empty", () => waiting.All(sequence => !File.Exists(Path.Combine(agent.Data.Outbox, $"{sequence:D19}.json"))));
+        await Eventually.TrueAsync(
+            "the outbox is empty", () => waiting.All(sequence => !File.Exists(Path.Combine(agent.Data.Outbox, $"{sequence:D19}.json"))));
         // A batch that was on its way when the connection broke may arrive twice, with the same content; no number means two batches.
-        Assert.All(server.Telemetry.GroupBy(batch => batch.Sequence), same => Assert.Single(same.Select(batch => (batch.From, batch.To)).Distinct()));
+        Assert.All(server.Telemetry.GroupBy(batch => batch.Sequence),
+            same => Assert.Single(same.Select(batch => (batch.From, batch.To)).Distinct()));
     }
 
     [Fact]
@@ -64,7 +68,9 @@ public sealed class LinkTests
     {
         await using var server = await TestServer.StartAsync();
         var refusals = 0;
-        server.Acknowledge = channel => channel == "telemetry" && Interlocked.Increment(ref refusals) <= 3 ? MqttPubAckReasonCode.UnspecifiedError : MqttPubAckReasonCode.Success;
+        server.Acknowledge = channel => channel == "telemetry" && Interlocked.Increment(ref refusals) <= 3
+            ? MqttPubAckReasonCode.UnspecifiedError
+            : MqttPubAckReasonCode.Success;
         await using var agent = new AgentProcess(server);
         await agent.EnrollAsync();
         agent.Start(FastTelemetry);
@@ -128,7 +134,8 @@ public sealed class LinkTests
         agent.Start(FastTelemetry);
         await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
         for (var i = 0; i < 5; i++) await agent.ServesAsync(1);
-        await Eventually.TrueAsync("five inferences are counted", () => server.Telemetry.Sum(batch => batch.Models.Sum(model => model.Count)) == 5);
+        await Eventually.TrueAsync(
+            "five inferences are counted", () => server.Telemetry.Sum(batch => batch.Models.Sum(model => model.Count)) == 5);
         var served = server.Telemetry.SelectMany(batch => batch.Models).First(model => model.Count > 0);
         Assert.Equal(("vibration", 1, "x64-fp32"), (served.Model, served.Version, served.Variant));
         Assert.Equal(5, server.Telemetry.SelectMany(batch => batch.Models).Sum(model => model.Latency.Total()));

@@ -21,12 +21,16 @@ public sealed class RealServerTests : IAsyncLifetime
     {
         _processes.Add(ChildProcess.Start(
             Programs.Server,
-            [$"--Fleet:DataFolder={_server.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0"]));
+            [
+                $"--Fleet:DataFolder={_server.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0",
+                "--Fleet:Workers=0",
+            ]));
         await Eventually.TrueAsync("the server listens", () => File.Exists(_server["endpoints.json"]), Deadline);
         var endpoints = JsonNode.Parse(await File.ReadAllTextAsync(_server["endpoints.json"]))!;
         _devices = (string)endpoints["devices"]!;
         _api = new HttpClient { BaseAddress = new Uri((string)endpoints["api"]!) };
-        _api.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(_server["keys", "operator.key"])).Trim());
+        _api.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", (await File.ReadAllTextAsync(_server["keys", "operator.key"])).Trim());
     }
 
     public async ValueTask DisposeAsync()
@@ -42,15 +46,19 @@ public sealed class RealServerTests : IAsyncLifetime
     {
         var enrolled = await EnrollAsync(await TokenAsync(uses: 1));
         Assert.True(enrolled.Code == 0, enrolled.Output);
-        _processes.Add(ChildProcess.Start(Programs.Agent, ["run", "--data", _agent.Path, "--inference-port", "0", "--telemetry-interval", "00:00:00.5"]));
+        _processes.Add(ChildProcess.Start(
+            Programs.Agent, ["run", "--data", _agent.Path, "--inference-port", "0", "--telemetry-interval", "00:00:00.5"]));
 
         var device = await Eventually.ValueAsync(
             "the server sees the device online with its facts",
-            async () => (await _api.GetFromJsonAsync("/api/v1/devices", FleetJson.Default.IReadOnlyListDeviceView))!.FirstOrDefault(one => one is { Online: true, LastSeenAt: not null }),
+            async () => (await _api.GetFromJsonAsync("/api/v1/devices", FleetJson.Default.IReadOnlyListDeviceView))!
+                .FirstOrDefault(one => one is { Online: true, LastSeenAt: not null }),
             Deadline);
         Assert.Equal(("dev-1", "x64"), (device.Id.Value, device.Profile));
         Assert.Equal(Agent.Facts.FactsReader.AgentVersion, device.Facts.AgentVersion);
-        await Eventually.TrueAsync("batches are stored and leave the device", () => File.Exists(Path.Combine(_agent.Path, "telemetry-sequence")) && !Directory.EnumerateFiles(Path.Combine(_agent.Path, "outbox")).Skip(3).Any(), Deadline);
+        await Eventually.TrueAsync("batches are stored and leave the device",
+            () => File.Exists(Path.Combine(_agent.Path, "telemetry-sequence"))
+                && !Directory.EnumerateFiles(Path.Combine(_agent.Path, "outbox")).Skip(3).Any(), Deadline);
         var check = await ChildProcess.RunAsync(Programs.Agent, ["self-check", "--data", _agent.Path], Deadline);
         Assert.True(check.Code == 0, check.Output);
     }
@@ -61,18 +69,21 @@ public sealed class RealServerTests : IAsyncLifetime
         var token = await TokenAsync(uses: 1);
         Assert.Equal(0, (await EnrollAsync(token)).Code);
         using var second = new TemporaryFolder();
-        var refused = await ChildProcess.RunAsync(Programs.Agent, ["enroll", "--server", _devices, "--token", token, "--id", "dev-2", "--data", second.Path], Deadline);
+        var refused = await ChildProcess.RunAsync(
+            Programs.Agent, ["enroll", "--server", _devices, "--token", token, "--id", "dev-2", "--data", second.Path], Deadline);
         Assert.Equal(5, refused.Code);
         Assert.Contains("The server refused:", refused.Output, StringComparison.Ordinal);
         Assert.False(File.Exists(second["identity.json"]));
     }
 
     private Task<ProcessResult> EnrollAsync(string token)
-        => ChildProcess.RunAsync(Programs.Agent, ["enroll", "--server", _devices, "--token", token, "--id", "dev-1", "--data", _agent.Path, "--profile", "x64"], Deadline);
+        => ChildProcess.RunAsync(Programs.Agent,
+            ["enroll", "--server", _devices, "--token", token, "--id", "dev-1", "--data", _agent.Path, "--profile", "x64"], Deadline);
 
     private async Task<string> TokenAsync(int uses)
     {
-        using var answer = await _api.PostAsJsonAsync("/api/v1/tokens", new CreateTokenRequest(uses, TimeSpan.FromHours(1), null), FleetJson.Default.CreateTokenRequest);
+        using var answer = await _api.PostAsJsonAsync(
+            "/api/v1/tokens", new CreateTokenRequest(uses, TimeSpan.FromHours(1), null), FleetJson.Default.CreateTokenRequest);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
         return (await answer.Content.ReadFromJsonAsync(FleetJson.Default.CreateTokenResponse))!.Token;
     }

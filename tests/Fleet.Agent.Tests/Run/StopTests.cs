@@ -40,7 +40,9 @@ public sealed class StopTests
         using var silent = SilentServer.Start();
 
         await using var enroll = ChildProcess.Start(
-            Programs.Agent, ["enroll", "--server", $"{silent.Address}", "--token", server.Token.Reveal(), "--id", "dev-1", "--data", agent.Data.Root]);
+            Programs.Agent, [
+                "enroll", "--server", $"{silent.Address}", "--token", server.Token.Reveal(), "--id", "dev-1", "--data", agent.Data.Root,
+            ]);
         await silent.CalledAsync();
         ProcessSignals.Send(enroll.Id, ProcessSignal.Interrupt);
 
@@ -80,7 +82,8 @@ public sealed class StopTests
         // The goodbye waits for an answer that the link holds back.
         link.Delay = TimeSpan.FromMinutes(1);
         // Again and again: two that follow each other closely are one to the kernel.
-        await Eventually.TrueAsync("the agent ends", () => agent.Process.HasExited || !ProcessSignals.Send(agent.Process.Id, ProcessSignal.Interrupt), Deadline);
+        await Eventually.TrueAsync(
+            "the agent ends", () => agent.Process.HasExited || !ProcessSignals.Send(agent.Process.Id, ProcessSignal.Interrupt), Deadline);
         Assert.Equal(130, await agent.Process.WaitForExitAsync(Deadline));
     }
 

@@ -21,7 +21,8 @@ public sealed class DownloadTallyTests
     [InlineData(9_999, 10, false)]
     [InlineData(10_000, 10, true)]
     public void Attempt_is_worth_what_it_brought_for_its_time(long bytes, int seconds, bool progressed)
-        => Assert.Equal(progressed ? AttemptEnd.Progressed : AttemptEnd.Fruitless, DownloadTally.EndOf(bytes, TimeSpan.FromSeconds(seconds), Options));
+        => Assert.Equal(progressed ? AttemptEnd.Progressed : AttemptEnd.Fruitless,
+            DownloadTally.EndOf(bytes, TimeSpan.FromSeconds(seconds), Options));
 
     [Theory]
     [InlineData("", null)]
@@ -52,7 +53,8 @@ public sealed class DownloadTallyTests
         // A minute of patience, and a minute for 60,000 bytes at 1,000 a second.
         Assert.Equal(TimeSpan.FromMinutes(2), DownloadTally.Deadline(Artifact, Options));
         Assert.Null(new DownloadTally().GivesUp(Artifact, TimeSpan.FromMinutes(2), Options));
-        Assert.Contains("within 00:02:01", new DownloadTally().GivesUp(Artifact, TimeSpan.FromSeconds(121), Options), StringComparison.Ordinal);
+        Assert.Contains("within 00:02:01", new DownloadTally().GivesUp(Artifact, TimeSpan.FromSeconds(121), Options),
+            StringComparison.Ordinal);
     }
 
     [Fact]

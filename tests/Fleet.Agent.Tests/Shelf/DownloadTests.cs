@@ -45,7 +45,8 @@ public sealed class DownloadTests
         Assert.True(await fixture.Shelf.HoldsAsync(artifact, CancellationToken.None));
         var starts = fixture.Server.Requests.Select(request => request.From).ToArray();
         Assert.Equal(0, starts[0]);
-        Assert.All(starts.Skip(1).Zip(starts), pair => Assert.True(pair.First > pair.Second, $"started at {pair.First} after {pair.Second}"));
+        Assert.All(starts.Skip(1).Zip(starts),
+            pair => Assert.True(pair.First > pair.Second, $"started at {pair.First} after {pair.Second}"));
     }
 
     [Fact]
@@ -58,7 +59,8 @@ public sealed class DownloadTests
             context.Response.StatusCode = 503;
             return Task.FromResult(true);
         };
-        var failed = await Assert.ThrowsAsync<ArtifactException>(() => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None));
+        var failed = await Assert.ThrowsAsync<ArtifactException>(
+            () => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None));
         Assert.Equal(DeploymentFailure.DownloadFailed, failed.Failure);
         Assert.Contains("503", failed.Message, StringComparison.Ordinal);
         Assert.Equal(3, fixture.Server.Requests.Count);
@@ -68,7 +70,8 @@ public sealed class DownloadTests
     public async Task Artifact_the_server_does_not_have_fails_at_once()
     {
         await using var fixture = await ShelfFixture.StartAsync();
-        var failed = await Assert.ThrowsAsync<ArtifactException>(() => fixture.Download.FetchAsync(new ArtifactReference("m.onnx", new string('a', 64), 10), _ => { }, CancellationToken.None));
+        var failed = await Assert.ThrowsAsync<ArtifactException>(
+            () => fixture.Download.FetchAsync(new ArtifactReference("m.onnx", new string('a', 64), 10), _ => { }, CancellationToken.None));
         Assert.Equal(DeploymentFailure.DownloadFailed, failed.Failure);
         Assert.Contains("404", failed.Message, StringComparison.Ordinal);
     }
@@ -225,7 +228,8 @@ public sealed class DownloadTests
 
     private static async Task AssertMismatchAsync(ShelfFixture fixture, ArtifactReference artifact)
     {
-        var failed = await Assert.ThrowsAsync<ArtifactException>(() => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None));
+        var failed = await Assert.ThrowsAsync<ArtifactException>(
+            () => fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None));
         Assert.Equal(DeploymentFailure.DigestMismatch, failed.Failure);
         Assert.Equal(0, fixture.Shelf.BytesOf(artifact));
         Assert.Empty(Directory.EnumerateFiles(fixture.Data.Shelf));

@@ -16,7 +16,8 @@ public sealed class FullDiskTests
         await fixture.Download.FetchAsync(kept, _ => { }, CancellationToken.None);
 
         var large = fixture.Server.Store("large.onnx", ShelfFixture.Content(3_000_000));
-        var failed = await Assert.ThrowsAsync<ArtifactException>(() => fixture.Download.FetchAsync(large, _ => { }, CancellationToken.None));
+        var failed = await Assert.ThrowsAsync<ArtifactException>(
+            () => fixture.Download.FetchAsync(large, _ => { }, CancellationToken.None));
 
         Assert.Equal(DeploymentFailure.DiskFull, failed.Failure);
         Assert.Empty(Directory.EnumerateFiles(fixture.Data.Staging));

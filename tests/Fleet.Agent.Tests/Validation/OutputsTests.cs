@@ -20,7 +20,8 @@ public sealed class OutputsTests : IDisposable
     [Fact]
     public async Task Outputs_of_every_sample_are_kept_and_nothing_is_timed()
     {
-        var reply = await AskAsync(TestModels.Scale(_folder.Path, 2), [new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new("labels", NpyArray.Of([2L, 1], 2))]);
+        var reply = await AskAsync(
+            TestModels.Scale(_folder.Path, 2), [new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new("labels", NpyArray.Of([2L, 1], 2))]);
         Assert.Equal((DeploymentFailure.None, ""), (reply.Failure, reply.Detail));
         Assert.Equal((0.5, 2), (reply.Scores!.Accuracy!.Value, reply.Scores.Samples));
         Assert.Null(reply.Scores.Latency);
@@ -48,13 +49,15 @@ public sealed class OutputsTests : IDisposable
     public async Task Model_without_float_outputs_says_so()
     {
         var reply = await AskAsync(TestModels.Identity(_folder.Path, OnnxType.Int64), [new("x", NpyArray.Of([1L, 2], 1, 2))]);
-        Assert.Equal((DeploymentFailure.LoadFailed, "The model has no float output to compare; it has 'y' INT64 [-1,2]."), (reply.Failure, reply.Detail));
+        Assert.Equal((DeploymentFailure.LoadFailed, "The model has no float output to compare; it has 'y' INT64 [-1,2]."),
+            (reply.Failure, reply.Detail));
     }
 
     [Fact]
     public async Task Outputs_that_cannot_be_written_are_a_failure_with_the_path()
     {
-        var reply = await AskAsync(TestModels.Scale(_folder.Path, 2), [new("x", NpyArray.Of([1f, 2, 3], 1, 3))], _folder["nowhere", "out.npz"]);
+        var reply = await AskAsync(
+            TestModels.Scale(_folder.Path, 2), [new("x", NpyArray.Of([1f, 2, 3], 1, 3))], _folder["nowhere", "out.npz"]);
         Assert.Equal(DeploymentFailure.DiskFull, reply.Failure);
         Assert.Contains("nowhere", reply.Detail, StringComparison.Ordinal);
     }
@@ -68,10 +71,13 @@ public sealed class OutputsTests : IDisposable
     private async Task<ValidationReply> AskAsync(string model, IEnumerable<KeyValuePair<string, NpyArray>> arrays, string? outputs = null)
     {
         using (var file = File.Create(_folder["set.npz"])) NpzArchive.Write(file, arrays);
-        var request = new ValidationRequest(model, _folder["set.npz"], new RuntimeSettings(), [], OutputsPath: outputs ?? _folder["out.npz"]);
+        var request = new ValidationRequest(
+            model, _folder["set.npz"], new RuntimeSettings(), [], OutputsPath: outputs ?? _folder["out.npz"]);
         await File.WriteAllTextAsync(_folder["request"], JsonSerializer.Serialize(request, FleetJson.Default.ValidationRequest) + "\n");
-        await using var child = ChildProcess.Start("bash", ["-c", $"(cat '{_folder["request"]}'; sleep 20) | '{ChildProgram.Path}' validate"],
+        await using var child = ChildProcess.Start(
+            "bash", ["-c", $"(cat '{_folder["request"]}'; sleep 20) | '{ChildProgram.Path}' validate"],
             new Dictionary<string, string?> { [ChildProgram.DisableTelemetry] = "1" });
-        return JsonSerializer.Deserialize(await child.WaitForLineAsync("\"failure\"", HostFixture.Deadline), FleetJson.Default.ValidationReply)!;
+        return JsonSerializer.Deserialize(
+            await child.WaitForLineAsync("\"failure\"", HostFixture.Deadline), FleetJson.Default.ValidationReply)!;
     }
 }

@@ -22,10 +22,14 @@ public sealed class TaskValidationTests : IDisposable
     [Fact]
     public async Task Predicted_numbers_are_judged_by_their_error_in_the_unit_of_the_labels()
     {
-        KeyValuePair<string, NpyArray>[] set = [new("x", NpyArray.Of([1f, 2, 3, 4, 5, 6], 2, 3)), new("labels", NpyArray.Of([2f, 4, 6, 8, 10, 15], 2, 3))];
+        KeyValuePair<string, NpyArray>[] set = [
+            new("x", NpyArray.Of([1f, 2, 3, 4, 5, 6], 2, 3)), new("labels", NpyArray.Of([2f, 4, 6, 8, 10, 15], 2, 3)),
+        ];
         var expected = new Scores().With(Metric.RootMeanSquareError, 1, "cycles");
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, ModelTask.Regression, [Threshold.Of(Metric.RootMeanSquareError, 1, "cycles")], expected: expected);
-        Assert.Equal((DeploymentFailure.GateMissed, "RMSE 1.2247 cycles is above the allowed 1 cycles."), (outcome.Failure, outcome.Detail));
+        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, ModelTask.Regression,
+            [Threshold.Of(Metric.RootMeanSquareError, 1, "cycles")], expected: expected);
+        Assert.Equal((DeploymentFailure.GateMissed, "RMSE 1.2247 cycles is above the allowed 1 cycles."),
+            (outcome.Failure, outcome.Detail));
         Assert.Equal(0.5, outcome.Scores![Metric.MeanAbsoluteError]);
         Assert.Equal("cycles", outcome.Scores.Find("mae")!.Unit);
         Assert.Null(outcome.Scores.Accuracy);
@@ -49,29 +53,40 @@ public sealed class TaskValidationTests : IDisposable
         KeyValuePair<string, NpyArray>[] set =
         [
             new("b", NpyArray.Of(boxes, 3, 2, 4)), new("s", NpyArray.Of(scores, 3, 2, 2)),
-            new("labels", NpyArray.Of([0L, 0, 0, -1, -1, -1], 3, 2)), new("labels.boxes", NpyArray.Of([.. here, .. there, .. here, .. new float[12]], 3, 2, 4)),
+            new("labels", NpyArray.Of([0L, 0, 0, -1, -1, -1], 3, 2)),
+            new("labels.boxes", NpyArray.Of([.. here, .. there, .. here, .. new float[12]], 3, 2, 4)),
             new("reference.boxes", NpyArray.Of(boxes, 3, 2, 4)), new("reference.scores", NpyArray.Of(scores, 3, 2, 2)),
         ];
-        var outcome = await ValidateAsync(model, set, ModelTask.Detection, [Threshold.Of(Metric.Map50To95, 0.99)], new DetectionForm { Background = 0 });
+        var outcome = await ValidateAsync(
+            model, set, ModelTask.Detection, [Threshold.Of(Metric.Map50To95, 0.99)], new DetectionForm { Background = 0 });
         Assert.Equal((DeploymentFailure.None, ""), (outcome.Failure, outcome.Detail));
         // The wrong box has the lowest score: precision falls only after everything was found.
-        Assert.Equal((1, 1, 1, 1, 200), (outcome.Scores![Metric.Map50To95], outcome.Scores[Metric.Map50], outcome.Scores[Metric.BoxAgreement], outcome.Scores[Metric.Cosine], outcome.Scores[Metric.SignalToNoise]));
+        Assert.Equal((1, 1, 1, 1, 200),
+            (outcome.Scores![Metric.Map50To95], outcome.Scores[Metric.Map50], outcome.Scores[Metric.BoxAgreement],
+                outcome.Scores[Metric.Cosine], outcome.Scores[Metric.SignalToNoise]));
     }
 
     [Fact]
     public async Task Model_without_labels_is_held_to_what_the_float_model_gave()
     {
-        KeyValuePair<string, NpyArray>[] set = [new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new("reference.y", NpyArray.Of([2f, 4, 6, 12, 10, 8], 2, 3))];
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2.02f), set, ModelTask.Outputs, [Threshold.Of(Metric.SignalToNoise, 50)]);
-        Assert.Equal((DeploymentFailure.GateMissed, "Signal to noise 40 dB is below the required 50 dB."), (outcome.Failure, outcome.Detail));
+        KeyValuePair<string, NpyArray>[] set = [
+            new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new("reference.y", NpyArray.Of([2f, 4, 6, 12, 10, 8], 2, 3)),
+        ];
+        var outcome = await ValidateAsync(
+            TestModels.Scale(_folder.Path, 2.02f), set, ModelTask.Outputs, [Threshold.Of(Metric.SignalToNoise, 50)]);
+        Assert.Equal((DeploymentFailure.GateMissed, "Signal to noise 40 dB is below the required 50 dB."),
+            (outcome.Failure, outcome.Detail));
         Assert.Equal((1, 1), (outcome.Scores!.Agreement, Math.Round(outcome.Scores[Metric.Cosine]!.Value, 9)));
     }
 
     [Fact]
     public async Task Classifier_without_labels_is_held_to_the_decisions_of_the_float_model()
     {
-        KeyValuePair<string, NpyArray>[] set = [new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new("reference.y", NpyArray.Of([2f, 4, 6, 8, 10, 8], 2, 3))];
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, ModelTask.Classification, [Threshold.Of(Metric.Agreement, 0.9)]);
+        KeyValuePair<string, NpyArray>[] set = [
+            new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new("reference.y", NpyArray.Of([2f, 4, 6, 8, 10, 8], 2, 3)),
+        ];
+        var outcome = await ValidateAsync(
+            TestModels.Scale(_folder.Path, 2), set, ModelTask.Classification, [Threshold.Of(Metric.Agreement, 0.9)]);
         Assert.Equal((DeploymentFailure.GateMissed, "Agreement 0.5 is below the required 0.9."), (outcome.Failure, outcome.Detail));
         Assert.Null(outcome.Scores!.Accuracy);
     }
@@ -81,38 +96,61 @@ public sealed class TaskValidationTests : IDisposable
     {
         float[] vectors = [.. Enumerable.Range(0, 12).SelectMany(i => new[] { (float)Math.Cos(i), (float)Math.Sin(i), i / 10f })];
         KeyValuePair<string, NpyArray>[] set = [new("x", NpyArray.Of(vectors, 12, 3)), new("reference.y", NpyArray.Of(vectors, 12, 3))];
-        Assert.Equal(1, (await ValidateAsync(TestModels.Scale(_folder.Path, 3), set, ModelTask.Embedding, [Threshold.Of(Metric.RecallAt10, 1)])).Scores![Metric.RecallAt10]);
+        Assert.Equal(1, (await ValidateAsync(
+            TestModels.Scale(_folder.Path, 3), set, ModelTask.Embedding, [Threshold.Of(Metric.RecallAt10, 1)])).Scores![Metric.RecallAt10]);
     }
 
     [Theory]
-    [InlineData(ModelTask.Regression, "labels", "f4", new[] { 2, 2 }, "The outputs cannot be judged: Output 'y' has 3 values for a sample; the labels have 2.")]
-    [InlineData(ModelTask.Regression, "labels", "f4", new[] { 3, 1 }, "The validation set cannot be judged by: Array 'labels' holds [3,1] for 2 samples; its axes are samples, columns.")]
-    [InlineData(ModelTask.Classification, "labels", "f4", new[] { 2 }, "The validation set cannot be judged by: Array 'labels' holds f4; class numbers are integers.")]
-    [InlineData(ModelTask.Detection, "labels", "i8", new[] { 2, 1 }, "The validation set cannot be judged by: The labels for Detection lack the array 'labels.boxes': Left, top, right and bottom of each box, in the unit of the model's own boxes.")]
-    [InlineData(ModelTask.Outputs, "reference.y", "f4", new[] { 2, 2 }, "The outputs cannot be judged: Output 'y' has 3 values for a sample; the float model gave 2.")]
-    [InlineData(ModelTask.Outputs, "reference.y", "f4", new[] { 6 }, "The validation set cannot be judged by: Array 'reference.y' holds [6]; its first extent must be the 2 samples.")]
-    public async Task Set_that_does_not_have_the_form_of_the_task_fails_to_load(ModelTask task, string name, string type, int[] shape, string sentence)
+    [InlineData(ModelTask.Regression, "labels", "f4", new[] { 2, 2 },
+        "The outputs cannot be judged: Output 'y' has 3 values for a sample; the labels have 2.")]
+    [InlineData(ModelTask.Regression, "labels", "f4", new[] { 3, 1 },
+        "The validation set cannot be judged by: Array 'labels' holds [3,1] for 2 samples; its axes are samples, columns.")]
+    [InlineData(ModelTask.Classification, "labels", "f4", new[] { 2 },
+        "The validation set cannot be judged by: Array 'labels' holds f4; class numbers are integers.")]
+    [InlineData(ModelTask.Detection, "labels", "i8", new[] { 2, 1 },
+        "The validation set cannot be judged by: The labels for Detection lack the array 'labels.boxes': Left, top, right and bottom of "
+            + "each box, in the unit of the model's own boxes.")]
+    [InlineData(ModelTask.Outputs, "reference.y", "f4", new[] { 2, 2 },
+        "The outputs cannot be judged: Output 'y' has 3 values for a sample; the float model gave 2.")]
+    [InlineData(ModelTask.Outputs, "reference.y", "f4", new[] { 6 },
+        "The validation set cannot be judged by: Array 'reference.y' holds [6]; its first extent must be the 2 samples.")]
+    public async Task Set_that_does_not_have_the_form_of_the_task_fails_to_load(
+        ModelTask task, string name, string type, int[] shape, string sentence)
     {
         var count = shape.Aggregate(1, (product, extent) => product * extent);
         var array = type == "f4" ? NpyArray.Of(new float[count], shape) : NpyArray.Of(new long[count], shape);
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), [new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new(name, array)], task, []);
+        var outcome = await ValidateAsync(
+            TestModels.Scale(_folder.Path, 2), [new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new(name, array)], task, []);
         Assert.Equal((DeploymentFailure.LoadFailed, sentence), (outcome.Failure, outcome.Detail));
     }
 
     [Fact]
     public async Task Detector_without_the_outputs_of_its_form_fails_to_load()
     {
-        KeyValuePair<string, NpyArray>[] set = [new("x", NpyArray.Of([1f, 2, 3], 1, 3)), new("labels", NpyArray.Of([0L], 1, 1)), new("labels.boxes", NpyArray.Of(new float[4], 1, 1, 4))];
-        Assert.Equal("The model has no output 'boxes' to make boxes of; it has y.", (await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, ModelTask.Detection, [])).Detail);
+        KeyValuePair<string, NpyArray>[] set = [
+            new("x", NpyArray.Of([1f, 2, 3], 1, 3)), new("labels", NpyArray.Of([0L], 1, 1)),
+            new("labels.boxes", NpyArray.Of(new float[4], 1, 1, 4)),
+        ];
+        Assert.Equal("The model has no output 'boxes' to make boxes of; it has y.",
+            (await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, ModelTask.Detection, [])).Detail);
     }
 
     private Task<ValidationOutcome> ValidateAsync(
-        string model, IEnumerable<KeyValuePair<string, NpyArray>> arrays, ModelTask task, IReadOnlyList<Threshold> thresholds, DetectionForm? detection = null, Scores? expected = null)
+        string model, IEnumerable<KeyValuePair<string, NpyArray>> arrays, ModelTask task, IReadOnlyList<Threshold> thresholds,
+        DetectionForm? detection = null, Scores? expected = null)
     {
         var set = _folder[$"{Guid.NewGuid():N}.npz"];
         using (var file = File.Create(set)) NpzArchive.Write(file, arrays);
         var reference = new ArtifactReference("file", new string('0', 64), 1);
-        var variant = new Variant { Id = "v", Profile = "x64", Scheme = "fp32", Artifact = reference, Expected = expected ?? new Scores(), Gate = new ValidationGate { Thresholds = thresholds } };
+        var variant = new Variant
+        {
+            Id = "v",
+            Profile = "x64",
+            Scheme = "fp32",
+            Artifact = reference,
+            Expected = expected ?? new Scores(),
+            Gate = new ValidationGate { Thresholds = thresholds },
+        };
         var manifest = new ReleaseManifest
         {
             Model = "m",

@@ -24,7 +24,8 @@ public sealed class ValidationTests : IDisposable
     public async Task Variant_is_measured_on_every_sample()
     {
         // The class is where the largest of three numbers is; every fourth label is wrong on purpose.
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), Set(samples: 40, wrongLabels: 10), new ValidationGate { MinimumAccuracy = 0.7 });
+        var outcome = await ValidateAsync(
+            TestModels.Scale(_folder.Path, 2), Set(samples: 40, wrongLabels: 10), new ValidationGate { MinimumAccuracy = 0.7 });
         Assert.Equal((DeploymentFailure.None, ""), (outcome.Failure, outcome.Detail));
         Assert.Equal((0.75, 40), (outcome.Scores!.Accuracy!.Value, outcome.Scores.Samples));
         var latency = outcome.Scores.Latency!;
@@ -48,7 +49,8 @@ public sealed class ValidationTests : IDisposable
     {
         var set = Save([new("x", NpyArray.Of(new float[6], 2, 3))]);
         Assert.Null((await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate())).Scores!.Accuracy);
-        Assert.Equal(DeploymentFailure.GateMissed, (await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate { MinimumAccuracy = 0.5 })).Failure);
+        Assert.Equal(DeploymentFailure.GateMissed,
+            (await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate { MinimumAccuracy = 0.5 })).Failure);
     }
 
     [Theory]
@@ -60,16 +62,19 @@ public sealed class ValidationTests : IDisposable
         var running = ValidateAsync(TestModels.Slow(_folder.Path, 5000), Set(samples: 100), new ValidationGate());
         await HostFixture.CrashAsync(await ChildAsync(), signal);
         var outcome = await running.WaitAsync(HostFixture.Deadline);
-        Assert.Equal((DeploymentFailure.ValidationCrashed, $"The validation process of m 1 v was killed by {name}."), (outcome.Failure, outcome.Detail));
+        Assert.Equal((DeploymentFailure.ValidationCrashed, $"The validation process of m 1 v was killed by {name}."),
+            (outcome.Failure, outcome.Detail));
     }
 
     [Fact]
     public async Task Variant_that_does_not_finish_in_time_is_ended()
     {
-        var running = ValidateAsync(TestModels.Slow(_folder.Path, 5000), Set(samples: 100), new ValidationGate { Deadline = TimeSpan.FromSeconds(2) });
+        var running = ValidateAsync(
+            TestModels.Slow(_folder.Path, 5000), Set(samples: 100), new ValidationGate { Deadline = TimeSpan.FromSeconds(2) });
         var child = await ChildAsync();
         var outcome = await running.WaitAsync(HostFixture.Deadline);
-        Assert.Equal((DeploymentFailure.ValidationTimedOut, "The validation of m 1 v did not finish within 00:00:02."), (outcome.Failure, outcome.Detail));
+        Assert.Equal((DeploymentFailure.ValidationTimedOut, "The validation of m 1 v did not finish within 00:00:02."),
+            (outcome.Failure, outcome.Detail));
         Assert.False(Directory.Exists($"/proc/{child}"));
     }
 
@@ -90,8 +95,10 @@ public sealed class ValidationTests : IDisposable
         var model = SharedData.PathOf("onnx-ultraface", "version-RFB-320.onnx");
         var set = Save([new("input", NpyArray.Of(new float[4 * 3 * 240 * 320], 4, 3, 240, 320))]);
         var needed = (await ValidateAsync(model, set, new ValidationGate())).Scores!.PeakMemoryBytes!.Value;
-        Assert.Equal(DeploymentFailure.MemoryExceeded, (await ValidateAsync(model, set, new ValidationGate { MaximumMemoryBytes = needed / 2 })).Failure);
-        Assert.Equal(DeploymentFailure.None, (await ValidateAsync(model, set, new ValidationGate { MaximumMemoryBytes = needed * 3 / 2 })).Failure);
+        Assert.Equal(DeploymentFailure.MemoryExceeded,
+            (await ValidateAsync(model, set, new ValidationGate { MaximumMemoryBytes = needed / 2 })).Failure);
+        Assert.Equal(DeploymentFailure.None,
+            (await ValidateAsync(model, set, new ValidationGate { MaximumMemoryBytes = needed * 3 / 2 })).Failure);
     }
 
     [Fact(Skip = SharedData.Absent, SkipUnless = nameof(SharedData.IsPresent), SkipType = typeof(SharedData))]
@@ -106,17 +113,22 @@ public sealed class ValidationTests : IDisposable
     public async Task File_that_is_no_model_fails_to_load()
     {
         await File.WriteAllBytesAsync(_folder["noise.onnx"], new byte[1000]);
-        Assert.Equal(DeploymentFailure.LoadFailed, (await ValidateAsync(_folder["noise.onnx"], Set(samples: 4), new ValidationGate())).Failure);
+        Assert.Equal(DeploymentFailure.LoadFailed,
+            (await ValidateAsync(_folder["noise.onnx"], Set(samples: 4), new ValidationGate())).Failure);
     }
 
     [Theory]
     [InlineData("x", new[] { 4, 4 }, 4, "The validation set has 4 samples and 'x' of shape [4,4]; the model takes 'x' FP32 [-1,3].")]
     [InlineData("z", new[] { 4, 3 }, 4, "The validation set has no array for the model's input 'x' FP32 [-1,3]; it has z, labels.")]
-    [InlineData("x", new[] { 4, 3 }, 5, "The validation set cannot be judged by: Array 'labels' holds [5] for 4 samples; its axes are samples.")]
+    [InlineData("x", new[] { 4, 3 }, 5,
+        "The validation set cannot be judged by: Array 'labels' holds [5] for 4 samples; its axes are samples.")]
     [InlineData("x", new[] { 0, 3 }, 0, "The validation set holds no samples.")]
-    public async Task Set_that_disagrees_with_the_model_fails_to_load_with_both_shapes(string name, int[] shape, int labels, string sentence)
+    public async Task Set_that_disagrees_with_the_model_fails_to_load_with_both_shapes(
+        string name, int[] shape, int labels, string sentence)
     {
-        var set = Save([new(name, NpyArray.Of(new float[shape[0] * shape[1]], shape)), new("labels", NpyArray.Of(new long[labels], labels))]);
+        var set = Save([
+            new(name, NpyArray.Of(new float[shape[0] * shape[1]], shape)), new("labels", NpyArray.Of(new long[labels], labels)),
+        ]);
         var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate());
         Assert.Equal((DeploymentFailure.LoadFailed, sentence), (outcome.Failure, outcome.Detail));
     }
@@ -136,7 +148,10 @@ public sealed class ValidationTests : IDisposable
             _ => [1],
         };
         byte[] nothing = new byte[one.Length];
-        var set = Save([new("x", new NpyArray(type, [2, 3], (byte[])[.. one, .. nothing, .. nothing, .. nothing, .. one, .. nothing])), new("labels", NpyArray.Of([0L, 1], 2))]);
+        var set = Save([
+            new("x", new NpyArray(type, [2, 3], (byte[])[.. one, .. nothing, .. nothing, .. nothing, .. one, .. nothing])),
+            new("labels", NpyArray.Of([0L, 1], 2)),
+        ]);
         var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate { MinimumAccuracy = 1 });
         Assert.Equal((DeploymentFailure.None, ""), (outcome.Failure, outcome.Detail));
     }
@@ -169,8 +184,11 @@ public sealed class ValidationTests : IDisposable
     [InlineData(139, false, null, DeploymentFailure.ValidationCrashed)]
     [InlineData(3, false, null, DeploymentFailure.ValidationCrashed)]
     [InlineData(0, false, null, DeploymentFailure.None)]
-    public void End_of_the_process_decides_even_when_it_said_that_all_was_well(int exitCode, bool timedOut, long? exceeded, DeploymentFailure failure)
-        => Assert.Equal(failure, ValidationRunner.OutcomeOf("m 1 v", new ValidationGate(), new ValidationReply(new Scores()), new ChildExit(exitCode), timedOut, exceeded).Failure);
+    public void End_of_the_process_decides_even_when_it_said_that_all_was_well(
+        int exitCode, bool timedOut, long? exceeded, DeploymentFailure failure)
+        => Assert.Equal(failure,
+            ValidationRunner.OutcomeOf(
+                "m 1 v", new ValidationGate(), new ValidationReply(new Scores()), new ChildExit(exitCode), timedOut, exceeded).Failure);
 
     [Theory]
     [InlineData(0.5, 2)]
@@ -178,12 +196,22 @@ public sealed class ValidationTests : IDisposable
     [InlineData(0.25, 1)]
     [InlineData(0.26, 2)]
     public void Percentile_is_the_nearest_rank(double quantile, int milliseconds)
-        => Assert.Equal(TimeSpan.FromMilliseconds(milliseconds), VariantMeasurement.Percentile([.. Enumerable.Range(1, 4).Select(value => TimeSpan.FromMilliseconds(value))], quantile));
+        => Assert.Equal(TimeSpan.FromMilliseconds(milliseconds),
+            VariantMeasurement.Percentile([.. Enumerable.Range(1, 4).Select(value => TimeSpan.FromMilliseconds(value))], quantile));
 
-    private Task<ValidationOutcome> ValidateAsync(string model, string set, ValidationGate gate, CancellationToken cancellationToken = default)
+    private Task<ValidationOutcome> ValidateAsync(
+        string model, string set, ValidationGate gate, CancellationToken cancellationToken = default)
     {
         var reference = new ArtifactReference("file", new string('0', 64), 1);
-        var variant = new Variant { Id = "v", Profile = "x64", Scheme = "fp32", Artifact = reference, Expected = new Scores(), Gate = gate };
+        var variant = new Variant
+        {
+            Id = "v",
+            Profile = "x64",
+            Scheme = "fp32",
+            Artifact = reference,
+            Expected = new Scores(),
+            Gate = gate,
+        };
         var manifest = new ReleaseManifest
         {
             Model = "m",
@@ -220,9 +248,11 @@ public sealed class ValidationTests : IDisposable
 
     /// <summary>The process that validates for this test: the tests of one collection run one after the other.</summary>
     private static async Task<int> ChildAsync()
-        => int.Parse(await Eventually.ValueAsync("the validation process runs", () => Task.FromResult(Directory.EnumerateDirectories("/proc")
+        => int.Parse(await Eventually.ValueAsync(
+            "the validation process runs", () => Task.FromResult(Directory.EnumerateDirectories("/proc")
             .Select(Path.GetFileName)
-            .FirstOrDefault(id => int.TryParse(id, CultureInfo.InvariantCulture, out _) && IsValidation($"/proc/{id}")))), CultureInfo.InvariantCulture);
+            .FirstOrDefault(id => int.TryParse(id, CultureInfo.InvariantCulture, out _) && IsValidation($"/proc/{id}")))),
+                CultureInfo.InvariantCulture);
 
     private static bool IsValidation(string process)
     {
@@ -230,7 +260,8 @@ public sealed class ValidationTests : IDisposable
         try
         {
             return File.ReadAllText($"{process}/cmdline").EndsWith("\0validate\0", StringComparison.Ordinal)
-                && File.ReadAllText($"{process}/stat").Split(") ")[^1].Split(' ')[1] == Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
+                && File.ReadAllText($"{process}/stat").Split(") ")[^1]
+                    .Split(' ')[1] == Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
         }
         catch (IOException)
         {

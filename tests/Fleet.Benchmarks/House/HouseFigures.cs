@@ -26,7 +26,8 @@ internal sealed record HouseFigures(
     /// <param name="files">Every file, by its path in the repository.</param>
     public static HouseFigures Of(IReadOnlyList<(string Path, string Text)> files)
     {
-        var sources = files.Where(file => file.Path.EndsWith(".cs", StringComparison.Ordinal)).ToLookup(file => PartOf(file.Path), file => SourceFile.Of(file.Path, file.Text));
+        var sources = files.Where(file => file.Path.EndsWith(".cs", StringComparison.Ordinal))
+            .ToLookup(file => PartOf(file.Path), file => SourceFile.Of(file.Path, file.Text));
         var projects = files.Where(file => file.Path.EndsWith(".csproj", StringComparison.Ordinal) && PartOf(file.Path) == "product")
             .Select(file => Path.GetDirectoryName(file.Path)!).Order(StringComparer.Ordinal);
         return new HouseFigures(
@@ -48,8 +49,10 @@ internal sealed record HouseFigures(
 
     private static IReadOnlyList<string> RoomsOnCircles(string project, IReadOnlyList<(string Path, string Text)> files)
     {
-        var sources = files.Where(file => file.Path.StartsWith(project + "/", StringComparison.Ordinal) && Path.GetExtension(file.Path) is ".cs" or ".razor");
-        var uses = Rooms.UsesIn(Path.GetFileName(project), project, sources.Where(file => file.Path.StartsWith(project + "/", StringComparison.Ordinal)));
+        var sources = files.Where(
+            file => file.Path.StartsWith(project + "/", StringComparison.Ordinal) && Path.GetExtension(file.Path) is ".cs" or ".razor");
+        var uses = Rooms.UsesIn(
+            Path.GetFileName(project), project, sources.Where(file => file.Path.StartsWith(project + "/", StringComparison.Ordinal)));
         return [.. Rooms.OnCircles(uses).Select(use => use.From).Distinct().Order(StringComparer.Ordinal)];
     }
 

@@ -27,7 +27,8 @@ internal sealed record SourceFile(
     {
         var root = CSharpSyntaxTree.ParseText(text, new CSharpParseOptions(LanguageVersion.Preview)).GetCompilationUnitRoot();
         var lines = text.TrimEnd('\n').Split('\n');
-        var types = root.DescendantNodes().Where(node => node is BaseTypeDeclarationSyntax or DelegateDeclarationSyntax).Where(IsPublic).ToList();
+        var types = root.DescendantNodes().Where(node => node is BaseTypeDeclarationSyntax or DelegateDeclarationSyntax).Where(IsPublic)
+            .ToList();
         return new SourceFile(
             path,
             lines.Length,
@@ -55,7 +56,8 @@ internal sealed record SourceFile(
     {
         foreach (var node in root.DescendantNodes())
         {
-            if (node is BaseMethodDeclarationSyntax { Body: not null } or BaseMethodDeclarationSyntax { ExpressionBody: not null } or LocalFunctionStatementSyntax)
+            if (node is BaseMethodDeclarationSyntax { Body: not null } or BaseMethodDeclarationSyntax { ExpressionBody: not null }
+                or LocalFunctionStatementSyntax)
                 yield return MethodAt(SignatureOf(node), node.GetLastToken(), NameOf(node));
         }
         var statements = root.Members.OfType<GlobalStatementSyntax>().ToList();
@@ -64,7 +66,8 @@ internal sealed record SourceFile(
 
     private static Method MethodAt(SyntaxToken first, SyntaxToken last, string name)
     {
-        var (start, end) = (first.GetLocation().GetLineSpan().StartLinePosition.Line, last.GetLocation().GetLineSpan().EndLinePosition.Line);
+        var (start, end) = (first.GetLocation().GetLineSpan().StartLinePosition.Line,
+            last.GetLocation().GetLineSpan().EndLinePosition.Line);
         return new Method(name, start + 1, end - start + 1);
     }
 
@@ -93,5 +96,6 @@ internal sealed record SourceFile(
     }
 
     private static bool IsPublic(SyntaxNode type)
-        => ((MemberDeclarationSyntax)type).Modifiers.Any(SyntaxKind.PublicKeyword) && type.Ancestors().OfType<BaseTypeDeclarationSyntax>().All(IsPublic);
+        => ((MemberDeclarationSyntax)type).Modifiers.Any(SyntaxKind.PublicKeyword)
+            && type.Ancestors().OfType<BaseTypeDeclarationSyntax>().All(IsPublic);
 }

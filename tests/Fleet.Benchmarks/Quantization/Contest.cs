@@ -16,7 +16,9 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Benchmarks.Quantization;
 
-/// <summary>Files made of one float model by us and by the peer, judged together: closeness on held-out samples, latency in turns.</summary>
+/// <summary>
+/// Files made of one float model by us and by the peer, judged together: closeness on held-out samples, latency in turns.
+/// </summary>
 internal sealed class Contest : IDisposable
 {
     private static readonly IReadOnlySet<string> None = new HashSet<string>();
@@ -68,17 +70,24 @@ internal sealed class Contest : IDisposable
     public void EnterBest(IQuantizationScheme scheme, ICalibrator calibrator, int batchSize = 1)
     {
         var source = Source(scheme, calibrator, batchSize);
-        var made = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, Calibration, _cancellationToken).Values).Quantize(double.MaxValue, double.MaxValue, _ => new Judged(new Closeness(0, 0, 0), null, null), _cancellationToken);
-        Enter($"{scheme.Name}, {calibrator.Name}{string.Concat(made.Steps.Select(step => ", " + step.Name))}", () => made.Model, scheme.Runtime(new RuntimeSettings()));
+        var made = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, Calibration, _cancellationToken).Values)
+            .Quantize(double.MaxValue, double.MaxValue, _ => new Judged(new Closeness(0, 0, 0), null, null), _cancellationToken);
+        Enter($"{scheme.Name}, {calibrator.Name}{string.Concat(made.Steps.Select(step => ", " + step.Name))}", () => made.Model,
+            scheme.Runtime(new RuntimeSettings()));
     }
 
     /// <summary>Enters what a scheme makes of the model with exactly these techniques.</summary>
     public void Enter(IQuantizationScheme scheme, ICalibrator calibrator, params IReadOnlyList<ITechnique> steps) => Enter(
         $"{scheme.Name}, {calibrator.Name}{string.Concat(steps.Select(step => ", " + step.Name))}",
-        () => scheme.Apply(steps.Aggregate(Source(scheme, calibrator, 1), (source, step) => step.Apply(source, scheme, None, _cancellationToken)), None), scheme.Runtime(new RuntimeSettings()));
+        () => scheme.Apply(steps.Aggregate(Source(scheme, calibrator, 1),
+            (source, step) => step.Apply(source, scheme, None, _cancellationToken)), None), scheme.Runtime(new RuntimeSettings()));
 
     private QuantizationSource Source(IQuantizationScheme scheme, ICalibrator calibrator, int batchSize)
-        => new QuantizationSource(Prepared, new Dictionary<string, Histogram>(), calibrator) { Samples = Calibration, BatchSize = batchSize }.Recalibrated(Prepared, scheme, _cancellationToken);
+        => new QuantizationSource(Prepared, new Dictionary<string, Histogram>(), calibrator)
+        {
+            Samples = Calibration,
+            BatchSize = batchSize,
+        }.Recalibrated(Prepared, scheme, _cancellationToken);
 
     /// <summary>Enters the peer's file, where the peer is there.</summary>
     public async Task EnterPeerAsync(string name, params string[] options)
@@ -91,7 +100,8 @@ internal sealed class Contest : IDisposable
         var began = Stopwatch.GetTimestamp();
         try
         {
-            await Peers.QuantizeAsync(PeersModel(), path, needsSamples ? [.. options, "--calibration", samples] : options, _cancellationToken);
+            await Peers.QuantizeAsync(
+                PeersModel(), path, needsSamples ? [.. options, "--calibration", samples] : options, _cancellationToken);
             _entries.Add(new Entry(name, path, null, Stopwatch.GetElapsedTime(began)));
         }
         catch (InvalidOperationException e)
@@ -100,7 +110,9 @@ internal sealed class Contest : IDisposable
         }
     }
 
-    /// <summary>The model as the peer reads it: it gives up on one that declares the standard operators twice, as MCUNet's file does.</summary>
+    /// <summary>
+    /// The model as the peer reads it: it gives up on one that declares the standard operators twice, as MCUNet's file does.
+    /// </summary>
     private string PeersModel()
     {
         var copy = _folder["peer.onnx"];
@@ -122,7 +134,9 @@ internal sealed class Contest : IDisposable
             var open = sessions.OfType<InferenceSession>().ToArray();
             var reference = AllOutputs.Of(open[0], Validation, _cancellationToken);
             var latencies = Latencies(open);
-            var text = new StringBuilder("| file | bytes | of fp32 | SNR dB | cosine | decided alike | median ms | x fp32 as given | x fp32 prepared | made in s |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+            var text = new StringBuilder(
+                "| file | bytes | of fp32 | SNR dB | cosine | decided alike | median ms | x fp32 as given | x fp32 prepared | made in s "
+                    + "|\n|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n");
             var bytes = new FileInfo(_model).Length;
             foreach (var (entry, session) in _entries.Zip(sessions))
             {
@@ -134,7 +148,10 @@ internal sealed class Contest : IDisposable
                 var closeness = Comparison.Of(AllOutputs.Of(session, Validation, _cancellationToken), reference);
                 var size = new FileInfo(entry.Path!).Length;
                 var median = latencies[session];
-                text.AppendLine(CultureInfo.InvariantCulture, $"| {entry.Name} | {size:N0} | {(double)size / bytes:P1} | {closeness.SignalToNoise:0.0} | {closeness.Cosine:0.0000} | {closeness.Agreement:P2} | {median.TotalMilliseconds:0.000} | {latencies[open[0]] / median:0.00} | {latencies[open[1]] / median:0.00} | {entry.Time.TotalSeconds:0.0} |");
+                text.AppendLine(CultureInfo.InvariantCulture,
+                    $"| {entry.Name} | {size:N0} | {(double)size / bytes:P1} | {closeness.SignalToNoise:0.0} | {closeness.Cosine:0.0000} | "
+                        + $"{closeness.Agreement:P2} | {median.TotalMilliseconds:0.000} | {latencies[open[0]] / median:0.00} | "
+                        + $"{latencies[open[1]] / median:0.00} | {entry.Time.TotalSeconds:0.0} |");
             }
             if (!Peers.ArePresent) text.AppendLine().AppendLine(Peers.Absent);
             return text.ToString();
@@ -151,7 +168,9 @@ internal sealed class Contest : IDisposable
         var entry = _entries.First(entry => entry.Name == name);
         var optimized = _folder["optimized.onnx"];
         OnnxRuntimeSession.SaveOptimized(entry.Path!, optimized, GraphOptimizationLevel.ORT_ENABLE_ALL, entry.Runtime);
-        return string.Join(", ", OnnxFile.Load(optimized).Graph.Node.GroupBy(node => node.OpType).OrderByDescending(group => group.Count()).Select(group => $"{group.Count()} {group.Key}"));
+        return string.Join(", ",
+            OnnxFile.Load(optimized).Graph.Node.GroupBy(node => node.OpType).OrderByDescending(group => group.Count())
+                .Select(group => $"{group.Count()} {group.Key}"));
     }
 
     /// <inheritdoc/>
@@ -186,14 +205,17 @@ internal sealed class Contest : IDisposable
     private void WriteSamples(string path)
     {
         // The form the peer's reader takes: one array for each input and sample.
-        IEnumerable<KeyValuePair<string, NpyArray>> Arrays() => Calibration.Batches(1).SelectMany((feed, sample) => feed.Names.Zip(feed.Values)
-            .Select(pair => KeyValuePair.Create(string.Create(CultureInfo.InvariantCulture, $"{pair.First}.{sample}"),
-                NpyArray.Of(pair.Second.GetTensorDataAsSpan<float>(), [.. pair.Second.GetTensorTypeAndShape().Shape.Select(extent => (int)extent)]))));
+        IEnumerable<KeyValuePair<string, NpyArray>> Arrays()
+            => Calibration.Batches(1).SelectMany((feed, sample) => feed.Names.Zip(feed.Values)
+                .Select(pair => KeyValuePair.Create(string.Create(CultureInfo.InvariantCulture, $"{pair.First}.{sample}"),
+                    NpyArray.Of(pair.Second.GetTensorDataAsSpan<float>(),
+                        [.. pair.Second.GetTensorTypeAndShape().Shape.Select(extent => (int)extent)]))));
         using var file = File.Create(path);
         NpzArchive.Write(file, Arrays());
     }
 
-    private static string LastLine(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^1];
+    private static string LastLine(string text)
+        => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[^1];
 
     private sealed record Entry(string Name, string? Path, RuntimeSettings? Runtime, TimeSpan Time);
 }

@@ -22,9 +22,15 @@ internal static class McuNetBenchmark
             new SampleFeeds("input", golden.ToSingles(), [.. golden.Shape.Skip(1)]), cancellationToken);
         var percentile = Calibrators.Named("percentile");
         foreach (var calibrator in Calibrators.All) contest.Enter(QuantizationSchemes.Int8U8S8, calibrator);
-        foreach (var scheme in new[] { QuantizationSchemes.Int8U8S8, QuantizationSchemes.Int8FloatStem, QuantizationSchemes.Int8U8U8, QuantizationSchemes.Int8S8S8, QuantizationSchemes.Int8Symmetric, QuantizationSchemes.Int8Weights, QuantizationSchemes.Int8Dynamic, QuantizationSchemes.Int4Weights, QuantizationSchemes.Float16 })
+        foreach (var scheme in new[]
+        {
+            QuantizationSchemes.Int8U8S8, QuantizationSchemes.Int8FloatStem, QuantizationSchemes.Int8U8U8, QuantizationSchemes.Int8S8S8,
+            QuantizationSchemes.Int8Symmetric, QuantizationSchemes.Int8Weights, QuantizationSchemes.Int8Dynamic,
+            QuantizationSchemes.Int4Weights, QuantizationSchemes.Float16,
+        })
             contest.EnterBest(scheme, percentile);
-        foreach (var method in new[] { "minmax", "entropy", "percentile" }) await contest.EnterPeerAsync($"peer, {method} u8s8", "--method", method);
+        foreach (var method in new[] { "minmax", "entropy", "percentile" })
+            await contest.EnterPeerAsync($"peer, {method} u8s8", "--method", method);
         await contest.EnterPeerAsync("peer, dynamic u8 weights", "--method", "dynamic", "--weight", "u8");
         return "Calibrated on 32 made-up pictures with the statistics of photographs, judged on the golden input.\n\n" + contest.Table();
     }

@@ -26,7 +26,8 @@ internal static class PhotoLikePictures
             var exposure = 0.6 + 0.7 * random.NextDouble();
             var grain = 1 + 5 * random.NextDouble();
             for (var i = 0; i < canvas.Values.Length; i++)
-                values[picture * canvas.Values.Length + i] = (float)normalize(Math.Clamp(Math.Round(canvas.Values[i] * exposure + grain * Normal(random)), 0, 255));
+                values[picture * canvas.Values.Length + i] = (float)normalize(
+                    Math.Clamp(Math.Round(canvas.Values[i] * exposure + grain * Normal(random)), 0, 255));
         }
         return values;
     }
@@ -34,14 +35,18 @@ internal static class PhotoLikePictures
     private static void Background(Canvas canvas, Random random)
     {
         var texture = Texture(canvas.Height, canvas.Width, random);
-        double[] tone = [random.Next(40, 190), random.Next(40, 190), random.Next(40, 190)], warmth = [1 + 0.2 * random.NextDouble(), 1, 1 - 0.2 * random.NextDouble()];
+        double[] tone = [
+            random.Next(40, 190), random.Next(40, 190), random.Next(40, 190),
+        ], warmth = [1 + 0.2 * random.NextDouble(), 1, 1 - 0.2 * random.NextDouble()];
         double across = random.Next(-80, 80), down = random.Next(-80, 80), contrast = random.Next(20, 60);
-        canvas.Paint((x, y, channel, _) => tone[channel] + across * ((double)x / canvas.Width - 0.5) + down * ((double)y / canvas.Height - 0.5) + contrast * warmth[channel] * texture[y * canvas.Width + x]);
+        canvas.Paint((x, y, channel, _) => tone[channel] + across * ((double)x / canvas.Width - 0.5)
+            + down * ((double)y / canvas.Height - 0.5) + contrast * warmth[channel] * texture[y * canvas.Width + x]);
     }
 
     private static void Object(Canvas canvas, Random random)
     {
-        double centreX = random.NextDouble() * canvas.Width, centreY = random.NextDouble() * canvas.Height, turn = random.NextDouble() * Math.PI;
+        double centreX = random.NextDouble() * canvas.Width, centreY =
+            random.NextDouble() * canvas.Height, turn = random.NextDouble() * Math.PI;
         double half = (0.04 + 0.2 * random.NextDouble()) * canvas.Width, thick = half * (0.2 + 0.8 * random.NextDouble());
         double[] tone = [random.Next(10, 245), random.Next(10, 245), random.Next(10, 245)];
         var (round, shade) = (random.Next(2) == 0, random.NextDouble());
@@ -57,8 +62,10 @@ internal static class PhotoLikePictures
 
     private static void Face(Canvas canvas, Random random)
     {
-        double radius = (0.04 + 0.12 * random.NextDouble()) * canvas.Width, centreX = random.NextDouble() * canvas.Width, centreY = random.NextDouble() * canvas.Height;
-        double skin = 0.35 + 0.65 * random.NextDouble(), lightX = random.NextDouble() - 0.5, lightY = -random.NextDouble() * 0.5, hair = random.Next(10, 120);
+        double radius = (0.04 + 0.12 * random.NextDouble()) * canvas.Width, centreX =
+            random.NextDouble() * canvas.Width, centreY = random.NextDouble() * canvas.Height;
+        double skin = 0.35 + 0.65 * random.NextDouble(), lightX =
+            random.NextDouble() - 0.5, lightY = -random.NextDouble() * 0.5, hair = random.Next(10, 120);
         double[] tone = [235 * skin, 190 * skin, 165 * skin];
         canvas.Paint((x, y, channel, under) =>
         {
@@ -67,14 +74,18 @@ internal static class PhotoLikePictures
             if (v < -0.62 + 0.25 * u * u) return hair;
             // A sphere under light from one side (Lambert), with the darker parts of a face.
             var light = 0.72 + 0.28 * Math.Sqrt(1 - u * u - v * v) + 0.25 * (lightX * u + lightY * v);
-            double Dark(double atX, double atY, double wide, double high, double depth) => 1 - depth * Math.Exp(-((u - atX) * (u - atX) / (wide * wide) + (v - atY) * (v - atY) / (high * high)));
-            var features = Dark(-0.38, -0.12, 0.15, 0.07, 0.75) * Dark(0.38, -0.12, 0.15, 0.07, 0.75) * Dark(-0.38, -0.28, 0.2, 0.04, 0.5) * Dark(0.38, -0.28, 0.2, 0.04, 0.5)
+            double Dark(double atX, double atY, double wide, double high, double depth)
+                => 1 - depth * Math.Exp(-((u - atX) * (u - atX) / (wide * wide) + (v - atY) * (v - atY) / (high * high)));
+            var features = Dark(-0.38, -0.12, 0.15, 0.07, 0.75) * Dark(0.38, -0.12, 0.15, 0.07, 0.75) * Dark(
+                -0.38, -0.28, 0.2, 0.04, 0.5) * Dark(0.38, -0.28, 0.2, 0.04, 0.5)
                 * Dark(0.05, 0.18, 0.14, 0.12, 0.2) * Dark(0, 0.5, 0.28, 0.06, channel == 0 ? 0.25 : 0.5);
             return tone[channel] * light * features;
         });
     }
 
-    /// <summary>Noise whose amplitude falls with frequency: grids of random values, each twice as fine and half as strong as the one before.</summary>
+    /// <summary>
+    /// Noise whose amplitude falls with frequency: grids of random values, each twice as fine and half as strong as the one before.
+    /// </summary>
     private static double[] Texture(int height, int width, Random random)
     {
         var texture = new double[height * width];
@@ -91,14 +102,16 @@ internal static class PhotoLikePictures
                     var gridX = (double)x * cells / width;
                     int column = (int)gridX, row = (int)gridY, corner = row * columns + column;
                     double right = gridX - column, below = gridY - row;
-                    texture[y * width + x] += (grid[corner] * (1 - right) + grid[corner + 1] * right) * (1 - below) + (grid[corner + columns] * (1 - right) + grid[corner + columns + 1] * right) * below;
+                    texture[y * width + x] += (grid[corner] * (1 - right) + grid[corner + 1] * right) * (1 - below)
+                        + (grid[corner + columns] * (1 - right) + grid[corner + columns + 1] * right) * below;
                 }
             }
         }
         return texture;
     }
 
-    private static double Normal(Random random) => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(Math.Tau * random.NextDouble());
+    private static double Normal(Random random)
+        => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(Math.Tau * random.NextDouble());
 
     private sealed class Canvas(int height, int width)
     {

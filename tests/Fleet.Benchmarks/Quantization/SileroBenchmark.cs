@@ -33,7 +33,9 @@ internal static class SileroBenchmark
         var tables = new List<string>();
         foreach (var file in new[] { "silero_vad.onnx", "silero_vad_half.onnx" })
             tables.Add($"## {file}\n\n{await RunAsync(SharedData.PathOf("onnx-silero-vad", file), cancellationToken)}");
-        return $"Windows of 64 samples of context and 512 new ones of `test.wav`, run as a stream: each model carries its own state. Judged on the {SpeechFrames.Of(Recording).Count - RankingWindows:N0} windows after the {RankingWindows} that calibrate and rank; "
+        return $"Windows of 64 samples of context and 512 new ones of `test.wav`, run as a stream: each model carries its own state. "
+            + $"Judged on the {SpeechFrames.Of(Recording).Count - RankingWindows:N0} windows after the {RankingWindows} that calibrate and "
+            + $"rank; "
             + "SNR over all outputs, the state included; a window is speech above 0.5.\n\n" + string.Join("\n", tables);
     }
 
@@ -49,35 +51,47 @@ internal static class SileroBenchmark
 
         using var contest = new Contest(path, ranking, heldOut, cancellationToken);
         var source = new QuantizationSource(contest.Prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"));
-        foreach (var scheme in QuantizationSchemes.All.Where(scheme => scheme.CalibratedValues(contest.Prepared.Graph).Count == 0).OrderBy(scheme => scheme.Name, StringComparer.Ordinal))
+        foreach (var scheme in QuantizationSchemes.All.Where(scheme => scheme.CalibratedValues(contest.Prepared.Graph).Count == 0)
+            .OrderBy(scheme => scheme.Name, StringComparer.Ordinal))
             contest.Enter(scheme.Name, () => scheme.Apply(source, new HashSet<string>()), scheme.Runtime(OnnxRuntimeSession.Plain));
 
         var weights = QuantizationSchemes.Int8Weights;
         var reference = AllOutputs.Of(given, ranking, cancellationToken);
-        var controlled = new AccuracyControl(weights, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values).Quantize(-Wanted, -Wanted, model =>
+        var controlled = new AccuracyControl(weights, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values)
+            .Quantize(-Wanted, -Wanted, model =>
         {
             using var session = OnnxRuntimeSession.Open(model.ToByteArray(), weights.Name, weights.Runtime(OnnxRuntimeSession.Plain));
             return new Judged(Comparison.Of(AllOutputs.Of(session, ranking, cancellationToken), reference), null, null);
         }, cancellationToken);
-        contest.Enter($"int8-weights, {controlled.Returned.Count} layers in 16 bits", () => controlled.Model, weights.Runtime(OnnxRuntimeSession.Plain));
+        contest.Enter($"int8-weights, {controlled.Returned.Count} layers in 16 bits", () => controlled.Model,
+            weights.Runtime(OnnxRuntimeSession.Plain));
 
         using var folder = new TemporaryFolder();
         WriteCalibration(given, Windows(0, CalibrationWindows), folder["calibration.npz"]);
-        foreach (var method in new[] { "minmax", "percentile" }) await contest.EnterPeerAsync($"peer, static {method} u8s8", "--method", method, "--calibration", folder["calibration.npz"]);
+        foreach (var method in new[] { "minmax", "percentile" })
+            await contest.EnterPeerAsync($"peer, static {method} u8s8", "--method", method, "--calibration", folder["calibration.npz"]);
         await contest.EnterPeerAsync("peer, dynamic u8", "--method", "dynamic", "--weight", "u8");
         var table = contest.Table();
 
         var all = AllOutputs.Of(given, whole, cancellationToken);
         using var chosen = OnnxRuntimeSession.Open(controlled.Model.ToByteArray(), weights.Name, weights.Runtime(OnnxRuntimeSession.Plain));
         var closeness = Comparison.Of(AllOutputs.Of(chosen, whole, cancellationToken), all);
-        return table + string.Create(CultureInfo.InvariantCulture, $"\nOver the whole recording, int8-weights with {controlled.Returned.Count} layers in 16 bits: {closeness.SignalToNoise:0.0} dB, {closeness.Agreement:P2} of {all.Decisions.Length} windows decided alike ({all.Decisions.Count(speech => speech == 1)} are speech). Kept in 16 bits: {string.Join(", ", controlled.Returned.Select(one => one.Output).DefaultIfEmpty("none"))}.\n");
+        return table + string.Create(CultureInfo.InvariantCulture,
+            $"\nOver the whole recording, int8-weights with {controlled.Returned.Count} layers in 16 bits: {closeness.SignalToNoise:0.0} "
+                + $"dB, {closeness.Agreement:P2} of {all.Decisions.Length} windows decided alike "
+                + $"({all.Decisions.Count(speech => speech == 1)} are speech). Kept in 16 bits: "
+                + $"{string.Join(", ", controlled.Returned.Select(one => one.Output).DefaultIfEmpty("none"))}.\n");
     }
 
     private static ArrayFeeds Feeds(IReadOnlyList<ModelInput> inputs, ModelState state, int from, int to)
     {
         var (frames, count) = SpeechFrames.Of(Recording);
         var last = Math.Min(to, count);
-        var arrays = new Dictionary<string, NpyArray> { ["input"] = NpyArray.Of(frames.AsSpan(from * SpeechFrames.Length, (last - from) * SpeechFrames.Length), last - from, 1, SpeechFrames.Length) };
+        var arrays = new Dictionary<string, NpyArray>
+        {
+            ["input"] = NpyArray.Of(
+                frames.AsSpan(from * SpeechFrames.Length, (last - from) * SpeechFrames.Length), last - from, 1, SpeechFrames.Length),
+        };
         if (inputs.Any(input => input.Name == "sr")) arrays["sr"] = NpyArray.Of([16000L]);
         return ArrayFeeds.From(arrays, inputs, "test.wav", state);
     }
@@ -94,7 +108,10 @@ internal static class SileroBenchmark
                 foreach (var (name, value) in feed.Names.Zip(feed.Values))
                 {
                     int[] shape = [.. value.GetTensorTypeAndShape().Shape.Select(extent => (int)extent)];
-                    arrays.Add(new(string.Create(CultureInfo.InvariantCulture, $"{name}.{sample}"), name == "sr" ? NpyArray.Of(value.GetTensorDataAsSpan<long>(), shape) : NpyArray.Of(value.GetTensorDataAsSpan<float>(), shape)));
+                    arrays.Add(new(string.Create(CultureInfo.InvariantCulture, $"{name}.{sample}"),
+                        name == "sr"
+                            ? NpyArray.Of(value.GetTensorDataAsSpan<long>(), shape)
+                            : NpyArray.Of(value.GetTensorDataAsSpan<float>(), shape)));
                 }
                 feed.Run(session, options, []).Dispose();
             }

@@ -13,7 +13,9 @@ public sealed class OwnModelTests : IDisposable
     private readonly TemporaryFolder _folder = new();
     private readonly ShellUnderTest _fleet = new();
 
-    public static bool Emulates => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "qemu-x86_64-static")));
+    public static bool Emulates
+        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
+            .Any(folder => File.Exists(Path.Combine(folder, "qemu-x86_64-static")));
 
     public void Dispose()
     {
@@ -24,11 +26,14 @@ public sealed class OwnModelTests : IDisposable
     [Fact]
     public async Task Variants_are_shown_with_their_verdict_and_left_with_a_report()
     {
-        Assert.Equal(0, await _fleet.RunAsync("models", "quantize", Model(), "--profile", "x64,arm-cpu", "--scheme", "int8-dynamic", "--out", _folder["variants"]));
+        Assert.Equal(0, await _fleet.RunAsync(
+            "models", "quantize", Model(), "--profile", "x64,arm-cpu", "--scheme", "int8-dynamic", "--out", _folder["variants"]));
         Assert.Contains("There were no calibration samples", _fleet.Output, StringComparison.Ordinal);
         Assert.Contains("Made-up samples were used", _fleet.Output, StringComparison.Ordinal);
-        Assert.Matches(@"(?m)^arm-cpu +int8-dynamic +\S+ \S+ +\S+ % +\S+ +\S+ +\S+ % +- +(\* chosen|accepted|beaten|rejected)$", _fleet.Output);
-        Assert.Contains(_folder["variants"], _fleet.Output[_fleet.Output.IndexOf("Report", StringComparison.Ordinal)..], StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^arm-cpu +int8-dynamic +\S+ \S+ +\S+ % +\S+ +\S+ +\S+ % +- +(\* chosen|accepted|beaten|rejected)$",
+            _fleet.Output);
+        Assert.Contains(_folder["variants"], _fleet.Output[_fleet.Output.IndexOf("Report", StringComparison.Ordinal)..],
+            StringComparison.Ordinal);
         Assert.True(File.Exists(_folder["variants", "report.json"]));
         Assert.Contains("Making x64-int8-dynamic", _fleet.Error, StringComparison.Ordinal);
     }
@@ -36,11 +41,14 @@ public sealed class OwnModelTests : IDisposable
     [Fact]
     public async Task Json_is_one_document_and_a_profile_of_ones_own_is_in_it()
     {
-        await File.WriteAllTextAsync(_folder["board.yaml"], "name: board\nmatch: { architectures: [arm64] }\nnumeric: { activations: int8 }\nbudget: { maximumBytes: 10 }\n");
-        Assert.Equal(0, await _fleet.RunAsync("models", "quantize", Model(), "--profile", _folder["board.yaml"], "--scheme", "int8-dynamic", "--out", _folder["variants"], "--json"));
+        await File.WriteAllTextAsync(_folder["board.yaml"],
+            "name: board\nmatch: { architectures: [arm64] }\nnumeric: { activations: int8 }\nbudget: { maximumBytes: 10 }\n");
+        Assert.Equal(0, await _fleet.RunAsync("models", "quantize", Model(), "--profile", _folder["board.yaml"], "--scheme", "int8-dynamic",
+            "--out", _folder["variants"], "--json"));
         var report = JsonSerializer.Deserialize(_fleet.Output, FleetJson.Strict.QuantizationReport)!;
         Assert.Equal("board", Assert.Single(report.Spec.CustomProfiles!).Name);
-        Assert.Contains(report.Variants.Single(variant => variant.Id == "board-int8-dynamic").Reasons, reason => reason.Contains("10", StringComparison.Ordinal));
+        Assert.Contains(report.Variants.Single(variant => variant.Id == "board-int8-dynamic").Reasons,
+            reason => reason.Contains("10", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -58,7 +66,8 @@ public sealed class OwnModelTests : IDisposable
     [Fact(Skip = NotHere, SkipUnless = nameof(Emulates))]
     public async Task Variant_is_proved_on_another_processor()
     {
-        Assert.Equal(0, await _fleet.RunAsync("models", "prove", Model(), "--validation", "synthetic", "--processor", "haswell", "--samples", "4"));
+        Assert.Equal(0, await _fleet.RunAsync(
+            "models", "prove", Model(), "--validation", "synthetic", "--processor", "haswell", "--samples", "4"));
         Assert.Matches(@"(?m)^haswell +- +(equal|\d+\.\d) +\S+ +holds ", _fleet.Output);
     }
 

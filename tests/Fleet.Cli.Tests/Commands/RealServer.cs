@@ -31,9 +31,12 @@ public sealed class RealServer : IAsyncLifetime
     {
         var data = _folder["data"];
         _process = ChildProcess.Start(
-            Programs.Server, [$"--Fleet:DataFolder={data}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0"], workingFolder: _folder.Path);
+            Programs.Server, [
+                $"--Fleet:DataFolder={data}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0",
+            ], workingFolder: _folder.Path);
         var file = Path.Combine(data, "endpoints.json");
-        await Eventually.TrueAsync("the server wrote where it listens", () => _process.HasExited ? throw new InvalidOperationException(_process.Output) : File.Exists(file), Deadline);
+        await Eventually.TrueAsync("the server wrote where it listens",
+            () => _process.HasExited ? throw new InvalidOperationException(_process.Output) : File.Exists(file), Deadline);
         using var endpoints = JsonDocument.Parse(await File.ReadAllTextAsync(file));
         _endpoints = endpoints.RootElement.Clone();
     }

@@ -80,9 +80,11 @@ public sealed class ReleaseVerifyTests : IDisposable
         Assert.Empty(_fleet.Output);
     }
 
-    private Task<int> VerifyAsync(params string[] more) => _fleet.RunAsync(["releases", "verify", _folder["release.json"], "--trusted-key", _folder["key.pem"], .. more]);
+    private Task<int> VerifyAsync(params string[] more)
+        => _fleet.RunAsync(["releases", "verify", _folder["release.json"], "--trusted-key", _folder["key.pem"], .. more]);
 
-    private void Write(DsseEnvelope envelope) => File.WriteAllBytes(_folder["release.json"], JsonSerializer.SerializeToUtf8Bytes(envelope, FleetJson.Default.DsseEnvelope));
+    private void Write(DsseEnvelope envelope)
+        => File.WriteAllBytes(_folder["release.json"], JsonSerializer.SerializeToUtf8Bytes(envelope, FleetJson.Default.DsseEnvelope));
 
     private DsseEnvelope Signed(DateTimeOffset expiresAt)
     {
@@ -100,11 +102,13 @@ public sealed class ReleaseVerifyTests : IDisposable
             [
                 new Variant
                 {
-                    Id = "x64-int8", Profile = "x64", Scheme = "int8-static-u8s8", Artifact = new ArtifactReference("x64-int8.onnx", new string('b', 64), 200),
+                    Id = "x64-int8", Profile = "x64", Scheme = "int8-static-u8s8",
+                    Artifact = new ArtifactReference("x64-int8.onnx", new string('b', 64), 200),
                     Expected = new Scores { Accuracy = 0.98 }, Gate = new ValidationGate { MinimumAccuracy = 0.96 },
                 },
             ],
         };
-        return DsseEnvelope.Sign(DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement), _key);
+        return DsseEnvelope.Sign(DsseEnvelope.InToto,
+            JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement), _key);
     }
 }

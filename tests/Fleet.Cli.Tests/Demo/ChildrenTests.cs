@@ -17,7 +17,8 @@ public sealed class ChildrenTests : IDisposable
     public async Task What_a_child_started_ends_with_it_even_when_it_ignores_the_request()
     {
         await using var children = new Children(_folder.Path);
-        var child = await children.StartAsync("shell", "/bin/sh", _folder.Path, "-c", "trap '' TERM; sleep 1000 & echo $!; trap 'exit 0' TERM; wait");
+        var child = await children.StartAsync(
+            "shell", "/bin/sh", _folder.Path, "-c", "trap '' TERM; sleep 1000 & echo $!; trap 'exit 0' TERM; wait");
         var grandchild = await FirstNumberAsync("shell.log");
         Assert.True(IsAlive(grandchild));
 
@@ -48,7 +49,8 @@ public sealed class ChildrenTests : IDisposable
     {
         // The shell plays the demo: it starts the child and is then killed, too suddenly to clean anything up.
         var log = _folder["sleep.log"];
-        await using var demo = TestKit.ChildProcess.Start("/bin/sh", ["-c", $"'{Programs.Cli}' {ChildVerb.Name} $$ '{log}' /bin/sh -c 'echo $$; exec sleep 1000' & wait"]);
+        await using var demo = TestKit.ChildProcess.Start(
+            "/bin/sh", ["-c", $"'{Programs.Cli}' {ChildVerb.Name} $$ '{log}' /bin/sh -c 'echo $$; exec sleep 1000' & wait"]);
         var child = await FirstNumberAsync("sleep.log");
         Assert.True(IsAlive(child));
 
@@ -60,7 +62,8 @@ public sealed class ChildrenTests : IDisposable
     [Fact]
     public async Task Child_whose_demo_is_gone_before_it_began_does_not_begin()
     {
-        var result = await TestKit.ChildProcess.RunAsync(Programs.Cli, [ChildVerb.Name, "1", _folder["late.log"], "/bin/echo", "begun"], Deadline);
+        var result = await TestKit.ChildProcess.RunAsync(
+            Programs.Cli, [ChildVerb.Name, "1", _folder["late.log"], "/bin/echo", "begun"], Deadline);
         Assert.Equal(1, result.Code);
         Assert.Empty(await File.ReadAllTextAsync(_folder["late.log"]));
     }
@@ -76,7 +79,8 @@ public sealed class ChildrenTests : IDisposable
     }
 
     private Task<int> FirstNumberAsync(string log) => Eventually
-        .ValueAsync("the child wrote its process id", () => Task.FromResult(File.Exists(_folder[log]) ? File.ReadLines(_folder[log]).FirstOrDefault() : null))
+        .ValueAsync("the child wrote its process id",
+            () => Task.FromResult(File.Exists(_folder[log]) ? File.ReadLines(_folder[log]).FirstOrDefault() : null))
         .ContinueWith(line => int.Parse(line.Result, CultureInfo.InvariantCulture), TaskScheduler.Default);
 
     /// <summary>Whether the process is there and no zombie.</summary>

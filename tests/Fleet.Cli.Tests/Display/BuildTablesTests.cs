@@ -14,7 +14,8 @@ public sealed class BuildTablesTests
     {
         var table = Table(labelled: true);
         Assert.Matches(@"(?m)^VARIANT +SCHEME +SIZE +ACCURACY +AGREES +P50 MS +SPEED +MEMORY +ENERGY +VERDICT$", table);
-        Assert.Matches(@"(?m)^x64-int8 +int8-static-u8s8 +64\.0 KiB +97\.5 % +99\.1 % +0\.410 +2\.10x +60\.0 MiB +12\.5 uJ +\* chosen$", table);
+        Assert.Matches(@"(?m)^x64-int8 +int8-static-u8s8 +64\.0 KiB +97\.5 % +99\.1 % +0\.410 +2\.10x +60\.0 MiB +12\.5 uJ +\* chosen$",
+            table);
         Assert.Matches(@"(?m)^x64-int8-dynamic .* beaten$", table);
         Assert.Matches(@"(?m)^x64-int4 .* - +- +- +- +rejected$", table);
         Assert.Matches(@"(?m)^x64-int8-stem +int8-static-u8s8-float-stem +- .* not made$", table);
@@ -34,7 +35,8 @@ public sealed class BuildTablesTests
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter();
-        BuildTables.Write(new Shell(output, error, outputIsTerminal: false, errorIsTerminal: false, width: 200, _ => null, TimeProvider.System), Report(labelled));
+        BuildTables.Write(new Shell(
+            output, error, outputIsTerminal: false, errorIsTerminal: false, width: 200, _ => null, TimeProvider.System), Report(labelled));
         return output.ToString();
     }
 
@@ -61,16 +63,39 @@ public sealed class BuildTablesTests
             DataSha256 = new string('b', 64),
             Samples = new SampleCounts(64, 0, 100),
             Classes = ["0", "1"],
-            Student = new NetworkReport { Description = "model.onnx", Parameters = 60_000, Bytes = 240_000, Scores = new Scores { Accuracy = labelled ? 0.977 : null, Agreement = 1, Samples = 100 } },
+            Student = new NetworkReport
+            {
+                Description = "model.onnx",
+                Parameters = 60_000,
+                Bytes = 240_000,
+                Scores = new Scores { Accuracy = labelled ? 0.977 : null, Agreement = 1, Samples = 100 },
+            },
             Inputs = [new TensorDescription("x", "FP32", [-1, 128])],
             Outputs = [new TensorDescription("y", "FP32", [-1, 2])],
             ValidationSet = new ArtifactReference("validation.npz", new string('c', 64), 1000),
             Variants =
             [
-                chosen with { Chosen = true, SpeedUp = 2.1, Scores = chosen.Scores! with { Latency = new LatencySummary(time, time, time), PeakMemoryBytes = 60 << 20, EnergyJoules = 12.5e-6 } },
+                chosen with
+                {
+                    Chosen = true,
+                    SpeedUp = 2.1,
+                    Scores = chosen.Scores! with
+                    {
+                        Latency = new LatencySummary(time, time, time),
+                        PeakMemoryBytes = 60 << 20,
+                        EnergyJoules = 12.5e-6,
+                    },
+                },
                 Of("x64-int8-dynamic", "int8-dynamic") with { Dominated = true },
                 Of("x64-int4", "int4-weights") with { Accepted = false, Reasons = ["It collapsed."] },
-                Of("x64-int8-stem", "int8-static-u8s8-float-stem") with { Artifact = null, Scores = null, Closeness = null, Accepted = false, Reasons = ["It does not suit."] },
+                Of("x64-int8-stem", "int8-static-u8s8-float-stem") with
+                {
+                    Artifact = null,
+                    Scores = null,
+                    Closeness = null,
+                    Accepted = false,
+                    Reasons = ["It does not suit."],
+                },
             ],
         };
     }

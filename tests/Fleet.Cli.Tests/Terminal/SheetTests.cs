@@ -26,5 +26,6 @@ public sealed class SheetTests
     [InlineData(0.5, "██")]
     [InlineData(0.53125, "██▏")]
     [InlineData(2, "████")]
-    public void Bar_is_fine_to_an_eighth_and_never_longer_than_its_room(double share, string bar) => Assert.Equal(bar, Charts.Bar(share, 4));
+    public void Bar_is_fine_to_an_eighth_and_never_longer_than_its_room(double share, string bar)
+        => Assert.Equal(bar, Charts.Bar(share, 4));
 }

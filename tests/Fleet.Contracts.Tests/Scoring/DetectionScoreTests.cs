@@ -34,8 +34,10 @@ public sealed class DetectionScoreTests
              ],
              Truth:
              [
-                 True(4, 61.87f, 276.25f, 358.29f, 379.43f), True(1, 2.75f, 3.66f, 162.15f, 316.06f), True(0, 295.55f, 93.96f, 313.97f, 152.79f),
-                 True(0, 326.94f, 97.05f, 340.49f, 122.98f), True(0, 356.62f, 95.47f, 372.33f, 147.55f), True(0, 462.08f, 105.09f, 493.74f, 146.99f),
+                 True(4, 61.87f, 276.25f, 358.29f, 379.43f), True(1, 2.75f, 3.66f, 162.15f, 316.06f),
+                 True(0, 295.55f, 93.96f, 313.97f, 152.79f),
+                 True(0, 326.94f, 97.05f, 340.49f, 122.98f), True(0, 356.62f, 95.47f, 372.33f, 147.55f),
+                 True(0, 462.08f, 105.09f, 493.74f, 146.99f),
                  True(0, 277.11f, 103.84f, 292.44f, 150.72f),
              ]),
             (Found:
@@ -48,9 +50,12 @@ public sealed class DetectionScoreTests
              ],
              Truth:
              [
-                 True(49, 72.92f, 45.96f, 91.23f, 80.57f), True(49, 50.17f, 45.34f, 71.28f, 79.83f), True(49, 81.28f, 47.04f, 98.66f, 78.50f),
-                 True(49, 63.96f, 46.17f, 84.35f, 80.48f), True(49, 75.29f, 23.01f, 91.85f, 50.85f), True(49, 56.39f, 21.65f, 75.66f, 45.54f),
-                 True(49, 73.14f, 1.10f, 98.96f, 28.33f), True(49, 62.34f, 55.23f, 78.14f, 79.57f), True(49, 44.17f, 45.78f, 63.99f, 78.48f),
+                 True(49, 72.92f, 45.96f, 91.23f, 80.57f), True(49, 50.17f, 45.34f, 71.28f, 79.83f),
+                 True(49, 81.28f, 47.04f, 98.66f, 78.50f),
+                 True(49, 63.96f, 46.17f, 84.35f, 80.48f), True(49, 75.29f, 23.01f, 91.85f, 50.85f),
+                 True(49, 56.39f, 21.65f, 75.66f, 45.54f),
+                 True(49, 73.14f, 1.10f, 98.96f, 28.33f), True(49, 62.34f, 55.23f, 78.14f, 79.57f),
+                 True(49, 44.17f, 45.78f, 63.99f, 78.48f),
                  True(49, 58.18f, 44.80f, 66.42f, 56.25f),
              ]));
         Assert.Equal(0.637, score.At50To95!.Value, 0.0006);
@@ -59,21 +64,28 @@ public sealed class DetectionScoreTests
 
     [Fact]
     public void Box_that_was_missed_leaves_the_recall_points_above_one_half_empty()
-        => Assert.Equal(51.0 / 101, Of((Found: [new DetectedBox(Here, 0, 0.9f)], Truth: [new TrueBox(Here, 0)]), (Found: [], Truth: [new TrueBox(Here, 0)])).At50To95!.Value, 9);
+        => Assert.Equal(51.0 / 101,
+            Of((Found: [new DetectedBox(Here, 0, 0.9f)], Truth: [new TrueBox(Here, 0)]),
+                (Found: [], Truth: [new TrueBox(Here, 0)])).At50To95!.Value, 9);
 
     [Fact]
     public void Box_where_nothing_is_halves_the_precision_of_all_that_score_lower()
-        => Assert.Equal(0.5, Of((Found: [new DetectedBox(Here, 0, 0.9f)], Truth: [new TrueBox(Here, 0)]), (Found: [new DetectedBox(Here, 0, 0.95f)], Truth: [])).At50To95!.Value, 9);
+        => Assert.Equal(0.5, Of((Found: [new DetectedBox(Here, 0, 0.9f)], Truth: [new TrueBox(Here, 0)]),
+            (Found: [new DetectedBox(Here, 0, 0.95f)], Truth: [])).At50To95!.Value, 9);
 
     [Fact]
     public void Second_box_on_the_same_object_is_wrong()
-        => Assert.Equal(0.5, Of((Found: [new DetectedBox(Here, 0, 0.9f), new DetectedBox(Here, 0, 0.8f)], Truth: [new TrueBox(Here, 0), new TrueBox(new Box(50, 50, 60, 60), 0)])).At50!.Value, 0.01);
+        => Assert.Equal(0.5, Of((Found: [new DetectedBox(Here, 0, 0.9f), new DetectedBox(Here, 0, 0.8f)],
+            Truth: [new TrueBox(Here, 0), new TrueBox(new Box(50, 50, 60, 60), 0)])).At50!.Value, 0.01);
 
     [Fact]
-    public void Class_without_a_true_box_does_not_count() => Assert.Equal(1, Of((Found: [new DetectedBox(Here, 0, 0.9f), new DetectedBox(Here, 7, 0.9f)], Truth: [new TrueBox(Here, 0)])).At50!.Value);
+    public void Class_without_a_true_box_does_not_count()
+        => Assert.Equal(1, Of((Found: [new DetectedBox(Here, 0, 0.9f), new DetectedBox(Here, 7, 0.9f)],
+            Truth: [new TrueBox(Here, 0)])).At50!.Value);
 
     [Fact]
-    public void Without_any_true_box_there_is_nothing_to_say() => Assert.Null(Of((Found: [new DetectedBox(Here, 0, 0.9f)], Truth: [])).At50);
+    public void Without_any_true_box_there_is_nothing_to_say()
+        => Assert.Null(Of((Found: [new DetectedBox(Here, 0, 0.9f)], Truth: [])).At50);
 
     [Theory]
     [InlineData(float.NaN)]
@@ -97,7 +109,8 @@ public sealed class DetectionScoreTests
     public void Of_boxes_that_overlap_the_best_of_each_class_stays()
     {
         var form = new DetectionForm { Labels = "classes", MaximumOverlap = 0.5 };
-        var boxes = DetectionReader.Read(form, [0, 0, 10, 10, 0, 0, 10, 9, 0, 0, 10, 10, 20, 20, 30, 30], [0.6f, 0.9f, 0.5f, 0.7f], [0, 0, 1, 0]);
+        var boxes = DetectionReader.Read(
+            form, [0, 0, 10, 10, 0, 0, 10, 9, 0, 0, 10, 10, 20, 20, 30, 30], [0.6f, 0.9f, 0.5f, 0.7f], [0, 0, 1, 0]);
         Assert.Equal([(0, 0.9f), (0, 0.7f), (1, 0.5f)], boxes.Select(box => (box.Class, box.Score)));
     }
 
@@ -111,7 +124,8 @@ public sealed class DetectionScoreTests
     }
 
     [Fact]
-    public void Score_that_is_not_a_number_is_not_a_box() => Assert.Empty(DetectionReader.Read(new DetectionForm(), [0, 0, 1, 1], [float.NaN], []));
+    public void Score_that_is_not_a_number_is_not_a_box()
+        => Assert.Empty(DetectionReader.Read(new DetectionForm(), [0, 0, 1, 1], [float.NaN], []));
 
     [Fact]
     public void Truth_ends_where_labels_are_negative()
@@ -124,7 +138,9 @@ public sealed class DetectionScoreTests
         return score;
     }
 
-    private static DetectedBox Detected(int label, float score, float left, float top, float right, float bottom) => new(new Box(left, top, right, bottom), label, score);
+    private static DetectedBox Detected(int label, float score, float left, float top, float right, float bottom)
+        => new(new Box(left, top, right, bottom), label, score);
 
-    private static TrueBox True(int label, float left, float top, float right, float bottom) => new(new Box(left, top, right, bottom), label);
+    private static TrueBox True(int label, float left, float top, float right, float bottom)
+        => new(new Box(left, top, right, bottom), label);
 }

@@ -13,8 +13,10 @@ public sealed class ScoringTests
     }
 
     [Theory]
-    [InlineData(new long[] { 0, 2, 1, 0, 0, 1 }, new long[] { 0, 1, 2, 0, 1, 2 }, 0.26666666666666666, "the example of scikit-learn's f1_score")]
-    [InlineData(new long[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, new long[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 }, 0.47368421052631576, "a rare class never found: 90 % accuracy")]
+    [InlineData(new long[] { 0, 2, 1, 0, 0, 1 }, new long[] { 0, 1, 2, 0, 1, 2 }, 0.26666666666666666,
+        "the example of scikit-learn's f1_score")]
+    [InlineData(new long[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, new long[] { 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 }, 0.47368421052631576,
+        "a rare class never found: 90 % accuracy")]
     [InlineData(new long[] { 3, 3 }, new long[] { 3, 3 }, 1, "only classes that occur count")]
     [InlineData(new long[] { }, new long[] { }, 0, "no samples")]
     public void Macro_f1_weighs_each_class_alike(long[] decided, long[] labels, double expected, string why)
@@ -87,5 +89,6 @@ public sealed class ScoringTests
         Assert.Equal(OutputScore.ExactDecibels, new OutputScore().Add([5], [float.NegativeInfinity]).SignalToNoise);
     }
 
-    private static float[] Circle(params int[] degrees) => [.. degrees.SelectMany(angle => new[] { (float)Math.Cos(angle * Math.PI / 180), (float)Math.Sin(angle * Math.PI / 180) })];
+    private static float[] Circle(params int[] degrees)
+        => [.. degrees.SelectMany(angle => new[] { (float)Math.Cos(angle * Math.PI / 180), (float)Math.Sin(angle * Math.PI / 180) })];
 }

@@ -16,7 +16,8 @@ public sealed class TaskDefinitionTests
         Assert.Equal(JsonNamingPolicy.CamelCase.ConvertName($"{task}"), definition.Title);
         Assert.All(definition.LabelMetrics.Concat(definition.ReferenceMetrics), metric => Assert.Same(metric, Metric.All[metric.Name]));
         Assert.NotEmpty(definition.ReferenceMetrics);
-        Assert.True(definition.Labels.Count > 0 == definition.LabelMetrics.Count > 0, "what has labels has something to measure against them");
+        Assert.True(definition.Labels.Count > 0 == definition.LabelMetrics.Count > 0,
+            "what has labels has something to measure against them");
         Assert.All(definition.Labels, label => Assert.Equal("samples", label.Axes[0]));
     }
 

@@ -37,12 +37,14 @@ public sealed class FleetFixture : IAsyncLifetime
         {
             AtTheKill = await Eventually.ValueAsync(
                 "the first worker was in the middle of the build",
-                async () => await BuildAsync(build.Id) is { Status: BuildStatus.Running } running ? running : null, BuildLimit, () => first.Output);
+                async () => await BuildAsync(build.Id) is { Status: BuildStatus.Running } running ? running : null,
+                BuildLimit, () => first.Output);
             first.Kill();
         }
         await using var second = StartWorker("worker-2");
         Build = await Eventually.ValueAsync(
-            "the second worker ended the build", async () => await BuildAsync(build.Id) is { FinishedAt: not null } ended ? ended : null, BuildLimit, () => second.Output);
+            "the second worker ended the build", async () => await BuildAsync(build.Id) is { FinishedAt: not null } ended ? ended : null,
+            BuildLimit, () => second.Output);
         Assert.True(Build.Status == BuildStatus.Succeeded, $"{Build.Failure}\n{second.Output}");
         _report = await Server.GetAsync($"/api/v1/builds/{build.Id}/report", FleetJson.Default.BuildReport);
     }
@@ -65,7 +67,14 @@ public sealed class FleetFixture : IAsyncLifetime
             Student = new StudentSpec { Family = "conv1d", Width = 4 },
             Distillation = new DistillationSpec { Training = training, FineTuneEpochs = 0 },
             // One variant alone: of several, a device serves whichever it finds the fastest, and of a network this small that is chance.
-            Quantization = new QuantizationSpec { Profiles = ["x64"], Schemes = ["int8-static-u8s8"], Goal = "size", CalibrationSamples = 16, MaximumDrop = 1 },
+            Quantization = new QuantizationSpec
+            {
+                Profiles = ["x64"],
+                Schemes = ["int8-static-u8s8"],
+                Goal = "size",
+                CalibrationSamples = 16,
+                MaximumDrop = 1,
+            },
             Gate = gate ?? new GateSpec { AccuracyTolerance = 1, ValidationSamples = 20 },
         };
     }
@@ -79,11 +88,14 @@ public sealed class FleetFixture : IAsyncLifetime
     {
         var build = await SubmitAsync(Spec(model, gate));
         var key = (await File.ReadAllTextAsync(Server.WorkerKeyFile)).Trim();
-        var lease = await Server.SendAsync(HttpMethod.Post, "/api/v1/worker/leases", Body(new LeaseRequest("test"), FleetJson.Default.LeaseRequest), FleetJson.Default.LeaseResponse, key);
+        var lease = await Server.SendAsync(HttpMethod.Post, "/api/v1/worker/leases",
+            Body(new LeaseRequest("test"), FleetJson.Default.LeaseRequest), FleetJson.Default.LeaseResponse, key);
         Assert.Equal(build.Id, lease.BuildId);
         var complete = new CompleteRequest(lease.LeaseId, _report! with { Spec = lease.Spec }, "<!doctype html><title>report</title>");
-        await Server.SendAsync(HttpMethod.Post, $"/api/v1/worker/builds/{build.Id}/complete", Body(complete, FleetJson.Default.CompleteRequest), FleetJson.Default.BuildView, key);
-        return (await Server.PostAsync("/api/v1/releases", new CreateReleaseRequest(build.Id, null), FleetJson.Default.CreateReleaseRequest, FleetJson.Default.ReleaseView)).Manifest;
+        await Server.SendAsync(HttpMethod.Post, $"/api/v1/worker/builds/{build.Id}/complete",
+            Body(complete, FleetJson.Default.CompleteRequest), FleetJson.Default.BuildView, key);
+        return (await Server.PostAsync("/api/v1/releases", new CreateReleaseRequest(build.Id, null), FleetJson.Default.CreateReleaseRequest,
+            FleetJson.Default.ReleaseView)).Manifest;
     }
 
     /// <summary>Enrolls and starts devices that carry a label, by which a rollout finds them.</summary>
@@ -91,16 +103,21 @@ public sealed class FleetFixture : IAsyncLifetime
     {
         var agent = await RunningAgent.EnrollAsync(server ?? Server.Devices, await Server.TokenAsync(label, uses: 1), id);
         agent.Start();
-        await Eventually.TrueAsync($"{id} was online", async () => (await Server.DeviceAsync(id)).Online, TimeSpan.FromSeconds(60), () => agent.Output);
+        await Eventually.TrueAsync(
+            $"{id} was online", async () => (await Server.DeviceAsync(id)).Online, TimeSpan.FromSeconds(60), () => agent.Output);
         return agent;
     }
 
-    private Task<BuildView> SubmitAsync(BuildSpec spec) => Server.PostAsync("/api/v1/builds", spec, FleetJson.Default.BuildSpec, FleetJson.Default.BuildView);
+    private Task<BuildView> SubmitAsync(BuildSpec spec)
+        => Server.PostAsync("/api/v1/builds", spec, FleetJson.Default.BuildSpec, FleetJson.Default.BuildView);
 
     private ChildProcess StartWorker(string name) => ChildProcess.Start(
-        Programs.Modeling, ["worker", "--server", Server.Api.ToString(), "--key-file", Server.WorkerKeyFile, "--data", _folder[name], "--name", name]);
+        Programs.Modeling, [
+            "worker", "--server", Server.Api.ToString(), "--key-file", Server.WorkerKeyFile, "--data", _folder[name], "--name", name,
+        ]);
 
-    private static JsonContent Body<T>(T value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) => JsonContent.Create(value, type);
+    private static JsonContent Body<T>(T value, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+        => JsonContent.Create(value, type);
 }
 
 /// <summary>The tests that share one fleet run one after the other: some of them kill its server.</summary>

@@ -22,7 +22,8 @@ internal sealed class RunningAgent : IAsyncDisposable
     {
         var agent = new RunningAgent(id);
         var enrolled = await ChildProcess.RunAsync(
-            Programs.Agent, ["enroll", "--server", server.ToString(), "--id", id, "--data", agent._data.Path], Limit, new Dictionary<string, string?> { ["FLEET_TOKEN"] = token });
+            Programs.Agent, ["enroll", "--server", server.ToString(), "--id", id, "--data", agent._data.Path], Limit,
+            new Dictionary<string, string?> { ["FLEET_TOKEN"] = token });
         Assert.True(enrolled.Code == 0, enrolled.Output);
         return agent;
     }
@@ -49,13 +50,15 @@ internal sealed class RunningAgent : IAsyncDisposable
         if (!File.Exists(path)) return null;
         using var journal = JsonDocument.Parse(File.ReadAllBytes(path));
         return journal.RootElement.TryGetProperty("last", out var last)
-            ? (Enum.Parse<DeploymentPhase>(last.GetProperty("phase").GetString()!, ignoreCase: true), last.GetProperty("version").GetInt32())
+            ? (Enum.Parse<DeploymentPhase>(last.GetProperty("phase").GetString()!, ignoreCase: true),
+                last.GetProperty("version").GetInt32())
             : null;
     }
 
     /// <summary>Returns as soon as the deployment has come to a phase or past it.</summary>
     public Task ReachesAsync(string model, DeploymentPhase phase, TimeSpan? deadline = null)
-        => Eventually.TrueAsync($"{Id} reached {phase} with {model}", () => Journal(model) is { } at && at.Phase >= phase, deadline ?? Limit, () => Output);
+        => Eventually.TrueAsync(
+            $"{Id} reached {phase} with {model}", () => Journal(model) is { } at && at.Phase >= phase, deadline ?? Limit, () => Output);
 
     /// <summary>Address of the local inference endpoint.</summary>
     public async Task<Uri> InferenceAsync() => new(await Eventually.ValueAsync($"the inference host of {Id} listened", () =>

@@ -10,7 +10,9 @@ using Fleet.TestKit;
 
 namespace Fleet.EndToEnd.Tests.Fixtures;
 
-/// <summary>A real <c>fleet-server</c> with a data folder of its own, which can be killed and started again at the same addresses.</summary>
+/// <summary>
+/// A real <c>fleet-server</c> with a data folder of its own, which can be killed and started again at the same addresses.
+/// </summary>
 internal sealed class RunningServer(string dataFolder) : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(90);
@@ -39,15 +41,18 @@ internal sealed class RunningServer(string dataFolder) : IAsyncDisposable
         _process = ChildProcess.Start(
             Programs.Server,
             [
-                $"--Fleet:DataFolder={dataFolder}", $"--Fleet:ApiPort={Api.Port}", $"--Fleet:DevicePort={Devices.Port}", $"--Fleet:MqttPort={Mqtt.Split(':')[1]}",
+                $"--Fleet:DataFolder={dataFolder}", $"--Fleet:ApiPort={Api.Port}", $"--Fleet:DevicePort={Devices.Port}",
+                $"--Fleet:MqttPort={Mqtt.Split(':')[1]}",
                 "--Fleet:Workers=0", "--Fleet:Builds:LeaseTime=00:00:15",
             ]);
         _starts++;
-        await Eventually.TrueAsync($"server start {_starts} listened or ended", () => File.Exists(endpoints) || _process.HasExited, StartLimit);
+        await Eventually.TrueAsync(
+            $"server start {_starts} listened or ended", () => File.Exists(endpoints) || _process.HasExited, StartLimit);
         Assert.False(_process.HasExited, _process.Output);
         using var read = JsonDocument.Parse(await File.ReadAllBytesAsync(endpoints));
         (Api, Devices, Mqtt) = (new Uri(Text("api")), new Uri(Text("devices")), Text("mqtt"));
-        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(OperatorKeyFile)).Trim());
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", (await File.ReadAllTextAsync(OperatorKeyFile)).Trim());
 
         string Text(string name) => read.RootElement.GetProperty(name).GetString()!;
     }
@@ -73,19 +78,22 @@ internal sealed class RunningServer(string dataFolder) : IAsyncDisposable
         "/api/v1/tokens", new CreateTokenRequest(uses, TimeSpan.FromHours(1), new Dictionary<string, string> { ["test"] = label }),
         FleetJson.Default.CreateTokenRequest, FleetJson.Default.CreateTokenResponse)).Token;
 
-    public Task<RolloutView> StartRolloutAsync(RolloutPlan plan) => PostAsync("/api/v1/rollouts", plan, FleetJson.Default.RolloutPlan, FleetJson.Default.RolloutView);
+    public Task<RolloutView> StartRolloutAsync(RolloutPlan plan)
+        => PostAsync("/api/v1/rollouts", plan, FleetJson.Default.RolloutPlan, FleetJson.Default.RolloutView);
 
     public Task<RolloutView> RolloutAsync(string id) => GetAsync($"/api/v1/rollouts/{id}", FleetJson.Default.RolloutView);
 
     /// <summary>Awaits the end of a rollout and says why when it is another end than expected.</summary>
     public async Task<RolloutView> RolloutEndsAsync(string id, RolloutStatus expected)
     {
-        var ended = await Eventually.ValueAsync($"rollout {id} ended", async () => await RolloutAsync(id) is { Status: not RolloutStatus.Running } view ? view : null, TimeSpan.FromMinutes(3));
+        var ended = await Eventually.ValueAsync($"rollout {id} ended",
+            async () => await RolloutAsync(id) is { Status: not RolloutStatus.Running } view ? view : null, TimeSpan.FromMinutes(3));
         Assert.True(ended.Status == expected, $"The rollout is {ended.Status}: {ended.Reason}\n{string.Join('\n', ended.Devices)}");
         return ended;
     }
 
-    public async Task<TAnswer> SendAsync<TAnswer>(HttpMethod method, string path, HttpContent? body, JsonTypeInfo<TAnswer> type, string? key = null)
+    public async Task<TAnswer> SendAsync<TAnswer>(
+        HttpMethod method, string path, HttpContent? body, JsonTypeInfo<TAnswer> type, string? key = null)
     {
         using var response = await SendAsync(method, path, body, key);
         var text = await response.Content.ReadAsStringAsync();

@@ -41,7 +41,8 @@ public sealed class ChildProcessTests
     [Fact]
     public async Task Program_is_asked_to_stop_and_may_say_goodbye()
     {
-        await using var child = ChildProcess.Start("/bin/sh", ["-c", "trap 'echo goodbye; exit 0' TERM; echo ready; while :; do sleep 0.05; done"]);
+        await using var child = ChildProcess.Start(
+            "/bin/sh", ["-c", "trap 'echo goodbye; exit 0' TERM; echo ready; while :; do sleep 0.05; done"]);
         await child.WaitForLineAsync("ready", Deadline);
         child.Terminate();
         Assert.Equal(0, await child.WaitForExitAsync(Deadline));
@@ -51,7 +52,8 @@ public sealed class ChildProcessTests
     [Fact]
     public async Task What_never_happens_is_named_when_the_deadline_passes()
     {
-        var failure = await Assert.ThrowsAsync<TimeoutException>(() => Eventually.TrueAsync("pigs flew", () => false, TimeSpan.FromMilliseconds(50)));
+        var failure = await Assert.ThrowsAsync<TimeoutException>(
+            () => Eventually.TrueAsync("pigs flew", () => false, TimeSpan.FromMilliseconds(50)));
         Assert.EndsWith("it did not happen that pigs flew.", failure.Message, StringComparison.Ordinal);
     }
 

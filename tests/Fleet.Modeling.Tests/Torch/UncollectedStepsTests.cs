@@ -24,7 +24,9 @@ public sealed class UncollectedStepsTests
         Assert.Equal(GCLatencyMode.NoGCRegion, GCSettings.LatencyMode);
     }
 
-    /// <summary>Collections between what is done before a step and the step's end. Each step leaves a megabyte, small objects and a large one.</summary>
+    /// <summary>
+    /// Collections between what is done before a step and the step's end. Each step leaves a megabyte, small objects and a large one.
+    /// </summary>
     private static int CollectionsInSteps(Action before)
     {
         var collections = 0;

@@ -9,7 +9,8 @@ public sealed class AdamWTests
     public AdamWTests() => NativeEnvironment.Prepare();
 
     // The formula of the paper with its weight decay, in double precision.
-    private static double[] Expected(double[] weights, Func<double[], double[]> gradient, double rate, double decay, double epsilon, int steps)
+    private static double[] Expected(
+        double[] weights, Func<double[], double[]> gradient, double rate, double decay, double epsilon, int steps)
     {
         var (first, second) = (new double[weights.Length], new double[weights.Length]);
         for (var step = 1; step <= steps; step++)

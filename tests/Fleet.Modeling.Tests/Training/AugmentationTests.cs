@@ -54,8 +54,12 @@ public sealed class AugmentationTests
     public void Mirroring_can_be_left_out_and_the_moves_stay_the_same()
     {
         float[] sample = [.. Enumerable.Range(1, 24 * 24).Select(i => (float)i)];
-        var rows = Enumerable.Range(1, 40).Select(view => (View(sample, [1, 24, 24], view, mirror: false).Chunk(24).ElementAt(12), View(sample, [1, 24, 24], view).Chunk(24).ElementAt(12))).ToList();
-        Assert.All(rows, pair => Assert.True(pair.Item1.Where(value => value > 0).SequenceEqual(pair.Item1.Where(value => value > 0).Order()), "left stays left"));
+        var rows = Enumerable.Range(1, 40)
+            .Select(view => (View(sample, [1, 24, 24], view, mirror: false).Chunk(24).ElementAt(12),
+                View(sample, [1, 24, 24], view).Chunk(24).ElementAt(12))).ToList();
+        Assert.All(rows, pair =>
+            Assert.True(pair.Item1.Where(value => value > 0).SequenceEqual(pair.Item1.Where(value => value > 0).Order()),
+                "left stays left"));
         Assert.All(rows, pair => Assert.True(pair.Item2.SequenceEqual(pair.Item1) || pair.Item2.SequenceEqual(pair.Item1.Reverse())));
         Assert.Contains(rows, pair => !pair.Item2.SequenceEqual(pair.Item1));
     }

@@ -24,7 +24,8 @@ public sealed class CheckpointTests : IDisposable
     private static SampleSet Noise(int count, int seed)
     {
         var random = new Random(seed);
-        return new SampleSet([.. Enumerable.Range(0, count * 32).Select(_ => (float)random.NextDouble())], [2, 16], [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]);
+        return new SampleSet([.. Enumerable.Range(0, count * 32).Select(_ => (float)random.NextDouble())], [2, 16],
+            [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]);
     }
 
     private static (float[] Logits, IReadOnlyList<EpochReport> Epochs) Train(Checkpoint? checkpoint, int stopAfter = int.MaxValue)
@@ -32,8 +33,10 @@ public sealed class CheckpointTests : IDisposable
         using var cancel = new CancellationTokenSource();
         var training = Noise(96, 1);
         using var network = new Network(Families.Student("conv1d", 4, [2, 16], new Classifier(3)), Normalization.Measure(training), 1);
-        var phase = new TrainingPhase("teacher", new TrainingSpec { Epochs = 5, BatchSize = 16, LearningRate = 1e-2, Augment = true }, 7, Checkpoint: checkpoint);
-        var epochs = TrainingLoop.Run(network, training, Noise(48, 2), phase, new Progress(new StopAfter(cancel, stopAfter), "step", 0, 1), cancel.Token);
+        var phase = new TrainingPhase(
+            "teacher", new TrainingSpec { Epochs = 5, BatchSize = 16, LearningRate = 1e-2, Augment = true }, 7, Checkpoint: checkpoint);
+        var epochs = TrainingLoop.Run(
+            network, training, Noise(48, 2), phase, new Progress(new StopAfter(cancel, stopAfter), "step", 0, 1), cancel.Token);
         return (network.Outputs(Noise(8, 3), CancellationToken.None), epochs);
     }
 
@@ -105,7 +108,8 @@ public sealed class CheckpointTests : IDisposable
     [InlineData("grid-1", "Training on the grid of x64")]
     public async Task Build_killed_in_the_middle_and_run_again_gives_the_same_files(string during, string step)
     {
-        await File.WriteAllTextAsync(_folder["spec.json"], JsonSerializer.Serialize(Spec, FleetJson.Default.BuildSpec), TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(
+            _folder["spec.json"], JsonSerializer.Serialize(Spec, FleetJson.Default.BuildSpec), TestContext.Current.CancellationToken);
         ChildProcess Start(string name) => ChildProcess.Start(Programs.Modeling, ["build", _folder["spec.json"], "--out", _folder[name]]);
         async Task EndsWellAsync(ChildProcess build)
         {
@@ -116,7 +120,8 @@ public sealed class CheckpointTests : IDisposable
 
         await using (var first = Start("killed"))
         {
-            await Eventually.TrueAsync($"the {during} is kept", () => File.Exists(_folder["killed", "unfinished", during + ".checkpoint"]) || first.HasExited, Deadline);
+            await Eventually.TrueAsync($"the {during} is kept",
+                () => File.Exists(_folder["killed", "unfinished", during + ".checkpoint"]) || first.HasExited, Deadline);
             first.Kill();
             await first.WaitForExitAsync(Deadline);
         }
@@ -131,7 +136,8 @@ public sealed class CheckpointTests : IDisposable
         }
 
         string Digest(string name, string file) => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(_folder[name, file])));
-        Assert.All((string[])["teacher.onnx", "student.onnx", Path.Combine("variants", "x64-qat-w4a8.onnx")], file => Assert.Equal(Digest("whole", file), Digest("killed", file)));
+        Assert.All((string[])["teacher.onnx", "student.onnx", Path.Combine("variants", "x64-qat-w4a8.onnx")],
+            file => Assert.Equal(Digest("whole", file), Digest("killed", file)));
         Assert.False(Directory.Exists(_folder["killed", "unfinished"]));
     }
 

@@ -30,11 +30,13 @@ public sealed class TrainingLoopTests
         return new SampleSet(inputs, [1, 64], labels);
     }
 
-    private static (float[] Logits, IReadOnlyList<EpochReport> Epochs) Train(TrainingSpec spec, int seed, IProgress<BuildProgress>? sink = null, CancellationToken cancellationToken = default)
+    private static (float[] Logits, IReadOnlyList<EpochReport> Epochs) Train(
+        TrainingSpec spec, int seed, IProgress<BuildProgress>? sink = null, CancellationToken cancellationToken = default)
     {
         var training = Tones(256, 1);
         using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), Normalization.Measure(training), seed);
-        var epochs = TrainingLoop.Run(network, training, Tones(64, 2), new TrainingPhase("teacher", spec, seed), new Progress(sink ?? new Ignored(), "step", 0, 1), cancellationToken);
+        var epochs = TrainingLoop.Run(network, training, Tones(64, 2), new TrainingPhase("teacher", spec, seed),
+            new Progress(sink ?? new Ignored(), "step", 0, 1), cancellationToken);
         return (network.Outputs(Tones(8, 3), CancellationToken.None), epochs);
     }
 
@@ -64,8 +66,11 @@ public sealed class TrainingLoopTests
         var validation = Tones(64, 2);
         using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), Normalization.Measure(training), 1);
         // A rate this high makes epochs differ widely.
-        var epochs = TrainingLoop.Run(network, training, validation, new TrainingPhase("teacher", Short with { Epochs = 6, LearningRate = 1 }, 1), new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
-        Assert.Equal(epochs.Max(epoch => epoch.Reached().Value), validation.Labels.Score(network.Outputs(validation, CancellationToken.None))[0].Value);
+        var epochs = TrainingLoop.Run(network, training, validation,
+            new TrainingPhase("teacher", Short with { Epochs = 6, LearningRate = 1 }, 1),
+            new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+        Assert.Equal(epochs.Max(epoch => epoch.Reached().Value),
+            validation.Labels.Score(network.Outputs(validation, CancellationToken.None))[0].Value);
     }
 
     [Fact]
@@ -83,7 +88,9 @@ public sealed class TrainingLoopTests
         var training = Tones(64, 1);
         var broken = training with { Inputs = [.. training.Inputs.Select(_ => float.NaN)] };
         using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), new Normalization([0], [1]), 1);
-        var failure = Assert.Throws<BuildException>(() => TrainingLoop.Run(network, broken, training, new TrainingPhase("teacher", Short, 1), new Progress(new Ignored(), "step", 0, 1), CancellationToken.None));
+        var failure = Assert.Throws<BuildException>(() =>
+            TrainingLoop.Run(network, broken, training, new TrainingPhase("teacher", Short, 1),
+                new Progress(new Ignored(), "step", 0, 1), CancellationToken.None));
         Assert.Contains("Lower learningRate", failure.Message, StringComparison.Ordinal);
     }
 
@@ -102,7 +109,9 @@ public sealed class TrainingLoopTests
         var training = Tones(256, 1);
         var validation = Tones(64, 2);
         using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), Normalization.Measure(training), 1);
-        var epochs = TrainingLoop.Run(network, training, validation, new TrainingPhase("teacher", Short with { Epochs = 60, Patience = 3 }, 1), new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+        var epochs = TrainingLoop.Run(network, training, validation,
+            new TrainingPhase("teacher", Short with { Epochs = 60, Patience = 3 }, 1),
+            new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
         Assert.InRange(epochs.Count, 4, 59);
         var best = epochs.Max(epoch => epoch.Reached().Value);
         Assert.Equal(epochs.First(epoch => epoch.Reached().Value == best).Epoch + 3, epochs.Count);

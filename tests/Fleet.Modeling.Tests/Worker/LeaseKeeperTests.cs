@@ -90,7 +90,8 @@ public sealed class LeaseKeeperTests : IDisposable
         };
         using var server = new FleetServer(options);
         var lease = new LeaseResponse("build-1", "lease-1", new BuildSpec { Model = "m" }, renewWithin);
-        await new LeaseKeeper(server, options, TimeProvider.System, NullLogger<LeaseKeeper>.Instance).KeepAsync(lease, _progress, _stop.Token);
+        await new LeaseKeeper(server, options, TimeProvider.System, NullLogger<LeaseKeeper>.Instance)
+            .KeepAsync(lease, _progress, _stop.Token);
     }
 
     private async Task EndAsync(Task keeping)

@@ -24,7 +24,10 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         Quantization = new QuantizationSpec { Profiles = ["x64"], CalibrationSamples = 16, MaximumDrop = 1 },
     };
 
-    private static readonly BuildSpec Endless = Quick with { Teacher = Quick.Teacher! with { Training = new TrainingSpec { Epochs = 10_000 } } };
+    private static readonly BuildSpec Endless = Quick with
+    {
+        Teacher = Quick.Teacher! with { Training = new TrainingSpec { Epochs = 10_000 } },
+    };
 
     private readonly TemporaryFolder _folder = new();
     private readonly HttpClient _http = new();
@@ -43,22 +46,28 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
     {
         _server = ChildProcess.Start(Programs.Server,
         [
-            $"--Fleet:DataFolder={_folder["server"]}", $"--Fleet:ApiPort={port}", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", "--Fleet:Builds:LeaseTime=00:00:06",
+            $"--Fleet:DataFolder={_folder["server"]}", $"--Fleet:ApiPort={port}", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0",
+            "--Fleet:Workers=0", "--Fleet:Builds:LeaseTime=00:00:06",
         ]);
-        await Eventually.TrueAsync("the server wrote endpoints.json", () => File.Exists(_folder["server", "endpoints.json"]) || _server.HasExited, Deadline);
+        await Eventually.TrueAsync(
+            "the server wrote endpoints.json", () => File.Exists(_folder["server", "endpoints.json"]) || _server.HasExited, Deadline);
         Assert.False(_server.HasExited, _server.Output);
         using var endpoints = JsonDocument.Parse(await File.ReadAllTextAsync(_folder["server", "endpoints.json"]));
         var api = endpoints.RootElement.GetProperty("api").GetString()!;
         if (_http.BaseAddress is null)
         {
             _http.BaseAddress = new Uri(api);
-            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (await File.ReadAllTextAsync(_folder["server", "keys", "operator.key"])).Trim());
+            _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+                "Bearer", (await File.ReadAllTextAsync(_folder["server", "keys", "operator.key"])).Trim());
         }
         return api;
     }
 
     private ChildProcess StartWorker(string name, string? keyFile = null) => ChildProcess.Start(Programs.Modeling,
-        ["worker", "--server", _http.BaseAddress!.ToString(), "--key-file", keyFile ?? _folder["server", "keys", "worker.key"], "--data", _folder[name], "--name", name]);
+        [
+            "worker", "--server", _http.BaseAddress!.ToString(), "--key-file", keyFile ?? _folder["server", "keys", "worker.key"], "--data",
+            _folder[name], "--name", name,
+        ]);
 
     private async Task<string> SubmitAsync(BuildSpec spec)
     {
@@ -68,7 +77,10 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
     }
 
     private Task<BuildView> WaitAsync(string build, string what, Func<BuildView, bool> holds)
-        => Eventually.ValueAsync($"build {build} {what}", async () => await _http.GetFromJsonAsync($"/api/v1/builds/{build}", FleetJson.Default.BuildView) is { } view && holds(view) ? view : null, Deadline);
+        => Eventually.ValueAsync($"build {build} {what}",
+            async () => await _http.GetFromJsonAsync($"/api/v1/builds/{build}", FleetJson.Default.BuildView) is { } view && holds(view)
+                ? view
+                : null, Deadline);
 
     private string[] Left(string worker) => Directory.GetFileSystemEntries(_folder[worker, "builds"]);
 
@@ -81,7 +93,9 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         Assert.True(view.Status == BuildStatus.Succeeded, view.Failure + "\n" + worker.Output);
         var report = (await _http.GetFromJsonAsync($"/api/v1/builds/{build}/report", FleetJson.Default.BuildReport))!;
         Assert.Equal(HttpStatusCode.OK, (await _http.GetAsync($"/builds/{build}/report.html")).StatusCode);
-        Assert.Equal(report.Variants[0].Artifact!.Bytes, new FileInfo(Directory.GetFiles(_folder["server", "artifacts"], report.Variants[0].Artifact!.Sha256, SearchOption.AllDirectories).Single()).Length);
+        Assert.Equal(report.Variants[0].Artifact!.Bytes,
+            new FileInfo(Directory.GetFiles(
+                _folder["server", "artifacts"], report.Variants[0].Artifact!.Sha256, SearchOption.AllDirectories).Single()).Length);
         await Eventually.TrueAsync("the worker removed the build's folder", () => Left("one").Length == 0);
 
         worker.Terminate();
@@ -98,7 +112,8 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         await using var worker = StartWorker("one");
         var view = await WaitAsync(build, "ends", view => view.FinishedAt is not null);
         Assert.True(view.Status == BuildStatus.Succeeded, view.Failure + "\n" + worker.Output);
-        using var response = await _http.PostAsJsonAsync("/api/v1/releases", new CreateReleaseRequest(build), FleetJson.Default.CreateReleaseRequest);
+        using var response = await _http.PostAsJsonAsync(
+            "/api/v1/releases", new CreateReleaseRequest(build), FleetJson.Default.CreateReleaseRequest);
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
         var manifest = (await response.Content.ReadFromJsonAsync(FleetJson.Default.ReleaseView))!.Manifest;
         Assert.Equal(["jetson", "x64"], manifest.Variants.Select(variant => variant.Profile).Distinct().Order());
@@ -129,7 +144,8 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         using var cancelled = await _http.PostAsync($"/api/v1/builds/{endless}/cancel", null);
         Assert.True(cancelled.IsSuccessStatusCode);
         await worker.WaitForLineAsync("is given up", Deadline);
-        Assert.Equal(BuildStatus.Succeeded, (await WaitAsync(await SubmitAsync(Quick), "ends", view => view.FinishedAt is not null)).Status);
+        Assert.Equal(BuildStatus.Succeeded,
+            (await WaitAsync(await SubmitAsync(Quick), "ends", view => view.FinishedAt is not null)).Status);
         await Eventually.TrueAsync("the worker removed both folders", () => Left("one").Length == 0);
     }
 

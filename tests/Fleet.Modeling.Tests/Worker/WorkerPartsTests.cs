@@ -54,6 +54,7 @@ public sealed class WorkerPartsTests
     {
         Assert.Equal("named", await DedicatedThread.RunAsync("named", () => Thread.CurrentThread.Name));
         await Assert.ThrowsAsync<BuildException>(() => DedicatedThread.RunAsync<int>("fails", () => throw new BuildException("no")));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => DedicatedThread.RunAsync<int>("stops", () => throw new OperationCanceledException()));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => DedicatedThread.RunAsync<int>("stops", () => throw new OperationCanceledException()));
     }
 }

@@ -31,7 +31,8 @@ public sealed class AccuracyControlTests
     public void Techniques_come_first_and_are_named()
     {
         using var chain = new Chain(layers: 6, unevenAfter: 1);
-        var controlled = chain.Control([Technique.Equalization, Technique.BiasCorrection]).Quantize(-25, -25, chain.Judge, TestContext.Current.CancellationToken);
+        var controlled = chain.Control([Technique.Equalization, Technique.BiasCorrection])
+            .Quantize(-25, -25, chain.Judge, TestContext.Current.CancellationToken);
         Assert.Empty(controlled.Returned);
         Assert.Contains(KnownTechniques.Equalization, controlled.Steps);
         Assert.True(controlled.SignalToNoise!.Value.Improved > controlled.SignalToNoise.Value.Plain + 5);
@@ -86,7 +87,12 @@ public sealed class AccuracyControlTests
         using var chain = new Chain(layers: 6, unevenAfter: 1);
         var said = new List<string>();
         chain.Control([Technique.BiasCorrection], said.Add).Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken);
-        Assert.Equal(["bias correction", "without techniques", .. Calibrators.All.Where(calibrator => calibrator.Name != "minmax").Select(calibrator => $"{calibrator.Name} calibration"), .. Enumerable.Range(1, 6).Select(i => $"ranking layers, {i} of 6"), "1 of 6 layers in float", "2 of 6 layers in float", "3 of 6 layers in float"], said);
+        Assert.Equal([
+            "bias correction", "without techniques",
+            .. Calibrators.All.Where(calibrator => calibrator.Name != "minmax").Select(calibrator => $"{calibrator.Name} calibration"),
+            .. Enumerable.Range(1, 6).Select(i => $"ranking layers, {i} of 6"), "1 of 6 layers in float", "2 of 6 layers in float",
+            "3 of 6 layers in float",
+        ], said);
     }
 
     /// <summary>Square layers with Relu, one value between two of them uneven.</summary>
@@ -110,7 +116,9 @@ public sealed class AccuracyControlTests
             OnnxFile.Save(builder.Output($"v{layers}", -1, Width, 1, 1).Build(), _folder.File("m.onnx"));
             var prepared = PreparedModel.From(_folder.File("m.onnx"), _folder.Path);
             _samples = TinyModels.SamplesFor(prepared.Model, 32, seed: 1).Feeds("v0");
-            _source = new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")) { Samples = _samples, BatchSize = 32 }
+            _source = new QuantizationSource(
+                prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"))
+            { Samples = _samples, BatchSize = 32 }
                 .Recalibrated(prepared, QuantizationSchemes.Int8U8S8, TestContext.Current.CancellationToken);
             _reference = Run(prepared.Model);
         }
@@ -118,7 +126,8 @@ public sealed class AccuracyControlTests
         public int ModelsMade { get; private set; }
 
         public AccuracyControl Control(IReadOnlyList<Technique> steps, Action<string>? say = null)
-            => new(new Counted(this, steps), _source, session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values, say);
+            => new(new Counted(this, steps), _source,
+                session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values, say);
 
         /// <summary>By its decibels: a budget of -25 asks for 25 dB.</summary>
         public Judged Judge(ModelProto model) => new(new Closeness(Judgement.SignalToNoise(Run(model), _reference), 1, 1), null, null);

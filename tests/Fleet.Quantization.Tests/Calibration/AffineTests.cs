@@ -7,7 +7,8 @@ public sealed class AffineTests
 {
     private static readonly IntegerForm[] Known = [IntegerForm.U8S8, IntegerForm.S8S8, IntegerForm.Symmetric8];
     private static readonly Gen<IntegerForm> Forms = Gen.Int[0, 2].Select(index => Known[index]);
-    private static readonly Gen<ValueRange> Ranges = Gen.Select(Gen.Double[-1e6, 1e6], Gen.Double[0, 1e6], (low, length) => new ValueRange(low, low + length));
+    private static readonly Gen<ValueRange> Ranges = Gen.Select(
+        Gen.Double[-1e6, 1e6], Gen.Double[0, 1e6], (low, length) => new ValueRange(low, low + length));
 
     [Fact]
     public void Zero_is_always_exact()
@@ -15,7 +16,8 @@ public sealed class AffineTests
 
     [Fact]
     public void Zero_point_is_one_of_the_integers()
-        => Gen.Select(Ranges, Forms).Sample((range, form) => Affine.For(range, form).ZeroPoint is var zero && zero >= form.Minimum && zero <= form.Maximum);
+        => Gen.Select(Ranges, Forms)
+            .Sample((range, form) => Affine.For(range, form).ZeroPoint is var zero && zero >= form.Minimum && zero <= form.Maximum);
 
     [Fact]
     public void No_value_inside_the_range_moves_by_more_than_a_scale()

@@ -59,7 +59,8 @@ public sealed class CalibrationTests
         OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
         var samples = TinyModels.SamplesFor(prepared.Model, 40, seed: 1);
-        var histograms = CalibrationRun.Count(prepared.Model, ["x", "r1", "y"], samples.Feeds("x"), batchSize: 7, TestContext.Current.CancellationToken);
+        var histograms = CalibrationRun.Count(
+            prepared.Model, ["x", "r1", "y"], samples.Feeds("x"), batchSize: 7, TestContext.Current.CancellationToken);
 
         Assert.Equal(new ValueRange(samples.Inputs.Min(), samples.Inputs.Max()), histograms["x"].Range);
         Assert.Equal(0, histograms["r1"].Range.Low);
@@ -77,7 +78,8 @@ public sealed class CalibrationTests
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
         var samples = TinyModels.SamplesFor(prepared.Model, 2, seed: 1);
         samples.Inputs[5] = float.NaN;
-        var refusal = Assert.Throws<InvalidDataException>(() => CalibrationRun.Count(prepared.Model, ["x"], samples.Feeds("x"), 1, TestContext.Current.CancellationToken));
+        var refusal = Assert.Throws<InvalidDataException>(
+            () => CalibrationRun.Count(prepared.Model, ["x"], samples.Feeds("x"), 1, TestContext.Current.CancellationToken));
         Assert.Contains("'x'", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -89,7 +91,8 @@ public sealed class CalibrationTests
             .Node("Neg", ["x"], "a").Node("Abs", ["a"], "b").Node("Relu", ["a"], "c").Node("Add", ["b", "c"], "y")
             .Output("y", -1, Side, Side).Build();
         var source = new Counted(new TinySamples(new float[Samples * Side * Side], [Side, Side], new long[Samples]).Feeds("x"));
-        var histograms = CalibrationRun.Count(model, ["a", "b", "c", "y"], source, batchSize: Samples, TestContext.Current.CancellationToken);
+        var histograms = CalibrationRun.Count(
+            model, ["a", "b", "c", "y"], source, batchSize: Samples, TestContext.Current.CancellationToken);
         Assert.All(histograms.Values, histogram => Assert.Equal(Samples * Side * Side, histogram.Count));
         // One sample tells how large they are; 16 have 256 MiB of activations.
         Assert.Equal([1, 16, 4], source.Served);
@@ -101,7 +104,9 @@ public sealed class CalibrationTests
         using var folder = new ScratchFolder();
         OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
-        Assert.Throws<InvalidDataException>(() => CalibrationRun.Count(prepared.Model, ["r1"], TinyModels.SamplesFor(prepared.Model, 0, 1).Feeds("x"), 1, TestContext.Current.CancellationToken));
+        Assert.Throws<InvalidDataException>(() =>
+            CalibrationRun.Count(prepared.Model, ["r1"], TinyModels.SamplesFor(prepared.Model, 0, 1).Feeds("x"), 1,
+                TestContext.Current.CancellationToken));
     }
 
     /// <summary>Notes how many samples each feed it served has.</summary>

@@ -28,7 +28,9 @@ public sealed class CalibratorsTests
         var histogram = new Histogram();
         histogram.Add(values);
         histogram.Add([80f]);
-        Assert.True(CommonError(values, Calibrators.Named(name).Choose(histogram, Form)) < CommonError(values, Calibrators.Named("minmax").Choose(histogram, Form)) / 4);
+        Assert.True(CommonError(values,
+            Calibrators.Named(name).Choose(histogram, Form)) < CommonError(
+                values, Calibrators.Named("minmax").Choose(histogram, Form)) / 4);
     }
 
     [Fact]
@@ -39,7 +41,8 @@ public sealed class CalibratorsTests
         var histogram = new Histogram();
         histogram.Add(values);
         var least = CommonError(values, Calibrators.Named("mse").Choose(histogram, Form));
-        Assert.All(["minmax", "percentile", "entropy"], name => Assert.True(least <= CommonError(values, Calibrators.Named(name).Choose(histogram, Form)) * 1.01));
+        Assert.All(["minmax", "percentile", "entropy"],
+            name => Assert.True(least <= CommonError(values, Calibrators.Named(name).Choose(histogram, Form)) * 1.01));
         Assert.True(least < CommonError(values, histogram.Range));
     }
 
@@ -67,11 +70,13 @@ public sealed class CalibratorsTests
 
     [Fact]
     public void Unknown_calibrator_is_refused_with_the_known_ones()
-        => Assert.Contains("entropy, minmax, mse, percentile", Assert.Throws<ArgumentException>(() => Calibrators.Named("best")).Message, StringComparison.Ordinal);
+        => Assert.Contains("entropy, minmax, mse, percentile",
+            Assert.Throws<ArgumentException>(() => Calibrators.Named("best")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Unknown_scheme_is_refused_with_the_known_ones()
-        => Assert.Contains("int8-static-u8s8", Assert.Throws<ArgumentException>(() => QuantizationSchemes.Named("int3")).Message, StringComparison.Ordinal);
+        => Assert.Contains("int8-static-u8s8", Assert.Throws<ArgumentException>(() => QuantizationSchemes.Named("int3")).Message,
+            StringComparison.Ordinal);
 
     private static double CommonError(float[] values, ValueRange range)
     {
@@ -97,6 +102,9 @@ public sealed class CalibratorsTests
     private static float[] Gaussian(int count)
     {
         var random = new Random(3);
-        return [.. Enumerable.Range(0, count).Select(_ => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+        return [
+            .. Enumerable.Range(0, count)
+                .Select(_ => (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))),
+        ];
     }
 }

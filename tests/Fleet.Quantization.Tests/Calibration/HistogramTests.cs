@@ -5,14 +5,16 @@ namespace Fleet.Quantization.Tests.Calibration;
 
 public sealed class HistogramTests
 {
-    private static readonly Gen<float[]> Values = Gen.Select(Gen.Float[-1, 1].Array[1, 50], Gen.Int[-20, 20], (values, power) => Array.ConvertAll(values, value => MathF.ScaleB(value, power)));
+    private static readonly Gen<float[]> Values = Gen.Select(
+        Gen.Float[-1, 1].Array[1, 50], Gen.Int[-20, 20], (values, power) => Array.ConvertAll(values, value => MathF.ScaleB(value, power)));
 
     [Fact]
     public void Every_value_is_counted_however_far_the_range_grows()
         => Values.Array[1, 20].Sample(batches =>
         {
             var histogram = Of(batches);
-            return histogram.Occupied().Sum(bin => bin.Count) == batches.Sum(batch => batch.Length) && histogram.Count == batches.Sum(batch => batch.Length);
+            return histogram.Occupied().Sum(bin => bin.Count) == batches.Sum(batch => batch.Length)
+                && histogram.Count == batches.Sum(batch => batch.Length);
         });
 
     [Fact]
@@ -70,5 +72,6 @@ public sealed class HistogramTests
     }
 
     private static IEnumerable<(double, long)> Folded(Histogram histogram, double width)
-        => histogram.Occupied().GroupBy(bin => Math.Floor(bin.Value / width)).OrderBy(group => group.Key).Select(group => (group.Key, group.Sum(bin => bin.Count)));
+        => histogram.Occupied().GroupBy(bin => Math.Floor(bin.Value / width)).OrderBy(group => group.Key)
+            .Select(group => (group.Key, group.Sum(bin => bin.Count)));
 }

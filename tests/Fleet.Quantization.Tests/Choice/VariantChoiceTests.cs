@@ -10,7 +10,9 @@ public sealed class VariantChoiceTests
 {
     private static readonly ProfileBudget None = new();
 
-    private static readonly Candidate Original = new("fp32", 1000, 0.95) { IsFloat = true, Speed = 1, LatencyP95 = TimeSpan.FromMilliseconds(10), MemoryBytes = 5000 };
+    private static readonly Candidate Original = new(
+        "fp32", 1000, 0.95)
+    { IsFloat = true, Speed = 1, LatencyP95 = TimeSpan.FromMilliseconds(10), MemoryBytes = 5000 };
 
     private static Candidate Make(string id, long bytes, double quality, double? speed) => new(id, bytes, quality)
     {
@@ -19,45 +21,72 @@ public sealed class VariantChoiceTests
         MemoryBytes = bytes * 5,
     };
 
-    private static readonly Dictionary<string, (Candidate[] Candidates, string Goal, ProfileBudget Budget, string? Chosen, string[] Front, (string Id, string Reason)[] Reasons)> Rows = new()
-    {
-        ["the fastest is taken for latency"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "latency", None,
-            "int8", ["int4", "int8", "fp32"], [("int4", "int8 is faster (2.50 against 1.20 times the float model)."), ("fp32", "int8 is faster (2.50 against 1.00 times the float model).")]),
-        ["the smallest is taken for size"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "size", None,
+    private static readonly Dictionary<string, (Candidate[] Candidates, string Goal, ProfileBudget Budget, string? Chosen, string[] Front,
+        (string Id, string Reason)[] Reasons)> Rows = new()
+        {
+            ["the fastest is taken for latency"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "latency", None,
+            "int8", ["int4", "int8", "fp32"],
+            [
+                ("int4", "int8 is faster (2.50 against 1.20 times the float model)."),
+                ("fp32", "int8 is faster (2.50 against 1.00 times the float model)."),
+            ]),
+            ["the smallest is taken for size"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "size", None,
             "int4", ["int4", "int8", "fp32"], [("int8", "int4 is smaller (150 against 250 bytes).")]),
-        ["the nearest that is smaller and not slower is taken for accuracy"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "accuracy", None,
-            "int8", ["int4", "int8", "fp32"], [("int4", "int8 is closer to the float model (0.94 against 0.93)."), ("fp32", "int8 is smaller and not slower.")]),
-        ["dominated: larger, slower and less accurate than another"] = ([Make("int8", 250, 0.94, 2.5), Make("dynamic", 300, 0.93, 1.5), Original], "latency", None,
+            ["the nearest that is smaller and not slower is taken for accuracy"] = (
+            [Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "accuracy", None,
+            "int8", ["int4", "int8", "fp32"],
+            [("int4", "int8 is closer to the float model (0.94 against 0.93)."), ("fp32", "int8 is smaller and not slower.")]),
+            ["dominated: larger, slower and less accurate than another"] = (
+            [Make("int8", 250, 0.94, 2.5), Make("dynamic", 300, 0.93, 1.5), Original], "latency", None,
             "int8", ["int8", "fp32"], [("dynamic", "int8 is as small, as fast and as accurate, and better in one of them.")]),
-        ["dominated by the float model"] = ([Make("fp16", 1200, 0.95, 0.5), Original], "size", None,
+            ["dominated by the float model"] = ([Make("fp16", 1200, 0.95, 0.5), Original], "size", None,
             "fp32", ["fp32"], [("fp16", "The float model is as small, as fast and as accurate, and better in one of them.")]),
-        ["slower than float is not taken for latency, however small"] = ([Make("int4", 150, 0.94, 0.6), Original], "latency", None,
+            ["slower than float is not taken for latency, however small"] = ([Make("int4", 150, 0.94, 0.6), Original], "latency", None,
             "fp32", ["int4", "fp32"], [("int4", "It runs at 0.60 times the speed of the float model; only a goal of size would take it.")]),
-        ["slower than float is not taken for accuracy"] = ([Make("int4", 150, 0.94, 0.6), Original], "accuracy", None, "fp32", ["int4", "fp32"], []),
-        ["slower than float may be taken for size"] = ([Make("int4", 150, 0.94, 0.6), Original], "size", None, "int4", ["int4", "fp32"], []),
-        ["slower within noise is as fast, and smaller"] = ([Make("int8", 250, 0.94, 0.975), Original], "latency", None,
+            ["slower than float is not taken for accuracy"] = (
+            [Make("int4", 150, 0.94, 0.6), Original], "accuracy", None, "fp32", ["int4", "fp32"], []),
+            ["slower than float may be taken for size"] = (
+            [Make("int4", 150, 0.94, 0.6), Original], "size", None, "int4", ["int4", "fp32"], []),
+            ["slower within noise is as fast, and smaller"] = ([Make("int8", 250, 0.94, 0.975), Original], "latency", None,
             "int8", ["int8", "fp32"], [("fp32", "int8 is as fast and smaller (250 against 1000 bytes).")]),
-        ["slower just beyond noise is slower"] = ([Make("int8", 250, 0.94, 0.969), Original], "latency", None, "fp32", ["int8", "fp32"], []),
-        ["collapsed: neither chosen nor on the front"] = ([Make("int8", 250, 0.31, 3) with { Collapse = "Accuracy drops by 0.6400." }, Original], "size", None,
+            ["slower just beyond noise is slower"] = (
+            [Make("int8", 250, 0.94, 0.969), Original], "latency", None, "fp32", ["int8", "fp32"], []),
+            ["collapsed: neither chosen nor on the front"] = (
+            [Make("int8", 250, 0.31, 3) with { Collapse = "Accuracy drops by 0.6400." }, Original], "size", None,
             "fp32", ["fp32"], [("int8", "Accuracy drops by 0.6400.")]),
-        ["over the size budget"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "latency", new ProfileBudget { MaximumBytes = 200 },
-            "int4", ["int4"], [("int8", "Its file has 250 bytes; the budget is 200."), ("fp32", "Its file has 1000 bytes; the budget is 200.")]),
-        ["over the latency budget"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "size", new ProfileBudget { MaximumLatencyP95 = TimeSpan.FromMilliseconds(5) },
+            ["over the size budget"] = (
+            [Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "latency", new ProfileBudget { MaximumBytes = 200 },
+            "int4", [
+                "int4",
+            ], [("int8", "Its file has 250 bytes; the budget is 200."), ("fp32", "Its file has 1000 bytes; the budget is 200.")]),
+            ["over the latency budget"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "size",
+            new ProfileBudget { MaximumLatencyP95 = TimeSpan.FromMilliseconds(5) },
             "int8", ["int8"], [("int4", "Its p95 is 8.333 ms; the budget is 5 ms.")]),
-        ["over the memory budget"] = ([Make("int8", 250, 0.94, 2.5), Original], "latency", new ProfileBudget { MaximumMemoryBytes = 1 << 10 },
-            null, [], [("int8", "Its peak memory is 0 MiB; the budget is 0 MiB."), ("fp32", "Its peak memory is 0 MiB; the budget is 0 MiB.")]),
-        ["nothing within the budgets: nothing chosen"] = ([Make("int8", 250, 0.94, 2.5), Original], "latency", new ProfileBudget { MaximumBytes = 10 }, null, [], []),
-        ["not timed: the smallest, and said"] = ([Make("int8", 250, 0.94, null), Make("int4", 150, 0.93, null), Original with { Speed = null }], "latency", None,
-            "int4", ["int4", "int8", "fp32"], [("int8", "int4 is smaller (150 against 250 bytes); neither was timed, because the profile is not this machine's.")]),
-        ["not timed and not smaller: the float model"] = ([Make("int8", 1100, 0.94, null), Original with { Speed = null }], "latency", None, "fp32", ["fp32"], []),
-        ["tie in speed: the smaller"] = ([Make("a", 250, 0.94, 2.5), Make("b", 240, 0.93, 2.45), Original], "latency", None,
+            ["over the memory budget"] = (
+            [Make("int8", 250, 0.94, 2.5), Original], "latency", new ProfileBudget { MaximumMemoryBytes = 1 << 10 },
+            null, [], [
+                ("int8", "Its peak memory is 0 MiB; the budget is 0 MiB."), ("fp32", "Its peak memory is 0 MiB; the budget is 0 MiB."),
+            ]),
+            ["nothing within the budgets: nothing chosen"] = (
+            [Make("int8", 250, 0.94, 2.5), Original], "latency", new ProfileBudget { MaximumBytes = 10 }, null, [], []),
+            ["not timed: the smallest, and said"] = (
+            [Make("int8", 250, 0.94, null), Make("int4", 150, 0.93, null), Original with { Speed = null }], "latency", None,
+            "int4", ["int4", "int8", "fp32"],
+            [("int8", "int4 is smaller (150 against 250 bytes); neither was timed, because the profile is not this machine's.")]),
+            ["not timed and not smaller: the float model"] = (
+            [Make("int8", 1100, 0.94, null), Original with { Speed = null }], "latency", None, "fp32", ["fp32"], []),
+            ["tie in speed: the smaller"] = ([Make("a", 250, 0.94, 2.5), Make("b", 240, 0.93, 2.45), Original], "latency", None,
             "b", ["b", "a", "fp32"], [("a", "b is as fast and smaller (240 against 250 bytes).")]),
-        ["tie in everything: by name"] = ([Make("b", 250, 0.94, 2.5), Make("a", 250, 0.94, 2.5), Original], "latency", None, "a", ["a", "b", "fp32"], []),
-        ["unfused is not taken for latency, even where it was measured faster"] = ([Make("int8", 250, 0.94, 1.4) with { Unfused = true }, Original], "latency", None,
-            "fp32", ["int8", "fp32"], [("int8", "The runtime dequantizes its weights at every run and computes in float; only a goal of size would take it.")]),
-        ["unfused may be taken for size"] = ([Make("int8", 250, 0.94, 1.4) with { Unfused = true }, Original], "size", None, "int8", ["int8", "fp32"], []),
-        ["the float model alone"] = ([Original], "accuracy", None, "fp32", ["fp32"], []),
-    };
+            ["tie in everything: by name"] = (
+            [Make("b", 250, 0.94, 2.5), Make("a", 250, 0.94, 2.5), Original], "latency", None, "a", ["a", "b", "fp32"], []),
+            ["unfused is not taken for latency, even where it was measured faster"] = (
+            [Make("int8", 250, 0.94, 1.4) with { Unfused = true }, Original], "latency", None,
+            "fp32", ["int8", "fp32"],
+            [("int8", "The runtime dequantizes its weights at every run and computes in float; only a goal of size would take it.")]),
+            ["unfused may be taken for size"] = (
+            [Make("int8", 250, 0.94, 1.4) with { Unfused = true }, Original], "size", None, "int8", ["int8", "fp32"], []),
+            ["the float model alone"] = ([Original], "accuracy", None, "fp32", ["fp32"], []),
+        };
 
     public static TheoryData<string> Names => [.. Rows.Keys];
 
@@ -89,8 +118,10 @@ public sealed class VariantChoiceTests
     [Fact]
     public void Tighter_of_two_budgets_holds_in_each_figure()
     {
-        var both = VariantChoice.Tighter(new ProfileBudget { MaximumBytes = 100, MaximumLatencyP95 = TimeSpan.FromSeconds(1) }, new ProfileBudget { MaximumBytes = 200, MaximumLatencyP95 = TimeSpan.FromMilliseconds(5), MaximumMemoryBytes = 7 });
-        Assert.Equal(new ProfileBudget { MaximumBytes = 100, MaximumLatencyP95 = TimeSpan.FromMilliseconds(5), MaximumMemoryBytes = 7 }, both);
+        var both = VariantChoice.Tighter(new ProfileBudget { MaximumBytes = 100, MaximumLatencyP95 = TimeSpan.FromSeconds(1) },
+            new ProfileBudget { MaximumBytes = 200, MaximumLatencyP95 = TimeSpan.FromMilliseconds(5), MaximumMemoryBytes = 7 });
+        Assert.Equal(new ProfileBudget { MaximumBytes = 100, MaximumLatencyP95 = TimeSpan.FromMilliseconds(5), MaximumMemoryBytes = 7 },
+            both);
     }
 
     [Fact]

@@ -40,7 +40,8 @@ public sealed class JudgementTests
     [Fact]
     public void Processor_is_read_as_the_kernel_names_it()
     {
-        var facts = ThisMachine.Read(["processor\t: 0", "model\t\t: 17", "model name\t: AMD EPYC 9654", "flags\t\t: sse2 avx2 avx512_vnni"]);
+        var facts = ThisMachine.Read(
+            ["processor\t: 0", "model\t\t: 17", "model name\t: AMD EPYC 9654", "flags\t\t: sse2 avx2 avx512_vnni"]);
         Assert.Equal("AMD EPYC 9654", facts.Processor);
         Assert.Equal(["avx2", "avx512_vnni", "sse2"], facts.IsaFlags);
     }
@@ -58,8 +59,10 @@ public sealed class JudgementTests
     public void Outputs_kept_in_a_file_compare_as_those_in_memory_and_leave_no_file()
     {
         using var folder = new ScratchFolder();
-        using var session = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder));
-        using var other = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", -1, 8).Weight("v", 8, 4).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder, "other.onnx"));
+        using var session = OnnxRuntimeSession.Open(
+            new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder));
+        using var other = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", -1, 8).Weight("v", 8, 4).Weight("w", 8, 4)
+            .Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder, "other.onnx"));
         var samples = TinyModels.SamplesFor(OnnxFile.Load(folder.File("model.onnx")), 50, seed: 3).Feeds("x");
         long[] labels = [.. Enumerable.Repeat(2L, 50)];
         using (var kept = KeptOutputs.Of(session, samples, folder.File("kept"), TestContext.Current.CancellationToken))

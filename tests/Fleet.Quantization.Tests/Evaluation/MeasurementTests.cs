@@ -63,8 +63,10 @@ public sealed class MeasurementTests
         {
             var model = Model(width).Save(folder, $"{width}.onnx");
             using var session = OnnxRuntimeSession.Open(model);
-            Assert.True(PeakMemory.WriteSample(new SyntheticFeeds(ModelInput.Of(session), 1, 1, ModelState.None), folder.File("sample.npz")));
-            return PeakMemory.Of(model, folder.File("sample.npz"), new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }) ?? 0;
+            Assert.True(PeakMemory.WriteSample(
+                new SyntheticFeeds(ModelInput.Of(session), 1, 1, ModelState.None), folder.File("sample.npz")));
+            return PeakMemory.Of(model, folder.File("sample.npz"),
+                new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }) ?? 0;
         }
         var (small, large) = (Peak(64), Peak(3000));
         Assert.InRange(small, 16 << 20, 512 << 20);
@@ -81,7 +83,8 @@ public sealed class MeasurementTests
         Assert.Null(PeakMemory.Of(folder.File("m.onnx"), folder.File("sample.npz"), new RuntimeSettings()));
     }
 
-    private static GraphBuilder Model(int width) => new GraphBuilder().Input("x", 1, width).Weight("w", width, width).Node("MatMul", ["x", "w"], "y").Output("y", 1, width);
+    private static GraphBuilder Model(int width)
+        => new GraphBuilder().Input("x", 1, width).Weight("w", width, width).Node("MatMul", ["x", "w"], "y").Output("y", 1, width);
 
     private static void Package(ScratchFolder folder, string name, long microjoules, long range)
     {

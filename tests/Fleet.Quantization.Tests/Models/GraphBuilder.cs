@@ -20,7 +20,8 @@ internal sealed class GraphBuilder
     public GraphBuilder Weight(string name, params long[] shape)
     {
         var values = new float[shape.Aggregate(1L, (product, extent) => product * extent)];
-        var deviation = 1 / Math.Sqrt(Math.Max(1, shape.Skip(shape.Length > 1 ? 1 : 0).Aggregate(1L, (product, extent) => product * extent)));
+        var deviation = 1 / Math.Sqrt(
+            Math.Max(1, shape.Skip(shape.Length > 1 ? 1 : 0).Aggregate(1L, (product, extent) => product * extent)));
         for (var i = 0; i < values.Length; i++) values[i] = (float)(Gaussian() * deviation);
         return Constant(Tensors.Of(name, values, shape));
     }
@@ -48,7 +49,9 @@ internal sealed class GraphBuilder
     {
         var tensor = new TypeProto.Types.Tensor { ElemType = (int)DataType.Float, Shape = new TensorShapeProto() };
         foreach (var extent in shape)
-            tensor.Shape.Dim.Add(extent < 0 ? new TensorShapeProto.Types.Dimension { DimParam = "N" } : new TensorShapeProto.Types.Dimension { DimValue = extent });
+            tensor.Shape.Dim.Add(extent < 0
+                ? new TensorShapeProto.Types.Dimension { DimParam = "N" }
+                : new TensorShapeProto.Types.Dimension { DimValue = extent });
         return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = tensor } };
     }
 }

@@ -14,15 +14,19 @@ internal static class SaturatingModel
     private const int Rows = 8, Inner = 256, Columns = 32;
 
     /// <summary>The float model.</summary>
-    public static string Float(string folder) => Save(folder, "float", graph => graph.Constant(Tensors.Of("w", Weights(), Inner, Columns)).Node("MatMul", ["x", "w"], "y"));
+    public static string Float(string folder)
+        => Save(folder, "float", graph => graph.Constant(Tensors.Of("w", Weights(), Inner, Columns)).Node("MatMul", ["x", "w"], "y"));
 
     /// <summary>The same in 8 bits, with unsigned activations and signed weights.</summary>
     public static string SignedWeights(string folder) => Save(folder, "u8s8", graph => Quantized(graph,
-        Tensors.Of("wq", (ReadOnlySpan<sbyte>)Array.ConvertAll(Weights(), weight => (sbyte)Math.Clamp(Math.Round(weight * 127), -127, 127)), Inner, Columns), Tensors.Of("wz", (ReadOnlySpan<sbyte>)[0])));
+        Tensors.Of("wq", (ReadOnlySpan<sbyte>)Array.ConvertAll(Weights(), weight => (sbyte)Math.Clamp(Math.Round(weight * 127), -127, 127)),
+            Inner, Columns), Tensors.Of("wz", (ReadOnlySpan<sbyte>)[0])));
 
     /// <summary>The same with unsigned weights.</summary>
     public static string UnsignedWeights(string folder) => Save(folder, "u8u8", graph => Quantized(graph,
-        Tensors.Of("wq", (ReadOnlySpan<byte>)Array.ConvertAll(Weights(), weight => (byte)Math.Clamp(Math.Round(weight * 127) + 128, 0, 255)), Inner, Columns), Tensors.Of("wz", (ReadOnlySpan<byte>)[128])));
+        Tensors.Of("wq", (ReadOnlySpan<byte>)Array.ConvertAll(Weights(),
+            weight => (byte)Math.Clamp(Math.Round(weight * 127) + 128, 0, 255)), Inner, Columns),
+                Tensors.Of("wz", (ReadOnlySpan<byte>)[128])));
 
     /// <summary>Samples for it.</summary>
     public static IFeedSource Samples(int count)

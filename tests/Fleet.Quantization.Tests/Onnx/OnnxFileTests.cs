@@ -25,7 +25,8 @@ public sealed class OnnxFileTests
     {
         using var folder = new ScratchFolder();
         File.WriteAllText(folder.File("notes.onnx"), content);
-        Assert.Contains("notes.onnx", Assert.Throws<InvalidDataException>(() => OnnxFile.Load(folder.File("notes.onnx"))).Message, StringComparison.Ordinal);
+        Assert.Contains("notes.onnx", Assert.Throws<InvalidDataException>(() => OnnxFile.Load(folder.File("notes.onnx"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -41,7 +42,8 @@ public sealed class OnnxFileTests
     {
         using var folder = new ScratchFolder();
         var model = External(folder, "weights.bin", offset: 8, length: 16);
-        File.WriteAllBytes(folder.File("weights.bin"), [.. new byte[8], .. new byte[] { 0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 0, 0, 128, 64 }]);
+        File.WriteAllBytes(folder.File("weights.bin"),
+            [.. new byte[8], .. new byte[] { 0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 0, 0, 128, 64 }]);
         var loaded = OnnxFile.Load(model).Graph.Initializer[0];
         Assert.Equal([1f, 2, 3, 4], loaded.ToSingles());
         Assert.Equal(DataLocation.Default, loaded.DataLocation);
@@ -78,7 +80,8 @@ public sealed class OnnxFileTests
         var model = External(folder, "weights.bin", 0, 16);
         Assert.Contains("'w'", Assert.Throws<InvalidDataException>(() => OnnxFile.Load(model)).Message, StringComparison.Ordinal);
         File.WriteAllBytes(folder.File("weights.bin"), new byte[12]);
-        Assert.Contains("needs 16 bytes", Assert.Throws<InvalidDataException>(() => OnnxFile.Load(model)).Message, StringComparison.Ordinal);
+        Assert.Contains("needs 16 bytes", Assert.Throws<InvalidDataException>(() => OnnxFile.Load(model)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -96,8 +99,10 @@ public sealed class OnnxFileTests
     public void Broken_graph_is_refused_by_the_node_that_breaks_it()
     {
         using var folder = new ScratchFolder();
-        var path = new GraphBuilder().Input("x", 1).Node("Relu", ["missing"], "y", node => node.Name = "lonely").Output("y", 1).Save(folder);
-        Assert.Contains("lonely reads 'missing'", Assert.Throws<InvalidDataException>(() => PreparedModel.From(path, folder.Path)).Message, StringComparison.Ordinal);
+        var path = new GraphBuilder().Input("x", 1)
+            .Node("Relu", ["missing"], "y", node => node.Name = "lonely").Output("y", 1).Save(folder);
+        Assert.Contains("lonely reads 'missing'", Assert.Throws<InvalidDataException>(() => PreparedModel.From(path, folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -105,7 +110,8 @@ public sealed class OnnxFileTests
     {
         using var folder = new ScratchFolder();
         var path = new GraphBuilder().Input("x", 1).Node("Hovercraft", ["x"], "y").Output("y", 1).Save(folder);
-        Assert.Contains("Hovercraft", Assert.Throws<InvalidDataException>(() => PreparedModel.From(path, folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains("Hovercraft", Assert.Throws<InvalidDataException>(() => PreparedModel.From(path, folder.Path)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(["model.onnx"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
     }
 
@@ -123,7 +129,8 @@ public sealed class OnnxFileTests
         Assert.Equal(["renamed", "own"], branch.Node[0].Input);
     }
 
-    private static ModelProto Model() => new GraphBuilder().Input("x", 1, 4).Weight("w", 4, 2).Node("MatMul", ["x", "w"], "y").Output("y", 1, 2).Build();
+    private static ModelProto Model()
+        => new GraphBuilder().Input("x", 1, 4).Weight("w", 4, 2).Node("MatMul", ["x", "w"], "y").Output("y", 1, 2).Build();
 
     private static string External(ScratchFolder folder, string location, long offset, long length, string name = "m.onnx")
     {
@@ -142,13 +149,16 @@ public sealed class OnnxFileTests
     private static StringStringEntryProto Entry(string key, string value) => new() { Key = key, Value = value };
 
     [Theory]
-    [InlineData("[ErrorCode:Fail] Load model from /tmp/x/plain.onnx failed:Node (g) Op (Gemm) [ShapeInferenceError] First input does not have rank 2", "Node (g) Op (Gemm) [ShapeInferenceError] First input does not have rank 2.")]
-    [InlineData("[ErrorCode:Fail] /home/x/onnxruntime/core/graph/graph.cc:12 void onnxruntime::Graph::Do(const std::map<int, f()>&, bool) const node was false.\n==> Context: more", "node was false.")]
+    [InlineData("[ErrorCode:Fail] Load model from /tmp/x/plain.onnx failed:Node (g) Op (Gemm) [ShapeInferenceError] First input does not "
+        + "have rank 2", "Node (g) Op (Gemm) [ShapeInferenceError] First input does not have rank 2.")]
+    [InlineData("[ErrorCode:Fail] /home/x/onnxruntime/core/graph/graph.cc:12 void onnxruntime::Graph::Do(const std::map<int, f()>&, bool) "
+        + "const node was false.\n==> Context: more", "node was false.")]
     [InlineData("[ErrorCode:RuntimeException] std::bad_alloc", "It needs more memory than this process may have.")]
     public void Reason_of_the_runtime_is_one_line_without_places_in_its_source(string message, string expected)
         => Assert.Equal(expected, RuntimeRefusal.Of(new InvalidOperationException(message)));
 
     [Fact]
     public void Pad_with_an_empty_list_is_left_to_the_runtime()
-        => Assert.Null(ModelChecks.ProblemOf(new GraphBuilder(opset: 9).Input("x", 1, 4).Node("Pad", ["x"], "y", node => node.With("pads", Array.Empty<long>())).Output("y", 1, 4).Build()));
+        => Assert.Null(ModelChecks.ProblemOf(new GraphBuilder(opset: 9).Input("x", 1, 4)
+            .Node("Pad", ["x"], "y", node => node.With("pads", Array.Empty<long>())).Output("y", 1, 4).Build()));
 }

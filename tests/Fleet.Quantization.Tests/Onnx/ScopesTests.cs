@@ -16,7 +16,10 @@ public sealed class ScopesTests
         var model = Branches(sameWeights: false);
         var before = (Run(model, true), Run(model, false));
         Scopes.MakeNamesUnique(model.Graph);
-        string[] names = [.. Scopes.Of(model.Graph).SelectMany(graph => graph.Initializer.Select(tensor => tensor.Name).Concat(graph.Node.SelectMany(node => node.Output)))];
+        string[] names = [
+            .. Scopes.Of(model.Graph)
+                .SelectMany(graph => graph.Initializer.Select(tensor => tensor.Name).Concat(graph.Node.SelectMany(node => node.Output))),
+        ];
         Assert.Equal(names.Length, names.Distinct().Count());
         Assert.Equal(before, (Run(model, true), Run(model, false)));
         Assert.NotEqual(before.Item1, before.Item2);
@@ -40,7 +43,8 @@ public sealed class ScopesTests
         var model = Branches(sameWeights: false);
         Scopes.MakeNamesUnique(model.Graph);
         var graph = new OnnxGraph(model);
-        Assert.Equal(["MatMul", "MatMul"], Scopes.NodesOf(model.Graph).Where(node => graph.Constant(node.InputAt(1)) is not null).Select(node => node.OpType));
+        Assert.Equal(["MatMul", "MatMul"],
+            Scopes.NodesOf(model.Graph).Where(node => graph.Constant(node.InputAt(1)) is not null).Select(node => node.OpType));
         Assert.All(Scopes.NodesOf(model.Graph), node => Assert.Same(node, graph.ProducerOf(node.Output[0])));
         // Out here, what a branch takes from outside is read by the node that carries the branch.
         Assert.Equal("If", Assert.Single(graph.ConsumersOf("x")).OpType);
@@ -50,11 +54,22 @@ public sealed class ScopesTests
     internal static ModelProto Branches(bool sameWeights)
     {
         var model = new GraphBuilder().Input("x", 1, 16).Output("y", 1, 16).Build();
-        model.Graph.Input.Add(new ValueInfoProto { Name = "flag", Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Bool, Shape = new TensorShapeProto() } } });
+        model.Graph.Input.Add(new ValueInfoProto
+        {
+            Name = "flag",
+            Type = new TypeProto
+            {
+                TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Bool, Shape = new TensorShapeProto() },
+            },
+        });
         GraphProto Branch(int seed)
         {
             var random = new Random(seed);
-            var graph = new GraphProto { Name = $"branch{seed}", Output = { new ValueInfoProto { Name = "z", Type = model.Graph.Output[0].Type.Clone() } } };
+            var graph = new GraphProto
+            {
+                Name = $"branch{seed}",
+                Output = { new ValueInfoProto { Name = "z", Type = model.Graph.Output[0].Type.Clone() } },
+            };
             graph.Initializer.Add(Tensors.Of("w", [.. Enumerable.Range(0, 256).Select(_ => random.NextSingle() - 0.5f)], 16, 16));
             graph.Node.Add(Nodes.Node("MatMul", ["x", "w"], ["z"]));
             return graph;

@@ -35,14 +35,17 @@ public sealed class ProofRulesTests
     [InlineData(30, true)]
     [InlineData(29, false)]
     public void Without_a_float_model_outputs_must_be_close_to_the_native_ones(double emulated, bool holds)
-        => Assert.Equal(holds, ProofRules.Judge(Haswell, new(null, Closeness.Exact), new(null, emulated), 10, false, new RuntimeSettings()).Holds);
+        => Assert.Equal(holds, ProofRules.Judge(
+            Haswell, new(null, Closeness.Exact), new(null, emulated), 10, false, new RuntimeSettings()).Holds);
 
     [Fact]
     public void Remedy_is_told_where_the_setting_is_missing_and_only_there()
     {
         var entry = new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } };
-        string Detail(string processor, RuntimeSettings runtime) => ProofRules.Judge(EmulatedProcessor.Named(processor), new(null, 30), new(null, 10), 10, true, runtime).Detail;
-        Assert.Equal("Signal to noise is 20.0 dB below the native one. Its 8-bit products saturate: set session.x64quantprecision=1, or use unsigned weights.", Detail("haswell", new RuntimeSettings()));
+        string Detail(string processor, RuntimeSettings runtime)
+            => ProofRules.Judge(EmulatedProcessor.Named(processor), new(null, 30), new(null, 10), 10, true, runtime).Detail;
+        Assert.Equal("Signal to noise is 20.0 dB below the native one. Its 8-bit products saturate: set session.x64quantprecision=1, or "
+            + "use unsigned weights.", Detail("haswell", new RuntimeSettings()));
         Assert.Equal("Signal to noise is 20.0 dB below the native one.", Detail("haswell", entry));
         Assert.Equal("Signal to noise is 20.0 dB below the native one.", Detail("cortex-a53", new RuntimeSettings()));
     }
@@ -70,6 +73,7 @@ public sealed class ProofRulesTests
         Assert.DoesNotContain("vnni", Flags("haswell"), StringComparison.Ordinal);
         Assert.DoesNotContain("asimddp", Flags("cortex-a72"), StringComparison.Ordinal);
         Assert.Contains("asimddp", Flags("cortex-a76"), StringComparison.Ordinal);
-        Assert.Contains("haswell, cortex-a53", Assert.Throws<ArgumentException>(() => EmulatedProcessor.Named("m68k")).Message, StringComparison.Ordinal);
+        Assert.Contains("haswell, cortex-a53", Assert.Throws<ArgumentException>(() => EmulatedProcessor.Named("m68k")).Message,
+            StringComparison.Ordinal);
     }
 }

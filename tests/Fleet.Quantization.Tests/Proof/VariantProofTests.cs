@@ -59,17 +59,23 @@ public sealed class VariantProofTests : IDisposable
         var set = TinyModels.SamplesFor(model, 40, seed: 4);
         var samples = set.Feeds("x");
         long[] decisions;
-        using (var session = OnnxRuntimeSession.Open(_folder.File("classifier.onnx"))) decisions = [.. ModelOutputs.Of(session, samples, TestContext.Current.CancellationToken).Decisions().Select(decision => (long)decision)];
+        using (var session = OnnxRuntimeSession.Open(_folder.File("classifier.onnx")))
+            decisions = [
+                .. ModelOutputs.Of(session, samples, TestContext.Current.CancellationToken).Decisions().Select(decision => (long)decision),
+            ];
         // A quarter of the labels are wrong on purpose.
         long[] labels = [.. decisions.Select((decision, sample) => sample % 4 == 0 ? (decision + 1) % 5 : decision)];
         var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(
-            new ProofTask(_folder.File("classifier.onnx"), null, samples, labels, "made up", 100, new RuntimeSettings(), [EmulatedProcessor.Named("haswell")]),
+            new ProofTask(_folder.File("classifier.onnx"), null, samples, labels, "made up", 100, new RuntimeSettings(),
+                [EmulatedProcessor.Named("haswell")]),
             new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
         Assert.Equal([0.75, 0.75], proof.Processors.Select(processor => processor.Accuracy!.Value));
         Assert.Equal((true, 0.0, 40), (proof.Holds, proof.Processors[1].Loss, proof.Samples));
     }
 
-    private Task<ProofReport> ProveAsync(string variant, RuntimeSettings runtime, params string[] processors) => new VariantProof(Emulation.OfThisMachine()).RunAsync(
-        new ProofTask(variant, SaturatingModel.Float(_folder.Path), SaturatingModel.Samples(4), null, "made up", 100, runtime, [.. processors.Select(EmulatedProcessor.Named)]),
-        new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+    private Task<ProofReport> ProveAsync(string variant, RuntimeSettings runtime, params string[] processors)
+        => new VariantProof(Emulation.OfThisMachine()).RunAsync(
+            new ProofTask(variant, SaturatingModel.Float(_folder.Path), SaturatingModel.Samples(4), null, "made up", 100, runtime,
+                [.. processors.Select(EmulatedProcessor.Named)]),
+            new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
 }

@@ -58,7 +58,8 @@ public sealed class ModelSamplesTests : IDisposable
     [Fact]
     public void One_sample_of_a_streaming_model_is_its_inputs_as_they_are()
     {
-        var samples = Read(Npz("a.npz", ("x", NpyArray.Of(new float[3], 1, 3)), ("state", NpyArray.Of(new float[4], 2, 1, 2)), ("rate", NpyArray.Of([16000f]))), Streaming);
+        var samples = Read(Npz("a.npz", ("x", NpyArray.Of(new float[3], 1, 3)), ("state", NpyArray.Of(new float[4], 2, 1, 2)),
+            ("rate", NpyArray.Of([16000f]))), Streaming);
         Assert.Equal(1, samples.Feeds.Count);
         using var feed = samples.Feeds.Batches(1).Single();
         Assert.Equal([1L, 3], feed.Values.First().GetTensorTypeAndShape().Shape);
@@ -69,15 +70,21 @@ public sealed class ModelSamplesTests : IDisposable
     {
         var data = Npz("a.npz", ("x", NpyArray.Of(new float[6], 2, 3)), ("labels", NpyArray.Of([0L, 0], 2)));
         Assert.Equal([1L, 1], ModelSamples.Read(data, Row, ModelState.None, 1, Npy("labels.npy", NpyArray.Of([1L, 1], 2))).Labels!);
-        Assert.Contains("3 labels for 2 samples", Assert.Throws<InvalidDataException>(() => ModelSamples.Read(data, Row, ModelState.None, 1, Npy("three.npy", NpyArray.Of([1L, 1, 1], 3)))).Message, StringComparison.Ordinal);
+        Assert.Contains("3 labels for 2 samples",
+            Assert.Throws<InvalidDataException>(() =>
+                ModelSamples.Read(data, Row, ModelState.None, 1, Npy("three.npy", NpyArray.Of([1L, 1, 1], 3)))).Message,
+                    StringComparison.Ordinal);
     }
 
     [Fact]
     public void What_cannot_be_used_is_refused_with_the_file_and_the_reason()
     {
         string Refusal(string data, ModelInput[] inputs) => Assert.Throws<InvalidDataException>(() => Read(data, inputs)).Message;
-        Assert.Contains("a.npz: array 'x' holds NaN in sample 1", Refusal(Npz("a.npz", ("x", NpyArray.Of([1f, 2, 3, 4, float.NaN, 6], 2, 3))), Row), StringComparison.Ordinal);
-        Assert.Contains("b.npz holds 3 labels for 2 samples", Refusal(Npz("b.npz", ("x", NpyArray.Of(new float[6], 2, 3)), ("labels", NpyArray.Of([1L, 2, 3], 3))), Row), StringComparison.Ordinal);
+        Assert.Contains("a.npz: array 'x' holds NaN in sample 1",
+            Refusal(Npz("a.npz", ("x", NpyArray.Of([1f, 2, 3, 4, float.NaN, 6], 2, 3))), Row), StringComparison.Ordinal);
+        Assert.Contains("b.npz holds 3 labels for 2 samples",
+            Refusal(Npz("b.npz", ("x", NpyArray.Of(new float[6], 2, 3)), ("labels", NpyArray.Of([1L, 2, 3], 3))), Row),
+            StringComparison.Ordinal);
         Assert.Contains("nowhere.npz does not exist.", Refusal(_folder.File("nowhere.npz"), Row), StringComparison.Ordinal);
 
         Directory.CreateDirectory(_folder.File("empty"));
@@ -104,7 +111,8 @@ public sealed class ModelSamplesTests : IDisposable
     public void Picture_that_is_none_is_refused(string header, int pixels)
         => Assert.Throws<FormatException>(() => PortableImage.Read([.. Encoding.ASCII.GetBytes(header), .. new byte[pixels]]));
 
-    private static ModelInput Input(string name, params int[] extents) => new(name, TensorElementType.Float, extents, [.. extents.Select(_ => "")]);
+    private static ModelInput Input(string name, params int[] extents)
+        => new(name, TensorElementType.Float, extents, [.. extents.Select(_ => "")]);
 
     private static ModelSamples Read(string data, ModelInput[] inputs) => ModelSamples.Read(data, inputs, ModelState.None, seed: 1);
 

@@ -27,15 +27,18 @@ public sealed class Float16Tests
     [Fact]
     public void Value_too_large_for_16_bits_is_clamped_and_a_tiny_one_does_not_vanish()
     {
-        var model = new GraphBuilder().Input("x", 1, 4).Constant(Tensors.Of("w", [1e6f, -1e6f, 1e-12f, 0f], 4)).Node("Mul", ["x", "w"], "y").Output("y", 1, 4).Build();
+        var model = new GraphBuilder().Input("x", 1, 4).Constant(Tensors.Of("w", [1e6f, -1e6f, 1e-12f, 0f], 4))
+            .Node("Mul", ["x", "w"], "y").Output("y", 1, 4).Build();
         var (half, _) = Convert(model);
-        Assert.Equal([65504f, -65504f, 5.96e-8f, 0f], half.Graph.Initializer.Single().ToSingles().Select(value => MathF.Abs(value) < 1e-6f && value != 0 ? 5.96e-8f : value));
+        Assert.Equal([65504f, -65504f, 5.96e-8f, 0f],
+            half.Graph.Initializer.Single().ToSingles().Select(value => MathF.Abs(value) < 1e-6f && value != 0 ? 5.96e-8f : value));
     }
 
     [Fact]
     public void Operators_that_overflow_in_16_bits_stay_in_32()
     {
-        var model = new GraphBuilder().Input("x", -1, 32).Constant(Tensors.Of("two", [2f])).Constant(Tensors.Of("axes", [1L], 1)).Weight("w", 32, 8)
+        var model = new GraphBuilder().Input("x", -1, 32).Constant(Tensors.Of("two", [2f]))
+            .Constant(Tensors.Of("axes", [1L], 1)).Weight("w", 32, 8)
             .Node("MatMul", ["x", "w"], "m").Node("Pow", ["m", "two"], "p").Node("Sqrt", ["p"], "y").Output("y", -1, 8).Build();
         var (half, source) = Convert(model);
         var power = half.Graph.Node.Single(node => node.OpType == "Pow");
@@ -68,13 +71,18 @@ public sealed class Float16Tests
     {
         var branch = new GraphProto { Name = "branch" };
         branch.Node.Add(Nodes.Node("Neg", ["h"], ["negated"]));
-        branch.Output.Add(new ValueInfoProto { Name = "negated", Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1 } } });
+        branch.Output.Add(new ValueInfoProto
+        {
+            Name = "negated",
+            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1 } },
+        });
         var other = branch.Clone();
         other.Node[0].OpType = "Abs";
         var model = new GraphBuilder().Input("x", 1, 16).Weight("w", 16, 8).Weight("v", 8, 4)
             .Constant(new TensorProto { Name = "zero", DataType = 1, RawData = ByteString.CopyFrom(new byte[4]) })
             .Constant(Tensors.Of("axes", [0L, 1], 2))
-            .Node("MatMul", ["x", "w"], "h").Node("ReduceSum", ["x", "axes"], "sum", node => node.With("keepdims", 0)).Node("Greater", ["sum", "zero"], "condition")
+            .Node("MatMul", ["x", "w"], "h").Node("ReduceSum", ["x", "axes"], "sum", node => node.With("keepdims", 0))
+            .Node("Greater", ["sum", "zero"], "condition")
             .Node("If", ["condition"], "chosen", node =>
             {
                 node.Attribute.Add(new AttributeProto { Name = "then_branch", Type = AttributeType.Graph, G = branch });
@@ -91,7 +99,9 @@ public sealed class Float16Tests
         using var folder = new ScratchFolder();
         OnnxFile.Save(model, folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
-        return (QuantizationSchemes.Float16.Apply(new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>()), prepared.Model);
+        return (QuantizationSchemes.Float16.Apply(
+            new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>()),
+                prepared.Model);
     }
 
     private static double SignalToNoise(ModelProto model, ModelProto source)
@@ -99,7 +109,8 @@ public sealed class Float16Tests
         float[] Run(ModelProto one)
         {
             using var session = OnnxRuntimeSession.Open(one.ToByteArray(), "test");
-            return ModelOutputs.Of(session, TinyModels.SamplesFor(source, 16, seed: 3).Feeds("x"), TestContext.Current.CancellationToken).Values;
+            return ModelOutputs.Of(session, TinyModels.SamplesFor(source, 16, seed: 3).Feeds("x"),
+                TestContext.Current.CancellationToken).Values;
         }
         return Judgement.SignalToNoise(Run(model), Run(source));
     }

@@ -25,7 +25,12 @@ public sealed class Int4Tests
         for (var i = 0; i < weights.Length; i++)
         {
             var normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(Math.Tau * random.NextDouble());
-            weights[i] = (float)(kind switch { "one-sided" => 1 + 0.3 * normal, "outlier" => i / 8 % 32 == 5 ? 6 : normal, _ => normal } * 0.02);
+            weights[i] = (float)(kind switch
+            {
+                "one-sided" => 1 + 0.3 * normal,
+                "outlier" => i / 8 % 32 == 5 ? 6 : normal,
+                _ => normal,
+            } * 0.02);
         }
         double Error(BlockRounding rounding)
         {
@@ -50,7 +55,8 @@ public sealed class Int4Tests
             foreach (var rounding in Enum.GetValues<BlockRounding>())
             {
                 var rounded = BlockWeights.Of(weights, 40, 1, 32, rounding);
-                Assert.All(Enumerable.Range(0, 40), row => Assert.Equal(value, rounded.Scales[row / 32] * (rounded.Integers[row] - rounded.ZeroPoints[row / 32]), 1e-6f));
+                Assert.All(Enumerable.Range(0, 40),
+                    row => Assert.Equal(value, rounded.Scales[row / 32] * (rounded.Integers[row] - rounded.ZeroPoints[row / 32]), 1e-6f));
             }
         }
     }
@@ -64,12 +70,15 @@ public sealed class Int4Tests
         Assert.SkipUnless(System.Runtime.Intrinsics.X86.X86Base.IsSupported, "What the runtime fuses was found on x64.");
         using var folder = new ScratchFolder();
         // 40 inputs are no whole number of blocks.
-        OnnxFile.Save(new GraphBuilder().Input("x", -1, 40).Weight("w1", 48, 40).Weight("b1", 48).Weight("w2", 48, 5).Weight("b2", 5).Weight("w3", 5, 64)
-            .Node("Gemm", ["x", "w1", "b1"], "g1", node => node.With("transB", 1)).Node("Relu", ["g1"], "r1").Node("Gemm", ["r1", "w2", "b2"], "g2").Node("MatMul", ["g2", "w3"], "y")
+        OnnxFile.Save(new GraphBuilder().Input("x", -1, 40).Weight("w1", 48, 40).Weight("b1", 48).Weight("w2", 48, 5)
+            .Weight("b2", 5).Weight("w3", 5, 64)
+            .Node("Gemm", ["x", "w1", "b1"], "g1", node => node.With("transB", 1)).Node("Relu", ["g1"], "r1")
+            .Node("Gemm", ["r1", "w2", "b2"], "g2").Node("MatMul", ["g2", "w3"], "y")
             .Output("y", -1, 64).Build(), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
         var scheme = QuantizationSchemes.Named(name);
-        var model = scheme.Apply(new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>());
+        var model = scheme.Apply(
+            new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>());
         var runtime = scheme.Runtime(new RuntimeSettings());
         OnnxFile.Save(model, folder.File("q.onnx"));
         OnnxRuntimeSession.SaveOptimized(folder.File("q.onnx"), folder.File("o.onnx"), GraphOptimizationLevel.ORT_ENABLE_ALL, runtime);
@@ -90,9 +99,13 @@ public sealed class Int4Tests
         using var folder = new ScratchFolder();
         OnnxFile.Save(new EncoderModel(Layers: 1, Width: 312, Inner: 1248, Heads: 12, Length: 8).Build(), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
-        foreach (var scheme in new[] { QuantizationSchemes.Int4Weights, QuantizationSchemes.Int4HalfQuadratic, QuantizationSchemes.Int4Portable })
+        foreach (var scheme in new[]
         {
-            var model = scheme.Apply(new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>());
+            QuantizationSchemes.Int4Weights, QuantizationSchemes.Int4HalfQuadratic, QuantizationSchemes.Int4Portable,
+        })
+        {
+            var model = scheme.Apply(
+                new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>());
             Assert.InRange((double)model.CalculateSize() / prepared.Model.CalculateSize(), 0.1, 0.2);
         }
     }
@@ -102,12 +115,15 @@ public sealed class Int4Tests
     {
         using var folder = new ScratchFolder();
         OnnxFile.Save(new GraphBuilder(opset: 13).Input("x", -1, 4, 32).Weight("w1", 32, 32)
-            .Node("MatMul", ["x", "w1"], "m").Node("ReduceMax", ["m"], "top", node => node.With("axes", [1L]).With("keepdims", 0)).Node("ReduceMean", ["top"], "y", node => node.With("axes", [-1L]).With("keepdims", 1))
+            .Node("MatMul", ["x", "w1"], "m").Node("ReduceMax", ["m"], "top", node => node.With("axes", [1L]).With("keepdims", 0))
+            .Node("ReduceMean", ["top"], "y", node => node.With("axes", [-1L]).With("keepdims", 1))
             .Output("y", -1, 1).Build(), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
-        var model = QuantizationSchemes.Int4Portable.Apply(new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>());
+        var model = QuantizationSchemes.Int4Portable.Apply(
+            new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>());
         Assert.Equal(21, model.StandardVersion());
         using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "test");
-        Assert.Equal(3, ModelOutputs.Of(session, new TinySamples(new float[3 * 128], [4, 32], new long[3]).Feeds("x"), TestContext.Current.CancellationToken).Values.Length);
+        Assert.Equal(3, ModelOutputs.Of(session, new TinySamples(new float[3 * 128], [4, 32], new long[3]).Feeds("x"),
+            TestContext.Current.CancellationToken).Values.Length);
     }
 }

@@ -33,8 +33,10 @@ public sealed class Int8WeightsTests
         var runtime = scheme.Runtime(new RuntimeSettings());
         Assert.InRange(Noise(prepared.Model, model, runtime), 34, 80);
         OnnxFile.Save(model, folder.File("q.onnx"));
-        OnnxRuntimeSession.SaveOptimized(folder.File("q.onnx"), folder.File("loaded.onnx"), GraphOptimizationLevel.ORT_ENABLE_BASIC, runtime);
-        Assert.DoesNotContain(Scopes.NodesOf(OnnxFile.Load(folder.File("loaded.onnx")).Graph), node => node.OpType is "DequantizeLinear" or "Mul");
+        OnnxRuntimeSession.SaveOptimized(
+            folder.File("q.onnx"), folder.File("loaded.onnx"), GraphOptimizationLevel.ORT_ENABLE_BASIC, runtime);
+        Assert.DoesNotContain(Scopes.NodesOf(OnnxFile.Load(folder.File("loaded.onnx")).Graph),
+            node => node.OpType is "DequantizeLinear" or "Mul");
     }
 
     [Fact]
@@ -57,7 +59,10 @@ public sealed class Int8WeightsTests
     {
         // A window: the weights at its ends are a hundredth of those in the middle.
         var random = new Random(3);
-        float[] weights = [.. Enumerable.Range(0, 64 * 50).Select(i => (random.NextSingle() - 0.5f) * MathF.Max(0.01f, MathF.Sin(MathF.PI * (i % 50) / 49)))];
+        float[] weights = [
+            .. Enumerable.Range(0, 64 * 50)
+                .Select(i => (random.NextSingle() - 0.5f) * MathF.Max(0.01f, MathF.Sin(MathF.PI * (i % 50) / 49))),
+        ];
         var balanced = BalancedWeights.Of(weights, [64, 50], axis: 0);
         Assert.Equal(50, balanced.PlaceScales.Length);
         double Error(Func<int, double> value) => weights.Select((weight, i) => Math.Pow(value(i) - weight, 2)).Sum();
@@ -72,7 +77,9 @@ public sealed class Int8WeightsTests
     public void Places_are_counted_along_any_axis(int axis)
     {
         var random = new Random(4);
-        float[] weights = [.. Enumerable.Range(0, 40 * 48).Select(i => (random.NextSingle() - 0.5f) * (axis == 1 ? 1 + i / 48 : 1 + i % 48))];
+        float[] weights = [
+            .. Enumerable.Range(0, 40 * 48).Select(i => (random.NextSingle() - 0.5f) * (axis == 1 ? 1 + i / 48 : 1 + i % 48)),
+        ];
         var balanced = BalancedWeights.Of(weights, [40, 48], axis);
         for (var i = 0; i < weights.Length; i++)
         {
@@ -86,8 +93,10 @@ public sealed class Int8WeightsTests
     public void Model_in_16_bits_is_quantized_like_a_float_one()
     {
         using var folder = new ScratchFolder();
-        var model = new GraphBuilder().Input("x", 1, 8, 6, 6).Weight("w", 40, 8, 3, 3).Node("Conv", ["x", "w"], "y").Output("y", 1, 40, 4, 4).Build();
-        model.Graph.Initializer[0] = Tensors.Of("w", Array.ConvertAll(model.Graph.Initializer[0].ToSingles(), value => (Half)value), [.. model.Graph.Initializer[0].Dims]);
+        var model = new GraphBuilder().Input("x", 1, 8, 6, 6).Weight("w", 40, 8, 3, 3).Node("Conv", ["x", "w"], "y")
+            .Output("y", 1, 40, 4, 4).Build();
+        model.Graph.Initializer[0] = Tensors.Of(
+            "w", Array.ConvertAll(model.Graph.Initializer[0].ToSingles(), value => (Half)value), [.. model.Graph.Initializer[0].Dims]);
         foreach (var value in model.Graph.Input.Concat(model.Graph.Output)) value.Type.TensorType.ElemType = (int)DataType.Float16;
         OnnxFile.Save(model, folder.File("half.onnx"));
         var prepared = PreparedModel.From(folder.File("half.onnx"), folder.Path);
@@ -115,19 +124,22 @@ public sealed class Int8WeightsTests
     {
         using var folder = new ScratchFolder();
         var model = new GraphBuilder(opset).Input("x", 1, 8, 6, 6).Weight("w", 32, 8, 3, 3).Weight("v", 512, 24)
-            .Node("Conv", ["x", "w"], "c").Node("Relu", ["c"], "r").Node("Flatten", ["r"], "f").Node("MatMul", ["f", "v"], "m").Node("Softmax", ["m"], "y", node => node.With("axis", 1)).Output("y", 1, 24).Build();
+            .Node("Conv", ["x", "w"], "c").Node("Relu", ["c"], "r").Node("Flatten", ["r"], "f").Node("MatMul", ["f", "v"], "m")
+            .Node("Softmax", ["m"], "y", node => node.With("axis", 1)).Output("y", 1, 24).Build();
         model.IrVersion = opset < 21 ? 7 : 10;
         OnnxFile.Save(model, folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
         foreach (var scheme in new[] { QuantizationSchemes.Int8Weights, QuantizationSchemes.Int8Dynamic })
-            Assert.InRange(Noise(model, scheme.Apply(Source(prepared), new HashSet<string>()), scheme.Runtime(OnnxRuntimeSession.Plain)), 25, 90);
+            Assert.InRange(Noise(model, scheme.Apply(Source(prepared), new HashSet<string>()), scheme.Runtime(OnnxRuntimeSession.Plain)),
+                25, 90);
     }
 
     [Fact]
     public void Model_without_weights_is_refused()
     {
         using var folder = new ScratchFolder();
-        var prepared = PreparedModel.From(new GraphBuilder().Input("x", 1, 4).Node("Relu", ["x"], "y").Output("y", 1, 4).Save(folder), folder.Path);
+        var prepared = PreparedModel.From(
+            new GraphBuilder().Input("x", 1, 4).Node("Relu", ["x"], "y").Output("y", 1, 4).Save(folder), folder.Path);
         Assert.Throws<InvalidDataException>(() => QuantizationSchemes.Int8Weights.Apply(Source(prepared), new HashSet<string>()));
     }
 
@@ -147,17 +159,22 @@ public sealed class Int8WeightsTests
         Assert.Equal(Closeness.Exact, Noise(prepared.Model, kept, OnnxRuntimeSession.Plain));
     }
 
-    private static QuantizationSource Source(PreparedModel prepared) => new(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"));
+    private static QuantizationSource Source(PreparedModel prepared)
+        => new(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"));
 
     private static PreparedModel Prepared(string name, ScratchFolder folder)
     {
         var path = folder.File("model.onnx");
         OnnxFile.Save(name switch
         {
-            "conv" => new GraphBuilder().Input("x", 1, 32, 6, 6).Weight("w", 40, 32, 3, 3).Node("Conv", ["x", "w"], "y").Output("y", 1, 40, 4, 4).Build(),
-            "conv-transpose" => new GraphBuilder().Input("x", 1, 32, 6, 6).Weight("w", 32, 40, 3, 3).Node("ConvTranspose", ["x", "w"], "y").Output("y", 1, 40, 8, 8).Build(),
-            "gemm" => new GraphBuilder().Input("x", 1, 64).Weight("v", 64, 64).Weight("w", 48, 64).Node("MatMul", ["x", "v"], "a").Node("Gemm", ["a", "w"], "y", node => node.With("transB", 1)).Output("y", 1, 48).Build(),
-            "matmul" => new GraphBuilder().Input("x", 1, 5, 64).Weight("w", 64, 48).Node("MatMul", ["x", "w"], "y").Output("y", 1, 5, 48).Build(),
+            "conv" => new GraphBuilder().Input("x", 1, 32, 6, 6).Weight("w", 40, 32, 3, 3).Node("Conv", ["x", "w"], "y")
+                .Output("y", 1, 40, 4, 4).Build(),
+            "conv-transpose" => new GraphBuilder().Input("x", 1, 32, 6, 6).Weight("w", 32, 40, 3, 3).Node("ConvTranspose", ["x", "w"], "y")
+                .Output("y", 1, 40, 8, 8).Build(),
+            "gemm" => new GraphBuilder().Input("x", 1, 64).Weight("v", 64, 64).Weight("w", 48, 64).Node("MatMul", ["x", "v"], "a")
+                .Node("Gemm", ["a", "w"], "y", node => node.With("transB", 1)).Output("y", 1, 48).Build(),
+            "matmul" => new GraphBuilder().Input("x", 1, 5, 64).Weight("w", 64, 48).Node("MatMul", ["x", "w"], "y")
+                .Output("y", 1, 5, 48).Build(),
             "lstm" => Recurrent("LSTM", gates: 4, directions: 1),
             "lstm-both-ways" => Recurrent("LSTM", gates: 4, directions: 2),
             "gru" => Recurrent("GRU", gates: 3, directions: 1),
@@ -169,7 +186,8 @@ public sealed class Int8WeightsTests
 
     private static ModelProto Recurrent(string operation, int gates, int directions) => new GraphBuilder().Input("x", 7, 1, 24)
         .Weight("w", directions, gates * 32, 24).Weight("r", directions, gates * 32, 32).Weight("b", directions, gates * 64)
-        .Node(operation, ["x", "w", "r", "b"], "y", node => node.With("hidden_size", 32).With("direction", directions == 2 ? "bidirectional" : "forward"))
+        .Node(operation, ["x", "w", "r", "b"], "y",
+            node => node.With("hidden_size", 32).With("direction", directions == 2 ? "bidirectional" : "forward"))
         .Output("y", 7, directions, 1, 32).Build();
 
     private static ModelProto Table()
@@ -178,7 +196,20 @@ public sealed class Int8WeightsTests
         model.Graph.Input.Add(new ValueInfoProto
         {
             Name = "ids",
-            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Int64, Shape = new TensorShapeProto { Dim = { new TensorShapeProto.Types.Dimension { DimValue = 1 }, new TensorShapeProto.Types.Dimension { DimValue = 9 } } } } },
+            Type = new TypeProto
+            {
+                TensorType = new TypeProto.Types.Tensor
+                {
+                    ElemType = (int)DataType.Int64,
+                    Shape = new TensorShapeProto
+                    {
+                        Dim =
+                        {
+                            new TensorShapeProto.Types.Dimension { DimValue = 1 }, new TensorShapeProto.Types.Dimension { DimValue = 9 },
+                        },
+                    },
+                },
+            },
         });
         return model;
     }

@@ -25,7 +25,8 @@ public sealed class StepsTests
         var equalized = KnownTechniques.Equalization.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
         Assert.NotSame(prepared.Source.Model, equalized.Model);
         Assert.InRange(prepared.SignalToNoise(equalized.Model.Model), 100, double.PositiveInfinity);
-        Assert.InRange(prepared.SignalToNoise(Scheme.Apply(equalized, None)) - prepared.SignalToNoise(Scheme.Apply(prepared.Source, None)), 6, 60);
+        Assert.InRange(prepared.SignalToNoise(Scheme.Apply(equalized, None)) - prepared.SignalToNoise(Scheme.Apply(prepared.Source, None)),
+            6, 60);
     }
 
     [Fact]
@@ -33,7 +34,9 @@ public sealed class StepsTests
     {
         using var prepared = new Prepared(Uneven("depthwise", most: 20));
         var equalized = KnownTechniques.Equalization.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
-        float[] Extremes(PreparedModel model) => ChannelMoments.Run(model.Model, new Dictionary<string, int> { ["r1"] = 1 }, prepared.Source.Samples!, 8, TestContext.Current.CancellationToken)["r1"].Extremes;
+        float[] Extremes(PreparedModel model)
+            => ChannelMoments.Run(model.Model, new Dictionary<string, int> { ["r1"] = 1 }, prepared.Source.Samples!, 8,
+                TestContext.Current.CancellationToken)["r1"].Extremes;
         float[] before = Extremes(prepared.Source.Model), after = Extremes(equalized.Model);
         Assert.InRange(before.Max() / before.Min(), 10, 64);
         Assert.All(after, extreme => Assert.Equal(before.Max(), extreme, before.Max() * 1e-4));
@@ -44,9 +47,12 @@ public sealed class StepsTests
     [InlineData("Sigmoid")]
     public void Layers_with_anything_else_between_them_are_not_equalized(string between)
     {
-        using var prepared = new Prepared(new GraphBuilder().Input("x", -1, 3, 8, 8).Weight("w1", 8, 3, 3, 3).Weight("w2", 4, 8, 1, 1).Constant(Tensors.Of("low", [0f])).Constant(Tensors.Of("high", [0.5f]))
-            .Node("Conv", ["x", "w1"], "c1").Node(between, between == "Clip" ? ["c1", "low", "high"] : ["c1"], "r1").Node("Conv", ["r1", "w2"], "y").Output("y", -1, 4, 6, 6).Build());
-        Assert.Same(prepared.Source, KnownTechniques.Equalization.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken));
+        using var prepared = new Prepared(new GraphBuilder().Input("x", -1, 3, 8, 8).Weight("w1", 8, 3, 3, 3).Weight("w2", 4, 8, 1, 1)
+            .Constant(Tensors.Of("low", [0f])).Constant(Tensors.Of("high", [0.5f]))
+            .Node("Conv", ["x", "w1"], "c1").Node(between, between == "Clip" ? ["c1", "low", "high"] : ["c1"], "r1")
+            .Node("Conv", ["r1", "w2"], "y").Output("y", -1, 4, 6, 6).Build());
+        Assert.Same(prepared.Source,
+            KnownTechniques.Equalization.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -65,21 +71,26 @@ public sealed class StepsTests
     {
         using var prepared = new Prepared(Biased());
         var plain = Scheme.Apply(prepared.Source, None);
-        var corrected = Scheme.Apply(KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken), None);
+        var corrected = Scheme.Apply(
+            KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken), None);
         Assert.InRange(prepared.Shift(corrected, "y"), 0, prepared.Shift(plain, "y") / 3);
         Assert.InRange(prepared.SignalToNoise(corrected) - prepared.SignalToNoise(plain), 1, 60);
     }
 
-    /// <summary>Sixty layers, each corrected with those before it as they have become: what is taken off does not add up to new errors.</summary>
+    /// <summary>
+    /// Sixty layers, each corrected with those before it as they have become: what is taken off does not add up to new errors.
+    /// </summary>
     [Fact]
     public void Bias_correction_goes_layer_by_layer_through_deep_networks_and_gives_biases_to_those_without()
     {
         var (builder, value) = (new GraphBuilder().Input("x", -1, 8, 8, 8), "x");
-        for (var i = 0; i < 60; i++) builder = builder.Weight($"w{i}", 8, 8, 1, 1).Node("Conv", [value, $"w{i}"], $"c{i}").Node("Relu", [$"c{i}"], value = $"r{i}");
+        for (var i = 0; i < 60; i++)
+            builder = builder.Weight($"w{i}", 8, 8, 1, 1).Node("Conv", [value, $"w{i}"], $"c{i}").Node("Relu", [$"c{i}"], value = $"r{i}");
         using var prepared = new Prepared(RoundingOneWay(builder.Output(value, -1, 8, 8, 8).Build()));
         var corrected = KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
         Assert.All(corrected.Model.Graph.Graph.Node.Where(node => node.OpType == "Conv"), node => Assert.Equal(3, node.Input.Count));
-        Assert.InRange(prepared.Shift(Scheme.Apply(corrected, None), value), 0, prepared.Shift(Scheme.Apply(prepared.Source, None), value) / 50);
+        Assert.InRange(prepared.Shift(Scheme.Apply(corrected, None), value), 0,
+            prepared.Shift(Scheme.Apply(prepared.Source, None), value) / 50);
     }
 
     [Fact]
@@ -93,7 +104,8 @@ public sealed class StepsTests
         model.Graph.Node.Add(Nodes.Node("ReduceMean", ["back"], ["level"]));
         model.Graph.Node.Add(Nodes.Node("Add", ["c2", "level"], ["y"]));
         using var prepared = new Prepared(model);
-        var corrected = Scheme.Apply(KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken), None);
+        var corrected = Scheme.Apply(
+            KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken), None);
         Assert.InRange(prepared.Shift(corrected, "y"), 0, prepared.Shift(Scheme.Apply(prepared.Source, None), "y") / 3);
     }
 
@@ -105,7 +117,9 @@ public sealed class StepsTests
         var corrected = KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, kept, TestContext.Current.CancellationToken);
         Assert.Equal(prepared.Source.Model.Graph.Constant("b1")!.ToSingles(), corrected.Model.Graph.Constant("b1")!.ToSingles());
         Assert.NotEqual(prepared.Source.Model.Graph.Constant("b2")!.ToSingles(), corrected.Model.Graph.Constant("b2")!.ToSingles());
-        Assert.Same(prepared.Source, KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, Scheme.OperatorsOf(prepared.Source.Model.Graph).ToHashSet(), TestContext.Current.CancellationToken));
+        Assert.Same(prepared.Source,
+            KnownTechniques.BiasCorrection.Apply(prepared.Source, Scheme, Scheme.OperatorsOf(prepared.Source.Model.Graph).ToHashSet(),
+                TestContext.Current.CancellationToken));
     }
 
     [Theory]
@@ -118,15 +132,19 @@ public sealed class StepsTests
         var smoothed = KnownTechniques.Smoothing.Apply(prepared.Source, scheme, None, TestContext.Current.CancellationToken);
         Assert.InRange(prepared.SignalToNoise(smoothed.Model.Model), 90, double.PositiveInfinity);
         // Both normalizations took their products' share; what else there is may have got a Mul.
-        Assert.All(smoothed.Model.Graph.Graph.Node.Where(node => node.OpType == "LayerNormalization" && node.Name.Length > 0).Take(2), node => Assert.EndsWith("_smooth1", node.Input[1], StringComparison.Ordinal));
-        Assert.InRange(prepared.SignalToNoise(scheme.Apply(smoothed, None)) - prepared.SignalToNoise(scheme.Apply(prepared.Source, None)), decibels, 60);
+        Assert.All(smoothed.Model.Graph.Graph.Node.Where(node => node.OpType == "LayerNormalization" && node.Name.Length > 0).Take(2),
+            node => Assert.EndsWith("_smooth1", node.Input[1], StringComparison.Ordinal));
+        Assert.InRange(prepared.SignalToNoise(scheme.Apply(smoothed, None)) - prepared.SignalToNoise(scheme.Apply(prepared.Source, None)),
+            decibels, 60);
     }
 
     [Fact]
     public void Smoothing_takes_a_Mul_where_others_read_the_value_too_and_a_channel_stands_out()
     {
-        var model = new GraphBuilder().Input("x", -1, 4, 16).Constant(Tensors.Of("gain", [.. Enumerable.Range(0, 16).Select(channel => channel == 3 ? 40f : 1f)], 16)).Weight("w", 16, 16)
-            .Node("Mul", ["x", "gain"], "loud").Node("MatMul", ["loud", "w"], "m").Node("Sigmoid", ["m"], "s").Node("Add", ["s", "loud"], "y").Output("y", -1, 4, 16).Build();
+        var model = new GraphBuilder().Input("x", -1, 4, 16)
+            .Constant(Tensors.Of("gain", [.. Enumerable.Range(0, 16).Select(channel => channel == 3 ? 40f : 1f)], 16)).Weight("w", 16, 16)
+            .Node("Mul", ["x", "gain"], "loud").Node("MatMul", ["loud", "w"], "m").Node("Sigmoid", ["m"], "s")
+            .Node("Add", ["s", "loud"], "y").Output("y", -1, 4, 16).Build();
         using var prepared = new Prepared(model);
         var smoothed = KnownTechniques.Smoothing.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
         Assert.Equal(2, smoothed.Model.Graph.Graph.Node.Count(node => node.OpType == "Mul"));
@@ -137,7 +155,8 @@ public sealed class StepsTests
     public void Smoothing_leaves_the_shape_that_a_Reshape_takes_alone()
     {
         // The shape is computed from the input, as exporters write it for extents that are free.
-        var model = new GraphBuilder().Input("x", -1, 4, 16).Weight("w", 16, 16).Node("Shape", ["x"], "shape").Node("Identity", ["shape"], "extents")
+        var model = new GraphBuilder().Input("x", -1, 4, 16).Weight("w", 16, 16).Node("Shape", ["x"], "shape")
+            .Node("Identity", ["shape"], "extents")
             .Node("Tanh", ["x"], "t").Node("Reshape", ["t", "extents"], "r").Node("MatMul", ["r", "w"], "y").Output("y", -1, 4, 16).Build();
         using var prepared = new Prepared(model);
         var smoothed = KnownTechniques.Smoothing.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
@@ -146,7 +165,8 @@ public sealed class StepsTests
 
     [Fact]
     public void Every_technique_that_a_scheme_may_name_is_known()
-        => Assert.Equal(Enum.GetValues<Technique>().Length, Enum.GetValues<Technique>().Select(technique => KnownTechniques.Of(technique).Name).Distinct().Count());
+        => Assert.Equal(Enum.GetValues<Technique>().Length,
+            Enum.GetValues<Technique>().Select(technique => KnownTechniques.Of(technique).Name).Distinct().Count());
 
     private static ModelProto SmallEncoder => new EncoderModel(Layers: 2, Width: 128, Inner: 256, Heads: 4, Length: 32).Build();
 
@@ -155,13 +175,18 @@ public sealed class StepsTests
     {
         var model = kind switch
         {
-            "depthwise" => new GraphBuilder().Input("x", -1, 3, 8, 8).Weight("w1", 8, 3, 3, 3).Weight("b1", 8).Weight("w2", 8, 1, 3, 3).Weight("b2", 8).Weight("w3", 4, 8, 1, 1)
-                .Node("Conv", ["x", "w1", "b1"], "c1").Node("Relu", ["c1"], "r1").Node("Conv", ["r1", "w2", "b2"], "c2", node => node.With("group", 8)).Node("Relu", ["c2"], "r2").Node("Conv", ["r2", "w3"], "y")
+            "depthwise" => new GraphBuilder().Input("x", -1, 3, 8, 8).Weight("w1", 8, 3, 3, 3).Weight("b1", 8).Weight("w2", 8, 1, 3, 3)
+                .Weight("b2", 8).Weight("w3", 4, 8, 1, 1)
+                .Node("Conv", ["x", "w1", "b1"], "c1").Node("Relu", ["c1"], "r1")
+                .Node("Conv", ["r1", "w2", "b2"], "c2", node => node.With("group", 8)).Node("Relu", ["c2"], "r2")
+                .Node("Conv", ["r2", "w3"], "y")
                 .Output("y", -1, 4, 4, 4).Build(),
             "gemm" => new GraphBuilder().Input("x", -1, 16).Weight("w1", 32, 16).Weight("b1", 32).Weight("w2", 32, 5).Weight("b2", 5)
-                .Node("Gemm", ["x", "w1", "b1"], "g1", node => node.With("transB", 1)).Node("Relu", ["g1"], "r1").Node("Gemm", ["r1", "w2", "b2"], "y").Output("y", -1, 5).Build(),
+                .Node("Gemm", ["x", "w1", "b1"], "g1", node => node.With("transB", 1)).Node("Relu", ["g1"], "r1")
+                .Node("Gemm", ["r1", "w2", "b2"], "y").Output("y", -1, 5).Build(),
             _ => new GraphBuilder().Input("x", -1, 3, 8, 8).Weight("w1", 8, 3, 3, 3).Weight("b1", 8).Weight("w2", 4, 8, 1, 1)
-                .Node("Conv", ["x", "w1", "b1"], "c1").Node("MaxPool", ["c1"], "p", node => node.With("kernel_shape", [2, 2])).Node("Conv", ["p", "w2"], "y").Output("y", -1, 4, 5, 5).Build(),
+                .Node("Conv", ["x", "w1", "b1"], "c1").Node("MaxPool", ["c1"], "p", node => node.With("kernel_shape", [2, 2]))
+                .Node("Conv", ["p", "w2"], "y").Output("y", -1, 4, 5, 5).Build(),
         };
         var channels = kind == "gemm" ? 32 : 8;
         Scale(model, "w1", channel => Math.Pow(most, -(double)channel / channels), along: 0);
@@ -174,8 +199,10 @@ public sealed class StepsTests
     /// <summary>Inputs that are all positive and weights that round one way: the errors of a sum add up instead of cancelling.</summary>
     private static ModelProto Biased()
     {
-        var model = new GraphBuilder().Input("x", -1, 8, 8, 8).Weight("w1", 8, 8, 3, 3).Weight("b1", 8).Weight("w2", 4, 8, 3, 3).Weight("b2", 4)
-            .Node("Sigmoid", ["x"], "s").Node("Conv", ["s", "w1", "b1"], "c1").Node("Relu", ["c1"], "r1").Node("Conv", ["r1", "w2", "b2"], "y").Output("y", -1, 4, 4, 4).Build();
+        var model = new GraphBuilder().Input("x", -1, 8, 8, 8).Weight("w1", 8, 8, 3, 3).Weight("b1", 8)
+            .Weight("w2", 4, 8, 3, 3).Weight("b2", 4)
+            .Node("Sigmoid", ["x"], "s").Node("Conv", ["s", "w1", "b1"], "c1").Node("Relu", ["c1"], "r1")
+            .Node("Conv", ["r1", "w2", "b2"], "y").Output("y", -1, 4, 4, 4).Build();
         return RoundingOneWay(model);
     }
 
@@ -213,7 +240,11 @@ public sealed class StepsTests
             var prepared = PreparedModel.From(_folder.File("m.onnx"), _folder.Path);
             var samples = TinyModels.SamplesFor(prepared.Model, 32, seed: 1).Feeds("x");
             _judging = TinyModels.SamplesFor(prepared.Model, 32, seed: 2).Feeds("x");
-            Source = new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")) { Samples = samples, BatchSize = 8 }.Recalibrated(prepared, Scheme, TestContext.Current.CancellationToken);
+            Source = new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"))
+            {
+                Samples = samples,
+                BatchSize = 8,
+            }.Recalibrated(prepared, Scheme, TestContext.Current.CancellationToken);
             _reference = new(() => Run(prepared.Model));
         }
 
@@ -224,7 +255,9 @@ public sealed class StepsTests
         /// <summary>How far the mean of some channel is from the float model's, over the samples that calibrate.</summary>
         public double Shift(ModelProto model, string value)
         {
-            double[] Means(ModelProto one) => ChannelMoments.Run(one, new Dictionary<string, int> { [value] = 1 }, Source.Samples!, 8, TestContext.Current.CancellationToken)[value].Means;
+            double[] Means(ModelProto one)
+                => ChannelMoments.Run(one, new Dictionary<string, int> { [value] = 1 }, Source.Samples!, 8,
+                    TestContext.Current.CancellationToken)[value].Means;
             return Means(model).Zip(Means(Source.Model.Model), (one, other) => Math.Abs(one - other)).Max();
         }
 

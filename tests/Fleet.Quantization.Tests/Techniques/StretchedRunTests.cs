@@ -17,10 +17,13 @@ public sealed class StretchedRunTests
     /// <summary>A branch that is held past two layers, a shape that is computed and a constant that is.</summary>
     private static ModelProto Branched()
     {
-        var model = new GraphBuilder().Input("x", -1, 8, 8, 8).Weight("w1", 8, 8, 3, 3).Weight("b1", 8).Weight("w2", 8, 8, 1, 1).Weight("b2", 8).Weight("w3", 4, 8, 3, 3).Weight("b3", 4)
+        var model = new GraphBuilder().Input("x", -1, 8, 8, 8).Weight("w1", 8, 8, 3, 3).Weight("b1", 8).Weight("w2", 8, 8, 1, 1)
+            .Weight("b2", 8).Weight("w3", 4, 8, 3, 3).Weight("b3", 4)
             .Constant(Tensors.Of("half", [0.5f])).Constant(Tensors.Of("axis", [1L], 1))
-            .Node("Conv", ["x", "w1", "b1"], "c1").Node("Relu", ["c1"], "r1").Node("Shape", ["r1"], "extents").Node("Mul", ["half", "half"], "quarter")
-            .Node("Conv", ["r1", "w2", "b2"], "c2").Node("Mul", ["c2", "quarter"], "m2").Node("Add", ["m2", "r1"], "sum").Node("Reshape", ["sum", "extents"], "same")
+            .Node("Conv", ["x", "w1", "b1"], "c1").Node("Relu", ["c1"], "r1").Node("Shape", ["r1"], "extents")
+            .Node("Mul", ["half", "half"], "quarter")
+            .Node("Conv", ["r1", "w2", "b2"], "c2").Node("Mul", ["c2", "quarter"], "m2").Node("Add", ["m2", "r1"], "sum")
+            .Node("Reshape", ["sum", "extents"], "same")
             .Node("Conv", ["same", "w3", "b3"], "c3").Node("Relu", ["c3"], "y").Output("y", -1, 4, 4, 4).Build();
         foreach (var (node, number) in model.Graph.Node.Select((node, number) => (node, number))) node.Name = $"n{number}";
         return model;
@@ -31,7 +34,8 @@ public sealed class StretchedRunTests
     private static List<float[]> Whole(ModelProto model, string value)
     {
         var seen = new List<float[]>();
-        CalibrationRun.Observe(model, [value], Samples(model), 1, (_, made) => seen.Add(made.GetTensorDataAsSpan<float>().ToArray()), NoCancellation);
+        CalibrationRun.Observe(model, [value], Samples(model), 1,
+            (_, made) => seen.Add(made.GetTensorDataAsSpan<float>().ToArray()), NoCancellation);
         return seen;
     }
 
@@ -43,7 +47,8 @@ public sealed class StretchedRunTests
     }
 
     private static void Same(List<float[]> expected, List<float[]> actual)
-        => Assert.All(expected.Zip(actual), pair => Assert.InRange(Judgement.SignalToNoise(pair.Second, pair.First), 100, double.PositiveInfinity));
+        => Assert.All(expected.Zip(actual),
+            pair => Assert.InRange(Judgement.SignalToNoise(pair.Second, pair.First), 100, double.PositiveInfinity));
 
     [Theory]
     [InlineData(false)]
@@ -53,7 +58,8 @@ public sealed class StretchedRunTests
         var model = Branched();
         if (quantized) model = Quantized(model);
         using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
-        foreach (var layer in model.Graph.Node.Where(node => node.OpType == "Conv")) Same(Whole(model, layer.Output[0]), Stretch(run, model, layer.Output[0]));
+        foreach (var layer in model.Graph.Node.Where(node => node.OpType == "Conv"))
+            Same(Whole(model, layer.Output[0]), Stretch(run, model, layer.Output[0]));
     }
 
     [Fact]
@@ -67,7 +73,8 @@ public sealed class StretchedRunTests
             Same(before, Stretch(run, model, layer));
             model = model.Clone();
             var at = model.Graph.Initializer.Select(tensor => tensor.Name).ToList().IndexOf(bias);
-            model.Graph.Initializer[at] = Tensors.Of(bias, [.. model.Graph.Initializer[at].ToSingles().Select(value => value + 1)], model.Graph.Initializer[at].Dims[0]);
+            model.Graph.Initializer[at] = Tensors.Of(
+                bias, [.. model.Graph.Initializer[at].ToSingles().Select(value => value + 1)], model.Graph.Initializer[at].Dims[0]);
             Assert.InRange(Judgement.SignalToNoise(Whole(model, layer)[0], before[0]), double.NegativeInfinity, 20);
         }
     }
@@ -86,11 +93,13 @@ public sealed class StretchedRunTests
     [Fact]
     public void Samples_of_a_sequence_start_from_the_state_before_them()
     {
-        var model = new GraphBuilder().Input("x", 1, 4).Input("h", 1, 4).Weight("w", 4, 4).Node("Add", ["x", "h"], "s").Node("MatMul", ["s", "w"], "hn").Node("Abs", ["hn"], "a").Output("hn", 1, 4).Output("a", 1, 4).Build();
+        var model = new GraphBuilder().Input("x", 1, 4).Input("h", 1, 4).Weight("w", 4, 4).Node("Add", ["x", "h"], "s")
+            .Node("MatMul", ["s", "w"], "hn").Node("Abs", ["hn"], "a").Output("hn", 1, 4).Output("a", 1, 4).Build();
         using var run = StretchedRun.Over(model, new Steps(3), NoCancellation);
         var stretched = Stretch(run, model, "a");
         var whole = new List<float[]>();
-        CalibrationRun.Observe(model, ["a"], new Steps(3), 1, (_, made) => whole.Add(made.GetTensorDataAsSpan<float>().ToArray()), NoCancellation);
+        CalibrationRun.Observe(model, ["a"], new Steps(3), 1,
+            (_, made) => whole.Add(made.GetTensorDataAsSpan<float>().ToArray()), NoCancellation);
         Assert.Equal(3, stretched.Count);
         Same(whole, stretched);
         Assert.NotEqual(stretched[0], stretched[1]);
@@ -99,8 +108,10 @@ public sealed class StretchedRunTests
     [Fact]
     public void List_that_is_read_further_on_ends_the_run()
     {
-        var model = new GraphBuilder().Input("x", -1, 8, 8, 8).Weight("w1", 8, 8, 1, 1).Weight("w2", 8, 8, 1, 1).Constant(Tensors.Of("first", [0L]))
-            .Node("Relu", ["x"], "r").Node("SequenceConstruct", ["r", "r"], "list").Node("Conv", ["x", "w1"], "c1").Node("SequenceAt", ["list", "first"], "back").Node("Add", ["c1", "back"], "y").Output("y", -1, 8, 8, 8).Build();
+        var model = new GraphBuilder().Input("x", -1, 8, 8, 8).Weight("w1", 8, 8, 1, 1).Weight("w2", 8, 8, 1, 1)
+            .Constant(Tensors.Of("first", [0L]))
+            .Node("Relu", ["x"], "r").Node("SequenceConstruct", ["r", "r"], "list").Node("Conv", ["x", "w1"], "c1")
+            .Node("SequenceAt", ["list", "first"], "back").Node("Add", ["c1", "back"], "y").Output("y", -1, 8, 8, 8).Build();
         using var run = StretchedRun.Over(model, Samples(model), NoCancellation);
         Assert.False(run.Until(model, "c1", _ => { }, NoCancellation));
     }
@@ -114,7 +125,8 @@ public sealed class StretchedRunTests
         {
             float[] state = new float[4];
             for (var i = 0; i < count; i++)
-                yield return new Feed(new Dictionary<string, OrtValue> { ["x"] = Value([1, 2, 3, 4]), ["h"] = Value(state) }, new Dictionary<string, Action<OrtValue>> { ["hn"] = value => state = value.GetTensorDataAsSpan<float>().ToArray() });
+                yield return new Feed(new Dictionary<string, OrtValue> { ["x"] = Value([1, 2, 3, 4]), ["h"] = Value(state) },
+                    new Dictionary<string, Action<OrtValue>> { ["hn"] = value => state = value.GetTensorDataAsSpan<float>().ToArray() });
         }
 
         private static OrtValue Value(float[] values) => OrtValue.CreateTensorValueFromMemory(values, [1, 4]);
@@ -125,7 +137,10 @@ public sealed class StretchedRunTests
         using var folder = new ScratchFolder();
         OnnxFile.Save(model, folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
-        var source = new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")) { Samples = Samples(model) }.Recalibrated(prepared, QuantizationSchemes.Int8U8S8, NoCancellation);
+        var source = new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"))
+        {
+            Samples = Samples(model),
+        }.Recalibrated(prepared, QuantizationSchemes.Int8U8S8, NoCancellation);
         return QuantizationSchemes.Int8U8S8.Apply(source, new HashSet<string>());
     }
 }

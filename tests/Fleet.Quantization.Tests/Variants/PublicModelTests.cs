@@ -12,7 +12,9 @@ using SpeechFrames = Fleet.TestKit.SpeechFrames;
 
 namespace Fleet.Quantization.Tests.Variants;
 
-/// <summary>Public models from ../shared/data: an old exporter's detector, a new exporter's classifier, a recurrent detector of speech.</summary>
+/// <summary>
+/// Public models from ../shared/data: an old exporter's detector, a new exporter's classifier, a recurrent detector of speech.
+/// </summary>
 public sealed class PublicModelTests
 {
     [Theory]
@@ -30,7 +32,8 @@ public sealed class PublicModelTests
         var input = prepared.Model.Graph.Input[0];
         int[] shape = [.. input.Type.TensorType.Shape.Dim.Skip(1).Select(extent => (int)extent.DimValue)];
         var quantizer = QuantizationSchemes.Named(scheme);
-        var histograms = CalibrationRun.Count(prepared.Model, quantizer.CalibratedValues(prepared.Graph), Scenes(12, shape, seed: 1).Feeds(input.Name), 1, TestContext.Current.CancellationToken);
+        var histograms = CalibrationRun.Count(prepared.Model, quantizer.CalibratedValues(prepared.Graph),
+            Scenes(12, shape, seed: 1).Feeds(input.Name), 1, TestContext.Current.CancellationToken);
         var model = quantizer.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("percentile")), new HashSet<string>());
 
         Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
@@ -41,7 +44,8 @@ public sealed class PublicModelTests
             using var session = OnnxRuntimeSession.Open(bytes, scheme);
             return ModelOutputs.Of(session, test, TestContext.Current.CancellationToken).Values;
         }
-        Assert.InRange(Judgement.SignalToNoise(Run(model.ToByteArray()), Run(prepared.Model.ToByteArray())), decibels, double.PositiveInfinity);
+        Assert.InRange(Judgement.SignalToNoise(Run(model.ToByteArray()), Run(prepared.Model.ToByteArray())),
+            decibels, double.PositiveInfinity);
     }
 
     [Theory]
@@ -49,7 +53,8 @@ public sealed class PublicModelTests
     [InlineData("silero_vad.onnx", "int8-dynamic", "", 30, 0.66)]
     [InlineData("silero_vad_half.onnx", "int8-weights", "", 38, 0.29)]
     [InlineData("silero_vad_half.onnx", "int8-dynamic", "", 40, 0.70)]
-    public void Speech_detector_decides_alike_over_a_whole_recording(string file, string schemeName, string kept, double decibels, double share)
+    public void Speech_detector_decides_alike_over_a_whole_recording(
+        string file, string schemeName, string kept, double decibels, double share)
     {
         using var folder = new ScratchFolder();
         var path = SharedFiles.Require("onnx-silero-vad/" + file);
@@ -67,7 +72,8 @@ public sealed class PublicModelTests
         var arrays = new Dictionary<string, NpyArray> { ["input"] = NpyArray.Of(frames, count, 1, SpeechFrames.Length) };
         if (inputs.Any(input => input.Name == "sr")) arrays["sr"] = NpyArray.Of([16000L]);
         var feeds = ArrayFeeds.From(arrays, inputs, "test.wav", ModelState.Of(reference, inputs, []));
-        var (expected, actual) = (AllOutputs.Of(reference, feeds, TestContext.Current.CancellationToken), AllOutputs.Of(quantized, feeds, TestContext.Current.CancellationToken));
+        var (expected, actual) = (AllOutputs.Of(reference, feeds, TestContext.Current.CancellationToken),
+            AllOutputs.Of(quantized, feeds, TestContext.Current.CancellationToken));
         Assert.InRange(Judgement.SignalToNoise(actual.Values, expected.Values), decibels, double.PositiveInfinity);
         // One probability and 256 values of state for each frame.
         bool[] Speech(AllOutputs outputs) => [.. outputs.Values.Where((_, i) => i % 257 == 0).Select(probability => probability > 0.5f)];
@@ -82,10 +88,13 @@ public sealed class PublicModelTests
         using var folder = new ScratchFolder();
         var prepared = PreparedModel.From(SharedFiles.Require("onnx-ultraface/version-RFB-320_simplified.onnx"), folder.Path);
         var scheme = QuantizationSchemes.Int8U8S8;
-        var histograms = CalibrationRun.Count(prepared.Model, scheme.CalibratedValues(prepared.Graph), Scenes(2, [3, 240, 320], seed: 1).Feeds("input"), 1, TestContext.Current.CancellationToken);
-        OnnxFile.Save(scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>()), folder.File("q.onnx"));
+        var histograms = CalibrationRun.Count(prepared.Model, scheme.CalibratedValues(prepared.Graph),
+            Scenes(2, [3, 240, 320], seed: 1).Feeds("input"), 1, TestContext.Current.CancellationToken);
+        OnnxFile.Save(scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>()),
+            folder.File("q.onnx"));
         Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings()));
-        Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }));
+        Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"),
+            new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }));
     }
 
     [Fact]
@@ -106,7 +115,8 @@ public sealed class PublicModelTests
     public void Model_of_custom_operators_is_refused_in_one_sentence_that_names_them()
     {
         using var folder = new ScratchFolder();
-        var refusal = Assert.Throws<InvalidDataException>(() => PreparedModel.From(SharedFiles.Require("onnx-superres/supres.onnx"), folder.Path));
+        var refusal = Assert.Throws<InvalidDataException>(
+            () => PreparedModel.From(SharedFiles.Require("onnx-superres/supres.onnx"), folder.Path));
         Assert.Contains("supres.onnx", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("ai.onnx.contrib", refusal.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refusal.Message.TrimEnd());
@@ -126,16 +136,19 @@ public sealed class PublicModelTests
         var values = new float[count * channels * height * width];
         for (var i = 0; i < values.Length;)
         {
-            double centreX = random.NextDouble() * width, centreY = random.NextDouble() * height, radius = (0.1 + 0.3 * random.NextDouble()) * width, light = random.NextDouble() - 0.5;
+            double centreX = random.NextDouble() * width, centreY = random.NextDouble() * height, radius = (0.1
+                + 0.3 * random.NextDouble()) * width, light = random.NextDouble() - 0.5;
             for (var channel = 0; channel < channels; channel++)
             {
-                double waveX = random.NextDouble() * 0.1, waveY = random.NextDouble() * 0.1, phase = random.NextDouble() * 6, tone = random.NextDouble() - 0.5;
+                double waveX = random.NextDouble() * 0.1, waveY =
+                    random.NextDouble() * 0.1, phase = random.NextDouble() * 6, tone = random.NextDouble() - 0.5;
                 for (var y = 0; y < height; y++)
                 {
                     for (var x = 0; x < width; x++)
                     {
                         var inside = (x - centreX) * (x - centreX) + (y - centreY) * (y - centreY) < radius * radius;
-                        var value = light + 0.3 * Math.Sin(waveX * x + phase) * Math.Cos(waveY * y) + (inside ? tone : 0) + 0.3 * (random.NextDouble() - 0.5);
+                        var value = light + 0.3 * Math.Sin(waveX * x + phase) * Math.Cos(waveY * y) + (inside ? tone : 0)
+                            + 0.3 * (random.NextDouble() - 0.5);
                         values[i++] = (float)Math.Clamp(value, -1, 1);
                     }
                 }

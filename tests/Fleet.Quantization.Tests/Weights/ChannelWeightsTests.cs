@@ -34,6 +34,7 @@ public sealed class ChannelWeightsTests
         {
             var quantized = ChannelWeights.Of(weights, [2, 3, 4], axis: 1);
             return quantized.Values.Index().All(pair => pair.Item >= -127
-                && Math.Abs(pair.Item * (double)quantized.Scales[pair.Index / 4 % 3] - weights[pair.Index]) <= quantized.Scales[pair.Index / 4 % 3] * 0.5001);
+                && Math.Abs(pair.Item * (double)quantized.Scales[pair.Index / 4 % 3] - weights[pair.Index])
+                    <= quantized.Scales[pair.Index / 4 % 3] * 0.5001);
         });
 }

@@ -21,7 +21,8 @@ public sealed class QdqTests
         var cases = new TheoryData<string, string>();
         foreach (var model in TinyModels.All.Keys)
         {
-            foreach (var scheme in new[] { "int8-static-u8s8", "int8-static-u8u8", "int8-static-s8s8", "int8-static-symmetric" }) cases.Add(model, scheme);
+            foreach (var scheme in new[] { "int8-static-u8s8", "int8-static-u8u8", "int8-static-s8s8", "int8-static-symmetric" })
+                cases.Add(model, scheme);
         }
         return cases;
     }
@@ -42,7 +43,8 @@ public sealed class QdqTests
     public void Outputs_stay_close_to_the_float_model(string model, string scheme)
     {
         var quantized = Quantize(model, scheme);
-        Assert.InRange(Judgement.SignalToNoise(Run(quantized.Model, quantized.Source), Run(quantized.Source, quantized.Source)), 28, double.PositiveInfinity);
+        Assert.InRange(Judgement.SignalToNoise(Run(quantized.Model, quantized.Source), Run(quantized.Source, quantized.Source)), 28,
+            double.PositiveInfinity);
     }
 
     [Theory, MemberData(nameof(Cases))]
@@ -61,19 +63,23 @@ public sealed class QdqTests
         using var folder = new ScratchFolder();
         OnnxFile.Save(Quantize(model, scheme).Model, folder.File("q.onnx"));
         Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings()));
-        Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }));
+        Assert.Empty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"),
+            new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }));
     }
 
     public static TheoryData<string> Names() => [.. TinyModels.All.Keys];
 
-    public static TheoryData<string, string> X64Cases() => new(TinyModels.All.Keys.SelectMany(model => new[] { "int8-static-u8s8", "int8-static-u8u8" }.Select(scheme => (model, scheme))));
+    public static TheoryData<string, string> X64Cases()
+        => new(TinyModels.All.Keys.SelectMany(model => new[] { "int8-static-u8s8", "int8-static-u8u8" }.Select(scheme => (model, scheme))));
 
     [Fact]
     public void Unsigned_weights_are_the_signed_ones_moved_up_and_no_signed_byte_is_left()
     {
         var (signed, unsigned) = (Quantize("residual", "int8-static-u8s8").Model, Quantize("residual", "int8-static-u8u8").Model);
         var bytes = signed.Graph.Initializer.Where(tensor => tensor.Is(DataType.Int8)).Select(tensor => tensor.ToInt64s()).ToArray();
-        Assert.Equal(bytes.Select(values => Array.ConvertAll(values, value => value + 128)), unsigned.Graph.Initializer.Where(tensor => tensor.Is(DataType.Uint8) && tensor.Dims.Count > 1).Select(tensor => tensor.ToInt64s()));
+        Assert.Equal(bytes.Select(values => Array.ConvertAll(values, value => value + 128)),
+            unsigned.Graph.Initializer.Where(tensor => tensor.Is(DataType.Uint8) && tensor.Dims.Count > 1)
+                .Select(tensor => tensor.ToInt64s()));
         Assert.DoesNotContain(unsigned.Graph.Initializer, tensor => tensor.Is(DataType.Int8));
     }
 
@@ -83,7 +89,9 @@ public sealed class QdqTests
         using var folder = new ScratchFolder();
         var model = Quantize("gemm", "int8-static-u8s8").Model;
         // Without its zero point the runtime does not make an integer Gemm of it.
-        foreach (var node in model.Graph.Node.Where(node => node.OpType == "DequantizeLinear" && node.Int("axis", -1) >= 0 && node.Input.Count == 3)) node.Input.RemoveAt(2);
+        foreach (var node in model.Graph.Node.Where(
+            node => node.OpType == "DequantizeLinear" && node.Int("axis", -1) >= 0 && node.Input.Count == 3))
+            node.Input.RemoveAt(2);
         OnnxFile.Save(model, folder.File("q.onnx"));
         Assert.NotEmpty(FusionCheck.UnfusedOperatorsOf(folder.File("q.onnx"), new RuntimeSettings()));
     }
@@ -108,7 +116,8 @@ public sealed class QdqTests
         weight.RawData = Google.Protobuf.ByteString.CopyFrom(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values));
         OnnxFile.Save(model, folder.File("m.onnx"));
         var quantized = Quantize(folder.File("m.onnx"), QuantizationSchemes.Int8U8S8, folder);
-        Assert.InRange(Judgement.SignalToNoise(Run(quantized.Model, quantized.Source), Run(quantized.Source, quantized.Source)), 28, double.PositiveInfinity);
+        Assert.InRange(Judgement.SignalToNoise(Run(quantized.Model, quantized.Source), Run(quantized.Source, quantized.Source)), 28,
+            double.PositiveInfinity);
     }
 
     [Fact]
@@ -156,13 +165,16 @@ public sealed class QdqTests
     private static QuantizationSource Calibrated(PreparedModel prepared, IQuantizationScheme scheme)
     {
         var samples = TinyModels.SamplesFor(prepared.Model, 64, seed: 1).Feeds(prepared.Model.Graph.Input[0].Name);
-        return new QuantizationSource(prepared, CalibrationRun.Count(prepared.Model, scheme.CalibratedValues(prepared.Graph), samples, 16, TestContext.Current.CancellationToken), Calibrators.Named("minmax"));
+        return new QuantizationSource(prepared,
+            CalibrationRun.Count(prepared.Model, scheme.CalibratedValues(prepared.Graph), samples, 16,
+                TestContext.Current.CancellationToken), Calibrators.Named("minmax"));
     }
 
     private static float[] Run(ModelProto model, ModelProto source)
     {
         using var session = OnnxRuntimeSession.Open(Google.Protobuf.MessageExtensions.ToByteArray(model), "test");
-        return ModelOutputs.Of(session, TinyModels.SamplesFor(source, 32, seed: 2).Feeds(source.Graph.Input[0].Name), TestContext.Current.CancellationToken).Values;
+        return ModelOutputs.Of(session, TinyModels.SamplesFor(source, 32, seed: 2).Feeds(source.Graph.Input[0].Name),
+            TestContext.Current.CancellationToken).Values;
     }
 
     /// <summary>One line for each node; numbers to three digits, which survive another processor's float order.</summary>
@@ -172,15 +184,21 @@ public sealed class QdqTests
         string Value(string name)
         {
             if (!constants.TryGetValue(name, out var tensor)) return name.Length == 0 ? "-" : name;
-            if (tensor.Dims.Count > 0 && tensor.Elements() > 1) return string.Create(CultureInfo.InvariantCulture, $"{(DataType)tensor.DataType}[{string.Join("x", tensor.Dims)}]");
-            return tensor.Is(DataType.Float) ? tensor.ToSingles()[0].ToString("G3", CultureInfo.InvariantCulture) : tensor.ToInt64s()[0].ToString(CultureInfo.InvariantCulture);
+            if (tensor.Dims.Count > 0 && tensor.Elements() > 1)
+                return string.Create(CultureInfo.InvariantCulture, $"{(DataType)tensor.DataType}[{string.Join("x", tensor.Dims)}]");
+            return tensor.Is(DataType.Float)
+                ? tensor.ToSingles()[0].ToString("G3", CultureInfo.InvariantCulture)
+                : tensor.ToInt64s()[0].ToString(CultureInfo.InvariantCulture);
         }
         var text = new StringBuilder();
         foreach (var node in model.Graph.Node)
         {
             var attributes = node.Attribute.Where(attribute => attribute.Name is "axis" or "beta" or "alpha" or "transB" or "group")
-                .Select(attribute => string.Create(CultureInfo.InvariantCulture, $" {attribute.Name}={(attribute.HasF ? attribute.F : attribute.I)}"));
-            text.Append(CultureInfo.InvariantCulture, $"{string.Join(", ", node.Output)} = {node.OpType}({string.Join(", ", node.Input.Select(Value))}){string.Concat(attributes)}\n");
+                .Select(attribute => string.Create(
+                    CultureInfo.InvariantCulture, $" {attribute.Name}={(attribute.HasF ? attribute.F : attribute.I)}"));
+            text.Append(CultureInfo.InvariantCulture,
+                $"{string.Join(", ", node.Output)} = "
+                    + $"{node.OpType}({string.Join(", ", node.Input.Select(Value))}){string.Concat(attributes)}\n");
         }
         return text.ToString();
     }
@@ -189,7 +207,8 @@ public sealed class QdqTests
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
-            if (File.Exists(Path.Combine(folder.FullName, "Fleet.sln"))) return Directory.CreateDirectory(Path.Combine(folder.FullName, "tests", "golden", "quantization")).FullName;
+            if (File.Exists(Path.Combine(folder.FullName, "Fleet.sln")))
+                return Directory.CreateDirectory(Path.Combine(folder.FullName, "tests", "golden", "quantization")).FullName;
         }
         throw new DirectoryNotFoundException("Fleet.sln was not found above the test program.");
     }

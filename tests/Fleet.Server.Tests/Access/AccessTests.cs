@@ -67,7 +67,8 @@ public sealed class AccessTests : IAsyncLifetime
     public async Task Wrong_keys_are_slowed_down_and_a_right_one_is_not()
     {
         using var guesser = _server.ApiAs("fleetkey.operator." + new string('0', 64));
-        for (var n = 0; n < FailureLimit.Failures; n++) Assert.Equal(HttpStatusCode.Unauthorized, (await guesser.GetAsync("/api/v1/devices")).StatusCode);
+        for (var n = 0; n < FailureLimit.Failures; n++)
+            Assert.Equal(HttpStatusCode.Unauthorized, (await guesser.GetAsync("/api/v1/devices")).StatusCode);
         Assert.Equal(HttpStatusCode.TooManyRequests, (await guesser.GetAsync("/api/v1/devices")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await _server.Operator.GetAsync("/api/v1/devices")).StatusCode);
     }
@@ -80,7 +81,8 @@ public sealed class AccessTests : IAsyncLifetime
         var asked = await browser.GetAsync("/api/v1/devices");
         Assert.Equal("Basic", Assert.Single(asked.Headers.WwwAuthenticate).Scheme);
 
-        browser.DefaultRequestHeaders.Authorization = new("Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"me:{KeyOf(Roles.Operator)}")));
+        browser.DefaultRequestHeaders.Authorization = new(
+            "Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"me:{KeyOf(Roles.Operator)}")));
         Assert.Equal(HttpStatusCode.OK, (await browser.GetAsync("/api/v1/devices")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await RunningServer.PostAsync(browser, "/api/v1/tokens", "{}")).StatusCode);
     }
@@ -108,7 +110,8 @@ public sealed class AccessTests : IAsyncLifetime
         await _server.Operator.GetAsync("/api/v1/devices");
         await RunningServer.PostAsync(_server.Operator, "/api/v1/devices/nobody/revoke", "");
 
-        var lines = (await File.ReadAllLinesAsync(_server.Folder["audit.jsonl"])).Select(line => JsonSerializer.Deserialize(line, AccessJson.Default.AuditEntry)!);
+        var lines = (await File.ReadAllLinesAsync(_server.Folder["audit.jsonl"]))
+            .Select(line => JsonSerializer.Deserialize(line, AccessJson.Default.AuditEntry)!);
         Assert.Equal(
             [("operator", "POST /api/v1/tokens", 201), ("operator", "POST /api/v1/devices/nobody/revoke", 404)],
             lines.Select(entry => (entry.Who, entry.What, entry.Status)));

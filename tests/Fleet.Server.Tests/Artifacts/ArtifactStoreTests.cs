@@ -26,7 +26,8 @@ public sealed class ArtifactStoreTests : IDisposable
         byte[] content = [1, 2, 3];
         var store = new ArtifactStore(_folder);
         await store.StoreAsync(content, Token);
-        Assert.Equal(ArtifactOutcome.AlreadyThere, await store.StoreAsync(Digest(content), new ThrowingStream([], new IOException("it was read")), Token));
+        Assert.Equal(ArtifactOutcome.AlreadyThere,
+            await store.StoreAsync(Digest(content), new ThrowingStream([], new IOException("it was read")), Token));
     }
 
     [Fact]
@@ -52,7 +53,8 @@ public sealed class ArtifactStoreTests : IDisposable
     public async Task Upload_that_breaks_off_leaves_nothing()
     {
         var store = new ArtifactStore(_folder);
-        await Assert.ThrowsAsync<IOException>(() => store.StoreAsync(Digest([1, 2, 3]), new ThrowingStream([1, 2], new IOException("broken off")), Token));
+        await Assert.ThrowsAsync<IOException>(
+            () => store.StoreAsync(Digest([1, 2, 3]), new ThrowingStream([1, 2], new IOException("broken off")), Token));
         AssertEmpty();
     }
 
@@ -61,7 +63,8 @@ public sealed class ArtifactStoreTests : IDisposable
     {
         var content = RandomNumberGenerator.GetBytes(2_000_000);
         var store = new ArtifactStore(_folder);
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => store.StoreAsync(Digest(content), new MemoryStream(content), Token)));
+        var outcomes = await Task.WhenAll(
+            Enumerable.Range(0, 4).Select(_ => store.StoreAsync(Digest(content), new MemoryStream(content), Token)));
         Assert.All(outcomes, outcome => Assert.True(outcome is ArtifactOutcome.Stored or ArtifactOutcome.AlreadyThere));
         Assert.Equal(content.Length, store.LengthOf(Digest(content)));
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(_folder, "staging")));
@@ -82,7 +85,8 @@ public sealed class ArtifactStoreTests : IDisposable
     [InlineData("E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855")]
     [InlineData("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85")]
     [InlineData("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8551")]
-    public void What_is_no_digest_is_no_path(string text) => Assert.Throws<ArgumentException>(() => new ArtifactStore(_folder).PathOf(text));
+    public void What_is_no_digest_is_no_path(string text)
+        => Assert.Throws<ArgumentException>(() => new ArtifactStore(_folder).PathOf(text));
 
     private void AssertEmpty() => Assert.Empty(Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories));
 

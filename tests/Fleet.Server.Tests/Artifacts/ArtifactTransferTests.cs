@@ -53,7 +53,9 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     public async Task Upload_that_says_it_is_too_large_is_refused_before_it_is_sent()
     {
         using var socket = await ConnectAsync();
-        await socket.SendAsync(Encoding.ASCII.GetBytes($"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nAuthorization: {_fleet.Http.DefaultRequestHeaders.Authorization}\r\nContent-Length: {Limits.ArtifactBytes + 1}\r\n\r\n"));
+        await socket.SendAsync(Encoding.ASCII.GetBytes(
+            $"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nAuthorization: "
+                + $"{_fleet.Http.DefaultRequestHeaders.Authorization}\r\nContent-Length: {Limits.ArtifactBytes + 1}\r\n\r\n"));
         Assert.StartsWith("HTTP/1.1 413", await ReadAsync(socket), StringComparison.Ordinal);
     }
 
@@ -62,7 +64,9 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     {
         using (var socket = await ConnectAsync())
         {
-            await socket.SendAsync(Encoding.ASCII.GetBytes($"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nAuthorization: {_fleet.Http.DefaultRequestHeaders.Authorization}\r\nContent-Length: {_content.Length}\r\n\r\n"));
+            await socket.SendAsync(Encoding.ASCII.GetBytes(
+                $"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nAuthorization: "
+                    + $"{_fleet.Http.DefaultRequestHeaders.Authorization}\r\nContent-Length: {_content.Length}\r\n\r\n"));
             await socket.SendAsync(_content.AsMemory(0, 300_000));
             await Eventually.TrueAsync("the upload begins", () => Staged().Length == 1);
         }
@@ -106,7 +110,8 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     {
         await PublishedAsync();
         using var answer = await GetAsync(Sha256, new RangeHeaderValue(_content.Length, null));
-        Assert.Equal((HttpStatusCode.RequestedRangeNotSatisfiable, (long?)_content.Length), (answer.StatusCode, answer.Content.Headers.ContentRange!.Length));
+        Assert.Equal((HttpStatusCode.RequestedRangeNotSatisfiable, (long?)_content.Length),
+            (answer.StatusCode, answer.Content.Headers.ContentRange!.Length));
     }
 
     [Fact]
@@ -124,7 +129,8 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
         await PublishedAsync();
         using var request = new HttpRequestMessage(HttpMethod.Head, $"/artifacts/{Sha256}");
         using var answer = await _device.SendAsync(request);
-        Assert.Equal((HttpStatusCode.OK, (long?)_content.Length, $"\"{Sha256}\""), (answer.StatusCode, answer.Content.Headers.ContentLength, answer.Headers.ETag!.Tag));
+        Assert.Equal((HttpStatusCode.OK, (long?)_content.Length, $"\"{Sha256}\""),
+            (answer.StatusCode, answer.Content.Headers.ContentLength, answer.Headers.ETag!.Tag));
     }
 
     [Fact]
@@ -133,7 +139,8 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
         await PutAsync(Sha256, _content);
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(Sha256)).StatusCode);
         var release = await _fleet.ReleaseAsync();
-        foreach (var artifact in release.ReadManifest().Artifacts()) Assert.Equal(HttpStatusCode.OK, (await GetAsync(artifact.Sha256)).StatusCode);
+        foreach (var artifact in release.ReadManifest().Artifacts())
+            Assert.Equal(HttpStatusCode.OK, (await GetAsync(artifact.Sha256)).StatusCode);
     }
 
     [Fact]
@@ -166,13 +173,15 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     {
         using var nobody = new HttpClient { BaseAddress = _fleet.Http.BaseAddress };
         using var body = new ByteArrayContent(_content);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.PutAsync(new Uri($"/api/v1/worker/artifacts/{Sha256}", UriKind.Relative), body)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized,
+            (await nobody.PutAsync(new Uri($"/api/v1/worker/artifacts/{Sha256}", UriKind.Relative), body)).StatusCode);
     }
 
     private async Task PublishedAsync()
     {
         await PutAsync(Sha256, _content);
-        await _fleet.Store.CommitAsync([Server.Storage.StoreChange.Create(Sha256, new PublishedArtifact("x.onnx", _content.Length))], default);
+        await _fleet.Store.CommitAsync(
+            [Server.Storage.StoreChange.Create(Sha256, new PublishedArtifact("x.onnx", _content.Length))], default);
     }
 
     private string[] Staged() => Directory.GetFiles(Path.Combine(_fleet.Folder, "artifacts", "staging"));
@@ -184,7 +193,8 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
         return answer.StatusCode;
     }
 
-    private async Task<HttpResponseMessage> GetAsync(string sha256, RangeHeaderValue? range = null, string? ifRange = null, HttpClient? client = null)
+    private async Task<HttpResponseMessage> GetAsync(
+        string sha256, RangeHeaderValue? range = null, string? ifRange = null, HttpClient? client = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, $"/artifacts/{sha256}");
         request.Headers.Range = range;

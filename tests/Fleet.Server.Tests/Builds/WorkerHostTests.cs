@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Server.Tests.Builds;
 
-/// <summary>Local workers as child processes. The program is a shell script: what is tried here is how it is started, watched and ended.</summary>
+/// <summary>
+/// Local workers as child processes. The program is a shell script: what is tried here is how it is started, watched and ended.
+/// </summary>
 public sealed class WorkerHostTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -15,12 +17,14 @@ public sealed class WorkerHostTests : IDisposable
     public async Task Worker_gets_server_key_data_and_native_environment()
     {
         using var stop = new CancellationTokenSource();
-        var running = RunAsync("""echo "$@" > "$7/said"; echo "$ORT_DISABLE_TELEMETRY $OMP_WAIT_POLICY" >> "$7/said"; mv "$7/said" "$7/done"; exec sleep 60""", 2, stop.Token);
+        var running = RunAsync("""echo "$@" > "$7/said"; echo "$ORT_DISABLE_TELEMETRY $OMP_WAIT_POLICY" >> "$7/said"; mv"""
+            + """ "$7/said" "$7/done"; exec sleep 60""", 2, stop.Token);
         for (var worker = 1; worker <= 2; worker++)
         {
             var data = _folder["workers", $"{worker}"];
             await Eventually.TrueAsync($"worker {worker} starts", () => File.Exists(Path.Combine(data, "done")));
-            Assert.Equal([$"worker --server http://127.0.0.1:1234/ --key-file {_folder["worker.key"]} --data {data}", "1 PASSIVE"], await File.ReadAllLinesAsync(Path.Combine(data, "done")));
+            Assert.Equal([$"worker --server http://127.0.0.1:1234/ --key-file {_folder["worker.key"]} --data {data}", "1 PASSIVE"],
+                await File.ReadAllLinesAsync(Path.Combine(data, "done")));
         }
         await stop.CancelAsync();
         await running;
@@ -31,7 +35,8 @@ public sealed class WorkerHostTests : IDisposable
     {
         using var stop = new CancellationTokenSource();
         var running = RunAsync("""echo x >> "$7/starts"; kill -9 $$""", 1, stop.Token);
-        await Eventually.TrueAsync("it was started three times", () => File.Exists(_folder["workers", "1", "starts"]) && File.ReadAllLines(_folder["workers", "1", "starts"]).Length >= 3);
+        await Eventually.TrueAsync("it was started three times",
+            () => File.Exists(_folder["workers", "1", "starts"]) && File.ReadAllLines(_folder["workers", "1", "starts"]).Length >= 3);
         await stop.CancelAsync();
         await running;
     }
@@ -65,11 +70,17 @@ public sealed class WorkerHostTests : IDisposable
     {
         var program = _folder["worker"];
         File.WriteAllText(program, $"#!/bin/sh\n{script}\n");
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return HostOf(program).RunAsync(count, Surroundings, cancellationToken);
     }
 
     private static WorkerHost HostOf(string program) => new(
-        new BuildsOptions { WorkerProgram = program, WorkerRestartDelay = TimeSpan.FromMilliseconds(10), WorkerStopTime = TimeSpan.FromSeconds(1) },
+        new BuildsOptions
+        {
+            WorkerProgram = program,
+            WorkerRestartDelay = TimeSpan.FromMilliseconds(10),
+            WorkerStopTime = TimeSpan.FromSeconds(1),
+        },
         TimeProvider.System, NullLogger<WorkerHost>.Instance);
 }

@@ -84,7 +84,8 @@ public sealed class PageTests(RunningServer server) : IClassFixture<RunningServe
             UpdatedAt = now,
             Phase = DeploymentPhase.Downloading,
         };
-        await server.Store.CommitAsync([StoreChange.Create("r-1", rollout), StoreChange.Create(DeviceRollout.IdOf("r-1", device.Id), part)], default);
+        await server.Store.CommitAsync(
+            [StoreChange.Create("r-1", rollout), StoreChange.Create(DeviceRollout.IdOf("r-1", device.Id), part)], default);
 
         var page = await server.Operator.GetStringAsync("/rollouts/r-1");
         Assert.Contains("vibration 4", page, StringComparison.Ordinal);

@@ -72,7 +72,8 @@ public sealed class DesiredTests(RunningServer server) : IClassFixture<RunningSe
         Assert.Equal(HttpStatusCode.OK, (await RunningServer.PostAsync(server.Operator, "/api/v1/devices/stolen/revoke", "")).StatusCode);
 
         await gone.Task.WaitAsync(Eventually.DefaultDeadline);
-        Assert.Contains("revoked", (await Assert.ThrowsAsync<RefusedException>(() => device.ConnectAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains("revoked", (await Assert.ThrowsAsync<RefusedException>(() => device.ConnectAsync())).Message,
+            StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Forbidden, (await http.GetAsync(artifact)).StatusCode);
         var view = await server.ViewAsync("stolen");
         Assert.Equal((true, false), (view.Revoked, view.Online));
@@ -84,7 +85,15 @@ public sealed class DesiredTests(RunningServer server) : IClassFixture<RunningSe
     {
         var device = await server.EnrollAsync("talker");
         using var client = await device.ConnectAsync();
-        var report = TestDevice.Report(7, new ReportedModel { Model = "speech", Version = 3, Phase = DeploymentPhase.Active, Since = DateTimeOffset.UtcNow, ActiveVersion = 3 }) with
+        var report = TestDevice.Report(7,
+            new ReportedModel
+            {
+                Model = "speech",
+                Version = 3,
+                Phase = DeploymentPhase.Active,
+                Since = DateTimeOffset.UtcNow,
+                ActiveVersion = 3,
+            }) with
         {
             Facts = RunningServer.Facts with { DeclaredProfile = "jetson" },
         };
@@ -121,5 +130,6 @@ public sealed class DesiredTests(RunningServer server) : IClassFixture<RunningSe
         server.Services.GetRequiredService<DesiredNotices>().Notify(device);
     }
 
-    private static Task<DesiredState> NextAsync(ChannelReader<DesiredState> desired) => desired.ReadAsync().AsTask().WaitAsync(Eventually.DefaultDeadline);
+    private static Task<DesiredState> NextAsync(ChannelReader<DesiredState> desired)
+        => desired.ReadAsync().AsTask().WaitAsync(Eventually.DefaultDeadline);
 }

@@ -10,7 +10,8 @@ public sealed class DeviceApiTests(RunningServer server) : IClassFixture<Running
     [Fact]
     public async Task Devices_are_found_by_filter_and_page_by_page()
     {
-        foreach (var (id, site) in new[] { ("api-c", "bonn"), ("api-a", "bonn"), ("api-b", "ulm") }) await server.EnrollAsync(id, new() { ["site"] = site });
+        foreach (var (id, site) in new[] { ("api-c", "bonn"), ("api-a", "bonn"), ("api-b", "ulm") })
+            await server.EnrollAsync(id, new() { ["site"] = site });
 
         Assert.Equal(["api-a", "api-c"], await IdsAsync("filter=label.site%3Dbonn"));
         Assert.Equal(["api-b"], await IdsAsync("filter=label.site%3Dulm,profile%3Dx64"));
@@ -64,7 +65,8 @@ public sealed class DeviceApiTests(RunningServer server) : IClassFixture<Running
 
     private async Task<IEnumerable<string>> IdsAsync(string query)
     {
-        var views = JsonSerializer.Deserialize(await server.Operator.GetStringAsync($"/api/v1/devices?{query}"), FleetJson.Default.IReadOnlyListDeviceView)!;
+        var views = JsonSerializer.Deserialize(
+            await server.Operator.GetStringAsync($"/api/v1/devices?{query}"), FleetJson.Default.IReadOnlyListDeviceView)!;
         return views.Select(view => view.Id.Value).Where(id => id.StartsWith("api-", StringComparison.Ordinal));
     }
 }

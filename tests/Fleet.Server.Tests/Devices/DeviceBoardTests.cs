@@ -37,7 +37,8 @@ public sealed class DeviceBoardTests : IAsyncDisposable
         var heard = _test.Clock.GetUtcNow();
 
         _store.FailsToWrite = true;
-        await UntilAsync("the failure is seen", () => _health.Problems.Any(problem => problem.Contains("The disk does not answer.", StringComparison.Ordinal)));
+        await UntilAsync("the failure is seen",
+            () => _health.Problems.Any(problem => problem.Contains("The disk does not answer.", StringComparison.Ordinal)));
         Assert.Null(await SeenAsync());
 
         _store.FailsToWrite = false;
@@ -84,5 +85,6 @@ public sealed class DeviceBoardTests : IAsyncDisposable
         return holds();
     });
 
-    private async Task<DateTimeOffset?> SeenAsync() => (await _test.Store.FindAsync<DeviceSeen>(TestStore.Device.Value, default))?.Document.At;
+    private async Task<DateTimeOffset?> SeenAsync()
+        => (await _test.Store.FindAsync<DeviceSeen>(TestStore.Device.Value, default))?.Document.At;
 }

@@ -44,7 +44,10 @@ public sealed class EnrollTests : IAsyncLifetime
         using var handler = new SocketsHttpHandler();
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, chain, _) =>
         {
-            shown = [.. chain!.ChainElements.Select(element => element.Certificate).Concat(chain.ChainPolicy.ExtraStore).Select(certificate => Convert.ToHexStringLower(SHA256.HashData(certificate.RawData)))];
+            shown = [
+                .. chain!.ChainElements.Select(element => element.Certificate).Concat(chain.ChainPolicy.ExtraStore)
+                    .Select(certificate => Convert.ToHexStringLower(SHA256.HashData(certificate.RawData))),
+            ];
             return true;
         };
         using var client = new HttpClient(handler) { BaseAddress = new Uri(_server.Addresses.Devices) };
@@ -98,7 +101,8 @@ public sealed class EnrollTests : IAsyncLifetime
         var guessed = token with { Secret = new string('0', 64) };
         var invented = guessed with { Id = new string('0', 16) };
         var first = await RefusedAsync(await _server.TryEnrollAsync(guessed.Reveal(), "guesser"), HttpStatusCode.Unauthorized, "not known");
-        var second = await RefusedAsync(await _server.TryEnrollAsync(invented.Reveal(), "guesser"), HttpStatusCode.Unauthorized, "not known");
+        var second = await RefusedAsync(
+            await _server.TryEnrollAsync(invented.Reveal(), "guesser"), HttpStatusCode.Unauthorized, "not known");
         Assert.Equal(first.Replace(token.Id, "ID", StringComparison.Ordinal), second.Replace(invented.Id, "ID", StringComparison.Ordinal));
     }
 
@@ -106,7 +110,8 @@ public sealed class EnrollTests : IAsyncLifetime
     public async Task Token_of_another_server_is_refused()
     {
         Assert.True(JoinToken.TryParse((await _server.TokenAsync()).Token, out var token));
-        await RefusedAsync(await _server.TryEnrollAsync((token with { AuthorityFingerprint = new string('0', 64) }).Reveal(), "lost"), HttpStatusCode.Unauthorized, "another server");
+        await RefusedAsync(await _server.TryEnrollAsync((token with { AuthorityFingerprint = new string('0', 64) }).Reveal(), "lost"),
+            HttpStatusCode.Unauthorized, "another server");
     }
 
     [Theory]
@@ -131,7 +136,8 @@ public sealed class EnrollTests : IAsyncLifetime
     public async Task Signing_request_that_is_broken_is_refused_and_costs_no_use(string signingRequest)
     {
         var token = await _server.TokenAsync(uses: 1);
-        await RefusedAsync(await _server.TryEnrollAsync(token.Token, "broken", signingRequest), HttpStatusCode.BadRequest, "signing request");
+        await RefusedAsync(await _server.TryEnrollAsync(token.Token, "broken", signingRequest),
+            HttpStatusCode.BadRequest, "signing request");
         Assert.True((await _server.TryEnrollAsync(token.Token, "broken")).Response.IsSuccessStatusCode);
     }
 
@@ -141,7 +147,8 @@ public sealed class EnrollTests : IAsyncLifetime
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var der = new CertificateRequest("CN=forged", key, HashAlgorithmName.SHA256).CreateSigningRequest();
         der[^1] ^= 1;
-        await RefusedAsync(await _server.TryEnrollAsync((await _server.TokenAsync()).Token, "forged", PemEncoding.WriteString("CERTIFICATE REQUEST", der)), HttpStatusCode.BadRequest, "signing request");
+        await RefusedAsync(await _server.TryEnrollAsync((await _server.TokenAsync()).Token, "forged",
+            PemEncoding.WriteString("CERTIFICATE REQUEST", der)), HttpStatusCode.BadRequest, "signing request");
     }
 
     [Fact]
@@ -152,10 +159,13 @@ public sealed class EnrollTests : IAsyncLifetime
         var answers = await Task.WhenAll(Enumerable.Range(0, racers).Select(n => _server.TryEnrollAsync(token.Token, $"racer-{n}")));
 
         Assert.Equal(uses, answers.Count(answer => answer.Response.IsSuccessStatusCode));
-        Assert.All(answers.Where(answer => !answer.Response.IsSuccessStatusCode), answer => Assert.Equal(HttpStatusCode.Forbidden, answer.Response.StatusCode));
-        var devices = JsonSerializer.Deserialize(await _server.Operator.GetStringAsync("/api/v1/devices"), FleetJson.Default.IReadOnlyListDeviceView)!;
+        Assert.All(answers.Where(answer => !answer.Response.IsSuccessStatusCode),
+            answer => Assert.Equal(HttpStatusCode.Forbidden, answer.Response.StatusCode));
+        var devices = JsonSerializer.Deserialize(
+            await _server.Operator.GetStringAsync("/api/v1/devices"), FleetJson.Default.IReadOnlyListDeviceView)!;
         Assert.Equal(uses, devices.Count);
-        var tokens = JsonSerializer.Deserialize(await _server.Operator.GetStringAsync("/api/v1/tokens"), FleetJson.Default.IReadOnlyListTokenView)!;
+        var tokens = JsonSerializer.Deserialize(
+            await _server.Operator.GetStringAsync("/api/v1/tokens"), FleetJson.Default.IReadOnlyListTokenView)!;
         Assert.Equal(uses, Assert.Single(tokens).Used);
     }
 
@@ -173,7 +183,8 @@ public sealed class EnrollTests : IAsyncLifetime
     {
         Assert.True(JoinToken.TryParse((await _server.TokenAsync()).Token, out var token));
         var guess = (token with { Secret = new string('0', 64) }).Reveal();
-        for (var n = 0; n < FailureLimit.Failures; n++) await RefusedAsync(await _server.TryEnrollAsync(guess, "guesser"), HttpStatusCode.Unauthorized, "not known");
+        for (var n = 0; n < FailureLimit.Failures; n++)
+            await RefusedAsync(await _server.TryEnrollAsync(guess, "guesser"), HttpStatusCode.Unauthorized, "not known");
         await RefusedAsync(await _server.TryEnrollAsync(token.Reveal(), "guesser"), HttpStatusCode.TooManyRequests, "wait");
         _clock.Advance(FailureLimit.Window);
         Assert.True((await _server.TryEnrollAsync(token.Reveal(), "guesser")).Response.IsSuccessStatusCode);
@@ -183,7 +194,8 @@ public sealed class EnrollTests : IAsyncLifetime
     public async Task Request_over_the_limit_is_refused()
     {
         using var client = _server.DevicesAs(null);
-        var problem = await RunningServer.ProblemOf(await RunningServer.PostAsync(client, "/enroll", new string(' ', Limits.EnrollmentBytes + 1)));
+        var problem = await RunningServer.ProblemOf(
+            await RunningServer.PostAsync(client, "/enroll", new string(' ', Limits.EnrollmentBytes + 1)));
         Assert.Equal(413, problem.Status);
     }
 
@@ -204,7 +216,8 @@ public sealed class EnrollTests : IAsyncLifetime
         using var stranger = _server.DevicesAs(null);
         Assert.Equal(HttpStatusCode.Unauthorized, (await RunningServer.PostAsync(stranger, "/renew", request)).StatusCode);
         await RunningServer.PostAsync(_server.Operator, "/api/v1/devices/renewer/revoke", "");
-        Assert.Contains("revoked", (await RunningServer.ProblemOf(await RunningServer.PostAsync(client, "/renew", request))).Title, StringComparison.Ordinal);
+        Assert.Contains("revoked", (await RunningServer.ProblemOf(await RunningServer.PostAsync(client, "/renew", request))).Title,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -28,7 +28,8 @@ public sealed class AdmissionTests(RunningServer server) : IClassFixture<Running
     [Fact]
     public async Task Certificate_of_the_server_is_no_device()
     {
-        using var certificate = server.Services.GetRequiredService<CertificateAuthority>().IssueServer("localhost", TimeSpan.FromDays(1), new SubjectAlternativeNameBuilder());
+        using var certificate = server.Services.GetRequiredService<CertificateAuthority>()
+            .IssueServer("localhost", TimeSpan.FromDays(1), new SubjectAlternativeNameBuilder());
         await RefusedAsync("localhost", certificate);
     }
 
@@ -37,7 +38,8 @@ public sealed class AdmissionTests(RunningServer server) : IClassFixture<Running
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         await server.EnrollAsync("late");
-        var pem = server.Services.GetRequiredService<CertificateAuthority>().IssueDevice(DeviceId.Parse("late"), TestDevice.SigningRequest(key), TimeSpan.FromMinutes(-1));
+        var pem = server.Services.GetRequiredService<CertificateAuthority>()
+            .IssueDevice(DeviceId.Parse("late"), TestDevice.SigningRequest(key), TimeSpan.FromMinutes(-1));
         await RefusedAsync("late", X509Certificate2.CreateFromPem(pem, key.ExportPkcs8PrivateKeyPem()));
     }
 
@@ -54,8 +56,10 @@ public sealed class AdmissionTests(RunningServer server) : IClassFixture<Running
     public async Task Certificate_of_a_device_that_was_never_enrolled_is_refused()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var pem = server.Services.GetRequiredService<CertificateAuthority>().IssueDevice(DeviceId.Parse("ghost"), TestDevice.SigningRequest(key), TimeSpan.FromDays(1));
-        var refusal = await Assert.ThrowsAsync<RefusedException>(() => TestDevice.ConnectAsync(server, "ghost", X509Certificate2.CreateFromPem(pem, key.ExportPkcs8PrivateKeyPem())));
+        var pem = server.Services.GetRequiredService<CertificateAuthority>()
+            .IssueDevice(DeviceId.Parse("ghost"), TestDevice.SigningRequest(key), TimeSpan.FromDays(1));
+        var refusal = await Assert.ThrowsAsync<RefusedException>(
+            () => TestDevice.ConnectAsync(server, "ghost", X509Certificate2.CreateFromPem(pem, key.ExportPkcs8PrivateKeyPem())));
         Assert.Equal(MqttClientConnectResultCode.NotAuthorized, refusal.Code);
         Assert.Contains("not enrolled", refusal.Message, StringComparison.Ordinal);
     }
@@ -89,7 +93,9 @@ public sealed class AdmissionTests(RunningServer server) : IClassFixture<Running
         await Eventually.TrueAsync("the device is seen as offline", async () => !(await server.ViewAsync("twice")).Online);
     }
 
-    /// <summary>Under TLS 1.3 a client learns only at its first read that its certificate was refused: it must never get a CONNACK.</summary>
+    /// <summary>
+    /// Under TLS 1.3 a client learns only at its first read that its certificate was refused: it must never get a CONNACK.
+    /// </summary>
     private async Task RefusedAsync(string clientId, X509Certificate2? certificate)
     {
         var refusal = await Assert.ThrowsAnyAsync<Exception>(() => TestDevice.ConnectAsync(server, clientId, certificate));

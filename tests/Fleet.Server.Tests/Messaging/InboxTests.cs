@@ -20,7 +20,9 @@ public sealed class InboxTests
     [InlineData(Topics.Reported, """{"revision":0,"facts":{"architecture":"not a name"},"models":[]}""")]
     [InlineData(Topics.Telemetry, """{"sequence":-1,"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:10Z"}""")]
     [InlineData(Topics.Telemetry, """{"sequence":1,"from":"2026-01-01T00:00:10Z","to":"2026-01-01T00:00:00Z"}""")]
-    [InlineData(Topics.Telemetry, """{"sequence":1,"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:10Z","models":[{"model":"m","version":1,"variant":"v","latency":{"buckets":[1,2],"counts":[1]}}]}""")]
+    [InlineData(Topics.Telemetry,
+        """{"sequence":1,"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:10Z","models":[{"model":"m","version":1"""
+            + ""","variant":"v","latency":{"buckets":[1,2],"counts":[1]}}]}""")]
     [InlineData(Topics.Presence, "[]")]
     public async Task Message_that_is_malformed_is_refused_and_the_connection_lives_on(string channel, string payload)
     {
@@ -30,7 +32,8 @@ public sealed class InboxTests
         using var client = await device.ConnectAsync();
         var result = await TestDevice.PublishAsync(client, Topics.Of(device.Id, channel), Encoding.UTF8.GetBytes(payload));
         Assert.Equal(MqttClientPublishReasonCode.PayloadFormatInvalid, result.ReasonCode);
-        Assert.Equal(MqttClientPublishReasonCode.Success, await device.PublishAsync(client, Topics.Presence, new Presence(true), FleetJson.Default.Presence));
+        Assert.Equal(MqttClientPublishReasonCode.Success,
+            await device.PublishAsync(client, Topics.Presence, new Presence(true), FleetJson.Default.Presence));
     }
 
     [Fact]
@@ -43,11 +46,13 @@ public sealed class InboxTests
         using var client = await device.ConnectAsync();
 
         var report = TestDevice.Report(0);
-        Assert.Equal(MqttClientPublishReasonCode.UnspecifiedError, await device.PublishAsync(client, Topics.Reported, report, FleetJson.Default.ReportedState));
+        Assert.Equal(MqttClientPublishReasonCode.UnspecifiedError,
+            await device.PublishAsync(client, Topics.Reported, report, FleetJson.Default.ReportedState));
         Assert.Null(await server.Store.FindAsync<DeviceReported>("unlucky", default));
 
         observer.Fails = false;
-        Assert.Equal(MqttClientPublishReasonCode.Success, await device.PublishAsync(client, Topics.Reported, report, FleetJson.Default.ReportedState));
+        Assert.Equal(MqttClientPublishReasonCode.Success,
+            await device.PublishAsync(client, Topics.Reported, report, FleetJson.Default.ReportedState));
         Assert.NotNull(await server.Store.FindAsync<DeviceReported>("unlucky", default));
     }
 
@@ -65,7 +70,8 @@ public sealed class InboxTests
         {
             using var client = await device.ConnectAsync();
             for (var n = 1; n <= reports; n++)
-                Assert.Equal(MqttClientPublishReasonCode.Success, await device.PublishAsync(client, Topics.Reported, TestDevice.Report(n), FleetJson.Default.ReportedState));
+                Assert.Equal(MqttClientPublishReasonCode.Success,
+                    await device.PublishAsync(client, Topics.Reported, TestDevice.Report(n), FleetJson.Default.ReportedState));
         }));
 
         // All of them counted in one document: a lost conflict would show as a lower number.
@@ -99,7 +105,8 @@ public sealed class InboxTests
             return this;
         }
 
-        public async Task<IReadOnlyList<StoreChange>> ObserveAsync(DeviceId device, ReportedState reported, CancellationToken cancellationToken)
+        public async Task<IReadOnlyList<StoreChange>> ObserveAsync(
+            DeviceId device, ReportedState reported, CancellationToken cancellationToken)
             => await _store!.FindAsync<DeviceDesired>("counter", cancellationToken) is { } stored
                 ? [stored.Change(new DeviceDesired(stored.Document.Revision + 1, []))]
                 : [StoreChange.Create("counter", new DeviceDesired(1, []))];

@@ -27,7 +27,8 @@ public sealed class PacketLimitTests(RunningServer server) : IClassFixture<Runni
         using var client = await device.ConnectAsync();
         var gone = new TaskCompletionSource();
         client.DisconnectedAsync += _ => Task.FromResult(gone.TrySetResult());
-        await Assert.ThrowsAnyAsync<Exception>(() => TestDevice.PublishAsync(client, Topics.Of(device.Id, Topics.Presence), new byte[Limits.MqttPacketBytes]));
+        await Assert.ThrowsAnyAsync<Exception>(
+            () => TestDevice.PublishAsync(client, Topics.Of(device.Id, Topics.Presence), new byte[Limits.MqttPacketBytes]));
         await gone.Task.WaitAsync(Eventually.DefaultDeadline);
     }
 

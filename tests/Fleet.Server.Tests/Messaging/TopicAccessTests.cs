@@ -6,7 +6,9 @@ using MQTTnet;
 
 namespace Fleet.Server.Tests.Messaging;
 
-/// <summary>Topics, tried with the clients of another project. mosquitto_pub ends with 0 even when it is refused: what it says counts.</summary>
+/// <summary>
+/// Topics, tried with the clients of another project. mosquitto_pub ends with 0 even when it is refused: what it says counts.
+/// </summary>
 public sealed class TopicAccessTests(RunningServer server) : IClassFixture<RunningServer>
 {
     private const string Presence = """{"online":true}""";
@@ -66,7 +68,8 @@ public sealed class TopicAccessTests(RunningServer server) : IClassFixture<Runni
         var heard = 0;
         client.ApplicationMessageReceivedAsync += _ => Task.FromResult(Interlocked.Increment(ref heard));
         await client.SubscribeAsync(Topics.Of(device.Id, Topics.Presence));
-        Assert.Equal(MqttClientPublishReasonCode.Success, await device.PublishAsync(client, Topics.Presence, new Presence(true), FleetJson.Default.Presence));
+        Assert.Equal(MqttClientPublishReasonCode.Success,
+            await device.PublishAsync(client, Topics.Presence, new Presence(true), FleetJson.Default.Presence));
         await client.PingAsync();
         Assert.Equal(0, heard);
     }
@@ -76,9 +79,11 @@ public sealed class TopicAccessTests(RunningServer server) : IClassFixture<Runni
     {
         var device = await server.EnrollAsync("retainer");
         using var client = await device.ConnectAsync();
-        var result = await TestDevice.PublishAsync(client, Topics.Of(device.Id, Topics.Presence), Encoding.UTF8.GetBytes(Presence), retain: true);
+        var result = await TestDevice.PublishAsync(
+            client, Topics.Of(device.Id, Topics.Presence), Encoding.UTF8.GetBytes(Presence), retain: true);
         Assert.Equal(MqttClientPublishReasonCode.ImplementationSpecificError, result.ReasonCode);
-        Assert.Equal(MqttClientPublishReasonCode.Success, await device.PublishAsync(client, Topics.Presence, new Presence(true), FleetJson.Default.Presence));
+        Assert.Equal(MqttClientPublishReasonCode.Success,
+            await device.PublishAsync(client, Topics.Presence, new Presence(true), FleetJson.Default.Presence));
     }
 
     /// <summary>Device <c>dev-1</c>, enrolled once for all rows.</summary>

@@ -35,7 +35,8 @@ public sealed class CustomProfileTests : IAsyncLifetime
 
         var release = await ReleaseAsync(Board);
         Assert.Equal(["my-board"], release.ReadManifest().Profiles!.Select(profile => profile.Name));
-        Assert.Equal(TimeSpan.FromMilliseconds(30), release.ReadManifest().Variants.Single(variant => variant.Profile == "my-board").Gate.MaximumLatencyP95);
+        Assert.Equal(TimeSpan.FromMilliseconds(30),
+            release.ReadManifest().Variants.Single(variant => variant.Profile == "my-board").Gate.MaximumLatencyP95);
         Assert.Equal("my-board", await ProfileOfAsync("before"));
         Assert.Equal("arm-cpu", await ProfileOfAsync("other"));
         await EnrollAsync("after", ["asimddp"]);
@@ -68,19 +69,25 @@ public sealed class CustomProfileTests : IAsyncLifetime
     {
         var facts = new DeviceFacts { Architecture = architecture, IsaFlags = flags };
         var device = new Device { Id = DeviceId.Parse(id), Facts = facts, EnrolledAt = _fleet.Clock.GetUtcNow(), Token = "t" };
-        await _fleet.Store.CommitAsync([StoreChange.Create(id, device.With(facts, await _fleet.Of<KnownProfiles>().AllAsync(default)))], default);
+        await _fleet.Store.CommitAsync(
+            [StoreChange.Create(id, device.With(facts, await _fleet.Of<KnownProfiles>().AllAsync(default)))], default);
     }
 
     private async Task<string?> ProfileOfAsync(string id) => (await _fleet.Store.FindAsync<Device>(id, default))!.Document.Profile;
 
     private async Task<Release> ReleaseAsync(HardwareProfile profile)
     {
-        var spec = TestFleet.SpecOf("speech") with { Quantization = new QuantizationSpec { Profiles = ["x64", profile.Name], CustomProfiles = [profile] } };
+        var spec = TestFleet.SpecOf("speech") with
+        {
+            Quantization = new QuantizationSpec { Profiles = ["x64", profile.Name], CustomProfiles = [profile] },
+        };
         var build = (await _fleet.Of<BuildQueue>().SubmitAsync(spec, default)).Value!;
         var lease = (await _fleet.Of<BuildQueue>().LeaseAsync("tester", default))!;
         Assert.Equal("my-board", lease.Spec.Quantization.Find("my-board")!.Name);
-        var report = await _fleet.ReportAsync("speech", await _fleet.VariantAsync("x64-int8", "x64"), await _fleet.VariantAsync("my-board-int8", "my-board"));
-        Assert.Null((await _fleet.Of<BuildQueue>().CompleteAsync(build.Id, new CompleteRequest(lease.LeaseId, report with { Spec = spec }, "<p>report</p>"), default)).Problem);
+        var report = await _fleet.ReportAsync(
+            "speech", await _fleet.VariantAsync("x64-int8", "x64"), await _fleet.VariantAsync("my-board-int8", "my-board"));
+        Assert.Null((await _fleet.Of<BuildQueue>()
+            .CompleteAsync(build.Id, new CompleteRequest(lease.LeaseId, report with { Spec = spec }, "<p>report</p>"), default)).Problem);
         return (await _fleet.Of<Publisher>().PublishAsync(new CreateReleaseRequest(build.Id, null), default)).Value!;
     }
 }

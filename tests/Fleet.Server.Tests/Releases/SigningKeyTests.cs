@@ -26,7 +26,8 @@ public sealed class SigningKeyTests : IDisposable
     {
         var path = _folder["release.key"];
         File.WriteAllText(path, content);
-        Assert.Contains("restore it from a backup", Assert.Throws<InvalidDataException>(() => SigningKey.OpenOrCreate(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("restore it from a backup", Assert.Throws<InvalidDataException>(() => SigningKey.OpenOrCreate(path)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(content, File.ReadAllText(path));
     }
 }

@@ -23,12 +23,24 @@ public sealed class DeviceRolloutRulesTests
         UpdatedAt = Told,
     };
 
-    private static ReportedState Report(DeploymentPhase phase, int version = 7, long revision = 4, string model = "speech", DeploymentFailure failure = DeploymentFailure.None) => new()
-    {
-        Revision = revision,
-        Facts = new DeviceFacts { Architecture = "x64" },
-        Models = [new ReportedModel { Model = model, Version = version, Phase = phase, Since = Told, Failure = failure, Detail = failure == DeploymentFailure.None ? "" : "it broke" }],
-    };
+    private static ReportedState Report(
+        DeploymentPhase phase, int version = 7, long revision = 4, string model = "speech",
+        DeploymentFailure failure = DeploymentFailure.None) => new()
+        {
+            Revision = revision,
+            Facts = new DeviceFacts { Architecture = "x64" },
+            Models = [
+            new ReportedModel
+            {
+                Model = model,
+                Version = version,
+                Phase = phase,
+                Since = Told,
+                Failure = failure,
+                Detail = failure == DeploymentFailure.None ? "" : "it broke",
+            },
+        ],
+        };
 
     [Theory]
     [InlineData(DeploymentPhase.Idle, DeviceRolloutStatus.Running)]
@@ -66,7 +78,8 @@ public sealed class DeviceRolloutRulesTests
 
     [Fact]
     public void Report_of_a_newer_revision_answers_as_well()
-        => Assert.Equal(DeviceRolloutStatus.Succeeded, DeviceRolloutRules.Answer(Running, Report(DeploymentPhase.Active, revision: 9), Now).Status);
+        => Assert.Equal(DeviceRolloutStatus.Succeeded,
+            DeviceRolloutRules.Answer(Running, Report(DeploymentPhase.Active, revision: 9), Now).Status);
 
     [Theory]
     [InlineData("speech", 6)]
@@ -90,7 +103,10 @@ public sealed class DeviceRolloutRulesTests
     {
         var downloading = DeviceRolloutRules.Answer(Running, Report(DeploymentPhase.Downloading), Now);
         Assert.Equal(Now, downloading.PhaseSince);
-        var withVariant = Report(DeploymentPhase.Downloading) with { Models = [Report(DeploymentPhase.Downloading).Models[0] with { Variant = "x64-int8" }] };
+        var withVariant = Report(DeploymentPhase.Downloading) with
+        {
+            Models = [Report(DeploymentPhase.Downloading).Models[0] with { Variant = "x64-int8" }],
+        };
         Assert.Equal(Now, DeviceRolloutRules.Answer(downloading, withVariant, Now.AddMinutes(5)).PhaseSince);
     }
 

@@ -44,7 +44,8 @@ public sealed class KilledServerTests : IAsyncLifetime
                 await first.KillAsync();
             }
             await using var second = await ServerProcess.StartAsync(_fleet.Folder, "--Fleet:Workers=0");
-            await Eventually.TrueAsync("everyone is told", async () => (await second.RolloutAsync(id)).Waves[0] is { Waiting: 0, Running: devices });
+            await Eventually.TrueAsync(
+                "everyone is told", async () => (await second.RolloutAsync(id)).Waves[0] is { Waiting: 0, Running: devices });
         });
 
         var view = await _fleet.ViewAsync(id);
@@ -74,9 +75,12 @@ public sealed class KilledServerTests : IAsyncLifetime
                 await first.KillAsync();
             }
             await using var second = await ServerProcess.StartAsync(_fleet.Folder, "--Fleet:Workers=0");
-            await Eventually.TrueAsync("wave 2 is told", async () => (await second.RolloutAsync(id)) is { OpenWave: 2, Waves: [{ Succeeded: 1 }, { Waiting: 0 }] });
-            foreach (var device in (await second.RolloutAsync(id)).Devices.Where(device => device.Wave == 2)) await ServeAsync(second, device.Device, certificates);
-            await Eventually.TrueAsync("the rollout succeeds", async () => (await second.RolloutAsync(id)).Status == RolloutStatus.Succeeded);
+            await Eventually.TrueAsync("wave 2 is told",
+                async () => (await second.RolloutAsync(id)) is { OpenWave: 2, Waves: [{ Succeeded: 1 }, { Waiting: 0 }] });
+            foreach (var device in (await second.RolloutAsync(id)).Devices.Where(device => device.Wave == 2))
+                await ServeAsync(second, device.Device, certificates);
+            await Eventually.TrueAsync(
+                "the rollout succeeds", async () => (await second.RolloutAsync(id)).Status == RolloutStatus.Succeeded);
         });
     }
 
@@ -87,7 +91,8 @@ public sealed class KilledServerTests : IAsyncLifetime
         using var client = new MqttClientFactory().CreateMqttClient();
         client.ApplicationMessageReceivedAsync += received =>
         {
-            heard.TrySetResult(JsonSerializer.Deserialize(System.Buffers.BuffersExtensions.ToArray(received.ApplicationMessage.Payload), FleetJson.Default.DesiredState)!);
+            heard.TrySetResult(JsonSerializer.Deserialize(
+                System.Buffers.BuffersExtensions.ToArray(received.ApplicationMessage.Payload), FleetJson.Default.DesiredState)!);
             return Task.CompletedTask;
         };
         var address = server.Endpoints["mqtt"].Split(':');
@@ -106,7 +111,14 @@ public sealed class KilledServerTests : IAsyncLifetime
             Facts = new DeviceFacts { Architecture = "x64" },
             Models =
             [
-                new ReportedModel { Model = assignment.Model, Version = assignment.Version, Phase = DeploymentPhase.Active, Since = DateTimeOffset.UtcNow, ActiveVersion = assignment.Version },
+                new ReportedModel
+                {
+                    Model = assignment.Model,
+                    Version = assignment.Version,
+                    Phase = DeploymentPhase.Active,
+                    Since = DateTimeOffset.UtcNow,
+                    ActiveVersion = assignment.Version,
+                },
             ],
         };
         var acknowledged = await client.PublishAsync(new MqttApplicationMessageBuilder()
@@ -121,6 +133,8 @@ public sealed class KilledServerTests : IAsyncLifetime
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={device}", key, HashAlgorithmName.SHA256).CreateSigningRequestPem();
-        return X509Certificate2.CreateFromPem(_fleet.Of<CertificateAuthority>().IssueDevice(DeviceId.Parse(device), request, TimeSpan.FromDays(1)), key.ExportPkcs8PrivateKeyPem());
+        return X509Certificate2.CreateFromPem(
+            _fleet.Of<CertificateAuthority>().IssueDevice(DeviceId.Parse(device), request, TimeSpan.FromDays(1)),
+            key.ExportPkcs8PrivateKeyPem());
     }
 }

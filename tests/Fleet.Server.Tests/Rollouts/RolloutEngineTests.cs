@@ -64,10 +64,12 @@ public sealed class RolloutEngineTests : IAsyncLifetime
 
         store.FailsToRead = true;
         wake.Set();
-        await Eventually.TrueAsync("health tells of the engine", () => health.Problems.Any(problem => problem.Contains("rollout engine", StringComparison.Ordinal)));
+        await Eventually.TrueAsync("health tells of the engine",
+            () => health.Problems.Any(problem => problem.Contains("rollout engine", StringComparison.Ordinal)));
         store.FailsToRead = false;
         using var nobody = server.ApiAs(null);
-        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, (await nobody.GetAsync(new Uri("/health", UriKind.Relative))).StatusCode);
+        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable,
+            (await nobody.GetAsync(new Uri("/health", UriKind.Relative))).StatusCode);
 
         wake.Set();
         await Eventually.TrueAsync("the engine recovers", () => health.Problems.Count == 0);
@@ -91,7 +93,8 @@ public sealed class RolloutEngineTests : IAsyncLifetime
     public async Task Failing_devices_abort_at_the_threshold_and_no_further_device_is_told()
     {
         await _fleet.EnrollAsync(40);
-        var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync(), "25% 100%") with { MaximumFailureRate = 0.2, MinimumFinished = 5 });
+        var rollout = await _fleet.RollOutAsync(
+            TestFleet.PlanOf(await _fleet.ReleaseAsync(), "25% 100%") with { MaximumFailureRate = 0.2, MinimumFinished = 5 });
         var devices = await _fleet.RunningAsync(rollout.Id);
         foreach (var device in devices.Take(4)) await _fleet.ReportAsync(device, DeploymentPhase.RolledBack, DeploymentFailure.GateMissed);
         Assert.Equal(RolloutStatus.Running, (await _fleet.ViewAsync(rollout.Id)).Status);
@@ -107,7 +110,12 @@ public sealed class RolloutEngineTests : IAsyncLifetime
     public async Task Silent_devices_fail_at_the_deadline_of_their_phase()
     {
         await _fleet.EnrollAsync(4);
-        var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()) with { PhaseDeadline = TimeSpan.FromMinutes(10), MaximumFailureRate = 0.5, MinimumFinished = 4 });
+        var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()) with
+        {
+            PhaseDeadline = TimeSpan.FromMinutes(10),
+            MaximumFailureRate = 0.5,
+            MinimumFinished = 4,
+        });
         var devices = await _fleet.RunningAsync(rollout.Id);
         foreach (var device in devices.Take(2)) await _fleet.ReportAsync(device, DeploymentPhase.Active);
         _fleet.Clock.Advance(TimeSpan.FromMinutes(9));
@@ -138,7 +146,8 @@ public sealed class RolloutEngineTests : IAsyncLifetime
     public async Task Device_that_was_given_up_and_comes_back_serving_counts()
     {
         await _fleet.EnrollAsync(2);
-        var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()) with { MaximumFailureRate = 0.5, SoakTime = TimeSpan.FromHours(1) });
+        var rollout = await _fleet.RollOutAsync(
+            TestFleet.PlanOf(await _fleet.ReleaseAsync()) with { MaximumFailureRate = 0.5, SoakTime = TimeSpan.FromHours(1) });
         var devices = await _fleet.RunningAsync(rollout.Id);
         await _fleet.ReportAsync(devices[0], DeploymentPhase.Active);
         _fleet.Clock.Advance(TimeSpan.FromMinutes(15));
@@ -151,11 +160,13 @@ public sealed class RolloutEngineTests : IAsyncLifetime
     public async Task Device_that_fails_while_its_wave_soaks_aborts_the_rollout()
     {
         await _fleet.EnrollAsync(4);
-        var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync(), "50% 100%") with { SoakTime = TimeSpan.FromHours(1) });
+        var rollout = await _fleet.RollOutAsync(
+            TestFleet.PlanOf(await _fleet.ReleaseAsync(), "50% 100%") with { SoakTime = TimeSpan.FromHours(1) });
         await _fleet.FinishAsync(rollout.Id);
         var soaking = await _fleet.UntilAsync(rollout.Id, "finishes wave 1", view => view.Waves[0].FinishedAt is not null);
         Assert.Equal(1, soaking.OpenWave);
-        await _fleet.ReportAsync(soaking.Devices.First(device => device.Wave == 1).Device, DeploymentPhase.RolledBack, DeploymentFailure.ActivationFailed);
+        await _fleet.ReportAsync(
+            soaking.Devices.First(device => device.Wave == 1).Device, DeploymentPhase.RolledBack, DeploymentFailure.ActivationFailed);
         await _fleet.UntilAsync(rollout.Id, "aborts", view => view.Status == RolloutStatus.Aborted);
     }
 
@@ -163,7 +174,8 @@ public sealed class RolloutEngineTests : IAsyncLifetime
     public async Task Next_wave_opens_when_the_soak_time_is_over()
     {
         await _fleet.EnrollAsync(4);
-        var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync(), "50% 100%") with { SoakTime = TimeSpan.FromHours(1) });
+        var rollout = await _fleet.RollOutAsync(
+            TestFleet.PlanOf(await _fleet.ReleaseAsync(), "50% 100%") with { SoakTime = TimeSpan.FromHours(1) });
         _fleet.Clock.Advance(TimeSpan.FromMinutes(10));
         await _fleet.FinishAsync(rollout.Id);
         await _fleet.UntilAsync(rollout.Id, "finishes wave 1", view => view.Waves[0].FinishedAt is not null);
@@ -198,7 +210,8 @@ public sealed class RolloutEngineTests : IAsyncLifetime
         Assert.Contains(first.Id, second.Problem.Title, StringComparison.Ordinal);
 
         var vision = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync("vision")));
-        foreach (var device in await _fleet.RunningAsync(vision.Id)) await _fleet.ReportAsync(device, DeploymentPhase.Active, model: "vision");
+        foreach (var device in await _fleet.RunningAsync(vision.Id))
+            await _fleet.ReportAsync(device, DeploymentPhase.Active, model: "vision");
         await _fleet.UntilAsync(vision.Id, "succeeds", view => view.Status == RolloutStatus.Succeeded);
         Assert.Equal(RolloutStatus.Running, (await _fleet.ViewAsync(first.Id)).Status);
     }
@@ -223,7 +236,10 @@ public sealed class RolloutEngineTests : IAsyncLifetime
         var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()));
         Assert.Equal(["dev-00000", "dev-00002"], (await _fleet.RunningAsync(rollout.Id)).Select(id => id.Value).Order());
         Assert.Equal(
-            ["No hardware profile matches the device.: 1", "The device is revoked.: 1", "The release has no variant for profile jetson.: 2"],
+            [
+                "No hardware profile matches the device.: 1", "The device is revoked.: 1",
+                "The release has no variant for profile jetson.: 2",
+            ],
             rollout.Excluded.Select(excluded => $"{excluded.Reason}: {excluded.Devices}"));
     }
 
@@ -261,7 +277,8 @@ public sealed class RolloutEngineTests : IAsyncLifetime
         var again = await _fleet.RollOutAsync(TestFleet.PlanOf(release));
         var view = await _fleet.ViewAsync(again.Id);
         Assert.Equal((2, 2), (view.Waves[0].Succeeded, view.Waves[0].Running));
-        Assert.All(view.Devices.Where(device => device.Status == DeviceRolloutStatus.Succeeded), device => Assert.Equal(1, _fleet.DesiredAsync(device.Device).Result.Revision));
+        Assert.All(view.Devices.Where(device => device.Status == DeviceRolloutStatus.Succeeded),
+            device => Assert.Equal(1, _fleet.DesiredAsync(device.Device).Result.Revision));
     }
 
     [Fact]
@@ -301,13 +318,15 @@ public sealed class RolloutEngineTests : IAsyncLifetime
         await _fleet.EnrollAsync(1);
         var release = await _fleet.ReleaseAsync(validFor: TimeSpan.FromDays(1));
         _fleet.Clock.Advance(TimeSpan.FromDays(1));
-        Assert.Contains("expired", (await _fleet.Orders.StartAsync(TestFleet.PlanOf(release), default)).Problem!.Title, StringComparison.Ordinal);
+        Assert.Contains("expired", (await _fleet.Orders.StartAsync(TestFleet.PlanOf(release), default)).Problem!.Title,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Every_problem_of_a_plan_is_named_at_once()
     {
-        var answer = await _fleet.Orders.StartAsync(new RolloutPlan { Model = "No Name", Version = 0, Waves = [], Filter = "colour=red", MaximumFailureRate = 2 }, default);
+        var answer = await _fleet.Orders.StartAsync(
+            new RolloutPlan { Model = "No Name", Version = 0, Waves = [], Filter = "colour=red", MaximumFailureRate = 2 }, default);
         Assert.Equal((400, 5), (answer.Problem!.Status, answer.Problem.Problems.Count));
     }
 }

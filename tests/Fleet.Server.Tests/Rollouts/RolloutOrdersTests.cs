@@ -82,7 +82,8 @@ public sealed class RolloutOrdersTests : IAsyncLifetime
         await _fleet.FinishAsync(second);
         await _fleet.UntilAsync(second, "succeeds", view => view.Status == RolloutStatus.Succeeded);
         await OrderAsync(_fleet.Orders.RollBackAsync(second, default));
-        var done = await _fleet.UntilAsync(second, "is rolled back", view => view is { Status: RolloutStatus.RolledBack, FinishedAt: not null });
+        var done = await _fleet.UntilAsync(
+            second, "is rolled back", view => view is { Status: RolloutStatus.RolledBack, FinishedAt: not null });
 
         foreach (var device in done.Devices)
         {
@@ -100,7 +101,8 @@ public sealed class RolloutOrdersTests : IAsyncLifetime
         await _fleet.EnrollAsync(4);
         var rollout = await StartAsync("50% 100%");
         await OrderAsync(_fleet.Orders.RollBackAsync(rollout, default));
-        var done = await _fleet.UntilAsync(rollout, "is rolled back", view => view is { Status: RolloutStatus.RolledBack, FinishedAt: not null });
+        var done = await _fleet.UntilAsync(
+            rollout, "is rolled back", view => view is { Status: RolloutStatus.RolledBack, FinishedAt: not null });
         foreach (var device in done.Devices)
             Assert.Equal(device.Wave == 1 ? 2 : 0, (await _fleet.DesiredAsync(device.Device)).Revision);
     }
@@ -118,8 +120,10 @@ public sealed class RolloutOrdersTests : IAsyncLifetime
         await _fleet.UntilAsync(second, "succeeds", view => view.Status == RolloutStatus.Succeeded);
 
         await OrderAsync(_fleet.Orders.RollBackAsync(first, default));
-        var done = await _fleet.UntilAsync(first, "is rolled back", view => view is { Status: RolloutStatus.RolledBack, FinishedAt: not null });
-        foreach (var device in done.Devices) Assert.Equal(new DesiredRelease("speech", 2), (await _fleet.DesiredAsync(device.Device)).Of("speech"));
+        var done = await _fleet.UntilAsync(
+            first, "is rolled back", view => view is { Status: RolloutStatus.RolledBack, FinishedAt: not null });
+        foreach (var device in done.Devices)
+            Assert.Equal(new DesiredRelease("speech", 2), (await _fleet.DesiredAsync(device.Device)).Of("speech"));
     }
 
     [Fact]
@@ -129,7 +133,8 @@ public sealed class RolloutOrdersTests : IAsyncLifetime
         var rollout = await StartAsync("100%");
         await _fleet.UntilAsync(rollout, "tells everyone", view => view.Waves[0].Waiting == 0);
         await OrderAsync(_fleet.Orders.RollBackAsync(rollout, default));
-        var done = await _fleet.UntilAsync(rollout, "is rolled back", view => view is { Status: RolloutStatus.RolledBack, FinishedAt: not null });
+        var done = await _fleet.UntilAsync(
+            rollout, "is rolled back", view => view is { Status: RolloutStatus.RolledBack, FinishedAt: not null });
         foreach (var device in done.Devices) Assert.Empty((await _fleet.DesiredAsync(device.Device)).Assignments);
     }
 
@@ -142,7 +147,8 @@ public sealed class RolloutOrdersTests : IAsyncLifetime
         await _fleet.FinishAsync(current);
         await _fleet.UntilAsync(current, "succeeds", view => view.Status == RolloutStatus.Succeeded);
         var back = await _fleet.RollOutAsync(TestFleet.PlanOf(old));
-        Assert.Equal(new DesiredRelease("speech", 1, Rollback: true), (await _fleet.DesiredAsync((await _fleet.RunningAsync(back.Id))[0])).Of("speech"));
+        Assert.Equal(new DesiredRelease("speech", 1, Rollback: true),
+            (await _fleet.DesiredAsync((await _fleet.RunningAsync(back.Id))[0])).Of("speech"));
     }
 
     [Fact]

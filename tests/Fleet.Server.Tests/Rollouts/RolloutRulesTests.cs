@@ -42,7 +42,8 @@ public sealed class RolloutRulesTests
     public void Wave_is_judged_by_its_counts(int total, int told, int running, int succeeded, int failed, int minimumFinished, string step)
     {
         var tally = new WaveTally(total, told, running, succeeded, failed);
-        var decision = RolloutRules.Decide(Plan(minimumFinished: minimumFinished), tally, After(5, tally.IsFinished ? 5 : null), isLast: false);
+        var decision = RolloutRules.Decide(
+            Plan(minimumFinished: minimumFinished), tally, After(5, tally.IsFinished ? 5 : null), isLast: false);
         Assert.Equal(step, decision.Step.ToString());
     }
 
@@ -54,7 +55,8 @@ public sealed class RolloutRulesTests
     [InlineData(10, 5, 15, nameof(RolloutStep.NextWave))] // exactly
     [InlineData(10, 5, 1000, nameof(RolloutStep.NextWave))]
     public void Soak_counts_from_the_moment_the_wave_finished(int soakMinutes, double finishedAfter, double minutes, string step)
-        => Assert.Equal(step, RolloutRules.Decide(Plan(soakMinutes: soakMinutes), new WaveTally(4, 4, 0, 4, 0), After(minutes, finishedAfter), isLast: false).Step.ToString());
+        => Assert.Equal(step, RolloutRules.Decide(
+            Plan(soakMinutes: soakMinutes), new WaveTally(4, 4, 0, 4, 0), After(minutes, finishedAfter), isLast: false).Step.ToString());
 
     [Theory]
     [InlineData(2, 21, nameof(RolloutStep.Wait))] // a day of soak is over, but the server listens only since a minute
@@ -64,20 +66,24 @@ public sealed class RolloutRulesTests
     public void Server_that_was_down_listens_before_it_calls_a_wave_watched(int soakMinutes, double minutes, string step)
     {
         var clock = After(minutes, 5) with { ListeningSince = Opened.AddMinutes(20) };
-        Assert.Equal(step, RolloutRules.Decide(Plan(soakMinutes: soakMinutes), new WaveTally(4, 4, 0, 4, 0), clock, isLast: false).Step.ToString());
+        Assert.Equal(step, RolloutRules.Decide(
+            Plan(soakMinutes: soakMinutes), new WaveTally(4, 4, 0, 4, 0), clock, isLast: false).Step.ToString());
     }
 
     [Fact]
     public void Waiting_for_the_soak_says_until_when()
-        => Assert.Equal(Opened.AddMinutes(15), RolloutRules.Decide(Plan(soakMinutes: 10), new WaveTally(4, 4, 0, 4, 0), After(6, 5), isLast: false).At);
+        => Assert.Equal(Opened.AddMinutes(15),
+            RolloutRules.Decide(Plan(soakMinutes: 10), new WaveTally(4, 4, 0, 4, 0), After(6, 5), isLast: false).At);
 
     [Fact]
     public void Failure_during_the_soak_aborts()
-        => Assert.Equal(RolloutStep.Abort, RolloutRules.Decide(Plan(soakMinutes: 10), new WaveTally(4, 4, 0, 3, 1), After(6, 5), isLast: true).Step);
+        => Assert.Equal(RolloutStep.Abort,
+            RolloutRules.Decide(Plan(soakMinutes: 10), new WaveTally(4, 4, 0, 3, 1), After(6, 5), isLast: true).Step);
 
     [Fact]
     public void Empty_wave_is_not_soaked()
-        => Assert.Equal(RolloutStep.NextWave, RolloutRules.Decide(Plan(soakMinutes: 10), new WaveTally(0, 0, 0, 0, 0), After(0, 0), isLast: false).Step);
+        => Assert.Equal(RolloutStep.NextWave,
+            RolloutRules.Decide(Plan(soakMinutes: 10), new WaveTally(0, 0, 0, 0, 0), After(0, 0), isLast: false).Step);
 
     [Fact]
     public void Last_wave_is_soaked_too_and_then_succeeds()
@@ -99,7 +105,8 @@ public sealed class RolloutRulesTests
     [InlineData(4, 5.0, nameof(RolloutStep.Wait))] // after the opening, before the finish
     [InlineData(2, 5.0, nameof(RolloutStep.Pause))]
     public void Clock_that_went_back_never_goes_on(double minutes, double? finishedAfter, string step)
-        => Assert.Equal(step, RolloutRules.Decide(Plan(), new WaveTally(4, 4, 0, 4, 0), After(minutes, finishedAfter), isLast: true).Step.ToString());
+        => Assert.Equal(step, RolloutRules.Decide(
+            Plan(), new WaveTally(4, 4, 0, 4, 0), After(minutes, finishedAfter), isLast: true).Step.ToString());
 
     [Fact]
     public void Failing_wave_aborts_whatever_the_clock_says()
@@ -107,13 +114,16 @@ public sealed class RolloutRulesTests
 
     [Fact]
     public void Failure_rate_that_is_no_number_aborts_rather_than_passes()
-        => Assert.Equal(RolloutStep.Abort, RolloutRules.Decide(Plan(maximumFailureRate: double.NaN), new WaveTally(4, 4, 0, 4, 0), After(5, 5), isLast: false).Step);
+        => Assert.Equal(RolloutStep.Abort,
+            RolloutRules.Decide(Plan(maximumFailureRate: double.NaN), new WaveTally(4, 4, 0, 4, 0), After(5, 5), isLast: false).Step);
 
     [Fact]
     public void Rate_of_zero_tolerates_nothing_and_of_one_everything()
     {
-        Assert.Equal(RolloutStep.Abort, RolloutRules.Decide(Plan(maximumFailureRate: 0), new WaveTally(1000, 1000, 0, 999, 1), After(5, 5), isLast: false).Step);
-        Assert.Equal(RolloutStep.NextWave, RolloutRules.Decide(Plan(maximumFailureRate: 1), new WaveTally(3, 3, 0, 0, 3), After(5, 5), isLast: false).Step);
+        Assert.Equal(RolloutStep.Abort,
+            RolloutRules.Decide(Plan(maximumFailureRate: 0), new WaveTally(1000, 1000, 0, 999, 1), After(5, 5), isLast: false).Step);
+        Assert.Equal(RolloutStep.NextWave,
+            RolloutRules.Decide(Plan(maximumFailureRate: 1), new WaveTally(3, 3, 0, 0, 3), After(5, 5), isLast: false).Step);
     }
 
     [Fact]
@@ -127,5 +137,6 @@ public sealed class RolloutRulesTests
 
     [Fact]
     public void Abort_names_the_numbers()
-        => Assert.Equal("2 of 3 finished devices failed (66.7%); at most 10% may.", RolloutRules.Decide(Plan(), new WaveTally(10, 10, 7, 1, 2), After(5), isLast: false).Reason);
+        => Assert.Equal("2 of 3 finished devices failed (66.7%); at most 10% may.",
+            RolloutRules.Decide(Plan(), new WaveTally(10, 10, 7, 1, 2), After(5), isLast: false).Reason);
 }

@@ -9,7 +9,8 @@ namespace Fleet.Server.Tests.Rollouts;
 
 /// <summary>
 /// How long the engine takes with ten thousand devices, by the clock and in processor time. Not run by default; the command is
-/// <c>dotnet run -c Release --project tests/Fleet.Server.Tests -- -explicit only -showliveoutput -class Fleet.Server.Tests.Rollouts.RolloutScale</c>.
+/// <c>dotnet run -c Release --project tests/Fleet.Server.Tests -- -explicit only -showliveoutput -class
+/// Fleet.Server.Tests.Rollouts.RolloutScale</c>.
 /// </summary>
 public sealed class RolloutScale(ITestOutputHelper output)
 {
@@ -39,7 +40,8 @@ public sealed class RolloutScale(ITestOutputHelper output)
         Say("one report, one after the other", 200);
 
         Begin();
-        await Parallel.ForEachAsync(devices, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (device, _) => await fleet.ReportAsync(device, DeploymentPhase.Active));
+        await Parallel.ForEachAsync(devices, new ParallelOptions { MaxDegreeOfParallelism = 64 },
+            async (device, _) => await fleet.ReportAsync(device, DeploymentPhase.Active));
         Say("one report of 9900, 64 at once", devices.Count);
 
         Begin();
@@ -61,5 +63,6 @@ public sealed class RolloutScale(ITestOutputHelper output)
     private void Begin() => (_started, _processor) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
 
     private void Say(string what, int times = 1) => output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"{what}: {Stopwatch.GetElapsedTime(_started).TotalMilliseconds / times:0.0} ms, of processor time {(Environment.CpuUsage.TotalTime - _processor).TotalMilliseconds / times:0.00} ms"));
+        $"{what}: {Stopwatch.GetElapsedTime(_started).TotalMilliseconds / times:0.0} ms, of processor time "
+            + $"{(Environment.CpuUsage.TotalTime - _processor).TotalMilliseconds / times:0.00} ms"));
 }

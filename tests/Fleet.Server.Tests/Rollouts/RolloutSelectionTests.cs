@@ -15,7 +15,9 @@ public sealed class RolloutSelectionTests
     [InlineData(2)]
     [InlineData(null)]
     public void Classifier_with_limits_of_protocol_1_goes_to_every_agent(int? protocol)
-        => Assert.Empty(RolloutSelection.Of(Release(ModelTask.Classification, new ValidationGate { MinimumAccuracy = 0.9, MaximumMemoryBytes = 1 << 20 }), [Target(protocol)]).Excluded);
+        => Assert.Empty(RolloutSelection.Of(
+            Release(ModelTask.Classification, new ValidationGate { MinimumAccuracy = 0.9, MaximumMemoryBytes = 1 << 20 }),
+            [Target(protocol)]).Excluded);
 
     [Theory]
     [InlineData(ModelTask.Detection)]
@@ -25,7 +27,8 @@ public sealed class RolloutSelectionTests
     {
         var selection = RolloutSelection.Of(Release(task, new ValidationGate()), [Target(1), Target(2, "new-1")]);
         Assert.Equal("new-1", Assert.Single(selection.Members).Value);
-        Assert.Equal("The device speaks protocol 1, and the release needs 2: its agent must be updated.", Assert.Single(selection.Excluded).Reason);
+        Assert.Equal("The device speaks protocol 1, and the release needs 2: its agent must be updated.",
+            Assert.Single(selection.Excluded).Reason);
     }
 
     [Fact]
@@ -38,10 +41,18 @@ public sealed class RolloutSelectionTests
 
     [Fact]
     public void Device_that_never_reported_is_left_out_of_what_an_old_agent_could_not_judge()
-        => Assert.Equal("The device has not reported yet, and the release needs protocol 2.", Assert.Single(RolloutSelection.Of(Release(ModelTask.Detection, new ValidationGate()), [Target(null)]).Excluded).Reason);
+        => Assert.Equal("The device has not reported yet, and the release needs protocol 2.",
+            Assert.Single(RolloutSelection.Of(Release(ModelTask.Detection, new ValidationGate()), [Target(null)]).Excluded).Reason);
 
     private static Target Target(int? protocol, string id = "old-1") => new(
-        new Device { Id = DeviceId.Parse(id), Facts = new DeviceFacts { Architecture = "x64" }, Profile = "x64", EnrolledAt = DateTimeOffset.UnixEpoch, Token = "t" }, [], protocol);
+        new Device
+        {
+            Id = DeviceId.Parse(id),
+            Facts = new DeviceFacts { Architecture = "x64" },
+            Profile = "x64",
+            EnrolledAt = DateTimeOffset.UnixEpoch,
+            Token = "t",
+        }, [], protocol);
 
     private static ReleaseManifest Release(ModelTask task, ValidationGate gate)
     {

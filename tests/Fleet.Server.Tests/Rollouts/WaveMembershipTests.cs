@@ -65,7 +65,8 @@ public sealed class WaveMembershipTests
     public void Another_release_meets_other_devices_first()
     {
         var devices = Devices(1000);
-        var shared = WaveMembership.Order("speech", 7, devices).Take(100).Intersect(WaveMembership.Order("speech", 8, devices).Take(100)).Count();
+        var shared = WaveMembership.Order("speech", 7, devices).Take(100)
+            .Intersect(WaveMembership.Order("speech", 8, devices).Take(100)).Count();
         Assert.InRange(shared, 0, 30);
     }
 

@@ -15,7 +15,10 @@ public sealed class SettingsTests
     public void Everything_that_is_wrong_is_said_at_once()
     {
         var refusal = Assert.Throws<SettingsException>(() => Program.Create(
-            ["--Fleet:ApiPort=70000", "--Fleet:ListenAddress=everywhere", "--Fleet:PublicHost=a b", "--Fleet:Workers=-1", "--Fleet:DataFoler=/tmp"]));
+            [
+                "--Fleet:ApiPort=70000", "--Fleet:ListenAddress=everywhere", "--Fleet:PublicHost=a b", "--Fleet:Workers=-1",
+                "--Fleet:DataFoler=/tmp",
+            ]));
         Assert.Collection(
             refusal.Problems,
             problem => Assert.Contains("DataFoler", problem, StringComparison.Ordinal),
@@ -33,7 +36,9 @@ public sealed class SettingsTests
 
     [Fact]
     public void Ports_must_differ()
-        => Assert.Contains("differ", Assert.Throws<SettingsException>(() => Program.Create(["--Fleet:ApiPort=9000", "--Fleet:MqttPort=9000"])).Message, StringComparison.Ordinal);
+        => Assert.Contains("differ",
+            Assert.Throws<SettingsException>(() => Program.Create(["--Fleet:ApiPort=9000", "--Fleet:MqttPort=9000"])).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Misspelled_section_is_refused_like_a_misspelled_setting()
@@ -91,7 +96,8 @@ public sealed class SettingsTests
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         var result = await StartAsync(folder.Path, $"--Fleet:DevicePort={port}");
         Assert.Equal(1, result.Code);
-        Assert.Equal($"The server cannot start: Failed to bind to address https://127.0.0.1:{port}: address already in use.", LastLineOf(result.Output));
+        Assert.Equal($"The server cannot start: Failed to bind to address https://127.0.0.1:{port}: address already in use.",
+            LastLineOf(result.Output));
         Assert.DoesNotContain("   at ", result.Output, StringComparison.Ordinal);
     }
 
@@ -137,7 +143,8 @@ public sealed class SettingsTests
     public void Page_of_the_settings_says_what_help_says()
     {
         var table = string.Join('\n', Settings().Select(setting => $"| `{setting.Key}` | `{setting.Default}` | {setting.Meaning} |"));
-        Assert.Contains(table, File.ReadAllText(Repository.PathOf("server", "Fleet.Server", "Settings", "README.md")), StringComparison.Ordinal);
+        Assert.Contains(table, File.ReadAllText(Repository.PathOf("server", "Fleet.Server", "Settings", "README.md")),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -146,7 +153,9 @@ public sealed class SettingsTests
         var known = Settings().Select(setting => setting.Key).ToHashSet();
         var named =
             from folder in (string[])["README.md", "server", "deploy", "agent"]
-            from file in File.Exists(Repository.PathOf(folder)) ? [Repository.PathOf(folder)] : Directory.EnumerateFiles(Repository.PathOf(folder), "*", SearchOption.AllDirectories)
+            from file in File.Exists(Repository.PathOf(folder))
+                ? [Repository.PathOf(folder)]
+                : Directory.EnumerateFiles(Repository.PathOf(folder), "*", SearchOption.AllDirectories)
             where Path.GetExtension(file) is ".md" or ".yaml" or ".service" or ".example" or ".Dockerfile" or ".sh"
             from Match match in Regex.Matches(File.ReadAllText(file), @"\bFleet(?:__|:)\w+(?:(?:__|:)\w+)*")
             select (file, Key: match.Value.Replace("__", ":", StringComparison.Ordinal));
@@ -158,5 +167,7 @@ public sealed class SettingsTests
     private static string LastLineOf(string output) => output.Split('\n')[^1];
 
     private static Task<ProcessResult> StartAsync(string folder, params string[] more) => ChildProcess.RunAsync(
-        Programs.Server, [$"--Fleet:DataFolder={folder}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", .. more], Deadline);
+        Programs.Server, [
+            $"--Fleet:DataFolder={folder}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0", .. more,
+        ], Deadline);
 }

@@ -43,7 +43,8 @@ public abstract partial class StoreTests
     public async Task Creating_what_exists_is_a_conflict()
     {
         await _test.Store.CommitAsync([StoreChange.Create("a", new Note("one"))], default);
-        await Assert.ThrowsAsync<VersionConflictException>(() => _test.Store.CommitAsync([StoreChange.Create("a", new Note("two"))], default));
+        await Assert.ThrowsAsync<VersionConflictException>(
+            () => _test.Store.CommitAsync([StoreChange.Create("a", new Note("two"))], default));
     }
 
     [Fact]
@@ -71,7 +72,8 @@ public abstract partial class StoreTests
 
         Assert.Equal(["r1/\u00e9", "r1/c"], first.Select(note => note.Id));
         Assert.Equal(["r1/b", "r1/a"], second.Select(note => note.Id));
-        Assert.Equal(ids.Order(StringComparer.Ordinal).Reverse(), await _test.Store.NewestAsync<Note>("", default).Select(note => note.Id).ToListAsync());
+        Assert.Equal(ids.Order(StringComparer.Ordinal).Reverse(),
+            await _test.Store.NewestAsync<Note>("", default).Select(note => note.Id).ToListAsync());
     }
 
     [Theory]
@@ -86,7 +88,8 @@ public abstract partial class StoreTests
     [Fact]
     public async Task All_documents_come_even_when_they_fill_pages_to_the_last_place()
     {
-        await _test.Store.CommitAsync([.. Enumerable.Range(0, 2 * IFleetStore.MaximumPage).Select(n => StoreChange.Create($"{n:d5}", new Counter(n)))], default);
+        await _test.Store.CommitAsync(
+            [.. Enumerable.Range(0, 2 * IFleetStore.MaximumPage).Select(n => StoreChange.Create($"{n:d5}", new Counter(n)))], default);
         Assert.Equal(2 * IFleetStore.MaximumPage, await _test.Store.AllAsync<Counter>("", default).CountAsync());
         Assert.Equal(2 * IFleetStore.MaximumPage, await _test.Store.NewestAsync<Counter>("", default).CountAsync());
     }
@@ -99,7 +102,8 @@ public abstract partial class StoreTests
 
         await Task.WhenAll(Enumerable.Range(0, writers).Select(_ => Task.Run(async () =>
         {
-            for (var i = 0; i < increments; i++) await _test.Store.UpdateAsync<Counter>("n", counter => new Counter(counter.Value + 1), default);
+            for (var i = 0; i < increments; i++)
+                await _test.Store.UpdateAsync<Counter>("n", counter => new Counter(counter.Value + 1), default);
         })));
 
         await _test.ReopenAsync();
@@ -109,7 +113,8 @@ public abstract partial class StoreTests
     [Fact]
     public async Task Readers_never_see_half_a_commit()
     {
-        await _test.Store.CommitAsync([StoreChange.Create("p/left", new Counter(0)), StoreChange.Create("p/right", new Counter(0))], default);
+        await _test.Store.CommitAsync(
+            [StoreChange.Create("p/left", new Counter(0)), StoreChange.Create("p/right", new Counter(0))], default);
         using var done = new CancellationTokenSource();
         var readers = Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
         {
@@ -123,7 +128,8 @@ public abstract partial class StoreTests
         })).ToList();
 
         for (var n = 1; n <= 200; n++)
-            await _test.Store.CommitAsync([StoreChange.Put("p/left", new Counter(n), n), StoreChange.Put("p/right", new Counter(n), n)], default);
+            await _test.Store.CommitAsync(
+                [StoreChange.Put("p/left", new Counter(n), n), StoreChange.Put("p/right", new Counter(n), n)], default);
         await done.CancelAsync();
 
         Assert.All(await Task.WhenAll(readers), reads => Assert.True(reads > 0));
@@ -140,5 +146,7 @@ public abstract partial class StoreTests
 
     [Fact]
     public async Task Type_nobody_registered_is_refused_by_name()
-        => Assert.Contains("AddDocument", (await Assert.ThrowsAsync<ArgumentException>(() => _test.Store.FindAsync<string>("a", default))).Message, StringComparison.Ordinal);
+        => Assert.Contains("AddDocument",
+            (await Assert.ThrowsAsync<ArgumentException>(() => _test.Store.FindAsync<string>("a", default))).Message,
+            StringComparison.Ordinal);
 }

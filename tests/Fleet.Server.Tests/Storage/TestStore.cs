@@ -49,7 +49,16 @@ internal abstract class TestStore : IAsyncDisposable
         Sequence = sequence,
         From = Clock.GetUtcNow().AddSeconds(-10),
         To = Clock.GetUtcNow(),
-        Models = [new InferenceStats { Model = "m", Version = 1, Variant = "x64-int8", Count = sequence, Classes = [.. Enumerable.Repeat(7L, classes)] }],
+        Models = [
+            new InferenceStats
+            {
+                Model = "m",
+                Version = 1,
+                Variant = "x64-int8",
+                Count = sequence,
+                Classes = [.. Enumerable.Repeat(7L, classes)],
+            },
+        ],
     };
 
     public abstract ValueTask DisposeAsync();
@@ -72,7 +81,12 @@ internal sealed class LiteTestStore : TestStore
     {
         (_folder, _disk) = (folder, disk);
         _types = [.. types, new DocumentType("note", TestJson.Default.Note), new DocumentType("counter", TestJson.Default.Counter)];
-        _settings = new LiteStoreSettings { Path = Path.Combine(folder?.Path ?? disk!.Path, "fleet.db"), FreeSpaceReserve = reserve, CheckpointPages = 256 };
+        _settings = new LiteStoreSettings
+        {
+            Path = Path.Combine(folder?.Path ?? disk!.Path, "fleet.db"),
+            FreeSpaceReserve = reserve,
+            CheckpointPages = 256,
+        };
         _store = Open();
     }
 

@@ -96,7 +96,8 @@ internal sealed class UnreliableDisk(int seed)
         public int Read(long offset, Span<byte> into)
         {
             var there = (int)Math.Clamp(content.Seen.Count - offset, 0, into.Length);
-            System.Runtime.InteropServices.CollectionsMarshal.AsSpan(content.Seen).Slice((int)Math.Min(offset, content.Seen.Count), there).CopyTo(into);
+            System.Runtime.InteropServices.CollectionsMarshal.AsSpan(content.Seen)
+                .Slice((int)Math.Min(offset, content.Seen.Count), there).CopyTo(into);
             return there;
         }
 

@@ -14,8 +14,11 @@ internal sealed class AttentionMapLoss : IDistillationLoss
     {
         foreach (var (student, teacher) in setup.Pairs)
         {
-            if (student.ChannelsLast) throw setup.Refuse(student, teacher, "tokens of a transformer have no attention map; set heads to compare their relations.");
-            if (student.Shape.Count != teacher.Shape.Count || student.Shape.Count < 2) throw setup.Refuse(student, teacher, "both need channels and as many axes of positions.");
+            if (student.ChannelsLast)
+                throw setup.Refuse(student, teacher,
+                    "tokens of a transformer have no attention map; set heads to compare their relations.");
+            if (student.Shape.Count != teacher.Shape.Count || student.Shape.Count < 2)
+                throw setup.Refuse(student, teacher, "both need channels and as many axes of positions.");
         }
     }
 
@@ -23,7 +26,8 @@ internal sealed class AttentionMapLoss : IDistillationLoss
     public string Name => "attention";
 
     /// <inheritdoc/>
-    public Tensor Of(LossInputs inputs) => inputs.Pairs.Select(pair => Distance(pair.Student, pair.Teacher)).Aggregate((sum, next) => sum + next) / inputs.Pairs.Count;
+    public Tensor Of(LossInputs inputs)
+        => inputs.Pairs.Select(pair => Distance(pair.Student, pair.Teacher)).Aggregate((sum, next) => sum + next) / inputs.Pairs.Count;
 
     private static Tensor Distance(Tensor student, Tensor teacher)
     {

@@ -19,9 +19,12 @@ internal sealed class AttentionRelationLoss : IDistillationLoss
         _heads = heads;
         foreach (var (student, teacher) in setup.Pairs)
         {
-            if (student.Shape.Count is not (2 or 3) || teacher.Shape.Count is not (2 or 3)) throw setup.Refuse(student, teacher, "relations need tokens and channels on both sides.");
-            if (student.Shape[^2] != teacher.Shape[^2]) throw setup.Refuse(student, teacher, "relations are compared token by token, so both need as many.");
-            if (Channels(student) % heads != 0 || Channels(teacher) % heads != 0) throw setup.Refuse(student, teacher, $"both channel counts must be multiples of heads, which is {heads}.");
+            if (student.Shape.Count is not (2 or 3) || teacher.Shape.Count is not (2 or 3))
+                throw setup.Refuse(student, teacher, "relations need tokens and channels on both sides.");
+            if (student.Shape[^2] != teacher.Shape[^2])
+                throw setup.Refuse(student, teacher, "relations are compared token by token, so both need as many.");
+            if (Channels(student) % heads != 0 || Channels(teacher) % heads != 0)
+                throw setup.Refuse(student, teacher, $"both channel counts must be multiples of heads, which is {heads}.");
         }
     }
 
@@ -32,7 +35,8 @@ internal sealed class AttentionRelationLoss : IDistillationLoss
 
     /// <inheritdoc/>
     public Tensor Of(LossInputs inputs)
-        => inputs.Pairs.Select(pair => LogitLoss.Divergence(Relations(pair.Teacher), Relations(pair.Student))).Aggregate((sum, next) => sum + next) / inputs.Pairs.Count;
+        => inputs.Pairs.Select(pair => LogitLoss.Divergence(Relations(pair.Teacher), Relations(pair.Student)))
+            .Aggregate((sum, next) => sum + next) / inputs.Pairs.Count;
 
     // Samples, heads, tokens, tokens; in front of the softmax.
     private Tensor Relations(Tensor value)

@@ -21,7 +21,8 @@ internal sealed class DecoupledLoss(double temperature, double alpha, double bet
     {
         var others = functional.one_hot(inputs.Labels, inputs.Student.size(1)).eq(0);
         var (student, teacher) = (Part(inputs.Student / temperature, others), Part(inputs.Teacher / temperature, others));
-        var target = (teacher.Target.exp() * (teacher.Target - student.Target) + teacher.NotTarget.exp() * (teacher.NotTarget - student.NotTarget)).mean();
+        var target = (teacher.Target.exp() * (teacher.Target - student.Target)
+            + teacher.NotTarget.exp() * (teacher.NotTarget - student.NotTarget)).mean();
         return (target * alpha + LogitLoss.Divergence(teacher.Others, student.Others) * beta) * (temperature * temperature);
     }
 

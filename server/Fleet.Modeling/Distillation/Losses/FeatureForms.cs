@@ -3,7 +3,9 @@ using static TorchSharp.torch.nn;
 
 namespace Fleet.Modeling.Distillation.Losses;
 
-/// <summary>Features in the forms that losses compare. A feature is samples by channels, then positions; or positions, then channels.</summary>
+/// <summary>
+/// Features in the forms that losses compare. A feature is samples by channels, then positions; or positions, then channels.
+/// </summary>
 internal static class FeatureForms
 {
     /// <summary>Samples, positions, channels.</summary>
@@ -25,6 +27,8 @@ internal static class FeatureForms
     private static Tensor AveragedTo(long[] extents, Tensor value)
     {
         if (value.shape.Skip(2).SequenceEqual(extents)) return value;
-        return extents is [var length] ? functional.adaptive_avg_pool1d(value, length) : functional.adaptive_avg_pool2d(value, [extents[0], extents[1]]);
+        return extents is [var length]
+            ? functional.adaptive_avg_pool1d(value, length)
+            : functional.adaptive_avg_pool2d(value, [extents[0], extents[1]]);
     }
 }

@@ -17,8 +17,10 @@ internal sealed class FeatureLoss : IDistillationLoss
     {
         var (student, teacher) = pair;
         if (student.Shape.Count != teacher.Shape.Count) throw setup.Refuse(student, teacher, "both need as many axes.");
-        if (student.ChannelsLast && !student.Shape.SkipLast(1).SequenceEqual(teacher.Shape.SkipLast(1))) throw setup.Refuse(student, teacher, "hidden states are compared token by token, so both need as many.");
-        var projection = Linear(student.Channels, (teacher with { ChannelsLast = student.ChannelsLast }).Channels, device: setup.Device, dtype: setup.Type);
+        if (student.ChannelsLast && !student.Shape.SkipLast(1).SequenceEqual(teacher.Shape.SkipLast(1)))
+            throw setup.Refuse(student, teacher, "hidden states are compared token by token, so both need as many.");
+        var projection = Linear(
+            student.Channels, (teacher with { ChannelsLast = student.ChannelsLast }).Channels, device: setup.Device, dtype: setup.Type);
         return (student.ChannelsLast, projection);
     })];
 
@@ -30,12 +32,15 @@ internal sealed class FeatureLoss : IDistillationLoss
 
     /// <inheritdoc/>
     public Tensor Of(LossInputs inputs)
-        => inputs.Pairs.Zip(_pairs).Select(pair => Distance(pair.First.Student, pair.First.Teacher, pair.Second.ChannelsLast, pair.Second.Projection)).Aggregate((sum, next) => sum + next) / _pairs.Length;
+        => inputs.Pairs.Zip(_pairs)
+            .Select(pair => Distance(pair.First.Student, pair.First.Teacher, pair.Second.ChannelsLast, pair.Second.Projection))
+            .Aggregate((sum, next) => sum + next) / _pairs.Length;
 
     private static Tensor Distance(Tensor student, Tensor teacher, bool channelsLast, TorchSharp.Modules.Linear projection)
     {
         if (!channelsLast) (student, teacher) = FeatureForms.AtOneExtent(student, teacher);
-        return (projection.call(FeatureForms.Positions(student, channelsLast)) - FeatureForms.Positions(teacher, channelsLast)).square().mean();
+        return (projection.call(FeatureForms.Positions(student, channelsLast)) - FeatureForms.Positions(teacher, channelsLast)).square()
+            .mean();
     }
 
     /// <inheritdoc/>

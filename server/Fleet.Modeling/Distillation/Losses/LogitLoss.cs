@@ -14,14 +14,16 @@ internal sealed class LogitLoss(double temperature) : IDistillationLoss
     public string Name => "logit";
 
     /// <inheritdoc/>
-    public Tensor Of(LossInputs inputs) => Divergence(inputs.Teacher / temperature, inputs.Student / temperature) * (temperature * temperature);
+    public Tensor Of(LossInputs inputs)
+        => Divergence(inputs.Teacher / temperature, inputs.Student / temperature) * (temperature * temperature);
 
     /// <summary>KL(softmax(teacher) || softmax(student)) over the last axis, the mean over all that is before it.</summary>
     public static Tensor Divergence(Tensor teacher, Tensor student)
     {
         // kl_div expects the student's logarithms first. TorchSharp takes the target for logarithms as well unless told
         // otherwise, and its mean divides by every element instead of by the rows: hence both arguments by name.
-        var sum = functional.kl_div(functional.log_softmax(student, -1), functional.softmax(teacher, -1), log_target: false, reduction: Reduction.Sum);
+        var sum = functional.kl_div(
+            functional.log_softmax(student, -1), functional.softmax(teacher, -1), log_target: false, reduction: Reduction.Sum);
         return sum / ((double)student.numel() / student.size(-1));
     }
 

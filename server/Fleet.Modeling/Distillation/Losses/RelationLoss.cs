@@ -26,7 +26,8 @@ internal sealed class RelationLoss(LossSetup setup) : IDistillationLoss
 
     /// <inheritdoc/>
     public Tensor Of(LossInputs inputs) => inputs.Pairs.Zip(_channelsLast)
-        .Select(pair => Loss(FeatureForms.Embedding(pair.First.Student, pair.Second), FeatureForms.Embedding(pair.First.Teacher, pair.Second)))
+        .Select(pair => Loss(FeatureForms.Embedding(pair.First.Student, pair.Second),
+            FeatureForms.Embedding(pair.First.Teacher, pair.Second)))
         .Aggregate((sum, next) => sum + next) / inputs.Pairs.Count;
 
     private Tensor Loss(Tensor student, Tensor teacher)

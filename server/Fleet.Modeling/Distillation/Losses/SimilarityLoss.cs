@@ -14,7 +14,9 @@ internal sealed class SimilarityLoss : IDistillationLoss
     public string Name => "similarity";
 
     /// <inheritdoc/>
-    public Tensor Of(LossInputs inputs) => inputs.Pairs.Select(pair => (Similarities(pair.Student) - Similarities(pair.Teacher)).square().mean()).Aggregate((sum, next) => sum + next) / inputs.Pairs.Count;
+    public Tensor Of(LossInputs inputs)
+        => inputs.Pairs.Select(pair => (Similarities(pair.Student) - Similarities(pair.Teacher)).square().mean())
+            .Aggregate((sum, next) => sum + next) / inputs.Pairs.Count;
 
     private static Tensor Similarities(Tensor value)
     {

@@ -15,5 +15,6 @@ internal sealed record AddRemembered : WeightlessLayer
     public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass) => value + pass.Remembered!;
 
     /// <inheritdoc/>
-    public override string Export(StudentGraph graph, LayerExport layer) => graph.Add("Add", $"sum{layer.Number}", graph.Remembered!, layer.Input);
+    public override string Export(StudentGraph graph, LayerExport layer)
+        => graph.Add("Add", $"sum{layer.Number}", graph.Remembered!, layer.Input);
 }

@@ -36,7 +36,8 @@ internal sealed record Attention(int Heads) : WeightlessLayer
         Tensor ByHead(Tensor part) => part.reshape(part.size(0), part.size(1), Heads, -1).transpose(1, 2);
         Tensor[] parts = [.. value.chunk(3, -1).Select(ByHead)];
         foreach (var (part, name) in parts.Zip(PartNames)) pass.Tap?.Offer($"{pass.Name}.{name}", part);
-        var padding = pass.Input.eq(Vocabulary.Padding).to_type(value.dtype).reshape(pass.Input.size(0), 1, 1, pass.Input.size(1)) * PaddingScore;
+        var padding = pass.Input.eq(Vocabulary.Padding).to_type(value.dtype)
+            .reshape(pass.Input.size(0), 1, 1, pass.Input.size(1)) * PaddingScore;
         var weights = functional.softmax(parts[0].matmul(parts[1].transpose(2, 3)) / Math.Sqrt(parts[0].size(3)) + padding, -1);
         return weights.matmul(parts[2]).transpose(1, 2).reshape(value.size(0), value.size(1), -1);
     }
@@ -45,12 +46,15 @@ internal sealed record Attention(int Heads) : WeightlessLayer
     public override string Export(StudentGraph graph, LayerExport layer)
     {
         var (length, width, number) = (layer.Shape[0], layer.Shape[1] / 3, layer.Number);
-        var split = graph.Node("Split", [.. PartNames.Select(name => $"{name}{number}")], $"split{number}", layer.Input, graph.Integers("thirds", width, width, width)).With("axis", 1L);
+        var split = graph.Node("Split", [.. PartNames.Select(name => $"{name}{number}")], $"split{number}", layer.Input,
+            graph.Integers("thirds", width, width, width)).With("axis", 1L);
         string ByHead(string part, params long[] order)
-            => graph.Node("Transpose", $"heads_{part}", graph.Reshaped($"apart_{part}", part, -1, length, Heads, width / Heads)).With("perm", order).Output[0];
+            => graph.Node("Transpose", $"heads_{part}", graph.Reshaped($"apart_{part}", part, -1, length, Heads, width / Heads))
+                .With("perm", order).Output[0];
         string Root() => graph.Scalar($"rootOfWidth{width / Heads}", 1 / MathF.Sqrt(width / Heads));
         var query = graph.Add("Mul", $"scaled{number}", ByHead(split.Output[0], 0, 2, 1, 3), Root());
-        var scores = graph.Add("Add", $"scores{number}", graph.Add("MatMul", $"products{number}", query, ByHead(split.Output[1], 0, 2, 3, 1)), PaddingScores(graph));
+        var scores = graph.Add("Add", $"scores{number}",
+            graph.Add("MatMul", $"products{number}", query, ByHead(split.Output[1], 0, 2, 3, 1)), PaddingScores(graph));
         var weights = graph.Node("Softmax", $"weights{number}", scores).With("axis", -1L).Output[0];
         var mixed = graph.Add("MatMul", $"mixed{number}", weights, ByHead(split.Output[2], 0, 2, 1, 3));
         var together = graph.Node("Transpose", $"together{number}", mixed).With("perm", new long[] { 0, 2, 1, 3 });
@@ -59,5 +63,6 @@ internal sealed record Attention(int Heads) : WeightlessLayer
 
     // What is added to scores: nothing for a token, much below zero for padding; one for all heads and all queries.
     private static string PaddingScores(StudentGraph graph) => graph.Once("paddingScores", () => graph.Add("Unsqueeze", "paddingScores",
-        graph.Add("Mul", "paddingRow", graph.Cast("paddingValues", graph.IsPadding()), graph.Scalar("paddingScore", PaddingScore)), graph.Integers("headAndQuery", 1, 2)));
+        graph.Add("Mul", "paddingRow", graph.Cast("paddingValues", graph.IsPadding()), graph.Scalar("paddingScore", PaddingScore)),
+        graph.Integers("headAndQuery", 1, 2)));
 }

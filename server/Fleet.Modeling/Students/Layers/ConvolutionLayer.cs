@@ -21,8 +21,10 @@ internal abstract record ConvolutionLayer(int Kernel, int Stride) : NormalizedLa
     {
         var (channels, groups) = (ChannelsBehind(input), Groups(input));
         return input.Count == 2
-            ? new LayerModules(nn.Conv1d(input[0], channels, Kernel, Stride, padding: Kernel / 2, groups: groups, bias: false), nn.BatchNorm1d(channels))
-            : new LayerModules(nn.Conv2d(input[0], channels, Kernel, Stride, padding: Kernel / 2, groups: groups, bias: false), nn.BatchNorm2d(channels));
+            ? new LayerModules(nn.Conv1d(input[0], channels, Kernel, Stride, padding: Kernel / 2, groups: groups, bias: false),
+                nn.BatchNorm1d(channels))
+            : new LayerModules(nn.Conv2d(input[0], channels, Kernel, Stride, padding: Kernel / 2, groups: groups, bias: false),
+                nn.BatchNorm2d(channels));
     }
 
     /// <inheritdoc/>

@@ -12,7 +12,8 @@ internal sealed record Dense(int Units) : NormalizedLayer
     public override long MultiplyAdds(IReadOnlyList<int> input) => WeightsOf(input);
 
     /// <inheritdoc/>
-    public override LayerModules Modules(IReadOnlyList<int> input) => new(nn.Linear(input[0], Units, hasBias: false), nn.BatchNorm1d(Units));
+    public override LayerModules Modules(IReadOnlyList<int> input)
+        => new(nn.Linear(input[0], Units, hasBias: false), nn.BatchNorm1d(Units));
 
     /// <inheritdoc/>
     public override string Export(StudentGraph graph, LayerExport layer)

@@ -18,7 +18,10 @@ internal sealed class FeatureTap(DisposeScope scope, IReadOnlyCollection<string>
     private readonly Dictionary<string, Tensor> _kept = [];
 
     /// <summary>A kept value.</summary>
-    public Tensor this[string name] => _kept.TryGetValue(name, out var value) ? value : throw new KeyNotFoundException($"The network gave no feature '{name}' of {string.Join(", ", names)}.");
+    public Tensor this[string name]
+        => _kept.TryGetValue(name, out var value)
+            ? value
+            : throw new KeyNotFoundException($"The network gave no feature '{name}' of {string.Join(", ", names)}.");
 
     /// <summary>True when <paramref name="name"/> was asked for: for a value that is not computed otherwise.</summary>
     public bool Wants(string name) => names.Contains(name);

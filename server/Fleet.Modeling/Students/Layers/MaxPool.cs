@@ -8,7 +8,8 @@ namespace Fleet.Modeling.Students.Layers;
 internal sealed record MaxPool(int Size) : WeightlessLayer
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<int> ShapeBehind(IReadOnlyList<int> input) => [input[0], .. input.Skip(1).Select(extent => extent / Size)];
+    public override IReadOnlyList<int> ShapeBehind(IReadOnlyList<int> input)
+        => [input[0], .. input.Skip(1).Select(extent => extent / Size)];
 
     /// <inheritdoc/>
     public override long MultiplyAdds(IReadOnlyList<int> input) => 0;

@@ -20,5 +20,6 @@ internal sealed record Positions : TableLayer
 
     /// <inheritdoc/>
     public override string Export(StudentGraph graph, LayerExport layer)
-        => graph.Reshaped($"rows{layer.Number}", graph.Add("Add", $"placed{layer.Number}", layer.Input, graph.Weight(layer)), -1, layer.Shape[1]);
+        => graph.Reshaped($"rows{layer.Number}", graph.Add("Add", $"placed{layer.Number}", layer.Input, graph.Weight(layer)), -1,
+            layer.Shape[1]);
 }

@@ -27,8 +27,10 @@ internal sealed record TokenMean : WeightlessLayer
         var apart = graph.Reshaped($"apart{number}", layer.Input, -1, layer.Shape[0], layer.Shape[1]);
         var isToken = graph.Once("present", () => graph.Cast("present", graph.Add("Not", "isToken", graph.IsPadding())));
         var present = graph.Add("Unsqueeze", $"present{number}", isToken, graph.Integers("axis2", 2));
-        string Sum(string name, string value) => graph.Node("ReduceSum", name, value, graph.Integers("axis1", 1)).With("keepdims", 0L).Output[0];
+        string Sum(string name, string value)
+            => graph.Node("ReduceSum", name, value, graph.Integers("axis1", 1)).With("keepdims", 0L).Output[0];
         var sum = Sum($"sum{number}", graph.Add("Mul", $"kept{number}", apart, present));
-        return graph.Add("Div", $"mean{number}", sum, graph.Add("Max", $"count{number}", Sum($"length{number}", present), graph.Scalar("one", 1)));
+        return graph.Add("Div", $"mean{number}", sum,
+            graph.Add("Max", $"count{number}", Sum($"length{number}", present), graph.Scalar("one", 1)));
     }
 }

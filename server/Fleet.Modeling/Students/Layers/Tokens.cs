@@ -17,8 +17,10 @@ internal sealed record Tokens(int Pieces, int Width) : TableLayer
     public override LayerModules Modules(IReadOnlyList<int> input) => Table(Pieces, Width);
 
     /// <inheritdoc/>
-    public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass) => modules.Weights!.call(value.to_type(ScalarType.Int64));
+    public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass)
+        => modules.Weights!.call(value.to_type(ScalarType.Int64));
 
     /// <inheritdoc/>
-    public override string Export(StudentGraph graph, LayerExport layer) => graph.Add("Gather", $"tokens{layer.Number}", graph.Weight(layer), layer.Input);
+    public override string Export(StudentGraph graph, LayerExport layer)
+        => graph.Add("Gather", $"tokens{layer.Number}", graph.Weight(layer), layer.Input);
 }

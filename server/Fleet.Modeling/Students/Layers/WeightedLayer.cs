@@ -19,13 +19,15 @@ internal abstract record WeightedLayer : Layer
     /// <summary>Weights and bias in double precision.</summary>
     protected virtual (Tensor Weight, Tensor Bias) Weights(LayerModules modules)
     {
-        var parameters = modules.Weights!.named_parameters().ToDictionary(parameter => parameter.name, parameter => parameter.parameter.to_type(ScalarType.Float64));
+        var parameters = modules.Weights!.named_parameters()
+            .ToDictionary(parameter => parameter.name, parameter => parameter.parameter.to_type(ScalarType.Float64));
         var weight = parameters["weight"];
         return (weight, parameters.TryGetValue("bias", out var bias) ? bias : zeros(0, ScalarType.Float64));
     }
 
     /// <summary>The input's scale in the form that its weights are multiplied by.</summary>
-    protected virtual Tensor Scale(InputScale scale) => throw new NotSupportedException($"{this} cannot be the first layer with weights of values that are scaled.");
+    protected virtual Tensor Scale(InputScale scale)
+        => throw new NotSupportedException($"{this} cannot be the first layer with weights of values that are scaled.");
 
     private static float[] Values(Tensor value) => value.to_type(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs test programs (xunit v3), some side by side and the others alone, shows how far they are and sums up.
 #
-#   tests/programs.sh RESULTS [--together PROGRAM | --alone PROGRAM]... [-- OPTIONS OF THE PROGRAMS]
+#   tests/programs.sh RESULTS [--together PROGRAM | --alone PROGRAM]... [--then SCRIPT] [-- OPTIONS OF THE PROGRAMS]
 #
 # A slow machine is not a failure: nothing is limited in time. A program that says nothing for FLEET_TEST_SILENCE_SECONDS (900) is
 # ended; what had passed by then counts, and the tests that were running are named. Logs and results lie in RESULTS.
+# SCRIPT is run as 'SCRIPT end RESULTS' before the last line, for what else there is to say of the run.
 # The last line is 'N passed, N failed, N skipped'; the exit code is 0 only when none failed and at least one passed.
 set -uo pipefail
 
@@ -15,11 +16,12 @@ side_by_side=${FLEET_TEST_SIDE_BY_SIDE:-2}
 
 results=${1:?a folder for logs and results}
 shift
-together=() alone=()
+together=() alone=() then=
 while (($#)); do
   case $1 in
     --together) together+=("${2:?}"); shift 2 ;;
     --alone) alone+=("${2:?}"); shift 2 ;;
+    --then) then=${2:?}; shift 2 ;;
     --) shift; break ;;
     *) echo "tests/programs.sh: '$1' is not understood." >&2; exit 2 ;;
   esac
@@ -145,6 +147,7 @@ for program in ${alone[@]+"${alone[@]}"}; do
 done
 await_fewer_than 1
 
+[[ -n $then ]] && "$then" end "$results"
 ((${#broken[@]})) && echo "Failed: ${broken[*]}. Logs: $results/"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0 && passed > 0))

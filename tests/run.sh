@@ -4,6 +4,7 @@
 #   tests/run.sh                                         everything
 #   tests/run.sh --only Contracts --only Agent           these projects
 #   tests/run.sh --only Contracts -- -method '*Gate*'    options after -- go to the test programs (xunit v3)
+#   tests/run.sh --coverage                              and a line for each project: how much of it the tests run
 #
 # The last line is 'N passed, N failed, N skipped'; the exit code is 0 only when none failed and at least one passed.
 # A test program that crashes, runs nothing, or says nothing for FLEET_TEST_SILENCE_SECONDS (900) counts as a failure; what had passed
@@ -17,12 +18,13 @@ results=.artifacts/tests
 # mosquitto_pub and mosquitto_sub are clients nobody here wrote; curl and openssl enroll one by hand; strace sees what a child opens.
 packages=(mosquitto-clients curl openssl ca-certificates strace)
 
-only=()
+only=() coverage=
 while (($#)); do
   case $1 in
     --only) only+=("${2:?--only needs a project, such as Contracts}"); shift 2 ;;
+    --coverage) coverage=1; shift ;;
     --) shift; break ;;
-    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     *) echo "tests/run.sh: '$1' is not understood; options for the test programs go after --." >&2; exit 2 ;;
   esac
 done
@@ -65,6 +67,8 @@ fi
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
 
 SECONDS=0
+# A run that was killed while it counted coverage leaves counting copies where the build put its own.
+tests/coverage.sh restore
 echo "Building ($configuration)"
 dotnet build Fleet.sln -c "$configuration" -v quiet -clp:NoSummary </dev/null || give_up "the solution does not build."
 echo "Built in $SECONDS s"
@@ -90,4 +94,9 @@ if [[ " ${chosen[*]} " =~ /Fleet.(Modeling|Quantization).Tests" " ]]; then
   fi
 fi
 
-tests/programs.sh "$results" "${chosen[@]}" -- "$@"
+then=()
+if [[ -n $coverage ]] && tests/coverage.sh begin "$results"; then
+  then=(--then tests/coverage.sh)
+  trap 'tests/coverage.sh restore' EXIT
+fi
+tests/programs.sh "$results" "${chosen[@]}" ${then[@]+"${then[@]}"} -- "$@"

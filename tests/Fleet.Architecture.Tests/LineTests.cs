@@ -16,7 +16,7 @@ public sealed class LineTests
         "server/Fleet.Server/Storage",
         "shared/Fleet.Contracts",
         "tests/Fleet.TestKit",
-        "tests/Fleet.Agent.Tests", "tests/Fleet.Benchmarks", "tests/Fleet.Cli.Tests",
+        "tests/Fleet.Benchmarks", "tests/Fleet.Cli.Tests",
         "tests/Fleet.Contracts.Tests", "tests/Fleet.EndToEnd.Tests",
         "tests/Fleet.Modeling.Tests", "tests/Fleet.Quantization.Tests", "tests/Fleet.Server.CrashWriter", "tests/Fleet.Server.Tests",
     ];

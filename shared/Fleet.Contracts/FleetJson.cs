@@ -31,7 +31,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
         typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<StatePair>), typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>), typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
-        typeof(ListConverter<Variant>), typeof(ListConverter<VariantReport>), typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
+        typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>), typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>), typeof(ListConverter<ModelVersionView>),
     ])]
 [JsonSerializable(typeof(DesiredState))]

@@ -31,6 +31,9 @@ public sealed partial class GoldenTests
         ["problem"] = typeof(ApiProblem),
         ["build-spec"] = typeof(Builds.BuildSpec),
         ["rollout-plan"] = typeof(Rollouts.RolloutPlan),
+        // Since protocol 2.
+        ["scores"] = typeof(Validation.Scores),
+        ["gate"] = typeof(Validation.ValidationGate),
     };
 
     public static TheoryData<string> Names
@@ -103,6 +106,20 @@ public sealed partial class GoldenTests
     {
         for (var version = 1; version <= ProtocolVersion.Current; version++)
             Assert.Matches($@"\| {version} \| \d{{4}}-\d\d-\d\d \|", Document);
+    }
+
+    [Fact]
+    public void Every_metric_is_listed_with_its_unit_and_direction() => Assert.All(Contracts.Tasks.Metric.All.Values, metric => Assert.Contains(
+        $"| `{metric.Name}` | {(metric.Unit.Length > 0 ? metric.Unit : "of the labels")} | {JsonNamingPolicy.CamelCase.ConvertName($"{metric.Better}")} |", Document, StringComparison.Ordinal));
+
+    [Fact]
+    public void Pack_of_protocol_2_says_what_the_batch_of_protocol_1_says()
+    {
+        var pack = Convert.FromHexString(File.ReadAllText(Path.Combine(Folder, "telemetry-pack.hex")).Trim());
+        var batch = Assert.Single(Telemetry.TelemetryPack.Decode(pack));
+        Assert.Equal(Golden("telemetry-batch"), JsonSerializer.Serialize(batch, FleetJson.Indented.TelemetryBatch));
+        // Deflate may pack otherwise on another machine; what it unpacks to is the same.
+        Assert.InRange(Telemetry.TelemetryPack.Encode([batch]).Length, 1, pack.Length + 8);
     }
 
     [Fact]

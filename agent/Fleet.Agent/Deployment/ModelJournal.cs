@@ -105,5 +105,6 @@ internal sealed record ServingRelease
 
     /// <summary>The release as the inference host takes it.</summary>
     public ServedModel Served(string path) => new(
-        Manifest.Model, Manifest.Version, Variant.Id, path, Variant.Runtime, Manifest.Inputs, Manifest.Outputs, Manifest.Classes);
+        Manifest.Model, Manifest.Version, Variant.Id, path, Variant.Runtime, Manifest.Inputs, Manifest.Outputs,
+        Manifest.Classes, Manifest.Task, Manifest.Detection);
 }

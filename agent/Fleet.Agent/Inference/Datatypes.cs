@@ -55,6 +55,18 @@ internal static class Datatypes
         };
     }
 
+    /// <summary>The elements of a tensor as class numbers, whether it holds integers or floats.</summary>
+    public static long[] Integers(OrtValue tensor)
+    {
+        var data = tensor.GetTensorMutableRawData();
+        return tensor.GetTensorTypeAndShape().ElementDataType switch
+        {
+            TensorElementType.Int64 => MemoryMarshal.Cast<byte, long>(data).ToArray(),
+            TensorElementType.Int32 => Array.ConvertAll(MemoryMarshal.Cast<byte, int>(data).ToArray(), value => (long)value),
+            _ => Array.ConvertAll(Singles(tensor).ToArray(), value => float.IsFinite(value) ? (long)Math.Round(value) : -1),
+        };
+    }
+
     private static float[] Convert<T>(ReadOnlySpan<byte> data, Func<T, float> convert)
         where T : struct
     {

@@ -1,3 +1,5 @@
+using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Telemetry;
 
 namespace Fleet.Agent.Inference;
@@ -8,10 +10,16 @@ internal sealed class InferenceTally(ServedModel model)
     /// <summary>Tenths of the winning probability, 0 to 1.</summary>
     private const int Tenths = 10;
 
+    /// <summary>Columns of predicted values that are tallied; more would be a picture, not numbers that people read.</summary>
+    private const int MostValues = 16;
+
     private readonly Lock _lock = new();
     private readonly long[] _latency = new long[LatencyHistogram.BucketOf(TimeSpan.MaxValue) + 1];
     private readonly long[] _classes = new long[model.Classes.Count];
     private readonly long[] _confidence = new long[model.Classes.Count > 0 ? Tenths : 0];
+    private readonly ValueTally[] _values = new ValueTally[model.Tally() == OutputTally.Values ? MostValues : 0];
+    private ValueTally _boxes, _sizes;
+    private int _columns;
     private long _count;
     private long _errors;
 
@@ -28,6 +36,32 @@ internal sealed class InferenceTally(ServedModel model)
                 var decision = ClassDecision.Of(scores[.._classes.Length]);
                 _classes[decision.Class]++;
                 _confidence[Math.Clamp((int)(decision.Probability * Tenths), 0, Tenths - 1)]++;
+            }
+        }
+    }
+
+    /// <summary>Counts one inference that predicted numbers, <paramref name="columns"/> of them for each sample.</summary>
+    public void AddValues(TimeSpan latency, ReadOnlySpan<float> values, int columns)
+    {
+        lock (_lock)
+        {
+            Add(latency, []);
+            if (_values.Length == 0 || columns is < 1 or > MostValues || values.Length % columns != 0) return;
+            _columns = columns;
+            for (var i = 0; i < values.Length; i++) _values[i % columns].Add(values[i]);
+        }
+    }
+
+    /// <summary>Counts one inference that found boxes, those of each sample.</summary>
+    public void AddBoxes(TimeSpan latency, IReadOnlyList<IReadOnlyList<DetectedBox>> samples)
+    {
+        lock (_lock)
+        {
+            Add(latency, []);
+            foreach (var boxes in samples)
+            {
+                _boxes.Add(boxes.Count);
+                foreach (var box in boxes) _sizes.Add(Math.Sqrt(box.Box.Area));
             }
         }
     }
@@ -55,7 +89,11 @@ internal sealed class InferenceTally(ServedModel model)
                 Latency = new LatencyHistogram { Buckets = buckets, Counts = [.. buckets.Select(bucket => _latency[bucket])] },
                 Classes = [.. _classes],
                 Confidence = [.. _confidence],
+                Values = _columns > 0 ? [.. _values.Take(_columns).Select(values => values.Stats())] : null,
+                Boxes = _boxes.Stats() is { Count: > 0 } number ? new BoxStats(number, _sizes.Stats()) : null,
             };
+            Array.Clear(_values);
+            (_boxes, _sizes) = (default, default);
             (_count, _errors) = (0, 0);
             Array.Clear(_latency);
             Array.Clear(_classes);

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Agent.Inference;
 
@@ -11,6 +12,8 @@ namespace Fleet.Agent.Inference;
 /// <param name="Inputs">Inputs the release promises; the file must agree by name and datatype. Empty promises nothing.</param>
 /// <param name="Outputs">Outputs the release promises; the first holds the class scores of a classifier.</param>
 /// <param name="Classes">Class names in the order of the first output's columns; empty when the model is not a classifier.</param>
+/// <param name="Task">What it does; null in releases of protocol 1.</param>
+/// <param name="Detection">How boxes are made of its outputs, for detection.</param>
 internal sealed record ServedModel(
     string Model,
     int Version,
@@ -19,8 +22,14 @@ internal sealed record ServedModel(
     RuntimeSettings Runtime,
     IReadOnlyList<TensorDescription> Inputs,
     IReadOnlyList<TensorDescription> Outputs,
-    IReadOnlyList<string> Classes)
+    IReadOnlyList<string> Classes,
+    ModelTask? Task = null,
+    DetectionForm? Detection = null)
 {
+    /// <summary>What is counted of its outputs.</summary>
+    public OutputTally Tally() => TaskDefinition.Of(Task ?? (Classes.Count > 0 ? ModelTask.Classification : ModelTask.Outputs)).Tally;
+
+
     /// <summary>The model as log lines and failures name it: <c>speech 7 x64-int8</c>.</summary>
     public string Name() => $"{Model} {Version} {Variant}";
 }

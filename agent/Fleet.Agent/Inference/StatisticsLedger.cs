@@ -42,6 +42,8 @@ internal sealed class StatisticsLedger
         Latency = one.Latency.Merge(other.Latency),
         Classes = Sum(one.Classes, other.Classes),
         Confidence = Sum(one.Confidence, other.Confidence),
+        Values = ValueStats.Merge(one.Values, other.Values),
+        Boxes = one.Boxes is { } boxes && other.Boxes is { } more ? boxes.Merge(more) : one.Boxes ?? other.Boxes,
     };
 
     private static long[] Sum(IReadOnlyList<long> one, IReadOnlyList<long> other)

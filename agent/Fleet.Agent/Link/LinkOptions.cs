@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Fleet.Agent.Settings;
+using Fleet.Contracts.Protocol;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Link;
@@ -22,7 +23,13 @@ internal sealed class LinkOptions
     /// <summary>How long the server keeps messages for this device after the connection ends.</summary>
     [Duration("00:00:00", "365.00:00:00")] public TimeSpan SessionExpiry { get; set; } = TimeSpan.FromDays(1);
 
-    /// <summary>Telemetry batches sent before the first is acknowledged. More fills memory after an outage.</summary>
+    /// <summary>
+    /// Telemetry batches that wait for each other while nothing but counts changes, and then share a message. More costs fewer bytes
+    /// and shows a calm device later; 1 sends each at once.
+    /// </summary>
+    [Range(1, Limits.BatchesPerPack)] public int PackSize { get; set; } = 30;
+
+    /// <summary>Telemetry messages sent before the first is acknowledged. More fills memory after an outage.</summary>
     [Range(1, 100)] public int InFlight { get; set; } = 8;
 
     /// <summary>Telemetry batches kept while the server is unreachable; beyond that the oldest are dropped.</summary>

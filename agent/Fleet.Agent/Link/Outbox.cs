@@ -21,6 +21,8 @@ internal sealed partial class Outbox
     /// <summary>Holds at most one signal, because the reader looks at everything when it wakes.</summary>
     private readonly Channel<bool> _filled
         = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    /// <summary>True when what waits is to go at once: it was left by an earlier run or connection, or something changed.</summary>
+    private bool _flush = true;
     private byte[]? _reported;
     private byte[]? _lastReported;
     private long _bytes;
@@ -67,7 +69,7 @@ internal sealed partial class Outbox
     /// <summary>Queues the last reported state again: a device says what it has on every connect, even when nothing has changed.</summary>
     public void RepeatReported()
     {
-        lock (_lock) _reported = _lastReported;
+        lock (_lock) (_reported, _flush) = (_lastReported, true);
         Signal();
     }
 
@@ -90,10 +92,14 @@ internal sealed partial class Outbox
     }
 
     /// <summary>Keeps a telemetry batch until it is acknowledged.</summary>
-    public void Add(long sequence, ReadOnlySpan<byte> batch)
+    /// <param name="sequence">Its number.</param>
+    /// <param name="batch">Its bytes.</param>
+    /// <param name="urgent">False when it may wait for others to share a message with.</param>
+    public void Add(long sequence, ReadOnlySpan<byte> batch, bool urgent = true)
     {
         lock (_lock)
         {
+            _flush |= urgent;
             var before = _dropped;
             while (_batches.Count > 0 && (_batches.Count >= _options.MaximumBatches || _bytes + batch.Length > _options.MaximumBytes))
             {
@@ -108,10 +114,17 @@ internal sealed partial class Outbox
         Signal();
     }
 
-    /// <summary>The oldest sequences that are not among <paramref name="inFlight"/>, at most <paramref name="credit"/>.</summary>
-    public IReadOnlyList<long> Oldest(IReadOnlyCollection<long> inFlight, int credit)
+    /// <summary>The batches to send next in one message, oldest first; none while those that wait have no hurry and are too few.</summary>
+    public IReadOnlyList<long> NextPack(IReadOnlyCollection<long> inFlight)
     {
-        lock (_lock) return [.. _batches.Keys.Where(sequence => !inFlight.Contains(sequence)).Take(credit)];
+        lock (_lock)
+        {
+            long[] waiting = [.. _batches.Keys.Where(sequence => !inFlight.Contains(sequence)).Take(_options.PackSize)];
+            if (waiting.Length == _options.PackSize) return waiting;
+            if (!_flush) return [];
+            _flush = false;
+            return waiting;
+        }
     }
 
     /// <summary>The bytes of a batch; null when it has been dropped.</summary>

@@ -1,4 +1,7 @@
+using System.Text.Json;
+using Fleet.Contracts;
 using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Telemetry;
 using Microsoft.Extensions.Logging;
 using MQTTnet;
 
@@ -11,7 +14,7 @@ internal sealed partial class ServerLink
     private async Task DrainAsync(IMqttClient client, Task ended, CancellationToken cancellationToken)
     {
         using var broken = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var sending = new Dictionary<long, Task>();
+        var sending = new Dictionary<IReadOnlyList<long>, Task>();
         Task filled = Task.CompletedTask;
         try
         {
@@ -19,13 +22,14 @@ internal sealed partial class ServerLink
             {
                 if (filled.IsCompleted) filled = outbox.FilledAsync(broken.Token);
                 await SendReportedAsync(client, broken.Token);
-                foreach (var (sequence, task) in sending.Where(one => one.Value.IsCompleted).ToArray())
+                foreach (var (pack, task) in sending.Where(one => one.Value.IsCompleted).ToArray())
                 {
-                    sending.Remove(sequence);
-                    await task; // A refusal or a broken connection ends the drain; the batch is still in the outbox.
+                    sending.Remove(pack);
+                    await task; // A refusal or a broken connection ends the drain; the batches are still in the outbox.
                 }
-                foreach (var sequence in outbox.Oldest(sending.Keys, options.InFlight - sending.Count))
-                    sending[sequence] = SendBatchAsync(client, sequence, broken.Token);
+                while (sending.Count < options.InFlight
+                    && outbox.NextPack([.. sending.Keys.SelectMany(pack => pack)]) is { Count: > 0 } next)
+                    sending[next] = SendPackAsync(client, next, broken.Token);
                 await Task.WhenAny([ended, filled, .. sending.Values]);
                 cancellationToken.ThrowIfCancellationRequested();
             }
@@ -53,23 +57,49 @@ internal sealed partial class ServerLink
         }
     }
 
-    private async Task SendBatchAsync(IMqttClient client, long sequence, CancellationToken cancellationToken)
+    private async Task SendPackAsync(IMqttClient client, IReadOnlyList<long> sequences, CancellationToken cancellationToken)
     {
-        if (outbox.Read(sequence) is not { } batch) return;
-        var result = await SendAsync(client, Topics.Telemetry, batch, cancellationToken);
-        if (result.ReasonCode == MqttClientPublishReasonCode.PayloadFormatInvalid)
+        var batches = sequences.Select(Batch).OfType<TelemetryBatch>().ToList();
+        if (batches.Count == 0) return;
+        var pack = TelemetryPack.Encode(batches);
+        // What does not fit goes in halves, and so does what is refused: a batch that nobody can read must not take others with it.
+        var result = TelemetryPack.Fits(pack) || batches.Count == 1
+            ? await SendAsync(client, Topics.Telemetry, pack, cancellationToken)
+            : null;
+        if (result is not null && Stored(result))
         {
-            // The server will never take it, and keeping it would hold up everything after it.
-            LogBatchRefused(sequence, result.ReasonString);
-            outbox.Acknowledge(sequence);
+            foreach (var sequence in sequences) outbox.Acknowledge(sequence);
         }
-        else if (Stored(result))
+        else if (result is null || result.ReasonCode == MqttClientPublishReasonCode.PayloadFormatInvalid)
         {
-            outbox.Acknowledge(sequence);
+            if (sequences.Count > 1)
+            {
+                foreach (var half in sequences.Chunk((sequences.Count + 1) / 2)) await SendPackAsync(client, half, cancellationToken);
+                return;
+            }
+            // The server will never take it; keeping it would hold up all that follows.
+            LogBatchRefused(sequences[0], result?.ReasonString);
+            outbox.Acknowledge(sequences[0]);
         }
         else
         {
-            throw new IOException($"the server did not store telemetry batch {sequence}: {result.ReasonCode} {result.ReasonString}");
+            throw new IOException($"the server did not store telemetry batch {sequences[0]}: {result.ReasonCode} {result.ReasonString}");
+        }
+    }
+
+    /// <summary>A batch out of the outbox; null when it was dropped meanwhile, or is unreadable and dropped now.</summary>
+    private TelemetryBatch? Batch(long sequence)
+    {
+        if (outbox.Read(sequence) is not { } bytes) return null;
+        try
+        {
+            return JsonSerializer.Deserialize(bytes, FleetJson.Default.TelemetryBatch);
+        }
+        catch (JsonException e)
+        {
+            LogBatchRefused(sequence, e.Message);
+            outbox.Acknowledge(sequence);
+            return null;
         }
     }
 

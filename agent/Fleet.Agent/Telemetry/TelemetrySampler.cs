@@ -23,6 +23,8 @@ internal sealed partial class TelemetrySampler(
     TimeProvider time,
     ILogger<TelemetrySampler> logger) : BackgroundService
 {
+    private readonly TelemetryPace _pace = new();
+    private ResourceStats? _machine;
     private long _sequence;
 
     /// <inheritdoc/>
@@ -38,13 +40,14 @@ internal sealed partial class TelemetrySampler(
             {
                 var models = await host.DrainAsync(stoppingToken);
                 var to = time.GetUtcNow();
+                _machine = TelemetryPace.Steady(_machine, resources.Read(host.ProcessId is { } child ? [child] : []));
                 Keep(new TelemetryBatch
                 {
                     Sequence = NextSequence(),
                     From = from,
                     To = to,
                     Models = models,
-                    Resources = resources.Read(host.ProcessId is { } child ? [child] : []),
+                    Resources = _machine,
                 });
                 from = to;
             }
@@ -60,7 +63,7 @@ internal sealed partial class TelemetrySampler(
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(batch, FleetJson.Default.TelemetryBatch);
         if (bytes.Length > Limits.TelemetryBatchBytes) LogTooLarge(batch.Sequence, bytes.Length);
-        else outbox.Add(batch.Sequence, bytes);
+        else outbox.Add(batch.Sequence, bytes, _pace.IsUrgent(batch));
     }
 
     /// <summary>The number is on disk before it is used: after a kill one may be skipped, but none is used twice.</summary>

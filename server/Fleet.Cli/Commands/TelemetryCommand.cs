@@ -4,6 +4,7 @@ using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Telemetry;
 
 namespace Fleet.Cli.Commands;
 
@@ -75,7 +76,15 @@ internal static class TelemetryCommand
                 Charts.Sparkline([.. view.Series.Select(point => point.Count)], 12));
         }
         screen.Write(sheet);
+        foreach (var view in views.OrderBy(view => view.Device.Value).ThenBy(view => view.Model))
+        {
+            foreach (var (column, value) in (view.Values ?? []).Index())
+                screen.WriteSentence($"{view.Device}, {view.Model}: predicted{(view.Values!.Count > 1 ? $" value {column + 1}" : "")} {Of(value)}");
+            if (view.Boxes is { } boxes) screen.WriteSentence($"{view.Device}, {view.Model}: boxes a sample {Of(boxes.Number)}; their size {Of(boxes.Size)}");
+        }
     }
+
+    private static string Of(ValueStats values) => FormattableString.Invariant($"{values.Mean:0.####} ± {values.Deviation:0.####}, {values.Minimum:0.####} to {values.Maximum:0.####}");
 
     private static void WriteCharts(Shell screen, string title, IReadOnlyList<TelemetryView> views, IReadOnlyList<string> names)
     {

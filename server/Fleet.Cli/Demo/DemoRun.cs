@@ -93,7 +93,8 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
                 await EnrollAsync(id, profile, devicesUrl, token.Token, cancellationToken);
             }
             Concern = await children.StartAsync(
-                id, Installation.Agent, data, "run", "--data", data, "--inference-port", "0", "--telemetry-interval", "00:00:02");
+                id, Installation.Agent, data, "run", "--data", data, "--inference-port", "0", "--telemetry-interval", "00:00:02",
+                "--set", "Link:PackSize=1");
         }
         step.Say("agents connect over MQTT with mutual TLS");
         await Polling.UntilAsync(

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
@@ -8,7 +6,10 @@ using Fleet.Server.Storage;
 
 namespace Fleet.Server.Telemetry;
 
-/// <summary>Takes telemetry batches. A batch that came before is taken again without a trace: its acknowledgement got lost.</summary>
+/// <summary>
+/// Takes telemetry, a pack of batches or one of protocol 1. A batch that came before is taken again without a trace: its
+/// acknowledgement got lost.
+/// </summary>
 internal sealed class TelemetryInbox(IFleetStore store) : IDeviceMessageHandler
 {
     /// <inheritdoc/>
@@ -20,18 +21,18 @@ internal sealed class TelemetryInbox(IFleetStore store) : IDeviceMessageHandler
     /// <inheritdoc/>
     public async Task<string?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
-        TelemetryBatch? batch;
+        IReadOnlyList<TelemetryBatch> batches;
         try
         {
-            batch = JsonSerializer.Deserialize(payload.Span, FleetJson.Default.TelemetryBatch);
+            batches = TelemetryPack.Decode(payload.Span);
         }
-        catch (JsonException e)
+        catch (FormatException e)
         {
-            return $"it is not a telemetry batch: {e.Message}";
+            return $"it is not telemetry: {e.Message}";
         }
-        if (batch is null) return "it is empty";
-        if (TelemetryRules.ProblemOf(batch) is { } problem) return problem;
-        await store.AppendSamplesAsync(device, batch, cancellationToken);
+        // All or none: what was refused in part would come again in whole.
+        if (batches.Select(TelemetryRules.ProblemOf).FirstOrDefault(problem => problem is not null) is { } problem) return problem;
+        foreach (var batch in batches) await store.AppendSamplesAsync(device, batch, cancellationToken);
         return null;
     }
 }

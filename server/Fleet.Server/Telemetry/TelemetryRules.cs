@@ -8,6 +8,8 @@ namespace Fleet.Server.Telemetry;
 internal static class TelemetryRules
 {
     private const int ConfidenceTenths = 10;
+    private const int MostClasses = 65_536;
+    private const int MostValues = 16;
 
     /// <summary>The last bucket a histogram has: that of the longest time span.</summary>
     private static readonly int LastBucket = LatencyHistogram.BucketOf(TimeSpan.MaxValue);
@@ -26,6 +28,14 @@ internal static class TelemetryRules
     {
         if (!Names.IsName(stats.Model)) return $"model '{stats.Model}' must be {Names.Rule}";
         if (stats.Count < 0 || stats.Errors < 0) return $"the counts of {stats.Model} are negative";
+        if (CountsOf(stats).Any(count => count > LatencyHistogram.MaximumCount))
+            return $"a count of {stats.Model} is beyond {LatencyHistogram.MaximumCount:N0}";
+        if (stats.Classes.Count > MostClasses)
+            return $"{stats.Model} counts {stats.Classes.Count} classes; at most {MostClasses} are kept";
+        if (stats.Values is { Count: > MostValues })
+            return $"{stats.Model} tallies {stats.Values.Count} values; at most {MostValues} are kept";
+        if (ValuesOf(stats).Any(value => value.Count is < 0 or > LatencyHistogram.MaximumCount || value.Deviation < 0))
+            return $"the values of {stats.Model} have a count or a deviation that cannot be";
         if (stats.Latency.Buckets.Count != stats.Latency.Counts.Count)
             return $"the histogram of {stats.Model} has {stats.Latency.Buckets.Count} buckets and {stats.Latency.Counts.Count} counts";
         if (stats.Latency.Buckets.Any(bucket => bucket < 0 || bucket > LastBucket))
@@ -38,4 +48,10 @@ internal static class TelemetryRules
             return $"the confidence of {stats.Model} has {stats.Confidence.Count} counts; it must have {ConfidenceTenths} or none";
         return null;
     }
+
+    private static IEnumerable<long> CountsOf(InferenceStats stats)
+        => stats.Classes.Concat(stats.Confidence).Append(stats.Count).Append(stats.Errors);
+
+    private static IEnumerable<ValueStats> ValuesOf(InferenceStats stats)
+        => (stats.Values ?? []).Concat(stats.Boxes is { } boxes ? [boxes.Number, boxes.Size] : []);
 }

@@ -45,6 +45,9 @@ internal static class TelemetryViews
                 : null,
             Classes = Sum(all.Select(stats => stats.Classes)),
             Confidence = Sum(all.Select(stats => stats.Confidence)),
+            Values = all.Select(stats => stats.Values).Aggregate(ValueStats.Merge),
+            Boxes = all.Select(stats => stats.Boxes).OfType<BoxStats>()
+                .Aggregate((BoxStats?)null, (sum, boxes) => sum?.Merge(boxes) ?? boxes),
             Resources = batches.Where(batch => batch.Resources is not null).MaxBy(batch => batch.To)?.Resources,
             To = newest.Batch.To,
             Series = SeriesOf(served, since, now),

@@ -223,6 +223,10 @@ public sealed record TelemetryView
     public IReadOnlyList<long> Classes { get; set; } = [];
     /// <summary>Winning probabilities by tenth.</summary>
     public IReadOnlyList<long> Confidence { get; set; } = [];
+    /// <summary>Predicted values by column; absent unless the model predicts numbers.</summary>
+    public IReadOnlyList<ValueStats>? Values { get; init; }
+    /// <summary>Boxes seen; absent unless the model finds boxes.</summary>
+    public BoxStats? Boxes { get; init; }
     /// <summary>The machine, as last reported.</summary>
     public ResourceStats? Resources { get; init; }
     /// <summary>End of the newest batch.</summary>

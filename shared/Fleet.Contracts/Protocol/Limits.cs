@@ -21,8 +21,11 @@ public static class Limits
     /// <summary>Bytes of a reported state.</summary>
     public const int ReportedStateBytes = 64 * 1024;
 
-    /// <summary>Bytes of one telemetry batch.</summary>
+    /// <summary>Bytes of one telemetry message, packed and unpacked.</summary>
     public const int TelemetryBatchBytes = 128 * 1024;
+
+    /// <summary>Batches of one telemetry pack.</summary>
+    public const int BatchesPerPack = 60;
 
     /// <summary>Bytes of an enrollment request.</summary>
     public const int EnrollmentBytes = 32 * 1024;

@@ -45,6 +45,12 @@ public sealed record InferenceStats
 
     /// <summary>How often the winning probability fell into each tenth of 0 to 1: ten counts, or none.</summary>
     public IReadOnlyList<long> Confidence { get; set; } = [];
+
+    /// <summary>What a regression predicted, by column of its first output; absent for other tasks.</summary>
+    public IReadOnlyList<ValueStats>? Values { get; init; }
+
+    /// <summary>What a detector saw; absent for other tasks.</summary>
+    public BoxStats? Boxes { get; init; }
 }
 
 /// <summary>The machine at one moment.</summary>

@@ -268,7 +268,7 @@ internal sealed class TestServer : IAsyncDisposable
                 Reports.Enqueue(JsonSerializer.Deserialize(payload, FleetJson.Default.ReportedState)!);
                 break;
             case Topics.Telemetry:
-                Telemetry.Enqueue(JsonSerializer.Deserialize(payload, FleetJson.Default.TelemetryBatch)!);
+                foreach (var batch in TelemetryPack.Decode(payload)) Telemetry.Enqueue(batch);
                 break;
             case Topics.Presence:
                 Presence.Enqueue(JsonSerializer.Deserialize(payload, FleetJson.Default.Presence)!);

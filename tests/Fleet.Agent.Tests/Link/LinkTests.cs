@@ -91,7 +91,7 @@ public sealed class LinkTests
         };
         await using var agent = new AgentProcess(server);
         await agent.EnrollAsync();
-        agent.Start(FastTelemetry);
+        agent.Start(FastTelemetry, "Link:PackSize=1");
         await Eventually.TrueAsync("later batches arrive", () => server.Telemetry.Any(batch => batch.Sequence > 1));
         Assert.DoesNotContain(server.Telemetry, batch => batch.Sequence == 1);
     }

@@ -28,7 +28,7 @@ public sealed class OutboxTests : IDisposable
     {
         var outbox = Open(new LinkOptions { MaximumBatches = 3 });
         for (var i = 1; i <= 5; i++) outbox.Add(i, "x"u8);
-        Assert.Equal([3, 4, 5], outbox.Oldest([], 10));
+        Assert.Equal([3, 4, 5], outbox.NextPack([]));
         Assert.Equal(2, outbox.Dropped);
         Assert.Equal(3, Directory.EnumerateFiles(new DataFolder(_folder.Path).Outbox).Count());
     }
@@ -38,17 +38,44 @@ public sealed class OutboxTests : IDisposable
     {
         var outbox = Open(new LinkOptions { MaximumBytes = 2048 });
         for (var i = 1; i <= 5; i++) outbox.Add(i, new byte[1000]);
-        Assert.Equal([4, 5], outbox.Oldest([], 10));
+        Assert.Equal([4, 5], outbox.NextPack([]));
     }
 
     [Fact]
-    public void Credit_bounds_what_is_handed_out_and_what_is_under_way_is_not_handed_out_again()
+    public void What_is_under_way_is_not_handed_out_again()
+    {
+        var outbox = Open(new LinkOptions { PackSize = 3 });
+        for (var i = 1; i <= 7; i++) outbox.Add(i, "x"u8);
+        Assert.Equal([1, 2, 3], outbox.NextPack([]));
+        Assert.Equal([4, 5, 6], outbox.NextPack([1, 2, 3]));
+        Assert.Equal([7], outbox.NextPack([1, 2, 3, 4, 5, 6]));
+        Assert.Empty(outbox.NextPack([1, 2, 3, 4, 5, 6, 7]));
+    }
+
+    [Fact]
+    public void Batches_without_hurry_wait_until_they_fill_a_pack_or_one_with_news_comes()
+    {
+        var outbox = Open(new LinkOptions { PackSize = 3 });
+        Assert.Empty(outbox.NextPack([]));
+        outbox.Add(1, "x"u8, urgent: false);
+        outbox.Add(2, "x"u8, urgent: false);
+        Assert.Empty(outbox.NextPack([]));
+        outbox.Add(3, "x"u8, urgent: false);
+        Assert.Equal([1, 2, 3], outbox.NextPack([]));
+        foreach (var sequence in new[] { 1, 2, 3 }) outbox.Acknowledge(sequence);
+        outbox.Add(4, "x"u8, urgent: false);
+        outbox.Add(5, "x"u8);
+        Assert.Equal([4, 5], outbox.NextPack([]));
+    }
+
+    [Fact]
+    public void What_an_earlier_connection_left_goes_at_once()
     {
         var outbox = Open();
-        for (var i = 1; i <= 9; i++) outbox.Add(i, "x"u8);
-        Assert.Equal([1, 2, 3], outbox.Oldest([], 3));
-        Assert.Equal([2, 4], outbox.Oldest([1, 3], 2));
-        Assert.Empty(outbox.Oldest([], 0));
+        Assert.Empty(outbox.NextPack([]));
+        outbox.Add(1, "x"u8, urgent: false);
+        outbox.RepeatReported();
+        Assert.Equal([1], outbox.NextPack([]));
     }
 
     [Fact]

@@ -11,25 +11,27 @@ internal sealed class RunningAgent : IAsyncDisposable
     private readonly TemporaryFolder _data = new();
     private ChildProcess? _process;
 
-    private RunningAgent(string id) => Id = id;
+    private readonly string _program;
+
+    private RunningAgent(string id, string program) => (Id, _program) = (id, program);
 
     public string Id { get; }
 
     public string Output => _process!.Output;
 
     /// <summary>Enrolls a device.</summary>
-    public static async Task<RunningAgent> EnrollAsync(Uri server, string token, string id)
+    public static async Task<RunningAgent> EnrollAsync(Uri server, string token, string id, string program)
     {
-        var agent = new RunningAgent(id);
+        var agent = new RunningAgent(id, program);
         var enrolled = await ChildProcess.RunAsync(
-            Programs.Agent, ["enroll", "--server", server.ToString(), "--id", id, "--data", agent._data.Path], Limit,
+            program, ["enroll", "--server", server.ToString(), "--id", id, "--data", agent._data.Path], Limit,
             new Dictionary<string, string?> { ["FLEET_TOKEN"] = token });
         Assert.True(enrolled.Code == 0, enrolled.Output);
         return agent;
     }
 
     /// <summary>Starts it, or starts it again.</summary>
-    public void Start() => _process = ChildProcess.Start(Programs.Agent,
+    public void Start() => _process = ChildProcess.Start(_program,
     [
         "run", "--data", _data.Path, "--inference-port", "0", "--telemetry-interval", "00:00:01",
         "--set", "Deployment:WatchPeriod=00:00:03", "--set", "Logging:LogLevel:Default=Debug",

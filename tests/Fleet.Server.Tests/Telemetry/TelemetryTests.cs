@@ -28,6 +28,48 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     }
 
     [Fact]
+    public async Task Pack_is_stored_batch_by_batch_and_one_that_comes_again_changes_nothing()
+    {
+        var device = await server.EnrollAsync("packer");
+        using var client = await device.ConnectAsync();
+        var pack = TelemetryPack.Encode([Batch(1, Now.AddSeconds(-10), [1, 2]), Batch(2, Now, [3])]);
+        var topic = Topics.Of(device.Id, Topics.Telemetry);
+        for (var n = 0; n < 2; n++) Assert.Equal(MqttClientPublishReasonCode.Success, (await TestDevice.PublishAsync(client, topic, pack)).ReasonCode);
+        var view = Assert.Single(await QueryAsync("device=packer"));
+        Assert.Equal((2, 3L), (view.Batches, view.Count));
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_not_telemetry_are_refused_with_the_reason()
+    {
+        var device = await server.EnrollAsync("noisy");
+        using var client = await device.ConnectAsync();
+        var refused = await TestDevice.PublishAsync(client, Topics.Of(device.Id, Topics.Telemetry), [0x83, 3, 1, 0x41, 0]);
+        Assert.Equal(MqttClientPublishReasonCode.PayloadFormatInvalid, refused.ReasonCode);
+        Assert.Empty(await QueryAsync("device=noisy"));
+    }
+
+    [Theory]
+    [InlineData(long.MaxValue, 0)]
+    [InlineData(1, long.MaxValue)]
+    [InlineData(LatencyHistogram.MaximumCount + 1, 0)]
+    public void Count_that_would_overflow_a_sum_is_refused(long count, long errors)
+    {
+        var batch = Batch(1, Now, []);
+        Assert.Contains("beyond", TelemetryRules.ProblemOf(batch with { Models = [batch.Models[0] with { Count = count, Errors = errors }] }), StringComparison.Ordinal);
+        Assert.Contains("beyond", TelemetryRules.ProblemOf(batch with { Models = [batch.Models[0] with { Classes = [LatencyHistogram.MaximumCount + 1] }] }), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Predicted_values_and_boxes_of_all_batches_are_merged()
+    {
+        TelemetryBatch With(long sequence, ValueStats value) => Batch(sequence, Now, []) is var batch
+            ? batch with { Models = [batch.Models[0] with { Values = [value], Boxes = new BoxStats(value, value) }] } : batch;
+        var view = Assert.Single(TelemetryViews.Of(Contracts.Devices.DeviceId.Parse("d"), [With(1, new ValueStats(1, 10, 0, 10, 10)), With(2, new ValueStats(3, 20, 0, 20, 20))], null, Now.AddHours(-1), Now));
+        Assert.Equal((4, 17.5, 10, 20), (view.Values![0].Count, view.Values[0].Mean, view.Values[0].Minimum, view.Boxes!.Size.Maximum));
+    }
+
+    [Fact]
     public async Task Telemetry_is_selected_by_model_and_time()
     {
         var device = await server.EnrollAsync("selective");

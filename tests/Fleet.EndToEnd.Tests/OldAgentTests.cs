@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Http.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
+using Fleet.EndToEnd.Tests.Fixtures;
+using Fleet.TestKit;
+
+namespace Fleet.EndToEnd.Tests;
+
+/// <summary>
+/// A real agent of protocol 1 against this server. It is built from the last commit that spoke it, as
+/// <c>git worktree add ../protocol-1 03c022f &amp;&amp; dotnet build ../protocol-1/agent/Fleet.Agent</c>, and named by the variable
+/// FLEET_OLD_AGENT; without it the golden files of protocol 1 stand for it.
+/// </summary>
+[Collection(nameof(OneFleet))]
+public sealed class OldAgentTests(FleetFixture fleet)
+{
+    private const string Absent = "FLEET_OLD_AGENT does not name a fleet-agent of protocol 1.";
+
+    public static bool IsPresent => File.Exists(Program);
+
+    private static string? Program => Environment.GetEnvironmentVariable("FLEET_OLD_AGENT");
+
+    [Fact(Skip = Absent, SkipUnless = nameof(IsPresent))]
+    public async Task Agent_of_protocol_1_enrolls_deploys_a_classifier_and_reports()
+    {
+        await using var agent = await fleet.AgentAsync("old", "old-1", program: Program);
+        var release = await fleet.ReleaseAsync("old");
+        Assert.Equal((ModelTask.Classification, 1), (release.TaskOf(), release.MinimumProtocol()));
+        await fleet.Server.RolloutEndsAsync((await fleet.Server.StartRolloutAsync(Plan("old", release.Version))).Id, RolloutStatus.Succeeded);
+        var model = Assert.Single((await fleet.Server.DeviceAsync("old-1")).Models);
+        Assert.True(model is { Phase: DeploymentPhase.Active, ActiveVersion: 1, Measured: { Accuracy: not null, Latency: not null, PeakMemoryBytes: > 0 } }, $"{model}\n{agent.Output}");
+
+        using var http = new HttpClient();
+        var request = new { inputs = new[] { new { name = "input", datatype = "FP32", shape = new[] { 1, 1, 1024 }, data = new float[1024] } } };
+        using var response = await http.PostAsJsonAsync(new Uri(await agent.InferenceAsync(), "/v2/models/old/infer"), request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        await Eventually.TrueAsync("its telemetry arrived", async () => (await fleet.Server.GetAsync(
+            "/api/v1/telemetry?device=old-1&model=old", FleetJson.Default.IReadOnlyListTelemetryView)).Any(view => view.Count >= 1));
+    }
+
+    [Fact(Skip = Absent, SkipUnless = nameof(IsPresent))]
+    public async Task Agent_of_protocol_1_is_not_told_of_a_limit_that_it_could_not_judge()
+    {
+        await using var agent = await fleet.AgentAsync("limited", "old-2", program: Program);
+        await Eventually.TrueAsync("it reported", async () => (await fleet.Server.DeviceAsync("old-2")).Facts.AgentVersion.Length > 0);
+        var release = await fleet.ReleaseAsync("limited", new GateSpec { Thresholds = [Threshold.Of(Metric.Agreement, 0)], ValidationSamples = 20 });
+        Assert.Equal(2, release.MinimumProtocol());
+        var refused = await Assert.ThrowsAnyAsync<Exception>(() => fleet.Server.StartRolloutAsync(Plan("limited", release.Version)));
+        Assert.Contains("protocol 1", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static RolloutPlan Plan(string name, int version) => new()
+    {
+        Model = name,
+        Version = version,
+        Filter = $"label.test={name}",
+        Waves = [new WavePlan { Count = 1 }],
+        MaximumFailureRate = 0,
+    };
+}

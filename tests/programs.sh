@@ -8,6 +8,9 @@
 # SCRIPT is run as 'SCRIPT end RESULTS' before the last line, for what else there is to say of the run.
 # The last line is 'N passed, N failed, N skipped'; the exit code is 0 only when none failed and at least one passed.
 set -uo pipefail
+# Each program gets a process group of its own, so that it is ended with all that it started; and Ctrl+C as it comes from a terminal:
+# without job control a shell has what runs in its background ignore it, and tests send it to what they start.
+set -m
 
 silence=${FLEET_TEST_SILENCE_SECONDS:-900}
 # How often a line of progress is printed while counts move, and at least how often when they do not.
@@ -55,8 +58,7 @@ start() {
   local program=$1 name
   name=$(basename "$program")
   : >"$results/$name.log"
-  # A session of its own, so that it is ended with all that it started.
-  setsid "$program" -noColor -noLogo -reporter verbose ${options[@]+"${options[@]}"} -result-xml "$results/$name.xml" \
+  "$program" -noColor -noLogo -reporter verbose ${options[@]+"${options[@]}"} -result-xml "$results/$name.xml" \
     </dev/null >"$results/$name.log" 2>&1 &
   process[$name]=$! began[$name]=$SECONDS size[$name]=0 grew[$name]=$SECONDS
 }

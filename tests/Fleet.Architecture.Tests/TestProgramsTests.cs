@@ -83,6 +83,14 @@ public sealed class TestProgramsTests : IDisposable
     }
 
     [Fact]
+    public async Task Program_and_what_it_starts_can_be_interrupted()
+    {
+        var interruptible = Program("Signals", $"(( 16#$(awk '/SigIgn/ {{ print $2 }}' /proc/self/status) & 2 )) && exit 1; {Pass}");
+        var (code, lines) = await RunAsync(silence: 60, ["--alone", interruptible]);
+        Assert.Equal((0, "1 passed, 0 failed, 0 skipped"), (code, lines[^1]));
+    }
+
+    [Fact]
     public async Task Programs_run_side_by_side_or_alone_as_they_ask()
     {
         // Each of the two ends only when the other has begun; the one alone fails if another runs.

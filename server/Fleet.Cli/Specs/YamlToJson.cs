@@ -89,6 +89,7 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
             _ when type == typeof(bool) && plain && Truth().IsMatch(text) => JsonValue.Create(text[0] is 't' or 'T'),
             _ when type == typeof(int) && plain && int.TryParse(
                 text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
+            _ when type.IsEnum && WordsOf(type).Contains(text) => JsonValue.Create(text),
             _ when type == typeof(StudentWidth) && int.TryParse(
                 text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) => JsonValue.Create(number),
             _ when type == typeof(StudentWidth) && text == StudentWidth.AutoWord => JsonValue.Create(text),
@@ -133,6 +134,7 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
         if (type == typeof(InputShape)) return InputShape.Form;
         if (type == typeof(double)) return "a number";
         if (type == typeof(TimeSpan)) return DurationText.Rule;
+        if (type.IsEnum) return $"one of {string.Join(", ", WordsOf(type))}";
         return ElementOf(type) is { } element
             ? $"a list, each item {Expected(element)},"
             : $"a section with {string.Join(", ", KeysOf(options.GetTypeInfo(type)))}";
@@ -144,6 +146,9 @@ internal sealed partial class YamlToJson(JsonSerializerOptions options, List<Spe
     /// </summary>
     private static Type? ElementOf(Type type)
         => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>) ? type.GetGenericArguments()[0] : null;
+
+    /// <summary>The values of an enumeration as they stand in JSON.</summary>
+    private static string[] WordsOf(Type type) => [.. Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName)];
 
     private static List<string> KeysOf(JsonTypeInfo info) => [.. info.Properties.Select(property => property.Name)];
 

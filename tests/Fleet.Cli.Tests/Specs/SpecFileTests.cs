@@ -143,6 +143,9 @@ public sealed class SpecFileTests
     [InlineData("seed: 99999999999", "seed is 99999999999; a whole number is expected.")]
     [InlineData("seed: [1]", "seed is a list; a whole number is expected.")]
     [InlineData("seed:", "seed has no value; a whole number is expected, or leave the key out.")]
+    [InlineData(
+        "source:\n  onnx: a.onnx\n  validation: b.npz\n  task: guessing",
+        "source.task is guessing; one of classification, regression, detection, embedding, generation, outputs is expected.")]
     [InlineData("quantizationAware: 4", "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
     [InlineData("distillation: 4", "distillation is '4'; keys are expected: temperature, alpha, losses, labels, views, training, fineTuneEpochs.")]
     [InlineData("distillation:\n  alpha: .nan", "distillation.alpha is .nan; a number is expected.")]

@@ -54,9 +54,8 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples)
             : null;
         var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes, source.Task);
-        var made = new VariantMaker(machine)
-            .Make(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings,
-                outputFolder, progress, cancellationToken);
+        var wanted = new VariantRequest(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings, outputFolder);
+        var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
         return new QuantizationReport
         {
             Model = Path.GetFileName(source.Onnx),

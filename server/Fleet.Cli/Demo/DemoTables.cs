@@ -29,6 +29,11 @@ internal static class DemoTables
                 telemetry?.Count ?? 0, telemetry?.Batches ?? 0);
         }
         screen.Write(sheet);
+        foreach (var sentence in OtherChoices(outcome))
+        {
+            screen.WriteLine();
+            screen.WriteSentence(sentence);
+        }
         if (outcome.Devices.Any(device => device.ProfileEmulated))
         {
             screen.WriteLine();
@@ -36,6 +41,18 @@ internal static class DemoTables
         }
         screen.WriteLine();
         screen.WriteLine($"Done in {DurationText.Of(outcome.Took)}.");
+    }
+
+    /// <summary>Devices that serve another variant than the one the build marked: each measures all it is given, and has the last word.</summary>
+    private static IEnumerable<string> OtherChoices(DemoOutcome outcome)
+    {
+        foreach (var device in outcome.Devices)
+        {
+            var serves = device.Models.FirstOrDefault(model => model.Model == outcome.Build.Model)?.ActiveVariant;
+            var marked = outcome.Report.Variants.FirstOrDefault(variant => variant.Chosen && variant.Profile == device.Profile)?.Id;
+            if (serves is not null && marked is not null && serves != marked)
+                yield return $"{device.Id} serves {serves}, not {marked} as the build marked: it measured both, and this one is faster there.";
+        }
     }
 
     /// <summary>How to look around while it runs.</summary>

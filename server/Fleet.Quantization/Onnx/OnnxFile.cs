@@ -9,7 +9,7 @@ internal static class OnnxFile
     /// <summary>Largest file the format's encoding can hold; larger models keep their weights in files beside it.</summary>
     public const long MaximumBytes = int.MaxValue;
 
-    /// <summary>Reads a model, with the weights that lie in files beside it.</summary>
+    /// <summary>Reads a model, with the weights that lie in files beside it and its operators in an order in which they can be run.</summary>
     /// <exception cref="InvalidDataException">The file is no ONNX model, or its weights cannot be had.</exception>
     public static ModelProto Load(string path)
     {
@@ -20,6 +20,7 @@ internal static class OnnxFile
                     + $"file beside it (external data).");
         var model = Parse(File.ReadAllBytes(path), Path.GetFileName(path));
         ExternalData.ReadInto(model, path);
+        NodeOrder.Sort(model.Graph);
         return model;
     }
 

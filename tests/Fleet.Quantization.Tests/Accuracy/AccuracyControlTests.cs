@@ -34,7 +34,7 @@ public sealed class AccuracyControlTests
         var controlled = chain.Control([Technique.Equalization, Technique.BiasCorrection])
             .Quantize(-25, -25, chain.Judge, TestContext.Current.CancellationToken);
         Assert.Empty(controlled.Returned);
-        Assert.Contains(KnownTechniques.Equalization, controlled.Steps);
+        Assert.Contains(KnownTechniques.Equalization, controlled.Techniques);
         Assert.True(controlled.SignalToNoise!.Value.Improved > controlled.SignalToNoise.Value.Plain + 5);
     }
 

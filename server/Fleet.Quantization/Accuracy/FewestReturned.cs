@@ -1,0 +1,54 @@
+using System.Globalization;
+
+namespace Fleet.Quantization.Accuracy;
+
+/// <summary>
+/// Finds how few operators need to return to float, worst first. Counts are doubled until one is enough, then halved back: of
+/// hundreds of operators a dozen counts are tried.
+/// </summary>
+/// <param name="search">The recipe that makes the models.</param>
+/// <param name="ranking">The operators, the worst first.</param>
+/// <param name="kept">What an operator keeps that is not quantized, in words.</param>
+/// <param name="say">Told what is tried.</param>
+internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOperator> ranking, string kept, Action<string>? say)
+{
+    /// <summary>Most of the operators that may return to float; past it the scheme does not suit the model.</summary>
+    private const double MaximumShare = 0.5;
+
+    private ControlledModel _best = search.Best;
+
+    /// <summary>The model with the fewest operators returned that loses at most <paramref name="maximumLoss"/>, or the one that comes nearest.</summary>
+    public ControlledModel Find(double maximumLoss)
+    {
+        var most = (int)(ranking.Count * MaximumShare);
+        var (low, high) = (0, 0);
+        while (high == 0 && low < most)
+        {
+            var count = Math.Min(Math.Max(1, low * 2), most);
+            var attempt = Returning(count);
+            if (attempt.Judged.Loss < _best.Judged.Loss) _best = attempt;
+            if (attempt.Judged.Loss <= maximumLoss) high = count;
+            else low = count;
+        }
+        while (high - low > 1)
+        {
+            var middle = (low + high) / 2;
+            var attempt = Returning(middle);
+            if (attempt.Judged.Loss <= maximumLoss) (_best, high) = (attempt, middle);
+            else low = middle;
+        }
+        return _best;
+    }
+
+    private ControlledModel Returning(int count)
+    {
+        say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{count} of {ranking.Count} layers in {kept}"));
+        RankedOperator[] first = [.. ranking.Take(count)];
+        var attempt = search.With(first.Select(ranked => ranked.Output).ToHashSet());
+        var won = search.Best.Judged.Loss - attempt.Judged.Loss;
+        var all = first.Sum(ranked => ShareOf(ranked.Gain));
+        return attempt with { Returned = [.. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0))] };
+    }
+
+    private static double ShareOf(double gain) => 1 - Math.Pow(10, -gain / 10);
+}

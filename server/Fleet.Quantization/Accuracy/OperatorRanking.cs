@@ -1,0 +1,67 @@
+using System.Globalization;
+using Fleet.Quantization.Schemes;
+
+namespace Fleet.Quantization.Accuracy;
+
+/// <summary>
+/// Ranks operators by how much of the output's error each makes. Each is judged by the error of a model in which it alone is
+/// quantized. Returning one operator of a quantized model to float tells less: two neighbours share the rounded value between them,
+/// and while either is an integer operator the error stays.
+/// </summary>
+/// <param name="scheme">Makes the models.</param>
+/// <param name="from">The float model, its histograms and samples.</param>
+/// <param name="samples">The samples that rank.</param>
+/// <param name="say">Told how far it is.</param>
+/// <param name="cancellationToken">Stops between models.</param>
+internal sealed class OperatorRanking(IQuantizationScheme scheme, QuantizationSource from, RankingSamples samples, Action<string>? say, CancellationToken cancellationToken)
+{
+    /// <summary>Up to so many operators are ranked one by one; of more, neighbours are ranked together first.</summary>
+    private const int RankedSingly = 64;
+
+    /// <summary>Groups of neighbours whose members are then ranked one by one.</summary>
+    private const int GroupsOpened = 8;
+
+    private readonly IReadOnlyList<string> _all = scheme.OperatorsOf(from.Model.Graph);
+    private int _ranked;
+
+    private int GroupSize => Math.Max(1, (_all.Count + RankedSingly - 1) / RankedSingly);
+
+    private int Runs
+    {
+        get
+        {
+            var groups = (_all.Count + GroupSize - 1) / GroupSize;
+            return GroupSize == 1 ? _all.Count : groups + Math.Min(groups, GroupsOpened) * GroupSize;
+        }
+    }
+
+    /// <summary>The operators, the one that makes most of the error at the front.</summary>
+    public List<RankedOperator> Rank()
+    {
+        Noise[] noises = [.. GroupSize == 1 ? Singly(_all) : Grouped()];
+        var total = noises.Sum(one => one.Power);
+        return [.. noises.OrderByDescending(one => one.Power).Select(one => new RankedOperator(one.Output, total > 0 ? -10 * Math.Log10(Math.Max(1 - one.Power / total, 1e-9)) : 0))];
+    }
+
+    private IEnumerable<Noise> Singly(IEnumerable<string> outputs) => outputs.Select(output => new Noise(output, PowerOf([output])));
+
+    private IEnumerable<Noise> Grouped()
+    {
+        var noisiest = _all.Chunk(GroupSize).Select(group => (Outputs: group, Power: PowerOf(group))).OrderByDescending(group => group.Power).ToArray();
+        return
+        [
+            .. Singly(noisiest.Take(GroupsOpened).SelectMany(group => group.Outputs)),
+            .. noisiest.Skip(GroupsOpened).SelectMany(group => group.Outputs.Select(output => new Noise(output, group.Power / group.Outputs.Length))),
+        ];
+    }
+
+    /// <summary>Power of the error, over that of the signal, when these operators alone are quantized.</summary>
+    private double PowerOf(IReadOnlyCollection<string> alone)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"ranking layers, {++_ranked} of {Runs}"));
+        return Math.Pow(10, -samples.SignalToNoiseOf(scheme.Apply(from, _all.Except(alone).ToHashSet()), scheme.Name) / 10);
+    }
+
+    private readonly record struct Noise(string Output, double Power);
+}

@@ -1,0 +1,53 @@
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Schemes;
+
+namespace Fleet.Quantization.Accuracy;
+
+/// <summary>The best recipe so far, and the model it makes.</summary>
+internal sealed class RecipeSearch
+{
+    private static readonly IReadOnlySet<string> None = new HashSet<string>();
+
+    private readonly IQuantizationScheme _scheme;
+    private readonly Func<ModelProto, Judged> _judge;
+    private readonly CancellationToken _cancellationToken;
+
+    /// <summary>Begins with a recipe whose model is made already.</summary>
+    /// <param name="scheme">Makes the models.</param>
+    /// <param name="first">The first recipe.</param>
+    /// <param name="made">Its model.</param>
+    /// <param name="judge">Compares a model with the float model.</param>
+    /// <param name="cancellationToken">Stops between models.</param>
+    public RecipeSearch(IQuantizationScheme scheme, Recipe first, ModelProto made, Func<ModelProto, Judged> judge, CancellationToken cancellationToken)
+    {
+        (_scheme, _judge, _cancellationToken) = (scheme, judge, cancellationToken);
+        Recipe = first;
+        Best = Judged(first, made);
+    }
+
+    /// <summary>The best recipe.</summary>
+    public Recipe Recipe { get; private set; }
+
+    /// <summary>What it makes with no operator in float.</summary>
+    public ControlledModel Best { get; private set; }
+
+    /// <summary>Takes another recipe where it loses less.</summary>
+    public void Try(Recipe other)
+    {
+        var attempt = Made(other, None);
+        if (attempt.Judged.Loss < Best.Judged.Loss) (Best, Recipe) = (attempt, other);
+    }
+
+    /// <summary>What the best recipe makes with these operators in float.</summary>
+    public ControlledModel With(IReadOnlySet<string> keptFloat) => Made(Recipe, keptFloat);
+
+    private ControlledModel Made(Recipe recipe, IReadOnlySet<string> keptFloat)
+    {
+        _cancellationToken.ThrowIfCancellationRequested();
+        return Judged(recipe, recipe.Make(_scheme, keptFloat, _cancellationToken));
+    }
+
+    private ControlledModel Judged(Recipe recipe, ModelProto model)
+        => new(model, _judge(model), recipe.From.Calibrator, kept => recipe.Make(_scheme, kept, _cancellationToken)) { Techniques = recipe.Techniques, SignalToNoise = recipe.SignalToNoise };
+}

@@ -1,0 +1,139 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Validation;
+using Fleet.Quantization.Accuracy;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Schemes;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Quantization.Variants;
+
+/// <summary>A variant that was tried.</summary>
+/// <param name="Report">What came of it; times are added when all are taken.</param>
+/// <param name="Unfused">The runtime dequantizes its weights at every run without being meant to.</param>
+internal sealed record Attempted(VariantReport Report, bool Unfused);
+
+/// <summary>
+/// Variants of one scheme for profiles that agree in what the runtime is told: the model is made once, by accuracy control, and
+/// written, checked for real fusion and timed for each.
+/// </summary>
+/// <param name="bench">What it is measured on.</param>
+/// <param name="source">The float model, its histograms and samples.</param>
+/// <param name="request">What was asked for.</param>
+/// <param name="cancellationToken">Stops between runs of a model.</param>
+internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRequest request, CancellationToken cancellationToken)
+{
+    /// <summary>Samples that compare techniques and rank operators: as many as NNCF takes, fewer where each has many outputs and none follows from the one before.</summary>
+    private const int MostRankingSamples = 300, FewestRankingSamples = 16;
+
+    /// <summary>Output values over which the power of an error is taken; of independent ones as many tell it to some percent.</summary>
+    private const int RankingValues = 10_000;
+
+    private ControlledModel? _controlled;
+    private Exception? _failure;
+
+    /// <summary>Makes and judges one of the variants; never lets its failure end the others.</summary>
+    /// <param name="wanted">The variant.</param>
+    /// <param name="progress">Told what is done for it.</param>
+    public Attempted Make(Wanted wanted, Progress progress)
+    {
+        progress.Report(0);
+        var empty = new VariantReport { Id = wanted.Id, Profile = wanted.Profile.Name, Scheme = wanted.Scheme.Name, Runtime = wanted.Scheme.Runtime(wanted.Profile.Runtime), Accepted = false };
+        Attempted Failed(string reason) => new(empty with { Reasons = [reason] }, Unfused: false);
+        try
+        {
+            return request.Calibration is null && wanted.Scheme.CalibratedValues(source.Model.Graph).Count > 0
+                ? Failed("It needs calibration samples, and there are none.")
+                : Judged(wanted, empty, Controlled(wanted, progress), progress);
+        }
+        catch (Exception e) when (IsOfTheModel(e))
+        {
+            return Failed(e.Message.Trim());
+        }
+    }
+
+    private static bool IsOfTheModel(Exception e) => e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException;
+
+    /// <summary>The model, made for the first of the variants; what fails for it fails for all.</summary>
+    private ControlledModel Controlled(Wanted wanted, Progress progress)
+    {
+        if (_failure is not null) throw new InvalidDataException(_failure.Message, _failure);
+        try
+        {
+            return _controlled ??= UnderControl(wanted, progress);
+        }
+        catch (Exception e) when (IsOfTheModel(e))
+        {
+            _failure = e;
+            throw;
+        }
+    }
+
+    private ControlledModel UnderControl(Wanted wanted, Progress progress)
+    {
+        var settings = bench.SettingsOf(wanted);
+        // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
+        var enough = bench.Baseline.IsSequence ? MostRankingSamples : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample), FewestRankingSamples, MostRankingSamples);
+        var ranking = new SpreadFeeds(bench.Baseline.Samples, (int)enough);
+        return new AccuracyControl(wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
+            .Quantize(bench.Limit, bench.AimOf(wanted), model => bench.Judge(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
+    }
+
+    private Attempted Judged(Wanted wanted, VariantReport empty, ControlledModel made, Progress progress)
+    {
+        var (scheme, graph, settings) = (wanted.Scheme, source.Model.Graph, bench.SettingsOf(wanted));
+        var file = Path.Combine(request.OutputFolder, wanted.Id + ".onnx");
+        OnnxFile.Save(made.Model, file);
+        // The time of another target's form on this processor would be no claim about anything.
+        var here = bench.IsHere(wanted.Profile);
+        var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
+        var judged = fused.Model.Judged;
+        var accepted = judged.Loss <= bench.Limit;
+        var scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Samples = bench.Baseline.Samples.Count };
+        if (here)
+        {
+            progress.Report(0, "timing");
+            scores = bench.Measured(wanted.Id, file, settings, scores, cancellationToken);
+        }
+        var report = empty with
+        {
+            Artifact = Artifacts.Reference(file),
+            Techniques = [.. scheme.CalibratedValues(graph).Count > 0 ? [$"{made.Calibrator.Name} calibration"] : Array.Empty<string>(), .. made.Techniques.Select(technique => technique.Name), .. scheme.Techniques],
+            Scores = scores,
+            Closeness = judged.Closeness,
+            Drop = judged.Drop,
+            Layers = LayerExplanation.Of(graph, scheme, fused.Model, fused.Returned, accepted, judged.Drop is not null),
+            Accepted = accepted,
+        };
+        var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme);
+        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, request.Settings, bench.Baseline.Bytes)] }, fused.Left.Count > 0);
+    }
+
+    /// <summary>
+    /// Returns to float what the runtime would dequantize at every run anyway, so that no integers slow it down; what cannot be
+    /// told by name, or costs accuracy to return, stays and is said.
+    /// </summary>
+    private FusedModel Fused(ControlledModel made, Wanted wanted, string file, RuntimeSettings settings)
+    {
+        if (wanted.Scheme.DequantizesWeights || FusionCheck.UnfusedNodesOf(file, settings) is not { Count: > 0 } unfused) return new FusedModel(made, [], []);
+        var asItIs = new FusedModel(made, [], [.. unfused.Select(Nodes.Title)]);
+        var operators = wanted.Scheme.OperatorsOf(source.Model.Graph);
+        var returned = FusionCheck.Sources(unfused, operators, source.Model.Graph);
+        var kept = made.Returned.Select(one => one.Output).Concat(returned).ToHashSet();
+        // A model in which everything is float is the float model.
+        if (returned.Count == 0 || kept.Count >= operators.Count) return asItIs;
+        var model = made.Requantize(kept);
+        var judged = bench.Judge(model, wanted.Scheme.Name, settings, cancellationToken);
+        if (!(judged.Loss <= Math.Max(bench.Limit, made.Judged.Loss))) return asItIs;
+        OnnxFile.Save(model, file);
+        return new FusedModel(made with { Model = model, Judged = judged }, returned, [.. FusionCheck.UnfusedNodesOf(file, settings).Select(Nodes.Title)]);
+    }
+
+    /// <summary>A model as it ships to this machine.</summary>
+    /// <param name="Model">The model.</param>
+    /// <param name="Returned">First outputs of operators that were returned to float because the runtime does not fuse them.</param>
+    /// <param name="Left">Operators that the runtime still computes in float.</param>
+    private sealed record FusedModel(ControlledModel Model, IReadOnlyList<string> Returned, IReadOnlyList<string> Left);
+}

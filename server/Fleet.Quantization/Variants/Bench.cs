@@ -1,0 +1,118 @@
+using System.Globalization;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Validation;
+using Fleet.Quantization.Choice;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Google.Protobuf;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Fleet.Quantization.Variants;
+
+/// <summary>The machine whose figures are claims.</summary>
+/// <param name="Facts">What it is.</param>
+/// <param name="Energy">Measures energy; null where nothing does.</param>
+internal sealed record Machine(DeviceFacts Facts, EnergyMeter? Energy);
+
+/// <summary>What all variants of a model are measured on: the float model, the judge, and one clock for all of them.</summary>
+internal sealed class Bench : IDisposable
+{
+    private readonly Machine _machine;
+    private readonly VariantSettings _settings;
+    private readonly string? _sample;
+    private Scores? _floatCosts;
+
+    /// <summary>Measures the float model.</summary>
+    /// <param name="floatFile">The prepared float model.</param>
+    /// <param name="request">What is to be made of it.</param>
+    /// <param name="machine">Where this runs.</param>
+    /// <param name="cancellationToken">Stops between runs of a model.</param>
+    /// <exception cref="InvalidDataException">The float model does not take the samples, or its outputs cannot be compared.</exception>
+    public Bench(string floatFile, VariantRequest request, Machine machine, CancellationToken cancellationToken)
+    {
+        (FloatFile, _settings, _machine) = (floatFile, request.Settings, machine);
+        Baseline = Baseline.Measure(floatFile, request.HeldOut.Samples, request.HeldOut.Labels, cancellationToken);
+        var sample = Path.Combine(request.OutputFolder, "sample.npz");
+        _sample = PeakMemory.WriteSample(request.HeldOut.Samples, sample) ? sample : null;
+    }
+
+    /// <summary>The prepared float model.</summary>
+    public string FloatFile { get; }
+
+    /// <summary>The float model on the samples that judge.</summary>
+    public Baseline Baseline { get; }
+
+    /// <summary>Times of variants, each beside the float model.</summary>
+    public PairedClock Clock { get; } = new();
+
+    /// <summary>The largest loss that is accepted, in the unit of <see cref="Judged.Loss"/>.</summary>
+    public double Limit => Baseline.Accuracy is null ? -_settings.MinimumSignalToNoise : _settings.MaximumDrop;
+
+    /// <summary>The loss that a variant's scheme tries to reach; the limit where bytes are what counts.</summary>
+    public double AimOf(Wanted wanted) => Baseline.Accuracy is null && wanted.Scheme.Aim is { } decibels && _settings.Goal != QuantizationGoal.Size
+        && VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is null
+            ? Math.Min(Limit, -decibels) : Limit;
+
+    /// <summary>True when this machine is of the profile: figures taken here are then claims about it.</summary>
+    public bool IsHere(HardwareProfile profile) => profile.Matches(_machine.Facts);
+
+    /// <summary>What the runtime is told when this machine judges a variant.</summary>
+    public RuntimeSettings SettingsOf(Wanted wanted) => wanted.Scheme.Runtime(wanted.Profile.Runtime).On(_machine.Facts.IsaFlags);
+
+    /// <summary>The same as text: profiles that agree in it share a scheme's model.</summary>
+    public string SettingsTextOf(Wanted wanted)
+    {
+        var here = SettingsOf(wanted);
+        var entries = here.SessionEntries.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key}={entry.Value}");
+        return string.Join(' ', entries.Append(here.IntraOpThreads.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>Compares a model with the float one.</summary>
+    public Judged Judge(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)
+    {
+        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name, settings);
+        return Baseline.Judge(session, cancellationToken);
+    }
+
+    /// <summary>Times a variant beside the float model, and takes what else running on this machine costs.</summary>
+    public Scores Measured(string id, string file, RuntimeSettings settings, Scores scores, CancellationToken cancellationToken)
+    {
+        using var session = OnnxRuntimeSession.Open(file, settings);
+        var (ofFloat, ofVariant) = Baseline.LatencyAgainst(session, cancellationToken);
+        Clock.Add(id, ofFloat, ofVariant);
+        MeasureFloat(cancellationToken);
+        return WithCosts(scores, file, session, settings, cancellationToken);
+    }
+
+    /// <summary>The float model's figures; its time where it ran on a profile of this machine.</summary>
+    public Scores Float(bool here, CancellationToken cancellationToken)
+    {
+        var unmeasured = new Scores { Accuracy = Baseline.Accuracy, Agreement = 1, Samples = Baseline.Samples.Count };
+        if (!here) return unmeasured;
+        if (Clock.Float is null) Clock.AddFloat(LatencyRun.Measure([Baseline.Session], Baseline.Samples, cancellationToken)[0]);
+        MeasureFloat(cancellationToken);
+        return WithTime(unmeasured with { PeakMemoryBytes = _floatCosts!.PeakMemoryBytes, EnergyJoules = _floatCosts.EnergyJoules }, Clock.Float);
+    }
+
+    /// <summary>The figures with a time, which stands in front of what else running costs.</summary>
+    public static Scores WithTime(Scores scores, LatencySummary? latency)
+        => scores with { Latency = latency, PeakMemoryBytes = scores.PeakMemoryBytes, EnergyJoules = scores.EnergyJoules };
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Baseline.Dispose();
+        if (_sample is not null) File.Delete(_sample);
+    }
+
+    private void MeasureFloat(CancellationToken cancellationToken)
+        => _floatCosts ??= WithCosts(new Scores(), FloatFile, Baseline.Session, OnnxRuntimeSession.Plain, cancellationToken);
+
+    private Scores WithCosts(Scores scores, string file, InferenceSession session, RuntimeSettings settings, CancellationToken cancellationToken) => scores with
+    {
+        PeakMemoryBytes = _sample is { } sample ? PeakMemory.Of(file, sample, settings) : null,
+        EnergyJoules = _machine.Energy?.PerInference(session, Baseline.Samples, cancellationToken),
+    };
+}

@@ -1,0 +1,11 @@
+using Fleet.Quantization.Onnx;
+
+namespace Fleet.Quantization.Variants;
+
+/// <summary>The float model of which variants are made, and what they are made and judged with.</summary>
+/// <param name="ModelPath">The float model.</param>
+/// <param name="Calibration">Samples that fix the ranges of activations; null leaves only schemes that need none.</param>
+/// <param name="HeldOut">Samples that judge.</param>
+/// <param name="Settings">Profiles, schemes, limits, goal.</param>
+/// <param name="OutputFolder">Where the files <c>ID.onnx</c> go.</param>
+internal sealed record VariantRequest(string ModelPath, IFeedSource? Calibration, HeldOut HeldOut, VariantSettings Settings, string OutputFolder);

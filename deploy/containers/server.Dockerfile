@@ -4,6 +4,7 @@ WORKDIR /source
 COPY . .
 RUN dotnet publish server/Fleet.Server -c Release -o /out/server \
  && dotnet publish server/Fleet.Modeling -c Release --use-current-runtime --no-self-contained -o /out/modeling \
+ && dotnet publish server/Fleet.Quantize -c Release --use-current-runtime --no-self-contained -o /out/quantize \
  && dotnet publish server/Fleet.Cli -c Release -o /out/cli
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0

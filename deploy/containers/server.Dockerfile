@@ -11,7 +11,7 @@ FROM mcr.microsoft.com/dotnet/aspnet:10.0
 COPY --from=build /out /opt/fleet
 # One folder is written; a volume mounted here takes its owner.
 RUN mkdir /data && chown $APP_UID:$APP_UID /data && chmod 0700 /data
-ENV PATH=/opt/fleet/server:/opt/fleet/modeling:/opt/fleet/cli:$PATH \
+ENV PATH=/opt/fleet/server:/opt/fleet/modeling:/opt/fleet/quantize:/opt/fleet/cli:$PATH \
     Fleet__DataFolder=/data \
     Fleet__ListenAddress=0.0.0.0 \
     FLEET_KEY_FILE=/data/keys/operator.key \

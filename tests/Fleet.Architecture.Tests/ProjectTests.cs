@@ -13,7 +13,8 @@ public sealed class ProjectTests
     [InlineData("server/Fleet.Server", "Fleet.Contracts Fleet.Platform", "the server, its workers and its tool are deployed apart")]
     [InlineData("server/Fleet.Cli", "Fleet.Contracts Fleet.Platform", "the tool speaks the public API")]
     [InlineData("server/Fleet.Modeling", "Fleet.Contracts Fleet.Platform Fleet.Quantization", "a worker may run on another machine")]
-    [InlineData("server/Fleet.Quantize", "Fleet.Contracts Fleet.Platform Fleet.Quantization", "the program hosts the library and nothing else")]
+    [InlineData("server/Fleet.Quantize", "Fleet.Contracts Fleet.Platform Fleet.Quantization",
+        "the program hosts the library and nothing else")]
     [InlineData("server/Fleet.Quantization", "Fleet.Contracts Fleet.Platform",
         "models are quantized, judged and proven on any machine, by any program")]
     [InlineData("tests/Fleet.TestKit", "Fleet.Contracts", "whatever runs a test can load the kit")]

@@ -43,15 +43,18 @@ internal static class DemoTables
         screen.WriteLine($"Done in {DurationText.Of(outcome.Took)}.");
     }
 
-    /// <summary>Devices that serve another variant than the one the build marked: each measures all it is given, and has the last word.</summary>
+    /// <summary>
+    /// Devices that serve another variant than the one the build marked: each measures all it is given, and has the last word.
+    /// </summary>
     private static IEnumerable<string> OtherChoices(DemoOutcome outcome)
     {
         foreach (var device in outcome.Devices)
         {
             var serves = device.Models.FirstOrDefault(model => model.Model == outcome.Build.Model)?.ActiveVariant;
             var marked = outcome.Report.Variants.FirstOrDefault(variant => variant.Chosen && variant.Profile == device.Profile)?.Id;
-            if (serves is not null && marked is not null && serves != marked)
-                yield return $"{device.Id} serves {serves}, not {marked} as the build marked: it measured both, and this one is faster there.";
+            if (serves is null || marked is null || serves == marked) continue;
+            yield return $"{device.Id} serves {serves}, not {marked} as the build marked: "
+                + "a device measures every variant it is given and serves the best that passes there.";
         }
     }
 

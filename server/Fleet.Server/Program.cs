@@ -66,6 +66,9 @@ internal static class Program
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.AddSettings(Rooms);
         builder.AddLogs();
+        // Before the listeners, which ask for the authority: one that was lost must not be made anew.
+        builder.WebHost.ConfigureKestrel(
+            kestrel => DataFolder.Check(kestrel.ApplicationServices.GetRequiredService<FleetOptions>().DataFolder));
         builder.AddListeners();
         builder.Services.AddSystemd();
         builder.Services.AddProblems();
@@ -85,6 +88,7 @@ internal static class Program
 
         var app = builder.Build();
         app.CreateDataFolder();
+        app.OpenDataFolder();
         app.UseProblems();
         app.UseRouting();
         app.UseAccess();
@@ -109,5 +113,15 @@ internal static class Program
         devices.MapRenew();
         devices.MapArtifactDownload();
         return app;
+    }
+
+    /// <summary>
+    /// Keys before the database and the database before API keys: whatever a killed first start leaves behind can be told from a loss.
+    /// </summary>
+    private static void OpenDataFolder(this WebApplication app)
+    {
+        app.Services.GetRequiredService<CertificateAuthority>();
+        app.Services.GetRequiredService<SigningKey>();
+        app.Services.GetRequiredService<IFleetStore>();
     }
 }

@@ -24,10 +24,15 @@ internal static class Program
         DocumentType[] types = [new DocumentType("counter", CounterJson.Default.Counter)];
         await using var store = args switch
         {
-            ["lite", var path, var reserve] => new LiteFleetStore(
+            ["lite", var path, var reserve, ..] => new LiteFleetStore(
                 new LiteStoreSettings { Path = path, FreeSpaceReserve = long.Parse(reserve, CultureInfo.InvariantCulture) }, types, TimeProvider.System, NullLogger<LiteFleetStore>.Instance),
-            _ => throw new ArgumentException("Usage: crash-writer lite PATH RESERVE"),
+            _ => throw new ArgumentException("Usage: crash-writer lite PATH RESERVE [measure commits|batches WRITERS SECONDS]"),
         };
+        if (args is [_, _, _, "measure", var kind, var writers, var seconds])
+        {
+            await Measurement.RunAsync(store, kind, int.Parse(writers, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture)));
+            return;
+        }
         using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };
         var line = new Lock();
         void Say(FormattableString text) { lock (line) output.WriteLine(text.ToString(CultureInfo.InvariantCulture)); }
@@ -60,7 +65,7 @@ internal static class Program
                     [StoreChange.Put($"left-{writer}", new Counter(number), number - 1), StoreChange.Put($"right-{writer}", new Counter(number), number - 1)], default));
                 Say($"commit {writer} {n}");
                 var at = DateTimeOffset.UtcNow;
-                await UntilStoredAsync(writer, () => store.AppendSamplesAsync(device, new TelemetryBatch { Sequence = number, From = at.AddSeconds(-10), To = at }, default));
+                await UntilStoredAsync(writer, () => store.AppendSamplesAsync(device, new TelemetryBatch { Sequence = number, From = at.AddSeconds(-10), To = at, Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = 1 }] }, default));
                 Say($"sample {writer} {n}");
             }
         }));

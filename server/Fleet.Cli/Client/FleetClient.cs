@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -14,6 +15,8 @@ namespace Fleet.Cli.Client;
 /// <summary>The server's operator API. Every refusal becomes a <see cref="FleetException"/> whose lines a person can act on.</summary>
 internal sealed class FleetClient(ServerAddress address, HttpMessageHandler handler) : IDisposable
 {
+    private const int MaximumTelemetryPage = 500;
+
     private static readonly FleetJson Json = FleetJson.Default;
 
     private readonly HttpClient _http = new(handler)
@@ -124,10 +127,35 @@ internal sealed class FleetClient(ServerAddress address, HttpMessageHandler hand
 
     // ---- telemetry and health
 
-    public Task<IReadOnlyList<TelemetryView>> GetTelemetryAsync(
-        string? device, string? model, DateTimeOffset? since, CancellationToken cancellationToken)
+    /// <summary>What devices served, page after page until <paramref name="most"/> devices are read.</summary>
+    /// <returns>A view for each model and device, and whether devices were left out.</returns>
+    public async Task<(IReadOnlyList<TelemetryView> Views, bool IsCut)> GetTelemetryAsync(
+        string? device, string? model, DateTimeOffset? since, int most, CancellationToken cancellationToken)
+    {
+        var views = new List<TelemetryView>();
+        string? after = null;
+        for (var left = most; ;)
+        {
+            var limit = Math.Min(left, MaximumTelemetryPage);
+            var query = Query(
+                ("device", device), ("model", model), ("since", since?.UtcDateTime.ToString("O")), ("after", after),
+                ("limit", limit.ToString(CultureInfo.InvariantCulture)));
+            using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, $"api/v1/telemetry{query}"), cancellationToken);
+            views.AddRange(await ReadAsync(response, Json.IReadOnlyListTelemetryView, cancellationToken));
+            // The server says so where it stopped before the end (RFC 8288).
+            var goesOn = response.Headers.TryGetValues("Link", out var links)
+                && links.Any(link => link.Contains("rel=\"next\"", StringComparison.Ordinal));
+            if (!goesOn) return (views, false);
+            if ((left -= limit) == 0) return (views, true);
+            after = views[^1].Device!.Value.Value;
+        }
+    }
+
+    /// <summary>What all devices together served, a view for each model.</summary>
+    public Task<IReadOnlyList<TelemetryView>> GetFleetTelemetryAsync(
+        string? model, DateTimeOffset? since, CancellationToken cancellationToken)
         => GetAsync(
-            $"api/v1/telemetry{Query(("device", device), ("model", model), ("since", since?.UtcDateTime.ToString("O")))}",
+            $"api/v1/telemetry/fleet{Query(("model", model), ("since", since?.UtcDateTime.ToString("O")))}",
             Json.IReadOnlyListTelemetryView, cancellationToken);
 
     public Task<HealthResponse> GetHealthAsync(CancellationToken cancellationToken)

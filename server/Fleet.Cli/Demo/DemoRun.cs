@@ -198,11 +198,12 @@ internal sealed class DemoRun(Shell shell, DemoFolder folder, BuildSpec spec, Ch
         FleetClient client, ReleaseManifest release, IReadOnlyList<LiveTraffic> traffic, StepBoard.Step step,
         CancellationToken cancellationToken)
     {
-        var telemetry = await Polling.UntilAsync(shell.Time, token => client.GetTelemetryAsync(null, release.Model, null, token), views =>
+        var telemetry = await Polling.UntilAsync(
+            shell.Time, async token => (await client.GetTelemetryAsync(null, release.Model, null, traffic.Count, token)).Views, views =>
         {
             step.Say($"{Figures.Count(views.Sum(view => view.Count))} of {Figures.Count(traffic.Sum(one => one.Answered))} inferences "
                 + $"have arrived at the server");
-            return traffic.All(one => views.Any(view => view.Device.Value == one.Device && view.Count >= one.Answered));
+            return traffic.All(one => views.Any(view => view.Device?.Value == one.Device && view.Count >= one.Answered));
         }, null, cancellationToken);
         step.Result($"{Figures.Count(telemetry.Sum(view => view.Count))} inferences in {telemetry.Sum(view => view.Batches)} batches");
         return telemetry;

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Text.Json;
+using Fleet.Server.Health;
 using Fleet.Server.Settings;
 
 namespace Fleet.Server.Access;
@@ -16,8 +17,11 @@ internal sealed record AuditEntry(DateTimeOffset At, string Who, string From, st
 /// Everything operators changed or tried to, a JSON line each, in <c>audit.jsonl</c>: a file that is only ever appended to can be
 /// shipped, rotated and searched with the tools people have.
 /// </summary>
-internal sealed class AuditTrail(FleetOptions options, TimeProvider time) : IDisposable
+internal sealed partial class AuditTrail(
+    FleetOptions options, ServerHealth health, TimeProvider time, ILogger<AuditTrail> logger) : IDisposable
 {
+    private const string HealthSubject = "audit";
+
     private readonly SemaphoreSlim _turn = new(1);
 
     /// <summary>Runs what follows and notes it, if it was an operator's attempt to change something.</summary>
@@ -48,10 +52,20 @@ internal sealed class AuditTrail(FleetOptions options, TimeProvider time) : IDis
                 Path.Combine(options.DataFolder, "audit.jsonl"), FileMode.Append, FileAccess.Write, FileShare.Read);
             // One write: a process that dies leaves whole lines.
             await file.WriteAsync((byte[])[.. line, (byte)'\n']);
+            health.Clear(HealthSubject);
+        }
+        catch (IOException e)
+        {
+            // What was done is done, and its answer is on the way: the trail tells of its gap.
+            LogNotWritten(entry.Who, entry.What, entry.Status, e);
+            health.Report(HealthSubject, $"The audit trail cannot be written: {e.Message}");
         }
         finally
         {
             _turn.Release();
         }
     }
+
+    [LoggerMessage(LogLevel.Error, "Not in the audit trail: {Who} {What} {Status}")]
+    private partial void LogNotWritten(string who, string what, int status, Exception exception);
 }

@@ -38,11 +38,12 @@ internal static class ArtifactEndpoints
                 : Unknown(sha256));
 
     private static async Task<IResult> UploadAsync(
-        string sha256, HttpRequest request, ArtifactStore artifacts, CancellationToken cancellationToken)
+        string sha256, HttpRequest request, ArtifactStore artifacts, FreeSpace space, CancellationToken cancellationToken)
     {
         if (!ArtifactStore.IsDigest(sha256))
             return Refusal.Invalid($"'{sha256}' is not a digest: one has 64 lower-case hexadecimal digits.").ToResult();
         if (request.ContentLength > Limits.ArtifactBytes) return TooLarge();
+        space.ThrowIfShort(Writes.Masses);
         return await artifacts.StoreAsync(sha256, request.Body, cancellationToken) switch
         {
             ArtifactOutcome.Stored => Results.StatusCode(StatusCodes.Status201Created),

@@ -53,18 +53,26 @@ internal static class DashboardEndpoints
             return await PageAsync<DevicePage>(services, new()
             {
                 [nameof(DevicePage.Device)] = await store.ViewOfAsync(device, board, profiles, cancellationToken),
-                [nameof(DevicePage.Telemetry)] = await store.TelemetryAsync(
-                    id, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
+                [nameof(DevicePage.Telemetry)] = (await store.TelemetryAsync(
+                    LastHour(time) with { Device = device.Id }, cancellationToken)).Views,
             });
         });
 
         operators.MapGet(
-            "/telemetry", async (IServiceProvider services, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
-            => await PageAsync<TelemetryPage>(services, new()
+            "/telemetry", async (
+                string? model, string? after, IServiceProvider services, IFleetStore store, TimeProvider time,
+                CancellationToken cancellationToken) =>
+        {
+            var query = LastHour(time) with { Model = model, After = after, Limit = PageLength };
+            var page = await store.TelemetryAsync(query, cancellationToken);
+            return await PageAsync<TelemetryPage>(services, new()
             {
-                [nameof(TelemetryPage.Views)] = await store.TelemetryAsync(
-                    null, null, time.GetUtcNow() - ShownTime, time.GetUtcNow(), cancellationToken),
-            }));
+                [nameof(TelemetryPage.Fleet)] = await store.FleetTelemetryAsync(query, cancellationToken),
+                [nameof(TelemetryPage.Views)] = page.Views,
+                [nameof(TelemetryPage.Model)] = model,
+                [nameof(TelemetryPage.Next)] = page.Next,
+            });
+        });
 
         operators.MapGet(
             "/rollouts/{id}", async (string id, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
@@ -76,10 +84,9 @@ internal static class DashboardEndpoints
     private static async Task<OverviewData> OverviewAsync(IServiceProvider services, CancellationToken cancellationToken)
     {
         var store = services.GetRequiredService<IFleetStore>();
-        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
         var reported = await store.AllAsync<DeviceReported>("", cancellationToken).Select(
             device => device.Document.State.Models).ToListAsync(cancellationToken);
-        var telemetry = await store.TelemetryAsync(null, null, now - ShownTime, now, cancellationToken);
+        var telemetry = await store.FleetTelemetryAsync(LastHour(services.GetRequiredService<TimeProvider>()), cancellationToken);
         return new OverviewData
         {
             Devices = await store.DevicesAsync(DeviceFilter.All, null, cancellationToken).CountAsync(
@@ -92,6 +99,12 @@ internal static class DashboardEndpoints
             Builds = [.. (await store.ListNewestAsync<Build>("", null, ShownBuilds, cancellationToken))
                 .Select(build => build.Document.ToView())],
         };
+    }
+
+    private static TelemetryQuery LastHour(TimeProvider time)
+    {
+        var now = time.GetUtcNow();
+        return new TelemetryQuery { Since = now - ShownTime, Now = now };
     }
 
     /// <summary>A component as a page. Nothing in it comes alive in the browser, so nothing may be loaded or run there.</summary>

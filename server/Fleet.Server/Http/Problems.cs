@@ -1,4 +1,5 @@
 using Fleet.Contracts.Http;
+using Fleet.Platform;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Http;
@@ -35,6 +36,11 @@ internal static partial class Problems
                 if (e.Failure == StoreFailure.Corrupt) LogUnexpected(logger, context.Request.Method, context.Request.Path, e);
                 else LogNotStored(logger, context.Request.Method, context.Request.Path, e.Message);
                 await AnswerAsync(context, StatusOf(e.Failure), e.Message);
+            }
+            catch (IOException e) when (!context.Response.HasStarted && DiskSpace.IsFull(e))
+            {
+                LogNotStored(logger, context.Request.Method, context.Request.Path, e.Message);
+                await AnswerAsync(context, StatusOf(StoreFailure.Full), "The disk of the data folder is full; nothing of this was stored.");
             }
             catch (Exception e) when (!context.Response.HasStarted)
             {

@@ -13,6 +13,9 @@ internal interface IFleetStore
     /// <summary>Most documents of one page; <see cref="StoreExtensions.AllAsync{T}(IFleetStore, string, CancellationToken)"/> reads page after page.</summary>
     const int MaximumPage = 1000;
 
+    /// <summary>How long rollups of a minute are kept; those of an hour are kept as long as telemetry is.</summary>
+    static readonly TimeSpan MinutesKept = TimeSpan.FromHours(25);
+
     /// <summary>Most bytes of one document as JSON.</summary>
     const int MaximumDocumentBytes = 12 * 1024 * 1024;
 
@@ -44,16 +47,40 @@ internal interface IFleetStore
     /// <returns>False when it was already there.</returns>
     Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken);
 
-    /// <summary>A device's batches that end after <paramref name="since"/>, in the order they arrived; the newest <paramref name="limit"/> of them.</summary>
-    Task<IReadOnlyList<TelemetryBatch>> ReadSamplesAsync(DeviceId device, DateTimeOffset since, int limit, CancellationToken cancellationToken);
+    /// <summary>
+    /// Every batch that arrived after <paramref name="since"/>, as it was sent, in the order of arrival. For export: it reads what the
+    /// whole fleet has sent since.
+    /// </summary>
+    IAsyncEnumerable<Sample> SamplesAsync(DateTimeOffset since, CancellationToken cancellationToken);
 
-    /// <summary>Forgets a device's batches that arrived before <paramref name="before"/>.</summary>
-    /// <returns>How many packs of batches were dropped.</returns>
-    Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken);
+    /// <summary>
+    /// What devices did since <paramref name="since"/>, one rollup for each model and period, in order of time. Includes what was
+    /// acknowledged just now.
+    /// </summary>
+    /// <param name="devices">Which; at most <see cref="MaximumPage"/>.</param>
+    /// <param name="period">How long the periods are.</param>
+    /// <param name="since">The first period is the one this lies in.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    Task<IReadOnlyDictionary<DeviceId, IReadOnlyList<Rollup>>> RollupsAsync(
+        IReadOnlyCollection<DeviceId> devices, RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken);
+
+    /// <summary>What all devices together did, one rollup for each model and period, in order of time.</summary>
+    /// <inheritdoc cref="RollupsAsync"/>
+    Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken);
+
+    /// <summary>Forgets batches that arrived before <paramref name="before"/>, and rollups that ended before it or before they are kept.</summary>
+    /// <returns>How many blocks of batches were dropped.</returns>
+    Task<int> DropSamplesAsync(DateTimeOffset before, CancellationToken cancellationToken);
 
     /// <summary>What keeps the store from writing now, in a sentence; null when nothing does. It tries, so that a recovery is seen without other traffic.</summary>
     Task<string?> ProblemAsync(CancellationToken cancellationToken);
 }
+
+/// <summary>A batch as it arrived.</summary>
+/// <param name="Device">Who sent it.</param>
+/// <param name="ArrivedAt">When, by the server's clock; batches that arrived together share the moment.</param>
+/// <param name="Batch">What was sent.</param>
+internal sealed record Sample(DeviceId Device, DateTimeOffset ArrivedAt, TelemetryBatch Batch);
 
 /// <summary>A document as it was read.</summary>
 internal sealed record Stored<T>(string Id, long Version, T Document) where T : class

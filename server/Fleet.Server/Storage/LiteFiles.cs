@@ -23,6 +23,7 @@ internal sealed class LiteFiles : IDisposable
     /// <exception cref="StoreException">They are damaged, or do not belong together.</exception>
     public LiteFiles(Func<string, IDiskFile> open, string path)
     {
+        var hadLog = File.Exists(LogOf(path));
         _data = open(path);
         try
         {
@@ -44,6 +45,8 @@ internal sealed class LiteFiles : IDisposable
         catch
         {
             Dispose();
+            // What is refused is left as it was found: a log that was missing is not to look like one that was emptied.
+            if (!hadLog) File.Delete(LogOf(path));
             throw;
         }
     }

@@ -1,5 +1,3 @@
-using Fleet.Contracts.Devices;
-using Fleet.Contracts.Telemetry;
 using LiteDB;
 using JsonSerializer = System.Text.Json.JsonSerializer;
 
@@ -15,9 +13,10 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
 
     private readonly Dictionary<Type, DocumentType> _types;
     private readonly Dictionary<string, (Type Type, DocumentType Document)> _names;
-    private readonly SamplePacks _samples;
+    private readonly LiteTelemetry _telemetry;
     private readonly FreeSpace _space;
     private readonly ILogger<LiteFleetStore> _logger;
+    private readonly TimeProvider _time;
     private readonly LiteGate _gate;
     private readonly FileStream _lock;
 
@@ -38,10 +37,10 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     /// <exception cref="StoreException">It is damaged.</exception>
     public LiteFleetStore(LiteStoreSettings settings, IEnumerable<DocumentType> types, TimeProvider time, ILogger<LiteFleetStore> logger)
     {
-        _logger = logger;
+        (_logger, _time) = (logger, time);
         _types = types.ToDictionary(type => type.Json.Type);
         _names = _types.ToDictionary(pair => pair.Value.Name, pair => (pair.Key, pair.Value));
-        _samples = new SamplePacks(time);
+        _telemetry = new LiteTelemetry(time);
         _space = new FreeSpace(Path.GetDirectoryName(Path.GetFullPath(settings.Path))!, settings.FreeSpaceReserve);
         _lock = Lock(settings.Path + ".lock");
         try
@@ -52,6 +51,7 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
                 Store = settings,
                 Space = _space,
                 Load = Load,
+                Committing = _telemetry.Committing,
                 Committed = Committed,
                 Failed = Failed,
             });
@@ -96,24 +96,6 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken)
-    {
-        var json = SamplePacks.Write(batch);
-        return _gate.RunAsync(new LiteWork<bool>(Writes.Masses, database => _samples.Append(database, device, batch, json), cancellationToken), cancellationToken);
-    }
-
-    /// <inheritdoc/>
-    public async Task<IReadOnlyList<TelemetryBatch>> ReadSamplesAsync(DeviceId device, DateTimeOffset since, int limit, CancellationToken cancellationToken)
-    {
-        var packs = await _gate.RunAsync(new LiteWork<IReadOnlyList<BsonDocument>>(Writes.Nothing, database => SamplePacks.Read(database, device, since), cancellationToken), cancellationToken);
-        return [.. packs.SelectMany(SamplePacks.BatchesOf).Where(batch => batch.To > since).TakeLast(limit)];
-    }
-
-    /// <inheritdoc/>
-    public Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken)
-        => _gate.RunAsync(new LiteWork<int>(Writes.Nothing, database => SamplePacks.Drop(database, device, before), cancellationToken), cancellationToken);
-
-    /// <inheritdoc/>
     public async Task<string?> ProblemAsync(CancellationToken cancellationToken)
     {
         try
@@ -131,6 +113,7 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await WriteTelemetryAsync();
         await _gate.DisposeAsync();
         await _lock.DisposeAsync();
     }
@@ -193,7 +176,7 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
 
     private void Load(LiteDatabase database)
     {
-        _samples.Forget();
+        _telemetry.Load(database);
         var loaded = new List<(Type, DocumentSnapshot.Entry)>();
         foreach (var row in database.GetCollection(Documents).FindAll())
         {

@@ -78,6 +78,7 @@ internal sealed class LiteGate : IAsyncDisposable
             var session = _session ??= Open();
             session.Database.BeginTrans();
             foreach (var work in group) work.Apply(session.Database, _settings.Space);
+            _settings.Committing(session.Database);
             session.Database.Commit();
             var before = session.Files.Syncs;
             session.Files.Sync();
@@ -165,6 +166,9 @@ internal sealed record LiteGateSettings
 
     /// <summary>Reads what is kept in memory. Called again after a failure: memory must then follow the disk.</summary>
     public required Action<LiteDatabase> Load { get; init; }
+
+    /// <summary>Called when a group is applied, at the end of its transaction.</summary>
+    public required Action<LiteDatabase> Committing { get; init; }
 
     /// <summary>Called when a transaction is on disk, before anybody is answered.</summary>
     public required Action Committed { get; init; }

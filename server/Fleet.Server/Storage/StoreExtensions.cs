@@ -7,7 +7,11 @@ namespace Fleet.Server.Storage;
 internal static class StoreExtensions
 {
     /// <summary>Opens the embedded store under the data folder and hands it to every room.</summary>
-    public static IServiceCollection AddStorage(this IServiceCollection services) => services.AddSingleton<IFleetStore>(provider =>
+    public static IServiceCollection AddStorage(this IServiceCollection services) => services.AddSingleton(provider =>
+    {
+        var options = provider.GetRequiredService<FleetOptions>();
+        return new FreeSpace(options.DataFolder, options.FreeSpaceReserve);
+    }).AddSingleton<IFleetStore>(provider =>
     {
         var options = provider.GetRequiredService<FleetOptions>();
         var settings = new LiteStoreSettings

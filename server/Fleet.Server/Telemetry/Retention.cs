@@ -1,5 +1,3 @@
-using Fleet.Contracts.Devices;
-using Fleet.Server.Devices;
 using Fleet.Server.Health;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
@@ -36,10 +34,7 @@ internal sealed partial class Retention(
     private async Task DropAsync(CancellationToken cancellationToken)
     {
         var before = time.GetUtcNow() - options.TelemetryRetention;
-        var dropped = 0;
-        // Device by device: the database does one thing at a time, and reports of devices come in between.
-        await foreach (var device in store.DevicesAsync(DeviceFilter.All, null, cancellationToken))
-            dropped += await store.DropSamplesAsync(device.Document.Id, before, cancellationToken);
+        var dropped = await store.DropSamplesAsync(before, cancellationToken);
         if (dropped > 0) LogDropped(dropped, before);
     }
 

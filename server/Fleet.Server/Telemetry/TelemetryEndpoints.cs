@@ -1,6 +1,7 @@
+using System.Text;
+using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Http;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Messaging;
@@ -11,12 +12,6 @@ namespace Fleet.Server.Telemetry;
 /// <summary>The room of telemetry: what it registers, and what operators may call.</summary>
 internal static class TelemetryEndpoints
 {
-    /// <summary>Batches merged for one device: a day at ten seconds. Longer times need a longer interval on the device.</summary>
-    private const int MaximumBatches = 8640;
-
-    /// <summary>Devices in one answer; a filter selects others.</summary>
-    private const int MaximumDevices = 500;
-
     private static readonly TimeSpan DefaultTime = TimeSpan.FromHours(1);
 
     /// <summary>Registers the room.</summary>
@@ -26,31 +21,67 @@ internal static class TelemetryEndpoints
 
     /// <summary>Maps <c>/api/v1/telemetry</c>; the caller has made sure that it is an operator who calls.</summary>
     public static void MapTelemetry(this IEndpointRouteBuilder operators)
-        => operators.MapGet(
-            "/api/v1/telemetry", async (
-                string? device, string? model, DateTimeOffset? since, IFleetStore store, TimeProvider time,
-                CancellationToken cancellationToken) =>
-        {
-            if (device is not null && (!DeviceId.TryParse(device, out var id) || await store.DeviceAsync(id, cancellationToken) is null))
-                return Refusal.Unknown($"There is no device '{device}'.").ToResult();
-            var views = await store.TelemetryAsync(
-                device, model, since ?? time.GetUtcNow() - DefaultTime, time.GetUtcNow(), cancellationToken);
-            return Results.Json(views, FleetJson.Default.IReadOnlyListTelemetryView);
-        });
+    {
+        var telemetry = operators.MapGroup("/api/v1/telemetry");
+        telemetry.MapGet("/", DevicesAsync);
+        telemetry.MapGet("/fleet", FleetAsync);
+        telemetry.MapGet("/export", ExportAsync);
+    }
 
-    /// <summary>The telemetry of one device, or of all.</summary>
-    public static async Task<IReadOnlyList<TelemetryView>> TelemetryAsync(
-        this IFleetStore store, string? device, string? model, DateTimeOffset since, DateTimeOffset now,
+    private static async Task<IResult> FleetAsync(
+        string? model, DateTimeOffset? since, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+        => Results.Json(
+            await store.FleetTelemetryAsync(QueryOf(null, model, since, time), cancellationToken),
+            FleetJson.Default.IReadOnlyListTelemetryView);
+
+    private static async Task<IResult> DevicesAsync(
+        string? device, string? model, DateTimeOffset? since, string? after, int? limit, HttpContext context, IFleetStore store,
+        TimeProvider time, CancellationToken cancellationToken)
+    {
+        DeviceId id = default;
+        if (device is not null && (!DeviceId.TryParse(device, out id) || await store.DeviceAsync(id, cancellationToken) is null))
+            return Refusal.Unknown($"There is no device '{device}'.").ToResult();
+        if (limit is < 1 or > IFleetStore.MaximumPage)
+            return Refusal.Invalid($"limit {limit} must be within 1..{IFleetStore.MaximumPage}.").ToResult();
+        var query = QueryOf(device is null ? null : id, model, since, time) with
+        {
+            After = after,
+            Limit = limit ?? TelemetryQueries.DefaultLimit,
+        };
+
+        var page = await store.TelemetryAsync(query, cancellationToken);
+
+        // RFC 8288: what is cut is said, and where it goes on.
+        if (page.Next is { } next)
+            context.Response.Headers.Link = $"<{context.Request.Path}{NextOf(context.Request.Query, next)}>; rel=\"next\"";
+        return Results.Json(page.Views, FleetJson.Default.IReadOnlyListTelemetryView);
+    }
+
+    /// <summary>Batches as they came, a JSON line each: <c>{"device":…,"arrivedAt":…,"batch":…}</c>.</summary>
+    private static async Task ExportAsync(
+        string? device, DateTimeOffset? since, HttpContext context, IFleetStore store, TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var filter = device is null ? DeviceFilter.All : new DeviceFilter { Terms = [new("id", device)] };
-        var views = new List<TelemetryView>();
-        await foreach (
-            var stored in store.DevicesAsync(filter, null, cancellationToken).Take(MaximumDevices).WithCancellation(cancellationToken))
+        context.Response.ContentType = "application/x-ndjson";
+        await foreach (var sample in store.SamplesAsync(since ?? time.GetUtcNow() - DefaultTime, cancellationToken))
         {
-            var batches = await store.ReadSamplesAsync(stored.Document.Id, since, MaximumBatches, cancellationToken);
-            views.AddRange(TelemetryViews.Of(stored.Document.Id, batches, model, since, now));
+            if (device is not null && sample.Device.Value != device) continue;
+            var batch = JsonSerializer.Serialize(sample.Batch, FleetJson.Default.TelemetryBatch);
+            var line = $$"""{"device":"{{sample.Device}}","arrivedAt":"{{sample.ArrivedAt:O}}","batch":{{batch}}}""" + "\n";
+            await context.Response.WriteAsync(line, Encoding.UTF8, cancellationToken);
         }
-        return views;
     }
+
+    private static TelemetryQuery QueryOf(DeviceId? device, string? model, DateTimeOffset? since, TimeProvider time)
+    {
+        var now = time.GetUtcNow();
+        return new TelemetryQuery { Device = device, Model = model, Since = since ?? now - DefaultTime, Now = now };
+    }
+
+    private static QueryString NextOf(IQueryCollection query, string after)
+        => QueryString.Create(
+        [
+            .. query.Where(each => each.Key != "after").Select(each => KeyValuePair.Create(each.Key, (string?)each.Value)),
+            KeyValuePair.Create("after", (string?)after),
+        ]);
 }

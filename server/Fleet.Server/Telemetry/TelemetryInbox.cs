@@ -32,7 +32,8 @@ internal sealed class TelemetryInbox(IFleetStore store) : IDeviceMessageHandler
         }
         // All or none: what was refused in part would come again in whole.
         if (batches.Select(TelemetryRules.ProblemOf).FirstOrDefault(problem => problem is not null) is { } problem) return problem;
-        foreach (var batch in batches) await store.AppendSamplesAsync(device, batch, cancellationToken);
+        // Together, so that they share one sync of the disk.
+        await Task.WhenAll(batches.Select(batch => store.AppendSamplesAsync(device, batch, cancellationToken)));
         return null;
     }
 }

@@ -1,85 +1,79 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Telemetry;
 using Fleet.Contracts.Validation;
+using Fleet.Server.Storage;
 
 namespace Fleet.Server.Telemetry;
 
-/// <summary>Batches merged into what people look at. Pure. Percentiles come from merged histograms, never from averages.</summary>
+/// <summary>Rollups merged into what people look at. Pure. Percentiles come from merged histograms, never from averages.</summary>
 internal static class TelemetryViews
 {
-    /// <summary>Points of a series: as many as a chart can show.</summary>
+    /// <summary>Points of a series: as many as a chart shows.</summary>
     public const int Points = 60;
 
+    /// <summary>Times up to this are read in minutes, longer ones in hours.</summary>
+    private static readonly TimeSpan LongestInMinutes = TimeSpan.FromHours(6);
+
+    /// <summary>The rollups to read for a time that begins at <paramref name="since"/>.</summary>
+    public static RollupPeriod PeriodFor(DateTimeOffset since, DateTimeOffset now)
+        => now - since <= LongestInMinutes && now - since <= IFleetStore.MinutesKept ? RollupPeriod.Minute : RollupPeriod.Hour;
+
     /// <summary>One view for each model a device served, by model name.</summary>
-    /// <param name="device">The device.</param>
-    /// <param name="batches">Its batches, in the order they came.</param>
+    /// <param name="device">The device; null for all together.</param>
+    /// <param name="rollups">What it did, in order of time.</param>
     /// <param name="model">The model asked for; null for all.</param>
     /// <param name="since">Start of the time asked for.</param>
     /// <param name="now">End of it.</param>
     public static IEnumerable<TelemetryView> Of(
-        DeviceId device, IReadOnlyList<TelemetryBatch> batches, string? model, DateTimeOffset since, DateTimeOffset now)
-        => batches.SelectMany(batch => batch.Models).Select(stats => stats.Model).Distinct().Where(
-            name => model is null || name == model).Order(StringComparer.Ordinal)
-            .Select(name => Of(device, name, batches, since, now));
+        DeviceId? device, IReadOnlyList<Rollup> rollups, string? model, DateTimeOffset since, DateTimeOffset now)
+        => rollups.Where(rollup => model is null || rollup.Stats.Model == model)
+            .GroupBy(rollup => rollup.Stats.Model).OrderBy(each => each.Key, StringComparer.Ordinal)
+            .Select(each => Of(device, [.. each], since, now));
 
-    private static TelemetryView Of(
-        DeviceId device, string model, IReadOnlyList<TelemetryBatch> batches, DateTimeOffset since, DateTimeOffset now)
+    private static TelemetryView Of(DeviceId? device, IReadOnlyList<Rollup> rollups, DateTimeOffset since, DateTimeOffset now)
     {
-        var served = batches.SelectMany(
-            batch => batch.Models.Where(stats => stats.Model == model).Select(stats => (Batch: batch, Stats: stats))).ToList();
-        var all = served.Select(each => each.Stats).ToList();
-        var newest = served.MaxBy(each => each.Batch.To);
-        var latency = Merge(all);
+        var all = Merge(rollups);
         return new TelemetryView
         {
             Device = device,
-            Model = model,
-            Version = newest.Stats.Version,
-            Variant = newest.Stats.Variant,
-            Batches = served.Count,
-            Count = all.Sum(stats => stats.Count),
-            Errors = all.Sum(stats => stats.Errors),
-            Latency = latency.Total() > 0
-                ? new LatencySummary(latency.Percentile(0.50), latency.Percentile(0.95), latency.Percentile(0.99))
+            Model = all.Stats.Model,
+            Version = all.Stats.Version,
+            Variant = all.Stats.Variant,
+            Batches = (int)Math.Min(all.Batches, int.MaxValue),
+            Count = all.Stats.Count,
+            Errors = all.Stats.Errors,
+            Latency = all.Stats.Latency.Total() > 0
+                ? new LatencySummary(Percentile(all, 0.50), Percentile(all, 0.95), Percentile(all, 0.99))
                 : null,
-            Classes = Sum(all.Select(stats => stats.Classes)),
-            Confidence = Sum(all.Select(stats => stats.Confidence)),
-            Values = all.Select(stats => stats.Values).Aggregate(ValueStats.Merge),
-            Boxes = all.Select(stats => stats.Boxes).OfType<BoxStats>()
-                .Aggregate((BoxStats?)null, (sum, boxes) => sum?.Merge(boxes) ?? boxes),
-            Resources = batches.Where(batch => batch.Resources is not null).MaxBy(batch => batch.To)?.Resources,
-            To = newest.Batch.To,
-            Series = SeriesOf(served, since, now),
+            Classes = all.Stats.Classes,
+            Confidence = all.Stats.Confidence,
+            Values = all.Stats.Values,
+            Boxes = all.Stats.Boxes,
+            Resources = all.Resources,
+            To = all.To,
+            Series = SeriesOf(rollups, since, now),
         };
     }
 
-    private static List<TelemetryPoint> SeriesOf(
-        List<(TelemetryBatch Batch, InferenceStats Stats)> served, DateTimeOffset since, DateTimeOffset now)
+    private static List<TelemetryPoint> SeriesOf(IReadOnlyList<Rollup> rollups, DateTimeOffset since, DateTimeOffset now)
     {
-        // From the first batch on: of a device enrolled an hour ago a week would show one point.
-        var first = served.Min(each => each.Batch.To);
-        var start = first > since ? first : since;
-        var width = TimeSpan.FromTicks(Math.Max((now - start).Ticks / Points + 1, TimeSpan.TicksPerSecond));
-        return [.. served.GroupBy(each => (each.Batch.To - start).Ticks / width.Ticks).OrderBy(interval => interval.Key)
-            .Select(interval => new TelemetryPoint(
-            start + width * interval.Key,
-            interval.Sum(each => each.Stats.Count),
-            interval.Sum(each => each.Stats.Errors),
-            Merge(interval.Select(each => each.Stats)).Percentile(0.95)))];
+        // From the first rollup on: of a device enrolled an hour ago a week would show one point.
+        var start = rollups[0].From > since ? rollups[0].From : since;
+        var width = TimeSpan.FromTicks(Math.Max((now - start).Ticks / Points + 1, TimeSpan.TicksPerMinute));
+        var intervals = rollups.GroupBy(rollup => Math.Max((rollup.From - start).Ticks, 0) / width.Ticks);
+        return [.. intervals.OrderBy(interval => interval.Key).Select(interval =>
+        {
+            var merged = Merge([.. interval]);
+            return new TelemetryPoint(start + width * interval.Key, merged.Stats.Count, merged.Stats.Errors, Percentile(merged, 0.95));
+        })];
     }
 
-    private static LatencyHistogram Merge(
-        IEnumerable<InferenceStats> all) => all.Aggregate(new LatencyHistogram(), (sum, stats) => sum.Merge(stats.Latency));
+    private static TimeSpan Percentile(Rollup rollup, double quantile) => rollup.Stats.Latency.Percentile(quantile);
 
-    private static long[] Sum(IEnumerable<IReadOnlyList<long>> lists)
+    private static Rollup Merge(IReadOnlyList<Rollup> rollups)
     {
-        var sum = Array.Empty<long>();
-        foreach (var list in lists)
-        {
-            if (list.Count > sum.Length) Array.Resize(ref sum, list.Count);
-            for (var i = 0; i < list.Count; i++) sum[i] += list[i];
-        }
-        return sum;
+        var sum = new RollupBuilder(rollups[0].From);
+        foreach (var rollup in rollups) sum.Add(rollup);
+        return sum.ToRollup();
     }
 }

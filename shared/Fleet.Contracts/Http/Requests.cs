@@ -200,11 +200,11 @@ public sealed record DeviceRolloutView(
 
 // ---- telemetry ------------------------------------------------------------------------------------------------------
 
-/// <summary>GET /api/v1/telemetry: one model on one device over the time asked, merged.</summary>
+/// <summary>GET /api/v1/telemetry: one model on one device, or on all devices together, over the time asked, merged.</summary>
 public sealed record TelemetryView
 {
-    /// <summary>The device.</summary>
-    public required DeviceId Device { get; init; }
+    /// <summary>The device; null for all devices together.</summary>
+    public DeviceId? Device { get; init; }
     /// <summary>Model name.</summary>
     public required string Model { get; init; }
     /// <summary>Release that served last.</summary>

@@ -30,11 +30,18 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
     public Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken)
         => FailsToWrite ? throw Broken : store.AppendSamplesAsync(device, batch, cancellationToken);
 
-    public Task<IReadOnlyList<TelemetryBatch>> ReadSamplesAsync(DeviceId device, DateTimeOffset since, int limit, CancellationToken cancellationToken)
-        => FailsToRead ? throw Broken : store.ReadSamplesAsync(device, since, limit, cancellationToken);
+    public IAsyncEnumerable<Sample> SamplesAsync(DateTimeOffset since, CancellationToken cancellationToken)
+        => FailsToRead ? throw Broken : store.SamplesAsync(since, cancellationToken);
 
-    public Task<int> DropSamplesAsync(DeviceId device, DateTimeOffset before, CancellationToken cancellationToken)
-        => FailsToWrite ? throw Broken : store.DropSamplesAsync(device, before, cancellationToken);
+    public Task<IReadOnlyDictionary<DeviceId, IReadOnlyList<Rollup>>> RollupsAsync(
+        IReadOnlyCollection<DeviceId> devices, RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken)
+        => FailsToRead ? throw Broken : store.RollupsAsync(devices, period, since, cancellationToken);
+
+    public Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken)
+        => FailsToRead ? throw Broken : store.FleetRollupsAsync(period, since, cancellationToken);
+
+    public Task<int> DropSamplesAsync(DateTimeOffset before, CancellationToken cancellationToken)
+        => FailsToWrite ? throw Broken : store.DropSamplesAsync(before, cancellationToken);
 
     public Task<string?> ProblemAsync(CancellationToken cancellationToken) => store.ProblemAsync(cancellationToken);
 

@@ -1,3 +1,7 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Telemetry;
+using Fleet.Server.Storage;
+
 namespace Fleet.Server.Tests.Storage;
 
 public abstract partial class StoreTests
@@ -10,32 +14,39 @@ public abstract partial class StoreTests
         Assert.False(await _test.Store.AppendSamplesAsync(TestStore.Device, batch, default));
         await _test.ReopenAsync();
         Assert.False(await _test.Store.AppendSamplesAsync(TestStore.Device, batch, default));
-        Assert.Single(await ReadAsync(DateTimeOffset.MinValue));
+        Assert.Single(await SamplesAsync(DateTimeOffset.MinValue));
+        Assert.Equal(1, Assert.Single(await RollupsAsync()).Batches);
     }
 
     [Fact]
-    public async Task Batches_come_back_in_order_over_many_packs()
+    public async Task Batches_come_back_as_sent_in_the_order_they_arrived()
     {
-        await FillAsync(400);
+        var before = _test.Batch(1, classes: 3);
+        await _test.Store.AppendSamplesAsync(TestStore.Device, before, default);
+        await FillAsync(400, from: 2);
         await _test.ReopenAsync();
-        Assert.Equal(Enumerable.Range(1, 400).Select(n => (long)n), (await ReadAsync(DateTimeOffset.MinValue)).Select(batch => batch.Sequence));
+
+        var samples = await SamplesAsync(DateTimeOffset.MinValue);
+        Assert.Equal(Enumerable.Range(1, 400).Select(n => (long)n), samples.Select(sample => sample.Batch.Sequence).Take(400));
+        Assert.Equal((before.From, before.To, TestStore.Device), (samples[0].Batch.From, samples[0].Batch.To, samples[0].Device));
+        Assert.Equal(before.Models[0].Classes, samples[0].Batch.Models[0].Classes);
     }
 
     [Fact]
-    public async Task Only_batches_after_the_given_time_are_read()
+    public async Task Only_batches_that_arrived_after_the_given_time_are_read()
     {
         await FillAsync(400);
-        var since = _test.Clock.GetUtcNow().AddMinutes(-5);
-        var read = await ReadAsync(since);
-        Assert.Equal(30, read.Count);
-        Assert.All(read, batch => Assert.True(batch.To > since));
+        var since = _test.Clock.GetUtcNow().AddMinutes(-10);
+        var read = await SamplesAsync(since);
+        Assert.InRange(read.Count, 40, 80);
+        Assert.All(read, sample => Assert.True(sample.ArrivedAt > since));
     }
 
     [Fact]
     public async Task Devices_whose_names_begin_alike_do_not_share_samples()
     {
-        await _test.Store.AppendSamplesAsync(Contracts.Devices.DeviceId.Parse("dev-10"), _test.Batch(1), default);
-        Assert.Empty(await ReadAsync(DateTimeOffset.MinValue));
+        await _test.Store.AppendSamplesAsync(DeviceId.Parse("dev-10"), _test.Batch(1), default);
+        Assert.Empty(await RollupsAsync());
         Assert.True(await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(1), default));
     }
 
@@ -57,30 +68,95 @@ public abstract partial class StoreTests
     }
 
     [Fact]
-    public async Task Old_samples_are_dropped_and_still_known_as_seen()
+    public async Task Rollups_hold_every_batch_once_however_often_the_store_is_opened()
+    {
+        // Ten seconds a batch: 6 a minute, over 100 minutes and so over many rows; some are written by then and some are not.
+        for (var part = 0; part < 5; part++)
+        {
+            await FillAsync(120, from: 1 + part * 120, classes: 4);
+            if (part % 2 == 0) await _test.ReopenAsync();
+        }
+        foreach (var period in (RollupPeriod[])[RollupPeriod.Minute, RollupPeriod.Hour])
+        {
+            foreach (var rollups in (IReadOnlyList<Rollup>[])[await RollupsAsync(period), await _test.Store.FleetRollupsAsync(period, DateTimeOffset.MinValue, default)])
+            {
+                Assert.Equal(600, rollups.Sum(rollup => rollup.Batches));
+                Assert.Equal(600 * 601 / 2, rollups.Sum(rollup => rollup.Stats.Count));
+                Assert.Equal(600 * 7, rollups.Sum(rollup => rollup.Stats.Classes[3]));
+                Assert.Equal(rollups.Select(rollup => rollup.From).Order().Distinct(), rollups.Select(rollup => rollup.From));
+            }
+        }
+        Assert.InRange((await RollupsAsync(RollupPeriod.Minute)).Count, 100, 102);
+        Assert.InRange((await RollupsAsync(RollupPeriod.Hour)).Count, 2, 3);
+    }
+
+    [Fact]
+    public async Task Batches_that_come_a_day_late_go_to_the_period_they_are_of()
+    {
+        await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(2), default);
+        var old = _test.Batch(1) with { From = _test.Clock.GetUtcNow().AddDays(-1), To = _test.Clock.GetUtcNow().AddDays(-1).AddSeconds(10) };
+        await _test.Store.AppendSamplesAsync(TestStore.Device, old, default);
+        await _test.ReopenAsync();
+
+        Assert.Equal([RollupBuilder.StartOf(RollupPeriod.Minute, old.To), RollupBuilder.StartOf(RollupPeriod.Minute, _test.Clock.GetUtcNow())], (await RollupsAsync()).Select(rollup => rollup.From));
+        Assert.Single((await _test.Store.RollupsAsync([TestStore.Device], RollupPeriod.Minute, _test.Clock.GetUtcNow().AddHours(-1), default))[TestStore.Device]);
+    }
+
+    [Fact]
+    public async Task Old_samples_are_dropped_rollups_of_hours_stay_longer_and_what_was_seen_stays_known()
     {
         var first = _test.Batch(1);
         await _test.Store.AppendSamplesAsync(TestStore.Device, first, default);
         await FillAsync(1500, from: 2);
         var before = _test.Clock.GetUtcNow().AddHours(-1);
 
-        Assert.True(await _test.Store.DropSamplesAsync(TestStore.Device, before, default) > 0);
+        Assert.True(await _test.Store.DropSamplesAsync(before, default) > 0);
 
-        var left = await ReadAsync(DateTimeOffset.MinValue);
-        Assert.InRange(left.Count, 360, 360 * 2 + 60);
+        Assert.All(await SamplesAsync(DateTimeOffset.MinValue), sample => Assert.True(sample.ArrivedAt >= before));
         Assert.False(await _test.Store.AppendSamplesAsync(TestStore.Device, first, default));
+        Assert.Equal(0, await _test.Store.DropSamplesAsync(before, default));
+
+        // A day on: minutes are gone, hours are there as long as telemetry is kept.
+        _test.Clock.Advance(IFleetStore.MinutesKept * 2);
+        await _test.Store.DropSamplesAsync(before.AddDays(-10), default);
+        Assert.Empty(await RollupsAsync());
+        Assert.NotEmpty(await RollupsAsync(RollupPeriod.Hour));
+        await _test.Store.DropSamplesAsync(_test.Clock.GetUtcNow(), default);
+        Assert.Empty(await RollupsAsync(RollupPeriod.Hour));
+        Assert.Empty(await SamplesAsync(DateTimeOffset.MinValue));
     }
 
-    private Task<IReadOnlyList<Contracts.Telemetry.TelemetryBatch>> ReadAsync(DateTimeOffset since)
-        => _test.Store.ReadSamplesAsync(TestStore.Device, since, int.MaxValue, default);
+    [Fact]
+    public async Task Numbers_at_their_limit_spoil_no_sum()
+    {
+        var large = new TelemetryBatch
+        {
+            Sequence = 1,
+            From = _test.Clock.GetUtcNow(),
+            To = _test.Clock.GetUtcNow(),
+            Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = long.MaxValue, Classes = [long.MaxValue], Latency = new LatencyHistogram { Buckets = [3], Counts = [LatencyHistogram.MaximumCount] } }],
+        };
+        await _test.Store.AppendSamplesAsync(TestStore.Device, large, default);
+        await _test.Store.AppendSamplesAsync(TestStore.Device, large with { Sequence = 2 }, default);
+        await _test.ReopenAsync();
 
-    private async Task FillAsync(int count, int from = 1)
+        var rollup = Assert.Single(await RollupsAsync());
+        Assert.Equal((LatencyHistogram.MaximumCount, LatencyHistogram.MaximumCount), (rollup.Stats.Count, rollup.Stats.Classes[0]));
+        Assert.Equal(LatencyHistogram.MaximumCount, rollup.Stats.Latency.Total());
+    }
+
+    private async Task<IReadOnlyList<Sample>> SamplesAsync(DateTimeOffset since) => await _test.Store.SamplesAsync(since, default).ToListAsync();
+
+    private async Task<IReadOnlyList<Rollup>> RollupsAsync(RollupPeriod period = RollupPeriod.Minute)
+        => (await _test.Store.RollupsAsync([TestStore.Device], period, DateTimeOffset.MinValue, default))[TestStore.Device];
+
+    private async Task FillAsync(int count, int from = 1, int classes = 10)
     {
         var pending = new List<Task>();
         for (var n = from; n < from + count; n++)
         {
             _test.Clock.Advance(TimeSpan.FromSeconds(10));
-            pending.Add(_test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(n, classes: 10), default));
+            pending.Add(_test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(n, classes), default));
             // Not one by one: the batches of a burst share a transaction. But the clock is read when they are applied.
             if (pending.Count == 20)
             {

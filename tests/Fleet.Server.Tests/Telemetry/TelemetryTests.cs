@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Fleet.Contracts;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
+using Fleet.Server.Storage;
 using Fleet.Server.Telemetry;
 using Fleet.TestKit;
 using MQTTnet;
@@ -65,7 +67,7 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     {
         TelemetryBatch With(long sequence, ValueStats value) => Batch(sequence, Now, []) is var batch
             ? batch with { Models = [batch.Models[0] with { Values = [value], Boxes = new BoxStats(value, value) }] } : batch;
-        var view = Assert.Single(TelemetryViews.Of(Contracts.Devices.DeviceId.Parse("d"), [With(1, new ValueStats(1, 10, 0, 10, 10)), With(2, new ValueStats(3, 20, 0, 20, 20))], null, Now.AddHours(-1), Now));
+        var view = Assert.Single(TelemetryViews.Of(DeviceId.Parse("d"), [RollupOf(With(1, new ValueStats(1, 10, 0, 10, 10))), RollupOf(With(2, new ValueStats(3, 20, 0, 20, 20)))], null, Now.AddHours(-1), Now));
         Assert.Equal((4, 17.5, 10, 20), (view.Values![0].Count, view.Values[0].Mean, view.Values[0].Minimum, view.Boxes!.Size.Maximum));
     }
 
@@ -80,15 +82,15 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
         Assert.Equal(2, Assert.Single(await QueryAsync("device=selective")).Batches);
         Assert.Equal(1, Assert.Single(await QueryAsync($"device=selective&since={Uri.EscapeDataString(Now.AddMinutes(-5).ToString("O"))}")).Batches);
         Assert.Empty(await QueryAsync("device=selective&model=other"));
-        Assert.Contains(await QueryAsync(""), view => view.Device.Value == "selective");
+        Assert.Contains(await QueryAsync(""), view => view.Device?.Value == "selective");
     }
 
     [Fact]
     public void Percentiles_come_from_merged_histograms_and_not_from_averages()
     {
         // Ninety fast ones in the first batch, ten slow ones in the second: the mean of both medians would be 50 ms.
-        var batches = new[] { Batch(1, Now.AddSeconds(-10), [.. Enumerable.Repeat(1.0, 90)]), Batch(2, Now, [.. Enumerable.Repeat(100.0, 10)]) };
-        var view = Assert.Single(TelemetryViews.Of(Contracts.Devices.DeviceId.Parse("d"), batches, null, Now.AddHours(-1), Now));
+        Rollup[] rollups = [RollupOf(Batch(1, Now.AddMinutes(-1), [.. Enumerable.Repeat(1.0, 90)])), RollupOf(Batch(2, Now, [.. Enumerable.Repeat(100.0, 10)]))];
+        var view = Assert.Single(TelemetryViews.Of(DeviceId.Parse("d"), rollups, null, Now.AddHours(-1), Now));
         Assert.InRange(view.Latency!.P50.TotalMilliseconds, 1, 1.07);
         Assert.InRange(view.Latency.P95.TotalMilliseconds, 100, 107);
         Assert.Equal(100, view.Count);
@@ -99,7 +101,51 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
 
     [Fact]
     public void Device_that_served_nothing_has_no_percentiles()
-        => Assert.Null(Assert.Single(TelemetryViews.Of(Contracts.Devices.DeviceId.Parse("d"), [Batch(1, Now, [])], null, Now.AddHours(-1), Now)).Latency);
+        => Assert.Null(Assert.Single(TelemetryViews.Of(DeviceId.Parse("d"), [RollupOf(Batch(1, Now, []))], null, Now.AddHours(-1), Now)).Latency);
+
+    [Fact]
+    public async Task Fleet_of_more_devices_than_a_page_is_counted_whole_and_what_is_cut_is_said()
+    {
+        const int devices = 620;
+        await using var fleet = await TestFleet.StartAsync();
+        await fleet.EnrollAsync(devices);
+        var now = fleet.Clock.GetUtcNow();
+        // The first 600 in order of name serve one model, those behind them another.
+        await Task.WhenAll(Enumerable.Range(0, devices).Select(n =>
+            fleet.Store.AppendSamplesAsync(DeviceId.Parse($"dev-{n:00000}"), Batch(1, now, [1], n < 600 ? "speech" : "vision"), default)));
+
+        var first = await fleet.Http.GetAsync(new Uri("/api/v1/telemetry", UriKind.Relative));
+        Assert.Equal(500, (await ViewsAsync(first)).Count);
+        var link = Assert.Single(first.Headers.GetValues("Link"));
+        Assert.Matches("""^</api/v1/telemetry\?after=dev-00499>; rel="next"$""", link);
+
+        var second = await fleet.Http.GetAsync(new Uri("/api/v1/telemetry?after=dev-00499", UriKind.Relative));
+        Assert.Equal(devices - 500, (await ViewsAsync(second)).Count);
+        Assert.False(second.Headers.Contains("Link"));
+
+        // The model is looked for before devices are counted: it is not lost behind the first page.
+        Assert.Equal(20, (await ViewsAsync(await fleet.Http.GetAsync(new Uri("/api/v1/telemetry?model=vision", UriKind.Relative)))).Count);
+        var together = await ViewsAsync(await fleet.Http.GetAsync(new Uri("/api/v1/telemetry/fleet", UriKind.Relative)));
+        Assert.Equal([("speech", 600L), ("vision", 20L)], together.Select(view => (view.Model, view.Count)));
+        Assert.All(together, view => Assert.Null(view.Device));
+
+        Assert.Contains("<b>620</b>", await fleet.Http.GetStringAsync(new Uri("/", UriKind.Relative)), StringComparison.Ordinal);
+        var page = await fleet.Http.GetStringAsync(new Uri("/telemetry", UriKind.Relative));
+        Assert.Contains("more follow", page, StringComparison.Ordinal);
+        Assert.Contains("/telemetry?after=dev-00099", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Export_gives_every_batch_as_it_came()
+    {
+        var device = await server.EnrollAsync("exported");
+        using var client = await device.ConnectAsync();
+        for (var n = 1; n <= 3; n++) await device.PublishAsync(client, Topics.Telemetry, Batch(n, Now.AddSeconds(n), [1]), FleetJson.Default.TelemetryBatch);
+
+        var lines = (await server.Operator.GetStringAsync("/api/v1/telemetry/export?device=exported")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.Equal([1L, 2L, 3L], lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("batch").GetProperty("sequence").GetInt64()));
+    }
 
     [Fact]
     public async Task Server_killed_after_the_acknowledgement_has_the_batch()
@@ -151,7 +197,17 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     private async Task<IReadOnlyList<TelemetryView>> QueryAsync(string query)
         => JsonSerializer.Deserialize(await server.Operator.GetStringAsync($"/api/v1/telemetry?{query}"), FleetJson.Default.IReadOnlyListTelemetryView)!;
 
-    private static TelemetryBatch Batch(long sequence, DateTimeOffset to, double[] milliseconds) => new()
+    private static async Task<IReadOnlyList<TelemetryView>> ViewsAsync(HttpResponseMessage response)
+        => JsonSerializer.Deserialize(await response.Content.ReadAsStringAsync(), FleetJson.Default.IReadOnlyListTelemetryView)!;
+
+    private static Rollup RollupOf(TelemetryBatch batch)
+    {
+        var builder = new RollupBuilder(RollupBuilder.StartOf(RollupPeriod.Minute, batch.To));
+        builder.Add(batch.Models[0], batch.To, batch.Resources);
+        return builder.ToRollup();
+    }
+
+    private static TelemetryBatch Batch(long sequence, DateTimeOffset to, double[] milliseconds, string model = "speech") => new()
     {
         Sequence = sequence,
         From = to.AddSeconds(-10),
@@ -160,7 +216,7 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
         [
             new InferenceStats
             {
-                Model = "speech",
+                Model = model,
                 Version = 2,
                 Variant = "x64-int8",
                 Count = milliseconds.Length,

@@ -1,0 +1,240 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Telemetry;
+using LiteDB;
+
+namespace Fleet.Server.Storage;
+
+/// <summary>
+/// Telemetry on disk. Batches are appended in the order they arrive, those of one commit together, so that a batch costs little
+/// more than its own bytes. Rollups and the sequences that were seen are kept in memory and written every few minutes, device by
+/// device; after a start they are made again from the batches that came since. Runs on the database's thread alone.
+/// </summary>
+internal sealed class LiteTelemetry(TimeProvider time)
+{
+    private const string Arrivals = "arrivals";
+    private const string Rollups = "rollups";
+    private const string Subjects = "subjects";
+    private const string Progress = "progress";
+
+    // Values are parameters: LiteDB compiles each text it has not met before, which takes longer than the query.
+    private const string Between = "$._id BETWEEN @0 AND @1";
+
+    /// <summary>All devices together, in place of one's id.</summary>
+    private const string Fleet = "";
+
+    private const int PackBytes = 1 << 20;
+    private const int WritesPerCommit = 32;
+    private const int MostUnwrittenRollups = 256;
+    private const int RowsPerTurn = 256;
+
+    private static readonly TimeSpan WritingInterval = TimeSpan.FromMinutes(5);
+
+    private readonly Dictionary<string, Subject> _subjects = [];
+
+    // In the order in which they got something that is not written; one that was written meanwhile stays here until its turn.
+    private readonly Queue<(Subject Subject, long Key)> _unwritten = new();
+    private readonly List<(string Subject, byte[] Batch)> _arrived = [];
+    private int _arrivedBytes;
+    private long _arrivedKey;
+    private long _lastKey;
+
+    /// <summary>Adds a batch; false when it is already there.</summary>
+    public bool Append(LiteDatabase database, DeviceId device, TelemetryBatch batch, byte[] encoded)
+    {
+        var subject = Of(device.Value);
+        if (!subject.IsNew(batch)) return false;
+        if (_arrived.Count == 0) _arrivedKey = Math.Max(_lastKey + 1, time.GetUtcNow().UtcTicks);
+        _arrived.Add((device.Value, encoded));
+        _arrivedBytes += encoded.Length;
+        Take(subject, batch, _arrivedKey);
+        if (_arrivedBytes > PackBytes) WriteArrived(database);
+        return true;
+    }
+
+    /// <summary>Writes what the commit that ends now has brought, and whose turn has come.</summary>
+    public void Committing(LiteDatabase database)
+    {
+        WriteArrived(database);
+        var due = time.GetUtcNow().UtcTicks - WritingInterval.Ticks;
+        WriteSubjects(database, WritesPerCommit, key => key <= due);
+    }
+
+    /// <summary>Writes rollups and what was seen of that many devices, the longest unwritten first.</summary>
+    /// <returns>True when there are more.</returns>
+    public bool WriteSome(LiteDatabase database)
+    {
+        WriteArrived(database);
+        return WriteSubjects(database, WritesPerCommit, _ => true);
+    }
+
+    /// <summary>Reads what is kept in memory.</summary>
+    public void Load(LiteDatabase database)
+    {
+        _subjects.Clear();
+        _unwritten.Clear();
+        _arrived.Clear();
+        _arrivedBytes = 0;
+        foreach (var row in database.GetCollection(Subjects).FindAll())
+            _subjects[row["_id"].AsString] = new Subject(row["_id"].AsString, SequenceRanges.Parse(row["seen"].AsString), row["to"].AsInt64, row["key"].AsInt64);
+
+        var begin = database.GetCollection(Progress).FindById(0) is { } progress ? progress["key"].AsInt64 : 0;
+        _lastKey = begin;
+        foreach (var row in database.GetCollection(Arrivals).Find(BsonExpression.Create("$._id >= @0", begin)))
+        {
+            _lastKey = row["_id"].AsInt64;
+            foreach (var (device, batch) in TelemetryBlock.Read(row["pack"].AsBinary)) Take(Of(device), TelemetryBlock.Decode(batch), _lastKey);
+        }
+    }
+
+    /// <summary>Packs of batches that arrived after <paramref name="after"/>, as ticks, with the key to go on from.</summary>
+    public static IReadOnlyList<(long Key, byte[] Pack)> ReadArrivals(LiteDatabase database, long after, int limit)
+        => [.. database.GetCollection(Arrivals).Find(BsonExpression.Create("$._id > @0", after), limit: limit).Select(row => (row["_id"].AsInt64, row["pack"].AsBinary))];
+
+    /// <summary>The rollups of a device, or of all together, that are on disk and that are not yet. One period may be in both.</summary>
+    public (IReadOnlyList<byte[]> Written, IReadOnlyList<Rollup> Unwritten) ReadRollups(LiteDatabase database, DeviceId? device, RollupPeriod period, DateTimeOffset since)
+    {
+        var name = device?.Value ?? Fleet;
+        var rows = database.GetCollection(Rollups).Find(BsonExpression.Create(Between, KeyOf(name, period, WindowOf(period, since)), KeyOf(name, period, long.MaxValue)));
+        return ([.. rows.Select(row => row["pack"].AsBinary)], _subjects.TryGetValue(name, out var subject) ? [.. subject.Open.Values.Select(open => open.ToRollup())] : []);
+    }
+
+    /// <summary>Drops packs of batches that arrived before <paramref name="before"/>, as many as one turn takes.</summary>
+    /// <returns>How many; 0 when none are left.</returns>
+    public int DropArrivals(LiteDatabase database, DateTimeOffset before)
+    {
+        var arrivals = database.GetCollection(Arrivals);
+        // What no rollup has seen stays: it is all there is of it.
+        var end = Math.Min(before.UtcTicks, _unwritten.TryPeek(out var oldest) ? oldest.Key : long.MaxValue);
+        var keys = arrivals.Find(BsonExpression.Create("$._id < @0", end), limit: RowsPerTurn).Select(row => row["_id"]).ToList();
+        return keys.Count(key => arrivals.Delete(key));
+    }
+
+    /// <summary>The names under which rollups are kept.</summary>
+    public IReadOnlyList<string> SubjectNames() => [.. _subjects.Keys];
+
+    /// <summary>Drops the rollups of some of them that end before <paramref name="before"/>.</summary>
+    public static void DropRollups(LiteDatabase database, IEnumerable<string> subjects, RollupPeriod period, DateTimeOffset before)
+    {
+        var rollups = database.GetCollection(Rollups);
+        var end = WindowOf(period, before) - 1;
+        foreach (var subject in subjects) rollups.DeleteMany(BsonExpression.Create(Between, KeyOf(subject, period, 0), KeyOf(subject, period, end)));
+    }
+
+    /// <summary>Rows hold this many ticks each: few enough rows to read, few enough bytes to write again.</summary>
+    private static long WindowTicks(RollupPeriod period) => period == RollupPeriod.Minute ? TimeSpan.TicksPerMinute * 15 : TimeSpan.TicksPerHour * 6;
+
+    private static long WindowOf(RollupPeriod period, DateTimeOffset moment) => moment.UtcTicks - moment.UtcTicks % WindowTicks(period);
+
+    private static string KeyOf(string subject, RollupPeriod period, long window) => FormattableString.Invariant($"{subject}|{(period == RollupPeriod.Minute ? 'm' : 'h')}|{window:d19}");
+
+    private Subject Of(string name)
+    {
+        if (!_subjects.TryGetValue(name, out var subject)) _subjects[name] = subject = new Subject(name, new SequenceRanges(), 0, 0);
+        return subject;
+    }
+
+    private void Take(Subject subject, TelemetryBatch batch, long key)
+    {
+        Take(subject, batch, key, batch.Resources);
+        // The machine of one device says nothing about all of them.
+        Take(Of(Fleet), batch, key, null);
+    }
+
+    private void Take(Subject subject, TelemetryBatch batch, long key, ResourceStats? resources)
+    {
+        // Read again after a start: what is in the subject's rows already.
+        if (key <= subject.WrittenKey) return;
+        subject.Add(batch, resources);
+        if (subject.IsUnwritten) return;
+        subject.IsUnwritten = true;
+        _unwritten.Enqueue((subject, key));
+    }
+
+    private void WriteArrived(LiteDatabase database)
+    {
+        if (_arrived.Count == 0) return;
+        database.GetCollection(Arrivals).Insert(new BsonDocument { ["_id"] = _arrivedKey, ["pack"] = TelemetryBlock.Write(_arrived) });
+        _lastKey = _arrivedKey++;
+        _arrived.Clear();
+        _arrivedBytes = 0;
+    }
+
+    private bool WriteSubjects(LiteDatabase database, int most, Func<long, bool> isDue)
+    {
+        var written = 0;
+        while (written < most && _unwritten.TryPeek(out var oldest) && (isDue(oldest.Key) || oldest.Subject.Open.Count > MostUnwrittenRollups))
+        {
+            _unwritten.Dequeue();
+            Write(database, oldest.Subject);
+            written++;
+        }
+        if (written > 0)
+        {
+            var key = _unwritten.TryPeek(out var next) ? next.Key : _lastKey + 1;
+            database.GetCollection(Progress).Upsert(new BsonDocument { ["_id"] = 0, ["key"] = key });
+        }
+        return _unwritten.Count > 0;
+    }
+
+    private void Write(LiteDatabase database, Subject subject)
+    {
+        var open = subject.Open.Values.Select(each => each.ToRollup()).ToList();
+        foreach (var period in (RollupPeriod[])[RollupPeriod.Minute, RollupPeriod.Hour])
+        {
+            foreach (var window in open.GroupBy(rollup => WindowOf(period, rollup.From))) Write(database, KeyOf(subject.Name, period, window.Key), period, window);
+        }
+        subject.Written(_lastKey);
+        database.GetCollection(Subjects).Upsert(subject.ToRow());
+    }
+
+    private static void Write(LiteDatabase database, string key, RollupPeriod period, IEnumerable<Rollup> more)
+    {
+        var rollups = database.GetCollection(Rollups);
+        var before = rollups.FindById(key) is { } row ? RollupSet.Read(row["pack"].AsBinary) : [];
+        var entries = RollupSet.Merge(period, [.. before, .. more]).Select(rollup => (rollup.Stats.Model, TelemetryBlock.Encode(rollup.ToBatch())));
+        rollups.Upsert(new BsonDocument { ["_id"] = key, ["pack"] = TelemetryBlock.Write([.. entries]) });
+    }
+
+    /// <summary>A device, or all: what was seen of it and what is not in its rows yet.</summary>
+    private sealed class Subject(string name, SequenceRanges seen, long newestTo, long writtenKey)
+    {
+        private SequenceRanges _seen = seen;
+        private long _newestTo = newestTo;
+
+        public string Name => name;
+
+        /// <summary>The last arrival that is in its rows.</summary>
+        public long WrittenKey { get; private set; } = writtenKey;
+
+        public bool IsUnwritten { get; set; }
+
+        public Dictionary<(DateTimeOffset Minute, string Model), RollupBuilder> Open { get; } = [];
+
+        /// <summary>
+        /// False when the batch came before. A repeated batch began before the newest one ended; one that begins after it under a number
+        /// already seen comes from a device whose counter began again, its disk being new: it must not be thrown away for ever.
+        /// </summary>
+        public bool IsNew(TelemetryBatch batch) => !_seen.Contains(batch.Sequence) || batch.From.UtcTicks >= _newestTo;
+
+        public void Add(TelemetryBatch batch, ResourceStats? resources)
+        {
+            if (name != Fleet) _seen = (_seen.Contains(batch.Sequence) ? new SequenceRanges() : _seen).Add(batch.Sequence);
+            _newestTo = Math.Max(_newestTo, batch.To.UtcTicks);
+            var minute = RollupBuilder.StartOf(RollupPeriod.Minute, batch.To);
+            foreach (var stats in batch.Models)
+            {
+                if (!Open.TryGetValue((minute, stats.Model), out var rollup)) Open[(minute, stats.Model)] = rollup = new RollupBuilder(minute);
+                rollup.Add(stats, batch.To, resources);
+            }
+        }
+
+        public void Written(long key)
+        {
+            Open.Clear();
+            IsUnwritten = false;
+            WrittenKey = key;
+        }
+
+        public BsonDocument ToRow() => new() { ["_id"] = name, ["seen"] = _seen.ToString(), ["to"] = _newestTo, ["key"] = WrittenKey };
+    }
+}

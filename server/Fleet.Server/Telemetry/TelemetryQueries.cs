@@ -1,0 +1,77 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Server.Devices;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Telemetry;
+
+/// <summary>What is asked of telemetry.</summary>
+internal sealed record TelemetryQuery
+{
+    /// <summary>One device; null for all.</summary>
+    public DeviceId? Device { get; init; }
+
+    /// <summary>One model; null for all.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Start of the time.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>End of the time.</summary>
+    public required DateTimeOffset Now { get; init; }
+
+    /// <summary>Only devices whose id sorts after this one; null for the first page.</summary>
+    public string? After { get; init; }
+
+    /// <summary>Most devices in the answer.</summary>
+    public int Limit { get; init; } = TelemetryQueries.DefaultLimit;
+}
+
+/// <summary>Devices that served, and where the next page begins.</summary>
+/// <param name="Views">One for each model and device, by device.</param>
+/// <param name="Next">The last device of this page when there may be more; null at the end.</param>
+internal sealed record TelemetryPageOf(IReadOnlyList<TelemetryView> Views, string? Next);
+
+/// <summary>Reads of telemetry for people: rollups, never batches.</summary>
+internal static class TelemetryQueries
+{
+    /// <summary>Devices in one answer unless asked otherwise.</summary>
+    public const int DefaultLimit = 500;
+
+    private const int DevicesPerRead = 200;
+
+    /// <summary>All devices together, a view for each model.</summary>
+    public static async Task<IReadOnlyList<TelemetryView>> FleetTelemetryAsync(
+        this IFleetStore store, TelemetryQuery query, CancellationToken cancellationToken)
+    {
+        var rollups = await store.FleetRollupsAsync(TelemetryViews.PeriodFor(query.Since, query.Now), query.Since, cancellationToken);
+        return [.. TelemetryViews.Of(null, rollups, query.Model, query.Since, query.Now)];
+    }
+
+    /// <summary>A page of the devices that served what is asked for: a device that did not takes no place.</summary>
+    public static async Task<TelemetryPageOf> TelemetryAsync(
+        this IFleetStore store, TelemetryQuery query, CancellationToken cancellationToken)
+    {
+        var period = TelemetryViews.PeriodFor(query.Since, query.Now);
+        var filter = query.Device is { } only ? new DeviceFilter { Terms = [new("id", only.Value)] } : DeviceFilter.All;
+        var views = new List<TelemetryView>();
+        var served = 0;
+        DeviceId? last = null;
+        var selected = store.DevicesAsync(filter, query.After, cancellationToken).Select(stored => stored.Document.Id);
+        await foreach (var part in selected.Chunk(DevicesPerRead).WithCancellation(cancellationToken))
+        {
+            var rollups = await store.RollupsAsync(part, period, query.Since, cancellationToken);
+            foreach (var device in part)
+            {
+                var found = TelemetryViews.Of(device, rollups[device], query.Model, query.Since, query.Now).ToList();
+                if (found.Count == 0) continue;
+                // One more than asked for is there: so there is a next page.
+                if (served == query.Limit) return new TelemetryPageOf(views, last?.Value);
+                views.AddRange(found);
+                served++;
+                last = device;
+            }
+        }
+        return new TelemetryPageOf(views, null);
+    }
+}

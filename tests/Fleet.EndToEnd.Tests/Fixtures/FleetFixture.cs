@@ -98,6 +98,20 @@ public sealed class FleetFixture : IAsyncLifetime
             FleetJson.Default.ReleaseView)).Manifest;
     }
 
+    /// <summary>A build by a real worker, and its release.</summary>
+    internal async Task<BuildReport> BuiltAsync(BuildSpec spec)
+    {
+        var build = await SubmitAsync(spec);
+        await using var worker = StartWorker($"worker-of-{build.Id}");
+        var ended = await Eventually.ValueAsync(
+            "the build ended", async () => await BuildAsync(build.Id) is { FinishedAt: not null } view ? view : null,
+            BuildLimit, () => worker.Output);
+        Assert.True(ended.Status == BuildStatus.Succeeded, $"{ended.Failure}\n{worker.Output}");
+        await Server.PostAsync("/api/v1/releases", new CreateReleaseRequest(build.Id, null), FleetJson.Default.CreateReleaseRequest,
+            FleetJson.Default.ReleaseView);
+        return await Server.GetAsync($"/api/v1/builds/{build.Id}/report", FleetJson.Default.BuildReport);
+    }
+
     /// <summary>Enrolls and starts devices that carry a label, by which a rollout finds them.</summary>
     internal async Task<RunningAgent> AgentAsync(string label, string id, Uri? server = null, string? program = null)
     {

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
+using Fleet.EndToEnd.Tests.Fixtures;
+using Fleet.TestKit;
+
+namespace Fleet.EndToEnd.Tests;
+
+/// <summary>A model that predicts a number goes the whole way: from a table over time to a device that serves it by its error.</summary>
+[Collection(nameof(OneFleet))]
+public sealed class RegressionTests(FleetFixture fleet) : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Prediction_is_judged_on_the_device_by_its_error_and_one_that_misses_is_never_served()
+    {
+        var good = await fleet.BuiltAsync(Spec(new GateSpec { AccuracyTolerance = 0.5, ValidationSamples = 40 }));
+        Assert.Equal(ModelTask.Regression, good.TaskOf());
+        Assert.Equal("cycles", good.Student.Scores.Find("rmse")!.Unit);
+
+        await using var agent = await fleet.AgentAsync("wear", "wear-1");
+        var active = await RollOutAsync(1, RolloutStatus.Succeeded);
+        var measured = Assert.IsType<Scores>(active.Measured).Find("rmse")!;
+        Assert.Equal(("cycles", MetricDirection.Lower), (measured.Unit, measured.Better));
+        Assert.InRange(measured.Value, 1e-6, 1.5 * good.Variants.First(variant => variant.Chosen).Scores!.Find("rmse")!.Value);
+
+        var strict = new GateSpec { Thresholds = [new Threshold { Metric = "rmse", Maximum = 0.001 }], ValidationSamples = 40 };
+        await fleet.BuiltAsync(Spec(strict));
+        var refused = await RollOutAsync(2, RolloutStatus.Aborted);
+        Assert.Equal(DeploymentFailure.GateMissed, refused.Failure);
+        Assert.Matches(@"^RMSE [\d.]+ is above the allowed 0\.001\.$", refused.Detail);
+        Assert.Equal(1, Assert.Single((await fleet.Server.DeviceAsync("wear-1")).Models).ActiveVersion);
+    }
+
+    private async Task<DeviceRolloutView> RollOutAsync(int version, RolloutStatus end)
+    {
+        var plan = new RolloutPlan
+        {
+            Model = "wear",
+            Version = version,
+            Filter = "label.test=wear",
+            Waves = [new WavePlan { Count = 1 }],
+            MaximumFailureRate = 0,
+        };
+        // A device takes such a release once it has said which protocol it speaks.
+        var rollout = await Eventually.ValueAsync("the device reported and took part", () => StartedAsync(plan));
+        return Assert.Single((await fleet.Server.RolloutEndsAsync(rollout.Id, end)).Devices);
+    }
+
+    private async Task<RolloutView?> StartedAsync(RolloutPlan plan)
+    {
+        using var body = JsonContent.Create(plan, FleetJson.Default.RolloutPlan);
+        using var answer = await fleet.Server.SendAsync(HttpMethod.Post, "/api/v1/rollouts", body);
+        return answer.StatusCode == HttpStatusCode.Conflict ? null : await answer.Content.ReadFromJsonAsync(FleetJson.Default.RolloutView);
+    }
+
+    // Machines that wear at a rate of their own; two sensors show it, one in thousands and one in hundredths.
+    private BuildSpec Spec(GateSpec gate)
+    {
+        var random = new Random(1);
+        var lines = Enumerable.Range(1, 24).SelectMany(machine =>
+        {
+            var life = random.Next(24, 40);
+            return Enumerable.Range(1, life).Select(time =>
+            {
+                var (wear, heat) = ((double)time / life, random.NextDouble());
+                var (speed, pressure) = (9000 + 20 * wear + heat, 0.5 - 0.02 * wear + 0.001 * random.NextDouble());
+                return string.Create(CultureInfo.InvariantCulture, $"{machine} {time} {speed:0.000} {pressure:0.00000}");
+            });
+        });
+        File.WriteAllLines(_folder["wear.txt"], lines);
+        var training = new TrainingSpec { Epochs = 3, BatchSize = 32 };
+        return new BuildSpec
+        {
+            Model = "wear",
+            Data = new DataSpec
+            {
+                Kind = "series",
+                Task = ModelTask.Regression,
+                LabelUnit = "cycles",
+                Train = _folder["wear.txt"],
+                Series = new SeriesSpec { Unit = "1", Without = ["2"], Window = 8, MaximumRemaining = 20 },
+            },
+            Teacher = new TeacherSpec { Family = "conv1d", Width = 4, Training = training },
+            Student = new StudentSpec { Family = "conv1d", Width = 4 },
+            Distillation = new DistillationSpec { Training = training, FineTuneEpochs = 0 },
+            Quantization = new QuantizationSpec
+            {
+                Profiles = ["x64"],
+                Schemes = ["int8-static-u8s8"],
+                Goal = "size",
+                CalibrationSamples = 32,
+                MinimumSignalToNoise = 5,
+            },
+            Gate = gate,
+        };
+    }
+}

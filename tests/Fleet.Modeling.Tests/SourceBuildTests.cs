@@ -114,6 +114,29 @@ public sealed class SourceBuildTests
         Assert.False(Directory.Exists(folder.File("out/variants")));
     }
 
+    [Fact]
+    public void Detector_whose_boxes_are_not_corners_is_refused_before_anything_is_made()
+    {
+        using var folder = new ScratchFolder();
+        new GraphBuilder().Input("b", 1, 4, 4).Input("s", 1, 4).Node("Identity", ["b"], "boxes").Node("Identity", ["s"], "scores")
+            .Output("boxes", 1, 4, 4).Output("scores", 1, 4).Save(folder, "offsets.onnx");
+        float[] offsets = [0.1f, 0.2f, -0.3f, 0.1f, 0.5f, 0, 0.1f, 0.1f, 0, 0, 0.2f, 0.2f, 0.4f, 0.1f, 0.5f, 0.05f];
+        using (var file = File.Create(folder.File("pictures.npz")))
+            NpzArchive.Write(file, [new("b", NpyArray.Of(offsets, 1, 4, 4)), new("s", NpyArray.Of([0.9f, 0.8f, 0.7f, 0.6f], 1, 4))]);
+        var spec = Spec(folder, labelled: false) with
+        {
+            Source = new SourceSpec
+            {
+                Onnx = folder.File("offsets.onnx"),
+                Task = ModelTask.Detection,
+                Validation = folder.File("pictures.npz"),
+            },
+        };
+        Assert.Contains("Output 'boxes' does not hold left, top, right and bottom of boxes: 3 of the 4",
+            Assert.Throws<BuildException>(() => Run(folder, spec)).Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.File("out/variants")));
+    }
+
     [Theory]
     [InlineData("label", "label 6 of sample 3")]
     [InlineData("count", "39 labels for 40 samples")]

@@ -64,6 +64,7 @@ internal sealed class ReleaseSamples
         }
         foreach (var (name, array) in labels) gathered._known[name] = Rows(array, chosen);
         gathered.Judge([.. session.OutputNames.Where(name => IsJudged(session, name))]);
+        if (task == ModelTask.Detection && references.Length > 0) gathered.RequireCorners(spec.Source!.Detection ?? new DetectionForm());
         return gathered;
     }
 
@@ -113,6 +114,30 @@ internal sealed class ReleaseSamples
         {
             throw new InvalidDataException(e.Message, e);
         }
+    }
+
+    /// <summary>
+    /// Refuses a detector whose boxes are something else than corners, such as offsets from anchors: most of what it is sure of then spans
+    /// no area, and every variant would be judged by the few values that happen to look like boxes.
+    /// </summary>
+    private void RequireCorners(DetectionForm form)
+    {
+        var corners = _known[TaskDefinition.ReferencePrefix + form.Boxes].ToSingles();
+        var scores = _known[TaskDefinition.ReferencePrefix + form.Scores].ToSingles();
+        var columns = scores.Length / Math.Max(1, corners.Length / 4);
+        var (sure, empty) = (0, 0);
+        for (var i = 0; i < corners.Length / 4; i++)
+        {
+            var isSure = false;
+            for (var at = 0; at < columns; at++) isSure |= at != form.Background && scores[i * columns + at] >= form.ConfidentScore;
+            if (!isSure) continue;
+            sure++;
+            if (!new Box(corners[4 * i], corners[4 * i + 1], corners[4 * i + 2], corners[4 * i + 3]).HasArea) empty++;
+        }
+        if (2 * empty > sure)
+            throw new InvalidDataException(
+                $"Output '{form.Boxes}' does not hold left, top, right and bottom of boxes: {empty} of the {sure} that the model is "
+                    + $"sure of span no area. Centers and sizes, or offsets from anchors, must become corners within the model.");
     }
 
     /// <summary>Outputs that a variant is compared with, where there are no labels.</summary>

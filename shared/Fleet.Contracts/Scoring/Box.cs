@@ -6,6 +6,11 @@ public readonly record struct Box(float Left, float Top, float Right, float Bott
     /// <summary>Its area; zero when it is turned inside out or one of its corners is not a number.</summary>
     public double Area => Right > Left && Bottom > Top ? ((double)Right - Left) * ((double)Bottom - Top) : 0;
 
+    /// <summary>
+    /// False for what cannot overlap anything, itself included: corners turned inside out, on top of each other, or that are not numbers.
+    /// </summary>
+    public bool HasArea => Area is > 0 and < double.PositiveInfinity;
+
     /// <summary>Intersection over union with another box, 0 to 1; zero when neither has an area.</summary>
     public double Overlap(Box other)
     {

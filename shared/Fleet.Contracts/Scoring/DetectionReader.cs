@@ -11,7 +11,7 @@ public static class DetectionReader
     /// </summary>
     public const int MaximumCandidates = 1000;
 
-    /// <summary>The boxes of one sample, the highest score first.</summary>
+    /// <summary>The boxes of one sample, the highest score first; values that span no area are not boxes.</summary>
     /// <param name="form">How they are made.</param>
     /// <param name="boxes">Four values for each box.</param>
     /// <param name="scores">One score for each box, or one for each box and class.</param>
@@ -32,6 +32,8 @@ public static class DetectionReader
         var found = new List<DetectedBox>();
         for (var i = 0; i < count; i++)
         {
+            var box = new Box(boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]);
+            if (!box.HasArea) continue;
             for (var column = 0; column < columns; column++)
             {
                 // Not "below": a score that is not a number is left out as well.
@@ -41,8 +43,7 @@ public static class DetectionReader
                     : form.Background < column
                     ? column - 1
                     : column;
-                found.Add(new DetectedBox(
-                    new Box(boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]), label, scores[i * columns + column]));
+                found.Add(new DetectedBox(box, label, scores[i * columns + column]));
             }
         }
         // OrderBy is stable: of equal scores the first box stays first, on every machine.

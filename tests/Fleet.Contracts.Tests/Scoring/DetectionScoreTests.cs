@@ -1,5 +1,6 @@
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
 
 namespace Fleet.Contracts.Tests.Scoring;
 
@@ -130,6 +131,46 @@ public sealed class DetectionScoreTests
     [Fact]
     public void Truth_ends_where_labels_are_negative()
         => Assert.Equal([new TrueBox(new Box(0, 0, 1, 1), 3)], DetectionReader.ReadTruth([0, 0, 1, 1, 0, 0, 0, 0], [3, -1]));
+
+    [Theory]
+    [InlineData(null, null)]
+    [InlineData(0, 0.5)]
+    [InlineData(2, 0.3)]
+    public void Detector_agrees_with_its_own_boxes_in_full(int? background, double? maximumOverlap)
+    {
+        // Boxes as an anchor detector gives them: thousands, crowded, tiny ones among them, with all scores from nothing to certainty.
+        const int Samples = 4, Boxes = 4420, Columns = 3;
+        var random = new Random(7);
+        var scores = new float[Samples * Boxes * Columns];
+        for (var i = 0; i < scores.Length; i++) scores[i] = (float)Math.Pow(random.NextDouble(), 3);
+        var boxes = new float[Samples * Boxes * 4];
+        for (var i = 0; i < boxes.Length; i += 4)
+        {
+            // Every fourth is turned inside out: no box overlaps it, not even itself.
+            var (x, y, size) = (random.NextSingle(), random.NextSingle(), (0.01f + 0.3f * random.NextSingle()) * (i % 16 == 0 ? -1 : 1));
+            (boxes[i], boxes[i + 1], boxes[i + 2], boxes[i + 3]) = (x - size, y - size, x + size, y + size);
+        }
+        var truth = SampleTruth.Read(
+            ModelTask.Detection,
+            new Dictionary<string, NpyArray>
+            {
+                ["reference.boxes"] = NpyArray.Of(boxes, Samples, Boxes, 4),
+                ["reference.scores"] = NpyArray.Of(scores, Samples, Boxes, Columns),
+            },
+            Samples);
+        var form = new DetectionForm { Background = background, MaximumOverlap = maximumOverlap };
+        var score = TaskScore.For(truth, ["scores", "boxes"], form);
+        for (var sample = 0; sample < Samples; sample++)
+        {
+            var number = sample;
+            score.Add((string name, out int columns) =>
+            {
+                columns = name == "boxes" ? 4 : Columns;
+                return truth.RowOf(name == "boxes" ? boxes : scores, number);
+            });
+        }
+        Assert.Equal(1, Assert.Single(score.Measured(), value => value.Name == Metric.BoxAgreement.Name).Value, 9);
+    }
 
     private static DetectionScore Of(params (DetectedBox[] Found, TrueBox[] Truth)[] samples)
     {

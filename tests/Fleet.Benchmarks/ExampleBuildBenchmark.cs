@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks;
@@ -34,29 +35,45 @@ internal static class ExampleBuildBenchmark
 
     private static string Table(BuildReport report)
     {
+        var metric = TaskDefinition.Of(report.TaskOf()).LabelMetrics[0];
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture,
             $"{report.Samples.Training:N0} training, {report.Samples.Validation:N0} validation and {report.Samples.Test:N0} test samples; "
                 + $"{report.Duration.TotalSeconds:0} s for everything, one torch thread on a shared machine.");
-        text.AppendLine().AppendLine("| network | description | parameters | bytes | test accuracy | epochs |")
+        text.AppendLine()
+            .AppendLine(CultureInfo.InvariantCulture, $"| network | description | parameters | bytes | test {metric.Title} | epochs |")
             .AppendLine("|---|---|---:|---:|---:|---:|");
         foreach (var (name, network) in new[] { ("teacher", report.Teacher!), ("student", report.Student) })
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"| {name} | {network.Description} | {network.Parameters:N0} | {network.Bytes:N0} | {network.Scores.Accuracy:P2} | "
-                    + $"{network.Epochs.Count} |");
-        text.AppendLine().AppendLine(
-            "| variant | scheme | bytes | of fp32 | test accuracy | against fp32, points | fp32 latency / its latency | verdict |")
+                $"| {name} | {network.Description} | {network.Parameters:N0} | {network.Bytes:N0} | "
+                    + $"{Figure(network.Scores.Find(metric.Name))} | {network.Epochs.Count} |");
+        text.AppendLine().AppendLine(CultureInfo.InvariantCulture,
+            $"| variant | scheme | bytes | of fp32 | test {metric.Title} | against fp32 | fp32 latency / its latency | verdict |")
                 .AppendLine("|---|---|---:|---:|---:|---:|---:|---|");
+        var ofStudent = report.Student.Scores.Find(metric.Name);
         foreach (var variant in report.Variants)
         {
+            var scored = variant.Scores?.Find(metric.Name);
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"| {variant.Id} | {variant.Scheme} | {variant.Artifact?.Bytes:N0} | "
-                    + $"{(double?)variant.Artifact?.Bytes / report.Student.Bytes:P1} | {variant.Scores?.Accuracy:P2} | "
-                    + $"{(variant.Scores?.Accuracy - report.Student.Scores.Accuracy) * 100:+0.00;-0.00;0.00} | "
+                    + $"{(double?)variant.Artifact?.Bytes / report.Student.Bytes:P1} | {Figure(scored)} | {Against(ofStudent, scored)} | "
                     + $"{(variant.SpeedUp is { } ratio ? ratio.ToString("0.00", CultureInfo.InvariantCulture) : "not of this processor")} "
                     + $"| {(variant.Accepted ? "accepted" : "rejected: " + string.Join(" ", variant.Reasons))} |");
         }
         return text.AppendLine().Append("Both latencies of a ratio were measured interleaved in one process, on ")
             .Append(report.MeasuredOn).AppendLine(".").ToString();
     }
+
+    private static string Figure(MetricValue? value) => value switch
+    {
+        null => "",
+        { Unit: Units.Ratio } => value.Value.ToString("P2", CultureInfo.InvariantCulture),
+        _ => $"{value.Value.ToString("0.00", CultureInfo.InvariantCulture)} {value.Unit}",
+    };
+
+    /// <summary>The difference in percentage points or in the metric's own unit.</summary>
+    private static string Against(MetricValue? original, MetricValue? value) => original is null || value is null
+        ? ""
+        : ((value.Value - original.Value) * (value.Unit == Units.Ratio ? 100 : 1))
+            .ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture);
 }

@@ -11,6 +11,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["inference"] = ("the local endpoint against the model's own time: JSON, binary, Unix socket", InferenceBenchmark.RunAsync),
     ["fashion-mnist"] = ("deploy/examples/fashion-mnist.yaml: teacher, student, variants, int8 against fp32",
         token => ExampleBuildBenchmark.RunAsync("fashion-mnist", token)),
+    ["turbofan"] = ("deploy/examples/turbofan.yaml: cycles that remain to an engine (C-MAPSS FD001), int8 against fp32",
+        token => ExampleBuildBenchmark.RunAsync("turbofan", token)),
     ["clinc150"] = ("deploy/examples/clinc150.yaml: encoders for 150 intents, int8 against fp32; naive Bayes has 87.4 %",
         token => ExampleBuildBenchmark.RunAsync("clinc150", token)),
     ["distillation-losses"] = ("Fashion-MNIST: what each distillation loss brings with little data, and the best sum of them on all of it",

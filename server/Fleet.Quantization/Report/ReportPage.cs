@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using static Fleet.Quantization.Report.ReportText;
 
@@ -51,7 +52,7 @@ internal static class ReportPage
                     + $"processors are not timed here: each device measures its own.", latency);
         if (ReportCharts.Training(view) is { } training)
             Section(page, "Training",
-                "Accuracy on held-out samples after each epoch. Where a new phase of training begins is written above.", training);
+                "What each epoch reached on held-out samples. Where a new phase of training begins is written above.", training);
         HowToRead(page, view);
         page.Append($"<details "
             + $"class=\"asked\"><summary>{Html(view.DetailsTitle)}</summary>{string.Concat(view.Details.Select(detail =>
@@ -89,22 +90,26 @@ internal static class ReportPage
     private static void Networks(StringBuilder page, ReportView view)
     {
         if (view.Networks.Count == 0) return;
+        var title = view.Networks[0].Network.Scores.Metrics is [var first, ..] ? first.Title() : Metric.Accuracy.Title;
         page.Append("<section><h2>Teacher and student</h2><p class=\"note\">The large network and the small one that learned from it; "
             + "every variant below is made of the student.</p><div class=\"scroll\"><table "
             + "class=\"cards\"><thead><tr><th>Network</th><th>Kind</th><th class=\"n\">Parameters</th><th class=\"n\">Size</th><th "
-            + "class=\"n\">Accuracy</th><th class=\"n\">Median time</th></tr></thead><tbody>\n");
+            + $"class=\"n\">{Html(title)}</th><th class=\"n\">Median time</th></tr></thead><tbody>\n");
         foreach (var (name, mark, network) in view.Networks)
         {
             page.Append($"<tr data-network=\"{name}\"><td><svg class=\"mark\" viewBox=\"0 0 20 20\" aria-hidden=\"true\"><circle "
                 + $"class=\"dot {mark}\" cx=\"10\" cy=\"10\" "
                 + $"r=\"4.7\"/></svg>{name}</td><td>{Html(network.Description)}</td>{Number(Count(network.Parameters),
                     "Parameters")}{Number(Size(network.Bytes),
-                        "Size")}{Number(network.Scores.Accuracy is { } accuracy ? Percent(accuracy) : None,
-                            "Accuracy")}{Number(network.Scores.Latency is { } latency ? Time(latency.P50) : NotMeasured,
+                        "Size")}{Number(network.Scores.Metrics is [var figure, ..] ? Figure(figure) : None,
+                            title)}{Number(network.Scores.Latency is { } latency ? Time(latency.P50) : NotMeasured,
                                 "Median time")}</tr>\n");
         }
         page.Append("</tbody></table></div></section>\n");
     }
+
+    private static string Figure(MetricValue value)
+        => value.Unit == Units.Ratio ? Percent(value.Value) : Units.Text(Math.Round(value.Value, 3), value.Unit);
 
     private static void Profile(StringBuilder page, ReportView view, string profile)
     {

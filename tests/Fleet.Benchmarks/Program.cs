@@ -21,6 +21,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["cross-processor"] = ("what quantize releases, computed on x86 without VNNI and on three Arm processors under emulation",
         CrossProcessorBenchmark.RunAsync),
     ["quantize-ultraface"] = ("UltraFace RFB-320: every static int8 form beside the peer's", UltraFaceBenchmark.RunAsync),
+    ["detect-ultraface"] = ("UltraFace as a build of a detector: which boxes each variant finds of the float model's",
+        DetectionBenchmark.RunAsync),
     ["quantize-mcunet"] = ("MCUNet golden pair: closeness and speed of every scheme, beside the peer's", McuNetBenchmark.RunAsync),
     ["quantize-encoder"] = ("a 4-layer transformer encoder: int8 and int4 beside the peer's", EncoderBenchmark.RunAsync),
     ["quantize-growth"] = ("time and peak memory of `quantize` as samples and models grow", GrowthBenchmark.RunAsync),

@@ -39,7 +39,9 @@ internal sealed class BoxScore : TaskScore
             yield return MetricValue.Of(Metric.Map50To95, all);
             yield return MetricValue.Of(Metric.Map50, half);
         }
-        if (_agreement.At50To95 is { } agreement) yield return MetricValue.Of(Metric.BoxAgreement, agreement);
+        if (_agreement is not { At50To95: { } agreement, At50: { } present }) yield break;
+        yield return MetricValue.Of(Metric.BoxAgreement, agreement);
+        yield return MetricValue.Of(Metric.BoxAgreement50, present);
     }
 
     private static long[] Classes(ReadOnlySpan<float> labels)

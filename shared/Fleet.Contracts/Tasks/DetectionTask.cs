@@ -26,7 +26,9 @@ public sealed class DetectionTask : TaskDefinition
     public override IReadOnlyList<Metric> LabelMetrics { get; } = [Metric.Map50To95, Metric.Map50];
 
     /// <inheritdoc/>
-    public override IReadOnlyList<Metric> ReferenceMetrics { get; } = [Metric.BoxAgreement, Metric.Cosine, Metric.SignalToNoise];
+    public override IReadOnlyList<Metric> ReferenceMetrics { get; } = [
+        Metric.BoxAgreement, Metric.BoxAgreement50, Metric.Cosine, Metric.SignalToNoise,
+    ];
 
     /// <inheritdoc/>
     public override OutputTally Tally => OutputTally.Boxes;

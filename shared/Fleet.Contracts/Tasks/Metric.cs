@@ -39,6 +39,9 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// <summary>The mAP 50:95 that a variant's boxes reach when the float model's confident boxes stand for the labels.</summary>
     public static readonly Metric BoxAgreement = new("boxAgreement", "Box agreement", Units.Ratio, MetricDirection.Higher);
 
+    /// <summary>The same at an overlap of one half: which boxes are there, however exactly they lie.</summary>
+    public static readonly Metric BoxAgreement50 = new("boxAgreement50", "Box agreement 50", Units.Ratio, MetricDirection.Higher);
+
     /// <summary>
     /// Mean share of the ten samples nearest to each sample, by the cosine of the float model's vectors, that are among the variant's ten
     /// nearest.
@@ -74,8 +77,8 @@ public sealed record Metric(string Name, string Title, string Unit, MetricDirect
     /// <summary>Every metric there is, by name.</summary>
     public static FrozenDictionary<string, Metric> All { get; } = new[]
     {
-        Accuracy, MacroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, RecallAt10, Agreement, Cosine,
-        SignalToNoise,
+        Accuracy, MacroF1, MeanAbsoluteError, RootMeanSquareError, Map50, Map50To95, BoxAgreement, BoxAgreement50, RecallAt10, Agreement,
+        Cosine, SignalToNoise,
         LatencyP50, LatencyP95, LatencyP99, PeakMemory, Energy,
     }.ToFrozenDictionary(metric => metric.Name);
 

@@ -58,7 +58,8 @@ start() {
   local program=$1 name
   name=$(basename "$program")
   : >"$results/$name.log"
-  "$program" -noColor -noLogo -reporter verbose ${options[@]+"${options[@]}"} -result-xml "$results/$name.xml" \
+  # Whoever started this may have had Ctrl+C ignored, which a shell cannot take back for what it starts.
+  env --default-signal=INT "$program" -noColor -noLogo -reporter verbose ${options[@]+"${options[@]}"} -result-xml "$results/$name.xml" \
     </dev/null >"$results/$name.log" 2>&1 &
   process[$name]=$! began[$name]=$SECONDS size[$name]=0 grew[$name]=$SECONDS
 }

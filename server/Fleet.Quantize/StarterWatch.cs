@@ -11,8 +11,8 @@ internal static class StarterWatch
     /// <summary>Begins to watch, until this process ends.</summary>
     public static void Begin() => _ = Task.Run(async () =>
     {
-        var isHere = !int.TryParse(Environment.GetEnvironmentVariable(Variable), out var starter) || starter == ParentProcess.Id;
-        if (isHere) await ParentProcess.GoneAsync(TimeProvider.System, CancellationToken.None);
+        if (!int.TryParse(Environment.GetEnvironmentVariable(Variable), out var starter)) starter = ParentProcess.Id;
+        await ParentProcess.GoneAsync(starter, TimeProvider.System, CancellationToken.None);
         // Native code that runs a model is not asked: it may take minutes to look.
         ProcessSignals.Send(Environment.ProcessId, ProcessSignal.Kill);
     });

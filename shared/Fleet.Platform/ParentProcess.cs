@@ -26,12 +26,15 @@ public static class ParentProcess
     }
 
     /// <summary>
-    /// Completes when the parent has ended: for a process that was started from any thread, and that has something to do before it
-    /// ends too.
+    /// Completes when <paramref name="starter"/> is not the parent any more: for a process that was started from any thread, and that
+    /// has something to do before it ends too.
     /// </summary>
-    public static async Task GoneAsync(TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="starter">The parent's id, taken where the process still knew that it was alive: one that ended a moment before
+    /// this call would otherwise be mistaken for the process that inherited its children.</param>
+    /// <param name="time">Clock that says when to look again.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public static async Task GoneAsync(int starter, TimeProvider time, CancellationToken cancellationToken)
     {
-        var starter = Id;
         using var timer = new PeriodicTimer(Interval, time);
         while (Id == starter) await timer.WaitForNextTickAsync(cancellationToken);
     }

@@ -33,7 +33,7 @@ switch (args)
     case ["notice-parent"]:
         var parent = ParentProcess.Id;
         Say($"{parent} is the parent");
-        await ParentProcess.GoneAsync(TimeProvider.System, CancellationToken.None);
+        await ParentProcess.GoneAsync(parent, TimeProvider.System, CancellationToken.None);
         Say($"{parent} is gone");
         return 0;
 

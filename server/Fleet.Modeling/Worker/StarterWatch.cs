@@ -19,7 +19,7 @@ internal sealed partial class StarterWatch(IHostApplicationLifetime lifetime, Ti
         var starter = ParentProcess.Id;
         try
         {
-            await ParentProcess.GoneAsync(time, stoppingToken);
+            await ParentProcess.GoneAsync(starter, time, stoppingToken);
         }
         catch (OperationCanceledException)
         {

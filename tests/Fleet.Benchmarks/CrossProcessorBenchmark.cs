@@ -3,7 +3,6 @@ using System.Text;
 using Fleet.Benchmarks.Quantization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization;
 using Fleet.Quantization.Onnx;

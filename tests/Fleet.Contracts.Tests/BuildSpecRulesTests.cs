@@ -1,5 +1,4 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Tests;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Tests;
@@ -60,7 +61,7 @@ public sealed class ReleaseVerifierTests : IDisposable
     [Fact]
     public void Manifest_over_the_limit_is_refused_before_it_is_parsed() =>
         Assert.Equal(ReleaseFault.Malformed,
-            ReleaseVerifier.Verify(new byte[Protocol.Limits.ManifestBytes + 1], Trusted(), Now, "vibration", 1).Fault);
+            ReleaseVerifier.Verify(new byte[Limits.ManifestBytes + 1], Trusted(), Now, "vibration", 1).Fault);
 
     [Fact]
     public void Subjects_that_are_not_the_artifacts_are_refused()

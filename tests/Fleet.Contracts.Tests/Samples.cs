@@ -6,6 +6,7 @@ using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Tests;

@@ -75,8 +75,8 @@ public sealed class ScoresTests
         static string Of(int count)
             => $$"""{"metrics":[{{string.Join(
                 ',', Enumerable.Range(0, count).Select(i => $$"""{"name":"m{{i}}","value":1,"unit":"","better":"higher"}"""))}}]}""";
-        Assert.Equal(Protocol.Limits.MetricsPerScores, Read(Of(Protocol.Limits.MetricsPerScores)).Metrics.Count);
-        Assert.Throws<JsonException>(() => Read(Of(Protocol.Limits.MetricsPerScores + 1)));
+        Assert.Equal(Limits.MetricsPerScores, Read(Of(Limits.MetricsPerScores)).Metrics.Count);
+        Assert.Throws<JsonException>(() => Read(Of(Limits.MetricsPerScores + 1)));
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
 
 namespace Fleet.Contracts.Tests;

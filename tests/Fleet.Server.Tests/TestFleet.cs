@@ -10,6 +10,7 @@ using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Builds;

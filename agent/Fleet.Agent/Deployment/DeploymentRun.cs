@@ -1,5 +1,5 @@
 using Fleet.Agent.Shelf;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Contracts.State;
 using Microsoft.Extensions.Logging;
 

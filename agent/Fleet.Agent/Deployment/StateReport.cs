@@ -3,7 +3,6 @@ using System.Text.Json;
 using Fleet.Agent.Link;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Deployment;

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 
 namespace Fleet.Agent.Enrollment;
 

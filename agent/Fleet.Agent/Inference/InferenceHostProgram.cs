@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Fleet.Agent.Children;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Platform;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;

@@ -1,5 +1,5 @@
 using Fleet.Agent.Facts;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;

@@ -1,5 +1,6 @@
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
 
 namespace Fleet.Agent.Inference;
 

@@ -1,4 +1,4 @@
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tensors;
 
 namespace Fleet.Agent.Inference;
 

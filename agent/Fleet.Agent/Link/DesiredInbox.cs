@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
 using Microsoft.Extensions.Logging;
 

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Fleet.Agent.Settings;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Link;

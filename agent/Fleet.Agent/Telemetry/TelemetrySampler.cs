@@ -5,7 +5,6 @@ using Fleet.Agent.Disk;
 using Fleet.Agent.Inference;
 using Fleet.Agent.Link;
 using Fleet.Contracts;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
 using Fleet.Platform;
 using Microsoft.Extensions.Hosting;

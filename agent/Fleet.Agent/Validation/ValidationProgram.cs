@@ -2,8 +2,8 @@ using System.Text.Json;
 using Fleet.Agent.Children;
 using Fleet.Agent.Inference;
 using Fleet.Contracts;
+using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.State;
-using Fleet.Contracts.Validation;
 using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using Fleet.Agent.Children;
 using Fleet.Contracts;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tasks;

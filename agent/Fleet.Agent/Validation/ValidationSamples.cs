@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Fleet.Agent.Inference;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;

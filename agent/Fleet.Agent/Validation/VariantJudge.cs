@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Fleet.Agent.Inference;
+using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Validation;
 using Microsoft.ML.OnnxRuntime;

@@ -6,7 +6,7 @@ using Fleet.Cli.Processes;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 
 namespace Fleet.Cli.Commands;
 

@@ -6,9 +6,9 @@ using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Commands;

@@ -1,6 +1,6 @@
 using System.Text;
 using Fleet.Cli.Client;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 
 namespace Fleet.Cli.Specs;
 

@@ -1,5 +1,5 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;

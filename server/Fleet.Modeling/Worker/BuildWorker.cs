@@ -1,5 +1,5 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 using Fleet.Platform;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;

@@ -1,5 +1,5 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Protocol;
 
 namespace Fleet.Modeling.Worker;
 

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tensors;
 using Fleet.Platform;
 using Fleet.Quantization.Onnx;

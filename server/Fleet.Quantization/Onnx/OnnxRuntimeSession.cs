@@ -1,4 +1,4 @@
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Onnx;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Fleet.Contracts;
+using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 

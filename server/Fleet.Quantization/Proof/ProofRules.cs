@@ -1,6 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 
 namespace Fleet.Quantization.Proof;
 

@@ -1,6 +1,6 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
-using Fleet.Contracts.Validation;
+using Fleet.Contracts.DeviceValidation;
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 

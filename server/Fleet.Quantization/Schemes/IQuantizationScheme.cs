@@ -1,4 +1,4 @@
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 

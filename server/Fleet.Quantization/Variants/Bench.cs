@@ -1,6 +1,5 @@
 using System.Globalization;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Releases;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;

@@ -1,4 +1,4 @@
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Server.Http;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;

@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Security.Cryptography;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Platform;
 
 namespace Fleet.Server.Artifacts;

@@ -1,7 +1,6 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;

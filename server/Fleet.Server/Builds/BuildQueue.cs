@@ -2,7 +2,6 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Http;

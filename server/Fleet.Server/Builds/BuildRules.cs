@@ -1,6 +1,5 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Protocol;
 
 namespace Fleet.Server.Builds;
 

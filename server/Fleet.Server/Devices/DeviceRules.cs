@@ -1,3 +1,4 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;

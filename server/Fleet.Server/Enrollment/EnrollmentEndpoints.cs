@@ -3,7 +3,6 @@ using System.Security.Claims;
 using Fleet.Contracts;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 using Fleet.Server.Access;
 using Fleet.Server.Certificates;
 using Fleet.Server.Devices;

@@ -1,5 +1,5 @@
 using System.Net;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Server.Certificates;
 using Fleet.Server.Messaging;
 using Fleet.Server.Settings;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 
 namespace Fleet.Server.Http;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Server.Certificates;

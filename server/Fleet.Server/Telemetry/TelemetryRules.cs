@@ -1,5 +1,5 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
 
 namespace Fleet.Server.Telemetry;

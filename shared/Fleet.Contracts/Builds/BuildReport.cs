@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;

@@ -1,4 +1,4 @@
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 
 namespace Fleet.Contracts.Builds;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Validation;
 

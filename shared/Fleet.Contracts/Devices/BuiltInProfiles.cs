@@ -13,7 +13,7 @@ public static class BuiltInProfiles
     /// <summary>
     /// Intel and AMD processors. Unsigned activations, signed weights: the form its kernels fuse. Without VNNI the 8-bit multiply-add
     /// saturates and silently costs accuracy; its session entry makes the runtime widen the weights, and
-    /// <see cref="Releases.RuntimeSettings.On"/> leaves it out where VNNI is present.
+    /// <see cref="RuntimeSettings.On"/> leaves it out where VNNI is present.
     /// </summary>
     public static HardwareProfile X64 => Find("x64")!;
 

@@ -1,5 +1,3 @@
-using Fleet.Contracts.Releases;
-
 namespace Fleet.Contracts.Devices;
 
 /// <summary>

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
-using Fleet.Contracts.Protocol;
 
 namespace Fleet.Contracts.Devices;
 

@@ -1,5 +1,4 @@
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Releases;

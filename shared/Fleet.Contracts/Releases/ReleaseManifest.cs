@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Releases;
@@ -107,33 +108,3 @@ public sealed record Variant
 /// <param name="Sha256">Lower-case hexadecimal SHA-256 of the bytes.</param>
 /// <param name="Bytes">Length in bytes.</param>
 public sealed record ArtifactReference(string Name, string Sha256, long Bytes);
-
-/// <summary>A tensor as the Open Inference Protocol describes it.</summary>
-/// <param name="Name">Name in the graph.</param>
-/// <param name="Datatype">Open Inference Protocol type: <c>FP32</c>, <c>INT64</c>, ….</param>
-/// <param name="Shape">Extents; -1 where any is taken. The first is the batch.</param>
-public sealed record TensorDescription(string Name, string Datatype, IReadOnlyList<long> Shape);
-
-/// <summary>What the inference host sets when it loads a variant.</summary>
-public sealed record RuntimeSettings
-{
-    /// <summary>Execution providers in order of preference; those the device lacks are skipped, the CPU is always last.</summary>
-    public IReadOnlyList<string> ExecutionProviders { get; set; } = ["CPUExecutionProvider"];
-
-    /// <summary>Threads inside one operator; 0 leaves it to the device.</summary>
-    public int IntraOpThreads { get; set; } = 1;
-
-    /// <summary>ONNX Runtime session configuration entries, such as <c>session.x64quantprecision</c>.</summary>
-    public IReadOnlyDictionary<string, string> SessionEntries { get; set; } = new Dictionary<string, string>();
-
-    /// <summary>
-    /// These settings on a processor with <paramref name="isaFlags"/>: what guards against 8-bit products that saturate is left
-    /// out where VNNI multiplies without saturating, since it only costs there (1.7 times the latency of a small CNN).
-    /// </summary>
-    public RuntimeSettings On(IReadOnlyList<string> isaFlags)
-        => SessionEntries.ContainsKey(QuantPrecision) && (isaFlags.Contains("avx512_vnni") || isaFlags.Contains("avx_vnni"))
-            ? this with { SessionEntries = SessionEntries.Where(entry => entry.Key != QuantPrecision).ToDictionary() }
-            : this;
-
-    private const string QuantPrecision = "session.x64quantprecision";
-}

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using Fleet.Contracts.Protocol;
 
 namespace Fleet.Contracts.Releases;
 

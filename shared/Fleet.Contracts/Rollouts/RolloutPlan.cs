@@ -1,5 +1,4 @@
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Protocol;
 
 namespace Fleet.Contracts.Rollouts;
 

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Text.Json;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry.Packing;
 
 namespace Fleet.Contracts.Telemetry;

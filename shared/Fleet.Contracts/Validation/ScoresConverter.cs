@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Validation;

@@ -1,4 +1,3 @@
-using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Validation;

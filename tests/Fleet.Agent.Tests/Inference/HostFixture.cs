@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using Fleet.Agent.Inference;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Fleet.Agent.Inference;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tensors;
 using Fleet.TestKit;
 
 namespace Fleet.Agent.Tests.Inference;

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Contracts.Tensors;
 using Fleet.TestKit;
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Fleet.Agent.Link;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Contracts.State;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -2,10 +2,10 @@ using System.Text.Json;
 using Fleet.Agent.Children;
 using Fleet.Agent.Tests.Inference;
 using Fleet.Contracts;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.DeviceValidation;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tensors;
-using Fleet.Contracts.Validation;
 using Fleet.TestKit;
 
 namespace Fleet.Agent.Tests.Validation;

@@ -2,6 +2,7 @@ using System.Globalization;
 using Fleet.Agent.Children;
 using Fleet.Agent.Tests.Inference;
 using Fleet.Agent.Validation;
+using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tensors;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Calibration;

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.TestKit;
 

@@ -2,6 +2,7 @@ using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Tests.Display;

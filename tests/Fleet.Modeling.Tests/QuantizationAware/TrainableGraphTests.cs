@@ -1,5 +1,5 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Students;

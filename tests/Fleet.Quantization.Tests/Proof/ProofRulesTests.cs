@@ -1,5 +1,5 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Proof;
 
 namespace Fleet.Quantization.Tests.Proof;

@@ -1,6 +1,5 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Releases;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Proof;

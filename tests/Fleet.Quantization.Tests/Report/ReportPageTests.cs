@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Report;
 

@@ -1,5 +1,5 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;

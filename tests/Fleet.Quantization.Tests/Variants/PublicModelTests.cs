@@ -1,4 +1,4 @@
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;

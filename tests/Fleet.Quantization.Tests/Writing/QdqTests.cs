@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;

@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Certificates;
 using Fleet.TestKit;

@@ -5,7 +5,6 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 using Fleet.TestKit;
 
 namespace Fleet.Server.Tests.Builds;

@@ -5,7 +5,6 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Protocol;
 using Fleet.Server.Access;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;

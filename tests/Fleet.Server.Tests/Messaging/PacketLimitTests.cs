@@ -1,4 +1,5 @@
 using System.Buffers;
+using Fleet.Contracts;
 using Fleet.Contracts.Protocol;
 using Fleet.Server.Messaging;
 using Fleet.TestKit;

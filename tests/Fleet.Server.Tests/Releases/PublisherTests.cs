@@ -1,5 +1,6 @@
 using System.Text;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;

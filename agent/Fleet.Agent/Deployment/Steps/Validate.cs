@@ -1,6 +1,6 @@
 using Fleet.Agent.Shelf;
 using Fleet.Agent.Validation;
-using Fleet.Contracts.Protocol;
+using Fleet.Contracts;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Validation;

@@ -1,5 +1,3 @@
-using Fleet.Contracts.Protocol;
-
 namespace Fleet.Contracts.Telemetry.Packing;
 
 /// <summary>What a pack holds: when its batches were, a series for each variant that served, and the machine.</summary>

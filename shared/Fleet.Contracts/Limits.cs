@@ -1,4 +1,4 @@
-namespace Fleet.Contracts.Protocol;
+namespace Fleet.Contracts;
 
 /// <summary>The maximum of everything that is received. Past a limit a message is refused before it is parsed.</summary>
 public static class Limits

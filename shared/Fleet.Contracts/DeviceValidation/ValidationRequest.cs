@@ -1,8 +1,10 @@
-using Fleet.Contracts.Releases;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
+using Fleet.Contracts.Validation;
 
-namespace Fleet.Contracts.Validation;
+namespace Fleet.Contracts.DeviceValidation;
 
 /// <summary>
 /// What <c>fleet-agent validate</c> is asked, one JSON line on its standard input. The agent asks it of a child process before a

@@ -52,13 +52,20 @@ internal sealed class Build(TimeProvider time)
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
         var profiles = ProfilesOf(spec.Quantization);
-        var (asked, widths) = (spec, spec.Student.Width.IsAuto ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken) : null);
-        if (widths is not null) spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
+        var (asked, widths) = (spec,
+            spec.Student.Width.IsAuto
+                ? Widths(spec.Student, profiles, data, normalization, folder, memory, progress, cancellationToken)
+                : null);
+        if (widths is not null)
+            spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
 
-        using var teacher = Teacher.Provide(spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
+        using var teacher = Teacher.Provide(
+            spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
-        var (student, epochs) = StudentTraining.Train(spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
-        var (trained, trainedEpochs) = TrainedVariants.Make(spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
+        var (student, epochs) = StudentTraining.Train(
+            spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
+        var (trained, trainedEpochs) = TrainedVariants.Make(
+            spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var made = new VariantMaker().Make(
             new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
                 new HeldOut(data.Test.Feeds(StudentExport.Input), (data.Test.Labels as ClassLabels)?.Numbers),
@@ -80,11 +87,17 @@ internal sealed class Build(TimeProvider time)
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
             Classes = data.Classes,
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs),
-            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores, [.. epochs, .. trainedEpochs]),
-            Inputs = [new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64", [-1, .. student.InputShape.Select(extent => (long)extent)])],
+            Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores,
+                [.. epochs, .. trainedEpochs]),
+            Inputs = [
+                new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64",
+                    [-1, .. student.InputShape.Select(extent => (long)extent)]),
+            ],
             Outputs = [new TensorDescription(student.Head.Output, "FP32", [-1, student.Head.Columns])],
             ValidationSet = Artifacts.Reference(File("validation.npz")),
-            Variants = data.Task == ModelTask.Classification ? made.Variants : [.. made.Variants.Select(variant => Scored(variant, File("variants"), data.Test, cancellationToken))],
+            Variants = data.Task == ModelTask.Classification
+                ? made.Variants
+                : [.. made.Variants.Select(variant => Scored(variant, File("variants"), data.Test, cancellationToken))],
         };
         var result = Finish(report, folder, progress);
         memory.Forget();
@@ -93,12 +106,15 @@ internal sealed class Build(TimeProvider time)
 
     // Kept once found: a latency measured again could lead elsewhere, and what was trained would be of another width.
     private static IReadOnlyList<WidthTrial> Widths(
-        StudentSpec student, HardwareProfile[] profiles, DataSet data, Normalization normalization, string folder, BuildMemory memory, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+        StudentSpec student, HardwareProfile[] profiles, DataSet data, Normalization normalization, string folder, BuildMemory memory,
+        IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         if (memory.Finished<IReadOnlyList<WidthTrial>>("widths") is { } known) return known;
         // A latency is measured here: the profile of this machine says in which form.
         var profile = profiles.FirstOrDefault(profile => profile.Matches(ThisMachine.Facts)) ?? profiles[0];
-        void Tell(WidthTrial trial) => progress.Report(new BuildProgress($"Searching the width: {WidthSearch.Text(trial)}, {(trial.Fits ? "within" : "beyond")} the budget", 0.02));
+        void Tell(WidthTrial trial)
+            => progress.Report(new BuildProgress(
+                $"Searching the width: {WidthSearch.Text(trial)}, {(trial.Fits ? "within" : "beyond")} the budget", 0.02));
         var found = WidthSearch.Find(student, profile, data, normalization, folder, Tell, cancellationToken);
         memory.Finish("widths", found);
         return found;
@@ -111,24 +127,34 @@ internal sealed class Build(TimeProvider time)
         File.WriteAllText(Path.Combine(folder, "report.html"), page);
         progress.Report(new BuildProgress("Built", 1));
 
-        var artifacts = report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().ToDictionary(artifact => artifact, artifact => Path.Combine(folder, "variants", artifact.Name));
+        var artifacts = report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>()
+            .ToDictionary(artifact => artifact, artifact => Path.Combine(folder, "variants", artifact.Name));
         artifacts[report.ValidationSet] = Path.Combine(folder, "validation.npz");
         return new BuildResult(report, page, artifacts);
     }
 
     // Timed in turns, so that what else this machine does falls on both alike. A teacher that runs in the trainer is not timed:
     // it would be compared with another runtime.
-    private static (Scores Teacher, Scores Student) Score(ITeacherModel teacher, string studentPath, SampleSet test, CancellationToken cancellationToken)
+    private static (Scores Teacher, Scores Student) Score(
+        ITeacherModel teacher, string studentPath, SampleSet test, CancellationToken cancellationToken)
     {
         using var student = OnnxRuntimeSession.Open(studentPath);
         using var other = teacher is OnnxTeacher ? OnnxRuntimeSession.Open(teacher.Path) : null;
-        (InferenceSession Session, IFeedSource Samples)[] timed = [.. new[] { student, other }.OfType<InferenceSession>().Select(session => (session, (IFeedSource)test.Feeds(session.InputNames[0])))];
+        (InferenceSession Session, IFeedSource Samples)[] timed = [
+            .. new[] { student, other }.OfType<InferenceSession>()
+                .Select(session => (session, (IFeedSource)test.Feeds(session.InputNames[0]))),
+        ];
         LatencySummary?[] latencies = [.. LatencyRun.Measure(timed, cancellationToken), null];
         ModelOutputs[] outputs = [.. timed.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken))];
         if (other is null) outputs = [.. outputs, new ModelOutputs(teacher.Outputs(test, cancellationToken), test.Count)];
         Scores Of(int index)
         {
-            var scores = new Scores { Metrics = test.Labels.Score(outputs[index].Values), Latency = latencies[index], Samples = test.Count };
+            var scores = new Scores
+            {
+                Metrics = test.Labels.Score(outputs[index].Values),
+                Latency = latencies[index],
+                Samples = test.Count,
+            };
             return test.Labels is ClassLabels ? scores with { Agreement = Judgement.Agreement(outputs[index], outputs[0]) } : scores;
         }
         return (Of(1), Of(0));
@@ -148,6 +174,14 @@ internal sealed class Build(TimeProvider time)
     private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)
         ?? throw new BuildException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}."))];
 
-    private static NetworkReport Describe(string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
-        => new() { Description = description, Parameters = parameters, Bytes = new FileInfo(path).Length, Scores = scores, Epochs = epochs };
+    private static NetworkReport Describe(
+        string description, long parameters, string path, Scores scores, IReadOnlyList<EpochReport> epochs)
+        => new()
+        {
+            Description = description,
+            Parameters = parameters,
+            Bytes = new FileInfo(path).Length,
+            Scores = scores,
+            Epochs = epochs,
+        };
 }

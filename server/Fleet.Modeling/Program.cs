@@ -30,7 +30,8 @@ var root = new RootCommand("""
 using var stop = StopSignals.Listen();
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
+    return await root.Parse(args)
+        .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stop.Token);
 }
 catch (Exception e) when (e is BuildException or InvalidDataException or IOException or UnauthorizedAccessException)
 {

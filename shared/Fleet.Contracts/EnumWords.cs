@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Fleet.Contracts;
 
-/// <summary>Enum values as people read them, the same on the command line, on the pages and in messages. On the wire they are camelCase.</summary>
+/// <summary>
+/// Enum values as people read them, the same on the command line, on the pages and in messages. On the wire they are camelCase.
+/// </summary>
 public static class EnumWords
 {
     /// <summary>The words of a value: <c>RolledBack</c> is "rolled back".</summary>

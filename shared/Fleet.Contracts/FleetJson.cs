@@ -28,13 +28,20 @@ namespace Fleet.Contracts;
     [
         typeof(FiniteConverter),
         typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
-        typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>), typeof(ListConverter<FeaturePairSpec>),
-        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
+        typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>),
+        typeof(ListConverter<FeaturePairSpec>),
+        typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>),
+        typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),
+        typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
-        typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<StatePair>), typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
-        typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>), typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
-        typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>), typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
-        typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>), typeof(ListConverter<ModelVersionView>),
+        typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<StatePair>),
+        typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
+        typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>),
+        typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
+        typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
+        typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
+        typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>),
+        typeof(ListConverter<ModelVersionView>),
     ])]
 [JsonSerializable(typeof(DesiredState))]
 [JsonSerializable(typeof(ReportedState))]
@@ -88,5 +95,6 @@ public sealed partial class FleetJson : JsonSerializerContext
     public static FleetJson Indented => field ??= new(new JsonSerializerOptions(Default.Options) { WriteIndented = true });
 
     /// <summary>The same, refusing keys it does not know: for what people write by hand.</summary>
-    public static FleetJson Strict => field ??= new(new JsonSerializerOptions(Default.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow });
+    public static FleetJson Strict
+        => field ??= new(new JsonSerializerOptions(Default.Options) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow });
 }

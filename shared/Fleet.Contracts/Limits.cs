@@ -60,6 +60,8 @@ public static class Limits
     /// <summary>Characters of a message that describes a failure.</summary>
     public const int DetailLength = 2000;
 
-    /// <summary>Cuts <paramref name="detail"/> at <see cref="DetailLength"/>, so that a long message is reported rather than refused.</summary>
+    /// <summary>
+    /// Cuts <paramref name="detail"/> at <see cref="DetailLength"/>, so that a long message is reported rather than refused.
+    /// </summary>
     public static string Detail(string detail) => detail.Length <= DetailLength ? detail : detail[..(DetailLength - 1)] + "…";
 }

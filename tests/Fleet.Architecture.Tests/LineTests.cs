@@ -9,18 +9,6 @@ public sealed class LineTests
 
     private static readonly string[] Kinds = ["*.cs", "*.razor"];
 
-    /// <summary>Projects whose lines are not wrapped yet. Who wraps one removes it; nothing is added.</summary>
-    private static readonly string[] Unwrapped =
-    [
-        "server/Fleet.Cli/Commands", "server/Fleet.Cli/Display", "server/Fleet.Modeling", "server/Fleet.Quantization",
-        "server/Fleet.Server/Storage",
-        "shared/Fleet.Contracts",
-        "tests/Fleet.TestKit",
-        "tests/Fleet.Benchmarks", "tests/Fleet.Cli.Tests",
-        "tests/Fleet.Contracts.Tests", "tests/Fleet.EndToEnd.Tests",
-        "tests/Fleet.Modeling.Tests", "tests/Fleet.Quantization.Tests", "tests/Fleet.Server.CrashWriter", "tests/Fleet.Server.Tests",
-    ];
-
     [Fact]
     public void Line_ends_by_column_140()
     {
@@ -29,7 +17,6 @@ public sealed class LineTests
             from folder in Everything
             from kind in Kinds
             from file in Source.FilesIn(folder, kind)
-            where !Unwrapped.Any(project => file.Path.StartsWith(project + "/", StringComparison.Ordinal))
             from line in TooLong(file.Path, file.Text)
             select line;
         Assert.True(!found.Any(),

@@ -47,7 +47,8 @@ internal static class DistillationRateBenchmark
         var version = "";
         for (var round = 0; round < Rounds; round++)
         {
-            foreach (var line in (await Peers.RunAsync(["torch-rate", "1", Seconds.ToString(CultureInfo.InvariantCulture)], cancellationToken)).Split('\n'))
+            foreach (var line in (await Peers.RunAsync(
+                ["torch-rate", "1", Seconds.ToString(CultureInfo.InvariantCulture)], cancellationToken)).Split('\n'))
             {
                 var measured = JsonNode.Parse(line)!;
                 theirs[(string)measured["case"]!].Add((double)measured["samplesPerCpuSecond"]!);
@@ -56,7 +57,8 @@ internal static class DistillationRateBenchmark
             foreach (var name in Cases)
             {
                 ours[name].Add(await DedicatedThread.RunAsync("rate", () => Measure(name, folder.Path, cancellationToken)));
-                Console.Error.WriteLine(FormattableString.Invariant($"round {round + 1}, {name}: PyTorch {theirs[name][^1]:0}, Fleet {ours[name][^1]:0}"));
+                Console.Error.WriteLine(
+                    FormattableString.Invariant($"round {round + 1}, {name}: PyTorch {theirs[name][^1]:0}, Fleet {ours[name][^1]:0}"));
             }
         }
         return Table(ours, theirs, version);
@@ -77,8 +79,10 @@ internal static class DistillationRateBenchmark
         }
         var distillation = new DistillationSpec { Training = spec };
         using var model = new OnnxTeacher(path, [1, 28, 28], Classes);
-        using var answers = new TeacherOutputs(model, samples, [], Augmentation.Of(spec, 1), 1, Path.Combine(folder, name), maximumBytes: name == Cases[1] ? TeacherOutputs.MaximumBytes : 0);
-        using (TorchSharp.torch.NewDisposeScope()) answers.Of(0, [0], network.Device, cancellationToken); // Asked once, before the clock runs.
+        using var answers = new TeacherOutputs(model, samples, [], Augmentation.Of(spec, 1), 1, Path.Combine(folder, name),
+            maximumBytes: name == Cases[1] ? TeacherOutputs.MaximumBytes : 0);
+        // Asked once, before the clock runs.
+        using (TorchSharp.torch.NewDisposeScope()) answers.Of(0, [0], network.Device, cancellationToken);
         using var losses = new LossSum(distillation, [], [], Classes, samples.Labels, 1, network.Device);
         return Rate(network, samples, new TrainingPhase("rate", spec, 1, new TeacherObjective(answers, losses)), cancellationToken);
     }
@@ -86,7 +90,8 @@ internal static class DistillationRateBenchmark
     // Whole epochs of the product's loop, with its shuffling, its batches and one sample to select by.
     private static double Rate(Network network, SampleSet samples, TrainingPhase phase, CancellationToken cancellationToken)
     {
-        void Epoch() => TrainingLoop.Run(network, samples, samples.Take(1), phase, new Progress(new Unheard(), "", 0, 1), cancellationToken);
+        void Epoch() => TrainingLoop.Run(
+            network, samples, samples.Take(1), phase, new Progress(new Unheard(), "", 0, 1), cancellationToken);
         Epoch();
         var (cpu, start, epochs) = (Environment.CpuUsage.TotalTime, TimeProvider.System.GetTimestamp(), 0);
         for (; TimeProvider.System.GetElapsedTime(start).TotalSeconds < Seconds; epochs++) Epoch();
@@ -96,23 +101,28 @@ internal static class DistillationRateBenchmark
     private static SampleSet Samples(int count)
     {
         var random = new Random(1);
-        return new SampleSet([.. Enumerable.Range(0, count * 784).Select(_ => random.NextSingle())], [1, 28, 28], [.. Enumerable.Range(0, count).Select(_ => (long)random.Next(Classes))]);
+        return new SampleSet([.. Enumerable.Range(0, count * 784).Select(_ => random.NextSingle())], [1, 28, 28],
+            [.. Enumerable.Range(0, count).Select(_ => (long)random.Next(Classes))]);
     }
 
     private static string Table(Dictionary<string, List<double>> ours, Dictionary<string, List<double>> theirs, string version)
     {
         static double Median(IEnumerable<double> values) => values.Order().ToArray() is var sorted ? sorted[sorted.Length / 2] : 0;
         var text = new StringBuilder();
-        text.AppendLine($"| case | Fleet, samples a CPU second | PyTorch {version} | Fleet / PyTorch | lowest and highest of {Rounds} rounds |").AppendLine("|---|---:|---:|---:|---:|");
+        text.AppendLine($"| case | Fleet, samples a CPU second | PyTorch {version} | Fleet / PyTorch | lowest and highest of {Rounds} "
+            + "rounds |").AppendLine("|---|---:|---:|---:|---:|");
         foreach (var name in Cases)
         {
             double[] ratios = [.. ours[name].Zip(theirs[name], (own, peer) => own / peer)];
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {Median(ours[name]):N0} | {Median(theirs[name]):N0} | **{Median(ratios):0.00}** | {ratios.Min():0.00} to {ratios.Max():0.00} |");
+            text.AppendLine(CultureInfo.InvariantCulture,
+                $"| {name} | {Median(ours[name]):N0} | {Median(theirs[name]):N0} | **{Median(ratios):0.00}** | {ratios.Min():0.00} to "
+                    + $"{ratios.Max():0.00} |");
         }
         return text.AppendLine().Append(CultureInfo.InvariantCulture, $"""
-            One thread, batches of {Batch}, 28 x 28 inputs; student {Student.Parameters():N0} and teacher {Teacher.Parameters():N0} parameters. The two took turns, {Seconds:0} s a case and round; medians, and the ratio is
-            taken within each round. Fleet's side is whole epochs of its training loop (AdamW, shuffling, batches from memory, rows of kept logits from
-            a file); PyTorch's is the step alone on one fixed batch (Adam). Online, each asks its teacher as it would: Fleet in ONNX Runtime.
+            One thread, batches of {Batch}, 28 x 28 inputs; student {Student.Parameters():N0} and teacher {Teacher.Parameters():N0}
+            parameters. The two took turns, {Seconds:0} s a case and round; medians, and the ratio is taken within each round. Fleet's side
+            is whole epochs of its training loop (AdamW, shuffling, batches from memory, rows of kept logits from a file);
+            PyTorch's is the step alone on one fixed batch (Adam). Online, each asks its teacher as it would: Fleet in ONNX Runtime.
             Required: at least 1.0.
             """).ToString();
     }

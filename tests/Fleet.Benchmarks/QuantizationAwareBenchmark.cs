@@ -51,7 +51,9 @@ internal static class QuantizationAwareBenchmark
     {
         NativeEnvironment.Prepare();
         Directory.CreateDirectory(Folder);
-        var steps = int.TryParse(Environment.GetEnvironmentVariable("FLEET_BENCHMARK_STEPS"), CultureInfo.InvariantCulture, out var asked) ? asked : int.MaxValue;
+        var steps = int.TryParse(Environment.GetEnvironmentVariable("FLEET_BENCHMARK_STEPS"), CultureInfo.InvariantCulture, out var asked)
+            ? asked
+            : int.MaxValue;
         return await DedicatedThread.RunAsync("quantization-aware", () => new Run(steps, cancellationToken).Table());
     }
 
@@ -97,22 +99,33 @@ internal static class QuantizationAwareBenchmark
                 if (System.IO.File.Exists(File(longer ?? name))) return;
                 _left--;
                 using var network = new Network(plan, normalization, networkSeed);
-                TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase(name, training with { Epochs = epochs }, networkSeed), Silent(name), cancellationToken);
+                TrainingLoop.Run(network, data.Training, data.Validation,
+                    new TrainingPhase(name, training with { Epochs = epochs }, networkSeed), Silent(name), cancellationToken);
                 CheckedExport.Write(network, File(name), data.Test);
                 if (longer is null) return;
                 // The same network, its batch normalization kept, for as long as those on the grid are trained.
                 var more = training with { Epochs = ExtraEpochs, LearningRate = new QuantizationAwareSpec().LearningRate };
-                TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase(longer, more, 1000 + seed), Silent(longer), cancellationToken);
+                TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase(longer, more, 1000 + seed),
+                    Silent(longer), cancellationToken);
                 CheckedExport.Write(network, File(longer), data.Test);
             }
-            Train("teacher", Families.Teacher("cnn", TeacherWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), 100 + seed, TeacherEpochs);
+            Train("teacher", Families.Teacher("cnn", TeacherWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)),
+                100 + seed, TeacherEpochs);
             if (Stops()) return false;
-            Train("student", Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), seed, BaseEpochs, Unfolded);
+            Train("student", Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), seed,
+                BaseEpochs, Unfolded);
             if (Stops()) return false;
             using var teacher = new OnnxTeacher(Path.Combine(folder, "teacher.onnx"), data.Training.SampleShape, data.Classes.Count);
             var student = PreparedModel.From(Path.Combine(folder, "student.onnx"), folder);
             GridCourse Course(string method, int bits) => new(student, data, teacher,
-                new QuantizationAwareSpec { Method = method, WeightBits = bits, ActivationBits = bits, Epochs = ExtraEpochs, Phases = Phases }, Distillation, 512, 1000 + seed);
+                new QuantizationAwareSpec
+                {
+                    Method = method,
+                    WeightBits = bits,
+                    ActivationBits = bits,
+                    Epochs = ExtraEpochs,
+                    Phases = Phases,
+                }, Distillation, 512, 1000 + seed);
 
             Note(seed, "teacher", 32, () => Accuracy(OnnxFile.Load(teacher.Path), data));
             Note(seed, "student", 32, () => Accuracy(student.Model, data));
@@ -128,7 +141,8 @@ internal static class QuantizationAwareBenchmark
                     Note(seed, method, bits, () =>
                     {
                         _left--;
-                        var (scheme, _) = QuantizationAwareTraining.Train(Course(method, bits), IntegerForm.U8S8, folder, Silent($"seed {seed} {method} {bits}"), cancellationToken);
+                        var (scheme, _) = QuantizationAwareTraining.Train(
+                            Course(method, bits), IntegerForm.U8S8, folder, Silent($"seed {seed} {method} {bits}"), cancellationToken);
                         OnnxFile.Save(scheme.Model(), Path.Combine(folder, $"{scheme.Name}.onnx"));
                         return Accuracy(scheme.Model(), data);
                     });
@@ -160,13 +174,19 @@ internal static class QuantizationAwareBenchmark
             var trained = PreparedModel.From(Path.Combine(folder, way + ".onnx"), folder);
             Note(seed, way, 32, () => Accuracy(trained.Model, data));
             foreach (var bits in Bits)
-                Note(seed, way, bits, () => Accuracy(Rounded(course with { Student = trained, Spec = course.Spec with { WeightBits = bits, ActivationBits = bits } }), data));
+                Note(seed, way, bits, () =>
+                    Accuracy(Rounded(course with
+                    {
+                        Student = trained,
+                        Spec = course.Spec with { WeightBits = bits, ActivationBits = bits },
+                    }), data));
         }
 
         private ModelProto Rounded(GridCourse course)
         {
             var plan = QuantizationPlan.For(course.Student.Graph, IntegerForm.U8S8, new HashSet<string>());
-            return QdqWriter.Write(course.Student.Graph, plan, IntegerForm.U8S8, QuantizationAwareTraining.Start(course, plan, IntegerForm.U8S8, cancellationToken));
+            return QdqWriter.Write(course.Student.Graph, plan, IntegerForm.U8S8,
+                QuantizationAwareTraining.Start(course, plan, IntegerForm.U8S8, cancellationToken));
         }
 
         private void Note(int seed, string way, int bits, Func<double> measure)
@@ -176,31 +196,50 @@ internal static class QuantizationAwareBenchmark
             var figure = new Figure(seed, way, bits, measure(), 0) with { Seconds = watch.Elapsed.TotalSeconds };
             _figures.Add(figure);
             File.AppendAllText(_file, JsonSerializer.Serialize(figure) + "\n");
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {seed} {way,-28} {bits,2} bits {figure.Accuracy:P2} {figure.Seconds:0} s"));
+            Console.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"seed {seed} {way,-28} {bits,2} bits {figure.Accuracy:P2} {figure.Seconds:0} s"));
         }
 
         private double Accuracy(ModelProto model, DataSet data)
         {
             using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "the model");
-            return Judgement.Accuracy(ModelOutputs.Of(session, data.Test.Feeds(session.InputNames[0]), cancellationToken), data.Test.ClassNumbers);
+            return Judgement.Accuracy(
+                ModelOutputs.Of(session, data.Test.Feeds(session.InputNames[0]), cancellationToken), data.Test.ClassNumbers);
         }
 
         private string Text(DataSet data)
         {
-            var (student, teacher) = (Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), Families.Teacher("cnn", TeacherWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)));
+            var (student, teacher) = (Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)),
+                Families.Teacher("cnn", TeacherWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)));
             var text = new StringBuilder();
-            text.AppendLine(Invariant($"Fashion-MNIST, a fixed subset of {data.Training.Count + data.Validation.Count:N0} training samples ({data.Validation.Count:N0} of them select the best epoch), the whole test set of {data.Test.Count:N0}; mean and standard deviation of {Seeds.Length} seeds, test accuracy in percent."));
-            text.AppendLine(Invariant($"Student: {student.Description}, {student.Parameters():N0} parameters, {BaseEpochs} epochs on the labels. Teacher: {teacher.Description}, {teacher.Parameters():N0} parameters, {TeacherEpochs} epochs, {Cell("teacher", 32)}."));
-            text.AppendLine(Invariant($"Everything below the first row is trained {ExtraEpochs} epochs longer at the same learning rate: a control in float and then rounded with scales of least squared error, the others on the grid (QKD: {Phases.SelfStudying} epochs self-studying, {Phases.CoStudying} co-studying, {Phases.Tutoring} tutoring). First and last layer have 8 bits throughout. Every figure is of the exported file in ONNX Runtime's integer kernels."));
+            text.AppendLine(string.Create(CultureInfo.InvariantCulture,
+                $"Fashion-MNIST, a fixed subset of {data.Training.Count + data.Validation.Count:N0} training samples "
+                    + $"({data.Validation.Count:N0} of them select the best epoch), the whole test set of {data.Test.Count:N0}; mean and "
+                    + $"standard deviation of {Seeds.Length} seeds, test accuracy in percent."));
+            text.AppendLine(string.Create(CultureInfo.InvariantCulture,
+                $"Student: {student.Description}, {student.Parameters():N0} parameters, {BaseEpochs} epochs on the labels. Teacher: "
+                    + $"{teacher.Description}, {teacher.Parameters():N0} parameters, {TeacherEpochs} epochs, {Cell("teacher", 32)}."));
+            text.AppendLine(string.Create(CultureInfo.InvariantCulture,
+                $"Everything below the first row is trained {ExtraEpochs} epochs longer at the same learning rate: a control in float and "
+                    + $"then rounded with scales of least squared error, the others on the grid (QKD: {Phases.SelfStudying} epochs "
+                    + $"self-studying, {Phases.CoStudying} co-studying, {Phases.Tutoring} tutoring). First and last layer have 8 bits "
+                    + $"throughout. Every figure is of the exported file in ONNX Runtime's integer kernels."));
             text.AppendLine().AppendLine("| way | fp32 | W8A8 | W4A4 | W3A3 | W2A2 |").AppendLine("|---|---:|---:|---:|---:|---:|");
-            void Row(string title, Func<int, string> cell) => text.AppendLine(Invariant($"| {title} | {cell(32)} | {string.Join(" | ", Bits.Select(cell))} |"));
+            void Row(string title, Func<int, string> cell)
+                => text.AppendLine(Invariant($"| {title} | {cell(32)} | {string.Join(" | ", Bits.Select(cell))} |"));
             Row("student, quantized afterwards", bits => Cell("student", bits));
             Row("control: float on labels, batch normalization kept", bits => Cell(Unfolded, bits));
-            foreach (var (method, learns) in new[] { ("qat", "on labels"), ("qat-distillation", "with the teacher"), ("qkd", "through QKD's phases") })
+            foreach (var (method, learns) in new[]
+            {
+                ("qat", "on labels"), ("qat-distillation", "with the teacher"), ("qkd", "through QKD's phases"),
+            })
             {
                 Row($"control: float {learns}", bits => Cell(ControlOf(method), bits));
                 Row($"**{method}**", bits => Cell(method, bits));
-                string Against(string control, int bits) => bits == 32 ? "" : Cell(seed => (AccuracyOf(seed, method, bits) - AccuracyOf(seed, control, bits)) * 100, "+0.00;-0.00");
+                string Against(string control, int bits)
+                    => bits == 32
+                        ? ""
+                        : Cell(seed => (AccuracyOf(seed, method, bits) - AccuracyOf(seed, control, bits)) * 100, "+0.00;-0.00");
                 Row($"{method} against this control, points", bits => Against(ControlOf(method), bits));
                 Row($"{method} against the control that keeps batch normalization, points", bits => Against(Unfolded, bits));
             }
@@ -209,17 +248,23 @@ internal static class QuantizationAwareBenchmark
             var folder = Path.Combine(Folder, $"seed{Seeds[0]}");
             string[] files = ["student", .. Bits.Select(bits => $"qat-{new BitWidths(bits, bits)}")];
             var sessions = files.Select(file => OnnxRuntimeSession.Open(Path.Combine(folder, file + ".onnx"))).ToArray();
-            var latencies = LatencyRun.Measure([.. sessions.Select(session => (session, (IFeedSource)data.Test.Take(200).Feeds(session.InputNames[0])))], cancellationToken);
+            var latencies = LatencyRun.Measure(
+                [.. sessions.Select(session => (session, (IFeedSource)data.Test.Take(200).Feeds(session.InputNames[0])))],
+                cancellationToken);
             var floats = new FileInfo(Path.Combine(folder, "student.onnx")).Length;
             foreach (var (index, file) in files.Index())
             {
                 sessions[index].Dispose();
                 var bytes = new FileInfo(Path.Combine(folder, file + ".onnx")).Length;
-                text.AppendLine(Invariant($"| {file} | {bytes:N0} | {(double)bytes / floats:P1} | {latencies[0].P50 / latencies[index].P50:0.00} |"));
+                text.AppendLine(string.Create(CultureInfo.InvariantCulture,
+                    $"| {file} | {bytes:N0} | {(double)bytes / floats:P1} | {latencies[0].P50 / latencies[index].P50:0.00} |"));
             }
-            var seconds = _figures.Where(figure => BuildSpecRules.QuantizationAwareMethods.Contains(figure.Way)).GroupBy(figure => figure.Way).ToDictionary(group => group.Key, group => group.Average(figure => figure.Seconds));
+            var seconds = _figures.Where(figure => BuildSpecRules.QuantizationAwareMethods.Contains(figure.Way))
+                .GroupBy(figure => figure.Way).ToDictionary(group => group.Key, group => group.Average(figure => figure.Seconds));
             text.AppendLine().AppendLine(Rates(data));
-            text.AppendLine().Append(Invariant($"Seconds of one training, export and judgement, on a shared machine: {string.Join(", ", seconds.Select(pair => Invariant($"{pair.Key} {pair.Value:0}")))}."));
+            text.AppendLine().Append(
+                string.Create(CultureInfo.InvariantCulture, $"Seconds of one training, export and judgement, on a shared machine: "
+                    + $"{string.Join(", ", seconds.Select(pair => Invariant($"{pair.Key} {pair.Value:0}")))}."));
             return text.ToString();
         }
 
@@ -229,14 +274,20 @@ internal static class QuantizationAwareBenchmark
             var folder = Path.Combine(Folder, $"seed{Seeds[0]}");
             var training = Distillation.Training with { Epochs = 1 };
             using var teacher = new OnnxTeacher(Path.Combine(folder, "teacher.onnx"), data.Training.SampleShape, data.Classes.Count);
-            var course = new GridCourse(PreparedModel.From(Path.Combine(folder, "student.onnx"), folder), data, teacher, new QuantizationAwareSpec { Method = "qat", WeightBits = 4, ActivationBits = 4, Epochs = 1 }, Distillation, 512, 1);
+            var course = new GridCourse(PreparedModel.From(Path.Combine(folder, "student.onnx"), folder), data, teacher,
+                new QuantizationAwareSpec { Method = "qat", WeightBits = 4, ActivationBits = 4, Epochs = 1 }, Distillation, 512, 1);
             var plan = QuantizationPlan.For(course.Student.Graph, IntegerForm.U8S8, new HashSet<string>());
-            using var network = new Network(Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)), Normalization.Measure(data.Training), 1);
+            using var network = new Network(
+                Families.Student("cnn", StudentWidth, data.Training.SampleShape, new Classifier(data.Classes.Count)),
+                Normalization.Measure(data.Training), 1);
             using var folded = new TrainableGraph(course.Student);
-            using var rounding = new TrainableGraph(course.Student, plan, IntegerForm.U8S8, QuantizationAwareTraining.Start(course, plan, IntegerForm.U8S8, cancellationToken));
+            using var rounding = new TrainableGraph(
+                course.Student, plan, IntegerForm.U8S8, QuantizationAwareTraining.Start(course, plan, IntegerForm.U8S8, cancellationToken));
             (string Way, Action Epoch)[] ways =
             [
-                ("float with batch normalization", () => TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("rate", training, 1), Silent("rate"), cancellationToken)),
+                ("float with batch normalization",
+                    () => TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("rate", training, 1),
+                        Silent("rate"), cancellationToken)),
                 ("float, folded", () => QuantizationAwareTraining.Study(folded, course, folder, Silent("rate"), cancellationToken)),
                 ("on the W4A4 grid", () => QuantizationAwareTraining.Study(rounding, course, folder, Silent("rate"), cancellationToken)),
             ];
@@ -252,12 +303,18 @@ internal static class QuantizationAwareBenchmark
             {
                 for (var way = 0; way < ways.Length; way++) best[way] = Math.Max(best[way], Rate(ways[way].Epoch));
             }
-            return Invariant($"Training samples a processor second on one thread, the best of three epochs in turns: {string.Join(", ", ways.Zip(best).Select(pair => Invariant($"{pair.Second:N0} {pair.First.Way}")))}.");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"Training samples a processor second on one thread, the best of three epochs in turns: "
+                + $"{string.Join(", ", ways.Zip(best).Select(pair => Invariant($"{pair.Second:N0} {pair.First.Way}")))}.");
         }
 
-        private double AccuracyOf(int seed, string way, int bits) => _figures.Single(figure => (figure.Seed, figure.Way, figure.Bits) == (seed, way, bits)).Accuracy;
+        private double AccuracyOf(int seed, string way, int bits)
+            => _figures.Single(figure => (figure.Seed, figure.Way, figure.Bits) == (seed, way, bits)).Accuracy;
 
-        private string Cell(string way, int bits) => _figures.Any(figure => (figure.Way, figure.Bits) == (way, bits)) ? Cell(seed => AccuracyOf(seed, way, bits) * 100, "0.00") : "";
+        private string Cell(string way, int bits)
+            => _figures.Any(figure => (figure.Way, figure.Bits) == (way, bits))
+                ? Cell(seed => AccuracyOf(seed, way, bits) * 100, "0.00")
+                : "";
 
         private static string Cell(Func<int, double> value, string format)
         {

@@ -32,7 +32,8 @@ internal static class TelemetrySizeBenchmark
         void Row(string form, int size, Func<IReadOnlyList<TelemetryBatch>, byte[]> encode)
         {
             var bytes = hour.Chunk(size).Sum(part => (long)encode(part).Length);
-            table.Append(CultureInfo.InvariantCulture, $"| {form} | {(Minutes + size - 1) / size} | {bytes:N0} | {100.0 * bytes / json:0.0} % |\n");
+            table.Append(CultureInfo.InvariantCulture,
+                $"| {form} | {(Minutes + size - 1) / size} | {bytes:N0} | {100.0 * bytes / json:0.0} % |\n");
         }
         Row("JSON, a batch each (protocol 1)", 1, Json);
         Row("JSON, a batch each, deflate", 1, part => Deflate(Json(part)));
@@ -44,9 +45,20 @@ internal static class TelemetrySizeBenchmark
             Row($"JSON, {size} batches, brotli", size, part => Brotli(Json(part)));
             Row($"CBOR pack, {size} batches", size, TelemetryPack.Encode);
         }
-        var changed = hour.Select((batch, i) => batch with { Resources = batch.Resources! with { CpuUsage = 0.1 + 0.1 * (i % 7), MemoryUsedBytes = 2_000_000_000 + 150_000_000L * (i % 5) } }).ToArray();
-        table.Append(CultureInfo.InvariantCulture, $"| CBOR pack, 20 batches, processor and memory moving every minute | 3 | {changed.Chunk(20).Sum(part => TelemetryPack.Encode(part).Length):N0} | |\n");
-        return Task.FromResult($"One model, a batch a minute, {PerMinute} inferences each, the machine unchanged. Payload only: MQTT adds about 50 bytes a message, TLS 30.\n\n{table}");
+        var changed = hour.Select((batch, i) =>
+            batch with
+            {
+                Resources = batch.Resources! with
+                {
+                    CpuUsage = 0.1 + 0.1 * (i % 7),
+                    MemoryUsedBytes = 2_000_000_000 + 150_000_000L * (i % 5),
+                },
+            }).ToArray();
+        table.Append(CultureInfo.InvariantCulture,
+            $"| CBOR pack, 20 batches, processor and memory moving every minute | 3 | "
+                + $"{changed.Chunk(20).Sum(part => TelemetryPack.Encode(part).Length):N0} | |\n");
+        return Task.FromResult($"One model, a batch a minute, {PerMinute} inferences each, the machine unchanged. Payload only: MQTT adds "
+            + $"about 50 bytes a message, TLS 30.\n\n{table}");
     }
 
     private static TelemetryBatch[] Measure(CancellationToken cancellationToken)
@@ -56,7 +68,8 @@ internal static class TelemetrySizeBenchmark
         var golden = NpzArchive.Read(file, MaximumBytes).Values.First();
         using var session = OnnxRuntimeSession.Open(Path.Combine(folder, "network.onnx"));
         using var options = new RunOptions();
-        using var input = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, TensorElementType.Float, [.. golden.Shape.Select(extent => (long)extent)]);
+        using var input = OrtValue.CreateAllocatedTensorValue(
+            OrtAllocator.DefaultInstance, TensorElementType.Float, [.. golden.Shape.Select(extent => (long)extent)]);
         var (values, random, start) = (golden.ToSingles(), new Random(1), new DateTimeOffset(2026, 11, 27, 12, 0, 0, TimeSpan.Zero));
         var batches = new TelemetryBatch[Minutes];
         for (var minute = 0; minute < Minutes; minute++)
@@ -91,18 +104,27 @@ internal static class TelemetrySizeBenchmark
                 [
                     new InferenceStats
                     {
-                        Model = "mcunet", Version = 3, Variant = "x64-int8", Count = PerMinute, Classes = decisions, Confidence = confidence,
+                        Model = "mcunet", Version = 3, Variant = "x64-int8", Count = PerMinute, Classes = decisions,
+                        Confidence = confidence,
                         Latency = new LatencyHistogram { Buckets = [.. latency.Keys], Counts = [.. latency.Values] },
                     },
                 ],
-                Resources = new ResourceStats { CpuUsage = 0.12, MemoryUsedBytes = 2_147_483_648, AgentMemoryBytes = 94_371_840, TemperatureCelsius = 51.5, DiskFreeBytes = 12_884_901_888 },
+                Resources = new ResourceStats
+                {
+                    CpuUsage = 0.12,
+                    MemoryUsedBytes = 2_147_483_648,
+                    AgentMemoryBytes = 94_371_840,
+                    TemperatureCelsius = 51.5,
+                    DiskFreeBytes = 12_884_901_888,
+                },
             };
         }
         return batches;
     }
 
     private static byte[] Json(IReadOnlyList<TelemetryBatch> batches)
-        => Encoding.UTF8.GetBytes(string.Join('\n', batches.Select(batch => JsonSerializer.Serialize(batch, FleetJson.Default.TelemetryBatch))));
+        => Encoding.UTF8.GetBytes(
+            string.Join('\n', batches.Select(batch => JsonSerializer.Serialize(batch, FleetJson.Default.TelemetryBatch))));
 
     private static byte[] Deflate(byte[] plain)
     {

@@ -24,7 +24,8 @@ internal sealed class ShellUnderTest : IDisposable
     /// <summary>Runs one command line and answers its exit code.</summary>
     public Task<int> RunAsync(params string[] arguments)
     {
-        var shell = new Shell(_output, _error, outputIsTerminal: false, errorIsTerminal: false, width: 120, name => Variables.GetValueOrDefault(name), TimeProvider.System,
+        var shell = new Shell(_output, _error, outputIsTerminal: false, errorIsTerminal: false, width: 120,
+            name => Variables.GetValueOrDefault(name), TimeProvider.System,
             Answers is { } typed ? new StringReader(typed) : null);
         return FleetCommand.RunAsync(shell, arguments, TestContext.Current.CancellationToken);
     }

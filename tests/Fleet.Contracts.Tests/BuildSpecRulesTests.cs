@@ -10,98 +10,188 @@ public sealed class BuildSpecRulesTests
     {
         ["model name"] = (spec => spec with { Model = "My Model" }, "model 'My Model' must be"),
         ["model name one too long"] = (spec => spec with { Model = new string('a', Limits.NameLength + 1) }, "must be 1 to 64"),
-        ["unknown data kind"] = (spec => Data(spec, data => data with { Kind = "parquet", Train = "x" }), "data.kind 'parquet' is not known; it is one of vibration, npz, npy, idx, csv"),
+        ["unknown data kind"] = (spec => Data(spec, data => data with { Kind = "parquet", Train = "x" }),
+            "data.kind 'parquet' is not known; it is one of vibration, npz, npy, idx, csv"),
         ["no training file"] = (spec => Data(spec, data => data with { Kind = "npz" }), "data.train must name a file"),
         ["too few generated samples"] = (spec => Data(spec, data => data with { Samples = 59 }), "data.samples 59"),
         ["too many generated samples"] = (spec => Data(spec, data => data with { Samples = 1_000_001 }), "data.samples 1000001"),
-        ["no labels for npy"] = (spec => Data(spec, data => data with { Kind = "npy", Train = "x.npy" }), "data.trainLabels must name a file for data.kind 'npy'"),
-        ["no labels for idx"] = (spec => Data(spec, data => data with { Kind = "idx", Train = "x" }), "data.trainLabels must name a file for data.kind 'idx'"),
-        ["task that nothing is trained for"] = (spec => Data(spec, data => data with { Task = ModelTask.Embedding }), "data.task 'embedding' is not known; it is one of classification, regression"),
-        ["loss of logits without classes"] = (spec => Regression(spec) with { Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "dkd" }] } }, "distillation.losses[0].loss 'dkd' needs classes, and data.task is 'regression'; use one of attention, feature, output, relation, similarity"),
-        ["negatives without classes"] = (spec => Regression(spec) with { Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "contrastive", Pairs = [new FeaturePairSpec { Teacher = "a", Student = "b" }] }] } }, "loss 'contrastive' needs classes"),
-        ["smoothing without classes"] = (spec => Regression(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { LabelSmoothing = 0.1 } } }, "distillation.training.labelSmoothing spreads labels over classes"),
-        ["distilled grid without classes"] = (spec => Regression(spec) with { QuantizationAware = new QuantizationAwareSpec { Method = "qkd" } }, "quantizationAware.method 'qkd' compares logits of classes"),
-        ["bound of errors between classes"] = (spec => Teaching(spec, training => training with { HuberDelta = 1 }), "teacher.training.huberDelta is for data.task 'regression'"),
-        ["bound of errors"] = (spec => Teaching(Regression(spec), training => training with { HuberDelta = 0 }), "teacher.training.huberDelta 0 must be above 0"),
-        ["series without a way to cut it"] = (spec => Data(spec, data => data with { Kind = "series", Train = "x" }), "data.series says how a table over time is cut"),
+        ["no labels for npy"] = (spec => Data(spec, data => data with { Kind = "npy", Train = "x.npy" }),
+            "data.trainLabels must name a file for data.kind 'npy'"),
+        ["no labels for idx"] = (
+            spec => Data(spec, data => data with { Kind = "idx", Train = "x" }), "data.trainLabels must name a file for data.kind 'idx'"),
+        ["task that nothing is trained for"] = (spec => Data(spec, data => data with { Task = ModelTask.Embedding }),
+            "data.task 'embedding' is not known; it is one of classification, regression"),
+        ["loss of logits without classes"] = (
+            spec => Regression(spec) with { Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "dkd" }] } },
+            "distillation.losses[0].loss 'dkd' needs classes, and data.task is 'regression'; use one of attention, feature, output, "
+                + "relation, similarity"),
+        ["negatives without classes"] = (
+            spec => Regression(spec) with
+            {
+                Distillation = new DistillationSpec
+                {
+                    Losses = [new LossSpec { Loss = "contrastive", Pairs = [new FeaturePairSpec { Teacher = "a", Student = "b" }] }],
+                },
+            }, "loss 'contrastive' needs classes"),
+        ["smoothing without classes"] = (
+            spec => Regression(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { LabelSmoothing = 0.1 } } },
+            "distillation.training.labelSmoothing spreads labels over classes"),
+        ["distilled grid without classes"] = (
+            spec => Regression(spec) with { QuantizationAware = new QuantizationAwareSpec { Method = "qkd" } },
+            "quantizationAware.method 'qkd' compares logits of classes"),
+        ["bound of errors between classes"] = (spec => Teaching(spec, training => training with { HuberDelta = 1 }),
+            "teacher.training.huberDelta is for data.task 'regression'"),
+        ["bound of errors"] = (spec => Teaching(Regression(spec), training => training with { HuberDelta = 0 }),
+            "teacher.training.huberDelta 0 must be above 0"),
+        ["series without a way to cut it"] = (
+            spec => Data(spec, data => data with { Kind = "series", Train = "x" }), "data.series says how a table over time is cut"),
         ["window of nothing"] = (spec => Series(spec, series => series with { Window = 0 }), "data.series.window 0"),
         ["step that stands"] = (spec => Series(spec, series => series with { Step = 0 }), "data.series.step 0"),
-        ["remaining rows as classes"] = (spec => Data(Series(spec, series => series), data => data with { Task = ModelTask.Classification }), "data.series.maximumRemaining makes numbers to predict"),
-        ["two kinds of labels"] = (spec => Data(Series(spec, series => series), data => data with { LabelColumn = "y" }), "data.series needs one of maximumRemaining"),
-        ["label columns of classes"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv", LabelColumns = ["a", "b"] }), "data.labelColumns is for data.kind 'csv' and data.task 'regression'"),
+        ["remaining rows as classes"] = (
+            spec => Data(Series(spec, series => series), data => data with { Task = ModelTask.Classification }),
+            "data.series.maximumRemaining makes numbers to predict"),
+        ["two kinds of labels"] = (spec => Data(Series(spec, series => series), data => data with { LabelColumn = "y" }),
+            "data.series needs one of maximumRemaining"),
+        ["label columns of classes"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv", LabelColumns = ["a", "b"] }),
+            "data.labelColumns is for data.kind 'csv' and data.task 'regression'"),
         ["no label column"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv" }), "data.labelColumn"),
         ["validation share"] = (spec => Data(spec, data => data with { ValidationShare = 0.51 }), "data.validationShare 0.51"),
         ["test share"] = (spec => Data(spec, data => data with { TestShare = 0 }), "data.testShare 0"),
         ["test share that is no number"] = (spec => Data(spec, data => data with { TestShare = double.NaN }), "data.testShare NaN"),
         ["sample shape"] = (spec => Data(spec, data => data with { SampleShape = [1, 0, 4] }), "data.sampleShape"),
-        ["text settings of numbers"] = (spec => Data(spec, data => data with { Text = new TextSpec() }), "data.text is for data.kind 'text'"),
+        ["text settings of numbers"] = (
+            spec => Data(spec, data => data with { Text = new TextSpec() }), "data.text is for data.kind 'text'"),
         ["text cut to nothing"] = (spec => Text(spec, new TextSpec { MaximumLength = 0 }), "data.text.maximumLength 0"),
         ["vocabulary of a page"] = (spec => Text(spec, new TextSpec { VocabularySize = 65_537 }), "data.text.vocabularySize 65537"),
-        ["encoder of numbers"] = (spec => spec with { Student = spec.Student! with { Family = "encoder" } }, "student.family 'encoder' does not go with data.kind 'vibration'"),
-        ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student }, "student.family 'conv1d' does not go with data.kind 'text'"),
-        ["depth of a family that has its own"] = (spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp, cnn and encoder"),
+        ["encoder of numbers"] = (spec => spec with { Student = spec.Student! with { Family = "encoder" } },
+            "student.family 'encoder' does not go with data.kind 'vibration'"),
+        ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student },
+            "student.family 'conv1d' does not go with data.kind 'text'"),
+        ["depth of a family that has its own"] = (
+            spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp, cnn and encoder"),
         ["depth"] = (spec => spec with { Student = spec.Student! with { Family = "mlp", Depth = 25 } }, "student.depth 25"),
         ["no data"] = (spec => spec with { Data = null }, "data is missing: a spec has data, teacher and student, or source"),
-        ["a teacher beside a model of one's own"] = (spec => spec with { Data = null, Student = null, Source = Source }, "teacher has no meaning beside source"),
+        ["a teacher beside a model of one's own"] = (
+            spec => spec with { Data = null, Student = null, Source = Source }, "teacher has no meaning beside source"),
         ["a model of one's own without a file"] = (spec => Own(spec, Source with { Onnx = "" }), "source.onnx must name a file"),
-        ["a model of one's own without samples"] = (spec => Own(spec, Source with { Validation = "" }), "source.validation must name a file"),
-        ["labels of made-up samples"] = (spec => Own(spec, Source with { Validation = "synthetic", ValidationLabels = "l.npy" }), "source.validationLabels has no meaning"),
-        ["shapes of samples that are not made up"] = (spec => Own(spec, Source with { Validation = "v.npz", Shapes = [new InputShape("x", [1, 3, 8, 8])] }), "source.shapes has no meaning without made-up samples"),
+        ["a model of one's own without samples"] = (
+            spec => Own(spec, Source with { Validation = "" }), "source.validation must name a file"),
+        ["labels of made-up samples"] = (spec => Own(spec, Source with { Validation = "synthetic", ValidationLabels = "l.npy" }),
+            "source.validationLabels has no meaning"),
+        ["shapes of samples that are not made up"] = (
+            spec => Own(spec, Source with { Validation = "v.npz", Shapes = [new InputShape("x", [1, 3, 8, 8])] }),
+            "source.shapes has no meaning without made-up samples"),
         ["a model of one's own without classes"] = (spec => Own(spec, Source with { Classes = [] }), "source.classes must name"),
-        ["unknown scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["int2"] } }, "quantization.schemes 'int2' is not known; it is one of auto, int8-static-u8s8"),
-        ["auto among others"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["auto", "fp16"] } }, "quantization.schemes 'auto' is not known"),
-        ["no scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = [] } }, "quantization.schemes must name at least one scheme"),
-        ["unknown goal"] = (spec => spec with { Quantization = spec.Quantization with { Goal = "beauty" } }, "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
-        ["signal to noise"] = (spec => spec with { Quantization = spec.Quantization with { MinimumSignalToNoise = 151 } }, "quantization.minimumSignalToNoise 151"),
+        ["unknown scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["int2"] } },
+            "quantization.schemes 'int2' is not known; it is one of auto, int8-static-u8s8"),
+        ["auto among others"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["auto", "fp16"] } },
+            "quantization.schemes 'auto' is not known"),
+        ["no scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = [] } },
+            "quantization.schemes must name at least one scheme"),
+        ["unknown goal"] = (spec => spec with { Quantization = spec.Quantization with { Goal = "beauty" } },
+            "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
+        ["signal to noise"] = (spec => spec with { Quantization = spec.Quantization with { MinimumSignalToNoise = 151 } },
+            "quantization.minimumSignalToNoise 151"),
         ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs one of family"),
         ["two teachers"] = (spec => spec with { Teacher = spec.Teacher! with { Onnx = "t.onnx" } }, "and no other"),
-        ["unknown teacher family"] = (spec => spec with { Teacher = spec.Teacher! with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
+        ["unknown teacher family"] = (
+            spec => spec with { Teacher = spec.Teacher! with { Family = "transformer" } }, "teacher.family 'transformer' is not known"),
         ["teacher width"] = (spec => spec with { Teacher = spec.Teacher! with { Width = 1025 } }, "teacher.width 1025"),
         ["teacher epochs"] = (spec => Teaching(spec, training => training with { Epochs = 0 }), "teacher.training.epochs 0"),
         ["teacher batch"] = (spec => Teaching(spec, training => training with { BatchSize = 1 }), "teacher.training.batchSize 1"),
-        ["teacher learning rate"] = (spec => Teaching(spec, training => training with { LearningRate = 0 }), "teacher.training.learningRate 0"),
-        ["teacher weight decay"] = (spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
-        ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } }, "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder"),
+        ["teacher learning rate"] = (
+            spec => Teaching(spec, training => training with { LearningRate = 0 }), "teacher.training.learningRate 0"),
+        ["teacher weight decay"] = (
+            spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
+        ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } },
+            "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder"),
         ["student width"] = (spec => spec with { Student = spec.Student! with { Width = 3 } }, "student.width 3"),
-        ["searched width without a budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto } }, "student.budget must name maximumBytes or maximumLatencyP95"),
-        ["empty budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget() } }, "student.budget must name maximumBytes or maximumLatencyP95"),
-        ["budget of a given width"] = (spec => spec with { Student = spec.Student! with { Budget = new StudentBudget { MaximumBytes = 10_000 } } }, "student.budget is for student.width auto"),
-        ["budget of bytes"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget { MaximumBytes = 1023 } } }, "student.budget.maximumBytes 1023"),
-        ["budget of time"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget { MaximumLatencyP95 = TimeSpan.Zero } } }, "student.budget.maximumLatencyP95 00:00:00"),
+        ["searched width without a budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto } },
+            "student.budget must name maximumBytes or maximumLatencyP95"),
+        ["empty budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget() } },
+            "student.budget must name maximumBytes or maximumLatencyP95"),
+        ["budget of a given width"] = (
+            spec => spec with { Student = spec.Student! with { Budget = new StudentBudget { MaximumBytes = 10_000 } } },
+            "student.budget is for student.width auto"),
+        ["budget of bytes"] = (spec =>
+            spec with { Student = spec.Student! with { Width = StudentWidth.Auto, Budget = new StudentBudget { MaximumBytes = 1023 } } },
+                "student.budget.maximumBytes 1023"),
+        ["budget of time"] = (spec =>
+            spec with
+            {
+                Student = spec.Student! with
+                {
+                    Width = StudentWidth.Auto,
+                    Budget = new StudentBudget { MaximumLatencyP95 = TimeSpan.Zero },
+                },
+            }, "student.budget.maximumLatencyP95 00:00:00"),
         ["temperature"] = (spec => spec with { Distillation = spec.Distillation with { Temperature = 0 } }, "distillation.temperature 0"),
         ["alpha"] = (spec => spec with { Distillation = spec.Distillation with { Alpha = 1.1 } }, "distillation.alpha 1.1"),
-        ["fine-tuning"] = (spec => spec with { Distillation = spec.Distillation with { FineTuneEpochs = -1 } }, "distillation.fineTuneEpochs -1"),
-        ["student learning rate"] = (spec => spec with { Distillation = spec.Distillation with { Training = new TrainingSpec { LearningRate = 11 } } }, "distillation.training.learningRate 11"),
-        ["unknown loss"] = (spec => Losing(spec, new LossSpec { Loss = "magic" }), "distillation.losses[0].loss 'magic' is not known; it is one of attention, contrastive, dist, dkd, feature, logit, output, relation, similarity"),
-        ["features without pairs"] = (spec => Losing(spec, new LossSpec { Loss = "feature" }), "distillation.losses[0].pairs: loss 'feature' compares features and needs at least one pair"),
-        ["pairs for logits"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Pairs = [Pair] }), "distillation.losses[0].pairs: loss 'logit' compares outputs"),
-        ["setting of another loss"] = (spec => Losing(spec, new LossSpec { Loss = "dist", Alpha = 1 }), "distillation.losses[0].alpha: loss 'dist' has no such setting; it has temperature, beta, gamma"),
-        ["temperature of a loss"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Temperature = 0 }), "distillation.losses[0].temperature 0 must be above 0"),
+        ["fine-tuning"] = (spec => spec with { Distillation = spec.Distillation with { FineTuneEpochs = -1 } },
+            "distillation.fineTuneEpochs -1"),
+        ["student learning rate"] = (
+            spec => spec with { Distillation = spec.Distillation with { Training = new TrainingSpec { LearningRate = 11 } } },
+            "distillation.training.learningRate 11"),
+        ["unknown loss"] = (spec => Losing(spec, new LossSpec { Loss = "magic" }),
+            "distillation.losses[0].loss 'magic' is not known; it is one of attention, contrastive, dist, dkd, feature, logit, output, "
+                + "relation, similarity"),
+        ["features without pairs"] = (spec => Losing(spec, new LossSpec { Loss = "feature" }),
+            "distillation.losses[0].pairs: loss 'feature' compares features and needs at least one pair"),
+        ["pairs for logits"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Pairs = [Pair] }),
+            "distillation.losses[0].pairs: loss 'logit' compares outputs"),
+        ["setting of another loss"] = (spec => Losing(spec, new LossSpec { Loss = "dist", Alpha = 1 }),
+            "distillation.losses[0].alpha: loss 'dist' has no such setting; it has temperature, beta, gamma"),
+        ["temperature of a loss"] = (
+            spec => Losing(spec, new LossSpec { Loss = "logit", Temperature = 0 }), "distillation.losses[0].temperature 0 must be above 0"),
         ["weight of a loss"] = (spec => Losing(spec, new LossSpec { Loss = "logit", Weight = -1 }), "distillation.losses[0].weight -1"),
-        ["heads"] = (spec => Losing(spec, new LossSpec { Loss = "attention", Heads = 0, Pairs = [Pair] }), "distillation.losses[0].heads 0"),
-        ["pair without a name"] = (spec => Losing(spec, new LossSpec { Loss = "feature", Pairs = [Pair with { Teacher = "" }] }), "distillation.losses[0].pairs must name a feature"),
-        ["too many pairs"] = (spec => Losing(spec, new LossSpec { Loss = "feature", Pairs = [.. Enumerable.Repeat(Pair, BuildSpecRules.MaximumPairs + 1)] }), "distillation.losses[0].pairs has 33 pairs"),
-        ["too many losses"] = (spec => Losing(spec, [.. Enumerable.Repeat(new LossSpec { Loss = "logit" }, BuildSpecRules.MaximumLosses + 1)]), "distillation.losses has 17 losses"),
-        ["weight of the labels"] = (spec => spec with { Distillation = spec.Distillation with { Labels = -0.1 } }, "distillation.labels -0.1"),
-        ["nothing to learn from"] = (spec => spec with { Distillation = spec.Distillation with { Labels = 0, Losses = [new LossSpec { Loss = "logit", Weight = 0 }] } }, "nothing to learn from"),
+        ["heads"] = (spec => Losing(spec, new LossSpec { Loss = "attention", Heads = 0, Pairs = [Pair] }),
+            "distillation.losses[0].heads 0"),
+        ["pair without a name"] = (spec => Losing(spec, new LossSpec { Loss = "feature", Pairs = [Pair with { Teacher = "" }] }),
+            "distillation.losses[0].pairs must name a feature"),
+        ["too many pairs"] = (spec =>
+            Losing(spec, new LossSpec { Loss = "feature", Pairs = [.. Enumerable.Repeat(Pair, BuildSpecRules.MaximumPairs + 1)] }),
+                "distillation.losses[0].pairs has 33 pairs"),
+        ["too many losses"] = (spec =>
+            Losing(spec, [.. Enumerable.Repeat(new LossSpec { Loss = "logit" }, BuildSpecRules.MaximumLosses + 1)]),
+                "distillation.losses has 17 losses"),
+        ["weight of the labels"] = (
+            spec => spec with { Distillation = spec.Distillation with { Labels = -0.1 } }, "distillation.labels -0.1"),
+        ["nothing to learn from"] = (
+            spec => spec with
+            {
+                Distillation = spec.Distillation with { Labels = 0, Losses = [new LossSpec { Loss = "logit", Weight = 0 }] },
+            }, "nothing to learn from"),
         ["views"] = (spec => spec with { Distillation = spec.Distillation with { Views = 0 } }, "distillation.views 0"),
-        ["device"] = (spec => Teaching(spec, training => training with { Device = "tpu" }), "teacher.training.device 'tpu' is not known; it is one of auto, cpu, cuda"),
+        ["device"] = (spec => Teaching(spec, training => training with { Device = "tpu" }),
+            "teacher.training.device 'tpu' is not known; it is one of auto, cpu, cuda"),
         ["patience"] = (spec => Teaching(spec, training => training with { Patience = -1 }), "teacher.training.patience -1"),
-        ["label smoothing"] = (spec => Teaching(spec, training => training with { LabelSmoothing = 1 }), "teacher.training.labelSmoothing 1"),
-        ["no profiles"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = [] } }, "quantization.profiles must name at least one"),
-        ["unknown profile"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = ["x64", "toaster"] } }, "quantization.profiles 'toaster' is not known"),
-        ["unknown calibrator"] = (spec => spec with { Quantization = spec.Quantization with { Calibrator = "guess" } }, "quantization.calibrator 'guess' is not known"),
-        ["calibration samples"] = (spec => spec with { Quantization = spec.Quantization with { CalibrationSamples = 7 } }, "quantization.calibrationSamples 7"),
-        ["maximum drop"] = (spec => spec with { Quantization = spec.Quantization with { MaximumDrop = 1.01 } }, "quantization.maximumDrop 1.01"),
-        ["way of training on a grid"] = (spec => Grid(spec, grid => grid with { Method = "magic" }), "quantizationAware.method 'magic' is not known; it is one of qat, qat-distillation, qkd"),
-        ["bits of weights"] = (spec => Grid(spec, grid => grid with { WeightBits = 1 }), "quantizationAware.weightBits 1 must be within 2..8"),
+        ["label smoothing"] = (spec => Teaching(spec, training => training with { LabelSmoothing = 1 }),
+            "teacher.training.labelSmoothing 1"),
+        ["no profiles"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = [] } },
+            "quantization.profiles must name at least one"),
+        ["unknown profile"] = (spec => spec with { Quantization = spec.Quantization with { Profiles = ["x64", "toaster"] } },
+            "quantization.profiles 'toaster' is not known"),
+        ["unknown calibrator"] = (spec => spec with { Quantization = spec.Quantization with { Calibrator = "guess" } },
+            "quantization.calibrator 'guess' is not known"),
+        ["calibration samples"] = (
+            spec => spec with { Quantization = spec.Quantization with { CalibrationSamples = 7 } }, "quantization.calibrationSamples 7"),
+        ["maximum drop"] = (spec => spec with { Quantization = spec.Quantization with { MaximumDrop = 1.01 } },
+            "quantization.maximumDrop 1.01"),
+        ["way of training on a grid"] = (spec => Grid(spec, grid => grid with { Method = "magic" }),
+            "quantizationAware.method 'magic' is not known; it is one of qat, qat-distillation, qkd"),
+        ["bits of weights"] = (spec => Grid(spec, grid => grid with { WeightBits = 1 }),
+            "quantizationAware.weightBits 1 must be within 2..8"),
         ["bits of activations"] = (spec => Grid(spec, grid => grid with { ActivationBits = 9 }), "quantizationAware.activationBits 9"),
         ["bits of the ends"] = (spec => Grid(spec, grid => grid with { EndBits = 0 }), "quantizationAware.endBits 0"),
         ["epochs on the grid"] = (spec => Grid(spec, grid => grid with { Epochs = 0 }), "quantizationAware.epochs 0"),
-        ["epochs of a phase"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { CoStudying = -1 } }), "quantizationAware.phases.coStudying -1"),
-        ["no phase at all"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 0, Tutoring = 0 } }), "quantizationAware.phases must have at least one epoch"),
+        ["epochs of a phase"] = (spec => Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { CoStudying = -1 } }),
+            "quantizationAware.phases.coStudying -1"),
+        ["no phase at all"] = (spec =>
+            Grid(spec, grid => grid with { Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 0, Tutoring = 0 } }),
+                "quantizationAware.phases must have at least one epoch"),
         ["learning rate on the grid"] = (spec => Grid(spec, grid => grid with { LearningRate = 0 }), "quantizationAware.learningRate 0"),
-        ["accuracy tolerance"] = (spec => spec with { Gate = spec.Gate with { AccuracyTolerance = -0.01 } }, "gate.accuracyTolerance -0.01"),
+        ["accuracy tolerance"] = (
+            spec => spec with { Gate = spec.Gate with { AccuracyTolerance = -0.01 } }, "gate.accuracyTolerance -0.01"),
         ["validation samples"] = (spec => spec with { Gate = spec.Gate with { ValidationSamples = 0 } }, "gate.validationSamples 0"),
     };
 
@@ -113,12 +203,16 @@ public sealed class BuildSpecRulesTests
     [Theory]
     [MemberData(nameof(Broken))]
     public void Broken_rule_is_named_once_with_its_key_and_value(string rule)
-        => Assert.Contains(Rows[rule].Says, Assert.Single(BuildSpecRules.ProblemsOf(Rows[rule].Break(Samples.Spec()))), StringComparison.Ordinal);
+        => Assert.Contains(Rows[rule].Says, Assert.Single(BuildSpecRules.ProblemsOf(Rows[rule].Break(Samples.Spec()))),
+            StringComparison.Ordinal);
 
     [Fact]
     public void All_that_is_wrong_is_told_at_once()
     {
-        string[] together = ["model name", "test share", "teacher width", "unknown student family", "temperature", "no profiles", "maximum drop", "validation samples"];
+        string[] together = [
+            "model name", "test share", "teacher width", "unknown student family", "temperature", "no profiles", "maximum drop",
+            "validation samples",
+        ];
         var problems = BuildSpecRules.ProblemsOf(together.Aggregate(Samples.Spec(), (spec, rule) => Rows[rule].Break(spec)));
         Assert.Equal(together.Length, problems.Count);
         Assert.All(together, rule => Assert.Contains(problems, problem => problem.Contains(Rows[rule].Says, StringComparison.Ordinal)));
@@ -146,33 +240,51 @@ public sealed class BuildSpecRulesTests
             Student = spec.Student! with { Width = 4 },
             Distillation = spec.Distillation with { Alpha = 1, Temperature = 100, FineTuneEpochs = 0 },
             Quantization = spec.Quantization with { CalibrationSamples = 8, MaximumDrop = 0 },
-            QuantizationAware = new QuantizationAwareSpec { WeightBits = 2, ActivationBits = 8, EndBits = 2, Epochs = 10_000, Method = "qkd", Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 10_000, Tutoring = 0 } },
+            QuantizationAware = new QuantizationAwareSpec
+            {
+                WeightBits = 2,
+                ActivationBits = 8,
+                EndBits = 2,
+                Epochs = 10_000,
+                Method = "qkd",
+                Phases = new StudyPhasesSpec { SelfStudying = 0, CoStudying = 10_000, Tutoring = 0 },
+            },
             Gate = spec.Gate with { AccuracyTolerance = 1, ValidationSamples = 1 },
         }));
     }
 
-    private static BuildSpec Grid(BuildSpec spec, Func<QuantizationAwareSpec, QuantizationAwareSpec> change) => spec with { QuantizationAware = change(new QuantizationAwareSpec()) };
+    private static BuildSpec Grid(BuildSpec spec, Func<QuantizationAwareSpec, QuantizationAwareSpec> change)
+        => spec with { QuantizationAware = change(new QuantizationAwareSpec()) };
 
     private static BuildSpec Text(BuildSpec spec, TextSpec text)
-        => Data(spec with { Student = spec.Student! with { Family = "encoder" }, Teacher = spec.Teacher! with { Family = "encoder" } }, data => data with { Kind = "text", Train = "x.json", Text = text });
+        => Data(spec with { Student = spec.Student! with { Family = "encoder" }, Teacher = spec.Teacher! with { Family = "encoder" } },
+            data => data with { Kind = "text", Train = "x.json", Text = text });
 
     [Fact]
-    public void Model_of_ones_own_needs_neither_data_nor_teacher_nor_student() => Assert.Empty(BuildSpecRules.ProblemsOf(Own(Samples.Spec(), Source)));
+    public void Model_of_ones_own_needs_neither_data_nor_teacher_nor_student()
+        => Assert.Empty(BuildSpecRules.ProblemsOf(Own(Samples.Spec(), Source)));
 
     private static SourceSpec Source => new() { Onnx = "m.onnx", Validation = "synthetic" };
 
-    private static BuildSpec Own(BuildSpec spec, SourceSpec source) => spec with { Data = null, Teacher = null, Student = null, Source = source };
+    private static BuildSpec Own(BuildSpec spec, SourceSpec source)
+        => spec with { Data = null, Teacher = null, Student = null, Source = source };
 
-    private static BuildSpec Regression(BuildSpec spec) => Data(spec, data => data with { Kind = "npz", Train = "x.npz", Task = ModelTask.Regression }) with { Distillation = new DistillationSpec() };
+    private static BuildSpec Regression(BuildSpec spec)
+        => Data(spec, data => data with { Kind = "npz", Train = "x.npz", Task = ModelTask.Regression }) with
+        {
+            Distillation = new DistillationSpec(),
+        };
 
     private static BuildSpec Series(BuildSpec spec, Func<SeriesSpec, SeriesSpec> change)
-        => Data(Regression(spec), data => data with { Kind = "series", Series = change(new SeriesSpec { Unit = "1", MaximumRemaining = 125 }) });
+        => Data(Regression(spec),
+            data => data with { Kind = "series", Series = change(new SeriesSpec { Unit = "1", MaximumRemaining = 125 }) });
 
     private static BuildSpec Data(BuildSpec spec, Func<DataSpec, DataSpec> change) => spec with { Data = change(spec.Data!) };
 
     private static FeaturePairSpec Pair => new() { Teacher = "layer3", Student = "layer3" };
 
-    private static BuildSpec Losing(BuildSpec spec, params LossSpec[] losses) => spec with { Distillation = spec.Distillation with { Losses = losses } };
+    private static BuildSpec Losing(BuildSpec spec, params LossSpec[] losses)
+        => spec with { Distillation = spec.Distillation with { Losses = losses } };
 
     private static BuildSpec Teaching(BuildSpec spec, Func<TrainingSpec, TrainingSpec> change)
         => spec with { Teacher = spec.Teacher! with { Training = change(spec.Teacher!.Training) } };

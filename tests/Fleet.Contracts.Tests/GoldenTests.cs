@@ -109,8 +109,10 @@ public sealed partial class GoldenTests
     }
 
     [Fact]
-    public void Every_metric_is_listed_with_its_unit_and_direction() => Assert.All(Contracts.Tasks.Metric.All.Values, metric => Assert.Contains(
-        $"| `{metric.Name}` | {(metric.Unit.Length > 0 ? metric.Unit : "of the labels")} | {JsonNamingPolicy.CamelCase.ConvertName($"{metric.Better}")} |", Document, StringComparison.Ordinal));
+    public void Every_metric_is_listed_with_its_unit_and_direction()
+        => Assert.All(Contracts.Tasks.Metric.All.Values, metric => Assert.Contains(
+            $"| `{metric.Name}` | {(metric.Unit.Length > 0 ? metric.Unit : "of the labels")} | "
+                + $"{JsonNamingPolicy.CamelCase.ConvertName($"{metric.Better}")} |", Document, StringComparison.Ordinal));
 
     [Fact]
     public void Pack_of_protocol_2_says_what_the_batch_of_protocol_1_says()

@@ -41,7 +41,8 @@ public sealed class RequestTests
     [InlineData("x=1x3x0x5")]
     [InlineData("x=1 x3")]
     [InlineData(null)]
-    public void Shape_without_a_name_or_with_an_extent_of_nothing_is_not_taken(string? text) => Assert.False(InputShape.TryParse(text, out _));
+    public void Shape_without_a_name_or_with_an_extent_of_nothing_is_not_taken(string? text)
+        => Assert.False(InputShape.TryParse(text, out _));
 
     [Fact]
     public void Request_is_written_and_read_again_and_its_defaults_stand_in_the_record()
@@ -51,13 +52,17 @@ public sealed class RequestTests
         Assert.Equal([new StatePair("h0", "hn")], request.Source.State!);
         Assert.Equal([new InputShape("x", [1, 3, 8, 8])], request.Source.Shapes!);
         Assert.Equal(new QuantizationSpec().Profiles, request.Quantization.Profiles);
-        Assert.Contains("\"x=1x3x8x8\"", JsonSerializer.Serialize(request, FleetJson.Default.QuantizationRequest), StringComparison.Ordinal);
-        Assert.Equal(100, JsonSerializer.Deserialize("""{"variant":{"onnx":"v.onnx","validation":"synthetic"}}""", FleetJson.Strict.ProofRequest)!.Samples);
+        Assert.Contains("\"x=1x3x8x8\"", JsonSerializer.Serialize(request, FleetJson.Default.QuantizationRequest),
+            StringComparison.Ordinal);
+        Assert.Equal(100, JsonSerializer.Deserialize(
+            """{"variant":{"onnx":"v.onnx","validation":"synthetic"}}""", FleetJson.Strict.ProofRequest)!.Samples);
     }
 
     [Theory]
     [InlineData("""{"source":{"onnx":"m.onnx","validation":"synthetic","state":["h0"]}}""", "IN=OUT")]
     [InlineData("""{"source":{"onnx":"m.onnx","validation":"synthetic","shapes":["x=0"]}}""", "NAME=1x3x224x224")]
     public void Mistake_in_a_request_is_told_with_the_form(string json, string form)
-        => Assert.Contains(form, Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(json, FleetJson.Default.QuantizationRequest)).Message, StringComparison.Ordinal);
+        => Assert.Contains(form,
+            Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(json, FleetJson.Default.QuantizationRequest)).Message,
+            StringComparison.Ordinal);
 }

@@ -35,37 +35,69 @@ public sealed class TelemetryPackTests
         [
             batch,
             new TelemetryBatch { Sequence = 119, From = batch.To, To = batch.To.AddSeconds(10) },
-            batch with { Sequence = 125, From = batch.To.AddHours(5), To = batch.To.AddHours(6), Models = [batch.Models[0] with { Version = 3, Errors = 9 }, batch.Models[0] with { Count = 0, Latency = new(), Classes = [], Confidence = [] }] },
+            batch with
+            {
+                Sequence = 125,
+                From = batch.To.AddHours(5),
+                To = batch.To.AddHours(6),
+                Models = [
+                    batch.Models[0] with { Version = 3, Errors = 9 },
+                    batch.Models[0] with { Count = 0, Latency = new(), Classes = [], Confidence = [] },
+                ],
+            },
             batch with { Sequence = 126, Resources = new ResourceStats { CpuUsage = 0.123456789 } },
             batch with
             {
                 Sequence = 127,
                 Models =
                 [
-                    new InferenceStats { Model = "life", Version = 1, Variant = "fp32", Count = 2, Values = [new ValueStats(2, 81.25, 3.5, 77.1, 84.9)] },
-                    new InferenceStats { Model = "faces", Version = 1, Variant = "int8", Count = 2, Boxes = new BoxStats(new ValueStats(2, 1.5, 0.5, 1, 2), new ValueStats(3, 0.25, 0.1, 0.1, 0.5)) },
+                    new InferenceStats
+                    {
+                        Model = "life",
+                        Version = 1,
+                        Variant = "fp32",
+                        Count = 2,
+                        Values = [new ValueStats(2, 81.25, 3.5, 77.1, 84.9)],
+                    },
+                    new InferenceStats
+                    {
+                        Model = "faces",
+                        Version = 1,
+                        Variant = "int8",
+                        Count = 2,
+                        Boxes = new BoxStats(new ValueStats(2, 1.5, 0.5, 1, 2), new ValueStats(3, 0.25, 0.1, 0.1, 0.5)),
+                    },
                 ],
             },
         ];
         // A variant with classes in one interval has as many zero counts in another.
         var expected = batches.ToArray();
-        expected[2] = batches[2] with { Models = [batches[2].Models[1] with { Classes = new long[6], Confidence = new long[10] }, batches[2].Models[0]] };
+        expected[2] = batches[2] with
+        {
+            Models = [batches[2].Models[1] with { Classes = new long[6], Confidence = new long[10] }, batches[2].Models[0]],
+        };
         Assert.Equal(Json(expected), Json(TelemetryPack.Decode(TelemetryPack.Encode(batches))));
     }
 
     [Fact]
     public void Message_of_protocol_1_is_read_as_one_batch()
-        => Assert.Equal(Json([Samples.Batch()]), Json(TelemetryPack.Decode(JsonSerializer.SerializeToUtf8Bytes(Samples.Batch(), FleetJson.Default.TelemetryBatch))));
+        => Assert.Equal(Json([Samples.Batch()]),
+            Json(TelemetryPack.Decode(JsonSerializer.SerializeToUtf8Bytes(Samples.Batch(), FleetJson.Default.TelemetryBatch))));
 
     [Fact]
     public void Pack_at_the_limit_is_taken_and_one_past_it_is_not()
     {
-        TelemetryBatch[] most = [.. Enumerable.Range(1, Limits.BatchesPerPack).Select(i => new TelemetryBatch { Sequence = i, From = Samples.Now, To = Samples.Now })];
+        TelemetryBatch[] most = [
+            .. Enumerable.Range(1, Limits.BatchesPerPack)
+                .Select(i => new TelemetryBatch { Sequence = i, From = Samples.Now, To = Samples.Now }),
+        ];
         Assert.Equal(Limits.BatchesPerPack, TelemetryPack.Decode(TelemetryPack.Encode(most)).Count);
         Assert.Throws<ArgumentException>(() => TelemetryPack.Encode([.. most, most[0]]));
     }
 
-    /// <summary>Every message a byte of which was changed, and every one cut short, is read or refused; nothing else ever happens.</summary>
+    /// <summary>
+    /// Every message a byte of which was changed, and every one cut short, is read or refused; nothing else ever happens.
+    /// </summary>
     [Fact]
     public void Bytes_that_are_not_a_pack_are_refused_and_nothing_else()
     {
@@ -102,7 +134,8 @@ public sealed class TelemetryPackTests
     {
         var message = Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal));
         var refusal = Assert.Throws<FormatException>(() => TelemetryPack.Decode(message)).Message;
-        Assert.True(why.EndsWith("this is within", StringComparison.Ordinal) || refusal.Contains(sentence, StringComparison.Ordinal), $"{why}: {refusal}");
+        Assert.True(why.EndsWith("this is within", StringComparison.Ordinal) || refusal.Contains(sentence, StringComparison.Ordinal),
+            $"{why}: {refusal}");
     }
 
     [Fact]
@@ -110,17 +143,20 @@ public sealed class TelemetryPackTests
     {
         var batch = Samples.Batch();
         var large = batch with { Models = [batch.Models[0] with { Count = long.MaxValue - 1 }] };
-        Assert.Contains("beyond 0..", Assert.Throws<FormatException>(() => TelemetryPack.Decode(TelemetryPack.Encode([large]))).Message, StringComparison.Ordinal);
+        Assert.Contains("beyond 0..", Assert.Throws<FormatException>(() => TelemetryPack.Decode(TelemetryPack.Encode([large]))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Message_past_the_limit_is_refused_unread() => Assert.Throws<FormatException>(() => TelemetryPack.Decode(new byte[Limits.TelemetryBatchBytes + 1]));
+    public void Message_past_the_limit_is_refused_unread()
+        => Assert.Throws<FormatException>(() => TelemetryPack.Decode(new byte[Limits.TelemetryBatchBytes + 1]));
 
     [Fact]
     public void Values_merge_to_what_all_of_them_together_have()
     {
         double[] values = [3, -1, 4, 1, 5, 9, 2, 6];
-        ValueStats Of(params IEnumerable<double> part) => part.Aggregate(ValueStats.None, (sum, value) => sum.Merge(new ValueStats(1, value, 0, value, value)));
+        ValueStats Of(params IEnumerable<double> part)
+            => part.Aggregate(ValueStats.None, (sum, value) => sum.Merge(new ValueStats(1, value, 0, value, value)));
         var merged = Of(values[..3]).Merge(Of(values[3..])).Merge(ValueStats.None);
         var mean = values.Average();
         Assert.Equal((8, -1, 9), (merged.Count, merged.Minimum, merged.Maximum));
@@ -158,13 +194,32 @@ public sealed class TelemetryPackTests
                 Sequence = 1000 + minute,
                 From = from,
                 To = from.AddMinutes(1),
-                Models = [new InferenceStats { Model = "vibration", Version = 2, Variant = "x64-int8", Count = perMinute, Latency = new LatencyHistogram { Buckets = [.. latency.Keys], Counts = [.. latency.Values] }, Classes = classes, Confidence = confidence }],
-                Resources = new ResourceStats { CpuUsage = 0.12, MemoryUsedBytes = 2_147_483_648, AgentMemoryBytes = 94_371_840, TemperatureCelsius = 51.5, DiskFreeBytes = 12_884_901_888 },
+                Models = [
+                    new InferenceStats
+                    {
+                        Model = "vibration",
+                        Version = 2,
+                        Variant = "x64-int8",
+                        Count = perMinute,
+                        Latency = new LatencyHistogram { Buckets = [.. latency.Keys], Counts = [.. latency.Values] },
+                        Classes = classes,
+                        Confidence = confidence,
+                    },
+                ],
+                Resources = new ResourceStats
+                {
+                    CpuUsage = 0.12,
+                    MemoryUsedBytes = 2_147_483_648,
+                    AgentMemoryBytes = 94_371_840,
+                    TemperatureCelsius = 51.5,
+                    DiskFreeBytes = 12_884_901_888,
+                },
             };
         })];
     }
 
-    private static string Json(IReadOnlyList<TelemetryBatch> batches) => string.Join('\n', batches.Select(batch => JsonSerializer.Serialize(batch, FleetJson.Default.TelemetryBatch)));
+    private static string Json(IReadOnlyList<TelemetryBatch> batches)
+        => string.Join('\n', batches.Select(batch => JsonSerializer.Serialize(batch, FleetJson.Default.TelemetryBatch)));
 
     /// <summary>A single batch is not worth packing; this makes sure of it, so that the changes reach the body.</summary>
     private static byte[] Plain(byte[] pack) => pack;

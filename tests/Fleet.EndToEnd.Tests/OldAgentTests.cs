@@ -31,12 +31,20 @@ public sealed class OldAgentTests(FleetFixture fleet)
         await using var agent = await fleet.AgentAsync("old", "old-1", program: Program);
         var release = await fleet.ReleaseAsync("old");
         Assert.Equal((ModelTask.Classification, 1), (release.TaskOf(), release.MinimumProtocol()));
-        await fleet.Server.RolloutEndsAsync((await fleet.Server.StartRolloutAsync(Plan("old", release.Version))).Id, RolloutStatus.Succeeded);
+        await fleet.Server.RolloutEndsAsync(
+            (await fleet.Server.StartRolloutAsync(Plan("old", release.Version))).Id, RolloutStatus.Succeeded);
         var model = Assert.Single((await fleet.Server.DeviceAsync("old-1")).Models);
-        Assert.True(model is { Phase: DeploymentPhase.Active, ActiveVersion: 1, Measured: { Accuracy: not null, Latency: not null, PeakMemoryBytes: > 0 } }, $"{model}\n{agent.Output}");
+        Assert.True(model is
+        {
+            Phase: DeploymentPhase.Active, ActiveVersion: 1,
+            Measured: { Accuracy: not null, Latency: not null, PeakMemoryBytes: > 0 }
+        }, $"{model}\n{agent.Output}");
 
         using var http = new HttpClient();
-        var request = new { inputs = new[] { new { name = "input", datatype = "FP32", shape = new[] { 1, 1, 1024 }, data = new float[1024] } } };
+        var request = new
+        {
+            inputs = new[] { new { name = "input", datatype = "FP32", shape = new[] { 1, 1, 1024 }, data = new float[1024] } },
+        };
         using var response = await http.PostAsJsonAsync(new Uri(await agent.InferenceAsync(), "/v2/models/old/infer"), request);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         await Eventually.TrueAsync("its telemetry arrived", async () => (await fleet.Server.GetAsync(
@@ -47,7 +55,8 @@ public sealed class OldAgentTests(FleetFixture fleet)
     public async Task Agent_of_protocol_1_is_not_told_of_a_limit_that_it_could_not_judge()
     {
         await using var agent = await fleet.AgentAsync("limited", "old-2", program: Program);
-        var release = await fleet.ReleaseAsync("limited", new GateSpec { Thresholds = [Threshold.Of(Metric.Agreement, 0)], ValidationSamples = 20 });
+        var release = await fleet.ReleaseAsync(
+            "limited", new GateSpec { Thresholds = [Threshold.Of(Metric.Agreement, 0)], ValidationSamples = 20 });
         Assert.Equal(2, release.MinimumProtocol());
         // Until its first report arrives nobody knows what it speaks; that is refused as well, in other words.
         await Eventually.TrueAsync("it is left out by the protocol that it reported", async ()

@@ -11,15 +11,20 @@ public sealed class ReadmeTests
 
         """;
 
-    /// <summary>The ports of the README belong to whoever runs the tests: where the system allows it, the script gets a network of its own.</summary>
-    private static readonly string[] OwnNetwork = ["--user", "--map-root-user", "--net", "bash", "-c", "ip link set lo up && \"$@\"", "bash"];
+    /// <summary>
+    /// The ports of the README belong to whoever runs the tests: where the system allows it, the script gets a network of its own.
+    /// </summary>
+    private static readonly string[] OwnNetwork = [
+        "--user", "--map-root-user", "--net", "bash", "-c", "ip link set lo up && \"$@\"", "bash",
+    ];
 
     [Fact]
     public async Task Way_of_a_model_by_hand_goes_as_it_is_written()
     {
         using var folder = new TemporaryFolder();
         Directory.CreateSymbolicLink(folder["deploy"], Repository.PathOf("deploy"));
-        var lines = BlockUnder("## The way of a model, by hand").Split('\n').Select(line => line.StartsWith("fleet-server ", StringComparison.Ordinal) ? line + "\n" + WaitForServer : line);
+        var lines = BlockUnder("## The way of a model, by hand").Split('\n')
+            .Select(line => line.StartsWith("fleet-server ", StringComparison.Ordinal) ? line + "\n" + WaitForServer : line);
         await File.WriteAllTextAsync(folder["by-hand.sh"], $"set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\n{string.Join('\n', lines)}");
 
         var result = await RunAsync(folder.Path, TimeSpan.FromMinutes(8), "bash", "-x", "by-hand.sh");
@@ -32,9 +37,13 @@ public sealed class ReadmeTests
     private static async Task<ProcessResult> RunAsync(string folder, TimeSpan deadline, params string[] command)
     {
         var programs = ((string[])[Programs.Server, Programs.Agent, Programs.Modeling, Programs.Cli]).Select(Path.GetDirectoryName);
-        var environment = new Dictionary<string, string?> { ["PATH"] = $"{string.Join(':', programs)}:{Environment.GetEnvironmentVariable("PATH")}" };
+        var environment = new Dictionary<string, string?>
+        {
+            ["PATH"] = $"{string.Join(':', programs)}:{Environment.GetEnvironmentVariable("PATH")}",
+        };
         var apart = await CanBeApartAsync();
-        return await ChildProcess.RunAsync(apart ? "unshare" : command[0], apart ? [.. OwnNetwork, .. command] : command[1..], deadline, environment, folder);
+        return await ChildProcess.RunAsync(
+            apart ? "unshare" : command[0], apart ? [.. OwnNetwork, .. command] : command[1..], deadline, environment, folder);
     }
 
     private static async Task<bool> CanBeApartAsync()

@@ -51,7 +51,8 @@ public sealed class BuildTests : IDisposable
         Assert.Equal(["teacher", "teacher"], result.Report.Teacher!.Epochs.Select(epoch => epoch.Phase));
         Assert.Equal(["distillation", "distillation", "fine-tuning"], result.Report.Student.Epochs.Select(epoch => epoch.Phase));
         Assert.Equal(["arm-cpu", "jetson", "x64"], result.Report.Variants.Select(variant => variant.Profile).Distinct().Order());
-        foreach (var artifact in result.Report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>().Append(result.Report.ValidationSet))
+        foreach (var artifact in result.Report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>()
+            .Append(result.Report.ValidationSet))
         {
             var bytes = File.ReadAllBytes(result.Artifacts[artifact]);
             Assert.Equal((artifact.Bytes, artifact.Sha256), (bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes))));
@@ -69,7 +70,9 @@ public sealed class BuildTests : IDisposable
     {
         byte[] Student(string name)
         {
-            new Build(TimeProvider.System).Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } }, _folder[name], new Heard(), CancellationToken.None);
+            new Build(TimeProvider.System)
+                .Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } }, _folder[name],
+                    new Heard(), CancellationToken.None);
             return File.ReadAllBytes(_folder[name, "student.onnx"]);
         }
         Assert.Equal(Student("a"), Student("b"));
@@ -78,8 +81,14 @@ public sealed class BuildTests : IDisposable
     [Fact]
     public void Teacher_given_as_a_file_is_used_as_it_is()
     {
-        new Build(TimeProvider.System).Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } }, _folder["first"], new Heard(), CancellationToken.None);
-        var given = Small with { Teacher = new TeacherSpec { Onnx = _folder["first", "teacher.onnx"] }, Quantization = Small.Quantization with { Profiles = ["x64"] } };
+        new Build(TimeProvider.System)
+            .Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } }, _folder["first"],
+                new Heard(), CancellationToken.None);
+        var given = Small with
+        {
+            Teacher = new TeacherSpec { Onnx = _folder["first", "teacher.onnx"] },
+            Quantization = Small.Quantization with { Profiles = ["x64"] },
+        };
         var report = new Build(TimeProvider.System).Run(given, _folder["second"], new Heard(), CancellationToken.None).Report;
         Assert.Equal("teacher.onnx", report.Teacher!.Description);
         Assert.Empty(report.Teacher.Epochs);
@@ -92,13 +101,28 @@ public sealed class BuildTests : IDisposable
         var random = new Random(1);
         float[] inputs = [.. Enumerable.Range(0, 120 * 10).Select(_ => random.NextSingle())];
         using (var file = File.Create(_folder["data.npz"]))
-            NpzArchive.Write(file, [new("inputs", NpyArray.Of(inputs, [120, 2, 5])), new("labels", NpyArray.Of([.. Enumerable.Range(0, 120).Select(i => (long)(i % 3))], 120))]);
+            NpzArchive.Write(file, [
+                new("inputs", NpyArray.Of(inputs, [120, 2, 5])),
+                new("labels", NpyArray.Of([.. Enumerable.Range(0, 120).Select(i => (long)(i % 3))], 120)),
+            ]);
         var spec = Small with
         {
             Data = new DataSpec { Kind = "npz", Train = _folder["data.npz"] },
-            Teacher = new TeacherSpec { TorchScript = Repository.PathOf("tests", "Fleet.Modeling.Tests", "Teachers", "TorchScript", "tuple.pt") },
+            Teacher = new TeacherSpec
+            {
+                TorchScript = Repository.PathOf("tests", "Fleet.Modeling.Tests", "Teachers", "TorchScript", "tuple.pt"),
+            },
             // From the teacher alone, whose logits are far from the labels: what agrees in the end was learned from it.
-            Distillation = Small.Distillation with { Losses = [new LossSpec { Loss = "logit" }, new LossSpec { Loss = "feature", Pairs = [new() { Teacher = "output1", Student = "layer1" }] }], Labels = 0, FineTuneEpochs = 0, Training = new TrainingSpec { Epochs = 8, BatchSize = 16 } },
+            Distillation = Small.Distillation with
+            {
+                Losses = [
+                    new LossSpec { Loss = "logit" },
+                    new LossSpec { Loss = "feature", Pairs = [new() { Teacher = "output1", Student = "layer1" }] },
+                ],
+                Labels = 0,
+                FineTuneEpochs = 0,
+                Training = new TrainingSpec { Epochs = 8, BatchSize = 16 },
+            },
             Quantization = Small.Quantization with { Profiles = ["x64"] },
         };
         var report = new Build(TimeProvider.System).Run(spec, _folder["built"], new Heard(), CancellationToken.None).Report;
@@ -115,7 +139,13 @@ public sealed class BuildTests : IDisposable
         var spec = Small with
         {
             Quantization = Small.Quantization with { Profiles = ["x64"] },
-            QuantizationAware = new QuantizationAwareSpec { WeightBits = 4, ActivationBits = 4, Method = "qkd", Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 } },
+            QuantizationAware = new QuantizationAwareSpec
+            {
+                WeightBits = 4,
+                ActivationBits = 4,
+                Method = "qkd",
+                Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 },
+            },
         };
         var result = new Build(TimeProvider.System).Run(spec, _folder.Path, new Heard(), CancellationToken.None);
         Assert.Equal(["self-studying", "co-studying", "tutoring"], result.Report.Student.Epochs.Select(epoch => epoch.Phase).TakeLast(3));
@@ -133,7 +163,10 @@ public sealed class BuildTests : IDisposable
     public void Cancelling_ends_a_build_in_the_middle()
     {
         using var cancel = new CancellationTokenSource();
-        var heard = new Heard { On = progress => { if (progress.Step.StartsWith("Distilling", StringComparison.Ordinal)) cancel.Cancel(); } };
+        var heard = new Heard
+        {
+            On = progress => { if (progress.Step.StartsWith("Distilling", StringComparison.Ordinal)) cancel.Cancel(); },
+        };
         Assert.ThrowsAny<OperationCanceledException>(() => new Build(TimeProvider.System).Run(Small, _folder.Path, heard, cancel.Token));
         Assert.False(File.Exists(_folder["report.json"]));
     }
@@ -142,6 +175,8 @@ public sealed class BuildTests : IDisposable
     public void Spec_that_breaks_rules_is_refused_before_anything_is_read()
     {
         var wrong = Small with { Student = new StudentSpec { Family = "transformer" } };
-        Assert.Contains("student.family 'transformer'", Assert.Throws<BuildException>(() => new Build(TimeProvider.System).Run(wrong, _folder.Path, new Heard(), CancellationToken.None)).Message, StringComparison.Ordinal);
+        Assert.Contains("student.family 'transformer'",
+            Assert.Throws<BuildException>(() => new Build(TimeProvider.System)
+                .Run(wrong, _folder.Path, new Heard(), CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 }

@@ -14,5 +14,6 @@ internal static class FleetModels
 
     /// <summary>What it says, without the lines of progress and without its own name in front.</summary>
     public static string Said(string output) => string.Join('\n', output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-        .Where(line => !line.StartsWith('[')).Select(line => line.StartsWith("fleet: ", StringComparison.Ordinal) ? line["fleet: ".Length..] : line));
+        .Where(line => !line.StartsWith('['))
+        .Select(line => line.StartsWith("fleet: ", StringComparison.Ordinal) ? line["fleet: ".Length..] : line));
 }

@@ -80,7 +80,8 @@ public sealed class GuardedRunTests
     public async Task Model_that_needs_more_memory_than_it_may_have_is_told_so_and_nothing_is_written()
     {
         using var folder = new ScratchFolder();
-        new GraphBuilder().Input("x", 1, 8192).Weight("w", 8192, 8192).Node("MatMul", ["x", "w"], "y").Output("y", 1, 8192).Save(folder, "m.onnx");
+        new GraphBuilder().Input("x", 1, 8192).Weight("w", 8192, 8192).Node("MatMul", ["x", "w"], "y")
+            .Output("y", 1, 8192).Save(folder, "m.onnx");
         var result = await RunAsync(folder, "--scheme", "int8-weights", "--memory", "0.2");
         Assert.Equal(1, result.Code);
         Assert.Contains("m.onnx needs more memory than it may have", result.Output, StringComparison.Ordinal);
@@ -100,7 +101,8 @@ public sealed class GuardedRunTests
     }
 
     private static void SaveSmall(ScratchFolder folder)
-        => new GraphBuilder().Input("x", 1, 64).Weight("w", 64, 64).Node("MatMul", ["x", "w"], "y").Output("y", 1, 64).Save(folder, "m.onnx");
+        => new GraphBuilder().Input("x", 1, 64).Weight("w", 64, 64).Node("MatMul", ["x", "w"], "y")
+            .Output("y", 1, 64).Save(folder, "m.onnx");
 
     private static async Task SucceedAsync(ScratchFolder folder, string scheme)
     {
@@ -111,5 +113,6 @@ public sealed class GuardedRunTests
     private static Task<ProcessResult> RunAsync(ScratchFolder folder, params string[] options)
         => FleetModels.QuantizeAsync([folder.File("m.onnx"), "--profile", "x64", "--out", folder.File("out"), .. options], Deadline);
 
-    private static Task AtWorkAsync(ScratchFolder folder) => Eventually.TrueAsync("the run writes", () => Directory.EnumerateDirectories(folder.Path, ".out.*.partial").Any(), Deadline);
+    private static Task AtWorkAsync(ScratchFolder folder)
+        => Eventually.TrueAsync("the run writes", () => Directory.EnumerateDirectories(folder.Path, ".out.*.partial").Any(), Deadline);
 }

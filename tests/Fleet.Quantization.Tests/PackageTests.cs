@@ -16,7 +16,8 @@ public sealed class PackageTests
         using var folder = new ScratchFolder();
         var configuration = new DirectoryInfo(AppContext.BaseDirectory).Name;
         var packed = await ChildProcess.RunAsync("dotnet",
-            ["pack", Repository.PathOf("server", "Fleet.Quantization"), "--no-build", "-c", configuration, "-o", folder.File("feed")], Deadline);
+            ["pack", Repository.PathOf("server", "Fleet.Quantization"), "--no-build", "-c", configuration, "-o", folder.File("feed")],
+            Deadline);
         Assert.True(packed.Code == 0, packed.Output);
         var package = Assert.Single(Directory.EnumerateFiles(folder.File("feed"), "Fleet.Quantization.*.nupkg"));
         var version = Path.GetFileNameWithoutExtension(package)["Fleet.Quantization.".Length..];
@@ -42,13 +43,16 @@ public sealed class PackageTests
         WriteModel(folder);
         // A cache of its own: the package of an earlier run has the same version.
         var environment = new Dictionary<string, string?> { ["NUGET_PACKAGES"] = folder.File("cache"), ["MSBUILDDISABLENODEREUSE"] = "1" };
-        var ran = await ChildProcess.RunAsync("dotnet", ["run", "--project", folder.File("consumer")], Deadline, environment, folder.File("consumer"));
+        var ran = await ChildProcess.RunAsync(
+            "dotnet", ["run", "--project", folder.File("consumer")], Deadline, environment, folder.File("consumer"));
         Assert.True(ran.Code == 0, ran.Output);
 
         var report = System.Text.Json.JsonSerializer.Deserialize(
-            await File.ReadAllTextAsync(folder.File("consumer/variants/report.json"), TestContext.Current.CancellationToken), FleetJson.Default.QuantizationReport)!;
+            await File.ReadAllTextAsync(folder.File("consumer/variants/report.json"), TestContext.Current.CancellationToken),
+            FleetJson.Default.QuantizationReport)!;
         Assert.Equal(["x64", "arm-cpu"], report.Variants.Where(variant => variant.Chosen).Select(variant => variant.Profile));
-        Assert.All(report.Variants.Where(variant => variant.Chosen), variant => Assert.InRange(variant.Artifact!.Bytes, 1, report.Bytes / 2));
+        Assert.All(report.Variants.Where(variant => variant.Chosen),
+            variant => Assert.InRange(variant.Artifact!.Bytes, 1, report.Bytes / 2));
         Assert.True(File.Exists(folder.File("consumer/variants/report.html")));
     }
 
@@ -66,7 +70,9 @@ public sealed class PackageTests
         {
             var random = new Random(seed);
             using var file = File.Create(folder.File($"consumer/{name}.npz"));
-            NpzArchive.Write(file, [new("x", NpyArray.Of([.. Enumerable.Range(0, 40 * 64).Select(_ => random.NextSingle() - 0.5f)], 40, 64))]);
+            NpzArchive.Write(file, [
+                new("x", NpyArray.Of([.. Enumerable.Range(0, 40 * 64).Select(_ => random.NextSingle() - 0.5f)], 40, 64)),
+            ]);
         }
     }
 

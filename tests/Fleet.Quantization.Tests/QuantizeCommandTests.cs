@@ -11,7 +11,9 @@ using DataLocation = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataLocati
 
 namespace Fleet.Quantization.Tests;
 
-/// <summary><c>fleet models quantize</c>, the built programs, on models of every kind: public ones, and small ones with what is rare.</summary>
+/// <summary>
+/// <c>fleet models quantize</c>, the built programs, on models of every kind: public ones, and small ones with what is rare.
+/// </summary>
 public sealed class QuantizeCommandTests
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
@@ -19,12 +21,14 @@ public sealed class QuantizeCommandTests
     [Theory]
     [InlineData("onnx-ultraface/version-RFB-320_simplified.onnx", "int8-weights", "int8-weights")]
     [InlineData("onnx-deeploy/hist-MCUNet/network.onnx", "int8-dynamic,int8-weights", "int8-dynamic,int8-weights")]
-    [InlineData("llm-genai-tiny/tiny-random-gpt2-fp32/past.onnx", "auto", "int8-static-u8s8,int8-dynamic,int8-weights")] // a decoder with past state: empty at each sample
+    // a decoder with past state: empty at each sample
+    [InlineData("llm-genai-tiny/tiny-random-gpt2-fp32/past.onnx", "auto", "int8-static-u8s8,int8-dynamic,int8-weights")]
     public async Task Public_model_gets_variants_from_made_up_samples(string file, string schemes, string accepted)
     {
         using var folder = new ScratchFolder();
         var report = await QuantizeAsync(folder, SharedFiles.Require(file), "--calibration", "synthetic", "--scheme", schemes);
-        Assert.Subset(report.Variants.Where(variant => variant.Accepted).Select(variant => variant.Scheme).ToHashSet(), accepted.Split(',').ToHashSet());
+        Assert.Subset(report.Variants.Where(variant => variant.Accepted).Select(variant => variant.Scheme).ToHashSet(),
+            accepted.Split(',').ToHashSet());
         Assert.Single(report.Variants, variant => variant.Chosen);
     }
 
@@ -35,10 +39,14 @@ public sealed class QuantizeCommandTests
     {
         using var folder = new ScratchFolder();
         var (frames, _) = SpeechFrames.Of(SharedFiles.Require("onnx-silero-vad/test.wav"));
-        var arrays = new Dictionary<string, NpyArray> { ["input"] = NpyArray.Of(frames.AsSpan(0, 300 * SpeechFrames.Length), 300, 1, SpeechFrames.Length) };
+        var arrays = new Dictionary<string, NpyArray>
+        {
+            ["input"] = NpyArray.Of(frames.AsSpan(0, 300 * SpeechFrames.Length), 300, 1, SpeechFrames.Length),
+        };
         if (file == "silero_vad.onnx") arrays["sr"] = NpyArray.Of([16000L], 1);
         Write(folder, arrays);
-        var report = await QuantizeAsync(folder, SharedFiles.Require("onnx-silero-vad/" + file), "--scheme", "int8-dynamic,int8-weights", "--validation", folder.File("samples.npz"));
+        var report = await QuantizeAsync(folder, SharedFiles.Require("onnx-silero-vad/" + file), "--scheme", "int8-dynamic,int8-weights",
+            "--validation", folder.File("samples.npz"));
         Assert.All(report.Variants.Where(variant => variant.Scheme != "fp32"), variant =>
         {
             Assert.True(variant.Accepted, string.Join(" ", variant.Reasons));
@@ -68,10 +76,12 @@ public sealed class QuantizeCommandTests
     public async Task State_of_any_name_is_carried_when_it_is_given()
     {
         using var folder = new ScratchFolder();
-        new GraphBuilder().Input("x", 1, 32).Input("a", 1, 32).Weight("w", 32, 32).Node("Add", ["x", "a"], "s").Node("MatMul", ["s", "w"], "m").Node("Tanh", ["m"], "b").Output("b", 1, 32).Save(folder, "m.onnx");
+        new GraphBuilder().Input("x", 1, 32).Input("a", 1, 32).Weight("w", 32, 32).Node("Add", ["x", "a"], "s")
+            .Node("MatMul", ["s", "w"], "m").Node("Tanh", ["m"], "b").Output("b", 1, 32).Save(folder, "m.onnx");
         var random = new Random(1);
         Write(folder, new() { ["x"] = NpyArray.Of([.. Enumerable.Range(0, 20 * 32).Select(_ => random.NextSingle())], 20, 32) });
-        var report = await QuantizeAsync(folder, folder.File("m.onnx"), "--scheme", "int8-static-u8s8", "--calibration", folder.File("samples.npz"), "--validation", folder.File("samples.npz"), "--state", "a=b");
+        var report = await QuantizeAsync(folder, folder.File("m.onnx"), "--scheme", "int8-static-u8s8", "--calibration",
+            folder.File("samples.npz"), "--validation", folder.File("samples.npz"), "--state", "a=b");
         Assert.True(report.Variants[0].Accepted, string.Join(" ", report.Variants[0].Reasons));
         var without = await RunAsync(folder, folder.File("m.onnx"), "--scheme", "int8-dynamic", "--validation", folder.File("samples.npz"));
         Assert.Equal(1, without.Code);
@@ -91,7 +101,8 @@ public sealed class QuantizeCommandTests
         weight.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "parts/weights.bin" });
         OnnxFile.Save(model, folder.File("model/m.onnx"));
         var report = await QuantizeAsync(folder, folder.File("model/m.onnx"), "--scheme", "int8-dynamic,int8-weights");
-        Assert.All(report.Variants.Where(variant => variant.Scheme != "fp32"), variant => Assert.True(variant.Accepted, string.Join(" ", variant.Reasons)));
+        Assert.All(report.Variants.Where(variant => variant.Scheme != "fp32"),
+            variant => Assert.True(variant.Accepted, string.Join(" ", variant.Reasons)));
     }
 
     private static Task<ProcessResult> RunAsync(ScratchFolder folder, string model, params string[] options)
@@ -101,7 +112,9 @@ public sealed class QuantizeCommandTests
     {
         var result = await RunAsync(folder, model, options);
         Assert.True(result.Code == 0, result.Output);
-        return JsonSerializer.Deserialize(await File.ReadAllTextAsync(folder.File("out/report.json"), TestContext.Current.CancellationToken), FleetJson.Default.QuantizationReport)!;
+        return JsonSerializer.Deserialize(
+            await File.ReadAllTextAsync(folder.File("out/report.json"), TestContext.Current.CancellationToken),
+            FleetJson.Default.QuantizationReport)!;
     }
 
     private static void Write(ScratchFolder folder, Dictionary<string, NpyArray> arrays)

@@ -11,7 +11,9 @@ internal static class Measurement
 {
     private const int Devices = 2000;
 
-    /// <summary>Measures and prints a line: kind, writers, operations a second, CPU a operation in µs, bytes written a operation.</summary>
+    /// <summary>
+    /// Measures and prints a line: kind, writers, operations a second, CPU an operation in µs, bytes written an operation.
+    /// </summary>
     public static async Task RunAsync(IFleetStore store, string kind, int writers, TimeSpan time)
     {
         var done = 0L;
@@ -23,13 +25,15 @@ internal static class Measurement
             for (var n = 1L; watch.Elapsed < time; n++)
             {
                 if (kind == "commits") await store.CommitAsync([StoreChange.Put($"counter-{writer:d5}", new Counter(n), n - 1)], default);
-                else await store.AppendSamplesAsync(DeviceId.Parse($"dev-{(writer + n * writers) % Devices:d5}"), Batch((writer + n * writers) / Devices + 1), default);
+                else await store.AppendSamplesAsync(
+                    DeviceId.Parse($"dev-{(writer + n * writers) % Devices:d5}"), Batch((writer + n * writers) / Devices + 1), default);
                 Interlocked.Increment(ref done);
             }
         }));
         var seconds = watch.Elapsed.TotalSeconds;
         var used = Process.GetCurrentProcess().TotalProcessorTime - cpu;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{kind} {writers} {done / seconds:0} {used.TotalMicroseconds / done:0} {(BytesWritten() - bytes) / done}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{kind} {writers} {done / seconds:0} {used.TotalMicroseconds / done:0} {(BytesWritten() - bytes) / done}"));
     }
 
     /// <summary>About 640 bytes as JSON, as a device sends every ten seconds.</summary>
@@ -51,13 +55,25 @@ internal static class Measurement
                     Count = 1000 + sequence % 50,
                     Classes = [.. Enumerable.Range(0, 10).Select(n => 90 + (sequence * n) % 21)],
                     Confidence = [.. Enumerable.Range(0, 10).Select(n => (sequence + n) % 200)],
-                    Latency = new LatencyHistogram { Buckets = [.. Enumerable.Range(100, 20)], Counts = [.. Enumerable.Range(0, 20).Select(n => 40 + (sequence * n) % 31)] },
+                    Latency = new LatencyHistogram
+                    {
+                        Buckets = [.. Enumerable.Range(100, 20)],
+                        Counts = [.. Enumerable.Range(0, 20).Select(n => 40 + (sequence * n) % 31)],
+                    },
                 },
             ],
-            Resources = new ResourceStats { CpuUsage = 0.5, MemoryUsedBytes = 1 << 30, AgentMemoryBytes = 30 << 20, TemperatureCelsius = 51, DiskFreeBytes = 1L << 34 },
+            Resources = new ResourceStats
+            {
+                CpuUsage = 0.5,
+                MemoryUsedBytes = 1 << 30,
+                AgentMemoryBytes = 30 << 20,
+                TemperatureCelsius = 51,
+                DiskFreeBytes = 1L << 34,
+            },
         };
     }
 
     private static long BytesWritten()
-        => long.Parse(File.ReadLines("/proc/self/io").First(line => line.StartsWith("wchar", StringComparison.Ordinal)).Split(' ')[1], CultureInfo.InvariantCulture);
+        => long.Parse(File.ReadLines("/proc/self/io").First(line => line.StartsWith("wchar", StringComparison.Ordinal)).Split(' ')[1],
+            CultureInfo.InvariantCulture);
 }

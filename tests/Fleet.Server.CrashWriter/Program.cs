@@ -13,7 +13,9 @@ internal sealed record Counter(long Value);
 [JsonSerializable(typeof(Counter))]
 internal sealed partial class CounterJson : JsonSerializerContext;
 
-/// <summary>Writes from several tasks at once and says on standard output what the store has acknowledged or refused, a line each.</summary>
+/// <summary>
+/// Writes from several tasks at once and says on standard output what the store has acknowledged or refused, a line each.
+/// </summary>
 internal static class Program
 {
     private const int Writers = 4;
@@ -25,12 +27,14 @@ internal static class Program
         await using var store = args switch
         {
             ["lite", var path, var reserve, ..] => new LiteFleetStore(
-                new LiteStoreSettings { Path = path, FreeSpaceReserve = long.Parse(reserve, CultureInfo.InvariantCulture) }, types, TimeProvider.System, NullLogger<LiteFleetStore>.Instance),
+                new LiteStoreSettings { Path = path, FreeSpaceReserve = long.Parse(reserve, CultureInfo.InvariantCulture) }, types,
+                TimeProvider.System, NullLogger<LiteFleetStore>.Instance),
             _ => throw new ArgumentException("Usage: crash-writer lite PATH RESERVE [measure commits|batches WRITERS SECONDS]"),
         };
         if (args is [_, _, _, "measure", var kind, var writers, var seconds])
         {
-            await Measurement.RunAsync(store, kind, int.Parse(writers, CultureInfo.InvariantCulture), TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture)));
+            await Measurement.RunAsync(store, kind, int.Parse(writers, CultureInfo.InvariantCulture),
+                TimeSpan.FromSeconds(int.Parse(seconds, CultureInfo.InvariantCulture)));
             return;
         }
         using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };
@@ -62,10 +66,21 @@ internal static class Program
             {
                 var number = n;
                 await UntilStoredAsync(writer, () => store.CommitAsync(
-                    [StoreChange.Put($"left-{writer}", new Counter(number), number - 1), StoreChange.Put($"right-{writer}", new Counter(number), number - 1)], default));
+                    [
+                        StoreChange.Put($"left-{writer}", new Counter(number), number - 1),
+                        StoreChange.Put($"right-{writer}", new Counter(number), number - 1),
+                    ], default));
                 Say($"commit {writer} {n}");
                 var at = DateTimeOffset.UtcNow;
-                await UntilStoredAsync(writer, () => store.AppendSamplesAsync(device, new TelemetryBatch { Sequence = number, From = at.AddSeconds(-10), To = at, Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = 1 }] }, default));
+                await UntilStoredAsync(writer,
+                    () => store.AppendSamplesAsync(device,
+                        new TelemetryBatch
+                        {
+                            Sequence = number,
+                            From = at.AddSeconds(-10),
+                            To = at,
+                            Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = 1 }],
+                        }, default));
                 Say($"sample {writer} {n}");
             }
         }));

@@ -25,6 +25,7 @@ public static class Programs
         var path = Path.GetFullPath(Path.Combine(here.FullName, "..", "..", project, here.Name, program));
         return File.Exists(path)
             ? path
-            : throw new FileNotFoundException($"{program} is not at {path}: build it in the same configuration, with 'dotnet build -c {here.Name}'.", path);
+            : throw new FileNotFoundException(
+                $"{program} is not at {path}: build it in the same configuration, with 'dotnet build -c {here.Name}'.", path);
     }
 }

@@ -11,7 +11,9 @@ internal static class ProfileArguments
     /// <exception cref="FleetException">A name is not known or stands twice, or a file breaks rules.</exception>
     public static IReadOnlyList<HardwareProfile> Of(string list)
     {
-        HardwareProfile[] profiles = [.. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(One)];
+        HardwareProfile[] profiles = [
+            .. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(One),
+        ];
         if (profiles.Length == 0) throw new FleetException("--profile must name at least one profile.") { Usage = true };
         return profiles.GroupBy(profile => profile.Name).FirstOrDefault(group => group.Count() > 1) is { } twice
             ? throw new FleetException($"Profile '{twice.Key}' is named twice.") { Usage = true }
@@ -19,5 +21,8 @@ internal static class ProfileArguments
     }
 
     private static HardwareProfile One(string name) => ProfileFile.IsPath(name) ? ProfileFile.Read(name)
-        : BuiltInProfiles.Find(name) ?? throw new FleetException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}, or a file of your own.") { Usage = true };
+        : BuiltInProfiles.Find(name)
+            ?? throw new FleetException(
+                $"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}, or a file of your own.")
+            { Usage = true };
 }

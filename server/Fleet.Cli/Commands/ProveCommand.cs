@@ -16,21 +16,47 @@ internal static class ProveCommand
     public static Command Create(Shell shell)
     {
         var variant = new Argument<string>("VARIANT") { Description = "ONNX file of the variant." };
-        var validation = new Option<string>("--validation") { HelpName = "DATA", Description = "Samples that judge, as 'fleet models quantize' takes them; with labels accuracy is the measure.", Required = true };
-        var reference = new Option<string?>("--reference") { HelpName = "MODEL", Description = "The float model that it was made of; without it the variant's own native run is what others are compared with." };
-        var processors = new Option<string?>("--processor") { HelpName = "NAMES", Description = "Processors, separated by commas: haswell, cortex-a53, cortex-a72, cortex-a76 [default], nehalem." };
-        var profile = new Option<string?>("--profile") { HelpName = "NAME", Description = "Profile whose session settings are used [default: those of the report that 'quantize' left beside the variant]." };
-        var entries = new Option<string[]>("--session-entry") { HelpName = "KEY=VALUE", Description = "A session setting, such as session.x64quantprecision=1. May be repeated." };
+        var validation = new Option<string>("--validation")
+        {
+            HelpName = "DATA",
+            Description = "Samples that judge, as 'fleet models quantize' takes them; with labels accuracy is the measure.",
+            Required = true,
+        };
+        var reference = new Option<string?>("--reference")
+        {
+            HelpName = "MODEL",
+            Description = "The float model that it was made of; without it the variant's own native run is what others are compared with.",
+        };
+        var processors = new Option<string?>("--processor")
+        {
+            HelpName = "NAMES",
+            Description = "Processors, separated by commas: haswell, cortex-a53, cortex-a72, cortex-a76 [default], nehalem.",
+        };
+        var profile = new Option<string?>("--profile")
+        {
+            HelpName = "NAME",
+            Description = "Profile whose session settings are used [default: those of the report that 'quantize' left beside the variant].",
+        };
+        var entries = new Option<string[]>("--session-entry")
+        {
+            HelpName = "KEY=VALUE",
+            Description = "A session setting, such as session.x64quantprecision=1. May be repeated.",
+        };
         var state = ModelOptions.State("State that the model carries from sample to sample.");
         var shape = ModelOptions.Shape("Shape of made-up samples of an input.");
-        var samples = new Option<int?>("--samples") { HelpName = "N", Description = "Samples that are run at most: emulation takes some hundred times as long [default: 100]." };
+        var samples = new Option<int?>("--samples")
+        {
+            HelpName = "N",
+            Description = "Samples that are run at most: emulation takes some hundred times as long [default: 100].",
+        };
         samples.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() < 1) result.AddError("--samples must be at least 1.");
         });
         entries.Validators.Add(result =>
         {
-            foreach (var entry in (result.GetValueOrDefault<string[]>() ?? []).Where(entry => entry.IndexOf('=', StringComparison.Ordinal) < 1))
+            foreach (var entry in (result.GetValueOrDefault<string[]>() ?? [])
+                .Where(entry => entry.IndexOf('=', StringComparison.Ordinal) < 1))
                 result.AddError($"--session-entry '{entry}' is not written as KEY=VALUE.");
         });
         var command = new TaughtCommand("prove", """
@@ -41,7 +67,8 @@ internal static class ProveCommand
 
             Examples:
               fleet models prove variants/x64-int8.onnx --reference model.onnx --validation held-out.npz
-              fleet models prove variants/x64-int8.onnx --validation held-out.npz --processor haswell --session-entry session.x64quantprecision=1
+              fleet models prove variants/x64-int8.onnx --validation held-out.npz --processor haswell \
+                --session-entry session.x64quantprecision=1
               fleet models prove variants/arm-cpu-int8.onnx --validation test/ --samples 500 --json
             """) { variant, validation, reference, processors, profile, entries, state, shape, samples, Verb.Json };
         command.SetAction(async (parsed, cancellationToken) =>
@@ -56,7 +83,8 @@ internal static class ProveCommand
                     Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null,
                 },
                 Reference = ModelOptions.FullPath(parsed.GetValue(reference)),
-                Processors = parsed.GetValue(processors)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+                Processors = parsed.GetValue(processors)?
+                    .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
                 Runtime = SettingsOf(parsed.GetValue(profile), parsed.GetValue(entries) ?? []),
             };
             if (parsed.GetValue(samples) is { } most) request.Samples = most;
@@ -74,10 +102,13 @@ internal static class ProveCommand
         var file = Path.GetTempFileName();
         try
         {
-            var (code, complaints) = await new QuantizeProgram(shell, name).RunAsync($"Prove {name}", "prove", request, FleetJson.Default.ProofRequest, [file], cancellationToken);
+            var (code, complaints) = await new QuantizeProgram(shell, name)
+                .RunAsync($"Prove {name}", "prove", request, FleetJson.Default.ProofRequest, [file], cancellationToken);
             var json = await File.ReadAllBytesAsync(file, cancellationToken);
             // It ends with 1 for a variant that fails as for one that could not be tried; only the first leaves figures.
-            return json.Length > 0 ? JsonSerializer.Deserialize(json, FleetJson.Default.ProofReport)! : throw new FleetException(complaints);
+            return json.Length > 0
+                ? JsonSerializer.Deserialize(json, FleetJson.Default.ProofReport)!
+                : throw new FleetException(complaints);
         }
         finally
         {

@@ -23,19 +23,71 @@ internal static class QuantizeCommand
     public static Command Create(Shell shell)
     {
         var model = new Argument<string>("MODEL") { Description = "ONNX model, of opset 9 or newer." };
-        var calibration = new Option<string?>("--calibration") { HelpName = "DATA", Description = "Samples that fix the ranges of activations; without them only schemes that need none are tried." };
-        var validation = new Option<string>("--validation") { HelpName = "DATA", Description = "Samples that judge; other ones than those that calibrate.", DefaultValueFactory = _ => SampleSource.Synthetic };
-        var labels = new Option<string?>("--labels") { HelpName = "FILE", Description = "npy of class numbers for the samples that judge, where they are not in DATA." };
-        var profiles = new Option<string>("--profile") { HelpName = "NAMES", Description = "Hardware profiles, separated by commas: built-in ones, or files of your own.", DefaultValueFactory = _ => string.Join(',', Defaults.Profiles) };
-        var schemes = new Option<string>("--scheme") { HelpName = "NAMES", Description = $"Schemes, separated by commas, or auto: all that suit each profile. There are {string.Join(", ", BuildSpecRules.Schemes)}.", DefaultValueFactory = _ => QuantizationSpec.Auto };
-        var goal = new Option<string>("--goal") { HelpName = "NAME", Description = $"What is chosen by: {string.Join(", ", BuildSpecRules.Goals)}.", DefaultValueFactory = _ => BuildSpecRules.Goals[0] };
-        var calibrator = new Option<string>("--calibrator") { HelpName = "NAME", Description = $"How ranges are taken: {string.Join(", ", BuildSpecRules.Calibrators)}.", DefaultValueFactory = _ => Defaults.Calibrator };
-        var smallest = new Option<double>("--minimum-snr") { HelpName = "DB", Description = "Signal to noise against the float model below which a variant is rejected, where there are no labels.", DefaultValueFactory = _ => QuantizationSpec.DefaultSignalToNoise };
+        var calibration = new Option<string?>("--calibration")
+        {
+            HelpName = "DATA",
+            Description = "Samples that fix the ranges of activations; without them only schemes that need none are tried.",
+        };
+        var validation = new Option<string>("--validation")
+        {
+            HelpName = "DATA",
+            Description = "Samples that judge; other ones than those that calibrate.",
+            DefaultValueFactory = _ => SampleSource.Synthetic,
+        };
+        var labels = new Option<string?>("--labels")
+        {
+            HelpName = "FILE",
+            Description = "npy of class numbers for the samples that judge, where they are not in DATA.",
+        };
+        var profiles = new Option<string>("--profile")
+        {
+            HelpName = "NAMES",
+            Description = "Hardware profiles, separated by commas: built-in ones, or files of your own.",
+            DefaultValueFactory = _ => string.Join(',', Defaults.Profiles),
+        };
+        var schemes = new Option<string>("--scheme")
+        {
+            HelpName = "NAMES",
+            Description = $"Schemes, separated by commas, or auto: all that suit each profile. There are "
+                + $"{string.Join(", ", BuildSpecRules.Schemes)}.",
+            DefaultValueFactory = _ => QuantizationSpec.Auto,
+        };
+        var goal = new Option<string>("--goal")
+        {
+            HelpName = "NAME",
+            Description = $"What is chosen by: {string.Join(", ", BuildSpecRules.Goals)}.",
+            DefaultValueFactory = _ => BuildSpecRules.Goals[0],
+        };
+        var calibrator = new Option<string>("--calibrator")
+        {
+            HelpName = "NAME",
+            Description = $"How ranges are taken: {string.Join(", ", BuildSpecRules.Calibrators)}.",
+            DefaultValueFactory = _ => Defaults.Calibrator,
+        };
+        var smallest = new Option<double>("--minimum-snr")
+        {
+            HelpName = "DB",
+            Description = "Signal to noise against the float model below which a variant is rejected, where there are no labels.",
+            DefaultValueFactory = _ => QuantizationSpec.DefaultSignalToNoise,
+        };
         var state = ModelOptions.State("State that the model carries from sample to sample; usual names are found without it.");
-        var shape = ModelOptions.Shape("Shape of made-up samples of an input; without it free axes get the smallest of some usual extents that the model runs with.");
-        var memory = new Option<double?>("--memory") { HelpName = "GB", Description = "Memory that the work may take; the default is three quarters of what this machine has." };
-        var output = new Option<string>("--out") { HelpName = "FOLDER", Description = "Where variants, report.json and report.html go.", Required = true };
-        foreach (var (option, known) in (ReadOnlySpan<(Option<string>, IReadOnlyList<string>)>)[(schemes, [QuantizationSpec.Auto, .. BuildSpecRules.Schemes]), (goal, BuildSpecRules.Goals), (calibrator, BuildSpecRules.Calibrators)])
+        var shape = ModelOptions.Shape(
+            "Shape of made-up samples of an input; without it free axes get the smallest of some usual extents that the model runs with.");
+        var memory = new Option<double?>("--memory")
+        {
+            HelpName = "GB",
+            Description = "Memory that the work may take; the default is three quarters of what this machine has.",
+        };
+        var output = new Option<string>("--out")
+        {
+            HelpName = "FOLDER",
+            Description = "Where variants, report.json and report.html go.",
+            Required = true,
+        };
+        foreach (var (option, known) in (ReadOnlySpan<(Option<string>, IReadOnlyList<string>)>)[
+            (schemes, [QuantizationSpec.Auto, .. BuildSpecRules.Schemes]), (goal, BuildSpecRules.Goals),
+            (calibrator, BuildSpecRules.Calibrators),
+        ])
         {
             option.Validators.Add(result =>
             {
@@ -54,8 +106,13 @@ internal static class QuantizeCommand
             Examples:
               fleet models quantize model.onnx --calibration train.npz --validation held-out.npz --out variants
               fleet models quantize model.onnx --calibration synthetic --profile x64,x64-avx2 --out first-look
-              fleet models quantize model.onnx --validation test/ --profile board.yaml --scheme int8-dynamic,int4-weights --out variants --json
-            """) { model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, state, shape, memory, output, Verb.Json };
+              fleet models quantize model.onnx --validation test/ --profile board.yaml --scheme int8-dynamic,int4-weights \
+                --out variants --json
+            """)
+            {
+                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, state, shape, memory, output,
+                Verb.Json,
+            };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var targets = ProfileArguments.Of(parsed.GetRequiredValue(profiles));
@@ -92,15 +149,18 @@ internal static class QuantizeCommand
         return command;
     }
 
-    private static async Task<QuantizationReport> RunAsync(Shell shell, QuantizationRequest request, string folder, long memory, CancellationToken cancellationToken)
+    private static async Task<QuantizationReport> RunAsync(
+        Shell shell, QuantizationRequest request, string folder, long memory, CancellationToken cancellationToken)
     {
         var name = Path.GetFileName(request.Source.Onnx);
         using var results = ResultFolder.At(folder);
         var (code, complaints) = await new QuantizeProgram(shell, name) { Memory = memory }.RunAsync(
-            $"Quantize {name}", "quantize", request, FleetJson.Default.QuantizationRequest, [results.Partial, memory.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+            $"Quantize {name}", "quantize", request, FleetJson.Default.QuantizationRequest,
+            [results.Partial, memory.ToString(CultureInfo.InvariantCulture)], cancellationToken);
         if (code != 0) throw new FleetException(complaints);
         results.Place();
-        return JsonSerializer.Deserialize(await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
+        return JsonSerializer.Deserialize(
+            await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
     }
 
     private static string[] Names(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

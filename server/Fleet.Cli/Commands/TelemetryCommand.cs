@@ -19,7 +19,12 @@ internal static class TelemetryCommand
         var device = new Option<string?>("--device") { HelpName = "ID", Description = "Only this device." };
         var model = new Option<string?>("--model") { HelpName = "NAME", Description = "Only this model." };
         var since = Verb.Duration("--since", "How far back [default: 1h].");
-        var limit = new Option<int>("--limit") { HelpName = "N", Description = "Most devices to list.", DefaultValueFactory = _ => DefaultLimit };
+        var limit = new Option<int>("--limit")
+        {
+            HelpName = "N",
+            Description = "Most devices to list.",
+            DefaultValueFactory = _ => DefaultLimit,
+        };
         return Verb.On(shell, "telemetry", """
             Telemetry: inferences, errors, latency, classes and confidence, as devices measured them.
 
@@ -32,23 +37,29 @@ internal static class TelemetryCommand
             var span = call.Get(since) ?? TimeSpan.FromHours(1);
             var most = call.Get(limit);
             if (most < 1) throw new FleetException($"--limit {most} must be 1 or more.");
-            var (views, isCut) = await call.Client.GetTelemetryAsync(call.Get(device), call.Get(model), call.Now - span, most, cancellationToken);
+            var (views, isCut) = await call.Client.GetTelemetryAsync(
+                call.Get(device), call.Get(model), call.Now - span, most, cancellationToken);
             if (views.Count == 0 && call.Get(model) is { } asked) await RequireModelAsync(call.Client, asked, cancellationToken);
-            if (isCut) call.Shell.WriteHint($"Only the first {Figures.Count(most)} devices are listed; more served in this time. --limit lists more.");
+            if (isCut)
+                call.Shell.WriteHint($"Only the first {Figures.Count(most)} devices are listed; more served in this time. --limit lists "
+                    + "more.");
             if (call.Json)
             {
                 call.Shell.WriteJson(views, FleetJson.Default.IReadOnlyListTelemetryView);
                 return;
             }
             // Sums count every device, listed or not.
-            var together = call.Get(device) is null ? await call.Client.GetFleetTelemetryAsync(call.Get(model), call.Now - span, cancellationToken) : views;
+            var together = call.Get(device) is null
+                ? await call.Client.GetFleetTelemetryAsync(call.Get(model), call.Now - span, cancellationToken)
+                : views;
             WriteTable(call.Shell, views.Count > 1 && call.Get(device) is null ? [.. together, .. views] : views);
             if (views.Count == 0)
             {
                 call.Shell.WriteHint($"Nothing arrived in the last {DurationText.Of(span)}. --since looks further back.");
                 return;
             }
-            foreach (var group in together.Where(view => view.Classes.Count > 0).GroupBy(view => (view.Model, view.Version)).OrderBy(group => group.Key))
+            foreach (var group in together.Where(view => view.Classes.Count > 0)
+                .GroupBy(view => (view.Model, view.Version)).OrderBy(group => group.Key))
             {
                 var names = await ClassNamesAsync(call.Client, group.Key.Model, group.Key.Version, cancellationToken);
                 WriteCharts(call.Shell, $"{group.Key.Model} {group.Key.Version}", [.. group], names);
@@ -67,12 +78,15 @@ internal static class TelemetryCommand
 
     private static void WriteTable(Shell screen, IReadOnlyList<TelemetryView> views)
     {
-        var sheet = new Sheet("device", "model", "variant", ">inferences", ">errors", ">p50 ms", ">p95 ms", ">p99 ms", ">cpu", ">memory", ">temp.", "over time");
+        var sheet = new Sheet("device", "model", "variant", ">inferences", ">errors", ">p50 ms", ">p95 ms", ">p99 ms", ">cpu",
+            ">memory", ">temp.", "over time");
         foreach (var view in views.OrderBy(view => view.Device?.Value).ThenBy(view => view.Model))
         {
             sheet.Add(
-                view.Device?.Value ?? "all devices", $"{view.Model} {view.Version}", view.Variant, view.Count, new Cell(Figures.Count(view.Errors), view.Errors > 0 ? Tone.Bad : Tone.Plain),
-                Figures.BareMilliseconds(view.Latency?.P50), Figures.BareMilliseconds(view.Latency?.P95), Figures.BareMilliseconds(view.Latency?.P99),
+                view.Device?.Value ?? "all devices", $"{view.Model} {view.Version}", view.Variant, view.Count,
+                new Cell(Figures.Count(view.Errors), view.Errors > 0 ? Tone.Bad : Tone.Plain),
+                Figures.BareMilliseconds(view.Latency?.P50), Figures.BareMilliseconds(view.Latency?.P95),
+                Figures.BareMilliseconds(view.Latency?.P99),
                 view.Resources?.CpuUsage is { } cpu ? Figures.Percent(cpu) : Figures.None, Figures.Bytes(view.Resources?.AgentMemoryBytes),
                 view.Resources?.TemperatureCelsius is { } celsius ? FormattableString.Invariant($"{celsius:0} °C") : Figures.None,
                 Charts.Sparkline([.. view.Series.Select(point => point.Count)], 12));
@@ -82,12 +96,16 @@ internal static class TelemetryCommand
         {
             var name = view.Device?.Value ?? "all devices";
             foreach (var (column, value) in (view.Values ?? []).Index())
-                screen.WriteSentence($"{name}, {view.Model}: predicted{(view.Values!.Count > 1 ? $" value {column + 1}" : "")} {Of(value)}");
-            if (view.Boxes is { } boxes) screen.WriteSentence($"{name}, {view.Model}: boxes a sample {Of(boxes.Number)}; their size {Of(boxes.Size)}");
+                screen.WriteSentence($"{name}, {view.Model}: predicted{(view.Values!.Count > 1 ? $" value {column + 1}" : "")} "
+                    + $"{Of(value)}");
+            if (view.Boxes is { } boxes)
+                screen.WriteSentence($"{name}, {view.Model}: boxes a sample {Of(boxes.Number)}; their size {Of(boxes.Size)}");
         }
     }
 
-    private static string Of(ValueStats values) => FormattableString.Invariant($"{values.Mean:0.####} ± {values.Deviation:0.####}, {values.Minimum:0.####} to {values.Maximum:0.####}");
+    private static string Of(ValueStats values)
+        => FormattableString.Invariant(
+            $"{values.Mean:0.####} ± {values.Deviation:0.####}, {values.Minimum:0.####} to {values.Maximum:0.####}");
 
     private static void WriteCharts(Shell screen, string title, IReadOnlyList<TelemetryView> views, IReadOnlyList<string> names)
     {

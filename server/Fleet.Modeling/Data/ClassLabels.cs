@@ -26,7 +26,8 @@ internal sealed record ClassLabels(long[] Numbers) : SampleLabels
     {
         var columns = outputs.Length / Math.Max(1, Count);
         var decided = new long[Count];
-        for (var sample = 0; sample < Count; sample++) decided[sample] = ClassificationScore.Decide(outputs.Slice(sample * columns, columns));
+        for (var sample = 0; sample < Count; sample++)
+            decided[sample] = ClassificationScore.Decide(outputs.Slice(sample * columns, columns));
         return
         [
             MetricValue.Of(Metric.Accuracy, ClassificationScore.Accuracy(decided, Numbers)),

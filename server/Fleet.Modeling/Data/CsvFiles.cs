@@ -21,7 +21,8 @@ internal static class CsvFiles
         }
     }
 
-    private static RawSamples Read(string path, IReadOnlyList<string> labelColumns, IEnumerable<(int Line, IReadOnlyList<string> Fields)> records)
+    private static RawSamples Read(
+        string path, IReadOnlyList<string> labelColumns, IEnumerable<(int Line, IReadOnlyList<string> Fields)> records)
     {
         string[]? header = null;
         int[] places = [];
@@ -36,10 +37,12 @@ internal static class CsvFiles
                 if (header.Length <= places.Length) throw new FormatException("it has no column beside the labels");
                 continue;
             }
-            if (fields.Count != header.Length) throw new FormatException($"line {line} has {fields.Count} fields where the header has {header.Length}");
+            if (fields.Count != header.Length)
+                throw new FormatException($"line {line} has {fields.Count} fields where the header has {header.Length}");
             foreach (var place in places)
             {
-                if (fields[place].Trim() is not { Length: > 0 } label) throw new FormatException($"line {line} has no label in column '{header[place]}'");
+                if (fields[place].Trim() is not { Length: > 0 } label)
+                    throw new FormatException($"line {line} has no label in column '{header[place]}'");
                 labels.Add(label);
             }
             for (var column = 0; column < fields.Count; column++)

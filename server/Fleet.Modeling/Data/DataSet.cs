@@ -18,7 +18,9 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
     /// <summary>Numbers a model answers a sample with: a logit for each class, or the values to predict.</summary>
     public int Columns => Training.Labels is ValueLabels values ? values.Columns : Classes.Count;
 
-    /// <summary>SHA-256 over the values and labels of the three parts, in order: the same digest is the same data and the same split.</summary>
+    /// <summary>
+    /// SHA-256 over the values and labels of the three parts, in order: the same digest is the same data and the same split.
+    /// </summary>
     public string Sha256()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

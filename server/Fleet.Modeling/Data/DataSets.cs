@@ -8,7 +8,8 @@ namespace Fleet.Modeling.Data;
 internal static class DataSets
 {
     /// <param name="spec">What to read.</param>
-    /// <param name="sampleRank">Axes one sample must have: 1 for texts, 2 for signals (channels, length), 3 for images (channels, height, width); null for any.</param>
+    /// <param name="sampleRank">Axes one sample must have: 1 for texts, 2 for signals (channels, length), 3 for images (channels, height,
+    /// width); null for any.</param>
     /// <param name="seed">Seed of generated samples and of every cut.</param>
     public static DataSet Load(DataSpec spec, int? sampleRank, int seed)
     {
@@ -38,29 +39,38 @@ internal static class DataSets
         {
             judged = Checked(test);
             if (!judged.SampleShape.SequenceEqual(training.SampleShape))
-                throw new BuildException($"Test samples of {test.Source} have shape ({Text(judged.SampleShape)}) and training samples of {train.Source} ({Text(training.SampleShape)}); they must agree.");
+                throw new BuildException(
+                    $"Test samples of {test.Source} have shape ({Text(judged.SampleShape)}) and training samples of {train.Source} "
+                        + $"({Text(training.SampleShape)}); they must agree.");
         }
         // Cut even where the validation samples are given: it also mixes the classes of the training samples.
         (training, var validation) = Splits.Cut(training, held is null ? spec.ValidationShare : 0, random);
         if (held is not null) validation = Checked(held);
         if (training.Count < Math.Max(1, classes.Count) || judged.Count == 0)
-            throw new BuildException($"{train.Source} leaves {training.Count} training and {judged.Count} test samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares (data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
+            throw new BuildException(
+                $"{train.Source} leaves {training.Count} training and {judged.Count} test "
+                    + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
+                    + $"(data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
         // Without samples of its own the selection falls back to the training samples: a choice, and better than the test samples.
         return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes) { Task = task };
     }
 
-    private static RawSamples Read(DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, Vocabulary? vocabulary, Random random) => spec.Kind switch
-    {
-        "vibration" => VibrationData.Generate(spec.Samples, random),
-        "npz" => NumpyFiles.ReadNpz(path!),
-        "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? throw MissingLabels(path!)),
-        "idx" => IdxFiles.Read(path!, labelsPath ?? throw MissingLabels(path!)),
-        "csv" => CsvFiles.Read(path!, spec.AllLabelColumns()),
-        "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, vocabulary),
-        _ => throw new BuildException($"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
-    };
+    private static RawSamples Read(
+        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, Vocabulary? vocabulary, Random random)
+            => spec.Kind switch
+            {
+                "vibration" => VibrationData.Generate(spec.Samples, random),
+                "npz" => NumpyFiles.ReadNpz(path!),
+                "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? throw MissingLabels(path!)),
+                "idx" => IdxFiles.Read(path!, labelsPath ?? throw MissingLabels(path!)),
+                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns()),
+                "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, vocabulary),
+                _ => throw new BuildException(
+                    $"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
+            };
 
-    private static BuildException MissingLabels(string path) => new($"{path} has no file of labels; name it in data.trainLabels or data.testLabels.");
+    private static BuildException MissingLabels(string path)
+        => new($"{path} has no file of labels; name it in data.trainLabels or data.testLabels.");
 
     private static SampleSet Check(RawSamples raw, IReadOnlyList<string> classes, DataSpec spec, ModelTask task, int? sampleRank)
     {
@@ -68,21 +78,34 @@ internal static class DataSets
         if (count == 0) throw new BuildException($"{raw.Source} holds no samples.");
         var bad = Array.FindIndex(raw.Inputs, value => !float.IsFinite(value));
         var length = raw.Inputs.Length / count;
-        if (bad >= 0) throw new BuildException($"{raw.Source} holds {raw.Inputs[bad]} in sample {bad / length} (counted from 0); remove or repair samples that are not finite.");
+        if (bad >= 0)
+            throw new BuildException(
+                $"{raw.Source} holds {raw.Inputs[bad]} in sample {bad / length} (counted from 0); remove or repair samples that are not "
+                    + "finite.");
         SampleLabels labels = task == ModelTask.Regression ? LabelReading.Values(raw, spec.LabelUnit) : LabelReading.Classes(raw, classes);
-        return new SampleSet(raw.Inputs, Shape(raw, spec.SampleShape, sampleRank), labels) { Vocabulary = raw.Vocabulary, Origins = raw.Origins };
+        return new SampleSet(raw.Inputs, Shape(raw, spec.SampleShape, sampleRank), labels)
+        {
+            Vocabulary = raw.Vocabulary,
+            Origins = raw.Origins,
+        };
     }
 
     private static int[] Shape(RawSamples raw, IReadOnlyList<int>? wanted, int? sampleRank)
     {
         var shape = wanted ?? raw.SampleShape;
-        if (shape.Aggregate(1L, (product, extent) => product * extent) != raw.SampleShape.Aggregate(1L, (product, extent) => product * extent))
-            throw new BuildException($"data.sampleShape ({Text(shape)}) does not hold the values of one sample of {raw.Source}, whose shape is ({Text(raw.SampleShape)}).");
+        if (shape.Aggregate(1L, (product, extent) => product * extent) != raw.SampleShape.Aggregate(
+            1L, (product, extent) => product * extent))
+            throw new BuildException(
+                $"data.sampleShape ({Text(shape)}) does not hold the values of one sample of {raw.Source}, whose shape is "
+                    + $"({Text(raw.SampleShape)}).");
         // A grey image or a single signal comes without its channel axis.
         if (wanted is null && shape.Count == sampleRank - 1) shape = [1, .. shape];
         return sampleRank is null || shape.Count == sampleRank
             ? [.. shape]
-            : throw new BuildException($"Samples of {raw.Source} have shape ({Text(shape)}); this family takes {sampleRank switch { 1 => "one row", 2 => "channels and length", _ => "channels, height and width" }}. Set data.sampleShape or choose another family.");
+            : throw new BuildException(
+                $"Samples of {raw.Source} have shape ({Text(shape)}); this family takes "
+                    + $"{sampleRank switch { 1 => "one row", 2 => "channels and length", _ => "channels, height and width" }}. Set "
+                    + "data.sampleShape or choose another family.");
     }
 
     private static string Text(IReadOnlyList<int> shape) => string.Join(", ", shape);

@@ -15,17 +15,27 @@ internal static class IdxFiles
     {
         var (shape, inputs, _) = Parse(path);
         var (labelShape, labels, type) = Parse(labelsPath);
-        if (shape.Length < 2) throw new BuildException($"Data file {path} has {shape.Length} axis; inputs need at least two, the first of them the samples. Are train and trainLabels exchanged?");
-        if (labelShape.Length != 1) throw new BuildException($"Data file {labelsPath} has {labelShape.Length} axes; labels need one. Are train and trainLabels exchanged?");
-        if (shape[0] != labelShape[0]) throw new BuildException($"Data file {path} has {shape[0]} samples and {labelsPath} has {labelShape[0]} labels; both must be of the same samples.");
-        return new RawSamples(path, inputs, shape[1..], new RawLabels(Array.ConvertAll(labels, label => (double)label)) { Whole = IsWhole(type) });
+        if (shape.Length < 2)
+            throw new BuildException(
+                $"Data file {path} has {shape.Length} axis; inputs need at least two, the first of them the samples. Are train and "
+                    + "trainLabels exchanged?");
+        if (labelShape.Length != 1)
+            throw new BuildException(
+                $"Data file {labelsPath} has {labelShape.Length} axes; labels need one. Are train and trainLabels exchanged?");
+        if (shape[0] != labelShape[0])
+            throw new BuildException(
+                $"Data file {path} has {shape[0]} samples and {labelsPath} has {labelShape[0]} labels; both must be of the same samples.");
+        return new RawSamples(path, inputs, shape[1..],
+            new RawLabels(Array.ConvertAll(labels, label => (double)label)) { Whole = IsWhole(type) });
     }
 
     private static (int[] Shape, float[] Values, byte Type) Parse(string path)
     {
         var file = DataFiles.Read(path);
         if (file.Length < 4 || file[0] != 0 || file[1] != 0 || ElementSize(file[2]) is not { } size || file[3] is 0 or > MaximumAxes)
-            throw new BuildException($"Data file {path} begins with 0x{Convert.ToHexString(file.AsSpan(0, Math.Min(4, file.Length)))}, which opens no IDX file (0x00000803 for images, 0x00000801 for labels).");
+            throw new BuildException(
+                $"Data file {path} begins with 0x{Convert.ToHexString(file.AsSpan(0, Math.Min(4, file.Length)))}, which opens no IDX file "
+                    + "(0x00000803 for images, 0x00000801 for labels).");
         var shape = new int[file[3]];
         var start = 4 + 4 * shape.Length;
         if (file.Length < start) throw new BuildException($"Data file {path} ends inside its header; copy it again.");
@@ -33,7 +43,9 @@ internal static class IdxFiles
         // Held against the file's length as it grows: extents from a damaged header overflow nothing.
         var expected = shape.Aggregate((long)size, (bytes, extent) => extent < 0 || bytes > file.Length ? long.MaxValue : bytes * extent);
         if (expected != file.Length - start)
-            throw new BuildException($"Data file {path} has {file.Length - start} bytes of data, which is not what its shape ({string.Join(", ", shape)}) needs; copy it again.");
+            throw new BuildException(
+                $"Data file {path} has {file.Length - start} bytes of data, which is not what its shape ({string.Join(", ", shape)}) "
+                    + "needs; copy it again.");
 
         var values = new float[(file.Length - start) / size];
         for (var i = 0; i < values.Length; i++) values[i] = Element(file[2], file.AsSpan(start + i * size));

@@ -51,9 +51,18 @@ internal static class NumpyFiles
 
     private static RawSamples Samples(string path, NpyArray inputs, string labelsPath, NpyArray labels)
     {
-        if (inputs.Shape.Count < 2) throw new BuildException($"Data file {path} has inputs of shape ({string.Join(", ", inputs.Shape)}); they need at least two axes, the first of them the samples.");
-        if (labels.Shape.Count is not (1 or 2)) throw new BuildException($"Data file {labelsPath} has labels of shape ({string.Join(", ", labels.Shape)}); they need one axis, or two where each sample has several numbers to predict.");
-        if (inputs.Shape[0] != labels.Shape[0]) throw new BuildException($"Data file {path} has {inputs.Shape[0]} samples and {labelsPath} has {labels.Shape[0]} labels; both must be of the same samples.");
+        if (inputs.Shape.Count < 2)
+            throw new BuildException(
+                $"Data file {path} has inputs of shape ({string.Join(", ", inputs.Shape)}); they need at least two axes, the first of them "
+                    + "the samples.");
+        if (labels.Shape.Count is not (1 or 2))
+            throw new BuildException(
+                $"Data file {labelsPath} has labels of shape ({string.Join(", ", labels.Shape)}); they need one axis, or two where each "
+                    + "sample has several numbers to predict.");
+        if (inputs.Shape[0] != labels.Shape[0])
+            throw new BuildException(
+                $"Data file {path} has {inputs.Shape[0]} samples and {labelsPath} has {labels.Shape[0]} labels; both must be of the same "
+                    + "samples.");
         return new RawSamples(path, inputs.ToSingles(), [.. inputs.Shape.Skip(1)], RawLabels.Of(labels));
     }
 }

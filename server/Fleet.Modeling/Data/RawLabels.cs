@@ -21,16 +21,25 @@ internal sealed record RawLabels(double[] Values, int Columns = 1)
     public static RawLabels Of(IEnumerable<long> numbers) => new([.. numbers.Select(number => (double)number)]);
 
     /// <summary>An array whose first axis counts samples.</summary>
-    public static RawLabels Of(NpyArray array) => new(array.ToDoubles(), array.Shape.Skip(1).Aggregate(1, (product, extent) => product * extent)) { Whole = array.Type[0] != 'f' };
+    public static RawLabels Of(NpyArray array)
+        => new(array.ToDoubles(), array.Shape.Skip(1).Aggregate(1, (product, extent) => product * extent)) { Whole = array.Type[0] != 'f' };
 
     /// <summary>Labels that a file spells out. When all are numbers they are numbers; otherwise they are names.</summary>
     public static RawLabels Of(IReadOnlyList<string> labels)
     {
         var values = new double[labels.Count];
         var numbers = true;
-        for (var i = 0; numbers && i < values.Length; i++) numbers = double.TryParse(labels[i], NumberStyles.Float, CultureInfo.InvariantCulture, out values[i]);
-        if (numbers) return new RawLabels(values) { Whole = labels.All(label => long.TryParse(label, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _)) };
+        for (var i = 0; numbers && i < values.Length; i++)
+            numbers = double.TryParse(labels[i], NumberStyles.Float, CultureInfo.InvariantCulture, out values[i]);
+        if (numbers)
+            return new RawLabels(values)
+            {
+                Whole = labels.All(label => long.TryParse(label, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _)),
+            };
         string[] names = [.. labels.Distinct().Order(StringComparer.Ordinal)];
-        return new RawLabels([.. labels.Select(label => (double)Array.BinarySearch(names, label, StringComparer.Ordinal))]) { Names = names };
+        return new RawLabels([.. labels.Select(label => (double)Array.BinarySearch(names, label, StringComparer.Ordinal))])
+        {
+            Names = names,
+        };
     }
 }

@@ -2,7 +2,8 @@ namespace Fleet.Modeling.Data;
 
 /// <summary>Labelled samples in memory, one after the other.</summary>
 /// <param name="Inputs">All values, sample by sample, last axis fastest.</param>
-/// <param name="SampleShape">Extents of one sample without the batch: channels and length, channels, height and width, or a length of tokens.</param>
+/// <param name="SampleShape">Extents of one sample without the batch: channels and length, channels, height and width, or a length of
+/// tokens.</param>
 /// <param name="Labels">What each sample is labelled with.</param>
 internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape, SampleLabels Labels)
 {
@@ -17,7 +18,9 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
     /// </summary>
     public Vocabulary? Vocabulary { get; init; }
 
-    /// <summary>Which thing each sample comes from, such as a machine: a cut keeps its samples together. Null where samples are of different things.</summary>
+    /// <summary>
+    /// Which thing each sample comes from, such as a machine: a cut keeps its samples together. Null where samples are of different things.
+    /// </summary>
     public int[]? Origins { get; init; }
 
     /// <summary>Values of one sample.</summary>
@@ -40,6 +43,11 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
     {
         var inputs = new float[samples.Count * SampleLength];
         for (var i = 0; i < samples.Count; i++) Sample(samples[i]).CopyTo(inputs.AsSpan(i * SampleLength));
-        return this with { Inputs = inputs, Labels = Labels.Pick(samples), Origins = Origins is { } origins ? [.. samples.Select(sample => origins[sample])] : null };
+        return this with
+        {
+            Inputs = inputs,
+            Labels = Labels.Pick(samples),
+            Origins = Origins is { } origins ? [.. samples.Select(sample => origins[sample])] : null,
+        };
     }
 }

@@ -10,40 +10,50 @@ internal static class SeriesFiles
     /// <param name="spec">How it is cut.</param>
     /// <param name="labelColumn">Column of the labels where they do not follow from where a unit ends.</param>
     /// <returns>The windows, and the channels they hold.</returns>
-    public static (RawSamples Samples, IReadOnlyList<string> Channels) ReadTraining(string path, SeriesSpec spec, string? labelColumn) => Guarded(path, () =>
-    {
-        var table = SeriesTable.Read(path);
-        var channels = spec.Channels ?? Changing(table, [spec.Unit, .. spec.Without, .. labelColumn is null ? [] : new[] { labelColumn }]);
-        var windows = new List<(int Unit, int Last)>();
-        foreach (var unit in table.Units(spec.Unit))
+    public static (RawSamples Samples, IReadOnlyList<string> Channels) ReadTraining(string path, SeriesSpec spec, string? labelColumn)
+        => Guarded(path, () =>
         {
-            // From the end: the moments nearest to it are those that matter most, and none of them is left out.
-            for (var last = unit.End - 1; last >= Math.Min(unit.Start + spec.Window, unit.End) - 1; last -= spec.Step) windows.Add((unit.Number, last));
-        }
-        return (Cut(table, spec, channels, labelColumn, windows, null), channels);
-    });
+            var table = SeriesTable.Read(path);
+            var channels = spec.Channels
+                ?? Changing(table, [spec.Unit, .. spec.Without, .. labelColumn is null ? [] : new[] { labelColumn }]);
+            var windows = new List<(int Unit, int Last)>();
+            foreach (var unit in table.Units(spec.Unit))
+            {
+                // From the end: the moments nearest to it are those that matter most, and none of them is left out.
+                for (var last = unit.End - 1; last >= Math.Min(unit.Start + spec.Window, unit.End) - 1; last -= spec.Step)
+                    windows.Add((unit.Number, last));
+            }
+            return (Cut(table, spec, channels, labelColumn, windows, null), channels);
+        });
 
     /// <summary>The last window of each unit, labelled by a file of a number for each unit; or every window where there is none.</summary>
     /// <param name="path">The table, of the same columns as the training table.</param>
-    /// <param name="labelsPath">A number for each unit, a line each: what its last row is labelled with; null where the table itself says.</param>
+    /// <param name="labelsPath">A number for each unit, a line each: what its last row is labelled with; null where the table itself
+    /// says.</param>
     /// <param name="spec">How it is cut.</param>
     /// <param name="labelColumn">Column of the labels.</param>
     /// <param name="channels">The channels of the training windows.</param>
-    public static RawSamples ReadHeldOut(string path, string? labelsPath, SeriesSpec spec, string? labelColumn, IReadOnlyList<string> channels) => Guarded(path, () =>
+    public static RawSamples ReadHeldOut(
+        string path, string? labelsPath, SeriesSpec spec, string? labelColumn, IReadOnlyList<string> channels) => Guarded(path, () =>
     {
         if (labelsPath is null) return ReadTraining(path, spec with { Channels = channels }, labelColumn).Samples;
         var table = SeriesTable.Read(path);
         var units = table.Units(spec.Unit);
         var labels = SeriesTable.Read(labelsPath);
         if (labels.Columns.Count != 1 || labels.Rows != units.Count)
-            throw new FormatException($"{labelsPath} has {labels.Rows} lines of {labels.Columns.Count} columns; it must have one number for each of the {units.Count} units");
+            throw new FormatException(
+                $"{labelsPath} has {labels.Rows} lines of {labels.Columns.Count} columns; it must have one number for each of the "
+                    + $"{units.Count} units");
         double[] ofUnits = [.. Enumerable.Range(0, labels.Rows).Select(row => (double)labels.Value(row, 0))];
         return Cut(table, spec, channels, labelColumn, [.. units.Select(unit => (unit.Number, unit.End - 1))], ofUnits);
     });
 
-    private static RawSamples Cut(SeriesTable table, SeriesSpec spec, IReadOnlyList<string> channels, string? labelColumn, List<(int Unit, int Last)> windows, double[]? ofUnits)
+    private static RawSamples Cut(
+        SeriesTable table, SeriesSpec spec, IReadOnlyList<string> channels, string? labelColumn,
+        List<(int Unit, int Last)> windows, double[]? ofUnits)
     {
-        if ((long)windows.Count * channels.Count * spec.Window > Array.MaxLength) throw new FormatException("its windows are more than one array can hold; raise data.series.step");
+        if ((long)windows.Count * channels.Count * spec.Window > Array.MaxLength)
+            throw new FormatException("its windows are more than one array can hold; raise data.series.step");
         int[] places = [.. channels.Select(table.PlaceOf)];
         var units = table.Units(spec.Unit);
         var inputs = new float[windows.Count * channels.Count * spec.Window];
@@ -54,13 +64,18 @@ internal static class SeriesFiles
             for (var channel = 0; channel < places.Length; channel++)
             {
                 for (var place = 0; place < spec.Window; place++)
-                    sample[channel * spec.Window + place] = table.Value(Math.Max(units[unit].Start, last - spec.Window + 1 + place), places[channel]);
+                    sample[channel * spec.Window + place] = table.Value(
+                        Math.Max(units[unit].Start, last - spec.Window + 1 + place), places[channel]);
             }
             labels[number] = ofUnits is not null ? ofUnits[unit]
                 : spec.MaximumRemaining is { } most ? Math.Min(most, units[unit].End - 1 - last)
                 : table.Value(last, table.PlaceOf(labelColumn!));
         }
-        return new RawSamples(table.Path, inputs, [channels.Count, spec.Window], new RawLabels(labels) { Whole = spec.MaximumRemaining is null && Array.TrueForAll(labels, label => label == Math.Floor(label)) })
+        return new RawSamples(table.Path, inputs, [channels.Count, spec.Window],
+            new RawLabels(labels)
+            {
+                Whole = spec.MaximumRemaining is null && Array.TrueForAll(labels, label => label == Math.Floor(label)),
+            })
         {
             Origins = [.. windows.Select(window => window.Unit)],
         };

@@ -30,14 +30,21 @@ internal sealed record SeriesTable(string Path, IReadOnlyList<string> Columns, f
             if (columns is null)
             {
                 var headed = !fields.All(field => TryRead(field, out _));
-                columns = headed ? fields : [.. Enumerable.Range(1, fields.Length).Select(number => number.ToString(CultureInfo.InvariantCulture))];
+                columns = headed
+                    ? fields
+                    : [.. Enumerable.Range(1, fields.Length).Select(number => number.ToString(CultureInfo.InvariantCulture))];
                 if (headed) continue;
             }
-            if (fields.Length != columns.Length) throw new FormatException($"line {line} has {fields.Length} columns where the first has {columns.Length}");
+            if (fields.Length != columns.Length)
+                throw new FormatException($"line {line} has {fields.Length} columns where the first has {columns.Length}");
             foreach (var (place, field) in fields.Index())
-                values.Add(TryRead(field, out var value) ? value : throw new FormatException($"line {line}, column '{columns[place]}' holds '{field}', which is not a number"));
+                values.Add(TryRead(field, out var value)
+                    ? value
+                    : throw new FormatException($"line {line}, column '{columns[place]}' holds '{field}', which is not a number"));
         }
-        return columns is not null && values.Count > 0 ? new SeriesTable(path, columns, [.. values]) : throw new FormatException("it holds no rows of numbers");
+        return columns is not null && values.Count > 0
+            ? new SeriesTable(path, columns, [.. values])
+            : throw new FormatException("it holds no rows of numbers");
     }
 
     /// <summary>A value.</summary>
@@ -68,7 +75,8 @@ internal sealed record SeriesTable(string Path, IReadOnlyList<string> Columns, f
         for (int start = 0, end; start < Rows; start = end)
         {
             var unit = Value(start, place);
-            if (!seen.Add(unit)) throw new FormatException($"the rows of unit {unit} do not stand together; sort the table by unit and time");
+            if (!seen.Add(unit))
+                throw new FormatException($"the rows of unit {unit} do not stand together; sort the table by unit and time");
             end = start + 1;
             while (end < Rows && Value(end, place) == unit) end++;
             yield return (seen.Count - 1, start, end);
@@ -79,5 +87,6 @@ internal sealed record SeriesTable(string Path, IReadOnlyList<string> Columns, f
         ? text.Split(',', StringSplitOptions.TrimEntries)
         : text.Split(Blanks, StringSplitOptions.RemoveEmptyEntries);
 
-    private static bool TryRead(string field, out float value) => float.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+    private static bool TryRead(string field, out float value)
+        => float.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
 }

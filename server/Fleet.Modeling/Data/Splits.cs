@@ -23,7 +23,9 @@ internal static class Splits
         return (Pick(samples, kept, random), Pick(samples, part, random));
     }
 
-    /// <summary>At most <paramref name="count"/> samples, every class in proportion. All of them, in their order, when there are no more.</summary>
+    /// <summary>
+    /// At most <paramref name="count"/> samples, every class in proportion. All of them, in their order, when there are no more.
+    /// </summary>
     public static SampleSet Subset(SampleSet samples, int count, Random random)
     {
         if (count >= samples.Count) return samples;
@@ -36,7 +38,8 @@ internal static class Splits
     private static IEnumerable<IEnumerable<int[]>> Groups(SampleSet samples)
     {
         var all = Enumerable.Range(0, samples.Count);
-        if (samples.Origins is { } origins) return [all.GroupBy(sample => origins[sample]).OrderBy(origin => origin.Key).Select(origin => origin.ToArray())];
+        if (samples.Origins is { } origins)
+            return [all.GroupBy(sample => origins[sample]).OrderBy(origin => origin.Key).Select(origin => origin.ToArray())];
         return all.GroupBy(samples.Labels.GroupOf).OrderBy(group => group.Key).Select(group => group.Select(sample => new[] { sample }));
     }
 

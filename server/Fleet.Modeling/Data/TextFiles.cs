@@ -25,7 +25,8 @@ internal static class TextFiles
         var labels = new List<string>();
         try
         {
-            if (bytes.AsSpan().TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..]) ReadJson(bytes, splits, spec.Column ?? "text", labelColumn ?? "label", texts, labels);
+            if (bytes.AsSpan().TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..])
+                ReadJson(bytes, splits, spec.Column ?? "text", labelColumn ?? "label", texts, labels);
             else ReadCsv(bytes, spec.Column, labelColumn, texts, labels);
         }
         catch (Exception e) when (e is FormatException or JsonException)
@@ -35,25 +36,35 @@ internal static class TextFiles
         if (texts.Count == 0) throw new BuildException($"{path} holds no samples.");
 
         vocabulary ??= Vocabulary.Of(texts, spec.VocabularySize);
-        if ((long)texts.Count * spec.MaximumLength > Array.MaxLength) throw new BuildException($"{path} holds {texts.Count} texts of {spec.MaximumLength} pieces, more than one array can hold; lower data.text.maximumLength.");
+        if ((long)texts.Count * spec.MaximumLength > Array.MaxLength)
+            throw new BuildException(
+                $"{path} holds {texts.Count} texts of {spec.MaximumLength} pieces, more than one array can hold; lower "
+                    + "data.text.maximumLength.");
         var numbers = new float[texts.Count * spec.MaximumLength];
         for (var i = 0; i < texts.Count; i++) vocabulary.Encode(texts[i], numbers.AsSpan(i * spec.MaximumLength, spec.MaximumLength));
         return new RawSamples(path, numbers, [spec.MaximumLength], RawLabels.Of(labels)) { Vocabulary = vocabulary };
     }
 
-    private static void ReadJson(byte[] file, IReadOnlyList<string>? splits, string textKey, string labelKey, List<string> texts, List<string> labels)
+    private static void ReadJson(
+        byte[] file, IReadOnlyList<string>? splits, string textKey, string labelKey, List<string> texts, List<string> labels)
     {
         using var json = JsonDocument.Parse(file.AsMemory(file is [0xef, 0xbb, 0xbf, ..] ? 3 : 0));
         if (json.RootElement.ValueKind == JsonValueKind.Array)
         {
-            if (splits is not null) throw new FormatException($"it is one list without splits, so that '{string.Join(", ", splits)}' is not in it (data.text.trainSplits, validationSplits, testSplits).");
+            if (splits is not null)
+                throw new FormatException(
+                    $"it is one list without splits, so that '{string.Join(", ", splits)}' is not in it (data.text.trainSplits, "
+                        + "validationSplits, testSplits).");
             Take(json.RootElement, "");
             return;
         }
         foreach (var split in splits ?? UsualSplits)
         {
             if (!json.RootElement.TryGetProperty(split, out var samples) || samples.ValueKind != JsonValueKind.Array)
-                throw new FormatException($"it has no split '{split}'; it has {string.Join(", ", json.RootElement.EnumerateObject().Select(property => property.Name))} (data.text.trainSplits, validationSplits, testSplits).");
+                throw new FormatException(
+                    $"it has no split '{split}'; it has "
+                        + $"{string.Join(", ", json.RootElement.EnumerateObject().Select(property => property.Name))} "
+                        + "(data.text.trainSplits, validationSplits, testSplits).");
             Take(samples, $" of split '{split}'");
         }
 
@@ -64,11 +75,15 @@ internal static class TextFiles
                 var (text, label) = sample.ValueKind switch
                 {
                     JsonValueKind.Array when sample.GetArrayLength() == 2 => (sample[0], sample[1]),
-                    JsonValueKind.Object when sample.TryGetProperty(textKey, out var said) && sample.TryGetProperty(labelKey, out var meant) => (said, meant),
+                    JsonValueKind.Object when sample.TryGetProperty(textKey, out var said)
+                        && sample.TryGetProperty(labelKey, out var meant) => (said, meant),
                     _ => default,
                 };
                 if (text.ValueKind != JsonValueKind.String || label.ValueKind is not (JsonValueKind.String or JsonValueKind.Number))
-                    throw new FormatException($"sample {place}{where} (counted from 0) is {Short(sample.GetRawText())}; it must be a text and a label, [\"text\", \"label\"] or {{\"{textKey}\": \"text\", \"{labelKey}\": \"label\"}} (data.text.column, data.labelColumn).");
+                    throw new FormatException(
+                        $"sample {place}{where} (counted from 0) is {Short(sample.GetRawText())}; it must be a text and a label, "
+                            + $"[\"text\", \"label\"] or {{\"{textKey}\": \"text\", \"{labelKey}\": \"label\"}} (data.text.column, "
+                            + "data.labelColumn).");
                 texts.Add(text.GetString()!);
                 labels.Add(label.ToString());
             }
@@ -91,7 +106,8 @@ internal static class TextFiles
                 (text, label) = (Column("data.text.column", textColumn), Column("data.labelColumn", labelColumn));
                 continue;
             }
-            if (fields.Count != header.Count) throw new FormatException($"line {line} has {fields.Count} fields where the header has {header.Count}.");
+            if (fields.Count != header.Count)
+                throw new FormatException($"line {line} has {fields.Count} fields where the header has {header.Count}.");
             texts.Add(fields[text]);
             labels.Add(fields[label].Trim());
         }

@@ -10,7 +10,9 @@ internal static class ValidationSet
     {
         var samples = Splits.Subset(test, count, new Random(seed));
         int[] shape = [samples.Count, .. samples.SampleShape];
-        var inputs = samples.Vocabulary is null ? NpyArray.Of(samples.Inputs, shape) : NpyArray.Of(Array.ConvertAll(samples.Inputs, token => (long)token), shape);
+        var inputs = samples.Vocabulary is null
+            ? NpyArray.Of(samples.Inputs, shape)
+            : NpyArray.Of(Array.ConvertAll(samples.Inputs, token => (long)token), shape);
         using var file = File.Create(path);
         NpzArchive.Write(file, [KeyValuePair.Create(inputName, inputs), KeyValuePair.Create("labels", samples.Labels.ToArray())]);
     }

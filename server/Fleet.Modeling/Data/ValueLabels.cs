@@ -41,7 +41,8 @@ internal sealed record ValueLabels(float[] Values, int Columns) : SampleLabels
     /// <inheritdoc/>
     public override NpyArray ToArray() => NpyArray.Of(Values, Count, Columns);
 
-    private IEnumerable<double> Column(int column) => Enumerable.Range(0, Count).Select(sample => (double)Values[sample * Columns + column]);
+    private IEnumerable<double> Column(int column)
+        => Enumerable.Range(0, Count).Select(sample => (double)Values[sample * Columns + column]);
 
     private float DeviationOf(int column)
     {

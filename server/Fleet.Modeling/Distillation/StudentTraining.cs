@@ -17,9 +17,11 @@ internal static class StudentTraining
 
     /// <returns>The network as data, and one point for each epoch of both phases.</returns>
     public static (NetworkPlan Plan, IReadOnlyList<EpochReport> Epochs) Train(
-        BuildSpec spec, ITeacherModel teacher, DataSet data, Normalization normalization, string path, BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+        BuildSpec spec, ITeacherModel teacher, DataSet data, Normalization normalization, string path, BuildMemory memory,
+        IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
-        var plan = Families.Student(spec.Student!.Family, spec.Student.Width.Value, data.Training.SampleShape, Families.HeadFor(data), spec.Student.Depth ?? 0, data.Training.Vocabulary);
+        var plan = Families.Student(spec.Student!.Family, spec.Student.Width.Value, data.Training.SampleShape, Families.HeadFor(data),
+            spec.Student.Depth ?? 0, data.Training.Vocabulary);
         if (memory.Finished<IReadOnlyList<EpochReport>>("student") is { } finished && File.Exists(path)) return (plan, finished);
         // A seed of its own: a student of the teacher's width must not begin as its copy.
         var seed = unchecked(spec.Seed + 1);
@@ -28,16 +30,22 @@ internal static class StudentTraining
         var distillation = spec.Distillation;
         var training = distillation.Training;
         var progress = new Progress(sink, "Distilling the student", 0.45, 0.8);
-        using var answers = new TeacherOutputs(teacher, data.Training, LossSum.TeacherFeatures(distillation, data.Training.Labels), Augmentation.Of(training, seed), distillation.Views,
+        using var answers = new TeacherOutputs(teacher, data.Training, LossSum.TeacherFeatures(distillation, data.Training.Labels),
+            Augmentation.Of(training, seed), distillation.Views,
             Path.Combine(Path.GetDirectoryName(path)!, "teacher-outputs"));
         if (!answers.Kept)
-            progress.Report(0, $"the teacher's answers need {answers.Bytes / 1e9:0.0} GB and {answers.Limit / 1e9:0.0} GB are kept, so it is asked anew at every step");
-        using var losses = new LossSum(distillation, plan.Features(), answers.Features, data.Columns, data.Training.Labels, seed, TrainingDevice.Choose(training.Device));
-        var epochs = TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("distillation", training, seed, new TeacherObjective(answers, losses), memory.Training("distillation")), progress, cancellationToken);
+            progress.Report(0, $"the teacher's answers need {answers.Bytes / 1e9:0.0} GB and {answers.Limit / 1e9:0.0} GB are kept, so it "
+                + "is asked anew at every step");
+        using var losses = new LossSum(distillation, plan.Features(), answers.Features, data.Columns, data.Training.Labels, seed,
+            TrainingDevice.Choose(training.Device));
+        var epochs = TrainingLoop.Run(network, data.Training, data.Validation,
+            new TrainingPhase("distillation", training, seed, new TeacherObjective(answers, losses), memory.Training("distillation")),
+            progress, cancellationToken);
         if (distillation.FineTuneEpochs > 0)
         {
             var tuning = training with { Epochs = distillation.FineTuneEpochs, LearningRate = training.LearningRate * FineTuneRate };
-            epochs = [.. epochs, .. TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("fine-tuning", tuning, unchecked(seed + 1), Checkpoint: memory.Training("fine-tuning")),
+            epochs = [.. epochs, .. TrainingLoop.Run(network, data.Training, data.Validation,
+                new TrainingPhase("fine-tuning", tuning, unchecked(seed + 1), Checkpoint: memory.Training("fine-tuning")),
                 new Progress(sink, "Fine-tuning the student", 0.8, 0.85), cancellationToken)];
         }
         CheckedExport.Write(network, path, data.Test);

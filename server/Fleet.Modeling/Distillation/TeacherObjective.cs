@@ -25,6 +25,7 @@ internal sealed class TeacherObjective(TeacherOutputs teacher, LossSum losses) :
         var view = teacher.ViewOf(at.Epoch);
         var tap = new FeatureTap(scope, losses.StudentFeatures);
         var outputs = network.forward(batches.Inputs(at.Indices, view), tap);
-        return losses.Of(outputs, tap, teacher.Of(view, at.Indices, network.Device, cancellationToken), batches.Labels(at.Indices), at.Indices, at.Step);
+        return losses.Of(outputs, tap, teacher.Of(view, at.Indices, network.Device, cancellationToken),
+            batches.Labels(at.Indices), at.Indices, at.Step);
     }
 }

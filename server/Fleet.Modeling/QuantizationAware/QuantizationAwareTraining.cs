@@ -26,7 +26,8 @@ namespace Fleet.Modeling.QuantizationAware;
 /// <param name="Seed">Seed of order and augmentation.</param>
 /// <param name="Checkpoint">Where the training is kept in case the process ends; null for nowhere.</param>
 internal sealed record GridCourse(
-    PreparedModel Student, DataSet Data, ITeacherModel Teacher, QuantizationAwareSpec Spec, DistillationSpec Distillation, int CalibrationSamples, int Seed, Checkpoint? Checkpoint = null)
+    PreparedModel Student, DataSet Data, ITeacherModel Teacher, QuantizationAwareSpec Spec, DistillationSpec Distillation,
+    int CalibrationSamples, int Seed, Checkpoint? Checkpoint = null)
 {
     /// <summary>Bits.</summary>
     public BitWidths Widths => new(Spec.WeightBits, Spec.ActivationBits, Spec.EndBits);
@@ -50,7 +51,8 @@ internal static class QuantizationAwareTraining
     /// <summary>Trains in the integers of <paramref name="form"/> and checks that the exported model answers as the trained one.</summary>
     /// <returns>The trained network, ready to be written, and one point for each epoch.</returns>
     /// <exception cref="BuildException">The student or, for QKD, the teacher holds an operator that cannot be trained here.</exception>
-    public static (TrainedGridScheme Scheme, IReadOnlyList<EpochReport> Epochs) Train(GridCourse course, IntegerForm form, string workFolder, Progress progress, CancellationToken cancellationToken)
+    public static (TrainedGridScheme Scheme, IReadOnlyList<EpochReport> Epochs) Train(
+        GridCourse course, IntegerForm form, string workFolder, Progress progress, CancellationToken cancellationToken)
     {
         var plan = QuantizationPlan.For(course.Student.Graph, form, new HashSet<string>());
         using var graph = new TrainableGraph(course.Student, plan, form, Start(course, plan, form, cancellationToken));
@@ -69,12 +71,17 @@ internal static class QuantizationAwareTraining
     }
 
     /// <summary>Takes a graph, rounding or not, through the phases of the method.</summary>
-    public static IReadOnlyList<EpochReport> Study(TrainableGraph graph, GridCourse course, string workFolder, Progress progress, CancellationToken cancellationToken)
+    public static IReadOnlyList<EpochReport> Study(
+        TrainableGraph graph, GridCourse course, string workFolder, Progress progress, CancellationToken cancellationToken)
     {
         var (spec, training) = (course.Spec, course.Distillation.Training);
-        TeacherOutputs Frozen(ITeacherModel teacher) => new(teacher, course.Data.Training, [], Augmentation.Of(training, course.Seed), course.Distillation.Views, Path.Combine(workFolder, "teacher-outputs"));
-        var settings = new StudySettings(training with { LearningRate = spec.LearningRate }, course.Seed, course.Distillation.Temperature, spec.Method == "qkd" ? EqualShares : course.Distillation.Alpha, course.Checkpoint);
-        IReadOnlyList<EpochReport> Run(IReadOnlyList<StudyPhase> phases) => StudyLoop.Run(graph, course.Data.Training, course.Data.Validation, phases, settings, progress, cancellationToken);
+        TeacherOutputs Frozen(ITeacherModel teacher)
+            => new(teacher, course.Data.Training, [], Augmentation.Of(training, course.Seed), course.Distillation.Views,
+                Path.Combine(workFolder, "teacher-outputs"));
+        var settings = new StudySettings(training with { LearningRate = spec.LearningRate }, course.Seed, course.Distillation.Temperature,
+            spec.Method == "qkd" ? EqualShares : course.Distillation.Alpha, course.Checkpoint);
+        IReadOnlyList<EpochReport> Run(IReadOnlyList<StudyPhase> phases)
+            => StudyLoop.Run(graph, course.Data.Training, course.Data.Validation, phases, settings, progress, cancellationToken);
         switch (spec.Method)
         {
             case "qat":
@@ -111,7 +118,9 @@ internal static class QuantizationAwareTraining
         }
         var agreement = Judgement.Agreement(exported, expected);
         if (agreement < 1 - Math.Max(LargestDisagreement, 1.0 / samples.Count))
-            throw new BuildException(string.Create(CultureInfo.InvariantCulture, $"The exported {scheme.Name} decides only {agreement:P2} of the samples as the network that was trained. This is a fault of the exporter: report it with the build spec."));
+            throw new BuildException(string.Create(CultureInfo.InvariantCulture,
+                $"The exported {scheme.Name} decides only {agreement:P2} of the samples as the network that was trained. This is a fault "
+                    + $"of the exporter: report it with the build spec."));
     }
 
     private static void CompareValues(TrainedGridScheme scheme, ModelOutputs exported, ModelOutputs expected, ValueLabels labels)
@@ -119,7 +128,9 @@ internal static class QuantizationAwareTraining
         var difference = RegressionScore.RootMeanSquareError(exported.Values, expected.Values);
         var allowed = LargestDifference * labels.Deviation().Max();
         if (!(difference <= allowed))
-            throw new BuildException(string.Create(CultureInfo.InvariantCulture, $"The exported {scheme.Name} answers {difference:g3} beside the network that was trained; {allowed:g3} is allowed. This is a fault of the exporter: report it with the build spec."));
+            throw new BuildException(string.Create(CultureInfo.InvariantCulture,
+                $"The exported {scheme.Name} answers {difference:g3} beside the network that was trained; {allowed:g3} is allowed. This is "
+                    + $"a fault of the exporter: report it with the build spec."));
     }
 
     /// <summary>A companion that stops learning and goes on as a file: the runtime answers faster than the trainer.</summary>
@@ -130,7 +141,8 @@ internal static class QuantizationAwareTraining
         public OnnxTeacher Leave()
         {
             OnnxFile.Save(companion.Model().Model, path);
-            return _left = new OnnxTeacher(path, course.Data.Training.SampleShape, course.Data.Columns, course.Data.Training.Vocabulary is not null);
+            return _left = new OnnxTeacher(
+                path, course.Data.Training.SampleShape, course.Data.Columns, course.Data.Training.Vocabulary is not null);
         }
 
         public void Dispose()

@@ -64,10 +64,12 @@ internal sealed class StudyLoop : IDisposable
     /// <param name="cancellationToken">Honoured at every step.</param>
     /// <returns>One point for each epoch.</returns>
     public static IReadOnlyList<EpochReport> Run(
-        TrainableGraph student, SampleSet training, SampleSet validation, IReadOnlyList<StudyPhase> phases, StudySettings settings, Progress progress, CancellationToken cancellationToken)
+        TrainableGraph student, SampleSet training, SampleSet validation, IReadOnlyList<StudyPhase> phases, StudySettings settings,
+        Progress progress, CancellationToken cancellationToken)
     {
         using var loop = new StudyLoop(student, training, phases, settings);
-        var plan = new EpochPlan([.. phases.Select(phase => (phase.Name, phase.Epochs))], settings.Training.LearningRate, [.. new[] { loop._optimizer, loop._companions }.OfType<AdamW>()])
+        var plan = new EpochPlan([.. phases.Select(phase => (phase.Name, phase.Epochs))], settings.Training.LearningRate,
+            [.. new[] { loop._optimizer, loop._companions }.OfType<AdamW>()])
         {
             Others = [.. loop._companion?.parameters() ?? []],
             Checkpoint = settings.Checkpoint,
@@ -115,7 +117,8 @@ internal sealed class StudyLoop : IDisposable
         var ofLabels = _ofLabels.Of(learner, labels);
         if (from is null) return ofLabels;
         var (alpha, temperature) = (_settings.Alpha, _settings.Temperature);
-        return LogitLoss.Divergence(from.detach() / temperature, learner / temperature) * (alpha * temperature * temperature) + ofLabels * (1 - alpha);
+        return LogitLoss.Divergence(from.detach() / temperature, learner / temperature) * (alpha * temperature * temperature)
+            + ofLabels * (1 - alpha);
     }
 
     private static AdamW Optimizer(TrainableGraph graph, TrainingSpec spec)

@@ -31,10 +31,12 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainable
     /// <param name="form">The integers it will be written in; needed with a plan.</param>
     /// <param name="grids">Where the grids start; needed with a plan.</param>
     /// <exception cref="BuildException">The graph holds an operator that cannot be trained here.</exception>
-    public TrainableGraph(PreparedModel model, QuantizationPlan? plan = null, IntegerForm? form = null, GridScales? grids = null) : base(nameof(TrainableGraph))
+    public TrainableGraph(PreparedModel model, QuantizationPlan? plan = null, IntegerForm? form = null, GridScales? grids = null)
+        : base(nameof(TrainableGraph))
     {
         _graph = model.Graph;
-        if (_graph.Graph.Input is not [_]) throw new BuildException($"A model with {_graph.Graph.Input.Count} inputs cannot be trained here; it must have one.");
+        if (_graph.Graph.Input is not [_])
+            throw new BuildException($"A model with {_graph.Graph.Input.Count} inputs cannot be trained here; it must have one.");
         if (plan is not null) _rounding = new Rounding(_graph, plan, form!, grids!);
         foreach (var node in _graph.Graph.Node)
         {
@@ -48,10 +50,14 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainable
                 continue;
             }
             GraphOperators.Check(node, _graph);
-            foreach (var constant in node.Input.Select(_graph.Constant).OfType<TensorProto>().Where(constant => !_constants.ContainsKey(constant.Name)))
-                _constants[constant.Name] = constant.Is(TensorProto.Types.DataType.Float) ? AlignedTensor.Of(constant.ToSingles(), [.. constant.Dims], CPU) : tensor(constant.ToInt64s(), [.. constant.Dims]);
+            foreach (var constant in node.Input.Select(_graph.Constant).OfType<TensorProto>()
+                .Where(constant => !_constants.ContainsKey(constant.Name)))
+                _constants[constant.Name] = constant.Is(TensorProto.Types.DataType.Float)
+                    ? AlignedTensor.Of(constant.ToSingles(), [.. constant.Dims], CPU)
+                    : tensor(constant.ToInt64s(), [.. constant.Dims]);
         }
-        if (_operators.Count == 0) throw new BuildException("The model has no convolution or matrix product with constant weights: there is nothing to train.");
+        if (_operators.Count == 0)
+            throw new BuildException("The model has no convolution or matrix product with constant weights: there is nothing to train.");
         if (_rounding is not null) register_module("rounding", _rounding);
     }
 
@@ -67,7 +73,8 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainable
         using var scope = NewDisposeScope();
         var name = _graph.Graph.Input[0].Name;
         // Samples of text hold the numbers of tokens as floats.
-        if (_graph.Graph.Input[0].Type.TensorType.ElemType is (int)TensorProto.Types.DataType.Int64) input = input.to_type(ScalarType.Int64);
+        if (_graph.Graph.Input[0].Type.TensorType.ElemType is (int)TensorProto.Types.DataType.Int64)
+            input = input.to_type(ScalarType.Int64);
         var values = new Dictionary<string, Tensor>(_constants) { [name] = _rounding?.Round(name, input) ?? input };
         for (var i = 0; i < _nodes.Count; i++)
         {
@@ -95,7 +102,8 @@ internal sealed class TrainableGraph : Module<Tensor, Tensor>, ITrainable
             if (_operators.TryGetValue(node.Output[0], out var one)) one.WriteInto(model.Graph, node);
         }
         var read = new HashSet<string>(model.Graph.Node.SelectMany(OnnxGraph.ValuesReadBy));
-        foreach (var unread in model.Graph.Initializer.Where(tensor => !read.Contains(tensor.Name)).ToArray()) model.Graph.Initializer.Remove(unread);
+        foreach (var unread in model.Graph.Initializer.Where(tensor => !read.Contains(tensor.Name)).ToArray())
+            model.Graph.Initializer.Remove(unread);
         return new PreparedModel(model);
     }
 

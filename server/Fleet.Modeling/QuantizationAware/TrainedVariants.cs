@@ -11,7 +11,9 @@ using Fleet.Quantization.Writing;
 
 namespace Fleet.Modeling.QuantizationAware;
 
-/// <summary>Trains a student for every profile of a build: once for all processors, whose integers stand for the same values, and once for TensorRT.</summary>
+/// <summary>
+/// Trains a student for every profile of a build: once for all processors, whose integers stand for the same values, and once for TensorRT.
+/// </summary>
 internal static class TrainedVariants
 {
     /// <summary>Refuses a teacher that QKD could not train, before anything is trained towards it.</summary>
@@ -24,7 +26,9 @@ internal static class TrainedVariants
         }
         catch (Exception e) when (e is BuildException or InvalidDataException)
         {
-            throw new BuildException($"quantizationAware.method 'qkd' trains the teacher as well, and {Path.GetFileName(path)} cannot be: {e.Message} Use 'qat-distillation', which leaves it as it is.", e);
+            throw new BuildException(
+                $"quantizationAware.method 'qkd' trains the teacher as well, and {Path.GetFileName(path)} cannot be: {e.Message} Use "
+                    + "'qat-distillation', which leaves it as it is.", e);
         }
     }
 
@@ -39,23 +43,32 @@ internal static class TrainedVariants
     /// <param name="sink">Told what is done, with the share of this work from 0 to 1.</param>
     /// <param name="cancellationToken">Honoured at every training step.</param>
     /// <returns>The trained network of each profile, and one point for each epoch.</returns>
-    /// <exception cref="BuildException">The student or, for QKD, the teacher cannot be trained here; the message names the operator.</exception>
+    /// <exception cref="BuildException">The student or, for QKD, the teacher cannot be trained here; the message names the
+    /// operator.</exception>
     public static (IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Variants, IReadOnlyList<EpochReport> Epochs) Make(
-        BuildSpec spec, string student, ITeacherModel teacher, DataSet data, IReadOnlyList<HardwareProfile> profiles, string workFolder, BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+        BuildSpec spec, string student, ITeacherModel teacher, DataSet data, IReadOnlyList<HardwareProfile> profiles, string workFolder,
+        BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         if (spec.QuantizationAware is not { } asked) return ([], []);
         // A seed of its own, next to the student's: the grid is trained in another order than the student was.
-        var course = new GridCourse(PreparedModel.From(student, workFolder), data, teacher, asked, spec.Distillation, spec.Quantization.CalibrationSamples, unchecked(spec.Seed + 3));
+        var course = new GridCourse(PreparedModel.From(student, workFolder), data, teacher, asked, spec.Distillation,
+            spec.Quantization.CalibrationSamples, unchecked(spec.Seed + 3));
         var variants = new List<(string, IQuantizationScheme)>();
         var epochs = new List<EpochReport>();
         var groups = profiles.GroupBy(profile => profile.Numeric.SymmetricActivations).ToArray();
         foreach (var (index, group) in groups.Index())
         {
             var names = string.Join(", ", group.Select(profile => profile.Name));
-            var progress = new Progress(sink, $"Training on the grid of {names}", (double)index / groups.Length, (index + 1.0) / groups.Length);
+            var progress = new Progress(
+                sink, $"Training on the grid of {names}", (double)index / groups.Length, (index + 1.0) / groups.Length);
             // TensorRT's files keep their tables in float.
-            var own = course with { Student = group.Key ? course.Student : EmbeddingTables.Rounded(course.Student), Checkpoint = memory.Training($"grid-{index + 1}") };
-            var (trained, points) = QuantizationAwareTraining.Train(own, IntegerForm.For(group.First().Numeric), workFolder, progress, cancellationToken);
+            var own = course with
+            {
+                Student = group.Key ? course.Student : EmbeddingTables.Rounded(course.Student),
+                Checkpoint = memory.Training($"grid-{index + 1}"),
+            };
+            var (trained, points) = QuantizationAwareTraining.Train(
+                own, IntegerForm.For(group.First().Numeric), workFolder, progress, cancellationToken);
             epochs.AddRange(points.Select(point => groups.Length == 1 ? point : point with { Phase = $"{point.Phase} ({names})" }));
             variants.AddRange(group.Select(profile => (profile.Name, (IQuantizationScheme)trained.In(IntegerForm.For(profile.Numeric)))));
         }

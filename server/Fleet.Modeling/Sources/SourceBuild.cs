@@ -24,7 +24,8 @@ internal static class SourceBuild
 {
     /// <summary>Runs it.</summary>
     /// <exception cref="BuildException">The model or its samples cannot be used; the message is for the operator.</exception>
-    public static BuildReport Run(BuildSpec spec, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    public static BuildReport Run(
+        BuildSpec spec, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         try
         {
@@ -37,7 +38,8 @@ internal static class SourceBuild
     }
 
     private static BuildReport Quantize(
-        BuildSpec spec, SourceSpec source, string folder, TimeProvider time, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+        BuildSpec spec, SourceSpec source, string folder, TimeProvider time, IProgress<BuildProgress> progress,
+        CancellationToken cancellationToken)
     {
         // A worker lives on after a model that asks for more was refused.
         using var memory = ProcessLimits.AllowMemoryMeanwhile(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
@@ -47,23 +49,29 @@ internal static class SourceBuild
         using var session = OnnxRuntimeSession.Open(source.Onnx);
         var inputs = ModelInput.WithTables(ModelInput.Of(session), model);
         var state = ModelState.Of(session, inputs, source.State ?? []);
-        var validation = ModelSamples.Read(source.Validation, inputs, state, Quantizer.ValidationSeed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state), source.Task);
+        var validation = ModelSamples.Read(source.Validation, inputs, state, Quantizer.ValidationSeed, source.ValidationLabels,
+            SyntheticShapes.For(source, session, inputs, state), source.Task);
         var samples = validation.Feeds;
         long[]? labels = validation.Labels is { } given ? [.. given] : null;
         var classes = ClassesOf(session);
         var task = source.Task ?? (classes is null ? ModelTask.Outputs : ModelTask.Classification);
         if (labels is not null && classes is { } count && Array.FindIndex(labels, label => label < 0 || label >= count) is >= 0 and var bad)
-            throw new InvalidDataException($"The label {labels[bad]} of sample {bad} (counted from 0) is none of the {count} classes of output '{session.OutputNames[0]}'.");
+            throw new InvalidDataException(
+                $"The label {labels[bad]} of sample {bad} (counted from 0) is none of the {count} classes of output "
+                    + $"'{session.OutputNames[0]}'.");
         // Before hours of work: what no device could be given is no release.
-        var travelling = ReleaseSamples.Gather(session, samples, TaskLabels.Of(source, task, labels, samples.Count), spec, task, state, cancellationToken);
+        var travelling = ReleaseSamples.Gather(
+            session, samples, TaskLabels.Of(source, task, labels, samples.Count), spec, task, state, cancellationToken);
 
         var quantized = new Quantizer(time).Run(
-            new QuantizationRequest { Source = source, Quantization = spec.Quantization, Budget = spec.Gate.Budget }, Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
+            new QuantizationRequest { Source = source, Quantization = spec.Quantization, Budget = spec.Gate.Budget },
+            Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
 
         progress.Report(new BuildProgress("Writing the validation set", 0.98));
         var file = Path.Combine(folder, "validation.npz");
         travelling.Write(file);
-        // What a device will measure is measured here, on the same samples and by the same code; what is known already of more samples stays.
+        // What a device will measure is measured here, on the same samples and by the same code; what is known already of more samples
+        // stays.
         Scores Scored(Scores scores, string path, RuntimeSettings? runtime) => scores with
         {
             Metrics = [.. scores.Metrics.Concat(travelling.Measure(path, runtime, cancellationToken)).DistinctBy(metric => metric.Name)],
@@ -80,20 +88,43 @@ internal static class SourceBuild
             Samples = new SampleCounts(quantized.Calibration?.Count ?? 0, 0, samples.Count),
             Calibration = quantized.Calibration,
             Validation = quantized.Validation,
-            Classes = source.Classes ?? (task != ModelTask.Classification ? [] : [.. Enumerable.Range(0, classes ?? 0).Select(number => number.ToString(CultureInfo.InvariantCulture))]),
-            Student = new NetworkReport { Description = quantized.Model, Parameters = quantized.Parameters, Bytes = quantized.Bytes, Scores = Scored(quantized.Original, source.Onnx, null) },
-            Inputs = [.. inputs.Select(input => new TensorDescription(input.Name, Datatype(input.Type), [.. input.Extents.Select(extent => (long)extent)]))],
-            Outputs = [.. session.OutputMetadata.Where(output => output.Value.IsTensor).Select(output => new TensorDescription(output.Key, Datatype(output.Value.ElementDataType), [.. output.Value.Dimensions.Select(extent => (long)extent)]))],
+            Classes = source.Classes
+                ?? (task != ModelTask.Classification
+                    ? []
+                    : [.. Enumerable.Range(0, classes ?? 0).Select(number => number.ToString(CultureInfo.InvariantCulture))]),
+            Student = new NetworkReport
+            {
+                Description = quantized.Model,
+                Parameters = quantized.Parameters,
+                Bytes = quantized.Bytes,
+                Scores = Scored(quantized.Original, source.Onnx, null),
+            },
+            Inputs = [
+                .. inputs.Select(input =>
+                    new TensorDescription(input.Name, Datatype(input.Type), [.. input.Extents.Select(extent => (long)extent)])),
+            ],
+            Outputs = [
+                .. session.OutputMetadata.Where(output => output.Value.IsTensor)
+                    .Select(output => new TensorDescription(
+                        output.Key, Datatype(output.Value.ElementDataType), [.. output.Value.Dimensions.Select(extent => (long)extent)])),
+            ],
             ValidationSet = Artifacts.Reference(file),
             Variants = [.. quantized.Variants.Select(variant => variant is { Scores: { } scores, Accepted: true, Artifact: { } artifact }
-                ? variant with { Scores = Scored(scores, Path.Combine(folder, "variants", artifact.Name), variant.Runtime.On(ThisMachine.Facts.IsaFlags)) }
+                ? variant with
+                {
+                    Scores = Scored(scores, Path.Combine(folder, "variants", artifact.Name),
+                        variant.Runtime.On(ThisMachine.Facts.IsaFlags)),
+                }
                 : variant)],
         };
     }
 
     /// <summary>Classes of the first output, when it is one row of float scores for each sample; otherwise null.</summary>
     private static int? ClassesOf(InferenceSession session)
-        => session.OutputMetadata[session.OutputNames[0]] is { IsTensor: true, ElementDataType: TensorElementType.Float, Dimensions: [-1 or 1, > 1 and var classes] } ? classes : null;
+        => session.OutputMetadata[session.OutputNames[0]] is
+        {
+            IsTensor: true, ElementDataType: TensorElementType.Float, Dimensions: [-1 or 1, > 1 and var classes]
+        } ? classes : null;
 
     private static string Digest(SourceSpec source, CancellationToken cancellationToken)
     {
@@ -102,7 +133,9 @@ internal static class SourceBuild
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (File.Exists(data)) hash.AppendData(SHA256.HashData(File.ReadAllBytes(data)));
-            else if (Directory.Exists(data)) foreach (var file in Directory.EnumerateFiles(data, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)) hash.AppendData(SHA256.HashData(File.ReadAllBytes(file)));
+            else if (Directory.Exists(data))
+                foreach (var file in Directory.EnumerateFiles(data, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
+                    hash.AppendData(SHA256.HashData(File.ReadAllBytes(file)));
             else hash.AppendData(Encoding.UTF8.GetBytes(data));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());

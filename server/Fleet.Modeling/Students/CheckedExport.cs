@@ -33,7 +33,9 @@ internal static class CheckedExport
         var largest = expected.Max(value => Math.Abs((double)value));
         return difference <= Tolerance * Math.Max(1, largest)
             ? difference
-            : throw new BuildException($"The exported {Path.GetFileName(path)} differs from the trained network by {difference:g3} in outputs of up to {largest:g3}; {Tolerance:g1} of them is allowed. This is a fault of the exporter: report it with the build spec.");
+            : throw new BuildException(
+                $"The exported {Path.GetFileName(path)} differs from the trained network by {difference:g3} in outputs of up to "
+                    + $"{largest:g3}; {Tolerance:g1} of them is allowed. This is a fault of the exporter: report it with the build spec.");
     }
 
     private static float[] Run(string path, SampleSet samples, string output)

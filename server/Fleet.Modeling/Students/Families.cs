@@ -10,7 +10,9 @@ namespace Fleet.Modeling.Students;
 /// </summary>
 internal static class Families
 {
-    /// <summary>Stages of <c>mlp</c>, blocks of <c>encoder</c> and convolutions of a stage of <c>cnn</c> when the spec does not say.</summary>
+    /// <summary>
+    /// Stages of <c>mlp</c>, blocks of <c>encoder</c> and convolutions of a stage of <c>cnn</c> when the spec does not say.
+    /// </summary>
     private static int UsualDepth(string family) => family == "cnn" ? 1 : 2;
 
     /// <summary>Narrowest head of an encoder: below it a head tells too little apart.</summary>
@@ -27,14 +29,18 @@ internal static class Families
         _ => throw new BuildException($"Family '{family}' is not known; it is one of {string.Join(", ", BuildSpecRules.Families)}."),
     };
 
-    /// <summary>Axes of one sample: a length (tokens), channels and length, or channels, height and width; null where any will do.</summary>
+    /// <summary>
+    /// Axes of one sample: a length (tokens), channels and length, or channels, height and width; null where any will do.
+    /// </summary>
     /// <exception cref="BuildException">The families of a teacher that is trained here and its student take different samples.</exception>
     public static int? SampleRank(string student, string? teacher = null)
     {
         int? own = Of(student).SampleRank, other = teacher is null ? own : Of(teacher).SampleRank;
         return own is null || other is null || own == other
             ? own ?? other
-            : throw new BuildException($"student.family '{student}' and teacher.family '{teacher}' take samples of different shapes; choose families that take the same.");
+            : throw new BuildException(
+                $"student.family '{student}' and teacher.family '{teacher}' take samples of different shapes; choose families that take "
+                    + "the same.");
     }
 
     /// <summary>The head for the labels of a data set.</summary>
@@ -49,12 +55,14 @@ internal static class Families
     /// <param name="head">What it answers with.</param>
     /// <param name="depth">Stages, blocks or convolutions of a stage, where the family has a choice; 0 for the usual.</param>
     /// <param name="vocabulary">Of samples that are token numbers.</param>
-    public static NetworkPlan Student(string family, int width, IReadOnlyList<int> inputShape, Head head, int depth = 0, Vocabulary? vocabulary = null)
+    public static NetworkPlan Student(
+        string family, int width, IReadOnlyList<int> inputShape, Head head, int depth = 0, Vocabulary? vocabulary = null)
         => Plan(family, new Sizes(width, depth, inputShape, vocabulary), Of(family).BeforeStudentHead(width), head, "");
 
     /// <summary>A teacher of a family.</summary>
     /// <inheritdoc cref="Student"/>
-    public static NetworkPlan Teacher(string family, int width, IReadOnlyList<int> inputShape, Head head, int depth = 0, Vocabulary? vocabulary = null)
+    public static NetworkPlan Teacher(
+        string family, int width, IReadOnlyList<int> inputShape, Head head, int depth = 0, Vocabulary? vocabulary = null)
         => Of(family).TeacherUnits is > 0 and var units
             ? Plan(family, new Sizes(width, depth, inputShape, vocabulary), [new Flatten(), new Dense(units * width)], head, ", dense head")
             : Student(family, width, inputShape, head, depth, vocabulary);
@@ -130,7 +138,8 @@ internal static class Families
         return layers;
     }
 
-    private static Layer[] Residual(params Layer[] correction) => [new Remember(), new LayerNormalization(), .. correction, new AddRemembered()];
+    private static Layer[] Residual(params Layer[] correction)
+        => [new Remember(), new LayerNormalization(), .. correction, new AddRemembered()];
 
     /// <summary>How large a network of a family is to be.</summary>
     private sealed record Sizes(int Width, int Depth, IReadOnlyList<int> InputShape, Vocabulary? Vocabulary)
@@ -142,6 +151,8 @@ internal static class Families
     /// <param name="SampleRank">Axes of one sample; null for any.</param>
     /// <param name="Stages">Layers in front of the head.</param>
     /// <param name="BeforeStudentHead">Layers between the stages and a student's head, of the width.</param>
-    /// <param name="TeacherUnits">Units of a teacher's dense layer before its head for each unit of width; 0 when it ends as a student.</param>
-    private sealed record Family(int? SampleRank, Func<Sizes, List<Layer>> Stages, Func<int, IReadOnlyList<Layer>> BeforeStudentHead, int TeacherUnits);
+    /// <param name="TeacherUnits">Units of a teacher's dense layer before its head for each unit of width; 0 when it ends as a
+    /// student.</param>
+    private sealed record Family(
+        int? SampleRank, Func<Sizes, List<Layer>> Stages, Func<int, IReadOnlyList<Layer>> BeforeStudentHead, int TeacherUnits);
 }

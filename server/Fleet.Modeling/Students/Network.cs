@@ -114,7 +114,9 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var scale = _scale is null || Normalization.ScalesApart ? null : new InputScale(_scale.to_type(ScalarType.Float64), Plan.InputShape);
+        var scale = _scale is null || Normalization.ScalesApart
+            ? null
+            : new InputScale(_scale.to_type(ScalarType.Float64), Plan.InputShape);
         var folded = new List<FoldedLayer>();
         foreach (var (layer, modules) in _layers)
         {

@@ -13,7 +13,8 @@ internal sealed record NetworkPlan(string Description, IReadOnlyList<int> InputS
     public Vocabulary? Vocabulary { get; init; }
 
     /// <summary>What it answers with.</summary>
-    public Head Head => Layers[^1] as Head ?? throw new InvalidOperationException($"The last layer of {Description} is {Layers[^1]}, which is not a head.");
+    public Head Head => Layers[^1] as Head
+        ?? throw new InvalidOperationException($"The last layer of {Description} is {Layers[^1]}, which is not a head.");
 
     /// <summary>Trainable parameters, batch normalization's included.</summary>
     public long Parameters() => Walk().Sum(step => step.Layer.Parameters(step.Input));
@@ -41,7 +42,8 @@ internal sealed record NetworkPlan(string Description, IReadOnlyList<int> InputS
     {
         foreach (var (place, (layer, input, output)) in Walk().Index().SkipLast(1))
         {
-            foreach (var part in layer.Parts(input)) yield return new Feature($"{FeatureName(place)}.{part.Name}", part.Shape, ChannelsLast: true);
+            foreach (var part in layer.Parts(input))
+                yield return new Feature($"{FeatureName(place)}.{part.Name}", part.Shape, ChannelsLast: true);
             yield return new Feature(FeatureName(place), output, ChannelsLast: Vocabulary is not null && output.Count > 1);
         }
     }

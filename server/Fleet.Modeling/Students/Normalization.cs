@@ -7,7 +7,8 @@ namespace Fleet.Modeling.Students;
 /// it measures and nothing is prepared outside the graph.
 /// </summary>
 /// <param name="Mean">What is taken off each channel; all zero when that is not worth an operator.</param>
-/// <param name="Scale">What each channel is then multiplied by; the export folds it into the first weights where channels are alike.</param>
+/// <param name="Scale">What each channel is then multiplied by; the export folds it into the first weights where channels are
+/// alike.</param>
 internal sealed record Normalization(float[] Mean, float[] Scale)
 {
     /// <summary>

@@ -17,10 +17,14 @@ internal static class StudentExport
     /// <summary>Name of the input: values as the sensor gives them, or numbers of tokens; the batch first.</summary>
     public const string Input = StudentGraph.Input;
 
-    /// <summary>Metadata of a file: this and a feature's name is the key of the graph value that holds it and of the shape of one sample of it.</summary>
+    /// <summary>
+    /// Metadata of a file: this and a feature's name is the key of the graph value that holds it and of the shape of one sample of it.
+    /// </summary>
     public const string FeatureKey = "fleet.feature.";
 
-    /// <summary>Metadata of a model that reads text: its pieces as a JSON array, number by number; how many it takes; and how text is cut into them.</summary>
+    /// <summary>
+    /// Metadata of a model that reads text: its pieces as a JSON array, number by number; how many it takes; and how text is cut into them.
+    /// </summary>
     public const string VocabularyKey = "vocabulary", LengthKey = "maximumLength", TokenizerKey = "tokenizer";
 
     private const int Opset = 17;
@@ -32,13 +36,16 @@ internal static class StudentExport
         var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.InputShape, plan.Head);
         var value = Input;
         long[] perChannel = [1, normalization.Mean.Length, .. plan.InputShape.Skip(1).Select(_ => 1L)];
-        if (normalization.Mean.Any(mean => mean != 0)) value = graph.Add("Sub", "centered", value, graph.Constant(Tensors.Of("mean", normalization.Mean, perChannel)));
-        if (normalization.ScalesApart) value = graph.Add("Mul", "standardized", value, graph.Constant(Tensors.Of("scale", normalization.Scale, perChannel)));
+        if (normalization.Mean.Any(mean => mean != 0))
+            value = graph.Add("Sub", "centered", value, graph.Constant(Tensors.Of("mean", normalization.Mean, perChannel)));
+        if (normalization.ScalesApart)
+            value = graph.Add("Mul", "standardized", value, graph.Constant(Tensors.Of("scale", normalization.Scale, perChannel)));
         var model = new ModelProto { IrVersion = IrVersion, ProducerName = "fleet-modeling", Graph = graph.Graph };
         foreach (var (place, (folded, step)) in layers.Zip(plan.Walk()).Index())
         {
             value = folded.Layer.Export(graph, new LayerExport(folded, step.Input, $"{place + 1}", value));
-            foreach (var (name, shown) in Shown(folded.Layer, step.Input, place, value)) AddMetadata(model, FeatureKey + name, $"{shown} {string.Join("x", step.Output)}");
+            foreach (var (name, shown) in Shown(folded.Layer, step.Input, place, value))
+                AddMetadata(model, FeatureKey + name, $"{shown} {string.Join("x", step.Output)}");
         }
         model.Declare("", Opset);
         if (plan.Vocabulary is { } vocabulary)
@@ -53,7 +60,9 @@ internal static class StudentExport
     // Whoever takes the file as a teacher can ask for its layers by the names they were trained under. A part has the shape of
     // the layer's output here: tokens of all samples are rows of one matrix.
     private static IEnumerable<(string Name, string Value)> Shown(Layer layer, IReadOnlyList<int> input, int place, string value)
-        => layer.Parts(input).Select(part => ($"{NetworkPlan.FeatureName(place)}.{part.Name}", $"{part.Name}{place + 1}")).Prepend((NetworkPlan.FeatureName(place), value));
+        => layer.Parts(input).Select(part => ($"{NetworkPlan.FeatureName(place)}.{part.Name}", $"{part.Name}{place + 1}"))
+            .Prepend((NetworkPlan.FeatureName(place), value));
 
-    private static void AddMetadata(ModelProto model, string key, string value) => model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
+    private static void AddMetadata(ModelProto model, string key, string value)
+        => model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
 }

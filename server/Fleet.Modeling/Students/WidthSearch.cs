@@ -37,7 +37,8 @@ internal static class WidthSearch
     /// <returns>Every width that was tried, in order; the largest that fits is the answer.</returns>
     /// <exception cref="BuildException">Not even the smallest fits.</exception>
     public static IReadOnlyList<WidthTrial> Find(
-        StudentSpec student, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder, Action<WidthTrial> report, CancellationToken cancellationToken)
+        StudentSpec student, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
+        Action<WidthTrial> report, CancellationToken cancellationToken)
     {
         var step = StepOf(student.Family);
         var tried = new List<WidthTrial>();
@@ -60,26 +61,37 @@ internal static class WidthSearch
             if (Fits(middle)) fits = middle;
             else fails = middle;
         }
-        return fits > 0 ? tried : throw new BuildException($"No width of family '{student.Family}' meets student.budget: the smallest, {Text(tried[0])}. Raise the budget or choose another family.");
+        return fits > 0
+            ? tried
+            : throw new BuildException(
+                $"No width of family '{student.Family}' meets student.budget: the smallest, {Text(tried[0])}. Raise the budget or choose "
+                    + "another family.");
     }
 
     /// <summary>What a trial showed, for people.</summary>
     public static string Text(WidthTrial trial) => string.Create(CultureInfo.InvariantCulture,
-        $"{trial.Width}, makes {trial.Bytes} bytes{(trial.LatencyP95 is { } latency ? $" and takes {latency.TotalMilliseconds:0.000} ms (p95)" : "")}");
+        $"{trial.Width}, makes {trial.Bytes} "
+            + $"bytes{(trial.LatencyP95 is { } latency ? $" and takes {latency.TotalMilliseconds:0.000} ms (p95)" : "")}");
 
-    private static WidthTrial Try(StudentSpec student, int width, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder, CancellationToken cancellationToken)
+    private static WidthTrial Try(
+        StudentSpec student, int width, HardwareProfile profile, DataSet data, Normalization normalization, string workFolder,
+        CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var plan = Families.Student(student.Family, width, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary);
+        var plan = Families.Student(
+            student.Family, width, data.Training.SampleShape, Families.HeadFor(data), student.Depth ?? 0, data.Training.Vocabulary);
         var (floats, integers) = (Path.Combine(workFolder, "width.onnx"), Path.Combine(workFolder, "width-int8.onnx"));
         try
         {
-            using (var network = new Network(plan, normalization, 0)) OnnxFile.Save(StudentExport.Model(plan, normalization, network.Folded()), floats);
+            using (var network = new Network(plan, normalization, 0))
+                OnnxFile.Save(StudentExport.Model(plan, normalization, network.Folded()), floats);
             OnnxFile.Save(Quantized(floats, profile, data.Training.Take(CalibrationSamples), workFolder, cancellationToken), integers);
             var bytes = new FileInfo(integers).Length;
             var smallEnough = student.Budget!.MaximumBytes is not { } most || bytes <= most;
             // What is too large already need not be timed.
-            var latency = student.Budget.MaximumLatencyP95 is null || !smallEnough ? (TimeSpan?)null : Latency(floats, integers, profile, data.Test, cancellationToken);
+            var latency = student.Budget.MaximumLatencyP95 is null || !smallEnough
+                ? (TimeSpan?)null
+                : Latency(floats, integers, profile, data.Test, cancellationToken);
             return new WidthTrial(width, plan.Parameters(), bytes, smallEnough && !(latency > student.Budget.MaximumLatencyP95), latency);
         }
         finally
@@ -89,16 +101,19 @@ internal static class WidthSearch
         }
     }
 
-    private static ModelProto Quantized(string path, HardwareProfile profile, SampleSet samples, string workFolder, CancellationToken cancellationToken)
+    private static ModelProto Quantized(
+        string path, HardwareProfile profile, SampleSet samples, string workFolder, CancellationToken cancellationToken)
     {
         var prepared = PreparedModel.From(path, workFolder);
         var scheme = QuantizationSchemes.For(profile)[0];
-        var histograms = CalibrationRun.Count(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], samples.Feeds(StudentExport.Input), CalibrationSamples, cancellationToken);
+        var histograms = CalibrationRun.Count(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)],
+            samples.Feeds(StudentExport.Input), CalibrationSamples, cancellationToken);
         return scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>());
     }
 
     // The build offers the float file where it is the faster one, so the faster one counts. In turns, as everywhere.
-    private static TimeSpan Latency(string floats, string integers, HardwareProfile profile, SampleSet samples, CancellationToken cancellationToken)
+    private static TimeSpan Latency(
+        string floats, string integers, HardwareProfile profile, SampleSet samples, CancellationToken cancellationToken)
     {
         using var one = OnnxRuntimeSession.Open(floats);
         using var other = OnnxRuntimeSession.Open(integers, profile.Runtime.On(ThisMachine.Facts.IsaFlags));

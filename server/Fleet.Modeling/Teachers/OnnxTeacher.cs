@@ -35,7 +35,8 @@ internal sealed class OnnxTeacher : ITeacherModel
         Columns = columns;
         (_sampleShape, _widths) = (sampleShape, [columns]);
         var model = Read(path);
-        Parameters = model.Graph.Initializer.Where(tensor => tensor.DataType is (int)TensorProto.Types.DataType.Float or (int)TensorProto.Types.DataType.Float16)
+        Parameters = model.Graph.Initializer.Where(
+            tensor => tensor.DataType is (int)TensorProto.Types.DataType.Float or (int)TensorProto.Types.DataType.Float16)
             .Sum(tensor => tensor.Dims.Aggregate(1L, (product, extent) => product * extent));
         _session = Open(path, model);
         try
@@ -79,8 +80,11 @@ internal sealed class OnnxTeacher : ITeacherModel
         var features = names.Select((name, i) => new Feature(name, OnnxFeatures.ShapeOf(model, name) ?? shapes[i + 1] switch
         {
             [1, .. var extents] when extents.Length > 0 => [.. extents.Select(extent => (int)extent)],
-            { } odd => throw new BuildException($"Teacher {Path} gives '{name}' of shape ({string.Join(", ", odd)}) for one sample; a feature has the samples first, then at least one axis."),
-            null => throw new BuildException($"Teacher {Path} gives '{name}' as something else than 32-bit floats; only those can be compared."),
+            { } odd => throw new BuildException(
+                $"Teacher {Path} gives '{name}' of shape ({string.Join(", ", odd)}) for one sample; a feature has the samples first, then "
+                    + "at least one axis."),
+            null => throw new BuildException(
+                $"Teacher {Path} gives '{name}' as something else than 32-bit floats; only those can be compared."),
         })).ToList();
         _widths = [Columns, .. features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent))];
         return features;
@@ -91,7 +95,8 @@ internal sealed class OnnxTeacher : ITeacherModel
     {
         var (length, width) = (inputs.Length / count, _widths.Sum());
         var step = _batched ? count : 1;
-        for (var start = 0; start < count; start += step) Run(inputs.Slice(start * length, step * length), step, rows.Slice(start * width, step * width), width);
+        for (var start = 0; start < count; start += step)
+            Run(inputs.Slice(start * length, step * length), step, rows.Slice(start * width, step * width), width);
     }
 
     /// <inheritdoc/>
@@ -107,7 +112,10 @@ internal sealed class OnnxTeacher : ITeacherModel
         {
             var values = outputs[output].GetTensorDataAsSpan<float>();
             var own = _widths[output];
-            if (values.Length != count * own) throw new BuildException($"Teacher {Path} answers {count} samples with {values.Length} values of '{_outputs[output]}'; {own} for each were expected. Export it with a free batch axis all the way through, or for a batch of 1.");
+            if (values.Length != count * own)
+                throw new BuildException(
+                    $"Teacher {Path} answers {count} samples with {values.Length} values of '{_outputs[output]}'; {own} for each were "
+                        + "expected. Export it with a free batch axis all the way through, or for a batch of 1.");
             if (own == width) values.CopyTo(rows);
             else for (var i = 0; i < count; i++) values.Slice(i * own, own).CopyTo(rows[(i * width + column)..]);
             column += own;
@@ -123,7 +131,12 @@ internal sealed class OnnxTeacher : ITeacherModel
         {
             using var input = SampleFeeds.Value(zeros, _sampleShape, _tokens);
             using var outputs = _session.Run(options, [_input], [input], _outputs);
-            return [.. outputs.Select(output => output.IsTensor && output.GetTensorTypeAndShape() is { ElementDataType: TensorElementType.Float } type ? type.Shape : null)];
+            return [
+                .. outputs.Select(output =>
+                    output.IsTensor && output.GetTensorTypeAndShape() is { ElementDataType: TensorElementType.Float } type
+                        ? type.Shape
+                        : null),
+            ];
         }
         catch (OnnxRuntimeException e)
         {
@@ -152,9 +165,13 @@ internal sealed class OnnxTeacher : ITeacherModel
         catch (InvalidDataException e)
         {
             // Operators outside the standard sets are what the runtime most often lacks: they are named rather than guessed from its words.
-            string[] custom = [.. model.Graph.Node.Where(node => !node.IsStandard() && node.Domain is not ("ai.onnx.ml" or Opsets.Microsoft)).Select(node => $"{node.Domain}::{node.OpType}").Distinct()];
+            string[] custom = [
+                .. model.Graph.Node.Where(node => !node.IsStandard() && node.Domain is not ("ai.onnx.ml" or Opsets.Microsoft))
+                    .Select(node => $"{node.Domain}::{node.OpType}").Distinct(),
+            ];
             throw new BuildException(custom.Length > 0
-                ? $"Teacher {path} uses operators that ONNX Runtime does not have: {string.Join(", ", custom)}. Export it with standard ONNX operators only."
+                ? $"Teacher {path} uses operators that ONNX Runtime does not have: {string.Join(", ", custom)}. Export it with standard "
+                    + "ONNX operators only."
                 : $"Teacher {path}: {e.Message}", e);
         }
     }
@@ -162,16 +179,23 @@ internal sealed class OnnxTeacher : ITeacherModel
     private (string Name, bool Batched) CheckInput(IReadOnlyList<int> sampleShape)
     {
         if (_session.InputMetadata.Count != 1)
-            throw new BuildException($"Teacher {Path} has {_session.InputMetadata.Count} inputs ({string.Join(", ", _session.InputNames)}); it must have one, the samples.");
+            throw new BuildException(
+                $"Teacher {Path} has {_session.InputMetadata.Count} inputs ({string.Join(", ", _session.InputNames)}); it must have one, "
+                    + "the samples.");
         var (name, metadata) = _session.InputMetadata.First();
         var wanted = _tokens ? TensorElementType.Int64 : TensorElementType.Float;
         if (metadata.ElementDataType != wanted)
-            throw new BuildException($"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take {(_tokens ? "64-bit integers, the numbers of tokens" : "32-bit floats")}.");
+            throw new BuildException(
+                $"Teacher {Path} takes {metadata.ElementDataType} at its input '{name}'; it must take "
+                    + $"{(_tokens ? "64-bit integers, the numbers of tokens" : "32-bit floats")}.");
         var extents = metadata.Dimensions;
-        var fits = extents.Length == sampleShape.Count + 1 && extents[0] is < 0 or 1 && extents.Skip(1).Zip(sampleShape).All(axis => axis.First < 0 || axis.First == axis.Second);
+        var fits = extents.Length == sampleShape.Count + 1 && extents[0] is < 0 or 1
+            && extents.Skip(1).Zip(sampleShape).All(axis => axis.First < 0 || axis.First == axis.Second);
         if (fits) return (name, extents[0] < 0);
         var takes = string.Join(", ", extents.Select(extent => extent < 0 ? "any" : extent.ToString(CultureInfo.InvariantCulture)));
-        throw new BuildException($"Teacher {Path} takes '{name}' of shape ({takes}); the data has samples of ({string.Join(", ", sampleShape)}), which come behind a batch axis of any size or 1. Set data.sampleShape or export the teacher for this data.");
+        throw new BuildException(
+            $"Teacher {Path} takes '{name}' of shape ({takes}); the data has samples of ({string.Join(", ", sampleShape)}), which come "
+                + "behind a batch axis of any size or 1. Set data.sampleShape or export the teacher for this data.");
     }
 
     // Asked with one sample rather than read from the file: the declared shape may be absent or free.
@@ -179,6 +203,9 @@ internal sealed class OnnxTeacher : ITeacherModel
     {
         var shape = RunOne()[0];
         if (shape is null || shape.Aggregate(1L, (product, extent) => product * extent) != Columns)
-            throw new BuildException($"Teacher {Path} answers one sample with '{_outputs[0]}' of {(shape is null ? "another type than 32-bit floats" : $"shape ({string.Join(", ", shape)})")}; its first output must be {Columns} numbers, one for each class of the data or for each value to predict.");
+            throw new BuildException(
+                $"Teacher {Path} answers one sample with '{_outputs[0]}' of "
+                    + $"{(shape is null ? "another type than 32-bit floats" : $"shape ({string.Join(", ", shape)})")}; its first output "
+                    + $"must be {Columns} numbers, one for each class of the data or for each value to predict.");
     }
 }

@@ -14,18 +14,24 @@ namespace Fleet.Modeling.Teachers;
 internal sealed record Teacher(ITeacherModel Model, string Description, long Parameters, IReadOnlyList<EpochReport> Epochs) : IDisposable
 {
     /// <summary>Opens the given file, or trains a teacher and leaves it at <paramref name="path"/>.</summary>
-    public static Teacher Provide(TeacherSpec spec, DataSet data, Normalization normalization, int seed, string path, BuildMemory memory, IProgress<BuildProgress> sink, CancellationToken cancellationToken)
+    public static Teacher Provide(
+        TeacherSpec spec, DataSet data, Normalization normalization, int seed, string path, BuildMemory memory,
+        IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
         if ((spec.Onnx ?? spec.TorchScript) is { } given)
         {
-            ITeacherModel model = spec.Onnx is not null ? Open(given, data) : new TorchScriptTeacher(given, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
+            ITeacherModel model = spec.Onnx is not null
+                ? Open(given, data)
+                : new TorchScriptTeacher(given, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
             return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
         }
-        var plan = Families.Teacher(spec.Family!, spec.Width, data.Training.SampleShape, Families.HeadFor(data), spec.Depth ?? 0, data.Training.Vocabulary);
+        var plan = Families.Teacher(
+            spec.Family!, spec.Width, data.Training.SampleShape, Families.HeadFor(data), spec.Depth ?? 0, data.Training.Vocabulary);
         if (memory.Finished<IReadOnlyList<EpochReport>>("teacher") is not { } epochs || !File.Exists(path))
         {
             using var network = new Network(plan, normalization, seed);
-            epochs = TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("teacher", spec.Training, seed, Checkpoint: memory.Training("teacher")),
+            epochs = TrainingLoop.Run(network, data.Training, data.Validation,
+                new TrainingPhase("teacher", spec.Training, seed, Checkpoint: memory.Training("teacher")),
                 new Progress(sink, "Training the teacher", 0.03, 0.45), cancellationToken);
             CheckedExport.Write(network, path, data.Test);
             memory.Finish("teacher", epochs);
@@ -36,5 +42,6 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
 
-    private static OnnxTeacher Open(string path, DataSet data) => new(path, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
+    private static OnnxTeacher Open(string path, DataSet data)
+        => new(path, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
 }

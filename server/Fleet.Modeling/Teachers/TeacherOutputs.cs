@@ -41,7 +41,8 @@ internal sealed class TeacherOutputs : IDisposable
     /// <param name="views">How many of them; one without augmentation.</param>
     /// <param name="folder">Where answers are kept; made when the first is.</param>
     /// <param name="maximumBytes">Most bytes to keep.</param>
-    public TeacherOutputs(ITeacherModel teacher, SampleSet training, IReadOnlyList<string> features, Augmentation augmentation, int views, string folder, long maximumBytes = MaximumBytes)
+    public TeacherOutputs(ITeacherModel teacher, SampleSet training, IReadOnlyList<string> features, Augmentation augmentation, int views,
+        string folder, long maximumBytes = MaximumBytes)
     {
         (_teacher, _training, _augmentation, _folder) = (teacher, training, augmentation, folder);
         Features = teacher.Show(features);
@@ -77,7 +78,8 @@ internal sealed class TeacherOutputs : IDisposable
         if (Kept)
         {
             var file = (_byView[view] ??= Open(view, cancellationToken)).SafeFileHandle;
-            for (var i = 0; i < samples.Length; i++) Read(file, MemoryMarshal.AsBytes(rows.AsSpan(i * _width, _width)), (long)samples[i] * _width * sizeof(float));
+            for (var i = 0; i < samples.Length; i++)
+                Read(file, MemoryMarshal.AsBytes(rows.AsSpan(i * _width, _width)), (long)samples[i] * _width * sizeof(float));
         }
         else
         {
@@ -121,7 +123,8 @@ internal sealed class TeacherOutputs : IDisposable
         var path = Path.Combine(_folder, $"{_key}-{view}.f32");
         var bytes = (long)_training.Count * _width * sizeof(float);
         if (new FileInfo(path) is not { Exists: true } found || found.Length != bytes) Write(path, view, cancellationToken);
-        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.RandomAccess);
+        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete,
+            bufferSize: 0, FileOptions.RandomAccess);
     }
 
     private void Write(string path, int view, CancellationToken cancellationToken)
@@ -148,7 +151,10 @@ internal sealed class TeacherOutputs : IDisposable
     private void MakeRoom()
     {
         foreach (var left in Directory.EnumerateFiles(_folder, "*.partial")) File.Delete(left);
-        FileInfo[] others = [.. new DirectoryInfo(_folder).GetFiles("*.f32").Where(file => !file.Name.StartsWith(_key, StringComparison.Ordinal)).OrderBy(file => file.LastWriteTimeUtc)];
+        FileInfo[] others = [
+            .. new DirectoryInfo(_folder).GetFiles("*.f32").Where(file => !file.Name.StartsWith(_key, StringComparison.Ordinal))
+                .OrderBy(file => file.LastWriteTimeUtc),
+        ];
         var taken = Bytes + others.Sum(file => file.Length);
         foreach (var file in others.TakeWhile(_ => taken > Limit))
         {

@@ -71,8 +71,14 @@ internal sealed class TorchScriptTeacher : ITeacherModel
     {
         using var scope = NewDisposeScope();
         var answer = Run(inputs, count);
-        var shown = cat([.. _shown.Select(place => answer[place + 1]).Prepend(answer[0]).Select(value => value.to_type(ScalarType.Float32).reshape(count, -1))], 1).contiguous();
-        if (shown.numel() != rows.Length) throw new BuildException($"Teacher {Path} answers {count} samples with {shown.numel()} values where {rows.Length} were expected; its answer must have a row for each sample.");
+        var shown = cat([
+            .. _shown.Select(place => answer[place + 1]).Prepend(answer[0])
+                .Select(value => value.to_type(ScalarType.Float32).reshape(count, -1)),
+        ], 1).contiguous();
+        if (shown.numel() != rows.Length)
+            throw new BuildException(
+                $"Teacher {Path} answers {count} samples with {shown.numel()} values where {rows.Length} were expected; its answer must "
+                    + "have a row for each sample.");
         shown.data<float>().ToArray().CopyTo(rows);
     }
 
@@ -88,7 +94,8 @@ internal sealed class TorchScriptTeacher : ITeacherModel
         }
         catch (Exception e) when (e is ExternalException or InvalidOperationException or IOException)
         {
-            throw new BuildException($"Teacher {path} is no TorchScript file that this libtorch can load; save one with torch.jit.save. {FirstLine(e)}", e);
+            throw new BuildException(
+                $"Teacher {path} is no TorchScript file that this libtorch can load; save one with torch.jit.save. {FirstLine(e)}", e);
         }
     }
 
@@ -98,9 +105,12 @@ internal sealed class TorchScriptTeacher : ITeacherModel
         using var scope = NewDisposeScope();
         var answer = Run(new float[2 * _sampleShape.Aggregate(1, (product, extent) => product * extent)], 2);
         if (answer[0].shape is not [2, ..] || answer[0].numel() != 2L * Columns)
-            throw new BuildException($"Teacher {Path} answers two samples with a first value of shape ({string.Join(", ", answer[0].shape)}); it must be (2, {Columns}), a number for each class of the data or for each value to predict.");
+            throw new BuildException(
+                $"Teacher {Path} answers two samples with a first value of shape ({string.Join(", ", answer[0].shape)}); it must be (2, "
+                    + $"{Columns}), a number for each class of the data or for each value to predict.");
         return [.. answer.Skip(1).Select((value, place) => (value, place)).Where(output => output.value.shape is [2, _, ..])
-            .Select(output => new Feature($"{FeaturePrefix}{output.place + 1}", [.. output.value.shape.Skip(1).Select(extent => (int)extent)]))];
+            .Select(output => new Feature(
+                $"{FeaturePrefix}{output.place + 1}", [.. output.value.shape.Skip(1).Select(extent => (int)extent)]))];
     }
 
     private Tensor[] Run(Memory<float> inputs, int count)
@@ -125,13 +135,15 @@ internal sealed class TorchScriptTeacher : ITeacherModel
         {
             Tensor only => [only],
             Tensor[] { Length: > 0 } several => several,
-            ITuple { Length: > 0 } tuple when Enumerable.Range(0, tuple.Length).All(place => tuple[place] is Tensor) => [.. Enumerable.Range(0, tuple.Length).Select(place => (Tensor)tuple[place]!)],
+            ITuple { Length: > 0 } tuple when Enumerable.Range(0, tuple.Length).All(place => tuple[place] is Tensor) =>
+                [.. Enumerable.Range(0, tuple.Length).Select(place => (Tensor)tuple[place]!)],
             _ => throw Unknown(answer?.GetType().Name ?? "nothing", null),
         };
     }
 
     private BuildException Unknown(string what, Exception? inner)
-        => new($"Teacher {Path} answers with {what}; let its forward return the answer, or a tuple (answer, feature, ...) of tensors, and save it again.", inner);
+        => new($"Teacher {Path} answers with {what}; let its forward return the answer, or a tuple (answer, feature, ...) of tensors, and "
+            + "save it again.", inner);
 
     private static string FirstLine(Exception e) => e.Message.Split('\n', 2)[0].Trim();
 }

@@ -8,4 +8,5 @@ namespace Fleet.Modeling.Training;
 /// <param name="Seed">Seed of order and augmentation.</param>
 /// <param name="Objective">What it makes small; null for the distance from the labels.</param>
 /// <param name="Checkpoint">Where it is kept in case the process ends; null for nowhere.</param>
-internal sealed record TrainingPhase(string Name, TrainingSpec Training, int Seed, IObjective? Objective = null, Checkpoint? Checkpoint = null);
+internal sealed record TrainingPhase(
+    string Name, TrainingSpec Training, int Seed, IObjective? Objective = null, Checkpoint? Checkpoint = null);

@@ -17,7 +17,8 @@ namespace Fleet.Quantization.Accuracy;
 /// <param name="source">The float model, its histograms and samples.</param>
 /// <param name="outputsOf">What a model says of the samples that rank.</param>
 /// <param name="say">Told what it tries, in words for people.</param>
-internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null)
+internal sealed class AccuracyControl(
+    IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null)
 {
     /// <summary>Decibels that a technique must win.</summary>
     private const double WorthATechnique = 0.2;
@@ -57,7 +58,9 @@ internal sealed class AccuracyControl(IQuantizationScheme scheme, QuantizationSo
             yield return ($"{calibrator.Name} calibration", cleanest with { From = source with { Calibrator = calibrator } });
     }
 
-    /// <summary>The scheme's techniques one after the other, each kept where it makes the output worthwhile cleaner, and the model they make.</summary>
+    /// <summary>
+    /// The scheme's techniques one after the other, each kept where it makes the output worthwhile cleaner, and the model they make.
+    /// </summary>
     private (Recipe Recipe, ModelProto Model) Cleanest(CancellationToken cancellationToken)
     {
         var (best, made, changed) = (new Recipe(source, [], null), scheme.Apply(source, None), source);

@@ -24,7 +24,8 @@ internal sealed record ReturnedOperator(string Output, double Gain, double Won);
 /// <param name="Judged">What was found of it.</param>
 /// <param name="Calibrator">The calibrator that chose its ranges.</param>
 /// <param name="Requantize">Makes it again, with the same calibrator and techniques and these operators in float.</param>
-internal sealed record ControlledModel(ModelProto Model, Judged Judged, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
+internal sealed record ControlledModel(
+    ModelProto Model, Judged Judged, ICalibrator Calibrator, Func<IReadOnlySet<string>, ModelProto> Requantize)
 {
     /// <summary>Techniques that were applied, in order.</summary>
     public IReadOnlyList<ITechnique> Techniques { get; init; } = [];

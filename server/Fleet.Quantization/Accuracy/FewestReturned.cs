@@ -17,7 +17,9 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
 
     private ControlledModel _best = search.Best;
 
-    /// <summary>The model with the fewest operators returned that loses at most <paramref name="maximumLoss"/>, or the one that comes nearest.</summary>
+    /// <summary>
+    /// The model with the fewest operators returned that loses at most <paramref name="maximumLoss"/>, or the one that comes nearest.
+    /// </summary>
     public ControlledModel Find(double maximumLoss)
     {
         var most = (int)(ranking.Count * MaximumShare);
@@ -47,7 +49,12 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
         var attempt = search.With(first.Select(ranked => ranked.Output).ToHashSet());
         var won = search.Best.Judged.Loss - attempt.Judged.Loss;
         var all = first.Sum(ranked => ShareOf(ranked.Gain));
-        return attempt with { Returned = [.. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0))] };
+        return attempt with
+        {
+            Returned = [
+                .. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0)),
+            ],
+        };
     }
 
     private static double ShareOf(double gain) => 1 - Math.Pow(10, -gain / 10);

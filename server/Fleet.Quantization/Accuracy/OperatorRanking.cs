@@ -13,7 +13,8 @@ namespace Fleet.Quantization.Accuracy;
 /// <param name="samples">The samples that rank.</param>
 /// <param name="say">Told how far it is.</param>
 /// <param name="cancellationToken">Stops between models.</param>
-internal sealed class OperatorRanking(IQuantizationScheme scheme, QuantizationSource from, RankingSamples samples, Action<string>? say, CancellationToken cancellationToken)
+internal sealed class OperatorRanking(
+    IQuantizationScheme scheme, QuantizationSource from, RankingSamples samples, Action<string>? say, CancellationToken cancellationToken)
 {
     /// <summary>Up to so many operators are ranked one by one; of more, neighbours are ranked together first.</summary>
     private const int RankedSingly = 64;
@@ -40,18 +41,23 @@ internal sealed class OperatorRanking(IQuantizationScheme scheme, QuantizationSo
     {
         Noise[] noises = [.. GroupSize == 1 ? Singly(_all) : Grouped()];
         var total = noises.Sum(one => one.Power);
-        return [.. noises.OrderByDescending(one => one.Power).Select(one => new RankedOperator(one.Output, total > 0 ? -10 * Math.Log10(Math.Max(1 - one.Power / total, 1e-9)) : 0))];
+        return [
+            .. noises.OrderByDescending(one => one.Power)
+                .Select(one => new RankedOperator(one.Output, total > 0 ? -10 * Math.Log10(Math.Max(1 - one.Power / total, 1e-9)) : 0)),
+        ];
     }
 
     private IEnumerable<Noise> Singly(IEnumerable<string> outputs) => outputs.Select(output => new Noise(output, PowerOf([output])));
 
     private IEnumerable<Noise> Grouped()
     {
-        var noisiest = _all.Chunk(GroupSize).Select(group => (Outputs: group, Power: PowerOf(group))).OrderByDescending(group => group.Power).ToArray();
+        var noisiest = _all.Chunk(GroupSize).Select(group => (Outputs: group, Power: PowerOf(group)))
+            .OrderByDescending(group => group.Power).ToArray();
         return
         [
             .. Singly(noisiest.Take(GroupsOpened).SelectMany(group => group.Outputs)),
-            .. noisiest.Skip(GroupsOpened).SelectMany(group => group.Outputs.Select(output => new Noise(output, group.Power / group.Outputs.Length))),
+            .. noisiest.Skip(GroupsOpened)
+                .SelectMany(group => group.Outputs.Select(output => new Noise(output, group.Power / group.Outputs.Length))),
         ];
     }
 

@@ -14,7 +14,8 @@ internal sealed class RankingSamples(ModelProto floatModel, Func<InferenceSessio
     private readonly Lazy<float[]> _reference = new(() => OutputsOf(floatModel, outputsOf, "the float model"));
 
     /// <summary>How clean the output of a quantized model is, in decibels.</summary>
-    public double SignalToNoiseOf(ModelProto model, string name) => Judgement.SignalToNoise(OutputsOf(model, outputsOf, name), _reference.Value);
+    public double SignalToNoiseOf(ModelProto model, string name)
+        => Judgement.SignalToNoise(OutputsOf(model, outputsOf, name), _reference.Value);
 
     private static float[] OutputsOf(ModelProto model, Func<InferenceSession, float[]> outputsOf, string name)
     {

@@ -12,5 +12,6 @@ internal sealed record Recipe(QuantizationSource From, IReadOnlyList<ITechnique>
 {
     /// <summary>The quantized model, with these operators in float.</summary>
     public ModelProto Make(IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
-        => scheme.Apply(Techniques.Aggregate(From, (source, technique) => technique.Apply(source, scheme, keptFloat, cancellationToken)), keptFloat);
+        => scheme.Apply(Techniques.Aggregate(From, (source, technique) => technique.Apply(source, scheme, keptFloat, cancellationToken)),
+            keptFloat);
 }

@@ -19,7 +19,8 @@ internal sealed class RecipeSearch
     /// <param name="made">Its model.</param>
     /// <param name="judge">Compares a model with the float model.</param>
     /// <param name="cancellationToken">Stops between models.</param>
-    public RecipeSearch(IQuantizationScheme scheme, Recipe first, ModelProto made, Func<ModelProto, Judged> judge, CancellationToken cancellationToken)
+    public RecipeSearch(IQuantizationScheme scheme, Recipe first, ModelProto made, Func<ModelProto, Judged> judge,
+        CancellationToken cancellationToken)
     {
         (_scheme, _judge, _cancellationToken) = (scheme, judge, cancellationToken);
         Recipe = first;
@@ -49,5 +50,9 @@ internal sealed class RecipeSearch
     }
 
     private ControlledModel Judged(Recipe recipe, ModelProto model)
-        => new(model, _judge(model), recipe.From.Calibrator, kept => recipe.Make(_scheme, kept, _cancellationToken)) { Techniques = recipe.Techniques, SignalToNoise = recipe.SignalToNoise };
+        => new(model, _judge(model), recipe.From.Calibrator, kept => recipe.Make(_scheme, kept, _cancellationToken))
+        {
+            Techniques = recipe.Techniques,
+            SignalToNoise = recipe.SignalToNoise,
+        };
 }

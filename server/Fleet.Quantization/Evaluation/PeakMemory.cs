@@ -26,8 +26,13 @@ internal static class PeakMemory
     /// <summary>Programs that answer to <see cref="Verb"/>.</summary>
     private static readonly string[] Hosts = ["fleet-quantize", "fleet-modeling"];
 
-    /// <summary>The program that measures: this one when it can, otherwise <c>fleet-quantize</c> where it is installed; null where it is not.</summary>
-    private static string? Program => Environment.ProcessPath is { } own && Hosts.Contains(Path.GetFileNameWithoutExtension(own)) ? own : SiblingProgram.Find("Fleet.Quantize", Hosts[0]);
+    /// <summary>
+    /// The program that measures: this one when it can, otherwise <c>fleet-quantize</c> where it is installed; null where it is not.
+    /// </summary>
+    private static string? Program
+        => Environment.ProcessPath is { } own && Hosts.Contains(Path.GetFileNameWithoutExtension(own))
+            ? own
+            : SiblingProgram.Find("Fleet.Quantize", Hosts[0]);
 
     /// <summary>Bytes; null where no program that measures is installed, the system is not Linux, or the process failed.</summary>
     /// <param name="modelPath">The model.</param>
@@ -36,7 +41,11 @@ internal static class PeakMemory
     public static long? Of(string modelPath, string samplePath, RuntimeSettings runtime)
     {
         if (!OperatingSystem.IsLinux() || Program is not { } program) return null;
-        var start = new ProcessStartInfo(program, [Verb, modelPath, samplePath, runtime.IntraOpThreads.ToString(CultureInfo.InvariantCulture), .. runtime.SessionEntries.Select(entry => $"{entry.Key}={entry.Value}")])
+        var start = new ProcessStartInfo(program,
+            [
+                Verb, modelPath, samplePath, runtime.IntraOpThreads.ToString(CultureInfo.InvariantCulture),
+                .. runtime.SessionEntries.Select(entry => $"{entry.Key}={entry.Value}"),
+            ])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -50,10 +59,14 @@ internal static class PeakMemory
             return null;
         }
         _ = errors.Result;
-        return process.ExitCode == 0 && long.TryParse(output.Result.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : null;
+        return process.ExitCode == 0 && long.TryParse(output.Result.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes)
+            ? bytes
+            : null;
     }
 
-    /// <summary>Writes the first sample of a source as an npz for <see cref="Of"/>; false when it has an element type that npz cannot hold.</summary>
+    /// <summary>
+    /// Writes the first sample of a source as an npz for <see cref="Of"/>; false when it has an element type that npz cannot hold.
+    /// </summary>
     public static bool WriteSample(IFeedSource samples, string path)
     {
         using var feed = samples.Batches(1).First();
@@ -62,7 +75,8 @@ internal static class PeakMemory
         {
             var tensor = value.GetTensorTypeAndShape();
             if (NpyTypes.NameOf(tensor.ElementDataType) is not { } type) return false;
-            arrays.Add(new(name, new NpyArray(type, [.. tensor.Shape.Select(extent => (int)extent)], value.GetTensorMutableRawData().ToArray())));
+            arrays.Add(new(name, new NpyArray(
+                type, [.. tensor.Shape.Select(extent => (int)extent)], value.GetTensorMutableRawData().ToArray())));
         }
         using var file = File.Create(path);
         NpzArchive.Write(file, arrays);

@@ -8,7 +8,9 @@ namespace Fleet.Quantization.Onnx;
 /// </summary>
 internal static class NodeOrder
 {
-    /// <summary>Sorts a graph and the graphs inside its nodes. What is in order already stays as it is; a cycle stays, for the checks to name.</summary>
+    /// <summary>
+    /// Sorts a graph and the graphs inside its nodes. What is in order already stays as it is; a cycle stays, for the checks to name.
+    /// </summary>
     public static void Sort(GraphProto main)
     {
         foreach (var graph in Scopes.Of(main).ToArray()) SortNodes(graph);
@@ -44,7 +46,8 @@ internal static class NodeOrder
     /// <summary>Of those that wait for nothing the one that came first goes first.</summary>
     private static List<int> InOrder(int[] waits, Dictionary<int, List<int>> readers)
     {
-        var ready = new PriorityQueue<int, int>(Enumerable.Range(0, waits.Length).Where(place => waits[place] == 0).Select(place => (place, place)));
+        var ready = new PriorityQueue<int, int>(
+            Enumerable.Range(0, waits.Length).Where(place => waits[place] == 0).Select(place => (place, place)));
         var order = new List<int>(waits.Length);
         while (ready.TryDequeue(out var place, out _))
         {

@@ -9,7 +9,9 @@ internal static class OnnxFile
     /// <summary>Largest file the format's encoding can hold; larger models keep their weights in files beside it.</summary>
     public const long MaximumBytes = int.MaxValue;
 
-    /// <summary>Reads a model, with the weights that lie in files beside it and its operators in an order in which they can be run.</summary>
+    /// <summary>
+    /// Reads a model, with the weights that lie in files beside it and its operators in an order in which they can be run.
+    /// </summary>
     /// <exception cref="InvalidDataException">The file is no ONNX model, or its weights cannot be had.</exception>
     public static ModelProto Load(string path)
     {
@@ -17,7 +19,7 @@ internal static class OnnxFile
         if (new FileInfo(path).Length > MaximumBytes)
             throw new InvalidDataException(
                 $"{Path.GetFileName(path)} is larger than {MaximumBytes} bytes, the most one ONNX file can hold; keep its weights in a "
-                    + $"file beside it (external data).");
+                    + "file beside it (external data).");
         var model = Parse(File.ReadAllBytes(path), Path.GetFileName(path));
         ExternalData.ReadInto(model, path);
         NodeOrder.Sort(model.Graph);

@@ -36,12 +36,16 @@ internal sealed record ProofTask(
         using var session = OnnxRuntimeSession.Open(source.Onnx);
         var inputs = ModelInput.WithTables(ModelInput.Of(session), OnnxFile.Load(request.Reference ?? source.Onnx));
         var state = ModelState.Of(session, inputs, source.State ?? []);
-        var data = ModelSamples.Read(source.Validation, inputs, state, Seed, source.ValidationLabels, SyntheticShapes.For(source, session, inputs, state), source.Task);
-        return new ProofTask(source.Onnx, request.Reference, data.Feeds, data.Labels, data.Source, request.Samples, request.Runtime ?? Recorded(source.Onnx),
+        var data = ModelSamples.Read(source.Validation, inputs, state, Seed, source.ValidationLabels,
+            SyntheticShapes.For(source, session, inputs, state), source.Task);
+        return new ProofTask(source.Onnx, request.Reference, data.Feeds, data.Labels, data.Source, request.Samples,
+            request.Runtime ?? Recorded(source.Onnx),
             request.Processors is { } names ? [.. names.Select(EmulatedProcessor.Named)] : EmulatedProcessor.Usual);
     }
 
-    /// <summary>The settings in the report that lies beside the variant; none where there is no report, or it does not name the variant.</summary>
+    /// <summary>
+    /// The settings in the report that lies beside the variant; none where there is no report, or it does not name the variant.
+    /// </summary>
     private static RuntimeSettings Recorded(string variant)
     {
         var report = Path.Combine(Path.GetDirectoryName(variant)!, "report.json");
@@ -50,12 +54,16 @@ internal sealed record ProofTask(
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(report));
             return json.RootElement.GetProperty("variants").EnumerateArray()
-                .Where(entry => entry.TryGetProperty("artifact", out var artifact) && artifact.GetProperty("name").GetString() == Path.GetFileName(variant))
-                .Select(entry => entry.GetProperty("runtime").Deserialize(FleetJson.Default.RuntimeSettings)).FirstOrDefault() ?? new RuntimeSettings();
+                .Where(entry => entry.TryGetProperty("artifact", out var artifact)
+                    && artifact.GetProperty("name").GetString() == Path.GetFileName(variant))
+                .Select(entry => entry.GetProperty("runtime").Deserialize(FleetJson.Default.RuntimeSettings)).FirstOrDefault()
+                    ?? new RuntimeSettings();
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{report} is not a report of 'fleet models quantize' ({e.Message}); say with --profile or --session-entry what the variant is run with.", e);
+            throw new InvalidDataException(
+                $"{report} is not a report of 'fleet models quantize' ({e.Message}); say with --profile or --session-entry what the "
+                    + "variant is run with.", e);
         }
     }
 }

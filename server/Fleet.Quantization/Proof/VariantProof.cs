@@ -19,12 +19,15 @@ internal sealed class VariantProof(Emulation emulation)
         => RunAsync(ProofTask.Of(request), progress, cancellationToken);
 
     /// <summary>Proves a variant.</summary>
-    /// <exception cref="InvalidDataException">Emulation is not set up here; the message lists what is missing and the command that provides it.</exception>
+    /// <exception cref="InvalidDataException">Emulation is not set up here; the message lists what is missing and the command that provides
+    /// it.</exception>
     /// <exception cref="InvalidDataException">The variant, the float model or the samples cannot be used on this machine.</exception>
     public async Task<ProofReport> RunAsync(ProofTask task, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         if (emulation.MissingFor(task.Processors) is { Count: > 0 } missing)
-            throw new InvalidDataException($"Other processors cannot be emulated here: {string.Join(" ", missing)} In a checkout {Emulation.Remedy} provides all of it.");
+            throw new InvalidDataException(
+                $"Other processors cannot be emulated here: {string.Join(" ", missing)} In a checkout {Emulation.Remedy} provides all of "
+                    + "it.");
         var folder = Directory.CreateTempSubdirectory("fleet-prove-").FullName;
         try
         {
@@ -34,19 +37,34 @@ internal sealed class VariantProof(Emulation emulation)
             var steps = task.Processors.Count + 2.0;
 
             Task<AgentOutputs> Ask(string name, IReadOnlyList<string> command, string model, string validationSet, RuntimeSettings runtime)
-                => AgentRun.RunAsync(command, new ValidationRequest(model, validationSet, runtime, [], OutputsPath: Path.Combine(folder, $"{name}.npz")), cancellationToken);
+                => AgentRun.RunAsync(command,
+                    new ValidationRequest(model, validationSet, runtime, [], OutputsPath: Path.Combine(folder, $"{name}.npz")),
+                    cancellationToken);
 
             progress.Report(new BuildProgress("Running it natively", 0));
             var native = await Ask("native", emulation.NativeCommand(), task.VariantPath, set, task.Runtime);
-            var reference = task.ReferencePath is { } path ? await Ask("reference", emulation.NativeCommand(), path, set, new RuntimeSettings()) : native;
+            var reference = task.ReferencePath is { } path
+                ? await Ask("reference", emulation.NativeCommand(), path, set, new RuntimeSettings())
+                : native;
             if (reference.Values.Length != native.Values.Length)
-                throw new InvalidDataException($"{Path.GetFileName(task.ReferencePath)} gives {reference.Values.Length} numbers for these samples and {Path.GetFileName(task.VariantPath)} {native.Values.Length}: it is not the model that the variant was made of.");
+                throw new InvalidDataException(
+                    $"{Path.GetFileName(task.ReferencePath)} gives {reference.Values.Length} numbers for these samples and "
+                        + $"{Path.GetFileName(task.VariantPath)} {native.Values.Length}: it is not the model that the variant was made "
+                        + "of.");
 
-            ProofFigures FiguresOf(AgentOutputs outputs) => new(outputs.Scores.Accuracy, Judgement.SignalToNoise(outputs.Values, reference.Values));
+            ProofFigures FiguresOf(AgentOutputs outputs)
+                => new(outputs.Scores.Accuracy, Judgement.SignalToNoise(outputs.Values, reference.Values));
             var here = FiguresOf(native);
             var proofs = new List<ProcessorProof>
             {
-                new() { Processor = "native", Description = ThisMachine.Description, Accuracy = here.Accuracy, SignalToNoise = here.SignalToNoise, Holds = true },
+                new()
+                {
+                    Processor = "native",
+                    Description = ThisMachine.Description,
+                    Accuracy = here.Accuracy,
+                    SignalToNoise = here.SignalToNoise,
+                    Holds = true,
+                },
             };
             foreach (var (index, processor) in task.Processors.Index())
             {
@@ -69,15 +87,23 @@ internal sealed class VariantProof(Emulation emulation)
             {
                 try
                 {
-                    var outputs = await Ask(processor.Name, emulation.CommandOf(processor, Path.Combine(folder, processor.Name)), task.VariantPath, set, task.Runtime);
+                    var outputs = await Ask(processor.Name, emulation.CommandOf(processor, Path.Combine(folder, processor.Name)),
+                        task.VariantPath, set, task.Runtime);
                     return outputs.Values.Length == native.Values.Length
                         ? ProofRules.Judge(processor, here, FiguresOf(outputs), samples, task.ReferencePath is not null, task.Runtime)
-                        : throw new InvalidDataException($"It gave {outputs.Values.Length} numbers where the native run gave {native.Values.Length}.");
+                        : throw new InvalidDataException(
+                            $"It gave {outputs.Values.Length} numbers where the native run gave {native.Values.Length}.");
                 }
                 catch (InvalidDataException e)
                 {
                     // That it does not run there is a finding about that processor; the others are still proved.
-                    return new ProcessorProof { Processor = processor.Name, Description = processor.Description, Holds = false, Detail = $"It did not run there: {e.Message}" };
+                    return new ProcessorProof
+                    {
+                        Processor = processor.Name,
+                        Description = processor.Description,
+                        Holds = false,
+                        Detail = $"It did not run there: {e.Message}",
+                    };
                 }
             }
         }

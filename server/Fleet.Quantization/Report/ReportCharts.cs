@@ -27,11 +27,13 @@ internal static class ReportCharts
 
     /// <summary>Median latency against quality, of one profile; null when it was not timed.</summary>
     public static string? LatencyAndQuality(ReportView view, string profile)
-        => Scatter(view, Points(view, profile, variant => variant.Scores?.Latency?.P50.TotalMilliseconds, view.Original.Scores.Latency?.P50.TotalMilliseconds),
+        => Scatter(view, Points(
+            view, profile, variant => variant.Scores?.Latency?.P50.TotalMilliseconds, view.Original.Scores.Latency?.P50.TotalMilliseconds),
             "median time of one inference", milliseconds => Time(TimeSpan.FromMilliseconds(milliseconds)));
 
     /// <summary>The marks of a profile: its variants, and the fp32 model. A cost that was not measured has none.</summary>
-    internal static IReadOnlyList<ChartPoint> Points(ReportView view, string profile, Func<VariantReport, double?> costOf, double? costOfOriginal)
+    internal static IReadOnlyList<ChartPoint> Points(
+        ReportView view, string profile, Func<VariantReport, double?> costOf, double? costOfOriginal)
     {
         var points = new List<ChartPoint>();
         var variants = view.Variants.Where(variant => variant.Profile == profile).ToArray();
@@ -46,13 +48,15 @@ internal static class ReportCharts
     }
 
     /// <summary>How a variant is drawn.</summary>
-    public static MarkState StateOf(VariantReport variant) => variant.Chosen ? MarkState.Chosen : variant.Accepted ? MarkState.Accepted : MarkState.Rejected;
+    public static MarkState StateOf(VariantReport variant)
+        => variant.Chosen ? MarkState.Chosen : variant.Accepted ? MarkState.Accepted : MarkState.Rejected;
 
     /// <summary>What nothing else costs less than and is at least as good, cheapest first; what was rejected is not among it.</summary>
     internal static IReadOnlyList<ChartPoint> Front(IEnumerable<ChartPoint> points)
     {
         var front = new List<ChartPoint>();
-        foreach (var point in points.Where(point => point.State != MarkState.Rejected).OrderBy(point => point.Cost).ThenByDescending(point => point.Quality))
+        foreach (var point in points.Where(point => point.State != MarkState.Rejected).OrderBy(point => point.Cost)
+            .ThenByDescending(point => point.Quality))
         {
             if (front.Count == 0 || point.Quality > front[^1].Quality) front.Add(point);
         }
@@ -64,9 +68,12 @@ internal static class ReportCharts
     {
         const int Width = 1000, Row = 38, Left = 210, Right = 170;
         var timed = new List<(string Name, string Kind, LatencySummary Latency, double? SpeedUp)>();
-        timed.AddRange(view.Networks.Where(network => network.Network.Scores.Latency is not null && network.Network != view.Original).Select(network => ($"{network.Name}, fp32", network.Mark, network.Network.Scores.Latency!, (double?)null)));
-        if (view.Original.Scores.Latency is { } original) timed.Add((view.Networks.Count > 0 ? "student, fp32" : "fp32", ReportMark.Original.Kind, original, null));
-        timed.AddRange(view.Variants.Where(variant => variant.Scores?.Latency is not null && variant.Scheme != "fp32").Select(variant => (variant.Id, ReportMark.Of(variant.Scheme).Kind, variant.Scores!.Latency!, variant.SpeedUp)));
+        timed.AddRange(view.Networks.Where(network => network.Network.Scores.Latency is not null && network.Network != view.Original)
+            .Select(network => ($"{network.Name}, fp32", network.Mark, network.Network.Scores.Latency!, (double?)null)));
+        if (view.Original.Scores.Latency is { } original)
+            timed.Add((view.Networks.Count > 0 ? "student, fp32" : "fp32", ReportMark.Original.Kind, original, null));
+        timed.AddRange(view.Variants.Where(variant => variant.Scores?.Latency is not null && variant.Scheme != "fp32")
+            .Select(variant => (variant.Id, ReportMark.Of(variant.Scheme).Kind, variant.Scores!.Latency!, variant.SpeedUp)));
         if (timed.Count == 0) return null;
 
         var longest = timed.Max(one => one.Latency.P99.TotalMilliseconds);
@@ -77,18 +84,25 @@ internal static class ReportCharts
             var y = index * Row + 20.0;
             Text(svg, Left - 14, y + 4, "name", one.Name, "end");
             var width = Math.Max(2, X(one.Latency.P50) - Left);
-            svg.Append($"<path class=\"bar {one.Kind}\" d=\"M{Left} {N(y - 9)}h{N(Math.Max(0, width - 4))}a4 4 0 0 1 4 4v10a4 4 0 0 1 -4 4h-{N(Math.Max(0, width - 4))}z\"><title>p50 {Time(one.Latency.P50)}, p95 {Time(one.Latency.P95)}, p99 {Time(one.Latency.P99)}</title></path>");
-            svg.Append($"<line class=\"whisker {one.Kind}\" x1=\"{N(X(one.Latency.P50))}\" y1=\"{N(y)}\" x2=\"{N(X(one.Latency.P99))}\" y2=\"{N(y)}\"/>");
-            Text(svg, X(one.Latency.P99) + 12, y + 4, "quiet", $"{Time(one.Latency.P50)}{(one.SpeedUp is { } speed ? $", {Factor(speed)}" : "")}", "start");
+            svg.Append($"<path class=\"bar {one.Kind}\" d=\"M{Left} {N(y - 9)}h{N(Math.Max(0, width - 4))}a4 4 0 0 1 4 4v10a4 4 0 0 1 -4 "
+                + $"4h-{N(Math.Max(0, width - 4))}z\"><title>p50 {Time(one.Latency.P50)}, p95 {Time(one.Latency.P95)}, p99 "
+                + $"{Time(one.Latency.P99)}</title></path>");
+            svg.Append($"<line class=\"whisker {one.Kind}\" x1=\"{N(X(one.Latency.P50))}\" y1=\"{N(y)}\" x2=\"{N(X(one.Latency.P99))}\" "
+                + $"y2=\"{N(y)}\"/>");
+            Text(svg, X(one.Latency.P99) + 12, y + 4, "quiet",
+                $"{Time(one.Latency.P50)}{(one.SpeedUp is { } speed ? $", {Factor(speed)}" : "")}", "start");
         }
         return End(svg);
     }
 
-    /// <summary>The metric that decides, on held-out samples, by epoch: the teacher, and the student over its phases; null when nothing was trained.</summary>
+    /// <summary>
+    /// The metric that decides, on held-out samples, by epoch: the teacher, and the student over its phases; null when nothing was trained.
+    /// </summary>
     public static string? Training(ReportView view)
     {
         const int Width = 1000, Height = 320, Left = 56, Right = 130, Top = 34, Bottom = 40;
-        var curves = view.Networks.Where(network => network.Network.Epochs.Count > 0).Select(network => (network.Name, network.Mark, network.Network.Epochs)).ToArray();
+        var curves = view.Networks.Where(network => network.Network.Epochs.Count > 0)
+            .Select(network => (network.Name, network.Mark, network.Network.Epochs)).ToArray();
         if (curves.Length == 0) return null;
         var epochs = curves.Max(curve => curve.Epochs.Count);
         var metric = curves[0].Epochs[0].Reached();
@@ -124,9 +138,12 @@ internal static class ReportCharts
         var taken = new List<Box>();
         foreach (var curve in curves)
         {
-            svg.Append($"<polyline class=\"curve stroke {curve.Mark}\" points=\"{string.Join(' ', curve.Epochs.Select((epoch, i) => $"{N(X(i))},{N(Y(epoch.Reached().Value))}"))}\"/>");
+            svg.Append($"<polyline class=\"curve stroke {curve.Mark}\" "
+                + $"points=\"{string.Join(' ', curve.Epochs.Select((epoch, i) => $"{N(X(i))},{N(Y(epoch.Reached().Value))}"))}\"/>");
             foreach (var (i, epoch) in curve.Epochs.Index())
-                svg.Append($"<circle class=\"dot {curve.Mark}\" cx=\"{N(X(i))}\" cy=\"{N(Y(epoch.Reached().Value))}\" r=\"4\"><title>{Html(curve.Name)}, {Html(epoch.Phase)} epoch {epoch.Epoch}: {Html(Figure(epoch.Reached().Value))}, loss {epoch.Loss.ToString("0.####", CultureInfo.InvariantCulture)}</title></circle>");
+                svg.Append($"<circle class=\"dot {curve.Mark}\" cx=\"{N(X(i))}\" cy=\"{N(Y(epoch.Reached().Value))}\" "
+                    + $"r=\"4\"><title>{Html(curve.Name)}, {Html(epoch.Phase)} epoch {epoch.Epoch}: {Html(Figure(epoch.Reached().Value))}, "
+                    + $"loss {epoch.Loss.ToString("0.####", CultureInfo.InvariantCulture)}</title></circle>");
             var text = $"{curve.Name} {Figure(curve.Epochs[^1].Reached().Value)}";
             var label = Free(taken, Width - Right + 14, text, Y(curve.Epochs[^1].Reached().Value));
             taken.Add(label);
@@ -143,7 +160,8 @@ internal static class ReportCharts
         var most = points.Max(point => point.Cost) * 1.12;
         var step = Step(most, 5);
         // What equals the fp32 model has no noise, so that decibels have no place for it: it lies on the top line, which says so.
-        var finite = points.Where(point => view.Labelled || point.Quality < Closeness.Exact).Select(point => point.Quality).DefaultIfEmpty(0).ToArray();
+        var finite = points.Where(point => view.Labelled || point.Quality < Closeness.Exact)
+            .Select(point => point.Quality).DefaultIfEmpty(0).ToArray();
         var (low, high, rise) = Ticks(Math.Max(finite.Min(), view.Labelled ? 0 : -10), finite.Max(), view.Labelled ? 0.01 : 8);
         var top = view.Labelled ? high = Math.Min(1, high) : high + rise;
         low = view.Labelled ? Math.Max(0, low) : low;
@@ -151,17 +169,23 @@ internal static class ReportCharts
         double Y(double quality) => Top + (top - Math.Clamp(quality, low, top)) / (top - low) * (Height - Top - Bottom);
 
         var svg = Begin(Width, Height, $"{Capital(across)} against {view.Measure}");
-        for (var tick = low; tick <= high + rise / 2; tick += rise) Horizontal(svg, Y(tick), Left, Width - Right, view.Labelled ? Percent(tick) : tick.ToString("0.#", CultureInfo.InvariantCulture) + " dB");
+        for (var tick = low; tick <= high + rise / 2; tick += rise)
+            Horizontal(svg, Y(tick), Left, Width - Right,
+                view.Labelled ? Percent(tick) : tick.ToString("0.#", CultureInfo.InvariantCulture) + " dB");
         if (!view.Labelled) Horizontal(svg, Y(top), Left, Width - Right, "exact");
-        for (var tick = 0.0; tick < most; tick += step) Text(svg, X(tick), Height - Bottom + 19, "tick", tick == 0 ? "0" : text(tick), "middle");
+        for (var tick = 0.0; tick < most; tick += step)
+            Text(svg, X(tick), Height - Bottom + 19, "tick", tick == 0 ? "0" : text(tick), "middle");
         Line(svg, "axis", Left, Height - Bottom, Width - Right, Height - Bottom);
         Text(svg, Width - Right, Height - 4, "tick", across, "end");
 
         var front = Front(points);
-        if (front.Count > 1) svg.Append($"<polyline class=\"front\" points=\"{string.Join(' ', front.Select(point => $"{N(X(point.Cost))},{N(Y(point.Quality))}"))}\"/>");
+        if (front.Count > 1)
+            svg.Append($"<polyline class=\"front\" "
+                + $"points=\"{string.Join(' ', front.Select(point => $"{N(X(point.Cost))},{N(Y(point.Quality))}"))}\"/>");
         var taken = points.Select(point => new Box(X(point.Cost) - 12, X(point.Cost) + 12, Y(point.Quality))).ToList();
         var labels = new StringBuilder();
-        foreach (var point in points.OrderBy(point => point.State == MarkState.Chosen ? 0 : 1).ThenByDescending(point => point.Quality).ThenBy(point => point.Cost))
+        foreach (var point in points.OrderBy(point => point.State == MarkState.Chosen ? 0 : 1)
+            .ThenByDescending(point => point.Quality).ThenBy(point => point.Cost))
         {
             var (x, y, name) = (X(point.Cost), Y(point.Quality), point.Name);
             // The ring around the choice takes room.
@@ -169,13 +193,18 @@ internal static class ReportCharts
             var toTheLeft = x + gap + name.Length * LetterWidth > Width;
             var label = Free(taken, toTheLeft ? x - gap - name.Length * LetterWidth : x + gap, name, y);
             taken.Add(label);
-            if (Math.Abs(label.Y - y) > 7) Line(labels, "leader", x + (toTheLeft ? -5 : 5), y + (label.Y > y ? 5 : -5), x + (toTheLeft ? 2 - gap : gap - 2), label.Y);
-            Text(labels, x + (toTheLeft ? -gap : gap), label.Y + 4, point.State == MarkState.Rejected ? "quiet" : point.State == MarkState.Chosen ? "name strong" : "name", name, toTheLeft ? "end" : "start");
+            if (Math.Abs(label.Y - y) > 7)
+                Line(labels, "leader", x + (toTheLeft ? -5 : 5), y + (label.Y > y ? 5 : -5), x + (toTheLeft ? 2 - gap : gap - 2), label.Y);
+            Text(labels, x + (toTheLeft ? -gap : gap), label.Y + 4,
+                point.State == MarkState.Rejected ? "quiet" : point.State == MarkState.Chosen ? "name strong" : "name",
+                name, toTheLeft ? "end" : "start");
         }
         foreach (var point in points)
         {
             var quality = view.Labelled ? Percent(point.Quality) : Decibels(point.Quality);
-            svg.Append(point.Mark.Svg(X(point.Cost), Y(point.Quality), 6.5, point.State, $"{Html(point.Name)}: {text(point.Cost)}, {quality}{point.State switch { MarkState.Rejected => ", rejected", MarkState.Chosen => ", chosen", _ => "" }}"));
+            svg.Append(point.Mark.Svg(X(point.Cost), Y(point.Quality), 6.5, point.State,
+                $"{Html(point.Name)}: {text(point.Cost)}, "
+                    + $"{quality}{point.State switch { MarkState.Rejected => ", rejected", MarkState.Chosen => ", chosen", _ => "" }}"));
         }
         svg.Append(labels);
         return End(svg);
@@ -205,12 +234,14 @@ internal static class ReportCharts
         for (var line = 0; ; line++)
         {
             var place = new Box(from, from + text.Length * LetterWidth, y + (line + 1) / 2 * LineHeight * (line % 2 == 0 ? -1 : 1));
-            if (!taken.Any(other => other.From < place.To && place.From < other.To && Math.Abs(other.Y - place.Y) < LineHeight - 0.5)) return place;
+            if (!taken.Any(other => other.From < place.To && place.From < other.To && Math.Abs(other.Y - place.Y) < LineHeight - 0.5))
+                return place;
         }
     }
 
     private static StringBuilder Begin(int width, int height, string title)
-        => new StringBuilder().Append(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{Html(title)}\">");
+        => new StringBuilder().Append(
+            CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{Html(title)}\">");
 
     private static string End(StringBuilder svg) => svg.Append("</svg>").ToString();
 

@@ -36,7 +36,8 @@ internal sealed partial record ModelState(IReadOnlyList<StateLink> Links, bool R
         var links = new List<StateLink>();
         foreach (var input in inputs)
         {
-            var output = session.OutputNames.FirstOrDefault(output => Mean(input.Name, output) && Fits(input, session.OutputMetadata[output]) && links.All(link => link.Output != output));
+            var output = session.OutputNames.FirstOrDefault(output => Mean(input.Name, output)
+                && Fits(input, session.OutputMetadata[output]) && links.All(link => link.Output != output));
             if (output is not null) links.Add(new StateLink(input, output, PastOf().IsMatch(input.Name)));
         }
         // Without any other input there would be nothing to feed: then it is data, however it is called.
@@ -51,14 +52,21 @@ internal sealed partial record ModelState(IReadOnlyList<StateLink> Links, bool R
     private static StateLink Given(StatePair pair, InferenceSession session, IReadOnlyList<ModelInput> inputs)
     {
         var (name, output) = pair;
-        var input = inputs.FirstOrDefault(input => input.Name == name) ?? throw new InvalidDataException($"State '{pair}' names input '{name}'; the model's inputs are {string.Join(", ", inputs.Select(input => input.Name))}.");
-        if (!session.OutputMetadata.TryGetValue(output, out var metadata)) throw new InvalidDataException($"State '{pair}' names output '{output}'; the model's outputs are {string.Join(", ", session.OutputNames)}.");
+        var input = inputs.FirstOrDefault(input => input.Name == name)
+            ?? throw new InvalidDataException(
+                $"State '{pair}' names input '{name}'; the model's inputs are {string.Join(", ", inputs.Select(input => input.Name))}.");
+        if (!session.OutputMetadata.TryGetValue(output, out var metadata))
+            throw new InvalidDataException(
+                $"State '{pair}' names output '{output}'; the model's outputs are {string.Join(", ", session.OutputNames)}.");
         return Fits(input, metadata) ? new StateLink(input, output, PastOf().IsMatch(name))
-            : throw new InvalidDataException($"State '{pair}' cannot be carried: output '{output}' is {metadata.ElementDataType} ({string.Join(", ", metadata.Dimensions)}), input {input}.");
+            : throw new InvalidDataException(
+                $"State '{pair}' cannot be carried: output '{output}' is {metadata.ElementDataType} "
+                    + $"({string.Join(", ", metadata.Dimensions)}), input {input}.");
     }
 
     private static bool Fits(ModelInput input, NodeMetadata output) => output.IsTensor && output.ElementDataType == input.Type
-        && output.Dimensions.Length == input.Extents.Count && output.Dimensions.Zip(input.Extents).All(pair => pair.First < 0 || pair.Second < 0 || pair.First == pair.Second);
+        && output.Dimensions.Length == input.Extents.Count
+        && output.Dimensions.Zip(input.Extents).All(pair => pair.First < 0 || pair.Second < 0 || pair.First == pair.Second);
 
     private static bool Mean(string input, string output)
     {
@@ -95,7 +103,9 @@ internal sealed partial record ModelState(IReadOnlyList<StateLink> Links, bool R
             // What the samples hold themselves is not carried.
             StateLink[] links = [.. state.Links.Where(link => !values.ContainsKey(link.Input.Name))];
             foreach (var link in links) values[link.Input.Name] = _next.Remove(link, out var carried) ? carried : First(link);
-            return state.Restarts ? new Feed(values) : new Feed(values, links.GroupBy(link => link.Output).ToDictionary(group => group.Key, group => (Action<OrtValue>)(value =>
+            return state.Restarts
+                ? new Feed(values)
+                : new Feed(values, links.GroupBy(link => link.Output).ToDictionary(group => group.Key, group => (Action<OrtValue>)(value =>
             {
                 foreach (var link in group) Keep(link, value);
             })));
@@ -110,7 +120,8 @@ internal sealed partial record ModelState(IReadOnlyList<StateLink> Links, bool R
 
         private void Keep(StateLink link, OrtValue value)
         {
-            var copy = OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, link.Input.Type, value.GetTensorTypeAndShape().Shape);
+            var copy = OrtValue.CreateAllocatedTensorValue(
+                OrtAllocator.DefaultInstance, link.Input.Type, value.GetTensorTypeAndShape().Shape);
             value.GetTensorMutableRawData().CopyTo(copy.GetTensorMutableRawData());
             if (_next.Remove(link, out var unread)) unread.Dispose();
             _next[link] = copy;

@@ -23,7 +23,9 @@ internal sealed class SyntheticShapes
     /// <inheritdoc cref="Of"/>
     public static SyntheticShapes? For(SourceSpec source, InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state)
         => source.HasMadeUpSamples ? Of(session, inputs, state, source.Shapes ?? [])
-            : source.Shapes is null ? null : throw new InvalidDataException("A shape has no meaning without made-up samples: samples have their own.");
+            : source.Shapes is null
+                ? null
+                : throw new InvalidDataException("A shape has no meaning without made-up samples: samples have their own.");
 
     /// <summary>Finds the shapes for a model.</summary>
     /// <param name="session">The model.</param>
@@ -31,17 +33,23 @@ internal sealed class SyntheticShapes
     /// <param name="state">What of it carries from sample to sample; that has no made-up values.</param>
     /// <param name="given">Shapes that a person gave.</param>
     /// <exception cref="InvalidDataException">A given shape is not of this model; the message says why.</exception>
-    public static SyntheticShapes Of(InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state, IReadOnlyCollection<InputShape> given)
+    public static SyntheticShapes Of(
+        InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state, IReadOnlyCollection<InputShape> given)
     {
         var known = new Dictionary<string, int[]>();
         foreach (var (input, extents) in given.Select(shape => Fitting(shape, inputs)))
         {
             if (!known.TryAdd(input.Name, extents)) throw new InvalidDataException($"The shape of input '{input.Name}' is given twice.");
         }
-        if (state.Links.FirstOrDefault(link => known.ContainsKey(link.Input.Name)) is { Input.Name: var carried }) throw new InvalidDataException($"Input '{carried}' is state that the model carries; it takes no made-up samples, so no shape.");
-        SyntheticShapes[] tries = [.. Enumerable.Range(0, Math.Max(Sides.Length, Lengths.Length)).Select(number => Tried(number, inputs, known))];
+        if (state.Links.FirstOrDefault(link => known.ContainsKey(link.Input.Name)) is { Input.Name: var carried })
+            throw new InvalidDataException($"Input '{carried}' is state that the model carries; it takes no made-up samples, so no shape.");
+        SyntheticShapes[] tries = [
+            .. Enumerable.Range(0, Math.Max(Sides.Length, Lengths.Length)).Select(number => Tried(number, inputs, known)),
+        ];
         // Where none does, the first speaks in the message of what the model refuses.
-        return tries.Skip(1).All(other => tries[0].Equal(other)) ? tries[0] : tries.FirstOrDefault(shapes => shapes.Run(session, inputs, state)) ?? tries[0];
+        return tries.Skip(1).All(other => tries[0].Equal(other))
+            ? tries[0]
+            : tries.FirstOrDefault(shapes => shapes.Run(session, inputs, state)) ?? tries[0];
     }
 
     /// <summary>What is tried first.</summary>
@@ -52,7 +60,10 @@ internal sealed class SyntheticShapes
 
     /// <summary>The shapes as a person would give them; a scalar has none.</summary>
     public IReadOnlyList<InputShape> Given(ModelState state)
-        => [.. _shapes.Where(shape => shape.Value.Length > 0 && state.Links.All(link => link.Input.Name != shape.Key)).Select(shape => new InputShape(shape.Key, shape.Value))];
+        => [
+            .. _shapes.Where(shape => shape.Value.Length > 0 && state.Links.All(link => link.Input.Name != shape.Key))
+                .Select(shape => new InputShape(shape.Key, shape.Value)),
+        ];
 
     private bool Run(InferenceSession session, IReadOnlyList<ModelInput> inputs, ModelState state)
     {
@@ -75,16 +86,23 @@ internal sealed class SyntheticShapes
 
     private bool Equal(SyntheticShapes other) => _shapes.All(shape => shape.Value.SequenceEqual(other._shapes[shape.Key]));
 
-    private static bool IsTooLarge(int[] extents) => extents.Aggregate(1L, (product, extent) => Math.Min(MaximumElements + 1, product * extent)) > MaximumElements;
+    private static bool IsTooLarge(int[] extents)
+        => extents.Aggregate(1L, (product, extent) => Math.Min(MaximumElements + 1, product * extent)) > MaximumElements;
 
-    /// <summary>Shapes in which free axes of one name have one extent: as given, or what suits the first input that has it, pictures before others.</summary>
+    /// <summary>
+    /// Shapes in which free axes of one name have one extent: as given, or what suits the first input that has it, pictures before others.
+    /// </summary>
     private static SyntheticShapes Tried(int number, IReadOnlyList<ModelInput> inputs, Dictionary<string, int[]> known)
     {
-        var named = new Dictionary<string, int>(ModelInput.FreeExtents(inputs.Where(input => known.ContainsKey(input.Name)).Select(input => (input, (IReadOnlyList<int>)known[input.Name]))));
+        var named = new Dictionary<string, int>(ModelInput.FreeExtents(
+            inputs.Where(input => known.ContainsKey(input.Name)).Select(input => (input, (IReadOnlyList<int>)known[input.Name]))));
         var shapes = new Dictionary<string, int[]>(known);
-        foreach (var input in inputs.Where(input => !known.ContainsKey(input.Name)).OrderBy(input => IsPicture(input) ? 0 : input.Extents.Count > 1 ? 1 : 2))
+        foreach (var input in inputs.Where(input => !known.ContainsKey(input.Name))
+            .OrderBy(input => IsPicture(input) ? 0 : input.Extents.Count > 1 ? 1 : 2))
         {
-            shapes[input.Name] = [.. input.Extents.Select((extent, axis) => extent >= 0 ? extent : Named(input.Symbols[axis], Tried(number, input, axis)))];
+            shapes[input.Name] = [
+                .. input.Extents.Select((extent, axis) => extent >= 0 ? extent : Named(input.Symbols[axis], Tried(number, input, axis))),
+            ];
         }
         return new SyntheticShapes(inputs.ToDictionary(input => input.Name, input => shapes[input.Name]));
 
@@ -96,7 +114,9 @@ internal sealed class SyntheticShapes
         }
     }
 
-    /// <summary>A free axis in front counts samples; of an input with that axis alone it may as well be its length, which is tried after 1.</summary>
+    /// <summary>
+    /// A free axis in front counts samples; of an input with that axis alone it may as well be its length, which is tried after 1.
+    /// </summary>
     private static int Tried(int number, ModelInput input, int axis)
     {
         if (axis == 0 && (input.Extents.Count > 1 || number == 0)) return 1;
@@ -111,7 +131,10 @@ internal sealed class SyntheticShapes
     {
         int[] extents = [.. shape.Extents];
         if (IsTooLarge(extents)) throw new InvalidDataException($"Shape '{shape}' has more than {MaximumElements} numbers.");
-        var input = inputs.FirstOrDefault(input => input.Name == shape.Input) ?? throw new InvalidDataException($"Shape '{shape}' names input '{shape.Input}'; the model's inputs are {string.Join(", ", inputs.Select(input => input.Name))}.");
+        var input = inputs.FirstOrDefault(input => input.Name == shape.Input)
+            ?? throw new InvalidDataException(
+                $"Shape '{shape}' names input '{shape.Input}'; the model's inputs are "
+                    + $"{string.Join(", ", inputs.Select(input => input.Name))}.");
         return input.Takes(extents) ? (input, extents) : throw new InvalidDataException($"Shape '{shape}' does not fit input {input}.");
     }
 }

@@ -56,8 +56,11 @@ internal sealed class Float16Scheme : IQuantizationScheme
     /// <exception cref="InvalidDataException">The model has no weights that 16 bits would make smaller.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
         // A model from which operators are kept was made once without: its weights need not be counted again.
-        => keptFloat.Count > 0 || WeightShare.Reached(source.Model.Graph, OperatorsOf(source.Model.Graph)) > 0 ? new Conversion(source.Model.Graph, keptFloat).Run()
-            : throw new InvalidDataException("The model has no float weights that fp16 converts: recurrent layers, normalizations and what lies inside If, Loop and Scan stay in 32 bits. int8-weights reaches them.");
+        => keptFloat.Count > 0 || WeightShare.Reached(source.Model.Graph, OperatorsOf(source.Model.Graph)) > 0
+            ? new Conversion(source.Model.Graph, keptFloat).Run()
+            : throw new InvalidDataException(
+                "The model has no float weights that fp16 converts: recurrent layers, normalizations and what lies inside If, Loop and "
+                    + "Scan stay in 32 bits. int8-weights reaches them.");
 
     private static bool Converts(NodeProto node) => node.IsStandard() && !Blocked.Contains(node.OpType) && !node.Subgraphs().Any();
 

@@ -25,7 +25,10 @@ internal sealed record Attempted(VariantReport Report, bool Unfused);
 /// <param name="cancellationToken">Stops between runs of a model.</param>
 internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRequest request, CancellationToken cancellationToken)
 {
-    /// <summary>Samples that compare techniques and rank operators: as many as NNCF takes, fewer where each has many outputs and none follows from the one before.</summary>
+    /// <summary>
+    /// Samples that compare techniques and rank operators: as many as NNCF takes, fewer where each has many outputs and none follows from
+    /// the one before.
+    /// </summary>
     private const int MostRankingSamples = 300, FewestRankingSamples = 16;
 
     /// <summary>Output values over which the power of an error is taken; of independent ones as many tell it to some percent.</summary>
@@ -40,7 +43,14 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     public Attempted Make(Wanted wanted, Progress progress)
     {
         progress.Report(0);
-        var empty = new VariantReport { Id = wanted.Id, Profile = wanted.Profile.Name, Scheme = wanted.Scheme.Name, Runtime = wanted.Scheme.Runtime(wanted.Profile.Runtime), Accepted = false };
+        var empty = new VariantReport
+        {
+            Id = wanted.Id,
+            Profile = wanted.Profile.Name,
+            Scheme = wanted.Scheme.Name,
+            Runtime = wanted.Scheme.Runtime(wanted.Profile.Runtime),
+            Accepted = false,
+        };
         Attempted Failed(string reason) => new(empty with { Reasons = [reason] }, Unfused: false);
         try
         {
@@ -54,7 +64,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         }
     }
 
-    private static bool IsOfTheModel(Exception e) => e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException;
+    private static bool IsOfTheModel(Exception e)
+        => e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException;
 
     /// <summary>The model, made for the first of the variants; what fails for it fails for all.</summary>
     private ControlledModel Controlled(Wanted wanted, Progress progress)
@@ -75,10 +86,14 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     {
         var settings = bench.SettingsOf(wanted);
         // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
-        var enough = bench.Baseline.IsSequence ? MostRankingSamples : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample), FewestRankingSamples, MostRankingSamples);
+        var enough = bench.Baseline.IsSequence
+            ? MostRankingSamples
+            : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample), FewestRankingSamples, MostRankingSamples);
         var ranking = new SpreadFeeds(bench.Baseline.Samples, (int)enough);
-        return new AccuracyControl(wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
-            .Quantize(bench.Limit, bench.AimOf(wanted), model => bench.Judge(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
+        return new AccuracyControl(
+            wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
+            .Quantize(bench.Limit, bench.AimOf(wanted), model => bench.Judge(model, wanted.Scheme.Name, settings, cancellationToken),
+                cancellationToken);
     }
 
     private Attempted Judged(Wanted wanted, VariantReport empty, ControlledModel made, Progress progress)
@@ -91,7 +106,12 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
         var judged = fused.Model.Judged;
         var accepted = judged.Loss <= bench.Limit;
-        var scores = new Scores { Accuracy = judged.Accuracy, Agreement = judged.Closeness.Agreement, Samples = bench.Baseline.Samples.Count };
+        var scores = new Scores
+        {
+            Accuracy = judged.Accuracy,
+            Agreement = judged.Closeness.Agreement,
+            Samples = bench.Baseline.Samples.Count,
+        };
         if (here)
         {
             progress.Report(0, "timing");
@@ -100,7 +120,10 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var report = empty with
         {
             Artifact = Artifacts.Reference(file),
-            Techniques = [.. scheme.CalibratedValues(graph).Count > 0 ? [$"{made.Calibrator.Name} calibration"] : Array.Empty<string>(), .. made.Techniques.Select(technique => technique.Name), .. scheme.Techniques],
+            Techniques = [
+                .. scheme.CalibratedValues(graph).Count > 0 ? [$"{made.Calibrator.Name} calibration"] : Array.Empty<string>(),
+                .. made.Techniques.Select(technique => technique.Name), .. scheme.Techniques,
+            ],
             Scores = scores,
             Closeness = judged.Closeness,
             Drop = judged.Drop,
@@ -108,7 +131,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             Accepted = accepted,
         };
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme);
-        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, request.Settings, bench.Baseline.Bytes)] }, fused.Left.Count > 0);
+        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, request.Settings, bench.Baseline.Bytes)] },
+            fused.Left.Count > 0);
     }
 
     /// <summary>
@@ -117,7 +141,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     /// </summary>
     private FusedModel Fused(ControlledModel made, Wanted wanted, string file, RuntimeSettings settings)
     {
-        if (wanted.Scheme.DequantizesWeights || FusionCheck.UnfusedNodesOf(file, settings) is not { Count: > 0 } unfused) return new FusedModel(made, [], []);
+        if (wanted.Scheme.DequantizesWeights || FusionCheck.UnfusedNodesOf(file, settings) is not { Count: > 0 } unfused)
+            return new FusedModel(made, [], []);
         var asItIs = new FusedModel(made, [], [.. unfused.Select(Nodes.Title)]);
         var operators = wanted.Scheme.OperatorsOf(source.Model.Graph);
         var returned = FusionCheck.Sources(unfused, operators, source.Model.Graph);
@@ -128,7 +153,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var judged = bench.Judge(model, wanted.Scheme.Name, settings, cancellationToken);
         if (!(judged.Loss <= Math.Max(bench.Limit, made.Judged.Loss))) return asItIs;
         OnnxFile.Save(model, file);
-        return new FusedModel(made with { Model = model, Judged = judged }, returned, [.. FusionCheck.UnfusedNodesOf(file, settings).Select(Nodes.Title)]);
+        return new FusedModel(made with { Model = model, Judged = judged }, returned,
+            [.. FusionCheck.UnfusedNodesOf(file, settings).Select(Nodes.Title)]);
     }
 
     /// <summary>A model as it ships to this machine.</summary>

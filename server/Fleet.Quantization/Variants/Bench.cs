@@ -50,9 +50,10 @@ internal sealed class Bench : IDisposable
     public double Limit => Baseline.Accuracy is null ? -_settings.MinimumSignalToNoise : _settings.MaximumDrop;
 
     /// <summary>The loss that a variant's scheme tries to reach; the limit where bytes are what counts.</summary>
-    public double AimOf(Wanted wanted) => Baseline.Accuracy is null && wanted.Scheme.Aim is { } decibels && _settings.Goal != QuantizationGoal.Size
-        && VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is null
-            ? Math.Min(Limit, -decibels) : Limit;
+    public double AimOf(Wanted wanted)
+        => Baseline.Accuracy is null && wanted.Scheme.Aim is { } decibels && _settings.Goal != QuantizationGoal.Size
+            && VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is null
+                ? Math.Min(Limit, -decibels) : Limit;
 
     /// <summary>True when this machine is of the profile: figures taken here are then claims about it.</summary>
     public bool IsHere(HardwareProfile profile) => profile.Matches(_machine.Facts);
@@ -92,7 +93,8 @@ internal sealed class Bench : IDisposable
         if (!here) return unmeasured;
         if (Clock.Float is null) Clock.AddFloat(LatencyRun.Measure([Baseline.Session], Baseline.Samples, cancellationToken)[0]);
         MeasureFloat(cancellationToken);
-        return WithTime(unmeasured with { PeakMemoryBytes = _floatCosts!.PeakMemoryBytes, EnergyJoules = _floatCosts.EnergyJoules }, Clock.Float);
+        return WithTime(unmeasured with { PeakMemoryBytes = _floatCosts!.PeakMemoryBytes, EnergyJoules = _floatCosts.EnergyJoules },
+            Clock.Float);
     }
 
     /// <summary>The figures with a time, which stands in front of what else running costs.</summary>
@@ -109,9 +111,10 @@ internal sealed class Bench : IDisposable
     private void MeasureFloat(CancellationToken cancellationToken)
         => _floatCosts ??= WithCosts(new Scores(), FloatFile, Baseline.Session, OnnxRuntimeSession.Plain, cancellationToken);
 
-    private Scores WithCosts(Scores scores, string file, InferenceSession session, RuntimeSettings settings, CancellationToken cancellationToken) => scores with
-    {
-        PeakMemoryBytes = _sample is { } sample ? PeakMemory.Of(file, sample, settings) : null,
-        EnergyJoules = _machine.Energy?.PerInference(session, Baseline.Samples, cancellationToken),
-    };
+    private Scores WithCosts(
+        Scores scores, string file, InferenceSession session, RuntimeSettings settings, CancellationToken cancellationToken) => scores with
+        {
+            PeakMemoryBytes = _sample is { } sample ? PeakMemory.Of(file, sample, settings) : null,
+            EnergyJoules = _machine.Energy?.PerInference(session, Baseline.Samples, cancellationToken),
+        };
 }

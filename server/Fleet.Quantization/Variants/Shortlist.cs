@@ -19,15 +19,25 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     public IEnumerable<VariantReport> Choose(IEnumerable<Attempted> tried)
     {
         Attempted[] timed = [.. tried.Select(Timed)];
-        Candidate[] candidates = [.. timed.Where(attempted => attempted.Report is { Artifact: not null }).Select(CandidateOf), FloatCandidate()];
-        var decision = VariantChoice.Decide(candidates, request.Settings.Goal, VariantChoice.Tighter(request.Settings.Budget, profile.Budget));
-        return [.. timed.Select(attempted => Decided(attempted.Report, decision)), .. decision.Chosen == _floatId ? [FloatVariant()] : Array.Empty<VariantReport>()];
+        Candidate[] candidates = [
+            .. timed.Where(attempted => attempted.Report is { Artifact: not null }).Select(CandidateOf), FloatCandidate(),
+        ];
+        var decision = VariantChoice.Decide(
+            candidates, request.Settings.Goal, VariantChoice.Tighter(request.Settings.Budget, profile.Budget));
+        return [
+            .. timed.Select(attempted => Decided(attempted.Report, decision)),
+            .. decision.Chosen == _floatId ? [FloatVariant()] : Array.Empty<VariantReport>(),
+        ];
     }
 
     /// <summary>Times are told once all are taken, by one clock.</summary>
     private Attempted Timed(Attempted attempted) => attempted.Report.Scores is not { } scores ? attempted : attempted with
     {
-        Report = attempted.Report with { Scores = Bench.WithTime(scores, bench.Clock.Of(attempted.Report.Id)), SpeedUp = bench.Clock.SpeedUpOf(attempted.Report.Id) },
+        Report = attempted.Report with
+        {
+            Scores = Bench.WithTime(scores, bench.Clock.Of(attempted.Report.Id)),
+            SpeedUp = bench.Clock.SpeedUpOf(attempted.Report.Id),
+        },
     };
 
     private static VariantReport Decided(VariantReport report, VariantDecision decision)
@@ -36,13 +46,20 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             : report.Accepted && decision.NotChosen.TryGetValue(report.Id, out var why) ? [.. report.Reasons, $"Not chosen: {why}"]
             : [.. report.Reasons];
         var accepted = report.Accepted && excess is null;
-        return report with { Accepted = accepted, Chosen = decision.Chosen == report.Id, Dominated = accepted && !decision.Front.Contains(report.Id), Reasons = reasons };
+        return report with
+        {
+            Accepted = accepted,
+            Chosen = decision.Chosen == report.Id,
+            Dominated = accepted && !decision.Front.Contains(report.Id),
+            Reasons = reasons,
+        };
     }
 
     private static Candidate CandidateOf(Attempted attempted)
     {
         var report = attempted.Report;
-        return new Candidate(report.Id, report.Artifact!.Bytes, report.Scores?.Accuracy ?? report.Closeness?.SignalToNoise ?? double.NegativeInfinity)
+        return new Candidate(report.Id, report.Artifact!.Bytes,
+            report.Scores?.Accuracy ?? report.Closeness?.SignalToNoise ?? double.NegativeInfinity)
         {
             Speed = report.SpeedUp,
             LatencyP95 = report.Scores?.Latency?.P95,

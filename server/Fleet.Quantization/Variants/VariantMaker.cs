@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Validation;
@@ -66,9 +67,12 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         }
     }
 
-    private static MadeVariants Make(PreparedModel model, Bench bench, VariantRequest request, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
+    private static MadeVariants Make(
+        PreparedModel model, Bench bench, VariantRequest request, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
-        Wanted[] wanted = [.. Wanted.Of(request.Settings).Where(one => request.Settings.Schemes.Count > 0 || one.Scheme.Suits(model.Graph))];
+        Wanted[] wanted = [
+            .. Wanted.Of(request.Settings).Where(one => request.Settings.Schemes.Count > 0 || one.Scheme.Suits(model.Graph)),
+        ];
         progress.Report(new BuildProgress("Calibrating", 0.05));
         var source = Calibrated(model, wanted, bench, request, cancellationToken);
 
@@ -82,13 +86,15 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
                 tried[one.Id] = attempts.Make(one, new Progress(progress, $"Making {one.Id}", Share(tried.Count), Share(tried.Count + 1)));
             }
         }
-        VariantReport[] reports = [.. request.Settings.Profiles.SelectMany(profile => new Shortlist(profile, bench, request, cancellationToken)
+        VariantReport[] reports = [.. request.Settings.Profiles.SelectMany(
+            profile => new Shortlist(profile, bench, request, cancellationToken)
             .Choose(wanted.Where(one => one.Profile == profile).Select(one => tried[one.Id])))];
         progress.Report(new BuildProgress("Variants made", 1));
         return new MadeVariants(bench.Float(request.Settings.Profiles.Any(bench.IsHere), cancellationToken), reports);
     }
 
-    private static QuantizationSource Calibrated(PreparedModel model, Wanted[] wanted, Bench bench, VariantRequest request, CancellationToken cancellationToken)
+    private static QuantizationSource Calibrated(
+        PreparedModel model, Wanted[] wanted, Bench bench, VariantRequest request, CancellationToken cancellationToken)
     {
         var batch = Math.Min(CalibrationBatch, bench.Baseline.BatchSize);
         string[] values = [.. wanted.SelectMany(one => one.Scheme.CalibratedValues(model.Graph)).Distinct()];
@@ -111,7 +117,12 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             => Comparison.Of(AllOutputs.Of(one, few, cancellationToken), AllOutputs.Of(other, few, cancellationToken)).SignalToNoise;
         if (Closeness(session, original) is var decibels && decibels >= SmallestPreparedSignalToNoise) return;
         throw Closeness(original, original) < SmallestPreparedSignalToNoise
-            ? new InvalidDataException($"{Path.GetFileName(given)} answers the same samples differently each time, as models do that draw random numbers; variants could not be compared with it. Export it for inference.")
-            : new InvalidDataException(FormattableString.Invariant($"{Path.GetFileName(given)} answers differently once its constants are folded ({decibels:0.0} dB of signal to noise); quantized files would be judged by the wrong model. Export it again with a newer operator set."));
+            ? new InvalidDataException(
+                $"{Path.GetFileName(given)} answers the same samples differently each time, as models do that draw random numbers; "
+                    + "variants could not be compared with it. Export it for inference.")
+            : new InvalidDataException(
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{Path.GetFileName(given)} answers differently once its constants are folded ({decibels:0.0} dB of signal to noise); "
+                        + $"quantized files would be judged by the wrong model. Export it again with a newer operator set."));
     }
 }

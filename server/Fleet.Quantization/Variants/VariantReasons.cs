@@ -14,7 +14,8 @@ namespace Fleet.Quantization.Variants;
 /// <param name="Model">How it was made.</param>
 /// <param name="Unfused">Operators that the runtime computes in float.</param>
 /// <param name="Scheme">Its scheme.</param>
-internal sealed record ReasonsOf(VariantReport Report, Judged Judged, ControlledModel Model, IReadOnlyList<string> Unfused, IQuantizationScheme Scheme);
+internal sealed record ReasonsOf(
+    VariantReport Report, Judged Judged, ControlledModel Model, IReadOnlyList<string> Unfused, IQuantizationScheme Scheme);
 
 /// <summary>What to know of one variant, in sentences: why it is rejected, what was done for it, what stayed float.</summary>
 internal static class VariantReasons
@@ -34,34 +35,50 @@ internal static class VariantReasons
         {
             yield return judged.Drop is { } drop
                 ? Text($"Accuracy drops by {drop:0.0000} against the float model; at most {settings.MaximumDrop:0.0000} is allowed.")
-                : Text($"Signal to noise is {judged.Closeness.SignalToNoise:0.0} dB against the float model; at least {settings.MinimumSignalToNoise:0.0} dB is required.");
+                : string.Create(CultureInfo.InvariantCulture,
+                    $"Signal to noise is {judged.Closeness.SignalToNoise:0.0} dB against the float model; "
+                        + $"at least {settings.MinimumSignalToNoise:0.0} dB is required.");
             if (report.Layers.Where(layer => layer.Fate == LayerFate.Costly).ToArray() is { Length: > 0 } costly)
                 yield return $"Layers that cost most: {Named(costly.Select(layer => Text($"{layer.Layer} ({layer.Decibels:0.0} dB)")))}.";
         }
-        if (controlled.Calibrator != source.Calibrator) yield return $"Calibrated with {controlled.Calibrator.Name}, which comes closer than {source.Calibrator.Name}.";
+        if (controlled.Calibrator != source.Calibrator)
+            yield return $"Calibrated with {controlled.Calibrator.Name}, which comes closer than {source.Calibrator.Name}.";
         if (controlled.Techniques.Count > 0 && controlled.SignalToNoise is var (plain, improved))
-            yield return Text($"Improved by {string.Join(" and ", controlled.Techniques.Select(technique => technique.Name))}: {plain:0.0} to {improved:0.0} dB.");
+        {
+            var names = string.Join(" and ", controlled.Techniques.Select(technique => technique.Name));
+            yield return Text($"Improved by {names}: {plain:0.0} to {improved:0.0} dB.");
+        }
         if (controlled.Returned.Count > 0)
-            yield return $"Kept in {scheme.Kept} for accuracy: {Named(controlled.Returned.Select(returned => Text($"{source.Model.Graph.ProducerOf(returned.Output)?.Title() ?? returned.Output} ({returned.Gain:+0.0;-0.0} dB)")))}.";
+            yield return $"Kept in {scheme.Kept} for accuracy: "
+                + $"{Named(controlled.Returned.Select(returned =>
+                    Text($"{TitleOf(returned.Output, source)} ({returned.Gain:+0.0;-0.0} dB)")))}.";
         if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } notFused)
-            yield return $"Kept in float because the runtime does not compute them in integers: {Named(notFused.Select(layer => layer.Layer))}.";
+            yield return $"Kept in float because the runtime does not compute them in integers: "
+                + $"{Named(notFused.Select(layer => layer.Layer))}.";
         if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {Named(unfused)}.";
-        if (report.Artifact!.Bytes >= floatBytes) yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {floatBytes} bytes).");
+        if (report.Artifact!.Bytes >= floatBytes)
+            yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {floatBytes} bytes).");
         if (scheme is TrainedGridScheme { Meaning: { } meaning }) yield return meaning;
         if (scheme is StaticInt8Scheme { Form.Symmetric: true } or TrainedGridScheme { Form.Symmetric: true })
         {
             var problems = TensorRtRules.ProblemsOf(controlled.Model);
             yield return problems.Count == 0
-                ? "Its structure follows TensorRT's rules (symmetric int8, zero point 0, weights per output channel, float bias); TensorRT itself was not run."
+                ? "Its structure follows TensorRT's rules (symmetric int8, zero point 0, weights per output channel, float bias); TensorRT "
+                    + "itself was not run."
                 : $"TensorRT's rules are broken: {string.Join(" ", problems)}";
         }
     }
+
+    private static string TitleOf(string output, QuantizationSource source)
+        => source.Model.Graph.ProducerOf(output)?.Title() ?? output;
 
     /// <summary>Names, the first of many.</summary>
     internal static string Named(IEnumerable<string> names)
     {
         string[] all = [.. names];
-        return all.Length <= MostNamed ? string.Join(", ", all) : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", all.Take(MostNamed))} and {all.Length - MostNamed} more");
+        return all.Length <= MostNamed
+            ? string.Join(", ", all)
+            : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", all.Take(MostNamed))} and {all.Length - MostNamed} more");
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -8,4 +8,5 @@ namespace Fleet.Quantization.Variants;
 /// <param name="HeldOut">Samples that judge.</param>
 /// <param name="Settings">Profiles, schemes, limits, goal.</param>
 /// <param name="OutputFolder">Where the files <c>ID.onnx</c> go.</param>
-internal sealed record VariantRequest(string ModelPath, IFeedSource? Calibration, HeldOut HeldOut, VariantSettings Settings, string OutputFolder);
+internal sealed record VariantRequest(
+    string ModelPath, IFeedSource? Calibration, HeldOut HeldOut, VariantSettings Settings, string OutputFolder);

@@ -16,7 +16,8 @@ internal sealed record HeldOut(IFeedSource Samples, IReadOnlyList<long>? Labels 
 /// <param name="Profiles">Hardware profiles.</param>
 /// <param name="Schemes">Schemes; empty tries for each profile all that suit it.</param>
 /// <param name="Calibrator">How ranges are taken from the samples.</param>
-internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, IReadOnlyList<IQuantizationScheme> Schemes, ICalibrator Calibrator)
+internal sealed record VariantSettings(
+    IReadOnlyList<HardwareProfile> Profiles, IReadOnlyList<IQuantizationScheme> Schemes, ICalibrator Calibrator)
 {
     /// <summary>What the choice is made by.</summary>
     public QuantizationGoal Goal { get; init; } = QuantizationGoal.Latency;
@@ -37,7 +38,8 @@ internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, 
     /// <exception cref="InvalidDataException">It names an unknown profile.</exception>
     /// <exception cref="ArgumentException">It names an unknown scheme, goal or calibrator.</exception>
     public static VariantSettings Of(QuantizationRequest request)
-        => Of(request.Quantization, [.. request.Quantization.Profiles.Select(name => ProfileNamed(name, request.Quantization))], request.Budget);
+        => Of(request.Quantization, [.. request.Quantization.Profiles.Select(name => ProfileNamed(name, request.Quantization))],
+            request.Budget);
 
     /// <summary>The settings that a spec asks for.</summary>
     /// <exception cref="ArgumentException">It names an unknown scheme, goal or calibrator.</exception>
@@ -53,7 +55,8 @@ internal sealed record VariantSettings(IReadOnlyList<HardwareProfile> Profiles, 
     };
 
     private static HardwareProfile ProfileNamed(string name, QuantizationSpec spec) => spec.Find(name)
-        ?? throw new InvalidDataException($"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}, or one that the request holds.");
+        ?? throw new InvalidDataException(
+            $"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}, or one that the request holds.");
 
     private static QuantizationGoal GoalNamed(string name) => BuildSpecRules.Goals.Contains(name)
         ? Enum.Parse<QuantizationGoal>(name, ignoreCase: true)

@@ -15,8 +15,11 @@ internal sealed record Wanted(string Id, HardwareProfile Profile, IQuantizationS
     private static IEnumerable<Wanted> For(HardwareProfile profile, VariantSettings settings)
     {
         var trained = settings.Trained.Where(trained => trained.Profile == profile.Name).Select(trained => trained.Scheme);
-        IQuantizationScheme[] schemes = [.. settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile) : settings.Schemes, .. trained];
+        IQuantizationScheme[] schemes = [
+            .. settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile) : settings.Schemes, .. trained,
+        ];
         var shared = schemes.GroupBy(scheme => scheme.Suffix).Where(group => group.Count() > 1).Select(group => group.Key).ToHashSet();
-        return schemes.Select(scheme => new Wanted($"{profile.Name}-{(shared.Contains(scheme.Suffix) ? scheme.Name : scheme.Suffix)}", profile, scheme));
+        return schemes.Select(scheme =>
+            new Wanted($"{profile.Name}-{(shared.Contains(scheme.Suffix) ? scheme.Name : scheme.Suffix)}", profile, scheme));
     }
 }

@@ -22,8 +22,11 @@ internal static class DataFolder
         if (!SignsOfUse.Any(sign => Holds(folder, sign))) return;
         var lost = Needed.Where(file => !Holds(folder, file.Name)).ToList();
         if (lost.Count == 0) return;
-        var what = string.Join(", ", lost.Select(file => $"{file.Name} is {(File.Exists(Path.Combine(folder, file.Name)) ? "empty" : "missing")} ({file.Loss})"));
-        throw new InvalidDataException($"{folder} was in use, and {what}. Restore the whole folder from one backup, or start with a new folder and enroll every device again.");
+        var what = string.Join(", ",
+            lost.Select(file => $"{file.Name} is {(File.Exists(Path.Combine(folder, file.Name)) ? "empty" : "missing")} ({file.Loss})"));
+        throw new InvalidDataException(
+            $"{folder} was in use, and {what}. Restore the whole folder from one backup, or start with a new folder and enroll every "
+                + "device again.");
     }
 
     private static bool Holds(string folder, string name) => new FileInfo(Path.Combine(folder, name)) is { Exists: true, Length: > 0 };

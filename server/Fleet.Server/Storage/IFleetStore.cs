@@ -10,7 +10,9 @@ namespace Fleet.Server.Storage;
 /// </summary>
 internal interface IFleetStore
 {
-    /// <summary>Most documents of one page; <see cref="StoreExtensions.AllAsync{T}(IFleetStore, string, CancellationToken)"/> reads page after page.</summary>
+    /// <summary>
+    /// Most documents of one page; <see cref="StoreExtensions.AllAsync{T}(IFleetStore, string, CancellationToken)"/> reads page after page.
+    /// </summary>
     const int MaximumPage = 1000;
 
     /// <summary>How long rollups of a minute are kept; those of an hour are kept as long as telemetry is.</summary>
@@ -22,28 +24,38 @@ internal interface IFleetStore
     /// <summary>The document of that id, or null.</summary>
     Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class;
 
-    /// <summary>Documents whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, in ordinal order of id (keyset paging).</summary>
+    /// <summary>
+    /// Documents whose id starts with <paramref name="prefix"/> and sorts after <paramref name="after"/>, in ordinal order of id (keyset
+    /// paging).
+    /// </summary>
     /// <param name="prefix">Start of the ids.</param>
     /// <param name="after">The last id of the page before; null for the first page.</param>
     /// <param name="limit">Most documents of the page, within 1..<see cref="MaximumPage"/>.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class;
+    Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken)
+        where T : class;
 
-    /// <summary>The documents whose id starts with <paramref name="prefix"/>, from the last id backwards: of ids that sort by time, the newest.</summary>
+    /// <summary>
+    /// The documents whose id starts with <paramref name="prefix"/>, from the last id backwards: of ids that sort by time, the newest.
+    /// </summary>
     /// <param name="prefix">Start of the ids.</param>
     /// <param name="before">The last id of the page before; null for the first page.</param>
     /// <param name="limit">Most documents of the page, within 1..<see cref="MaximumPage"/>.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken) where T : class;
+    Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken)
+        where T : class;
 
     /// <summary>
     /// Applies all changes or none, and returns when they are on disk. Change sets of several rooms go into one call: a wave, its
     /// device rollouts and their desired states are one commit.
     /// </summary>
-    /// <exception cref="VersionConflictException">A document is not at the version a change expects; read again and decide again.</exception>
+    /// <exception cref="VersionConflictException">A document is not at the version a change expects; read again and decide
+    /// again.</exception>
     Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken);
 
-    /// <summary>Stores one telemetry batch; a batch whose sequence is already stored for the device changes nothing. Returns on disk.</summary>
+    /// <summary>
+    /// Stores one telemetry batch; a batch whose sequence is already stored for the device changes nothing. Returns on disk.
+    /// </summary>
     /// <returns>False when it was already there.</returns>
     Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken);
 
@@ -68,11 +80,16 @@ internal interface IFleetStore
     /// <inheritdoc cref="RollupsAsync"/>
     Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken);
 
-    /// <summary>Forgets batches that arrived before <paramref name="before"/>, and rollups that ended before it or before they are kept.</summary>
+    /// <summary>
+    /// Forgets batches that arrived before <paramref name="before"/>, and rollups that ended before it or before they are kept.
+    /// </summary>
     /// <returns>How many blocks of batches were dropped.</returns>
     Task<int> DropSamplesAsync(DateTimeOffset before, CancellationToken cancellationToken);
 
-    /// <summary>What keeps the store from writing now, in a sentence; null when nothing does. It tries, so that a recovery is seen without other traffic.</summary>
+    /// <summary>
+    /// What keeps the store from writing now, in a sentence; null when nothing does. It tries, so that a recovery is seen without other
+    /// traffic.
+    /// </summary>
     Task<string?> ProblemAsync(CancellationToken cancellationToken);
 }
 
@@ -103,7 +120,8 @@ internal sealed record StoreChange(Type Type, string Id, object? Document, long 
     public static StoreChange Create<T>(string id, T document) where T : class => new(typeof(T), id, document, 0);
 
     /// <summary>A document that must be at <paramref name="expectedVersion"/>.</summary>
-    public static StoreChange Put<T>(string id, T document, long expectedVersion) where T : class => new(typeof(T), id, document, expectedVersion);
+    public static StoreChange Put<T>(string id, T document, long expectedVersion)
+        where T : class => new(typeof(T), id, document, expectedVersion);
 
     /// <summary>Removes a document that must be at <paramref name="expectedVersion"/>.</summary>
     public static StoreChange Remove<T>(string id, long expectedVersion) where T : class => new(typeof(T), id, null, expectedVersion);

@@ -24,7 +24,8 @@ internal sealed partial class LiteFleetStore
         var after = since.UtcTicks;
         while (true)
         {
-            var packs = await RunAsync(Writes.Nothing, database => LiteTelemetry.ReadArrivals(database, after, PacksPerTurn), cancellationToken);
+            var packs = await RunAsync(
+                Writes.Nothing, database => LiteTelemetry.ReadArrivals(database, after, PacksPerTurn), cancellationToken);
             foreach (var (key, pack) in packs)
             {
                 foreach (var (device, batch) in TelemetryBlock.Read(pack))
@@ -43,22 +44,26 @@ internal sealed partial class LiteFleetStore
         var rollups = new Dictionary<DeviceId, IReadOnlyList<Rollup>>();
         foreach (var part in devices.Distinct().Chunk(SubjectsPerTurn))
         {
-            var read = await RunAsync(Writes.Nothing, database => part.Select(device => _telemetry.ReadRollups(database, device, period, since)).ToList(), cancellationToken);
+            var read = await RunAsync(Writes.Nothing,
+                database => part.Select(device => _telemetry.ReadRollups(database, device, period, since)).ToList(), cancellationToken);
             foreach (var (device, found) in part.Zip(read)) rollups[device] = Merge(found, period, since);
         }
         return rollups;
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken)
-        => Merge(await RunAsync(Writes.Nothing, database => _telemetry.ReadRollups(database, null, period, since), cancellationToken), period, since);
+    public async Task<IReadOnlyList<Rollup>> FleetRollupsAsync(
+        RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken)
+        => Merge(await RunAsync(Writes.Nothing, database => _telemetry.ReadRollups(database, null, period, since), cancellationToken),
+            period, since);
 
     /// <inheritdoc/>
     public async Task<int> DropSamplesAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         var dropped = 0;
         while (await RunAsync(Writes.Nothing, _telemetry.WriteSome, cancellationToken)) cancellationToken.ThrowIfCancellationRequested();
-        while (await RunAsync(Writes.Nothing, database => _telemetry.DropArrivals(database, before), cancellationToken) is > 0 and var more) dropped += more;
+        while (await RunAsync(Writes.Nothing, database => _telemetry.DropArrivals(database, before), cancellationToken) is > 0 and var more)
+            dropped += more;
 
         var minutes = _time.GetUtcNow() - IFleetStore.MinutesKept;
         foreach (var part in (await RunAsync(Writes.Nothing, _ => _telemetry.SubjectNames(), cancellationToken)).Chunk(SubjectsPerTurn))
@@ -73,10 +78,14 @@ internal sealed partial class LiteFleetStore
         return dropped;
     }
 
-    private static List<Rollup> Merge((IReadOnlyList<byte[]> Written, IReadOnlyList<Rollup> Unwritten) found, RollupPeriod period, DateTimeOffset since)
+    private static List<Rollup> Merge(
+        (IReadOnlyList<byte[]> Written, IReadOnlyList<Rollup> Unwritten) found, RollupPeriod period, DateTimeOffset since)
     {
         var first = RollupBuilder.StartOf(period, since);
-        return [.. RollupSet.Merge(period, [.. found.Written.SelectMany(RollupSet.Read), .. found.Unwritten]).Where(rollup => rollup.From >= first)];
+        return [
+            .. RollupSet.Merge(period, [.. found.Written.SelectMany(RollupSet.Read), .. found.Unwritten])
+                .Where(rollup => rollup.From >= first),
+        ];
     }
 
     /// <summary>Writes what a start would otherwise have to make again.</summary>

@@ -74,14 +74,16 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class
+    public Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken)
+        where T : class
     {
         cancellationToken.ThrowIfCancellationRequested();
         return Task.FromResult(PageOf<T>(_published.List(Known<T>(), prefix, after), limit));
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken) where T : class
+    public Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken)
+        where T : class
     {
         cancellationToken.ThrowIfCancellationRequested();
         return Task.FromResult(PageOf<T>(_published.ListNewest(Known<T>(), prefix, before), limit));
@@ -92,7 +94,9 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     {
         // Written out here, on the caller's thread: the database's own thread has the disk to wait for.
         var rows = changes.Select(change => (change, RowOf(change))).ToArray();
-        return rows.Length == 0 ? Task.CompletedTask : _gate.RunAsync(new LiteWork<bool>(Writes.Documents, database => Apply(database, rows), cancellationToken), cancellationToken);
+        return rows.Length == 0
+            ? Task.CompletedTask
+            : _gate.RunAsync(new LiteWork<bool>(Writes.Documents, database => Apply(database, rows), cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -101,7 +105,8 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
         try
         {
             // After a failure only a write shows whether writes succeed again.
-            await _gate.RunAsync(new LiteWork<bool>(Writes.Nothing, database => _trouble is null || Touch(database), cancellationToken), cancellationToken);
+            await _gate.RunAsync(new LiteWork<bool>(Writes.Nothing, database => _trouble is null || Touch(database), cancellationToken),
+                cancellationToken);
             return _space.Problem;
         }
         catch (StoreException e)
@@ -118,7 +123,9 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
         await _lock.DisposeAsync();
     }
 
-    /// <summary>Held as long as the store is open, and let go by the system when the process dies. LiteDB itself lets two processes in.</summary>
+    /// <summary>
+    /// Held as long as the store is open, and let go by the system when the process dies. LiteDB itself lets two processes in.
+    /// </summary>
     private static FileStream Lock(string path)
     {
         try
@@ -161,7 +168,8 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
         foreach (var (change, _) in rows)
         {
             var found = after.Find(change.Type, change.Id)?.Version ?? 0;
-            if (found != change.ExpectedVersion) throw new VersionConflictException(_types[change.Type].Name, change.Id, change.ExpectedVersion, found);
+            if (found != change.ExpectedVersion)
+                throw new VersionConflictException(_types[change.Type].Name, change.Id, change.ExpectedVersion, found);
             after = after.With(change.Type, change.Id, found + 1, change.Document);
         }
         var documents = database.GetCollection(Documents);
@@ -198,14 +206,17 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
         var json = JsonSerializer.Serialize(change.Document, type.Json);
         return json.Length <= IFleetStore.MaximumDocumentBytes
             ? new BsonDocument { ["_id"] = KeyOf(change), ["version"] = change.ExpectedVersion + 1, ["json"] = json }
-            : throw new ArgumentException($"{type.Name} '{change.Id}' is {json.Length} bytes; a document holds at most {IFleetStore.MaximumDocumentBytes}. Keep what is large as an artifact.");
+            : throw new ArgumentException(
+                $"{type.Name} '{change.Id}' is {json.Length} bytes; a document holds at most {IFleetStore.MaximumDocumentBytes}. Keep what "
+                    + "is large as an artifact.");
     }
 
     private string KeyOf(StoreChange change) => $"{_types[change.Type].Name}/{change.Id}";
 
     private Type Known<T>() => _types.ContainsKey(typeof(T)) ? typeof(T) : throw Unknown(typeof(T));
 
-    private static ArgumentException Unknown(Type type) => new($"{type.Name} is no document the store knows: register it with AddDocument.");
+    private static ArgumentException Unknown(Type type)
+        => new($"{type.Name} is no document the store knows: register it with AddDocument.");
 
     private static Stored<T> StoredOf<T>(DocumentSnapshot.Entry entry) where T : class => new(entry.Id, entry.Version, (T)entry.Document);
 

@@ -15,7 +15,8 @@ internal sealed class LiteGate : IAsyncDisposable
     private const int QueueLength = 4096;
     private const int GroupLength = 256;
 
-    private readonly Channel<LiteWork> _queue = Channel.CreateBounded<LiteWork>(new BoundedChannelOptions(QueueLength) { SingleReader = true });
+    private readonly Channel<LiteWork> _queue = Channel.CreateBounded<LiteWork>(
+        new BoundedChannelOptions(QueueLength) { SingleReader = true });
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly LiteGateSettings _settings;
     private LiteSession? _session;
@@ -141,7 +142,8 @@ internal sealed class LiteGate : IAsyncDisposable
     {
         StoreException failure => failure,
         IOException when IsFull(e) => new(StoreFailure.Full, "The disk is full. Free space on it; what is sent again then is stored.", e),
-        LiteException { ErrorCode: LiteException.INVALID_DATAFILE_STATE } => new(StoreFailure.Corrupt, $"The database contradicts itself: {e.Message}", e),
+        LiteException { ErrorCode: LiteException.INVALID_DATAFILE_STATE } =>
+            new(StoreFailure.Corrupt, $"The database contradicts itself: {e.Message}", e),
         _ => new(StoreFailure.Unavailable, $"The database could not be written: {e.Message}", e),
     };
 

@@ -75,27 +75,35 @@ internal sealed class LiteTelemetry(TimeProvider time)
         _arrived.Clear();
         _arrivedBytes = 0;
         foreach (var row in database.GetCollection(Subjects).FindAll())
-            _subjects[row["_id"].AsString] = new Subject(row["_id"].AsString, SequenceRanges.Parse(row["seen"].AsString), row["to"].AsInt64, row["key"].AsInt64);
+            _subjects[row["_id"].AsString] = new Subject(
+                row["_id"].AsString, SequenceRanges.Parse(row["seen"].AsString), row["to"].AsInt64, row["key"].AsInt64);
 
         var begin = database.GetCollection(Progress).FindById(0) is { } progress ? progress["key"].AsInt64 : 0;
         _lastKey = begin;
         foreach (var row in database.GetCollection(Arrivals).Find(BsonExpression.Create("$._id >= @0", begin)))
         {
             _lastKey = row["_id"].AsInt64;
-            foreach (var (device, batch) in TelemetryBlock.Read(row["pack"].AsBinary)) Take(Of(device), TelemetryBlock.Decode(batch), _lastKey);
+            foreach (var (device, batch) in TelemetryBlock.Read(row["pack"].AsBinary))
+                Take(Of(device), TelemetryBlock.Decode(batch), _lastKey);
         }
     }
 
     /// <summary>Packs of batches that arrived after <paramref name="after"/>, as ticks, with the key to go on from.</summary>
     public static IReadOnlyList<(long Key, byte[] Pack)> ReadArrivals(LiteDatabase database, long after, int limit)
-        => [.. database.GetCollection(Arrivals).Find(BsonExpression.Create("$._id > @0", after), limit: limit).Select(row => (row["_id"].AsInt64, row["pack"].AsBinary))];
+        => [
+            .. database.GetCollection(Arrivals).Find(BsonExpression.Create("$._id > @0", after), limit: limit)
+                .Select(row => (row["_id"].AsInt64, row["pack"].AsBinary)),
+        ];
 
     /// <summary>The rollups of a device, or of all together, that are on disk and that are not yet. One period may be in both.</summary>
-    public (IReadOnlyList<byte[]> Written, IReadOnlyList<Rollup> Unwritten) ReadRollups(LiteDatabase database, DeviceId? device, RollupPeriod period, DateTimeOffset since)
+    public (IReadOnlyList<byte[]> Written, IReadOnlyList<Rollup> Unwritten) ReadRollups(
+        LiteDatabase database, DeviceId? device, RollupPeriod period, DateTimeOffset since)
     {
         var name = device?.Value ?? Fleet;
-        var rows = database.GetCollection(Rollups).Find(BsonExpression.Create(Between, KeyOf(name, period, WindowOf(period, since)), KeyOf(name, period, long.MaxValue)));
-        return ([.. rows.Select(row => row["pack"].AsBinary)], _subjects.TryGetValue(name, out var subject) ? [.. subject.Open.Values.Select(open => open.ToRollup())] : []);
+        var rows = database.GetCollection(Rollups)
+            .Find(BsonExpression.Create(Between, KeyOf(name, period, WindowOf(period, since)), KeyOf(name, period, long.MaxValue)));
+        return ([.. rows.Select(row => row["pack"].AsBinary)],
+            _subjects.TryGetValue(name, out var subject) ? [.. subject.Open.Values.Select(open => open.ToRollup())] : []);
     }
 
     /// <summary>Drops packs of batches that arrived before <paramref name="before"/>, as many as one turn takes.</summary>
@@ -117,15 +125,18 @@ internal sealed class LiteTelemetry(TimeProvider time)
     {
         var rollups = database.GetCollection(Rollups);
         var end = WindowOf(period, before) - 1;
-        foreach (var subject in subjects) rollups.DeleteMany(BsonExpression.Create(Between, KeyOf(subject, period, 0), KeyOf(subject, period, end)));
+        foreach (var subject in subjects)
+            rollups.DeleteMany(BsonExpression.Create(Between, KeyOf(subject, period, 0), KeyOf(subject, period, end)));
     }
 
     /// <summary>Rows hold this many ticks each: few enough rows to read, few enough bytes to write again.</summary>
-    private static long WindowTicks(RollupPeriod period) => period == RollupPeriod.Minute ? TimeSpan.TicksPerMinute * 15 : TimeSpan.TicksPerHour * 6;
+    private static long WindowTicks(RollupPeriod period)
+        => period == RollupPeriod.Minute ? TimeSpan.TicksPerMinute * 15 : TimeSpan.TicksPerHour * 6;
 
     private static long WindowOf(RollupPeriod period, DateTimeOffset moment) => moment.UtcTicks - moment.UtcTicks % WindowTicks(period);
 
-    private static string KeyOf(string subject, RollupPeriod period, long window) => FormattableString.Invariant($"{subject}|{(period == RollupPeriod.Minute ? 'm' : 'h')}|{window:d19}");
+    private static string KeyOf(string subject, RollupPeriod period, long window)
+        => FormattableString.Invariant($"{subject}|{(period == RollupPeriod.Minute ? 'm' : 'h')}|{window:d19}");
 
     private Subject Of(string name)
     {
@@ -162,7 +173,8 @@ internal sealed class LiteTelemetry(TimeProvider time)
     private bool WriteSubjects(LiteDatabase database, int most, Func<long, bool> isDue)
     {
         var written = 0;
-        while (written < most && _unwritten.TryPeek(out var oldest) && (isDue(oldest.Key) || oldest.Subject.Open.Count > MostUnwrittenRollups))
+        while (written < most && _unwritten.TryPeek(out var oldest)
+            && (isDue(oldest.Key) || oldest.Subject.Open.Count > MostUnwrittenRollups))
         {
             _unwritten.Dequeue();
             Write(database, oldest.Subject);
@@ -181,7 +193,8 @@ internal sealed class LiteTelemetry(TimeProvider time)
         var open = subject.Open.Values.Select(each => each.ToRollup()).ToList();
         foreach (var period in (RollupPeriod[])[RollupPeriod.Minute, RollupPeriod.Hour])
         {
-            foreach (var window in open.GroupBy(rollup => WindowOf(period, rollup.From))) Write(database, KeyOf(subject.Name, period, window.Key), period, window);
+            foreach (var window in open.GroupBy(rollup => WindowOf(period, rollup.From)))
+                Write(database, KeyOf(subject.Name, period, window.Key), period, window);
         }
         subject.Written(_lastKey);
         database.GetCollection(Subjects).Upsert(subject.ToRow());
@@ -191,7 +204,8 @@ internal sealed class LiteTelemetry(TimeProvider time)
     {
         var rollups = database.GetCollection(Rollups);
         var before = rollups.FindById(key) is { } row ? RollupSet.Read(row["pack"].AsBinary) : [];
-        var entries = RollupSet.Merge(period, [.. before, .. more]).Select(rollup => (rollup.Stats.Model, TelemetryBlock.Encode(rollup.ToBatch())));
+        var entries = RollupSet.Merge(period, [.. before, .. more])
+            .Select(rollup => (rollup.Stats.Model, TelemetryBlock.Encode(rollup.ToBatch())));
         rollups.Upsert(new BsonDocument { ["_id"] = key, ["pack"] = TelemetryBlock.Write([.. entries]) });
     }
 
@@ -223,7 +237,8 @@ internal sealed class LiteTelemetry(TimeProvider time)
             var minute = RollupBuilder.StartOf(RollupPeriod.Minute, batch.To);
             foreach (var stats in batch.Models)
             {
-                if (!Open.TryGetValue((minute, stats.Model), out var rollup)) Open[(minute, stats.Model)] = rollup = new RollupBuilder(minute);
+                if (!Open.TryGetValue((minute, stats.Model), out var rollup))
+                    Open[(minute, stats.Model)] = rollup = new RollupBuilder(minute);
                 rollup.Add(stats, batch.To, resources);
             }
         }

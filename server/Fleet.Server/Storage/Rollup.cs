@@ -12,7 +12,9 @@ internal enum RollupPeriod
     Hour,
 }
 
-/// <summary>What one model did in one period, on one device or on all: its batches merged, so that people and pages read few of them.</summary>
+/// <summary>
+/// What one model did in one period, on one device or on all: its batches merged, so that people and pages read few of them.
+/// </summary>
 internal sealed record Rollup
 {
     /// <summary>Start of the period.</summary>
@@ -34,5 +36,6 @@ internal sealed record Rollup
     public TelemetryBatch ToBatch() => new() { Sequence = Batches, From = From, To = To, Models = [Stats], Resources = Resources };
 
     /// <summary>Reads what <see cref="ToBatch"/> wrote.</summary>
-    public static Rollup Of(TelemetryBatch batch) => new() { From = batch.From, To = batch.To, Batches = batch.Sequence, Stats = batch.Models[0], Resources = batch.Resources };
+    public static Rollup Of(TelemetryBatch batch)
+        => new() { From = batch.From, To = batch.To, Batches = batch.Sequence, Stats = batch.Models[0], Resources = batch.Resources };
 }

@@ -24,7 +24,8 @@ internal sealed class RollupBuilder(DateTimeOffset from)
 
     /// <summary>Start of the period that a moment belongs to.</summary>
     public static DateTimeOffset StartOf(RollupPeriod period, DateTimeOffset moment)
-        => new(moment.UtcTicks - moment.UtcTicks % (period == RollupPeriod.Minute ? TimeSpan.TicksPerMinute : TimeSpan.TicksPerHour), TimeSpan.Zero);
+        => new(moment.UtcTicks - moment.UtcTicks % (period == RollupPeriod.Minute ? TimeSpan.TicksPerMinute : TimeSpan.TicksPerHour),
+            TimeSpan.Zero);
 
     /// <summary>Adds one model's part of a batch.</summary>
     public void Add(InferenceStats stats, DateTimeOffset to, ResourceStats? resources, long batches = 1)
@@ -65,7 +66,8 @@ internal sealed class RollupBuilder(DateTimeOffset from)
     };
 
     /// <summary>Adds without running over: a device may send any number, and one of them must not spoil a page.</summary>
-    private static long Sum(long left, long right) => left > LatencyHistogram.MaximumCount - right ? LatencyHistogram.MaximumCount : left + right;
+    private static long Sum(long left, long right)
+        => left > LatencyHistogram.MaximumCount - right ? LatencyHistogram.MaximumCount : left + right;
 
     private static void Add(List<long> sum, IReadOnlyList<long> counts)
     {

@@ -10,12 +10,15 @@ internal static class RollupSet
         foreach (var rollup in rollups)
         {
             var from = RollupBuilder.StartOf(period, rollup.From);
-            if (!merged.TryGetValue((from, rollup.Stats.Model), out var builder)) merged[(from, rollup.Stats.Model)] = builder = new RollupBuilder(from);
+            if (!merged.TryGetValue((from, rollup.Stats.Model), out var builder))
+                merged[(from, rollup.Stats.Model)] = builder = new RollupBuilder(from);
             builder.Add(rollup);
         }
-        return merged.OrderBy(each => each.Key.From).ThenBy(each => each.Key.Model, StringComparer.Ordinal).Select(each => each.Value.ToRollup());
+        return merged.OrderBy(each => each.Key.From).ThenBy(each => each.Key.Model, StringComparer.Ordinal)
+            .Select(each => each.Value.ToRollup());
     }
 
     /// <summary>The rollups of a pack.</summary>
-    public static IEnumerable<Rollup> Read(byte[] pack) => TelemetryBlock.Read(pack).Select(entry => Rollup.Of(TelemetryBlock.Decode(entry.Batch)));
+    public static IEnumerable<Rollup> Read(byte[] pack)
+        => TelemetryBlock.Read(pack).Select(entry => Rollup.Of(TelemetryBlock.Decode(entry.Batch)));
 }

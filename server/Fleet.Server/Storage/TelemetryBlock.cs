@@ -33,7 +33,8 @@ internal static class TelemetryBlock
 
     /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
     public static TelemetryBatch Decode(ReadOnlyMemory<byte> batch)
-        => JsonSerializer.Deserialize(batch.Span, FleetJson.Default.TelemetryBatch) ?? throw new InvalidDataException("A stored batch holds null.");
+        => JsonSerializer.Deserialize(batch.Span, FleetJson.Default.TelemetryBatch)
+            ?? throw new InvalidDataException("A stored batch holds null.");
 
     /// <summary>Writes a pack.</summary>
     /// <param name="entries">Each batch with the subject it is of, such as a device.</param>
@@ -64,7 +65,8 @@ internal static class TelemetryBlock
         var plain = Decompress(pack);
         for (var at = 0; at < plain.Length;)
         {
-            var (subject, batch) = (BinaryPrimitives.ReadInt32LittleEndian(plain.AsSpan(at)), BinaryPrimitives.ReadInt32LittleEndian(plain.AsSpan(at + 4)));
+            var (subject, batch) = (
+                BinaryPrimitives.ReadInt32LittleEndian(plain.AsSpan(at)), BinaryPrimitives.ReadInt32LittleEndian(plain.AsSpan(at + 4)));
             at += EntryHeaderBytes;
             yield return (Encoding.UTF8.GetString(plain, at, subject), plain.AsMemory(at + subject, batch));
             at += subject + batch;
@@ -73,7 +75,9 @@ internal static class TelemetryBlock
 
     private static byte[] Decompress(byte[] pack)
     {
-        if (pack.Length < HeaderBytes || pack[0] != Version) throw new InvalidDataException($"A pack of telemetry begins with {(pack.Length == 0 ? "nothing" : pack[0])}; this program reads version {Version}.");
+        if (pack.Length < HeaderBytes || pack[0] != Version)
+            throw new InvalidDataException(
+                $"A pack of telemetry begins with {(pack.Length == 0 ? "nothing" : pack[0])}; this program reads version {Version}.");
         var plain = new byte[BinaryPrimitives.ReadInt32LittleEndian(pack.AsSpan(1))];
         if (!BrotliDecoder.TryDecompress(pack.AsSpan(HeaderBytes), plain, out var written) || written != plain.Length)
             throw new InvalidDataException("A pack of telemetry is damaged.");

@@ -98,10 +98,12 @@ public sealed record NetworkReport
 }
 
 /// <summary>One epoch.</summary>
-/// <param name="Phase"><c>teacher</c>, <c>distillation</c>, <c>fine-tuning</c>, or how a grid was trained: <c>qat</c>, <c>qat-distillation</c>, a phase of QKD, with the profiles where there are several.</param>
+/// <param name="Phase"><c>teacher</c>, <c>distillation</c>, <c>fine-tuning</c>, or how a grid was trained: <c>qat</c>,
+/// <c>qat-distillation</c>, a phase of QKD, with the profiles where there are several.</param>
 /// <param name="Epoch">Number from 1 within the phase.</param>
 /// <param name="Loss">Mean training loss.</param>
-/// <param name="Validation">What it reached on the validation samples, in the metric that decides for the task; see <see cref="Reached"/>.</param>
+/// <param name="Validation">What it reached on the validation samples, in the metric that decides for the task; see
+/// <see cref="Reached"/>.</param>
 /// <param name="Accuracy">The same in reports from before there were tasks.</param>
 public sealed record EpochReport(string Phase, int Epoch, double Loss, MetricValue? Validation = null, double? Accuracy = null)
 {

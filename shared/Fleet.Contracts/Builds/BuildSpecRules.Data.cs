@@ -14,39 +14,56 @@ public static partial class BuildSpecRules
     private static void JudgeData(DataSpec spec, Problems problems)
     {
         problems.OneOf("data.task", Word(spec.Task ?? ModelTask.Classification), [.. TrainedTasks.Select(Word)]);
-        problems.Require(spec.LabelUnit is null or { Length: > 0 and <= Units.Length }, $"data.labelUnit '{spec.LabelUnit}' must be 1 to {Units.Length} characters.");
-        problems.Require(spec.LabelUnit is null || spec.Task is ModelTask.Regression, "data.labelUnit is for data.task 'regression': other labels have no unit.");
+        problems.Require(spec.LabelUnit is null or { Length: > 0 and <= Units.Length },
+            $"data.labelUnit '{spec.LabelUnit}' must be 1 to {Units.Length} characters.");
+        problems.Require(spec.LabelUnit is null || spec.Task is ModelTask.Regression,
+            "data.labelUnit is for data.task 'regression': other labels have no unit.");
         JudgeDetection("data", spec.Task, spec.Detection, problems);
         problems.OneOf("data.kind", spec.Kind, DataKinds);
-        problems.Require(spec.Kind == "vibration" || spec.Train is { Length: > 0 }, $"data.train must name a file for data.kind '{spec.Kind}'.");
-        problems.Require(spec.Kind != "vibration" || spec.Samples is >= 60 and <= 1_000_000, $"data.samples {spec.Samples} must be within 60..1000000 for generated data.");
-        problems.Require(spec.Kind is not ("npy" or "idx") || spec.TrainLabels is { Length: > 0 }, $"data.trainLabels must name a file for data.kind '{spec.Kind}'.");
-        problems.Require(spec.Kind != "csv" || (spec.AllLabelColumns().Count > 0 && spec.AllLabelColumns().All(column => column.Length > 0)), "data.labelColumn must name a column for data.kind 'csv'.");
-        problems.Require(spec.LabelColumns is null || spec is { Kind: "csv", LabelColumn: null, Task: ModelTask.Regression }, "data.labelColumns is for data.kind 'csv' and data.task 'regression', in place of data.labelColumn.");
+        problems.Require(spec.Kind == "vibration" || spec.Train is { Length: > 0 },
+            $"data.train must name a file for data.kind '{spec.Kind}'.");
+        problems.Require(spec.Kind != "vibration" || spec.Samples is >= 60 and <= 1_000_000,
+            $"data.samples {spec.Samples} must be within 60..1000000 for generated data.");
+        problems.Require(spec.Kind is not ("npy" or "idx") || spec.TrainLabels is { Length: > 0 },
+            $"data.trainLabels must name a file for data.kind '{spec.Kind}'.");
+        problems.Require(spec.Kind != "csv"
+            || (spec.AllLabelColumns().Count > 0 && spec.AllLabelColumns().All(column => column.Length > 0)),
+                "data.labelColumn must name a column for data.kind 'csv'.");
+        problems.Require(spec.LabelColumns is null || spec is { Kind: "csv", LabelColumn: null, Task: ModelTask.Regression },
+            "data.labelColumns is for data.kind 'csv' and data.task 'regression', in place of data.labelColumn.");
         JudgeSeries(spec, problems);
         problems.Require(spec.Kind == "text" || spec.Text is null, $"data.text is for data.kind 'text', not for '{spec.Kind}'.");
-        problems.Require(spec.Kind != "text" || spec.SampleShape is null, "data.sampleShape is not for data.kind 'text'; data.text.maximumLength sets how much of a text is read.");
+        problems.Require(spec.Kind != "text" || spec.SampleShape is null,
+            "data.sampleShape is not for data.kind 'text'; data.text.maximumLength sets how much of a text is read.");
         if (spec.Text is { } text)
         {
             problems.Require(text.MaximumLength is >= 1 and <= 512, $"data.text.maximumLength {text.MaximumLength} must be within 1..512.");
-            problems.Require(text.VocabularySize is >= 16 and <= 65_536, $"data.text.vocabularySize {text.VocabularySize} must be within 16..65536.");
+            problems.Require(text.VocabularySize is >= 16 and <= 65_536,
+                $"data.text.vocabularySize {text.VocabularySize} must be within 16..65536.");
         }
         problems.Require(spec.ValidationShare is >= 0 and <= 0.5, $"data.validationShare {spec.ValidationShare} must be within 0..0.5.");
-        problems.Require(spec.TestShare is > 0 and <= 0.5 || spec.Test is not null || spec.Text?.TestSplits is not null, $"data.testShare {spec.TestShare} must be above 0 and at most 0.5.");
-        problems.Require(spec.SampleShape is null || spec.SampleShape.All(extent => extent > 0), "data.sampleShape must hold positive extents.");
+        problems.Require(spec.TestShare is > 0 and <= 0.5 || spec.Test is not null || spec.Text?.TestSplits is not null,
+            $"data.testShare {spec.TestShare} must be above 0 and at most 0.5.");
+        problems.Require(spec.SampleShape is null || spec.SampleShape.All(extent => extent > 0),
+            "data.sampleShape must hold positive extents.");
     }
 
     private static void JudgeSeries(DataSpec spec, Problems problems)
     {
-        problems.Require((spec.Kind == "series") == (spec.Series is not null), "data.series says how a table over time is cut into samples: it is needed for data.kind 'series', and for no other.");
+        problems.Require((spec.Kind == "series") == (spec.Series is not null),
+            "data.series says how a table over time is cut into samples: it is needed for data.kind 'series', and for no other.");
         if (spec.Series is not { } series) return;
         problems.Require(series.Unit.Length > 0, "data.series.unit must name a column.");
-        problems.Require(series.Channels is not { Count: 0 }, "data.series.channels must name at least one column; leave it out for every column that changes.");
+        problems.Require(series.Channels is not { Count: 0 },
+            "data.series.channels must name at least one column; leave it out for every column that changes.");
         problems.Require(series.Window is >= 1 and <= 65_536, $"data.series.window {series.Window} must be within 1..65536.");
         problems.Require(series.Step is >= 1 and <= 65_536, $"data.series.step {series.Step} must be within 1..65536.");
-        problems.Require(series.MaximumRemaining is null or >= 1, $"data.series.maximumRemaining {series.MaximumRemaining} must be at least 1.");
-        problems.Require((series.MaximumRemaining is null) != (spec.LabelColumn is null), "data.series needs one of maximumRemaining (labels follow from where a unit ends) and data.labelColumn.");
-        problems.Require(series.MaximumRemaining is null || spec.Task is ModelTask.Regression, "data.series.maximumRemaining makes numbers to predict: set data.task to 'regression'.");
+        problems.Require(series.MaximumRemaining is null or >= 1,
+            $"data.series.maximumRemaining {series.MaximumRemaining} must be at least 1.");
+        problems.Require((series.MaximumRemaining is null) != (spec.LabelColumn is null),
+            "data.series needs one of maximumRemaining (labels follow from where a unit ends) and data.labelColumn.");
+        problems.Require(series.MaximumRemaining is null || spec.Task is ModelTask.Regression,
+            "data.series.maximumRemaining makes numbers to predict: set data.task to 'regression'.");
     }
 
     private static void JudgeDetection(string section, ModelTask? task, DetectionForm? form, Problems problems)
@@ -54,11 +71,15 @@ public static partial class BuildSpecRules
         if (form is null) return;
         var key = $"{section}.detection";
         problems.Require(task is ModelTask.Detection, $"{key} is for {section}.task 'detection'.");
-        problems.Require(form.Boxes.Length > 0 && form.Scores.Length > 0 && form.Labels is not "", $"{key} must name the outputs of boxes and scores.");
+        problems.Require(form.Boxes.Length > 0 && form.Scores.Length > 0 && form.Labels is not "",
+            $"{key} must name the outputs of boxes and scores.");
         problems.Require(form.Background is null or >= 0, $"{key}.background {form.Background} must be a column counted from 0.");
-        problems.Require(form.Background is null || form.Labels is null, $"{key}.background is a column of the scores; with an output of labels there are no columns.");
-        problems.Require(form.MinimumScore is >= 0 and <= 1 && form.ConfidentScore is >= 0 and <= 1, $"{key}.minimumScore {form.MinimumScore} and confidentScore {form.ConfidentScore} must be within 0..1.");
-        problems.Require(form.MaximumOverlap is null or (> 0 and <= 1), $"{key}.maximumOverlap {form.MaximumOverlap} must be above 0 and at most 1.");
+        problems.Require(form.Background is null || form.Labels is null,
+            $"{key}.background is a column of the scores; with an output of labels there are no columns.");
+        problems.Require(form.MinimumScore is >= 0 and <= 1 && form.ConfidentScore is >= 0 and <= 1,
+            $"{key}.minimumScore {form.MinimumScore} and confidentScore {form.ConfidentScore} must be within 0..1.");
+        problems.Require(form.MaximumOverlap is null or (> 0 and <= 1),
+            $"{key}.maximumOverlap {form.MaximumOverlap} must be above 0 and at most 1.");
         problems.Require(form.MaximumBoxes is >= 1 and <= 1000, $"{key}.maximumBoxes {form.MaximumBoxes} must be within 1..1000.");
     }
 

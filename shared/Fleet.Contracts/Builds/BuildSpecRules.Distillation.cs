@@ -28,14 +28,19 @@ public static partial class BuildSpecRules
 
     private static void JudgeDistillation(DistillationSpec spec, ModelTask task, Problems problems)
     {
-        problems.Require(spec.Temperature is > 0 and <= 100, $"distillation.temperature {spec.Temperature} must be above 0 and at most 100.");
+        problems.Require(spec.Temperature is > 0 and <= 100,
+            $"distillation.temperature {spec.Temperature} must be above 0 and at most 100.");
         problems.Require(spec.Alpha is >= 0 and <= 1, $"distillation.alpha {spec.Alpha} must be within 0..1.");
-        problems.Require(spec.Losses.Count <= MaximumLosses, $"distillation.losses has {spec.Losses.Count} losses; at most {MaximumLosses} are summed.");
-        for (var i = 0; i < Math.Min(spec.Losses.Count, MaximumLosses); i++) JudgeLoss($"distillation.losses[{i}]", spec.Losses[i], task, problems);
+        problems.Require(spec.Losses.Count <= MaximumLosses,
+            $"distillation.losses has {spec.Losses.Count} losses; at most {MaximumLosses} are summed.");
+        for (var i = 0; i < Math.Min(spec.Losses.Count, MaximumLosses); i++)
+            JudgeLoss($"distillation.losses[{i}]", spec.Losses[i], task, problems);
         problems.Require(spec.Labels is null or (>= 0 and <= 1e6), $"distillation.labels {spec.Labels} must be within 0..1000000.");
-        problems.Require(spec.Labels is not 0 || spec.Losses.Count == 0 || spec.Losses.Any(loss => loss.Weight > 0), "distillation leaves nothing to learn from: every loss and the labels have weight 0.");
+        problems.Require(spec.Labels is not 0 || spec.Losses.Count == 0 || spec.Losses.Any(loss => loss.Weight > 0),
+            "distillation leaves nothing to learn from: every loss and the labels have weight 0.");
         problems.Require(spec.Views is >= 1 and <= 64, $"distillation.views {spec.Views} must be within 1..64.");
-        problems.Require(spec.FineTuneEpochs is >= 0 and <= 1000, $"distillation.fineTuneEpochs {spec.FineTuneEpochs} must be within 0..1000.");
+        problems.Require(spec.FineTuneEpochs is >= 0 and <= 1000,
+            $"distillation.fineTuneEpochs {spec.FineTuneEpochs} must be within 0..1000.");
         JudgeTraining("distillation.training", spec.Training, task, problems);
     }
 
@@ -49,15 +54,22 @@ public static partial class BuildSpecRules
         }
         problems.Require(
             !rule.NeedsClasses || task == ModelTask.Classification,
-            $"{key}.loss '{spec.Loss}' needs classes, and data.task is '{Word(task)}'; use one of {string.Join(", ", Losses.Where(loss => !loss.Value.NeedsClasses).Select(loss => loss.Key).Order(StringComparer.Ordinal))}.");
+            $"{key}.loss '{spec.Loss}' needs classes, and data.task is '{Word(task)}'; use one of "
+                + $"{string.Join(", ", Losses.Where(loss => !loss.Value.NeedsClasses).Select(loss => loss.Key)
+                    .Order(StringComparer.Ordinal))}.");
         var pairs = $"{key}.pairs";
-        problems.Require(rule.NeedsPairs || spec.Pairs.Count == 0, $"{pairs}: loss '{spec.Loss}' compares outputs and takes no pairs of features.");
-        problems.Require(!rule.NeedsPairs || spec.Pairs.Count > 0, $"{pairs}: loss '{spec.Loss}' compares features and needs at least one pair, such as {{teacher: layer3, student: layer3}}.");
+        problems.Require(rule.NeedsPairs || spec.Pairs.Count == 0,
+            $"{pairs}: loss '{spec.Loss}' compares outputs and takes no pairs of features.");
+        problems.Require(!rule.NeedsPairs || spec.Pairs.Count > 0,
+            $"{pairs}: loss '{spec.Loss}' compares features and needs at least one pair, such as {{teacher: layer3, student: layer3}}.");
         problems.Require(spec.Pairs.Count <= MaximumPairs, $"{pairs} has {spec.Pairs.Count} pairs; at most {MaximumPairs} are compared.");
-        problems.Require(spec.Pairs.All(pair => pair.Teacher.Length > 0 && pair.Student.Length > 0), $"{pairs} must name a feature of teacher and student in every pair.");
+        problems.Require(spec.Pairs.All(pair => pair.Teacher.Length > 0 && pair.Student.Length > 0),
+            $"{pairs} must name a feature of teacher and student in every pair.");
         foreach (var (setting, value) in LossRule.Given(spec).Where(given => given.Value is not null))
         {
-            problems.Require(rule.Settings.ContainsKey(setting), $"{key}.{setting}: loss '{spec.Loss}' has no such setting; it has {(rule.Settings.Count == 0 ? "none" : string.Join(", ", rule.Settings.Keys))}.");
+            problems.Require(rule.Settings.ContainsKey(setting),
+                $"{key}.{setting}: loss '{spec.Loss}' has no such setting; it has "
+                    + $"{(rule.Settings.Count == 0 ? "none" : string.Join(", ", rule.Settings.Keys))}.");
             var (holds, allowed) = setting switch
             {
                 "temperature" => (value is > 0 and <= 100, "above 0 and at most 100"),
@@ -73,11 +85,15 @@ public static partial class BuildSpecRules
     {
         problems.Require(training.Epochs is >= 1 and <= 10_000, $"{key}.epochs {training.Epochs} must be within 1..10000.");
         problems.Require(training.BatchSize is >= 2 and <= 65_536, $"{key}.batchSize {training.BatchSize} must be within 2..65536.");
-        problems.Require(training.LearningRate is > 0 and <= 10, $"{key}.learningRate {training.LearningRate} must be above 0 and at most 10.");
+        problems.Require(training.LearningRate is > 0 and <= 10,
+            $"{key}.learningRate {training.LearningRate} must be above 0 and at most 10.");
         problems.Require(training.WeightDecay is >= 0 and < 1, $"{key}.weightDecay {training.WeightDecay} must be within 0..1.");
-        problems.Require(training.LabelSmoothing is >= 0 and < 1, $"{key}.labelSmoothing {training.LabelSmoothing} must be at least 0 and below 1.");
-        problems.Require(training.LabelSmoothing == 0 || task == ModelTask.Classification, $"{key}.labelSmoothing spreads labels over classes, and data.task is '{Word(task)}'.");
-        problems.Require(training.HuberDelta is null or (> 0 and <= 1e6), $"{key}.huberDelta {training.HuberDelta} must be above 0 and at most 1000000.");
+        problems.Require(training.LabelSmoothing is >= 0 and < 1,
+            $"{key}.labelSmoothing {training.LabelSmoothing} must be at least 0 and below 1.");
+        problems.Require(training.LabelSmoothing == 0 || task == ModelTask.Classification,
+            $"{key}.labelSmoothing spreads labels over classes, and data.task is '{Word(task)}'.");
+        problems.Require(training.HuberDelta is null or (> 0 and <= 1e6),
+            $"{key}.huberDelta {training.HuberDelta} must be above 0 and at most 1000000.");
         problems.Require(training.HuberDelta is null || task == ModelTask.Regression, $"{key}.huberDelta is for data.task 'regression'.");
         problems.Require(training.Patience is >= 0 and <= 10_000, $"{key}.patience {training.Patience} must be within 0..10000.");
         problems.OneOf($"{key}.device", training.Device, Devices);

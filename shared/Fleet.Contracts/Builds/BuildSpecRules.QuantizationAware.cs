@@ -13,7 +13,8 @@ public static partial class BuildSpecRules
         problems.OneOf("quantizationAware.method", spec.Method, QuantizationAwareMethods);
         problems.Require(
             spec.Method == "qat" || build.Data?.Task is null or ModelTask.Classification,
-            $"quantizationAware.method '{spec.Method}' compares logits of classes, and data.task is '{Word(build.Data?.Task ?? ModelTask.Classification)}'; use 'qat'.");
+            $"quantizationAware.method '{spec.Method}' compares logits of classes, and data.task is "
+                + $"'{Word(build.Data?.Task ?? ModelTask.Classification)}'; use 'qat'.");
         JudgeBits("weightBits", spec.WeightBits);
         JudgeBits("activationBits", spec.ActivationBits);
         JudgeBits("endBits", spec.EndBits);
@@ -21,10 +22,14 @@ public static partial class BuildSpecRules
         JudgePhase("selfStudying", spec.Phases.SelfStudying);
         JudgePhase("coStudying", spec.Phases.CoStudying);
         JudgePhase("tutoring", spec.Phases.Tutoring);
-        problems.Require(spec.Phases is not { SelfStudying: 0, CoStudying: 0, Tutoring: 0 }, "quantizationAware.phases must have at least one epoch in one phase.");
-        problems.Require(spec.LearningRate is > 0 and <= 10, $"quantizationAware.learningRate {spec.LearningRate} must be above 0 and at most 10.");
+        problems.Require(spec.Phases is not { SelfStudying: 0, CoStudying: 0, Tutoring: 0 },
+            "quantizationAware.phases must have at least one epoch in one phase.");
+        problems.Require(spec.LearningRate is > 0 and <= 10,
+            $"quantizationAware.learningRate {spec.LearningRate} must be above 0 and at most 10.");
 
-        void JudgeBits(string key, int bits) => problems.Require(bits is >= 2 and <= 8, $"quantizationAware.{key} {bits} must be within 2..8.");
-        void JudgePhase(string key, int epochs) => problems.Require(epochs is >= 0 and <= 10_000, $"quantizationAware.phases.{key} {epochs} must be within 0..10000.");
+        void JudgeBits(string key, int bits)
+            => problems.Require(bits is >= 2 and <= 8, $"quantizationAware.{key} {bits} must be within 2..8.");
+        void JudgePhase(string key, int epochs)
+            => problems.Require(epochs is >= 0 and <= 10_000, $"quantizationAware.phases.{key} {epochs} must be within 0..10000.");
     }
 }

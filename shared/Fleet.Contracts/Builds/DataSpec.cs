@@ -8,7 +8,9 @@ public sealed record DataSpec
     /// <summary><c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c>, <c>series</c> or <c>text</c>.</summary>
     public required string Kind { get; init; }
 
-    /// <summary>What the labels are for: <c>classification</c> or <c>regression</c>; absent: classification where labels are names or whole numbers.</summary>
+    /// <summary>
+    /// What the labels are for: <c>classification</c> or <c>regression</c>; absent: classification where labels are names or whole numbers.
+    /// </summary>
     public ModelTask? Task { get; init; }
 
     /// <summary>The unit of the labels for people, such as <c>cycles</c> or <c>kW</c>; absent for none. Errors are told in it.</summary>
@@ -32,7 +34,9 @@ public sealed record DataSpec
     /// <summary>CSV: name of the label column. JSON of texts whose samples are objects: the key; absent: <c>label</c>.</summary>
     public string? LabelColumn { get; init; }
 
-    /// <summary>CSV: names of the label columns where each sample has several numbers to predict, instead of <see cref="LabelColumn"/>.</summary>
+    /// <summary>
+    /// CSV: names of the label columns where each sample has several numbers to predict, instead of <see cref="LabelColumn"/>.
+    /// </summary>
     public IReadOnlyList<string>? LabelColumns { get; init; }
 
     /// <summary>How a table over time is cut into samples, for kind <c>series</c>.</summary>

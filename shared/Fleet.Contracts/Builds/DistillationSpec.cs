@@ -2,13 +2,21 @@ using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
-/// <summary>How the student learns: from the teacher by any weighted sum of losses, from the labels beside it, then from the labels alone.</summary>
+/// <summary>
+/// How the student learns: from the teacher by any weighted sum of losses, from the labels beside it, then from the labels alone.
+/// </summary>
 public sealed record DistillationSpec
 {
-    /// <summary>Temperature T of the short form: larger shows the student more of what the teacher finds similar. Not used where <see cref="Losses"/> are given.</summary>
+    /// <summary>
+    /// Temperature T of the short form: larger shows the student more of what the teacher finds similar. Not used where
+    /// <see cref="Losses"/> are given.
+    /// </summary>
     public double Temperature { get; set; } = 4;
 
-    /// <summary>Weight of the teacher against the labels in the short form, 0 to 1: alpha of the <c>logit</c> loss (of the <c>output</c> loss for regression) and 1 - alpha of the labels. Not used where <see cref="Losses"/> are given.</summary>
+    /// <summary>
+    /// Weight of the teacher against the labels in the short form, 0 to 1: alpha of the <c>logit</c> loss (of the <c>output</c> loss for
+    /// regression) and 1 - alpha of the labels. Not used where <see cref="Losses"/> are given.
+    /// </summary>
     public double Alpha { get; set; } = 0.7;
 
     /// <summary>The losses against the teacher and their weights; empty: the short form.</summary>
@@ -29,9 +37,15 @@ public sealed record DistillationSpec
     /// <summary>Epochs on the labels alone afterwards, at a tenth of the learning rate.</summary>
     public int FineTuneEpochs { get; set; } = 1;
 
-    /// <summary>The losses in full, whichever form was written: the short form compares logits where there are classes, and outputs otherwise.</summary>
+    /// <summary>
+    /// The losses in full, whichever form was written: the short form compares logits where there are classes, and outputs otherwise.
+    /// </summary>
     public IReadOnlyList<LossSpec> AllLosses(ModelTask task) => Losses.Count > 0 ? Losses
-        : [task == ModelTask.Classification ? new LossSpec { Loss = "logit", Weight = Alpha, Temperature = Temperature } : new LossSpec { Loss = "output", Weight = Alpha }];
+        : [
+            task == ModelTask.Classification
+                ? new LossSpec { Loss = "logit", Weight = Alpha, Temperature = Temperature }
+                : new LossSpec { Loss = "output", Weight = Alpha },
+        ];
 
     /// <summary>The weight of the labels, whichever form was written.</summary>
     public double LabelWeight() => Labels ?? (Losses.Count > 0 ? 1 : 1 - Alpha);

@@ -49,5 +49,6 @@ public sealed class InputShapeConverter : JsonConverter<InputShape>
             ? shape : throw new JsonException($"A shape is written as {InputShape.Form}.");
 
     /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, InputShape value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    public override void Write(Utf8JsonWriter writer, InputShape value, JsonSerializerOptions options)
+        => writer.WriteStringValue(value.ToString());
 }

@@ -2,7 +2,8 @@ namespace Fleet.Contracts.Builds;
 
 /// <summary>What a loss reads.</summary>
 /// <param name="NeedsPairs">True when it compares features: it must be told which.</param>
-/// <param name="NeedsClasses">True when it reads outputs as logits of classes, or labels as classes: it is for classification alone.</param>
+/// <param name="NeedsClasses">True when it reads outputs as logits of classes, or labels as classes: it is for classification
+/// alone.</param>
 /// <param name="Settings">Its settings with what they are when absent; null: it follows from the data.</param>
 public sealed record LossRule(bool NeedsPairs, bool NeedsClasses, IReadOnlyDictionary<string, double?> Settings)
 {

@@ -33,7 +33,9 @@ public sealed record QuantizationReport
     /// <summary>Where the samples came from that judged.</summary>
     public required SampleSource Validation { get; init; }
 
-    /// <summary>True when the samples that judged had labels: the measure is then accuracy, otherwise closeness to the float model.</summary>
+    /// <summary>
+    /// True when the samples that judged had labels: the measure is then accuracy, otherwise closeness to the float model.
+    /// </summary>
     public bool Labelled { get; init; }
 
     /// <summary>What was asked: profiles, schemes, goal, limits.</summary>

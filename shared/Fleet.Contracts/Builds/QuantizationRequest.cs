@@ -2,7 +2,9 @@ using Fleet.Contracts.Devices;
 
 namespace Fleet.Contracts.Builds;
 
-/// <summary>A model to quantize, the samples that calibrate and judge, and what its variants must hold to. Defaults live here and nowhere else.</summary>
+/// <summary>
+/// A model to quantize, the samples that calibrate and judge, and what its variants must hold to. Defaults live here and nowhere else.
+/// </summary>
 public sealed record QuantizationRequest
 {
     /// <summary>The float model and its samples. Paths are absolute, or relative to the process that does the work.</summary>

@@ -6,7 +6,9 @@ namespace Fleet.Contracts.Builds;
 /// </summary>
 public sealed record SeriesSpec
 {
-    /// <summary>Column that says which unit a row is of; its rows stand together, in order of time. No unit is in two parts of a split.</summary>
+    /// <summary>
+    /// Column that says which unit a row is of; its rows stand together, in order of time. No unit is in two parts of a split.
+    /// </summary>
     public required string Unit { get; init; }
 
     /// <summary>Columns of measurements, the channels of a sample; absent: every other column whose training values change.</summary>

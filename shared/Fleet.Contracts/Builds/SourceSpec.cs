@@ -3,13 +3,18 @@ using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
-/// <summary>A model of one's own that is only to be quantized: no teacher, no student. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
+/// <summary>
+/// A model of one's own that is only to be quantized: no teacher, no student. Paths are on the worker's machine; the CLI makes them
+/// absolute against the spec file.
+/// </summary>
 public sealed record SourceSpec
 {
     /// <summary>The float ONNX model.</summary>
     public required string Onnx { get; init; }
 
-    /// <summary>What the model does; absent: classification when its first output is one row of scores for each sample, else outputs.</summary>
+    /// <summary>
+    /// What the model does; absent: classification when its first output is one row of scores for each sample, else outputs.
+    /// </summary>
     public ModelTask? Task { get; init; }
 
     /// <summary>The unit of the labels for people, such as <c>cycles</c>; absent for none.</summary>
@@ -24,7 +29,10 @@ public sealed record SourceSpec
     /// </summary>
     public string? Calibration { get; init; }
 
-    /// <summary>Samples that judge, in the same forms. An npz may hold labels as the task has them: <c>labels</c>, and <c>labels.boxes</c> for detection.</summary>
+    /// <summary>
+    /// Samples that judge, in the same forms. An npz may hold labels as the task has them: <c>labels</c>, and <c>labels.boxes</c> for
+    /// detection.
+    /// </summary>
     public required string Validation { get; init; }
 
     /// <summary>Labels of the validation samples as an npy of class numbers; absent: those in the npz, or none.</summary>

@@ -33,5 +33,6 @@ public sealed class StatePairConverter : JsonConverter<StatePair>
             ? pair : throw new JsonException($"State is written as {StatePair.Form}.");
 
     /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, StatePair value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+    public override void Write(Utf8JsonWriter writer, StatePair value, JsonSerializerOptions options)
+        => writer.WriteStringValue(value.ToString());
 }

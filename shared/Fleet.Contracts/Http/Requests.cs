@@ -41,7 +41,8 @@ public sealed record CreateTokenResponse(string Id, string Token, DateTimeOffset
 /// <param name="Revoked">True when an operator withdrew it.</param>
 /// <param name="Labels">Labels of every device enrolled with it.</param>
 public sealed record TokenView(
-    string Id, int Uses, int Used, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, bool Revoked, IReadOnlyDictionary<string, string>? Labels = null);
+    string Id, int Uses, int Used, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, bool Revoked,
+    IReadOnlyDictionary<string, string>? Labels = null);
 
 /// <summary>POST /enroll on the devices' port: a join token and a certificate signing request.</summary>
 /// <param name="Token">The join token.</param>
@@ -56,7 +57,8 @@ public sealed record EnrollRequest(string Token, DeviceId DeviceId, string Certi
 /// <param name="ReleaseKeys">Keys it trusts to sign releases.</param>
 /// <param name="Mqtt">Host and port of the broker.</param>
 /// <param name="ServerTime">The server's clock: the first trusted time.</param>
-public sealed record EnrollResponse(string Certificate, string CertificateAuthority, IReadOnlyList<ReleaseKey> ReleaseKeys, string Mqtt, DateTimeOffset ServerTime);
+public sealed record EnrollResponse(
+    string Certificate, string CertificateAuthority, IReadOnlyList<ReleaseKey> ReleaseKeys, string Mqtt, DateTimeOffset ServerTime);
 
 /// <summary>POST /renew on the devices' port, with the certificate that is about to expire.</summary>
 public sealed record RenewRequest(string CertificateSigningRequest);
@@ -192,11 +194,14 @@ public sealed record RolloutView
 }
 
 /// <summary>How one wave stands.</summary>
-public sealed record WaveView(int Number, int Total, int Waiting, int Running, int Succeeded, int Failed, DateTimeOffset? OpenedAt = null, DateTimeOffset? FinishedAt = null);
+public sealed record WaveView(
+    int Number, int Total, int Waiting, int Running, int Succeeded, int Failed, DateTimeOffset? OpenedAt = null,
+    DateTimeOffset? FinishedAt = null);
 
 /// <summary>One device's part in a rollout.</summary>
 public sealed record DeviceRolloutView(
-    DeviceId Device, int Wave, DeviceRolloutStatus Status, DeploymentPhase Phase, DeploymentFailure Failure, string Detail, string? Variant = null, Scores? Measured = null, DateTimeOffset? UpdatedAt = null);
+    DeviceId Device, int Wave, DeviceRolloutStatus Status, DeploymentPhase Phase, DeploymentFailure Failure, string Detail,
+    string? Variant = null, Scores? Measured = null, DateTimeOffset? UpdatedAt = null);
 
 // ---- telemetry ------------------------------------------------------------------------------------------------------
 
@@ -236,7 +241,9 @@ public sealed record TelemetryView
 }
 
 /// <summary>One interval of a series.</summary>
-public sealed record TelemetryPoint(DateTimeOffset At, long Count, long Errors, [property: JsonPropertyName("p95Ms"), JsonConverter(typeof(MillisecondsConverter))] TimeSpan LatencyP95);
+public sealed record TelemetryPoint(
+    DateTimeOffset At, long Count, long Errors,
+    [property: JsonPropertyName("p95Ms"), JsonConverter(typeof(MillisecondsConverter))] TimeSpan LatencyP95);
 
 // ---- server ---------------------------------------------------------------------------------------------------------
 

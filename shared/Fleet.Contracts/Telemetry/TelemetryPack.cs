@@ -18,7 +18,8 @@ public static class TelemetryPack
     /// <summary>The bytes of batches that follow each other, at most <see cref="Limits.BatchesPerPack"/>.</summary>
     public static byte[] Encode(IReadOnlyList<TelemetryBatch> batches)
     {
-        if (batches.Count is 0 or > Limits.BatchesPerPack) throw new ArgumentException($"A pack holds 1 to {Limits.BatchesPerPack} batches, not {batches.Count}.");
+        if (batches.Count is 0 or > Limits.BatchesPerPack)
+            throw new ArgumentException($"A pack holds 1 to {Limits.BatchesPerPack} batches, not {batches.Count}.");
         var body = new CborWriter();
         PackBody.Write(body, batches);
         var plain = body.ToArray();
@@ -44,7 +45,8 @@ public static class TelemetryPack
     /// <exception cref="FormatException">It is not telemetry; the message says what was found.</exception>
     public static IReadOnlyList<TelemetryBatch> Decode(ReadOnlySpan<byte> message)
     {
-        if (message.Length > Limits.TelemetryBatchBytes) throw new FormatException($"It has {message.Length} bytes; at most {Limits.TelemetryBatchBytes} are read.");
+        if (message.Length > Limits.TelemetryBatchBytes)
+            throw new FormatException($"It has {message.Length} bytes; at most {Limits.TelemetryBatchBytes} are read.");
         try
         {
             if (message.TrimStart(" \t\r\n"u8) is [JsonObject, ..])
@@ -74,7 +76,8 @@ public static class TelemetryPack
     {
         var plain = new byte[length];
         using var deflate = new DeflateStream(new MemoryStream(packed.ToArray()), CompressionMode.Decompress);
-        if (deflate.ReadAtLeast(plain, length, throwOnEndOfStream: false) < length || deflate.ReadByte() >= 0) throw new FormatException($"It does not unpack to the {length} bytes that it names.");
+        if (deflate.ReadAtLeast(plain, length, throwOnEndOfStream: false) < length || deflate.ReadByte() >= 0)
+            throw new FormatException($"It does not unpack to the {length} bytes that it names.");
         return plain;
     }
 }

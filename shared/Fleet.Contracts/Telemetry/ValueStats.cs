@@ -12,8 +12,12 @@ public sealed record ValueStats(long Count, double Mean, double Deviation, doubl
     public static readonly ValueStats None = new(0, 0, 0, 0, 0);
 
     /// <summary>Columns of both together; a column that one of them lacks is the other's.</summary>
-    public static IReadOnlyList<ValueStats>? Merge(IReadOnlyList<ValueStats>? one, IReadOnlyList<ValueStats>? other) => one is null ? other : other is null ? one
-        : [.. Enumerable.Range(0, Math.Max(one.Count, other.Count)).Select(column => (one.ElementAtOrDefault(column) ?? None).Merge(other.ElementAtOrDefault(column) ?? None))];
+    public static IReadOnlyList<ValueStats>? Merge(IReadOnlyList<ValueStats>? one, IReadOnlyList<ValueStats>? other)
+        => one is null ? other : other is null ? one
+            : [
+                .. Enumerable.Range(0, Math.Max(one.Count, other.Count))
+                    .Select(column => (one.ElementAtOrDefault(column) ?? None).Merge(other.ElementAtOrDefault(column) ?? None)),
+            ];
 
     /// <summary>Both together (Chan, Golub, LeVeque 1983): exact but for rounding, whatever the order.</summary>
     public ValueStats Merge(ValueStats other)
@@ -21,9 +25,11 @@ public sealed record ValueStats(long Count, double Mean, double Deviation, doubl
         if (other.Count == 0) return this;
         if (Count == 0) return other;
         double count = (double)Count + other.Count, difference = other.Mean - Mean;
-        var squares = Count * Deviation * Deviation + other.Count * other.Deviation * other.Deviation + difference * difference * Count * other.Count / count;
+        var squares = Count * Deviation * Deviation + other.Count * other.Deviation * other.Deviation
+            + difference * difference * Count * other.Count / count;
         var merged = new ValueStats(
-            Math.Min(Count + other.Count, LatencyHistogram.MaximumCount), Mean + difference * (other.Count / count), Math.Sqrt(squares / count), Math.Min(Minimum, other.Minimum), Math.Max(Maximum, other.Maximum));
+            Math.Min(Count + other.Count, LatencyHistogram.MaximumCount), Mean + difference * (other.Count / count),
+            Math.Sqrt(squares / count), Math.Min(Minimum, other.Minimum), Math.Max(Maximum, other.Maximum));
         // Numbers near the largest there is have no mean that could be written down.
         return double.IsFinite(merged.Mean) && double.IsFinite(merged.Deviation) ? merged : other;
     }

@@ -6,8 +6,11 @@ using System.Text.RegularExpressions;
 
 namespace Fleet.Contracts.Tensors;
 
-/// <summary>An array of NumPy's npy format, versions 1 to 3 (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).</summary>
-/// <param name="Type">Element type as npy names it, without byte order: <c>f4</c>, <c>f8</c>, <c>i1</c>, <c>u1</c>, <c>i4</c>, <c>i8</c>, ….</param>
+/// <summary>
+/// An array of NumPy's npy format, versions 1 to 3 (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+/// </summary>
+/// <param name="Type">Element type as npy names it, without byte order: <c>f4</c>, <c>f8</c>, <c>i1</c>, <c>u1</c>, <c>i4</c>, <c>i8</c>,
+/// ….</param>
 /// <param name="Shape">Extents.</param>
 /// <param name="Data">Elements, little-endian, last axis fastest.</param>
 public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, ReadOnlyMemory<byte> Data)
@@ -18,17 +21,20 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
     public int Length => Data.Length / ElementSize(Type);
 
     /// <summary>An array of 32-bit floats.</summary>
-    public static NpyArray Of(ReadOnlySpan<float> values, params IReadOnlyList<int> shape) => new("f4", shape, MemoryMarshal.AsBytes(values).ToArray());
+    public static NpyArray Of(ReadOnlySpan<float> values, params IReadOnlyList<int> shape)
+        => new("f4", shape, MemoryMarshal.AsBytes(values).ToArray());
 
     /// <summary>An array of 64-bit integers.</summary>
-    public static NpyArray Of(ReadOnlySpan<long> values, params IReadOnlyList<int> shape) => new("i8", shape, MemoryMarshal.AsBytes(values).ToArray());
+    public static NpyArray Of(ReadOnlySpan<long> values, params IReadOnlyList<int> shape)
+        => new("i8", shape, MemoryMarshal.AsBytes(values).ToArray());
 
     /// <summary>Reads one npy file.</summary>
     /// <exception cref="FormatException">The bytes are no npy file, or hold a type that is not a number.</exception>
     public static NpyArray Parse(ReadOnlyMemory<byte> file)
     {
         var bytes = file.Span;
-        if (bytes.Length < 10 || !bytes.StartsWith(Magic)) throw new FormatException("This is no npy file: its first bytes are not those of one.");
+        if (bytes.Length < 10 || !bytes.StartsWith(Magic))
+            throw new FormatException("This is no npy file: its first bytes are not those of one.");
         var (start, length) = bytes[6] switch
         {
             1 => (10, (int)BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..])),
@@ -40,16 +46,20 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
 
         var description = Description().Match(header);
         var shape = ShapeTuple().Match(header);
-        if (!description.Success || !shape.Success) throw new FormatException($"The npy header '{header.Trim()}' is not understood: only plain arrays of numbers are read.");
-        if (FortranOrder().IsMatch(header)) throw new FormatException("The npy file is in Fortran order; save it with numpy.ascontiguousarray.");
-        if (description.Groups[1].Value == ">") throw new FormatException("The npy file is big-endian; save it in the machine's own order.");
+        if (!description.Success || !shape.Success)
+            throw new FormatException($"The npy header '{header.Trim()}' is not understood: only plain arrays of numbers are read.");
+        if (FortranOrder().IsMatch(header))
+            throw new FormatException("The npy file is in Fortran order; save it with numpy.ascontiguousarray.");
+        if (description.Groups[1].Value == ">")
+            throw new FormatException("The npy file is big-endian; save it in the machine's own order.");
 
         var type = description.Groups[2].Value;
         var extents = new List<int>();
         var expected = (long)ElementSize(type);
         foreach (var text in shape.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
-            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var extent) || Math.BigMul(expected, extent) > Array.MaxLength)
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var extent)
+                || Math.BigMul(expected, extent) > Array.MaxLength)
                 throw new FormatException($"The npy shape ({shape.Groups[1].Value}) of {type} is larger than an array can be.");
             extents.Add(extent);
             expected *= extent;
@@ -57,7 +67,8 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
         var data = file[(start + length)..];
         return data.Length == expected
             ? new NpyArray(type, extents, data)
-            : throw new FormatException($"The npy file has {data.Length} bytes of data; its shape ({string.Join(", ", extents)}) of {type} needs {expected}.");
+            : throw new FormatException(
+                $"The npy file has {data.Length} bytes of data; its shape ({string.Join(", ", extents)}) of {type} needs {expected}.");
     }
 
     /// <summary>The bytes of an npy file, version 1.</summary>

@@ -70,8 +70,10 @@ internal sealed class Contest : IDisposable
     public void EnterBest(IQuantizationScheme scheme, ICalibrator calibrator, int batchSize = 1)
     {
         var source = Source(scheme, calibrator, batchSize);
-        var made = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, Calibration, _cancellationToken).Values).Quantize(double.MaxValue, double.MaxValue, _ => new Judged(new Closeness(0, 0, 0), null, null), _cancellationToken);
-        Enter($"{scheme.Name}, {calibrator.Name}{string.Concat(made.Techniques.Select(technique => ", " + technique.Name))}", () => made.Model, scheme.Runtime(new RuntimeSettings()));
+        var made = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, Calibration, _cancellationToken).Values)
+            .Quantize(double.MaxValue, double.MaxValue, _ => new Judged(new Closeness(0, 0, 0), null, null), _cancellationToken);
+        Enter($"{scheme.Name}, {calibrator.Name}{string.Concat(made.Techniques.Select(technique => ", " + technique.Name))}",
+            () => made.Model, scheme.Runtime(new RuntimeSettings()));
     }
 
     /// <summary>Enters what a scheme makes of the model with exactly these techniques.</summary>

@@ -15,9 +15,12 @@ internal static class GrowthBenchmark
 
     public static async Task<string> RunAsync(CancellationToken cancellationToken)
     {
-        var text = new StringBuilder("`quantize --profile x64 --scheme int8-static-u8s8`, everything included: reading, preparing, calibrating, techniques, judging, timing. Memory is the largest VmHWM of the command's processes.\n\n");
+        var text = new StringBuilder(
+            "`quantize --profile x64 --scheme int8-static-u8s8`, everything included: reading, preparing, calibrating, techniques, "
+                + "judging, timing. Memory is the largest VmHWM of the command's processes.\n\n");
         using var folder = new TemporaryFolder();
-        text.AppendLine("| model | float bytes | calibration samples | of bytes each | seconds | peak MB |").AppendLine("|---|---:|---:|---:|---:|---:|");
+        text.AppendLine("| model | float bytes | calibration samples | of bytes each | seconds | peak MB |")
+            .AppendLine("|---|---:|---:|---:|---:|---:|");
         foreach (var samples in new[] { 16, 64, 256, 512 })
         {
             var data = folder[$"pictures{samples}"];
@@ -29,7 +32,8 @@ internal static class GrowthBenchmark
                 await using var file = File.Create(Path.Combine(data, $"{i:0000}.npz"));
                 NpzArchive.Write(file, [new("input", NpyArray.Of(pictures.AsSpan(i % Pictures * Length, Length), 1, 3, 96, 96))]);
             }
-            await MeasureAsync("MCUNet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"), data, samples, Length * sizeof(float));
+            await MeasureAsync("MCUNet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"), data,
+                samples, Length * sizeof(float));
         }
         foreach (var layers in new[] { 1, 2, 4, 8 })
         {
@@ -42,7 +46,11 @@ internal static class GrowthBenchmark
         async Task MeasureAsync(string name, string model, string data, int samples, int each)
         {
             var began = Stopwatch.GetTimestamp();
-            await using var child = ChildProcess.Start(Programs.Cli, ["models", "quantize", model, "--calibration", data, "--validation", "synthetic", "--profile", "x64", "--scheme", "int8-static-u8s8", "--out", folder[$"out{Guid.NewGuid():N}"]]);
+            await using var child = ChildProcess.Start(Programs.Cli,
+                [
+                    "models", "quantize", model, "--calibration", data, "--validation", "synthetic", "--profile", "x64", "--scheme",
+                    "int8-static-u8s8", "--out", folder[$"out{Guid.NewGuid():N}"],
+                ]);
             var peak = 0L;
             while (!child.HasExited)
             {
@@ -52,7 +60,9 @@ internal static class GrowthBenchmark
             }
             var code = await child.WaitForExitAsync(TimeSpan.FromSeconds(10));
             if (code != 0) throw new InvalidOperationException($"quantize ended with code {code}: {child.Output}");
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {name} | {new FileInfo(model).Length:N0} | {samples} | {each:N0} | {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} | {peak / 1024.0:0} |");
+            text.AppendLine(CultureInfo.InvariantCulture,
+                $"| {name} | {new FileInfo(model).Length:N0} | {samples} | {each:N0} | {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} "
+                    + $"| {peak / 1024.0:0} |");
             Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, {samples} samples: {peak / 1024.0:0} MB"));
         }
     }

@@ -29,7 +29,9 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(0, await _fleet.RunAsync([.. command.Split(' '), "--help"]));
         Assert.Contains("Usage:", _fleet.Output, StringComparison.Ordinal);
         Assert.Empty(_fleet.Error);
-        if (command.Contains(' ', StringComparison.Ordinal)) Assert.Contains($"fleet {command}", _fleet.Output[_fleet.Output.IndexOf("Example", StringComparison.Ordinal)..], StringComparison.Ordinal);
+        if (command.Contains(' ', StringComparison.Ordinal))
+            Assert.Contains($"fleet {command}", _fleet.Output[_fleet.Output.IndexOf("Example", StringComparison.Ordinal)..],
+                StringComparison.Ordinal);
     }
 
     [Theory]

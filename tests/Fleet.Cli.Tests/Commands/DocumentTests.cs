@@ -11,14 +11,16 @@ namespace Fleet.Cli.Tests.Commands;
 public sealed partial class DocumentTests
 {
     private static readonly RootCommand Root = FleetCommand.Create(
-        new Shell(TextWriter.Null, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System));
+        new Shell(TextWriter.Null, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 80,
+            _ => null, TimeProvider.System));
 
     [Fact]
     public void Reading_sees_what_a_document_promises()
     {
         Assert.Equal(
             ["devices", "models build", "telemetry"],
-            CommandsIn("A fleet of devices: run `fleet devices`, or\n```\ndocker exec x fleet models build spec.yaml\n/opt/fleet/fleet list\nfleet telemetry --model a\n```\n"));
+            CommandsIn("A fleet of devices: run `fleet devices`, or\n```\ndocker exec x fleet models build spec.yaml\n/opt/fleet/fleet "
+                + "list\nfleet telemetry --model a\n```\n"));
         Assert.NotNull(ProblemOf("devices"));
         Assert.NotNull(ProblemOf("device list"));
         Assert.Null(ProblemOf("devices list"));
@@ -30,7 +32,8 @@ public sealed partial class DocumentTests
     {
         var wrong =
             from file in Directory.EnumerateFiles(Repository.Root, "*.md", SearchOption.AllDirectories)
-            where !Path.GetRelativePath(Repository.Root, file).StartsWith(".artifacts", StringComparison.Ordinal) && Path.GetFileName(file) != "CHANGELOG.md"
+            where !Path.GetRelativePath(Repository.Root, file).StartsWith(".artifacts", StringComparison.Ordinal)
+                && Path.GetFileName(file) != "CHANGELOG.md"
             from command in CommandsIn(File.ReadAllText(file))
             let problem = ProblemOf(command)
             where problem is not null

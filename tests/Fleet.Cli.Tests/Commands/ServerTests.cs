@@ -34,13 +34,16 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
 
     [Fact]
     public async Task Token_on_a_pipe_is_the_only_line_on_standard_output()
-        => Assert.StartsWith("fleet1.", Assert.Single((await TextOfAsync("tokens", "create")).Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        => Assert.StartsWith("fleet1.",
+            Assert.Single((await TextOfAsync("tokens", "create")).Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
 
     [Fact]
     public async Task Token_comes_with_the_line_that_enrolls_a_device_as_it_stands()
     {
         var token = (await TextOfAsync("tokens", "create")).Trim();
-        Assert.Contains($"  fleet-agent enroll --server {server.Devices} --token {token} --id $(hostname) --data /var/lib/fleet-agent\n", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains($"  fleet-agent enroll --server {server.Devices} --token {token} --id $(hostname) --data /var/lib/fleet-agent\n",
+            _fleet.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -91,8 +94,10 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
               validation: held-out.npz
             """);
         Assert.Equal(1, await RunAsync("models", "build", file));
-        Assert.Contains($"{file}:3:3: source.onnx names {server.PathOf("model.onnx")}, which does not exist.", _fleet.Error, StringComparison.Ordinal);
-        Assert.Contains($"{file}:4:3: source.validation names {server.PathOf("held-out.npz")}, which does not exist.", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains($"{file}:3:3: source.onnx names {server.PathOf("model.onnx")}, which does not exist.",
+            _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains($"{file}:4:3: source.validation names {server.PathOf("held-out.npz")}, which does not exist.",
+            _fleet.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("absent", await TextOfAsync("models", "builds"), StringComparison.Ordinal);
     }
 
@@ -150,7 +155,8 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
         {
             using var list = new ShellUnderTest();
             await list.RunAsync("models", "builds", "--model", "waited", "--json", "--server", server.Api, "--key-file", server.KeyFile);
-            return JsonDocument.Parse(list.Output).RootElement.EnumerateArray().Select(build => build.GetProperty("id").GetString()).FirstOrDefault();
+            return JsonDocument.Parse(list.Output).RootElement.EnumerateArray()
+                .Select(build => build.GetProperty("id").GetString()).FirstOrDefault();
         });
 
         Assert.Equal(0, await other.RunAsync("models", "cancel", id, "--server", server.Api, "--key-file", server.KeyFile));
@@ -185,10 +191,12 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
         Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--server", server.Devices, "--key-file", server.KeyFile));
         Assert.Contains("--ca FILE", _fleet.Error, StringComparison.Ordinal);
 
-        Assert.Equal(0, await _fleet.RunAsync("devices", "list", "--server", server.Devices, "--key-file", server.KeyFile, "--ca", server.DataPathOf("ca.pem")));
+        Assert.Equal(0, await _fleet.RunAsync(
+            "devices", "list", "--server", server.Devices, "--key-file", server.KeyFile, "--ca", server.DataPathOf("ca.pem")));
     }
 
-    private Task<int> RunAsync(params string[] arguments) => _fleet.RunAsync([.. arguments, "--server", server.Api, "--key-file", server.KeyFile]);
+    private Task<int> RunAsync(params string[] arguments)
+        => _fleet.RunAsync([.. arguments, "--server", server.Api, "--key-file", server.KeyFile]);
 
     private async Task<string> TextOfAsync(params string[] arguments)
     {

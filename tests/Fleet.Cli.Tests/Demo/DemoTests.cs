@@ -27,7 +27,8 @@ public sealed class DemoTests : IDisposable
     public async Task Agent_that_dies_fails_the_demo_by_its_name_and_its_last_lines_and_the_logs_stay()
     {
         await using var demo = await StartAsync();
-        var agent = Assert.Single(ProcessesOf(_folder["data", "devices", "demo-arm"]), process => process.CommandLine.Contains("\0run\0", StringComparison.Ordinal));
+        var agent = Assert.Single(ProcessesOf(_folder["data", "devices", "demo-arm"]),
+            process => process.CommandLine.Contains("\0run\0", StringComparison.Ordinal));
 
         using (var process = System.Diagnostics.Process.GetProcessById(agent.Id)) process.Kill();
 

@@ -12,7 +12,12 @@ public sealed class RolloutTablesTests
     private static RolloutView Rollout(RolloutStatus status, string reason, DateTimeOffset createdAt) => new()
     {
         Id = "20261123-214205-123-a1b2",
-        Plan = new RolloutPlan { Model = "vibration", Version = 12, Waves = [new WavePlan { Percent = 10 }, new WavePlan { Percent = 100 }] },
+        Plan = new RolloutPlan
+        {
+            Model = "vibration",
+            Version = 12,
+            Waves = [new WavePlan { Percent = 10 }, new WavePlan { Percent = 100 }],
+        },
         Status = status,
         Reason = reason,
         CreatedAt = createdAt,
@@ -24,9 +29,13 @@ public sealed class RolloutTablesTests
     public void List_is_whole_on_a_terminal_of_80_columns()
     {
         using var output = new StringWriter();
-        var screen = new Shell(output, TextWriter.Null, outputIsTerminal: true, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System);
+        var screen = new Shell(output, TextWriter.Null, outputIsTerminal: true, errorIsTerminal: false, width: 80,
+            _ => null, TimeProvider.System);
         RolloutTables.WriteList(
-            screen, [Rollout(RolloutStatus.RolledBack, "Rolled back by an operator.", Now.AddMinutes(-59).AddSeconds(-59)), Rollout(RolloutStatus.Running, "", Now)], Now);
+            screen, [
+                Rollout(RolloutStatus.RolledBack, "Rolled back by an operator.", Now.AddMinutes(-59).AddSeconds(-59)),
+                Rollout(RolloutStatus.Running, "", Now),
+            ], Now);
         var lines = output.ToString().Split('\n').Select(Plain).ToList();
         Assert.Equal("20261123-214205-123-a1b2 vibration 12 rolled back 2/2 22 % 100 59m 59s", Squeezed(lines[1]));
         Assert.Equal("20261123-214205-123-a1b2 vibration 12 running 2/2 22 % 100 0 s", Squeezed(lines[2]));

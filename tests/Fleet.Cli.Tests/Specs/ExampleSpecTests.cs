@@ -5,7 +5,11 @@ namespace Fleet.Cli.Tests.Specs;
 
 public sealed class ExampleSpecTests
 {
-    public static TheoryData<string> Examples => [.. Directory.EnumerateFiles(Path.Combine(Repository.Root, "deploy", "examples"), "*.yaml").Select(file => Path.GetFileName(file))];
+    public static TheoryData<string> Examples
+        => [
+            .. Directory.EnumerateFiles(Path.Combine(Repository.Root, "deploy", "examples"), "*.yaml")
+                .Select(file => Path.GetFileName(file)),
+        ];
 
     [Theory]
     [MemberData(nameof(Examples))]
@@ -17,6 +21,7 @@ public sealed class ExampleSpecTests
     {
         await using var inside = typeof(SpecFile).Assembly.GetManifestResourceStream("vibration.yaml");
         using var reader = new StreamReader(inside!);
-        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "examples", "vibration.yaml")), await reader.ReadToEndAsync());
+        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "examples", "vibration.yaml")),
+            await reader.ReadToEndAsync());
     }
 }

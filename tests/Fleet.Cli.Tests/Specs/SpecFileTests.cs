@@ -77,7 +77,8 @@ public sealed class SpecFileTests
         Assert.Equal("/specs/teacher.onnx", spec.Teacher!.Onnx);
         Assert.Equal(24, spec.Student!.Width);
         Assert.Equal((0.5, 3.0), (spec.Distillation.Alpha, spec.Distillation.Temperature));
-        Assert.Equal([("dkd", 0.5, 2.0, 0), ("feature", 1.0, null, 1)], spec.Distillation.Losses.Select(loss => (loss.Loss, loss.Weight, loss.Beta, loss.Pairs.Count)));
+        Assert.Equal([("dkd", 0.5, 2.0, 0), ("feature", 1.0, null, 1)],
+            spec.Distillation.Losses.Select(loss => (loss.Loss, loss.Weight, loss.Beta, loss.Pairs.Count)));
         Assert.Equal(new FeaturePairSpec { Teacher = "relu_7", Student = "layer3" }, spec.Distillation.Losses[1].Pairs[0]);
         Assert.Equal(1, spec.Distillation.Labels);
         Assert.Equal(2e-3, spec.Distillation.Training.LearningRate);
@@ -97,13 +98,15 @@ public sealed class SpecFileTests
     public void Key_of_a_deeper_section_is_sent_to_where_it_belongs()
     {
         var line = Assert.Single(ProblemsOf(Smallest.Replace("student:", "  epochs: 3\nstudent:", StringComparison.Ordinal)));
-        Assert.StartsWith("spec.yaml:7:3: teacher.epochs is not a known key; it belongs under teacher.training.", line, StringComparison.Ordinal);
+        Assert.StartsWith("spec.yaml:7:3: teacher.epochs is not a known key; it belongs under teacher.training.",
+            line, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Unknown_family_lists_the_known_ones()
     {
-        var line = Assert.Single(ProblemsOf(Smallest.Replace("student:\n  family: conv1d", "student:\n  family: rnn", StringComparison.Ordinal)));
+        var line = Assert.Single(
+            ProblemsOf(Smallest.Replace("student:\n  family: conv1d", "student:\n  family: rnn", StringComparison.Ordinal)));
         Assert.Equal("spec.yaml:8:3: student.family 'rnn' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder.", line);
     }
 
@@ -115,7 +118,8 @@ public sealed class SpecFileTests
         Assert.True(searched.Student!.Width.IsAuto);
         Assert.Equal(TimeSpan.FromMilliseconds(5), searched.Student.Budget!.MaximumLatencyP95);
         Assert.Equal(8, Read("  width: 8").Student!.Width.Value);
-        Assert.Equal("spec.yaml:9:10: student.width is wide; a whole number or auto is expected.", Assert.Single(ProblemsOf($"{Smallest}\n  width: wide")));
+        Assert.Equal("spec.yaml:9:10: student.width is wide; a whole number or auto is expected.",
+            Assert.Single(ProblemsOf($"{Smallest}\n  width: wide")));
     }
 
     [Fact]
@@ -146,13 +150,17 @@ public sealed class SpecFileTests
     [InlineData(
         "source:\n  onnx: a.onnx\n  validation: b.npz\n  task: guessing",
         "source.task is guessing; one of classification, regression, detection, embedding, generation, outputs is expected.")]
-    [InlineData("quantizationAware: 4", "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
-    [InlineData("distillation: 4", "distillation is '4'; keys are expected: temperature, alpha, losses, labels, views, training, fineTuneEpochs.")]
+    [InlineData("quantizationAware: 4",
+        "quantizationAware is '4'; keys are expected: weightBits, activationBits, endBits, method, epochs, phases, learningRate.")]
+    [InlineData("distillation: 4",
+        "distillation is '4'; keys are expected: temperature, alpha, losses, labels, views, training, fineTuneEpochs.")]
     [InlineData("distillation:\n  alpha: .nan", "distillation.alpha is .nan; a number is expected.")]
     [InlineData("distillation:\n  training:\n    augment: yes", "distillation.training.augment is yes; true or false is expected.")]
     [InlineData("quantization:\n  profiles:\n    x64: 1", "quantization.profiles is a section; a list, each item a text, is expected.")]
-    [InlineData("quantization:\n  calibrator: 3", "quantization.calibrator is 3; a text is expected. Write \"3\" in quotes if text is meant.")]
-    [InlineData("gate:\n  maximumLatencyP95: 20", "gate.maximumLatencyP95 is 20; a duration such as 500ms, 30s, 10m, 1h30m or 7d is expected.")]
+    [InlineData("quantization:\n  calibrator: 3",
+        "quantization.calibrator is 3; a text is expected. Write \"3\" in quotes if text is meant.")]
+    [InlineData("gate:\n  maximumLatencyP95: 20",
+        "gate.maximumLatencyP95 is 20; a duration such as 500ms, 30s, 10m, 1h30m or 7d is expected.")]
     public void Value_of_the_wrong_type_is_refused_with_what_is_expected(string lines, string problem)
     {
         var found = Assert.Single(ProblemsOf(Smallest + "\n" + lines));
@@ -174,7 +182,13 @@ public sealed class SpecFileTests
               goal: size
               profiles: x64
             """, "spec.yaml", "/specs");
-        Assert.Equal(new SourceSpec { Onnx = "/specs/model.onnx", Calibration = "synthetic", Validation = "/specs/sets/held-out.npz", ValidationLabels = "/data/labels.npy" }, spec.Source);
+        Assert.Equal(new SourceSpec
+        {
+            Onnx = "/specs/model.onnx",
+            Calibration = "synthetic",
+            Validation = "/specs/sets/held-out.npz",
+            ValidationLabels = "/data/labels.npy",
+        }, spec.Source);
         Assert.Equal(["auto"], spec.Quantization.Schemes!);
         Assert.Equal(["x64"], spec.Quantization.Profiles);
         Assert.Equal("size", spec.Quantization.Goal);
@@ -190,7 +204,8 @@ public sealed class SpecFileTests
 
     [Fact]
     public void Key_written_twice_is_refused_with_both_lines()
-        => Assert.Equal("spec.yaml:9:1: Key 'model' is written twice; first in line 1.", Assert.Single(ProblemsOf(Smallest + "\nmodel: other")));
+        => Assert.Equal("spec.yaml:9:1: Key 'model' is written twice; first in line 1.",
+            Assert.Single(ProblemsOf(Smallest + "\nmodel: other")));
 
     [Fact]
     public void Tab_is_refused_by_name()
@@ -213,11 +228,13 @@ public sealed class SpecFileTests
 
     [Fact]
     public void Second_document_is_refused()
-        => Assert.Equal("spec.yaml:9:1: A second document begins here; a spec is one document.", Assert.Single(ProblemsOf(Smallest + "\n---\nmodel: b\n")));
+        => Assert.Equal("spec.yaml:9:1: A second document begins here; a spec is one document.",
+            Assert.Single(ProblemsOf(Smallest + "\n---\nmodel: b\n")));
 
     [Fact]
     public void Nesting_that_would_exhaust_the_stack_is_refused()
-        => Assert.Contains("Nesting deeper than", Assert.Single(ProblemsOf("model: " + new string('[', 100_000))), StringComparison.Ordinal);
+        => Assert.Contains("Nesting deeper than", Assert.Single(ProblemsOf("model: " + new string('[', 100_000))),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Aliases_that_would_grow_without_end_are_refused()

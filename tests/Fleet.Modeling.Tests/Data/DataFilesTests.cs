@@ -47,7 +47,8 @@ public sealed class DataFilesTests : IDisposable
     private static NpyArray Floats(int samples, int length, Func<int, float>? value = null)
         => NpyArray.Of([.. Enumerable.Range(0, samples * length).Select(i => value?.Invoke(i) ?? i)], samples, length);
 
-    private static NpyArray Labels(int samples, int classes) => NpyArray.Of([.. Enumerable.Range(0, samples).Select(i => (long)(i % classes))], samples);
+    private static NpyArray Labels(int samples, int classes)
+        => NpyArray.Of([.. Enumerable.Range(0, samples).Select(i => (long)(i % classes))], samples);
 
     private static string Refused(DataSpec spec, int rank = 2) => Assert.Throws<BuildException>(() => DataSets.Load(spec, rank, 1)).Message;
 
@@ -67,7 +68,8 @@ public sealed class DataFilesTests : IDisposable
         var labels = Bytes("y.npy", Labels(40, 2).ToFile());
         var data = DataSets.Load(new DataSpec { Kind = "npy", Train = train, TrainLabels = labels }, 2, 1);
         // A sample keeps its label through every cut: sample i begins at 16 i and its label is i mod 2.
-        for (var i = 0; i < data.Training.Count; i++) Assert.Equal((long)data.Training.Sample(i)[0] / 16 % 2, data.Training.ClassNumbers[i]);
+        for (var i = 0; i < data.Training.Count; i++)
+            Assert.Equal((long)data.Training.Sample(i)[0] / 16 % 2, data.Training.ClassNumbers[i]);
     }
 
     [Fact]
@@ -121,7 +123,13 @@ public sealed class DataFilesTests : IDisposable
     public void Csv_test_file_with_a_class_the_training_file_lacks_is_refused()
     {
         var rows = string.Concat(Enumerable.Range(0, 20).Select(i => $"{i},{(i % 2 == 0 ? "good" : "bad")}\n"));
-        var spec = new DataSpec { Kind = "csv", LabelColumn = "label", Train = Text("a.csv", "a,label\n" + rows), Test = Text("b.csv", "a,label\n1,good\n2,ugly\n") };
+        var spec = new DataSpec
+        {
+            Kind = "csv",
+            LabelColumn = "label",
+            Train = Text("a.csv", "a,label\n" + rows),
+            Test = Text("b.csv", "a,label\n1,good\n2,ugly\n"),
+        };
         Assert.Contains("'ugly'", Refused(spec), StringComparison.Ordinal);
     }
 
@@ -130,14 +138,21 @@ public sealed class DataFilesTests : IDisposable
     {
         var rows = string.Concat(Enumerable.Range(0, 20).Select(i => $"{i},{(i % 2 == 0 ? "good" : "bad")}\n"));
         // Alone, this file would number 'good' 0.
-        var spec = new DataSpec { Kind = "csv", LabelColumn = "label", Train = Text("a.csv", "a,label\n" + rows), Test = Text("b.csv", "a,label\n1,good\n") };
+        var spec = new DataSpec
+        {
+            Kind = "csv",
+            LabelColumn = "label",
+            Train = Text("a.csv", "a,label\n" + rows),
+            Test = Text("b.csv", "a,label\n1,good\n"),
+        };
         var data = DataSets.Load(spec, 2, 1);
         Assert.Equal("good", data.Classes[(int)data.Test.ClassNumbers[0]]);
     }
 
     [Fact]
     public void File_that_is_missing_is_named()
-        => Assert.Contains("nowhere.npz does not exist", Refused(new DataSpec { Kind = "npz", Train = _folder["nowhere.npz"] }), StringComparison.Ordinal);
+        => Assert.Contains("nowhere.npz does not exist", Refused(new DataSpec { Kind = "npz", Train = _folder["nowhere.npz"] }),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Labels_that_are_fewer_than_samples_are_refused_with_both_counts()
@@ -149,63 +164,95 @@ public sealed class DataFilesTests : IDisposable
 
     [Fact]
     public void Value_that_is_not_a_number_is_refused_with_its_sample()
-        => Assert.Contains("NaN in sample 3", Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4, i => i == 13 ? float.NaN : i), Labels(40, 2)) }), StringComparison.Ordinal);
+        => Assert.Contains("NaN in sample 3",
+            Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4, i => i == 13 ? float.NaN : i), Labels(40, 2)) }),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Label_outside_the_classes_is_refused_with_its_sample()
     {
         var labels = NpyArray.Of([.. Enumerable.Range(0, 40).Select(i => i == 7 ? 5L : i % 2)], 40);
-        Assert.Contains("label 5 at sample 7", Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4), labels), Classes = ["good", "bad"] }), StringComparison.Ordinal);
+        Assert.Contains("label 5 at sample 7",
+            Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4), labels), Classes = ["good", "bad"] }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Negative_label_is_refused()
     {
         var labels = NpyArray.Of([.. Enumerable.Range(0, 40).Select(i => i == 7 ? -1L : i % 2)], 40);
-        Assert.Contains("label -1 at sample 7", Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4), labels) }), StringComparison.Ordinal);
+        Assert.Contains("label -1 at sample 7", Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4), labels) }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Test_samples_of_another_shape_are_refused_with_both_shapes()
     {
-        var message = Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4), Labels(40, 2)), Test = Npz("b.npz", Floats(10, 5), Labels(10, 2)) });
+        var message = Refused(new DataSpec
+        {
+            Kind = "npz",
+            Train = Npz("a.npz", Floats(40, 4), Labels(40, 2)),
+            Test = Npz("b.npz", Floats(10, 5), Labels(10, 2)),
+        });
         Assert.Contains("(1, 5)", message, StringComparison.Ordinal);
         Assert.Contains("(1, 4)", message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Sample_shape_that_does_not_hold_a_sample_is_refused()
-        => Assert.Contains("data.sampleShape (3, 5)", Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 16), Labels(40, 2)), SampleShape = [3, 5] }), StringComparison.Ordinal);
+        => Assert.Contains("data.sampleShape (3, 5)",
+            Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 16), Labels(40, 2)), SampleShape = [3, 5] }),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Signals_given_to_an_image_family_are_refused_with_the_remedy()
-        => Assert.Contains("choose another family", Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 16), Labels(40, 2)) }, rank: 3), StringComparison.Ordinal);
+        => Assert.Contains("choose another family",
+            Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 16), Labels(40, 2)) }, rank: 3), StringComparison.Ordinal);
 
     [Fact]
     public void Archive_without_labels_says_what_it_holds()
-        => Assert.Contains("x, target", Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4), Labels(40, 2), "target") }), StringComparison.Ordinal);
+        => Assert.Contains("x, target",
+            Refused(new DataSpec { Kind = "npz", Train = Npz("a.npz", Floats(40, 4), Labels(40, 2), "target") }), StringComparison.Ordinal);
 
     [Fact]
     public void Idx_with_another_magic_is_refused_with_its_bytes()
     {
-        var message = Refused(new DataSpec { Kind = "idx", Train = Bytes("x", [0, 0, 7, 3, 1, 2]), TrainLabels = Bytes("y", [0, 0, 8, 1]) });
+        var message = Refused(new DataSpec
+        {
+            Kind = "idx",
+            Train = Bytes("x", [0, 0, 7, 3, 1, 2]),
+            TrainLabels = Bytes("y", [0, 0, 8, 1]),
+        });
         Assert.Contains("0x00000703", message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Idx_that_is_cut_short_is_refused()
-        => Assert.Contains("127 bytes of data", Refused(new DataSpec { Kind = "idx", Train = Bytes("x", Idx(0x08, [8, 4, 4], new byte[127])), TrainLabels = Bytes("y", Idx(0x08, [8], new byte[8])) }), StringComparison.Ordinal);
+        => Assert.Contains("127 bytes of data",
+            Refused(new DataSpec
+            {
+                Kind = "idx",
+                Train = Bytes("x", Idx(0x08, [8, 4, 4], new byte[127])),
+                TrainLabels = Bytes("y", Idx(0x08, [8], new byte[8])),
+            }), StringComparison.Ordinal);
 
     [Fact]
     public void Idx_whose_extents_overflow_is_refused()
-        => Assert.Contains("not what its shape", Refused(new DataSpec { Kind = "idx", Train = Bytes("x", Idx(0x08, [int.MaxValue, int.MaxValue, int.MaxValue], new byte[16])), TrainLabels = Bytes("y", Idx(0x08, [8], new byte[8])) }), StringComparison.Ordinal);
+        => Assert.Contains("not what its shape",
+            Refused(new DataSpec
+            {
+                Kind = "idx",
+                Train = Bytes("x", Idx(0x08, [int.MaxValue, int.MaxValue, int.MaxValue], new byte[16])),
+                TrainLabels = Bytes("y", Idx(0x08, [8], new byte[8])),
+            }), StringComparison.Ordinal);
 
     [Fact]
     public void Idx_images_and_labels_that_were_exchanged_are_noticed()
     {
         var images = Bytes("x", Idx(0x08, [2, 2, 2], new byte[8]));
         var labels = Bytes("y", Idx(0x08, [2], new byte[2]));
-        Assert.Contains("exchanged", Refused(new DataSpec { Kind = "idx", Train = labels, TrainLabels = images }), StringComparison.Ordinal);
+        Assert.Contains("exchanged", Refused(new DataSpec { Kind = "idx", Train = labels, TrainLabels = images }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -219,9 +266,11 @@ public sealed class DataFilesTests : IDisposable
     [Fact]
     public void Fashion_mnist_is_read_as_ten_thousand_images_of_ten_classes()
     {
-        var raw = IdxFiles.Read(SharedFiles.Require("fashion-mnist/t10k-images-idx3-ubyte.gz"), SharedFiles.Require("fashion-mnist/t10k-labels-idx1-ubyte.gz"));
+        var raw = IdxFiles.Read(
+            SharedFiles.Require("fashion-mnist/t10k-images-idx3-ubyte.gz"), SharedFiles.Require("fashion-mnist/t10k-labels-idx1-ubyte.gz"));
         Assert.Equal([28, 28], raw.SampleShape);
-        Assert.Equal(Enumerable.Repeat(1000, 10), raw.Labels.Values.CountBy(label => label).OrderBy(count => count.Key).Select(count => count.Value));
+        Assert.Equal(Enumerable.Repeat(1000, 10),
+            raw.Labels.Values.CountBy(label => label).OrderBy(count => count.Key).Select(count => count.Value));
         Assert.Equal(255, raw.Inputs.Max());
     }
 }

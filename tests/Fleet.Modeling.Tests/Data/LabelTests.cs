@@ -17,7 +17,8 @@ public sealed class LabelTests : IDisposable
 
     private DataSpec Npz(NpyArray labels, ModelTask? task = null)
     {
-        using (var file = File.Create(_folder["a.npz"])) NpzArchive.Write(file, [new("x", NpyArray.Of(new float[Samples * 4], Samples, 4)), new("labels", labels)]);
+        using (var file = File.Create(_folder["a.npz"]))
+            NpzArchive.Write(file, [new("x", NpyArray.Of(new float[Samples * 4], Samples, 4)), new("labels", labels)]);
         return new DataSpec { Kind = "npz", Train = _folder["a.npz"], Task = task };
     }
 
@@ -33,7 +34,8 @@ public sealed class LabelTests : IDisposable
 
     private static string Refused(DataSpec spec) => Assert.Throws<BuildException>(() => DataSets.Load(spec, 2, 1)).Message;
 
-    private static void AssertSays(string message, params string[] parts) => Assert.All(parts, part => Assert.Contains(part, message, StringComparison.Ordinal));
+    private static void AssertSays(string message, params string[] parts)
+        => Assert.All(parts, part => Assert.Contains(part, message, StringComparison.Ordinal));
 
     [Fact]
     public void Hundred_and_twenty_six_floats_are_not_taken_for_as_many_classes()
@@ -45,7 +47,8 @@ public sealed class LabelTests : IDisposable
 
     [Fact]
     public void Fraction_among_classes_is_refused_with_its_sample()
-        => AssertSays(Refused(Npz(Floats(i => i == 7 ? 0.5f : i % 2), ModelTask.Classification)), "label 0.5 at sample 7", "not a class number");
+        => AssertSays(Refused(Npz(Floats(i => i == 7 ? 0.5f : i % 2), ModelTask.Classification)),
+            "label 0.5 at sample 7", "not a class number");
 
     [Fact]
     public void Whole_floats_are_classes_when_the_spec_says_so()
@@ -82,7 +85,8 @@ public sealed class LabelTests : IDisposable
     {
         var inputs = NpyArray.Of([.. Enumerable.Range(0, Samples * 4).Select(i => (float)i)], Samples, 4);
         using (var file = File.Create(_folder["b.npz"])) NpzArchive.Write(file, [new("x", inputs), new("labels", Floats(i => i / 2f))]);
-        var data = DataSets.Load(new DataSpec { Kind = "npz", Train = _folder["b.npz"], Task = ModelTask.Regression, LabelUnit = "cycles" }, 2, 1);
+        var data = DataSets.Load(
+            new DataSpec { Kind = "npz", Train = _folder["b.npz"], Task = ModelTask.Regression, LabelUnit = "cycles" }, 2, 1);
         Assert.Empty(data.Classes);
         Assert.Equal(1, data.Columns);
         foreach (var part in new[] { data.Training, data.Validation, data.Test })
@@ -96,12 +100,16 @@ public sealed class LabelTests : IDisposable
     [Fact]
     public void Several_columns_are_predicted_together()
     {
-        var rows = string.Concat(Enumerable.Range(0, 40).Select(i => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{i},{2 * i},{i + 0.5}\n")));
+        var rows = string.Concat(Enumerable.Range(0, 40)
+            .Select(i => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{i},{2 * i},{i + 0.5}\n")));
         File.WriteAllText(_folder["c.csv"], "a,left,right\n" + rows);
-        var data = DataSets.Load(new DataSpec { Kind = "csv", Train = _folder["c.csv"], LabelColumns = ["left", "right"], Task = ModelTask.Regression }, null, 1);
+        var data = DataSets.Load(
+            new DataSpec { Kind = "csv", Train = _folder["c.csv"], LabelColumns = ["left", "right"], Task = ModelTask.Regression }, null,
+            1);
         Assert.Equal(2, data.Columns);
         var labels = (ValueLabels)data.Test.Labels;
-        for (var i = 0; i < data.Test.Count; i++) Assert.Equal([2 * data.Test.Sample(i)[0], data.Test.Sample(i)[0] + 0.5f], labels.Values[(2 * i)..(2 * i + 2)]);
+        for (var i = 0; i < data.Test.Count; i++)
+            Assert.Equal([2 * data.Test.Sample(i)[0], data.Test.Sample(i)[0] + 0.5f], labels.Values[(2 * i)..(2 * i + 2)]);
     }
 
     [Fact]

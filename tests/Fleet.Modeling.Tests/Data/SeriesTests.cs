@@ -22,7 +22,10 @@ public sealed class SeriesTests : IDisposable
 
     // Unit, time, a channel that says both, one that never changes.
     private string Units(string name, params int[] lengths)
-        => Table(name, [.. lengths.SelectMany((length, unit) => Enumerable.Range(1, length).Select(time => $"{unit + 1}  {time} {100 * (unit + 1) + time} 5 "))]);
+        => Table(name, [
+            .. lengths.SelectMany((length, unit) => Enumerable.Range(1, length)
+                .Select(time => $"{unit + 1}  {time} {100 * (unit + 1) + time} 5 ")),
+        ]);
 
     private static string Refused(Action read) => Assert.Throws<BuildException>(read).Message;
 
@@ -35,7 +38,8 @@ public sealed class SeriesTests : IDisposable
         Assert.Equal([105, 106, 107, 104, 105, 106, 103, 104, 105, 102, 103, 104, 101, 102, 103], samples.Inputs);
         // Five windows end 0 to 4 rows before the unit does; four is the most that is said.
         Assert.Equal([0, 1, 2, 3, 4], samples.Labels.Values);
-        Assert.Equal([0, 1, 2, 3, 3], SeriesFiles.ReadTraining(_folder["train.txt"], Remaining with { MaximumRemaining = 3 }, null).Samples.Labels.Values);
+        Assert.Equal([0, 1, 2, 3, 3],
+            SeriesFiles.ReadTraining(_folder["train.txt"], Remaining with { MaximumRemaining = 3 }, null).Samples.Labels.Values);
         Assert.Equal([0, 2, 4], SeriesFiles.ReadTraining(_folder["train.txt"], Remaining with { Step = 2 }, null).Samples.Labels.Values);
     }
 
@@ -53,25 +57,36 @@ public sealed class SeriesTests : IDisposable
         var samples = SeriesFiles.ReadHeldOut(Units("test.txt", 4, 5), Table("rul.txt", "112 ", "98"), Remaining, null, ["3"]);
         Assert.Equal([102, 103, 104, 203, 204, 205], samples.Inputs);
         Assert.Equal([112, 98], samples.Labels.Values);
-        Assert.Contains("each of the 2 units", Refused(() => SeriesFiles.ReadHeldOut(_folder["test.txt"], Table("rul.txt", "112"), Remaining, null, ["3"])), StringComparison.Ordinal);
+        Assert.Contains("each of the 2 units",
+            Refused(() => SeriesFiles.ReadHeldOut(_folder["test.txt"], Table("rul.txt", "112"), Remaining, null, ["3"])),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void No_unit_is_in_two_parts()
     {
-        var spec = new DataSpec { Kind = "series", Task = ModelTask.Regression, Train = Units("train.txt", [.. Enumerable.Repeat(9, 20)]), Series = Remaining, ValidationShare = 0.2 };
+        var spec = new DataSpec
+        {
+            Kind = "series",
+            Task = ModelTask.Regression,
+            Train = Units("train.txt", [.. Enumerable.Repeat(9, 20)]),
+            Series = Remaining,
+            ValidationShare = 0.2,
+        };
         var data = DataSets.Load(spec, 2, 1);
         int[][] parts = [.. new[] { data.Training, data.Validation, data.Test }.Select(part => part.Origins!.Distinct().ToArray())];
         Assert.Equal([13, 3, 4], parts.Select(part => part.Length));
         Assert.Equal(20, parts.SelectMany(part => part).Distinct().Count());
-        Assert.All(Enumerable.Range(0, data.Training.Count), i => Assert.Equal(data.Training.Origins![i] + 1, (int)data.Training.Sample(i)[0] / 100));
+        Assert.All(Enumerable.Range(0, data.Training.Count),
+            i => Assert.Equal(data.Training.Origins![i] + 1, (int)data.Training.Sample(i)[0] / 100));
     }
 
     [Fact]
     public void Header_names_the_columns_and_a_column_labels_the_last_row()
     {
         var path = Table("train.csv", "machine,time,heat,load,wear", "7,1,20,0.1,0.5", "7,2,21,0.2,0.6", "8,1,22,0.3,0.7");
-        var (samples, channels) = SeriesFiles.ReadTraining(path, new SeriesSpec { Unit = "machine", Without = ["time"], Window = 2 }, "wear");
+        var (samples, channels) = SeriesFiles.ReadTraining(
+            path, new SeriesSpec { Unit = "machine", Without = ["time"], Window = 2 }, "wear");
         Assert.Equal(["heat", "load"], channels);
         Assert.Equal([20, 21, 0.1f, 0.2f, 22, 22, 0.3f, 0.3f], samples.Inputs);
         Assert.Equal([0.6, 0.7], samples.Labels.Values.Select(value => Math.Round(value, 6)));
@@ -99,7 +114,8 @@ public sealed class SeriesTests : IDisposable
         // A window at every cycle from the thirtieth of each of the hundred engines.
         Assert.Equal(20_631 - 100 * 29, training.Labels.Count);
         Assert.Equal(15, channels.Count);
-        var test = SeriesFiles.ReadHeldOut(SharedData.PathOf("cmapss", "test_FD001.txt"), SharedData.PathOf("cmapss", "RUL_FD001.txt"), spec, null, channels);
+        var test = SeriesFiles.ReadHeldOut(
+            SharedData.PathOf("cmapss", "test_FD001.txt"), SharedData.PathOf("cmapss", "RUL_FD001.txt"), spec, null, channels);
         Assert.Equal((100, 112.0), (test.Labels.Count, test.Labels.Values[0]));
     }
 }

@@ -48,13 +48,18 @@ public sealed class TextTests : IDisposable
         Assert.Equal(Vocabulary.Of(["one two", "two one"], 100).Pieces, Vocabulary.Of(["two one", "one two"], 100).Pieces);
     }
 
-    private static DataSpec Spec(string train) => new() { Kind = "text", Train = train, Text = new TextSpec { MaximumLength = 4 }, ValidationShare = 0.25, TestShare = 0.25 };
+    private static DataSpec Spec(string train)
+        => new() { Kind = "text", Train = train, Text = new TextSpec { MaximumLength = 4 }, ValidationShare = 0.25, TestShare = 0.25 };
 
     [Fact]
     public void Json_is_read_by_split_and_the_vocabulary_is_that_of_the_training_texts()
     {
-        File.WriteAllText(_folder["d.json"], """{"train": [["turn it on", "on"], ["turn it off", "off"], ["on please", "on"], ["off please", "off"]], "val": [["on", "on"]], "test": [["switch off", "off"]]}""");
-        var data = DataSets.Load(Spec(_folder["d.json"]) with { Text = new TextSpec { MaximumLength = 4, ValidationSplits = ["val"], TestSplits = ["test"] } }, 1, 1);
+        File.WriteAllText(_folder["d.json"],
+            """{"train": [["turn it on", "on"], ["turn it off", "off"], ["on please", "on"], ["off please", "off"]], "val": [["on","""
+                + """ "on"]], "test": [["switch off", "off"]]}""");
+        var data = DataSets.Load(
+            Spec(_folder["d.json"]) with { Text = new TextSpec { MaximumLength = 4, ValidationSplits = ["val"], TestSplits = ["test"] } },
+            1, 1);
         Assert.Equal((4, 1, 1), (data.Training.Count, data.Validation.Count, data.Test.Count));
         Assert.Equal(["off", "on"], data.Classes);
         Assert.Equal([4], data.Training.SampleShape);
@@ -66,21 +71,29 @@ public sealed class TextTests : IDisposable
     [Fact]
     public void Csv_is_read_by_column_and_cut()
     {
-        File.WriteAllText(_folder["d.csv"], "id,text,intent\n" + string.Concat(Enumerable.Range(0, 16).Select(i => $"{i},\"say, {(i % 2 == 0 ? "yes" : "no")}\",{(i % 2 == 0 ? "agree" : "deny")}\n")));
-        var data = DataSets.Load(Spec(_folder["d.csv"]) with { Text = new TextSpec { MaximumLength = 4, Column = "text" }, LabelColumn = "intent" }, 1, 1);
+        File.WriteAllText(_folder["d.csv"],
+            "id,text,intent\n" + string.Concat(
+                Enumerable.Range(0, 16).Select(i => $"{i},\"say, {(i % 2 == 0 ? "yes" : "no")}\",{(i % 2 == 0 ? "agree" : "deny")}\n")));
+        var data = DataSets.Load(
+            Spec(_folder["d.csv"]) with { Text = new TextSpec { MaximumLength = 4, Column = "text" }, LabelColumn = "intent" }, 1, 1);
         Assert.Equal((8, 4, 4), (data.Training.Count, data.Validation.Count, data.Test.Count));
         Assert.Equal(["agree", "deny"], data.Classes);
-        Assert.Equal("say , yes [PAD]", string.Join(' ', Encoded(data.Training.Vocabulary!, "say, yes", 4).Select(number => data.Training.Vocabulary!.Pieces[(int)number])));
+        Assert.Equal("say , yes [PAD]",
+            string.Join(' ', Encoded(data.Training.Vocabulary!, "say, yes", 4)
+                .Select(number => data.Training.Vocabulary!.Pieces[(int)number])));
     }
 
     [Theory]
     [InlineData("""[["turn it on", "on"], ["off please", "off"], ["on please", "on"], ["turn it off", "off"]]""", null, null)]
-    [InlineData("""[{"text": "turn it on", "label": "on"}, {"text": "off please", "label": "off"}, {"text": "on", "label": "on"}, {"text": "turn it off", "label": "off"}]""", null, null)]
-    [InlineData("""{"train": [{"said": "turn it on", "meant": "on"}, ["off please", "off"], ["on please", "on"], {"meant": "off", "said": "turn it off"}]}""", "said", "meant")]
+    [InlineData("""[{"text": "turn it on", "label": "on"}, {"text": "off please", "label": "off"}, {"text": "on", "label": "on"}, """
+        + """{"text": "turn it off", "label": "off"}]""", null, null)]
+    [InlineData("""{"train": [{"said": "turn it on", "meant": "on"}, ["off please", "off"], ["on please", "on"], {"meant": "off", "said":"""
+        + """ "turn it off"}]}""", "said", "meant")]
     public void Json_may_be_one_list_and_samples_may_be_objects(string content, string? textKey, string? labelKey)
     {
         File.WriteAllText(_folder["d.json"], content);
-        var data = DataSets.Load(Spec(_folder["d.json"]) with { Text = new TextSpec { MaximumLength = 4, Column = textKey }, LabelColumn = labelKey }, 1, 1);
+        var data = DataSets.Load(
+            Spec(_folder["d.json"]) with { Text = new TextSpec { MaximumLength = 4, Column = textKey }, LabelColumn = labelKey }, 1, 1);
         Assert.Equal((2, 2), (data.Training.Count, data.Test.Count));
         Assert.Equal(["off", "on"], data.Classes);
         Assert.Contains("turn", data.Training.Vocabulary!.Pieces);
@@ -106,13 +119,15 @@ public sealed class TextTests : IDisposable
     public void What_cannot_be_read_is_named(string name, string content, string message)
     {
         File.WriteAllText(_folder[name], content);
-        Assert.Contains(message, Assert.Throws<BuildException>(() => DataSets.Load(Spec(_folder[name]), 1, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<BuildException>(() => DataSets.Load(Spec(_folder[name]), 1, 1)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Validation_set_of_texts_holds_integers()
     {
-        File.WriteAllText(_folder["d.json"], """{"train": [["yes", "on"], ["no", "off"], ["yes yes", "on"], ["no no", "off"]], "test": [["yes no", "off"]]}""");
+        File.WriteAllText(_folder["d.json"],
+            """{"train": [["yes", "on"], ["no", "off"], ["yes yes", "on"], ["no no", "off"]], "test": [["yes no", "off"]]}""");
         var data = DataSets.Load(Spec(_folder["d.json"]) with { Text = new TextSpec { MaximumLength = 4, TestSplits = ["test"] } }, 1, 1);
         ValidationSet.Write(_folder["v.npz"], "input", data.Test, 10, 1);
         using var file = File.OpenRead(_folder["v.npz"]);

@@ -36,9 +36,15 @@ public sealed class VibrationTests
         var condition = Enum.Parse<MachineCondition>(name);
         var bearing = Bearing.Sealed6205;
         double Strength(double multiple) => Mean(condition, multiple);
-        var own = condition switch { MachineCondition.OuterRace => bearing.OuterRace, MachineCondition.InnerRace => bearing.InnerRace, _ => 2 * bearing.BallSpin };
+        var own = condition switch
+        {
+            MachineCondition.OuterRace => bearing.OuterRace,
+            MachineCondition.InnerRace => bearing.InnerRace,
+            _ => 2 * bearing.BallSpin,
+        };
         var others = new[] { bearing.OuterRace, bearing.InnerRace, 2 * bearing.BallSpin }.Where(multiple => multiple != own);
-        Assert.All(others, other => Assert.True(Strength(own) > 1.2 * Strength(other), $"{own:0.00}: {Strength(own):g3}, {other:0.00}: {Strength(other):g3}"));
+        Assert.All(others, other =>
+            Assert.True(Strength(own) > 1.2 * Strength(other), $"{own:0.00}: {Strength(own):g3}, {other:0.00}: {Strength(other):g3}"));
     }
 
     // Mean strength of the band around a multiple of the shaft's frequency (26 to 31 Hz) in the envelope's spectrum.

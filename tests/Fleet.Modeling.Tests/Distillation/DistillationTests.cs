@@ -26,7 +26,9 @@ public sealed class DistillationTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static readonly FeaturePairSpec[] Maps = [new() { Teacher = "layer3", Student = "layer3" }], Last = [new() { Teacher = "layer7", Student = "layer7" }];
+    private static readonly FeaturePairSpec[] Maps = [
+        new() { Teacher = "layer3", Student = "layer3" },
+    ], Last = [new() { Teacher = "layer7", Student = "layer7" }];
 
     private static readonly DistillationSpec Everything = new()
     {
@@ -68,7 +70,8 @@ public sealed class DistillationTests : IDisposable
         return new DataSet(Of(96), Of(30), Of(30), ["a", "b", "c"]);
     }
 
-    private IReadOnlyList<EpochReport> Distil(DistillationSpec distillation, string name, IProgress<BuildProgress>? sink = null, CancellationToken cancellationToken = default)
+    private IReadOnlyList<EpochReport> Distil(
+        DistillationSpec distillation, string name, IProgress<BuildProgress>? sink = null, CancellationToken cancellationToken = default)
     {
         Directory.CreateDirectory(_folder[name]);
         var spec = new BuildSpec
@@ -131,7 +134,10 @@ public sealed class DistillationTests : IDisposable
     [Fact]
     public void Feature_that_the_student_does_not_have_is_refused_with_those_it_has()
     {
-        var wrong = Everything with { Losses = [new LossSpec { Loss = "feature", Pairs = [new() { Teacher = "layer3", Student = "layer30" }] }] };
+        var wrong = Everything with
+        {
+            Losses = [new LossSpec { Loss = "feature", Pairs = [new() { Teacher = "layer3", Student = "layer30" }] }],
+        };
         var message = Assert.Throws<BuildException>(() => Distil(wrong, "a")).Message;
         Assert.Contains("the student's 'layer30'", message, StringComparison.Ordinal);
         Assert.Contains("layer3 (8 x 4 x 4)", message, StringComparison.Ordinal);
@@ -139,7 +145,8 @@ public sealed class DistillationTests : IDisposable
 
     [Fact]
     public void Every_loss_of_a_spec_can_be_made_and_no_other_is_known()
-        => Assert.Equal(BuildSpecRules.Losses.Keys.Order(StringComparer.Ordinal), Modeling.Distillation.Losses.DistillationLosses.ByName.Keys.Order(StringComparer.Ordinal));
+        => Assert.Equal(BuildSpecRules.Losses.Keys.Order(StringComparer.Ordinal),
+            Modeling.Distillation.Losses.DistillationLosses.ByName.Keys.Order(StringComparer.Ordinal));
 
     private sealed class Ignored : IProgress<BuildProgress>
     {

@@ -34,15 +34,19 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         QuantizationAware = trained,
     };
 
-    private (IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Variants, IReadOnlyList<EpochReport> Epochs) Make(QuantizationAwareSpec spec, params string[] profiles) => Make("cnn", spec, profiles);
+    private (IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Variants, IReadOnlyList<EpochReport> Epochs) Make(
+        QuantizationAwareSpec spec, params string[] profiles) => Make("cnn", spec, profiles);
 
-    private (IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Variants, IReadOnlyList<EpochReport> Epochs) Make(string family, QuantizationAwareSpec spec, string[] profiles)
+    private (IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Variants, IReadOnlyList<EpochReport> Epochs) Make(
+        string family, QuantizationAwareSpec spec, string[] profiles)
     {
         var data = TinyStudents.Data(family);
-        using var teacher = new OnnxTeacher(TinyStudents.Save(family, _folder, width: 12), data.Training.SampleShape, 4, tokens: data.Training.Vocabulary is not null);
+        using var teacher = new OnnxTeacher(
+            TinyStudents.Save(family, _folder, width: 12), data.Training.SampleShape, 4, tokens: data.Training.Vocabulary is not null);
         var build = Spec(spec);
         var memory = BuildMemory.Open(_folder.Path, build, data);
-        var made = TrainedVariants.Make(build, TinyStudents.Save(family, _folder), teacher, data, [.. profiles.Select(profile => BuiltInProfiles.Find(profile)!)], _folder.Path, memory, new Ignored(), CancellationToken.None);
+        var made = TrainedVariants.Make(build, TinyStudents.Save(family, _folder), teacher, data,
+            [.. profiles.Select(profile => BuiltInProfiles.Find(profile)!)], _folder.Path, memory, new Ignored(), CancellationToken.None);
         memory.Forget();
         return made;
     }
@@ -58,14 +62,17 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     public void Two_bits_that_rounding_destroys_are_learned_by_training_on_them()
     {
         var data = TinyStudents.Data("cnn");
-        var (variants, epochs) = Make(new QuantizationAwareSpec { Method = "qat", WeightBits = 2, ActivationBits = 2, Epochs = 6, LearningRate = 5e-3 }, "x64");
+        var (variants, epochs) = Make(
+            new QuantizationAwareSpec { Method = "qat", WeightBits = 2, ActivationBits = 2, Epochs = 6, LearningRate = 5e-3 }, "x64");
         Assert.Equal(Enumerable.Range(1, 6), epochs.Select(epoch => epoch.Epoch));
         Assert.All(epochs, epoch => Assert.Equal("qat", epoch.Phase));
 
         var student = TinyStudents.Prepared("cnn", _folder);
         var plan = QuantizationPlan.For(student.Graph, IntegerForm.U8S8, new HashSet<string>());
-        var histograms = CalibrationRun.Count(student.Model, [.. plan.CalibratedValues], data.Training.Feeds("input"), 32, CancellationToken.None);
-        var rounded = new TrainedGridScheme("ptq", new BitWidths(2, 2), IntegerForm.U8S8, student, StartingGrids.Search(student.Graph, plan, IntegerForm.U8S8, new BitWidths(2, 2), histograms));
+        var histograms = CalibrationRun.Count(
+            student.Model, [.. plan.CalibratedValues], data.Training.Feeds("input"), 32, CancellationToken.None);
+        var rounded = new TrainedGridScheme("ptq", new BitWidths(2, 2), IntegerForm.U8S8, student,
+            StartingGrids.Search(student.Graph, plan, IntegerForm.U8S8, new BitWidths(2, 2), histograms));
         Assert.InRange(Accuracy(variants.Single().Scheme), Accuracy(rounded) + 0.05, 1);
     }
 
@@ -74,15 +81,25 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     [InlineData("qkd")]
     public void Text_model_is_trained_around_its_table_as_it_is_stored(string method)
     {
-        var (variants, _) = Make("encoder", new QuantizationAwareSpec { Method = method, WeightBits = 4, ActivationBits = 4, Epochs = 3, Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 } }, ["x64"]);
+        var (variants, _) = Make("encoder",
+            new QuantizationAwareSpec
+            {
+                Method = method,
+                WeightBits = 4,
+                ActivationBits = 4,
+                Epochs = 3,
+                Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 },
+            }, ["x64"]);
         Assert.InRange(Accuracy(variants.Single().Scheme, "encoder"), 0.9, 1);
-        // TensorRT's form has the table of 200 pieces in float, as it was while training; this one has bytes, which must be the same numbers.
+        // TensorRT's form has the table of 200 pieces in float, as it was while training; this one has bytes, which must be the same
+        // numbers.
         var scheme = (TrainedGridScheme)variants[0].Scheme;
         var table = EmbeddingTables.Of(new OnnxGraph(scheme.In(IntegerForm.Symmetric8).Model())).Single();
         var written = new OnnxGraph(scheme.Model());
         Assert.Null(written.Constant(table.Name));
         var (values, scales) = (written.Constant($"{table.Name}_int8")!.ToInt64s(), written.Constant($"{table.Name}_scale")!.ToSingles());
-        Assert.All(values.Select((value, i) => value * scales[i % scales.Length]).Zip(table.ToSingles()), pair => Assert.Equal(pair.Second, pair.First, 1e-6f));
+        Assert.All(values.Select((value, i) => value * scales[i % scales.Length]).Zip(table.ToSingles()),
+            pair => Assert.Equal(pair.Second, pair.First, 1e-6f));
     }
 
     [Fact]
@@ -90,7 +107,14 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     {
         var file = TinyStudents.Save("cnn", _folder, width: 12);
         var before = File.ReadAllBytes(file);
-        var (variants, epochs) = Make(new QuantizationAwareSpec { Method = "qkd", WeightBits = 4, ActivationBits = 4, Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 2, Tutoring = 1 } }, "x64");
+        var (variants, epochs) = Make(
+            new QuantizationAwareSpec
+            {
+                Method = "qkd",
+                WeightBits = 4,
+                ActivationBits = 4,
+                Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 2, Tutoring = 1 },
+            }, "x64");
         Assert.Equal(["self-studying", "co-studying", "co-studying", "tutoring"], epochs.Select(epoch => epoch.Phase));
         Assert.Equal(before, File.ReadAllBytes(file));
         Assert.False(File.Exists(_folder.File("tutor.onnx")));
@@ -106,16 +130,20 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         using var companion = new TrainableGraph(PreparedModel.From(TinyStudents.Save("cnn", _folder, width: 12), _folder.Path));
         var before = companion.Outputs(data.Test, CancellationToken.None);
         var settings = new StudySettings(new TrainingSpec { BatchSize = 32, LearningRate = 1e-3 }, 1, 4, 0.5);
-        StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("self-studying", 1)], settings, TinyStudents.Silent, CancellationToken.None);
+        StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("self-studying", 1)], settings,
+            TinyStudents.Silent, CancellationToken.None);
         Assert.Equal(before, companion.Outputs(data.Test, CancellationToken.None));
-        StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("co-studying", 1) { Companion = companion }], settings, TinyStudents.Silent, CancellationToken.None);
+        StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("co-studying", 1) { Companion = companion }], settings,
+            TinyStudents.Silent, CancellationToken.None);
         Assert.NotEqual(before, companion.Outputs(data.Test, CancellationToken.None));
     }
 
     [Fact]
     public void Processors_share_one_training_and_TensorRT_has_its_own()
     {
-        var (variants, epochs) = Make(new QuantizationAwareSpec { Method = "qat-distillation", WeightBits = 4, ActivationBits = 4, Epochs = 1 }, "x64", "arm-cpu", "jetson");
+        var (variants, epochs) = Make(
+            new QuantizationAwareSpec { Method = "qat-distillation", WeightBits = 4, ActivationBits = 4, Epochs = 1 }, "x64", "arm-cpu",
+            "jetson");
         Assert.Equal(["x64", "arm-cpu", "jetson"], variants.Select(variant => variant.Profile));
         Assert.Equal(["qat-distillation (x64, arm-cpu)", "qat-distillation (jetson)"], epochs.Select(epoch => epoch.Phase));
         Assert.Equal(Accuracy(variants[0].Scheme), Accuracy(variants[1].Scheme));
@@ -128,14 +156,22 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     [Fact]
     public void Same_seed_gives_the_same_file_to_the_last_byte()
     {
-        byte[] Once() => ((TrainedGridScheme)Make(new QuantizationAwareSpec { Method = "qkd", WeightBits = 3, ActivationBits = 3, Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 } }, "x64").Variants[0].Scheme).Model().ToByteArray();
+        byte[] Once() => ((TrainedGridScheme)Make(
+            new QuantizationAwareSpec
+            {
+                Method = "qkd",
+                WeightBits = 3,
+                ActivationBits = 3,
+                Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 },
+            }, "x64").Variants[0].Scheme).Model().ToByteArray();
         Assert.Equal(Once(), Once());
     }
 
     [Fact]
     public void Teacher_that_QKD_cannot_train_is_refused_with_what_to_use_instead()
     {
-        var path = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Save(_folder);
+        var path = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y")
+            .Output("y", -1, 4).Save(_folder);
         var refusal = Assert.Throws<BuildException>(() => TrainedVariants.CheckTeacher(path, _folder.Path));
         Assert.Contains("Softplus", refusal.Message, StringComparison.Ordinal);
         Assert.Contains("Use 'qat-distillation'", refusal.Message, StringComparison.Ordinal);
@@ -144,7 +180,13 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     [Fact]
     public void Training_on_a_grid_leaves_no_tensor_behind()
     {
-        var spec = new QuantizationAwareSpec { Method = "qkd", WeightBits = 4, ActivationBits = 4, Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 } };
+        var spec = new QuantizationAwareSpec
+        {
+            Method = "qkd",
+            WeightBits = 4,
+            ActivationBits = 4,
+            Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 1, Tutoring = 1 },
+        };
         Make(spec, "x64");
         var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
         Make(spec with { Phases = new StudyPhasesSpec { SelfStudying = 2, CoStudying = 2, Tutoring = 2 } }, "x64");
@@ -158,12 +200,16 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         var data = TinyStudents.Data("cnn");
         using var graph = new TrainableGraph(TinyStudents.Prepared("cnn", _folder));
         var sink = new CancelAfter(cancel, 3);
-        Assert.ThrowsAny<OperationCanceledException>(() => StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("qat", 1000)],
-            new StudySettings(new TrainingSpec { BatchSize = 32 }, 1, 4, 0.5), new Fleet.Quantization.Progress(sink, "step", 0, 1), cancel.Token));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => StudyLoop.Run(graph, data.Training, data.Validation, [new StudyPhase("qat", 1000)],
+            new StudySettings(new TrainingSpec { BatchSize = 32 }, 1, 4, 0.5),
+            new Fleet.Quantization.Progress(sink, "step", 0, 1), cancel.Token));
         Assert.Equal(3, sink.Reports);
     }
 
-    /// <summary>Eight batches in each of four epochs, of three phases; the second run would be stopped if it did again what was done.</summary>
+    /// <summary>
+    /// Eight batches in each of four epochs, of three phases; the second run would be stopped if it did again what was done.
+    /// </summary>
     [Theory]
     [InlineData(3)] // Within the phase that learns alone.
     [InlineData(12)] // Within the one where the teacher learns as well.
@@ -176,10 +222,17 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         using var teacher = new OnnxTeacher(TinyStudents.Save("cnn", _folder, width: 12), data.Training.SampleShape, 4);
         (byte[] Model, IReadOnlyList<EpochReport> Epochs) Train(Checkpoint? checkpoint, int reports)
         {
-            var spec = Spec(new QuantizationAwareSpec { Method = "qkd", WeightBits = 4, ActivationBits = 4, Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 2, Tutoring = 1 } });
+            var spec = Spec(new QuantizationAwareSpec
+            {
+                Method = "qkd",
+                WeightBits = 4,
+                ActivationBits = 4,
+                Phases = new StudyPhasesSpec { SelfStudying = 1, CoStudying = 2, Tutoring = 1 },
+            });
             using var cancel = new CancellationTokenSource();
             var course = new GridCourse(student, data, teacher, spec.QuantizationAware!, spec.Distillation, 64, 1, checkpoint);
-            var (scheme, epochs) = QuantizationAwareTraining.Train(course, IntegerForm.U8S8, _folder.Path, new Fleet.Quantization.Progress(new CancelAfter(cancel, reports), "step", 0, 1), cancel.Token);
+            var (scheme, epochs) = QuantizationAwareTraining.Train(course, IntegerForm.U8S8, _folder.Path,
+                new Fleet.Quantization.Progress(new CancelAfter(cancel, reports), "step", 0, 1), cancel.Token);
             return (scheme.Model().ToByteArray(), epochs);
         }
 

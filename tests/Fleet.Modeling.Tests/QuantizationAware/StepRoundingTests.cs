@@ -16,7 +16,8 @@ public sealed class StepRoundingTests
     {
         var v = x / step;
         var inside = v >= levels.Lowest && v <= levels.Highest;
-        return (step * Math.Round(Math.Clamp(v, levels.Lowest, levels.Highest)), inside ? 1 : 0, inside ? Math.Round(v) - v : Math.Clamp(v, levels.Lowest, levels.Highest));
+        return (step * Math.Round(Math.Clamp(v, levels.Lowest, levels.Highest)), inside ? 1 : 0,
+            inside ? Math.Round(v) - v : Math.Clamp(v, levels.Lowest, levels.Highest));
     }
 
     [Theory]
@@ -52,7 +53,8 @@ public sealed class StepRoundingTests
         var x = tensor(Values.Concat(Values.Select(value => value * 3)).ToArray(), [2, 5, 2]).requires_grad_(true);
         var step = tensor([0.25, 0.5]).to_type(ScalarType.Float64).reshape(2, 1, 1).requires_grad_(true);
         StepRounding.Of(x, step, levels).sum().backward();
-        double Expected(IEnumerable<double> values, double of) => values.Sum(value => ByHand(value, of, levels).OfStep) / Math.Sqrt(10 * 3.0);
+        double Expected(IEnumerable<double> values, double of)
+            => values.Sum(value => ByHand(value, of, levels).OfStep) / Math.Sqrt(10 * 3.0);
         Assert.Equal(Expected(Values, 0.25), step.grad!.data<double>()[0], 1e-9);
         Assert.Equal(Expected(Values.Select(value => value * 3), 0.5), step.grad!.data<double>()[1], 1e-9);
     }
@@ -85,9 +87,11 @@ public sealed class StepRoundingTests
         var levels = Levels.OfWeights(bits);
         // Made here: a draw from torch's generator would be missing in a test that runs beside this one.
         var random = new Random(1);
-        var values = tensor([.. Enumerable.Range(0, 20_000).Select(_ => (float)((random.NextDouble() - 0.5) * 4 * (1 << bits)))], [1, 20_000]);
+        var values = tensor([.. Enumerable.Range(0, 20_000).Select(_ => (float)((random.NextDouble() - 0.5) * 4 * (1 << bits)))],
+            [1, 20_000]);
         var steps = (StepRounding.Of(values, tensor([0.3f]), levels) / 0.3f).data<float>().ToArray();
         Assert.All(steps, step => Assert.Equal(Math.Round(step), step, 1e-3));
-        Assert.Equal(Enumerable.Range(levels.Lowest, levels.Highest - levels.Lowest + 1), steps.Select(step => (int)Math.Round(step)).Distinct().Order());
+        Assert.Equal(Enumerable.Range(levels.Lowest, levels.Highest - levels.Lowest + 1),
+            steps.Select(step => (int)Math.Round(step)).Distinct().Order());
     }
 }

@@ -27,7 +27,9 @@ internal static class TinyStudents
         return path;
     }
 
-    /// <summary>Waves of four frequencies in noise, far from zero mean so that the export begins with an operator that centres them.</summary>
+    /// <summary>
+    /// Waves of four frequencies in noise, far from zero mean so that the export begins with an operator that centres them.
+    /// </summary>
     public static DataSet Data(string family) => family == "encoder"
         ? new(Texts(512, 1), Texts(128, 2), Texts(256, 3), ["a", "b", "c", "d"])
         : new(Waves(family, 256, 1), Waves(family, 128, 2), Waves(family, 256, 3), ["a", "b", "c", "d"]);
@@ -36,8 +38,13 @@ internal static class TinyStudents
     {
         using var folder = new ScratchFolder();
         var data = Data(family);
-        using var network = new Network(Families.Student(family, family == "encoder" ? 4 * width : width, data.Training.SampleShape, new Classifier(4), vocabulary: data.Training.Vocabulary), data.Training.Vocabulary is null ? Normalization.Measure(data.Training) : Normalization.None, 1);
-        TrainingLoop.Run(network, data.Training, data.Validation, new TrainingPhase("teacher", new TrainingSpec { Epochs = family == "encoder" ? 10 : 3, BatchSize = 32 }, 1), Silent, CancellationToken.None);
+        using var network = new Network(
+            Families.Student(family, family == "encoder" ? 4 * width : width, data.Training.SampleShape, new Classifier(4),
+                vocabulary: data.Training.Vocabulary),
+                    data.Training.Vocabulary is null ? Normalization.Measure(data.Training) : Normalization.None, 1);
+        TrainingLoop.Run(network, data.Training, data.Validation,
+            new TrainingPhase("teacher", new TrainingSpec { Epochs = family == "encoder" ? 10 : 3, BatchSize = 32 }, 1),
+            Silent, CancellationToken.None);
         CheckedExport.Write(network, folder.File("student.onnx"), data.Test);
         return File.ReadAllBytes(folder.File("student.onnx"));
     }
@@ -52,7 +59,8 @@ internal static class TinyStudents
         {
             labels[sample] = sample % 4;
             var (phase, frequency) = (random.NextDouble() * 6.28, 0.2 + 0.25 * labels[sample]);
-            for (var i = 0; i < 144; i++) inputs[sample * 144 + i] = (float)(120 + 30 * (Math.Sin(phase + frequency * i) + random.NextDouble() - 0.5));
+            for (var i = 0; i < 144; i++)
+                inputs[sample * 144 + i] = (float)(120 + 30 * (Math.Sin(phase + frequency * i) + random.NextDouble() - 0.5));
         }
         return new SampleSet(inputs, shape, labels);
     }
@@ -72,7 +80,10 @@ internal static class TinyStudents
             var (first, second) = labels[sample] < 2 ? (4, 5) : (6, 7);
             (text[random.Next(0, 4)], text[random.Next(4, 8)]) = labels[sample] % 2 == 0 ? (first, second) : (second, first);
         }
-        return new SampleSet(inputs, [Length], labels) { Vocabulary = new Vocabulary([.. Enumerable.Range(0, Pieces).Select(number => $"piece{number}")]) };
+        return new SampleSet(inputs, [Length], labels)
+        {
+            Vocabulary = new Vocabulary([.. Enumerable.Range(0, Pieces).Select(number => $"piece{number}")]),
+        };
     }
 
     private sealed class Ignored : IProgress<BuildProgress>

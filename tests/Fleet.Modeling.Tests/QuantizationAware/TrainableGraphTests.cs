@@ -39,7 +39,8 @@ public sealed class TrainableGraphTests : IDisposable
         {
             foreach (var form in new[] { "u8s8", "s8s8", "symmetric" })
             {
-                foreach (var (weights, activations) in new[] { (8, 8), (4, 4), (3, 3), (2, 2), (4, 8) }) cases.Add(family, form, weights, activations);
+                foreach (var (weights, activations) in new[] { (8, 8), (4, 4), (3, 3), (2, 2), (4, 8) })
+                    cases.Add(family, form, weights, activations);
             }
         }
         foreach (var (weights, activations) in new[] { (8, 8), (4, 4), (2, 2) })
@@ -62,7 +63,8 @@ public sealed class TrainableGraphTests : IDisposable
             Train(graph, samples);
             var trained = graph.Outputs(samples, CancellationToken.None);
             // The runtime rounds the symmetric form's float bias itself when it optimizes; TensorRT, for which it is made, does not.
-            var exported = Run(Scheme(graph, grid, weights, activations).Model(), samples, grid.FloatBias ? GraphOptimizationLevel.ORT_DISABLE_ALL : GraphOptimizationLevel.ORT_ENABLE_ALL);
+            var exported = Run(Scheme(graph, grid, weights, activations).Model(), samples,
+                grid.FloatBias ? GraphOptimizationLevel.ORT_DISABLE_ALL : GraphOptimizationLevel.ORT_ENABLE_ALL);
             var differences = trained.Zip(exported).Select(pair => Math.Abs(pair.First - pair.Second)).Order().ToArray();
             var largest = trained.Max(Math.Abs);
             // Equal but for the order of sums. Now and then such a difference tips an activation over to its next level, which at
@@ -94,7 +96,8 @@ public sealed class TrainableGraphTests : IDisposable
     {
         var (model, samples) = Student(family);
         var (graph, _) = Start(model, samples, IntegerForm.U8S8, new BitWidths(8, 8));
-        using (graph) Assert.InRange(Judgement.SignalToNoise(graph.Outputs(samples, CancellationToken.None), Run(model.Model, samples)), 30, 200);
+        using (graph)
+            Assert.InRange(Judgement.SignalToNoise(graph.Outputs(samples, CancellationToken.None), Run(model.Model, samples)), 30, 200);
     }
 
     [Theory]
@@ -109,12 +112,14 @@ public sealed class TrainableGraphTests : IDisposable
         var (model, samples) = Student(family);
         var (graph, grids) = Start(model, samples, IntegerForm.U8S8, new BitWidths(weights, activations));
         graph.Dispose();
-        OnnxFile.Save(new TrainedGridScheme("qat", new BitWidths(weights, activations), IntegerForm.U8S8, model, grids).Model(), _folder.File("q.onnx"));
+        OnnxFile.Save(new TrainedGridScheme("qat", new BitWidths(weights, activations), IntegerForm.U8S8, model, grids).Model(),
+            _folder.File("q.onnx"));
         Assert.Empty(FusionCheck.UnfusedOperatorsOf(_folder.File("q.onnx"), new RuntimeSettings()));
         OnnxRuntimeSession.SaveOptimized(_folder.File("q.onnx"), _folder.File("o.onnx"), GraphOptimizationLevel.ORT_ENABLE_ALL);
         var operators = OnnxFile.Load(_folder.File("o.onnx")).Graph.Node.Select(node => node.OpType).ToArray();
         Assert.DoesNotContain(operators, operation => operation is "Conv" or "FusedConv" or "Gemm" or "FusedGemm" or "MatMul" or "Cast");
-        Assert.Equal(model.Graph.Graph.Node.Count(node => node.OpType is "Conv" or "Gemm"), operators.Count(operation => operation is "QLinearConv" or "QGemm"));
+        Assert.Equal(model.Graph.Graph.Node.Count(node => node.OpType is "Conv" or "Gemm"),
+            operators.Count(operation => operation is "QLinearConv" or "QGemm"));
     }
 
     [Fact]
@@ -128,7 +133,8 @@ public sealed class TrainableGraphTests : IDisposable
             return new TrainedGridScheme("qat", new BitWidths(weights, 8), form, model, grids).Model().CalculateSize();
         }
         // The inner layers hold nearly all weights; the rest of the file is scales, biases and nodes.
-        var inner = model.Model.Graph.Initializer.Where(tensor => tensor.Dims.Count > 1).Select(tensor => tensor.Elements()).ToArray()[1..^1].Sum();
+        var inner = model.Model.Graph.Initializer.Where(tensor => tensor.Dims.Count > 1)
+            .Select(tensor => tensor.Elements()).ToArray()[1..^1].Sum();
         var (eight, four, two) = (Bytes(8, IntegerForm.S8S8), Bytes(4, IntegerForm.S8S8), Bytes(2, IntegerForm.S8S8));
         Assert.InRange(eight - four, inner / 2 - 200, inner / 2);
         Assert.InRange(eight - two, inner * 3 / 4 - 200, inner * 3 / 4);
@@ -141,11 +147,13 @@ public sealed class TrainableGraphTests : IDisposable
     {
         var model = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("MatMul", ["x", "w"], "m")
             .Constant(Tensors.Of("ends", [-2L, -1], 2)).Constant(Tensors.Of("first", [1L], 1))
-            .Node("Unsqueeze", ["m", "ends"], "u").Node("Unsqueeze", ["u", "first"], "v").Node("ReduceSum", ["v", "first"], "r").Node("Tanh", ["r"], "t").Node("Squeeze", ["t", "ends"], "y")
+            .Node("Unsqueeze", ["m", "ends"], "u").Node("Unsqueeze", ["u", "first"], "v").Node("ReduceSum", ["v", "first"], "r")
+            .Node("Tanh", ["r"], "t").Node("Squeeze", ["t", "ends"], "y")
             .Output("y", -1, 4).Build();
         var samples = Set(TinyModels.SamplesFor(model, 16, 1));
         using var graph = new TrainableGraph(new PreparedModel(model));
-        Assert.All(graph.Outputs(samples, CancellationToken.None).Zip(Run(model, samples, input: "x")), pair => Assert.Equal(pair.Second, pair.First, 1e-5));
+        Assert.All(graph.Outputs(samples, CancellationToken.None).Zip(Run(model, samples, input: "x")),
+            pair => Assert.Equal(pair.Second, pair.First, 1e-5));
     }
 
     [Theory]
@@ -158,14 +166,17 @@ public sealed class TrainableGraphTests : IDisposable
             ? start.Node("Cast", ["g"], "y", node => node.With("to", (long)TensorProto.Types.DataType.Double)).Output("y", -1, 4).Build()
             : start.Node("Shape", ["x"], "s").Node("Reshape", ["g", "s"], "y").Output("y", -1, 4).Build();
         if (name == "shape") model.Graph.Node.RemoveAt(1); // the shape is an input of the graph then, known to nobody
-        Assert.Contains(expected, Assert.Throws<BuildException>(() => new TrainableGraph(new PreparedModel(model))).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<BuildException>(() => new TrainableGraph(new PreparedModel(model))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Operator_that_cannot_be_trained_is_refused_by_name()
     {
-        var model = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g").Node("Softplus", ["g"], "y").Output("y", -1, 4).Build();
-        Assert.Contains("does not know operator Softplus", Assert.Throws<BuildException>(() => new TrainableGraph(new PreparedModel(model))).Message, StringComparison.Ordinal);
+        var model = new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 4).Node("Gemm", ["x", "w"], "g")
+            .Node("Softplus", ["g"], "y").Output("y", -1, 4).Build();
+        Assert.Contains("does not know operator Softplus",
+            Assert.Throws<BuildException>(() => new TrainableGraph(new PreparedModel(model))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -183,8 +194,10 @@ public sealed class TrainableGraphTests : IDisposable
             var (graph, grids) = Start(model, samples, IntegerForm.U8S8, new BitWidths(bits, bits), "x");
             using (graph)
             {
-                var exported = Run(new TrainedGridScheme("qat", new BitWidths(bits, bits), IntegerForm.U8S8, model, grids).Model(), samples, GraphOptimizationLevel.ORT_ENABLE_ALL, "x");
-                Assert.InRange(Judgement.SignalToNoise(exported, graph.Outputs(samples, CancellationToken.None)), bits == 8 ? 50 : 30, double.PositiveInfinity);
+                var exported = Run(new TrainedGridScheme("qat", new BitWidths(bits, bits), IntegerForm.U8S8, model, grids).Model(), samples,
+                    GraphOptimizationLevel.ORT_ENABLE_ALL, "x");
+                Assert.InRange(Judgement.SignalToNoise(exported, graph.Outputs(samples, CancellationToken.None)),
+                    bits == 8 ? 50 : 30, double.PositiveInfinity);
             }
         }
     }
@@ -194,12 +207,16 @@ public sealed class TrainableGraphTests : IDisposable
     private static TrainedGridScheme Scheme(TrainableGraph graph, IntegerForm form, int weights, int activations)
         => new("qat", new BitWidths(weights, activations), form, graph.Model(), graph.Grids());
 
-    private static IntegerForm Form(string name) => name switch { "u8s8" => IntegerForm.U8S8, "s8s8" => IntegerForm.S8S8, _ => IntegerForm.Symmetric8 };
+    private static IntegerForm Form(string name)
+        => name switch { "u8s8" => IntegerForm.U8S8, "s8s8" => IntegerForm.S8S8, _ => IntegerForm.Symmetric8 };
 
     private static void Train(TrainableGraph graph, SampleSet samples)
-        => StudyLoop.Run(graph, samples, samples, [new StudyPhase("qat", 2)], new StudySettings(new TrainingSpec { BatchSize = 32, LearningRate = 2e-3 }, 1, 4, 0.5), TinyStudents.Silent, CancellationToken.None);
+        => StudyLoop.Run(graph, samples, samples, [new StudyPhase("qat", 2)],
+            new StudySettings(new TrainingSpec { BatchSize = 32, LearningRate = 2e-3 }, 1, 4, 0.5),
+            TinyStudents.Silent, CancellationToken.None);
 
-    private static (TrainableGraph Graph, GridScales Grids) Start(PreparedModel model, SampleSet samples, IntegerForm form, BitWidths widths, string input = StudentExport.Input)
+    private static (TrainableGraph Graph, GridScales Grids) Start(
+        PreparedModel model, SampleSet samples, IntegerForm form, BitWidths widths, string input = StudentExport.Input)
     {
         var plan = QuantizationPlan.For(model.Graph, form, new HashSet<string>());
         var histograms = CalibrationRun.Count(model.Model, [.. plan.CalibratedValues], samples.Feeds(input), 32, CancellationToken.None);
@@ -207,7 +224,9 @@ public sealed class TrainableGraphTests : IDisposable
         return (new TrainableGraph(model, plan, form, grids), grids);
     }
 
-    private static float[] Run(ModelProto model, SampleSet samples, GraphOptimizationLevel level = GraphOptimizationLevel.ORT_ENABLE_ALL, string input = StudentExport.Input)
+    private static float[] Run(
+        ModelProto model, SampleSet samples, GraphOptimizationLevel level = GraphOptimizationLevel.ORT_ENABLE_ALL,
+        string input = StudentExport.Input)
     {
         using var session = OnnxRuntimeSession.Open(Google.Protobuf.MessageExtensions.ToByteArray(model), "test", level);
         return ModelOutputs.Of(session, samples.Feeds(input), CancellationToken.None).Values;

@@ -30,18 +30,21 @@ public sealed class EmbeddingTablesTests : IDisposable
     {
         var (prepared, feeds) = Encoder();
         var scheme = QuantizationSchemes.Named(name);
-        var histograms = CalibrationRun.Count(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
+        var histograms = CalibrationRun.Count(
+            prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
         var model = scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>());
         OnnxFile.Save(model, _folder["q.onnx"]);
 
         Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
-        Assert.DoesNotContain(model.Graph.Initializer, tensor => tensor.Is(Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType.Float) && tensor.Elements() >= 4096);
+        Assert.DoesNotContain(model.Graph.Initializer,
+            tensor => tensor.Is(Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType.Float) && tensor.Elements() >= 4096);
         Assert.InRange((double)new FileInfo(_folder["q.onnx"]).Length / new FileInfo(_folder["m.onnx"]).Length, 0, 0.45);
         Assert.Contains(model.MetadataProps, entry => entry.Key == StudentExport.VocabularyKey);
 
         using var one = OnnxRuntimeSession.Open(_folder["m.onnx"]);
         using var other = OnnxRuntimeSession.Open(_folder["q.onnx"]);
-        var closeness = Comparison.Of(AllOutputs.Of(other, feeds, CancellationToken.None), AllOutputs.Of(one, feeds, CancellationToken.None));
+        var closeness = Comparison.Of(
+            AllOutputs.Of(other, feeds, CancellationToken.None), AllOutputs.Of(one, feeds, CancellationToken.None));
         Assert.True(closeness.SignalToNoise > decibels, $"{closeness.SignalToNoise}");
     }
 
@@ -56,7 +59,8 @@ public sealed class EmbeddingTablesTests : IDisposable
         var (scheme, table) = (QuantizationSchemes.Named(name), EmbeddingTables.Of(prepared.Graph).Single());
         var picked = EmbeddingTables.OperatorsOf(prepared.Graph).Single();
         Assert.Contains(picked, scheme.OperatorsOf(prepared.Graph));
-        var histograms = CalibrationRun.Count(prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
+        var histograms = CalibrationRun.Count(
+            prepared.Model, [.. scheme.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
         var model = scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string> { picked });
         Assert.Equal(table.ToSingles(), new OnnxGraph(model).Constant(table.Name)!.ToSingles());
     }
@@ -65,8 +69,10 @@ public sealed class EmbeddingTablesTests : IDisposable
     public void Nothing_of_a_static_encoder_is_dequantized_at_every_run()
     {
         var (prepared, feeds) = Encoder();
-        var histograms = CalibrationRun.Count(prepared.Model, [.. QuantizationSchemes.Int8U8S8.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
-        OnnxFile.Save(QuantizationSchemes.Int8U8S8.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>()), _folder["q.onnx"]);
+        var histograms = CalibrationRun.Count(
+            prepared.Model, [.. QuantizationSchemes.Int8U8S8.CalibratedValues(prepared.Graph)], feeds, 16, CancellationToken.None);
+        OnnxFile.Save(QuantizationSchemes.Int8U8S8.Apply(
+            new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>()), _folder["q.onnx"]);
         Assert.Empty(FusionCheck.UnfusedOperatorsOf(_folder["q.onnx"], OnnxRuntimeSession.Plain));
     }
 
@@ -74,11 +80,14 @@ public sealed class EmbeddingTablesTests : IDisposable
     private (PreparedModel Model, SampleFeeds Feeds) Encoder()
     {
         var random = new Random(1);
-        var samples = new SampleSet([.. Enumerable.Range(0, 32 * 12).Select(place => place % 12 < 7 ? (float)random.Next(1, 500) : 0)], [12], new long[32])
+        var samples = new SampleSet(
+            [.. Enumerable.Range(0, 32 * 12).Select(place => place % 12 < 7 ? (float)random.Next(1, 500) : 0)], [12], new long[32])
         {
             Vocabulary = new Vocabulary([.. Enumerable.Range(0, 500).Select(number => $"piece{number}")]),
         };
-        using (var network = new Network(Families.Student("encoder", 32, [12], new Classifier(5), 2, samples.Vocabulary), Normalization.None, 1)) CheckedExport.Write(network, _folder["m.onnx"], samples);
+        using (var network = new Network(
+            Families.Student("encoder", 32, [12], new Classifier(5), 2, samples.Vocabulary), Normalization.None, 1))
+            CheckedExport.Write(network, _folder["m.onnx"], samples);
         return (PreparedModel.From(_folder["m.onnx"], _folder.Path), samples.Feeds(StudentExport.Input));
     }
 }

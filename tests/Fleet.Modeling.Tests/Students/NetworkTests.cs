@@ -24,12 +24,17 @@ public sealed class NetworkTests
     public void Plan_counts_what_the_network_holds_and_every_shape_runs(string family, int[] shape)
     {
         var vocabulary = family == "encoder" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b"]) : null;
-        foreach (var plan in new[] { Families.Student(family, 8, shape, new Classifier(5), 0, vocabulary), Families.Teacher(family, 8, shape, new Classifier(5), 0, vocabulary) })
+        foreach (var plan in new[]
+        {
+            Families.Student(family, 8, shape, new Classifier(5), 0, vocabulary),
+            Families.Teacher(family, 8, shape, new Classifier(5), 0, vocabulary),
+        })
         {
             using var network = new Network(plan, new Normalization(new float[shape[0]], [.. Enumerable.Repeat(1f, shape[0])]), 1);
             Assert.Equal(network.parameters().Sum(parameter => parameter.numel()), plan.Parameters());
             var length = shape.Aggregate(1, (product, extent) => product * extent);
-            var logits = network.Outputs(new SampleSet(new float[3 * length], shape, [0, 1, 2]) { Vocabulary = vocabulary }, CancellationToken.None);
+            var logits = network.Outputs(
+                new SampleSet(new float[3 * length], shape, [0, 1, 2]) { Vocabulary = vocabulary }, CancellationToken.None);
             Assert.Equal(3 * 5, logits.Length);
             Assert.All(logits, logit => Assert.True(float.IsFinite(logit)));
         }
@@ -84,7 +89,8 @@ public sealed class NetworkTests
     {
         Assert.Equal(2, Families.SampleRank("mlp", "conv1d"));
         Assert.Null(Families.SampleRank("mlp"));
-        Assert.Contains("'conv1d'", Assert.Throws<BuildException>(() => Families.SampleRank("cnn", "conv1d")).Message, StringComparison.Ordinal);
+        Assert.Contains("'conv1d'", Assert.Throws<BuildException>(() => Families.SampleRank("cnn", "conv1d")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -93,13 +99,15 @@ public sealed class NetworkTests
         var vocabulary = new Vocabulary(["[PAD]", "[UNK]", "a", "b"]);
         float[] Logits(params float[] tokens)
         {
-            using var network = new Network(Families.Student("encoder", 16, [tokens.Length], new Classifier(3), 2, vocabulary), Normalization.None, 1);
+            using var network = new Network(
+                Families.Student("encoder", 16, [tokens.Length], new Classifier(3), 2, vocabulary), Normalization.None, 1);
             // The same weights whatever the length: positions come last in the table, and the first of them are compared.
             foreach (var (name, parameter) in network.named_parameters())
             {
                 using var noGradient = TorchSharp.torch.no_grad();
                 if (parameter.size(0) == tokens.Length && parameter.dim() == 2) parameter.fill_(0.1f);
-                else parameter.copy_(TorchSharp.torch.arange(parameter.numel(), TorchSharp.torch.ScalarType.Float32).sin().reshape(parameter.shape) * 0.3);
+                else parameter.copy_(TorchSharp.torch.arange(parameter.numel(), TorchSharp.torch.ScalarType.Float32).sin()
+                    .reshape(parameter.shape) * 0.3);
             }
             return network.Outputs(new SampleSet(tokens, [tokens.Length], [0]) { Vocabulary = vocabulary }, CancellationToken.None);
         }

@@ -24,7 +24,8 @@ public sealed class StudentExportTests : IDisposable
     {
         var random = new Random(seed);
         var length = shape.Aggregate(1, (product, extent) => product * extent);
-        return new SampleSet([.. Enumerable.Range(0, count * length).Select(_ => mean + (float)(20 * random.NextDouble() - 10))], shape, [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]);
+        return new SampleSet([.. Enumerable.Range(0, count * length).Select(_ => mean + (float)(20 * random.NextDouble() - 10))], shape,
+            [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]);
     }
 
     // Made of a few words each, and padded.
@@ -37,16 +38,23 @@ public sealed class StudentExportTests : IDisposable
             var used = random.Next(1, length + 1);
             for (var place = 0; place < used; place++) tokens[sample * length + place] = random.Next(1, 20);
         }
-        return new SampleSet(tokens, [length], [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]) { Vocabulary = new Vocabulary([.. Enumerable.Range(0, 20).Select(number => $"piece{number}")]) };
+        return new SampleSet(tokens, [length], [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))])
+        {
+            Vocabulary = new Vocabulary([.. Enumerable.Range(0, 20).Select(number => $"piece{number}")]),
+        };
     }
 
     // A few steps move batch normalization's statistics and factors away from where they begin: folding them must matter.
     private static Network Trained(string family, int[] shape, float mean, bool teacher)
     {
         var training = family == "encoder" ? Texts(128, shape[0], 1) : Noise(128, shape, mean, 1);
-        var plan = teacher ? Families.Teacher(family, 8, shape, new Classifier(3), 0, training.Vocabulary) : Families.Student(family, 8, shape, new Classifier(3), 0, training.Vocabulary);
+        var plan = teacher
+            ? Families.Teacher(family, 8, shape, new Classifier(3), 0, training.Vocabulary)
+            : Families.Student(family, 8, shape, new Classifier(3), 0, training.Vocabulary);
         var network = new Network(plan, Normalization.Measure(training), 1);
-        TrainingLoop.Run(network, training, training, new TrainingPhase("teacher", new TrainingSpec { Epochs = 2, BatchSize = 32, LearningRate = 1e-2 }, 1), new Progress(new Ignored(), "", 0, 1), CancellationToken.None);
+        TrainingLoop.Run(network, training, training,
+            new TrainingPhase("teacher", new TrainingSpec { Epochs = 2, BatchSize = 32, LearningRate = 1e-2 }, 1),
+            new Progress(new Ignored(), "", 0, 1), CancellationToken.None);
         return network;
     }
 
@@ -97,7 +105,8 @@ public sealed class StudentExportTests : IDisposable
     public void Export_that_answers_differently_is_refused()
     {
         using var network = Trained("conv1d", [3, 100], 0, teacher: false);
-        var model = StudentExport.Model(network.Plan, network.Normalization, [.. network.Folded().Select(layer => layer with { Bias = [.. layer.Bias.Select(bias => bias + 0.01f)] })]);
+        var model = StudentExport.Model(network.Plan, network.Normalization,
+            [.. network.Folded().Select(layer => layer with { Bias = [.. layer.Bias.Select(bias => bias + 0.01f)] })]);
         OnnxFile.Save(model, _folder["m.onnx"]);
         Assert.Throws<BuildException>(() => CheckedExport.Compare(network, _folder["m.onnx"], Noise(64, [3, 100], 0, 2)));
     }

@@ -30,12 +30,14 @@ public sealed class StudentGoldenTests
     [Theory]
     [MemberData(nameof(Cases))]
     public void Student_is_exported_byte_for_byte_as_before(string name, string family, int width, int depth, bool centred, int[] shape)
-        => AssertGolden($"{name}.student.onnx", Families.Student(family, width, shape, new Classifier(3), depth, VocabularyOf(family)), centred);
+        => AssertGolden($"{name}.student.onnx", Families.Student(family, width, shape, new Classifier(3), depth, VocabularyOf(family)),
+            centred);
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void Teacher_is_exported_byte_for_byte_as_before(string name, string family, int width, int depth, bool centred, int[] shape)
-        => AssertGolden($"{name}.teacher.onnx", Families.Teacher(family, width, shape, new Classifier(3), depth, VocabularyOf(family)), centred);
+        => AssertGolden($"{name}.teacher.onnx", Families.Teacher(family, width, shape, new Classifier(3), depth, VocabularyOf(family)),
+            centred);
 
     private static void AssertGolden(string name, NetworkPlan plan, bool centred)
     {
@@ -50,7 +52,8 @@ public sealed class StudentGoldenTests
         var channels = plan.InputShape[0];
         var normalization = plan.Vocabulary is not null
             ? Normalization.None
-            : new Normalization([.. Enumerable.Range(1, channels).Select(channel => centred ? 10f * channel : 0)], [.. Enumerable.Range(1, channels).Select(channel => 1f / channel)]);
+            : new Normalization([.. Enumerable.Range(1, channels).Select(channel => centred ? 10f * channel : 0)],
+                [.. Enumerable.Range(1, channels).Select(channel => 1f / channel)]);
         using var network = new Network(plan, normalization, 1);
         Fill(network, new Random(1));
         return StudentExport.Model(plan, normalization, network.Folded()).ToByteArray();
@@ -62,7 +65,8 @@ public sealed class StudentGoldenTests
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         foreach (var (name, parameter) in network.named_parameters()) Draw(name, parameter, random);
-        foreach (var (name, buffer) in network.named_buffers().Where(buffer => buffer.buffer.is_floating_point())) Draw(name, buffer, random);
+        foreach (var (name, buffer) in network.named_buffers().Where(buffer => buffer.buffer.is_floating_point()))
+            Draw(name, buffer, random);
     }
 
     private static void Draw(string name, Tensor value, Random random)
@@ -72,5 +76,6 @@ public sealed class StudentGoldenTests
         value.copy_(tensor(drawn, value.shape));
     }
 
-    private static Vocabulary? VocabularyOf(string family) => family == "encoder" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b", "c"]) : null;
+    private static Vocabulary? VocabularyOf(string family)
+        => family == "encoder" ? new Vocabulary(["[PAD]", "[UNK]", "a", "b", "c"]) : null;
 }

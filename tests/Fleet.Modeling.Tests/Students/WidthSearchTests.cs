@@ -18,13 +18,16 @@ public sealed class WidthSearchTests : IDisposable
     private static SampleSet Noise(int[] shape, int seed)
     {
         var random = new Random(seed);
-        return new SampleSet([.. Enumerable.Range(0, 40 * shape.Aggregate((product, extent) => product * extent)).Select(_ => (float)random.NextDouble())], shape, [.. Enumerable.Range(0, 40).Select(i => (long)(i % 3))]);
+        return new SampleSet([
+            .. Enumerable.Range(0, 40 * shape.Aggregate((product, extent) => product * extent)).Select(_ => (float)random.NextDouble()),
+        ], shape, [.. Enumerable.Range(0, 40).Select(i => (long)(i % 3))]);
     }
 
     private IReadOnlyList<WidthTrial> Find(string family, StudentBudget budget, params int[] shape)
     {
         var data = new DataSet(Noise(shape, 1), Noise(shape, 2), Noise(shape, 3), ["a", "b", "c"]);
-        var found = WidthSearch.Find(new StudentSpec { Family = family, Width = StudentWidth.Auto, Budget = budget }, BuiltInProfiles.X64, data, Normalization.Measure(data.Training), _folder.Path, _ => { }, CancellationToken.None);
+        var found = WidthSearch.Find(new StudentSpec { Family = family, Width = StudentWidth.Auto, Budget = budget }, BuiltInProfiles.X64,
+            data, Normalization.Measure(data.Training), _folder.Path, _ => { }, CancellationToken.None);
         Assert.Empty(Directory.GetFiles(_folder.Path));
         return found;
     }
@@ -49,7 +52,8 @@ public sealed class WidthSearchTests : IDisposable
 
     [Fact]
     public void Budget_that_everything_meets_gives_the_largest_width()
-        => Assert.Equal(1024, Find("mlp", new StudentBudget { MaximumBytes = long.MaxValue }, 4).Where(trial => trial.Fits).Max(trial => trial.Width));
+        => Assert.Equal(1024, Find("mlp", new StudentBudget { MaximumBytes = long.MaxValue }, 4)
+            .Where(trial => trial.Fits).Max(trial => trial.Width));
 
     [Fact]
     public void Budget_that_nothing_meets_is_refused_with_what_the_smallest_needs()
@@ -63,7 +67,8 @@ public sealed class WidthSearchTests : IDisposable
     {
         // A second is beyond any of these and a tick below all: a busy machine does not decide.
         var tried = Find("mlp", new StudentBudget { MaximumLatencyP95 = TimeSpan.FromSeconds(1), MaximumBytes = 20_000 }, 20);
-        Assert.All(tried.Where(trial => trial.Fits), trial => Assert.InRange(trial.LatencyP95!.Value, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(1)));
+        Assert.All(tried.Where(trial => trial.Fits),
+            trial => Assert.InRange(trial.LatencyP95!.Value, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(1)));
         Assert.Throws<BuildException>(() => Find("mlp", new StudentBudget { MaximumLatencyP95 = TimeSpan.FromTicks(1) }, 20));
     }
 }

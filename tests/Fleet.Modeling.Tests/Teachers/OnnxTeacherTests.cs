@@ -28,9 +28,11 @@ public sealed class OnnxTeacherTests : IDisposable
     }
 
     private static SampleSet Samples(int count)
-        => new([.. Enumerable.Range(0, count * 100).Select(i => (float)Math.Sin(i))], [2, 50], [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]);
+        => new([.. Enumerable.Range(0, count * 100).Select(i => (float)Math.Sin(i))], [2, 50],
+            [.. Enumerable.Range(0, count).Select(i => (long)(i % 3))]);
 
-    private static string Refused(string path, int[] shape, int classes) => Assert.Throws<BuildException>(() => new OnnxTeacher(path, shape, classes).Dispose()).Message;
+    private static string Refused(string path, int[] shape, int classes)
+        => Assert.Throws<BuildException>(() => new OnnxTeacher(path, shape, classes).Dispose()).Message;
 
     [Fact]
     public void Logits_come_in_the_order_of_the_samples_also_past_one_batch()
@@ -54,7 +56,8 @@ public sealed class OnnxTeacherTests : IDisposable
         using var teacher = new OnnxTeacher(path, [2, 50], 3);
         var features = teacher.Show(["layer2", "layer6", "conv1"]);
         Assert.Equal(["layer2", "layer6", "conv1"], features.Select(feature => feature.Name));
-        Assert.Equal(network.Plan.Features().Where(feature => feature.Name is "layer2" or "layer6").Select(feature => string.Join(",", feature.Shape)), features.Take(2).Select(feature => string.Join(",", feature.Shape)));
+        Assert.Equal(network.Plan.Features().Where(feature => feature.Name is "layer2" or "layer6")
+            .Select(feature => string.Join(",", feature.Shape)), features.Take(2).Select(feature => string.Join(",", feature.Shape)));
 
         var samples = Samples(70);
         var widths = features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent)).Prepend(3).ToArray();
@@ -64,7 +67,10 @@ public sealed class OnnxTeacherTests : IDisposable
         network.eval();
         var tap = new FeatureTap(scope, ["layer2", "layer6"]);
         var logits = network.forward(tensor(samples.Inputs, [70, 2, 50]), tap);
-        foreach (var (value, column, width) in new[] { (logits, 0, widths[0]), (tap["layer2"], widths[0], widths[1]), (tap["layer6"], widths[0] + widths[1], widths[2]) })
+        foreach (var (value, column, width) in new[]
+        {
+            (logits, 0, widths[0]), (tap["layer2"], widths[0], widths[1]), (tap["layer6"], widths[0] + widths[1], widths[2]),
+        })
         {
             var expected = value.data<float>().ToArray();
             var given = rows.Chunk(widths.Sum()).SelectMany(row => row.Skip(column).Take(width));
@@ -98,7 +104,10 @@ public sealed class OnnxTeacherTests : IDisposable
         var student = network.Plan.Features().Single(feature => feature.Name == query);
         using var loss = Modeling.Distillation.Losses.DistillationLosses.ByName["attention"](
             new(new Contracts.Builds.LossSpec { Loss = "attention", Heads = 4 }, [(student, features[1])], new ClassLabels([]), 1));
-        var same = loss.Of(new(tap[query], tap[query], tensor(new long[] { 0 })) { Pairs = [(tap[query], tensor(Of(3 + 6 * 32), [2, 6, 32]))] });
+        var same = loss.Of(new(tap[query], tap[query], tensor(new long[] { 0 }))
+        {
+            Pairs = [(tap[query], tensor(Of(3 + 6 * 32), [2, 6, 32]))],
+        });
         Assert.Equal(0, same.ToDouble(), 1e-5);
     }
 

@@ -16,7 +16,8 @@ public sealed class TeacherOutputsTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static readonly SampleSet Training = new([.. Enumerable.Range(0, 150 * 4).Select(i => (float)Math.Sin(i))], [1, 4], new long[150]);
+    private static readonly SampleSet Training = new(
+        [.. Enumerable.Range(0, 150 * 4).Select(i => (float)Math.Sin(i))], [1, 4], new long[150]);
     private static readonly Augmentation Views = new(Enabled: true, Mirror: true, Seed: 5);
 
     // Answers with what it was asked: the logits are the first two values, the feature is all four.
@@ -51,7 +52,9 @@ public sealed class TeacherOutputsTests : IDisposable
         return new Echo(_folder["teacher.bin"]);
     }
 
-    private TeacherOutputs Open(ITeacherModel teacher, SampleSet? training = null, Augmentation? views = null, long maximum = TeacherOutputs.MaximumBytes, int count = 3)
+    private TeacherOutputs Open(
+        ITeacherModel teacher, SampleSet? training = null, Augmentation? views = null,
+        long maximum = TeacherOutputs.MaximumBytes, int count = 3)
         => new(teacher, training ?? Training, ["hidden"], views ?? Views, count, _folder["answers"], maximum);
 
     private static void CheckAnswers(TeacherOutputs outputs, int view)
@@ -94,7 +97,8 @@ public sealed class TeacherOutputsTests : IDisposable
         var other = Teacher("other weights");
         using (var changed = Open(other)) CheckAnswers(changed, 1);
         Assert.Equal(150, other.Asked);
-        using (var data = Open(other, Training with { Inputs = [.. Training.Inputs.Select(value => value + 1)] })) data.Of(1, [0], CPU, CancellationToken.None);
+        using (var data = Open(other, Training with { Inputs = [.. Training.Inputs.Select(value => value + 1)] }))
+            data.Of(1, [0], CPU, CancellationToken.None);
         Assert.Equal(300, other.Asked);
         using (var seed = Open(other, views: Views with { Seed = 6 })) seed.Of(1, [0], CPU, CancellationToken.None);
         Assert.Equal(450, other.Asked);

@@ -25,7 +25,8 @@ public sealed class TorchScriptTeacherTests : IDisposable
 
     private static string PathOf(string name) => Repository.PathOf("tests", "Fleet.Modeling.Tests", "Teachers", "TorchScript", name);
 
-    private static string Refused(string path, int[]? shape = null, int classes = 3) => Assert.Throws<BuildException>(() => new TorchScriptTeacher(path, shape ?? [2, 5], classes).Dispose()).Message;
+    private static string Refused(string path, int[]? shape = null, int classes = 3)
+        => Assert.Throws<BuildException>(() => new TorchScriptTeacher(path, shape ?? [2, 5], classes).Dispose()).Message;
 
     [Theory]
     [InlineData("logits.pt")]
@@ -58,17 +59,21 @@ public sealed class TorchScriptTeacherTests : IDisposable
     public void Teacher_without_features_says_how_to_give_them()
     {
         using var teacher = new TorchScriptTeacher(PathOf("logits.pt"), [2, 5], 3);
-        Assert.Contains("return a tuple (answer, feature, ...)", Assert.Throws<BuildException>(() => teacher.Show(["output1"])).Message, StringComparison.Ordinal);
+        Assert.Contains("return a tuple (answer, feature, ...)",
+            Assert.Throws<BuildException>(() => teacher.Show(["output1"])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Dictionary_is_refused_with_the_remedy() => Assert.Contains("return the answer, or a tuple", Refused(PathOf("dictionary.pt")), StringComparison.Ordinal);
+    public void Dictionary_is_refused_with_the_remedy()
+        => Assert.Contains("return the answer, or a tuple", Refused(PathOf("dictionary.pt")), StringComparison.Ordinal);
 
     [Fact]
-    public void Teacher_of_other_classes_is_refused_with_both_shapes() => Assert.Contains("shape (2, 3); it must be (2, 4)", Refused(PathOf("logits.pt"), classes: 4), StringComparison.Ordinal);
+    public void Teacher_of_other_classes_is_refused_with_both_shapes()
+        => Assert.Contains("shape (2, 3); it must be (2, 4)", Refused(PathOf("logits.pt"), classes: 4), StringComparison.Ordinal);
 
     [Fact]
-    public void Teacher_for_other_samples_is_refused() => Assert.Contains("does not take samples of (3, 5)", Refused(PathOf("logits.pt"), [3, 5]), StringComparison.Ordinal);
+    public void Teacher_for_other_samples_is_refused()
+        => Assert.Contains("does not take samples of (3, 5)", Refused(PathOf("logits.pt"), [3, 5]), StringComparison.Ordinal);
 
     [Fact]
     public void File_that_is_no_torch_script_is_refused_by_name()

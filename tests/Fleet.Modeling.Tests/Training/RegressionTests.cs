@@ -45,10 +45,12 @@ public sealed class RegressionTests : IDisposable
 
     private static readonly TrainingSpec Spec = new() { Epochs = 12, BatchSize = 32, LearningRate = 1e-2 };
 
-    private static Network Untrained(int width, int seed) => new(Families.Student("conv1d", width, [1, 32], Families.HeadFor(Data)), Normalization.Measure(Data.Training), seed);
+    private static Network Untrained(int width, int seed)
+        => new(Families.Student("conv1d", width, [1, 32], Families.HeadFor(Data)), Normalization.Measure(Data.Training), seed);
 
     private static IReadOnlyList<EpochReport> Train(Network network, TrainingSpec spec, IObjective? objective = null)
-        => TrainingLoop.Run(network, Data.Training, Data.Validation, new TrainingPhase("teacher", spec, 1, objective), new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+        => TrainingLoop.Run(network, Data.Training, Data.Validation, new TrainingPhase("teacher", spec, 1, objective),
+            new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
 
     private static double Error(Network network) => Data.Test.Labels.Score(network.Outputs(Data.Test, CancellationToken.None))[0].Value;
 
@@ -59,7 +61,8 @@ public sealed class RegressionTests : IDisposable
     {
         using var network = Untrained(8, 1);
         var epochs = Train(network, Spec with { HuberDelta = huberDelta });
-        Assert.Equal(("rmse", "Hz", MetricDirection.Lower), (epochs[0].Reached().Name, epochs[0].Reached().Unit, epochs[0].Reached().Better));
+        Assert.Equal(("rmse", "Hz", MetricDirection.Lower),
+            (epochs[0].Reached().Name, epochs[0].Reached().Unit, epochs[0].Reached().Better));
         // Whoever answers the mean is 231 Hz off.
         Assert.InRange(Error(network), 0, 60);
         Assert.InRange(CheckedExport.Write(network, _folder["m.onnx"], Data.Test), 0, 0.1);
@@ -85,12 +88,16 @@ public sealed class RegressionTests : IDisposable
         using var teacher = new OnnxTeacher(_folder["teacher.onnx"], [1, 32], 1);
         var distillation = new DistillationSpec
         {
-            Losses = [new LossSpec { Loss = "output" }, new LossSpec { Loss = "relation", Weight = 0.01, Pairs = [new FeaturePairSpec { Teacher = "layer6", Student = "layer6" }] }],
+            Losses = [
+                new LossSpec { Loss = "output" },
+                new LossSpec { Loss = "relation", Weight = 0.01, Pairs = [new FeaturePairSpec { Teacher = "layer6", Student = "layer6" }] },
+            ],
             Labels = 0,
             Training = Spec,
         };
         using var student = Untrained(6, 2);
-        using var answers = new TeacherOutputs(teacher, Data.Training, LossSum.TeacherFeatures(distillation, Data.Training.Labels), Augmentation.Of(Spec, 1), 1, _folder["outputs"]);
+        using var answers = new TeacherOutputs(teacher, Data.Training, LossSum.TeacherFeatures(distillation, Data.Training.Labels),
+            Augmentation.Of(Spec, 1), 1, _folder["outputs"]);
         using var losses = new LossSum(distillation, student.Plan.Features(), answers.Features, 1, Data.Training.Labels, 1, CPU);
         Train(student, Spec, new TeacherObjective(answers, losses));
         Assert.InRange(Error(student), 0, Error(trained) + 40);
@@ -109,7 +116,11 @@ public sealed class RegressionTests : IDisposable
     public void Sensors_of_unlike_scale_are_scaled_by_an_operator_of_their_own()
     {
         var random = new Random(1);
-        float[] inputs = [.. Enumerable.Range(0, 64).SelectMany(_ => Enumerable.Range(0, 32).Select(i => (float)(i < 16 ? 9000 + 50 * random.NextDouble() : 0.01 * random.NextDouble())))];
+        float[] inputs = [
+            .. Enumerable.Range(0, 64)
+                .SelectMany(_ => Enumerable.Range(0, 32)
+                    .Select(i => (float)(i < 16 ? 9000 + 50 * random.NextDouble() : 0.01 * random.NextDouble()))),
+        ];
         var samples = new SampleSet(inputs, [2, 16], new ValueLabels(new float[64], 1));
         var normalization = Normalization.Measure(samples);
         Assert.True(normalization.ScalesApart);
@@ -143,7 +154,9 @@ public sealed class RegressionTests : IDisposable
         var variant = report.Variants.First(variant => variant.Accepted && variant.Scheme != "fp32");
         var error = variant.Scores!.Find("rmse")!.Value;
         Assert.InRange(error, 0.5 * report.Student.Scores.Find("rmse")!.Value, 2 * report.Student.Scores.Find("rmse")!.Value);
-        Assert.Equal(error * 1.02, spec.Gate.For(ModelTask.Regression, variant.Scores).Thresholds.Single(threshold => threshold.Metric == "rmse").Maximum!.Value, 1e-6 * error);
+        Assert.Equal(error * 1.02,
+            spec.Gate.For(ModelTask.Regression, variant.Scores).Thresholds.Single(threshold => threshold.Metric == "rmse").Maximum!.Value,
+            1e-6 * error);
     }
 
     private sealed class Ignored : IProgress<BuildProgress>

@@ -19,7 +19,8 @@ namespace Fleet.Quantization.Tests.Onnx;
 public sealed class ModelFuzzTests
 {
     /// <summary>Seconds of a search through models that were never tried; without the variable the same ones are tried each time.</summary>
-    private static readonly int? SearchSeconds = int.TryParse(Environment.GetEnvironmentVariable("FLEET_FUZZ_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : null;
+    private static readonly int? SearchSeconds = int.TryParse(
+        Environment.GetEnvironmentVariable("FLEET_FUZZ_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : null;
 
     /// <summary>Batches that are tried each time, about 20 s.</summary>
     private const int UsualBatches = 16;
@@ -41,7 +42,8 @@ public sealed class ModelFuzzTests
     [Fact]
     public void Whatever_is_wrong_with_a_model_it_is_quantized_or_refused()
     {
-        Assert.All(Verdicts([.. Seeds.Select(seed => (Name: "seed", Bytes: seed))]), verdict => Assert.Contains("\ttaken by", verdict, StringComparison.Ordinal));
+        Assert.All(Verdicts([.. Seeds.Select(seed => (Name: "seed", Bytes: seed))]),
+            verdict => Assert.Contains("\ttaken by", verdict, StringComparison.Ordinal));
         var batches = Mutation.Models(Seeds.Length).Array[BatchSize];
         if (SearchSeconds is { } limit)
         {
@@ -54,11 +56,16 @@ public sealed class ModelFuzzTests
 
         static void Try((int Seed, Mutation[] Mutations)[] batch)
         {
-            (string Name, byte[] Bytes)[] models = [.. batch.Select(one => (string.Join(" ", one.Mutations.Select(mutation => $"{mutation}")), Mutated(Seeds[one.Seed], one.Mutations)))];
+            (string Name, byte[] Bytes)[] models = [
+                .. batch.Select(one => (
+                    string.Join(" ", one.Mutations.Select(mutation => $"{mutation}")), Mutated(Seeds[one.Seed], one.Mutations))),
+            ];
             foreach (var (verdict, model) in Verdicts(models).Zip(models))
             {
-                if (verdict.Contains("\ttaken by", StringComparison.Ordinal) || verdict.Contains("\trefused: ", StringComparison.Ordinal)) continue;
-                var kept = Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"fleet-fuzz-{Guid.NewGuid():N}.onnx"));
+                if (verdict.Contains("\ttaken by", StringComparison.Ordinal) || verdict.Contains("\trefused: ", StringComparison.Ordinal))
+                    continue;
+                var kept = Path.Combine(
+                    Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"fleet-fuzz-{Guid.NewGuid():N}.onnx"));
                 File.WriteAllBytes(kept, model.Bytes);
                 throw new XunitException($"{kept}: {verdict} after {model.Name}");
             }
@@ -69,7 +76,8 @@ public sealed class ModelFuzzTests
     private static IReadOnlyList<string> Verdicts((string Name, byte[] Bytes)[] models)
     {
         using var folder = new ScratchFolder();
-        foreach (var (index, (_, bytes)) in models.Index()) File.WriteAllBytes(folder.File(string.Create(CultureInfo.InvariantCulture, $"{index:0000}.onnx")), bytes);
+        foreach (var (index, (_, bytes)) in models.Index())
+            File.WriteAllBytes(folder.File(string.Create(CultureInfo.InvariantCulture, $"{index:0000}.onnx")), bytes);
         ProcessResult result;
         try
         {
@@ -79,9 +87,13 @@ public sealed class ModelFuzzTests
         {
             result = new ProcessResult(-1, e.Message);
         }
-        var last = result.Output.Split('\n').Where(line => line.Contains(".onnx\t", StringComparison.Ordinal)).GroupBy(line => line[..line.IndexOf('\t', StringComparison.Ordinal)]).ToDictionary(group => group.Key, group => group.Last());
-        return [.. models.Select((_, index) => string.Create(CultureInfo.InvariantCulture, $"{index:0000}.onnx")).Select(name => !last.TryGetValue(name, out var line) ? $"{name}\trefused: not reached"
-            : line.EndsWith("\ttaken up", StringComparison.Ordinal) ? $"{name}\tended the program with code {result.Code}: {string.Join(" | ", result.Output.Split('\n').TakeLast(3))}" : line)];
+        var last = result.Output.Split('\n').Where(line => line.Contains(".onnx\t", StringComparison.Ordinal))
+            .GroupBy(line => line[..line.IndexOf('\t', StringComparison.Ordinal)]).ToDictionary(group => group.Key, group => group.Last());
+        return [.. models.Select((_, index) => string.Create(CultureInfo.InvariantCulture, $"{index:0000}.onnx"))
+            .Select(name => !last.TryGetValue(name, out var line) ? $"{name}\trefused: not reached"
+            : line.EndsWith("\ttaken up", StringComparison.Ordinal)
+                ? $"{name}\tended the program with code {result.Code}: {string.Join(" | ", result.Output.Split('\n').TakeLast(3))}"
+                : line)];
     }
 
     private static byte[] Mutated(byte[] seed, IEnumerable<Mutation> mutations)
@@ -96,35 +108,49 @@ public sealed class ModelFuzzTests
     {
         var model = new GraphBuilder().Input("x", 1, width).Output("y", 1, width).Build();
         var row = model.Graph.Output[0].Type.Clone();
-        TypeProto Scalar(DataType type) => new() { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = new TensorShapeProto() } };
+        TypeProto Scalar(DataType type)
+            => new() { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = new TensorShapeProto() } };
         var body = new GraphProto { Name = "body" };
         body.Initializer.Add(Tensors.Of("w", [.. Enumerable.Range(0, width * width).Select(i => MathF.Sin(i) / 4)], width, width));
         if (operation == "Loop")
         {
-            body.Input.Add([new ValueInfoProto { Name = "i", Type = Scalar(DataType.Int64) }, new ValueInfoProto { Name = "go", Type = Scalar(DataType.Bool) }, new ValueInfoProto { Name = "s", Type = row }]);
+            body.Input.Add([
+                new ValueInfoProto { Name = "i", Type = Scalar(DataType.Int64) },
+                new ValueInfoProto { Name = "go", Type = Scalar(DataType.Bool) }, new ValueInfoProto { Name = "s", Type = row },
+            ]);
             body.Node.Add([Nodes.Node("Identity", ["go"], ["on"]), Nodes.Node("MatMul", ["s", "w"], ["t"])]);
-            body.Output.Add([new ValueInfoProto { Name = "on", Type = Scalar(DataType.Bool) }, new ValueInfoProto { Name = "t", Type = row }]);
+            body.Output.Add([
+                new ValueInfoProto { Name = "on", Type = Scalar(DataType.Bool) }, new ValueInfoProto { Name = "t", Type = row },
+            ]);
             model.Graph.Initializer.Add([Tensors.Of("times", [3L]), Tensors.Create("yes", DataType.Bool, [1], [])]);
         }
         else
         {
             body.Input.Add([new ValueInfoProto { Name = "s", Type = row }, new ValueInfoProto { Name = "e", Type = row }]);
-            body.Node.Add([Nodes.Node("Add", ["s", "e"], ["a"]), Nodes.Node("MatMul", ["a", "w"], ["t"]), Nodes.Node("Identity", ["t"], ["u"])]);
+            body.Node.Add([
+                Nodes.Node("Add", ["s", "e"], ["a"]), Nodes.Node("MatMul", ["a", "w"], ["t"]), Nodes.Node("Identity", ["t"], ["u"]),
+            ]);
             body.Output.Add([new ValueInfoProto { Name = "t", Type = row }, new ValueInfoProto { Name = "u", Type = row }]);
             model.Graph.Initializer.Add(Tensors.Of("steps", new float[3 * width], 3, 1, width));
         }
-        var node = operation == "Loop" ? Nodes.Node("Loop", ["times", "yes", "x"], ["y"]) : Nodes.Node("Scan", ["x", "steps"], ["y", "z"]).With("num_scan_inputs", 1);
+        var node = operation == "Loop"
+            ? Nodes.Node("Loop", ["times", "yes", "x"], ["y"])
+            : Nodes.Node("Scan", ["x", "steps"], ["y", "z"]).With("num_scan_inputs", 1);
         node.Attribute.Add(new AttributeProto { Name = "body", Type = AttributeType.Graph, G = body });
         model.Graph.Node.Add(node);
         return model;
     }
 
-    private static ModelProto Recurrent() => new GraphBuilder().Input("x", 5, 1, 12).Weight("w", 1, 64, 12).Weight("r", 1, 64, 16).Weight("b", 1, 128).Weight("v", 16, 40)
-        .Node("LSTM", ["x", "w", "r", "b"], "h", node => node.With("hidden_size", 16)).Node("MatMul", ["h", "v"], "y").Output("y", 5, 1, 1, 40).Build();
+    private static ModelProto Recurrent()
+        => new GraphBuilder().Input("x", 5, 1, 12).Weight("w", 1, 64, 12).Weight("r", 1, 64, 16).Weight("b", 1, 128).Weight("v", 16, 40)
+            .Node("LSTM", ["x", "w", "r", "b"], "h", node => node.With("hidden_size", 16)).Node("MatMul", ["h", "v"], "y")
+            .Output("y", 5, 1, 1, 40).Build();
 
     /// <summary>Of an operator set that is raised: attributes that became inputs.</summary>
     private static ModelProto Old() => new GraphBuilder(opset: 9).Input("x", 1, 4, 8, 8).Weight("w", 8, 4, 3, 3)
-        .Node("Conv", ["x", "w"], "c").Node("Clip", ["c"], "d", node => node.With("min", 0f).With("max", 6f)).Node("Pad", ["d"], "e", node => node.With("pads", [0, 0, 1, 1, 0, 0, 1, 1]))
-        .Node("Slice", ["e"], "f", node => node.With("starts", [0, 0]).With("ends", [1, 4]).With("axes", [0, 1])).Node("ReduceSum", ["f"], "g", node => node.With("axes", [2, 3]).With("keepdims", 0))
+        .Node("Conv", ["x", "w"], "c").Node("Clip", ["c"], "d", node => node.With("min", 0f).With("max", 6f))
+        .Node("Pad", ["d"], "e", node => node.With("pads", [0, 0, 1, 1, 0, 0, 1, 1]))
+        .Node("Slice", ["e"], "f", node => node.With("starts", [0, 0]).With("ends", [1, 4]).With("axes", [0, 1]))
+        .Node("ReduceSum", ["f"], "g", node => node.With("axes", [2, 3]).With("keepdims", 0))
         .Node("Softmax", ["g"], "y", node => node.With("axis", 1)).Output("y", 1, 4).Build();
 }

@@ -18,7 +18,8 @@ public sealed class NodeOrderTests
         unsorted.Graph.Node.AddRange(nodes);
         OnnxFile.Save(sorted, folder.File("sorted.onnx"));
         OnnxFile.Save(unsorted, folder.File("unsorted.onnx"));
-        string[] Prepared(string name) => [.. PreparedModel.From(folder.File(name), folder.File("work")).Model.Graph.Node.Select(node => node.OpType)];
+        string[] Prepared(string name)
+            => [.. PreparedModel.From(folder.File(name), folder.File("work")).Model.Graph.Node.Select(node => node.OpType)];
         Assert.Equal(Prepared("sorted.onnx"), Prepared("unsorted.onnx"));
         Assert.Equal(["MatMul", "Relu", "Tanh", "Add"], OnnxFile.Load(folder.File("unsorted.onnx")).Graph.Node.Select(node => node.OpType));
     }
@@ -46,12 +47,15 @@ public sealed class NodeOrderTests
     [Fact]
     public void Cycle_is_left_for_the_checks_to_name()
     {
-        var model = new GraphBuilder().Input("x", 1, 4).Node("Add", ["x", "b"], "a").Node("Relu", ["a"], "b").Node("Tanh", ["x"], "t").Output("b", 1, 4).Build();
+        var model = new GraphBuilder().Input("x", 1, 4).Node("Add", ["x", "b"], "a").Node("Relu", ["a"], "b")
+            .Node("Tanh", ["x"], "t").Output("b", 1, 4).Build();
         NodeOrder.Sort(model.Graph);
         Assert.Equal(["Tanh", "Add", "Relu"], model.Graph.Node.Select(node => node.OpType));
-        Assert.Contains("reads 'b', which nothing before it makes", Assert.Single(OnnxGraph.ProblemsOf(model.Graph)), StringComparison.Ordinal);
+        Assert.Contains("reads 'b', which nothing before it makes",
+            Assert.Single(OnnxGraph.ProblemsOf(model.Graph)), StringComparison.Ordinal);
     }
 
     private static ModelProto Chain() => new GraphBuilder().Input("x", -1, 8).Weight("w", 8, 8)
-        .Node("MatMul", ["x", "w"], "m").Node("Relu", ["m"], "r").Node("Tanh", ["r"], "t").Node("Add", ["t", "m"], "y").Output("y", -1, 8).Build();
+        .Node("MatMul", ["x", "w"], "m").Node("Relu", ["m"], "r").Node("Tanh", ["r"], "t")
+        .Node("Add", ["t", "m"], "y").Output("y", -1, 8).Build();
 }

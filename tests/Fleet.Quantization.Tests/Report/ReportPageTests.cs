@@ -2,10 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Text.RegularExpressions;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Releases;
-using Fleet.Contracts.Tasks;
-using Fleet.Contracts.Tensors;
-using Fleet.Contracts.Validation;
 using Fleet.Quantization.Report;
 
 namespace Fleet.Quantization.Tests.Report;
@@ -19,7 +15,8 @@ public sealed partial class ReportPageTests
     {
         var page = build ? ReportPage.Render(Report("vibration")) : ReportPage.Render(Own("model.onnx"));
         // For a look at it: FLEET_REPORT_PAGE=/tmp/report
-        if (Environment.GetEnvironmentVariable("FLEET_REPORT_PAGE") is { } path) File.WriteAllText($"{path}-{(build ? "build" : "own")}.html", page);
+        if (Environment.GetEnvironmentVariable("FLEET_REPORT_PAGE") is { } path)
+            File.WriteAllText($"{path}-{(build ? "build" : "own")}.html", page);
         Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("src=", page, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("href=", page, StringComparison.OrdinalIgnoreCase);
@@ -36,11 +33,18 @@ public sealed partial class ReportPageTests
         var report = Report("vibration");
         var page = ReportPage.Render(report);
         Assert.Equal(
-            ["x64-int8", "★ chosen", "int8-static-u8s8 percentile calibration", "67.1 kB 28.1 % of fp32", "97.6 % 0.09 points lost", "99.3 %", "81 µs 1.46× as fast", "12.5 µJ", "61.34 MB"], Cells(page, "x64-int8"));
+            [
+                "x64-int8", "★ chosen", "int8-static-u8s8 percentile calibration", "67.1 kB 28.1 % of fp32", "97.6 % 0.09 points lost",
+                "99.3 %", "81 µs 1.46× as fast", "12.5 µJ", "61.34 MB",
+            ], Cells(page, "x64-int8"));
         Assert.Equal(
-            ["arm-cpu-int8", "★ chosen", "int8-static-s8s8", "67.1 kB 28.1 % of fp32", "97.6 % 0.09 points lost", "99.2 %", "not measured", "not measured", "not measured"], Cells(page, "arm-cpu-int8"));
+            [
+                "arm-cpu-int8", "★ chosen", "int8-static-s8s8", "67.1 kB 28.1 % of fp32", "97.6 % 0.09 points lost", "99.2 %",
+                "not measured", "not measured", "not measured",
+            ], Cells(page, "arm-cpu-int8"));
         Assert.Equal("✕ rejected", Cells(page, "jetson-int8")[1]);
-        Assert.Equal(["fp32", "", "the model itself", "239 kB", "97.7 %", "–", "118 µs", "not measured", "not measured"], Cells(page, "fp32"));
+        Assert.Equal(["fp32", "", "the model itself", "239 kB", "97.7 %", "–", "118 µs", "not measured", "not measured"],
+            Cells(page, "fp32"));
         // The same again from the report itself, for every variant.
         Assert.All(report.Variants, variant =>
         {
@@ -55,7 +59,10 @@ public sealed partial class ReportPageTests
     public void Without_labels_the_figures_are_decibels()
     {
         var page = ReportPage.Render(Own("model.onnx"));
-        Assert.Equal(["x64-int8", "★ chosen", "int8-static-u8s8 minmax calibration", "300 kB 30.0 % of fp32", "31.4 dB cosine 0.9996", "99.2 %", "410 µs 2.10× as fast", "not measured", "74.2 MB"], Cells(page, "x64-int8"));
+        Assert.Equal([
+            "x64-int8", "★ chosen", "int8-static-u8s8 minmax calibration", "300 kB 30.0 % of fp32", "31.4 dB cosine 0.9996", "99.2 %",
+            "410 µs 2.10× as fast", "not measured", "74.2 MB",
+        ], Cells(page, "x64-int8"));
         Assert.Equal("exact", Cells(page, "fp32")[4]);
         Assert.Contains("8 of held-out.npz", page, StringComparison.Ordinal);
         Assert.Contains("12.5 dB is rejected", page, StringComparison.Ordinal);
@@ -66,7 +73,8 @@ public sealed partial class ReportPageTests
     public void Every_variant_is_there_and_a_rejected_one_says_why()
     {
         var page = ReportPage.Render(Report("vibration"));
-        Assert.All(["x64-int8", "arm-cpu-int8", "jetson-int8", "jetson-fp16"], id => Assert.Contains($"data-variant=\"{id}\"", page, StringComparison.Ordinal));
+        Assert.All(["x64-int8", "arm-cpu-int8", "jetson-int8", "jetson-fp16"],
+            id => Assert.Contains($"data-variant=\"{id}\"", page, StringComparison.Ordinal));
         Assert.Contains("Accuracy drops by 0.0310", page, StringComparison.Ordinal);
         Assert.Contains("✕ rejected", page, StringComparison.Ordinal);
         Assert.Contains("hollow and crossed: rejected", page, StringComparison.Ordinal);
@@ -77,15 +85,23 @@ public sealed partial class ReportPageTests
     {
         var page = ReportPage.Render(Report("vibration"));
         Assert.Contains("2 layers stayed float, 1 layer cost most: which, and why", page, StringComparison.Ordinal);
-        Assert.Contains("<tr><td>stage2/conv</td><td>Conv</td><td>stayed float: rounding it cost too much</td><td class=\"n\" data-l=\"Worth in float\">+4.1 dB, +0.32 points</td></tr>", page, StringComparison.Ordinal);
-        Assert.Contains("<tr><td>lstm</td><td>LSTM</td><td>stayed float: this technique has no form for it</td><td class=\"n\" data-l=\"Worth in float\"><span class=\"none\">–</span></td></tr>", page, StringComparison.Ordinal);
+        Assert.Contains("<tr><td>stage2/conv</td><td>Conv</td><td>stayed float: rounding it cost too much</td><td class=\"n\" "
+            + "data-l=\"Worth in float\">+4.1 dB, +0.32 points</td></tr>", page, StringComparison.Ordinal);
+        Assert.Contains("<tr><td>lstm</td><td>LSTM</td><td>stayed float: this technique has no form for it</td><td class=\"n\" "
+            + "data-l=\"Worth in float\"><span class=\"none\">–</span></td></tr>", page, StringComparison.Ordinal);
         Assert.All(Enum.GetValues<LayerFate>(), fate => Assert.False(string.IsNullOrEmpty(ReportText.Words(fate))));
     }
 
     [Fact]
     public void Width_that_was_searched_is_told_with_what_did_not_fit()
     {
-        var page = ReportPage.Render(Report("fashion") with { Widths = [new WidthTrial(4, 100, 10_000, true), new WidthTrial(8, 200, 30_000, false), new WidthTrial(6, 150, 20_000, true, TimeSpan.FromMilliseconds(0.25))] });
+        var page = ReportPage.Render(Report("fashion") with
+        {
+            Widths = [
+                new WidthTrial(4, 100, 10_000, true), new WidthTrial(8, 200, 30_000, false),
+                new WidthTrial(6, 150, 20_000, true, TimeSpan.FromMilliseconds(0.25)),
+            ],
+        });
         Assert.Matches(@"of 3 tried, 6 \([^)]*, 0\.250 ms\) is the largest within the budget; 8 \([^)]*\) is not", page);
     }
 
@@ -93,7 +109,11 @@ public sealed partial class ReportPageTests
     public void Made_up_samples_are_called_that()
     {
         string Page(string calibration, string validation)
-            => ReportPage.Render(Own("m.onnx") with { Calibration = new SampleSource(calibration, 32), Validation = new SampleSource(validation, 32) });
+            => ReportPage.Render(Own("m.onnx") with
+            {
+                Calibration = new SampleSource(calibration, 32),
+                Validation = new SampleSource(validation, 32),
+            });
         Assert.Contains("The samples that judge are made up (synthetic)", Page("synthetic", "synthetic"), StringComparison.Ordinal);
         Assert.Contains("The samples that fixed the ranges are made up (synthetic)", Page("synthetic", "v.npz"), StringComparison.Ordinal);
         Assert.DoesNotContain("class=\"warning\"", Page("c.npz", "v.npz"), StringComparison.Ordinal);
@@ -103,11 +123,29 @@ public sealed partial class ReportPageTests
     public void Names_cannot_become_markup()
     {
         const string Hostile = "<img onerror=alert(1)>\"'&";
-        var variant = Report("m").Variants[0] with { Id = Hostile, Profile = Hostile, Scheme = Hostile, Techniques = [Hostile], Reasons = [Hostile], Layers = [new LayerReport { Layer = Hostile, Operator = Hostile, Fate = LayerFate.Costly }] };
+        var variant = Report("m").Variants[0] with
+        {
+            Id = Hostile,
+            Profile = Hostile,
+            Scheme = Hostile,
+            Techniques = [Hostile],
+            Reasons = [Hostile],
+            Layers = [new LayerReport { Layer = Hostile, Operator = Hostile, Fate = LayerFate.Costly }],
+        };
         var build = Report(Hostile);
         var pages = new[]
         {
-            ReportPage.Render(build with { Variants = [variant], MeasuredOn = Hostile, Student = build.Student with { Description = Hostile }, Teacher = build.Teacher! with { Description = Hostile, Epochs = [new EpochReport(Hostile, 1, 1, Accuracy(1)), new EpochReport("b" + Hostile, 1, 1, Accuracy(1))] } }),
+            ReportPage.Render(build with
+            {
+                Variants = [variant],
+                MeasuredOn = Hostile,
+                Student = build.Student with { Description = Hostile },
+                Teacher = build.Teacher! with
+                {
+                    Description = Hostile,
+                    Epochs = [new EpochReport(Hostile, 1, 1, Accuracy(1)), new EpochReport("b" + Hostile, 1, 1, Accuracy(1))],
+                },
+            }),
             ReportPage.Render(Own(Hostile) with { Variants = [variant], Calibration = new SampleSource(Hostile, 1), Sha256 = Hostile }),
         };
         Assert.All(pages, page =>
@@ -121,7 +159,19 @@ public sealed partial class ReportPageTests
     [Fact]
     public void Variant_that_could_not_be_made_has_a_row_and_no_mark()
     {
-        var report = Report("vibration") with { Variants = [new VariantReport { Id = "x64-int8", Profile = "x64", Scheme = "int8-static-u8s8", Accepted = false, Reasons = ["It has no weights."] }] };
+        var report = Report("vibration") with
+        {
+            Variants = [
+                new VariantReport
+                {
+                    Id = "x64-int8",
+                    Profile = "x64",
+                    Scheme = "int8-static-u8s8",
+                    Accepted = false,
+                    Reasons = ["It has no weights."],
+                },
+            ],
+        };
         var page = ReportPage.Render(report);
         Assert.Contains("It has no weights.", page, StringComparison.Ordinal);
         Assert.DoesNotContain("<title>int8:", page, StringComparison.Ordinal);
@@ -131,8 +181,12 @@ public sealed partial class ReportPageTests
     [Fact]
     public void Front_holds_what_nothing_beats_on_both()
     {
-        ReportCharts.ChartPoint Point(string name, double cost, double quality, MarkState state = MarkState.Accepted) => new(name, ReportMark.Original, state, cost, quality);
-        var front = ReportCharts.Front([Point("a", 100, 0.9), Point("b", 50, 0.8, MarkState.Chosen), Point("beaten", 120, 0.85), Point("rejected", 10, 0.99, MarkState.Rejected), Point("c", 200, 0.95)]);
+        ReportCharts.ChartPoint Point(string name, double cost, double quality, MarkState state = MarkState.Accepted)
+            => new(name, ReportMark.Original, state, cost, quality);
+        var front = ReportCharts.Front([
+            Point("a", 100, 0.9), Point("b", 50, 0.8, MarkState.Chosen), Point("beaten", 120, 0.85),
+            Point("rejected", 10, 0.99, MarkState.Rejected), Point("c", 200, 0.95),
+        ]);
         Assert.Equal(["b", "a", "c"], front.Select(point => point.Name));
     }
 
@@ -141,11 +195,14 @@ public sealed partial class ReportPageTests
     {
         var chart = ReportCharts.SizeAndQuality(ReportView.Of(Own("model.onnx")), "x64")!;
         // Static int8 is drawn as circles: smaller is further left, closer is further up, and the front goes through what nothing beats.
-        var marks = Circle().Matches(chart).Select(match => (X: Number(match, 1), Y: Number(match, 2), Name: match.Groups[3].Value)).ToDictionary(mark => mark.Name.Split(':')[0]);
+        var marks = Circle().Matches(chart).Select(match => (X: Number(match, 1), Y: Number(match, 2), Name: match.Groups[3].Value))
+            .ToDictionary(mark => mark.Name.Split(':')[0]);
         Assert.Equal("int8: 300 kB, 31.4 dB, chosen", marks["int8"].Name);
         Assert.Equal("int8-minmax: 310 kB, 22.0 dB", marks["int8-minmax"].Name);
         Assert.True(marks["int8"].X < marks["int8-minmax"].X && marks["int8"].Y < marks["int8-minmax"].Y, chart);
-        var line = Front().Match(chart).Groups[1].Value.Split(' ').Select(corner => corner.Split(',')).Select(pair => (X: double.Parse(pair[0], CultureInfo.InvariantCulture), Y: double.Parse(pair[1], CultureInfo.InvariantCulture))).ToArray();
+        var line = Front().Match(chart).Groups[1].Value.Split(' ').Select(corner => corner.Split(','))
+            .Select(pair => (X: double.Parse(pair[0], CultureInfo.InvariantCulture),
+                Y: double.Parse(pair[1], CultureInfo.InvariantCulture))).ToArray();
         Assert.Equal(3, line.Length);
         Assert.Equal((marks["int8"].X, marks["int8"].Y), line[1]);
         Assert.True(line.Zip(line.Skip(1)).All(pair => pair.First.X < pair.Second.X && pair.First.Y > pair.Second.Y));
@@ -156,15 +213,19 @@ public sealed partial class ReportPageTests
     public void Names_of_phases_do_not_lie_over_names_of_curves()
     {
         var chart = ReportCharts.Training(ReportView.Of(Report("vibration")))!;
-        var texts = Label().Matches(chart).Select(match => (X: Number(match, 1), Y: Number(match, 2), Text: match.Groups[3].Value)).ToArray();
+        var texts = Label().Matches(chart).Select(match => (X: Number(match, 1), Y: Number(match, 2), Text: match.Groups[3].Value))
+            .ToArray();
         var phase = texts.Single(text => text.Text == "student: fine-tuning");
-        Assert.All(texts.Where(text => text != phase), other => Assert.True(Math.Abs(other.Y - phase.Y) > 14, $"{other} lies over {phase}"));
+        Assert.All(texts.Where(text => text != phase),
+            other => Assert.True(Math.Abs(other.Y - phase.Y) > 14, $"{other} lies over {phase}"));
     }
 
     [Fact]
     public void Techniques_are_told_apart_without_colours()
     {
-        string[] schemes = ["int8-static-u8s8", "int8-dynamic", "int8-weights", "int4-weights", "fp16", "qat-distillation-w4a4", "unheard-of", "fp32"];
+        string[] schemes = [
+            "int8-static-u8s8", "int8-dynamic", "int8-weights", "int4-weights", "fp16", "qat-distillation-w4a4", "unheard-of", "fp32",
+        ];
         var marks = schemes.Select(ReportMark.Of).ToArray();
         Assert.Equal(schemes.Length, marks.Select(mark => mark.Kind).Distinct().Count());
         Assert.Equal(schemes.Length, marks.Select(mark => string.Join(' ', mark.Outline)).Distinct().Count());
@@ -176,7 +237,10 @@ public sealed partial class ReportPageTests
     private static string[] Cells(string page, string variant)
     {
         var row = Regex.Match(page, $"<tr[^>]*data-variant=\"{variant}\">(.*?)</tr>", RegexOptions.Singleline).Groups[1].Value;
-        return [.. Cell().Matches(row).Select(cell => WebUtility.HtmlDecode(Tag().Replace(cell.Groups[1].Value.Replace("<small>", " ", StringComparison.Ordinal), "")))];
+        return [
+            .. Cell().Matches(row).Select(
+                cell => WebUtility.HtmlDecode(Tag().Replace(cell.Groups[1].Value.Replace("<small>", " ", StringComparison.Ordinal), ""))),
+        ];
     }
 
     [GeneratedRegex("<td[^>]*>(.*?)</td>", RegexOptions.Singleline)]
@@ -193,120 +257,4 @@ public sealed partial class ReportPageTests
 
     [GeneratedRegex("<text class=\"[a-z ]+\" x=\"([0-9.-]+)\" y=\"([0-9.-]+)\" text-anchor=\"[a-z]+\">(.*?)</text>")]
     private static partial Regex Label();
-
-    private static QuantizationReport Own(string model)
-    {
-        VariantReport Of(string id, string scheme, long bytes, double decibels, double? milliseconds, bool accepted = true) => new()
-        {
-            Id = id,
-            Profile = id.StartsWith("arm", StringComparison.Ordinal) ? "arm-cpu" : "x64",
-            Scheme = scheme,
-            Techniques = scheme.StartsWith("int8-static", StringComparison.Ordinal) ? ["minmax calibration"] : [],
-            Artifact = new ArtifactReference(id + ".onnx", new string('c', 64), bytes),
-            Scores = new Scores { Agreement = 0.992, Latency = milliseconds is { } time ? Latency(time) : null, PeakMemoryBytes = milliseconds is null ? null : 74_200_000, Samples = 8 },
-            Closeness = new Closeness(decibels, 1 - Math.Pow(10, -decibels / 10) / 2, 0.992),
-            SpeedUp = 0.861 / milliseconds,
-            Accepted = accepted,
-            Chosen = id is "x64-int8" or "arm-cpu-int4",
-            Dominated = id == "x64-int8-minmax",
-            Layers = [new LayerReport { Layer = "dense", Operator = "Gemm", Fate = LayerFate.NotFused }],
-            Reasons = accepted ? id is "x64-int8" or "arm-cpu-int4" ? [] : ["Not chosen: x64-int8 is faster (2.10 against 1.30 times the float model)."] : ["Signal to noise is 9.1 dB against the float model; at least 12.5 dB is required."],
-        };
-        return new QuantizationReport
-        {
-            Model = model,
-            Sha256 = new string('d', 64),
-            Bytes = 1_000_000,
-            Parameters = 248_312,
-            StartedAt = new DateTimeOffset(2026, 11, 25, 18, 40, 0, TimeSpan.Zero),
-            Duration = TimeSpan.FromSeconds(21),
-            MeasuredOn = "AMD EPYC, 2 logical processors",
-            Calibration = new SampleSource("calibration.npz", 64),
-            Validation = new SampleSource("held-out.npz", 8),
-            Spec = new QuantizationSpec { Profiles = ["x64", "arm-cpu"], MinimumSignalToNoise = 12.5 },
-            Original = new Scores { Agreement = 1, Latency = Latency(0.861), PeakMemoryBytes = 78_000_000, Samples = 8 },
-            Variants =
-            [
-                Of("x64-int8", "int8-static-u8s8", 300_000, 31.4, 0.41),
-                Of("x64-int8-minmax", "int8-static-u8s8", 310_000, 22.04, 0.42),
-                Of("x64-int8-dynamic", "int8-dynamic", 640_000, 29.7, 0.662),
-                Of("x64-int8-weights", "int8-weights", 305_000, 30.9, 0.858),
-                Of("x64-int4", "int4-weights", 190_000, 18.3, 0.71),
-                Of("x64-int4-rtn", "int4-weights", 188_000, 9.1, 0.7, accepted: false),
-                Of("arm-cpu-int8", "int8-static-s8s8", 300_000, 30.8, null),
-                Of("arm-cpu-int4", "int4-weights", 190_000, 18.3, null),
-            ],
-        };
-    }
-
-    private static BuildReport Report(string model) => new()
-    {
-        Spec = new BuildSpec
-        {
-            Model = model,
-            Data = new DataSpec { Kind = "vibration", Samples = 6000 },
-            Teacher = new TeacherSpec { Family = "conv1d", Width = 64 },
-            Student = new StudentSpec { Family = "conv1d", Width = 12 },
-        },
-        StartedAt = new DateTimeOffset(2026, 11, 23, 20, 15, 0, TimeSpan.Zero),
-        Duration = TimeSpan.FromSeconds(143),
-        MeasuredOn = "AMD EPYC, 2 logical processors",
-        DataSha256 = new string('a', 64),
-        Samples = new SampleCounts(4200, 600, 1200),
-        Classes = ["healthy", "imbalance", "misalignment"],
-        Teacher = new NetworkReport
-        {
-            Description = "conv1d, width 64",
-            Parameters = 1_203_846,
-            Bytes = 4_820_110,
-            Scores = new Scores { Accuracy = 0.9842, Latency = Latency(1.43), Samples = 1200 },
-            Epochs = [.. Enumerable.Range(1, 10).Select(epoch => new EpochReport("teacher", epoch, 2.0 / epoch, Accuracy(0.985 - 0.4 * Math.Exp(-0.7 * epoch))))],
-        },
-        Student = new NetworkReport
-        {
-            Description = "conv1d, width 12",
-            Parameters = 58_412,
-            Bytes = 239_004,
-            Scores = new Scores { Accuracy = 0.9767, Latency = Latency(0.118), Samples = 1200 },
-            Epochs = [.. Enumerable.Range(1, 11).Select(epoch => new EpochReport(epoch > 9 ? "fine-tuning" : "distillation", epoch > 9 ? epoch - 9 : epoch, 2.4 / epoch, Accuracy(0.976 - 0.5 * Math.Exp(-0.55 * epoch))))],
-        },
-        Inputs = [new TensorDescription("input", "FP32", [-1, 1, 1024])],
-        Outputs = [new TensorDescription("logits", "FP32", [-1, 6])],
-        ValidationSet = new ArtifactReference("validation.npz", new string('b', 64), 400_000),
-        Variants =
-        [
-            Variant("x64-int8", "x64", "int8-static-u8s8", 67_120, 0.9758, 0.9933, true, 0.081) with { Chosen = true, Techniques = ["percentile calibration"] },
-            Variant("x64-int8-dynamic", "x64", "int8-dynamic", 170_300, 0.9761, 0.9967, true, 0.104) with { Reasons = ["Not chosen: x64-int8 is faster (1.46 against 1.13 times the float model)."] },
-            Variant("arm-cpu-int8", "arm-cpu", "int8-static-s8s8", 67_120, 0.9758, 0.9921, true) with { Chosen = true },
-            Variant("jetson-int8", "jetson", "int8-static-symmetric", 65_904, 0.9457, 0.9512, false) with
-            {
-                Layers =
-                [
-                    new LayerReport { Layer = "stage2/conv", Operator = "Conv", Fate = LayerFate.ReturnedToFloat, Decibels = 4.1, Points = 0.0032 },
-                    new LayerReport { Layer = "head/fc", Operator = "Gemm", Fate = LayerFate.Costly, Decibels = 2.2 },
-                    new LayerReport { Layer = "lstm", Operator = "LSTM", Fate = LayerFate.NotQuantizable },
-                ],
-                Reasons = ["Accuracy drops by 0.0310 against the float model; at most 0.0100 is allowed.", "Kept in float for accuracy: stage2/conv (+4.1 dB)."],
-            },
-            Variant("jetson-fp16", "jetson", "fp16", 121_880, 0.9767, 1, true) with { Chosen = true },
-        ],
-    };
-
-    private static VariantReport Variant(string id, string profile, string scheme, long bytes, double accuracy, double agreement, bool accepted, double? milliseconds = null) => new()
-    {
-        Id = id,
-        Profile = profile,
-        Scheme = scheme,
-        Artifact = new ArtifactReference(id + ".onnx", new string('c', 64), bytes),
-        Scores = new Scores { Accuracy = accuracy, Agreement = agreement, Latency = milliseconds is { } time ? Latency(time) : null, PeakMemoryBytes = milliseconds is null ? null : 61_344_000, EnergyJoules = milliseconds is null ? null : 12.5e-6, Samples = 1200 },
-        Closeness = new Closeness(agreement == 1 ? 66.2 : 24.8, 0.9983, agreement),
-        Drop = 0.9767 - accuracy,
-        SpeedUp = milliseconds is { } median ? 0.118 / median : null,
-        Accepted = accepted,
-    };
-
-    private static LatencySummary Latency(double milliseconds)
-        => new(TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds * 1.2), TimeSpan.FromMilliseconds(milliseconds * 1.45));
-
-    private static MetricValue Accuracy(double value) => MetricValue.Of(Metric.Accuracy, value);
 }

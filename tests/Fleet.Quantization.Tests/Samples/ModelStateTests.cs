@@ -83,7 +83,9 @@ public sealed class ModelStateTests
     public void Wrong_pair_is_refused_by_what_is_wrong(string input, string output, string expected)
     {
         using var session = Open(Sum("state", "stateN"));
-        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => ModelState.Of(session, ModelInput.Of(session), [new StatePair(input, output)])).Message, StringComparison.Ordinal);
+        Assert.Contains(expected,
+            Assert.Throws<InvalidDataException>(
+                () => ModelState.Of(session, ModelInput.Of(session), [new StatePair(input, output)])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -105,7 +107,10 @@ public sealed class ModelStateTests
     {
         using var session = Open(Sum("state", "stateN"));
         var inputs = ModelInput.Of(session);
-        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => ArrayFeeds.From(Steps(1, 2, value, 4), inputs, "steps", ModelState.Of(session, inputs, []))).Message, StringComparison.Ordinal);
+        Assert.Contains(expected,
+            Assert.Throws<InvalidDataException>(() =>
+                ArrayFeeds.From(Steps(1, 2, value, 4), inputs, "steps", ModelState.Of(session, inputs, []))).Message,
+                    StringComparison.Ordinal);
     }
 
     [Fact]
@@ -115,14 +120,24 @@ public sealed class ModelStateTests
         var inputs = ModelInput.Of(session);
         var arrays = Steps(1, 2);
         arrays["number"] = NpyArray.Of([0.5f, 1], 2);
-        Assert.Contains("'number' holds 0.5", Assert.Throws<InvalidDataException>(() => ArrayFeeds.From(arrays, inputs, "steps", ModelState.Of(session, inputs, []))).Message, StringComparison.Ordinal);
+        Assert.Contains("'number' holds 0.5",
+            Assert.Throws<InvalidDataException>(() => ArrayFeeds.From(arrays, inputs, "steps", ModelState.Of(session, inputs, []))).Message,
+            StringComparison.Ordinal);
     }
 
     /// <summary>y = x + state; the next state is y. A scalar of integers is there for company.</summary>
     private static ModelProto Sum(string state, string next)
     {
-        var model = new GraphBuilder().Input("x", 1, 1).Input(state, 1, 1).Node("Add", ["x", state], "y").Node("Identity", ["y"], next).Output("y", 1, 1).Output(next, 1, 1).Build();
-        model.Graph.Input.Add(new ValueInfoProto { Name = "number", Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Int64, Shape = new TensorShapeProto() } } });
+        var model = new GraphBuilder().Input("x", 1, 1).Input(state, 1, 1).Node("Add", ["x", state], "y").Node("Identity", ["y"], next)
+            .Output("y", 1, 1).Output(next, 1, 1).Build();
+        model.Graph.Input.Add(new ValueInfoProto
+        {
+            Name = "number",
+            Type = new TypeProto
+            {
+                TensorType = new TypeProto.Types.Tensor { ElemType = (int)DataType.Int64, Shape = new TensorShapeProto() },
+            },
+        });
         return model;
     }
 
@@ -137,7 +152,8 @@ public sealed class ModelStateTests
         // present = past with the new rows behind it; the output is how many rows there are.
         ModelProto Decoder(bool mask)
         {
-            var builder = new GraphBuilder().Input("x", 1, 2, 4).Input("past_0", 1, -1, 4).Node("Concat", ["past_0", "x"], "present_0", node => node.With("axis", 1));
+            var builder = new GraphBuilder().Input("x", 1, 2, 4).Input("past_0", 1, -1, 4)
+                .Node("Concat", ["past_0", "x"], "present_0", node => node.With("axis", 1));
             if (mask) builder.Input("attention_mask", 1, 2);
             return builder.Node("ReduceSum", ["present_0"], "y").Output("y", 1, 1, 1).Output("present_0", 1, -1, 4).Build();
         }

@@ -36,21 +36,27 @@ public sealed class SyntheticShapesTests
     [InlineData(new[] { "ids=1x48", "mask=1x48" }, new[] { "ids=1x48" })]
     [InlineData(new[] { "ids=1x7", "mask=1x7" }, new[] { "mask=1x7" })]
     public void Axes_of_one_name_have_one_extent(string[] expected, string[] given)
-        => Assert.Equal(expected, Of(new GraphBuilder().Input("ids", 1, -1).Input("mask", 1, -1).Node("Mul", ["ids", "mask"], "y").Output("y", 1, -1), given));
+        => Assert.Equal(expected,
+            Of(new GraphBuilder().Input("ids", 1, -1).Input("mask", 1, -1).Node("Mul", ["ids", "mask"], "y").Output("y", 1, -1), given));
 
     [Fact]
     public void Mask_of_a_picture_is_as_large_as_the_picture()
-        => Assert.Equal(["mask=1x224x224", "image=1x3x224x224"], Of(new GraphBuilder().Input("mask", 1, -1, -1).Input("image", 1, 3, -1, -1).Node("Mul", ["image", "mask"], "y").Output("y", 1, 3, -1, -1)));
+        => Assert.Equal(["mask=1x224x224", "image=1x3x224x224"],
+            Of(new GraphBuilder().Input("mask", 1, -1, -1).Input("image", 1, 3, -1, -1)
+                .Node("Mul", ["image", "mask"], "y").Output("y", 1, 3, -1, -1)));
 
     [Fact]
     public void Carried_state_takes_no_shape()
     {
         using var folder = new ScratchFolder();
-        using var session = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", 1, 4).Input("state", 1, -1).Node("Add", ["x", "state"], "stateN").Node("Relu", ["stateN"], "y").Output("y", 1, 4).Output("stateN", 1, 4).Save(folder));
+        using var session = OnnxRuntimeSession.Open(new GraphBuilder().Input("x", 1, 4).Input("state", 1, -1)
+            .Node("Add", ["x", "state"], "stateN").Node("Relu", ["stateN"], "y").Output("y", 1, 4).Output("stateN", 1, 4).Save(folder));
         var inputs = ModelInput.Of(session);
         var state = ModelState.Of(session, inputs, [new StatePair("state", "stateN")]);
         Assert.Equal(["x=1x4"], SyntheticShapes.Of(session, inputs, state, []).Given(state).Select(shape => shape.ToString()));
-        Assert.Contains("'state' is state", Assert.Throws<InvalidDataException>(() => SyntheticShapes.Of(session, inputs, state, [new InputShape("state", [1, 4])])).Message, StringComparison.Ordinal);
+        Assert.Contains("'state' is state",
+            Assert.Throws<InvalidDataException>(
+                () => SyntheticShapes.Of(session, inputs, state, [new InputShape("state", [1, 4])])).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -74,12 +80,17 @@ public sealed class SyntheticShapesTests
 
     [Fact]
     public void Shape_given_twice_is_refused()
-        => Assert.Contains("twice", Assert.Throws<InvalidDataException>(() => Of(Picture, "x=1x3x8x8", "x=1x3x9x9")).Message, StringComparison.Ordinal);
+        => Assert.Contains("twice", Assert.Throws<InvalidDataException>(() => Of(Picture, "x=1x3x8x8", "x=1x3x9x9")).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Made_up_numbers_are_rows_of_the_table_they_are_looked_up_in_and_masks_hide_nothing()
     {
-        ModelInput[] inputs = [new("ids", TensorElementType.Int64, [1, 200], ["", ""]) { Table = new LookupTable("t", 1000) }, new("types", TensorElementType.Int64, [1, 200], ["", ""]) { Table = new LookupTable("u", 2) }, new("attention_mask", TensorElementType.Int64, [1, 200], ["", ""])];
+        ModelInput[] inputs = [
+            new("ids", TensorElementType.Int64, [1, 200], ["", ""]) { Table = new LookupTable("t", 1000) },
+            new("types", TensorElementType.Int64, [1, 200], ["", ""]) { Table = new LookupTable("u", 2) },
+            new("attention_mask", TensorElementType.Int64, [1, 200], ["", ""]),
+        ];
         using var feed = new SyntheticFeeds(inputs, 1, seed: 1).Batches(1).Single();
         long[][] values = [.. feed.Values.Select(value => value.GetTensorDataAsSpan<long>().ToArray())];
         Assert.InRange(values[0].Max(), 500, 999);
@@ -96,7 +107,9 @@ public sealed class SyntheticShapesTests
         ModelInput input = new(name, type, [1, 100], ["", ""]);
         using var feed = new SyntheticFeeds([input], 1, seed: 1).Batches(1).Single();
         var value = feed.Values.Single();
-        long[] values = type == TensorElementType.Bool ? [.. value.GetTensorDataAsSpan<bool>().ToArray().Select(one => one ? 1L : 0)] : value.GetTensorDataAsSpan<long>().ToArray();
+        long[] values = type == TensorElementType.Bool
+            ? [.. value.GetTensorDataAsSpan<bool>().ToArray().Select(one => one ? 1L : 0)]
+            : value.GetTensorDataAsSpan<long>().ToArray();
         Assert.Equal(expected, values.Distinct().Order());
     }
 
@@ -106,7 +119,12 @@ public sealed class SyntheticShapesTests
     {
         using var folder = new ScratchFolder();
         using var session = OnnxRuntimeSession.Open(model.Save(folder));
-        InputShape[] shapes = [.. given.Select(text => InputShape.TryParse(text, out var shape) ? shape : throw new ArgumentException(text))];
-        return [.. SyntheticShapes.Of(session, ModelInput.Of(session), ModelState.None, shapes).Given(ModelState.None).Select(shape => shape.ToString())];
+        InputShape[] shapes = [
+            .. given.Select(text => InputShape.TryParse(text, out var shape) ? shape : throw new ArgumentException(text)),
+        ];
+        return [
+            .. SyntheticShapes.Of(session, ModelInput.Of(session), ModelState.None, shapes).Given(ModelState.None)
+                .Select(shape => shape.ToString()),
+        ];
     }
 }

@@ -33,5 +33,6 @@ public sealed class PairedClockTests
     }
 
     private static LatencySummary Latency(double milliseconds)
-        => new(TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds * 1.2), TimeSpan.FromMilliseconds(milliseconds * 1.5));
+        => new(TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds * 1.2),
+            TimeSpan.FromMilliseconds(milliseconds * 1.5));
 }

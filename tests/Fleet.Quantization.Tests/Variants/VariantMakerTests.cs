@@ -24,11 +24,15 @@ public sealed class VariantMakerTests
         var made = reports.Where(report => report.Scheme != "fp32").ToArray();
         var graph = PreparedModel.From(model, folder.Path).Graph;
         HardwareProfile[] profiles = [BuiltInProfiles.Find("x64")!, BuiltInProfiles.Find("arm-cpu")!, BuiltInProfiles.Find("jetson")!];
-        Assert.Equal(profiles.SelectMany(profile => QuantizationSchemes.CandidatesFor(profile).Where(scheme => scheme.Suits(graph)).Select(scheme => $"{profile.Name}-{scheme.Suffix}")), made.Select(report => report.Id));
-        Assert.Equal(["int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "fp16"], made.Where(report => report.Id.EndsWith("int8", StringComparison.Ordinal) || report.Id == "jetson-fp16").Select(report => report.Scheme));
+        Assert.Equal(profiles.SelectMany(profile => QuantizationSchemes.CandidatesFor(profile).Where(scheme => scheme.Suits(graph))
+            .Select(scheme => $"{profile.Name}-{scheme.Suffix}")), made.Select(report => report.Id));
+        Assert.Equal(["int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "fp16"],
+            made.Where(report => report.Id.EndsWith("int8", StringComparison.Ordinal) || report.Id == "jetson-fp16")
+                .Select(report => report.Scheme));
         // What does not suit this model is not tried.
         Assert.DoesNotContain(made, report => report.Id == "x64-int8-stem");
-        Assert.All(made.Where(report => !report.Id.EndsWith("int4", StringComparison.Ordinal)), report => Assert.True(report.Accepted, string.Join(" ", report.Reasons)));
+        Assert.All(made.Where(report => !report.Id.EndsWith("int4", StringComparison.Ordinal)),
+            report => Assert.True(report.Accepted, string.Join(" ", report.Reasons)));
         Assert.All(made, report =>
         {
             Assert.InRange(report.Scores!.Agreement!.Value, 0.8, 1);
@@ -49,7 +53,8 @@ public sealed class VariantMakerTests
         var model = Classifier().Save(folder);
         var reports = Make(folder, model, new QuantizationSpec { MaximumDrop = 0.03 });
         Assert.InRange(OnnxFile.Load(model).Graph.Initializer.Sum(tensor => tensor.Elements()), 50_000, 100_000);
-        Assert.All(reports.Where(report => report.Id.EndsWith("-int8", StringComparison.Ordinal)), report => Assert.InRange(report.Artifact!.Bytes, 1, new FileInfo(model).Length * 30 / 100));
+        Assert.All(reports.Where(report => report.Id.EndsWith("-int8", StringComparison.Ordinal)),
+            report => Assert.InRange(report.Artifact!.Bytes, 1, new FileInfo(model).Length * 30 / 100));
         Assert.InRange(reports.Single(report => report.Id == "jetson-fp16").Artifact!.Bytes, 1, new FileInfo(model).Length * 55 / 100);
     }
 
@@ -58,8 +63,10 @@ public sealed class VariantMakerTests
     {
         using var folder = new ScratchFolder();
         var reports = Make(folder, Classifier().Save(folder), new QuantizationSpec());
-        Assert.All(reports.Where(report => report is { Profile: "x64", Artifact: not null }), report => Assert.True(report.Scores!.Latency!.P50 > TimeSpan.Zero && report.SpeedUp > 0));
-        Assert.All(reports.Where(report => report.Profile != "x64"), report => Assert.True(report.Scores!.Latency is null && report.SpeedUp is null));
+        Assert.All(reports.Where(report => report is { Profile: "x64", Artifact: not null }),
+            report => Assert.True(report.Scores!.Latency!.P50 > TimeSpan.Zero && report.SpeedUp > 0));
+        Assert.All(reports.Where(report => report.Profile != "x64"),
+            report => Assert.True(report.Scores!.Latency is null && report.SpeedUp is null));
     }
 
     [Fact]
@@ -67,7 +74,8 @@ public sealed class VariantMakerTests
     {
         using var folder = new ScratchFolder();
         var reports = Make(folder, Hostile().Save(folder), new QuantizationSpec { MaximumDrop = 0 });
-        Assert.All(reports.GroupBy(report => report.Profile), profile => Assert.True(Assert.Single(profile, report => report.Chosen).Accepted));
+        Assert.All(reports.GroupBy(report => report.Profile),
+            profile => Assert.True(Assert.Single(profile, report => report.Chosen).Accepted));
         Assert.DoesNotContain(reports, report => report.Chosen && report.SpeedUp < VariantChoice.EqualSpeed);
     }
 
@@ -75,7 +83,9 @@ public sealed class VariantMakerTests
     public void Operator_that_costs_accuracy_returns_to_float_and_is_named()
     {
         using var folder = new ScratchFolder();
-        var report = Make(folder, Hostile().Save(folder), new QuantizationSpec { Profiles = ["x64"], Schemes = ["int8-static-u8s8"], Calibrator = "minmax", MaximumDrop = 0.01 }).Single(report => report.Id == "x64-int8");
+        var report = Make(folder, Hostile().Save(folder),
+            new QuantizationSpec { Profiles = ["x64"], Schemes = ["int8-static-u8s8"], Calibrator = "minmax", MaximumDrop = 0.01 })
+                .Single(report => report.Id == "x64-int8");
         Assert.True(report.Accepted, string.Join(" ", report.Reasons));
         Assert.Contains(report.Reasons, reason => reason.StartsWith("Kept in float for accuracy: wide", StringComparison.Ordinal));
         var layer = report.Layers.First(layer => layer.Layer == "wide");
@@ -102,7 +112,8 @@ public sealed class VariantMakerTests
         using var folder = new ScratchFolder();
         var model = Classifier().Save(folder);
         var wrong = new TinySamples(new float[40], [4], new long[10]);
-        var refusal = Assert.Throws<InvalidDataException>(() => Make(folder, model, new QuantizationSpec(), wrong, wrong, TestContext.Current.CancellationToken));
+        var refusal = Assert.Throws<InvalidDataException>(
+            () => Make(folder, model, new QuantizationSpec(), wrong, wrong, TestContext.Current.CancellationToken));
         Assert.Contains("x (1, 4)", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -112,8 +123,10 @@ public sealed class VariantMakerTests
         using var folder = new ScratchFolder();
         var model = Classifier().Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 10, 1);
-        var refusal = Assert.Throws<InvalidDataException>(() => new VariantMaker(X64).Make(new VariantRequest(model, null, new HeldOut(samples.Feeds("x"), [1, 2, 3]),
-            VariantSettings.Of(new QuantizationSpec(), BuiltInProfiles.All), folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken));
+        var refusal = Assert.Throws<InvalidDataException>(
+            () => new VariantMaker(X64).Make(new VariantRequest(model, null, new HeldOut(samples.Feeds("x"), [1, 2, 3]),
+            VariantSettings.Of(new QuantizationSpec(), BuiltInProfiles.All), folder.File("out")), new Progress<BuildProgress>(),
+                TestContext.Current.CancellationToken));
         Assert.Contains("10 rows for 3 labels", refusal.Message, StringComparison.Ordinal);
     }
 
@@ -124,12 +137,14 @@ public sealed class VariantMakerTests
         var model = Hostile().Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 60, 3);
         var report = new VariantMaker(X64).Make(new VariantRequest(model, samples.Feeds("x"), new HeldOut(samples.Feeds("x")),
-            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-static-u8s8"], Calibrator = "minmax", MinimumSignalToNoise = 100 }, [BuiltInProfiles.X64]),
+            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-static-u8s8"], Calibrator = "minmax", MinimumSignalToNoise = 100 },
+                [BuiltInProfiles.X64]),
             folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants[0];
         Assert.False(report.Accepted || report.Chosen);
         Assert.Contains("at least 100.0 dB is required", report.Reasons[0], StringComparison.Ordinal);
         Assert.Contains(report.Layers, layer => layer.Fate is LayerFate.Costly or LayerFate.ReturnedToFloat && layer.Decibels > 3);
-        Assert.All(report.Layers.Where(layer => layer.Fate == LayerFate.Costly), layer => Assert.Contains(layer.Layer, report.Reasons[1], StringComparison.Ordinal));
+        Assert.All(report.Layers.Where(layer => layer.Fate == LayerFate.Costly),
+            layer => Assert.Contains(layer.Layer, report.Reasons[1], StringComparison.Ordinal));
     }
 
     [Fact]
@@ -140,10 +155,13 @@ public sealed class VariantMakerTests
         var test = Labelled(model, 40, seed: 2);
         var profile = BuiltInProfiles.Find("x64")! with { Budget = new ProfileBudget { MaximumBytes = 50_000 } };
         var reports = new VariantMaker(X64).Make(new VariantRequest(model, test.Feeds("x"), new HeldOut(test.Feeds("x"), test.Labels),
-            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-static-u8s8", "int4-weights"], Goal = "size", MaximumDrop = 1 }, [profile]), folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants;
+            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-static-u8s8", "int4-weights"], Goal = "size", MaximumDrop = 1 },
+                [profile]), folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants;
         var large = reports.Where(report => report.Artifact!.Bytes > 50_000).ToArray();
         Assert.NotEmpty(large);
-        Assert.All(large, report => Assert.True(report is { Accepted: false, Chosen: false } && report.Reasons[0].EndsWith("the budget is 50000.", StringComparison.Ordinal), report.Reasons[0]));
+        Assert.All(large, report =>
+            Assert.True(report is { Accepted: false, Chosen: false }
+                && report.Reasons[0].EndsWith("the budget is 50000.", StringComparison.Ordinal), report.Reasons[0]));
         Assert.All(reports.Where(report => report.Accepted), report => Assert.InRange(report.Artifact!.Bytes, 1, 50_000));
     }
 
@@ -151,11 +169,14 @@ public sealed class VariantMakerTests
     public void Two_schemes_of_one_short_name_become_two_files()
     {
         using var folder = new ScratchFolder();
-        var reports = Make(folder, Classifier().Save(folder), new QuantizationSpec { Profiles = ["x64"], Schemes = ["int8-static-u8s8", "int8-static-s8s8"], MaximumDrop = 0.03 });
+        var reports = Make(folder, Classifier().Save(folder),
+            new QuantizationSpec { Profiles = ["x64"], Schemes = ["int8-static-u8s8", "int8-static-s8s8"], MaximumDrop = 0.03 });
         Assert.Equal(["x64-int8-static-u8s8", "x64-int8-static-s8s8"], reports.Take(2).Select(report => report.Id));
     }
 
-    /// <remarks>Without VNNI x64 has a setting that guards against saturation, and what its variant computes may be another thing.</remarks>
+    /// <remarks>
+    /// Without VNNI x64 has a setting that guards against saturation, and what its variant computes may be another thing.
+    /// </remarks>
     [Theory]
     [InlineData("avx512_vnni", "x64")]
     [InlineData("avx2", "x64,arm-cpu")]
@@ -167,11 +188,14 @@ public sealed class VariantMakerTests
         var steps = new Steps();
         string[] profiles = ["x64", "arm-cpu"];
         var made = new VariantMaker(X64 with { IsaFlags = [flag] }).Make(new VariantRequest(model, null, new HeldOut(samples.Feeds("x")),
-            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-weights"], MinimumSignalToNoise = 60 }, [.. profiles.Select(name => BuiltInProfiles.Find(name)!)]),
+            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-weights"], MinimumSignalToNoise = 60 },
+                [.. profiles.Select(name => BuiltInProfiles.Find(name)!)]),
             folder.File("out")), steps, TestContext.Current.CancellationToken);
         Assert.Equal(2, made.Variants.Count(report => report.Scheme == "int8-weights"));
-        Assert.Equal(worked.Split(',').Select(profile => $"Making {profile}-int8-weights"), steps.Said.Where(step => step.Contains(": ranking", StringComparison.Ordinal)).Select(step => step.Split(':')[0]).Distinct());
-        Assert.Equal(File.ReadAllBytes(folder.File("out/x64-int8-weights.onnx")), File.ReadAllBytes(folder.File("out/arm-cpu-int8-weights.onnx")));
+        Assert.Equal(worked.Split(',').Select(profile => $"Making {profile}-int8-weights"),
+            steps.Said.Where(step => step.Contains(": ranking", StringComparison.Ordinal)).Select(step => step.Split(':')[0]).Distinct());
+        Assert.Equal(File.ReadAllBytes(folder.File("out/x64-int8-weights.onnx")),
+            File.ReadAllBytes(folder.File("out/arm-cpu-int8-weights.onnx")));
     }
 
     [Theory]
@@ -184,8 +208,10 @@ public sealed class VariantMakerTests
         var model = Noisy().Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 40, 3);
         var report = new VariantMaker(X64).Make(new VariantRequest(model, null, new HeldOut(samples.Feeds("x")),
-            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-weights"], MinimumSignalToNoise = budget, Goal = goal }, [BuiltInProfiles.Find("arm-cpu")!]),
-            folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants.Single(report => report.Scheme == "int8-weights");
+            VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-weights"], MinimumSignalToNoise = budget, Goal = goal },
+                [BuiltInProfiles.Find("arm-cpu")!]),
+            folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants.Single(report =>
+                report.Scheme == "int8-weights");
         Assert.Equal(goal != "size", report.Layers.Any(layer => layer.Fate == LayerFate.ReturnedToFloat));
         Assert.InRange(report.Closeness!.SignalToNoise, expected, goal == "size" ? 29.9 : 200);
     }
@@ -196,17 +222,21 @@ public sealed class VariantMakerTests
         using var folder = new ScratchFolder();
         var model = Classifier().Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 10, 1);
-        Assert.ThrowsAny<OperationCanceledException>(() => Make(folder, model, new QuantizationSpec(), samples, samples, new CancellationToken(canceled: true)));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => Make(folder, model, new QuantizationSpec(), samples, samples, new CancellationToken(canceled: true)));
     }
 
-    /// <summary>Two matrices, the first of which multiplies few large numbers with many small ones: at 8 bits about 20 dB, and the second well.</summary>
+    /// <summary>
+    /// Two matrices, the first of which multiplies few large numbers with many small ones: at 8 bits about 20 dB, and the second well.
+    /// </summary>
     private static GraphBuilder Noisy()
     {
         var values = new float[128 * 64];
         var random = new Random(5);
         for (var i = 0; i < values.Length; i++) values[i] = (random.NextSingle() - 0.5f) * (random.Next(200) == 0 ? 200 : 1);
         return new GraphBuilder().Input("x", -1, 128).Constant(Tensors.Of("w1", values, 128, 64)).Weight("w2", 64, 32)
-            .Node("MatMul", ["x", "w1"], "h", node => node.Name = "first").Node("Tanh", ["h"], "t").Node("MatMul", ["t", "w2"], "y", node => node.Name = "second").Output("y", -1, 32);
+            .Node("MatMul", ["x", "w1"], "h", node => node.Name = "first").Node("Tanh", ["h"], "t")
+            .Node("MatMul", ["t", "w2"], "y", node => node.Name = "second").Output("y", -1, 32);
     }
 
     private sealed class Steps : IProgress<BuildProgress>
@@ -219,17 +249,22 @@ public sealed class VariantMakerTests
     /// <summary>Two hidden layers over 128 features, 60,000 parameters; labels are what the float model says.</summary>
     private static GraphBuilder Classifier() => new GraphBuilder().Input("x", -1, 128)
         .Weight("w1", 128, 256).Weight("b1", 256).Weight("w2", 256, 100).Weight("b2", 100).Weight("w3", 100, 6).Weight("b3", 6)
-        .Node("Gemm", ["x", "w1", "b1"], "g1").Node("Relu", ["g1"], "r1").Node("Gemm", ["r1", "w2", "b2"], "g2").Node("Relu", ["g2"], "r2").Node("Gemm", ["r2", "w3", "b3"], "y")
+        .Node("Gemm", ["x", "w1", "b1"], "g1").Node("Relu", ["g1"], "r1").Node("Gemm", ["r1", "w2", "b2"], "g2").Node("Relu", ["g2"], "r2")
+        .Node("Gemm", ["r2", "w3", "b3"], "y")
         .Output("y", -1, 6);
 
-    /// <summary>Adds to one hidden layer a feature ten thousand times larger than the rest, whose weight is almost zero: one scale cannot hold both.</summary>
+    /// <summary>
+    /// Adds to one hidden layer a feature ten thousand times larger than the rest, whose weight is almost zero: one scale cannot hold both.
+    /// </summary>
     private static GraphBuilder Hostile()
     {
         return new GraphBuilder().Input("x", -1, 128).Constant(Tensors.Of("high", [15f])).Constant(Tensors.Of("low", [1 / 15f]))
             .Weight("w", 128, 6).Weight("u1", 6, 32).Weight("u2", 32, 6)
             .Node("Pow", ["x", "high"], "m").Node("MatMul", ["m", "w"], "wide", node => node.Name = "wide")
-            .Node("Abs", ["wide"], "size").Node("Pow", ["size", "low"], "root").Node("Sign", ["wide"], "sign").Node("Mul", ["root", "sign"], "narrow")
-            .Node("MatMul", ["narrow", "u1"], "h", node => node.Name = "first").Node("Relu", ["h"], "r").Node("MatMul", ["r", "u2"], "t", node => node.Name = "second")
+            .Node("Abs", ["wide"], "size").Node("Pow", ["size", "low"], "root").Node("Sign", ["wide"], "sign")
+            .Node("Mul", ["root", "sign"], "narrow")
+            .Node("MatMul", ["narrow", "u1"], "h", node => node.Name = "first").Node("Relu", ["h"], "r")
+            .Node("MatMul", ["r", "u2"], "t", node => node.Name = "second")
             .Node("Add", ["t", "narrow"], "y").Output("y", -1, 6);
     }
 
@@ -240,9 +275,12 @@ public sealed class VariantMakerTests
         return Make(folder, model, spec, calibration, test, TestContext.Current.CancellationToken);
     }
 
-    private static IReadOnlyList<VariantReport> Make(ScratchFolder folder, string model, QuantizationSpec spec, TinySamples calibration, TinySamples test, CancellationToken cancellationToken)
+    private static IReadOnlyList<VariantReport> Make(
+        ScratchFolder folder, string model, QuantizationSpec spec, TinySamples calibration, TinySamples test,
+        CancellationToken cancellationToken)
         => new VariantMaker(X64).Make(new VariantRequest(model, calibration.Feeds("x"), new HeldOut(test.Feeds("x"), test.Labels),
-            VariantSettings.Of(spec, [.. spec.Profiles.Select(name => BuiltInProfiles.Find(name)!)]), folder.File("out")), new Progress<BuildProgress>(), cancellationToken).Variants;
+            VariantSettings.Of(spec, [.. spec.Profiles.Select(name => BuiltInProfiles.Find(name)!)]), folder.File("out")),
+                new Progress<BuildProgress>(), cancellationToken).Variants;
 
     private static TinySamples Labelled(string path, int count, int seed)
     {

@@ -142,8 +142,10 @@ public sealed class BuildQueueTests : IAsyncLifetime
         var build = await SubmitAsync();
         var lease = (await LeaseAsync())!;
         Assert.Equal(HttpStatusCode.OK, await FailAsync(lease, "The data has 3 labels for 4 samples."));
-        Assert.Equal((BuildStatus.Failed, "The data has 3 labels for 4 samples."), ((await BuildAsync(build.Id)).Status, (await BuildAsync(build.Id)).Failure));
-        Assert.Equal(HttpStatusCode.Conflict, (await _fleet.Http.GetAsync(new Uri($"/api/v1/builds/{build.Id}/report", UriKind.Relative))).StatusCode);
+        Assert.Equal((BuildStatus.Failed, "The data has 3 labels for 4 samples."),
+            ((await BuildAsync(build.Id)).Status, (await BuildAsync(build.Id)).Failure));
+        Assert.Equal(HttpStatusCode.Conflict,
+            (await _fleet.Http.GetAsync(new Uri($"/api/v1/builds/{build.Id}/report", UriKind.Relative))).StatusCode);
     }
 
     [Fact]
@@ -152,7 +154,8 @@ public sealed class BuildQueueTests : IAsyncLifetime
         var build = await SubmitAsync();
         var lease = (await LeaseAsync())!;
         var report = await _fleet.ReportAsync("speech", await _fleet.VariantAsync("x64-int8", "x64", accepted: false));
-        var request = JsonSerializer.Serialize(new CompleteRequest(lease.LeaseId, report, "<p>page</p>"), FleetJson.Default.CompleteRequest);
+        var request = JsonSerializer.Serialize(
+            new CompleteRequest(lease.LeaseId, report, "<p>page</p>"), FleetJson.Default.CompleteRequest);
         // The answer to the first may get lost: the worker says it again.
         for (var i = 0; i < 2; i++)
         {
@@ -162,7 +165,8 @@ public sealed class BuildQueueTests : IAsyncLifetime
         var view = await BuildAsync(build.Id);
         Assert.Equal((BuildStatus.Failed, true), (view.Status, view.HasReport));
         Assert.Equal(
-            "No variant was accepted; the report shows what was measured. x64-int8: Accuracy dropped by 0.03; 0.01 is allowed.", view.Failure);
+            "No variant was accepted; the report shows what was measured. x64-int8: Accuracy dropped by 0.03; 0.01 is allowed.",
+            view.Failure);
         Assert.NotNull(await _fleet.Http.GetFromJsonAsync($"/api/v1/builds/{build.Id}/report", FleetJson.Default.BuildReport));
     }
 
@@ -173,14 +177,16 @@ public sealed class BuildQueueTests : IAsyncLifetime
         var lease = (await LeaseAsync())!;
         var variant = (await _fleet.VariantAsync("x64-int8", "x64")) with { Artifact = new("x64-int8.onnx", new string('a', 64), 5) };
         var report = await _fleet.ReportAsync("speech", variant);
-        using var answer = await PostJsonAsync($"/api/v1/worker/builds/{build.Id}/complete", JsonSerializer.Serialize(new CompleteRequest(lease.LeaseId, report, ""), FleetJson.Default.CompleteRequest));
+        using var answer = await PostJsonAsync($"/api/v1/worker/builds/{build.Id}/complete",
+            JsonSerializer.Serialize(new CompleteRequest(lease.LeaseId, report, ""), FleetJson.Default.CompleteRequest));
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Contains("was not uploaded", (await ProblemAsync(answer)).Problems.Single(), StringComparison.Ordinal);
         Assert.Equal(BuildStatus.Running, (await BuildAsync(build.Id)).Status);
     }
 
     [Theory]
-    [InlineData("""{"model":"speech","data":{"kind":"vibration","samples":100},"teacher":{"family":"conv1d"},"student":{"famly":"conv1d"}}""", "famly")]
+    [InlineData("""{"model":"speech","data":{"kind":"vibration","samples":100},"teacher":{"family":"conv1d"}"""
+        + ""","student":{"famly":"conv1d"}}""", "famly")]
     [InlineData("""{"model":"speech","modle":1}""", "modle")]
     [InlineData("""{"model":"speech"}""", "data")]
     [InlineData("""{"model":""", "")]
@@ -196,7 +202,12 @@ public sealed class BuildQueueTests : IAsyncLifetime
     [Fact]
     public async Task Every_problem_of_a_spec_is_named_at_once()
     {
-        var spec = TestFleet.SpecOf("speech") with { Model = "Speech!", Student = new StudentSpec { Family = "rnn" }, Quantization = new QuantizationSpec { Profiles = ["toaster"] } };
+        var spec = TestFleet.SpecOf("speech") with
+        {
+            Model = "Speech!",
+            Student = new StudentSpec { Family = "rnn" },
+            Quantization = new QuantizationSpec { Profiles = ["toaster"] },
+        };
         using var answer = await PostJsonAsync("/api/v1/builds", JsonSerializer.Serialize(spec, FleetJson.Default.BuildSpec));
         Assert.Equal(3, (await ProblemAsync(answer)).Problems.Count);
     }
@@ -204,8 +215,10 @@ public sealed class BuildQueueTests : IAsyncLifetime
     [Fact]
     public async Task Request_past_the_limit_is_refused()
     {
-        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await PostJsonAsync("/api/v1/builds", new string(' ', Limits.ApiRequestBytes + 1))).StatusCode);
-        Assert.Equal(HttpStatusCode.BadRequest, (await PostJsonAsync("/api/v1/builds", new string(' ', Limits.ApiRequestBytes))).StatusCode);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge,
+            (await PostJsonAsync("/api/v1/builds", new string(' ', Limits.ApiRequestBytes + 1))).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest,
+            (await PostJsonAsync("/api/v1/builds", new string(' ', Limits.ApiRequestBytes))).StatusCode);
     }
 
     [Theory]
@@ -219,7 +232,8 @@ public sealed class BuildQueueTests : IAsyncLifetime
 
     private async Task<BuildView> SubmitAsync()
     {
-        using var answer = await PostJsonAsync("/api/v1/builds", JsonSerializer.Serialize(TestFleet.SpecOf("speech"), FleetJson.Default.BuildSpec));
+        using var answer = await PostJsonAsync(
+            "/api/v1/builds", JsonSerializer.Serialize(TestFleet.SpecOf("speech"), FleetJson.Default.BuildSpec));
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         return (await answer.Content.ReadFromJsonAsync(FleetJson.Default.BuildView))!;
     }
@@ -227,20 +241,27 @@ public sealed class BuildQueueTests : IAsyncLifetime
     private async Task<LeaseResponse?> LeaseAsync(string worker = "worker-1")
     {
         using var answer = await PostJsonAsync("/api/v1/worker/leases", $$"""{"worker":"{{worker}}"}""");
-        return answer.StatusCode == HttpStatusCode.NoContent ? null : await answer.Content.ReadFromJsonAsync(FleetJson.Default.LeaseResponse);
+        return answer.StatusCode == HttpStatusCode.NoContent
+            ? null
+            : await answer.Content.ReadFromJsonAsync(FleetJson.Default.LeaseResponse);
     }
 
     private Task<HttpStatusCode> ProgressAsync(LeaseResponse lease, double fraction)
-        => PostAsync($"/api/v1/worker/builds/{lease.BuildId}/progress", JsonSerializer.Serialize(new ProgressRequest(lease.LeaseId, new BuildProgress("training", fraction)), FleetJson.Default.ProgressRequest));
+        => PostAsync($"/api/v1/worker/builds/{lease.BuildId}/progress",
+            JsonSerializer.Serialize(
+                new ProgressRequest(lease.LeaseId, new BuildProgress("training", fraction)), FleetJson.Default.ProgressRequest));
 
     private async Task<HttpStatusCode> CompleteAsync(LeaseResponse lease)
         => await PostAsync($"/api/v1/worker/builds/{lease.BuildId}/complete", JsonSerializer.Serialize(
-            new CompleteRequest(lease.LeaseId, await _fleet.ReportAsync("speech", await _fleet.VariantAsync("x64-int8", "x64")), "<p>page</p>"), FleetJson.Default.CompleteRequest));
+            new CompleteRequest(lease.LeaseId, await _fleet.ReportAsync("speech", await _fleet.VariantAsync("x64-int8", "x64")),
+                "<p>page</p>"), FleetJson.Default.CompleteRequest));
 
     private Task<HttpStatusCode> FailAsync(LeaseResponse lease, string reason)
-        => PostAsync($"/api/v1/worker/builds/{lease.BuildId}/fail", JsonSerializer.Serialize(new FailRequest(lease.LeaseId, reason), FleetJson.Default.FailRequest));
+        => PostAsync($"/api/v1/worker/builds/{lease.BuildId}/fail",
+            JsonSerializer.Serialize(new FailRequest(lease.LeaseId, reason), FleetJson.Default.FailRequest));
 
-    private async Task<BuildView> BuildAsync(string id) => (await _fleet.Http.GetFromJsonAsync($"/api/v1/builds/{id}", FleetJson.Default.BuildView))!;
+    private async Task<BuildView> BuildAsync(string id)
+        => (await _fleet.Http.GetFromJsonAsync($"/api/v1/builds/{id}", FleetJson.Default.BuildView))!;
 
     private async Task<HttpStatusCode> PostAsync(string path, string json)
     {
@@ -254,5 +275,6 @@ public sealed class BuildQueueTests : IAsyncLifetime
         return await _fleet.Http.PostAsync(new Uri(path, UriKind.Relative), content);
     }
 
-    private static async Task<ApiProblem> ProblemAsync(HttpResponseMessage answer) => (await answer.Content.ReadFromJsonAsync(FleetJson.Default.ApiProblem))!;
+    private static async Task<ApiProblem> ProblemAsync(HttpResponseMessage answer)
+        => (await answer.Content.ReadFromJsonAsync(FleetJson.Default.ApiProblem))!;
 }

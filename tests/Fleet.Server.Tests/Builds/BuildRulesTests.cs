@@ -12,7 +12,13 @@ public sealed class BuildRulesTests
     {
         Id = "b",
         CreatedAt = Now,
-        Spec = new BuildSpec { Model = "speech", Data = new DataSpec { Kind = "vibration" }, Teacher = new TeacherSpec { Family = "conv1d" }, Student = new StudentSpec { Family = "conv1d" } },
+        Spec = new BuildSpec
+        {
+            Model = "speech",
+            Data = new DataSpec { Kind = "vibration" },
+            Teacher = new TeacherSpec { Family = "conv1d" },
+            Student = new StudentSpec { Family = "conv1d" },
+        },
     };
 
     private static Build Leased => BuildRules.Lease(Queued, "lease-1", "w", Now, LeaseTime)!;
@@ -28,7 +34,8 @@ public sealed class BuildRulesTests
 
     [Fact]
     public void Progress_renews_the_lease()
-        => Assert.Equal(Now.AddSeconds(59) + LeaseTime, BuildRules.Advance(Leased, "lease-1", new BuildProgress("training", 0.5), Now.AddSeconds(59), LeaseTime)!.Lease!.ExpiresAt);
+        => Assert.Equal(Now.AddSeconds(59) + LeaseTime,
+            BuildRules.Advance(Leased, "lease-1", new BuildProgress("training", 0.5), Now.AddSeconds(59), LeaseTime)!.Lease!.ExpiresAt);
 
     [Theory]
     [InlineData("lease-1", 59, true)]

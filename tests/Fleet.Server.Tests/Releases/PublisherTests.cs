@@ -17,13 +17,15 @@ public sealed class PublisherTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _fleet.DisposeAsync();
 
-    private Task<Answer<Release>> PublishAsync(string build, TimeSpan? validFor = null) => _fleet.Of<Publisher>().PublishAsync(new CreateReleaseRequest(build, validFor), default);
+    private Task<Answer<Release>> PublishAsync(string build, TimeSpan? validFor = null)
+        => _fleet.Of<Publisher>().PublishAsync(new CreateReleaseRequest(build, validFor), default);
 
     [Fact]
     public async Task Release_holds_the_accepted_variants_with_the_gates_the_spec_asks_for()
     {
         var build = await _fleet.BuildAsync("speech",
-            await _fleet.VariantAsync("x64-int8", "x64"), await _fleet.VariantAsync("jetson-fp16", "jetson"), await _fleet.VariantAsync("arm-int8", "arm-cpu", accepted: false));
+            await _fleet.VariantAsync("x64-int8", "x64"), await _fleet.VariantAsync("jetson-fp16", "jetson"),
+            await _fleet.VariantAsync("arm-int8", "arm-cpu", accepted: false));
         var release = (await PublishAsync(build)).Value!;
         var manifest = release.ReadManifest();
         Assert.Equal(["x64-int8", "jetson-fp16"], manifest.Variants.Select(variant => variant.Id));
@@ -37,7 +39,8 @@ public sealed class PublisherTests : IAsyncLifetime
         var release = await _fleet.ReleaseAsync();
         Assert.True(ReleaseVerifier.Verify(release.Envelope, [_fleet.Of<ReleaseKey>()], _fleet.Clock.GetUtcNow(), "speech", 1).Trusted);
         await using var other = await TestFleet.StartAsync();
-        Assert.Equal(ReleaseFault.KeyNotTrusted, ReleaseVerifier.Verify(release.Envelope, [other.Of<ReleaseKey>()], _fleet.Clock.GetUtcNow(), "speech", 1).Fault);
+        Assert.Equal(ReleaseFault.KeyNotTrusted,
+            ReleaseVerifier.Verify(release.Envelope, [other.Of<ReleaseKey>()], _fleet.Clock.GetUtcNow(), "speech", 1).Fault);
     }
 
     [Fact]
@@ -83,14 +86,16 @@ public sealed class PublisherTests : IAsyncLifetime
     {
         var build = await _fleet.BuildAsync("speech", await _fleet.VariantAsync("x64-int8", "x64", accepted: false));
         var answer = await PublishAsync(build);
-        Assert.Equal((409, "x64-int8: Accuracy dropped by 0.03; 0.01 is allowed."), (answer.Problem!.Status, answer.Problem.Problems.Single()));
+        Assert.Equal((409, "x64-int8: Accuracy dropped by 0.03; 0.01 is allowed."),
+            (answer.Problem!.Status, answer.Problem.Problems.Single()));
         Assert.Null(await _fleet.Store.FindAsync<Model>("speech", default));
     }
 
     [Fact]
     public async Task Two_variants_of_one_name_are_no_release()
     {
-        var build = await _fleet.BuildAsync("speech", await _fleet.VariantAsync("x64-int8", "x64"), await _fleet.VariantAsync("x64-int8", "x64"));
+        var build = await _fleet.BuildAsync(
+            "speech", await _fleet.VariantAsync("x64-int8", "x64"), await _fleet.VariantAsync("x64-int8", "x64"));
         Assert.Contains("Two variants have the same id.", (await PublishAsync(build)).Problem!.Problems);
     }
 
@@ -100,7 +105,10 @@ public sealed class PublisherTests : IAsyncLifetime
         // 64 variants with long reasons to exist: the envelope passes the limit of what a device reads.
         var variants = new List<VariantReport>();
         for (var i = 0; i < 64; i++)
-            variants.Add(await _fleet.VariantAsync($"x64-{i}", "x64") with { Runtime = new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["note"] = new string('x', 2000) } } });
+            variants.Add(await _fleet.VariantAsync($"x64-{i}", "x64") with
+            {
+                Runtime = new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["note"] = new string('x', 2000) } },
+            });
         var answer = await PublishAsync(await _fleet.BuildAsync("speech", [.. variants]));
         Assert.Equal(409, answer.Problem!.Status);
         Assert.Contains("No device would trust", answer.Problem.Title, StringComparison.Ordinal);

@@ -28,7 +28,9 @@ public sealed class DataFolderTests
         else File.Delete(folder[name]);
 
         await using var again = ChildProcess.Start(
-            Programs.Server, [$"--Fleet:DataFolder={folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0"]);
+            Programs.Server, [
+                $"--Fleet:DataFolder={folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0",
+            ]);
 
         Assert.Equal(1, await again.WaitForExitAsync(Deadline));
         Assert.Contains(sentence, again.Output, StringComparison.Ordinal);
@@ -94,7 +96,8 @@ public sealed class DataFolderTests
         }
 
         await using var again = await ServerProcess.StartAsync(disk.Path, settings);
-        var tokens = JsonSerializer.Deserialize(await again.Http.GetStringAsync(new Uri("/api/v1/tokens", UriKind.Relative)), FleetJson.Default.IReadOnlyListTokenView)!;
+        var tokens = JsonSerializer.Deserialize(
+            await again.Http.GetStringAsync(new Uri("/api/v1/tokens", UriKind.Relative)), FleetJson.Default.IReadOnlyListTokenView)!;
         Assert.Equal(acknowledged, tokens.Count);
     }
 }

@@ -18,10 +18,12 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
     public Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class
         => FailsToRead ? throw Broken : store.FindAsync<T>(id, cancellationToken);
 
-    public Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken) where T : class
+    public Task<IReadOnlyList<Stored<T>>> ListAsync<T>(string prefix, string? after, int limit, CancellationToken cancellationToken)
+        where T : class
         => FailsToRead ? throw Broken : store.ListAsync<T>(prefix, after, limit, cancellationToken);
 
-    public Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken) where T : class
+    public Task<IReadOnlyList<Stored<T>>> ListNewestAsync<T>(string prefix, string? before, int limit, CancellationToken cancellationToken)
+        where T : class
         => FailsToRead ? throw Broken : store.ListNewestAsync<T>(prefix, before, limit, cancellationToken);
 
     public Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)

@@ -7,7 +7,9 @@ namespace Fleet.Server.Tests.Storage;
 /// <summary>What lies beneath LiteDB: power cuts, disks that fail, files that are damaged.</summary>
 public sealed class LiteFaultTests : IDisposable
 {
-    private static readonly DocumentType[] Types = [new DocumentType("counter", TestJson.Default.Counter), new DocumentType("note", TestJson.Default.Note)];
+    private static readonly DocumentType[] Types = [
+        new DocumentType("counter", TestJson.Default.Counter), new DocumentType("note", TestJson.Default.Note),
+    ];
 
     private readonly TemporaryFolder _folder = new();
 
@@ -48,7 +50,8 @@ public sealed class LiteFaultTests : IDisposable
 
         if (sync) disk.SyncsUntilFailure = 0;
         else disk.WritesUntilFailure = 1;
-        var group = Enumerable.Range(0, 8).Select(n => store.CommitAsync([StoreChange.Create($"lost-{n}", new Counter(n))], default)).ToArray();
+        var group = Enumerable.Range(0, 8).Select(n => store.CommitAsync([StoreChange.Create($"lost-{n}", new Counter(n))], default))
+            .ToArray();
         foreach (var commit in group)
         {
             var failure = await Assert.ThrowsAsync<StoreException>(() => commit);
@@ -78,7 +81,10 @@ public sealed class LiteFaultTests : IDisposable
         {
             await using var store = Open(disk);
             disk.WritesUntilFailure = round;
-            await Assert.ThrowsAsync<StoreException>(() => store.CommitAsync([.. Enumerable.Range(0, 20).Select(n => StoreChange.Create($"{round}/{n}", new Note(new string('x', 2000))))], default));
+            await Assert.ThrowsAsync<StoreException>(() =>
+                store.CommitAsync([
+                    .. Enumerable.Range(0, 20).Select(n => StoreChange.Create($"{round}/{n}", new Note(new string('x', 2000)))),
+                ], default));
             disk.WritesUntilFailure = -1;
         }
         GC.Collect();
@@ -181,7 +187,8 @@ public sealed class LiteFaultTests : IDisposable
         var path = _folder["fleet.db"];
         var connection = new LiteDB.ConnectionString { Filename = path, Collation = LiteDB.Collation.Binary };
         var database = new LiteDB.LiteDatabase(connection);
-        database.GetCollection("documents").Insert(new LiteDB.BsonDocument { ["_id"] = "counter/a", ["version"] = 3L, ["json"] = """{"Value":7}""" });
+        database.GetCollection("documents")
+            .Insert(new LiteDB.BsonDocument { ["_id"] = "counter/a", ["version"] = 3L, ["json"] = """{"Value":7}""" });
         if (closed) database.Dispose();
         else
         {
@@ -206,7 +213,8 @@ public sealed class LiteFaultTests : IDisposable
     }
 
     private static LiteFleetStore Open(UnreliableDisk disk, string path)
-        => new(new LiteStoreSettings { Path = path, OpenFile = disk.Open, CheckpointPages = 24 }, Types, TimeProvider.System, NullLogger<LiteFleetStore>.Instance);
+        => new(new LiteStoreSettings { Path = path, OpenFile = disk.Open, CheckpointPages = 24 }, Types, TimeProvider.System,
+            NullLogger<LiteFleetStore>.Instance);
 
     private static async Task WriteUntilFailureAsync(LiteFleetStore store, long[] acknowledged)
     {
@@ -257,6 +265,7 @@ public sealed class LiteFaultTests : IDisposable
     private async Task FillAsync(int from = 0)
     {
         await using var store = Open();
-        await store.CommitAsync([.. Enumerable.Range(from, 500).Select(n => StoreChange.Create($"{n:d5}", new Note(new string('x', 500))))], default);
+        await store.CommitAsync(
+            [.. Enumerable.Range(from, 500).Select(n => StoreChange.Create($"{n:d5}", new Note(new string('x', 500))))], default);
     }
 }

@@ -53,13 +53,15 @@ public abstract partial class StoreTests
         Assert.Null(await small.Store.ProblemAsync(default));
 
         small.Disk!.Fill(left: reserve * 3 / 4);
-        var refused = await Assert.ThrowsAsync<StoreException>(() => small.Store.AppendSamplesAsync(TestStore.Device, small.Batch(1), default));
+        var refused = await Assert.ThrowsAsync<StoreException>(
+            () => small.Store.AppendSamplesAsync(TestStore.Device, small.Batch(1), default));
         Assert.Equal((StoreFailure.Full, true), (refused.Failure, refused.MayBeRetried));
         await small.Store.CommitAsync([StoreChange.Put("a", new Note("two"), 1)], default);
         Assert.Contains("telemetry", await small.Store.ProblemAsync(default), StringComparison.Ordinal);
 
         small.Disk.Fill(left: reserve / 4);
-        refused = await Assert.ThrowsAsync<StoreException>(() => small.Store.CommitAsync([StoreChange.Put("a", new Note("three"), 2)], default));
+        refused = await Assert.ThrowsAsync<StoreException>(
+            () => small.Store.CommitAsync([StoreChange.Put("a", new Note("three"), 2)], default));
         Assert.Equal(StoreFailure.Full, refused.Failure);
         Assert.Contains("Fleet:FreeSpaceReserve", refused.Message, StringComparison.Ordinal);
         Assert.Equal("two", (await small.Store.FindAsync<Note>("a", default))!.Document.Text);
@@ -77,12 +79,14 @@ public abstract partial class StoreTests
         {
             var left = await store.FindAsync<Counter>($"left-{name}", default);
             var right = await store.FindAsync<Counter>($"right-{name}", default);
-            Assert.True(left!.Document.Value >= acknowledged, $"Writer {name} was told {acknowledged}, the disk holds {left.Document.Value}.");
+            Assert.True(left!.Document.Value >= acknowledged,
+                $"Writer {name} was told {acknowledged}, the disk holds {left.Document.Value}.");
             Assert.Equal(left.Document, right!.Document);
             Assert.Equal(left.Document.Value, left.Version);
         }
         var samples = await store.SamplesAsync(DateTimeOffset.MinValue, default).ToLookupAsync(sample => sample.Device);
-        var rollups = await store.RollupsAsync([.. writer.Samples.Keys.Select(name => DeviceId.Parse($"dev-{name}"))], RollupPeriod.Minute, DateTimeOffset.MinValue, default);
+        var rollups = await store.RollupsAsync(
+            [.. writer.Samples.Keys.Select(name => DeviceId.Parse($"dev-{name}"))], RollupPeriod.Minute, DateTimeOffset.MinValue, default);
         foreach (var (name, acknowledged) in writer.Samples)
         {
             var read = samples[DeviceId.Parse($"dev-{name}")].ToList();
@@ -102,7 +106,8 @@ public abstract partial class StoreTests
         public CrashWriter(TestStore store)
         {
             var program = Path.GetFullPath(Path.Combine(
-                AppContext.BaseDirectory, "..", "..", "Fleet.Server.CrashWriter", Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "crash-writer"));
+                AppContext.BaseDirectory, "..", "..", "Fleet.Server.CrashWriter",
+                Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "crash-writer"));
             _process = Process.Start(new ProcessStartInfo(program, store.WriterArguments) { RedirectStandardOutput = true })!;
         }
 
@@ -121,7 +126,9 @@ public abstract partial class StoreTests
         public async Task UntilAsync(Func<bool> enough)
         {
             using var deadline = new CancellationTokenSource(WriterDeadline);
-            while (!enough()) Take(await _process.StandardOutput.ReadLineAsync(deadline.Token) ?? throw new InvalidOperationException("The writer ended by itself."));
+            while (!enough())
+                Take(await _process.StandardOutput.ReadLineAsync(deadline.Token)
+                    ?? throw new InvalidOperationException("The writer ended by itself."));
         }
 
         /// <summary>Ends it with SIGKILL and takes what it had said by then.</summary>

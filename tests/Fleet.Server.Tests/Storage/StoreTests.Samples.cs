@@ -53,7 +53,8 @@ public abstract partial class StoreTests
     [Fact]
     public async Task Batch_of_a_gap_is_stored_when_it_comes_late()
     {
-        foreach (var sequence in (long[])[1, 2, 5, 4]) Assert.True(await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(sequence), default));
+        foreach (var sequence in (long[])[1, 2, 5, 4])
+            Assert.True(await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(sequence), default));
         Assert.False(await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(5), default));
         Assert.True(await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(3), default));
     }
@@ -78,7 +79,9 @@ public abstract partial class StoreTests
         }
         foreach (var period in (RollupPeriod[])[RollupPeriod.Minute, RollupPeriod.Hour])
         {
-            foreach (var rollups in (IReadOnlyList<Rollup>[])[await RollupsAsync(period), await _test.Store.FleetRollupsAsync(period, DateTimeOffset.MinValue, default)])
+            foreach (var rollups in (IReadOnlyList<Rollup>[])[
+                await RollupsAsync(period), await _test.Store.FleetRollupsAsync(period, DateTimeOffset.MinValue, default),
+            ])
             {
                 Assert.Equal(600, rollups.Sum(rollup => rollup.Batches));
                 Assert.Equal(600 * 601 / 2, rollups.Sum(rollup => rollup.Stats.Count));
@@ -94,12 +97,19 @@ public abstract partial class StoreTests
     public async Task Batches_that_come_a_day_late_go_to_the_period_they_are_of()
     {
         await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(2), default);
-        var old = _test.Batch(1) with { From = _test.Clock.GetUtcNow().AddDays(-1), To = _test.Clock.GetUtcNow().AddDays(-1).AddSeconds(10) };
+        var old = _test.Batch(1) with
+        {
+            From = _test.Clock.GetUtcNow().AddDays(-1),
+            To = _test.Clock.GetUtcNow().AddDays(-1).AddSeconds(10),
+        };
         await _test.Store.AppendSamplesAsync(TestStore.Device, old, default);
         await _test.ReopenAsync();
 
-        Assert.Equal([RollupBuilder.StartOf(RollupPeriod.Minute, old.To), RollupBuilder.StartOf(RollupPeriod.Minute, _test.Clock.GetUtcNow())], (await RollupsAsync()).Select(rollup => rollup.From));
-        Assert.Single((await _test.Store.RollupsAsync([TestStore.Device], RollupPeriod.Minute, _test.Clock.GetUtcNow().AddHours(-1), default))[TestStore.Device]);
+        Assert.Equal([
+            RollupBuilder.StartOf(RollupPeriod.Minute, old.To), RollupBuilder.StartOf(RollupPeriod.Minute, _test.Clock.GetUtcNow()),
+        ], (await RollupsAsync()).Select(rollup => rollup.From));
+        Assert.Single((await _test.Store.RollupsAsync(
+            [TestStore.Device], RollupPeriod.Minute, _test.Clock.GetUtcNow().AddHours(-1), default))[TestStore.Device]);
     }
 
     [Fact]
@@ -134,7 +144,17 @@ public abstract partial class StoreTests
             Sequence = 1,
             From = _test.Clock.GetUtcNow(),
             To = _test.Clock.GetUtcNow(),
-            Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = long.MaxValue, Classes = [long.MaxValue], Latency = new LatencyHistogram { Buckets = [3], Counts = [LatencyHistogram.MaximumCount] } }],
+            Models = [
+                new InferenceStats
+                {
+                    Model = "m",
+                    Version = 1,
+                    Variant = "v",
+                    Count = long.MaxValue,
+                    Classes = [long.MaxValue],
+                    Latency = new LatencyHistogram { Buckets = [3], Counts = [LatencyHistogram.MaximumCount] },
+                },
+            ],
         };
         await _test.Store.AppendSamplesAsync(TestStore.Device, large, default);
         await _test.Store.AppendSamplesAsync(TestStore.Device, large with { Sequence = 2 }, default);
@@ -145,7 +165,8 @@ public abstract partial class StoreTests
         Assert.Equal(LatencyHistogram.MaximumCount, rollup.Stats.Latency.Total());
     }
 
-    private async Task<IReadOnlyList<Sample>> SamplesAsync(DateTimeOffset since) => await _test.Store.SamplesAsync(since, default).ToListAsync();
+    private async Task<IReadOnlyList<Sample>> SamplesAsync(DateTimeOffset since)
+        => await _test.Store.SamplesAsync(since, default).ToListAsync();
 
     private async Task<IReadOnlyList<Rollup>> RollupsAsync(RollupPeriod period = RollupPeriod.Minute)
         => (await _test.Store.RollupsAsync([TestStore.Device], period, DateTimeOffset.MinValue, default))[TestStore.Device];

@@ -24,9 +24,12 @@ public sealed class TelemetryBlockTests
     public void What_the_first_version_wrote_is_read()
     {
         // Bytes as version 1 wrote them: one batch of the device "d".
-        const string text = "AegAAACHcwAAgKqqqupf7XTlq4sBiLofDFwuZ78Z2EFdTQzAwNVEwVXVDMDBwA6ns9vsurXF8owvh2GAAeYYRhgGHrKHjGGjc879nXPziarfXS0qZCAsJW8Q+OfAPfue"
-            + "/YtZmIX5ppAgtFx60GPdlmdNFTKesLgCwQbCoaWu2SCecISyBmsQHCDEvFuDPAhaSi4VwoQUmlr8QU689/jR9iqcBvp9vQgxhVo1kfB0L2CyZZ3VokLG6ZquAQ==";
+        const string text =
+            "AegAAACHcwAAgKqqqupf7XTlq4sBiLofDFwuZ78Z2EFdTQzAwNVEwVXVDMDBwA6ns9vsurXF8owvh2GAAeYYRhgGHrKHjGGjc879"
+            + "nXPziarfXS0qZCAsJW8Q+OfAPfue/YtZmIX5ppAgtFx60GPdlmdNFTKesLgCwQbCoaWu2SCecISyBmsQHCDEvFuDPAhaSi4VwoQU"
+            + "mlr8QU689/jR9iqcBvp9vQgxhVo1kfB0L2CyZZ3VokLG6ZquAQ==";
         var pack = Convert.FromBase64String(text);
-        Assert.Equal(("d", 7L), TelemetryBlock.Read(pack).Select(entry => (entry.Subject, TelemetryBlock.Decode(entry.Batch).Sequence)).Single());
+        Assert.Equal(("d", 7L), TelemetryBlock.Read(pack)
+            .Select(entry => (entry.Subject, TelemetryBlock.Decode(entry.Batch).Sequence)).Single());
     }
 }

@@ -52,7 +52,8 @@ public sealed class RetentionTests : IAsyncDisposable
         await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(1), default);
         _store.FailsToWrite = true;
         await _retention.StartAsync(default);
-        await UntilAsync("health tells of it", () => _health.Problems.Any(problem => problem.Contains("cannot be dropped", StringComparison.Ordinal)));
+        await UntilAsync("health tells of it",
+            () => _health.Problems.Any(problem => problem.Contains("cannot be dropped", StringComparison.Ordinal)));
         Assert.Equal(1, await CountAsync());
 
         _store.FailsToWrite = false;

@@ -22,7 +22,8 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
         using var client = await device.ConnectAsync();
         var batch = Batch(1, Now, milliseconds: [1, 2, 3]);
         for (var n = 0; n < 2; n++)
-            Assert.Equal(MqttClientPublishReasonCode.Success, await device.PublishAsync(client, Topics.Telemetry, batch, FleetJson.Default.TelemetryBatch));
+            Assert.Equal(MqttClientPublishReasonCode.Success,
+                await device.PublishAsync(client, Topics.Telemetry, batch, FleetJson.Default.TelemetryBatch));
 
         var view = Assert.Single(await QueryAsync("device=repeater"));
         Assert.Equal((1, 3L, "x64-int8", 2), (view.Batches, view.Count, view.Variant, view.Version));
@@ -36,7 +37,8 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
         using var client = await device.ConnectAsync();
         var pack = TelemetryPack.Encode([Batch(1, Now.AddSeconds(-10), [1, 2]), Batch(2, Now, [3])]);
         var topic = Topics.Of(device.Id, Topics.Telemetry);
-        for (var n = 0; n < 2; n++) Assert.Equal(MqttClientPublishReasonCode.Success, (await TestDevice.PublishAsync(client, topic, pack)).ReasonCode);
+        for (var n = 0; n < 2; n++)
+            Assert.Equal(MqttClientPublishReasonCode.Success, (await TestDevice.PublishAsync(client, topic, pack)).ReasonCode);
         var view = Assert.Single(await QueryAsync("device=packer"));
         Assert.Equal((2, 3L), (view.Batches, view.Count));
     }
@@ -58,8 +60,12 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     public void Count_that_would_overflow_a_sum_is_refused(long count, long errors)
     {
         var batch = Batch(1, Now, []);
-        Assert.Contains("beyond", TelemetryRules.ProblemOf(batch with { Models = [batch.Models[0] with { Count = count, Errors = errors }] }), StringComparison.Ordinal);
-        Assert.Contains("beyond", TelemetryRules.ProblemOf(batch with { Models = [batch.Models[0] with { Classes = [LatencyHistogram.MaximumCount + 1] }] }), StringComparison.Ordinal);
+        Assert.Contains("beyond",
+            TelemetryRules.ProblemOf(batch with { Models = [batch.Models[0] with { Count = count, Errors = errors }] }),
+            StringComparison.Ordinal);
+        Assert.Contains("beyond",
+            TelemetryRules.ProblemOf(batch with { Models = [batch.Models[0] with { Classes = [LatencyHistogram.MaximumCount + 1] }] }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -67,7 +73,9 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     {
         TelemetryBatch With(long sequence, ValueStats value) => Batch(sequence, Now, []) is var batch
             ? batch with { Models = [batch.Models[0] with { Values = [value], Boxes = new BoxStats(value, value) }] } : batch;
-        var view = Assert.Single(TelemetryViews.Of(DeviceId.Parse("d"), [RollupOf(With(1, new ValueStats(1, 10, 0, 10, 10))), RollupOf(With(2, new ValueStats(3, 20, 0, 20, 20)))], null, Now.AddHours(-1), Now));
+        var view = Assert.Single(TelemetryViews.Of(DeviceId.Parse("d"),
+            [RollupOf(With(1, new ValueStats(1, 10, 0, 10, 10))), RollupOf(With(2, new ValueStats(3, 20, 0, 20, 20)))],
+            null, Now.AddHours(-1), Now));
         Assert.Equal((4, 17.5, 10, 20), (view.Values![0].Count, view.Values[0].Mean, view.Values[0].Minimum, view.Boxes!.Size.Maximum));
     }
 
@@ -76,11 +84,13 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     {
         var device = await server.EnrollAsync("selective");
         using var client = await device.ConnectAsync();
-        await device.PublishAsync(client, Topics.Telemetry, Batch(1, Now.AddMinutes(-30), milliseconds: [1]), FleetJson.Default.TelemetryBatch);
+        await device.PublishAsync(
+            client, Topics.Telemetry, Batch(1, Now.AddMinutes(-30), milliseconds: [1]), FleetJson.Default.TelemetryBatch);
         await device.PublishAsync(client, Topics.Telemetry, Batch(2, Now, milliseconds: [1]), FleetJson.Default.TelemetryBatch);
 
         Assert.Equal(2, Assert.Single(await QueryAsync("device=selective")).Batches);
-        Assert.Equal(1, Assert.Single(await QueryAsync($"device=selective&since={Uri.EscapeDataString(Now.AddMinutes(-5).ToString("O"))}")).Batches);
+        Assert.Equal(1, Assert.Single(
+            await QueryAsync($"device=selective&since={Uri.EscapeDataString(Now.AddMinutes(-5).ToString("O"))}")).Batches);
         Assert.Empty(await QueryAsync("device=selective&model=other"));
         Assert.Contains(await QueryAsync(""), view => view.Device?.Value == "selective");
     }
@@ -89,7 +99,10 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     public void Percentiles_come_from_merged_histograms_and_not_from_averages()
     {
         // Ninety fast ones in the first batch, ten slow ones in the second: the mean of both medians would be 50 ms.
-        Rollup[] rollups = [RollupOf(Batch(1, Now.AddMinutes(-1), [.. Enumerable.Repeat(1.0, 90)])), RollupOf(Batch(2, Now, [.. Enumerable.Repeat(100.0, 10)]))];
+        Rollup[] rollups = [
+            RollupOf(Batch(1, Now.AddMinutes(-1), [.. Enumerable.Repeat(1.0, 90)])),
+            RollupOf(Batch(2, Now, [.. Enumerable.Repeat(100.0, 10)])),
+        ];
         var view = Assert.Single(TelemetryViews.Of(DeviceId.Parse("d"), rollups, null, Now.AddHours(-1), Now));
         Assert.InRange(view.Latency!.P50.TotalMilliseconds, 1, 1.07);
         Assert.InRange(view.Latency.P95.TotalMilliseconds, 100, 107);
@@ -101,7 +114,8 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
 
     [Fact]
     public void Device_that_served_nothing_has_no_percentiles()
-        => Assert.Null(Assert.Single(TelemetryViews.Of(DeviceId.Parse("d"), [RollupOf(Batch(1, Now, []))], null, Now.AddHours(-1), Now)).Latency);
+        => Assert.Null(Assert.Single(
+            TelemetryViews.Of(DeviceId.Parse("d"), [RollupOf(Batch(1, Now, []))], null, Now.AddHours(-1), Now)).Latency);
 
     [Fact]
     public async Task Fleet_of_more_devices_than_a_page_is_counted_whole_and_what_is_cut_is_said()
@@ -140,11 +154,14 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     {
         var device = await server.EnrollAsync("exported");
         using var client = await device.ConnectAsync();
-        for (var n = 1; n <= 3; n++) await device.PublishAsync(client, Topics.Telemetry, Batch(n, Now.AddSeconds(n), [1]), FleetJson.Default.TelemetryBatch);
+        for (var n = 1; n <= 3; n++)
+            await device.PublishAsync(client, Topics.Telemetry, Batch(n, Now.AddSeconds(n), [1]), FleetJson.Default.TelemetryBatch);
 
-        var lines = (await server.Operator.GetStringAsync("/api/v1/telemetry/export?device=exported")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var lines = (await server.Operator.GetStringAsync("/api/v1/telemetry/export?device=exported"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-        Assert.Equal([1L, 2L, 3L], lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("batch").GetProperty("sequence").GetInt64()));
+        Assert.Equal([1L, 2L, 3L],
+            lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("batch").GetProperty("sequence").GetInt64()));
     }
 
     [Fact]
@@ -156,7 +173,8 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
         await using var child = StartServer(folder);
         await child.WaitForLineAsync("Operators:", TimeSpan.FromMinutes(1));
         using var client = await OperatorOfAsync(folder);
-        var views = JsonSerializer.Deserialize(await client.GetStringAsync($"/api/v1/telemetry?device={device}"), FleetJson.Default.IReadOnlyListTelemetryView)!;
+        var views = JsonSerializer.Deserialize(
+            await client.GetStringAsync($"/api/v1/telemetry?device={device}"), FleetJson.Default.IReadOnlyListTelemetryView)!;
         Assert.Equal(20, Assert.Single(views).Batches);
         child.Terminate();
         Assert.Equal(0, await child.WaitForExitAsync(TimeSpan.FromSeconds(30)));
@@ -175,16 +193,20 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
         await child.WaitForLineAsync("Operators:", TimeSpan.FromMinutes(1));
         using var endpoints = JsonDocument.Parse(await File.ReadAllTextAsync(folder["endpoints.json"]));
         var address = endpoints.RootElement.GetProperty("mqtt").GetString()!.Split(':');
-        using var client = await device.ConnectAsync(options => options.WithTcpServer(address[0], int.Parse(address[1], System.Globalization.CultureInfo.InvariantCulture)));
+        using var client = await device.ConnectAsync(
+            options => options.WithTcpServer(address[0], int.Parse(address[1], System.Globalization.CultureInfo.InvariantCulture)));
         for (var n = 1; n <= 20; n++)
-            Assert.Equal(MqttClientPublishReasonCode.Success, await device.PublishAsync(client, Topics.Telemetry, Batch(n, Now.AddSeconds(n), [1]), FleetJson.Default.TelemetryBatch));
+            Assert.Equal(MqttClientPublishReasonCode.Success,
+                await device.PublishAsync(client, Topics.Telemetry, Batch(n, Now.AddSeconds(n), [1]), FleetJson.Default.TelemetryBatch));
         child.Kill();
         await child.WaitForExitAsync(TimeSpan.FromSeconds(30));
         return device.Id.Value;
     }
 
     private static ChildProcess StartServer(TemporaryFolder folder) => ChildProcess.Start(
-        Programs.Server, [$"--Fleet:DataFolder={folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0"]);
+        Programs.Server, [
+            $"--Fleet:DataFolder={folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0",
+        ]);
 
     private static async Task<HttpClient> OperatorOfAsync(TemporaryFolder folder)
     {
@@ -195,7 +217,8 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     }
 
     private async Task<IReadOnlyList<TelemetryView>> QueryAsync(string query)
-        => JsonSerializer.Deserialize(await server.Operator.GetStringAsync($"/api/v1/telemetry?{query}"), FleetJson.Default.IReadOnlyListTelemetryView)!;
+        => JsonSerializer.Deserialize(
+            await server.Operator.GetStringAsync($"/api/v1/telemetry?{query}"), FleetJson.Default.IReadOnlyListTelemetryView)!;
 
     private static async Task<IReadOnlyList<TelemetryView>> ViewsAsync(HttpResponseMessage response)
         => JsonSerializer.Deserialize(await response.Content.ReadAsStringAsync(), FleetJson.Default.IReadOnlyListTelemetryView)!;
@@ -221,7 +244,9 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
                 Variant = "x64-int8",
                 Count = milliseconds.Length,
                 Classes = sequence == 1 ? [milliseconds.Length + 10] : [0, 20],
-                Latency = milliseconds.Aggregate(new LatencyHistogram(), (sum, each) => sum.Merge(new LatencyHistogram { Buckets = [LatencyHistogram.BucketOf(TimeSpan.FromMilliseconds(each))], Counts = [1] })),
+                Latency = milliseconds.Aggregate(new LatencyHistogram(),
+                    (sum, each) => sum.Merge(
+                        new LatencyHistogram { Buckets = [LatencyHistogram.BucketOf(TimeSpan.FromMilliseconds(each))], Counts = [1] })),
             },
         ],
         Resources = new ResourceStats { CpuUsage = 0.5 },

@@ -57,7 +57,8 @@ internal static class VibrationData
     private static void AddRotation(Span<float> signal, MachineCondition condition, Machine machine, Random random)
     {
         var speed = machine.Shaft / 26;
-        var amplitudes = (first: 0.15 * speed * speed * Between(random, 0.4, 1.3), second: 0.08 * Between(random, 0.3, 1.3), third: 0.04 * Between(random, 0.3, 1.3));
+        var amplitudes = (first: 0.15 * speed * speed * Between(random, 0.4, 1.3), second: 0.08 * Between(random, 0.3, 1.3),
+            third: 0.04 * Between(random, 0.3, 1.3));
         if (condition == MachineCondition.Imbalance) amplitudes.first += 0.8 * machine.Severity * speed * speed;
         if (condition == MachineCondition.Misalignment)
         {
@@ -70,7 +71,8 @@ internal static class VibrationData
         {
             var time = i / SamplingRate;
             var turn = machine.Angle + 2 * PI * machine.Shaft * time;
-            signal[i] += (float)(amplitudes.first * Sin(turn) + amplitudes.second * Sin(2 * turn + phase2) + amplitudes.third * Sin(3 * turn + phase3)
+            signal[i] += (float)(amplitudes.first * Sin(turn) + amplitudes.second * Sin(2 * turn + phase2)
+                + amplitudes.third * Sin(3 * turn + phase3)
                 + 0.06 * (0.3 + machine.Load) * Sin(2 * PI * 100 * time + phaseHum));
         }
     }
@@ -87,7 +89,9 @@ internal static class VibrationData
         };
         var period = 1 / (multiple * machine.Shaft);
         var strength = 1.1 * machine.Severity * (0.5 + 0.5 * machine.Load);
-        for (var time = -3 * period + period * random.NextDouble(); time < Length / SamplingRate; time += period * (1 + 0.012 * Normal(random)))
+        for (var time = -3 * period + period * random.NextDouble();
+            time < Length / SamplingRate;
+            time += period * (1 + 0.012 * Normal(random)))
         {
             var modulation = condition switch
             {

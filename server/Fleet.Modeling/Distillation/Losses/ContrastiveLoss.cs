@@ -36,7 +36,8 @@ internal sealed class ContrastiveLoss : IDistillationLoss
         _setup = setup;
         _classes = ((ClassLabels)setup.Labels).Numbers;
         _temperature = setup.Setting("temperature");
-        _negatives = Math.Min(_classes.Length, (int)(setup.OptionalSetting("negatives") ?? Math.Clamp(_classes.Length / 4, 1, MaximumNegatives)));
+        _negatives = Math.Min(_classes.Length,
+            (int)(setup.OptionalSetting("negatives") ?? Math.Clamp(_classes.Length / 4, 1, MaximumNegatives)));
         _pairs = [.. setup.Pairs.Select(pair => new Side(setup, pair.Student, pair.Teacher))];
     }
 
@@ -44,10 +45,12 @@ internal sealed class ContrastiveLoss : IDistillationLoss
     public string Name => "contrastive";
 
     /// <inheritdoc/>
-    public IEnumerable<TorchSharp.Modules.Parameter> Parameters => _pairs.SelectMany(pair => pair.Student.parameters().Concat(pair.Teacher.parameters()));
+    public IEnumerable<TorchSharp.Modules.Parameter> Parameters
+        => _pairs.SelectMany(pair => pair.Student.parameters().Concat(pair.Teacher.parameters()));
 
     /// <inheritdoc/>
-    public IEnumerable<Tensor> State => Parameters.Concat<Tensor>(_pairs.SelectMany(pair => (Tensor[])[pair.StudentBank, pair.TeacherBank, pair.Normalizers]));
+    public IEnumerable<Tensor> State
+        => Parameters.Concat<Tensor>(_pairs.SelectMany(pair => (Tensor[])[pair.StudentBank, pair.TeacherBank, pair.Normalizers]));
 
     /// <inheritdoc/>
     public Tensor Of(LossInputs inputs)
@@ -57,7 +60,8 @@ internal sealed class ContrastiveLoss : IDistillationLoss
         var others = tensor(drawn, device: _setup.Device);
         var classes = tensor(drawn.Select(sample => _classes[sample]).ToArray(), device: _setup.Device);
         var different = inputs.Labels.unsqueeze(1).ne(classes.unsqueeze(0)).to_type(_setup.Type);
-        return inputs.Pairs.Zip(_pairs).Select(pair => Loss(pair.Second, pair.First.Student, pair.First.Teacher, own, others, different)).Aggregate((sum, next) => sum + next) / _pairs.Length;
+        return inputs.Pairs.Zip(_pairs).Select(pair => Loss(pair.Second, pair.First.Student, pair.First.Teacher, own, others, different))
+            .Aggregate((sum, next) => sum + next) / _pairs.Length;
     }
 
     /// <summary>The samples that a step's are told apart from.</summary>
@@ -72,7 +76,8 @@ internal sealed class ContrastiveLoss : IDistillationLoss
     {
         var s = functional.normalize(side.Student.call(FeatureForms.Embedding(student, side.ChannelsLast)), dim: 1);
         var t = functional.normalize(side.Teacher.call(FeatureForms.Embedding(teacher, side.ChannelsLast)), dim: 1);
-        var loss = Contrast(s, side.TeacherBank, side.Normalizers, 0, own, others, different) + Contrast(t, side.StudentBank, side.Normalizers, 1, own, others, different);
+        var loss = Contrast(s, side.TeacherBank, side.Normalizers, 0, own, others, different)
+            + Contrast(t, side.StudentBank, side.Normalizers, 1, own, others, different);
         using (no_grad())
         {
             Remember(side.StudentBank, own, s);
@@ -118,7 +123,8 @@ internal sealed class ContrastiveLoss : IDistillationLoss
             Teacher = Linear((teacher with { ChannelsLast = ChannelsLast }).Channels, Dimension, device: setup.Device, dtype: setup.Type);
             using var scope = NewDisposeScope();
             var bound = 1 / Math.Sqrt(Dimension / 3.0);
-            Tensor Bank() => (rand(setup.Labels.Count, Dimension, setup.Type) * (2 * bound) - bound).to(setup.Device).DetachFromDisposeScope();
+            Tensor Bank() => (rand(setup.Labels.Count, Dimension, setup.Type) * (2 * bound) - bound)
+                .to(setup.Device).DetachFromDisposeScope();
             (StudentBank, TeacherBank) = (Bank(), Bank());
             Normalizers = zeros(2, setup.Type, setup.Device).DetachFromDisposeScope();
         }

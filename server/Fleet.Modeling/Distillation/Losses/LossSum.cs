@@ -9,7 +9,9 @@ using static TorchSharp.torch;
 
 namespace Fleet.Modeling.Distillation.Losses;
 
-/// <summary>What a student is trained to make small: a weighted sum of losses against the teacher and of its distance from the labels.</summary>
+/// <summary>
+/// What a student is trained to make small: a weighted sum of losses against the teacher and of its distance from the labels.
+/// </summary>
 internal sealed class LossSum : IDisposable
 {
     private readonly List<(IDistillationLoss Loss, double Weight, IReadOnlyList<FeaturePairSpec> Pairs)> _losses = [];
@@ -25,7 +27,8 @@ internal sealed class LossSum : IDisposable
     /// <param name="seed">Seed of what the losses learn and draw.</param>
     /// <param name="device">Where they compute.</param>
     /// <exception cref="BuildException">A feature is not known, or two cannot be compared.</exception>
-    public LossSum(DistillationSpec spec, IEnumerable<Feature> student, IEnumerable<Feature> teacher, int columns, SampleLabels labels, int seed, Device device)
+    public LossSum(DistillationSpec spec, IEnumerable<Feature> student, IEnumerable<Feature> teacher, int columns,
+        SampleLabels labels, int seed, Device device)
     {
         var task = TaskOf(labels);
         (_labelWeight, _labelLoss, _answer) = (spec.LabelWeight(), LabelLoss.Of(labels, spec.Training), AnswerOf(task));
@@ -61,7 +64,8 @@ internal sealed class LossSum : IDisposable
     public static IReadOnlyList<string> TeacherFeatures(DistillationSpec spec, SampleLabels labels)
     {
         var task = TaskOf(labels);
-        return Inside(spec.AllLosses(task).Where(loss => loss.Weight > 0).SelectMany(loss => loss.Pairs).Select(pair => pair.Teacher), AnswerOf(task));
+        return Inside(spec.AllLosses(task).Where(loss => loss.Weight > 0).SelectMany(loss => loss.Pairs).Select(pair => pair.Teacher),
+            AnswerOf(task));
     }
 
     /// <summary>What is trained with the student and goes with the phase.</summary>
@@ -102,9 +106,12 @@ internal sealed class LossSum : IDisposable
         foreach (var (loss, _, _) in _losses) loss.Dispose();
     }
 
-    private static Feature Known(Dictionary<string, Feature> features, string name, string loss) => features.TryGetValue(name, out var feature)
-        ? feature
-        : throw new BuildException($"distillation.losses: loss '{loss}' names the student's '{name}', which it does not have; it has {string.Join(", ", features.Values.Select(known => $"{known.Name} ({string.Join(" x ", known.Shape)})"))}.");
+    private static Feature Known(Dictionary<string, Feature> features, string name, string loss)
+        => features.TryGetValue(name, out var feature)
+            ? feature
+            : throw new BuildException(
+                $"distillation.losses: loss '{loss}' names the student's '{name}', which it does not have; it has "
+                    + $"{string.Join(", ", features.Values.Select(known => $"{known.Name} ({string.Join(" x ", known.Shape)})"))}.");
 
     private static ModelTask TaskOf(SampleLabels labels) => labels is ValueLabels ? ModelTask.Regression : ModelTask.Classification;
 

@@ -25,5 +25,6 @@ internal sealed record Regressor(IReadOnlyList<float> Mean, IReadOnlyList<float>
         return (weight * deviation.unsqueeze(1), bias * deviation + mean);
     }
 
-    private static Tensor Row(IReadOnlyList<float> values, ScalarType type, Device device) => tensor(values.ToArray(), dtype: type, device: device);
+    private static Tensor Row(IReadOnlyList<float> values, ScalarType type, Device device)
+        => tensor(values.ToArray(), dtype: type, device: device);
 }

@@ -50,7 +50,8 @@ internal sealed class StudentGraph
     // Beta is written although 1 is its default: readers that fold it into a quantized bias want to find it.
     /// <summary>Adds the product of what comes into a layer with its weights, and its bias.</summary>
     public string Gemm(LayerExport layer, string output)
-        => Node("Gemm", output, layer.Input, Weight(layer), Bias(layer)).With("alpha", 1f).With("beta", 1f).With("transA", 0L).With("transB", 1L).Output[0];
+        => Node("Gemm", output, layer.Input, Weight(layer), Bias(layer)).With("alpha", 1f).With("beta", 1f).With("transA", 0L)
+            .With("transB", 1L).Output[0];
 
     /// <summary>The weights of a layer.</summary>
     public string Weight(LayerExport layer)
@@ -76,7 +77,8 @@ internal sealed class StudentGraph
     public string Cast(string output, string input) => Node("Cast", output, input).With("to", (long)DataType.Float).Output[0];
 
     /// <summary>A value in another shape.</summary>
-    public string Reshaped(string output, string input, params long[] shape) => Add("Reshape", output, input, Integers($"shape_{output}", shape));
+    public string Reshaped(string output, string input, params long[] shape)
+        => Add("Reshape", output, input, Integers($"shape_{output}", shape));
 
     /// <summary>True where the input holds padding.</summary>
     public string IsPadding() => Once("isPadding", () => Add("Equal", "isPadding", Input, Integers("padding", Vocabulary.Padding)));
@@ -88,6 +90,10 @@ internal sealed class StudentGraph
     {
         var shape = new TensorShapeProto { Dim = { new TensorShapeProto.Types.Dimension { DimParam = "batch" } } };
         shape.Dim.AddRange(extents.Select(extent => new TensorShapeProto.Types.Dimension { DimValue = extent }));
-        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = shape } } };
+        return new ValueInfoProto
+        {
+            Name = name,
+            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)type, Shape = shape } },
+        };
     }
 }

@@ -29,14 +29,16 @@ internal ref struct CborReader(ReadOnlySpan<byte> bytes)
     public int Array(int most)
     {
         var count = Head(4);
-        if (count > (ulong)most || count > (ulong)_rest.Length) throw new FormatException($"An array of {count} elements is more than the {Math.Min(most, _rest.Length)} that could be here.");
+        if (count > (ulong)most || count > (ulong)_rest.Length)
+            throw new FormatException($"An array of {count} elements is more than the {Math.Min(most, _rest.Length)} that could be here.");
         return (int)count;
     }
 
     /// <summary>An array that must have so many elements.</summary>
     public void Array(string what, int count)
     {
-        if (Array(int.MaxValue) is var found && found != count) throw new FormatException($"{what} has {found} elements; {count} are expected.");
+        if (Array(int.MaxValue) is var found && found != count)
+            throw new FormatException($"{what} has {found} elements; {count} are expected.");
     }
 
     public long Integer(long least, long most)

@@ -19,9 +19,13 @@ internal static class PackBody
         writer.Integer(batches.Count);
         Columns.Write(writer, [.. Steps(batches, batch => batch.Sequence).Select(step => step - 1)]);
         WriteTimes(writer, batches);
-        (string Model, int Version, string Variant)[] keys = [.. batches.SelectMany(batch => batch.Models).Select(stats => (stats.Model, stats.Version, stats.Variant)).Distinct()];
+        (string Model, int Version, string Variant)[] keys = [
+            .. batches.SelectMany(batch => batch.Models).Select(stats => (stats.Model, stats.Version, stats.Variant)).Distinct(),
+        ];
         writer.Array(keys.Length);
-        foreach (var key in keys) WriteSeries(writer, key, [.. batches.Select(batch => batch.Models.FirstOrDefault(stats => (stats.Model, stats.Version, stats.Variant) == key))]);
+        foreach (var key in keys)
+            WriteSeries(writer, key,
+                [.. batches.Select(batch => batch.Models.FirstOrDefault(stats => (stats.Model, stats.Version, stats.Variant) == key))]);
         WriteResources(writer, [.. batches.Select(batch => batch.Resources)]);
     }
 
@@ -43,20 +47,33 @@ internal static class PackBody
         for (var i = 0; i < batches.Length; i++)
         {
             first = i == 0 ? first : checked(first + steps[i] + 1);
-            batches[i] = new TelemetryBatch { Sequence = first, From = times[i].From, To = times[i].To, Models = models[i], Resources = resources[i] };
+            batches[i] = new TelemetryBatch
+            {
+                Sequence = first,
+                From = times[i].From,
+                To = times[i].To,
+                Models = models[i],
+                Resources = resources[i],
+            };
         }
         return batches;
     }
 
     /// <summary>Sequences grow by one: the column of what they grow by more is one zero.</summary>
-    private static IEnumerable<long> Steps(IReadOnlyList<TelemetryBatch> batches, Func<TelemetryBatch, long> of) => batches.Select((batch, i) => i == 0 ? 1 : of(batch) - of(batches[i - 1]));
+    private static IEnumerable<long> Steps(IReadOnlyList<TelemetryBatch> batches, Func<TelemetryBatch, long> of)
+        => batches.Select((batch, i) => i == 0 ? 1 : of(batch) - of(batches[i - 1]));
 
     private static void WriteTimes(CborWriter writer, IReadOnlyList<TelemetryBatch> batches)
     {
         writer.Array(3);
         writer.Integer(batches[0].From.ToUnixTimeMilliseconds());
-        Columns.Write(writer, [.. batches.Select((batch, i) => (double?)(i == 0 ? 0 : batch.From.ToUnixTimeMilliseconds() - batches[i - 1].To.ToUnixTimeMilliseconds()))]);
-        Columns.Write(writer, [.. batches.Select(batch => (double?)(batch.To.ToUnixTimeMilliseconds() - batch.From.ToUnixTimeMilliseconds()))]);
+        Columns.Write(writer, [
+            .. batches.Select((batch, i) =>
+                (double?)(i == 0 ? 0 : batch.From.ToUnixTimeMilliseconds() - batches[i - 1].To.ToUnixTimeMilliseconds())),
+        ]);
+        Columns.Write(writer, [
+            .. batches.Select(batch => (double?)(batch.To.ToUnixTimeMilliseconds() - batch.From.ToUnixTimeMilliseconds())),
+        ]);
     }
 
     private static (DateTimeOffset From, DateTimeOffset To)[] ReadTimes(ref CborReader reader, int batches)
@@ -75,7 +92,8 @@ internal static class PackBody
         return times;
     }
 
-    private static void WriteSeries(CborWriter writer, (string Model, int Version, string Variant) key, IReadOnlyList<InferenceStats?> stats)
+    private static void WriteSeries(
+        CborWriter writer, (string Model, int Version, string Variant) key, IReadOnlyList<InferenceStats?> stats)
     {
         writer.Array(SeriesFields);
         writer.Text(key.Model);
@@ -85,7 +103,11 @@ internal static class PackBody
         Columns.Write(writer, [.. stats.Select(one => one is null ? 0 : one.Count + 1)]);
         Columns.Write(writer, [.. stats.Select(one => one?.Errors ?? 0)]);
         long[] answered = [.. stats.Select(one => one?.Count ?? 0)];
-        Columns.Write(writer, [.. stats.Select(one => one is null ? new Dictionary<int, long>() : one.Latency.Buckets.Zip(one.Latency.Counts).ToDictionary(cell => cell.First, cell => cell.Second))], answered);
+        Columns.Write(writer, [
+            .. stats.Select(one => one is null
+                ? new Dictionary<int, long>()
+                : one.Latency.Buckets.Zip(one.Latency.Counts).ToDictionary(cell => cell.First, cell => cell.Second)),
+        ], answered);
         writer.Integer(stats.Max(one => one?.Classes.Count ?? 0));
         Columns.Write(writer, [.. stats.Select(one => Cells(one?.Classes))], answered);
         Columns.Write(writer, [.. stats.Select(one => Cells(one?.Confidence))], answered);
@@ -95,7 +117,8 @@ internal static class PackBody
     private static void ReadSeries(ref CborReader reader, List<InferenceStats>[] models, ref int budget)
     {
         reader.Array("A series", SeriesFields);
-        var (model, version, variant) = (reader.Text(Limits.NameLength), (int)reader.Integer(0, int.MaxValue), reader.Text(Limits.NameLength));
+        var (model, version, variant) = (
+            reader.Text(Limits.NameLength), (int)reader.Integer(0, int.MaxValue), reader.Text(Limits.NameLength));
         var batches = models.Length;
         var counts = Columns.Read(ref reader, batches, LatencyHistogram.MaximumCount);
         var errors = Columns.Read(ref reader, batches, LatencyHistogram.MaximumCount);
@@ -124,17 +147,21 @@ internal static class PackBody
         }
     }
 
-    private static Dictionary<int, long> Cells(IReadOnlyList<long>? counts) => (counts ?? []).Index().Where(cell => cell.Item != 0).ToDictionary(cell => cell.Index, cell => cell.Item);
+    private static Dictionary<int, long> Cells(IReadOnlyList<long>? counts)
+        => (counts ?? []).Index().Where(cell => cell.Item != 0).ToDictionary(cell => cell.Index, cell => cell.Item);
 
     private static long[] List(SortedDictionary<int, long> cells, int length)
     {
-        if (cells.Count > 0 && cells.Keys.Last() >= length) throw new FormatException($"Class {cells.Keys.Last()} is beyond the {length} that it names.");
+        if (cells.Count > 0 && cells.Keys.Last() >= length)
+            throw new FormatException($"Class {cells.Keys.Last()} is beyond the {length} that it names.");
         var list = new long[length];
         foreach (var (index, count) in cells) list[index] = count;
         return list;
     }
 
-    /// <summary>Predicted values column by column, then number and size of boxes; each as five columns of count, mean, deviation and range.</summary>
+    /// <summary>
+    /// Predicted values column by column, then number and size of boxes; each as five columns of count, mean, deviation and range.
+    /// </summary>
     private static void WriteValues(CborWriter writer, IReadOnlyList<InferenceStats?> stats)
     {
         var width = Math.Min(MostValues, stats.Max(one => one?.Values?.Count ?? 0));
@@ -162,14 +189,17 @@ internal static class PackBody
         var length = reader.Array(MostValues + 3);
         if (length == 0) throw new FormatException("The values of a series do not say how many they are.");
         var width = (int)reader.Integer(0, MostValues);
-        if (length - 1 - width is not (0 or 2)) throw new FormatException($"{length - 1} columns of values are not {width} and number and size of boxes.");
+        if (length - 1 - width is not (0 or 2))
+            throw new FormatException($"{length - 1} columns of values are not {width} and number and size of boxes.");
         var columns = new ValueStats?[length - 1][];
         for (var i = 0; i < columns.Length; i++) columns[i] = ReadColumn(ref reader, batches);
         var values = new (IReadOnlyList<ValueStats>?, BoxStats?)[batches];
         for (var batch = 0; batch < batches; batch++)
         {
             ValueStats[] row = [.. columns.Take(width).Select(column => column[batch]).OfType<ValueStats>()];
-            var boxes = columns.Length > width && columns[width][batch] is { } number && columns[width + 1][batch] is { } size ? new BoxStats(number, size) : null;
+            var boxes = columns.Length > width && columns[width][batch] is { } number && columns[width + 1][batch] is { } size
+                ? new BoxStats(number, size)
+                : null;
             values[batch] = (row.Length > 0 ? row : null, boxes);
         }
         return values;
@@ -185,7 +215,9 @@ internal static class PackBody
         for (var i = 0; i < batches; i++)
         {
             if (means[i] is { } mean && deviations[i] is { } deviation && minima[i] is { } minimum && maxima[i] is { } maximum)
-                column[i] = deviation >= 0 ? new ValueStats(counts[i], mean, deviation, minimum, maximum) : throw new FormatException($"The deviation {deviation} is below zero.");
+                column[i] = deviation >= 0
+                    ? new ValueStats(counts[i], mean, deviation, minimum, maximum)
+                    : throw new FormatException($"The deviation {deviation} is below zero.");
         }
         return column;
     }
@@ -210,15 +242,24 @@ internal static class PackBody
         var resources = new ResourceStats?[batches];
         if (reader.TryNull()) return resources;
         reader.Array("The machine", 5);
-        var (cpu, memory, agent) = (Columns.ReadNumbers(ref reader, batches), Columns.ReadNumbers(ref reader, batches), Columns.ReadNumbers(ref reader, batches));
+        var (cpu, memory, agent) = (
+            Columns.ReadNumbers(ref reader, batches), Columns.ReadNumbers(ref reader, batches), Columns.ReadNumbers(ref reader, batches));
         var (temperature, disk) = (Columns.ReadNumbers(ref reader, batches), Columns.ReadNumbers(ref reader, batches));
         for (var i = 0; i < batches; i++)
         {
             if (cpu[i] is null && memory[i] is null && agent[i] is null && temperature[i] is null && disk[i] is null) continue;
-            resources[i] = new ResourceStats { CpuUsage = cpu[i], MemoryUsedBytes = Whole(memory[i]), AgentMemoryBytes = Whole(agent[i]), TemperatureCelsius = temperature[i], DiskFreeBytes = Whole(disk[i]) };
+            resources[i] = new ResourceStats
+            {
+                CpuUsage = cpu[i],
+                MemoryUsedBytes = Whole(memory[i]),
+                AgentMemoryBytes = Whole(agent[i]),
+                TemperatureCelsius = temperature[i],
+                DiskFreeBytes = Whole(disk[i]),
+            };
         }
         return resources;
     }
 
-    private static long? Whole(double? value) => value is null or (>= 0 and <= 1L << 60) ? (long?)value : throw new FormatException($"{value} bytes are beyond 0..{1L << 60}.");
+    private static long? Whole(double? value)
+        => value is null or (>= 0 and <= 1L << 60) ? (long?)value : throw new FormatException($"{value} bytes are beyond 0..{1L << 60}.");
 }

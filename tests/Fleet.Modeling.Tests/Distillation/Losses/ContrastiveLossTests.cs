@@ -22,7 +22,8 @@ public sealed class ContrastiveLossTests
 
     private static ContrastiveLoss Loss() => (ContrastiveLoss)Plain.Loss(Spec, Labels, (new Feature("s", [4]), new Feature("t", [6])));
 
-    private static LossInputs Inputs(Tensor student, long step) => Plain.Pair(student, Plain.Of(Teacher), [.. Batch.Select(sample => Labels[sample])]) with { Samples = Batch, Step = step };
+    private static LossInputs Inputs(Tensor student, long step)
+        => Plain.Pair(student, Plain.Of(Teacher), [.. Batch.Select(sample => Labels[sample])]) with { Samples = Batch, Step = step };
 
     private static double[][] Rows(Tensor value) => [.. value.data<double>().ToArray().Chunk((int)value.size(-1))];
 
@@ -36,7 +37,8 @@ public sealed class ContrastiveLossTests
         long[] Negatives(int place) => [.. drawn.Where(sample => Labels[sample] != Labels[Batch[place]])];
         if (z == 0)
         {
-            var all = Enumerable.Range(0, Batch.Length).SelectMany(place => Negatives(place).Append(Batch[place]).Select(sample => Raw(anchors[place], bank[sample]))).ToArray();
+            var all = Enumerable.Range(0, Batch.Length)
+                .SelectMany(place => Negatives(place).Append(Batch[place]).Select(sample => Raw(anchors[place], bank[sample]))).ToArray();
             z = all.Average() * Known;
         }
         var sum = 0.0;
@@ -73,7 +75,8 @@ public sealed class ContrastiveLossTests
                 studentBank[Batch[place]] = Moved(studentBank[Batch[place]], s[place]);
                 teacherBank[Batch[place]] = Moved(teacherBank[Batch[place]], t[place]);
             }
-            Assert.All(Rows(loss.State.ElementAt(4)).SelectMany(row => row).Zip(studentBank.SelectMany(row => row)), pair => Assert.Equal(pair.Second, pair.First, 10));
+            Assert.All(Rows(loss.State.ElementAt(4)).SelectMany(row => row).Zip(studentBank.SelectMany(row => row)),
+                pair => Assert.Equal(pair.Second, pair.First, 10));
         }
     }
 
@@ -89,7 +92,8 @@ public sealed class ContrastiveLossTests
     [Fact]
     public void Negatives_follow_from_the_samples_when_they_are_not_given()
     {
-        using var loss = (ContrastiveLoss)Plain.Loss(Spec with { Negatives = null }, [.. Enumerable.Range(0, 400).Select(i => (long)(i % 10))], (new Feature("s", [4]), new Feature("t", [6])));
+        using var loss = (ContrastiveLoss)Plain.Loss(Spec with { Negatives = null },
+            [.. Enumerable.Range(0, 400).Select(i => (long)(i % 10))], (new Feature("s", [4]), new Feature("t", [6])));
         Assert.Equal(100, loss.Draw(1).Length);
         Assert.Equal(loss.Draw(1), loss.Draw(1));
         Assert.NotEqual(loss.Draw(1), loss.Draw(2));

@@ -15,7 +15,8 @@ public sealed class FeatureLossesTests
     // Convolution features with positions: 3 student channels, 2 teacher channels, 4 positions.
     private const int Wide = 3, Narrow = 2, Positions = 4;
 
-    private static readonly double[][] Student = Plain.Rows(Samples, Wide * Positions, 1), Teacher = Plain.Rows(Samples, Narrow * Positions, 2);
+    private static readonly double[][] Student = Plain.Rows(
+        Samples, Wide * Positions, 1), Teacher = Plain.Rows(Samples, Narrow * Positions, 2);
     private static readonly Feature StudentMap = new("layer1", [Wide, 2, 2]), TeacherMap = new("layer2", [Narrow, 2, 2]);
     private static readonly long[] StudentShape = [Samples, Wide, 2, 2], TeacherShape = [Samples, Narrow, 2, 2];
 
@@ -31,12 +32,15 @@ public sealed class FeatureLossesTests
         return loss.Of(Plain.Pair(Plain.Of(student, studentShape), Plain.Of(teacher, teacherShape))).ToDouble();
     }
 
-    private static void CheckGradient(IDistillationLoss loss, double[][] student, long[] studentShape, double[][] teacher, long[] teacherShape)
-        => Plain.CheckGradient([.. student.SelectMany(row => row)], studentShape, value => loss.Of(Plain.Pair(value, Plain.Of(teacher, teacherShape))));
+    private static void CheckGradient(
+        IDistillationLoss loss, double[][] student, long[] studentShape, double[][] teacher, long[] teacherShape)
+        => Plain.CheckGradient([.. student.SelectMany(row => row)], studentShape,
+            value => loss.Of(Plain.Pair(value, Plain.Of(teacher, teacherShape))));
 
-    private static (double[] Weight, double[] Bias) Projection(IDistillationLoss loss) => loss.Parameters.ToArray() is [var weight, var bias]
-        ? (weight.data<double>().ToArray(), bias.data<double>().ToArray())
-        : throw new InvalidOperationException("One projection was expected.");
+    private static (double[] Weight, double[] Bias) Projection(IDistillationLoss loss)
+        => loss.Parameters.ToArray() is [var weight, var bias]
+            ? (weight.data<double>().ToArray(), bias.data<double>().ToArray())
+            : throw new InvalidOperationException("One projection was expected.");
 
     [Fact]
     public void Feature_is_the_mean_square_behind_a_projection_at_each_position()
@@ -48,7 +52,8 @@ public sealed class FeatureLossesTests
             for (var position = 0; position < Positions; position++)
                 for (var to = 0; to < Narrow; to++)
                 {
-                    var projected = bias[to] + Enumerable.Range(0, Wide).Sum(from => weight[to * Wide + from] * Student[sample][from * Positions + position]);
+                    var projected = bias[to]
+                        + Enumerable.Range(0, Wide).Sum(from => weight[to * Wide + from] * Student[sample][from * Positions + position]);
                     sum += Math.Pow(projected - Teacher[sample][to * Positions + position], 2);
                 }
         Assert.Equal(sum / (Samples * Positions * Narrow), Of(loss, Student, StudentShape, Teacher, TeacherShape), 12);
@@ -65,7 +70,8 @@ public sealed class FeatureLossesTests
             for (var token = 0; token < 4; token++)
                 for (var to = 0; to < 4; to++)
                 {
-                    var projected = bias[to] + Enumerable.Range(0, 6).Sum(from => weight[to * 6 + from] * StudentStates[sample][token * 6 + from]);
+                    var projected = bias[to]
+                        + Enumerable.Range(0, 6).Sum(from => weight[to * 6 + from] * StudentStates[sample][token * 6 + from]);
                     sum += Math.Pow(projected - TeacherStates[sample][token * 4 + to], 2);
                 }
         Assert.Equal(sum / (Samples * 4 * 4), Of(loss, StudentStates, [Samples, 4, 6], TeacherStates, [Samples, 4, 4]), 12);
@@ -87,15 +93,21 @@ public sealed class FeatureLossesTests
         double[][] averaged = [.. Student.Select(row => row.Chunk(Positions).Select(channel => channel.Average()).ToArray())];
         double[][] single = [.. Teacher.Select(row => row[..Narrow])];
         var (weight, bias) = Projection(loss);
-        var expected = averaged.Zip(single).Average(pair => Enumerable.Range(0, Narrow).Average(to => Math.Pow(bias[to] + Plain.Dot(weight[(to * Wide)..((to + 1) * Wide)], pair.First) - pair.Second[to], 2)));
+        var expected = averaged.Zip(single)
+            .Average(pair => Enumerable.Range(0, Narrow)
+                .Average(to => Math.Pow(bias[to] + Plain.Dot(weight[(to * Wide)..((to + 1) * Wide)], pair.First) - pair.Second[to], 2)));
         Assert.Equal(expected, Of(loss, Student, StudentShape, single, [Samples, Narrow, 1, 1]), 12);
     }
 
     [Fact]
     public void Attention_of_maps_is_the_squared_distance_of_unit_maps_of_energy()
     {
-        double[] Map(double[] row, int channels) => Enumerable.Range(0, Positions).Select(position => Enumerable.Range(0, channels).Sum(channel => Math.Pow(row[channel * Positions + position], 2))).ToArray().Unit();
-        var expected = Student.Zip(Teacher).Average(pair => Math.Pow(Plain.Minus(Map(pair.First, Wide), Map(pair.Second, Narrow)).Norm(), 2));
+        double[] Map(double[] row, int channels)
+            => Enumerable.Range(0, Positions)
+                .Select(position => Enumerable.Range(0, channels).Sum(channel => Math.Pow(row[channel * Positions + position], 2)))
+                .ToArray().Unit();
+        var expected = Student.Zip(Teacher)
+            .Average(pair => Math.Pow(Plain.Minus(Map(pair.First, Wide), Map(pair.Second, Narrow)).Norm(), 2));
         using var loss = Plain.Loss(new LossSpec { Loss = "attention" }, (StudentMap, TeacherMap));
         Assert.Equal(expected, Of(loss, Student, StudentShape, Teacher, TeacherShape), 12);
         CheckGradient(loss, Student, StudentShape, Teacher, TeacherShape);
@@ -109,13 +121,16 @@ public sealed class FeatureLossesTests
         {
             var width = channels / Heads;
             double[] Vector(int of) => row[(of * channels + head * width)..(of * channels + (head + 1) * width)];
-            return Plain.Softmax([.. Enumerable.Range(0, Tokens).Select(other => Plain.Dot(Vector(token), Vector(other)) / Math.Sqrt(width))]);
+            return Plain.Softmax([
+                .. Enumerable.Range(0, Tokens).Select(other => Plain.Dot(Vector(token), Vector(other)) / Math.Sqrt(width)),
+            ]);
         }
         var sum = 0.0;
         for (var sample = 0; sample < Samples; sample++)
             for (var head = 0; head < Heads; head++)
                 for (var token = 0; token < Tokens; token++)
-                    sum += Plain.Divergence(Relation(TeacherStates[sample], 4, head, token), Relation(StudentStates[sample], 6, head, token));
+                    sum += Plain.Divergence(
+                        Relation(TeacherStates[sample], 4, head, token), Relation(StudentStates[sample], 6, head, token));
         using var loss = Plain.Loss(new LossSpec { Loss = "attention", Heads = Heads }, (StudentTokens, TeacherTokens));
         Assert.Equal(sum / (Samples * Heads * Tokens), Of(loss, StudentStates, [Samples, 4, 6], TeacherStates, [Samples, 4, 4]), 12);
         CheckGradient(loss, StudentStates, [Samples, 4, 6], TeacherStates, [Samples, 4, 4]);
@@ -131,11 +146,15 @@ public sealed class FeatureLossesTests
         double Apart(double[][] rows, int i, int j) => Plain.Minus(rows[i], rows[j]).Norm();
         (int, int)[] pairs = [.. from i in Enumerable.Range(0, Samples) from j in Enumerable.Range(0, Samples) where i != j select (i, j)];
         double Mean(double[][] rows) => pairs.Average(pair => Apart(rows, pair.Item1, pair.Item2));
-        var distances = pairs.Average(pair => Plain.Huber(Apart(s, pair.Item1, pair.Item2) / Mean(s) - Apart(t, pair.Item1, pair.Item2) / Mean(t)));
-        double Cosine(double[][] rows, int i, int j, int k) => Plain.Dot(Plain.Minus(rows[j], rows[i]).Unit(), Plain.Minus(rows[k], rows[i]).Unit());
-        var triples = pairs.SelectMany(pair => Enumerable.Range(0, Samples).Where(k => k != pair.Item1 && k != pair.Item2).Select(k => (I: pair.Item1, J: pair.Item2, K: k)));
+        var distances = pairs.Average(
+            pair => Plain.Huber(Apart(s, pair.Item1, pair.Item2) / Mean(s) - Apart(t, pair.Item1, pair.Item2) / Mean(t)));
+        double Cosine(double[][] rows, int i, int j, int k)
+            => Plain.Dot(Plain.Minus(rows[j], rows[i]).Unit(), Plain.Minus(rows[k], rows[i]).Unit());
+        var triples = pairs.SelectMany(pair => Enumerable.Range(0, Samples).Where(k => k != pair.Item1 && k != pair.Item2)
+            .Select(k => (I: pair.Item1, J: pair.Item2, K: k)));
         var angles = triples.Average(at => Plain.Huber(Cosine(s, at.I, at.J, at.K) - Cosine(t, at.I, at.J, at.K)));
-        using var loss = Plain.Loss(new LossSpec { Loss = "relation", Distance = distance, Angle = angle }, (new Feature("s", [5]), new Feature("t", [3])));
+        using var loss = Plain.Loss(
+            new LossSpec { Loss = "relation", Distance = distance, Angle = angle }, (new Feature("s", [5]), new Feature("t", [3])));
         Assert.Equal(distance * distances + angle * angles, Of(loss, s, [Samples, 5], t, [Samples, 3]), 10);
         CheckGradient(loss, s, [Samples, 5], t, [Samples, 3]);
     }
@@ -156,7 +175,8 @@ public sealed class FeatureLossesTests
     public void Similarity_compares_the_unit_rows_of_the_products_of_all_pairs_of_samples()
     {
         double[][] Similarities(double[][] rows) => [.. rows.Select(row => rows.Select(other => Plain.Dot(row, other)).ToArray().Unit())];
-        var expected = Similarities(Student).Zip(Similarities(Teacher)).Sum(pair => Math.Pow(Plain.Minus(pair.First, pair.Second).Norm(), 2)) / (Samples * Samples);
+        var expected = Similarities(Student).Zip(Similarities(Teacher))
+            .Sum(pair => Math.Pow(Plain.Minus(pair.First, pair.Second).Norm(), 2)) / (Samples * Samples);
         using var loss = Plain.Loss(new LossSpec { Loss = "similarity" }, (StudentMap, TeacherMap));
         Assert.Equal(expected, Of(loss, Student, StudentShape, Teacher, TeacherShape), 12);
         CheckGradient(loss, Student, StudentShape, Teacher, TeacherShape);
@@ -177,7 +197,8 @@ public sealed class FeatureLossesTests
     [InlineData("attention", "both need channels and as many axes of positions")]
     public void Features_that_cannot_be_compared_are_refused_with_their_shapes(string loss, string because)
     {
-        var message = Assert.Throws<BuildException>(() => Plain.Loss(new LossSpec { Loss = loss }, (StudentMap, new Feature("relu9", [40]))).Dispose()).Message;
+        var message = Assert.Throws<BuildException>(
+            () => Plain.Loss(new LossSpec { Loss = loss }, (StudentMap, new Feature("relu9", [40]))).Dispose()).Message;
         Assert.Contains("'relu9' (40)", message, StringComparison.Ordinal);
         Assert.Contains("'layer1' (3 x 2 x 2)", message, StringComparison.Ordinal);
         Assert.Contains(because, message, StringComparison.Ordinal);
@@ -185,5 +206,7 @@ public sealed class FeatureLossesTests
 
     [Fact]
     public void Heads_that_do_not_divide_the_channels_are_refused()
-        => Assert.Contains("multiples of heads, which is 4", Assert.Throws<BuildException>(() => Plain.Loss(new LossSpec { Loss = "attention", Heads = 4 }, (StudentTokens, TeacherTokens)).Dispose()).Message, StringComparison.Ordinal);
+        => Assert.Contains("multiples of heads, which is 4",
+            Assert.Throws<BuildException>(() => Plain.Loss(new LossSpec { Loss = "attention", Heads = 4 }, (StudentTokens, TeacherTokens))
+                .Dispose()).Message, StringComparison.Ordinal);
 }

@@ -26,7 +26,8 @@ public sealed class LogitLossesTests
     private static void CheckGradient(LossSpec spec)
     {
         using var loss = Plain.Loss(spec);
-        Plain.CheckGradient([.. Student.SelectMany(row => row)], [Samples, Classes], student => loss.Of(new LossInputs(student, Plain.Of(Teacher), tensor(Labels))));
+        Plain.CheckGradient([.. Student.SelectMany(row => row)], [Samples, Classes],
+            student => loss.Of(new LossInputs(student, Plain.Of(Teacher), tensor(Labels))));
     }
 
     [Theory]
@@ -34,7 +35,9 @@ public sealed class LogitLossesTests
     [InlineData(4)]
     public void Logit_is_the_squared_temperature_times_the_divergence_of_the_softened_distributions(double temperature)
     {
-        var expected = Student.Zip(Teacher).Average(pair => Plain.Divergence(Plain.Softmax(pair.Second.Over(temperature)), Plain.Softmax(pair.First.Over(temperature)))) * temperature * temperature;
+        var expected = Student.Zip(Teacher)
+            .Average(pair => Plain.Divergence(Plain.Softmax(pair.Second.Over(temperature)), Plain.Softmax(pair.First.Over(temperature))))
+                * temperature * temperature;
         Assert.Equal(expected, Of(new LossSpec { Loss = "logit", Temperature = temperature }, Student, Teacher), 12);
     }
 
@@ -43,7 +46,8 @@ public sealed class LogitLossesTests
     public void Logit_gives_a_known_value()
     {
         using var scope = NewDisposeScope();
-        var inputs = new LossInputs(tensor(new double[,] { { 1, 2, 3 }, { 0.5, -1, 2 } }), tensor(new double[,] { { 2, 1, 0 }, { 0, 0, 1 } }), tensor(new long[] { 2, 0 }));
+        var inputs = new LossInputs(tensor(new double[,] { { 1, 2, 3 }, { 0.5, -1, 2 } }),
+            tensor(new double[,] { { 2, 1, 0 }, { 0, 0, 1 } }), tensor(new long[] { 2, 0 }));
         Assert.Equal(0.685070620988351, new LogitLoss(1).Of(inputs).ToDouble(), 12);
     }
 
@@ -58,9 +62,11 @@ public sealed class LogitLossesTests
             double[] Others(double[] logits) => [.. logits.Where((_, place) => place != target)];
             var (t, s) = (Teacher[sample].Over(temperature), Student[sample].Over(temperature));
             var (pt, ps) = (Plain.Softmax(t)[target], Plain.Softmax(s)[target]);
-            return alpha * Plain.Divergence([pt, 1 - pt], [ps, 1 - ps]) + beta * Plain.Divergence(Plain.Softmax(Others(t)), Plain.Softmax(Others(s)));
+            return alpha * Plain.Divergence([pt, 1 - pt], [ps, 1 - ps])
+                + beta * Plain.Divergence(Plain.Softmax(Others(t)), Plain.Softmax(Others(s)));
         }) * temperature * temperature;
-        Assert.Equal(expected, Of(new LossSpec { Loss = "dkd", Temperature = temperature, Alpha = alpha, Beta = beta }, Student, Teacher), 12);
+        Assert.Equal(expected, Of(new LossSpec { Loss = "dkd", Temperature = temperature, Alpha = alpha, Beta = beta }, Student, Teacher),
+            12);
     }
 
     // The paper's reformulation (equation 6): plain distillation is TCKD + (1 - p_target of the teacher) NCKD, sample by sample.
@@ -79,8 +85,11 @@ public sealed class LogitLossesTests
     [InlineData(4, 2, 0.5)]
     public void Dist_is_one_less_the_correlation_between_rows_and_between_columns(double temperature, double beta, double gamma)
     {
-        double[][] s = [.. Student.Select(row => Plain.Softmax(row.Over(temperature)))], t = [.. Teacher.Select(row => Plain.Softmax(row.Over(temperature)))];
-        double[][] Columns(double[][] rows) => [.. Enumerable.Range(0, Classes).Select(column => rows.Select(row => row[column]).ToArray())];
+        double[][] s = [
+            .. Student.Select(row => Plain.Softmax(row.Over(temperature))),
+        ], t = [.. Teacher.Select(row => Plain.Softmax(row.Over(temperature)))];
+        double[][] Columns(double[][] rows)
+            => [.. Enumerable.Range(0, Classes).Select(column => rows.Select(row => row[column]).ToArray())];
         double Pearson(double[] a, double[] b)
         {
             var (x, y) = (a.Select(value => value - a.Average()).ToArray(), b.Select(value => value - b.Average()).ToArray());
@@ -88,14 +97,16 @@ public sealed class LogitLossesTests
         }
         double Distance(double[][] a, double[][] b) => 1 - a.Zip(b).Average(pair => Pearson(pair.First, pair.Second));
         var expected = temperature * temperature * (beta * Distance(s, t) + gamma * Distance(Columns(s), Columns(t)));
-        Assert.Equal(expected, Of(new LossSpec { Loss = "dist", Temperature = temperature, Beta = beta, Gamma = gamma }, Student, Teacher), 7);
+        Assert.Equal(expected, Of(new LossSpec { Loss = "dist", Temperature = temperature, Beta = beta, Gamma = gamma }, Student, Teacher),
+            7);
     }
 
     [Theory]
     [InlineData("logit")]
     [InlineData("dkd")]
     [InlineData("dist")]
-    public void Loss_of_a_student_that_equals_its_teacher_is_zero(string loss) => Assert.Equal(0, Of(new LossSpec { Loss = loss }, Teacher, Teacher), 7);
+    public void Loss_of_a_student_that_equals_its_teacher_is_zero(string loss)
+        => Assert.Equal(0, Of(new LossSpec { Loss = loss }, Teacher, Teacher), 7);
 
     [Theory]
     [InlineData("logit")]

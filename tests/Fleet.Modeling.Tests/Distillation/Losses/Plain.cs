@@ -28,7 +28,8 @@ internal static class Plain
 
     public static double[] Over(this double[] values, double divisor) => [.. values.Select(value => value / divisor)];
 
-    public static double Divergence(double[] p, double[] q) => p.Zip(q).Sum(pair => pair.First * (Math.Log(pair.First) - Math.Log(pair.Second)));
+    public static double Divergence(double[] p, double[] q)
+        => p.Zip(q).Sum(pair => pair.First * (Math.Log(pair.First) - Math.Log(pair.Second)));
 
     public static double Norm(this double[] values) => Math.Sqrt(values.Sum(value => value * value));
 
@@ -41,7 +42,8 @@ internal static class Plain
     public static double Huber(double difference) => Math.Abs(difference) < 1 ? 0.5 * difference * difference : Math.Abs(difference) - 0.5;
 
     /// <summary>A tensor of rows.</summary>
-    public static Tensor Of(double[][] rows, params long[] shape) => tensor(rows.SelectMany(row => row).ToArray(), shape.Length > 0 ? shape : [rows.Length, rows[0].Length]);
+    public static Tensor Of(double[][] rows, params long[] shape)
+        => tensor(rows.SelectMany(row => row).ToArray(), shape.Length > 0 ? shape : [rows.Length, rows[0].Length]);
 
     /// <summary>A loss as a build makes it, in double precision.</summary>
     public static IDistillationLoss Loss(LossSpec spec, params (Feature Student, Feature Teacher)[] pairs) => Loss(spec, [], pairs);
@@ -51,12 +53,14 @@ internal static class Plain
         lock (Network.Chance)
         {
             random.manual_seed(7);
-            return DistillationLosses.ByName[spec.Loss](new LossSetup(spec, pairs, new ClassLabels(labels), 7) { Type = ScalarType.Float64 });
+            return DistillationLosses.ByName[spec.Loss](
+                new LossSetup(spec, pairs, new ClassLabels(labels), 7) { Type = ScalarType.Float64 });
         }
     }
 
     /// <summary>The inputs of a loss on one pair of features; its logits are not used.</summary>
-    public static LossInputs Pair(Tensor student, Tensor teacher, long[]? labels = null) => new(student, teacher, tensor(labels ?? [0L])) { Pairs = [(student, teacher)] };
+    public static LossInputs Pair(Tensor student, Tensor teacher, long[]? labels = null)
+        => new(student, teacher, tensor(labels ?? [0L])) { Pairs = [(student, teacher)] };
 
     /// <summary>
     /// Compares the gradient with respect to <paramref name="at"/> with central differences along random directions: what is

@@ -40,6 +40,11 @@ internal static class Program
         }
         try
         {
+            if (args is [DataFolder.BeginCommand, .. var settings])
+            {
+                Console.WriteLine($"{BeginAuditTrail(settings)} begins anew; its first line says so.");
+                return 0;
+            }
             ServerSettings.Check(args);
             await using var server = Create(args);
             await server.RunAsync();
@@ -115,13 +120,24 @@ internal static class Program
         return app;
     }
 
+    private static string BeginAuditTrail(string[] args)
+    {
+        ServerSettings.Check(args);
+        var builder = WebApplication.CreateSlimBuilder(args);
+        builder.AddSettings(Rooms);
+        using var services = builder.Services.BuildServiceProvider();
+        return AuditTrail.BeginAnew(services.GetRequiredService<FleetOptions>(), TimeProvider.System);
+    }
+
     /// <summary>
-    /// Keys before the database and the database before API keys: whatever a killed first start leaves behind can be told from a loss.
+    /// Keys and the audit trail before the database and the database before API keys: whatever a killed first start leaves behind can be
+    /// told from a loss.
     /// </summary>
     private static void OpenDataFolder(this WebApplication app)
     {
         app.Services.GetRequiredService<CertificateAuthority>();
         app.Services.GetRequiredService<SigningKey>();
+        app.Services.GetRequiredService<AuditTrail>().BeginIfNew();
         app.Services.GetRequiredService<IFleetStore>();
     }
 }

@@ -53,7 +53,8 @@ internal static class SettingsHelp
             --Logging:LogLevel:Default=Debug makes the log tell every step of a device.
             While the server listens, endpoints.json in the data folder names its ports.
             API keys are in the folder keys there. Ctrl+C stops the server; --version prints
-            its version.
+            its version. A server that has lost its audit trail does not start until the
+            trail is restored, or begun anew by: fleet-server begin-audit-trail [settings]
             """).ToString();
     }
 

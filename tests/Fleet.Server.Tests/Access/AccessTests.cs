@@ -113,7 +113,10 @@ public sealed class AccessTests : IAsyncLifetime
         var lines = (await File.ReadAllLinesAsync(_server.Folder["audit.jsonl"]))
             .Select(line => JsonSerializer.Deserialize(line, AccessJson.Default.AuditEntry)!);
         Assert.Equal(
-            [("operator", "POST /api/v1/tokens", 201), ("operator", "POST /api/v1/devices/nobody/revoke", 404)],
+            [
+                ("fleet-server", "The trail begins with its data folder.", null), ("operator", "POST /api/v1/tokens", 201),
+                ("operator", "POST /api/v1/devices/nobody/revoke", (int?)404),
+            ],
             lines.Select(entry => (entry.Who, entry.What, entry.Status)));
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Fleet.Contracts;
+using Fleet.Server.Access;
 using Fleet.TestKit;
 
 namespace Fleet.Server.Tests.Storage;
@@ -18,6 +19,8 @@ public sealed class DataFolderTests
     [InlineData("ca.pem", true, "ca.pem is empty")]
     [InlineData("fleet.db", false, "fleet.db is missing")]
     [InlineData("fleet.db", true, "fleet.db is empty")]
+    [InlineData("audit.jsonl", false, "audit.jsonl is missing")]
+    [InlineData("audit.jsonl", true, "audit.jsonl is empty")]
     [InlineData("fleet-log.db", false, "log of fleet.db is missing or empty")]
     public async Task File_that_is_lost_is_refused_in_one_sentence(string name, bool emptied, string sentence)
     {
@@ -27,16 +30,52 @@ public sealed class DataFolderTests
         if (emptied) await File.WriteAllBytesAsync(folder[name], []);
         else File.Delete(folder[name]);
 
-        await using var again = ChildProcess.Start(
-            Programs.Server, [
-                $"--Fleet:DataFolder={folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0",
-            ]);
+        var refused = await RefusedAsync(folder);
 
-        Assert.Equal(1, await again.WaitForExitAsync(Deadline));
-        Assert.Contains(sentence, again.Output, StringComparison.Ordinal);
-        Assert.Contains("backup", again.Output, StringComparison.Ordinal);
-        Assert.DoesNotContain("   at ", again.Output, StringComparison.Ordinal);
+        Assert.Contains(sentence, refused, StringComparison.Ordinal);
+        Assert.Contains("backup", refused, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", refused, StringComparison.Ordinal);
         Assert.Equal(emptied, File.Exists(folder[name]));
+    }
+
+    [Fact]
+    public async Task Lost_audit_trail_is_begun_anew_by_the_command_that_the_refusal_names_and_by_nothing_else()
+    {
+        using var folder = new TemporaryFolder();
+        await using (var server = await ServerProcess.StartAsync(folder.Path, "--Fleet:Workers=0"))
+            Assert.Equal(HttpStatusCode.Created, (await server.PostAsync("/api/v1/tokens", TokenRequest)).StatusCode);
+        Assert.Equal(["The trail begins with its data folder.", "POST /api/v1/tokens"], await TrailAsync(folder));
+        var early = await ChildProcess.RunAsync(
+            Programs.Server, ["begin-audit-trail", $"--Fleet:DataFolder={folder.Path}"], Deadline);
+        Assert.Equal((1, 2), (early.Code, (await TrailAsync(folder)).Count));
+
+        File.Delete(folder["audit.jsonl"]);
+        var refused = await RefusedAsync(folder);
+        var command = refused[refused.IndexOf("begin-audit-trail", StringComparison.Ordinal)..].Trim().Split(' ');
+        Assert.Equal(0, (await ChildProcess.RunAsync(Programs.Server, command, Deadline)).Code);
+        await using (var again = await ServerProcess.StartAsync(folder.Path, "--Fleet:Workers=0"))
+            Assert.Equal(HttpStatusCode.Created, (await again.PostAsync("/api/v1/tokens", TokenRequest)).StatusCode);
+
+        Assert.Equal(["The trail begins anew: the one before was lost.", "POST /api/v1/tokens"], await TrailAsync(folder));
+    }
+
+    [Fact]
+    public async Task Audit_trail_that_was_rotated_is_not_lost()
+    {
+        using var folder = new TemporaryFolder();
+        await using (var server = await ServerProcess.StartAsync(folder.Path, "--Fleet:Workers=0"))
+        {
+            File.Move(folder["audit.jsonl"], folder["audit.jsonl.2"]);
+            Assert.Equal(HttpStatusCode.Created, (await server.PostAsync("/api/v1/tokens", TokenRequest)).StatusCode);
+            Assert.Equal(
+                ["The trail begins anew: its file was moved, removed or emptied while the server ran.", "POST /api/v1/tokens"],
+                await TrailAsync(folder));
+        }
+        File.Move(folder["audit.jsonl"], folder["audit.jsonl.1"]);
+
+        await using var again = await ServerProcess.StartAsync(folder.Path, "--Fleet:Workers=0");
+
+        Assert.Equal(["The trail goes on from audit.jsonl.1, audit.jsonl.2."], await TrailAsync(folder));
     }
 
     [Fact]
@@ -45,6 +84,7 @@ public sealed class DataFolderTests
         using var folder = new TemporaryFolder();
         await using (var first = await ServerProcess.StartAsync(folder.Path, "--Fleet:Workers=0")) await first.KillAsync();
         foreach (var later in (string[])["fleet.db", "fleet-log.db", "keys/operator.key", "keys/worker.key"]) File.Delete(folder[later]);
+        Assert.Single(await TrailAsync(folder));
         var key = await File.ReadAllBytesAsync(folder["keys", "release.key"]);
 
         await using var second = await ServerProcess.StartAsync(folder.Path, "--Fleet:Workers=0");
@@ -100,4 +140,20 @@ public sealed class DataFolderTests
             await again.Http.GetStringAsync(new Uri("/api/v1/tokens", UriKind.Relative)), FleetJson.Default.IReadOnlyListTokenView)!;
         Assert.Equal(acknowledged, tokens.Count);
     }
+
+    private static async Task<string> RefusedAsync(TemporaryFolder folder)
+    {
+        var result = await ChildProcess.RunAsync(
+            Programs.Server,
+            [
+                $"--Fleet:DataFolder={folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0",
+            ],
+            Deadline);
+        Assert.Equal(1, result.Code);
+        return result.Output;
+    }
+
+    private static async Task<IReadOnlyList<string>> TrailAsync(TemporaryFolder folder)
+        => [.. (await File.ReadAllLinesAsync(folder["audit.jsonl"]))
+            .Select(line => JsonSerializer.Deserialize(line, AccessJson.Default.AuditEntry)!.What)];
 }

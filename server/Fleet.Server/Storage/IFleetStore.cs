@@ -66,19 +66,17 @@ internal interface IFleetStore
     IAsyncEnumerable<Sample> SamplesAsync(DateTimeOffset since, CancellationToken cancellationToken);
 
     /// <summary>
-    /// What devices did since <paramref name="since"/>, one rollup for each model and period, in order of time. Includes what was
-    /// acknowledged just now.
+    /// What devices did, one rollup for each model and period, in order of time. Includes what was acknowledged just now.
     /// </summary>
     /// <param name="devices">Which; at most <see cref="MaximumPage"/>.</param>
-    /// <param name="period">How long the periods are.</param>
-    /// <param name="since">The first period is the one this lies in.</param>
+    /// <param name="query">What of them. Of a device that did nothing of it, nothing is read.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     Task<IReadOnlyDictionary<DeviceId, IReadOnlyList<Rollup>>> RollupsAsync(
-        IReadOnlyCollection<DeviceId> devices, RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken);
+        IReadOnlyCollection<DeviceId> devices, RollupQuery query, CancellationToken cancellationToken);
 
     /// <summary>What all devices together did, one rollup for each model and period, in order of time.</summary>
     /// <inheritdoc cref="RollupsAsync"/>
-    Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken);
+    Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupQuery query, CancellationToken cancellationToken);
 
     /// <summary>
     /// Forgets batches that arrived before <paramref name="before"/>, and rollups that ended before it or before they are kept.

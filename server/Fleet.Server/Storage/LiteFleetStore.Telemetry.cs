@@ -38,24 +38,22 @@ internal sealed partial class LiteFleetStore
 
     /// <inheritdoc/>
     public async Task<IReadOnlyDictionary<DeviceId, IReadOnlyList<Rollup>>> RollupsAsync(
-        IReadOnlyCollection<DeviceId> devices, RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken)
+        IReadOnlyCollection<DeviceId> devices, RollupQuery query, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(devices.Count, IFleetStore.MaximumPage);
         var rollups = new Dictionary<DeviceId, IReadOnlyList<Rollup>>();
         foreach (var part in devices.Distinct().Chunk(SubjectsPerTurn))
         {
             var read = await RunAsync(Writes.Nothing,
-                database => part.Select(device => _telemetry.ReadRollups(database, device, period, since)).ToList(), cancellationToken);
-            foreach (var (device, found) in part.Zip(read)) rollups[device] = Merge(found, period, since);
+                database => part.Select(device => _telemetry.ReadRollups(database, device, query)).ToList(), cancellationToken);
+            foreach (var (device, found) in part.Zip(read)) rollups[device] = Merge(found, query);
         }
         return rollups;
     }
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<Rollup>> FleetRollupsAsync(
-        RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken)
-        => Merge(await RunAsync(Writes.Nothing, database => _telemetry.ReadRollups(database, null, period, since), cancellationToken),
-            period, since);
+    public async Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupQuery query, CancellationToken cancellationToken)
+        => Merge(await RunAsync(Writes.Nothing, database => _telemetry.ReadRollups(database, null, query), cancellationToken), query);
 
     /// <inheritdoc/>
     public async Task<int> DropSamplesAsync(DateTimeOffset before, CancellationToken cancellationToken)
@@ -78,15 +76,8 @@ internal sealed partial class LiteFleetStore
         return dropped;
     }
 
-    private static List<Rollup> Merge(
-        (IReadOnlyList<byte[]> Written, IReadOnlyList<Rollup> Unwritten) found, RollupPeriod period, DateTimeOffset since)
-    {
-        var first = RollupBuilder.StartOf(period, since);
-        return [
-            .. RollupSet.Merge(period, [.. found.Written.SelectMany(RollupSet.Read), .. found.Unwritten])
-                .Where(rollup => rollup.From >= first),
-        ];
-    }
+    private static List<Rollup> Merge((IReadOnlyList<byte[]> Written, IReadOnlyList<Rollup> Unwritten) found, RollupQuery query)
+        => [.. RollupSet.Merge(query.Period, [.. found.Written.SelectMany(RollupSet.Read), .. found.Unwritten]).Where(query.Takes)];
 
     /// <summary>Writes what a start would otherwise have to make again.</summary>
     private async Task WriteTelemetryAsync()

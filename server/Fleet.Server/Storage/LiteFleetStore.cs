@@ -66,6 +66,9 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     /// <summary>Syncs of the disk since the start, for those who measure.</summary>
     public long Syncs => _gate.Syncs;
 
+    /// <summary>Devices whose rollups were looked for on disk since the start, for those who measure.</summary>
+    public long RollupReads => _telemetry.RollupReads;
+
     /// <inheritdoc/>
     public Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class
     {

@@ -38,6 +38,9 @@ internal sealed class LiteTelemetry(TimeProvider time)
     private long _arrivedKey;
     private long _lastKey;
 
+    /// <summary>Queries of rollups that went to the disk since the start.</summary>
+    public long RollupReads { get; private set; }
+
     /// <summary>Adds a batch; false when it is already there.</summary>
     public bool Append(LiteDatabase database, DeviceId device, TelemetryBatch batch, byte[] encoded)
     {
@@ -75,8 +78,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
         _arrived.Clear();
         _arrivedBytes = 0;
         foreach (var row in database.GetCollection(Subjects).FindAll())
-            _subjects[row["_id"].AsString] = new Subject(
-                row["_id"].AsString, SequenceRanges.Parse(row["seen"].AsString), row["to"].AsInt64, row["key"].AsInt64);
+            _subjects[row["_id"].AsString] = Subject.Of(row);
 
         var begin = database.GetCollection(Progress).FindById(0) is { } progress ? progress["key"].AsInt64 : 0;
         _lastKey = begin;
@@ -97,13 +99,15 @@ internal sealed class LiteTelemetry(TimeProvider time)
 
     /// <summary>The rollups of a device, or of all together, that are on disk and that are not yet. One period may be in both.</summary>
     public (IReadOnlyList<byte[]> Written, IReadOnlyList<Rollup> Unwritten) ReadRollups(
-        LiteDatabase database, DeviceId? device, RollupPeriod period, DateTimeOffset since)
+        LiteDatabase database, DeviceId? device, RollupQuery query)
     {
         var name = device?.Value ?? Fleet;
+        if (!_subjects.TryGetValue(name, out var subject) || !subject.Models.MayHoldSince(query.Model, query.First)) return ([], []);
+        RollupReads++;
         var rows = database.GetCollection(Rollups)
-            .Find(BsonExpression.Create(Between, KeyOf(name, period, WindowOf(period, since)), KeyOf(name, period, long.MaxValue)));
-        return ([.. rows.Select(row => row["pack"].AsBinary)],
-            _subjects.TryGetValue(name, out var subject) ? [.. subject.Open.Values.Select(open => open.ToRollup())] : []);
+            .Find(BsonExpression.Create(Between, KeyOf(name, query.Period, WindowOf(query.Period, query.Since)),
+                KeyOf(name, query.Period, long.MaxValue)));
+        return ([.. rows.Select(row => row["pack"].AsBinary)], [.. subject.Open.Values.Select(open => open.ToRollup())]);
     }
 
     /// <summary>Drops packs of batches that arrived before <paramref name="before"/>, as many as one turn takes.</summary>
@@ -140,7 +144,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
 
     private Subject Of(string name)
     {
-        if (!_subjects.TryGetValue(name, out var subject)) _subjects[name] = subject = new Subject(name, new SequenceRanges(), 0, 0);
+        if (!_subjects.TryGetValue(name, out var subject)) _subjects[name] = subject = new Subject(name);
         return subject;
     }
 
@@ -210,19 +214,31 @@ internal sealed class LiteTelemetry(TimeProvider time)
     }
 
     /// <summary>A device, or all: what was seen of it and what is not in its rows yet.</summary>
-    private sealed class Subject(string name, SequenceRanges seen, long newestTo, long writtenKey)
+    private sealed class Subject(string name)
     {
-        private SequenceRanges _seen = seen;
-        private long _newestTo = newestTo;
+        private SequenceRanges _seen = new();
+        private long _newestTo;
 
         public string Name => name;
 
+        /// <summary>When it last did what: whoever asks for something else need not look into its rows.</summary>
+        public ModelTimes Models { get; private init; } = new(ModelTimes.AllKnown);
+
         /// <summary>The last arrival that is in its rows.</summary>
-        public long WrittenKey { get; private set; } = writtenKey;
+        public long WrittenKey { get; private set; }
 
         public bool IsUnwritten { get; set; }
 
         public Dictionary<(DateTimeOffset Minute, string Model), RollupBuilder> Open { get; } = [];
+
+        public static Subject Of(BsonDocument row) => new(row["_id"].AsString)
+        {
+            _seen = SequenceRanges.Parse(row["seen"].AsString),
+            _newestTo = row["to"].AsInt64,
+            WrittenKey = row["key"].AsInt64,
+            // An earlier program did not write down the models.
+            Models = row["models"] is BsonDocument models ? ModelTimes.Of(models) : new ModelTimes(row["to"].AsInt64),
+        };
 
         /// <summary>
         /// False when the batch came before. A repeated batch began before the newest one ended; one that begins after it under a number
@@ -237,6 +253,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
             var minute = RollupBuilder.StartOf(RollupPeriod.Minute, batch.To);
             foreach (var stats in batch.Models)
             {
+                Models.Add(stats.Model, batch.To.UtcTicks);
                 if (!Open.TryGetValue((minute, stats.Model), out var rollup))
                     Open[(minute, stats.Model)] = rollup = new RollupBuilder(minute);
                 rollup.Add(stats, batch.To, resources);
@@ -250,6 +267,13 @@ internal sealed class LiteTelemetry(TimeProvider time)
             WrittenKey = key;
         }
 
-        public BsonDocument ToRow() => new() { ["_id"] = name, ["seen"] = _seen.ToString(), ["to"] = _newestTo, ["key"] = WrittenKey };
+        public BsonDocument ToRow() => new()
+        {
+            ["_id"] = name,
+            ["seen"] = _seen.ToString(),
+            ["to"] = _newestTo,
+            ["key"] = WrittenKey,
+            ["models"] = Models.ToRow(),
+        };
     }
 }

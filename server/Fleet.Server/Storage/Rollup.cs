@@ -12,6 +12,19 @@ internal enum RollupPeriod
     Hour,
 }
 
+/// <summary>Which rollups to read.</summary>
+/// <param name="Period">How long their periods are.</param>
+/// <param name="Since">The first period is the one this lies in.</param>
+/// <param name="Model">Of one model; null for all.</param>
+internal sealed record RollupQuery(RollupPeriod Period, DateTimeOffset Since, string? Model = null)
+{
+    /// <summary>Start of the first period.</summary>
+    public DateTimeOffset First => RollupBuilder.StartOf(Period, Since);
+
+    /// <summary>True when a rollup is asked for.</summary>
+    public bool Takes(Rollup rollup) => rollup.From >= First && (Model is null || rollup.Stats.Model == Model);
+}
+
 /// <summary>
 /// What one model did in one period, on one device or on all: its batches merged, so that people and pages read few of them.
 /// </summary>

@@ -25,6 +25,9 @@ internal sealed record TelemetryQuery
 
     /// <summary>Most devices in the answer.</summary>
     public int Limit { get; init; } = TelemetryQueries.DefaultLimit;
+
+    /// <summary>The rollups that answer it.</summary>
+    public RollupQuery Rollups => new(TelemetryViews.PeriodFor(Since, Now), Since, Model);
 }
 
 /// <summary>Devices that served, and where the next page begins.</summary>
@@ -44,15 +47,14 @@ internal static class TelemetryQueries
     public static async Task<IReadOnlyList<TelemetryView>> FleetTelemetryAsync(
         this IFleetStore store, TelemetryQuery query, CancellationToken cancellationToken)
     {
-        var rollups = await store.FleetRollupsAsync(TelemetryViews.PeriodFor(query.Since, query.Now), query.Since, cancellationToken);
-        return [.. TelemetryViews.Of(null, rollups, query.Model, query.Since, query.Now)];
+        var rollups = await store.FleetRollupsAsync(query.Rollups, cancellationToken);
+        return [.. TelemetryViews.Of(null, rollups, query.Since, query.Now)];
     }
 
     /// <summary>A page of the devices that served what is asked for: a device that did not takes no place.</summary>
     public static async Task<TelemetryPageOf> TelemetryAsync(
         this IFleetStore store, TelemetryQuery query, CancellationToken cancellationToken)
     {
-        var period = TelemetryViews.PeriodFor(query.Since, query.Now);
         var filter = query.Device is { } only ? new DeviceFilter { Terms = [new("id", only.Value)] } : DeviceFilter.All;
         var views = new List<TelemetryView>();
         var served = 0;
@@ -60,10 +62,10 @@ internal static class TelemetryQueries
         var selected = store.DevicesAsync(filter, query.After, cancellationToken).Select(stored => stored.Document.Id);
         await foreach (var part in selected.Chunk(DevicesPerRead).WithCancellation(cancellationToken))
         {
-            var rollups = await store.RollupsAsync(part, period, query.Since, cancellationToken);
+            var rollups = await store.RollupsAsync(part, query.Rollups, cancellationToken);
             foreach (var device in part)
             {
-                var found = TelemetryViews.Of(device, rollups[device], query.Model, query.Since, query.Now).ToList();
+                var found = TelemetryViews.Of(device, rollups[device], query.Since, query.Now).ToList();
                 if (found.Count == 0) continue;
                 // One more than asked for is there: so there is a next page.
                 if (served == query.Limit) return new TelemetryPageOf(views, last?.Value);

@@ -21,16 +21,14 @@ internal static class TelemetryViews
     /// <summary>One view for each model a device served, by model name.</summary>
     /// <param name="device">The device; null for all together.</param>
     /// <param name="rollups">What it did, in order of time.</param>
-    /// <param name="model">The model asked for; null for all.</param>
     /// <param name="since">Start of the time asked for.</param>
     /// <param name="now">End of it.</param>
     public static IEnumerable<TelemetryView> Of(
-        DeviceId? device, IReadOnlyList<Rollup> rollups, string? model, DateTimeOffset since, DateTimeOffset now)
-        => rollups.Where(rollup => model is null || rollup.Stats.Model == model)
-            .GroupBy(rollup => rollup.Stats.Model).OrderBy(each => each.Key, StringComparer.Ordinal)
-            .Select(each => Of(device, [.. each], since, now));
+        DeviceId? device, IReadOnlyList<Rollup> rollups, DateTimeOffset since, DateTimeOffset now)
+        => rollups.GroupBy(rollup => rollup.Stats.Model).OrderBy(each => each.Key, StringComparer.Ordinal)
+            .Select(each => ViewOf(device, [.. each], since, now));
 
-    private static TelemetryView Of(DeviceId? device, IReadOnlyList<Rollup> rollups, DateTimeOffset since, DateTimeOffset now)
+    private static TelemetryView ViewOf(DeviceId? device, IReadOnlyList<Rollup> rollups, DateTimeOffset since, DateTimeOffset now)
     {
         var all = Merge(rollups);
         return new TelemetryView

@@ -36,11 +36,11 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
         => FailsToRead ? throw Broken : store.SamplesAsync(since, cancellationToken);
 
     public Task<IReadOnlyDictionary<DeviceId, IReadOnlyList<Rollup>>> RollupsAsync(
-        IReadOnlyCollection<DeviceId> devices, RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken)
-        => FailsToRead ? throw Broken : store.RollupsAsync(devices, period, since, cancellationToken);
+        IReadOnlyCollection<DeviceId> devices, RollupQuery query, CancellationToken cancellationToken)
+        => FailsToRead ? throw Broken : store.RollupsAsync(devices, query, cancellationToken);
 
-    public Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupPeriod period, DateTimeOffset since, CancellationToken cancellationToken)
-        => FailsToRead ? throw Broken : store.FleetRollupsAsync(period, since, cancellationToken);
+    public Task<IReadOnlyList<Rollup>> FleetRollupsAsync(RollupQuery query, CancellationToken cancellationToken)
+        => FailsToRead ? throw Broken : store.FleetRollupsAsync(query, cancellationToken);
 
     public Task<int> DropSamplesAsync(DateTimeOffset before, CancellationToken cancellationToken)
         => FailsToWrite ? throw Broken : store.DropSamplesAsync(before, cancellationToken);

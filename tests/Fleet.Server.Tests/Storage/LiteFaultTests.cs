@@ -114,7 +114,7 @@ public sealed class LiteFaultTests : IDisposable
         await using var store = Open(disk);
         await store.CommitAsync([StoreChange.Create("a", new Counter(0))], default);
         var before = disk.Syncs;
-        await store.FleetRollupsAsync(RollupPeriod.Minute, DateTimeOffset.MinValue, default);
+        await store.FleetRollupsAsync(new(RollupPeriod.Minute, DateTimeOffset.MinValue), default);
         Assert.Null(await store.ProblemAsync(default));
         Assert.Equal(before, disk.Syncs);
     }

@@ -86,7 +86,8 @@ public abstract partial class StoreTests
         }
         var samples = await store.SamplesAsync(DateTimeOffset.MinValue, default).ToLookupAsync(sample => sample.Device);
         var rollups = await store.RollupsAsync(
-            [.. writer.Samples.Keys.Select(name => DeviceId.Parse($"dev-{name}"))], RollupPeriod.Minute, DateTimeOffset.MinValue, default);
+            [.. writer.Samples.Keys.Select(name => DeviceId.Parse($"dev-{name}"))],
+            new RollupQuery(RollupPeriod.Minute, DateTimeOffset.MinValue), default);
         foreach (var (name, acknowledged) in writer.Samples)
         {
             var read = samples[DeviceId.Parse($"dev-{name}")].ToList();

@@ -80,7 +80,7 @@ public abstract partial class StoreTests
         foreach (var period in (RollupPeriod[])[RollupPeriod.Minute, RollupPeriod.Hour])
         {
             foreach (var rollups in (IReadOnlyList<Rollup>[])[
-                await RollupsAsync(period), await _test.Store.FleetRollupsAsync(period, DateTimeOffset.MinValue, default),
+                await RollupsAsync(period), await _test.Store.FleetRollupsAsync(new(period, DateTimeOffset.MinValue), default),
             ])
             {
                 Assert.Equal(600, rollups.Sum(rollup => rollup.Batches));
@@ -91,6 +91,26 @@ public abstract partial class StoreTests
         }
         Assert.InRange((await RollupsAsync(RollupPeriod.Minute)).Count, 100, 102);
         Assert.InRange((await RollupsAsync(RollupPeriod.Hour)).Count, 2, 3);
+    }
+
+    [Fact]
+    public async Task Rollups_of_one_model_are_that_model_s_alone_written_or_not()
+    {
+        DeviceId other = DeviceId.Parse("dev-2");
+        var two = _test.Batch(1) with { Models = [.. Models("speech", "vision")] };
+        await _test.Store.AppendSamplesAsync(TestStore.Device, two, default);
+        await _test.Store.AppendSamplesAsync(other, _test.Batch(1) with { Models = [.. Models("vision")] }, default);
+        for (var round = 0; round < 2; round++)
+        {
+            var query = new RollupQuery(RollupPeriod.Minute, _test.Clock.GetUtcNow().AddHours(-1), "speech");
+            var read = await _test.Store.RollupsAsync([TestStore.Device, other], query, default);
+            Assert.Equal("speech", Assert.Single(read[TestStore.Device]).Stats.Model);
+            Assert.Empty(read[other]);
+            Assert.Equal("speech", Assert.Single(await _test.Store.FleetRollupsAsync(query, default)).Stats.Model);
+            Assert.Empty(await _test.Store.FleetRollupsAsync(query with { Model = "spee" }, default));
+            await _test.ReopenAsync();
+        }
+        IEnumerable<InferenceStats> Models(params string[] names) => names.Select(name => _test.Batch(1).Models[0] with { Model = name });
     }
 
     [Fact]
@@ -109,7 +129,7 @@ public abstract partial class StoreTests
             RollupBuilder.StartOf(RollupPeriod.Minute, old.To), RollupBuilder.StartOf(RollupPeriod.Minute, _test.Clock.GetUtcNow()),
         ], (await RollupsAsync()).Select(rollup => rollup.From));
         Assert.Single((await _test.Store.RollupsAsync(
-            [TestStore.Device], RollupPeriod.Minute, _test.Clock.GetUtcNow().AddHours(-1), default))[TestStore.Device]);
+            [TestStore.Device], new(RollupPeriod.Minute, _test.Clock.GetUtcNow().AddHours(-1)), default))[TestStore.Device]);
     }
 
     [Fact]
@@ -169,7 +189,7 @@ public abstract partial class StoreTests
         => await _test.Store.SamplesAsync(since, default).ToListAsync();
 
     private async Task<IReadOnlyList<Rollup>> RollupsAsync(RollupPeriod period = RollupPeriod.Minute)
-        => (await _test.Store.RollupsAsync([TestStore.Device], period, DateTimeOffset.MinValue, default))[TestStore.Device];
+        => (await _test.Store.RollupsAsync([TestStore.Device], new(period, DateTimeOffset.MinValue), default))[TestStore.Device];
 
     private async Task FillAsync(int count, int from = 1, int classes = 10)
     {

@@ -166,7 +166,7 @@ internal sealed class Build(TimeProvider time)
         if (variant is not { Scores: { } scores, Artifact: { } artifact }) return variant;
         using var session = OnnxRuntimeSession.Open(Path.Combine(folder, artifact.Name), variant.Runtime.On(ThisMachine.Facts.IsaFlags));
         var outputs = ModelOutputs.Of(session, test.Feeds(session.InputNames[0]), cancellationToken);
-        // The largest of a few values to predict is no decision to agree on.
+        // The largest of a few values to predict is not a decision to agree on.
         var others = scores.Metrics.Where(metric => metric.Name != Metric.Agreement.Name);
         return variant with { Scores = scores with { Metrics = [.. test.Labels.Score(outputs.Values), .. others] } };
     }

@@ -57,7 +57,7 @@ public sealed class BuildSpecRulesTests
         ["no label column"] = (spec => Data(spec, data => data with { Kind = "csv", Train = "x.csv" }), "data.labelColumn"),
         ["validation share"] = (spec => Data(spec, data => data with { ValidationShare = 0.51 }), "data.validationShare 0.51"),
         ["test share"] = (spec => Data(spec, data => data with { TestShare = 0 }), "data.testShare 0"),
-        ["test share that is no number"] = (spec => Data(spec, data => data with { TestShare = double.NaN }), "data.testShare NaN"),
+        ["test share that is not a number"] = (spec => Data(spec, data => data with { TestShare = double.NaN }), "data.testShare NaN"),
         ["sample shape"] = (spec => Data(spec, data => data with { SampleShape = [1, 0, 4] }), "data.sampleShape"),
         ["text settings of numbers"] = (
             spec => Data(spec, data => data with { Text = new TextSpec() }), "data.text is for data.kind 'text'"),

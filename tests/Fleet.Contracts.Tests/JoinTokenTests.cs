@@ -42,7 +42,7 @@ public sealed class JoinTokenTests
     [InlineData("fleet1.ID.SECRET.PRINT.more")]
     [InlineData("fleet1.IDx.SECRET.PRINT")]
     [InlineData("fleet1.ID.SECRET.PRINTx")]
-    public void What_is_no_token_is_refused(string? shape)
+    public void Text_that_is_not_a_token_is_refused(string? shape)
     {
         var token = JoinToken.Create(Fingerprint);
         var text = shape?.Replace("ID", token.Id, StringComparison.Ordinal).Replace("SECRET", token.Secret, StringComparison.Ordinal)

@@ -67,7 +67,7 @@ public sealed class LatencyHistogramTests
     [InlineData("""{"buckets":[2147483647],"counts":[1]}""")]
     [InlineData("""{"buckets":[1],"counts":[-1]}""")]
     [InlineData("""{"buckets":[1],"counts":[9223372036854775807]}""")]
-    public void What_is_no_histogram_does_not_parse(string json)
+    public void Text_that_is_not_a_histogram_does_not_parse(string json)
         => Assert.Throws<JsonException>(() =>
             JsonSerializer.Deserialize(
                 $$$"""{"model":"m","version":1,"variant":"v","latency":{{{json}}}}""", FleetJson.Default.InferenceStats));

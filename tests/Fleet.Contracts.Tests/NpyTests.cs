@@ -50,7 +50,7 @@ public sealed class NpyTests
         => Assert.Equal(bytes, NpyArray.Parse(File(Header("'|u1'", shape), new byte[bytes])).Length);
 
     [Fact]
-    public void What_is_no_number_stays_none()
+    public void Values_that_are_not_numbers_stay_so()
     {
         Assert.True(float.IsNaN(NpyArray.Parse(NpyArray.Of([float.NaN, 1], 2).ToFile()).ToSingles()[0]));
         Assert.True(float.IsNaN(NpyArray.Parse(File(Header("'<f8'", "(1,)"), BitConverter.GetBytes(double.NaN))).ToSingles()[0]));
@@ -151,7 +151,7 @@ public sealed class NpyTests
     }
 
     [Fact]
-    public void What_is_no_array_in_an_archive_is_passed_over()
+    public void Entry_of_an_archive_that_is_not_an_array_is_passed_over()
     {
         using var file = Archive(("readme.txt", "hello"u8.ToArray()), ("x.npy", NpyArray.Of([1L], 1).ToFile()));
         Assert.Equal(["x"], NpzArchive.Read(file, 1000).Keys);

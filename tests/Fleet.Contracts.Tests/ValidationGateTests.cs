@@ -22,7 +22,7 @@ public sealed class ValidationGateTests
     [InlineData(null, 1.0, 10, false, "accuracy nobody measured")]
     [InlineData(0.95, null, 10, false, "latency nobody measured")]
     [InlineData(0.95, 1.0, null, false, "memory nobody measured")]
-    [InlineData(double.NaN, 1.0, 10, false, "accuracy that is no number")]
+    [InlineData(double.NaN, 1.0, 10, false, "accuracy that is not a number")]
     public void Gate_judges(double? accuracy, double? p95, int? mebibytes, bool passes, string why)
         => Assert.True(passes == Gate.Judge(Scores(accuracy, p95, mebibytes)).Passed, why);
 

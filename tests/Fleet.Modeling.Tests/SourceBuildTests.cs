@@ -142,7 +142,7 @@ public sealed class SourceBuildTests
     [InlineData("count", "39 labels for 40 samples")]
     [InlineData("model", "absent.onnx does not exist")]
     [InlineData("samples", "absent.npz does not exist")]
-    [InlineData("not onnx", "is no ONNX model")]
+    [InlineData("not onnx", "is not an ONNX model")]
     public void Bad_input_is_one_sentence(string what, string sentence)
     {
         using var folder = new ScratchFolder();

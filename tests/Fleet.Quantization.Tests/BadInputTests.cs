@@ -24,13 +24,13 @@ public sealed class BadInputTests
     private static readonly Dictionary<string, (Make Make, string[] Says)> Rows = new()
     {
         ["no file"] = (_ => { }, ["m.onnx does not exist"]),
-        ["no model"] = (folder => File.WriteAllText(folder.File("m.onnx"), "a letter"), ["m.onnx is no ONNX model"]),
-        ["empty file"] = (folder => File.WriteAllText(folder.File("m.onnx"), ""), ["m.onnx is no ONNX model"]),
+        ["no model"] = (folder => File.WriteAllText(folder.File("m.onnx"), "a letter"), ["m.onnx is not an ONNX model"]),
+        ["empty file"] = (folder => File.WriteAllText(folder.File("m.onnx"), ""), ["m.onnx is not an ONNX model"]),
         ["half a model"] = (folder =>
         {
             Save(folder, Product());
             File.WriteAllBytes(folder.File("m.onnx"), File.ReadAllBytes(folder.File("m.onnx"))[..^40]);
-        }, ["m.onnx is no ONNX model"]),
+        }, ["m.onnx is not an ONNX model"]),
         ["custom operators"] = (Broken(model => model.Graph.Node[0].Domain = "com.example"),
             ["uses custom operators (com.example.MatMul)", "export the model without them"]),
         ["unknown operator"] = (Broken(model => model.Graph.Node[0].OpType = "Hovercraft"), ["m.onnx", "Hovercraft"]),
@@ -119,21 +119,21 @@ public sealed class BadInputTests
         ["no number for an answer"] = (
             folder => Save(folder, new GraphBuilder().Input("x", -1, 4).Constant(Tensors.Of("minus", [-9f]))
                 .Node("Add", ["x", "minus"], "a").Node("Log", ["a"], "y").Output("y", -1, 4).Build()),
-                    ["zero, or no finite numbers, for every one of these samples", "give samples"]),
+                    ["zero, or not finite, for every one of these samples", "give samples"]),
         ["nothing but zero for an answer"] = (
             folder => Save(folder, new GraphBuilder().Input("x", -1, 4).Constant(Tensors.Of("minus", [-9f]))
                 .Node("Add", ["x", "minus"], "a").Node("Relu", ["a"], "y").Output("y", -1, 4).Build()),
-                    ["zero, or no finite numbers, for every one of these samples", "give samples"]),
+                    ["zero, or not finite, for every one of these samples", "give samples"]),
         ["no sample array"] = (Samples(new() { ["z"] = NpyArray.Of(new float[8], 2, 4), ["q"] = NpyArray.Of(new float[8], 2, 4) }),
             ["samples.npz has no array for input 'x'", "it has q, z"]),
         ["samples of another shape"] = (Samples(new() { ["x"] = NpyArray.Of(new float[10], 2, 5) }),
             ["samples.npz", "shape (2, 5) does not fit input 'x' Float (any, 4)"]),
-        ["samples that are no numbers"] = (Samples(new() { ["x"] = NpyArray.Of([1f, 2, float.NaN, 4], 1, 4) }),
+        ["samples that are not numbers"] = (Samples(new() { ["x"] = NpyArray.Of([1f, 2, float.NaN, 4], 1, 4) }),
             ["samples.npz: array 'x' holds NaN in sample 0", "repair or leave out"]),
         ["samples without bound"] = (Samples(new() { ["x"] = NpyArray.Of([1f, 2, 3, 4, 5, float.NegativeInfinity, 7, 8], 2, 4) }),
             ["samples.npz: array 'x' holds -Infinity in sample 1"]),
         ["no samples"] = (Samples(new() { ["x"] = NpyArray.Of(Array.Empty<float>(), 0, 4) }), ["samples.npz", "at least one"]),
-        ["samples that are no archive"] = (folder =>
+        ["samples that are not an archive"] = (folder =>
         {
             Save(folder, Product());
             File.WriteAllText(folder.File("samples.npz"), "not a zip");

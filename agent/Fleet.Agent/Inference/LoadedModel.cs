@@ -131,7 +131,7 @@ internal sealed class LoadedModel
         }
         catch (FormatException)
         {
-            // A tally is no reason to fail an answer.
+            // An answer does not fail because it could not be counted.
             return [];
         }
     }

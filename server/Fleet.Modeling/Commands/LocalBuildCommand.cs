@@ -71,7 +71,7 @@ internal static class LocalBuildCommand
         }
         catch (JsonException e)
         {
-            throw new BuildException($"{file} is no build spec: {e.Message}", e);
+            throw new BuildException($"{file} is not a build spec: {e.Message}", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -74,7 +74,7 @@ internal static class LabelReading
         long[] numbers = [.. names.Select(name => (long)known.IndexOf(name))];
         return Array.IndexOf(numbers, -1L) is >= 0 and var unknown
             ? throw new BuildException(
-                $"{raw.Source} has the label '{names[unknown]}', which is none of the classes {string.Join(", ", classes)}; add it to "
+                $"{raw.Source} has the label '{names[unknown]}', which is not one of the classes {string.Join(", ", classes)}; add it to "
                     + "data.classes or remove its samples.")
             : new ClassLabels(Array.ConvertAll(raw.Labels.Values, label => numbers[(int)label]));
     }

@@ -57,9 +57,9 @@ internal static class SourceBuild
         var task = source.Task ?? (classes is null ? ModelTask.Outputs : ModelTask.Classification);
         if (labels is not null && classes is { } count && Array.FindIndex(labels, label => label < 0 || label >= count) is >= 0 and var bad)
             throw new InvalidDataException(
-                $"The label {labels[bad]} of sample {bad} (counted from 0) is none of the {count} classes of output "
+                $"The label {labels[bad]} of sample {bad} (counted from 0) is not one of the {count} classes of output "
                     + $"'{session.OutputNames[0]}'.");
-        // Before hours of work: what no device could be given is no release.
+        // Before hours of work: what no device could be given cannot be released.
         var travelling = ReleaseSamples.Gather(
             session, samples, TaskLabels.Of(source, task, labels, samples.Count), spec, task, state, cancellationToken);
 

@@ -35,7 +35,7 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
                 _layers.Add((layer, modules));
             }
         }
-        if (plan.Vocabulary is not null) return; // Numbers of tokens are no values to scale.
+        if (plan.Vocabulary is not null) return; // Numbers of tokens are names, not amounts: nothing to scale.
         using var scope = NewDisposeScope();
         long[] perChannel = [1, plan.InputShape[0], .. plan.InputShape.Skip(1).Select(_ => 1L)];
         _mean = tensor(normalization.Mean).reshape(perChannel).DetachFromDisposeScope();
@@ -57,7 +57,7 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
         if (device.type == Device.type && device.index == Device.index) return;
         Device = device;
         this.to(device);
-        // Its first step is no buffer: it is not trained, saved or averaged.
+        // Its first step is not a buffer: it is not trained, saved or averaged.
         (_mean, _scale) = (_mean?.to(device, disposeAfter: true), _scale?.to(device, disposeAfter: true));
     }
 

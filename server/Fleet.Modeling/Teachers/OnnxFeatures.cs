@@ -23,7 +23,7 @@ internal static class OnnxFeatures
         var layers = new Dictionary<string, (string, IReadOnlyList<int>)>();
         foreach (var entry in model.MetadataProps.Where(entry => entry.Key.StartsWith(StudentExport.FeatureKey, StringComparison.Ordinal)))
         {
-            // Anything may stand in a file: what is not as Fleet writes it is no feature.
+            // Anything may stand in a file: what is not as Fleet writes it does not count as a feature.
             if (entry.Value.Split(' ') is not [var value, var extents]) continue;
             int?[] shape = [
                 .. extents.Split('x').Select(extent =>

@@ -122,7 +122,7 @@ internal sealed class OnnxTeacher : ITeacherModel
         }
     }
 
-    // Shapes of all outputs for one sample; null where an output is no float tensor.
+    // Shapes of all outputs for one sample; null where an output is not a float tensor.
     private IReadOnlyList<long[]?> RunOne()
     {
         using var options = new RunOptions();

@@ -95,7 +95,7 @@ internal sealed class TorchScriptTeacher : ITeacherModel
         catch (Exception e) when (e is ExternalException or InvalidOperationException or IOException)
         {
             throw new BuildException(
-                $"Teacher {path} is no TorchScript file that this libtorch can load; save one with torch.jit.save. {FirstLine(e)}", e);
+                $"Teacher {path} is not a TorchScript file that this libtorch can load; save one with torch.jit.save. {FirstLine(e)}", e);
         }
     }
 

@@ -84,6 +84,6 @@ internal sealed class Checkpoint(string path, TimeSpan interval)
 
     // The folder's digest says that spec and data are those of the file; what differs is the program.
     private BuildException Foreign(Exception? cause = null)
-        => new($"{path} is no checkpoint of this training, perhaps one of another version of this program; remove the folder to begin "
+        => new($"{path} is not a checkpoint of this training, perhaps one of another version of this program; remove the folder to begin "
             + $"again.", cause);
 }

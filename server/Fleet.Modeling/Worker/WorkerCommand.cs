@@ -86,7 +86,7 @@ internal static class WorkerCommand
         // The slash makes relative paths go below the address instead of beside its last part.
         if (Uri.TryCreate(given.TrimEnd('/') + "/", UriKind.Absolute, out var address) && address.Scheme is "http" or "https")
             return address;
-        result.AddError($"--server {given} is no address; it must begin with http:// or https://.");
+        result.AddError($"--server {given} is not an address; it must begin with http:// or https://.");
         return null;
     }
 

@@ -106,7 +106,7 @@ internal sealed class Baseline : IDisposable
             $"Labels need one row of class scores for each sample; the first output of {model} has {_outputs.Rows} rows for {count} "
                 + $"labels. Leave the labels out to judge by closeness to the float model.",
         null when !_outputs.HasSignal =>
-            "The float model's outputs are zero, or no finite numbers, for every one of these samples, so nothing could be told of a "
+            "The float model's outputs are zero, or not finite, for every one of these samples, so nothing could be told of a "
                 + "variant; give samples that it has an answer for.",
         _ => null,
     };

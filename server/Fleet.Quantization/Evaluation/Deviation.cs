@@ -13,7 +13,7 @@ internal sealed class Deviation
     /// <summary>
     /// Signal to noise: ten times the logarithm of the float model's power over that of the difference, between
     /// -<see cref="Closeness.Exact"/> and <see cref="Closeness.Exact"/>, which stands for equal outputs. The least where values
-    /// are no finite numbers.
+    /// are not finite.
     /// </summary>
     public double SignalToNoise
     {

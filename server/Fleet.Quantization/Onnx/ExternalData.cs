@@ -30,7 +30,7 @@ internal static class ExternalData
         long Number(string key, long absent) => Value(key) is not { } text ? absent
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
             : throw new InvalidDataException(
-                $"Tensor '{tensor.Name}' has {key} '{text}' for its file, which is no number; export the model again.");
+                $"Tensor '{tensor.Name}' has {key} '{text}' for its file, which is not a number; export the model again.");
 
         var location = Value("location")
             ?? throw new InvalidDataException($"Tensor '{tensor.Name}' lies in another file but does not name it; export the model again.");

@@ -72,7 +72,7 @@ internal static class ModelChecks
         if (Product(tensor.Dims) is not (<= MaximumElements and var elements))
             return $"{name} of shape ({string.Join(", ", tensor.Dims)}) has more than {MaximumElements} values.";
         if (tensor.DataType == (int)DataType.String) return null;
-        if (BitsOf(tensor.DataType) is not { } bits) return $"{name} has element type {tensor.DataType}, which is none.";
+        if (BitsOf(tensor.DataType) is not { } bits) return $"{name} has element type {tensor.DataType}, which ONNX does not define.";
         var needed = (elements * bits + 7) / 8;
         if (tensor.RawData.Length > 0)
             return tensor.RawData.Length == needed

@@ -12,7 +12,7 @@ internal static class OnnxFile
     /// <summary>
     /// Reads a model, with the weights that lie in files beside it and its operators in an order in which they can be run.
     /// </summary>
-    /// <exception cref="InvalidDataException">The file is no ONNX model, or its weights cannot be had.</exception>
+    /// <exception cref="InvalidDataException">The file is not an ONNX model, or its weights cannot be had.</exception>
     public static ModelProto Load(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
@@ -37,11 +37,11 @@ internal static class OnnxFile
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new InvalidDataException($"{name} is no ONNX model, or only a part of one; export or copy it again.", e);
+            throw new InvalidDataException($"{name} is not an ONNX model, or only a part of one; export or copy it again.", e);
         }
         return model.Graph is not null
             ? model
-            : throw new InvalidDataException($"{name} is no ONNX model: it holds no graph of operators; export or copy it again.");
+            : throw new InvalidDataException($"{name} is not an ONNX model: it holds no graph of operators; export or copy it again.");
     }
 
     /// <summary>Writes a model so that a reader finds the old file or the new one, never half of it.</summary>

@@ -18,7 +18,7 @@ internal sealed record PreparedModel(ModelProto Model)
     public OnnxGraph Graph { get; } = new(Model);
 
     /// <summary>Prepares the model at <paramref name="path"/>; scratch files go to <paramref name="workFolder"/>.</summary>
-    /// <exception cref="InvalidDataException">It is no model that ONNX Runtime loads; the message says why.</exception>
+    /// <exception cref="InvalidDataException">It is not a model that ONNX Runtime loads; the message says why.</exception>
     public static PreparedModel From(string path, string workFolder)
     {
         var source = Read(path);
@@ -64,7 +64,7 @@ internal sealed record PreparedModel(ModelProto Model)
     }
 
     /// <summary>Reads a model and checks what can be checked before the runtime loads it.</summary>
-    /// <exception cref="InvalidDataException">It is no model, broken, or uses operators the runtime does not have.</exception>
+    /// <exception cref="InvalidDataException">It is not a model, is broken, or uses operators the runtime does not have.</exception>
     public static ModelProto Read(string path)
     {
         var source = OnnxFile.Load(path);

@@ -16,11 +16,11 @@ namespace Fleet.Quantization.Samples;
 internal sealed record ModelInput(string Name, TensorElementType Type, IReadOnlyList<int> Extents, IReadOnlyList<string> Symbols)
 {
     /// <summary>The inputs of a model.</summary>
-    /// <exception cref="InvalidDataException">One of them is no tensor of numbers.</exception>
+    /// <exception cref="InvalidDataException">One of them is not a tensor of numbers.</exception>
     public static IReadOnlyList<ModelInput> Of(InferenceSession session)
         => [.. session.InputMetadata.Select(input => input.Value is { IsTensor: true, ElementDataType: not TensorElementType.String }
             ? new ModelInput(input.Key, input.Value.ElementDataType, input.Value.Dimensions, input.Value.SymbolicDimensions)
-            : throw new InvalidDataException($"Input '{input.Key}' is no tensor of numbers; only such inputs can be fed."))];
+            : throw new InvalidDataException($"Input '{input.Key}' is not a tensor of numbers; only such inputs can be fed."))];
 
     /// <summary>
     /// Rows of the table that this input's values are looked up in, such as the vocabulary of a language model; null when there is none.

@@ -87,7 +87,7 @@ internal sealed partial record ModelState(IReadOnlyList<StateLink> Links, bool R
     [GeneratedRegex("^(out|next|new|final)_|(_out|_next|_new|_final|_n|(?-i:N)|(?<=^[hc])n)$", RegexOptions.IgnoreCase)]
     private static partial Regex OutputMark();
 
-    /// <summary>What recurrent networks call their state: an image that goes in and comes out is none.</summary>
+    /// <summary>What recurrent networks call their state: an image that goes in and comes out is not state.</summary>
     [GeneratedRegex("state|hidden|cell|cache|memory|mem$|rnn|lstm|gru|^[hc]x?(_?t)?$|^[hc]$", RegexOptions.IgnoreCase)]
     private static partial Regex StateWord();
 

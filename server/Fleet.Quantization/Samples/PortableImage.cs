@@ -15,14 +15,14 @@ internal static class PortableImage
     public static bool IsOne(string path) => Path.GetExtension(path) is ".pgm" or ".ppm";
 
     /// <summary>Channels, height, width; each value 0 to 1.</summary>
-    /// <exception cref="FormatException">It is no such picture.</exception>
+    /// <exception cref="FormatException">It is not such a picture.</exception>
     public static NpyArray Read(ReadOnlySpan<byte> file)
     {
         var channels = file switch
         {
             [(byte)'P', (byte)'5', ..] => 1,
             [(byte)'P', (byte)'6', ..] => 3,
-            _ => throw new FormatException("This is no binary PGM or PPM picture (P5 or P6)."),
+            _ => throw new FormatException("This is not a binary PGM or PPM picture (P5 or P6)."),
         };
         var rest = file[2..];
         int width = Number(ref rest), height = Number(ref rest), largest = Number(ref rest);

@@ -52,7 +52,7 @@ internal interface IQuantizationScheme
     IReadOnlyList<string> Techniques => [];
 
     /// <summary>
-    /// True when weights are meant to be dequantized at run time, so that a float operator beside them is no failed fusion.
+    /// True when weights are meant to be dequantized at run time, so that a float operator beside them is not a failed fusion.
     /// </summary>
     bool DequantizesWeights => false;
 }

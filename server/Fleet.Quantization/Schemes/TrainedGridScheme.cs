@@ -59,7 +59,7 @@ internal sealed class TrainedGridScheme(string method, BitWidths widths, Integer
     public ModelProto Model(IReadOnlySet<string>? keptFloat = null)
     {
         var written = QdqWriter.Write(trained.Graph, QuantizationPlan.For(trained.Graph, form, keptFloat ?? Empty), form, grids);
-        // Its tables have been rounded before training: in float they would be no other numbers.
+        // Its tables have been rounded before training: in float they would be the same numbers.
         return form.Symmetric ? written : EmbeddingTables.Shrink(written, Empty);
     }
 }

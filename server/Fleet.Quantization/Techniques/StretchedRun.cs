@@ -63,7 +63,7 @@ internal sealed class StretchedRun : IDisposable
     /// <param name="see">Told the value of each sample.</param>
     /// <param name="cancellationToken">Stops between runs.</param>
     /// <returns>
-    /// False when the run cannot go on: what must be held is no tensor, or the model makes other values than the one before.
+    /// False when the run cannot go on: what must be held is not a tensor, or the model makes other values than the one before.
     /// </returns>
     public bool Until(ModelProto model, string value, Action<OrtValue> see, CancellationToken cancellationToken)
     {

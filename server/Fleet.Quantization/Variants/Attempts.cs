@@ -101,7 +101,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var (scheme, graph, settings) = (wanted.Scheme, source.Model.Graph, bench.SettingsOf(wanted));
         var file = Path.Combine(request.OutputFolder, wanted.Id + ".onnx");
         OnnxFile.Save(made.Model, file);
-        // The time of another target's form on this processor would be no claim about anything.
+        // The time of another target's form on this processor would say nothing.
         var here = bench.IsHere(wanted.Profile);
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
         var judged = fused.Model.Judged;

@@ -23,7 +23,7 @@ internal static class WeightShare
         return reached > 0 && reached >= Worthwhile * all;
     }
 
-    /// <summary>Float weights among the constant inputs of <paramref name="operators"/>; numbers that stand alone are none.</summary>
+    /// <summary>Float weights among the constant inputs of <paramref name="operators"/>; numbers that stand alone do not count.</summary>
     public static long Reached(OnnxGraph graph, IEnumerable<string> operators)
     {
         var names = operators.ToHashSet();

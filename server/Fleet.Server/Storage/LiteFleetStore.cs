@@ -219,7 +219,7 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     private Type Known<T>() => _types.ContainsKey(typeof(T)) ? typeof(T) : throw Unknown(typeof(T));
 
     private static ArgumentException Unknown(Type type)
-        => new($"{type.Name} is no document the store knows: register it with AddDocument.");
+        => new($"{type.Name} is not a document the store knows: register it with AddDocument.");
 
     private static Stored<T> StoredOf<T>(DocumentSnapshot.Entry entry) where T : class => new(entry.Id, entry.Version, (T)entry.Document);
 

@@ -12,7 +12,7 @@ public sealed record QuantizationSpec
     public IReadOnlyList<string> Profiles { get; set; } = ["x64", "arm-cpu", "jetson"];
 
     /// <summary>
-    /// Profiles that are no built-in ones, whole; absent for none. They travel with the release, so that devices and server know them.
+    /// Profiles that are not built in, whole; absent for none. They travel with the release, so that devices and server know them.
     /// </summary>
     public IReadOnlyList<HardwareProfile>? CustomProfiles { get; init; }
 

@@ -53,7 +53,7 @@ public sealed record ReleaseManifest
     public required IReadOnlyList<Variant> Variants { get; init; }
 
     /// <summary>
-    /// Profiles of its variants that are no built-in ones; absent for none. An agent that does not know the key serves only the others.
+    /// Profiles of its variants that are not built in; absent for none. An agent that does not know the key serves only the others.
     /// </summary>
     public IReadOnlyList<HardwareProfile>? Profiles { get; init; }
 

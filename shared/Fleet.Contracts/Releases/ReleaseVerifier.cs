@@ -51,7 +51,7 @@ public static class ReleaseVerifier
                 Type: ReleaseStatement.StatementType,
                 PredicateType: ReleaseStatement.ReleasePredicate, Predicate: { } manifest
             })
-            return Refuse(ReleaseFault.Malformed, $"The signed statement is no {ReleaseStatement.ReleasePredicate}.");
+            return Refuse(ReleaseFault.Malformed, $"The signed statement is not a {ReleaseStatement.ReleasePredicate}.");
         if (ManifestRules.ProblemsOf(manifest) is [var problem, ..])
             return Refuse(ReleaseFault.Malformed, problem);
         if (!statement.Subject.SequenceEqual(ReleaseStatement.SubjectsOf(manifest)))
@@ -90,7 +90,7 @@ public static class ReleaseVerifier
             key.ImportSubjectPublicKeyInfo(trusted.PublicKey, out _);
             return key.VerifyData(signedBytes, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
         }
-        // A key that cannot be read, or a signature that is none, proves nothing; it is no reason to stop.
+        // A key that cannot be read, or bytes that are not a signature, prove nothing; the others may still do.
         catch (CryptographicException) { return false; }
     }
 

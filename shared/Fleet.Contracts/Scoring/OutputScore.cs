@@ -13,7 +13,7 @@ public sealed class OutputScore
 
     /// <summary>
     /// Ten times the logarithm of the float model's power over that of the difference, between -<see cref="ExactDecibels"/> and
-    /// <see cref="ExactDecibels"/>. The least where values are no finite numbers.
+    /// <see cref="ExactDecibels"/>. The least where values are not finite.
     /// </summary>
     public double SignalToNoise
     {

@@ -40,7 +40,7 @@ public sealed record InferenceStats
     /// <summary>Time of each inference.</summary>
     public LatencyHistogram Latency { get; set; } = new();
 
-    /// <summary>How often each class was decided, by class index; empty when the model is no classifier.</summary>
+    /// <summary>How often each class was decided, by class index; empty when the model is not a classifier.</summary>
     public IReadOnlyList<long> Classes { get; set; } = [];
 
     /// <summary>How often the winning probability fell into each tenth of 0 to 1: ten counts, or none.</summary>

@@ -29,12 +29,12 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
         => new("i8", shape, MemoryMarshal.AsBytes(values).ToArray());
 
     /// <summary>Reads one npy file.</summary>
-    /// <exception cref="FormatException">The bytes are no npy file, or hold a type that is not a number.</exception>
+    /// <exception cref="FormatException">The bytes are not an npy file, or hold a type that is not a number.</exception>
     public static NpyArray Parse(ReadOnlyMemory<byte> file)
     {
         var bytes = file.Span;
         if (bytes.Length < 10 || !bytes.StartsWith(Magic))
-            throw new FormatException("This is no npy file: its first bytes are not those of one.");
+            throw new FormatException("This is not an npy file: it does not begin as one.");
         var (start, length) = bytes[6] switch
         {
             1 => (10, (int)BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..])),

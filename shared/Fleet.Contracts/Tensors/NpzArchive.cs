@@ -10,7 +10,7 @@ public static class NpzArchive
     /// <summary>Reads every array of an archive.</summary>
     /// <param name="stream">The archive, seekable.</param>
     /// <param name="maximumBytes">Most bytes the arrays may unpack to: a small archive can hold a very large one.</param>
-    /// <exception cref="FormatException">It is no npz, or larger than allowed.</exception>
+    /// <exception cref="FormatException">It is not an npz, or larger than allowed.</exception>
     public static IReadOnlyDictionary<string, NpyArray> Read(Stream stream, long maximumBytes)
     {
         var arrays = new Dictionary<string, NpyArray>();
@@ -34,7 +34,7 @@ public static class NpzArchive
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
-            throw new FormatException($"This is no readable npz archive: {e.Message}", e);
+            throw new FormatException($"This is not a readable npz archive: {e.Message}", e);
         }
         return arrays;
     }

@@ -12,7 +12,7 @@ public sealed class MillisecondsConverter : JsonConverter<TimeSpan>
         var milliseconds = reader.GetDouble();
         return Math.Abs(milliseconds) < TimeSpan.MaxValue.TotalMilliseconds
             ? TimeSpan.FromTicks((long)Math.Round(milliseconds * TimeSpan.TicksPerMillisecond))
-            : throw new JsonException($"{milliseconds} milliseconds is no time span.");
+            : throw new JsonException($"{milliseconds} milliseconds is not a time span.");
     }
 
     /// <inheritdoc/>

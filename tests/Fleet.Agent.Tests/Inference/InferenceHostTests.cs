@@ -55,7 +55,7 @@ public sealed class InferenceHostTests
         var seen = (await Task.WhenAll(clients)).SelectMany(versions => versions).ToList();
 
         Assert.True(seen.Distinct().Count() >= 9,
-            $"Only versions {string.Join(',', seen.Distinct())} answered: this was no swap under load.");
+            $"Only versions {string.Join(',', seen.Distinct())} answered: this was not a swap under load.");
         var drained = await fixture.Host.DrainAsync(CancellationToken.None);
         Assert.Equal(seen.Count, drained.Sum(statistics => statistics.Count));
         Assert.Equal(0, drained.Sum(statistics => statistics.Errors));

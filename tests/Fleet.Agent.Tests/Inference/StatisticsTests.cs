@@ -65,8 +65,8 @@ public sealed class StatisticsTests
     [InlineData(new[] { 0f, 0f, 1.3862944f }, 2, 0.6666667f, "logits go through softmax")]
     [InlineData(new[] { 0.05f, 0.91f, 0.04f }, 1, 0.91f, "probabilities are taken as they are")]
     [InlineData(new[] { 1000f, -1000f, 0f }, 0, 1f, "large logits do not overflow")]
-    [InlineData(new[] { 0.2f, 0.2f, 0.2f }, 0, 0.3333333f, "the first of equal scores wins; small logits are no probabilities")]
-    [InlineData(new[] { 0f, float.NaN, 1f }, 1, 0f, "what is no number decides nothing")]
+    [InlineData(new[] { 0.2f, 0.2f, 0.2f }, 0, 0.3333333f, "the first of equal scores wins; small logits are not probabilities")]
+    [InlineData(new[] { 0f, float.NaN, 1f }, 1, 0f, "what is not a number decides nothing")]
     public void Scores_decide(float[] scores, int winner, float probability, string why)
     {
         var decision = ClassDecision.Of(scores);

@@ -26,7 +26,7 @@ internal static class TestModels
         var file = new OnnxFile().Input("x", OnnxType.Float, -1, 3).Output("y", OnnxType.Float, -1, 3);
         // Rows sum to one: nothing grows or vanishes.
         file.Constant<float>("matrix", OnnxType.Float, Enumerable.Repeat(1 / 512f, 512 * 512).ToArray(), 512, 512);
-        // A random matrix is no constant to the optimizer; a matrix that starts from the file is folded away while loading.
+        // A random matrix is not a constant to the optimizer; a matrix that starts from the file is folded away while loading.
         if (!atLoad)
             file.Constant<long>("extent", OnnxType.Int64, [512, 512], 2).Node("ReduceSum", ["x"], ["seed"], ("keepdims", 0))
                 .Node("Expand", ["seed", "extent"], ["m0"]);

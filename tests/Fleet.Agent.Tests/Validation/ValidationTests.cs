@@ -111,7 +111,7 @@ public sealed class ValidationTests : IDisposable
     }
 
     [Fact]
-    public async Task File_that_is_no_model_fails_to_load()
+    public async Task File_that_is_not_a_model_fails_to_load()
     {
         await File.WriteAllBytesAsync(_folder["noise.onnx"], new byte[1000]);
         Assert.Equal(DeploymentFailure.LoadFailed,
@@ -158,12 +158,13 @@ public sealed class ValidationTests : IDisposable
     }
 
     [Fact]
-    public async Task Set_that_is_no_npz_fails_to_load()
+    public async Task Set_that_is_not_an_npz_fails_to_load()
     {
         await File.WriteAllTextAsync(_folder["set.npz"], "not a zip");
         var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), _folder["set.npz"], new ValidationGate());
         Assert.Equal(DeploymentFailure.LoadFailed, outcome.Failure);
-        Assert.StartsWith("The validation set cannot be read: This is no readable npz archive", outcome.Detail, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "The validation set cannot be read: This is not a readable npz archive", outcome.Detail, StringComparison.Ordinal);
     }
 
     [Fact]

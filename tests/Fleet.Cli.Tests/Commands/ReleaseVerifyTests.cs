@@ -68,7 +68,7 @@ public sealed class ReleaseVerifyTests : IDisposable
     [InlineData("{}")]
     [InlineData("not json")]
     [InlineData("")]
-    public async Task File_that_is_no_release_is_refused(string text)
+    public async Task File_that_is_not_a_release_is_refused(string text)
     {
         await File.WriteAllTextAsync(_folder["release.json"], text);
         await RefusedAsync("Malformed");

@@ -223,7 +223,7 @@ public sealed class SpecFileTests
     [InlineData("? [1, 2]\n: 3\n", "A key must be a word")]
     [InlineData("model: &x a\n", "Anchor '&x' is not read here")]
     [InlineData("model: !!binary aGk=\n", "is not read here: types follow from the key.")]
-    public void Text_that_is_no_spec_is_refused_with_the_reason(string text, string problem)
+    public void Text_that_is_not_a_spec_is_refused_with_the_reason(string text, string problem)
         => Assert.Contains(ProblemsOf(text), line => line.Contains(problem, StringComparison.Ordinal));
 
     [Fact]

@@ -149,7 +149,7 @@ public sealed class OnnxTeacherTests : IDisposable
     }
 
     [Fact]
-    public void File_that_is_no_onnx_is_refused_by_name()
+    public void File_that_is_not_ONNX_is_refused_by_name()
     {
         File.WriteAllText(_folder["teacher.onnx"], "PK not a model");
         Assert.Contains("teacher.onnx", Refused(_folder["teacher.onnx"], [2, 50], 3), StringComparison.Ordinal);

@@ -76,12 +76,12 @@ public sealed class TorchScriptTeacherTests : IDisposable
         => Assert.Contains("does not take samples of (3, 5)", Refused(PathOf("logits.pt"), [3, 5]), StringComparison.Ordinal);
 
     [Fact]
-    public void File_that_is_no_torch_script_is_refused_by_name()
+    public void File_that_is_not_TorchScript_is_refused_by_name()
     {
         File.WriteAllText(_folder["teacher.pt"], "PK not a model");
-        Assert.Contains("teacher.pt is no TorchScript file", Refused(_folder["teacher.pt"]), StringComparison.Ordinal);
+        Assert.Contains("teacher.pt is not a TorchScript file", Refused(_folder["teacher.pt"]), StringComparison.Ordinal);
         File.WriteAllBytes(_folder["cut.pt"], File.ReadAllBytes(PathOf("logits.pt"))[..3000]);
-        Assert.Contains("cut.pt is no TorchScript file", Refused(_folder["cut.pt"]), StringComparison.Ordinal);
+        Assert.Contains("cut.pt is not a TorchScript file", Refused(_folder["cut.pt"]), StringComparison.Ordinal);
         Assert.Contains("no such file", Refused(_folder["nowhere.pt"]), StringComparison.Ordinal);
     }
 

@@ -83,7 +83,7 @@ public sealed class TrainingLoopTests
     }
 
     [Fact]
-    public void Loss_that_is_no_number_ends_the_build_with_the_remedy()
+    public void Loss_that_is_not_a_number_ends_the_build_with_the_remedy()
     {
         var training = Tones(64, 1);
         var broken = training with { Inputs = [.. training.Inputs.Select(_ => float.NaN)] };

@@ -71,7 +71,7 @@ public sealed class CalibrationTests
     }
 
     [Fact]
-    public void Sample_that_is_no_number_is_refused_by_the_name_of_the_value()
+    public void Sample_that_is_not_a_number_is_refused_by_the_name_of_the_value()
     {
         using var folder = new ScratchFolder();
         OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));

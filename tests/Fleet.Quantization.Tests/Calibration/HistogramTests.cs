@@ -52,7 +52,7 @@ public sealed class HistogramTests
     }
 
     [Fact]
-    public void Value_that_is_no_number_is_refused()
+    public void Value_that_is_not_a_number_is_refused()
     {
         Assert.Throws<ArgumentException>(() => new Histogram().Add([1f, float.NaN]));
         Assert.Throws<ArgumentException>(() => new Histogram().Add([float.PositiveInfinity]));

@@ -21,7 +21,7 @@ public sealed class OnnxFileTests
     [Theory]
     [InlineData("not a model at all")]
     [InlineData("")]
-    public void File_that_is_no_model_is_refused_by_name(string content)
+    public void File_that_is_not_a_model_is_refused_by_name(string content)
     {
         using var folder = new ScratchFolder();
         File.WriteAllText(folder.File("notes.onnx"), content);

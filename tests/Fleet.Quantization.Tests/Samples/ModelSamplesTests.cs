@@ -17,7 +17,7 @@ public sealed class ModelSamplesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void Labels_of_an_npz_are_no_input()
+    public void Labels_of_an_npz_are_not_an_input()
     {
         var samples = Read(Npz("a.npz", ("anything", NpyArray.Of(new float[6], 2, 3)), ("labels", NpyArray.Of([4L, 2], 2))), Row);
         Assert.Equal([4L, 2], samples.Labels!);

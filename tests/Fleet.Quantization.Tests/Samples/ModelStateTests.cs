@@ -103,7 +103,7 @@ public sealed class ModelStateTests
     [Theory]
     [InlineData(float.NaN, "array 'x' holds NaN in sample 2")]
     [InlineData(float.PositiveInfinity, "array 'x' holds Infinity in sample 2")]
-    public void Value_that_is_no_number_is_refused_by_its_place(float value, string expected)
+    public void Value_that_is_not_a_number_is_refused_by_its_place(float value, string expected)
     {
         using var session = Open(Sum("state", "stateN"));
         var inputs = ModelInput.Of(session);

@@ -54,7 +54,7 @@ public sealed class Float16Tests
         var branches = ScopesTests.Branches(sameWeights: false);
         if (number)
         {
-            // A number that stands alone is no weight.
+            // A number that stands alone is not a weight.
             branches.Graph.Initializer.Add(Tensors.Of("half", [0.5f]));
             branches.Graph.Node.Add(Nodes.Node("Mul", [branches.Graph.Input[0].Name, "half"], ["scaled"]));
         }

@@ -69,7 +69,7 @@ public sealed class Int4Tests
     {
         Assert.SkipUnless(System.Runtime.Intrinsics.X86.X86Base.IsSupported, "What the runtime fuses was found on x64.");
         using var folder = new ScratchFolder();
-        // 40 inputs are no whole number of blocks.
+        // 40 inputs are not a whole number of blocks.
         OnnxFile.Save(new GraphBuilder().Input("x", -1, 40).Weight("w1", 48, 40).Weight("b1", 48).Weight("w2", 48, 5)
             .Weight("b2", 5).Weight("w3", 5, 64)
             .Node("Gemm", ["x", "w1", "b1"], "g1", node => node.With("transB", 1)).Node("Relu", ["g1"], "r1")

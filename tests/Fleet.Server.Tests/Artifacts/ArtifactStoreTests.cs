@@ -85,7 +85,7 @@ public sealed class ArtifactStoreTests : IDisposable
     [InlineData("E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855")]
     [InlineData("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85")]
     [InlineData("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8551")]
-    public void What_is_no_digest_is_no_path(string text)
+    public void Text_that_is_not_a_digest_never_becomes_a_path(string text)
         => Assert.Throws<ArgumentException>(() => new ArtifactStore(_folder).PathOf(text));
 
     private void AssertEmpty() => Assert.Empty(Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories));

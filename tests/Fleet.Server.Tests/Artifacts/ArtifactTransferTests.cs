@@ -79,7 +79,7 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     [InlineData("abc")]
     [InlineData("..%2Fkeys%2Frelease.key")]
     [InlineData("E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855")]
-    public async Task What_is_no_digest_is_refused(string digest)
+    public async Task Text_that_is_not_a_digest_is_refused(string digest)
     {
         Assert.Equal(HttpStatusCode.BadRequest, await PutAsync(digest, _content));
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(digest)).StatusCode);

@@ -127,7 +127,7 @@ public sealed class BuildQueueTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Completing_twice_is_no_fault_and_ends_once()
+    public async Task Completing_twice_is_allowed_and_ends_once()
     {
         await SubmitAsync();
         var lease = (await LeaseAsync())!;

@@ -117,7 +117,7 @@ public sealed class EnrollTests : IAsyncLifetime
     [InlineData("")]
     [InlineData("secret")]
     [InlineData("fleet1.1.2.3")]
-    public async Task Text_that_is_no_token_is_refused(string token)
+    public async Task Text_that_is_not_a_token_is_refused(string token)
         => await RefusedAsync(await _server.TryEnrollAsync(token, "dev"), HttpStatusCode.BadRequest, "not a join token");
 
     [Fact]

@@ -26,7 +26,7 @@ public sealed class AdmissionTests(RunningServer server) : IClassFixture<Running
     public Task No_certificate_is_refused() => RefusedAsync("nobody", null);
 
     [Fact]
-    public async Task Certificate_of_the_server_is_no_device()
+    public async Task Certificate_of_the_server_is_not_taken_for_a_device()
     {
         using var certificate = server.Services.GetRequiredService<CertificateAuthority>()
             .IssueServer("localhost", TimeSpan.FromDays(1), new SubjectAlternativeNameBuilder());

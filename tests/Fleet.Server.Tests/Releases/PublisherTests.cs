@@ -92,7 +92,7 @@ public sealed class PublisherTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Two_variants_of_one_name_are_no_release()
+    public async Task Two_variants_of_one_name_are_refused()
     {
         var build = await _fleet.BuildAsync(
             "speech", await _fleet.VariantAsync("x64-int8", "x64"), await _fleet.VariantAsync("x64-int8", "x64"));

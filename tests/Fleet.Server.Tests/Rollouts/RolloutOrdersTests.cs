@@ -20,7 +20,7 @@ public sealed class RolloutOrdersTests : IAsyncLifetime
         await _fleet.EnrollAsync(4);
         var rollout = await StartAsync("50% 100%");
         await OrderAsync(_fleet.Orders.PauseAsync(rollout, default));
-        await OrderAsync(_fleet.Orders.PauseAsync(rollout, default)); // again is no fault
+        await OrderAsync(_fleet.Orders.PauseAsync(rollout, default)); // again is allowed
         await _fleet.FinishAsync(rollout);
         var paused = await _fleet.ViewAsync(rollout);
         Assert.Equal((RolloutStatus.Paused, 2, 2), (paused.Status, paused.Waves[0].Succeeded, paused.Waves[1].Waiting));
@@ -90,7 +90,7 @@ public sealed class RolloutOrdersTests : IAsyncLifetime
             var desired = await _fleet.DesiredAsync(device.Device);
             Assert.Equal(had.Contains(device.Device) ? new DesiredRelease("speech", 1, Rollback: true) : null, desired.Of("speech"));
         }
-        await OrderAsync(_fleet.Orders.RollBackAsync(second, default)); // again is no fault
+        await OrderAsync(_fleet.Orders.RollBackAsync(second, default)); // again is allowed
         Assert.Equal(3, (await _fleet.DesiredAsync(had.First())).Revision);
         Assert.Null(await _fleet.Store.FindAsync<OpenRollout>("speech", default));
     }

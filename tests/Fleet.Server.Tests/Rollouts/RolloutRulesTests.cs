@@ -113,7 +113,7 @@ public sealed class RolloutRulesTests
         => Assert.Equal(RolloutStep.Abort, RolloutRules.Decide(Plan(), new WaveTally(4, 4, 3, 0, 1), After(-1000), isLast: false).Step);
 
     [Fact]
-    public void Failure_rate_that_is_no_number_aborts_rather_than_passes()
+    public void Failure_rate_that_is_not_a_number_aborts_rather_than_passes()
         => Assert.Equal(RolloutStep.Abort,
             RolloutRules.Decide(Plan(maximumFailureRate: double.NaN), new WaveTally(4, 4, 0, 4, 0), After(5, 5), isLast: false).Step);
 

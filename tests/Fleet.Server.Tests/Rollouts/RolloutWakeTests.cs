@@ -33,7 +33,7 @@ public sealed class RolloutWakeTests
 
     /// <summary>The moment comes just as the engine is woken: the timer is called although its wait is over.</summary>
     [Fact]
-    public async Task Timer_that_is_called_after_the_wait_is_no_error()
+    public async Task Timer_that_is_called_after_the_wait_does_no_harm()
     {
         var clock = new LateClock();
         var wait = _wake.WaitAsync(clock.GetUtcNow().AddMinutes(1), clock, default);

@@ -5,12 +5,6 @@ namespace Fleet.EndToEnd.Tests;
 /// <summary>The commands of README.md, run as they are written, against the real programs.</summary>
 public sealed class ReadmeTests
 {
-    /// <summary>A person sees the server say where it listens before typing on.</summary>
-    private const string WaitForServer = """
-        for attempt in $(seq 600); do [ -e fleet-data/endpoints.json ] && break; sleep 0.1; done
-
-        """;
-
     /// <summary>
     /// The ports of the README belong to whoever runs the tests: where the system allows it, the script gets a network of its own.
     /// </summary>
@@ -23,16 +17,17 @@ public sealed class ReadmeTests
     {
         using var folder = new TemporaryFolder();
         Directory.CreateSymbolicLink(folder["deploy"], Repository.PathOf("deploy"));
-        var lines = BlockUnder("## The way of a model, by hand").Split('\n')
-            .Select(line => line.StartsWith("fleet-server ", StringComparison.Ordinal) ? line + "\n" + WaitForServer : line);
-        await File.WriteAllTextAsync(folder["by-hand.sh"], $"set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\n{string.Join('\n', lines)}");
+        await File.WriteAllTextAsync(
+            folder["by-hand.sh"], $"set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\n{BlockUnder("## The way of a model, by hand")}");
 
         var result = await RunAsync(folder.Path, TimeSpan.FromMinutes(8), "bash", "-x", "by-hand.sh");
 
-        Assert.True(result.Code == 0, result.Output);
+        Assert.True(result.Code == 0, $"{result.Output}\n{LogOf(folder["server.log"])}\n{LogOf(folder["press-7.log"])}");
         Assert.Matches(@"(?m)^Rollout \S+ of vibration-small 1: succeeded", result.Output);
         Assert.Matches(@"(?m)^press-7\s+1\s+succeeded\s+active\s+x64-", result.Output);
     }
+
+    private static string LogOf(string file) => File.Exists(file) ? File.ReadAllText(file) : $"{file} was not written.";
 
     private static async Task<ProcessResult> RunAsync(string folder, TimeSpan deadline, params string[] command)
     {

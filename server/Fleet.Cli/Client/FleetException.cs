@@ -1,3 +1,5 @@
+using Fleet.Cli.Terminal;
+
 namespace Fleet.Cli.Client;
 
 /// <summary>A planned failure of a command: printed line by line, without a stack trace.</summary>
@@ -13,6 +15,6 @@ internal sealed class FleetException : Exception
     /// <summary>The server's HTTP status when it refused a request.</summary>
     public int? Status { get; init; }
 
-    /// <summary>True when the command was asked for in a wrong way (exit code 2), not when it went wrong (1).</summary>
-    public bool Usage { get; init; }
+    /// <summary>What the process ends with.</summary>
+    public int Code { get; init; } = ExitCode.Failure;
 }

@@ -95,7 +95,8 @@ internal static class DevicesCommand
           fleet devices revoke press-7
         """, [Id, Verb.Yes], async (call, cancellationToken) =>
     {
-        call.Confirm($"Revoke device {call.Get(Id)}? Its connection is cut at once, and it must enroll again to come back.");
+        await call.ConfirmAsync(
+            $"Revoke device {call.Get(Id)}? Its connection is cut at once, and it must enroll again to come back.", cancellationToken);
         await call.Client.RevokeDeviceAsync(call.Get(Id), cancellationToken);
         var device = await call.Client.GetDeviceAsync(call.Get(Id), cancellationToken);
         call.Show(device, FleetJson.Default.DeviceView, screen => screen.WriteLine($"Device {device.Id} is revoked."));

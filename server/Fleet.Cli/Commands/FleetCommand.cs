@@ -70,12 +70,12 @@ internal static class FleetCommand
         catch (FleetException e)
         {
             shell.WriteError(e.Lines);
-            return e.Usage ? ExitCode.Usage : ExitCode.Failure;
+            return e.Code;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             shell.WriteError(["Stopped."]);
-            return ExitCode.Failure;
+            return ExitCode.Stopped;
         }
     }
 

@@ -59,7 +59,8 @@ internal static class ModelsCommand
             """, [spec, wait, follow], async (call, cancellationToken) =>
         {
             // On a server of this machine a build fails a second later for a file that is missing here: it is not queued.
-            var asked = SpecFile.Read(call.Get(spec), filesAreHere: call.Client.Address.Url.IsLoopback);
+            var isHere = call.Client.Address.Url.IsLoopback;
+            var asked = SpecFile.Read(call.Get(spec), filesAreHere: isHere);
             var build = await call.Client.StartBuildAsync(asked, cancellationToken);
             if (call.Get(wait) || call.Get(follow))
             {
@@ -78,7 +79,10 @@ internal static class ModelsCommand
                 else if (!build.HasReport)
                 {
                     screen.WriteLine($"Build {build.Id} of {build.Model} is {build.Status.ToWords()}.");
-                    if (build.Status == BuildStatus.Queued) screen.WriteHint($"'fleet models builds' shows how far it is.");
+                    if (build.Status != BuildStatus.Queued) return;
+                    if (!isHere && SpecFiles.Of(asked) is { Count: > 0 } files)
+                        screen.WriteHint($"Its worker looks on its own machine for {string.Join(", ", files.Select(file => file.Path))}.");
+                    screen.WriteHint("'fleet models builds' shows how far it is.");
                 }
             });
             if (build.Status is BuildStatus.Failed or BuildStatus.Cancelled)

@@ -1,5 +1,6 @@
 using Fleet.Cli.Client;
 using Fleet.Cli.Specs;
+using Fleet.Cli.Terminal;
 using Fleet.Contracts.Devices;
 
 namespace Fleet.Cli.Commands;
@@ -14,9 +15,9 @@ internal static class ProfileArguments
         HardwareProfile[] profiles = [
             .. list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(One),
         ];
-        if (profiles.Length == 0) throw new FleetException("--profile must name at least one profile.") { Usage = true };
+        if (profiles.Length == 0) throw new FleetException("--profile must name at least one profile.") { Code = ExitCode.Usage };
         return profiles.GroupBy(profile => profile.Name).FirstOrDefault(group => group.Count() > 1) is { } twice
-            ? throw new FleetException($"Profile '{twice.Key}' is named twice.") { Usage = true }
+            ? throw new FleetException($"Profile '{twice.Key}' is named twice.") { Code = ExitCode.Usage }
             : profiles;
     }
 
@@ -24,5 +25,5 @@ internal static class ProfileArguments
         : BuiltInProfiles.Find(name)
             ?? throw new FleetException(
                 $"Profile '{name}' is not known; it is one of {BuiltInProfiles.Names}, or a file of your own.")
-            { Usage = true };
+            { Code = ExitCode.Usage };
 }

@@ -45,7 +45,7 @@ internal static class ReleasesCommand
                 (null, { } name) => await NewestBuildAsync(call.Client, name, cancellationToken),
                 _ => throw new FleetException("Name either a build or a model.", "fleet releases create BUILD, or fleet releases create "
                     + "--model NAME")
-                { Usage = true },
+                { Code = ExitCode.Usage },
             };
             var release = await call.Client.CreateReleaseAsync(new CreateReleaseRequest(id, call.Get(validFor)), cancellationToken);
             call.Show(release, FleetJson.Default.ReleaseView, screen =>

@@ -76,7 +76,7 @@ internal static class RolloutsCommand
                 SoakTime = call.Get(soak) ?? defaults.SoakTime,
             };
             if (plan.Problems() is { Count: > 0 } problems)
-                throw new FleetException(["The rollout plan breaks rules:", .. problems]) { Usage = true };
+                throw new FleetException(["The rollout plan breaks rules:", .. problems]) { Code = ExitCode.Usage };
 
             var rollout = await call.Client.StartRolloutAsync(plan, cancellationToken);
             if (call.Get(wait)) rollout = await WatchAsync(call, rollout.Id, endAtPause: true, cancellationToken);
@@ -137,8 +137,9 @@ internal static class RolloutsCommand
         if (question is not null)
         {
             var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
-            call.Confirm(
-                string.Format(CultureInfo.InvariantCulture, question, $"rollout {asked.Id} of {asked.Plan.Model} {asked.Plan.Version}"));
+            await call.ConfirmAsync(
+                string.Format(CultureInfo.InvariantCulture, question, $"rollout {asked.Id} of {asked.Plan.Model} {asked.Plan.Version}"),
+                cancellationToken);
         }
         await call.Client.SteerRolloutAsync(call.Get(Id), verb, cancellationToken);
         var rollout = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);

@@ -75,7 +75,8 @@ internal static class TokensCommand
               fleet tokens revoke 7f3a9c0e51b2d468
             """, [id, Verb.Yes], async (call, cancellationToken) =>
         {
-            call.Confirm($"Revoke join token {call.Get(id)}? No further device joins with it; those that it enrolled stay.");
+            await call.ConfirmAsync(
+                $"Revoke join token {call.Get(id)}? No further device joins with it; those that it enrolled stay.", cancellationToken);
             await call.Client.RevokeTokenAsync(call.Get(id), cancellationToken);
             var token = (await call.Client.ListTokensAsync(cancellationToken)).FirstOrDefault(token => token.Id == call.Get(id));
             if (call.Json && token is not null) call.Shell.WriteJson(token, FleetJson.Default.TokenView);
@@ -117,5 +118,5 @@ internal static class Labels
         => string.Join(separator, (labels ?? new Dictionary<string, string>()).Select(label => $"{label.Key}={label.Value}"));
 
     private static FleetException Refused(string term)
-        => new($"Label '{term}' is not understood: write key=value, or key- to remove a label from a device.") { Usage = true };
+        => new($"Label '{term}' is not understood: write key=value, or key- to remove a label from a device.") { Code = ExitCode.Usage };
 }

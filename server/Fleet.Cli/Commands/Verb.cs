@@ -29,13 +29,15 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
 
     /// <summary>Asks before something that cannot be taken back, unless <c>--yes</c> was given.</summary>
     /// <param name="question">What is about to happen, as a question and what follows from it.</param>
+    /// <param name="cancellationToken">Ends the question without an answer.</param>
     /// <exception cref="FleetException">The answer was no, or there is nobody to ask: a script says <c>--yes</c>.</exception>
-    public void Confirm(string question)
+    /// <exception cref="OperationCanceledException">Ctrl+C was the answer.</exception>
+    public async Task ConfirmAsync(string question, CancellationToken cancellationToken)
     {
         if (parsed.GetValue(Verb.Yes)) return;
         if (!shell.CanAsk)
-            throw new FleetException(question, "There is no terminal to answer on: repeat the command with --yes.") { Usage = true };
-        if (!shell.Ask(question)) throw new FleetException("Nothing was changed.");
+            throw new FleetException(question, "There is no terminal to answer on: repeat the command with --yes.") { Code = ExitCode.Usage };
+        if (!await shell.AskAsync(question, cancellationToken)) throw new FleetException("Nothing was changed.");
     }
 
     /// <summary>Shows a result: as the contract's record with <c>--json</c>, else as <paramref name="forPeople"/> writes it.</summary>
@@ -123,17 +125,4 @@ internal static class Verb
         if (symbol is Argument argument) command.Arguments.Add(argument);
         else command.Options.Add((Option)symbol);
     }
-}
-
-/// <summary>What the process ends with.</summary>
-internal static class ExitCode
-{
-    /// <summary>It did what was asked.</summary>
-    public const int Success = 0;
-
-    /// <summary>It went wrong, or was stopped before it was done.</summary>
-    public const int Failure = 1;
-
-    /// <summary>It was asked in a way it does not understand.</summary>
-    public const int Usage = 2;
 }

@@ -1,6 +1,7 @@
 using System.Runtime.Versioning;
 using System.Text.Json;
 using Fleet.Cli.Client;
+using Fleet.Cli.Terminal;
 using Fleet.Platform;
 
 namespace Fleet.Cli.Demo;
@@ -79,7 +80,7 @@ internal sealed class DemoFolder
                 && !File.Exists(Path.Combine(root, "ports.json")))
                 throw new FleetException(
                     $"The folder {root} is not empty and not an earlier demo's.", "Name another folder with --data.")
-                { Usage = true };
+                { Code = ExitCode.Usage };
             OwnerOnly.CreateFolder(root);
             return new DemoFolder(root, temporary: false);
         }

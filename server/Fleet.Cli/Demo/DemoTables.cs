@@ -2,6 +2,8 @@ using System.Runtime.Versioning;
 using Fleet.Cli.Display;
 using Fleet.Cli.Processes;
 using Fleet.Cli.Terminal;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Http;
 
 namespace Fleet.Cli.Demo;
 
@@ -29,7 +31,7 @@ internal static class DemoTables
                 telemetry?.Count ?? 0, telemetry?.Batches ?? 0);
         }
         screen.Write(sheet);
-        foreach (var sentence in OtherChoices(outcome))
+        foreach (var sentence in OtherChoices(outcome.Report, outcome.Devices))
         {
             screen.WriteLine();
             screen.WriteSentence(sentence);
@@ -46,12 +48,12 @@ internal static class DemoTables
     /// <summary>
     /// Devices that serve another variant than the one the build marked: each measures all it is given, and has the last word.
     /// </summary>
-    private static IEnumerable<string> OtherChoices(DemoOutcome outcome)
+    internal static IEnumerable<string> OtherChoices(BuildReport report, IReadOnlyList<DeviceView> devices)
     {
-        foreach (var device in outcome.Devices)
+        foreach (var device in devices)
         {
-            var serves = device.Models.FirstOrDefault(model => model.Model == outcome.Build.Model)?.ActiveVariant;
-            var marked = outcome.Report.Variants.FirstOrDefault(variant => variant.Chosen && variant.Profile == device.Profile)?.Id;
+            var serves = device.Models.FirstOrDefault(model => model.Model == report.Spec.Model)?.ActiveVariant;
+            var marked = report.Variants.FirstOrDefault(variant => variant.Chosen && variant.Profile == device.Profile)?.Id;
             if (serves is null || marked is null || serves == marked) continue;
             yield return $"{device.Id} serves {serves}, not {marked} as the build marked: "
                 + "a device measures every variant it is given and serves the best that passes there.";

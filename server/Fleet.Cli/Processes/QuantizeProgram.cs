@@ -57,7 +57,7 @@ internal sealed class QuantizeProgram(Shell shell, string subject)
             var (code, complaints) = await StepBoard.RunAsync(shell, board
                 => board.StepAsync(title, step => RunAsync(step, [verb, file, .. arguments], cancellationToken)));
             // Ctrl+C in a terminal reaches it as well, perhaps before this program hears of it.
-            if (code == StopSignals.ExitCode) throw new FleetException("Stopped.");
+            if (code == StopSignals.ExitCode) throw new FleetException("Stopped.") { Code = ExitCode.Stopped };
             return code is 0 or 1 ? (code, complaints) : throw new FleetException(Crash(code, complaints));
         }
         finally

@@ -57,7 +57,7 @@ internal static class SpecFile
                 .. problems.OrderBy(problem => problem.Place.Line).ThenBy(problem => problem.Place.Column)
                     .Select(problem => $"{name}:{problem.Place.Line}:{problem.Place.Column}: {problem.Message}")]);
         }
-        return WithAbsolutePaths(spec, folder);
+        return SpecFiles.Below(folder, spec);
     }
 
     /// <summary>
@@ -109,45 +109,11 @@ internal static class SpecFile
     /// </summary>
     private static IEnumerable<string> MissingFilesOf(BuildSpec spec, string folder)
     {
-        (string Key, string? Path)[] named =
-        [
-            ("data.train", spec.Data?.Train), ("data.trainLabels", spec.Data?.TrainLabels),
-            ("data.test", spec.Data?.Test), ("data.testLabels", spec.Data?.TestLabels),
-            ("teacher.onnx", spec.Teacher?.Onnx), ("teacher.torchScript", spec.Teacher?.TorchScript),
-            ("source.onnx", spec.Source?.Onnx), ("source.calibration", spec.Source?.Calibration),
-            ("source.validation", spec.Source?.Validation), ("source.validationLabels", spec.Source?.ValidationLabels),
-        ];
         return
-            from file in named
-            where file.Path is { Length: > 0 } path && path != SampleSource.Synthetic && !Path.IsPathRooted(path)
+            from file in SpecFiles.Of(spec)
+            where !Path.IsPathRooted(file.Path)
             let whole = Path.GetFullPath(file.Path, folder)
             where !Path.Exists(whole)
             select $"{file.Key} names {whole}, which does not exist.";
-    }
-
-    private static BuildSpec WithAbsolutePaths(BuildSpec spec, string folder)
-    {
-        string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path, folder);
-        return spec with
-        {
-            Data = spec.Data is not { } data ? null : data with
-            {
-                Train = Absolute(data.Train),
-                TrainLabels = Absolute(data.TrainLabels),
-                Test = Absolute(data.Test),
-                TestLabels = Absolute(data.TestLabels),
-            },
-            Teacher = spec.Teacher is not { } teacher
-                ? null
-                : teacher with { Onnx = Absolute(teacher.Onnx), TorchScript = Absolute(teacher.TorchScript) },
-            Source = spec.Source is not { } source ? null : source with
-            {
-                Onnx = Absolute(source.Onnx)!,
-                Calibration = Samples(source.Calibration),
-                Validation = Samples(source.Validation)!,
-                ValidationLabels = Absolute(source.ValidationLabels),
-            },
-        };
-        string? Samples(string? data) => data == SampleSource.Synthetic ? data : Absolute(data);
     }
 }

@@ -111,11 +111,13 @@ internal sealed class Shell(
     public bool CanAsk => answers is not null;
 
     /// <summary>Asks a person; everything but a clear yes is a no.</summary>
-    public bool Ask(string question)
+    public async Task<bool> AskAsync(string question, CancellationToken cancellationToken)
     {
-        error.Write($"{question} [y/N] ");
-        error.Flush();
-        return answers?.ReadLine()?.Trim() is "y" or "Y" or "yes" or "Yes";
+        await error.WriteAsync($"{question} [y/N] ");
+        await error.FlushAsync(cancellationToken);
+        // A terminal's reader cannot be cancelled: it waits on a thread of its own, which Ctrl+C leaves behind.
+        var answer = await Task.Run(() => answers?.ReadLine(), CancellationToken.None).WaitAsync(cancellationToken);
+        return answer?.Trim() is "y" or "Y" or "yes" or "Yes";
     }
 
     /// <summary>A remark for a person, on standard error: what to do next, or that waiting has ended.</summary>

@@ -44,30 +44,7 @@ internal static class LocalBuildCommand
         {
             var spec = JsonSerializer.Deserialize(File.ReadAllText(file.FullName), FleetJson.Strict.BuildSpec)
                 ?? throw new BuildException($"{file} holds no build spec.");
-            string? Full(string? path) => path is null ? null : Path.GetFullPath(path, file.DirectoryName!);
-            string? Samples(string? data) => data == SampleSource.Synthetic ? data : Full(data);
-            return spec with
-            {
-                Data = spec.Data is not { } data
-                    ? null
-                    : data with
-                    {
-                        Train = Full(data.Train),
-                        TrainLabels = Full(data.TrainLabels),
-                        Test = Full(data.Test),
-                        TestLabels = Full(data.TestLabels),
-                    },
-                Teacher = spec.Teacher is not { } teacher
-                    ? null
-                    : teacher with { Onnx = Full(teacher.Onnx), TorchScript = Full(teacher.TorchScript) },
-                Source = spec.Source is not { } source ? null : source with
-                {
-                    Onnx = Full(source.Onnx)!,
-                    Calibration = Samples(source.Calibration),
-                    Validation = Samples(source.Validation)!,
-                    ValidationLabels = Full(source.ValidationLabels),
-                },
-            };
+            return SpecFiles.Below(file.DirectoryName!, spec);
         }
         catch (JsonException e)
         {

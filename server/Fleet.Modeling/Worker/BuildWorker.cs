@@ -1,4 +1,5 @@
 using Fleet.Contracts;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Platform;
 using Microsoft.Extensions.Hosting;
@@ -69,6 +70,8 @@ internal sealed partial class BuildWorker(
     {
         try
         {
+            if (SpecFiles.Missing(lease.Spec, $"the machine of worker {options.Name}, {Environment.MachineName}") is { Count: > 0 } missing)
+                throw new BuildException(string.Join(' ', missing));
             var result = await DedicatedThread.RunAsync(
                 $"build {lease.BuildId}", () => new Build(time).Run(lease.Spec, path, progress, cancellationToken));
             foreach (var (artifact, file) in result.Artifacts)

@@ -99,7 +99,7 @@ internal static class WorkerCommand
         builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.ColorBehavior) = (true, LoggerColorBehavior.Disabled));
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Services.AddSingleton(options).AddSingleton(folder).AddSingleton(server)
-            .AddSingleton(TimeProvider.System).AddSingleton<LeaseKeeper>();
+            .AddSingleton(TimeProvider.System).AddSingleton<LeaseKeeper>().AddSingleton<IHostLifetime, StopLifetime>();
         builder.Services.AddHostedService<StarterWatch>().AddHostedService<BuildWorker>();
         // A training step ends within this; what does not is ended with the process.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(8));

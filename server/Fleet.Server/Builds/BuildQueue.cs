@@ -5,18 +5,22 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Http;
+using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Builds;
 
 /// <summary>Builds that wait, run and ended. Every move is a rule of <see cref="BuildRules"/> and one commit.</summary>
 internal sealed partial class BuildQueue(
-    IFleetStore store, ArtifactStore artifacts, BuildsOptions options, TimeProvider time, ILogger<BuildQueue> logger)
+    IFleetStore store, ArtifactStore artifacts, BuildsOptions options, FleetOptions fleet, TimeProvider time, ILogger<BuildQueue> logger)
 {
     /// <summary>Queues a build, or names every rule its spec breaks.</summary>
     public async Task<Answer<Build>> SubmitAsync(BuildSpec spec, CancellationToken cancellationToken)
     {
         if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems) return Refusal.Invalid("The build spec breaks rules.", problems);
+        // A worker of this machine may take it and would fail a second later. Where workers run elsewhere, only they can look.
+        if (fleet.Workers > 0 && SpecFiles.Missing(spec, $"the server's machine, {Environment.MachineName}") is { Count: > 0 } missing)
+            return Refusal.Invalid("The build spec names files that its worker would not find.", missing);
         if ((await OpenAsync(cancellationToken)).Count >= options.MaximumOpenBuilds)
             return Refusal.Conflict($"{options.MaximumOpenBuilds} builds wait or run already: cancel some, or add workers.");
         var now = time.GetUtcNow();

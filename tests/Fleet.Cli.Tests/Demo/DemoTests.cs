@@ -47,7 +47,7 @@ public sealed class DemoTests : IDisposable
 
         demo.Terminate();
 
-        Assert.Equal(1, await demo.WaitForExitAsync(Deadline));
+        Assert.Equal(130, await demo.WaitForExitAsync(Deadline));
         Assert.Contains("Stopped.", demo.Output, StringComparison.Ordinal);
         Assert.Empty(ProcessesOf(_folder.Path));
         Assert.Empty(Directory.EnumerateDirectories(_folder["tmp"], "fleet-demo-*"));

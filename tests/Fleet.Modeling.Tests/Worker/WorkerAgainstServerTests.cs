@@ -6,6 +6,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Tasks;
+using Fleet.Platform;
 using Fleet.TestKit;
 
 namespace Fleet.Modeling.Tests.Worker;
@@ -133,7 +134,8 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         await using var worker = StartWorker("one");
         var view = await WaitAsync(broken, "ends", view => view.FinishedAt is not null);
         Assert.Equal(BuildStatus.Failed, view.Status);
-        Assert.Contains("nowhere.npz does not exist", view.Failure, StringComparison.Ordinal);
+        Assert.Equal(
+            $"data.train: {_folder["nowhere.npz"]} does not exist on the machine of worker one, {Environment.MachineName}.", view.Failure);
         var next = await SubmitAsync(Quick);
         Assert.Equal(BuildStatus.Succeeded, (await WaitAsync(next, "ends", view => view.FinishedAt is not null)).Status);
     }
@@ -197,6 +199,24 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         // What the build came to stays, for the lease that follows.
         Assert.True(Directory.Exists(Path.Combine(Assert.Single(Left("one")), "unfinished")));
         Assert.Contains("stopped", worker.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Second_interrupt_ends_a_worker_in_the_middle_of_a_long_step()
+    {
+        // One step of it takes seconds, and a step is finished before the worker ends in order.
+        var heavy = Endless with
+        {
+            Teacher = Endless.Teacher! with { Width = 512, Training = new TrainingSpec { Epochs = 10_000, BatchSize = 512 } },
+        };
+        var build = await SubmitAsync(heavy);
+        await using var worker = StartWorker("one");
+        await WaitAsync(build, "runs", view => view.Progress?.Step.StartsWith("Training", StringComparison.Ordinal) == true);
+        // Again and again: two that follow each other closely are one to the kernel.
+        await Eventually.TrueAsync(
+            "the worker ends", () => worker.HasExited || !ProcessSignals.Send(worker.Id, ProcessSignal.Interrupt), Deadline);
+        Assert.Equal(StopSignals.ExitCode, await worker.WaitForExitAsync(Deadline));
+        Assert.DoesNotContain("stopped", worker.Output, StringComparison.Ordinal);
     }
 
     [Fact]

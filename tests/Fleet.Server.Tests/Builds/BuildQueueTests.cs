@@ -5,7 +5,11 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
+using Fleet.Server.Artifacts;
+using Fleet.Server.Builds;
+using Fleet.Server.Settings;
 using Fleet.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Server.Tests.Builds;
 
@@ -45,6 +49,27 @@ public sealed class BuildQueueTests : IAsyncLifetime
         _fleet.Clock.Advance(TimeSpan.FromMilliseconds(1));
         var second = await SubmitAsync();
         Assert.Equal([first.Id, second.Id], [(await LeaseAsync())!.BuildId, (await LeaseAsync())!.BuildId]);
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    public async Task Spec_with_a_file_that_workers_of_this_machine_would_miss_is_refused(int workersHere, bool queued)
+    {
+        var queue = new BuildQueue(
+            _fleet.Store, _fleet.Of<ArtifactStore>(), _fleet.Of<BuildsOptions>(), new FleetOptions { Workers = workersHere },
+            _fleet.Clock, NullLogger<BuildQueue>.Instance);
+        var missing = Path.Combine(_fleet.Folder, "nowhere.npz");
+        var spec = TestFleet.SpecOf("speech") with { Data = new DataSpec { Kind = "npz", Train = missing } };
+        var answer = await queue.SubmitAsync(spec, default);
+        Assert.Equal(queued, answer.Value is not null);
+        if (!queued)
+        {
+            Assert.Equal(
+                [$"data.train: {missing} does not exist on the server's machine, {Environment.MachineName}."],
+                answer.Problem!.Problems);
+        }
+        Assert.Equal(queued, await LeaseAsync() is not null);
     }
 
     [Fact]

@@ -9,11 +9,12 @@ using Fleet.Quantization.Evaluation;
 if (args is [PeakMemory.Verb, .. var measured]) return PeakMemory.Run(measured);
 
 var root = new RootCommand("""
-    Fleet's build worker: trains a teacher, distills a student from it, quantizes the student for each hardware profile and
-    reports what came out.
+    Fleet's build worker: trains a teacher, distills a student from it, quantizes
+    the student for each hardware profile and reports what came out.
 
     A server starts its own worker; one on another machine is started by hand:
-      fleet-modeling worker --server https://fleet.example:8443 --ca ca.pem --key-file worker.key --data /var/lib/fleet-worker
+      fleet-modeling worker --server https://fleet.example:8443 --ca ca.pem \
+        --key-file worker.key --data /var/lib/fleet-worker
 
     Try a build spec without a server:
       fleet-modeling build spec.json --out /tmp/build

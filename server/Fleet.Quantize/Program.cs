@@ -36,6 +36,9 @@ try
         case ["probe", var folder]:
             await Task.Run(() => Probe.Run(folder, stop.Token));
             return 0;
+        case ["--help" or "-h" or "-?"]:
+            Console.WriteLine(Usage);
+            return 0;
         default:
             Console.Error.WriteLine(Usage);
             return 2;

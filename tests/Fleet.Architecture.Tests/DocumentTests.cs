@@ -37,6 +37,15 @@ public sealed partial class DocumentTests
         Assert.NotEmpty(NamedIn(walk));
     }
 
+    [Theory]
+    [InlineData("agent/Fleet.Agent", "deploy/systemd/README.md", "deploy/containers/agent.Dockerfile")]
+    [InlineData("server/Fleet.Server", "deploy/systemd/README.md", "deploy/containers/server.Dockerfile")]
+    [InlineData("server/Fleet.Modeling", "deploy/systemd/README.md", "deploy/containers/server.Dockerfile")]
+    [InlineData("server/Fleet.Quantize", "deploy/systemd/README.md", "deploy/containers/server.Dockerfile")]
+    [InlineData("server/Fleet.Cli", "deploy/systemd/README.md", "deploy/containers/server.Dockerfile")]
+    public void Program_is_published_by_the_guides_that_install_it(string project, params string[] guides)
+        => Assert.All(guides, guide => Assert.Matches($@"{project}[ :]", File.ReadAllText(Repository.PathOf(guide))));
+
     [Fact]
     public void Reading_sees_paths_and_links_and_passes_over_what_is_made_and_what_is_shortened()
     {

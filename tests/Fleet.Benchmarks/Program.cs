@@ -41,7 +41,7 @@ Console.CancelKeyPress += (_, e) => { e.Cancel = true; stop.Cancel(); };
 if (args is not [var name, ..] || !benchmarks.TryGetValue(name, out var benchmark))
 {
     Console.Error.WriteLine("Usage: Fleet.Benchmarks NAME [--write]");
-    foreach (var (known, (what, _)) in benchmarks) Console.Error.WriteLine($"  {known,-15} {what}");
+    foreach (var (known, (what, _)) in benchmarks) Console.Error.WriteLine($"  {known,-19} {what}");
     return args is [] or ["--help" or "-h"] ? 0 : 2;
 }
 

@@ -28,7 +28,8 @@ internal sealed record ServerAddress(Uri Url, string? Key, string? AuthorityFile
     {
         url ??= environment(UrlVariable) is { Length: > 0 } fromEnvironment ? fromEnvironment : DefaultUrl;
         if (!Uri.TryCreate(url, UriKind.Absolute, out var parsed) || parsed.Scheme is not ("http" or "https"))
-            throw new FleetException($"'{url}' is not a server address: write http://HOST:PORT or https://HOST:PORT.") { Code = ExitCode.Usage };
+            throw new FleetException($"'{url}' is not a server address: write http://HOST:PORT or https://HOST:PORT.")
+            { Code = ExitCode.Usage };
 
         keyFile ??= environment(KeyFileVariable) is { Length: > 0 } named ? named : null;
         var key = keyFile is not null ? ReadKey(keyFile) : environment(KeyVariable)?.Trim();

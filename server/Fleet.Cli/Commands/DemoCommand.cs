@@ -32,8 +32,9 @@ internal static class DemoCommand
         var command = new TaughtCommand("demo", """
             Runs the whole loop on this machine: builds a model, signs it, rolls it out to three agents, serves and watches it.
 
-            A server, a build worker and three agents run as separate processes on loopback; it takes a few minutes.
-            Agents whose profile is not this machine's say so: their latency is not that of the real hardware.
+            A server, a build worker and three agents run as separate processes on
+            loopback; it takes a few minutes. Agents whose profile is not this machine's
+            say so: their latency is not that of the real hardware.
 
             Examples:
               fleet demo

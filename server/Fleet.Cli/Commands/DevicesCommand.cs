@@ -38,7 +38,7 @@ internal static class DevicesCommand
             call.Show(devices, FleetJson.Default.IReadOnlyListDeviceView, screen =>
             {
                 var scores = new ScoreColumn(devices.SelectMany(device => device.Models).Select(model => model.Measured));
-                var sheet = new Sheet("id", "profile", "state", "serves", "phase", $">{scores.Title}", "seen", "labels");
+                var sheet = new Sheet("id", "profile", "state", "serves", "phase", $">{scores.Title}?", "seen", "labels");
                 foreach (var device in devices)
                 {
                     sheet.Add(
@@ -155,7 +155,7 @@ internal static class DevicesCommand
 
         screen.WriteLine();
         var scores = new ScoreColumn(device.Models.Select(model => model.Measured));
-        var models = new Sheet("model", "serves", ">last deployment", "phase", $">{scores.Title}", ">p50 / p95", "detail");
+        var models = new Sheet("model", "serves", ">last deployment", "phase", $">{scores.Title}", ">p50 / p95?", "detail");
         foreach (var model in device.Models)
         {
             models.Add(

@@ -29,7 +29,7 @@ internal static class ModelsCommand
         var models = await call.Client.ListModelsAsync(cancellationToken);
         call.Show(models, FleetJson.Default.IReadOnlyListModelView, screen =>
         {
-            var sheet = new Sheet("model", ">release", "build", "teacher", "student", "variants", "signed");
+            var sheet = new Sheet("model", ">release", "build", "teacher?", "student?", "variants", "signed");
             foreach (var model in models)
             {
                 foreach (var version in model.Versions)
@@ -37,7 +37,7 @@ internal static class ModelsCommand
                         model.Name, version.Version, version.Build, version.Teacher, version.Student, string.Join(", ", version.Variants),
                         Figures.Moment(version.CreatedAt));
                 if (model.Versions.Count == 0)
-                    sheet.Add(model.Name, Figures.None, $"{Figures.Count(model.Builds)} build(s), none released", "", "", "", "");
+                    sheet.Add(model.Name, Figures.None, $"{Figures.Counted(model.Builds, "build")}, none released", "", "", "", "");
             }
             screen.Write(sheet);
             if (sheet.Count == 0) screen.WriteHint(
@@ -110,7 +110,7 @@ internal static class ModelsCommand
                 .OrderByDescending(build => build.CreatedAt)];
             call.Show(builds, FleetJson.Default.IReadOnlyListBuildView, screen =>
             {
-                var sheet = new Sheet("build", "model", "status", ">done", "asked", "took", "step or reason");
+                var sheet = new Sheet("build", "model", "status", ">done?", "asked?", "took", "step or reason");
                 foreach (var build in builds)
                 {
                     sheet.Add(build.Id, build.Model, Words.Status(build.Status),

@@ -30,7 +30,7 @@ internal static class ProveCommand
         var processors = new Option<string?>("--processor")
         {
             HelpName = "NAMES",
-            Description = "Processors, separated by commas: haswell, cortex-a53, cortex-a72, cortex-a76 [default], nehalem.",
+            Description = "Processors, separated by commas, nehalem among them [default: haswell,cortex-a53,cortex-a72,cortex-a76].",
         };
         var profile = new Option<string?>("--profile")
         {
@@ -62,14 +62,19 @@ internal static class ProveCommand
         var command = new TaughtCommand("prove", """
             Runs a variant as other processors would, and puts accuracy or signal to noise of each next to the native one.
 
-            The agent itself runs it, under qemu: x86 without VNNI, whose 8-bit products saturate, and Arm with and without the dot
-            product. Ends with 1 when a processor loses more than 0.3 points or 0.5 dB. 'deploy/emulation.sh' installs what is needed.
+            The agent itself runs it, under qemu: x86 without VNNI, whose 8-bit products
+            saturate, and Arm with and without the dot product. Ends with 1 when a
+            processor loses more than 0.3 points or 0.5 dB. 'deploy/emulation.sh' installs
+            what is needed.
 
             Examples:
-              fleet models prove variants/x64-int8.onnx --reference model.onnx --validation held-out.npz
-              fleet models prove variants/x64-int8.onnx --validation held-out.npz --processor haswell \
+              fleet models prove variants/x64-int8.onnx --reference model.onnx \
+                --validation held-out.npz
+              fleet models prove variants/x64-int8.onnx --validation held-out.npz \
+                --processor haswell \
                 --session-entry session.x64quantprecision=1
-              fleet models prove variants/arm-cpu-int8.onnx --validation test/ --samples 500 --json
+              fleet models prove variants/arm-cpu-int8.onnx --validation test/ \
+                --samples 500 --json
             """) { variant, validation, reference, processors, profile, entries, state, shape, samples, Verb.Json };
         command.SetAction(async (parsed, cancellationToken) =>
         {

@@ -99,15 +99,19 @@ internal static class QuantizeCommand
         var command = new TaughtCommand("quantize", """
             Makes small variants of your own ONNX model for each hardware profile, judges them against it, and marks the one to take.
 
-            DATA is an npz (arrays by input name) or npy whose first axis counts samples, a folder of such files or of PGM and PPM
-            pictures, or the word synthetic for made-up inputs, good for a first look. An array 'labels' in the npz, or a folder in
-            the folder for each class, makes accuracy the measure; otherwise it is closeness to the float model.
+            DATA is an npz (arrays by input name) or npy whose first axis counts samples, a
+            folder of such files or of PGM and PPM pictures, or the word synthetic for
+            made-up inputs, good for a first look. An array 'labels' in the npz, or a folder
+            in the folder for each class, makes accuracy the measure; otherwise it is
+            closeness to the float model.
 
             Examples:
-              fleet models quantize model.onnx --calibration train.npz --validation held-out.npz --out variants
-              fleet models quantize model.onnx --calibration synthetic --profile x64,x64-avx2 --out first-look
-              fleet models quantize model.onnx --validation test/ --profile board.yaml --scheme int8-dynamic,int4-weights \
-                --out variants --json
+              fleet models quantize model.onnx --calibration train.npz \
+                --validation held-out.npz --out variants
+              fleet models quantize model.onnx --calibration synthetic \
+                --profile x64,x64-avx2 --out first-look
+              fleet models quantize model.onnx --validation test/ --profile board.yaml \
+                --scheme int8-dynamic,int4-weights --out variants --json
             """)
             {
                 model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, state, shape, memory, output,

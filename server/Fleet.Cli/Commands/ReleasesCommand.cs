@@ -82,7 +82,7 @@ internal static class ReleasesCommand
                 .OrderByDescending(release => release.Manifest.CreatedAt)];
             call.Show(releases, FleetJson.Default.IReadOnlyListReleaseView, screen =>
             {
-                var sheet = new Sheet("model", ">version", "variants", ">serving on", "signed", "expires", "key");
+                var sheet = new Sheet("model", ">version", "variants", ">serving on", "signed", "expires", "key?");
                 foreach (var release in releases)
                 {
                     var manifest = release.Manifest;
@@ -114,7 +114,7 @@ internal static class ReleasesCommand
             {
                 Write(screen, release.Manifest, release.KeyId);
                 screen.WriteLine();
-                screen.WriteLine($"Serving on {Figures.Count(release.ActiveDevices)} device(s).");
+                screen.WriteLine($"Serving on {Figures.Counted(release.ActiveDevices, "device")}.");
             });
         });
     }
@@ -223,7 +223,7 @@ internal static class ReleasesCommand
         screen.WriteLine();
 
         var expected = new ScoreColumn(manifest.Variants.Select(variant => (Scores?)variant.Expected));
-        var variants = new Sheet("variant", "profile", "scheme", ">size", $">{expected.Title}", "gates", "sha-256");
+        var variants = new Sheet("variant", "profile", "scheme?", ">size", $">{expected.Title}", "gates", "sha-256?");
         foreach (var variant in manifest.Variants)
         {
             variants.Add(

@@ -59,8 +59,9 @@ internal static class RolloutsCommand
 
             Examples:
               fleet rollouts start --model vibration --version 1 --waves 5%,25%,100%
-              fleet rollouts start --model vibration --version 2 --waves 1,10,100% --filter label.site=berlin
-                --max-failure-rate 5% --min-finished 5 --phase-deadline 10m --soak 1h --wait
+              fleet rollouts start --model vibration --version 2 --waves 1,10,100% \
+                --filter label.site=berlin --max-failure-rate 5% --min-finished 5 \
+                --phase-deadline 10m --soak 1h --wait
             """, [model, version, waves, filter, failureRate, minimumFinished, deadline, soak, wait], async (call, cancellationToken) =>
         {
             var defaults = new RolloutPlan { Model = "", Version = 0, Waves = [] };

@@ -78,8 +78,8 @@ internal static class TelemetryCommand
 
     private static void WriteTable(Shell screen, IReadOnlyList<TelemetryView> views)
     {
-        var sheet = new Sheet("device", "model", "variant", ">inferences", ">errors", ">p50 ms", ">p95 ms", ">p99 ms", ">cpu",
-            ">memory", ">temp.", "over time");
+        var sheet = new Sheet("device", "model", "variant", ">inferences", ">errors", ">p50 ms", ">p95 ms", ">p99 ms?", ">cpu?",
+            ">memory?", ">temp.?", "over time?");
         foreach (var view in views.OrderBy(view => view.Device?.Value).ThenBy(view => view.Model))
         {
             sheet.Add(
@@ -111,10 +111,11 @@ internal static class TelemetryCommand
     {
         var classes = Sum(views.Select(view => view.Classes));
         var confidence = Sum(views.Select(view => view.Confidence));
+        if (classes.Sum() == 0) return; // Nothing was decided, errors aside.
         screen.WriteLine();
         screen.WriteHeading($"{title}: decisions by class");
         Bars(screen, classes, index => index < names.Count ? names[index] : $"class {index}");
-        if (confidence.Length == 0) return;
+        if (confidence.Sum() == 0) return;
         screen.WriteLine();
         screen.WriteHeading($"{title}: confidence of the winning class");
         Bars(screen, confidence, tenth => $"{tenth * 10}-{(tenth + 1) * 10} %");
@@ -122,8 +123,7 @@ internal static class TelemetryCommand
 
     private static void Bars(Shell screen, long[] counts, Func<int, string> name)
     {
-        var total = Math.Max(1, counts.Sum());
-        var largest = Math.Max(1, counts.Max());
+        var (total, largest) = (counts.Sum(), counts.Max());
         var sheet = new Sheet("", ">", ">", "");
         for (var i = 0; i < counts.Length; i++)
             sheet.Add(name(i), counts[i], Figures.Percent((double)counts[i] / total), Charts.Bar((double)counts[i] / largest, ChartWidth));

@@ -37,7 +37,7 @@ internal static class TokensCommand
             call.Show(token, FleetJson.Default.CreateTokenResponse, screen =>
             {
                 screen.WriteLine(token.Token);
-                screen.WriteHint($"Token {token.Id} enrolls {Figures.Count(request.Uses)} device(s) until "
+                screen.WriteHint($"Token {token.Id} enrolls {Figures.Counted(request.Uses, "device")} until "
                     + $"{Figures.Moment(token.ExpiresAt)}. On the device:");
                 screen.WriteHint($"  fleet-agent enroll --server {token.Server ?? "https://HOST:8443"} --token {token.Token} --id "
                     + $"$(hostname) --data /var/lib/fleet-agent");

@@ -36,7 +36,8 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
     {
         if (parsed.GetValue(Verb.Yes)) return;
         if (!shell.CanAsk)
-            throw new FleetException(question, "There is no terminal to answer on: repeat the command with --yes.") { Code = ExitCode.Usage };
+            throw new FleetException(question, "There is no terminal to answer on: repeat the command with --yes.")
+            { Code = ExitCode.Usage };
         if (!await shell.AskAsync(question, cancellationToken)) throw new FleetException("Nothing was changed.");
     }
 

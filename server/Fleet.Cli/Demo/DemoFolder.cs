@@ -57,14 +57,16 @@ internal sealed class DemoFolder
     public void KeepPorts(IReadOnlyDictionary<string, string> endpoints)
     {
         static string PortOf(string address) => address[(address.LastIndexOf(':') + 1)..];
-        var ports = new Dictionary<string, string>
+        WritePorts(new Dictionary<string, string>
         {
             ["ApiPort"] = PortOf(endpoints["api"]),
             ["DevicePort"] = PortOf(endpoints["devices"]),
             ["MqttPort"] = PortOf(endpoints["mqtt"]),
-        };
-        DurableFile.Write(Ports, JsonSerializer.SerializeToUtf8Bytes(ports, DemoJson.Default.DictionaryStringString));
+        });
     }
+
+    private void WritePorts(Dictionary<string, string> ports)
+        => DurableFile.Write(Ports, JsonSerializer.SerializeToUtf8Bytes(ports, DemoJson.Default.DictionaryStringString));
 
     /// <summary>
     /// Makes the folder: the one asked for, which must be empty or an earlier demo's, or a temporary one that only this user can
@@ -82,7 +84,10 @@ internal sealed class DemoFolder
                     $"The folder {root} is not empty and not an earlier demo's.", "Name another folder with --data.")
                 { Code = ExitCode.Usage };
             OwnerOnly.CreateFolder(root);
-            return new DemoFolder(root, temporary: false);
+            var folder = new DemoFolder(root, temporary: false);
+            // A demo that fails before its server listens may be tried again in its folder.
+            if (!File.Exists(folder.Ports)) folder.WritePorts([]);
+            return folder;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

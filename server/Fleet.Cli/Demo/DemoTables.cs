@@ -18,7 +18,7 @@ internal static class DemoTables
         screen.WriteLine();
         screen.WriteHeading("Devices: accuracy and latency as each measured them before it served");
         screen.WriteLine();
-        var sheet = new Sheet("device", "profile", "variant", "phase", ">accuracy", ">p50 ms", ">p95 ms", ">served", ">batches");
+        var sheet = new Sheet("device", "profile", "variant", "phase", ">accuracy", ">p50 ms", ">p95 ms", ">served", ">batches?");
         foreach (var device in outcome.Devices)
         {
             var model = device.Models.FirstOrDefault(model => model.Model == outcome.Build.Model);

@@ -30,9 +30,9 @@ internal static class BuildTables
         // Without labels agreement has a column of its own already; decibels say more.
         var decides = report.Student.Scores.Quality is { } quality && quality.Name != Metric.Agreement.Name ? quality : null;
         var variants = new Sheet(
-            "variant", "scheme", ">size", decides is { } figure
+            "variant", "scheme?", ">size", decides is { } figure
                 ? $">{Threshold.Lowered(figure.Title())}"
-                : ">snr db", ">agrees", ">p50 ms", ">speed", ">memory", ">energy", "verdict");
+                : ">snr db", ">agrees", ">p50 ms", ">speed", ">memory?", ">energy?", "verdict");
         foreach (var variant in report.Variants)
         {
             variants.Add(

@@ -31,7 +31,8 @@ internal static class Follow
                 throw new FleetException($"No worker took build {id} within {DurationText.Of(queueLimit)}.");
             return view.Status is BuildStatus.Succeeded or BuildStatus.Failed or BuildStatus.Cancelled;
         }, problem => step.Say(problem), cancellationToken);
-        step.Result(build.Status.ToWords());
+        if (build.Status == BuildStatus.Succeeded) step.Result(build.Status.ToWords());
+        else step.Failure(build.Status.ToWords());
         return build;
     }
 
@@ -51,7 +52,9 @@ internal static class Follow
             return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack
                 || (endAtPause && view.Status == RolloutStatus.Paused);
         }, problem => step.Say(problem), cancellationToken);
-        step.Result($"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
+        var end = $"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}";
+        if (rollout.Status == RolloutStatus.Succeeded) step.Result(end);
+        else step.Failure(end);
         return rollout;
     }
 

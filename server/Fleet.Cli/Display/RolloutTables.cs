@@ -54,13 +54,13 @@ internal static class RolloutTables
         }
         screen.Write(waves);
         foreach (var left in rollout.Excluded)
-            screen.WriteSentence($"Left out: {Figures.Count(left.Devices)} device(s), "
+            screen.WriteSentence($"Left out: {Figures.Counted(left.Devices, "device")}, "
                 + $"{string.Join(", ", left.Examples)}{(left.Examples.Count < left.Devices ? ", …" : "")}: {left.Reason}");
         if (rollout.Devices.Count == 0) return;
 
         screen.WriteLine();
         var scores = new ScoreColumn(rollout.Devices.Select(device => device.Measured));
-        var devices = new Sheet("device", ">wave", "status", "phase", "variant", $">{scores.Title}", ">p50 / p95", "detail");
+        var devices = new Sheet("device", ">wave", "status", "phase", "variant", $">{scores.Title}", ">p50 / p95?", "detail");
         foreach (var device in rollout.Devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value))
         {
             devices.Add(

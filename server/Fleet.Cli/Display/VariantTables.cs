@@ -19,8 +19,8 @@ internal static class VariantTables
         }
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();
-        string[] measures = report.Labelled ? [">accuracy", ">drop"] : [">cosine"];
-        var sheet = new Sheet(["profile", "scheme", ">size", ">of fp32", ">snr db", .. measures, ">agrees", ">speed", "verdict"]);
+        string[] measures = report.Labelled ? [">accuracy", ">drop?"] : [">cosine"];
+        var sheet = new Sheet(["profile", "scheme", ">size", ">of fp32?", ">snr db", .. measures, ">agrees?", ">speed", "verdict"]);
         foreach (var variant in report.Variants)
         {
             Cell[] measured = report.Labelled

@@ -87,7 +87,8 @@ internal sealed class QuantizeProgram(Shell shell, string subject)
             }, cancellationToken);
             await said;
             await process.WaitForExitAsync(cancellationToken);
-            step.Result(process.ExitCode == 0 ? "" : "ended without success");
+            if (process.ExitCode == 0) step.Result("");
+            else step.Failure("ended without success");
             return (process.ExitCode, complaints);
         }
         finally

@@ -60,6 +60,9 @@ internal static class Figures
     /// <summary>A whole number with a separator for thousands.</summary>
     public static string Count(long number) => number.ToString("#,0", CultureInfo.InvariantCulture);
 
+    /// <summary>A count with the word for what is counted: <c>1 device</c>, <c>1,200 devices</c>.</summary>
+    public static string Counted(long number, string word) => $"{Count(number)} {word}{(number == 1 ? "" : "s")}";
+
     /// <summary>A moment to the second, in UTC as the server keeps it.</summary>
     public static string Moment(DateTimeOffset? moment)
         => moment is { } at ? at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) : None;

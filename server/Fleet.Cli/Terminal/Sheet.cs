@@ -39,7 +39,10 @@ internal readonly record struct Cell(string Text, Tone Tone = Tone.Plain)
 }
 
 /// <summary>A table for people: aligned columns without frames, on a terminal and in a pipe alike.</summary>
-/// <param name="columns">Headings; one that begins with <c>&gt;</c> is right-aligned, for figures.</param>
+/// <param name="columns">
+/// Headings; one that begins with <c>&gt;</c> is right-aligned, for figures, and one that ends with <c>?</c> is left out on a terminal
+/// that is too narrow for it.
+/// </param>
 internal sealed class Sheet(params IReadOnlyList<string> columns)
 {
     /// <summary>Columns that a sentence needs to be readable when it is wrapped.</summary>
@@ -73,29 +76,50 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
     /// The same for a terminal of <paramref name="width"/> columns: coloured, closer together and then wrapped where it is too
     /// narrow.
     /// </summary>
-    public IRenderable ToRenderable(int width)
+    /// <returns>The table, and the headings of columns that hold something and were left out for want of room.</returns>
+    public (IRenderable Table, IReadOnlyList<string> LeftOut) ToRenderable(int width)
     {
         var widths = Widths();
-        var gap = widths.Sum() + 2 * (columns.Count - 1) <= width ? 2 : 1;
-        // An id or a number that is broken over two lines cannot be copied: where there is room, only sentences are wrapped.
-        bool[] whole =
-            [.. columns.Select((_, i) => IsRight(i) || _rows.TrueForAll(row => !row[i].Text.Contains(' ', StringComparison.Ordinal)))];
-        var sentences = whole.Count(each => !each);
-        var taken = widths.Where((_, i) => whole[i]).Sum() + gap * (columns.Count - 1);
-        var roomy = taken + NarrowestSentence * sentences <= width;
+        var shown = Shown(widths, width);
+        var gap = shown.Sum(i => widths[i]) + 2 * (shown.Count - 1) <= width ? 2 : 1;
+        var roomy = Needed(shown, widths) <= width;
         var table = new Table { Border = TableBorder.None, ShowHeaders = HasHeadings };
-        for (var i = 0; i < columns.Count; i++)
+        foreach (var i in shown)
         {
             var column = new TableColumn(
                 $"[dim]{Markup.Escape(Heading(columns[i]))}[/]")
             { Alignment = IsRight(i) ? Justify.Right : Justify.Left };
-            column.Padding = new Padding(0, 0, i == columns.Count - 1 ? 0 : gap, 0);
-            if (roomy ? whole[i] : IsRight(i)) column.NoWrap();
+            column.Padding = new Padding(0, 0, i == shown[^1] ? 0 : gap, 0);
+            if (roomy ? IsWhole(i, widths) : IsRight(i)) column.NoWrap();
             table.AddColumn(column);
         }
-        foreach (var row in _rows) table.AddRow(row.Select(cell => new Markup(cell.Markup())));
-        return table;
+        foreach (var row in _rows) table.AddRow(shown.Select(i => new Markup(row[i].Markup())));
+        return (table, [.. Enumerable.Range(0, columns.Count).Except(shown).Where(HoldsSomething).Select(i => Heading(columns[i]))]);
     }
+
+    /// <summary>All columns where there is room; else those that must be there, and of the others as many as fit, from the left.</summary>
+    private List<int> Shown(int[] widths, int width)
+    {
+        List<int> all = [.. Enumerable.Range(0, columns.Count)];
+        if (Needed(all, widths) <= width) return all;
+        List<int> shown = [.. all.Where(i => !columns[i].EndsWith('?'))];
+        foreach (var i in all.Where(i => columns[i].EndsWith('?') && HoldsSomething(i)))
+        {
+            List<int> more = [.. shown.Append(i).Order()];
+            if (Needed(more, widths) <= width) shown = more;
+        }
+        return shown;
+    }
+
+    /// <summary>Columns of a terminal that <paramref name="shown"/> takes when only sentences are wrapped.</summary>
+    private int Needed(List<int> shown, int[] widths)
+        => shown.Sum(i => IsWhole(i, widths) ? widths[i] : NarrowestSentence) + shown.Count - 1;
+
+    /// <summary>An id or a number that is broken over two lines cannot be copied: only sentences are wrapped.</summary>
+    private bool IsWhole(int column, int[] widths) => IsRight(column) || widths[column] <= NarrowestSentence
+        || _rows.TrueForAll(row => !row[column].Text.Contains(' ', StringComparison.Ordinal));
+
+    private bool HoldsSomething(int column) => _rows.Exists(row => row[column].Text is not ("" or Figures.None));
 
     private int[] Widths()
         => [.. columns.Select((heading, i) => _rows.Select(row => row[i].Text.Length).Append(Heading(heading).Length).Max())];
@@ -104,5 +128,5 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
 
     private bool IsRight(int column) => columns[column].StartsWith('>');
 
-    private static string Heading(string column) => column.TrimStart('>').ToUpperInvariant();
+    private static string Heading(string column) => column.TrimStart('>').TrimEnd('?').ToUpperInvariant();
 }

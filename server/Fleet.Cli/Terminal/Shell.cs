@@ -88,11 +88,18 @@ internal sealed class Shell(
         else output.WriteLine(text);
     }
 
-    /// <summary>Writes a table.</summary>
+    /// <summary>Writes a table; what a narrow terminal has no room for is named.</summary>
     public void Write(Sheet sheet)
     {
-        if (outputIsTerminal) _output.Write(sheet.ToRenderable(Width));
-        else sheet.WritePlain(output);
+        if (!outputIsTerminal)
+        {
+            sheet.WritePlain(output);
+            return;
+        }
+        var (table, leftOut) = sheet.ToRenderable(Width);
+        _output.Write(table);
+        if (leftOut.Count == 0) return;
+        _output.MarkupLineInterpolated($"[dim]Left out for want of room: {string.Join(", ", leftOut)}. --json has everything.[/]");
     }
 
     /// <summary>Writes what went wrong; the first line is the headline.</summary>

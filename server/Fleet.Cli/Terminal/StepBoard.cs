@@ -66,7 +66,7 @@ internal sealed class StepBoard
         try
         {
             var result = await work(step);
-            step.End(StepState.Done, Elapsed);
+            step.End(step.WentWrong ? StepState.Failed : StepState.Done, Elapsed);
             WriteLine($"{title}: {(step.Detail.Length > 0 ? step.Detail : "done")} ({DurationText.Of(step.Took)})");
             return result;
         }
@@ -122,6 +122,9 @@ internal sealed class StepBoard
         /// <summary>What it is at, and at the end what came of it.</summary>
         public string Detail { get; private set; } = "";
 
+        /// <summary>True once <see cref="Failure"/> was told.</summary>
+        public bool WentWrong { get; private set; }
+
         /// <summary>How long it took.</summary>
         public TimeSpan Took { get; private set; }
 
@@ -145,6 +148,13 @@ internal sealed class StepBoard
         public void Result(string result)
         {
             lock (board._gate) (Detail, _fraction) = (result, null);
+        }
+
+        /// <summary>Says what went wrong, just before it ends: what it worked at failed, although nothing was thrown.</summary>
+        public void Failure(string result)
+        {
+            Result(result);
+            WentWrong = true;
         }
 
         internal void End(StepState state, TimeSpan now)

@@ -61,7 +61,7 @@ internal static class LocalBuildCommand
         string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
         void Network(string name, NetworkReport network)
             => Console.WriteLine(Text(
-                $"{name,-16}{network.Parameters,10} parameters {network.Bytes,10} bytes   accuracy {network.Scores.Accuracy:0.0000}"));
+                $"{name,-16}{network.Parameters,12:N0} parameters {network.Bytes,12:N0} bytes  accuracy {network.Scores.Accuracy:0.0000}"));
         if (report.Teacher is { } teacher) Network("teacher", teacher);
         Network(report.Teacher is null ? "model" : "student", report.Student);
         VariantLines.Print(report.Variants);

@@ -36,7 +36,7 @@ internal static class DataFiles
         : new BuildException($"Data file {path} cannot be read: {cause.Message}", cause);
 
     private static BuildException TooLarge(string path)
-        => new($"Data file {path} is larger than {MaximumBytes} bytes unpacked; split it or lower the resolution.");
+        => new($"Data file {path} is larger than {MaximumBytes:N0} bytes unpacked; split it or lower the resolution.");
 
     private static bool IsGzip(FileStream file)
     {

@@ -117,7 +117,7 @@ internal static class VariantChoice
     private static string? ExcessOf(Candidate candidate, ProfileBudget budget)
     {
         if (candidate.Bytes > budget.MaximumBytes)
-            return Text($"Its file has {candidate.Bytes} bytes; the budget is {budget.MaximumBytes}.");
+            return Text($"Its file has {candidate.Bytes:N0} bytes; the budget is {budget.MaximumBytes:N0}.");
         if (candidate.LatencyP95 > budget.MaximumLatencyP95)
             return Text($"Its p95 is {candidate.LatencyP95.Value.TotalMilliseconds:0.###} ms; the budget is ")
                 + Text($"{budget.MaximumLatencyP95.Value.TotalMilliseconds:0.###} ms.");
@@ -171,14 +171,17 @@ internal static class VariantChoice
 
     private static double Speed(Candidate candidate) => candidate.Speed ?? 1;
 
+    private static string Smaller(Candidate chosen, Candidate other)
+        => Text($"smaller ({chosen.Bytes:N0} against {other.Bytes:N0} bytes)");
+
     private static string Comparison(Candidate chosen, Candidate other, QuantizationGoal goal) => goal switch
     {
         QuantizationGoal.Latency when chosen.Speed / other.Speed > 1 / EqualSpeed =>
             Text($"faster ({chosen.Speed:0.00} against {other.Speed:0.00} times the float model)"),
-        QuantizationGoal.Latency when chosen.Speed is not null => Text($"as fast and smaller ({chosen.Bytes} against {other.Bytes} bytes)"),
+        QuantizationGoal.Latency when chosen.Speed is not null => $"as fast and {Smaller(chosen, other)}",
         QuantizationGoal.Latency =>
-            Text($"smaller ({chosen.Bytes} against {other.Bytes} bytes); neither was timed, because the profile is not this machine's"),
-        QuantizationGoal.Size => Text($"smaller ({chosen.Bytes} against {other.Bytes} bytes)"),
+            $"{Smaller(chosen, other)}; neither was timed, because the profile is not this machine's",
+        QuantizationGoal.Size => Smaller(chosen, other),
         _ when other.IsFloat => "smaller and not slower",
         _ => Text($"closer to the float model ({chosen.Quality:0.####} against {other.Quality:0.####})"),
     };

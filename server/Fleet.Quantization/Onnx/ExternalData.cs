@@ -57,7 +57,7 @@ internal static class ExternalData
                 $"Tensor '{tensor.Name}' needs {length} bytes at {offset} of '{location}', which has {file.Length}; copy that file again.");
         if (length > budget)
             throw new InvalidDataException(
-                $"The model's weights are larger than {OnnxFile.MaximumBytes} bytes, the most one ONNX file can hold; make it smaller "
+                $"The model's weights are larger than {OnnxFile.MaximumBytes:N0} bytes, the most one ONNX file can hold; make it smaller "
                     + $"before it is quantized.");
         var bytes = new byte[length];
         file.Position = offset;

@@ -18,7 +18,7 @@ internal static class OnnxFile
         if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
         if (new FileInfo(path).Length > MaximumBytes)
             throw new InvalidDataException(
-                $"{Path.GetFileName(path)} is larger than {MaximumBytes} bytes, the most one ONNX file can hold; keep its weights in a "
+                $"{Path.GetFileName(path)} is larger than {MaximumBytes:N0} bytes, the most one ONNX file can hold; keep its weights in a "
                     + "file beside it (external data).");
         var model = Parse(File.ReadAllBytes(path), Path.GetFileName(path));
         ExternalData.ReadInto(model, path);

@@ -14,7 +14,7 @@ internal static class VariantLines
         {
             Console.WriteLine(string.Concat(
                 Text($"{(variant.Chosen ? "*" : " ")} {variant.Id.PadRight(idWidth)}  ")
-                    + Text($"{variant.Scheme.PadRight(schemeWidth)}{variant.Artifact?.Bytes,11} bytes"),
+                    + Text($"{variant.Scheme.PadRight(schemeWidth)}{variant.Artifact?.Bytes,13:N0} bytes"),
                 variant.Scores?.Accuracy is { } accuracy ? Text($"  accuracy {accuracy:0.0000}") : "",
                 variant.Closeness is { } close ? Text($"  {close.SignalToNoise,6:0.0} dB  agrees {close.Agreement:0.000}") : "",
                 variant.SpeedUp is { } speed ? Text($"  {speed:0.00}x") : "",

@@ -39,7 +39,8 @@ internal sealed class ArrayFeeds : IFeedSource
         try
         {
             using var file = File.OpenRead(path);
-            if (file.Length > MaximumBytes) throw new InvalidDataException($"{name} has {file.Length} bytes; {MaximumBytes} are read.");
+            if (file.Length > MaximumBytes)
+                throw new InvalidDataException($"{name} has {file.Length:N0} bytes; {MaximumBytes:N0} are read.");
             var arrays = Path.GetExtension(path) == ".npz"
                 ? NpzArchive.Read(file, MaximumBytes)
                 : new Dictionary<string, NpyArray>

@@ -57,7 +57,7 @@ internal static class VariantReasons
                 + $"{Named(notFused.Select(layer => layer.Layer))}.";
         if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {Named(unfused)}.";
         if (report.Artifact!.Bytes >= floatBytes)
-            yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes} of {floatBytes} bytes).");
+            yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes:N0} of {floatBytes:N0} bytes).");
         if (scheme is TrainedGridScheme { Meaning: { } meaning }) yield return meaning;
         if (scheme is StaticInt8Scheme { Form.Symmetric: true } or TrainedGridScheme { Form.Symmetric: true })
         {

@@ -162,7 +162,7 @@ internal sealed partial class BuildQueue(
             else if (artifacts.LengthOf(artifact.Sha256) is not { } length)
                 problems.Add($"Artifact {artifact.Name} ({artifact.Sha256}) was not uploaded.");
             else if (length != artifact.Bytes)
-                problems.Add($"Artifact {artifact.Name} is said to have {artifact.Bytes} bytes; {length} were uploaded.");
+                problems.Add($"Artifact {artifact.Name} is said to have {artifact.Bytes:#,0} bytes; {length:#,0} were uploaded.");
         }
         foreach (var variant
             in report.Variants.Where(variant => variant is { Accepted: true } and ({ Artifact: null } or { Scores: null })))

@@ -110,8 +110,8 @@ internal sealed partial class Publisher(
 
     private List<string> MissingOf(ReleaseManifest manifest)
         => [.. manifest.Artifacts().Where(artifact => artifacts.LengthOf(artifact.Sha256) != artifact.Bytes)
-            .Select(artifact => $"{artifact.Name} ({artifact.Sha256}, {artifact.Bytes} bytes)")];
+            .Select(artifact => $"{artifact.Name} ({artifact.Sha256}, {artifact.Bytes:#,0} bytes)")];
 
-    [LoggerMessage(LogLevel.Information, "Release {Model} {Version} is published with {Variants} variants from build {Build}")]
+    [LoggerMessage(LogLevel.Information, "Release {Model} {Version} is published from build {Build}; variants: {Variants}")]
     private partial void LogPublished(string model, int version, int variants, string build);
 }

@@ -1,3 +1,4 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Health;
@@ -116,7 +117,7 @@ internal sealed partial class RolloutEngine(
         part = part with { Rollout = part.Rollout with { FinishedAt = time.GetUtcNow() } };
         await CommitAsync(
             stored, part with { Changes = [.. part.Changes, .. await ClosingAsync(rollout, cancellationToken)] }, cancellationToken);
-        LogEnded(rollout.Id, part.Rollout.Status, part.Rollout.Reason);
+        LogEnded(rollout.Id, EndOf(part.Rollout));
     }
 
     private async Task CommitAsync(Stored<Rollout> stored, WavePart part, CancellationToken cancellationToken)
@@ -199,8 +200,11 @@ internal sealed partial class RolloutEngine(
         if (after.OpenWave != before.OpenWave) LogNextWave(after.Id, after.OpenWave, after.Open.Total);
         else if (after.Status == RolloutStatus.Paused) LogPaused(after.Id, after.Reason);
         else if (after.Status == RolloutStatus.Aborted) LogAborted(after.Id, after.Reason);
-        else if (after.Status != before.Status) LogEnded(after.Id, after.Status, after.Reason);
+        else if (after.Status != before.Status) LogEnded(after.Id, EndOf(after));
     }
+
+    private static string EndOf(Rollout rollout)
+        => rollout.Reason.Length == 0 ? rollout.Status.ToWords() : $"{rollout.Status.ToWords()}, {rollout.Reason}";
 
     [LoggerMessage(LogLevel.Information, "Rollout {Rollout} opens wave {Wave} with {Devices} devices")]
     private partial void LogNextWave(string rollout, int wave, int devices);
@@ -214,8 +218,8 @@ internal sealed partial class RolloutEngine(
     [LoggerMessage(LogLevel.Error, "Rollout {Rollout} aborted: {Reason}")]
     private partial void LogAborted(string rollout, string reason);
 
-    [LoggerMessage(LogLevel.Information, "Rollout {Rollout} is {Status}. {Reason}")]
-    private partial void LogEnded(string rollout, RolloutStatus status, string reason);
+    [LoggerMessage(LogLevel.Information, "Rollout {Rollout} has ended: {End}")]
+    private partial void LogEnded(string rollout, string end);
 
     [LoggerMessage(LogLevel.Error, "The rollout engine could not look at its rollouts; it tries again in {Delay}")]
     private partial void LogTurnFailed(TimeSpan delay, Exception exception);

@@ -81,8 +81,11 @@ internal sealed partial class RolloutOrders(
         var selection = RolloutSelection.Of(release.ReadManifest(), await TargetsAsync(filter, cancellationToken));
         if (selection.Members.Count == 0)
         {
+            var which = plan.Filter.Length == 0 ? "device" : $"device that filter '{plan.Filter}' selects";
             return Refusal.Conflict(
-                $"Filter '{plan.Filter}' selects no device that release {plan.Model} {plan.Version} could be served on.",
+                selection.Excluded.Count == 0
+                    ? $"There is no {which}, so that there is nothing to roll release {plan.Model} {plan.Version} out to."
+                    : $"No {which} could be served release {plan.Model} {plan.Version}.",
                 [.. selection.Excluded.Select(excluded => $"{excluded.Devices} left out: {excluded.Reason}")]);
         }
 
@@ -147,7 +150,7 @@ internal sealed partial class RolloutOrders(
             if (after.IsOpen && open is null) changes.Add(StoreChange.Create(after.Plan.Model, new OpenRollout(id)));
             if (!after.IsOpen && open is not null) changes.Add(open.Removal());
             await store.CommitAsync(changes, cancellationToken);
-            LogOrdered(id, after.Status);
+            LogOrdered(id, after.Status.ToWords());
             return after;
         }, cancellationToken);
         wake.Set();
@@ -163,5 +166,5 @@ internal sealed partial class RolloutOrders(
     private partial void LogStarted(string rollout, string model, int version, int devices, int waves);
 
     [LoggerMessage(LogLevel.Information, "Rollout {Rollout} is {Status} by order of an operator")]
-    private partial void LogOrdered(string rollout, RolloutStatus status);
+    private partial void LogOrdered(string rollout, string status);
 }

@@ -72,7 +72,7 @@ public sealed record DeviceView
     public required DeviceId Id { get; init; }
     /// <summary>The profile it is served; null when none matches.</summary>
     public string? Profile { get; init; }
-    /// <summary>True when its facts do not match that profile: it is emulated there, and its latency is not that of the real hardware.</summary>
+    /// <summary>True when its facts do not match that profile: emulated, so that its latency is not the real hardware's.</summary>
     public bool ProfileEmulated { get; init; }
     /// <summary>What it is.</summary>
     public required DeviceFacts Facts { get; init; }

@@ -1,5 +1,8 @@
+using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
+using Fleet.Cli.Commands;
+using Fleet.Cli.Terminal;
 
 namespace Fleet.Cli.Tests.Commands;
 
@@ -60,6 +63,16 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(2, await _fleet.RunAsync(command.Split(' ')));
         Assert.Contains(message, _fleet.Error, StringComparison.Ordinal);
         Assert.Empty(_fleet.Output);
+    }
+
+    [Fact]
+    public void What_help_says_below_its_options_fits_80_columns()
+    {
+        var shell = new Shell(TextWriter.Null, TextWriter.Null, false, false, 80, _ => null, TimeProvider.System);
+        Assert.All(Under(FleetCommand.Create(shell)).OfType<TaughtCommand>(), command
+            => Assert.All(command.Examples.Split('\n'), line => Assert.InRange(line.Length, 0, 80)));
+
+        static IEnumerable<Command> Under(Command command) => command.Subcommands.SelectMany(Under).Prepend(command);
     }
 
     [Fact]

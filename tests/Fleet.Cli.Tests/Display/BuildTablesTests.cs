@@ -32,6 +32,23 @@ public sealed class BuildTablesTests
         Assert.Matches(@"(?m)^model +model\.onnx ", table);
     }
 
+    [Fact]
+    public void Terminal_of_80_columns_breaks_no_name_and_no_verdict()
+    {
+        using var output = new StringWriter { NewLine = "\n" };
+        var report = Report(labelled: true);
+        BuildTables.Write(
+            new Shell(output, TextWriter.Null, outputIsTerminal: true, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System),
+            report);
+        var lines = System.Text.RegularExpressions.Regex.Replace(output.ToString(), @"\e\[[0-9;]*m", "").Split('\n');
+        Assert.All(lines, line => Assert.InRange(line.Length, 0, 80));
+        foreach (var variant in report.Variants)
+        {
+            Assert.Contains(lines, line => line.StartsWith(variant.Id + " ", StringComparison.Ordinal)
+                && line.TrimEnd().EndsWith(BuildTables.Verdict(variant).Text, StringComparison.Ordinal));
+        }
+    }
+
     private static string Table(bool labelled)
     {
         using var output = new StringWriter { NewLine = "\n" };

@@ -1,4 +1,5 @@
 using Fleet.Cli.Terminal;
+using Spectre.Console;
 
 namespace Fleet.Cli.Tests.Terminal;
 
@@ -15,6 +16,47 @@ public sealed class SheetTests
         sheet.WritePlain(writer);
 
         Assert.Equal("ID         SIZE  STATE\npress-7  12,345  online\np             7  offline\n", writer.ToString());
+    }
+
+    [Fact]
+    public void Narrow_terminal_gets_what_must_be_there_and_of_the_rest_what_fits()
+    {
+        var sheet = new Sheet("build", "teacher?", ">size?", ">energy?", "verdict");
+        sheet.Add("20261123-214205-123-a1b2", "conv1d of width 20, with a dense head", "1.2 MiB", Figures.None, "* chosen");
+        Assert.Equal(["BUILD SIZE VERDICT", "20261123-214205-123-a1b2 1.2 MiB * chosen"], Drawn(sheet, 43, "TEACHER"));
+        Assert.Equal(["BUILD VERDICT", "20261123-214205-123-a1b2 * chosen"], Drawn(sheet, 36, "TEACHER", "SIZE"));
+        // Where all of it fits, sentences wrapped, the empty column stands there too.
+        Assert.Equal("BUILD TEACHER SIZE ENERGY VERDICT", Drawn(sheet, 80)[0]);
+    }
+
+    [Fact]
+    public void Terminal_is_told_what_a_table_has_no_room_for()
+    {
+        using var output = new StringWriter();
+        var screen = new Shell(output, TextWriter.Null, outputIsTerminal: true, errorIsTerminal: false, width: 30, _ => null,
+            TimeProvider.System);
+        var sheet = new Sheet("build", "asked?");
+        sheet.Add("20261123-214205-123-a1b2", "59 minutes ago");
+        screen.Write(sheet);
+        Assert.Contains("Left out for want of room:", output.ToString(), StringComparison.Ordinal);
+        Assert.Contains("ASKED", output.ToString(), StringComparison.Ordinal);
+    }
+
+    private static string[] Drawn(Sheet sheet, int width, params string[] leftOut)
+    {
+        var (table, missing) = sheet.ToRenderable(width);
+        Assert.Equal(leftOut, missing);
+        using var output = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.No,
+            ColorSystem = ColorSystemSupport.NoColors,
+            Out = new AnsiConsoleOutput(output),
+        });
+        console.Profile.Width = width;
+        console.Write(table);
+        return [.. output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))];
     }
 
     [Fact]

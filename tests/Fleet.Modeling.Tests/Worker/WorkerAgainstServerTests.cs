@@ -207,7 +207,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         // One step of it takes seconds, and a step is finished before the worker ends in order.
         var heavy = Endless with
         {
-            Teacher = Endless.Teacher! with { Width = 512, Training = new TrainingSpec { Epochs = 10_000, BatchSize = 512 } },
+            Teacher = Endless.Teacher! with { Width = 64, Training = new TrainingSpec { Epochs = 10_000, BatchSize = 512 } },
         };
         var build = await SubmitAsync(heavy);
         await using var worker = StartWorker("one");

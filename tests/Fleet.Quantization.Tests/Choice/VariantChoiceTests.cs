@@ -48,7 +48,7 @@ public sealed class VariantChoiceTests
             ["slower than float may be taken for size"] = (
             [Make("int4", 150, 0.94, 0.6), Original], "size", None, "int4", ["int4", "fp32"], []),
             ["slower within noise is as fast, and smaller"] = ([Make("int8", 250, 0.94, 0.975), Original], "latency", None,
-            "int8", ["int8", "fp32"], [("fp32", "int8 is as fast and smaller (250 against 1000 bytes).")]),
+            "int8", ["int8", "fp32"], [("fp32", "int8 is as fast and smaller (250 against 1,000 bytes).")]),
             ["slower just beyond noise is slower"] = (
             [Make("int8", 250, 0.94, 0.969), Original], "latency", None, "fp32", ["int8", "fp32"], []),
             ["collapsed: neither chosen nor on the front"] = (
@@ -58,7 +58,7 @@ public sealed class VariantChoiceTests
             [Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "latency", new ProfileBudget { MaximumBytes = 200 },
             "int4", [
                 "int4",
-            ], [("int8", "Its file has 250 bytes; the budget is 200."), ("fp32", "Its file has 1000 bytes; the budget is 200.")]),
+            ], [("int8", "Its file has 250 bytes; the budget is 200."), ("fp32", "Its file has 1,000 bytes; the budget is 200.")]),
             ["over the latency budget"] = ([Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "size",
             new ProfileBudget { MaximumLatencyP95 = TimeSpan.FromMilliseconds(5) },
             "int8", ["int8"], [("int4", "Its p95 is 8.333 ms; the budget is 5 ms.")]),

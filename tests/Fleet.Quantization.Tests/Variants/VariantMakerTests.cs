@@ -161,7 +161,7 @@ public sealed class VariantMakerTests
         Assert.NotEmpty(large);
         Assert.All(large, report =>
             Assert.True(report is { Accepted: false, Chosen: false }
-                && report.Reasons[0].EndsWith("the budget is 50000.", StringComparison.Ordinal), report.Reasons[0]));
+                && report.Reasons[0].EndsWith("the budget is 50,000.", StringComparison.Ordinal), report.Reasons[0]));
         Assert.All(reports.Where(report => report.Accepted), report => Assert.InRange(report.Artifact!.Bytes, 1, 50_000));
     }
 

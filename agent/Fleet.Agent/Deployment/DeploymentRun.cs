@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Deployment;
 
 /// <summary>
-/// Takes one model through the phases: first the journal, then the report, then the step. <see cref="Lifecycle"/> alone decides
-/// which phase follows.
+/// Takes models through the phases, each by itself: first the journal, then the report, then the step. <see cref="Lifecycle"/> alone
+/// decides which phase follows.
 /// </summary>
 internal sealed partial class DeploymentRun(
     Journals journals,
@@ -17,12 +17,23 @@ internal sealed partial class DeploymentRun(
     ArtifactShelf shelf,
     DeploymentOptions options,
     TimeProvider time,
-    ILogger<DeploymentRun> logger)
+    ILogger<DeploymentRun> logger) : IDisposable
 {
     private readonly Dictionary<DeploymentPhase, IDeploymentStep> _steps = steps.ToDictionary(step => step.Phase);
 
+    /// <summary>Held by the one deployment that is in a phase which takes turns.</summary>
+    private readonly SemaphoreSlim _turn = new(1, 1);
+
+    /// <inheritdoc/>
+    public void Dispose() => _turn.Dispose();
+
     /// <summary>Records in the journal that a deployment begins, continues or is not needed. Nothing runs yet.</summary>
-    public void Open(Assignment assignment, string digest, long revision, ModelAction action)
+    /// <param name="assignment">What is wanted.</param>
+    /// <param name="digest">Which release that is.</param>
+    /// <param name="revision">The desired revision that wants it.</param>
+    /// <param name="action">What it means for the model.</param>
+    /// <param name="blamed">True when an interrupted deployment counts as a possible cause of the interruption.</param>
+    public void Open(Assignment assignment, string digest, long revision, ModelAction action, bool blamed)
     {
         var journal = journals.Of(assignment.Model);
         var begun = new JournalEntry
@@ -45,7 +56,7 @@ internal sealed partial class DeploymentRun(
                     Measured = journal.Active.Measured,
                 },
             },
-            ModelAction.Resume => Interrupted(journal, revision),
+            ModelAction.Resume => Interrupted(journal, revision, blamed),
             _ => journal.With(last => last with { Revision = revision }),
         });
     }
@@ -57,21 +68,39 @@ internal sealed partial class DeploymentRun(
     public async Task RunAsync(Assignment assignment, string digest, CancellationToken cancellationToken)
     {
         var attempt = new Attempt { Assignment = assignment, Digest = digest, Journal = journals.Of(assignment.Model) };
-        var phase = attempt.Journal.Last!.Phase;
-        while (!Lifecycle.IsFinal(phase))
+        var (phase, hasTurn) = (attempt.Journal.Last!.Phase, false);
+        try
         {
-            LogPhase(assignment.Model, assignment.Version, phase);
-            report.Send();
-            var result = await StepAsync(_steps[phase], attempt, cancellationToken);
-            var outcome = result.Failure == DeploymentFailure.None ? PhaseOutcome.Succeeded : PhaseOutcome.Failed;
-            var next = Lifecycle.Next(phase, outcome);
-            attempt = Note(result, next);
-            if (outcome == PhaseOutcome.Failed)
+            while (!Lifecycle.IsFinal(phase))
             {
-                LogFailed(assignment.Model, assignment.Version, phase, result.Failure, result.Detail);
-                if (Lifecycle.TouchesServing(phase)) await serving.RestoreAsync(attempt.Journal, cancellationToken);
+                LogPhase(assignment.Model, assignment.Version, phase);
+                report.Send();
+                var result = await StepAsync(_steps[phase], attempt, cancellationToken);
+                var outcome = result.Failure == DeploymentFailure.None ? PhaseOutcome.Succeeded : PhaseOutcome.Failed;
+                var next = Lifecycle.Next(phase, outcome);
+                // Before the journal names the phase: one that only waits for its turn is not blamed for what another does.
+                if (Lifecycle.TakesTurns(next) && !hasTurn)
+                {
+                    await _turn.WaitAsync(cancellationToken);
+                    hasTurn = true;
+                }
+                attempt = Note(result, next);
+                if (outcome == PhaseOutcome.Failed)
+                {
+                    LogFailed(assignment.Model, assignment.Version, phase, result.Failure, result.Detail);
+                    if (Lifecycle.TouchesServing(phase)) await serving.RestoreAsync(attempt.Journal, cancellationToken);
+                }
+                if (hasTurn && !Lifecycle.TakesTurns(next))
+                {
+                    hasTurn = false;
+                    _turn.Release();
+                }
+                phase = next;
             }
-            phase = next;
+        }
+        finally
+        {
+            if (hasTurn) _turn.Release();
         }
         if (phase == DeploymentPhase.Active) LogActive(assignment.Model, assignment.Version, attempt.Journal.Active!.Variant.Id);
         report.Send();
@@ -79,7 +108,9 @@ internal sealed partial class DeploymentRun(
     }
 
     /// <summary>Removes from the shelf what no journal needs any more.</summary>
-    public void Tidy() => shelf.Collect(journals.All.Values.SelectMany(journal => journal.Needed()).ToHashSet(StringComparer.Ordinal));
+    /// <remarks>No journal changes meanwhile: what another deployment is about to fetch is named in its journal first.</remarks>
+    public void Tidy() => journals.Hold(
+        all => shelf.Collect(all.Values.SelectMany(journal => journal.Needed()).ToHashSet(StringComparer.Ordinal)));
 
     private async Task<StepResult> StepAsync(IDeploymentStep step, Attempt attempt, CancellationToken cancellationToken)
     {
@@ -115,13 +146,16 @@ internal sealed partial class DeploymentRun(
             var replaced = journal.Active?.Digest == release.Digest ? journal.Previous : journal.Active;
             journal = journal with { Active = release, Previous = replaced };
         }
-        journals.Write(journal);
+        // The revision is the worker's to move: what is wanted may be wanted again while it is on its way.
+        journal = journals.Change(attempt.Assignment.Model, now => now.Last is { Revision: var revision }
+            ? journal.With(last => last with { Revision = revision })
+            : journal);
         return attempt with { Journal = journal };
     }
 
-    private ModelJournal Interrupted(ModelJournal journal, long revision) => journal.With(last =>
+    private ModelJournal Interrupted(ModelJournal journal, long revision, bool blamed) => journal.With(last =>
     {
-        var interruptions = last.Interruptions + (Lifecycle.RunsRelease(last.Phase) ? 1 : 0);
+        var interruptions = last.Interruptions + (blamed ? 1 : 0);
         var tooOften = interruptions >= options.MaximumInterruptions;
         return last with
         {

@@ -7,8 +7,9 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Deployment;
 
 /// <summary>
-/// Brings the device to its desired state, one model after the other. Level-triggered: whatever arrives, and however the agent ended,
-/// it compares what is wanted with what the journals say and does what is missing.
+/// Brings the device to its desired state. Level-triggered: whatever arrives, and however the agent ended, it compares what is wanted with
+/// what the journals say and does what is missing. Each model is deployed by itself, so that no order waits for another model's download
+/// or watch; only measuring and switching take turns.
 /// </summary>
 internal sealed partial class DeploymentWorker(
     DesiredSlot slot,
@@ -22,6 +23,9 @@ internal sealed partial class DeploymentWorker(
 {
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
 
+    /// <summary>The deployments on their way, by model. Only the worker's own loop touches it.</summary>
+    private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -30,43 +34,59 @@ internal sealed partial class DeploymentWorker(
         run.Tidy();
         report.Send();
         if (desiredFile.Accepted is { } accepted) slot.Set(accepted);
-        while (true)
+        try
         {
-            await AwaitWorkAsync(stoppingToken);
-            while (slot.Take() is { } desired)
+            while (true)
             {
+                await AwaitOrderAsync(stoppingToken);
+                if (slot.Take() is not { } desired) continue;
                 try
                 {
                     await ConvergeAsync(desired, stoppingToken);
                 }
                 catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
                 {
-                    // A full disk, for example: the agent stays and tries again.
-                    LogTrouble(e, desired.Revision, AfterTrouble);
-                    await Task.Delay(AfterTrouble, stoppingToken);
-                    if (slot.Newest is null) slot.Set(desired);
+                    await TryAgainAsync(e, desired, stoppingToken);
                 }
             }
         }
+        finally
+        {
+            // The journals say how far each came; when the agent has ended, nothing writes to them any more.
+            foreach (var running in _running.Values) await running.StopAsync();
+        }
     }
 
-    /// <summary>Waits for a desired state. A release that stops working meanwhile gives way to the previous one.</summary>
-    private async Task AwaitWorkAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Waits for a desired state, and sees to what happens meanwhile: a deployment that ends, and a release that stops working and gives
+    /// way to the previous one.
+    /// </summary>
+    private async Task AwaitOrderAsync(CancellationToken cancellationToken)
     {
         while (slot.Newest is null)
         {
             using var awake = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var changed = slot.ChangedAsync(null, awake.Token);
-            var dying = journals.All.Values.Where(journal => journal.Active is not null)
+            var dying = journals.All.Values.Where(journal => journal.Active is not null && !_running.ContainsKey(journal.Model))
                 .ToDictionary(journal => (Task)host.DiesRepeatedlyAsync(journal.Model, awake.Token));
-            var first = await Task.WhenAny([changed, .. dying.Keys]);
+            Task[] ending = [.. _running.Values.Select(running => running.Task)];
+            var first = await Task.WhenAny([changed, .. ending, .. dying.Keys]);
             // A model that the host does not know could not be served; there is nothing to watch until its next deployment.
-            while (first.IsFaulted && dying.Remove(first)) first = await Task.WhenAny([changed, .. dying.Keys]);
+            while (first.IsFaulted && dying.Remove(first)) first = await Task.WhenAny([changed, .. ending, .. dying.Keys]);
             await awake.CancelAsync();
             cancellationToken.ThrowIfCancellationRequested();
-            if (!dying.TryGetValue(first, out var journal)) continue;
-            await serving.FallBackAsync(journal, await (Task<string>)first, cancellationToken);
-            report.Send();
+            if (dying.TryGetValue(first, out var journal))
+            {
+                await serving.FallBackAsync(journal, await (Task<string>)first, cancellationToken);
+                report.Send();
+            }
+            else if (_running.Values.FirstOrDefault(running => running.Task == first) is { } ended)
+            {
+                _running.Remove(ended.Model);
+                await ended.EndsAsync();
+                if (first.Exception?.InnerException is { } trouble && desiredFile.Accepted is { } accepted)
+                    await TryAgainAsync(trouble, accepted, cancellationToken);
+            }
         }
     }
 
@@ -83,16 +103,31 @@ internal sealed partial class DeploymentWorker(
             LogAccepted(desired.Revision, desired.Assignments.Count);
             desiredFile.Accept(desired);
         }
+        foreach (var unwanted in _running.Values.Where(one => Reconciliation.GivesWay(one.Model, one.Digest, desired)).ToArray())
+        {
+            LogSuperseded(unwanted.Model, desired.Revision);
+            await StopAsync(unwanted, cancellationToken);
+        }
 
         // Every model is opened before the first runs, so that the report for this revision does not show how an older one ended.
-        var work = new List<(Assignment Assignment, string Digest)>();
+        var (found, work) = (journals.All, new List<(Assignment Assignment, string Digest)>());
         foreach (var assignment in desired.Assignments)
         {
+            if (_running.TryGetValue(assignment.Model, out var running))
+            {
+                // What is on its way is now wanted by this revision; what has just ended is judged like everything else.
+                var now = journals.Change(assignment.Model, journal => Lifecycle.IsFinal(journal.Last!.Phase)
+                    ? journal
+                    : journal.With(last => last with { Revision = desired.Revision }));
+                if (!running.Task.IsFaulted && !Lifecycle.IsFinal(now.Last!.Phase)) continue;
+                _running.Remove(assignment.Model);
+                await running.EndsAsync();
+            }
             var digest = JournalEntry.DigestOf(assignment);
             var journal = journals.Of(assignment.Model);
             var action = Reconciliation.Decide(journal, digest, desired.Revision);
             if (action != ModelAction.Keep || journal.Last?.Revision != desired.Revision)
-                run.Open(assignment, digest, desired.Revision, action);
+                run.Open(assignment, digest, desired.Revision, action, Reconciliation.MayHaveEndedTheAgent(journal, found));
             if (action is ModelAction.Begin or ModelAction.Resume) work.Add((assignment, digest));
         }
         await RetireAsync(desired, cancellationToken);
@@ -100,7 +135,9 @@ internal sealed partial class DeploymentWorker(
 
         foreach (var (assignment, digest) in work)
         {
-            if (!await RunUnlessSupersededAsync(assignment, digest, desired.Revision, cancellationToken)) return;
+            var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var task = Task.Run(() => run.RunAsync(assignment, digest, stop.Token), CancellationToken.None);
+            _running[assignment.Model] = new Running(assignment.Model, digest, task, stop);
         }
     }
 
@@ -117,34 +154,21 @@ internal sealed partial class DeploymentWorker(
         run.Tidy();
     }
 
-    /// <summary>Runs one deployment and looks at every desired state that arrives meanwhile; false when one waits to be acted on.</summary>
-    private async Task<bool> RunUnlessSupersededAsync(
-        Assignment assignment, string digest, long revision, CancellationToken cancellationToken)
+    /// <summary>Stops a deployment that is not wanted any more; what served before it serves again.</summary>
+    private async Task StopAsync(Running running, CancellationToken cancellationToken)
     {
-        using var superseded = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var running = run.RunAsync(assignment, digest, superseded.Token);
-        DesiredState? seen = null;
-        while (await Task.WhenAny(running, slot.ChangedAsync(seen, superseded.Token)) != running)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            seen = slot.Newest;
-            if (seen is null || !Reconciliation.GivesWay(journals.Of(assignment.Model).Last!, revision, assignment.Model, seen)) continue;
-            LogSuperseded(assignment.Model, assignment.Version, seen.Revision);
-            await superseded.CancelAsync();
-            break;
-        }
-        try
-        {
-            await running;
-            await superseded.CancelAsync();
-            return slot.Newest is null;
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            var journal = journals.Of(assignment.Model);
-            if (Lifecycle.TouchesServing(journal.Last!.Phase)) await serving.RestoreAsync(journal, cancellationToken);
-            return false;
-        }
+        _running.Remove(running.Model);
+        await running.StopAsync();
+        var journal = journals.Of(running.Model);
+        if (Lifecycle.TouchesServing(journal.Last!.Phase)) await serving.RestoreAsync(journal, cancellationToken);
+    }
+
+    /// <summary>A full disk, for example: the agent stays, and tries again in a while unless something newer is wanted by then.</summary>
+    private async Task TryAgainAsync(Exception trouble, DesiredState desired, CancellationToken cancellationToken)
+    {
+        LogTrouble(trouble, desired.Revision, AfterTrouble);
+        await Task.Delay(AfterTrouble, cancellationToken);
+        if (slot.Newest is null) slot.Set(desired);
     }
 
     [LoggerMessage(LogLevel.Information, "Desired revision {Revision} with {Count} models is accepted.")]
@@ -158,9 +182,27 @@ internal sealed partial class DeploymentWorker(
     [LoggerMessage(LogLevel.Information, "{Model} is no longer assigned and is taken out of service.")]
     private partial void LogRetired(string model);
 
-    [LoggerMessage(LogLevel.Information, "The deployment of {Model} {Version} gives way to desired revision {Revision}.")]
-    private partial void LogSuperseded(string model, int version, long revision);
+    [LoggerMessage(LogLevel.Information, "The deployment of {Model} gives way to desired revision {Revision}.")]
+    private partial void LogSuperseded(string model, long revision);
 
     [LoggerMessage(LogLevel.Error, "Desired revision {Revision} could not be carried out; the next try is in {Delay}.")]
     private partial void LogTrouble(Exception exception, long revision, TimeSpan delay);
+
+    /// <summary>A deployment on its way.</summary>
+    private sealed record Running(string Model, string Digest, Task Task, CancellationTokenSource Stop)
+    {
+        /// <summary>Asks it to stop and waits until it has.</summary>
+        public async Task StopAsync()
+        {
+            await Stop.CancelAsync();
+            await EndsAsync();
+        }
+
+        /// <summary>Waits until it has ended, however.</summary>
+        public async Task EndsAsync()
+        {
+            await Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Stop.Dispose();
+        }
+    }
 }

@@ -8,6 +8,7 @@ namespace Fleet.Agent.Deployment;
 /// <summary>The journals of all models. Every change is on disk before the agent acts on it.</summary>
 internal sealed partial class Journals
 {
+    private readonly Lock _lock = new();
     private readonly DataFolder _folder;
     private readonly ILogger<Journals> _logger;
     private volatile IReadOnlyDictionary<string, ModelJournal> _all;
@@ -40,12 +41,28 @@ internal sealed partial class Journals
     /// <summary>The journal of a model; an empty one when it is new.</summary>
     public ModelJournal Of(string model) => _all.GetValueOrDefault(model) ?? new ModelJournal { Model = model };
 
-    /// <summary>Writes a journal to disk. Only the deployment worker calls this.</summary>
-    public void Write(ModelJournal journal)
+    /// <summary>Writes a journal to disk.</summary>
+    public void Write(ModelJournal journal) => Change(journal.Model, _ => journal);
+
+    /// <summary>Writes the journal of a model as it is after a change, and returns it.</summary>
+    public ModelJournal Change(string model, Func<ModelJournal, ModelJournal> change)
     {
-        var content = JsonSerializer.SerializeToUtf8Bytes(journal, JournalJson.Default.ModelJournal);
-        DurableFile.Write(Path.Combine(_folder.Journals, journal.Model + ".json"), content);
-        _all = new SortedDictionary<string, ModelJournal>(_all.ToDictionary(), StringComparer.Ordinal) { [journal.Model] = journal };
+        lock (_lock)
+        {
+            var before = Of(model);
+            var journal = change(before);
+            if (ReferenceEquals(before, journal)) return journal;
+            var content = JsonSerializer.SerializeToUtf8Bytes(journal, JournalJson.Default.ModelJournal);
+            DurableFile.Write(Path.Combine(_folder.Journals, model + ".json"), content);
+            _all = new SortedDictionary<string, ModelJournal>(_all.ToDictionary(), StringComparer.Ordinal) { [model] = journal };
+            return journal;
+        }
+    }
+
+    /// <summary>Acts on all journals while none of them changes.</summary>
+    public void Hold(Action<IReadOnlyDictionary<string, ModelJournal>> act)
+    {
+        lock (_lock) act(_all);
     }
 
     [LoggerMessage(LogLevel.Error, "Journal {Path} is unreadable ({Reason}); it is set aside and the model is deployed again.")]

@@ -50,6 +50,12 @@ internal static class Lifecycle
     /// <summary>True when the new release may already answer requests, so that a failure must restore the previous one.</summary>
     public static bool TouchesServing(DeploymentPhase phase) => phase is DeploymentPhase.Activating or DeploymentPhase.Watching;
 
+    /// <summary>
+    /// True when one model at a time may be in this phase: two that are measured together would slow each other, and if the agent dies, it
+    /// must be known whose bytes ran.
+    /// </summary>
+    public static bool TakesTurns(DeploymentPhase phase) => phase is DeploymentPhase.Validating or DeploymentPhase.Activating;
+
     /// <summary>True when the release's own bytes run, so that it may have caused an interruption.</summary>
     public static bool RunsRelease(DeploymentPhase phase)
         => phase is DeploymentPhase.Validating or DeploymentPhase.Activating or DeploymentPhase.Watching;

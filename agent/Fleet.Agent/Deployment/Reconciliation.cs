@@ -36,19 +36,23 @@ internal static class Reconciliation
         _ => ModelAction.Begin,
     };
 
-    /// <summary>True when a running deployment must stop because a newer desired state has arrived.</summary>
-    /// <param name="running">The deployment.</param>
-    /// <param name="revision">The desired revision it runs for.</param>
+    /// <summary>True when a running deployment must stop, because what it brings is not wanted any more.</summary>
     /// <param name="model">The model it is of.</param>
-    /// <param name="newer">What has arrived.</param>
-    /// <remarks>
-    /// A download may take hours and resumes where it was, so it never holds up another model. Later phases have deadlines of their own
-    /// and would start over, so they give way only to a state that wants something else for their model.
-    /// </remarks>
-    public static bool GivesWay(JournalEntry running, long revision, string model, DesiredState newer)
+    /// <param name="digest">The release it brings, by <see cref="JournalEntry.DigestOf"/>.</param>
+    /// <param name="desired">What is wanted now.</param>
+    public static bool GivesWay(string model, string digest, DesiredState desired)
+        => !desired.Assignments.Any(wanted => wanted.Model == model && JournalEntry.DigestOf(wanted) == digest);
+
+    /// <summary>
+    /// True when a deployment that was cut short by the end of the agent counts as its possible cause: its release's own bytes ran, and
+    /// no other release was being measured or switched to while this one was only watched.
+    /// </summary>
+    /// <param name="interrupted">The deployment.</param>
+    /// <param name="journals">All journals as the agent left them.</param>
+    public static bool MayHaveEndedTheAgent(ModelJournal interrupted, IReadOnlyDictionary<string, ModelJournal> journals)
     {
-        if (newer.Revision <= revision) return false; // The server repeats itself on every connect.
-        if (running.Phase is DeploymentPhase.Preflight or DeploymentPhase.Downloading) return true;
-        return !newer.Assignments.Any(wanted => wanted.Model == model && JournalEntry.DigestOf(wanted) == running.Digest);
+        if (interrupted.Last is not { } last || !Lifecycle.RunsRelease(last.Phase)) return false;
+        return Lifecycle.TakesTurns(last.Phase)
+            || !journals.Values.Any(other => other.Model != interrupted.Model && other.Last is { } one && Lifecycle.TakesTurns(one.Phase));
     }
 }

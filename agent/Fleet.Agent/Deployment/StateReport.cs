@@ -16,8 +16,13 @@ internal sealed class StateReport(
 {
     private readonly ConcurrentDictionary<string, (long Bytes, long ReportedAt)> _downloaded = new(StringComparer.Ordinal);
 
-    /// <summary>Queues the current state in the outbox.</summary>
-    public void Send() => outbox.SetReported(Serialize(Current()));
+    private readonly Lock _lock = new();
+
+    /// <summary>Queues the current state in the outbox. Of two that are sent at once, the one that was built last is queued last.</summary>
+    public void Send()
+    {
+        lock (_lock) outbox.SetReported(Serialize(Current()));
+    }
 
     /// <summary>Records how far a download is, and reports it now and then.</summary>
     public void Progress(string model, long bytes)

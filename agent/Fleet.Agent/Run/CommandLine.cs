@@ -24,17 +24,21 @@ internal static class CommandLine
     {
         var root = new RootCommand(
             """
-            Runs models on this device as a Fleet server wants them: fetches signed releases, measures each variant on this device,
-            serves the best one and reports.
+            Runs models on this device as a Fleet server wants them: fetches signed
+            releases, measures each variant on this device, serves the best one and
+            reports.
 
-            First:   fleet-agent enroll --server https://fleet.example:8443 --token fleet1.… --id press-17 --data /var/lib/fleet-agent
+            First:   fleet-agent enroll --server https://fleet.example:8443 \
+                       --token fleet1.… --id press-17 --data /var/lib/fleet-agent
             Then:    fleet-agent run --data /var/lib/fleet-agent
             Check:   fleet-agent self-check --data /var/lib/fleet-agent
 
-            Applications on this device call http://127.0.0.1:PORT/v2/models/MODEL/infer. The file endpoints.json in the data folder
-            has the port.
-            Exit codes: 0 success, 1 failure, 2 wrong command line or setting, 3 not enrolled, 4 server unreachable, 5 refused by the
-            server, 130 stopped by Ctrl+C or SIGTERM.
+            Applications on this device call
+            http://127.0.0.1:PORT/v2/models/MODEL/infer. The file endpoints.json in the
+            data folder has the port.
+            Exit codes: 0 success, 1 failure, 2 wrong command line or setting, 3 not
+            enrolled, 4 server unreachable, 5 refused by the server, 130 stopped by
+            Ctrl+C or SIGTERM.
             """)
         {
             Enroll(), Run(), Check(),

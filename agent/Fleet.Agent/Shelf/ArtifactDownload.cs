@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
@@ -24,6 +25,9 @@ internal sealed partial class ArtifactDownload(
 {
     private const int BufferBytes = 64 * 1024;
 
+    /// <summary>One place for each digest: two models that name the same artifact do not write the same file.</summary>
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _places = new(StringComparer.Ordinal);
+
     /// <summary>Brings <paramref name="artifact"/> onto the shelf, unless it is there already.</summary>
     /// <param name="artifact">What to fetch.</param>
     /// <param name="received">Called with the bytes of the artifact on disk, as they grow.</param>
@@ -31,7 +35,20 @@ internal sealed partial class ArtifactDownload(
     /// <exception cref="ArtifactException">It could not be fetched, or is not what was signed.</exception>
     public async Task FetchAsync(ArtifactReference artifact, Action<long> received, CancellationToken cancellationToken)
     {
-        if (shelf.Has(artifact)) return;
+        var place = _places.GetOrAdd(artifact.Sha256, _ => new SemaphoreSlim(1, 1));
+        await place.WaitAsync(cancellationToken);
+        try
+        {
+            if (!shelf.Has(artifact)) await FetchMissingAsync(artifact, received, cancellationToken);
+        }
+        finally
+        {
+            place.Release();
+        }
+    }
+
+    private async Task FetchMissingAsync(ArtifactReference artifact, Action<long> received, CancellationToken cancellationToken)
+    {
         using var http = credentials.OpenHttp();
         var started = time.GetTimestamp();
         var tally = new DownloadTally();

@@ -185,6 +185,63 @@ public sealed class ConvergenceTests
     }
 
     [Fact]
+    public async Task Model_is_deployed_while_the_download_of_another_hangs()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var (slow, quick) = (TestRelease.Assign(server, 1, model: "slow", factor: 7), TestRelease.Assign(server, 1));
+        var path = $"/artifacts/{Convert.ToHexStringLower(SHA256.HashData(TestRelease.Model(7)))}";
+        var (asked, hangs) = (false, true);
+        server.Misbehave = async (context, _, _) =>
+        {
+            if (context.Request.Path != path || !Volatile.Read(ref hangs)) return false;
+            Volatile.Write(ref asked, true);
+            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return true;
+        };
+        await server.DesireAsync("dev-1", 1, slow);
+        agent.Start();
+        await TestKit.Eventually.TrueAsync("the download hangs", () => Volatile.Read(ref asked), TimeSpan.FromSeconds(60));
+
+        await server.DesireAsync("dev-1", 2, slow, quick);
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServesAsync(1);
+        Assert.Equal(DeploymentPhase.Downloading, server.Reports.Last().Models.Single(model => model.Model == "slow").Phase);
+
+        // Wanted all along, it goes on where it was.
+        Volatile.Write(ref hangs, false);
+        await agent.KillAsync();
+        agent.Start();
+        await server.ReportedAsync("slow", 1, DeploymentPhase.Active);
+        await agent.ServesAsync(7, "slow");
+    }
+
+    [Fact]
+    public async Task Model_is_deployed_and_another_withdrawn_while_a_release_is_watched()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var (speech, vibration, motor) = (
+            TestRelease.Assign(server, 3, 3, "speech"), TestRelease.Assign(server, 1), TestRelease.Assign(server, 1, 5, "motor"));
+        await server.DesireAsync("dev-1", 1, speech, vibration);
+        agent.Start("Deployment:WatchPeriod=1.00:00:00");
+        await server.ReportedAsync("speech", 3, DeploymentPhase.Watching);
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Watching);
+
+        await server.DesireAsync("dev-1", 2, vibration, motor);
+        await server.ReportedAsync("motor", 1, DeploymentPhase.Watching);
+        await agent.ServesAsync(5, "motor");
+        Assert.Null(await agent.ServedFactorAsync("speech"));
+        var last = server.Reports.Last();
+        Assert.Equal(
+            [("motor", DeploymentPhase.Watching), ("vibration", DeploymentPhase.Watching)],
+            last.Models.Select(model => (model.Model, model.Phase)).Order());
+        Assert.Equal(2, last.Revision);
+    }
+
+    [Fact]
     public async Task Of_two_variants_of_the_profile_the_one_that_measures_better_here_serves()
     {
         await using var server = await TestServer.StartAsync();

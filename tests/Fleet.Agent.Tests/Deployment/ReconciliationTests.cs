@@ -65,35 +65,50 @@ public sealed class ReconciliationTests
     }
 
     [Theory]
-    [InlineData(DeploymentPhase.Preflight, 2, "same", true)]
-    [InlineData(DeploymentPhase.Downloading, 2, "same", true)]
-    [InlineData(DeploymentPhase.Downloading, 2, "other", true)]
-    [InlineData(DeploymentPhase.Downloading, 2, "none", true)]
-    [InlineData(DeploymentPhase.Downloading, 1, "same", false)]
-    [InlineData(DeploymentPhase.Downloading, 1, "none", false)]
-    [InlineData(DeploymentPhase.Validating, 2, "same", false)]
-    [InlineData(DeploymentPhase.Validating, 2, "other", true)]
-    [InlineData(DeploymentPhase.Watching, 2, "same", false)]
-    [InlineData(DeploymentPhase.Watching, 2, "none", true)]
-    public void Deployment_gives_way_to_what_is_newer(DeploymentPhase phase, long revision, string wanted, bool givesWay)
+    [InlineData("same", false)]
+    [InlineData("other", true)]
+    [InlineData("none", true)]
+    public void Deployment_gives_way_when_what_it_brings_is_not_wanted_any_more(string wanted, bool givesWay)
     {
         var (same, other) = (Assign("1"), Assign("2"));
-        var running = new JournalEntry
+        var elsewhere = same with { Model = "another" };
+        var desired = new DesiredState
         {
-            Revision = 1,
-            Version = 1,
-            Digest = JournalEntry.DigestOf(same),
-            Phase = phase,
-            Since = DateTimeOffset.UnixEpoch,
+            Revision = 2,
+            Assignments = wanted switch { "same" => [elsewhere, same], "other" => [elsewhere, other], _ => [elsewhere] },
         };
-        var newer = new DesiredState { Revision = revision, Assignments = wanted switch { "same" => [same], "other" => [other], _ => [] } };
-        Assert.Equal(givesWay, Reconciliation.GivesWay(running, 1, "m", newer));
+        Assert.Equal(givesWay, Reconciliation.GivesWay("m", JournalEntry.DigestOf(same), desired));
 
         static Assignment Assign(string release) => new()
         {
             Model = "m",
             Version = 1,
             Release = new DsseEnvelope { PayloadType = "t", Payload = System.Text.Encoding.ASCII.GetBytes(release), Signatures = [] },
+        };
+    }
+
+    [Theory]
+    [InlineData(DeploymentPhase.Downloading, DeploymentPhase.Validating, false, "its bytes did not run")]
+    [InlineData(DeploymentPhase.Verifying, null, false, "it waited for its turn")]
+    [InlineData(DeploymentPhase.Validating, null, true, "it was measured")]
+    [InlineData(DeploymentPhase.Activating, DeploymentPhase.Watching, true, "it was switched to")]
+    [InlineData(DeploymentPhase.Watching, null, true, "nothing else happened")]
+    [InlineData(DeploymentPhase.Watching, DeploymentPhase.Watching, true, "both were watched, either may be the cause")]
+    [InlineData(DeploymentPhase.Watching, DeploymentPhase.Downloading, true, "a download runs no release")]
+    [InlineData(DeploymentPhase.Watching, DeploymentPhase.Validating, false, "another was measured")]
+    [InlineData(DeploymentPhase.Watching, DeploymentPhase.Activating, false, "another was switched to")]
+    [InlineData(DeploymentPhase.Active, null, false, "its deployment had ended")]
+    public void End_of_the_agent_is_blamed_on_the_release_that_ran(
+        DeploymentPhase phase, DeploymentPhase? other, bool blamed, string because)
+    {
+        var journals = new Dictionary<string, ModelJournal> { ["m"] = In("m", phase), ["served"] = In("served", DeploymentPhase.Active) };
+        if (other is { } its) journals["other"] = In("other", its);
+        Assert.True(blamed == Reconciliation.MayHaveEndedTheAgent(journals["m"], journals), because);
+
+        static ModelJournal In(string model, DeploymentPhase phase) => new()
+        {
+            Model = model,
+            Last = new JournalEntry { Revision = 1, Version = 1, Digest = "d", Phase = phase, Since = DateTimeOffset.UnixEpoch },
         };
     }
 

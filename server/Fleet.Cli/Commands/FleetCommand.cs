@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.CommandLine.Parsing;
 using Fleet.Cli.Client;
 using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
@@ -56,7 +57,8 @@ internal static class FleetCommand
         var parsed = root.Parse(arguments);
         try
         {
-            if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(configuration, cancellationToken);
+            if (parsed.Errors.Count == 0 && OptionTakenForArgument(parsed) is null)
+                return await parsed.InvokeAsync(configuration, cancellationToken);
 
             // A noun alone is a question: its help is the answer.
             if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count == 0)
@@ -83,17 +85,30 @@ internal static class FleetCommand
     private static IEnumerable<string> ProblemsOf(ParseResult parsed)
     {
         var command = parsed.CommandResult.Command;
-        if (parsed.UnmatchedTokens is not [var first, ..]) return parsed.Errors.Select(error => error.Message).Distinct();
+        var taken = OptionTakenForArgument(parsed);
+        if ((taken ?? (parsed.UnmatchedTokens is [var unknown, ..] ? unknown : null)) is not { } first)
+            return parsed.Errors.Select(error => error.Message).Distinct();
         var isOption = first.StartsWith('-');
         var known = isOption
             ? command.Options.Where(option => !option.Hidden).Select(option => option.Name)
             : command.Subcommands.Where(verb => !verb.Hidden).Select(verb => verb.Name);
         var near = NearestKey.Of(first, known);
-        if (near is null && (isOption || command.Subcommands.Count == 0)) return parsed.Errors.Select(error => error.Message).Distinct();
+        if (near is null && taken is null && (isOption || command.Subcommands.Count == 0))
+            return parsed.Errors.Select(error => error.Message).Distinct();
         var kind = isOption ? "an option" : "a command";
         var hint = near is null ? "" : $"; did you mean '{(isOption ? near : $"{PathOf(command)} {near}")}'?";
         return [$"'{first}' is not {kind} of '{PathOf(command)}'{(hint.Length > 0 ? hint : ".")}"];
     }
+
+    /// <summary>
+    /// A word that looks like an option and stands where an argument was awaited: the library takes it for the argument, and a
+    /// misspelled option would name the device to revoke. What really begins with a hyphen is written behind <c>--</c>.
+    /// </summary>
+    private static string? OptionTakenForArgument(ParseResult parsed)
+        => parsed.Action is HelpWithExamples || parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash)
+            ? null
+            : parsed.CommandResult.Command.Arguments.SelectMany(argument => parsed.GetResult(argument)?.Tokens ?? [])
+                .Select(token => token.Value).FirstOrDefault(word => word.Length > 1 && word[0] == '-');
 
     private static string PathOf(Command command) => command is RootCommand
         ? "fleet"

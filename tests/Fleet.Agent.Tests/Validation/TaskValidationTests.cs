@@ -1,12 +1,9 @@
 using Fleet.Agent.Tests.Inference;
 using Fleet.Agent.Validation;
-using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
-using Fleet.TestKit;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Tests.Validation;
 
@@ -14,10 +11,9 @@ namespace Fleet.Agent.Tests.Validation;
 [Collection("validation processes")]
 public sealed class TaskValidationTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
-    private readonly ValidationRunner _runner = new(new ValidationOptions(), TimeProvider.System, NullLogger<ValidationRunner>.Instance);
+    private readonly ValidationBench _bench = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => _bench.Dispose();
 
     [Fact]
     public async Task Predicted_numbers_are_judged_by_their_error_in_the_unit_of_the_labels()
@@ -26,7 +22,7 @@ public sealed class TaskValidationTests : IDisposable
             new("x", NpyArray.Of([1f, 2, 3, 4, 5, 6], 2, 3)), new("labels", NpyArray.Of([2f, 4, 6, 8, 10, 15], 2, 3)),
         ];
         var expected = new Scores().With(Metric.RootMeanSquareError, 1, "cycles");
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, ModelTask.Regression,
+        var outcome = await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), set, ModelTask.Regression,
             [Threshold.Of(Metric.RootMeanSquareError, 1, "cycles")], expected: expected);
         Assert.Equal((DeploymentFailure.GateMissed, "RMSE 1.2247 cycles is above the allowed 1 cycles."),
             (outcome.Failure, outcome.Detail));
@@ -45,7 +41,7 @@ public sealed class TaskValidationTests : IDisposable
             .Input("b", OnnxType.Float, batch, 2, 4).Input("s", OnnxType.Float, batch, 2, 2)
             .Output("boxes", OnnxType.Float, batch, 2, 4).Output("scores", OnnxType.Float, batch, 2, 2)
             .Node("Identity", ["b"], ["boxes"]).Node("Identity", ["s"], ["scores"])
-            .Save(_folder[$"boxes-{batch}.onnx"]);
+            .Save(_bench.Folder[$"boxes-{batch}.onnx"]);
         float[] here = [0, 0, 10, 10], there = [20, 20, 30, 30], nowhere = [50, 50, 60, 60];
         float[] boxes = [.. here, .. there, .. here, .. nowhere, .. there, .. there];
         // Of the second column each: the first is the background.
@@ -73,7 +69,7 @@ public sealed class TaskValidationTests : IDisposable
             new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new("reference.y", NpyArray.Of([2f, 4, 6, 12, 10, 8], 2, 3)),
         ];
         var outcome = await ValidateAsync(
-            TestModels.Scale(_folder.Path, 2.02f), set, ModelTask.Outputs, [Threshold.Of(Metric.SignalToNoise, 50)]);
+            TestModels.Scale(_bench.Folder.Path, 2.02f), set, ModelTask.Outputs, [Threshold.Of(Metric.SignalToNoise, 50)]);
         Assert.Equal((DeploymentFailure.GateMissed, "Signal to noise 40 dB is below the required 50 dB."),
             (outcome.Failure, outcome.Detail));
         Assert.Equal((1, 1), (outcome.Scores!.Agreement, Math.Round(outcome.Scores[Metric.Cosine]!.Value, 9)));
@@ -86,7 +82,7 @@ public sealed class TaskValidationTests : IDisposable
             new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new("reference.y", NpyArray.Of([2f, 4, 6, 8, 10, 8], 2, 3)),
         ];
         var outcome = await ValidateAsync(
-            TestModels.Scale(_folder.Path, 2), set, ModelTask.Classification, [Threshold.Of(Metric.Agreement, 0.9)]);
+            TestModels.Scale(_bench.Folder.Path, 2), set, ModelTask.Classification, [Threshold.Of(Metric.Agreement, 0.9)]);
         Assert.Equal((DeploymentFailure.GateMissed, "Agreement 0.5 is below the required 0.9."), (outcome.Failure, outcome.Detail));
         Assert.Null(outcome.Scores!.Accuracy);
     }
@@ -96,8 +92,9 @@ public sealed class TaskValidationTests : IDisposable
     {
         float[] vectors = [.. Enumerable.Range(0, 12).SelectMany(i => new[] { (float)Math.Cos(i), (float)Math.Sin(i), i / 10f })];
         KeyValuePair<string, NpyArray>[] set = [new("x", NpyArray.Of(vectors, 12, 3)), new("reference.y", NpyArray.Of(vectors, 12, 3))];
-        Assert.Equal(1, (await ValidateAsync(
-            TestModels.Scale(_folder.Path, 3), set, ModelTask.Embedding, [Threshold.Of(Metric.RecallAt10, 1)])).Scores![Metric.RecallAt10]);
+        var outcome = await ValidateAsync(
+            TestModels.Scale(_bench.Folder.Path, 3), set, ModelTask.Embedding, [Threshold.Of(Metric.RecallAt10, 1)]);
+        Assert.Equal(1, outcome.Scores![Metric.RecallAt10]);
     }
 
     [Theory]
@@ -120,7 +117,7 @@ public sealed class TaskValidationTests : IDisposable
         var count = shape.Aggregate(1, (product, extent) => product * extent);
         var array = type == "f4" ? NpyArray.Of(new float[count], shape) : NpyArray.Of(new long[count], shape);
         var outcome = await ValidateAsync(
-            TestModels.Scale(_folder.Path, 2), [new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new(name, array)], task, []);
+            TestModels.Scale(_bench.Folder.Path, 2), [new("x", NpyArray.Of([1f, 2, 3, 6, 5, 4], 2, 3)), new(name, array)], task, []);
         Assert.Equal((DeploymentFailure.LoadFailed, sentence), (outcome.Failure, outcome.Detail));
     }
 
@@ -132,38 +129,13 @@ public sealed class TaskValidationTests : IDisposable
             new("labels.boxes", NpyArray.Of(new float[4], 1, 1, 4)),
         ];
         Assert.Equal("The model has no output 'boxes' to make boxes of; it has y.",
-            (await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, ModelTask.Detection, [])).Detail);
+            (await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), set, ModelTask.Detection, [])).Detail);
     }
 
     private Task<ValidationOutcome> ValidateAsync(
         string model, IEnumerable<KeyValuePair<string, NpyArray>> arrays, ModelTask task, IReadOnlyList<Threshold> thresholds,
         DetectionForm? detection = null, Scores? expected = null)
-    {
-        var set = _folder[$"{Guid.NewGuid():N}.npz"];
-        using (var file = File.Create(set)) NpzArchive.Write(file, arrays);
-        var reference = new ArtifactReference("file", new string('0', 64), 1);
-        var variant = new Variant
-        {
-            Id = "v",
-            Profile = "x64",
-            Scheme = "fp32",
-            Artifact = reference,
-            Expected = expected ?? new Scores(),
-            Gate = new ValidationGate { Thresholds = thresholds },
-        };
-        var manifest = new ReleaseManifest
-        {
-            Model = "m",
-            Version = 1,
-            CreatedAt = DateTimeOffset.UnixEpoch,
-            ExpiresAt = DateTimeOffset.MaxValue,
-            Inputs = [],
-            Outputs = [],
-            Task = task,
-            Detection = detection,
-            ValidationSet = reference,
-            Variants = [variant],
-        };
-        return _runner.RunAsync(model, set, variant, manifest, TestContext.Current.CancellationToken);
-    }
+        => _bench.ValidateAsync(
+            model, _bench.Save(arrays), new ValidationGate { Thresholds = thresholds }, TestContext.Current.CancellationToken, task,
+            detection, expected);
 }

@@ -3,12 +3,10 @@ using Fleet.Agent.Children;
 using Fleet.Agent.Tests.Inference;
 using Fleet.Agent.Validation;
 using Fleet.Contracts.DeviceValidation;
-using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.TestKit;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Tests.Validation;
 
@@ -16,17 +14,16 @@ namespace Fleet.Agent.Tests.Validation;
 [Collection("validation processes")]
 public sealed class ValidationTests : IDisposable
 {
-    private readonly TemporaryFolder _folder = new();
-    private readonly ValidationRunner _runner = new(new ValidationOptions(), TimeProvider.System, NullLogger<ValidationRunner>.Instance);
+    private readonly ValidationBench _bench = new();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => _bench.Dispose();
 
     [Fact]
     public async Task Variant_is_measured_on_every_sample()
     {
         // The class is where the largest of three numbers is; every fourth label is wrong on purpose.
         var outcome = await ValidateAsync(
-            TestModels.Scale(_folder.Path, 2), Set(samples: 40, wrongLabels: 10), new ValidationGate { MinimumAccuracy = 0.7 });
+            TestModels.Scale(_bench.Folder.Path, 2), Set(samples: 40, wrongLabels: 10), new ValidationGate { MinimumAccuracy = 0.7 });
         Assert.Equal((DeploymentFailure.None, ""), (outcome.Failure, outcome.Detail));
         Assert.Equal((0.75, 40), (outcome.Scores!.Accuracy!.Value, outcome.Scores.Samples));
         var latency = outcome.Scores.Latency!;
@@ -37,7 +34,7 @@ public sealed class ValidationTests : IDisposable
     [Fact]
     public async Task Variant_that_misses_its_gate_says_every_figure_that_missed()
     {
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), Set(samples: 40, wrongLabels: 10),
+        var outcome = await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), Set(samples: 40, wrongLabels: 10),
             new ValidationGate { MinimumAccuracy = 0.9, MaximumLatencyP95 = TimeSpan.FromTicks(1) });
         Assert.Equal(DeploymentFailure.GateMissed, outcome.Failure);
         Assert.Contains("Accuracy 0.75 is below the required 0.9.", outcome.Detail, StringComparison.Ordinal);
@@ -48,10 +45,10 @@ public sealed class ValidationTests : IDisposable
     [Fact]
     public async Task Set_without_labels_measures_no_accuracy_and_fails_a_gate_that_asks_for_one()
     {
-        var set = Save([new("x", NpyArray.Of(new float[6], 2, 3))]);
-        Assert.Null((await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate())).Scores!.Accuracy);
+        var set = _bench.Save([new("x", NpyArray.Of(new float[6], 2, 3))]);
+        Assert.Null((await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), set, new ValidationGate())).Scores!.Accuracy);
         Assert.Equal(DeploymentFailure.GateMissed,
-            (await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate { MinimumAccuracy = 0.5 })).Failure);
+            (await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), set, new ValidationGate { MinimumAccuracy = 0.5 })).Failure);
     }
 
     [Theory]
@@ -60,7 +57,7 @@ public sealed class ValidationTests : IDisposable
     [InlineData(11, "SIGSEGV")]
     public async Task Variant_that_crashes_the_process_fails_with_the_signal(int signal, string name)
     {
-        var running = ValidateAsync(TestModels.Slow(_folder.Path, 5000), Set(samples: 100), new ValidationGate());
+        var running = ValidateAsync(TestModels.Slow(_bench.Folder.Path, 5000), Set(samples: 100), new ValidationGate());
         await HostFixture.CrashAsync(await ChildAsync(), signal);
         var outcome = await running.WaitAsync(HostFixture.Deadline);
         Assert.Equal((DeploymentFailure.ValidationCrashed, $"The validation process of m 1 v was killed by {name}."),
@@ -71,7 +68,7 @@ public sealed class ValidationTests : IDisposable
     public async Task Variant_that_does_not_finish_in_time_is_ended()
     {
         var running = ValidateAsync(
-            TestModels.Slow(_folder.Path, 5000), Set(samples: 100), new ValidationGate { Deadline = TimeSpan.FromSeconds(2) });
+            TestModels.Slow(_bench.Folder.Path, 5000), Set(samples: 100), new ValidationGate { Deadline = TimeSpan.FromSeconds(2) });
         var child = await ChildAsync();
         var outcome = await running.WaitAsync(HostFixture.Deadline);
         Assert.Equal((DeploymentFailure.ValidationTimedOut, "The validation of m 1 v did not finish within 00:00:02."),
@@ -83,10 +80,10 @@ public sealed class ValidationTests : IDisposable
     public async Task Variant_that_needs_more_memory_than_allowed_is_ended_and_a_smaller_one_passes_the_same_limit()
     {
         var gate = new ValidationGate { MaximumMemoryBytes = 256L << 20 };
-        var hungry = await ValidateAsync(TestModels.Hungry(_folder.Path, mebibytes: 1500), Set(samples: 10), gate);
+        var hungry = await ValidateAsync(TestModels.Hungry(_bench.Folder.Path, mebibytes: 1500), Set(samples: 10), gate);
         Assert.Equal(DeploymentFailure.MemoryExceeded, hungry.Failure);
         Assert.Contains("256 MiB are allowed", hungry.Detail, StringComparison.Ordinal);
-        var modest = await ValidateAsync(TestModels.Hungry(_folder.Path, mebibytes: 10), Set(samples: 10), gate);
+        var modest = await ValidateAsync(TestModels.Hungry(_bench.Folder.Path, mebibytes: 10), Set(samples: 10), gate);
         Assert.Equal((DeploymentFailure.None, ""), (modest.Failure, modest.Detail));
     }
 
@@ -94,7 +91,7 @@ public sealed class ValidationTests : IDisposable
     public async Task Real_variant_that_needs_more_memory_than_allowed_is_ended()
     {
         var model = SharedData.PathOf("onnx-ultraface", "version-RFB-320.onnx");
-        var set = Save([new("input", NpyArray.Of(new float[4 * 3 * 240 * 320], 4, 3, 240, 320))]);
+        var set = _bench.Save([new("input", NpyArray.Of(new float[4 * 3 * 240 * 320], 4, 3, 240, 320))]);
         var needed = (await ValidateAsync(model, set, new ValidationGate())).Scores!.PeakMemoryBytes!.Value;
         Assert.Equal(DeploymentFailure.MemoryExceeded,
             (await ValidateAsync(model, set, new ValidationGate { MaximumMemoryBytes = needed / 2 })).Failure);
@@ -113,9 +110,9 @@ public sealed class ValidationTests : IDisposable
     [Fact]
     public async Task File_that_is_not_a_model_fails_to_load()
     {
-        await File.WriteAllBytesAsync(_folder["noise.onnx"], new byte[1000]);
+        await File.WriteAllBytesAsync(_bench.Folder["noise.onnx"], new byte[1000]);
         Assert.Equal(DeploymentFailure.LoadFailed,
-            (await ValidateAsync(_folder["noise.onnx"], Set(samples: 4), new ValidationGate())).Failure);
+            (await ValidateAsync(_bench.Folder["noise.onnx"], Set(samples: 4), new ValidationGate())).Failure);
     }
 
     [Theory]
@@ -127,10 +124,10 @@ public sealed class ValidationTests : IDisposable
     public async Task Set_that_disagrees_with_the_model_fails_to_load_with_both_shapes(
         string name, int[] shape, int labels, string sentence)
     {
-        var set = Save([
+        var set = _bench.Save([
             new(name, NpyArray.Of(new float[shape[0] * shape[1]], shape)), new("labels", NpyArray.Of(new long[labels], labels)),
         ]);
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate());
+        var outcome = await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), set, new ValidationGate());
         Assert.Equal((DeploymentFailure.LoadFailed, sentence), (outcome.Failure, outcome.Detail));
     }
 
@@ -149,19 +146,19 @@ public sealed class ValidationTests : IDisposable
             _ => [1],
         };
         byte[] nothing = new byte[one.Length];
-        var set = Save([
+        var set = _bench.Save([
             new("x", new NpyArray(type, [2, 3], (byte[])[.. one, .. nothing, .. nothing, .. nothing, .. one, .. nothing])),
             new("labels", NpyArray.Of([0L, 1], 2)),
         ]);
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), set, new ValidationGate { MinimumAccuracy = 1 });
+        var outcome = await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), set, new ValidationGate { MinimumAccuracy = 1 });
         Assert.Equal((DeploymentFailure.None, ""), (outcome.Failure, outcome.Detail));
     }
 
     [Fact]
     public async Task Set_that_is_not_an_npz_fails_to_load()
     {
-        await File.WriteAllTextAsync(_folder["set.npz"], "not a zip");
-        var outcome = await ValidateAsync(TestModels.Scale(_folder.Path, 2), _folder["set.npz"], new ValidationGate());
+        await File.WriteAllTextAsync(_bench.Folder["set.npz"], "not a zip");
+        var outcome = await ValidateAsync(TestModels.Scale(_bench.Folder.Path, 2), _bench.Folder["set.npz"], new ValidationGate());
         Assert.Equal(DeploymentFailure.LoadFailed, outcome.Failure);
         Assert.StartsWith(
             "The validation set cannot be read: This is not a readable npz archive", outcome.Detail, StringComparison.Ordinal);
@@ -171,7 +168,7 @@ public sealed class ValidationTests : IDisposable
     public async Task Validation_that_is_cancelled_ends_its_process()
     {
         using var cancel = new CancellationTokenSource();
-        var running = ValidateAsync(TestModels.Slow(_folder.Path, 5000), Set(samples: 100), new ValidationGate(), cancel.Token);
+        var running = ValidateAsync(TestModels.Slow(_bench.Folder.Path, 5000), Set(samples: 100), new ValidationGate(), cancel.Token);
         var child = await ChildAsync();
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running.WaitAsync(HostFixture.Deadline));
@@ -203,30 +200,7 @@ public sealed class ValidationTests : IDisposable
 
     private Task<ValidationOutcome> ValidateAsync(
         string model, string set, ValidationGate gate, CancellationToken cancellationToken = default)
-    {
-        var reference = new ArtifactReference("file", new string('0', 64), 1);
-        var variant = new Variant
-        {
-            Id = "v",
-            Profile = "x64",
-            Scheme = "fp32",
-            Artifact = reference,
-            Expected = new Scores(),
-            Gate = gate,
-        };
-        var manifest = new ReleaseManifest
-        {
-            Model = "m",
-            Version = 1,
-            CreatedAt = DateTimeOffset.UnixEpoch,
-            ExpiresAt = DateTimeOffset.MaxValue,
-            Inputs = [],
-            Outputs = [],
-            ValidationSet = reference,
-            Variants = [variant],
-        };
-        return _runner.RunAsync(model, set, variant, manifest, cancellationToken);
-    }
+        => _bench.ValidateAsync(model, set, gate, cancellationToken);
 
     private string Set(int samples, int wrongLabels = 0)
     {
@@ -237,15 +211,7 @@ public sealed class ValidationTests : IDisposable
             inputs[i * 3 + i % 3] = 1;
             labels[i] = i < wrongLabels ? (i + 1) % 3 : i % 3;
         }
-        return Save([new("x", NpyArray.Of(inputs, samples, 3)), new("labels", NpyArray.Of(labels, samples))]);
-    }
-
-    private string Save(IEnumerable<KeyValuePair<string, NpyArray>> arrays)
-    {
-        var path = _folder[$"{Guid.NewGuid():N}.npz"];
-        using var file = File.Create(path);
-        NpzArchive.Write(file, arrays);
-        return path;
+        return _bench.Save([new("x", NpyArray.Of(inputs, samples, 3)), new("labels", NpyArray.Of(labels, samples))]);
     }
 
     /// <summary>The process that validates for this test: the tests of one collection run one after the other.</summary>

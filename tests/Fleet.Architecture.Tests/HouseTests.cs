@@ -75,6 +75,19 @@ public sealed partial class HouseTests
     }
 
     [Fact]
+    public void Every_public_type_says_what_it_is()
+    {
+        Assert.Equal(["Bare", "Marked"], Undocumented(
+            "/// <summary>A.</summary>\npublic class Told { }\n\npublic enum Bare { }\n\n[A]\n[B(1)]\npublic sealed class Marked { }\n"
+                + "/// <summary>A.</summary>\n[A]\npublic readonly record struct Both(int A);\ninternal class Hidden { }\n"));
+        var found =
+            from file in Product.SelectMany(Source.FilesIn)
+            from type in Undocumented(file.Text)
+            select $"{file.Path}: {type}";
+        Assert.True(!found.Any(), $"Public types without a summary:\n{string.Join('\n', found)}");
+    }
+
+    [Fact]
     public void Top_of_the_repository_holds_what_was_agreed_and_nothing_else()
     {
         // What git does not keep (build output, an editor's folder) may lie there.
@@ -99,8 +112,17 @@ public sealed partial class HouseTests
         => Assert.All((string[])["", "deploy", "tests"],
             folder => Assert.True(File.Exists(Repository.PathOf(folder, "README.md")), $"{folder}/README.md is missing."));
 
+    private static IEnumerable<string> Undocumented(string text)
+        => PublicType().Matches(text).Where(type => !type.Groups["told"].Success).Select(type => type.Groups["name"].Value);
+
     [GeneratedRegex(@"(?<!//[^\n]*\n\s*)catch(?:\s*\([^)]*\))?(?:\s*when\s*\([^{]*\))?\s*\{\s*\}")]
     private static partial Regex EmptyCatch();
+
+    // A summary, then the rest of it and attributes, which may go over several lines, then the declaration.
+    [GeneratedRegex(
+        @"(?<told>^[ ]*///[^\n]*\n)?(?:^(?![^\n]*[;{}])[^\n]+\n)*?^[ ]*public (?:(?:static|sealed|abstract|partial|readonly|ref) )*"
+            + @"(?:class|record struct|record|struct|enum|interface|delegate [\w<>?]+) (?<name>\w+)", RegexOptions.Multiline)]
+    private static partial Regex PublicType();
 
     [GeneratedRegex(@"(?<![\w/])/(?:work|root)/|/v3/index\.json|nuget\.config", RegexOptions.IgnoreCase)]
     private static partial Regex Local();

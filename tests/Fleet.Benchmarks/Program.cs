@@ -36,7 +36,11 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
 };
 
 using var stop = new CancellationTokenSource();
-Console.CancelKeyPress += (_, e) => { e.Cancel = true; stop.Cancel(); };
+Console.CancelKeyPress += (_, e) =>
+{
+    e.Cancel = true;
+    stop.Cancel();
+};
 
 if (args is not [var name, ..] || !benchmarks.TryGetValue(name, out var benchmark))
 {

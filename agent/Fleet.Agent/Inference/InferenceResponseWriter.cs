@@ -74,15 +74,33 @@ internal static class InferenceResponseWriter
                 Each<double>((writer, element)
                     => writer.WriteNumberValue(double.IsFinite(element) ? element : throw NotFinite(tensor, element)));
                 break;
-            case TensorElementType.Int8: Each<sbyte>(static (writer, element) => writer.WriteNumberValue(element)); break;
-            case TensorElementType.Int16: Each<short>(static (writer, element) => writer.WriteNumberValue(element)); break;
-            case TensorElementType.Int32: Each<int>(static (writer, element) => writer.WriteNumberValue(element)); break;
-            case TensorElementType.Int64: Each<long>(static (writer, element) => writer.WriteNumberValue(element)); break;
-            case TensorElementType.UInt8: Each<byte>(static (writer, element) => writer.WriteNumberValue(element)); break;
-            case TensorElementType.UInt16: Each<ushort>(static (writer, element) => writer.WriteNumberValue(element)); break;
-            case TensorElementType.UInt32: Each<uint>(static (writer, element) => writer.WriteNumberValue(element)); break;
-            case TensorElementType.UInt64: Each<ulong>(static (writer, element) => writer.WriteNumberValue(element)); break;
-            case TensorElementType.Bool: Each<bool>(static (writer, element) => writer.WriteBooleanValue(element)); break;
+            case TensorElementType.Int8:
+                Each<sbyte>(static (writer, element) => writer.WriteNumberValue(element));
+                break;
+            case TensorElementType.Int16:
+                Each<short>(static (writer, element) => writer.WriteNumberValue(element));
+                break;
+            case TensorElementType.Int32:
+                Each<int>(static (writer, element) => writer.WriteNumberValue(element));
+                break;
+            case TensorElementType.Int64:
+                Each<long>(static (writer, element) => writer.WriteNumberValue(element));
+                break;
+            case TensorElementType.UInt8:
+                Each<byte>(static (writer, element) => writer.WriteNumberValue(element));
+                break;
+            case TensorElementType.UInt16:
+                Each<ushort>(static (writer, element) => writer.WriteNumberValue(element));
+                break;
+            case TensorElementType.UInt32:
+                Each<uint>(static (writer, element) => writer.WriteNumberValue(element));
+                break;
+            case TensorElementType.UInt64:
+                Each<ulong>(static (writer, element) => writer.WriteNumberValue(element));
+                break;
+            case TensorElementType.Bool:
+                Each<bool>(static (writer, element) => writer.WriteBooleanValue(element));
+                break;
         }
 
         void Each<T>(WriteElement<T> write)

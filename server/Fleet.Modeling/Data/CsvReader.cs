@@ -44,12 +44,18 @@ internal static class CsvReader
             {
                 case < 0 when inside: throw new FormatException($"the quote opened in line {opened} is never closed");
                 case < 0: return true;
-                case '"' when inside && reader.Peek() == '"': field.Append((char)reader.Read()); break;
-                case '"' when inside: inside = false; break;
+                case '"' when inside && reader.Peek() == '"':
+                    field.Append((char)reader.Read());
+                    break;
+                case '"' when inside:
+                    inside = false;
+                    break;
                 case '"': throw new FormatException($"line {line} has a quote inside a field that does not begin with one");
                 case ',' when !inside: return false;
                 case '\r' when !inside && reader.Peek() == '\n': break;
-                case '\n' when !inside: line++; return true;
+                case '\n' when !inside:
+                    line++;
+                    return true;
                 default:
                     if (quoted && !inside) throw new FormatException($"line {line} has text behind a closed quote");
                     if (next == '\n') line++;

@@ -76,10 +76,10 @@ internal sealed partial class BuildWorker(
                 $"build {lease.BuildId}", () => new Build(time).Run(lease.Spec, path, progress, cancellationToken));
             foreach (var (artifact, file) in result.Artifacts)
                 await PersistAsync($"upload {artifact.Name}",
-                    async token => { await server.UploadAsync(artifact, file, token); return true; }, cancellationToken);
+                    token => server.UploadAsync(artifact, file, token), cancellationToken);
             var request = new CompleteRequest(lease.LeaseId, result.Report, result.Page);
             await PersistAsync("hand the result over",
-                async token => { await server.CompleteAsync(lease.BuildId, request, token); return true; }, cancellationToken);
+                token => server.CompleteAsync(lease.BuildId, request, token), cancellationToken);
             LogBuilt(lease.BuildId, result.Report.Duration, result.Report.Student.Scores.Accuracy);
         }
         catch (Exception e) when (e is not (OperationCanceledException or LeaseLostException))
@@ -88,13 +88,16 @@ internal sealed partial class BuildWorker(
             var reason = e is BuildException ? e.Message : $"The worker failed at '{progress.Value.Step}': {e.GetType().Name}: {e.Message}";
             LogFailed(lease.BuildId, reason, e is BuildException ? null : e);
             await PersistAsync("report the failure",
-                async token =>
-                {
-                    await server.FailAsync(lease.BuildId, new FailRequest(lease.LeaseId, Limits.Detail(reason)), token);
-                    return true;
-                }, cancellationToken);
+                token => server.FailAsync(lease.BuildId, new FailRequest(lease.LeaseId, Limits.Detail(reason)), token), cancellationToken);
         }
     }
+
+    private Task<bool> PersistAsync(string what, Func<CancellationToken, Task> call, CancellationToken cancellationToken)
+        => PersistAsync(what, async token =>
+        {
+            await call(token);
+            return true;
+        }, cancellationToken);
 
     /// <summary>Tries until the server answers. What it refuses for good is not tried again.</summary>
     private async Task<T> PersistAsync<T>(string what, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
+/// <summary>The rules of <c>data</c>: where samples come from and how they are split.</summary>
 public static partial class BuildSpecRules
 {
     /// <summary>Data sets the worker reads.</summary>

@@ -4,6 +4,7 @@ using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
+/// <summary>The rules of <c>distillation</c>: the losses, their weights and the features they compare.</summary>
 public static partial class BuildSpecRules
 {
     /// <summary>Most losses in one sum.</summary>

@@ -3,6 +3,7 @@ using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;
 
+/// <summary>The rules of <c>gate</c>: what a device must measure before it commits.</summary>
 public static partial class BuildSpecRules
 {
     private static void JudgeGate(GateSpec spec, Problems problems)

@@ -2,6 +2,7 @@ using Fleet.Contracts.Devices;
 
 namespace Fleet.Contracts.Builds;
 
+/// <summary>The rules of <c>quantization</c>: profiles, schemes and what is chosen by.</summary>
 public static partial class BuildSpecRules
 {
     /// <summary>Calibrators by name.</summary>

@@ -2,6 +2,7 @@ using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
+/// <summary>The rules of <c>quantizationAware</c>: training in the integers of a scheme.</summary>
 public static partial class BuildSpecRules
 {
     /// <summary>Ways of training on a grid.</summary>

@@ -2,6 +2,7 @@ using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
+/// <summary>The rules of <c>source</c>: a person's own model in place of teacher and student.</summary>
 public static partial class BuildSpecRules
 {
     private static void JudgeSource(BuildSpec spec, Problems problems)

@@ -1,5 +1,6 @@
 namespace Fleet.Contracts.Builds;
 
+/// <summary>The rules of <c>student</c>: its family, its width and its budget.</summary>
 public static partial class BuildSpecRules
 {
     /// <summary>Families of teachers and students.</summary>

@@ -2,6 +2,7 @@ using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
 
+/// <summary>The rules of <c>teacher</c>: one that is trained, or one that is read from a file.</summary>
 public static partial class BuildSpecRules
 {
     /// <summary>Where training may run.</summary>

@@ -135,7 +135,11 @@ public sealed class TeacherOutputsTests : IDisposable
     public void Room_is_made_by_removing_what_earlier_builds_left()
     {
         const long Needed = 3 * 150 * 6 * 4;
-        using (var first = Open(Teacher())) { CheckAnswers(first, 0); CheckAnswers(first, 1); }
+        using (var first = Open(Teacher()))
+        {
+            CheckAnswers(first, 0);
+            CheckAnswers(first, 1);
+        }
         File.WriteAllText(Path.Combine(_folder["answers"], "cut.f32.partial"), "left by a crash");
         using (var second = Open(Teacher("other weights"), maximum: Needed + 150 * 6 * 4)) CheckAnswers(second, 0);
         Assert.Equal(2, Directory.GetFiles(_folder["answers"]).Length);

@@ -72,42 +72,81 @@ internal sealed record Mutation(Target Target, int First, int Second)
         var number = Numbers[Second % Numbers.Length];
         switch (Target)
         {
-            case Target.Operator: node.OpType = Operators[Second % Operators.Length]; break;
-            case Target.Domain: node.Domain = new[] { "", "ai.onnx", "com.microsoft", "ai.onnx.ml", "own", "\0" }[Second % 6]; break;
+            case Target.Operator:
+                node.OpType = Operators[Second % Operators.Length];
+                break;
+            case Target.Domain:
+                node.Domain = new[] { "", "ai.onnx", "com.microsoft", "ai.onnx.ml", "own", "\0" }[Second % 6];
+                break;
             case Target.NodeOrder when graph.Node.Count > 1:
-                (graph.Node[0], graph.Node[^1]) = (graph.Node[^1].Clone(), graph.Node[0].Clone()); break;
-            case Target.NodeTwice: graph.Node.Add(node.Clone()); break;
-            case Target.NodeGone when graph.Node.Count > 0: graph.Node.RemoveAt(Second % graph.Node.Count); break;
-            case Target.NodeIntoBranch: graphs[Second % graphs.Length].Node.Insert(0, node.Clone()); break;
+                (graph.Node[0], graph.Node[^1]) = (graph.Node[^1].Clone(), graph.Node[0].Clone());
+                break;
+            case Target.NodeTwice:
+                graph.Node.Add(node.Clone());
+                break;
+            case Target.NodeGone when graph.Node.Count > 0:
+                graph.Node.RemoveAt(Second % graph.Node.Count);
+                break;
+            case Target.NodeIntoBranch:
+                graphs[Second % graphs.Length].Node.Insert(0, node.Clone());
+                break;
             case Target.BranchElsewhere:
                 node.Attribute.Add(new AttributeProto
                 {
                     Name = Second % 2 == 0 ? "body" : "then_branch",
                     Type = AttributeType.Graph,
                     G = graphs[Second % graphs.Length].Clone(),
-                }); break;
+                });
+                break;
             case Target.Input when node.Input.Count > 0:
-                node.Input[Second % node.Input.Count] = names[(First + Second) % names.Length]; break;
+                node.Input[Second % node.Input.Count] = names[(First + Second) % names.Length];
+                break;
             case Target.Output when node.Output.Count > 0:
-                node.Output[Second % node.Output.Count] = names[(First + Second) % names.Length]; break;
-            case Target.InputGone when node.Input.Count > 0: node.Input.RemoveAt(Second % node.Input.Count); break;
-            case Target.InputMore: node.Input.Add(name); break;
-            case Target.OutputTwice: node.Output.Add(name); break;
-            case Target.AttributeNumber: Change(attribute, number); break;
-            case Target.AttributeGone when node.Attribute.Count > 0: node.Attribute.Remove(attribute); break;
-            case Target.AttributeNew: node.With(Attributes[Second % Attributes.Length], First % 2 == 0 ? number : -number); break;
-            case Target.AttributeKind: attribute.Type = (AttributeType)(Second % 15); break;
-            case Target.TensorExtents: Extents(tensor.Dims, number); break;
-            case Target.TensorType: tensor.DataType = Second % 30; break;
+                node.Output[Second % node.Output.Count] = names[(First + Second) % names.Length];
+                break;
+            case Target.InputGone when node.Input.Count > 0:
+                node.Input.RemoveAt(Second % node.Input.Count);
+                break;
+            case Target.InputMore:
+                node.Input.Add(name);
+                break;
+            case Target.OutputTwice:
+                node.Output.Add(name);
+                break;
+            case Target.AttributeNumber:
+                Change(attribute, number);
+                break;
+            case Target.AttributeGone when node.Attribute.Count > 0:
+                node.Attribute.Remove(attribute);
+                break;
+            case Target.AttributeNew:
+                node.With(Attributes[Second % Attributes.Length], First % 2 == 0 ? number : -number);
+                break;
+            case Target.AttributeKind:
+                attribute.Type = (AttributeType)(Second % 15);
+                break;
+            case Target.TensorExtents:
+                Extents(tensor.Dims, number);
+                break;
+            case Target.TensorType:
+                tensor.DataType = Second % 30;
+                break;
             case Target.TensorBytes:
                 tensor.RawData = ByteString.CopyFrom(
-                    [.. tensor.RawData.ToByteArray().Take(Second % 3 == 0 ? 3 : 9999), .. new byte[Second % 5]]); break;
+                    [.. tensor.RawData.ToByteArray().Take(Second % 3 == 0 ? 3 : 9999), .. new byte[Second % 5]]);
+                break;
             case Target.TensorValues:
                 tensor.RawData = ByteString.CopyFrom([.. Enumerable.Repeat((byte)(Second % 2 == 0 ? 0xFF : 0x7F), tensor.RawData.Length)]);
                 break;
-            case Target.TensorGone when graph.Initializer.Count > 0: graph.Initializer.RemoveAt(Second % graph.Initializer.Count); break;
-            case Target.TensorTwice: graph.Initializer.Add(tensor.Clone()); break;
-            case Target.TensorAsInput: graph.Input.Add(new ValueInfoProto { Name = tensor.Name }); break;
+            case Target.TensorGone when graph.Initializer.Count > 0:
+                graph.Initializer.RemoveAt(Second % graph.Initializer.Count);
+                break;
+            case Target.TensorTwice:
+                graph.Initializer.Add(tensor.Clone());
+                break;
+            case Target.TensorAsInput:
+                graph.Input.Add(new ValueInfoProto { Name = tensor.Name });
+                break;
             case Target.TensorElsewhere:
                 tensor.DataLocation = DataLocation.External;
                 tensor.ExternalData.Add(new StringStringEntryProto
@@ -117,15 +156,27 @@ internal sealed record Mutation(Target Target, int First, int Second)
                 });
                 tensor.ExternalData.Add(new StringStringEntryProto { Key = Second % 2 == 0 ? "offset" : "length", Value = $"{number}" });
                 break;
-            case Target.GraphInput: graph.Input.Add(new ValueInfoProto { Name = name }); break;
-            case Target.GraphOutput: graph.Output.Add(new ValueInfoProto { Name = name }); break;
+            case Target.GraphInput:
+                graph.Input.Add(new ValueInfoProto { Name = name });
+                break;
+            case Target.GraphOutput:
+                graph.Output.Add(new ValueInfoProto { Name = name });
+                break;
             case Target.GraphValueType:
                 value.Type = Second % 4 == 0 ? null : new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = Second % 30 } };
                 break;
-            case Target.GraphValueExtents: Extents(value, number); break;
-            case Target.GraphValueGone when graph.Output.Count > 0: graph.Output.RemoveAt(Second % graph.Output.Count); break;
-            case Target.Format: model.IrVersion = number; break;
-            case Target.OperatorSet: model.Declare(Second % 4 == 0 ? "com.microsoft" : "", Second % 30); break;
+            case Target.GraphValueExtents:
+                Extents(value, number);
+                break;
+            case Target.GraphValueGone when graph.Output.Count > 0:
+                graph.Output.RemoveAt(Second % graph.Output.Count);
+                break;
+            case Target.Format:
+                model.IrVersion = number;
+                break;
+            case Target.OperatorSet:
+                model.Declare(Second % 4 == 0 ? "com.microsoft" : "", Second % 30);
+                break;
             case Target.Function:
                 model.Functions.Add(new FunctionProto
                 {

@@ -113,7 +113,11 @@ public sealed class OpsetUpgradeTests
                     });
                 }).Output("y", 1, 4, 6, 6),
         "dropout" => Start().Node("Dropout", ["c"], "d", node => node.With("ratio", 0.5f)).Node("Relu", ["d"], "y").Output("y", 1, 4, 6, 6),
-        _ => Start().Node("TopK", ["c"], "y", node => { node.Output.Add("indices"); node.With("k", 2); }).Output("y", 1, 4, 6, 2),
+        _ => Start().Node("TopK", ["c"], "y", node =>
+            {
+                node.Output.Add("indices");
+                node.With("k", 2);
+            }).Output("y", 1, 4, 6, 2),
     };
 
     private static GraphBuilder Start(long opset = 9)

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;

@@ -4,7 +4,6 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
-using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Agent.Inference;
 
@@ -17,9 +16,6 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
 {
     /// <summary>Header that says how many bytes of the body are JSON; binary tensor data follows.</summary>
     private const string JsonLength = "Inference-Header-Content-Length";
-
-    /// <summary>More runs at once than processors only wait for each other inside ONNX Runtime; here they wait without a thread.</summary>
-    private readonly SemaphoreSlim _running = new(Environment.ProcessorCount);
 
     /// <summary>Sentences as they are: nothing here is ever put into a page.</summary>
     private static readonly JsonWriterOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -67,85 +63,6 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
     /// <inheritdoc/>
     public void Dispose() => _running.Dispose();
 
-    private async Task InferAsync(HttpContext context, string name, string? version)
-    {
-        var model = Acquire(name, version);
-        try
-        {
-            using var body = await ReadBodyAsync(context);
-            using var request = Parse(context, model, body.Written.Span);
-            using var response = new PooledBuffer();
-            var jsonLength = await RunAsync(model, request, response, context.RequestAborted);
-            var binary = jsonLength < response.Written.Length;
-            if (binary) context.Response.Headers[JsonLength] = jsonLength.ToString(CultureInfo.InvariantCulture);
-            await Send(context, 200, binary ? "application/octet-stream" : "application/json", response);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            model.Tally.AddError();
-            throw;
-        }
-        finally
-        {
-            model.Release();
-        }
-    }
-
-    private static async Task<PooledBuffer> ReadBodyAsync(HttpContext context)
-    {
-        var body = new PooledBuffer();
-        try
-        {
-            int read;
-            do
-            {
-                var left = (context.Request.ContentLength ?? 0) - body.Written.Length;
-                var memory = body.GetMemory((int)Math.Clamp(left, 1, Limits.InferenceRequestBytes));
-                read = await context.Request.Body.ReadAsync(memory, context.RequestAborted);
-                body.Advance(read);
-            }
-            while (read > 0);
-            return body;
-        }
-        catch
-        {
-            body.Dispose();
-            throw;
-        }
-    }
-
-    private static InferenceRequest Parse(HttpContext context, LoadedModel model, ReadOnlySpan<byte> body)
-    {
-        var jsonLength = body.Length;
-        if (context.Request.Headers[JsonLength] is [{ } header]
-            && (!int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out jsonLength) || jsonLength > body.Length))
-            throw InferenceException.Malformed($"{JsonLength} is '{header}'; the body has {body.Length} bytes.");
-        return new InferenceRequestReader(model.Inputs, model.Outputs).Read(body[..jsonLength], body[jsonLength..]);
-    }
-
-    private async Task<int> RunAsync(
-        LoadedModel model, InferenceRequest request, PooledBuffer response, CancellationToken cancellationToken)
-    {
-        var wanted = request.Outputs.Count > 0
-            ? request.Outputs
-            : [.. model.Outputs.Select(output => new RequestedOutput(output.Name, null))];
-        await _running.WaitAsync(cancellationToken);
-        try
-        {
-            using var values = model.Run(request.InputNames, request.Values, [.. wanted.Select(output => output.Name)]);
-            return InferenceResponseWriter.Write(response, model.Description, request.Id,
-                [.. wanted.Select((output, i) => (model.TensorOf(output.Name), values[i], output.Binary ?? request.BinaryOutputs))]);
-        }
-        catch (OnnxRuntimeException e)
-        {
-            throw new InferenceException(500, $"ONNX Runtime could not run the model: {e.Message}");
-        }
-        finally
-        {
-            _running.Release();
-        }
-    }
-
     private LoadedModel Acquire(string name, string? version)
     {
         var model = models.Acquire(name) ?? throw new InferenceException(404, $"Model '{name}' is not served on this device.");
@@ -153,71 +70,6 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
         var serving = model.Description.Version;
         model.Release();
         throw new InferenceException(404, $"Model '{name}' is served in version {serving}, not in '{version}'.");
-    }
-
-    private Task DescribeAsync(HttpContext context, string name, string? version)
-    {
-        var model = Acquire(name, version);
-        try
-        {
-            return Reply(context, 200, json => Describe(json, model));
-        }
-        finally
-        {
-            model.Release();
-        }
-    }
-
-    private Task DescribeReadyAsync(HttpContext context, string name, string? version)
-    {
-        Acquire(name, version).Release();
-        return Reply(context, 200, json =>
-        {
-            json.WriteString("name"u8, name);
-            json.WriteBoolean("ready"u8, true);
-        });
-    }
-
-    private static void DescribeServer(Utf8JsonWriter json)
-    {
-        json.WriteString("name"u8, "fleet-agent");
-        json.WriteString("version"u8, typeof(InferenceServer).Assembly.GetName().Version!.ToString(3));
-        json.WriteStartArray("extensions"u8);
-        json.WriteStringValue("binary_tensor_data"u8);
-        json.WriteEndArray();
-    }
-
-    private static void Describe(Utf8JsonWriter json, LoadedModel model)
-    {
-        json.WriteString("name"u8, model.Description.Model);
-        json.WriteStartArray("versions"u8);
-        json.WriteStringValue($"{model.Description.Version}");
-        json.WriteEndArray();
-        json.WriteString("platform"u8, "onnxruntime_onnx");
-        Tensors("inputs", model.Inputs);
-        Tensors("outputs", model.Outputs);
-        json.WriteStartObject("parameters"u8);
-        json.WriteString("variant"u8, model.Description.Variant);
-        json.WriteStartArray("classes"u8);
-        foreach (var name in model.Description.Classes) json.WriteStringValue(name);
-        json.WriteEndArray();
-        json.WriteEndObject();
-
-        void Tensors(string kind, IReadOnlyList<OnnxTensor> tensors)
-        {
-            json.WriteStartArray(kind);
-            foreach (var tensor in tensors)
-            {
-                json.WriteStartObject();
-                json.WriteString("name"u8, tensor.Name);
-                json.WriteString("datatype"u8, tensor.Datatype);
-                json.WriteStartArray("shape"u8);
-                foreach (var extent in tensor.Shape) json.WriteNumberValue(extent);
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
-        }
     }
 
     private static Task Fail(HttpContext context, int status, string message)

@@ -1,8 +1,6 @@
-using Fleet.Agent.Facts;
 using Fleet.Contracts.Devices;
 using Microsoft.Extensions.Logging;
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Agent.Inference;
 
@@ -83,56 +81,6 @@ internal sealed partial class OnnxSession : IDisposable
     /// <summary>Frees the session, which must not be running.</summary>
     public void Dispose() => _session.Dispose();
 
-    private static readonly Lazy<IReadOnlyList<string>> IsaFlags = new(() => new FactsReader().IsaFlags());
-
-    private static SessionOptions OptionsOf(RuntimeSettings runtime, ILogger logger)
-    {
-        // Errors only: models of older exporters draw a warning for each of their weights.
-        var options = new SessionOptions
-        {
-            IntraOpNumThreads = runtime.IntraOpThreads,
-            LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR,
-        };
-        // Threads that spin while they wait steal the processor from everything else on a small device (medians rose up to threefold).
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        options.AddSessionConfigEntry("session.inter_op.allow_spinning", "0");
-        // A guard against 8-bit products that saturate costs time; where the processor cannot saturate it is left out.
-        foreach (var (key, value) in runtime.On(IsaFlags.Value).SessionEntries) options.AddSessionConfigEntry(key, value);
-
-        var available = OrtEnv.Instance().GetAvailableProviders();
-        foreach (var provider in runtime.ExecutionProviders.TakeWhile(provider => provider != "CPUExecutionProvider"))
-        {
-            if (!available.Contains(provider))
-            {
-                LogProviderAbsent(logger, provider, string.Join(", ", available));
-                continue;
-            }
-            try
-            {
-                Append(options, provider);
-            }
-            catch (OnnxRuntimeException e)
-            {
-                LogProviderFailed(logger, provider, e.Message);
-            }
-        }
-        return options;
-    }
-
-    private static void Append(SessionOptions options, string provider)
-    {
-        switch (provider)
-        {
-            case "CUDAExecutionProvider":
-                options.AppendExecutionProvider_CUDA();
-                break;
-            case "TensorrtExecutionProvider":
-                options.AppendExecutionProvider_Tensorrt();
-                break;
-            default: options.AppendExecutionProvider(provider.Replace("ExecutionProvider", "", StringComparison.Ordinal)); break;
-        }
-    }
-
     private static OnnxTensor[] Describe(string kind, IReadOnlyList<string> names, IReadOnlyDictionary<string, NodeMetadata> metadata) =>
     [
         .. names.Select(name => metadata[name] switch
@@ -145,49 +93,4 @@ internal sealed partial class OnnxSession : IDisposable
                 $"{kind} '{name}' of the model has elements of type {tensor.ElementDataType}, which the protocol cannot name."),
         }),
     ];
-
-    [LoggerMessage(LogLevel.Information,
-        "Execution provider {Provider} is not available on this device (it has {Available}); the next one is used.")]
-    private static partial void LogProviderAbsent(ILogger logger, string provider, string available);
-
-    [LoggerMessage(LogLevel.Warning, "Execution provider {Provider} could not be used, the next one is taken: {Reason}")]
-    private static partial void LogProviderFailed(ILogger logger, string provider, string reason);
 }
-
-/// <summary>An input or output of a model.</summary>
-/// <param name="Name">Name in the graph.</param>
-/// <param name="Element">Element type.</param>
-/// <param name="Datatype">Element type as the Open Inference Protocol names it.</param>
-/// <param name="Shape">Extents; -1 where any is taken.</param>
-internal sealed record OnnxTensor(string Name, TensorElementType Element, string Datatype, long[] Shape)
-{
-    /// <summary>True when a tensor of <paramref name="shape"/> fits.</summary>
-    public bool Takes(ReadOnlySpan<long> shape)
-    {
-        if (shape.Length != Shape.Length) return false;
-        for (var i = 0; i < shape.Length; i++)
-        {
-            if (Shape[i] >= 0 && Shape[i] != shape[i]) return false;
-        }
-        return true;
-    }
-
-    /// <summary>A tensor of zeros (or empty strings) with 1 for every free extent.</summary>
-    public OrtValue Zeros()
-    {
-        var tensor = Allocate([.. Shape.Select(extent => Math.Max(extent, 1))]);
-        if (Element != TensorElementType.String) tensor.GetTensorMutableRawData().Clear();
-        return tensor;
-    }
-
-    /// <summary>A tensor of <paramref name="shape"/> in ONNX Runtime's memory, not initialized, for the caller to fill.</summary>
-    public OrtValue Allocate(long[] shape) => Element == TensorElementType.String
-        ? OrtValue.CreateTensorWithEmptyStrings(OrtAllocator.DefaultInstance, shape)
-        : OrtValue.CreateAllocatedTensorValue(OrtAllocator.DefaultInstance, Element, shape);
-
-    /// <summary>The tensor as messages name it: <c>'x' FP32 [-1,3,96,96]</c>.</summary>
-    public override string ToString() => $"'{Name}' {Datatype} [{string.Join(',', Shape)}]";
-}
-
-/// <summary>A model that cannot be loaded or run on this device. The message is a sentence for the report.</summary>
-internal sealed class ModelRefusedException(string message, Exception? cause = null) : Exception(message, cause);

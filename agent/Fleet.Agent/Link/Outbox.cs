@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Threading.Channels;
 using Fleet.Agent.Disk;
-using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Link;
@@ -91,67 +90,8 @@ internal sealed partial class Outbox
         Signal();
     }
 
-    /// <summary>Keeps a telemetry batch until it is acknowledged.</summary>
-    /// <param name="sequence">Its number.</param>
-    /// <param name="batch">Its bytes.</param>
-    /// <param name="urgent">False when it may wait for others to share a message with.</param>
-    public void Add(long sequence, ReadOnlySpan<byte> batch, bool urgent = true)
-    {
-        lock (_lock)
-        {
-            _flush |= urgent;
-            var before = _dropped;
-            while (_batches.Count > 0 && (_batches.Count >= _options.MaximumBatches || _bytes + batch.Length > _options.MaximumBytes))
-            {
-                Remove(_batches.First().Key);
-                _dropped++;
-            }
-            if (_dropped > before) LogDropped(_dropped, _batches.Count, _bytes);
-            DurableFile.Write(PathOf(sequence), batch);
-            _batches[sequence] = batch.Length;
-            _bytes += batch.Length;
-        }
-        Signal();
-    }
-
-    /// <summary>The batches to send next in one message, oldest first; none while those that wait have no hurry and are too few.</summary>
-    public IReadOnlyList<long> NextPack(IReadOnlyCollection<long> inFlight)
-    {
-        lock (_lock)
-        {
-            long[] waiting = [.. _batches.Keys.Where(sequence => !inFlight.Contains(sequence)).Take(_options.PackSize)];
-            if (waiting.Length == _options.PackSize) return waiting;
-            if (!_flush) return [];
-            _flush = false;
-            return waiting;
-        }
-    }
-
-    /// <summary>The bytes of a batch; null when it has been dropped.</summary>
-    public byte[]? Read(long sequence) => DurableFile.Read(PathOf(sequence));
-
-    /// <summary>Forgets a batch that the server has stored.</summary>
-    public void Acknowledge(long sequence)
-    {
-        lock (_lock) Remove(sequence);
-    }
-
     /// <summary>Waits until something new may have to be sent.</summary>
     public async Task FilledAsync(CancellationToken cancellationToken) => await _filled.Reader.ReadAsync(cancellationToken);
 
-    private void Remove(long sequence)
-    {
-        if (!_batches.Remove(sequence, out var bytes)) return;
-        _bytes -= bytes;
-        File.Delete(PathOf(sequence));
-    }
-
     private void Signal() => _filled.Writer.TryWrite(true);
-
-    private string PathOf(long sequence) => Path.Combine(_folder.Outbox, sequence.ToString("D19", CultureInfo.InvariantCulture) + ".json");
-
-    [LoggerMessage(LogLevel.Warning,
-        "The outbox is full: {Dropped:N0} telemetry batches were dropped since the agent started, the oldest first; "
-        + "{Count:N0} with {Bytes:N0} bytes wait.")]
-    private partial void LogDropped(long dropped, int count, long bytes);
 }

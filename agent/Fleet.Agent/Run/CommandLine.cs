@@ -1,16 +1,14 @@
 using System.CommandLine;
-using System.Globalization;
 using Fleet.Agent.Disk;
 using Fleet.Agent.Enrollment;
 using Fleet.Agent.Facts;
 using Fleet.Contracts.Devices;
 using Fleet.Platform;
-using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Run;
 
 /// <summary>What a person or systemd types.</summary>
-internal static class CommandLine
+internal static partial class CommandLine
 {
     private static readonly Option<string> Data = new("--data")
     {
@@ -92,52 +90,6 @@ internal static class CommandLine
         return command;
     }
 
-    private static Command Run()
-    {
-        var port = new Option<int?>("--inference-port")
-        {
-            Description = "Loopback port that applications call; 0 picks a free one (default 8600)",
-            HelpName = "port",
-        };
-        var interval = new Option<TimeSpan?>("--telemetry-interval")
-        {
-            Description = "Time between telemetry batches (default 00:00:10)",
-            HelpName = "hh:mm:ss",
-        };
-        var settings = new Option<string[]>("--set")
-        {
-            Description = "Any other setting as room:name=value, such as Deployment:WatchPeriod=00:05:00. "
-                + "Rooms: Link, Shelf, Deployment, Telemetry, Logging. The file agent.json in the data folder may hold the same settings",
-            HelpName = "setting",
-        };
-        var command = new Command("run", "Keeps this device in the state the server wants, until it is told to stop.")
-        {
-            Data, port, interval, settings,
-        };
-        command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
-        {
-            var given = new Dictionary<string, string?>();
-            foreach (var setting in parsed.GetValue(settings) ?? [])
-            {
-                if (setting.Split('=', 2) is not [var name, var value])
-                    throw new UsageException($"Setting '{setting}' must look like room:name=value.");
-                given[name] = value;
-            }
-            if (parsed.GetValue(port) is { } chosen) given["Inference:Port"] = chosen.ToString(CultureInfo.InvariantCulture);
-            if (parsed.GetValue(interval) is { } length) given["Telemetry:Interval"] = length.ToString();
-            try
-            {
-                await AgentHost.RunAsync(FolderOf(parsed), given, cancellationToken);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                // Stopped while it was still starting; it ran until it was told to stop.
-            }
-            return ExitCode.Success;
-        }, cancellationToken));
-        return command;
-    }
-
     private static Command Check()
     {
         var command = new Command("self-check", "Checks identity, certificate, server and stored models. Changes nothing.") { Data };
@@ -150,57 +102,4 @@ internal static class CommandLine
     }
 
     private static DataFolder FolderOf(ParseResult parsed) => new(Path.GetFullPath(parsed.GetValue(Data)!));
-
-    /// <summary>A planned failure prints one sentence; anything else keeps its stack trace.</summary>
-    private static async Task<int> GuardAsync(Func<Task<ExitCode>> action, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return (int)await action();
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            return await FailAsync(ExitCode.Stopped, "stopped before it was done.");
-        }
-        catch (UsageException e)
-        {
-            return await FailAsync(ExitCode.Usage, e.Message);
-        }
-        catch (EnrollmentException e)
-        {
-            return await FailAsync(ExitCodeOf(e.Failure), e.Message);
-        }
-        catch (Exception e) when (SettingFailures(e) is { Count: > 0 } failures)
-        {
-            return await FailAsync(ExitCode.Usage, [.. failures]);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return await FailAsync(ExitCode.Failed, e.Message);
-        }
-    }
-
-    private static async Task<int> FailAsync(ExitCode code, params string[] reasons)
-    {
-        foreach (var reason in reasons) await Console.Error.WriteLineAsync($"fleet-agent: {reason}");
-        return (int)code;
-    }
-
-    private static ExitCode ExitCodeOf(EnrollmentFailure failure) => failure switch
-    {
-        EnrollmentFailure.Invalid => ExitCode.Usage,
-        EnrollmentFailure.NotEnrolled => ExitCode.NotEnrolled,
-        EnrollmentFailure.Unreachable => ExitCode.Unreachable,
-        _ => ExitCode.Refused,
-    };
-
-    private static List<string> SettingFailures(Exception exception) => exception switch
-    {
-        OptionsValidationException wrong => [.. wrong.Failures],
-        AggregateException several when several.InnerExceptions.All(inner => inner is OptionsValidationException)
-            => [.. several.InnerExceptions.SelectMany(SettingFailures)],
-        // The binder could not read a value.
-        InvalidOperationException { InnerException: FormatException } unreadable => [unreadable.Message],
-        _ => [],
-    };
 }

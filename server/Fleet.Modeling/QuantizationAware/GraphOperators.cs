@@ -7,7 +7,7 @@ using static TorchSharp.torch.nn;
 namespace Fleet.Modeling.QuantizationAware;
 
 /// <summary>The ONNX operators that can be trained through, in TorchSharp's terms.</summary>
-internal static class GraphOperators
+internal static partial class GraphOperators
 {
     private static readonly string[] Known =
     [
@@ -106,69 +106,4 @@ internal static class GraphOperators
         var axis = node.Int("axis", 0);
         return node.InputAt(1) is null ? input.chunk(node.Output.Count, axis) : input.split(Constant(node, 1, graph), axis);
     }
-
-    /// <summary>The axes a node names, from the front; without a word those of <paramref name="otherwise"/>.</summary>
-    private static long[] Axes(NodeProto node, OnnxGraph graph, int rank, Func<long, bool> otherwise)
-        => Constant(node, 1, graph) is { Length: > 0 } named
-            ? [.. named.Select(axis => axis < 0 ? axis + rank : axis)]
-            : [.. Enumerable.Range(0, rank).Select(axis => (long)axis).Where(otherwise)];
-
-    /// <summary>Extents or axes, which must not depend on the samples.</summary>
-    private static long[] Constant(NodeProto node, int input, OnnxGraph graph) => node.InputAt(input) is not { } name ? []
-        : graph.Constant(name)?.ToInt64s()
-            ?? throw new BuildException($"{node.Title()} takes its shape from the samples; a constant shape is needed to train.");
-
-    private static ScalarType TypeOf(NodeProto cast) => (TensorProto.Types.DataType)cast.Int("to", 0) switch
-    {
-        TensorProto.Types.DataType.Float => ScalarType.Float32,
-        TensorProto.Types.DataType.Int64 => ScalarType.Int64,
-        TensorProto.Types.DataType.Int32 => ScalarType.Int32,
-        TensorProto.Types.DataType.Bool => ScalarType.Bool,
-        var other => throw new BuildException(
-            $"Training on a quantized grid casts to float, int64, int32 and bool; {cast.Title()} casts to {other}."),
-    };
-
-    private static Tensor MaxPool(NodeProto node, Tensor input)
-    {
-        var axes = (int)input.dim() - 2;
-        var (kernel, strides, dilations) = (
-            Extents(node, "kernel_shape", axes), Extents(node, "strides", axes), Extents(node, "dilations", axes));
-        var (padded, padding) = Padded(node, input, axes, double.NegativeInfinity);
-        var roundsUp = node.Int("ceil_mode", 0) != 0;
-        return axes == 1
-            ? functional.max_pool1d(padded, kernel[0], strides[0], padding[0], dilations[0], roundsUp)
-            : functional.max_pool2d(padded, kernel, strides, padding, dilations, roundsUp);
-    }
-
-    private static Tensor AveragePool(NodeProto node, Tensor input)
-    {
-        var axes = (int)input.dim() - 2;
-        var (kernel, strides) = (Extents(node, "kernel_shape", axes), Extents(node, "strides", axes));
-        return axes == 1 ? functional.avg_pool1d(input, kernel[0], strides[0]) : functional.avg_pool2d(input, kernel, strides);
-    }
-
-    /// <summary>Padding as TorchSharp takes it, the same on both sides; what differs is put around the input first.</summary>
-    private static (Tensor Input, long[] Padding) Padded(NodeProto node, Tensor input, int axes, double value)
-    {
-        if (node.Text("auto_pad", "NOTSET") is not ("NOTSET" or "VALID"))
-            throw new BuildException($"{node.Title()} pads by '{node.Text("auto_pad", "")}'; explicit padding is needed to train.");
-        var pads = Pads(node) is { Count: > 0 } given ? given : new long[2 * axes];
-        long[] before = [.. pads.Take(axes)], after = [.. pads.Skip(axes)];
-        if (before.SequenceEqual(after)) return (input, before);
-        // The last axis comes first, each with both of its sides.
-        return (functional.pad(input, [.. Enumerable.Range(0, axes).Reverse().SelectMany(axis => new[] { before[axis], after[axis] })],
-            value: value), new long[axes]);
-    }
-
-    private static IReadOnlyList<long> Pads(NodeProto node) => node.Ints("pads") ?? [];
-
-    private static long[] Extents(NodeProto node, string name, int axes)
-        => node.Ints(name) is { Count: > 0 } given ? [.. given] : [.. Enumerable.Repeat(1L, axes)];
-
-    // 0 keeps an extent. The batch is whatever the batch is, also where the file says 1.
-    private static long[] Shape(long[] asked, Tensor input)
-        => [.. asked.Select((extent, axis) => axis == 0 && extent != -1 ? input.size(0) : extent == 0 ? input.size(axis) : extent)];
-
-    private static double Bound(Tensor?[] inputs, int index, double absent)
-        => index < inputs.Length && inputs[index] is { } bound ? bound.to_type(ScalarType.Float64).data<double>()[0] : absent;
 }

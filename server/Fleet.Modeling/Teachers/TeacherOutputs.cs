@@ -1,6 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Torch;
@@ -19,7 +17,7 @@ namespace Fleet.Modeling.Teachers;
 /// on, so that a build that is resumed or repeated finds them, and one that changed does not. Where they would need more than
 /// <see cref="MaximumBytes"/> none is kept: the teacher is asked at every step, about a new view in every epoch.
 /// </remarks>
-internal sealed class TeacherOutputs : IDisposable
+internal sealed partial class TeacherOutputs : IDisposable
 {
     /// <summary>Most bytes kept on disk, those of earlier builds in the same folder included.</summary>
     public const long MaximumBytes = 4L << 30;
@@ -118,70 +116,5 @@ internal sealed class TeacherOutputs : IDisposable
         _teacher.Answer(inputs.AsMemory(0, samples.Length * _training.SampleLength), samples.Length, rows[..(samples.Length * _width)]);
     }
 
-    private FileStream Open(int view, CancellationToken cancellationToken)
-    {
-        var path = Path.Combine(_folder, $"{_key}-{view}.f32");
-        var bytes = (long)_training.Count * _width * sizeof(float);
-        if (new FileInfo(path) is not { Exists: true } found || found.Length != bytes) Write(path, view, cancellationToken);
-        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete,
-            bufferSize: 0, FileOptions.RandomAccess);
-    }
-
-    private void Write(string path, int view, CancellationToken cancellationToken)
-    {
-        Directory.CreateDirectory(_folder);
-        MakeRoom();
-        var partial = path + ".partial";
-        using (var file = new FileStream(partial, FileMode.Create, FileAccess.Write, FileShare.None))
-        {
-            int[] samples = [.. Enumerable.Range(0, _training.Count)];
-            var rows = new float[BatchSize * _width];
-            var inputs = new float[BatchSize * _training.SampleLength];
-            foreach (var batch in samples.Chunk(BatchSize))
-            {
-                Ask(view, batch, rows, inputs, cancellationToken);
-                file.Write(MemoryMarshal.AsBytes(rows.AsSpan(0, batch.Length * _width)));
-            }
-        }
-        // No flush to the disk: what a power cut leaves shorter is asked again.
-        File.Move(partial, path, overwrite: true);
-    }
-
-    // What earlier builds left goes, the oldest first, until this one's answers fit.
-    private void MakeRoom()
-    {
-        foreach (var left in Directory.EnumerateFiles(_folder, "*.partial")) File.Delete(left);
-        FileInfo[] others = [
-            .. new DirectoryInfo(_folder).GetFiles("*.f32").Where(file => !file.Name.StartsWith(_key, StringComparison.Ordinal))
-                .OrderBy(file => file.LastWriteTimeUtc),
-        ];
-        var taken = Bytes + others.Sum(file => file.Length);
-        foreach (var file in others.TakeWhile(_ => taken > Limit))
-        {
-            taken -= file.Length;
-            file.Delete();
-        }
-    }
-
-    private string Key(IReadOnlyList<string> features)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        using (var file = File.OpenRead(_teacher.Path)) hash.AppendData(SHA256.HashData(file));
-        hash.AppendData(MemoryMarshal.AsBytes<float>(_training.Inputs));
-        hash.AppendData(Encoding.UTF8.GetBytes($"{string.Join(",", _training.SampleShape)}|{string.Join(",", features)}|{_augmentation}"));
-        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 12));
-    }
-
     private static int Length(Feature feature) => feature.Shape.Aggregate(1, (product, extent) => product * extent);
-
-    private static void Read(Microsoft.Win32.SafeHandles.SafeFileHandle file, Span<byte> destination, long offset)
-    {
-        while (destination.Length > 0)
-        {
-            var read = RandomAccess.Read(file, destination, offset);
-            if (read == 0) throw new EndOfStreamException("The kept answers of the teacher became shorter while they were read.");
-            destination = destination[read..];
-            offset += read;
-        }
-    }
 }

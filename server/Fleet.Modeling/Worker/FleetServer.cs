@@ -2,21 +2,14 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Security.Cryptography.X509Certificates;
-using System.Text.Json.Serialization.Metadata;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 
 namespace Fleet.Modeling.Worker;
 
-/// <summary>The server took the build away: its lease lapsed, or an operator cancelled it.</summary>
-internal sealed class LeaseLostException(string message) : Exception(message);
-
-/// <summary>The server refused what it was sent, for good: the same again would be refused again.</summary>
-internal sealed class RefusedException(string message) : Exception(message);
-
 /// <summary>The server's API as a worker uses it. Each call is one request; who calls decides whether to try again.</summary>
-internal sealed class FleetServer : IDisposable
+internal sealed partial class FleetServer : IDisposable
 {
     private static readonly TimeSpan RequestTime = TimeSpan.FromSeconds(30);
 
@@ -80,55 +73,4 @@ internal sealed class FleetServer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
-
-    private async Task PostAsync(string path, HttpContent content, CancellationToken cancellationToken)
-    {
-        using var response = await SendAsync(HttpMethod.Post, path, content, RequestTime, cancellationToken);
-    }
-
-    private async Task<HttpResponseMessage> SendAsync(
-        HttpMethod method, string path, HttpContent content, TimeSpan limit, CancellationToken cancellationToken)
-    {
-        using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timed.CancelAfter(limit);
-        try
-        {
-            using var request = new HttpRequestMessage(method, path) { Content = content };
-            var response = await _http.SendAsync(request, timed.Token);
-            if (response.IsSuccessStatusCode) return response;
-            using (response)
-            {
-                var reason = await ReasonAsync(response, timed.Token);
-                throw response.StatusCode switch
-                {
-                    HttpStatusCode.Conflict or HttpStatusCode.NotFound => new LeaseLostException(reason),
-                    // Too busy, or broken for now: worth another try.
-                    HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError =>
-                        new HttpRequestException(reason, null, response.StatusCode),
-                    _ => new RefusedException(reason),
-                };
-            }
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new HttpRequestException($"{_http.BaseAddress}{path} did not answer within {limit}.");
-        }
-    }
-
-    private static async Task<string> ReasonAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        var status = $"{(int)response.StatusCode} {response.ReasonPhrase}";
-        try
-        {
-            return await response.Content.ReadFromJsonAsync(FleetJson.Default.ApiProblem, cancellationToken) is { } problem
-                ? $"{status}: {string.Join(" ", [problem.Title, .. problem.Problems ?? []])}"
-                : status;
-        }
-        catch (Exception e) when (e is System.Text.Json.JsonException or NotSupportedException)
-        {
-            return status;
-        }
-    }
-
-    private static JsonContent Json<T>(T value, JsonTypeInfo<T> type) => JsonContent.Create(value, type);
 }

@@ -7,7 +7,7 @@ namespace Fleet.Quantization.Onnx;
 /// What is looked at before the runtime loads a model of unknown origin: what it would refuse in words of its own, compute at
 /// load without bound, or not survive. Each problem is one sentence.
 /// </summary>
-internal static class ModelChecks
+internal static partial class ModelChecks
 {
     /// <summary>Newest file format and operator set that ONNX Runtime 1.31 loads, and the oldest set that can be raised to 13.</summary>
     public const int NewestFormat = 13, NewestOpset = 26, OldestOpset = 7;
@@ -84,91 +84,5 @@ internal static class ModelChecks
             ? ((elements * bits + 7) / 8, "bytes")
             : (elements * (IsComplex(tensor.DataType) ? 2 : 1), "values");
         return listed == counted ? null : $"{name} of shape ({string.Join(", ", tensor.Dims)}) needs {counted} {parts} and holds {listed}.";
-    }
-
-    /// <summary>How many values a node makes, where its constants alone say so and it is too many.</summary>
-    private static string? Explosion(NodeProto node, OnnxGraph graph)
-    {
-        if (!node.IsStandard()) return null;
-        long[]? Constant(int input)
-            => graph.Constant(node.InputAt(input)) is { } tensor && tensor.DataType is (int)DataType.Int64 or (int)DataType.Int32
-                ? tensor.ToInt64s()
-                : null;
-        static long? Size(IEnumerable<long>? extents) => extents is null ? null : Product(extents.Select(extent => Math.Max(1, extent)));
-        var size = node.OpType switch
-        {
-            "ConstantOfShape" => Size(Constant(0)),
-            "Expand" => Size(Constant(1)),
-            "Tile" => Size(Constant(1)),
-            "Pad" => (Constant(1) ?? node.Ints("pads"))?.Select(pad => Math.Max(0, pad)).DefaultIfEmpty().Max(),
-            "RandomNormal" or "RandomUniform" => Size(node.Ints("shape")),
-            "OneHot" => Size(Constant(1)),
-            "Range" when (Constant(0), Constant(1), Constant(2)) is ([var from], [var to], [var step]) && step != 0 =>
-                Math.Max(0, (long)Math.Min(long.MaxValue / 2, ((double)to - from) / step)),
-            _ => 0,
-        };
-        return size > MaximumElements ? size == long.MaxValue ? $"more than {long.MaxValue}" : $"{size}" : null;
-    }
-
-    /// <summary>The product, or the largest number there is where it does not fit.</summary>
-    private static long Product(IEnumerable<long> extents)
-    {
-        UInt128 product = 1;
-        foreach (var extent in extents)
-        {
-            product *= (ulong)extent;
-            if (product > long.MaxValue) product = long.MaxValue;
-        }
-        return (long)product;
-    }
-
-    private static bool IsComplex(int type) => type is (int)DataType.Complex64 or (int)DataType.Complex128;
-
-    /// <summary>Bits of one value, by the numbers of the format.</summary>
-    private static int? BitsOf(int type) => type switch
-    {
-        1 or 6 or 12 => 32,
-        2 or 3 or 9 or 17 or 18 or 19 or 20 or 24 => 8,
-        4 or 5 or 10 or 16 => 16,
-        7 or 11 or 13 or 14 => 64,
-        15 => 128,
-        21 or 22 or 23 => 4,
-        25 or 26 => 2,
-        _ => null,
-    };
-
-    /// <summary>Operators of domains that neither the runtime nor the model's own functions define, or null.</summary>
-    private static string? ForeignOperators(ModelProto model)
-    {
-        var own = model.Functions.Select(function => (function.Domain, function.Name)).ToHashSet();
-        string[] foreign = [.. Scopes.NodesOf(model.Graph)
-            .Where(node => !node.IsStandard() && !KnownDomains.Contains(node.Domain) && !own.Contains((node.Domain, node.OpType)))
-            .Select(node => $"{node.Domain}.{node.OpType}").Distinct()];
-        return foreign.Length == 0
-            ? null
-            : string.Join(", ", foreign.Take(8)) + (foreign.Length > 8 ? $" and {foreign.Length - 8} more" : "");
-    }
-
-    /// <summary>A function of the model that calls itself, directly or through others: inlining it would never end.</summary>
-    private static string? RecursiveFunction(ModelProto model)
-    {
-        var calls = model.Functions.GroupBy(function => (function.Domain, function.Name)).ToDictionary(group => group.Key,
-            group => group.SelectMany(function => function.Node)
-                .SelectMany(node => node.Subgraphs().SelectMany(Scopes.NodesOf).Prepend(node))
-                .Select(node => (node.Domain, node.OpType)).ToHashSet());
-        foreach (var start in calls.Keys)
-        {
-            var reached = new HashSet<(string, string)>();
-            var open = new Stack<(string, string)>([start]);
-            while (open.TryPop(out var function))
-            {
-                foreach (var called in calls[function].Where(calls.ContainsKey))
-                {
-                    if (called == start) return $"{start.Domain}.{start.Name}";
-                    if (reached.Add(called)) open.Push(called);
-                }
-            }
-        }
-        return null;
     }
 }

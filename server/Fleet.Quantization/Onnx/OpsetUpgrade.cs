@@ -7,7 +7,7 @@ namespace Fleet.Quantization.Onnx;
 /// Raises a model of operator set 7 to 12 to 13, operator by operator after the specification's change log
 /// (https://github.com/onnx/onnx/blob/main/docs/Changelog.md). Mostly attributes that became inputs.
 /// </summary>
-internal static class OpsetUpgrade
+internal static partial class OpsetUpgrade
 {
     /// <summary>The oldest set that is read: before it broadcasting was spelled differently.</summary>
     private const long Oldest = 7;
@@ -117,61 +117,4 @@ internal static class OpsetUpgrade
 
     private static bool IsLastThatMatters(RepeatedField<TensorShapeProto.Types.Dimension> shape, long axis)
         => axis < shape.Count && shape.Skip((int)axis + 1).All(extent => extent.DimValue == 1);
-
-    private static void UpsampleToResize(NodeProto node, long from, GraphProto graph)
-    {
-        node.OpType = "Resize";
-        string scales;
-        if (from < 9)
-        {
-            scales = FreshName(graph, node, "scales");
-            graph.Initializer.Add(Tensors.Of(scales, [.. node.Find("scales")!.Floats], node.Find("scales")!.Floats.Count));
-            node.Without("scales");
-        }
-        else
-        {
-            scales = node.Input[1];
-        }
-        Resize(node, scales);
-    }
-
-    /// <summary>What the older operators computed is asymmetric, with nearest rounding down.</summary>
-    private static void Resize(NodeProto node, string scales)
-    {
-        var data = node.Input[0];
-        node.Input.Clear();
-        node.Input.AddRange([data, "", scales]);
-        node.With("coordinate_transformation_mode", "asymmetric");
-        if (node.Text("mode", "nearest") == "nearest") node.With("nearest_mode", "floor");
-    }
-
-    private static void IntsInput(NodeProto node, GraphProto graph, int position, string attribute)
-    {
-        if (node.Ints(attribute) is not { } values) return;
-        IntsInput(node, graph, position, [.. values]);
-        node.Without(attribute);
-    }
-
-    private static void IntsInput(NodeProto node, GraphProto graph, int position, long[] values)
-    {
-        var name = FreshName(graph, node, "axes");
-        graph.Initializer.Add(Tensors.Of(name, values, values.Length));
-        Place(node, position, name);
-    }
-
-    private static void FloatInput(NodeProto node, GraphProto graph, int position, string attribute, float absent)
-    {
-        var name = FreshName(graph, node, attribute);
-        graph.Initializer.Add(Tensors.Of(name, [node.Float(attribute, absent)]));
-        Place(node, position, name);
-        node.Without(attribute);
-    }
-
-    private static void Place(NodeProto node, int position, string name)
-    {
-        while (node.Input.Count <= position) node.Input.Add("");
-        node.Input[position] = name;
-    }
-
-    private static string FreshName(GraphProto graph, NodeProto node, string part) => $"{node.Output[0]}/{part}{graph.Initializer.Count}";
 }

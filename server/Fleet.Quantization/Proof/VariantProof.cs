@@ -1,6 +1,6 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.DeviceValidation;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.DeviceValidation;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 

@@ -26,19 +26,8 @@ internal static class BuildEndpoints
     public static void MapBuilds(this IEndpointRouteBuilder operators)
     {
         var builds = operators.MapGroup("/api/v1/builds");
-        builds.MapPost("/", async (HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
-        {
-            var spec = await RequestBody.ReadAsync(request, FleetJson.Strict.BuildSpec, cancellationToken);
-            return spec.Value is null
-                ? spec.Problem!.ToResult()
-                : ViewOf(await queue.SubmitAsync(spec.Value, cancellationToken), StatusCodes.Status201Created);
-        });
-        builds.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
-        {
-            IReadOnlyList<BuildView> views = await store.NewestAsync<Build>("", cancellationToken).Select(stored => stored.Document)
-                .Where(build => model is null || build.Spec.Model == model).Select(build => build.ToView()).ToListAsync(cancellationToken);
-            return Results.Json(views, FleetJson.Default.IReadOnlyListBuildView);
-        });
+        builds.MapPost("/", SubmitAsync);
+        builds.MapGet("/", ListAsync);
         builds.MapGet("/{id}", async (string id, IFleetStore store, CancellationToken cancellationToken)
             => await store.FindAsync<Build>(id, cancellationToken) is { } stored
                 ? Results.Json(stored.Document.ToView(), FleetJson.Default.BuildView)
@@ -60,16 +49,7 @@ internal static class BuildEndpoints
     public static void MapWorkers(this IEndpointRouteBuilder workers)
     {
         var worker = workers.MapGroup("/api/v1/worker");
-        worker.MapPost("/leases", async (HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
-        {
-            var asked = await RequestBody.ReadAsync(request, FleetJson.Default.LeaseRequest, cancellationToken);
-            if (asked.Value is null) return asked.Problem!.ToResult();
-            if (!Names.IsName(asked.Value.Worker))
-                return Refusal.Invalid($"worker '{asked.Value.Worker}' must be {Names.Rule}.").ToResult();
-            return await queue.LeaseAsync(asked.Value.Worker, cancellationToken) is { } lease
-                ? Results.Json(lease, FleetJson.Default.LeaseResponse)
-                : Results.NoContent();
-        });
+        worker.MapPost("/leases", LeaseAsync);
         worker.MapPost(
             "/builds/{id}/progress", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
@@ -91,6 +71,31 @@ internal static class BuildEndpoints
             var sent = await RequestBody.ReadAsync(request, FleetJson.Default.FailRequest, cancellationToken);
             return sent.Value is { } failure ? ViewOf(await queue.FailAsync(id, failure, cancellationToken)) : sent.Problem!.ToResult();
         });
+    }
+
+    private static async Task<IResult> SubmitAsync(HttpRequest request, BuildQueue queue, CancellationToken cancellationToken)
+    {
+        var spec = await RequestBody.ReadAsync(request, FleetJson.Strict.BuildSpec, cancellationToken);
+        return spec.Value is null
+            ? spec.Problem!.ToResult()
+            : ViewOf(await queue.SubmitAsync(spec.Value, cancellationToken), StatusCodes.Status201Created);
+    }
+
+    private static async Task<IResult> ListAsync(string? model, IFleetStore store, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<BuildView> views = await store.NewestAsync<Build>("", cancellationToken).Select(stored => stored.Document)
+            .Where(build => model is null || build.Spec.Model == model).Select(build => build.ToView()).ToListAsync(cancellationToken);
+        return Results.Json(views, FleetJson.Default.IReadOnlyListBuildView);
+    }
+
+    private static async Task<IResult> LeaseAsync(HttpRequest request, BuildQueue queue, CancellationToken cancellationToken)
+    {
+        var asked = await RequestBody.ReadAsync(request, FleetJson.Default.LeaseRequest, cancellationToken);
+        if (asked.Value is null) return asked.Problem!.ToResult();
+        if (!Names.IsName(asked.Value.Worker)) return Refusal.Invalid($"worker '{asked.Value.Worker}' must be {Names.Rule}.").ToResult();
+        return await queue.LeaseAsync(asked.Value.Worker, cancellationToken) is { } lease
+            ? Results.Json(lease, FleetJson.Default.LeaseResponse)
+            : Results.NoContent();
     }
 
     private static async Task<IResult> ReportAsync(

@@ -5,8 +5,6 @@ using Fleet.Server.Http;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
 using Fleet.Server.Telemetry;
-using Microsoft.AspNetCore.Components;
-using Microsoft.AspNetCore.Components.Web;
 
 namespace Fleet.Server.Dashboard;
 
@@ -14,7 +12,7 @@ namespace Fleet.Server.Dashboard;
 /// The room of the dashboard: pages that only read, rendered whole on the server, without a script. It calls the rooms directly,
 /// never over HTTP.
 /// </summary>
-internal static class DashboardEndpoints
+internal static partial class DashboardEndpoints
 {
     private const int PageLength = 100;
     private const int ShownRollouts = 10;
@@ -28,57 +26,57 @@ internal static class DashboardEndpoints
             => await PageAsync<OverviewPage>(
                 services, new() { [nameof(OverviewPage.Data)] = await OverviewAsync(services, cancellationToken) }));
 
-        operators.MapGet(
-            "/devices", async (
-                string? after, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
-                CancellationToken cancellationToken) =>
-        {
-            var devices = new List<Contracts.Http.DeviceView>();
-            foreach (var device in await store.ListAsync<Device>("", after, PageLength, cancellationToken))
-                devices.Add(await store.ViewOfAsync(device.Document, board, profiles, cancellationToken));
-            return await PageAsync<DevicesPage>(services, new()
-            {
-                [nameof(DevicesPage.Devices)] = devices,
-                [nameof(DevicesPage.Next)] = devices.Count == PageLength ? devices[^1].Id.Value : null,
-            });
-        });
-
-        operators.MapGet(
-            "/devices/{id}", async (
-                string id, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles, TimeProvider time,
-                CancellationToken cancellationToken) =>
-        {
-            if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device })
-                return Refusal.Unknown($"There is no device '{id}'.").ToResult();
-            return await PageAsync<DevicePage>(services, new()
-            {
-                [nameof(DevicePage.Device)] = await store.ViewOfAsync(device, board, profiles, cancellationToken),
-                [nameof(DevicePage.Telemetry)] = (await store.TelemetryAsync(
-                    LastHour(time) with { Device = device.Id }, cancellationToken)).Views,
-            });
-        });
-
-        operators.MapGet(
-            "/telemetry", async (
-                string? model, string? after, IServiceProvider services, IFleetStore store, TimeProvider time,
-                CancellationToken cancellationToken) =>
-        {
-            var query = LastHour(time) with { Model = model, After = after, Limit = PageLength };
-            var page = await store.TelemetryAsync(query, cancellationToken);
-            return await PageAsync<TelemetryPage>(services, new()
-            {
-                [nameof(TelemetryPage.Fleet)] = await store.FleetTelemetryAsync(query, cancellationToken),
-                [nameof(TelemetryPage.Views)] = page.Views,
-                [nameof(TelemetryPage.Model)] = model,
-                [nameof(TelemetryPage.Next)] = page.Next,
-            });
-        });
-
+        operators.MapGet("/devices", DevicesAsync);
+        operators.MapGet("/devices/{id}", DeviceAsync);
+        operators.MapGet("/telemetry", TelemetryAsync);
         operators.MapGet(
             "/rollouts/{id}", async (string id, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
             => await store.RolloutViewAsync(id, cancellationToken) is { } rollout
                 ? await PageAsync<RolloutPage>(services, new() { [nameof(RolloutPage.Rollout)] = rollout })
                 : Refusal.Unknown($"There is no rollout '{id}'.").ToResult());
+    }
+
+    private static async Task<IResult> DevicesAsync(
+        string? after, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
+        CancellationToken cancellationToken)
+    {
+        var devices = new List<Contracts.Http.DeviceView>();
+        foreach (var device in await store.ListAsync<Device>("", after, PageLength, cancellationToken))
+            devices.Add(await store.ViewOfAsync(device.Document, board, profiles, cancellationToken));
+        return await PageAsync<DevicesPage>(services, new()
+        {
+            [nameof(DevicesPage.Devices)] = devices,
+            [nameof(DevicesPage.Next)] = devices.Count == PageLength ? devices[^1].Id.Value : null,
+        });
+    }
+
+    private static async Task<IResult> DeviceAsync(
+        string id, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles, TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device })
+            return Refusal.Unknown($"There is no device '{id}'.").ToResult();
+        return await PageAsync<DevicePage>(services, new()
+        {
+            [nameof(DevicePage.Device)] = await store.ViewOfAsync(device, board, profiles, cancellationToken),
+            [nameof(DevicePage.Telemetry)] = (await store.TelemetryAsync(
+                LastHour(time) with { Device = device.Id }, cancellationToken)).Views,
+        });
+    }
+
+    private static async Task<IResult> TelemetryAsync(
+        string? model, string? after, IServiceProvider services, IFleetStore store, TimeProvider time,
+        CancellationToken cancellationToken)
+    {
+        var query = LastHour(time) with { Model = model, After = after, Limit = PageLength };
+        var page = await store.TelemetryAsync(query, cancellationToken);
+        return await PageAsync<TelemetryPage>(services, new()
+        {
+            [nameof(TelemetryPage.Fleet)] = await store.FleetTelemetryAsync(query, cancellationToken),
+            [nameof(TelemetryPage.Views)] = page.Views,
+            [nameof(TelemetryPage.Model)] = model,
+            [nameof(TelemetryPage.Next)] = page.Next,
+        });
     }
 
     private static async Task<OverviewData> OverviewAsync(IServiceProvider services, CancellationToken cancellationToken)
@@ -105,25 +103,5 @@ internal static class DashboardEndpoints
     {
         var now = time.GetUtcNow();
         return new TelemetryQuery { Since = now - ShownTime, Now = now };
-    }
-
-    /// <summary>A component as a page. Nothing in it comes alive in the browser, so nothing may be loaded or run there.</summary>
-    private static async Task<IResult> PageAsync<T>(IServiceProvider services, Dictionary<string, object?> parameters) where T : IComponent
-    {
-        await using var renderer = new HtmlRenderer(services, services.GetRequiredService<ILoggerFactory>());
-        var html = await renderer.Dispatcher.InvokeAsync(
-            async () => (await renderer.RenderComponentAsync<T>(ParameterView.FromDictionary(parameters))).ToHtmlString());
-        return new Page(html);
-    }
-
-    private sealed class Page(string html) : IResult
-    {
-        public Task ExecuteAsync(HttpContext httpContext)
-        {
-            httpContext.Response.ContentType = "text/html; charset=utf-8";
-            httpContext.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
-            httpContext.Response.Headers.CacheControl = "no-store";
-            return httpContext.Response.WriteAsync(html, httpContext.RequestAborted);
-        }
     }
 }

@@ -83,17 +83,22 @@ internal static class EnrollmentEndpoints
                 : enroller.Renew(CertificateAuthentication.DeviceOf(user), sent.Value).ToResult(FleetJson.Default.EnrollResponse);
         });
 
+    private static List<string> ProblemsOf(CreateTokenRequest asked)
+    {
+        var problems = new List<string>(DeviceRules.ProblemsOf(asked.Labels));
+        if (asked.Uses is < 1 or > MaximumUses) problems.Add($"uses {asked.Uses} must be within 1..{MaximumUses}.");
+        if (asked.ValidFor <= TimeSpan.Zero || asked.ValidFor > LongestValidity)
+            problems.Add($"validFor {asked.ValidFor} must be above zero and at most {LongestValidity.Days} days.");
+        return problems;
+    }
+
     private static async Task<IResult> CreateAsync(
         HttpRequest request, IFleetStore store, CertificateAuthority authority, ListenAddresses addresses, TimeProvider time,
         CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateTokenRequest, cancellationToken);
         if (sent.Value is not { } asked) return sent.Problem!.ToResult();
-        var problems = new List<string>(DeviceRules.ProblemsOf(asked.Labels));
-        if (asked.Uses is < 1 or > MaximumUses) problems.Add($"uses {asked.Uses} must be within 1..{MaximumUses}.");
-        if (asked.ValidFor <= TimeSpan.Zero || asked.ValidFor > LongestValidity)
-            problems.Add($"validFor {asked.ValidFor} must be above zero and at most {LongestValidity.Days} days.");
-        if (problems.Count > 0) return Refusal.Invalid("The join token is not valid.", problems).ToResult();
+        if (ProblemsOf(asked) is { Count: > 0 } problems) return Refusal.Invalid("The join token is not valid.", problems).ToResult();
 
         var token = JoinToken.Create(authority.Fingerprint);
         var now = time.GetUtcNow();

@@ -3,9 +3,9 @@ using Fleet.Contracts;
 using Fleet.Server.Certificates;
 using Fleet.Server.Messaging;
 using Fleet.Server.Settings;
-using MQTTnet.AspNetCore;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using MQTTnet.AspNetCore;
 
 namespace Fleet.Server.Hosting;
 

@@ -58,37 +58,17 @@ internal sealed partial class Publisher(
             if (MissingOf(manifest) is { Count: > 0 } missing)
                 return Refusal.Conflict($"Artifacts of build {build.Id} are missing on the server.", missing);
 
-            var envelope = key.Sign(
-                DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(
-                    ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement));
-            // Our own output is judged as a device will judge it, over the bytes it will get: what no device would take is not published.
-            var verdict = ReleaseVerifier.Verify(
-                JsonSerializer.SerializeToUtf8Bytes(
-                    envelope, FleetJson.Default.DsseEnvelope), [key.Public], time.GetUtcNow(), manifest.Model, version);
+            var (release, verdict) = Sign(manifest);
             if (!verdict.Trusted) return Refusal.Conflict($"No device would trust this release: {verdict.Reason}");
 
-            var release = new Release
-            {
-                Model = manifest.Model,
-                Version = version,
-                Build = build.Id,
-                KeyId = key.Public.Id,
-                CreatedAt = manifest.CreatedAt,
-                ExpiresAt = manifest.ExpiresAt,
-                Envelope = envelope,
-            };
             List<StoreChange> changes =
             [
                 StoreChange.Create(Release.IdOf(release.Model, version), release),
                 model?.Change(new Model(version)) ?? StoreChange.Create(release.Model, new Model(version)),
                 build.Change(build.Document with { ReleasedVersion = version }),
                 .. await profiles.ChangesForAsync(manifest.Profiles ?? [], cancellationToken),
+                .. await NewArtifactsAsync(manifest, cancellationToken),
             ];
-            foreach (var artifact in manifest.Artifacts().DistinctBy(artifact => artifact.Sha256))
-            {
-                if (await store.FindAsync<PublishedArtifact>(artifact.Sha256, cancellationToken) is null)
-                    changes.Add(StoreChange.Create(artifact.Sha256, new PublishedArtifact(artifact.Name, artifact.Bytes)));
-            }
             try
             {
                 await store.CommitAsync(changes, cancellationToken);
@@ -102,6 +82,40 @@ internal sealed partial class Publisher(
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
+    }
+
+    /// <summary>The release of a manifest, and what a device would say to it.</summary>
+    private (Release Release, ReleaseVerdict Verdict) Sign(ReleaseManifest manifest)
+    {
+        var envelope = key.Sign(
+            DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(
+                ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement));
+        // Our own output is judged as a device will judge it, over the bytes it will get: what no device would take is not published.
+        var verdict = ReleaseVerifier.Verify(
+            JsonSerializer.SerializeToUtf8Bytes(
+                envelope, FleetJson.Default.DsseEnvelope), [key.Public], time.GetUtcNow(), manifest.Model, manifest.Version);
+        var release = new Release
+        {
+            Model = manifest.Model,
+            Version = manifest.Version,
+            Build = manifest.Build,
+            KeyId = key.Public.Id,
+            CreatedAt = manifest.CreatedAt,
+            ExpiresAt = manifest.ExpiresAt,
+            Envelope = envelope,
+        };
+        return (release, verdict);
+    }
+
+    private async Task<List<StoreChange>> NewArtifactsAsync(ReleaseManifest manifest, CancellationToken cancellationToken)
+    {
+        var changes = new List<StoreChange>();
+        foreach (var artifact in manifest.Artifacts().DistinctBy(artifact => artifact.Sha256))
+        {
+            if (await store.FindAsync<PublishedArtifact>(artifact.Sha256, cancellationToken) is null)
+                changes.Add(StoreChange.Create(artifact.Sha256, new PublishedArtifact(artifact.Name, artifact.Bytes)));
+        }
+        return changes;
     }
 
     private async Task<Release?> ReleaseOfAsync(Build build, CancellationToken cancellationToken) => build.ReleasedVersion is { } version

@@ -29,17 +29,7 @@ internal static class ReleaseEndpoints
         // Opened now: a damaged key stops the start, rather than the first enrollment.
         _ = operators.ServiceProvider.GetRequiredService<SigningKey>();
         var releases = operators.MapGroup("/api/v1/releases");
-        releases.MapPost("/", async (HttpRequest request, Publisher publisher, IFleetStore store, CancellationToken cancellationToken) =>
-        {
-            var asked = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateReleaseRequest, cancellationToken);
-            if (asked.Value is null) return asked.Problem!.ToResult();
-            var answer = await publisher.PublishAsync(asked.Value, cancellationToken);
-            return answer.Value is { } release
-                ? Results.Json(
-                    ViewOf(release, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView,
-                    statusCode: StatusCodes.Status201Created)
-                : answer.Problem!.ToResult();
-        });
+        releases.MapPost("/", CreateAsync);
         releases.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
         {
             var active = await store.ActiveReleasesAsync(cancellationToken);
@@ -53,6 +43,19 @@ internal static class ReleaseEndpoints
                 : Refusal.Unknown($"There is no release {model} {version}.").ToResult());
         operators.MapGet("/api/v1/models", async (IFleetStore store, CancellationToken cancellationToken)
             => Results.Json(await store.ModelViewsAsync(cancellationToken), FleetJson.Default.IReadOnlyListModelView));
+    }
+
+    private static async Task<IResult> CreateAsync(
+        HttpRequest request, Publisher publisher, IFleetStore store, CancellationToken cancellationToken)
+    {
+        var asked = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateReleaseRequest, cancellationToken);
+        if (asked.Value is null) return asked.Problem!.ToResult();
+        var answer = await publisher.PublishAsync(asked.Value, cancellationToken);
+        return answer.Value is { } release
+            ? Results.Json(
+                ViewOf(release, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView,
+                statusCode: StatusCodes.Status201Created)
+            : answer.Problem!.ToResult();
     }
 
     private static ReleaseView ViewOf(Release release, IReadOnlyDictionary<(string, int), int> active) => new()

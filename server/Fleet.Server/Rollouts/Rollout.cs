@@ -82,28 +82,6 @@ internal sealed record Rollout
     public Rollout WithOpen(Wave wave) => this with { Waves = [.. Waves.Select(each => each.Number == wave.Number ? wave : each)] };
 }
 
-/// <summary>One wave: a stretch of the frozen order.</summary>
-/// <param name="Number">From 1.</param>
-/// <param name="Start">First member, from 0.</param>
-/// <param name="End">One past its last member.</param>
-internal sealed record Wave(int Number, int Start, int End)
-{
-    /// <summary>When its first device was told.</summary>
-    public DateTimeOffset? OpenedAt { get; init; }
-
-    /// <summary>When its last device finished. Soak counts from here.</summary>
-    public DateTimeOffset? FinishedAt { get; init; }
-
-    /// <summary>Members passed over when it opened, because they had been revoked since the start.</summary>
-    public int Skipped { get; init; }
-
-    /// <summary>Failures an operator resumed in spite of.</summary>
-    public int Acknowledged { get; init; }
-
-    /// <summary>Devices it has.</summary>
-    public int Total => End - Start - Skipped;
-}
-
 /// <summary>A part of a rollout's frozen order. Stored as <c>{rollout}/{number:0000}</c>, <see cref="Size"/> devices each.</summary>
 /// <param name="Devices">Devices in the order they are told.</param>
 internal sealed record RolloutMembers(IReadOnlyList<DeviceId> Devices)

@@ -38,6 +38,11 @@ internal static class RolloutEndpoints
             => await store.RolloutViewAsync(id, cancellationToken) is { } view
                 ? Results.Json(view, FleetJson.Default.RolloutView)
                 : Unknown(id));
+        MapOrders(rollouts);
+    }
+
+    private static void MapOrders(RouteGroupBuilder rollouts)
+    {
         MapOrder("pause", (orders, id, cancellationToken) => orders.PauseAsync(id, cancellationToken));
         MapOrder("resume", (orders, id, cancellationToken) => orders.ResumeAsync(id, cancellationToken));
         MapOrder("abort", (orders, id, cancellationToken) => orders.AbortAsync(id, cancellationToken));

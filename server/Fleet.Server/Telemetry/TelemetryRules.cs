@@ -36,17 +36,23 @@ internal static class TelemetryRules
             return $"{stats.Model} tallies {stats.Values.Count} values; at most {MostValues} are kept";
         if (ValuesOf(stats).Any(value => value.Count is < 0 or > LatencyHistogram.MaximumCount || value.Deviation < 0))
             return $"the values of {stats.Model} have a count or a deviation that cannot be";
-        if (stats.Latency.Buckets.Count != stats.Latency.Counts.Count)
-            return $"the histogram of {stats.Model} has {stats.Latency.Buckets.Count} buckets and {stats.Latency.Counts.Count} counts";
-        if (stats.Latency.Buckets.Any(bucket => bucket < 0 || bucket > LastBucket))
-            return $"the histogram of {stats.Model} has a bucket beyond {LastBucket}";
-        if (stats.Latency.Buckets.Zip(stats.Latency.Buckets.Skip(1)).Any(pair => pair.First >= pair.Second))
-            return $"the buckets of {stats.Model} do not ascend";
+        if (ProblemOf(stats.Model, stats.Latency) is { } problem) return problem;
         if (stats.Latency.Counts.Concat(stats.Classes).Concat(stats.Confidence).Any(count => count < 0))
             return $"a count of {stats.Model} is below zero";
         if (stats.Confidence.Count is not (0 or ConfidenceTenths))
             return $"the confidence of {stats.Model} has {stats.Confidence.Count} counts; it must have {ConfidenceTenths} or none";
         return null;
+    }
+
+    private static string? ProblemOf(string model, LatencyHistogram latency)
+    {
+        if (latency.Buckets.Count != latency.Counts.Count)
+            return $"the histogram of {model} has {latency.Buckets.Count} buckets and {latency.Counts.Count} counts";
+        if (latency.Buckets.Any(bucket => bucket < 0 || bucket > LastBucket))
+            return $"the histogram of {model} has a bucket beyond {LastBucket}";
+        return latency.Buckets.Zip(latency.Buckets.Skip(1)).Any(pair => pair.First >= pair.Second)
+            ? $"the buckets of {model} do not ascend"
+            : null;
     }
 
     private static IEnumerable<long> CountsOf(InferenceStats stats)

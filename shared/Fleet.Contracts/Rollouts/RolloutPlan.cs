@@ -36,22 +36,27 @@ public sealed record RolloutPlan
         if (!Names.IsName(Model)) problems.Add($"model '{Model}' must be {Names.Rule}.");
         if (Version < 1) problems.Add($"version {Version} must be at least 1.");
         if (!DeviceFilter.TryParse(Filter, out _, out var problem)) problems.Add(problem);
-        if (Waves.Count is 0 or > Limits.WavesPerRollout)
-            problems.Add($"waves: 1 to {Limits.WavesPerRollout} are allowed, not {Waves.Count}.");
-        if (Waves.Any(wave => wave.Percent is null == wave.Count is null)) problems.Add("waves: each has either percent or count.");
-        if (Waves.Any(wave => wave.Percent is not (null or (> 0 and <= 100))))
-            problems.Add("waves: percent must be above 0 and at most 100.");
-        if (Waves.Any(wave => wave.Count is < 1)) problems.Add("waves: count must be at least 1.");
-        for (var i = 1; i < Waves.Count; i++)
-        {
-            if (Waves[i].Percent <= Waves[i - 1].Percent) problems.Add($"waves[{i}].percent must be greater than waves[{i - 1}].percent.");
-            if (Waves[i].Count <= Waves[i - 1].Count) problems.Add($"waves[{i}].count must be greater than waves[{i - 1}].count.");
-        }
+        problems.AddRange(ProblemsOfWaves());
         if (MaximumFailureRate is not (>= 0 and <= 1)) problems.Add($"maximumFailureRate {MaximumFailureRate} must be within 0..1.");
         if (MinimumFinished < 1) problems.Add($"minimumFinished {MinimumFinished} must be at least 1.");
         if (PhaseDeadline <= TimeSpan.Zero) problems.Add("phaseDeadline must be above zero.");
         if (SoakTime < TimeSpan.Zero) problems.Add("soakTime must not be negative.");
         return problems;
+    }
+
+    private IEnumerable<string> ProblemsOfWaves()
+    {
+        if (Waves.Count is 0 or > Limits.WavesPerRollout)
+            yield return $"waves: 1 to {Limits.WavesPerRollout} are allowed, not {Waves.Count}.";
+        if (Waves.Any(wave => wave.Percent is null == wave.Count is null)) yield return "waves: each has either percent or count.";
+        if (Waves.Any(wave => wave.Percent is not (null or (> 0 and <= 100))))
+            yield return "waves: percent must be above 0 and at most 100.";
+        if (Waves.Any(wave => wave.Count is < 1)) yield return "waves: count must be at least 1.";
+        for (var i = 1; i < Waves.Count; i++)
+        {
+            if (Waves[i].Percent <= Waves[i - 1].Percent) yield return $"waves[{i}].percent must be greater than waves[{i - 1}].percent.";
+            if (Waves[i].Count <= Waves[i - 1].Count) yield return $"waves[{i}].count must be greater than waves[{i - 1}].count.";
+        }
     }
 }
 

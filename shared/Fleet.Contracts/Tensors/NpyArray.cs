@@ -54,21 +54,28 @@ public sealed partial record NpyArray(string Type, IReadOnlyList<int> Shape, Rea
             throw new FormatException("The npy file is big-endian; save it in the machine's own order.");
 
         var type = description.Groups[2].Value;
-        var extents = new List<int>();
-        var expected = (long)ElementSize(type);
-        foreach (var text in shape.Groups[1].Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var extent)
-                || Math.BigMul(expected, extent) > Array.MaxLength)
-                throw new FormatException($"The npy shape ({shape.Groups[1].Value}) of {type} is larger than an array can be.");
-            extents.Add(extent);
-            expected *= extent;
-        }
+        var (extents, expected) = ExtentsOf(shape.Groups[1].Value, type);
         var data = file[(start + length)..];
         return data.Length == expected
             ? new NpyArray(type, extents, data)
             : throw new FormatException(
                 $"The npy file has {data.Length} bytes of data; its shape ({string.Join(", ", extents)}) of {type} needs {expected}.");
+    }
+
+    /// <summary>The extents of a shape, and the bytes that an array of it takes.</summary>
+    private static (List<int> Extents, long Bytes) ExtentsOf(string shape, string type)
+    {
+        var extents = new List<int>();
+        var bytes = (long)ElementSize(type);
+        foreach (var text in shape.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var extent)
+                || Math.BigMul(bytes, extent) > Array.MaxLength)
+                throw new FormatException($"The npy shape ({shape}) of {type} is larger than an array can be.");
+            extents.Add(extent);
+            bytes *= extent;
+        }
+        return (extents, bytes);
     }
 
     /// <summary>The bytes of an npy file, version 1.</summary>

@@ -1,0 +1,77 @@
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Inference;
+
+/// <summary>The part that starts the process and loads its models again.</summary>
+internal sealed partial class InferenceHost
+{
+    private bool _supervised;
+
+    /// <summary>The running process; starts and loads one first if necessary. The caller holds the gate.</summary>
+    private async Task<HostProcess> RunningAsync(CancellationToken cancellationToken)
+    {
+        if (_process is { Stopping: false, Exited.IsCompleted: false } running) return running;
+        if (_process is { } ending)
+        {
+            await ending.Exited.WaitAsync(cancellationToken);
+            await EndedAsync(ending);
+        }
+
+        var process = new HostProcess(_port, options.Socket, Received, logger);
+        try
+        {
+            Address = await process.ListensAsync(cancellationToken).WaitAsync(options.StartDeadline, time, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            await process.DisposeAsync();
+            if (e is not TimeoutException) throw;
+            throw new ActivationException($"The inference host did not listen within {options.StartDeadline}.", e);
+        }
+        // Applications keep the address they were told: every later process listens there too.
+        _port = new Uri(Address).Port;
+        (_process, _startedAt) = (process, time.GetTimestamp());
+        WriteEndpoints(Address);
+        LogStarted(process.Id, Address);
+        if (!_supervised)
+        {
+            _supervised = true;
+            _supervision = Task.Run(SuperviseAsync, CancellationToken.None);
+        }
+        await ReloadAsync(process, cancellationToken);
+        return process;
+    }
+
+    private async Task ReloadAsync(HostProcess process, CancellationToken cancellationToken)
+    {
+        // Models that have killed the host before come last, so that the others do not wait for them.
+        foreach (var placement in _placements.Values.OrderBy(placement => placement.DeathsWhileLoading).ToArray())
+        {
+            if (placement.DeathsWhileLoading >= options.DeathsToGiveUp) continue;
+            try
+            {
+                await LoadAsync(process, placement.Model, cancellationToken);
+            }
+            catch (ActivationException e)
+            {
+                LogNotReloaded(placement.Model.Name(), e.Message);
+            }
+        }
+    }
+
+    private void WriteEndpoints(string address)
+    {
+        if (options.EndpointsFile is not { } file) return;
+        // Renamed into place: a reader sees the whole file or none.
+        var endpoints = new HostEndpoints(address, options.Socket);
+        File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(endpoints, HostJson.Default.HostEndpoints));
+        File.Move(file + ".new", file, overwrite: true);
+    }
+
+    [LoggerMessage(LogLevel.Information, "The inference host (process {ProcessId}) listens at {Address}.")]
+    private partial void LogStarted(int processId, string address);
+
+    [LoggerMessage(LogLevel.Error, "{Model} could not be loaded again: {Reason}")]
+    private partial void LogNotReloaded(string model, string reason);
+}

@@ -1,4 +1,11 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
 using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;
@@ -26,6 +33,36 @@ public sealed class RealServer : IAsyncLifetime
 
     /// <summary>A file of the server's data.</summary>
     public string DataPathOf(string file) => _folder["data", file];
+
+    /// <summary>Enrolls a device of x64 with a label, as an agent does; it never connects.</summary>
+    public async Task EnrollAsync(string device, string label)
+    {
+        using var operators = new HttpClient { BaseAddress = new Uri(Api) };
+        operators.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", (await File.ReadAllTextAsync(KeyFile)).Trim());
+        var labels = new Dictionary<string, string> { [label.Split('=')[0]] = label.Split('=')[1] };
+        using var made = await operators.PostAsync("/api/v1/tokens", JsonContent.Create(
+            new CreateTokenRequest(1, TimeSpan.FromMinutes(5), labels), FleetJson.Default.CreateTokenRequest));
+        var token = (await made.Content.ReadFromJsonAsync(FleetJson.Default.CreateTokenResponse))!.Token;
+
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var asked = new EnrollRequest(
+            token, DeviceId.Parse(device),
+            new CertificateRequest($"CN={device}", key, HashAlgorithmName.SHA256).CreateSigningRequestPem(),
+            new DeviceFacts
+            {
+                Architecture = "x64",
+                IsaFlags = ["avx2", "avx512_vnni"],
+                Processor = "Test processor",
+                LogicalCpus = 2,
+                MemoryBytes = 4L << 30,
+            });
+        // Whose certificate it is, an agent judges by the token; this is the server that was started above.
+        using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true };
+        using var devices = new HttpClient(handler) { BaseAddress = new Uri(Devices) };
+        using var answer = await devices.PostAsync("/enroll", JsonContent.Create(asked, FleetJson.Default.EnrollRequest));
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+    }
 
     public async ValueTask InitializeAsync()
     {

@@ -3,9 +3,9 @@ using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts.Devices;
 using Fleet.Server.Certificates;
 using Fleet.TestKit;
+using Microsoft.Extensions.DependencyInjection;
 using MQTTnet;
 using MQTTnet.Formatter;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Fleet.Server.Tests.Messaging;
 

@@ -1,0 +1,147 @@
+using System.Net;
+using System.Text;
+using Fleet.Contracts;
+using Fleet.Server.Access;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Fleet.Server.Tests.Http;
+
+/// <summary>Every route that reads a body, given each body that is wrong.</summary>
+public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServer>
+{
+    /// <summary>Who calls a route, and how many bytes of a body it takes.</summary>
+    private static readonly Dictionary<string, (string Who, int Most)> Routes = new()
+    {
+        ["POST /api/v1/tokens"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["PATCH /api/v1/devices/{id}/labels"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/builds"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/releases"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/rollouts"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/worker/leases"] = (Roles.Worker, Limits.ApiRequestBytes),
+        ["POST /api/v1/worker/builds/{id}/progress"] = (Roles.Worker, Limits.ApiRequestBytes),
+        ["POST /api/v1/worker/builds/{id}/complete"] = (Roles.Worker, 2 * Limits.BuildReportBytes),
+        ["POST /api/v1/worker/builds/{id}/fail"] = (Roles.Worker, Limits.ApiRequestBytes),
+        ["POST /enroll"] = (Roles.Device, Limits.EnrollmentBytes),
+        ["POST /renew"] = (Roles.Device, Limits.EnrollmentBytes),
+    };
+
+    /// <summary>Routes that change something and read no body, or one of bytes.</summary>
+    private static readonly string[] WithoutBody =
+    [
+        "POST /api/v1/devices/{id}/revoke", "POST /api/v1/builds/{id}/cancel", "POST /api/v1/rollouts/{id}/pause",
+        "POST /api/v1/rollouts/{id}/resume", "POST /api/v1/rollouts/{id}/abort", "POST /api/v1/rollouts/{id}/rollback",
+        "PUT /api/v1/worker/artifacts/{sha256}",
+    ];
+
+    private static readonly Dictionary<string, string> Wrong = new()
+    {
+        ["nothing"] = "",
+        ["null"] = "null",
+        ["a list"] = "[]",
+        ["a number"] = "7",
+        ["a sentence"] = "\"hello\"",
+        ["not JSON"] = "model: vibration",
+        ["cut short"] = """{"model":""",
+        ["two values"] = "{} {}",
+        ["nothing of what is required"] = "{}",
+        ["nested without end"] = string.Concat(Enumerable.Repeat("""{"a":""", 1000)),
+        ["bytes that are not UTF-8"] = "{\"model\":\"\u00ff\"",
+    };
+
+    public static TheoryData<string, string> Cases
+        => [.. from route in Routes.Keys from wrong in Wrong.Keys select new TheoryDataRow<string, string>(route, wrong)];
+
+    public static TheoryData<string> Known => [.. Routes.Keys];
+
+    public static TheoryData<string> Strict => [.. Routes.Keys.Where(route => Routes[route].Who == Roles.Operator)];
+
+    [Fact]
+    public void Every_route_that_changes_something_is_judged_here()
+    {
+        var routes =
+            from endpoint in server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            let path = "/" + endpoint.RoutePattern.RawText!.Trim('/')
+            from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []
+            where method is "POST" or "PUT" or "PATCH"
+            select $"{method} {path}";
+        Assert.Equal(Routes.Keys.Concat(WithoutBody).Order(), routes.Order());
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task Body_that_is_wrong_is_refused_with_a_sentence(string route, string wrong)
+    {
+        var bytes = wrong.StartsWith("bytes", StringComparison.Ordinal)
+            ? Encoding.Latin1.GetBytes(Wrong[wrong])
+            : Encoding.UTF8.GetBytes(Wrong[wrong]);
+        using var answer = await SendAsync(route, bytes);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.EndsWith(".", (await RunningServer.ProblemOf(answer)).Title, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Known))]
+    public async Task Body_at_the_limit_is_read_and_one_byte_more_is_not(string route)
+    {
+        var most = Routes[route].Most;
+        using var read = await SendAsync(route, Spaces(most));
+        Assert.Equal(HttpStatusCode.BadRequest, read.StatusCode);
+        using var refused = await SendAsync(route, Spaces(most + 1));
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, refused.StatusCode);
+    }
+
+    [Theory]
+    [MemberData(nameof(Known))]
+    public async Task Body_without_a_length_is_held_to_the_same_limit(string route)
+    {
+        var most = Routes[route].Most;
+        using var refused = await SendAsync(route, Spaces(most + 1), withLength: false);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, refused.StatusCode);
+    }
+
+    [Theory]
+    [MemberData(nameof(Strict))]
+    public async Task Key_that_a_person_misspelled_is_refused_by_name(string route)
+    {
+        using var answer = await SendAsync(route, "{\"colour\":\"red\"}"u8.ToArray());
+        var problem = await RunningServer.ProblemOf(answer);
+        Assert.Equal(400, problem.Status);
+        Assert.Contains("colour", string.Join('\n', problem.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Key_of_a_newer_worker_is_passed_over()
+    {
+        using var answer = await SendAsync("POST /api/v1/worker/leases", "{\"worker\":\"w-1\",\"mood\":\"good\"}"u8.ToArray());
+        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(string route, byte[] body, bool withLength = true)
+    {
+        var (who, _) = Routes[route];
+        using var client = who == Roles.Device
+            ? server.DevicesAs((await server.DeviceAsync("writer")).Certificate)
+            : server.ApiAs((await File.ReadAllTextAsync(server.Folder["keys", $"{who}.key"])).Trim());
+        var (method, path) = (route.Split(' ')[0], route.Split(' ')[1].Replace("{id}", "writer", StringComparison.Ordinal));
+        HttpContent content = withLength ? new ByteArrayContent(body) : new StreamContent(new Unmeasured(body));
+        content.Headers.ContentType = new("application/json");
+        using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = content };
+        // A body that is refused by its length is refused before it is sent: whoever sends on would meet a closed connection.
+        request.Headers.ExpectContinue = withLength;
+        return await client.SendAsync(request);
+    }
+
+    private static byte[] Spaces(int count)
+    {
+        var bytes = new byte[count];
+        bytes.AsSpan().Fill((byte)' ');
+        return bytes;
+    }
+
+    /// <summary>A body whose length nobody knows before its end, as a pipe has it: it travels in chunks.</summary>
+    private sealed class Unmeasured(byte[] bytes) : MemoryStream(bytes)
+    {
+        public override bool CanSeek => false;
+    }
+}

@@ -3,6 +3,7 @@ using System.Globalization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Storage;
+using Fleet.Server.Telemetry;
 
 namespace Fleet.Server.CrashWriter;
 
@@ -10,41 +11,92 @@ namespace Fleet.Server.CrashWriter;
 internal static class Measurement
 {
     private const int Devices = 2000;
+    private const int PackSize = 20;
+    private const int Messages = 100;
 
     /// <summary>
-    /// Measures and prints a line: kind, writers, operations a second, CPU an operation in µs, bytes written an operation.
+    /// Measures and prints a line: kind, writers, operations a second, and of an operation CPU in µs, bytes written and syncs. An
+    /// operation is a commit of one document, or a batch that arrives as a device sends it.
     /// </summary>
-    public static async Task RunAsync(IFleetStore store, string kind, int writers, TimeSpan time)
+    /// <param name="store">The store.</param>
+    /// <param name="kind"><c>commits</c>, <c>batches</c> (a message each), or <c>packs</c> (twenty in a message).</param>
+    /// <param name="writers">How many write at once.</param>
+    /// <param name="time">For how long.</param>
+    public static async Task RunAsync(LiteFleetStore store, string kind, int writers, TimeSpan time)
     {
+        var size = kind == "packs" ? PackSize : 1;
+        var inbox = new TelemetryInbox(store);
+        var messages = MessagesOf(size);
         var done = 0L;
         var cpu = Process.GetCurrentProcess().TotalProcessorTime;
-        var bytes = BytesWritten();
+        var (bytes, syncs) = (BytesWritten(), store.Syncs);
         var watch = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, writers).Select(async writer =>
         {
             for (var n = 1L; watch.Elapsed < time; n++)
             {
+                var place = writer + (n - 1) * writers;
                 if (kind == "commits") await store.CommitAsync([StoreChange.Put($"counter-{writer:d5}", new Counter(n), n - 1)], default);
-                else await store.AppendSamplesAsync(
-                    DeviceId.Parse($"dev-{(writer + n * writers) % Devices:d5}"), Batch((writer + n * writers) / Devices + 1), default);
-                Interlocked.Increment(ref done);
+                else if (place < Devices * Messages) await SendAsync(inbox, place % Devices, messages[place / Devices]);
+                else return;
+                Interlocked.Add(ref done, size);
             }
         }));
         var seconds = watch.Elapsed.TotalSeconds;
         var used = Process.GetCurrentProcess().TotalProcessorTime - cpu;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{kind} {writers} {done / seconds:0} {used.TotalMicroseconds / done:0} {(BytesWritten() - bytes) / done}"));
+            $"{kind} {writers} {done / seconds:0} {used.TotalMicroseconds / done:0} {(BytesWritten() - bytes) / done} "
+                + $"{(double)(store.Syncs - syncs) / done:0.0000}"));
     }
 
-    /// <summary>About 640 bytes as JSON, as a device sends every ten seconds.</summary>
+    /// <summary>
+    /// An hour of devices that send a batch a minute in packs of twenty, with a clock that is moved: CPU in µs and bytes written of a
+    /// batch, its rollups included, and bytes it takes on disk afterwards.
+    /// </summary>
+    public static async Task HourAsync(Func<TimeProvider, LiteFleetStore> open, string path)
+    {
+        var clock = new Clock();
+        var messages = MessagesOf(PackSize).Take(3).ToArray();
+        var cpu = Process.GetCurrentProcess().TotalProcessorTime;
+        var bytes = BytesWritten();
+        await using (var store = open(clock))
+        {
+            var inbox = new TelemetryInbox(store);
+            for (var minute = 0; minute < 60; minute++, clock.Now += TimeSpan.FromMinutes(1))
+            {
+                // Each device at a minute of its own, as in a real fleet.
+                for (var device = minute % PackSize; device < Devices; device += PackSize)
+                    await SendAsync(inbox, device, messages[minute / PackSize]);
+            }
+        }
+        var used = Process.GetCurrentProcess().TotalProcessorTime - cpu;
+        const int batches = Devices * 60;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"hour {Devices} {used.TotalMicroseconds / batches:0.0} {(BytesWritten() - bytes) / batches} "
+                + $"{(double)new FileInfo(path).Length / batches:0.0}"));
+    }
+
+    private static async Task SendAsync(TelemetryInbox inbox, long device, byte[] message)
+    {
+        if (await inbox.HandleAsync(DeviceId.Parse($"dev-{device:d5}"), message, default) is { } problem)
+            throw new InvalidOperationException(problem);
+    }
+
+    private static byte[][] MessagesOf(int size)
+        => [
+            .. Enumerable.Range(0, Messages)
+                .Select(message => TelemetryPack.Encode([.. Enumerable.Range(1 + message * size, size).Select(n => Batch(n))])),
+        ];
+
+    /// <summary>About 640 bytes as JSON, of a minute.</summary>
     private static TelemetryBatch Batch(long sequence)
     {
-        var now = TimeProvider.System.GetUtcNow();
+        var from = Clock.Start.AddMinutes(sequence);
         return new TelemetryBatch
         {
             Sequence = sequence,
-            From = now.AddSeconds(-10),
-            To = now,
+            From = from,
+            To = from.AddMinutes(1),
             Models =
             [
                 new InferenceStats
@@ -76,4 +128,13 @@ internal static class Measurement
     private static long BytesWritten()
         => long.Parse(File.ReadLines("/proc/self/io").First(line => line.StartsWith("wchar", StringComparison.Ordinal)).Split(' ')[1],
             CultureInfo.InvariantCulture);
+
+    private sealed class Clock : TimeProvider
+    {
+        public static readonly DateTimeOffset Start = new(2026, 11, 27, 12, 0, 0, TimeSpan.Zero);
+
+        public DateTimeOffset Now { get; set; } = Start;
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
 }

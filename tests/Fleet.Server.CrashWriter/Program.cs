@@ -24,13 +24,18 @@ internal static class Program
     public static async Task Main(string[] args)
     {
         DocumentType[] types = [new DocumentType("counter", CounterJson.Default.Counter)];
-        await using var store = args switch
+        if (args is not ["lite", var path, var reserve, ..])
+            throw new ArgumentException(
+                "Usage: crash-writer lite PATH RESERVE [measure commits|batches|packs WRITERS SECONDS | measure hour]");
+        LiteFleetStore Open(TimeProvider time) => new(
+            new LiteStoreSettings { Path = path, FreeSpaceReserve = long.Parse(reserve, CultureInfo.InvariantCulture) }, types,
+            time, NullLogger<LiteFleetStore>.Instance);
+        if (args is [_, _, _, "measure", "hour"])
         {
-            ["lite", var path, var reserve, ..] => new LiteFleetStore(
-                new LiteStoreSettings { Path = path, FreeSpaceReserve = long.Parse(reserve, CultureInfo.InvariantCulture) }, types,
-                TimeProvider.System, NullLogger<LiteFleetStore>.Instance),
-            _ => throw new ArgumentException("Usage: crash-writer lite PATH RESERVE [measure commits|batches WRITERS SECONDS]"),
-        };
+            await Measurement.HourAsync(Open, path);
+            return;
+        }
+        await using var store = Open(TimeProvider.System);
         if (args is [_, _, _, "measure", var kind, var writers, var seconds])
         {
             await Measurement.RunAsync(store, kind, int.Parse(writers, CultureInfo.InvariantCulture),
@@ -73,16 +78,24 @@ internal static class Program
                 Say($"commit {writer} {n}");
                 var at = DateTimeOffset.UtcNow;
                 await UntilStoredAsync(writer,
-                    () => store.AppendSamplesAsync(device,
-                        new TelemetryBatch
-                        {
-                            Sequence = number,
-                            From = at.AddSeconds(-10),
-                            To = at,
-                            Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = 1 }],
-                        }, default));
+                    () => store.AppendSamplesAsync(device, MessageOf(number, at), default));
                 Say($"sample {writer} {n}");
             }
         }));
+    }
+
+    private static TelemetryMessage MessageOf(long sequence, DateTimeOffset at)
+    {
+        TelemetryBatch[] batches =
+        [
+            new TelemetryBatch
+            {
+                Sequence = sequence,
+                From = at.AddSeconds(-10),
+                To = at,
+                Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = 1 }],
+            },
+        ];
+        return new TelemetryMessage(TelemetryPack.Encode(batches), batches);
     }
 }

@@ -18,6 +18,9 @@ public static class Programs
     /// <summary>The operator's tool.</summary>
     public static string Cli => Find("Fleet.Cli", "fleet");
 
+    /// <summary>The program that writes to a store until it is killed, or measures it.</summary>
+    public static string CrashWriter => Find("Fleet.Server.CrashWriter", "crash-writer");
+
     private static string Find(string project, string program)
     {
         // .artifacts/bin/<project>/<configuration>/<program>

@@ -54,10 +54,11 @@ internal interface IFleetStore
     Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Stores one telemetry batch; a batch whose sequence is already stored for the device changes nothing. Returns on disk.
+    /// Stores a telemetry message in the form it came; a batch whose sequence is already stored for the device changes nothing. Returns
+    /// when all of it is on disk.
     /// </summary>
-    /// <returns>False when it was already there.</returns>
-    Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken);
+    /// <returns>How many of its batches were not there yet.</returns>
+    Task<int> AppendSamplesAsync(DeviceId device, TelemetryMessage message, CancellationToken cancellationToken);
 
     /// <summary>
     /// Every batch that arrived after <paramref name="since"/>, as it was sent, in the order of arrival. For export: it reads what the
@@ -90,6 +91,11 @@ internal interface IFleetStore
     /// </summary>
     Task<string?> ProblemAsync(CancellationToken cancellationToken);
 }
+
+/// <summary>Telemetry as a device sent it.</summary>
+/// <param name="Bytes">The message, which <see cref="TelemetryPack.Decode"/> reads.</param>
+/// <param name="Batches">What it says.</param>
+internal sealed record TelemetryMessage(ReadOnlyMemory<byte> Bytes, IReadOnlyList<TelemetryBatch> Batches);
 
 /// <summary>A batch as it arrived.</summary>
 /// <param name="Device">Who sent it.</param>

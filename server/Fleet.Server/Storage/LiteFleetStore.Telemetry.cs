@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Telemetry;
 using LiteDB;
 
 namespace Fleet.Server.Storage;
@@ -12,11 +11,8 @@ internal sealed partial class LiteFleetStore
     private const int SubjectsPerTurn = 100;
 
     /// <inheritdoc/>
-    public Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken)
-    {
-        var encoded = TelemetryBlock.Encode(batch);
-        return RunAsync(Writes.Masses, database => _telemetry.Append(database, device, batch, encoded), cancellationToken);
-    }
+    public Task<int> AppendSamplesAsync(DeviceId device, TelemetryMessage message, CancellationToken cancellationToken)
+        => RunAsync(Writes.Masses, database => _telemetry.Append(database, device, message), cancellationToken);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<Sample> SamplesAsync(DateTimeOffset since, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -28,8 +24,11 @@ internal sealed partial class LiteFleetStore
                 Writes.Nothing, database => LiteTelemetry.ReadArrivals(database, after, PacksPerTurn), cancellationToken);
             foreach (var (key, pack) in packs)
             {
-                foreach (var (device, batch) in TelemetryBlock.Read(pack))
-                    yield return new Sample(DeviceId.Parse(device), new DateTimeOffset(key, TimeSpan.Zero), TelemetryBlock.Decode(batch));
+                foreach (var (device, message) in TelemetryBlock.Read(pack))
+                {
+                    foreach (var batch in TelemetryBlock.Decode(message))
+                        yield return new Sample(DeviceId.Parse(device), new DateTimeOffset(key, TimeSpan.Zero), batch);
+                }
             }
             if (packs.Count < PacksPerTurn) yield break;
             after = packs[^1].Key;

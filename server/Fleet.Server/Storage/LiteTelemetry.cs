@@ -33,7 +33,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
 
     // In the order in which they got something that is not written; one that was written meanwhile stays here until its turn.
     private readonly Queue<(Subject Subject, long Key)> _unwritten = new();
-    private readonly List<(string Subject, byte[] Batch)> _arrived = [];
+    private readonly List<(string Subject, ReadOnlyMemory<byte> Message)> _arrived = [];
     private int _arrivedBytes;
     private long _arrivedKey;
     private long _lastKey;
@@ -41,17 +41,24 @@ internal sealed class LiteTelemetry(TimeProvider time)
     /// <summary>Queries of rollups that went to the disk since the start.</summary>
     public long RollupReads { get; private set; }
 
-    /// <summary>Adds a batch; false when it is already there.</summary>
-    public bool Append(LiteDatabase database, DeviceId device, TelemetryBatch batch, byte[] encoded)
+    /// <summary>Adds the batches of a message that are not there yet.</summary>
+    /// <returns>How many.</returns>
+    public int Append(LiteDatabase database, DeviceId device, TelemetryMessage message)
     {
         var subject = Of(device.Value);
-        if (!subject.IsNew(batch)) return false;
         if (_arrived.Count == 0) _arrivedKey = Math.Max(_lastKey + 1, time.GetUtcNow().UtcTicks);
-        _arrived.Add((device.Value, encoded));
-        _arrivedBytes += encoded.Length;
-        Take(subject, batch, _arrivedKey);
+        var added = new List<TelemetryBatch>(message.Batches.Count);
+        foreach (var batch in message.Batches)
+        {
+            if (!subject.IsNew(batch)) continue;
+            Take(subject, batch, _arrivedKey);
+            added.Add(batch);
+        }
+        if (added.Count == message.Batches.Count) Arrived(device, message.Bytes);
+        // Some came before, in another message: what is new is written for itself.
+        else foreach (var batch in added) Arrived(device, TelemetryBlock.Encode(batch));
         if (_arrivedBytes > PackBytes) WriteArrived(database);
-        return true;
+        return added.Count;
     }
 
     /// <summary>Writes what the commit that ends now has brought, and whose turn has come.</summary>
@@ -85,8 +92,10 @@ internal sealed class LiteTelemetry(TimeProvider time)
         foreach (var row in database.GetCollection(Arrivals).Find(BsonExpression.Create("$._id >= @0", begin)))
         {
             _lastKey = row["_id"].AsInt64;
-            foreach (var (device, batch) in TelemetryBlock.Read(row["pack"].AsBinary))
-                Take(Of(device), TelemetryBlock.Decode(batch), _lastKey);
+            foreach (var (device, message) in TelemetryBlock.Read(row["pack"].AsBinary))
+            {
+                foreach (var batch in TelemetryBlock.Decode(message)) Take(Of(device), batch, _lastKey);
+            }
         }
     }
 
@@ -165,6 +174,12 @@ internal sealed class LiteTelemetry(TimeProvider time)
         _unwritten.Enqueue((subject, key));
     }
 
+    private void Arrived(DeviceId device, ReadOnlyMemory<byte> message)
+    {
+        _arrived.Add((device.Value, message));
+        _arrivedBytes += message.Length;
+    }
+
     private void WriteArrived(LiteDatabase database)
     {
         if (_arrived.Count == 0) return;
@@ -209,7 +224,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
         var rollups = database.GetCollection(Rollups);
         var before = rollups.FindById(key) is { } row ? RollupSet.Read(row["pack"].AsBinary) : [];
         var entries = RollupSet.Merge(period, [.. before, .. more])
-            .Select(rollup => (rollup.Stats.Model, TelemetryBlock.Encode(rollup.ToBatch())));
+            .Select(rollup => (rollup.Stats.Model, (ReadOnlyMemory<byte>)TelemetryBlock.Encode(rollup.ToBatch())));
         rollups.Upsert(new BsonDocument { ["_id"] = key, ["pack"] = TelemetryBlock.Write([.. entries]) });
     }
 

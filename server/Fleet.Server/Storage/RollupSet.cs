@@ -20,5 +20,5 @@ internal static class RollupSet
 
     /// <summary>The rollups of a pack.</summary>
     public static IEnumerable<Rollup> Read(byte[] pack)
-        => TelemetryBlock.Read(pack).Select(entry => Rollup.Of(TelemetryBlock.Decode(entry.Batch)));
+        => TelemetryBlock.Read(pack).SelectMany(entry => TelemetryBlock.Decode(entry.Message)).Select(Rollup.Of);
 }

@@ -9,18 +9,21 @@ using Fleet.Contracts.Telemetry;
 namespace Fleet.Server.Storage;
 
 /// <summary>
-/// Telemetry as a store keeps it, whatever the store: many batches in one block of bytes. How a batch is written is said here and
-/// nowhere else; what an earlier version wrote is read for as long as telemetry is kept.
+/// Telemetry as a store keeps it, whatever the store: many messages in one block of bytes. How it is written is said here and nowhere
+/// else; what an earlier version wrote is read for as long as telemetry is kept.
 /// </summary>
 /// <remarks>
 /// <code>
 /// version (1), bytes before compression (4), Brotli of entries
-/// entry: length of subject (4), length of batch (4), subject in UTF-8, batch as JSON in UTF-8
+/// entry: length of subject (4), length of message (4), subject in UTF-8, message
+/// message: a telemetry pack (telemetry.cddl), or one batch as JSON: as a device sent it. Version 1 knows JSON alone
 /// </code>
 /// </remarks>
 internal static class TelemetryBlock
 {
-    private const byte Version = 1;
+    private const byte Version = 2;
+    private const byte OldestVersion = 1;
+    private const byte JsonObject = (byte)'{';
     private const int HeaderBytes = 5;
     private const int EntryHeaderBytes = 8;
 
@@ -28,27 +31,36 @@ internal static class TelemetryBlock
     private const int Quality = 1;
     private const int Window = 20;
 
-    /// <summary>A batch as it goes into a pack.</summary>
-    public static byte[] Encode(TelemetryBatch batch) => JsonSerializer.SerializeToUtf8Bytes(batch, FleetJson.Default.TelemetryBatch);
+    /// <summary>A batch as the server itself writes one, such as a rollup; what devices send is kept as it came.</summary>
+    public static byte[] Encode(TelemetryBatch batch)
+    {
+        var pack = TelemetryPack.EncodePlain([batch]);
+        // What a pack cannot hold, such as a sum of many at its limit, is kept as JSON.
+        return Holds(pack, batch) ? pack : JsonSerializer.SerializeToUtf8Bytes(batch, FleetJson.Default.TelemetryBatch);
+    }
 
-    /// <summary>Reads what <see cref="Encode"/> wrote.</summary>
-    public static TelemetryBatch Decode(ReadOnlyMemory<byte> batch)
-        => JsonSerializer.Deserialize(batch.Span, FleetJson.Default.TelemetryBatch)
-            ?? throw new InvalidDataException("A stored batch holds null.");
+    /// <summary>Reads a message.</summary>
+    public static IReadOnlyList<TelemetryBatch> Decode(ReadOnlyMemory<byte> message)
+        => message.Span is [JsonObject, ..]
+            ? [
+                JsonSerializer.Deserialize(message.Span, FleetJson.Default.TelemetryBatch)
+                    ?? throw new InvalidDataException("A stored batch holds null."),
+            ]
+            : TelemetryPack.Decode(message.Span);
 
     /// <summary>Writes a pack.</summary>
-    /// <param name="entries">Each batch with the subject it is of, such as a device.</param>
-    public static byte[] Write(IReadOnlyList<(string Subject, byte[] Batch)> entries)
+    /// <param name="entries">Each message with the subject it is of, such as a device.</param>
+    public static byte[] Write(IReadOnlyList<(string Subject, ReadOnlyMemory<byte> Message)> entries)
     {
         var plain = new ArrayBufferWriter<byte>();
-        foreach (var (subject, batch) in entries)
+        foreach (var (subject, message) in entries)
         {
             var header = plain.GetSpan(EntryHeaderBytes);
             BinaryPrimitives.WriteInt32LittleEndian(header, Encoding.UTF8.GetByteCount(subject));
-            BinaryPrimitives.WriteInt32LittleEndian(header[4..], batch.Length);
+            BinaryPrimitives.WriteInt32LittleEndian(header[4..], message.Length);
             plain.Advance(EntryHeaderBytes);
             Encoding.UTF8.GetBytes(subject, plain);
-            plain.Write(batch);
+            plain.Write(message.Span);
         }
         var pack = new byte[HeaderBytes + BrotliEncoder.GetMaxCompressedLength(plain.WrittenCount)];
         pack[0] = Version;
@@ -60,24 +72,40 @@ internal static class TelemetryBlock
 
     /// <summary>Reads a pack.</summary>
     /// <exception cref="InvalidDataException">It was not written by this program or an earlier one.</exception>
-    public static IEnumerable<(string Subject, ReadOnlyMemory<byte> Batch)> Read(byte[] pack)
+    public static IEnumerable<(string Subject, ReadOnlyMemory<byte> Message)> Read(byte[] pack)
     {
         var plain = Decompress(pack);
         for (var at = 0; at < plain.Length;)
         {
-            var (subject, batch) = (
+            var (subject, message) = (
                 BinaryPrimitives.ReadInt32LittleEndian(plain.AsSpan(at)), BinaryPrimitives.ReadInt32LittleEndian(plain.AsSpan(at + 4)));
             at += EntryHeaderBytes;
-            yield return (Encoding.UTF8.GetString(plain, at, subject), plain.AsMemory(at + subject, batch));
-            at += subject + batch;
+            yield return (Encoding.UTF8.GetString(plain, at, subject), plain.AsMemory(at + subject, message));
+            at += subject + message;
+        }
+    }
+
+    private static bool Holds(byte[] pack, TelemetryBatch batch)
+    {
+        try
+        {
+            var read = TelemetryPack.Decode(pack)[0].Models;
+            // A model written twice would be there once; a model without confidence would have ten zeros.
+            return read.Select(stats => (stats.Model, stats.Confidence.Count))
+                .SequenceEqual(batch.Models.Select(stats => (stats.Model, stats.Confidence.Count)));
+        }
+        catch (FormatException)
+        {
+            return false;
         }
     }
 
     private static byte[] Decompress(byte[] pack)
     {
-        if (pack.Length < HeaderBytes || pack[0] != Version)
+        if (pack.Length < HeaderBytes || pack[0] is < OldestVersion or > Version)
             throw new InvalidDataException(
-                $"A pack of telemetry begins with {(pack.Length == 0 ? "nothing" : pack[0])}; this program reads version {Version}.");
+                $"A pack of telemetry begins with {(pack.Length == 0 ? "nothing" : pack[0])}; this program reads versions "
+                    + $"{OldestVersion} to {Version}.");
         var plain = new byte[BinaryPrimitives.ReadInt32LittleEndian(pack.AsSpan(1))];
         if (!BrotliDecoder.TryDecompress(pack.AsSpan(HeaderBytes), plain, out var written) || written != plain.Length)
             throw new InvalidDataException("A pack of telemetry is damaged.");

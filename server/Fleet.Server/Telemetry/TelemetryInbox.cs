@@ -33,8 +33,7 @@ internal sealed class TelemetryInbox(IFleetStore store) : IDeviceMessageHandler
         }
         // All or none: what was refused in part would come again in whole.
         if (batches.Select(TelemetryRules.ProblemOf).FirstOrDefault(problem => problem is not null) is { } problem) return problem;
-        // Together, so that they share one sync of the disk.
-        await Task.WhenAll(batches.Select(batch => store.AppendSamplesAsync(device, batch, cancellationToken)));
+        await store.AppendSamplesAsync(device, new TelemetryMessage(payload, batches), cancellationToken);
         return null;
     }
 }

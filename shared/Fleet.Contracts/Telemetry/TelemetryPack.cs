@@ -18,18 +18,16 @@ public static class TelemetryPack
     /// <summary>The bytes of batches that follow each other, at most <see cref="Limits.BatchesPerPack"/>.</summary>
     public static byte[] Encode(IReadOnlyList<TelemetryBatch> batches)
     {
-        if (batches.Count is 0 or > Limits.BatchesPerPack)
-            throw new ArgumentException($"A pack holds 1 to {Limits.BatchesPerPack} batches, not {batches.Count}.");
-        var body = new CborWriter();
-        PackBody.Write(body, batches);
-        var plain = body.ToArray();
+        var plain = BodyOf(batches);
         var packed = Deflate(plain);
-        var envelope = new CborWriter();
-        envelope.Array(3);
-        envelope.Integer(Version);
-        envelope.Integer(plain.Length);
-        envelope.Bytes(packed.Length < plain.Length ? packed : plain);
-        return envelope.ToArray();
+        return Wrap(plain.Length, packed.Length < plain.Length ? packed : plain);
+    }
+
+    /// <summary>The same without deflate, for who keeps many packs and compresses them together.</summary>
+    public static byte[] EncodePlain(IReadOnlyList<TelemetryBatch> batches)
+    {
+        var plain = BodyOf(batches);
+        return Wrap(plain.Length, plain);
     }
 
     /// <summary>True when a pack is within what a reader takes, packed and unpacked.</summary>
@@ -63,6 +61,25 @@ public static class TelemetryPack
         {
             throw new FormatException(e.Message, e);
         }
+    }
+
+    private static byte[] BodyOf(IReadOnlyList<TelemetryBatch> batches)
+    {
+        if (batches.Count is 0 or > Limits.BatchesPerPack)
+            throw new ArgumentException($"A pack holds 1 to {Limits.BatchesPerPack} batches, not {batches.Count}.");
+        var body = new CborWriter();
+        PackBody.Write(body, batches);
+        return body.ToArray();
+    }
+
+    private static byte[] Wrap(int plainLength, byte[] bytes)
+    {
+        var envelope = new CborWriter();
+        envelope.Array(3);
+        envelope.Integer(Version);
+        envelope.Integer(plainLength);
+        envelope.Bytes(bytes);
+        return envelope.ToArray();
     }
 
     private static byte[] Deflate(byte[] plain)

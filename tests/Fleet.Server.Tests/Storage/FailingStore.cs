@@ -1,5 +1,4 @@
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Telemetry;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Tests.Storage;
@@ -29,8 +28,8 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
     public Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)
         => FailsToWrite ? throw Broken : store.CommitAsync(changes, cancellationToken);
 
-    public Task<bool> AppendSamplesAsync(DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken)
-        => FailsToWrite ? throw Broken : store.AppendSamplesAsync(device, batch, cancellationToken);
+    public Task<int> AppendSamplesAsync(DeviceId device, TelemetryMessage message, CancellationToken cancellationToken)
+        => FailsToWrite ? throw Broken : store.AppendSamplesAsync(device, message, cancellationToken);
 
     public IAsyncEnumerable<Sample> SamplesAsync(DateTimeOffset since, CancellationToken cancellationToken)
         => FailsToRead ? throw Broken : store.SamplesAsync(since, cancellationToken);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Fleet.Contracts.Devices;
 using Fleet.Server.Storage;
+using Fleet.TestKit;
 
 namespace Fleet.Server.Tests.Storage;
 
@@ -104,13 +105,8 @@ public abstract partial class StoreTests
 
         private readonly Process _process;
 
-        public CrashWriter(TestStore store)
-        {
-            var program = Path.GetFullPath(Path.Combine(
-                AppContext.BaseDirectory, "..", "..", "Fleet.Server.CrashWriter",
-                Path.GetFileName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)), "crash-writer"));
-            _process = Process.Start(new ProcessStartInfo(program, store.WriterArguments) { RedirectStandardOutput = true })!;
-        }
+        public CrashWriter(TestStore store) => _process = Process.Start(
+            new ProcessStartInfo(Programs.CrashWriter, store.WriterArguments) { RedirectStandardOutput = true })!;
 
         /// <summary>The last number of each writer that the store has acknowledged.</summary>
         public Dictionary<string, long> Commits { get; } = [];

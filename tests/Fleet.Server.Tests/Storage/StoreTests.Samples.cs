@@ -33,6 +33,32 @@ public abstract partial class StoreTests
     }
 
     [Fact]
+    public async Task Pack_of_which_a_part_came_before_adds_the_rest_once()
+    {
+        TelemetryBatch[] batches = [.. Enumerable.Range(0, 20).Select(n => At(n))];
+        async Task<int> AppendAsync(Range part)
+            => await _test.Store.AppendSamplesAsync(
+                TestStore.Device, new TelemetryMessage(TelemetryPack.Encode(batches[part]), batches[part]), default);
+
+        Assert.Equal(12, await AppendAsync(..12));
+        Assert.Equal(8, await AppendAsync(..20));
+        Assert.Equal(0, await AppendAsync(5..20));
+        for (var round = 0; round < 2; round++)
+        {
+            Assert.Equal(batches.Select(batch => (batch.Sequence, batch.To)),
+                (await SamplesAsync(DateTimeOffset.MinValue)).Select(sample => (sample.Batch.Sequence, sample.Batch.To)));
+            Assert.Equal(20, (await RollupsAsync()).Sum(rollup => rollup.Batches));
+            await _test.ReopenAsync();
+        }
+
+        TelemetryBatch At(int n) => _test.Batch(n + 1, classes: 2) with
+        {
+            From = _test.Clock.GetUtcNow().AddSeconds(10 * n),
+            To = _test.Clock.GetUtcNow().AddSeconds(10 * n + 10),
+        };
+    }
+
+    [Fact]
     public async Task Only_batches_that_arrived_after_the_given_time_are_read()
     {
         await FillAsync(400);

@@ -64,6 +64,16 @@ internal abstract class TestStore : IAsyncDisposable
     public abstract ValueTask DisposeAsync();
 }
 
+/// <summary>How tests say a batch.</summary>
+internal static class TestStoreExtensions
+{
+    /// <summary>Stores a batch as a message of its own.</summary>
+    /// <returns>False when it was already there.</returns>
+    public static async Task<bool> AppendSamplesAsync(
+        this IFleetStore store, DeviceId device, TelemetryBatch batch, CancellationToken cancellationToken)
+        => await store.AppendSamplesAsync(device, new TelemetryMessage(TelemetryBlock.Encode(batch), [batch]), cancellationToken) == 1;
+}
+
 /// <summary>The embedded store on a folder of its own.</summary>
 internal sealed class LiteTestStore : TestStore
 {

@@ -6,6 +6,7 @@ using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Storage;
 using Fleet.Server.Telemetry;
+using Fleet.Server.Tests.Storage;
 using Fleet.TestKit;
 using MQTTnet;
 

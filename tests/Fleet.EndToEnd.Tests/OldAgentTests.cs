@@ -14,12 +14,13 @@ namespace Fleet.EndToEnd.Tests;
 /// <summary>
 /// A real agent of protocol 1 against this server. It is built from the last commit that spoke it, as
 /// <c>git worktree add ../protocol-1 03c022f &amp;&amp; dotnet build ../protocol-1/agent/Fleet.Agent</c>, and named by the variable
-/// FLEET_OLD_AGENT; without it the golden files of protocol 1 stand for it.
+/// FLEET_OLD_AGENT. Everywhere else <c>Fleet.Server.Tests.Devices.ProtocolOneTests</c> say its messages to the real server.
 /// </summary>
 [Collection(nameof(OneFleet))]
 public sealed class OldAgentTests(FleetFixture fleet)
 {
-    private const string Absent = "FLEET_OLD_AGENT does not name a fleet-agent of protocol 1.";
+    private const string Absent =
+        "FLEET_OLD_AGENT does not name a fleet-agent of protocol 1, built from commit 03c022f; ProtocolOneTests say what it says.";
 
     public static bool IsPresent => File.Exists(Program);
 

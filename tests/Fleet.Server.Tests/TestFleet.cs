@@ -133,21 +133,28 @@ internal sealed class TestFleet : IAsyncDisposable
         => Store.UpdateAsync<Device>(device.Value, found => found with { RevokedAt = Clock.GetUtcNow() }, default);
 
     /// <summary>A build that a worker leased, uploaded and completed.</summary>
-    public async Task<string> BuildAsync(string model = "speech", params VariantReport[] variants)
+    public Task<string> BuildAsync(string model = "speech", params VariantReport[] variants) => BuildAsync(SpecOf(model), variants);
+
+    /// <summary>The same of a spec.</summary>
+    public async Task<string> BuildAsync(BuildSpec spec, params VariantReport[] variants)
     {
-        var build = (await Queue.SubmitAsync(SpecOf(model), default)).Value!;
+        var build = (await Queue.SubmitAsync(spec, default)).Value!;
         var lease = (await Queue.LeaseAsync("tester", default))!;
         Assert.Equal(build.Id, lease.BuildId);
         var answer = await Queue.CompleteAsync(
-            build.Id, new CompleteRequest(lease.LeaseId, await ReportAsync(model, variants), "<p>report</p>"), default);
+            build.Id, new CompleteRequest(lease.LeaseId, await ReportAsync(spec.Model, variants) with { Spec = spec }, "<p>report</p>"),
+            default);
         Assert.Null(answer.Problem);
         return build.Id;
     }
 
     /// <summary>The next release of a model, for x64.</summary>
-    public async Task<Release> ReleaseAsync(string model = "speech", TimeSpan? validFor = null)
+    public Task<Release> ReleaseAsync(string model = "speech", TimeSpan? validFor = null) => ReleaseAsync(SpecOf(model), validFor);
+
+    /// <summary>The same of a spec.</summary>
+    public async Task<Release> ReleaseAsync(BuildSpec spec, TimeSpan? validFor = null)
         => (await Of<Publisher>()
-            .PublishAsync(new CreateReleaseRequest(await BuildAsync(model, await VariantAsync("x64-int8", "x64")), validFor),
+            .PublishAsync(new CreateReleaseRequest(await BuildAsync(spec, await VariantAsync("x64-int8", "x64")), validFor),
                 default)).Value!;
 
     public async Task<VariantReport> VariantAsync(string id, string profile, bool accepted = true) => new()

@@ -113,7 +113,9 @@ internal sealed class Sheet(params IReadOnlyList<string> columns)
 
     /// <summary>Columns of a terminal that <paramref name="shown"/> takes when only sentences are wrapped.</summary>
     private int Needed(List<int> shown, int[] widths)
-        => shown.Sum(i => IsWhole(i, widths) ? widths[i] : NarrowestSentence) + shown.Count - 1;
+        => shown.Sum(i => IsWhole(i, widths) ? widths[i] : Math.Max(NarrowestSentence, LongestWord(i))) + shown.Count - 1;
+
+    private int LongestWord(int column) => _rows.Max(row => row[column].Text.Split(' ').Max(word => word.Length));
 
     /// <summary>An id or a number that is broken over two lines cannot be copied: only sentences are wrapped.</summary>
     private bool IsWhole(int column, int[] widths) => IsRight(column) || widths[column] <= NarrowestSentence

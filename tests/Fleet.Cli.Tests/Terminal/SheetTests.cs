@@ -25,6 +25,10 @@ public sealed class SheetTests
         sheet.Add("20261123-214205-123-a1b2", "conv1d of width 20, with a dense head", "1.2 MiB", Figures.None, "* chosen");
         Assert.Equal(["BUILD SIZE VERDICT", "20261123-214205-123-a1b2 1.2 MiB * chosen"], Drawn(sheet, 43, "TEACHER"));
         Assert.Equal(["BUILD VERDICT", "20261123-214205-123-a1b2 * chosen"], Drawn(sheet, 36, "TEACHER", "SIZE"));
+        // A name in a sentence is not broken either: there is room for its longest word, or the column is left out.
+        sheet.Add("b", "20261123-214205-123-a1b2 again", "1 MiB", Figures.None, "beaten");
+        Assert.Equal("BUILD SIZE VERDICT", Drawn(sheet, 57, "TEACHER")[0]);
+        Assert.Equal("BUILD TEACHER VERDICT", Drawn(sheet, 58, "SIZE")[0]);
         // Where all of it fits, sentences wrapped, the empty column stands there too.
         Assert.Equal("BUILD TEACHER SIZE ENERGY VERDICT", Drawn(sheet, 80)[0]);
     }

@@ -4,8 +4,8 @@ using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;
 
-/// <summary>Ctrl+C, sent to the real program: whatever it was at, it says so and ends with 130.</summary>
-public sealed class StopTests(RealServer server) : IClassFixture<RealServer>, IDisposable
+/// <summary>The real program at a terminal. Ctrl+C: whatever it was at, it says so and ends with 130.</summary>
+public sealed class TerminalTests(RealServer server) : IClassFixture<RealServer>, IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(2);
 
@@ -52,6 +52,20 @@ public sealed class StopTests(RealServer server) : IClassFixture<RealServer>, ID
         Assert.Equal(130, await fleet.WaitForExitAsync(Deadline));
         Assert.Contains("goes on without this terminal", fleet.Output, StringComparison.Ordinal);
         Assert.Equal("fleet: Stopped.", fleet.Lines[^1]);
+    }
+
+    [Fact]
+    public async Task Line_to_copy_is_whole_on_a_terminal_that_is_narrower()
+    {
+        await using var terminal = ChildProcess.Start(
+            "script", [
+                "-qefc", $"stty cols 80; exec '{Programs.Cli}' tokens create --server {server.Api} --key-file '{server.KeyFile}'",
+                _folder["screen"],
+            ]);
+        Assert.Equal(0, await terminal.WaitForExitAsync(Deadline));
+        Assert.Matches(
+            @"(?m)^  fleet-agent enroll --server \S+ --token fleet1\.\S+ --id \$\(hostname\) --data /var/lib/fleet-agent\r?$",
+            await File.ReadAllTextAsync(_folder["screen"]));
     }
 
     [Fact]

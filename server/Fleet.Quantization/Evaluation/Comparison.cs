@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Scoring;
 using Fleet.Quantization.Onnx;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -12,7 +13,7 @@ internal static class Comparison
     /// <summary>How close <paramref name="outputs"/> are to <paramref name="reference"/>.</summary>
     public static Closeness Of(AllOutputs outputs, AllOutputs reference)
     {
-        var deviation = new Deviation().Add(outputs.Values, reference.Values);
+        var deviation = new OutputScore().Add(outputs.Values, reference.Values);
         return new Closeness(deviation.SignalToNoise, deviation.Cosine,
             (double)outputs.Decisions.Zip(reference.Decisions)
                 .Count(pair => pair.First == pair.Second) / Math.Max(1, reference.Decisions.Length));

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Scoring;
 using Fleet.Quantization.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
@@ -69,7 +70,7 @@ internal sealed class KeptOutputs : IDisposable
     public (Closeness Closeness, int Right) Compare(
         InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
     {
-        var deviation = new Deviation();
+        var deviation = new OutputScore();
         int rows = 0, agreed = 0, right = 0;
         foreach (var ((values, decisions), (reference, decided)) in AllOutputs.Each(session, samples, cancellationToken).Zip(Samples()))
         {

@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using Fleet.Contracts.Scoring;
 using Fleet.Quantization.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
@@ -13,8 +13,8 @@ internal sealed record ModelOutputs(float[] Values, int Count)
     public int Width => Count == 0 ? 0 : Values.Length / Count;
 
     /// <summary>The class with the largest value for each sample.</summary>
-    public int[] Decisions()
-        => [.. Enumerable.Range(0, Count).Select(sample => TensorPrimitives.IndexOfMax(Values.AsSpan(sample * Width, Width)))];
+    public long[] Decisions()
+        => [.. Enumerable.Range(0, Count).Select(sample => (long)ClassificationScore.Decide(Values.AsSpan(sample * Width, Width)))];
 
     /// <summary>Runs every sample through <paramref name="session"/>.</summary>
     public static ModelOutputs Of(InferenceSession session, IFeedSource source, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Scoring;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Tests.Models;
@@ -32,7 +33,7 @@ public sealed class JudgementTests
     [InlineData(new[] { 1f, 0f }, new[] { 0f, 0f }, -Closeness.Exact)]
     public void Signal_to_noise_is_always_a_number(float[] values, float[] reference, double expected)
     {
-        var deviation = new Deviation().Add(values, reference);
+        var deviation = new OutputScore().Add(values, reference);
         Assert.Equal(expected, deviation.SignalToNoise, 1e-6);
         Assert.InRange(deviation.Cosine, -1, 1);
     }

@@ -3,7 +3,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
-using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
@@ -17,6 +17,7 @@ using Fleet.Quantization;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Report;
+using Fleet.Quantization.Samples;
 using Fleet.Quantization.Variants;
 using Microsoft.ML.OnnxRuntime;
 
@@ -66,12 +67,13 @@ internal sealed class Build(TimeProvider time)
             spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
         var (trained, trainedEpochs) = TrainedVariants.Make(
             spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
+        var travelling = Splits.SubsetNumbers(data.Test, spec.Gate.ValidationSamples, new Random(spec.Seed));
         var made = new VariantMaker().Make(
             new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
-                new HeldOut(data.Test.Feeds(StudentExport.Input), (data.Test.Labels as ClassLabels)?.Numbers),
+                HeldOutOf(data, travelling),
                 VariantSettings.Of(spec.Quantization, profiles, spec.Gate.Budget) with { Trained = trained }, File("variants")),
             new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
-        ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test, spec.Gate.ValidationSamples, spec.Seed);
+        ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling));
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
         var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data.Test, cancellationToken);
@@ -79,6 +81,7 @@ internal sealed class Build(TimeProvider time)
         {
             Spec = asked,
             Task = data.Task,
+            Measure = made.Measure,
             Widths = widths,
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
@@ -95,9 +98,7 @@ internal sealed class Build(TimeProvider time)
             ],
             Outputs = [new TensorDescription(student.Head.Output, "FP32", [-1, student.Head.Columns])],
             ValidationSet = Artifacts.Reference(File("validation.npz")),
-            Variants = data.Task == ModelTask.Classification
-                ? made.Variants
-                : [.. made.Variants.Select(variant => Scored(variant, File("variants"), data.Test, cancellationToken))],
+            Variants = made.Variants,
         };
         var result = Finish(report, folder, progress);
         memory.Forget();
@@ -160,15 +161,14 @@ internal sealed class Build(TimeProvider time)
         return (Of(1), Of(0));
     }
 
-    // Variants are chosen by how close they are to the student; what that costs against the labels is said beside it, and gates.
-    private static VariantReport Scored(VariantReport variant, string folder, SampleSet test, CancellationToken cancellationToken)
+    private static HeldOut HeldOutOf(DataSet data, IReadOnlyList<int> travelling)
     {
-        if (variant is not { Scores: { } scores, Artifact: { } artifact }) return variant;
-        using var session = OnnxRuntimeSession.Open(Path.Combine(folder, artifact.Name), variant.Runtime.On(ThisMachine.Facts.IsaFlags));
-        var outputs = ModelOutputs.Of(session, test.Feeds(session.InputNames[0]), cancellationToken);
-        // The largest of a few values to predict is not a decision to agree on.
-        var others = scores.Metrics.Where(metric => metric.Name != Metric.Agreement.Name);
-        return variant with { Scores = scores with { Metrics = [.. test.Labels.Score(outputs.Values), .. others] } };
+        var labels = new Dictionary<string, NpyArray> { [ValidationSet.LabelsName] = data.Test.Labels.ToArray() };
+        return new HeldOut(data.Test.Feeds(StudentExport.Input), SampleTruth.Read(data.Task, labels, data.Test.Count))
+        {
+            LabelUnit = (data.Test.Labels as ValueLabels)?.Unit,
+            Travelling = travelling.Count < data.Test.Count ? [.. travelling.Order()] : null,
+        };
     }
 
     private static HardwareProfile[] ProfilesOf(QuantizationSpec spec) => [.. spec.Profiles.Select(name => spec.Find(name)

@@ -54,7 +54,13 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples)
             : null;
         var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes, source.Task);
-        var wanted = new VariantRequest(source.Onnx, calibration, new HeldOut(validation.Feeds, validation.Labels), settings, outputFolder);
+        var heldOut = new HeldOut(validation.Feeds, validation.Truth)
+        {
+            Detection = source.Detection,
+            LabelUnit = source.LabelUnit,
+            Travelling = request.Travelling,
+        };
+        var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder);
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
         return new QuantizationReport
         {
@@ -68,7 +74,9 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             MeasuredOn = ThisMachine.Description,
             Calibration = calibration is null ? null : Described(source.Calibration!, calibration.Count),
             Validation = Described(source.Validation, validation.Feeds.Count),
-            Labelled = validation.Labels is not null,
+            Labelled = validation.Truth.IsLabelled,
+            Task = validation.Truth.Task,
+            Measure = made.Measure,
             Spec = spec,
             Original = made.Original,
             Variants = made.Variants,

@@ -76,7 +76,14 @@ public sealed class SourceBuildTests
         Assert.Empty(report.Classes);
         Assert.Equal([30, 6], ValidationSet(folder)["labels"].Shape);
         Assert.All(report.Variants.Where(variant => variant.Accepted),
-            variant => Assert.Equal("rmse", report.Spec.Gate.For(report.TaskOf(), variant.Scores!).Thresholds[0].Metric));
+            variant =>
+            {
+                // Judged over all samples; promised over those that devices are given.
+                Assert.Equal((40, 30), (variant.Scores!.Samples, variant.Promised()!.Samples));
+                Assert.Equal("rmse", report.Spec.Gate.For(report.TaskOf(), variant.Promised()!).Thresholds[0].Metric);
+                Assert.Equal(variant.Scores.Find("rmse")!.Value - report.Student.Scores.Find("rmse")!.Value, variant.Drop!.Value, 1e-9);
+            });
+        Assert.Equal("rmse", report.Measure);
     }
 
     [Fact]

@@ -51,7 +51,7 @@ public sealed class QuantizeCommandTests
         {
             Assert.True(variant.Accepted, string.Join(" ", variant.Reasons));
             Assert.InRange(variant.Closeness!.SignalToNoise, 30, 200);
-            Assert.InRange(variant.Closeness.Agreement, 0.99, 1);
+            Assert.InRange(variant.Closeness.Agreement!.Value, 0.99, 1);
             Assert.InRange(variant.Artifact!.Bytes, 1, report.Bytes * 0.75);
         });
         var weights = report.Variants.Single(variant => variant.Scheme == "int8-weights");

@@ -10,6 +10,27 @@ internal static class Splits
     /// <returns>What remains, and the part cut off; each mixed by <paramref name="random"/>.</returns>
     public static (SampleSet Kept, SampleSet Part) Cut(SampleSet samples, double share, Random random)
     {
+        var (kept, part) = CutNumbers(samples, share, random);
+        return (samples.Pick(kept), samples.Pick(part));
+    }
+
+    /// <summary>
+    /// At most <paramref name="count"/> samples, every class in proportion. All of them, in their order, when there are no more.
+    /// </summary>
+    public static SampleSet Subset(SampleSet samples, int count, Random random)
+        => count >= samples.Count ? samples : samples.Pick(SubsetNumbers(samples, count, random));
+
+    /// <summary>The numbers of such samples.</summary>
+    public static IReadOnlyList<int> SubsetNumbers(SampleSet samples, int count, Random random)
+    {
+        if (count >= samples.Count) return [.. Enumerable.Range(0, samples.Count)];
+        var (_, part) = CutNumbers(samples with { Origins = null }, (double)count / samples.Count, random);
+        // Rounding class by class can give a few more or fewer; more are cut, fewer are what they are.
+        return [.. part.Take(count)];
+    }
+
+    private static (int[] Kept, int[] Part) CutNumbers(SampleSet samples, double share, Random random)
+    {
         var kept = new List<int>();
         var part = new List<int>();
         foreach (var group in Groups(samples))
@@ -20,18 +41,7 @@ internal static class Splits
             part.AddRange(units[..taken].SelectMany(unit => unit));
             kept.AddRange(units[taken..].SelectMany(unit => unit));
         }
-        return (Pick(samples, kept, random), Pick(samples, part, random));
-    }
-
-    /// <summary>
-    /// At most <paramref name="count"/> samples, every class in proportion. All of them, in their order, when there are no more.
-    /// </summary>
-    public static SampleSet Subset(SampleSet samples, int count, Random random)
-    {
-        if (count >= samples.Count) return samples;
-        var (_, part) = Cut(samples with { Origins = null }, (double)count / samples.Count, random);
-        // Rounding class by class can give a few more or fewer; more are cut, fewer are what they are.
-        return part.Take(count);
+        return (Mixed(kept, random), Mixed(part, random));
     }
 
     // What is cut: the samples of an origin together, or each sample alone; in groups that are cut alike.
@@ -43,10 +53,10 @@ internal static class Splits
         return all.GroupBy(samples.Labels.GroupOf).OrderBy(group => group.Key).Select(group => group.Select(sample => new[] { sample }));
     }
 
-    private static SampleSet Pick(SampleSet samples, List<int> indices, Random random)
+    private static int[] Mixed(List<int> numbers, Random random)
     {
-        int[] order = [.. indices];
+        int[] order = [.. numbers];
         random.Shuffle(order);
-        return samples.Pick(order);
+        return order;
     }
 }

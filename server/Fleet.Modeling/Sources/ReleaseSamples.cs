@@ -1,5 +1,4 @@
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Devices;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
@@ -12,7 +11,7 @@ namespace Fleet.Modeling.Sources;
 
 /// <summary>
 /// The samples that travel with a release of a model of one's own: inputs by name, labels where there are some, otherwise what
-/// the float model gave. The device judges by them, and so does <see cref="Measure"/>.
+/// the float model gave. The device judges by them.
 /// </summary>
 internal sealed class ReleaseSamples
 {
@@ -23,11 +22,11 @@ internal sealed class ReleaseSamples
     private readonly Dictionary<string, NpyArray> _known = [];
     private readonly BuildSpec _spec;
     private readonly ModelTask _task;
-    private readonly int _count;
 
-    private ReleaseSamples(BuildSpec spec, ModelTask task, int count) => (_spec, _task, _count) = (spec, task, count);
+    private ReleaseSamples(BuildSpec spec, ModelTask task, int[] chosen) => (_spec, _task, Numbers) = (spec, task, chosen);
 
-    private string? LabelUnit => _spec.Source!.LabelUnit;
+    /// <summary>Which of the samples they are, in rising order.</summary>
+    public IReadOnlyList<int> Numbers { get; }
 
     /// <summary>Chooses samples, and runs the float model on them.</summary>
     /// <exception cref="InvalidDataException">A device could not be given them.</exception>
@@ -37,7 +36,7 @@ internal sealed class ReleaseSamples
     {
         string[] references = labels.Count > 0 ? [] : ReferencesOf(session, task, spec.Source!.Detection);
         var chosen = Chosen(session, samples, references, spec, cancellationToken);
-        var gathered = new ReleaseSamples(spec, task, chosen.Length);
+        var gathered = new ReleaseSamples(spec, task, chosen);
         var values = new Dictionary<string, Column>();
         var wanted = chosen.ToHashSet();
         using var options = new RunOptions();
@@ -63,7 +62,7 @@ internal sealed class ReleaseSamples
             else gathered._inputs[name] = (column.Type, column.ToArray(name, chosen.Length));
         }
         foreach (var (name, array) in labels) gathered._known[name] = Rows(array, chosen);
-        gathered.Judge([.. session.OutputNames.Where(name => IsJudged(session, name))]);
+        gathered.RequireOutputs([.. session.OutputNames.Where(name => IsJudged(session, name))]);
         if (task == ModelTask.Detection && references.Length > 0) gathered.RequireCorners(spec.Source!.Detection ?? new DetectionForm());
         return gathered;
     }
@@ -75,40 +74,12 @@ internal sealed class ReleaseSamples
         NpzArchive.Write(file, [.. _inputs.Select(input => KeyValuePair.Create(input.Key, input.Value.Array)), .. _known]);
     }
 
-    /// <summary>What a device would measure of the model at <paramref name="path"/>, but for time and memory.</summary>
-    public IReadOnlyList<MetricValue> Measure(string path, RuntimeSettings? runtime, CancellationToken cancellationToken)
-    {
-        using var session = OnnxRuntimeSession.Open(path, runtime);
-        using var options = new RunOptions();
-        var score = Judge([.. session.OutputNames.Where(name => IsJudged(session, name))]);
-        List<string> asked = [.. score.Outputs];
-        string[] names = [.. session.InputNames.Where(_inputs.ContainsKey)];
-        for (var sample = 0; sample < _count; sample++)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            OrtValue[] values = [.. names.Select(name => ValueOf(_inputs[name], sample))];
-            try
-            {
-                using var outputs = session.Run(options, names, values, asked);
-                score.Add((string name, out int columns) => FloatsOf(outputs[asked.IndexOf(name)], out columns));
-            }
-            catch (FormatException e)
-            {
-                throw new InvalidDataException($"The outputs of {Path.GetFileName(path)} cannot be judged: {e.Message}", e);
-            }
-            finally
-            {
-                foreach (var value in values) value.Dispose();
-            }
-        }
-        return score.Measured();
-    }
-
-    private TaskScore Judge(IReadOnlyList<string> outputs)
+    /// <summary>Refuses, before hours of work, outputs that do not have the form of the task.</summary>
+    private void RequireOutputs(IReadOnlyList<string> outputs)
     {
         try
         {
-            return TaskScore.For(SampleTruth.Read(_task, _known, _count), outputs, _spec.Source!.Detection, LabelUnit);
+            _ = TaskScore.For(SampleTruth.Read(_task, _known, Numbers.Count), outputs, _spec.Source!.Detection, _spec.Source.LabelUnit);
         }
         catch (FormatException e)
         {
@@ -204,24 +175,6 @@ internal sealed class ReleaseSamples
             Shape = [rows.Length, .. array.Shape.Skip(1)],
             Data = rows.SelectMany(row => array.Data.Slice(row * width, width).ToArray()).ToArray(),
         };
-    }
-
-    private static OrtValue ValueOf((TensorElementType Type, NpyArray Array) input, int sample)
-    {
-        var width = input.Array.Data.Length / input.Array.Shape[0];
-        var value = OrtValue.CreateAllocatedTensorValue(
-            OrtAllocator.DefaultInstance, input.Type, [1, .. input.Array.Shape.Skip(1).Select(extent => (long)extent)]);
-        input.Array.Data.Span.Slice(sample * width, width).CopyTo(value.GetTensorMutableRawData());
-        return value;
-    }
-
-    private static ReadOnlySpan<float> FloatsOf(OrtValue output, out int columns)
-    {
-        var tensor = output.GetTensorTypeAndShape();
-        columns = tensor.Shape is [.., var last] ? (int)last : 1;
-        return tensor.ElementDataType == TensorElementType.Int64
-            ? Array.ConvertAll(output.GetTensorDataAsSpan<long>().ToArray(), value => (float)value)
-            : output.GetTensorDataAsSpan<float>();
     }
 
     private static bool IsJudged(InferenceSession session, string output)

@@ -2,13 +2,10 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
-using Fleet.Contracts.Validation;
 using Fleet.Platform;
 using Fleet.Quantization;
-using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime;
@@ -52,34 +49,36 @@ internal static class SourceBuild
         var validation = ModelSamples.Read(source.Validation, inputs, state, Quantizer.ValidationSeed, source.ValidationLabels,
             SyntheticShapes.For(source, session, inputs, state), source.Task);
         var samples = validation.Feeds;
-        long[]? labels = validation.Labels is { } given ? [.. given] : null;
         var classes = ClassesOf(session);
-        var task = source.Task ?? (classes is null ? ModelTask.Outputs : ModelTask.Classification);
-        if (labels is not null && classes is { } count && Array.FindIndex(labels, label => label < 0 || label >= count) is >= 0 and var bad)
+        var task = source.Task
+            ?? (classes is null && !validation.Truth.IsLabelled ? ModelTask.Outputs : ModelTask.Classification);
+        if (task == ModelTask.Classification && validation.Truth.Classes is { } labels && classes is { } count
+            && Array.FindIndex(labels, label => label < 0 || label >= count) is >= 0 and var bad)
             throw new InvalidDataException(
                 $"The label {labels[bad]} of sample {bad} (counted from 0) is not one of the {count} classes of output "
                     + $"'{session.OutputNames[0]}'.");
         // Before hours of work: what no device could be given cannot be released.
         var travelling = ReleaseSamples.Gather(
-            session, samples, TaskLabels.Of(source, task, labels, samples.Count), spec, task, state, cancellationToken);
+            session, samples, validation.Labels, spec, task, state, cancellationToken);
 
         var quantized = new Quantizer(time).Run(
-            new QuantizationRequest { Source = source, Quantization = spec.Quantization, Budget = spec.Gate.Budget },
+            new QuantizationRequest
+            {
+                Source = source with { Task = task },
+                Quantization = spec.Quantization,
+                Budget = spec.Gate.Budget,
+                Travelling = travelling.Numbers.Count < samples.Count ? travelling.Numbers : null,
+            },
             Path.Combine(folder, "variants"), new PartOf(progress, 0.02, 0.97), cancellationToken);
 
         progress.Report(new BuildProgress("Writing the validation set", 0.98));
         var file = Path.Combine(folder, "validation.npz");
         travelling.Write(file);
-        // What a device will measure is measured here, on the same samples and by the same code; what is known already of more samples
-        // stays.
-        Scores Scored(Scores scores, string path, RuntimeSettings? runtime) => scores with
-        {
-            Metrics = [.. scores.Metrics.Concat(travelling.Measure(path, runtime, cancellationToken)).DistinctBy(metric => metric.Name)],
-        };
         return new BuildReport
         {
             Spec = spec,
             Task = task,
+            Measure = quantized.Measure,
             Detection = task == ModelTask.Detection ? source.Detection ?? new DetectionForm() : null,
             StartedAt = quantized.StartedAt,
             Duration = quantized.Duration,
@@ -97,7 +96,7 @@ internal static class SourceBuild
                 Description = quantized.Model,
                 Parameters = quantized.Parameters,
                 Bytes = quantized.Bytes,
-                Scores = Scored(quantized.Original, source.Onnx, null),
+                Scores = quantized.Original,
             },
             Inputs = [
                 .. inputs.Select(input =>
@@ -109,13 +108,7 @@ internal static class SourceBuild
                         output.Key, Datatype(output.Value.ElementDataType), [.. output.Value.Dimensions.Select(extent => (long)extent)])),
             ],
             ValidationSet = Artifacts.Reference(file),
-            Variants = [.. quantized.Variants.Select(variant => variant is { Scores: { } scores, Accepted: true, Artifact: { } artifact }
-                ? variant with
-                {
-                    Scores = Scored(scores, Path.Combine(folder, "variants", artifact.Name),
-                        variant.Runtime.On(ThisMachine.Facts.IsaFlags)),
-                }
-                : variant)],
+            Variants = quantized.Variants,
         };
     }
 

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
 
 namespace Fleet.Quantization.Choice;
 
@@ -10,16 +12,19 @@ internal enum QuantizationGoal
     Latency,
     /// <summary>The smallest file, even where it is slower than the float model.</summary>
     Size,
-    /// <summary>The one nearest to the float model that is smaller and not slower.</summary>
+    /// <summary>The one best in the metric that decides that is smaller and not slower.</summary>
     Accuracy,
 }
 
 /// <summary>What is known of a variant, or of the float model, when the choice is made.</summary>
 /// <param name="Id">Name of the variant.</param>
 /// <param name="Bytes">Size of the file.</param>
-/// <param name="Quality">Accuracy, or decibels of signal to noise where there are no labels: larger is better.</param>
-internal sealed record Candidate(string Id, long Bytes, double Quality)
+/// <param name="Figure">The metric that decides: that of the task with labels, otherwise closeness to the float model.</param>
+internal sealed record Candidate(string Id, long Bytes, MetricValue Figure)
 {
+    /// <summary>How good it is; larger is better, whatever the metric.</summary>
+    public double Quality => Figure.Goodness();
+
     /// <summary>True for the float model itself, which is the choice when nothing else is.</summary>
     public bool IsFloat { get; init; }
 
@@ -78,7 +83,7 @@ internal static class VariantChoice
         {
             if (allowed.FirstOrDefault(other => Dominates(other, candidate)) is { } better)
                 notChosen[candidate.Id] =
-                    $"{(better.IsFloat ? "The float model" : better.Id)} is as small, as fast and as accurate, and better in one of them.";
+                    $"{(better.IsFloat ? "The float model" : better.Id)} is as small, as fast and as good, and better in one of them.";
             else front.Add(candidate);
         }
 
@@ -183,7 +188,7 @@ internal static class VariantChoice
             $"{Smaller(chosen, other)}; neither was timed, because the profile is not this machine's",
         QuantizationGoal.Size => Smaller(chosen, other),
         _ when other.IsFloat => "smaller and not slower",
-        _ => Text($"closer to the float model ({chosen.Quality:0.####} against {other.Quality:0.####})"),
+        _ => $"better in {Threshold.Lowered(chosen.Figure.Title())} ({chosen.Figure.Text()} against {other.Figure.Text()})",
     };
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

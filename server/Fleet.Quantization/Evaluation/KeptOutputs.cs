@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Fleet.Contracts.Builds;
 using Fleet.Contracts.Scoring;
 using Fleet.Quantization.Onnx;
 using Microsoft.ML.OnnxRuntime;
@@ -10,16 +9,22 @@ namespace Fleet.Quantization.Evaluation;
 /// The float model's outputs of every sample, in a file: a detector's are a hundred kilobytes a sample, and every variant is
 /// compared with all of them. Memory does not grow with the samples; the system keeps in its cache what fits there.
 /// </summary>
-internal sealed class KeptOutputs : IDisposable
+internal sealed class KeptOutputs : IReferenceOutputs, IDisposable
 {
     private readonly FileStream _file;
+    private readonly string[] _names;
+    private SampleOutputs? _current;
+    private int _place = -1;
 
-    private KeptOutputs(FileStream file) => _file = file;
+    private KeptOutputs(FileStream file, string[] names) => (_file, _names) = (file, names);
 
-    /// <summary>Rows of the first output over all samples.</summary>
-    public int Rows { get; private set; }
+    /// <inheritdoc/>
+    public IReadOnlyCollection<string> Names => _names;
 
-    /// <summary>Float values of all outputs and samples.</summary>
+    /// <summary>Samples that were run.</summary>
+    public int Samples { get; private set; }
+
+    /// <summary>Values of all outputs and samples.</summary>
     public long Values { get; private set; }
 
     /// <summary>True when some output is a number other than zero: else they say nothing of another model.</summary>
@@ -28,23 +33,18 @@ internal sealed class KeptOutputs : IDisposable
     /// <summary>Runs the model over every sample and keeps what it says.</summary>
     /// <param name="session">The float model.</param>
     /// <param name="samples">The samples.</param>
+    /// <param name="names">The outputs that are kept.</param>
     /// <param name="path">The file; it is gone when this is disposed of.</param>
     /// <param name="cancellationToken">Stops between runs.</param>
-    public static KeptOutputs Of(InferenceSession session, IFeedSource samples, string path, CancellationToken cancellationToken)
+    public static KeptOutputs Of(
+        InferenceSession session, IFeedSource samples, string[] names, string path, CancellationToken cancellationToken)
     {
         var kept = new KeptOutputs(new FileStream(
-            path, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan));
+            path, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose | FileOptions.SequentialScan),
+            names);
         try
         {
-            foreach (var (values, decisions) in AllOutputs.Each(session, samples, cancellationToken))
-            {
-                kept._file.Write(MemoryMarshal.AsBytes<int>([values.Length, decisions.Length]));
-                kept._file.Write(MemoryMarshal.AsBytes<float>(values));
-                kept._file.Write(MemoryMarshal.AsBytes<int>(decisions));
-                kept.Rows += decisions.Length;
-                kept.Values += values.Length;
-                kept.HasSignal |= values.Any(value => value != 0 && float.IsFinite(value));
-            }
+            foreach (var sample in SampleOutputs.Each(session, samples, names, cancellationToken)) kept.Add(sample);
             return kept;
         }
         catch
@@ -54,42 +54,44 @@ internal sealed class KeptOutputs : IDisposable
         }
     }
 
-    /// <summary>What was kept, sample by sample.</summary>
-    public IEnumerable<(float[] Values, int[] Decisions)> Samples()
-    {
-        _file.Position = 0;
-        while (_file.Position < _file.Length)
-        {
-            var lengths = Read<int>(2);
-            yield return (Read<float>(lengths[0]), Read<int>(lengths[1]));
-        }
-    }
+    /// <inheritdoc/>
+    public ReadOnlySpan<float> ValuesOf(string output, int sample) => _names.Contains(output) ? At(sample).Of(output, out _) : default;
 
-    /// <summary>How close another model is, and how many of its decisions are <paramref name="labels"/>.</summary>
-    /// <exception cref="InvalidDataException">It gives outputs of other extents.</exception>
-    public (Closeness Closeness, int Right) Compare(
-        InferenceSession session, IFeedSource samples, IReadOnlyList<long>? labels, CancellationToken cancellationToken)
+    /// <summary>What was kept of one sample. They are read one after the other; the first may follow any.</summary>
+    public SampleOutputs At(int sample)
     {
-        var deviation = new OutputScore();
-        int rows = 0, agreed = 0, right = 0;
-        foreach (var ((values, decisions), (reference, decided)) in AllOutputs.Each(session, samples, cancellationToken).Zip(Samples()))
-        {
-            if (values.Length != reference.Length || decisions.Length != decided.Length)
-                throw new InvalidDataException(
-                    $"It gives {values.Length} values for a sample for which the float model gives {reference.Length}; its outputs cannot "
-                        + $"be compared.");
-            deviation.Add(values, reference);
-            for (var i = 0; i < decisions.Length; i++, rows++)
-            {
-                if (decisions[i] == decided[i]) agreed++;
-                if (labels is not null && rows < labels.Count && decisions[i] == labels[rows]) right++;
-            }
-        }
-        return (new Closeness(deviation.SignalToNoise, deviation.Cosine, (double)agreed / Math.Max(1, rows)), right);
+        if (sample == _place) return _current!;
+        if (sample < _place) (_file.Position, _place) = (0, -1);
+        while (_place < sample) (_current, _place) = (Next(), _place + 1);
+        return _current!;
     }
 
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
+
+    private void Add(SampleOutputs sample)
+    {
+        foreach (var (values, columns) in sample.Values.Zip(sample.Columns))
+        {
+            _file.Write(MemoryMarshal.AsBytes<int>([values.Length, columns]));
+            _file.Write(MemoryMarshal.AsBytes<float>(values));
+            Values += values.Length;
+            HasSignal |= values.Any(value => value != 0 && float.IsFinite(value));
+        }
+        // Reading begins at the front, wherever writing ended.
+        (_place, Samples) = (int.MaxValue, Samples + 1);
+    }
+
+    private SampleOutputs Next()
+    {
+        var (values, columns) = (new float[_names.Length][], new int[_names.Length]);
+        for (var i = 0; i < _names.Length; i++)
+        {
+            var extents = Read<int>(2);
+            (values[i], columns[i]) = (Read<float>(extents[0]), extents[1]);
+        }
+        return new SampleOutputs(_names, values, columns);
+    }
 
     private T[] Read<T>(int count)
         where T : struct

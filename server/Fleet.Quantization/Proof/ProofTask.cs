@@ -2,6 +2,7 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 
@@ -38,7 +39,8 @@ internal sealed record ProofTask(
         var state = ModelState.Of(session, inputs, source.State ?? []);
         var data = ModelSamples.Read(source.Validation, inputs, state, Seed, source.ValidationLabels,
             SyntheticShapes.For(source, session, inputs, state), source.Task);
-        return new ProofTask(source.Onnx, request.Reference, data.Feeds, data.Labels, data.Source, request.Samples,
+        return new ProofTask(source.Onnx, request.Reference, data.Feeds,
+            data.Truth.Task == ModelTask.Classification ? data.Truth.Classes : null, data.Source, request.Samples,
             request.Runtime ?? Recorded(source.Onnx),
             request.Processors is { } names ? [.. names.Select(EmulatedProcessor.Named)] : EmulatedProcessor.Usual);
     }

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
@@ -7,9 +8,11 @@ namespace Fleet.Quantization.Samples;
 
 /// <summary>Samples as a person gives them: a file, a folder, or the word <c>synthetic</c>.</summary>
 /// <param name="Feeds">The samples.</param>
-/// <param name="Labels">Class of each; null when nothing says.</param>
+/// <param name="Truth">What is known of them: the task, and labels where there are some.</param>
+/// <param name="Labels">The arrays of labels by name; none where nothing says.</param>
 /// <param name="Source">What was given, for reports.</param>
-internal sealed record ModelSamples(IFeedSource Feeds, IReadOnlyList<long>? Labels, string Source)
+internal sealed record ModelSamples(
+    IFeedSource Feeds, SampleTruth Truth, IReadOnlyDictionary<string, NpyArray> Labels, string Source)
 {
     /// <summary>What is taken, for the help of commands.</summary>
     public const string Forms =
@@ -24,33 +27,41 @@ internal sealed record ModelSamples(IFeedSource Feeds, IReadOnlyList<long>? Labe
     /// <param name="inputs">What the model takes.</param>
     /// <param name="state">What of it carries from sample to sample.</param>
     /// <param name="seed">Of samples that are made up.</param>
-    /// <param name="labelsPath">An npy of class numbers that stands above labels in the data; null for none.</param>
+    /// <param name="labelsPath">A file of labels that stands above labels in the data; null for none.</param>
     /// <param name="shapes">Of samples that are made up; null for the usual ones.</param>
-    /// <param name="task">What the model does: labels of another task than classification are left alone here.</param>
+    /// <param name="task">What the model does, which says the form of the labels; absent, labels are classes, and without them nothing
+    /// is known.</param>
     /// <exception cref="InvalidDataException">There are none, or they do not fit; the message says which and how.</exception>
     public static ModelSamples Read(
         string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null,
         SyntheticShapes? shapes = null, ModelTask? task = null)
     {
-        var samples = Read(data, inputs, state, seed, shapes, task ?? ModelTask.Classification);
-        return labelsPath is null || task is not (null or ModelTask.Classification)
-            ? samples
-            : samples with { Labels = LabelsIn(labelsPath, samples.Feeds.Count) };
+        var (feeds, classes) = Read(data, inputs, state, seed, shapes, task ?? ModelTask.Classification);
+        IReadOnlyDictionary<string, NpyArray> labels;
+        if (task is null or ModelTask.Classification)
+        {
+            if (labelsPath is not null) classes = LabelsIn(labelsPath, feeds.Count);
+            labels = classes is null
+                ? new Dictionary<string, NpyArray>()
+                : new Dictionary<string, NpyArray> { [ClassificationTask.LabelsName] = NpyArray.Of([.. classes], classes.Count) };
+        }
+        else labels = TaskLabels.Read(task.Value, data, labelsPath, feeds.Count);
+        var truth = SampleTruth.Read(task ?? (labels.Count > 0 ? ModelTask.Classification : ModelTask.Outputs), labels, feeds.Count);
+        return new ModelSamples(feeds, truth, labels, data);
     }
 
-    private static ModelSamples Read(
+    private static (IFeedSource Feeds, IReadOnlyList<long>? Classes) Read(
         string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, SyntheticShapes? shapes, ModelTask task)
     {
-        if (data == SampleSource.Synthetic)
-            return new ModelSamples(new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null, data);
+        if (data == SampleSource.Synthetic) return (new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null);
         if (Directory.Exists(data))
         {
             var folder = FolderFeeds.Read(data, inputs, state);
-            return new ModelSamples(folder, task == ModelTask.Classification ? folder.Labels : null, data);
+            return (folder, task == ModelTask.Classification ? folder.Labels : null);
         }
         if (!File.Exists(data)) throw new InvalidDataException($"{data} does not exist.");
         var file = ArrayFeeds.Read(data, inputs, state, task);
-        return new ModelSamples(file, file.Labels, data);
+        return (file, file.Labels);
     }
 
     private static long[] LabelsIn(string path, int samples)

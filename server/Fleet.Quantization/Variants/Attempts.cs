@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Evaluation;
@@ -13,7 +14,8 @@ namespace Fleet.Quantization.Variants;
 /// <summary>A variant that was tried.</summary>
 /// <param name="Report">What came of it; times are added when all are taken.</param>
 /// <param name="Unfused">The runtime dequantizes its weights at every run without being meant to.</param>
-internal sealed record Attempted(VariantReport Report, bool Unfused);
+/// <param name="Figure">What it was accepted or rejected by; null when it could not be made.</param>
+internal sealed record Attempted(VariantReport Report, bool Unfused, MetricValue? Figure = null);
 
 /// <summary>
 /// Variants of one scheme for profiles that agree in what the runtime is told: the model is made once, by accuracy control, and
@@ -106,12 +108,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
         var judged = fused.Model.Judged;
         var accepted = judged.Loss <= bench.Limit;
-        var scores = new Scores
-        {
-            Accuracy = judged.Accuracy,
-            Agreement = judged.Closeness.Agreement,
-            Samples = bench.Baseline.Samples.Count,
-        };
+        var scores = new Scores { Metrics = judged.Figures, Samples = bench.Baseline.Samples.Count };
         if (here)
         {
             progress.Report(0, "timing");
@@ -125,14 +122,17 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 .. made.Techniques.Select(technique => technique.Name), .. scheme.Techniques,
             ],
             Scores = scores,
+            Travelling = judged.Travelling is { } figures
+                ? new Scores { Metrics = figures, Samples = request.HeldOut.Travelling!.Count }
+                : null,
             Closeness = judged.Closeness,
-            Drop = judged.Drop,
-            Layers = LayerExplanation.Of(graph, scheme, fused.Model, fused.Returned, accepted, judged.Drop is not null),
+            Drop = bench.DropOf(judged),
+            Layers = LayerExplanation.Of(graph, scheme, fused.Model, fused.Returned, accepted, bench.DropOf(judged) is not null),
             Accepted = accepted,
         };
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme);
-        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, request.Settings, bench.Baseline.Bytes)] },
-            fused.Left.Count > 0);
+        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench)] },
+            fused.Left.Count > 0, judged.Figure);
     }
 
     /// <summary>

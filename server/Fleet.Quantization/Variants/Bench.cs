@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
@@ -32,7 +33,7 @@ internal sealed class Bench : IDisposable
     public Bench(string floatFile, VariantRequest request, Machine machine, CancellationToken cancellationToken)
     {
         (FloatFile, _settings, _machine) = (floatFile, request.Settings, machine);
-        Baseline = Baseline.Measure(floatFile, request.HeldOut.Samples, request.HeldOut.Labels, cancellationToken);
+        Baseline = Baseline.Measure(floatFile, request.HeldOut, cancellationToken);
         var sample = Path.Combine(request.OutputFolder, "sample.npz");
         _sample = PeakMemory.WriteSample(request.HeldOut.Samples, sample) ? sample : null;
     }
@@ -46,12 +47,29 @@ internal sealed class Bench : IDisposable
     /// <summary>Times of variants, each beside the float model.</summary>
     public PairedClock Clock { get; } = new();
 
-    /// <summary>The largest loss that is accepted, in the unit of <see cref="Judged.Loss"/>.</summary>
-    public double Limit => Baseline.Accuracy is null ? -_settings.MinimumSignalToNoise : _settings.MaximumDrop;
+    /// <summary>What the figure that decides must reach.</summary>
+    public Threshold Required => Baseline.Original.Figure switch
+    {
+        { Name: var name } when name == Metric.SignalToNoise.Name => Threshold.Of(Metric.SignalToNoise, _settings.MinimumSignalToNoise),
+        { Name: var name } when name == Metric.BoxAgreement.Name => Threshold.Of(Metric.BoxAgreement, _settings.MinimumBoxAgreement),
+        var figure => Threshold.Allowing(figure, _settings.MaximumDrop),
+    };
+
+    /// <summary>The largest loss that is accepted, as <see cref="Judged.Loss"/> counts.</summary>
+    public double Limit => Required is { Minimum: { } least } ? -least : Required.Maximum!.Value;
+
+    /// <summary>
+    /// What a model lost of the metric that decides, in its unit; null where that is decibels, which are a distance from the float model
+    /// already, and where it could not be measured.
+    /// </summary>
+    public double? DropOf(Judged judged)
+        => judged.Figure.Name != Metric.SignalToNoise.Name && judged.Loss - Baseline.Original.Loss is var lost && double.IsFinite(lost)
+            ? lost
+            : null;
 
     /// <summary>The loss that a variant's scheme tries to reach; the limit where bytes are what counts.</summary>
     public double AimOf(Wanted wanted)
-        => Baseline.Accuracy is null && wanted.Scheme.Aim is { } decibels && _settings.Goal != QuantizationGoal.Size
+        => Baseline.Original.Figure.Name == Metric.SignalToNoise.Name && wanted.Scheme.Aim is { } decibels && _settings.Goal != QuantizationGoal.Size
             && VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is null
                 ? Math.Min(Limit, -decibels) : Limit;
 
@@ -89,7 +107,7 @@ internal sealed class Bench : IDisposable
     /// <summary>The float model's figures; its time where it ran on a profile of this machine.</summary>
     public Scores Float(bool here, CancellationToken cancellationToken)
     {
-        var unmeasured = new Scores { Accuracy = Baseline.Accuracy, Agreement = 1, Samples = Baseline.Samples.Count };
+        var unmeasured = new Scores { Metrics = Baseline.Original.Figures, Samples = Baseline.Samples.Count };
         if (!here) return unmeasured;
         if (Clock.Float is null) Clock.AddFloat(LatencyRun.Measure([Baseline.Session], Baseline.Samples, cancellationToken)[0]);
         MeasureFloat(cancellationToken);

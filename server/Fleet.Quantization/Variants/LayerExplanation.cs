@@ -25,17 +25,17 @@ internal static class LayerExplanation
     /// <param name="controlled">What accuracy control did.</param>
     /// <param name="unfused">First outputs of operators that were returned to float because the runtime does not fuse them.</param>
     /// <param name="accepted">False names the layers that cost most.</param>
-    /// <param name="labelled">True when the drop is accuracy, so that what a layer won back is points.</param>
+    /// <param name="measured">True when a metric of the task decides: what a layer won back of it is told.</param>
     public static IReadOnlyList<LayerReport> Of(
         OnnxGraph graph, IQuantizationScheme scheme, ControlledModel controlled,
-        IReadOnlyCollection<string> unfused, bool accepted, bool labelled)
+        IReadOnlyCollection<string> unfused, bool accepted, bool measured)
     {
         var layers = new List<LayerReport>();
         layers.AddRange(controlled.Returned.Select(returned =>
             Layer(graph, returned.Output, LayerFate.ReturnedToFloat) with
             {
                 Decibels = Finite(returned.Gain),
-                Points = labelled ? Finite(returned.Won) : null,
+                Points = measured ? Finite(returned.Won) : null,
             }));
         layers.AddRange(unfused.Select(output => Layer(graph, output, LayerFate.NotFused)));
         var returned = controlled.Returned.Select(one => one.Output).Concat(unfused).ToHashSet();

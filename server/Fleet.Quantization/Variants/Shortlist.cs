@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Validation;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Onnx;
 
@@ -59,7 +60,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     {
         var report = attempted.Report;
         return new Candidate(report.Id, report.Artifact!.Bytes,
-            report.Scores?.Accuracy ?? report.Closeness?.SignalToNoise ?? double.NegativeInfinity)
+            attempted.Figure ?? throw new InvalidOperationException($"{report.Id} has a file and was not judged."))
         {
             Speed = report.SpeedUp,
             LatencyP95 = report.Scores?.Latency?.P95,
@@ -72,7 +73,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private Candidate FloatCandidate()
     {
         var scores = bench.Float(_here, cancellationToken);
-        return new Candidate(_floatId, bench.Baseline.Bytes, bench.Baseline.Accuracy ?? Closeness.Exact)
+        return new Candidate(_floatId, bench.Baseline.Bytes, bench.Baseline.Original.Figure)
         {
             IsFloat = true,
             Speed = _here ? 1 : null,
@@ -93,8 +94,11 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Artifact = Artifacts.Reference(file),
             Runtime = profile.Runtime,
             Scores = bench.Float(_here, cancellationToken),
-            Closeness = new Closeness(Closeness.Exact, 1, 1),
-            Drop = bench.Baseline.Accuracy is null ? null : 0,
+            Travelling = bench.Baseline.Original.Travelling is { } figures
+                ? new Scores { Metrics = figures, Samples = request.HeldOut.Travelling!.Count }
+                : null,
+            Closeness = bench.Baseline.Original.Closeness,
+            Drop = bench.DropOf(bench.Baseline.Original),
             SpeedUp = _here ? 1 : null,
             Accepted = true,
             Chosen = true,

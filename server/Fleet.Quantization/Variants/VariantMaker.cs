@@ -14,11 +14,12 @@ namespace Fleet.Quantization.Variants;
 /// <summary>The variants of a model and what was measured of the float model beside them.</summary>
 /// <param name="Original">The float model.</param>
 /// <param name="Variants">Every variant tried, the rejected ones included; the float model among them where it is the choice.</param>
-internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport> Variants);
+/// <param name="Measure">Name of the metric that they were judged by.</param>
+internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport> Variants, string Measure);
 
 /// <summary>
 /// Makes the variants of a float model for every profile, of a student as of a model of one's own: each scheme with accuracy
-/// control, judged by labels or, without them, by closeness to the float model, checked for real fusion, timed against the float
+/// control, judged by the metric of its task or, without labels, by closeness to the float model, checked for real fusion, timed against the float
 /// model where the profile is this machine's; then one is chosen for each profile. A variant that cannot be made or misses its
 /// budget is reported as rejected with the reason; a profile for which nothing is good gets the float model itself.
 /// </summary>
@@ -90,7 +91,8 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             profile => new Shortlist(profile, bench, request, cancellationToken)
             .Choose(wanted.Where(one => one.Profile == profile).Select(one => tried[one.Id])))];
         progress.Report(new BuildProgress("Variants made", 1));
-        return new MadeVariants(bench.Float(request.Settings.Profiles.Any(bench.IsHere), cancellationToken), reports);
+        return new MadeVariants(bench.Float(request.Settings.Profiles.Any(bench.IsHere), cancellationToken), reports,
+            bench.Baseline.Original.Figure.Name);
     }
 
     private static QuantizationSource Calibrated(
@@ -114,7 +116,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         using var original = OnnxRuntimeSession.Open(given);
         using var session = OnnxRuntimeSession.Open(prepared);
         double Closeness(InferenceSession one, InferenceSession other)
-            => Comparison.Of(AllOutputs.Of(one, few, cancellationToken), AllOutputs.Of(other, few, cancellationToken)).SignalToNoise;
+            => AllOutputs.Of(one, few, cancellationToken).Against(AllOutputs.Of(other, few, cancellationToken)).SignalToNoise;
         if (Closeness(session, original) is var decibels && decibels >= SmallestPreparedSignalToNoise) return;
         throw Closeness(original, original) < SmallestPreparedSignalToNoise
             ? new InvalidDataException(

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
 using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
@@ -26,18 +28,14 @@ internal static class VariantReasons
     /// <summary>The sentences.</summary>
     /// <param name="subject">The variant.</param>
     /// <param name="source">What it was made of.</param>
-    /// <param name="settings">The limits.</param>
-    /// <param name="floatBytes">Size of the float model's file.</param>
-    public static IEnumerable<string> Of(ReasonsOf subject, QuantizationSource source, VariantSettings settings, long floatBytes)
+    /// <param name="bench">The float model it was compared with, and the limit.</param>
+    public static IEnumerable<string> Of(ReasonsOf subject, QuantizationSource source, Bench bench)
     {
+        var floatBytes = bench.Baseline.Bytes;
         var (report, judged, controlled, unfused, scheme) = subject;
         if (!report.Accepted)
         {
-            yield return judged.Drop is { } drop
-                ? Text($"Accuracy drops by {drop:0.0000} against the float model; at most {settings.MaximumDrop:0.0000} is allowed.")
-                : string.Create(CultureInfo.InvariantCulture,
-                    $"Signal to noise is {judged.Closeness.SignalToNoise:0.0} dB against the float model; "
-                        + $"at least {settings.MinimumSignalToNoise:0.0} dB is required.");
+            yield return Rejection(judged.Figure, bench.Baseline.Original.Figure, bench.Required);
             if (report.Layers.Where(layer => layer.Fate == LayerFate.Costly).ToArray() is { Length: > 0 } costly)
                 yield return $"Layers that cost most: {Named(costly.Select(layer => Text($"{layer.Layer} ({layer.Decibels:0.0} dB)")))}.";
         }
@@ -49,7 +47,7 @@ internal static class VariantReasons
             yield return Text($"Improved by {names}: {plain:0.0} to {improved:0.0} dB.");
         }
         if (controlled.Returned.Count > 0)
-            yield return $"Kept in {scheme.Kept} for accuracy: "
+            yield return $"Kept in {scheme.Kept} because rounding cost too much: "
                 + $"{Named(controlled.Returned.Select(returned =>
                     Text($"{TitleOf(returned.Output, source)} ({returned.Gain:+0.0;-0.0} dB)")))}.";
         if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } notFused)
@@ -67,6 +65,18 @@ internal static class VariantReasons
                     + "itself was not run."
                 : $"TensorRT's rules are broken: {string.Join(" ", problems)}";
         }
+    }
+
+    /// <summary>Why a figure is not good enough.</summary>
+    internal static string Rejection(MetricValue figure, MetricValue original, Threshold required)
+    {
+        var limit = required.Minimum is { } least
+            ? $"at least {Units.Text(least, figure.Unit)} is required"
+            : $"at most {Units.Text(required.Maximum ?? 0, figure.Unit)} is allowed";
+        if (!double.IsFinite(figure.Value)) return $"{figure.Title()} could not be measured, because outputs are not finite numbers; {limit}.";
+        return figure.Name == Metric.SignalToNoise.Name
+            ? Text($"Signal to noise is {figure.Value:0.0} dB against the float model; at least {required.Minimum:0.0} dB is required.")
+            : $"{figure.Title()} is {figure.Text()}, and {original.Text()} of the float model; {limit}.";
     }
 
     private static string TitleOf(string output, QuantizationSource source)

@@ -1,4 +1,5 @@
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
 
 namespace Fleet.Quantization.Variants;
 

@@ -2,15 +2,9 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Choice;
-using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Schemes;
 
 namespace Fleet.Quantization.Variants;
-
-/// <summary>The samples that judge variants, and their labels where there are some.</summary>
-/// <param name="Samples">Held out: nothing was calibrated or trained on them.</param>
-/// <param name="Labels">A class for each sample; null makes closeness to the float model the measure.</param>
-internal sealed record HeldOut(IFeedSource Samples, IReadOnlyList<long>? Labels = null);
 
 /// <summary>Which variants are made, what they must hold to and what they are chosen by.</summary>
 /// <param name="Profiles">Hardware profiles.</param>
@@ -22,11 +16,14 @@ internal sealed record VariantSettings(
     /// <summary>What the choice is made by.</summary>
     public QuantizationGoal Goal { get; init; } = QuantizationGoal.Latency;
 
-    /// <summary>Largest drop of accuracy, 0 to 1, where there are labels.</summary>
+    /// <summary>Largest loss of the metric that decides, where there are labels, as <see cref="QuantizationSpec.MaximumDrop"/> counts.</summary>
     public double MaximumDrop { get; init; } = 0.01;
 
     /// <summary>Smallest signal to noise in decibels, where there are none.</summary>
     public double MinimumSignalToNoise { get; init; } = QuantizationSpec.DefaultSignalToNoise;
+
+    /// <summary>Smallest agreement of a detector's boxes with the float model's, where there are no labels.</summary>
+    public double MinimumBoxAgreement { get; init; } = QuantizationSpec.DefaultBoxAgreement;
 
     /// <summary>Networks that were trained on their grid, by the profile each is for; tried beside the schemes.</summary>
     public IReadOnlyList<(string Profile, IQuantizationScheme Scheme)> Trained { get; init; } = [];
@@ -50,6 +47,7 @@ internal sealed record VariantSettings(
     {
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
         MaximumDrop = spec.MaximumDrop,
+        MinimumBoxAgreement = spec.MinimumBoxAgreement ?? QuantizationSpec.DefaultBoxAgreement,
         MinimumSignalToNoise = spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise,
         Budget = budget ?? new ProfileBudget(),
     };

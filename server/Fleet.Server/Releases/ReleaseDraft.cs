@@ -38,8 +38,8 @@ internal static class ReleaseDraft
                 Scheme = variant.Scheme,
                 Artifact = variant.Artifact!,
                 Runtime = variant.Runtime,
-                Expected = variant.Scores!,
-                Gate = spec.Gate.For(report.TaskOf(), variant.Scores!, spec.Quantization.Find(variant.Profile)?.Budget),
+                Expected = variant.Promised()!,
+                Gate = spec.Gate.For(report.TaskOf(), variant.Promised()!, spec.Quantization.Find(variant.Profile)?.Budget),
             }),
         ],
         };

@@ -15,6 +15,9 @@ public sealed record BuildReport
     /// <summary>What the model does; absent in reports from before there were tasks.</summary>
     public ModelTask? Task { get; init; }
 
+    /// <summary>Name of the metric that variants were judged by; absent in reports from before there was a choice.</summary>
+    public string? Measure { get; init; }
+
     /// <summary>How boxes are made of the outputs, for detection.</summary>
     public DetectionForm? Detection { get; init; }
 

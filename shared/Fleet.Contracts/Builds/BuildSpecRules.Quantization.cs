@@ -41,5 +41,7 @@ public static partial class BuildSpecRules
         problems.Require(spec.MaximumDrop is >= 0 and <= 1, $"quantization.maximumDrop {spec.MaximumDrop} must be within 0..1.");
         problems.Require(spec.MinimumSignalToNoise is null or >= 0 and <= 150,
             $"quantization.minimumSignalToNoise {spec.MinimumSignalToNoise} must be within 0..150.");
+        problems.Require(spec.MinimumBoxAgreement is null or >= 0 and <= 1,
+            $"quantization.minimumBoxAgreement {spec.MinimumBoxAgreement} must be within 0..1.");
     }
 }

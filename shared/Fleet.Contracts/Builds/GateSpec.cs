@@ -8,12 +8,9 @@ namespace Fleet.Contracts.Builds;
 /// <summary>The gates a release carries, relative to what the server measured.</summary>
 public sealed record GateSpec
 {
-    /// <summary>Decibels that a device may lose: half the power of the difference more. Devices' kernels round differently.</summary>
-    public const double DecibelTolerance = 3;
-
     /// <summary>
-    /// How much worse than on the server the metric that decides may be on a device: points for a share such as accuracy (0.02 is
-    /// two points), a share of the figure for an error such as RMSE (0.02 is 2 %).
+    /// How much worse than on the server the metric that decides may be on a device, as <see cref="Threshold.Allowing"/> counts: points
+    /// for a share such as accuracy (0.02 is two points), a share of the figure for an error such as RMSE (0.02 is 2 %).
     /// </summary>
     public double AccuracyTolerance { get; set; } = 0.02;
 
@@ -41,23 +38,10 @@ public sealed record GateSpec
             MaximumMemoryBytes = new[] { MaximumMemoryBytes, budget?.MaximumMemoryBytes }.Min(),
         };
         IEnumerable<Threshold> all = expected.Deciding(task) is { } decides
-            ? limits.Thresholds.Prepend(LimitOf(decides))
+            ? limits.Thresholds.Prepend(Threshold.Allowing(decides, AccuracyTolerance))
             : limits.Thresholds;
         return limits with { Thresholds = [.. (Thresholds ?? []).Concat(all).DistinctBy(threshold => threshold.Metric)] };
     }
-
-    private Threshold LimitOf(MetricValue expected) => new()
-    {
-        Metric = expected.Name,
-        Unit = expected.Unit,
-        Minimum = expected.Better != MetricDirection.Higher ? null : expected.Unit switch
-        {
-            Units.Ratio => Math.Max(0, expected.Value - AccuracyTolerance),
-            Units.Decibels => expected.Value - DecibelTolerance,
-            _ => expected.Value - Math.Abs(expected.Value) * AccuracyTolerance,
-        },
-        Maximum = expected.Better == MetricDirection.Higher ? null : expected.Value + Math.Abs(expected.Value) * AccuracyTolerance,
-    };
 
     /// <summary>What of it every variant must keep within when it is made.</summary>
     [JsonIgnore] public ProfileBudget Budget => new() { MaximumLatencyP95 = MaximumLatencyP95, MaximumMemoryBytes = MaximumMemoryBytes };

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;
@@ -34,9 +35,16 @@ public sealed record QuantizationReport
     public required SampleSource Validation { get; init; }
 
     /// <summary>
-    /// True when the samples that judged had labels: the measure is then accuracy, otherwise closeness to the float model.
+    /// True when the samples that judged had labels: the measure is then the first metric of the task, otherwise closeness to the float
+    /// model.
     /// </summary>
     public bool Labelled { get; init; }
+
+    /// <summary>What the model does; absent in reports from before it was told.</summary>
+    public ModelTask? Task { get; init; }
+
+    /// <summary>Name of the metric that variants were judged by; absent in reports from before there was a choice.</summary>
+    public string? Measure { get; init; }
 
     /// <summary>What was asked: profiles, schemes, goal, limits.</summary>
     public required QuantizationSpec Spec { get; init; }

@@ -15,4 +15,10 @@ public sealed record QuantizationRequest
 
     /// <summary>What every variant must keep within, beside the budget of its profile; absent for nothing.</summary>
     public ProfileBudget? Budget { get; init; }
+
+    /// <summary>
+    /// Numbers, in rising order, of the samples that judge which a release will carry: what a device should measure on them is told beside
+    /// the figures of all. Absent for all.
+    /// </summary>
+    public IReadOnlyList<int>? Travelling { get; init; }
 }

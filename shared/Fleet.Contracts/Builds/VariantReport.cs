@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;
@@ -32,7 +34,15 @@ public sealed record VariantReport
     /// <summary>How close its outputs are to the float model's; null when it could not be run.</summary>
     public Closeness? Closeness { get; init; }
 
-    /// <summary>Accuracy lost against the float model, negative when it gained; null when there are no labels.</summary>
+    /// <summary>
+    /// What a device measures of it on the samples that travel with a release, by the same scoring; absent where those are all that judged.
+    /// </summary>
+    public Scores? Travelling { get; init; }
+
+    /// <summary>
+    /// What it lost against the float model of the metric it was judged by, in the metric's unit, negative when it gained; null when
+    /// that was closeness to the float model's outputs.
+    /// </summary>
     public double? Drop { get; init; }
 
     /// <summary>
@@ -58,16 +68,23 @@ public sealed record VariantReport
 
     /// <summary>Why it was rejected or not chosen, or what a reader should know of it.</summary>
     public IReadOnlyList<string> Reasons { get; set; } = [];
+
+    /// <summary>What a release promises of it: what a device should measure on the samples it is given, and what running it costs.</summary>
+    public Scores? Promised() => Travelling is not { } travelling ? Scores : travelling with
+    {
+        Metrics = [.. travelling.Metrics, .. (Scores?.Metrics ?? []).Where(metric => Metric.IsCost(metric.Name))],
+    };
 }
 
 /// <summary>How close a variant's outputs are to the float model's; needs no labels.</summary>
 /// <param name="SignalToNoise">Decibels over all float outputs; <see cref="Exact"/> where nothing differs.</param>
 /// <param name="Cosine">Cosine of all float outputs, -1 to 1.</param>
-/// <param name="Agreement">Share of rows of the first output whose largest value is at the same place, 0 to 1.</param>
-public sealed record Closeness(double SignalToNoise, double Cosine, double Agreement)
+/// <param name="Agreement">Share of rows of the first output whose largest value is at the same place, 0 to 1; null where no row
+/// decides anything.</param>
+public sealed record Closeness(double SignalToNoise, double Cosine, double? Agreement)
 {
-    /// <summary>Decibels that stand for equal outputs; 32-bit floats that differ at all are below 150.</summary>
-    public const double Exact = 200;
+    /// <inheritdoc cref="OutputScore.ExactDecibels"/>
+    public const double Exact = OutputScore.ExactDecibels;
 }
 
 /// <summary>One layer of a variant: why it stayed float, or what its rounding costs.</summary>
@@ -87,7 +104,10 @@ public sealed record LayerReport
     /// </summary>
     public double? Decibels { get; init; }
 
-    /// <summary>Accuracy, 0 to 1, that its return to float won back, after those before it; null without labels.</summary>
+    /// <summary>
+    /// What its return to float won back of the metric the variant was judged by, in its unit, after those before it; null where that was
+    /// closeness to the float model's outputs.
+    /// </summary>
     public double? Points { get; init; }
 }
 

@@ -3,9 +3,13 @@ namespace Fleet.Contracts.Scoring;
 /// <summary>Compares decided classes with labels, or with what another model decided.</summary>
 public static class ClassificationScore
 {
-    /// <summary>The column with the largest value; the first of equal ones. A value that is not a number is never the largest.</summary>
+    /// <summary>
+    /// The column with the largest value; the first of equal ones. A value that is not a number is never the largest. A single value is a
+    /// probability: class 1 where it is above one half, otherwise class 0.
+    /// </summary>
     public static int Decide(ReadOnlySpan<float> scores)
     {
+        if (scores is [var probability]) return probability > 0.5f ? 1 : 0;
         var best = 0;
         for (var i = 1; i < scores.Length; i++)
         {

@@ -11,8 +11,7 @@ internal sealed class RowScore(SampleTruth truth, IReadOnlyList<string> outputs)
     {
         if (!Compares(Outputs[0])) return;
         var values = output(Outputs[0], out var columns);
-        // A row of one value decides nothing.
-        if (columns < 2 || values.Length % columns != 0) return;
+        if (columns < 1 || values.Length % columns != 0) return;
         var reference = Truth.Reference(Outputs[0], sample);
         for (var row = 0; row < values.Length; row += columns, _rows++)
         {

@@ -8,9 +8,10 @@ namespace Fleet.Contracts.Scoring;
 /// </summary>
 public sealed class SampleTruth
 {
-    private readonly Dictionary<string, float[]> _references = [];
+    private readonly IReferenceOutputs _references;
 
-    private SampleTruth(ModelTask task, int samples) => (Task, Samples) = (task, samples);
+    private SampleTruth(ModelTask task, int samples, IReferenceOutputs references)
+        => (Task, Samples, _references) = (task, samples, references);
 
     /// <summary>The task whose labels these are.</summary>
     public ModelTask Task { get; }
@@ -28,11 +29,21 @@ public sealed class SampleTruth
     public bool IsLabelled => Classes is not null || Values is not null;
 
     /// <summary>Names of the outputs that the float model's values are there for.</summary>
-    public IReadOnlyCollection<string> References => _references.Keys;
+    public IReadOnlyCollection<string> References => _references.Names;
 
     /// <summary>What the float model gave for one sample; empty when nobody kept it.</summary>
-    public ReadOnlySpan<float> Reference(string output, int sample)
-        => _references.TryGetValue(output, out var values) ? RowOf(values, sample) : default;
+    public ReadOnlySpan<float> Reference(string output, int sample) => _references.ValuesOf(output, sample);
+
+    /// <summary>The same labels, beside what the float model gave as <paramref name="references"/> keeps it.</summary>
+    public SampleTruth ComparedWith(IReferenceOutputs references)
+        => new(Task, Samples, references) { Classes = Classes, Values = Values };
+
+    /// <summary>What is known of some samples, in rising order.</summary>
+    public SampleTruth Pick(IReadOnlyList<int> samples) => new(Task, samples.Count, new Picked(_references, samples))
+    {
+        Classes = Classes is { } classes ? [.. samples.SelectMany(sample => RowOf(classes, sample).ToArray())] : null,
+        Values = Values is { } values ? [.. samples.SelectMany(sample => RowOf(values, sample).ToArray())] : null,
+    };
 
     /// <summary>The part of <paramref name="values"/> that belongs to one sample.</summary>
     public ReadOnlySpan<T> RowOf<T>(T[] values, int sample) => values.AsSpan(sample * (values.Length / Samples), values.Length / Samples);
@@ -53,7 +64,8 @@ public sealed class SampleTruth
         foreach (var label in present) Require(label, arrays[label.Name], samples);
 
         var labels = arrays.GetValueOrDefault(ClassificationTask.LabelsName);
-        var truth = new SampleTruth(task, samples)
+        var references = new Arrays(samples);
+        var truth = new SampleTruth(task, samples, references)
         {
             Classes = present.Length > 0 && task is ModelTask.Classification or ModelTask.Detection ? labels?.ToInt64s() : null,
             Values = present.Length == 0 ? null : task switch
@@ -72,7 +84,7 @@ public sealed class SampleTruth
             if (array.Shape is not [var first, ..] || first != samples)
                 throw new FormatException(
                     $"Array '{name}' holds [{string.Join(',', array.Shape)}]; its first extent must be the {samples} samples.");
-            truth._references[name[TaskDefinition.ReferencePrefix.Length..]] = array.ToSingles();
+            references.Add(name[TaskDefinition.ReferencePrefix.Length..], array.ToSingles());
         }
         return truth;
     }
@@ -85,5 +97,28 @@ public sealed class SampleTruth
                     + $"{string.Join(", ", label.Axes)}.");
         if (label.Type[0] == 'i' && array.Type[0] is not ('i' or 'u'))
             throw new FormatException($"Array '{label.Name}' holds {array.Type}; class numbers are integers.");
+    }
+
+    /// <summary>Some samples of what is kept.</summary>
+    private sealed class Picked(IReferenceOutputs all, IReadOnlyList<int> samples) : IReferenceOutputs
+    {
+        public IReadOnlyCollection<string> Names => all.Names;
+
+        public ReadOnlySpan<float> ValuesOf(string output, int sample) => all.ValuesOf(output, samples[sample]);
+    }
+
+    /// <summary>What a validation set keeps.</summary>
+    private sealed class Arrays(int samples) : IReferenceOutputs
+    {
+        private readonly Dictionary<string, float[]> _values = [];
+
+        public IReadOnlyCollection<string> Names => _values.Keys;
+
+        public void Add(string output, float[] values) => _values[output] = values;
+
+        public ReadOnlySpan<float> ValuesOf(string output, int sample)
+            => _values.TryGetValue(output, out var values)
+                ? values.AsSpan(sample * (values.Length / samples), values.Length / samples)
+                : default;
     }
 }

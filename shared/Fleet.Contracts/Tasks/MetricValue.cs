@@ -11,6 +11,9 @@ public sealed record MetricValue(string Name, double Value, string Unit, MetricD
     public static MetricValue Of(Metric metric, double value, string? unit = null)
         => new(metric.Name, value, unit ?? metric.Unit, metric.Better);
 
+    /// <summary>The figure with its sign such that more is better, to rank by.</summary>
+    public double Goodness() => Better == MetricDirection.Higher ? Value : -Value;
+
     /// <summary>The metric in words.</summary>
     public string Title() => Metric.TitleOf(Name);
 

@@ -5,6 +5,9 @@ namespace Fleet.Contracts.Validation;
 /// <summary>What one metric must reach, or must not exceed.</summary>
 public sealed record Threshold
 {
+    /// <summary>Decibels that a device may lose: half the power of the difference more. Devices' kernels round differently.</summary>
+    public const double DecibelTolerance = 3;
+
     /// <summary>Name of the metric.</summary>
     public required string Metric { get; init; }
 
@@ -21,6 +24,23 @@ public sealed record Threshold
     public static Threshold Of(Metric metric, double limit, string? unit = null) => metric.Better == MetricDirection.Higher
         ? new() { Metric = metric.Name, Minimum = limit, Unit = unit ?? metric.Unit }
         : new() { Metric = metric.Name, Maximum = limit, Unit = unit ?? metric.Unit };
+
+    /// <summary>
+    /// How much worse than <paramref name="figure"/> a model may be: points for a share such as accuracy or mAP (0.02 is two points),
+    /// <see cref="DecibelTolerance"/> for decibels, a share of the figure for an error such as RMSE (0.02 is 2 %).
+    /// </summary>
+    public static Threshold Allowing(MetricValue figure, double tolerance) => new()
+    {
+        Metric = figure.Name,
+        Unit = figure.Unit,
+        Minimum = figure.Better != MetricDirection.Higher ? null : figure.Unit switch
+        {
+            Units.Ratio => Math.Max(0, figure.Value - tolerance),
+            Units.Decibels => figure.Value - DecibelTolerance,
+            _ => figure.Value - Math.Abs(figure.Value) * tolerance,
+        },
+        Maximum = figure.Better == MetricDirection.Higher ? null : figure.Value + Math.Abs(figure.Value) * tolerance,
+    };
 
     /// <summary>The threshold for people, such as <c>Accuracy at least 0.959</c>.</summary>
     public override string ToString()

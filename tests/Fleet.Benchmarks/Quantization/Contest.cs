@@ -71,7 +71,7 @@ internal sealed class Contest : IDisposable
     {
         var source = Source(scheme, calibrator, batchSize);
         var made = new AccuracyControl(scheme, source, session => AllOutputs.Of(session, Calibration, _cancellationToken).Values)
-            .Quantize(double.MaxValue, double.MaxValue, _ => new Judged(new Closeness(0, 0, 0), null, null), _cancellationToken);
+            .Quantize(double.MaxValue, double.MaxValue, _ => Judged.By(new Closeness(0, 0, 0)), _cancellationToken);
         Enter($"{scheme.Name}, {calibrator.Name}{string.Concat(made.Techniques.Select(technique => ", " + technique.Name))}",
             () => made.Model, scheme.Runtime(new RuntimeSettings()));
     }
@@ -145,7 +145,7 @@ internal sealed class Contest : IDisposable
                     text.AppendLine(CultureInfo.InvariantCulture, $"| {entry.Name} | | | | | | | | | |");
                     continue;
                 }
-                var closeness = Comparison.Of(AllOutputs.Of(session, Validation, _cancellationToken), reference);
+                var closeness = AllOutputs.Of(session, Validation, _cancellationToken).Against(reference);
                 var size = new FileInfo(entry.Path!).Length;
                 var median = latencies[session];
                 text.AppendLine(CultureInfo.InvariantCulture,

@@ -31,7 +31,7 @@ internal static class DetectionBenchmark
                 Calibration = Pictures(folder["calibration.npz"], 64, seed: 1),
                 Validation = Pictures(folder["validation.npz"], 64, seed: 2),
             },
-            Quantization = new QuantizationSpec { MinimumSignalToNoise = 10 },
+            Quantization = new QuantizationSpec(),
             Gate = new GateSpec { ValidationSamples = 64 },
         };
         var build = new Build(TimeProvider.System).Run(spec, folder["build"], new Unheard(), cancellationToken);

@@ -61,7 +61,7 @@ internal static class SileroBenchmark
             .Quantize(-Wanted, -Wanted, model =>
         {
             using var session = OnnxRuntimeSession.Open(model.ToByteArray(), weights.Name, weights.Runtime(OnnxRuntimeSession.Plain));
-            return new Judged(Comparison.Of(AllOutputs.Of(session, ranking, cancellationToken), reference), null, null);
+            return Judged.By(AllOutputs.Of(session, ranking, cancellationToken).Against(reference));
         }, cancellationToken);
         contest.Enter($"int8-weights, {controlled.Returned.Count} layers in 16 bits", () => controlled.Model,
             weights.Runtime(OnnxRuntimeSession.Plain));
@@ -75,7 +75,7 @@ internal static class SileroBenchmark
 
         var all = AllOutputs.Of(given, whole, cancellationToken);
         using var chosen = OnnxRuntimeSession.Open(controlled.Model.ToByteArray(), weights.Name, weights.Runtime(OnnxRuntimeSession.Plain));
-        var closeness = Comparison.Of(AllOutputs.Of(chosen, whole, cancellationToken), all);
+        var closeness = AllOutputs.Of(chosen, whole, cancellationToken).Against(all);
         return table + string.Create(CultureInfo.InvariantCulture,
             $"\nOver the whole recording, int8-weights with {controlled.Returned.Count} layers in 16 bits: {closeness.SignalToNoise:0.0} "
                 + $"dB, {closeness.Agreement:P2} of {all.Decisions.Length} windows decided alike "

@@ -25,6 +25,9 @@ public sealed class ScoringTests
     [Theory]
     [InlineData(new float[] { 1, 3, 2 }, 1)]
     [InlineData(new float[] { 2, 2 }, 0)]
+    [InlineData(new[] { 0.51f }, 1)] // a probability alone
+    [InlineData(new[] { 0.5f }, 0)]
+    [InlineData(new[] { float.NaN }, 0)]
     [InlineData(new[] { float.NaN, -5f, 1f }, 2)]
     [InlineData(new[] { 1f, float.NaN }, 0)]
     [InlineData(new[] { float.NegativeInfinity, float.NegativeInfinity }, 0)]

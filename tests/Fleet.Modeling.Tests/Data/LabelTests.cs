@@ -116,7 +116,7 @@ public sealed class LabelTests : IDisposable
     public void Validation_set_holds_the_labels_of_its_task()
     {
         var test = new SampleSet(new float[12], [2, 2], new ValueLabels([0.5f, 1.5f, 2.5f], 1));
-        ValidationSet.Write(_folder["v.npz"], "input", test, 500, 1);
+        ValidationSet.Write(_folder["v.npz"], "input", test);
         using var file = File.OpenRead(_folder["v.npz"]);
         var labels = NpzArchive.Read(file, 1 << 20)["labels"];
         Assert.Equal(("f4", 3), (labels.Type, labels.Shape[0]));

@@ -40,7 +40,7 @@ public sealed class SplitsTests
     public void Validation_set_holds_every_class_under_the_names_a_device_reads()
     {
         using var folder = new TemporaryFolder();
-        ValidationSet.Write(folder["v.npz"], "input", Numbered(100, 100, 100), 30, 1);
+        ValidationSet.Write(folder["v.npz"], "input", Splits.Subset(Numbered(100, 100, 100), 30, new Random(1)));
         using var file = File.OpenRead(folder["v.npz"]);
         var arrays = NpzArchive.Read(file, 1 << 20);
         Assert.Equal([30, 1, 1], arrays["input"].Shape);

@@ -129,7 +129,7 @@ public sealed class TextTests : IDisposable
         File.WriteAllText(_folder["d.json"],
             """{"train": [["yes", "on"], ["no", "off"], ["yes yes", "on"], ["no no", "off"]], "test": [["yes no", "off"]]}""");
         var data = DataSets.Load(Spec(_folder["d.json"]) with { Text = new TextSpec { MaximumLength = 4, TestSplits = ["test"] } }, 1, 1);
-        ValidationSet.Write(_folder["v.npz"], "input", data.Test, 10, 1);
+        ValidationSet.Write(_folder["v.npz"], "input", Splits.Subset(data.Test, 10, new Random(1)));
         using var file = File.OpenRead(_folder["v.npz"]);
         var arrays = Fleet.Contracts.Tensors.NpzArchive.Read(file, 1 << 20);
         Assert.Equal("i8", arrays["input"].Type);

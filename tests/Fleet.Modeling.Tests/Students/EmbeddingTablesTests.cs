@@ -43,8 +43,8 @@ public sealed class EmbeddingTablesTests : IDisposable
 
         using var one = OnnxRuntimeSession.Open(_folder["m.onnx"]);
         using var other = OnnxRuntimeSession.Open(_folder["q.onnx"]);
-        var closeness = Comparison.Of(
-            AllOutputs.Of(other, feeds, CancellationToken.None), AllOutputs.Of(one, feeds, CancellationToken.None));
+        var closeness = AllOutputs.Of(other, feeds, CancellationToken.None)
+            .Against(AllOutputs.Of(one, feeds, CancellationToken.None));
         Assert.True(closeness.SignalToNoise > decibels, $"{closeness.SignalToNoise}");
     }
 

@@ -130,7 +130,7 @@ public sealed class AccuracyControlTests
                 session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values, say);
 
         /// <summary>By its decibels: a budget of -25 asks for 25 dB.</summary>
-        public Judged Judge(ModelProto model) => new(new Closeness(Judgement.SignalToNoise(Run(model), _reference), 1, 1), null, null);
+        public Judged Judge(ModelProto model) => Judged.By(new Closeness(Judgement.SignalToNoise(Run(model), _reference), 1, 1));
 
         public void Dispose() => _folder.Dispose();
 

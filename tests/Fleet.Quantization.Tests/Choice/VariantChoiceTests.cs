@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Schemes;
 
@@ -11,15 +12,18 @@ public sealed class VariantChoiceTests
     private static readonly ProfileBudget None = new();
 
     private static readonly Candidate Original = new(
-        "fp32", 1000, 0.95)
+        "fp32", 1000, MetricValue.Of(Metric.Accuracy, 0.95))
     { IsFloat = true, Speed = 1, LatencyP95 = TimeSpan.FromMilliseconds(10), MemoryBytes = 5000 };
 
-    private static Candidate Make(string id, long bytes, double quality, double? speed) => new(id, bytes, quality)
+    private static Candidate Make(string id, long bytes, double quality, double? speed) => new(
+        id, bytes, MetricValue.Of(Metric.Accuracy, quality))
     {
         Speed = speed,
         LatencyP95 = speed is { } factor ? TimeSpan.FromMilliseconds(10 / factor) : null,
         MemoryBytes = bytes * 5,
     };
+
+    private static MetricValue Error(double value) => MetricValue.Of(Metric.RootMeanSquareError, value, "cycles");
 
     private static readonly Dictionary<string, (Candidate[] Candidates, string Goal, ProfileBudget Budget, string? Chosen, string[] Front,
         (string Id, string Reason)[] Reasons)> Rows = new()
@@ -35,12 +39,12 @@ public sealed class VariantChoiceTests
             ["the nearest that is smaller and not slower is taken for accuracy"] = (
             [Make("int8", 250, 0.94, 2.5), Make("int4", 150, 0.93, 1.2), Original], "accuracy", None,
             "int8", ["int4", "int8", "fp32"],
-            [("int4", "int8 is closer to the float model (0.94 against 0.93)."), ("fp32", "int8 is smaller and not slower.")]),
+            [("int4", "int8 is better in accuracy (0.94 against 0.93)."), ("fp32", "int8 is smaller and not slower.")]),
             ["dominated: larger, slower and less accurate than another"] = (
             [Make("int8", 250, 0.94, 2.5), Make("dynamic", 300, 0.93, 1.5), Original], "latency", None,
-            "int8", ["int8", "fp32"], [("dynamic", "int8 is as small, as fast and as accurate, and better in one of them.")]),
+            "int8", ["int8", "fp32"], [("dynamic", "int8 is as small, as fast and as good, and better in one of them.")]),
             ["dominated by the float model"] = ([Make("fp16", 1200, 0.95, 0.5), Original], "size", None,
-            "fp32", ["fp32"], [("fp16", "The float model is as small, as fast and as accurate, and better in one of them.")]),
+            "fp32", ["fp32"], [("fp16", "The float model is as small, as fast and as good, and better in one of them.")]),
             ["slower than float is not taken for latency, however small"] = ([Make("int4", 150, 0.94, 0.6), Original], "latency", None,
             "fp32", ["int4", "fp32"], [("int4", "It runs at 0.60 times the speed of the float model; only a goal of size would take it.")]),
             ["slower than float is not taken for accuracy"] = (
@@ -67,6 +71,12 @@ public sealed class VariantChoiceTests
             null, [], [
                 ("int8", "Its peak memory is 0 MiB; the budget is 0 MiB."), ("fp32", "Its peak memory is 0 MiB; the budget is 0 MiB."),
             ]),
+            ["of two errors the smaller is the better"] = (
+            [
+                Make("int8", 250, 0, 2) with { Figure = Error(15.7) }, Make("fp16", 500, 0, 1.1) with { Figure = Error(20.3) },
+                Original with { Figure = Error(15.76) },
+            ], "accuracy", None, "int8", ["int8"],
+            [("fp16", "int8 is as small, as fast and as good, and better in one of them.")]),
             ["nothing within the budgets: nothing chosen"] = (
             [Make("int8", 250, 0.94, 2.5), Original], "latency", new ProfileBudget { MaximumBytes = 10 }, null, [], []),
             ["not timed: the smallest, and said"] = (

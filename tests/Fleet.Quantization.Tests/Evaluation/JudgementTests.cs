@@ -1,8 +1,11 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
 using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Evaluation;
@@ -66,21 +69,57 @@ public sealed class JudgementTests
             .Node("MatMul", ["x", "w"], "y").Output("y", -1, 4).Save(folder, "other.onnx"));
         var samples = TinyModels.SamplesFor(OnnxFile.Load(folder.File("model.onnx")), 50, seed: 3).Feeds("x");
         long[] labels = [.. Enumerable.Repeat(2L, 50)];
-        using (var kept = KeptOutputs.Of(session, samples, folder.File("kept"), TestContext.Current.CancellationToken))
+        var outputs = AllOutputs.Of(other, samples, TestContext.Current.CancellationToken);
+        using (var baseline = Baseline.Measure(folder.File("model.onnx"), HeldOut.Of(samples, labels), TestContext.Current.CancellationToken))
         {
-            var (same, _) = kept.Compare(session, samples, null, TestContext.Current.CancellationToken);
+            var same = baseline.Judge(session, TestContext.Current.CancellationToken).Closeness;
             Assert.Equal((Closeness.Exact, 1.0), (same.SignalToNoise, same.Agreement));
             Assert.Equal(1, same.Cosine, 1e-12);
-            var outputs = AllOutputs.Of(other, samples, TestContext.Current.CancellationToken);
-            var expected = Comparison.Of(outputs, AllOutputs.Of(session, samples, TestContext.Current.CancellationToken));
-            var (closeness, right) = kept.Compare(other, samples, labels, TestContext.Current.CancellationToken);
-            Assert.Equal(expected.SignalToNoise, closeness.SignalToNoise, 1e-6);
-            Assert.Equal(expected.Cosine, closeness.Cosine, 1e-5);
-            Assert.Equal(expected.Agreement, closeness.Agreement);
-            Assert.InRange(closeness.Agreement, 0, 0.9);
-            Assert.Equal(outputs.Decisions.Count(decision => decision == 2), right);
-            Assert.Equal(50, kept.Rows);
+            var expected = outputs.Against(AllOutputs.Of(session, samples, TestContext.Current.CancellationToken));
+            var judged = baseline.Judge(other, TestContext.Current.CancellationToken);
+            Assert.Equal(expected.SignalToNoise, judged.Closeness.SignalToNoise, 1e-6);
+            Assert.Equal(expected.Cosine, judged.Closeness.Cosine, 1e-5);
+            Assert.Equal(expected.Agreement, judged.Closeness.Agreement);
+            Assert.InRange(judged.Closeness.Agreement!.Value, 0, 0.9);
+            Assert.Equal(MetricValue.Of(Metric.Accuracy, outputs.Decisions.Count(decision => decision == 2) / 50.0), judged.Figure);
+            Assert.True(File.Exists(folder.File("model.onnx.outputs")));
         }
-        Assert.False(File.Exists(folder.File("kept")));
+        Assert.False(File.Exists(folder.File("model.onnx.outputs")));
+    }
+
+    [Fact]
+    public void Samples_that_travel_are_scored_beside_all_of_them()
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder().Input("x", -1, 1).Node("Identity", ["x"], "y").Output("y", -1, 1).Save(folder);
+        var other = new GraphBuilder().Input("x", -1, 1).Constant(Tensors.Of("two", [2f])).Node("Mul", ["x", "two"], "y")
+            .Output("y", -1, 1).Save(folder, "other.onnx");
+        var samples = new TinySamples([0, 1, 2, 3, 4], [1], new long[5]).Feeds("x");
+        var labels = new Dictionary<string, NpyArray> { ["labels"] = NpyArray.Of([0f, 1, 2, 3, 4], 5) };
+        var heldOut = new HeldOut(samples, SampleTruth.Read(ModelTask.Regression, labels, 5)) { LabelUnit = "kW", Travelling = [1, 3] };
+        using var baseline = Baseline.Measure(model, heldOut, TestContext.Current.CancellationToken);
+        using var session = OnnxRuntimeSession.Open(other);
+        var judged = baseline.Judge(session, TestContext.Current.CancellationToken);
+        // Errors are 0, 1, 2, 3, 4 in all, and 1 and 3 of those that travel.
+        Assert.Equal(MetricValue.Of(Metric.RootMeanSquareError, Math.Sqrt(6), "kW"), judged.Figure);
+        Assert.Equal(["rmse", "mae"], judged.Figures.Select(figure => figure.Name));
+        Assert.Equal([Math.Sqrt(5), 2], judged.Travelling!.Select(figure => figure.Value));
+        Assert.Equal(0, baseline.Original.Figure.Value);
+    }
+
+    [Fact]
+    public void What_is_not_a_number_is_the_worst_there_is()
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder().Input("x", -1, 1).Node("Identity", ["x"], "y").Output("y", -1, 1).Save(folder);
+        var other = new GraphBuilder().Input("x", -1, 1).Node("Log", ["x"], "y").Output("y", -1, 1).Save(folder, "other.onnx");
+        var labels = new Dictionary<string, NpyArray> { ["labels"] = NpyArray.Of([-1f, -2], 2) };
+        using var baseline = Baseline.Measure(model,
+            new HeldOut(new TinySamples([-1, -2], [1], new long[2]).Feeds("x"), SampleTruth.Read(ModelTask.Regression, labels, 2)),
+            TestContext.Current.CancellationToken);
+        using var session = OnnxRuntimeSession.Open(other);
+        var judged = baseline.Judge(session, TestContext.Current.CancellationToken);
+        Assert.Equal(double.PositiveInfinity, judged.Loss);
+        Assert.Empty(judged.Figures);
     }
 }

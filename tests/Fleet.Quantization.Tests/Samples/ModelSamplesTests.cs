@@ -20,7 +20,7 @@ public sealed class ModelSamplesTests : IDisposable
     public void Labels_of_an_npz_are_not_an_input()
     {
         var samples = Read(Npz("a.npz", ("anything", NpyArray.Of(new float[6], 2, 3)), ("labels", NpyArray.Of([4L, 2], 2))), Row);
-        Assert.Equal([4L, 2], samples.Labels!);
+        Assert.Equal([4L, 2], samples.Truth.Classes!);
         Assert.Equal(2, samples.Feeds.Count);
     }
 
@@ -31,7 +31,7 @@ public sealed class ModelSamplesTests : IDisposable
         Npy("data/a/1.npy", NpyArray.Of([1f, 2, 3], 3));
         Npz("data/b/1.npz", ("x", NpyArray.Of([4f, 5, 6], 1, 3)));
         var samples = Read(_folder.File("data"), Row);
-        Assert.Equal([0L, 1, 1, 1], samples.Labels!);
+        Assert.Equal([0L, 1, 1, 1], samples.Truth.Classes!);
         Assert.Equal([1f, 4, 7, 10], FirstValues(samples));
     }
 
@@ -42,7 +42,7 @@ public sealed class ModelSamplesTests : IDisposable
         Npy("data/2.npy", NpyArray.Of([4f, 5, 6], 1, 3));
         File.WriteAllText(_folder.File("data/notes.txt"), "not a sample");
         var samples = Read(_folder.File("data"), Row);
-        Assert.Null(samples.Labels);
+        Assert.Null(samples.Truth.Classes);
         Assert.Equal([1f, 4], FirstValues(samples));
     }
 
@@ -69,7 +69,7 @@ public sealed class ModelSamplesTests : IDisposable
     public void Labels_beside_the_data_stand_above_those_in_it()
     {
         var data = Npz("a.npz", ("x", NpyArray.Of(new float[6], 2, 3)), ("labels", NpyArray.Of([0L, 0], 2)));
-        Assert.Equal([1L, 1], ModelSamples.Read(data, Row, ModelState.None, 1, Npy("labels.npy", NpyArray.Of([1L, 1], 2))).Labels!);
+        Assert.Equal([1L, 1], ModelSamples.Read(data, Row, ModelState.None, 1, Npy("labels.npy", NpyArray.Of([1L, 1], 2))).Truth.Classes!);
         Assert.Contains("3 labels for 2 samples",
             Assert.Throws<InvalidDataException>(() =>
                 ModelSamples.Read(data, Row, ModelState.None, 1, Npy("three.npy", NpyArray.Of([1L, 1, 1], 3)))).Message,

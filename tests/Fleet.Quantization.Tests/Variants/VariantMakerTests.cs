@@ -3,6 +3,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Variants;
@@ -124,10 +125,10 @@ public sealed class VariantMakerTests
         var model = Classifier().Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 10, 1);
         var refusal = Assert.Throws<InvalidDataException>(
-            () => new VariantMaker(X64).Make(new VariantRequest(model, null, new HeldOut(samples.Feeds("x"), [1, 2, 3]),
+            () => new VariantMaker(X64).Make(new VariantRequest(model, null, HeldOut.Of(samples.Feeds("x"), [1, 2, 3]),
             VariantSettings.Of(new QuantizationSpec(), BuiltInProfiles.All), folder.File("out")), new Progress<BuildProgress>(),
                 TestContext.Current.CancellationToken));
-        Assert.Contains("10 rows for 3 labels", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("3 labels for 10 samples", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -136,7 +137,7 @@ public sealed class VariantMakerTests
         using var folder = new ScratchFolder();
         var model = Hostile().Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 60, 3);
-        var report = new VariantMaker(X64).Make(new VariantRequest(model, samples.Feeds("x"), new HeldOut(samples.Feeds("x")),
+        var report = new VariantMaker(X64).Make(new VariantRequest(model, samples.Feeds("x"), HeldOut.Of(samples.Feeds("x")),
             VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-static-u8s8"], Calibrator = "minmax", MinimumSignalToNoise = 100 },
                 [BuiltInProfiles.X64]),
             folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants[0];
@@ -154,7 +155,7 @@ public sealed class VariantMakerTests
         var model = Classifier().Save(folder);
         var test = Labelled(model, 40, seed: 2);
         var profile = BuiltInProfiles.Find("x64")! with { Budget = new ProfileBudget { MaximumBytes = 50_000 } };
-        var reports = new VariantMaker(X64).Make(new VariantRequest(model, test.Feeds("x"), new HeldOut(test.Feeds("x"), test.Labels),
+        var reports = new VariantMaker(X64).Make(new VariantRequest(model, test.Feeds("x"), HeldOut.Of(test.Feeds("x"), test.Labels),
             VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-static-u8s8", "int4-weights"], Goal = "size", MaximumDrop = 1 },
                 [profile]), folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants;
         var large = reports.Where(report => report.Artifact!.Bytes > 50_000).ToArray();
@@ -187,7 +188,7 @@ public sealed class VariantMakerTests
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 40, 3);
         var steps = new Steps();
         string[] profiles = ["x64", "arm-cpu"];
-        var made = new VariantMaker(X64 with { IsaFlags = [flag] }).Make(new VariantRequest(model, null, new HeldOut(samples.Feeds("x")),
+        var made = new VariantMaker(X64 with { IsaFlags = [flag] }).Make(new VariantRequest(model, null, HeldOut.Of(samples.Feeds("x")),
             VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-weights"], MinimumSignalToNoise = 60 },
                 [.. profiles.Select(name => BuiltInProfiles.Find(name)!)]),
             folder.File("out")), steps, TestContext.Current.CancellationToken);
@@ -207,7 +208,7 @@ public sealed class VariantMakerTests
         using var folder = new ScratchFolder();
         var model = Noisy().Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 40, 3);
-        var report = new VariantMaker(X64).Make(new VariantRequest(model, null, new HeldOut(samples.Feeds("x")),
+        var report = new VariantMaker(X64).Make(new VariantRequest(model, null, HeldOut.Of(samples.Feeds("x")),
             VariantSettings.Of(new QuantizationSpec { Schemes = ["int8-weights"], MinimumSignalToNoise = budget, Goal = goal },
                 [BuiltInProfiles.Find("arm-cpu")!]),
             folder.File("out")), new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants.Single(report =>
@@ -278,7 +279,7 @@ public sealed class VariantMakerTests
     private static IReadOnlyList<VariantReport> Make(
         ScratchFolder folder, string model, QuantizationSpec spec, TinySamples calibration, TinySamples test,
         CancellationToken cancellationToken)
-        => new VariantMaker(X64).Make(new VariantRequest(model, calibration.Feeds("x"), new HeldOut(test.Feeds("x"), test.Labels),
+        => new VariantMaker(X64).Make(new VariantRequest(model, calibration.Feeds("x"), HeldOut.Of(test.Feeds("x"), test.Labels),
             VariantSettings.Of(spec, [.. spec.Profiles.Select(name => BuiltInProfiles.Find(name)!)]), folder.File("out")),
                 new Progress<BuildProgress>(), cancellationToken).Variants;
 
@@ -287,6 +288,6 @@ public sealed class VariantMakerTests
         var samples = TinyModels.SamplesFor(OnnxFile.Load(path), count, seed);
         using var session = OnnxRuntimeSession.Open(path);
         var outputs = ModelOutputs.Of(session, samples.Feeds("x"), CancellationToken.None);
-        return samples with { Labels = [.. outputs.Decisions().Select(label => (long)label)] };
+        return samples with { Labels = [.. outputs.Decisions()] };
     }
 }

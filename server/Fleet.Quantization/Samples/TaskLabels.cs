@@ -1,35 +1,29 @@
-using Fleet.Contracts.Builds;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 
-namespace Fleet.Modeling.Sources;
+namespace Fleet.Quantization.Samples;
 
-/// <summary>Labels of the samples that judge a model of one's own, in the form of its task.</summary>
+/// <summary>Labels of samples in a file, in the form of their task.</summary>
 internal static class TaskLabels
 {
     /// <summary>Most bytes that a file of labels may unpack to.</summary>
     private const long MaximumBytes = 1L << 30;
 
     /// <summary>The arrays of labels by name; none when there are none.</summary>
-    /// <param name="source">Where they are.</param>
     /// <param name="task">What they are for.</param>
-    /// <param name="classes">Class numbers, where they were read already.</param>
+    /// <param name="data">What the samples came from.</param>
+    /// <param name="labelsPath">A file of labels alone, which stands above those beside the samples; null for none.</param>
     /// <param name="samples">How many samples there are.</param>
     /// <exception cref="InvalidDataException">They do not have the form of the task.</exception>
-    public static IReadOnlyDictionary<string, NpyArray> Of(SourceSpec source, ModelTask task, long[]? classes, int samples)
+    public static IReadOnlyDictionary<string, NpyArray> Read(ModelTask task, string data, string? labelsPath, int samples)
     {
-        if (classes is not null)
-            return new Dictionary<string, NpyArray> { [ClassificationTask.LabelsName] = NpyArray.Of(classes, classes.Length) };
-        if (task == ModelTask.Classification) return new Dictionary<string, NpyArray>();
-        var path = source.ValidationLabels ?? source.Validation;
+        var path = labelsPath ?? data;
         if (!File.Exists(path))
-            return source.ValidationLabels is null
-                ? new Dictionary<string, NpyArray>()
-                : throw new InvalidDataException($"{path} does not exist.");
+            return labelsPath is null ? new Dictionary<string, NpyArray>() : throw new InvalidDataException($"{path} does not exist.");
         try
         {
-            var labels = Read(path, alone: source.ValidationLabels is not null)
+            var labels = Arrays(path, alone: labelsPath is not null)
                 .Where(array => TaskDefinition.Of(task).Labels.Any(label => label.Name == array.Key)).ToDictionary();
             _ = SampleTruth.Read(task, labels, samples);
             return labels;
@@ -40,7 +34,7 @@ internal static class TaskLabels
         }
     }
 
-    private static IReadOnlyDictionary<string, NpyArray> Read(string path, bool alone)
+    private static IReadOnlyDictionary<string, NpyArray> Arrays(string path, bool alone)
     {
         if (Path.GetExtension(path) != ".npz")
             return alone

@@ -2,13 +2,14 @@ using System.Collections.Frozen;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization.Schemes;
 
 /// <summary>
 /// Weights and arithmetic in 16-bit floats; inputs and outputs stay 32-bit behind a Cast, so that callers see the same model.
-/// For GPUs: the CPU has few 16-bit kernels and is not faster with it.
+/// What brings the input to mean 0 stays in 32 bits too. For GPUs: the CPU has few 16-bit kernels and is not faster with it.
 /// </summary>
 internal sealed class Float16Scheme : IQuantizationScheme
 {
@@ -44,7 +45,10 @@ internal sealed class Float16Scheme : IQuantizationScheme
 
     /// <inheritdoc/>
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
-        => [.. graph.Graph.Node.Where(Converts).Select(node => node.OutputAt(0)).OfType<string>()];
+        => [
+            .. graph.Graph.Node.Where(Converts).Select(node => node.OutputAt(0)).OfType<string>()
+                .Except(InputStandardization.Of(graph)),
+        ];
 
     /// <inheritdoc/>
     public string Kept => "32 bits";
@@ -70,6 +74,7 @@ internal sealed class Float16Scheme : IQuantizationScheme
         private readonly ModelProto _model = source.Model.Clone();
         private readonly Dictionary<string, string> _half = [];
         private readonly HashSet<string> _onlyHalf = [];
+        private readonly HashSet<string> _kept = [.. keptFloat, .. InputStandardization.Of(source)];
         private int _numbered;
 
         public ModelProto Run()
@@ -84,7 +89,7 @@ internal sealed class Float16Scheme : IQuantizationScheme
         private void Emit(NodeProto original)
         {
             var node = original.Clone();
-            if (Converts(original) && !keptFloat.Contains(original.OutputAt(0) ?? "")
+            if (Converts(original) && !_kept.Contains(original.OutputAt(0) ?? "")
                 && original.Input.Concat(original.Output).Any(IsFloat))
                 EmitHalf(original, node);
             else EmitSingle(original, node);

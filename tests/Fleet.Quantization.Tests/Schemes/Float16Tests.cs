@@ -34,6 +34,24 @@ public sealed class Float16Tests
             half.Graph.Initializer.Single().ToSingles().Select(value => MathF.Abs(value) < 1e-6f && value != 0 ? 5.96e-8f : value));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_is_taken_off_a_large_reading_is_taken_off_in_32_bits(bool scaled)
+    {
+        // Readings of about 9,000 that differ by tenths, as a turbine's speed does.
+        var graph = new GraphBuilder().Input("x", -1, 8).Constant(Tensors.Of("mean", [9000f], 1)).Constant(Tensors.Of("scale", [10f], 1))
+            .Weight("w", 8, 16).Node("Sub", ["x", "mean"], "centred");
+        if (scaled) graph.Node("Mul", ["centred", "scale"], "standardized");
+        var model = graph.Node("MatMul", [scaled ? "standardized" : "centred", "w"], "y").Output("y", -1, 16).Build();
+        var (half, source) = Convert(model);
+        var random = new Random(1);
+        var readings = new TinySamples([.. Enumerable.Range(0, 16 * 8).Select(_ => 9000 + random.NextSingle())], [8], new long[16]);
+        Assert.InRange(SignalToNoise(half, source, readings), 50, double.PositiveInfinity);
+        Assert.Equal(9000f, half.Graph.Initializer.Single(tensor => tensor.Name == "mean").ToSingles().Single());
+        Assert.Contains(half.Graph.Initializer, tensor => tensor.Is(DataType.Float16) && tensor.Elements() == 8 * 16);
+    }
+
     [Fact]
     public void Operators_that_overflow_in_16_bits_stay_in_32()
     {
@@ -104,12 +122,12 @@ public sealed class Float16Tests
                 prepared.Model);
     }
 
-    private static double SignalToNoise(ModelProto model, ModelProto source)
+    private static double SignalToNoise(ModelProto model, ModelProto source, TinySamples? samples = null)
     {
         float[] Run(ModelProto one)
         {
             using var session = OnnxRuntimeSession.Open(one.ToByteArray(), "test");
-            return ModelOutputs.Of(session, TinyModels.SamplesFor(source, 16, seed: 3).Feeds("x"),
+            return ModelOutputs.Of(session, (samples ?? TinyModels.SamplesFor(source, 16, seed: 3)).Feeds("x"),
                 TestContext.Current.CancellationToken).Values;
         }
         return Judgement.SignalToNoise(Run(model), Run(source));

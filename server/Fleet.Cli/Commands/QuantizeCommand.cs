@@ -8,6 +8,7 @@ using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Cli.Commands;
 
@@ -70,6 +71,17 @@ internal static class QuantizeCommand
             Description = "Signal to noise against the float model below which a variant is rejected, where there are no labels.",
             DefaultValueFactory = _ => QuantizationSpec.DefaultSignalToNoise,
         };
+        var task = new Option<ModelTask?>("--task")
+        {
+            HelpName = "TASK",
+            Description = "What the model does, which says what labels look like and which metric decides: "
+                + $"{string.Join(", ", Enum.GetNames<ModelTask>()).ToLowerInvariant()}. Without it labels are classes.",
+        };
+        var unit = new Option<string?>("--label-unit")
+        {
+            HelpName = "UNIT",
+            Description = "Unit of predicted numbers for people, such as cycles.",
+        };
         var state = ModelOptions.State("State that the model carries from sample to sample; usual names are found without it.");
         var shape = ModelOptions.Shape(
             "Shape of made-up samples of an input; without it free axes get the smallest of some usual extents that the model runs with.");
@@ -102,8 +114,9 @@ internal static class QuantizeCommand
             DATA is an npz (arrays by input name) or npy whose first axis counts samples, a
             folder of such files or of PGM and PPM pictures, or the word synthetic for
             made-up inputs, good for a first look. An array 'labels' in the npz, or a folder
-            in the folder for each class, makes accuracy the measure; otherwise it is
-            closeness to the float model.
+            in the folder for each class, makes the metric of the task the measure: accuracy
+            of classes, RMSE of numbers, mAP of boxes. Without labels it is closeness to the
+            float model.
 
             Examples:
               fleet models quantize model.onnx --calibration train.npz \
@@ -114,8 +127,8 @@ internal static class QuantizeCommand
                 --scheme int8-dynamic,int4-weights --out variants --json
             """)
             {
-                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, state, shape, memory, output,
-                Verb.Json,
+                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, task, unit, state, shape, memory,
+                output, Verb.Json,
             };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -130,6 +143,8 @@ internal static class QuantizeCommand
                     Calibration = ModelOptions.FullPath(parsed.GetValue(calibration)),
                     Validation = ModelOptions.FullPath(parsed.GetRequiredValue(validation))!,
                     ValidationLabels = ModelOptions.FullPath(parsed.GetValue(labels)),
+                    Task = parsed.GetValue(task),
+                    LabelUnit = parsed.GetValue(unit),
                     State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null,
                     Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null,
                 },

@@ -1,6 +1,5 @@
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Display;
@@ -27,24 +26,22 @@ internal static class BuildTables
         screen.Write(networks);
         screen.WriteLine();
 
-        // Without labels agreement has a column of its own already; decibels say more.
-        var decides = report.Student.Scores.Quality is { } quality && quality.Name != Metric.Agreement.Name ? quality : null;
-        var variants = new Sheet(
-            "variant", "scheme?", ">size", decides is { } figure
-                ? $">{Threshold.Lowered(figure.Title())}"
-                : ">snr db", ">agrees", ">p50 ms", ">speed", ">memory?", ">energy?", "verdict");
+        var measure = ReportMeasure.Of(report);
+        var agrees = report.Variants.Any(variant => variant.Scores?.Agreement is not null);
+        var variants = new Sheet([
+            "variant", "scheme?", ">size", HeadingOf(measure), .. agrees ? [">agrees"] : Array.Empty<string>(),
+            ">p50 ms", ">speed", ">memory?", ">energy?", "verdict",
+        ]);
         foreach (var variant in report.Variants)
         {
-            variants.Add(
-                variant.Id, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), decides is null
-                    ? Figures.Decibels(variant.Closeness?.SignalToNoise)
-                    : variant.Scores?.Find(decides.Name) is { } found
-                        ? Units.Brief(found.Value, found.Unit)
-                        : Figures.None, Figures.Percent(variant.Scores?.Agreement),
+            variants.Add([
+                variant.Id, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), FigureOf(measure, variant),
+                .. agrees ? [Figures.Percent(variant.Scores?.Agreement)] : Array.Empty<Cell>(),
                 Figures.BareMilliseconds(variant.Scores?.Latency?.P50), variant.SpeedUp is { } factor
                     ? FormattableString.Invariant($"{factor:0.00}x")
                     : Figures.None,
-                Figures.Bytes(variant.Scores?.PeakMemoryBytes), Figures.Energy(variant.Scores?.EnergyJoules), Verdict(variant));
+                Figures.Bytes(variant.Scores?.PeakMemoryBytes), Figures.Energy(variant.Scores?.EnergyJoules), Verdict(variant),
+            ]);
         }
         screen.Write(variants);
         if (report.Variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();
@@ -53,6 +50,14 @@ internal static class BuildTables
             foreach (var reason in variant.Reasons) screen.WriteSentence($"{variant.Id}: {reason}");
         }
     }
+
+    /// <summary>Heading of the column of what variants were judged by.</summary>
+    public static string HeadingOf(ReportMeasure measure) => measure.IsCloseness ? ">snr db" : $">{measure.Title}";
+
+    /// <summary>The cell of a variant in that column.</summary>
+    public static string FigureOf(ReportMeasure measure, VariantReport variant)
+        => measure.IsCloseness ? Figures.Decibels(variant.Closeness?.SignalToNoise)
+        : measure.Of(variant) is { } figure ? measure.Text(figure.Value) : Figures.None;
 
     /// <summary>The verdict on a variant: one is chosen for each profile, and what is beaten in everything is not released.</summary>
     public static Cell Verdict(VariantReport variant) => variant switch

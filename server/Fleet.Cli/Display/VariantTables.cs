@@ -19,20 +19,23 @@ internal static class VariantTables
         }
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();
-        string[] measures = report.Labelled ? [">accuracy", ">drop?"] : [">cosine"];
-        var sheet = new Sheet(["profile", "scheme", ">size", ">of fp32?", ">snr db", .. measures, ">agrees?", ">speed", "verdict"]);
+        var measure = ReportMeasure.Of(report);
+        var agrees = report.Variants.Any(variant => variant.Closeness?.Agreement is not null);
+        string[] measures = [
+            .. measure.IsCloseness ? [">cosine"] : new[] { BuildTables.HeadingOf(measure), ">against fp32?" },
+            .. agrees ? [">agrees?"] : Array.Empty<string>(),
+        ];
+        var sheet = new Sheet(["profile", "scheme", ">size", ">of fp32?", ">snr db", .. measures, ">speed", "verdict"]);
         foreach (var variant in report.Variants)
         {
-            Cell[] measured = report.Labelled
-                ? [
-                    Figures.Percent(variant.Scores?.Accuracy),
-                    variant.Drop is { } drop ? FormattableString.Invariant($"{100 * drop:0.0}") : Figures.None,
-                ]
-                : [variant.Closeness is { } close ? FormattableString.Invariant($"{close.Cosine:0.0000}") : Figures.None];
+            Cell[] measured = measure.IsCloseness
+                ? [variant.Closeness is { } close ? FormattableString.Invariant($"{close.Cosine:0.0000}") : Figures.None]
+                : [BuildTables.FigureOf(measure, variant), measure.Lost(variant) ?? Figures.None];
+            if (agrees) measured = [.. measured, Figures.Percent(variant.Closeness?.Agreement)];
             sheet.Add([
                 variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes),
                 Figures.Percent((double?)variant.Artifact?.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
-                .. measured, Figures.Percent(variant.Closeness?.Agreement),
+                .. measured,
                 variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
                 BuildTables.Verdict(variant)]);
         }
@@ -60,16 +63,21 @@ internal static class VariantTables
                 + $"left out where the processor does not need it.");
         screen.WriteLine();
         var labelled = report.Processors.Any(processor => processor.Accuracy is not null);
-        var sheet = new Sheet("processor", ">accuracy", ">snr db", labelled ? ">lost points" : ">lost db", "verdict", "what it is");
+        var sheet = new Sheet([
+            "processor", .. labelled ? [">accuracy"] : Array.Empty<string>(), ">snr db", labelled ? ">lost points" : ">lost db", "verdict",
+            "what it is",
+        ]);
         foreach (var processor in report.Processors)
         {
-            sheet.Add(
-                processor.Processor, Figures.Percent(processor.Accuracy), Figures.Decibels(processor.SignalToNoise),
+            sheet.Add([
+                processor.Processor, .. labelled ? [Figures.Percent(processor.Accuracy)] : Array.Empty<Cell>(),
+                Figures.Decibels(processor.SignalToNoise),
                 processor.Loss is { } loss
                     ? FormattableString.Invariant($"{loss:0.0}").Replace("-0.0", "0.0", StringComparison.Ordinal)
                     : Figures.None,
                 processor.Holds ? new Cell(processor.Loss is null ? "" : "holds", Tone.Good) : new Cell("fails", Tone.Bad),
-                processor.Description);
+                processor.Description,
+            ]);
         }
         screen.Write(sheet);
         if (!report.Holds) screen.WriteLine();

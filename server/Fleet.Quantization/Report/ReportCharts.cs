@@ -18,7 +18,7 @@ internal static class ReportCharts
     /// <param name="Mark">Its shape and colour.</param>
     /// <param name="State">Accepted, chosen or rejected.</param>
     /// <param name="Cost">What lies across: bytes or milliseconds; less is better.</param>
-    /// <param name="Quality">What lies up; more is better.</param>
+    /// <param name="Quality">What lies up, with its sign such that more is better.</param>
     internal sealed record ChartPoint(string Name, ReportMark Mark, MarkState State, double Cost, double Quality);
 
     /// <summary>Size of the file against quality, of one profile; null when nothing could be made.</summary>
@@ -39,11 +39,11 @@ internal static class ReportCharts
         var variants = view.Variants.Where(variant => variant.Profile == profile).ToArray();
         foreach (var variant in variants)
         {
-            if (costOf(variant) is { } cost && view.QualityOf(variant) is { } quality)
-                points.Add(new ChartPoint(ShortName(variant), ReportMark.Of(variant.Scheme), StateOf(variant), cost, quality));
+            if (costOf(variant) is { } cost && view.Measure.Of(variant) is { } quality)
+                points.Add(new ChartPoint(ShortName(variant), ReportMark.Of(variant.Scheme), StateOf(variant), cost, quality.Goodness()));
         }
         if (points.Count > 0 && costOfOriginal is { } original && variants.All(variant => variant.Scheme != "fp32"))
-            points.Add(new ChartPoint("fp32", ReportMark.Original, MarkState.Accepted, original, view.QualityOfOriginal));
+            points.Add(new ChartPoint("fp32", ReportMark.Original, MarkState.Accepted, original, view.Measure.Original?.Goodness() ?? 0));
         return points;
     }
 
@@ -160,19 +160,24 @@ internal static class ReportCharts
         var most = points.Max(point => point.Cost) * 1.12;
         var step = Step(most, 5);
         // What equals the fp32 model has no noise, so that decibels have no place for it: it lies on the top line, which says so.
-        var finite = points.Where(point => view.Labelled || point.Quality < Closeness.Exact)
+        var measure = view.Measure;
+        var finite = points.Where(point => !measure.IsCloseness || point.Quality < Closeness.Exact)
             .Select(point => point.Quality).DefaultIfEmpty(0).ToArray();
-        var (low, high, rise) = Ticks(Math.Max(finite.Min(), view.Labelled ? 0 : -10), finite.Max(), view.Labelled ? 0.01 : 8);
-        var top = view.Labelled ? high = Math.Min(1, high) : high + rise;
-        low = view.Labelled ? Math.Max(0, low) : low;
+        var (low, high, rise) = Ticks(measure.IsCloseness ? Math.Max(finite.Min(), -10) : finite.Min(), finite.Max(),
+            measure.IsCloseness ? 8 : measure.Unit == Units.Ratio ? 0.01 : Math.Max(1e-6, finite.Max(Math.Abs) / 100));
+        // A share is at most 1; an error, which lies upside down, at least 0.
+        if (!measure.IsCloseness) high = Math.Min(measure.Unit == Units.Ratio ? 1 : 0, high);
+        if (measure.Unit == Units.Ratio) low = Math.Max(0, low);
+        var top = measure.IsCloseness ? high + rise : high;
+        string Figure(double quality) => measure.Text(measure.Better == MetricDirection.Higher ? quality : -quality);
         double X(double cost) => Left + cost / most * (Width - Left - Right);
         double Y(double quality) => Top + (top - Math.Clamp(quality, low, top)) / (top - low) * (Height - Top - Bottom);
 
-        var svg = Begin(Width, Height, $"{Capital(across)} against {view.Measure}");
+        var svg = Begin(Width, Height, $"{Capital(across)} against {measure.Title}");
         for (var tick = low; tick <= high + rise / 2; tick += rise)
             Horizontal(svg, Y(tick), Left, Width - Right,
-                view.Labelled ? Percent(tick) : tick.ToString("0.#", CultureInfo.InvariantCulture) + " dB");
-        if (!view.Labelled) Horizontal(svg, Y(top), Left, Width - Right, "exact");
+                measure.IsCloseness ? tick.ToString("0.#", CultureInfo.InvariantCulture) + " dB" : Figure(tick));
+        if (measure.IsCloseness) Horizontal(svg, Y(top), Left, Width - Right, "exact");
         for (var tick = 0.0; tick < most; tick += step)
             Text(svg, X(tick), Height - Bottom + 19, "tick", tick == 0 ? "0" : text(tick), "middle");
         Line(svg, "axis", Left, Height - Bottom, Width - Right, Height - Bottom);
@@ -201,10 +206,9 @@ internal static class ReportCharts
         }
         foreach (var point in points)
         {
-            var quality = view.Labelled ? Percent(point.Quality) : Decibels(point.Quality);
             svg.Append(point.Mark.Svg(X(point.Cost), Y(point.Quality), 6.5, point.State,
                 $"{Html(point.Name)}: {text(point.Cost)}, "
-                    + $"{quality}{point.State switch { MarkState.Rejected => ", rejected", MarkState.Chosen => ", chosen", _ => "" }}"));
+                    + $"{Figure(point.Quality)}{point.State switch { MarkState.Rejected => ", rejected", MarkState.Chosen => ", chosen", _ => "" }}"));
         }
         svg.Append(labels);
         return End(svg);

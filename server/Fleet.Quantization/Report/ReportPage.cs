@@ -75,7 +75,7 @@ internal static class ReportPage
                     [
                         $"{Size(file.Bytes)}, {Percent((double)file.Bytes / view.Original.Bytes)} of fp32",
                         .. chosen.SpeedUp is { } speed ? [$"{Factor(speed)} the speed of fp32"] : new[] { "not timed here" },
-                        .. view.QualityOf(chosen) is { } quality ? [Quality(view, quality)] : Array.Empty<string>(),
+                        .. view.Measure.Of(chosen) is { } figure ? [Quality(view.Measure, figure.Value)] : Array.Empty<string>(),
                     ];
                 Tile(page, profile, chosen.Scheme, notes);
             }
@@ -90,7 +90,7 @@ internal static class ReportPage
     private static void Networks(StringBuilder page, ReportView view)
     {
         if (view.Networks.Count == 0) return;
-        var title = view.Networks[0].Network.Scores.Metrics is [var first, ..] ? first.Title() : Metric.Accuracy.Title;
+        var title = view.Networks[0].Network.Scores.Metrics is [var first, ..] ? first.Title() : "Score";
         page.Append("<section><h2>Teacher and student</h2><p class=\"note\">The large network and the small one that learned from it; "
             + "every variant below is made of the student.</p><div class=\"scroll\"><table "
             + "class=\"cards\"><thead><tr><th>Network</th><th>Kind</th><th class=\"n\">Parameters</th><th class=\"n\">Size</th><th "
@@ -119,30 +119,30 @@ internal static class ReportPage
             + $"class=\"note\">{Html(ChoiceInWords(view, profile, timed))}</p>\n<div class=\"charts\">");
         if (ReportCharts.SizeAndQuality(view, profile) is { } size)
             page.Append($"<figure><figcaption>Size and "
-                + $"{view.Measure}<span>{Directions(view, "smaller")}</span></figcaption>{size}</figure>");
+                + $"{Html(view.Measure.Title)}<span>{Directions(view, "smaller")}</span></figcaption>{size}</figure>");
         if (ReportCharts.LatencyAndQuality(view, profile) is { } latency)
             page.Append($"<figure><figcaption>Latency and "
-                + $"{view.Measure}<span>{Directions(view, "faster")}</span></figcaption>{latency}</figure>");
+                + $"{Html(view.Measure.Title)}<span>{Directions(view, "faster")}</span></figcaption>{latency}</figure>");
         page.Append("</div>\n");
         Legend(page, variants);
         page.Append($"""
             <div class="scroll"><table class="cards">
-            <thead><tr><th>Variant</th><th>Verdict</th><th>Technique</th><th class="n">Size</th><th class="n">{Capital(view.Measure)}</th>
-            <th class="n">Agreement</th><th class="n">Median time</th><th class="n">Energy</th><th class="n">Peak memory</th></tr></thead>
+            <thead><tr><th>Variant</th><th>Verdict</th><th>Technique</th><th class="n">Size</th><th class="n">{Html(Capital(view.Measure.Title))}</th>
+            {(view.HasAgreement ? "<th class=\"n\">Agreement</th>" : "")}<th class="n">Median time</th><th class="n">Energy</th><th class="n">Peak memory</th></tr></thead>
             <tbody>
 
             """);
         if (variants.All(variant => variant.Scheme != "fp32"))
         {
-            var measure = Capital(view.Measure);
+            var measure = Html(Capital(view.Measure.Title));
             var scores = timed
                 ? view.Original.Scores
                 : view.Original.Scores with { Latency = null, PeakMemoryBytes = null, EnergyJoules = null };
             page.Append($"<tr class=\"float\" "
                 + $"data-variant=\"fp32\"><td>{ReportMark.Original.Inline(MarkState.Accepted)}fp32</td><td></td><td>the model "
                 + $"itself</td>{Number(Size(view.Original.Bytes),
-                    "Size")}{Number(!view.Labelled ? "exact" : view.Original.Scores.Accuracy is { } accuracy ? Percent(accuracy) : None,
-                        measure)}{Number(None, "Agreement")}{Measured(scores, timed, null)}</tr>\n");
+                    "Size")}{Number(view.Measure.Original is { } figure ? view.Measure.Text(figure.Value) : None,
+                        measure)}{(view.HasAgreement ? Number(None, "Agreement") : "")}{Measured(scores, timed, null)}</tr>\n");
         }
         foreach (var variant in variants) Row(page, view, variant, timed);
         page.Append("</tbody></table></div>\n</section>\n");
@@ -150,14 +150,12 @@ internal static class ReportPage
 
     private static void Row(StringBuilder page, ReportView view, VariantReport variant, bool timed)
     {
-        var measure = Capital(view.Measure);
-        var quality = (view.Labelled, variant.Scores?.Accuracy, variant.Closeness) switch
-        {
-            (true, { } accuracy, _) => Number(Percent(accuracy), measure, variant.Drop is { } drop ? Lost(drop) : ""),
-            (false, _, { } close) =>
-                Number(Decibels(close.SignalToNoise), measure, $"cosine {close.Cosine.ToString("0.0000", CultureInfo.InvariantCulture)}"),
-            _ => Number(None, measure),
-        };
+        var measure = Html(Capital(view.Measure.Title));
+        var quality = view.Measure.Of(variant) is { } figure
+            ? Number(view.Measure.Text(figure.Value), measure, view.Measure.IsCloseness
+                ? $"cosine {variant.Closeness!.Cosine.ToString("0.0000", CultureInfo.InvariantCulture)}"
+                : view.Measure.Lost(variant) ?? "")
+            : Number(None, measure);
         page.Append($"<tr class=\"{(variant.Accepted ? "" : "rejected")}\" "
             + $"data-variant=\"{Html(variant.Id)}\"><td>{ReportMark.Of(variant.Scheme)
                 .Inline(ReportCharts.StateOf(variant))}{Html(variant.Id)}</td><td>{Verdict(variant)}</td>")
@@ -168,19 +166,20 @@ internal static class ReportPage
                 ? Number(Size(file.Bytes), "Size", $"{Percent((double)file.Bytes / view.Original.Bytes)} of fp32")
                 : Number(None, "Size"))
             .Append(quality)
-            .Append(Number(variant.Scores?.Agreement is { } agreement ? Percent(agreement) : None, "Agreement"))
+            .Append(!view.HasAgreement ? ""
+                : Number(variant.Scores?.Agreement is { } agreement ? Percent(agreement) : None, "Agreement"))
             .Append(Measured(variant.Scores ?? new Scores(), timed, variant.SpeedUp))
             .Append("</tr>\n");
         if (variant.Reasons.Count == 0 && variant.Layers.Count == 0) return;
-        page.Append("<tr class=\"reasons\"><td colspan=\"9\">");
+        page.Append($"<tr class=\"reasons\"><td colspan=\"{(view.HasAgreement ? 9 : 8)}\">");
         if (variant.Reasons.Count > 0)
             page.Append($"<ul>{string.Concat(variant.Reasons.Select(reason => $"<li>{Html(reason)}</li>"))}</ul>");
-        Layers(page, variant);
+        Layers(page, view.Measure, variant);
         page.Append("</td></tr>\n");
     }
 
     /// <summary>What stayed float and why, folded away: a person who chooses opens it, one who looks around does not.</summary>
-    private static void Layers(StringBuilder page, VariantReport variant)
+    private static void Layers(StringBuilder page, ReportMeasure measure, VariantReport variant)
     {
         if (variant.Layers.Count == 0) return;
         var stayed = variant.Layers.Count(layer => layer.Fate != LayerFate.Costly);
@@ -194,7 +193,7 @@ internal static class ReportPage
             + $"float</th></tr></thead><tbody>");
         foreach (var layer in variant.Layers)
             page.Append($"<tr><td>{Html(layer.Layer)}</td><td>{Html(
-                layer.Operator)}</td><td>{Words(layer.Fate)}</td>{Number(Worth(layer), "Worth in float")}</tr>");
+                layer.Operator)}</td><td>{Words(layer.Fate)}</td>{Number(Worth(measure, layer), "Worth in float")}</tr>");
         page.Append("</tbody></table></details>");
     }
 
@@ -224,21 +223,12 @@ internal static class ReportPage
 
     private static void HowToRead(StringBuilder page, ReportView view)
     {
-        var limit = view.Labelled
-            ? $"A variant that loses more than {(view.Spec.MaximumDrop * 100).ToString("0.##", CultureInfo.InvariantCulture)} points of "
-                + $"accuracy is rejected and never released."
-            : $"A variant below {(view.Spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise)
-                .ToString("0.##", CultureInfo.InvariantCulture)} dB is rejected and never released.";
         page.Append("<section><h2>How to read this</h2><dl>\n");
         void Term(string term, string text) => page.Append($"<dt>{term}</dt><dd>{Html(text)}</dd>\n");
-        if (view.Labelled)
-            Term("Accuracy", $"Share of held-out samples decided as their label says, and how much of it the variant loses against fp32. "
-                + $"{limit}");
-        else Term("Signal to noise",
-            $"How far the outputs are from the fp32 model's, which needs no labels: each 6 dB more halve the error; a cosine of 1 is the "
-                + $"same direction. {limit}");
-        Term("Agreement", "Share of decisions (the largest value of a row of the first output) that are the fp32 model's, right or wrong. "
-            + "It falls before accuracy does.");
+        Term(Capital(view.Measure.Title), $"{Explained(view.Measure)} {view.Measure.LimitIn(view.Spec)}");
+        if (view.HasAgreement)
+            Term("Agreement", "Share of decisions (the largest value of a row of the first output) that are the fp32 model's, right or "
+                + $"wrong.{(view.Measure.Name == Metric.Accuracy.Name ? " It falls before accuracy does." : "")}");
         Term("Speed", "Median time of the fp32 model over the variant's, timed call by call in turns in one process on the machine named "
             + "above: above 1 is faster. Within 3 % counts as equal, because two runs of one model differ by as much.");
         Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but "
@@ -275,7 +265,7 @@ internal static class ReportPage
         _ => "<span class=\"verdict yes\">✓ accepted</span>",
     };
 
-    private static string Worth(LayerReport layer)
+    private static string Worth(ReportMeasure measure, LayerReport layer)
     {
         string[] parts =
         [
@@ -283,20 +273,33 @@ internal static class ReportPage
                 ? [decibels.ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture) + " dB"]
                 : Array.Empty<string>(),
             .. layer.Points is { } points
-                ? [(points * 100).ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) + " points"]
+                ? [measure.Unit == Units.Ratio
+                    ? (points * 100).ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture) + " points"
+                    : (points >= 0 ? "+" : "") + measure.Text(points)]
                 : Array.Empty<string>(),
         ];
         return parts.Length == 0 ? None : string.Join(", ", parts);
     }
 
-    private static string Quality(ReportView view, double quality)
-        => view.Labelled ? Percent(quality) + " accuracy" : Decibels(quality) + (quality >= Closeness.Exact ? "" : " signal to noise");
+    private static string Quality(ReportMeasure measure, double quality)
+        => measure.Text(quality) + (measure.IsCloseness && quality >= Closeness.Exact ? "" : " " + measure.Title);
 
-    private static string Lost(double drop)
-        => string.Create(CultureInfo.InvariantCulture, $"{Math.Abs(drop * 100):0.00} points {(drop < 0 ? "won" : "lost")}");
+    private static string Explained(ReportMeasure measure) => measure.Name switch
+    {
+        "accuracy" => "Share of held-out samples decided as their label says, and how much of it the variant loses against fp32.",
+        "rmse" => "Root of the mean of the squared errors on held-out samples, in the unit of the labels: less is better, and one large "
+            + "error weighs more than many small ones.",
+        "map50To95" => "Mean average precision of the boxes found on held-out samples, over overlaps of 0.50 to 0.95 with the true ones "
+            + "(COCO), and how much of it the variant loses against fp32.",
+        "boxAgreement" => "The mAP 50:95 that the variant's boxes reach when the boxes that the fp32 model is sure of stand for true "
+            + "ones, which needs no labels.",
+        "signalToNoise" => "How far the outputs are from the fp32 model's, which needs no labels: each 6 dB more halve the error; a "
+            + "cosine of 1 is the same direction.",
+        _ => $"What was measured on held-out samples; {(measure.Better == MetricDirection.Higher ? "more" : "less")} is better.",
+    };
 
     private static string Directions(ReportView view, string cheaper)
-        => $"{cheaper} to the left, {(view.Labelled ? "more accurate" : "closer to fp32")} further up";
+        => $"{cheaper} to the left, {(view.Measure.IsCloseness ? "closer to fp32" : $"better in {Html(view.Measure.Title)}")} further up";
 
     private static string Goal(ReportView view) => view.Spec.Goal ?? BuildSpecRules.Goals[0];
 

@@ -43,8 +43,8 @@ internal sealed record ReportView
     /// <summary>What was asked.</summary>
     public required QuantizationSpec Spec { get; init; }
 
-    /// <summary>True when quality is accuracy on labels, false when it is closeness to the fp32 model.</summary>
-    public required bool Labelled { get; init; }
+    /// <summary>What variants were judged by.</summary>
+    public required ReportMeasure Measure { get; init; }
 
     /// <summary>Title of what is folded away at the end.</summary>
     public required string DetailsTitle { get; init; }
@@ -77,7 +77,7 @@ internal sealed record ReportView
         Variants = report.Variants,
         MeasuredOn = report.MeasuredOn,
         Spec = report.Spec.Quantization,
-        Labelled = report.Student.Scores.Accuracy is not null,
+        Measure = ReportMeasure.Of(report),
         DetailsTitle = "The build spec and its data",
         Details = [$"Samples: {SamplesOf(report)}.", $"SHA-256 of the data: {report.DataSha256}"],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec),
@@ -101,7 +101,7 @@ internal sealed record ReportView
         Variants = report.Variants,
         MeasuredOn = report.MeasuredOn,
         Spec = report.Spec,
-        Labelled = report.Labelled,
+        Measure = ReportMeasure.Of(report),
         DetailsTitle = "What was asked, and the samples",
         Details = [
             $"Calibration: {SamplesFrom(report.Calibration)}. Validation: {SamplesFrom(report.Validation)}.",
@@ -113,16 +113,8 @@ internal sealed record ReportView
     /// <summary>The profiles, in the order of the variants.</summary>
     public IReadOnlyList<string> Profiles => [.. Variants.Select(variant => variant.Profile).Distinct()];
 
-    /// <summary>
-    /// How good a variant is, in the measure of this page: accuracy 0 to 1, or decibels; null when that was not measured.
-    /// </summary>
-    public double? QualityOf(VariantReport variant) => Labelled ? variant.Scores?.Accuracy : variant.Closeness?.SignalToNoise;
-
-    /// <summary>The same of the fp32 model.</summary>
-    public double QualityOfOriginal => Labelled ? Original.Scores.Accuracy ?? 0 : Closeness.Exact;
-
-    /// <summary>Name of the measure.</summary>
-    public string Measure => Labelled ? "accuracy" : "signal to noise";
+    /// <summary>True when the decisions of some variant were compared with the fp32 model's.</summary>
+    public bool HasAgreement => Variants.Any(variant => variant.Scores?.Agreement is not null);
 
     private static List<string> WarningsFor(SampleSource? calibration, SampleSource? validation)
     {

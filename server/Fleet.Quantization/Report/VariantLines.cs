@@ -6,7 +6,7 @@ namespace Fleet.Quantization.Report;
 /// <summary>Variants as lines for a terminal; the one to take for its profile is marked with a star.</summary>
 internal static class VariantLines
 {
-    public static void Print(IReadOnlyList<VariantReport> variants)
+    public static void Print(IReadOnlyList<VariantReport> variants, ReportMeasure measure)
     {
         var (idWidth, schemeWidth) = (variants.Select(variant => variant.Id.Length).DefaultIfEmpty().Max(),
             variants.Select(variant => variant.Scheme.Length).DefaultIfEmpty().Max());
@@ -15,8 +15,9 @@ internal static class VariantLines
             Console.WriteLine(string.Concat(
                 Text($"{(variant.Chosen ? "*" : " ")} {variant.Id.PadRight(idWidth)}  ")
                     + Text($"{variant.Scheme.PadRight(schemeWidth)}{variant.Artifact?.Bytes,13:N0} bytes"),
-                variant.Scores?.Accuracy is { } accuracy ? Text($"  accuracy {accuracy:0.0000}") : "",
-                variant.Closeness is { } close ? Text($"  {close.SignalToNoise,6:0.0} dB  agrees {close.Agreement:0.000}") : "",
+                !measure.IsCloseness && measure.Of(variant) is { } figure ? $"  {measure.Title} {figure.Text()}" : "",
+                variant.Closeness is { } close ? Text($"  {close.SignalToNoise,6:0.0} dB") : "",
+                variant.Closeness?.Agreement is { } agreement ? Text($"  agrees {agreement:0.000}") : "",
                 variant.SpeedUp is { } speed ? Text($"  {speed:0.00}x") : "",
                 variant.Accepted ? "  accepted" : "  rejected"));
             foreach (var reason in variant.Reasons) Console.WriteLine($"    {reason}");

@@ -81,7 +81,7 @@ public sealed record VariantReport
 /// <param name="Cosine">Cosine of all float outputs, -1 to 1.</param>
 /// <param name="Agreement">Share of rows of the first output whose largest value is at the same place, 0 to 1; null where no row
 /// decides anything.</param>
-public sealed record Closeness(double SignalToNoise, double Cosine, double? Agreement)
+public sealed record Closeness(double SignalToNoise, double Cosine, double? Agreement = null)
 {
     /// <inheritdoc cref="OutputScore.ExactDecibels"/>
     public const double Exact = OutputScore.ExactDecibels;

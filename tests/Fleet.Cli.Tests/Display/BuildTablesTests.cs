@@ -2,6 +2,7 @@ using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 
@@ -49,12 +50,32 @@ public sealed class BuildTablesTests
         }
     }
 
-    private static string Table(bool labelled)
+    [Fact]
+    public void Error_of_predicted_numbers_stands_with_its_unit_and_nothing_is_called_accuracy()
+    {
+        Scores Of(double rmse) => new() { Metrics = [MetricValue.Of(Metric.RootMeanSquareError, rmse, "cycles")], Samples = 100 };
+        var report = Report(labelled: false);
+        report = report with
+        {
+            Task = ModelTask.Regression,
+            Measure = "rmse",
+            Student = report.Student with { Scores = Of(15.76) },
+            Variants = [report.Variants[0] with { Scores = Of(15.7) }],
+        };
+        var table = Table(report);
+        Assert.Matches(@"(?m)^VARIANT +SCHEME +SIZE +RMSE +P50 MS ", table);
+        Assert.Matches(@"(?m)^x64-int8 +int8-static-u8s8 +64\.0 KiB +15\.7 cycles ", table);
+        Assert.DoesNotContain("accuracy", table, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static string Table(bool labelled) => Table(Report(labelled));
+
+    private static string Table(BuildReport report)
     {
         using var output = new StringWriter { NewLine = "\n" };
         using var error = new StringWriter();
         BuildTables.Write(new Shell(
-            output, error, outputIsTerminal: false, errorIsTerminal: false, width: 200, _ => null, TimeProvider.System), Report(labelled));
+            output, error, outputIsTerminal: false, errorIsTerminal: false, width: 200, _ => null, TimeProvider.System), report);
         return output.ToString();
     }
 

@@ -131,13 +131,50 @@ public sealed partial class ReportPageTests
                     new LayerReport { Layer = "lstm", Operator = "LSTM", Fate = LayerFate.NotQuantizable },
                 ],
                 Reasons = [
-                    "Accuracy drops by 0.0310 against the float model; at most 0.0100 is allowed.",
-                    "Kept in float for accuracy: stage2/conv (+4.1 dB).",
+                    "Accuracy is 0.9457, and 0.9767 of the float model; at least 0.9667 is required.",
+                    "Kept in float because rounding cost too much: stage2/conv (+4.1 dB).",
                 ],
             },
             Variant("jetson-fp16", "jetson", "fp16", 121_880, 0.9767, 1, true) with { Chosen = true },
         ],
     };
+
+    /// <summary>A build that predicts cycles, one variant of which is far off.</summary>
+    private static BuildReport Cycles()
+    {
+        Scores Of(double rmse) => new()
+        {
+            Metrics = [MetricValue.Of(Metric.RootMeanSquareError, rmse, "cycles"), MetricValue.Of(Metric.MeanAbsoluteError, 11, "cycles")],
+            Samples = 100,
+        };
+        var report = Report("turbofan");
+        return report with
+        {
+            Task = ModelTask.Regression,
+            Measure = Metric.RootMeanSquareError.Name,
+            Teacher = report.Teacher! with { Scores = Of(16.22), Epochs = [] },
+            Student = report.Student with { Scores = Of(15.76), Epochs = [] },
+            Variants =
+            [
+                .. new[] { ("x64-int8", 15.7, true), ("jetson-fp16", 20.3, false) }.Select(row => new VariantReport
+                {
+                    Id = row.Item1,
+                    Profile = row.Item1.Split('-')[0],
+                    Scheme = row.Item1.EndsWith("fp16", StringComparison.Ordinal) ? "fp16" : "int8-static-u8s8",
+                    Artifact = new ArtifactReference(row.Item1 + ".onnx", new string('c', 64), 29_103),
+                    Scores = Of(row.Item2),
+                    Closeness = new Closeness(47.9, 0.9999, null),
+                    Drop = row.Item2 - 15.76,
+                    Accepted = row.Item3,
+                    Chosen = row.Item3,
+                    Layers = [new LayerReport { Layer = "conv1", Operator = "Conv", Fate = LayerFate.ReturnedToFloat, Points = 1.25 }],
+                    Reasons = row.Item3
+                        ? []
+                        : ["RMSE is 20.3 cycles, and 15.76 cycles of the float model; at most 15.9176 cycles is allowed."],
+                }),
+            ],
+        };
+    }
 
     private static VariantReport Variant(
         string id, string profile, string scheme, long bytes, double accuracy, double agreement, bool accepted, double? milliseconds = null)

@@ -56,6 +56,28 @@ public sealed partial class ReportPageTests
     }
 
     [Fact]
+    public void Predicted_numbers_are_told_by_their_error_and_nothing_is_called_accuracy()
+    {
+        var page = ReportPage.Render(Cycles());
+        Assert.Equal([
+            "x64-int8", "★ chosen", "int8-static-u8s8", "29.1 kB 12.2 % of fp32", "15.7 cycles 0.06 cycles better",
+            "not measured", "not measured", "not measured",
+        ], Cells(page, "x64-int8"));
+        Assert.Equal("20.3 cycles 4.54 cycles worse", Cells(page, "jetson-fp16")[4]);
+        Assert.Equal("15.76 cycles", Cells(page, "fp32")[4]);
+        Assert.Contains("RMSE is 20.3 cycles, and 15.76 cycles of the float model", page, StringComparison.Ordinal);
+        Assert.Contains("whose RMSE is more than 1 % worse is rejected", page, StringComparison.Ordinal);
+        Assert.Contains("+1.25 cycles", page, StringComparison.Ordinal);
+        Assert.Contains("Size and RMSE", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("accura", page[..page.IndexOf("<details class=\"asked\"", StringComparison.Ordinal)],
+            StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("Agreement", page, StringComparison.Ordinal);
+        // Better is further up: the smaller error has the smaller height.
+        var points = ReportCharts.Points(ReportView.Of(Cycles()), "jetson", variant => variant.Artifact?.Bytes, 239_004);
+        Assert.Equal(["fp32", "fp16"], points.OrderByDescending(point => point.Quality).Select(point => point.Name));
+    }
+
+    [Fact]
     public void Without_labels_the_figures_are_decibels()
     {
         var page = ReportPage.Render(Own("model.onnx"));
@@ -75,7 +97,7 @@ public sealed partial class ReportPageTests
         var page = ReportPage.Render(Report("vibration"));
         Assert.All(["x64-int8", "arm-cpu-int8", "jetson-int8", "jetson-fp16"],
             id => Assert.Contains($"data-variant=\"{id}\"", page, StringComparison.Ordinal));
-        Assert.Contains("Accuracy drops by 0.0310", page, StringComparison.Ordinal);
+        Assert.Contains("Accuracy is 0.9457, and 0.9767 of the float model", page, StringComparison.Ordinal);
         Assert.Contains("✕ rejected", page, StringComparison.Ordinal);
         Assert.Contains("hollow and crossed: rejected", page, StringComparison.Ordinal);
     }

@@ -1,12 +1,12 @@
 using System.Globalization;
 using Fleet.Platform;
-using Fleet.Quantization.Evaluation;
-using Fleet.Quantization.Onnx;
+using Fleet.Quantization;
 using Fleet.Quantize;
 
 // A process that only measures itself: it must load nothing that is not the model's.
-if (args is [PeakMemory.Verb, .. var measured]) return PeakMemory.Run(measured);
+if (QuantizationProcess.MeasuredMemory(args) is { } measured) return measured;
 
+const long ProbeMemory = 2L << 30;
 const string Usage = """
     fleet-quantize lets models run in a process of their own. 'fleet models quantize' and 'fleet models prove' start it:
     what crashes, or takes too much memory, ends this process and not theirs.
@@ -18,7 +18,7 @@ const string Usage = """
     Standard output holds one progress message as JSON a line; what went wrong is a sentence on standard error.
     """;
 
-NativeVariables.Set();
+QuantizationProcess.Prepare();
 ProcessLimits.ForbidCoreFile();
 using var stop = StopSignals.Listen();
 StarterWatch.Begin();
@@ -34,7 +34,9 @@ try
         case ["prove", var request, var report]:
             return await Task.Run(() => Work.ProveAsync(request, report, stop.Token)) ? 0 : 1;
         case ["probe", var folder]:
-            await Task.Run(() => Probe.Run(folder, stop.Token));
+            // For tests: the models are small, and what they make of little memory is the question.
+            ProcessLimits.AllowMemory(ProbeMemory);
+            await Task.Run(() => SchemeProbe.Run(folder, Console.WriteLine, stop.Token));
             return 0;
         case ["--help" or "-h" or "-?"]:
             Console.WriteLine(Usage);

@@ -3,8 +3,6 @@ using System.Text.Json.Serialization.Metadata;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Quantization;
-using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Proof;
 
 namespace Fleet.Quantize;
 
@@ -19,7 +17,7 @@ internal static class Work
         {
             new Quantizer().Run(request, folder, new ProgressLines(), cancellationToken).WriteTo(folder);
         }
-        catch (Exception e) when (e is OutOfMemoryException || RuntimeRefusal.IsMemory(e))
+        catch (Exception e) when (QuantizationProcess.RanOutOfMemory(e))
         {
             var model = Path.GetFileName(request.Source.Onnx);
             throw new InvalidDataException(
@@ -31,7 +29,7 @@ internal static class Work
     public static async Task<bool> ProveAsync(string requestPath, string reportPath, CancellationToken cancellationToken)
     {
         var request = Read(requestPath, FleetJson.Default.ProofRequest);
-        var proof = await new VariantProof(Emulation.OfThisMachine()).RunAsync(request, new ProgressLines(), cancellationToken);
+        var proof = await VariantProver.RunAsync(request, new ProgressLines(), cancellationToken);
         await File.WriteAllTextAsync(reportPath, JsonSerializer.Serialize(proof, FleetJson.Indented.ProofReport), cancellationToken);
         return proof.Holds;
     }

@@ -1,29 +1,30 @@
-using Fleet.Platform;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Schemes;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
-namespace Fleet.Quantize;
+namespace Fleet.Quantization;
 
 /// <summary>
-/// <c>fleet-quantize probe</c>, for tests: prepares every model of a folder, applies every scheme to it and loads the results. It
-/// names each file before it touches it, so that whoever started it knows which one a crash of native code belongs to.
+/// Prepares every model of a folder, applies every scheme to it and loads the results: what a broken or hostile file does, and which
+/// schemes suit a set of models. Run it in a process of its own.
 /// </summary>
-internal static class Probe
+public static class SchemeProbe
 {
-    /// <summary>Memory that a probe may take; the models are small, and what they make of it is the question.</summary>
-    private const long Memory = 2L << 30;
-
-    public static void Run(string folder, CancellationToken cancellationToken)
+    /// <summary>Probes the folder's <c>*.onnx</c> files in the order of their names.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="say">Told a file's name before it is touched, so that a crash of native code has a name, and then what came of
+    /// it; both parts apart by a tab.</param>
+    /// <param name="cancellationToken">Stops between files.</param>
+    public static void Run(string folder, Action<string> say, CancellationToken cancellationToken)
     {
-        ProcessLimits.AllowMemory(Memory);
+        ArgumentNullException.ThrowIfNull(say);
         foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*.onnx").OrderBy(file => file.Name, StringComparer.Ordinal))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Console.WriteLine($"{file.Name}\ttaken up");
-            Console.WriteLine($"{file.Name}\t{Verdict(file.FullName)}");
+            say($"{file.Name}\ttaken up");
+            say($"{file.Name}\t{Verdict(file.FullName)}");
         }
     }
 

@@ -145,8 +145,7 @@ internal static class ModelsCommand
             new Option<string?>("--html") { HelpName = "FILE", Description = "Also save the report's page, one self-contained HTML file." };
         var open = new Option<bool>("--open") { Description = "Also open the page in the browser." };
         return Verb.On(shell, "report", """
-            Shows what came out of a build: teacher, student, and every variant with its size, latency, figure in the task's metric
-            and verdict.
+            Shows what came out of a build: teacher, student, and every variant with its size, latency, quality and verdict.
 
             Examples:
               fleet models report BUILD

@@ -13,8 +13,8 @@ public static class VariantProver
     /// <param name="request">The variant, its samples and the processors.</param>
     /// <param name="progress">Told each step.</param>
     /// <param name="cancellationToken">Ends the processes that run it.</param>
-    /// <exception cref="InvalidDataException">Emulation is not set up here, or the variant, the float model or the samples cannot be used on
-    /// this machine; the message says which.</exception>
+    /// <exception cref="InvalidDataException">Emulation is not set up here, or the variant, the float model or the samples cannot be
+    /// used on this machine; the message says which.</exception>
     public static Task<ProofReport> RunAsync(ProofRequest request, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);

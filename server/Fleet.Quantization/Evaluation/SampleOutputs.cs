@@ -62,10 +62,12 @@ internal sealed record SampleOutputs(IReadOnlyList<string> Names, IReadOnlyList<
                 cancellationToken.ThrowIfCancellationRequested();
                 using var results = Run(session, options, feed, asked);
                 yield return new SampleOutputs(asked, [.. results.Take(asked.Length).Select(Singles)],
-                    [.. results.Take(asked.Length).Select(result => result.GetTensorTypeAndShape().Shape is [.., var last] ? (int)last : 1)]);
+                    [.. results.Take(asked.Length).Select(ColumnsOf)]);
             }
         }
     }
+
+    private static int ColumnsOf(OrtValue value) => value.GetTensorTypeAndShape().Shape is [.., var last] ? (int)last : 1;
 
     private static float[] Singles(OrtValue value) => value.GetTensorTypeAndShape().ElementDataType switch
     {

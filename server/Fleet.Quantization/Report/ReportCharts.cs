@@ -208,7 +208,8 @@ internal static class ReportCharts
         {
             svg.Append(point.Mark.Svg(X(point.Cost), Y(point.Quality), 6.5, point.State,
                 $"{Html(point.Name)}: {text(point.Cost)}, "
-                    + $"{Figure(point.Quality)}{point.State switch { MarkState.Rejected => ", rejected", MarkState.Chosen => ", chosen", _ => "" }}"));
+                    + Figure(point.Quality)
+                    + point.State switch { MarkState.Rejected => ", rejected", MarkState.Chosen => ", chosen", _ => "" }));
         }
         svg.Append(labels);
         return End(svg);

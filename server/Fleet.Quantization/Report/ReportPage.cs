@@ -127,8 +127,9 @@ internal static class ReportPage
         Legend(page, variants);
         page.Append($"""
             <div class="scroll"><table class="cards">
-            <thead><tr><th>Variant</th><th>Verdict</th><th>Technique</th><th class="n">Size</th><th class="n">{Html(Capital(view.Measure.Title))}</th>
-            {(view.HasAgreement ? "<th class=\"n\">Agreement</th>" : "")}<th class="n">Median time</th><th class="n">Energy</th><th class="n">Peak memory</th></tr></thead>
+            <thead><tr><th>Variant</th><th>Verdict</th><th>Technique</th><th class="n">Size</th>
+            <th class="n">{Html(Capital(view.Measure.Title))}</th>{(view.HasAgreement ? "<th class=\"n\">Agreement</th>" : "")}
+            <th class="n">Median time</th><th class="n">Energy</th><th class="n">Peak memory</th></tr></thead>
             <tbody>
 
             """);

@@ -69,7 +69,8 @@ internal sealed class Bench : IDisposable
 
     /// <summary>The loss that a variant's scheme tries to reach; the limit where bytes are what counts.</summary>
     public double AimOf(Wanted wanted)
-        => Baseline.Original.Figure.Name == Metric.SignalToNoise.Name && wanted.Scheme.Aim is { } decibels && _settings.Goal != QuantizationGoal.Size
+        => Baseline.Original.Figure.Name == Metric.SignalToNoise.Name && wanted.Scheme.Aim is { } decibels
+            && _settings.Goal != QuantizationGoal.Size
             && VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is null
                 ? Math.Min(Limit, -decibels) : Limit;
 

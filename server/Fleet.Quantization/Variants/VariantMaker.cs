@@ -19,9 +19,9 @@ internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport
 
 /// <summary>
 /// Makes the variants of a float model for every profile, of a student as of a model of one's own: each scheme with accuracy
-/// control, judged by the metric of its task or, without labels, by closeness to the float model, checked for real fusion, timed against the float
-/// model where the profile is this machine's; then one is chosen for each profile. A variant that cannot be made or misses its
-/// budget is reported as rejected with the reason; a profile for which nothing is good gets the float model itself.
+/// control, judged by the metric of its task or, without labels, by closeness to the float model, checked for real fusion, timed
+/// against the float model where the profile is this machine's; then one is chosen for each profile. A variant that cannot be made
+/// or misses its budget is reported as rejected with the reason; a profile for which nothing is good gets the float model itself.
 /// </summary>
 /// <param name="machine">The machine whose latencies are claims; this one when left out.</param>
 /// <param name="energy">Measures energy; this machine's meter when left out.</param>

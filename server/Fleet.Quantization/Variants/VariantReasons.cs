@@ -73,7 +73,8 @@ internal static class VariantReasons
         var limit = required.Minimum is { } least
             ? $"at least {Units.Text(least, figure.Unit)} is required"
             : $"at most {Units.Text(required.Maximum ?? 0, figure.Unit)} is allowed";
-        if (!double.IsFinite(figure.Value)) return $"{figure.Title()} could not be measured, because outputs are not finite numbers; {limit}.";
+        if (!double.IsFinite(figure.Value))
+            return $"{figure.Title()} could not be measured, because outputs are not finite numbers; {limit}.";
         return figure.Name == Metric.SignalToNoise.Name
             ? Text($"Signal to noise is {figure.Value:0.0} dB against the float model; at least {required.Minimum:0.0} dB is required.")
             : $"{figure.Title()} is {figure.Text()}, and {original.Text()} of the float model; {limit}.";

@@ -16,7 +16,9 @@ internal sealed record VariantSettings(
     /// <summary>What the choice is made by.</summary>
     public QuantizationGoal Goal { get; init; } = QuantizationGoal.Latency;
 
-    /// <summary>Largest loss of the metric that decides, where there are labels, as <see cref="QuantizationSpec.MaximumDrop"/> counts.</summary>
+    /// <summary>
+    /// Largest loss of the metric that decides, where there are labels, as <see cref="QuantizationSpec.MaximumDrop"/> counts.
+    /// </summary>
     public double MaximumDrop { get; init; } = 0.01;
 
     /// <summary>Smallest signal to noise in decibels, where there are none.</summary>

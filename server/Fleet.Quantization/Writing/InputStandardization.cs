@@ -39,5 +39,6 @@ internal static class InputStandardization
         _ => false,
     };
 
-    private static bool IsSmall(string value, OnnxGraph graph) => graph.Constant(value) is { } constant && constant.Elements() <= MostValues;
+    private static bool IsSmall(string value, OnnxGraph graph)
+        => graph.Constant(value) is { } constant && constant.Elements() <= MostValues;
 }

@@ -69,7 +69,7 @@ public sealed record VariantReport
     /// <summary>Why it was rejected or not chosen, or what a reader should know of it.</summary>
     public IReadOnlyList<string> Reasons { get; set; } = [];
 
-    /// <summary>What a release promises of it: what a device should measure on the samples it is given, and what running it costs.</summary>
+    /// <summary>What a release promises of it: what a device should measure on the samples it gets, and what running it costs.</summary>
     public Scores? Promised() => Travelling is not { } travelling ? Scores : travelling with
     {
         Metrics = [.. travelling.Metrics, .. (Scores?.Metrics ?? []).Where(metric => Metric.IsCost(metric.Name))],

@@ -1,7 +1,8 @@
 namespace Fleet.Contracts.Scoring;
 
 /// <summary>
-/// What the float model gave for samples, wherever it is kept: in the arrays of a validation set, or in a file where there is too much of it.
+/// What the float model gave for samples, wherever it is kept: in the arrays of a validation set, or in a file where there is too much
+/// of it.
 /// </summary>
 public interface IReferenceOutputs
 {

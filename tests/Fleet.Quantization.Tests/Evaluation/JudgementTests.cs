@@ -70,7 +70,8 @@ public sealed class JudgementTests
         var samples = TinyModels.SamplesFor(OnnxFile.Load(folder.File("model.onnx")), 50, seed: 3).Feeds("x");
         long[] labels = [.. Enumerable.Repeat(2L, 50)];
         var outputs = AllOutputs.Of(other, samples, TestContext.Current.CancellationToken);
-        using (var baseline = Baseline.Measure(folder.File("model.onnx"), HeldOut.Of(samples, labels), TestContext.Current.CancellationToken))
+        using (var baseline = Baseline.Measure(
+            folder.File("model.onnx"), HeldOut.Of(samples, labels), TestContext.Current.CancellationToken))
         {
             var same = baseline.Judge(session, TestContext.Current.CancellationToken).Closeness;
             Assert.Equal((Closeness.Exact, 1.0), (same.SignalToNoise, same.Agreement));

@@ -88,7 +88,8 @@ public sealed class VariantMakerTests
             new QuantizationSpec { Profiles = ["x64"], Schemes = ["int8-static-u8s8"], Calibrator = "minmax", MaximumDrop = 0.01 })
                 .Single(report => report.Id == "x64-int8");
         Assert.True(report.Accepted, string.Join(" ", report.Reasons));
-        Assert.Contains(report.Reasons, reason => reason.StartsWith("Kept in float because rounding cost too much: wide", StringComparison.Ordinal));
+        Assert.Contains(report.Reasons,
+            reason => reason.StartsWith("Kept in float because rounding cost too much: wide", StringComparison.Ordinal));
         var layer = report.Layers.First(layer => layer.Layer == "wide");
         Assert.Equal((LayerFate.ReturnedToFloat, "MatMul"), (layer.Fate, layer.Operator));
         Assert.True(layer.Decibels > 3 && layer.Points > 0, $"{layer}");

@@ -19,7 +19,8 @@ public sealed class VariantReasonsTests
         static string Of(MetricValue figure, MetricValue original)
             => VariantReasons.Rejection(figure, original, Threshold.Allowing(original, 0.01));
         MetricValue Cycles(double value) => MetricValue.Of(Metric.RootMeanSquareError, value, "cycles");
-        Assert.Equal("RMSE is 20.3 cycles, and 15 cycles of the float model; at most 15.15 cycles is allowed.", Of(Cycles(20.3), Cycles(15)));
+        Assert.Equal("RMSE is 20.3 cycles, and 15 cycles of the float model; at most 15.15 cycles is allowed.",
+            Of(Cycles(20.3), Cycles(15)));
         Assert.Equal("Accuracy is 0.9, and 0.95 of the float model; at least 0.94 is required.",
             Of(MetricValue.Of(Metric.Accuracy, 0.9), MetricValue.Of(Metric.Accuracy, 0.95)));
         Assert.Equal("RMSE could not be measured, because outputs are not finite numbers; at most 15.15 cycles is allowed.",

@@ -1,8 +1,10 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Telemetry;
 using Fleet.TestKit;
 
 namespace Fleet.Agent.Tests.Link;
@@ -61,6 +63,59 @@ public sealed class RealServerTests : IAsyncLifetime
                 && !Directory.EnumerateFiles(Path.Combine(_agent.Path, "outbox")).Skip(3).Any(), Deadline);
         var check = await ChildProcess.RunAsync(Programs.Agent, ["self-check", "--data", _agent.Path], Deadline);
         Assert.True(check.Code == 0, check.Output);
+    }
+
+    [Fact]
+    public async Task Packs_that_are_too_large_or_refused_are_halved_until_every_good_batch_has_arrived_once()
+    {
+        const int Refused = 13;
+        const int Narrow = 24;
+        const int All = 60;
+        Assert.Equal(0, (await EnrollAsync(await TokenAsync(uses: 1))).Code);
+        var random = new Random(1);
+        var start = DateTimeOffset.UtcNow.AddMinutes(-All);
+        var outbox = Directory.CreateDirectory(Path.Combine(_agent.Path, "outbox")).FullName;
+        var batches = Enumerable.Range(1, All).Select(sequence => new TelemetryBatch
+        {
+            Sequence = sequence,
+            From = start.AddMinutes(sequence - 1),
+            To = start.AddMinutes(sequence),
+            Models =
+            [
+                new InferenceStats
+                {
+                    Model = sequence == Refused ? "Not a name" : "speech",
+                    Version = 1,
+                    Variant = "x64-int8",
+                    Count = sequence,
+                    // Nine bytes each that no deflate makes smaller: ten of these batches are beyond the limit of a message.
+                    Classes = sequence <= Narrow
+                        ? []
+                        : [.. Enumerable.Range(0, 1500).Select(_ => random.NextInt64(1L << 33, LatencyHistogram.MaximumCount))],
+                },
+            ],
+        }).ToList();
+        Assert.False(TelemetryPack.Fits(TelemetryPack.Encode([.. batches.Skip(Narrow).Take(15)])));
+        foreach (var batch in batches)
+            await File.WriteAllBytesAsync(Path.Combine(outbox, $"{batch.Sequence:d19}.json"),
+                JsonSerializer.SerializeToUtf8Bytes(batch, FleetJson.Default.TelemetryBatch));
+
+        var agent = ChildProcess.Start(
+            Programs.Agent, ["run", "--data", _agent.Path, "--inference-port", "0", "--telemetry-interval", "00:10:00"]);
+        _processes.Add(agent);
+        await Eventually.TrueAsync("nothing waits any more", () => !Directory.EnumerateFiles(outbox).Any(), Deadline, () => agent.Output);
+
+        var exported = (await _api.GetStringAsync("/api/v1/telemetry/export?device=dev-1"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonNode.Parse(line)!["batch"]!.Deserialize(FleetJson.Default.TelemetryBatch)!)
+            .OrderBy(batch => batch.Sequence).ToList();
+        Assert.Equal(
+            batches.Select(batch => batch.Sequence).Where(sequence => sequence != Refused), exported.Select(batch => batch.Sequence));
+        Assert.Equal(batches[^1].Models[0].Classes, exported[^1].Models[0].Classes);
+        Assert.Contains($"Telemetry batch {Refused} was refused", agent.Output, StringComparison.Ordinal);
+        // The pack first, then whichever half holds it: once would mean that it was never in a pack.
+        Assert.InRange(_processes[0].Lines.Count(line => line.Contains("message of device dev-1 was refused", StringComparison.Ordinal)),
+            2, 8);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json.Nodes;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
@@ -33,6 +34,7 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
         var measured = Assert.IsType<Scores>(active.Measured).Find("rmse")!;
         Assert.Equal(("cycles", MetricDirection.Lower), (measured.Unit, measured.Better));
         Assert.InRange(measured.Value, 1e-6, 1.5 * good.Variants.First(variant => variant.Chosen).Scores!.Find("rmse")!.Value);
+        await PredictionsAreTalliedAsync(agent);
 
         var strict = new GateSpec { Thresholds = [new Threshold { Metric = "rmse", Maximum = 0.001 }], ValidationSamples = 40 };
         await fleet.BuiltAsync(Spec(strict));
@@ -40,6 +42,53 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
         Assert.Equal(DeploymentFailure.GateMissed, refused.Failure);
         Assert.Matches(@"^RMSE [\d.]+ is above the allowed 0\.001\.$", refused.Detail);
         Assert.Equal(1, Assert.Single((await fleet.Server.DeviceAsync("wear-1")).Models).ActiveVersion);
+    }
+
+    /// <summary>What applications ask the device is told to operators as mean, deviation and range of the predictions.</summary>
+    private async Task PredictionsAreTalliedAsync(RunningAgent agent)
+    {
+        const int Requests = 5;
+        var address = await agent.InferenceAsync();
+        using var http = new HttpClient();
+        var described = (await http.GetFromJsonAsync<JsonNode>(new Uri(address, "/v2/models/wear")))!["inputs"]![0]!;
+        var shape = ((JsonArray)described["shape"]!).Select(extent => Math.Max(1, (int)extent!)).ToArray();
+        var predicted = new List<float>();
+        for (var n = 0; n < Requests; n++)
+        {
+            var value = 0.5f + n;
+            using var answer = await http.PostAsJsonAsync(new Uri(address, "/v2/models/wear/infer"), new
+            {
+                inputs = new[]
+                {
+                    new
+                    {
+                        name = (string)described["name"]!, datatype = "FP32", shape,
+                        data = Enumerable.Repeat(value, shape.Aggregate(1, (product, extent) => product * extent)),
+                    },
+                },
+            });
+            predicted.Add((float)(await answer.Content.ReadFromJsonAsync<JsonNode>())!["outputs"]![0]!["data"]![0]!);
+        }
+
+        var view = await Eventually.ValueAsync("every prediction arrived", async () => (await fleet.Server.GetAsync(
+            "/api/v1/telemetry?device=wear-1&model=wear", FleetJson.Default.IReadOnlyListTelemetryView))
+            .SingleOrDefault(view => view.Count == Requests));
+        var values = Assert.Single(view.Values!);
+        Assert.Equal(Requests, values.Count);
+        Assert.Equal(predicted.Average(), values.Mean, 1e-3 * (1 + Math.Abs(predicted.Average())));
+        Assert.Equal((predicted.Min(), predicted.Max()), ((float)values.Minimum, (float)values.Maximum));
+        Assert.Empty(view.Classes);
+        Assert.Null(view.Boxes);
+
+        var told = await ChildProcess.RunAsync(
+            Programs.Cli,
+            [
+                "telemetry", "--device", "wear-1", "--model", "wear", "--server", fleet.Server.Api.ToString(), "--key-file",
+                fleet.Server.OperatorKeyFile,
+            ],
+            TimeSpan.FromMinutes(1));
+        Assert.True(told.Code == 0, told.Output);
+        Assert.Contains("wear-1, wear: predicted ", told.Output, StringComparison.Ordinal);
     }
 
     private async Task<DeviceRolloutView> RollOutAsync(int version, RolloutStatus end)

@@ -4,6 +4,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
@@ -76,7 +77,7 @@ internal sealed class Build(TimeProvider time)
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling));
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
-        var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data.Test, cancellationToken);
+        var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data, cancellationToken);
         var report = new BuildReport
         {
             Spec = asked,
@@ -96,7 +97,11 @@ internal sealed class Build(TimeProvider time)
                 new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64",
                     [-1, .. student.InputShape.Select(extent => (long)extent)]),
             ],
-            Outputs = [new TensorDescription(student.Head.Output, "FP32", [-1, student.Head.Columns])],
+            Outputs = [
+                .. student.Outputs().Select(output =>
+                    new TensorDescription(output.Name, "FP32", [-1, .. output.Shape.Select(extent => (long)extent)])),
+            ],
+            Detection = (data.Test.Labels as BoxLabels)?.Form,
             ValidationSet = Artifacts.Reference(File("validation.npz")),
             Variants = made.Variants,
         };
@@ -137,8 +142,9 @@ internal sealed class Build(TimeProvider time)
     // Timed in turns, so that what else this machine does falls on both alike. A teacher that runs in the trainer is not timed:
     // it would be compared with another runtime.
     private static (Scores Teacher, Scores Student) Score(
-        ITeacherModel teacher, string studentPath, SampleSet test, CancellationToken cancellationToken)
+        ITeacherModel teacher, string studentPath, DataSet data, CancellationToken cancellationToken)
     {
+        var test = data.Test;
         using var student = OnnxRuntimeSession.Open(studentPath);
         using var other = teacher is OnnxTeacher ? OnnxRuntimeSession.Open(teacher.Path) : null;
         (InferenceSession Session, IFeedSource Samples)[] timed = [
@@ -146,6 +152,16 @@ internal sealed class Build(TimeProvider time)
                 .Select(session => (session, (IFeedSource)test.Feeds(session.InputNames[0]))),
         ];
         LatencySummary?[] latencies = [.. LatencyRun.Measure(timed, cancellationToken), null];
+        if (test.Labels is BoxLabels boxes)
+        {
+            Scores Found(int index, DetectionForm form) => new()
+            {
+                Metrics = BoxesOf(timed[index].Session, test, form, cancellationToken),
+                Latency = latencies[index],
+                Samples = test.Count,
+            };
+            return (Found(1, ((OnnxTeacher)teacher).Form ?? boxes.Form), Found(0, boxes.Form));
+        }
         ModelOutputs[] outputs = [.. timed.Select(one => ModelOutputs.Of(one.Session, one.Samples, cancellationToken))];
         if (other is null) outputs = [.. outputs, new ModelOutputs(teacher.Outputs(test, cancellationToken), test.Count)];
         Scores Of(int index)
@@ -161,11 +177,21 @@ internal sealed class Build(TimeProvider time)
         return (Of(1), Of(0));
     }
 
+    // By the boxes that are in its own outputs: laid out over a grid, as answers are in training, some of a teacher's would be lost.
+    private static IReadOnlyList<MetricValue> BoxesOf(
+        InferenceSession session, SampleSet test, DetectionForm form, CancellationToken cancellationToken)
+    {
+        var asked = SampleOutputs.JudgedOf(session, ModelTask.Detection, form);
+        var score = TaskScore.For(test.Truth(ModelTask.Detection), asked, form);
+        foreach (var sample in SampleOutputs.Each(session, test.Feeds(session.InputNames[0]), asked, cancellationToken)) score.Add(sample.Of);
+        return score.Measured();
+    }
+
     private static HeldOut HeldOutOf(DataSet data, IReadOnlyList<int> travelling)
     {
-        var labels = new Dictionary<string, NpyArray> { [ValidationSet.LabelsName] = data.Test.Labels.ToArray() };
-        return new HeldOut(data.Test.Feeds(StudentExport.Input), SampleTruth.Read(data.Task, labels, data.Test.Count))
+        return new HeldOut(data.Test.Feeds(StudentExport.Input), data.Test.Truth(data.Task))
         {
+            Detection = (data.Test.Labels as BoxLabels)?.Form,
             LabelUnit = (data.Test.Labels as ValueLabels)?.Unit,
             Travelling = travelling.Count < data.Test.Count ? [.. travelling.Order()] : null,
         };

@@ -20,7 +20,7 @@ public sealed class BuildSpecRulesTests
         ["no labels for idx"] = (
             spec => Data(spec, data => data with { Kind = "idx", Train = "x" }), "data.trainLabels must name a file for data.kind 'idx'"),
         ["task that nothing is trained for"] = (spec => Data(spec, data => data with { Task = ModelTask.Embedding }),
-            "data.task 'embedding' is not known; it is one of classification, regression"),
+            "data.task 'embedding' is not known; it is one of classification, regression, detection"),
         ["loss of logits without classes"] = (
             spec => Regression(spec) with { Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "dkd" }] } },
             "distillation.losses[0].loss 'dkd' needs classes, and data.task is 'regression'; use one of attention, feature, output, "
@@ -33,6 +33,22 @@ public sealed class BuildSpecRulesTests
                     Losses = [new LossSpec { Loss = "contrastive", Pairs = [new FeaturePairSpec { Teacher = "a", Student = "b" }] }],
                 },
             }, "loss 'contrastive' needs classes"),
+        ["loss of logits with boxes"] = (
+            spec => Boxes(spec) with { Distillation = new DistillationSpec { Losses = [new LossSpec { Loss = "logit" }] } },
+            "loss 'logit' needs classes, and data.task is 'detection'"),
+        ["boxes of a file that has none"] = (spec => Data(Boxes(spec), data => data with { Kind = "csv", LabelColumn = "y" }),
+            "data.task 'detection' reads boxes from data.kind 'npz', not from 'csv'"),
+        ["boxes without a detector"] = (spec => Boxes(spec) with { Student = spec.Student! with { Family = "cnn" } },
+            "student.family 'cnn' does not go with data.task 'detection': a detector finds boxes, and boxes need a detector"),
+        ["detector without boxes"] = (spec => spec with { Student = spec.Student! with { Family = "detector" } },
+            "student.family 'detector' does not go with data.task 'classification'"),
+        ["boxes that stay while the image moves"] = (
+            spec => Boxes(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { Augment = true } } },
+            "distillation.training.augment moves images but not the boxes in them"),
+        ["boxes of TorchScript"] = (spec => Boxes(spec) with { Teacher = new TeacherSpec { TorchScript = "t.pt" } },
+            "teacher.torchScript answers with one tensor, and a detector with two"),
+        ["boxes on a trained grid"] = (spec => Boxes(spec) with { QuantizationAware = new QuantizationAwareSpec { Method = "qat" } },
+            "quantizationAware is not for data.task 'detection'"),
         ["smoothing without classes"] = (
             spec => Regression(spec) with { Distillation = new DistillationSpec { Training = new TrainingSpec { LabelSmoothing = 0.1 } } },
             "distillation.training.labelSmoothing spreads labels over classes"),
@@ -68,7 +84,8 @@ public sealed class BuildSpecRulesTests
         ["text without an encoder"] = (spec => Text(spec, new TextSpec()) with { Student = spec.Student },
             "student.family 'conv1d' does not go with data.kind 'text'"),
         ["depth of a family that has its own"] = (
-            spec => spec with { Student = spec.Student! with { Depth = 3 } }, "student.depth is for the families mlp, cnn and encoder"),
+            spec => spec with { Student = spec.Student! with { Depth = 3 } },
+            "student.depth is for the families mlp, cnn, detector and encoder"),
         ["depth"] = (spec => spec with { Student = spec.Student! with { Family = "mlp", Depth = 25 } }, "student.depth 25"),
         ["no data"] = (spec => spec with { Data = null }, "data is missing: a spec has data, teacher and student, or source"),
         ["a teacher beside a model of one's own"] = (
@@ -104,7 +121,7 @@ public sealed class BuildSpecRulesTests
         ["teacher weight decay"] = (
             spec => Teaching(spec, training => training with { WeightDecay = 1 }), "teacher.training.weightDecay 1"),
         ["unknown student family"] = (spec => spec with { Student = spec.Student! with { Family = "mlp2" } },
-            "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, encoder"),
+            "student.family 'mlp2' is not known; it is one of mlp, conv1d, cnn, cnn-separable, detector, encoder"),
         ["student width"] = (spec => spec with { Student = spec.Student! with { Width = 3 } }, "student.width 3"),
         ["searched width without a budget"] = (spec => spec with { Student = spec.Student! with { Width = StudentWidth.Auto } },
             "student.budget must name maximumBytes or maximumLatencyP95"),
@@ -272,6 +289,14 @@ public sealed class BuildSpecRulesTests
     private static BuildSpec Regression(BuildSpec spec)
         => Data(spec, data => data with { Kind = "npz", Train = "x.npz", Task = ModelTask.Regression }) with
         {
+            Distillation = new DistillationSpec(),
+        };
+
+    private static BuildSpec Boxes(BuildSpec spec)
+        => Data(spec, data => data with { Kind = "npz", Train = "x.npz", Task = ModelTask.Detection }) with
+        {
+            Teacher = spec.Teacher! with { Family = "detector" },
+            Student = spec.Student! with { Family = "detector" },
             Distillation = new DistillationSpec(),
         };
 

@@ -36,5 +36,6 @@ internal sealed record ClassLabels(long[] Numbers) : SampleLabels
     }
 
     /// <inheritdoc/>
-    public override NpyArray ToArray() => NpyArray.Of(Numbers, Count);
+    public override IReadOnlyDictionary<string, NpyArray> ToArrays()
+        => new Dictionary<string, NpyArray> { [ClassificationTask.LabelsName] = NpyArray.Of(Numbers, Count) };
 }

@@ -15,8 +15,18 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
     /// <summary>What the labels are for.</summary>
     public ModelTask Task { get; init; } = ModelTask.Classification;
 
-    /// <summary>Numbers a model answers a sample with: a logit for each class, or the values to predict.</summary>
-    public int Columns => Training.Labels is ValueLabels values ? values.Columns : Classes.Count;
+    /// <summary>How boxes are made of the outputs of a teacher that is given; null: as those of our own.</summary>
+    public DetectionForm? Form { get; init; }
+
+    /// <summary>
+    /// Numbers a model answers a sample with: a logit for each class, the values to predict, or boxes laid out over a grid.
+    /// </summary>
+    public int Columns => Training.Labels switch
+    {
+        ValueLabels values => values.Columns,
+        BoxLabels boxes => boxes.Grid.Width,
+        _ => Classes.Count,
+    };
 
     /// <summary>
     /// SHA-256 over the values and labels of the three parts, in order: the same digest is the same data and the same split.

@@ -25,7 +25,12 @@ internal static class DataSets
         var held = Held(null, spec.Text?.ValidationSplits);
 
         var task = LabelReading.TaskOf(spec, train);
-        var classes = task == ModelTask.Classification ? LabelReading.ClassesOf(spec, train) : [];
+        var classes = task switch
+        {
+            ModelTask.Classification => LabelReading.ClassesOf(spec, train),
+            ModelTask.Detection => LabelReading.KindsOf(spec, train),
+            _ => [],
+        };
         SampleSet Checked(RawSamples raw) => Check(raw, classes, spec, task, sampleRank);
         var training = Checked(train);
         if (spec.Kind != "vibration" && spec.Samples > 0) training = Splits.Subset(training, spec.Samples, random);
@@ -52,7 +57,7 @@ internal static class DataSets
                     + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
                     + $"(data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
         // Without samples of its own the selection falls back to the training samples: a choice, and better than the test samples.
-        return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes) { Task = task };
+        return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes) { Task = task, Form = spec.Detection };
     }
 
     private static RawSamples Read(
@@ -82,8 +87,14 @@ internal static class DataSets
             throw new BuildException(
                 $"{raw.Source} holds {raw.Inputs[bad]} in sample {bad / length} (counted from 0); remove or repair samples that are not "
                     + "finite.");
-        SampleLabels labels = task == ModelTask.Regression ? LabelReading.Values(raw, spec.LabelUnit) : LabelReading.Classes(raw, classes);
-        return new SampleSet(raw.Inputs, Shape(raw, spec.SampleShape, sampleRank), labels)
+        var shape = Shape(raw, spec.SampleShape, sampleRank);
+        SampleLabels labels = task switch
+        {
+            ModelTask.Regression => LabelReading.Values(raw, spec.LabelUnit),
+            ModelTask.Detection => LabelReading.Boxes(raw, classes, shape, spec.Detection),
+            _ => LabelReading.Classes(raw, classes),
+        };
+        return new SampleSet(raw.Inputs, shape, labels)
         {
             Vocabulary = raw.Vocabulary,
             Origins = raw.Origins,

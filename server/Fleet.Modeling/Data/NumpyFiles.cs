@@ -1,3 +1,5 @@
+using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 
 namespace Fleet.Modeling.Data;
@@ -7,7 +9,9 @@ internal static class NumpyFiles
 {
     private static readonly string[] LabelNames = ["labels", "label", "y"];
 
-    /// <summary>Reads an archive that holds <c>labels</c> (or <c>y</c>) and one other array, the inputs.</summary>
+    /// <summary>
+    /// Reads an archive that holds <c>labels</c> (or <c>y</c>), with boxes <c>labels.boxes</c> too, and one other array, the inputs.
+    /// </summary>
     public static RawSamples ReadNpz(string path)
     {
         IReadOnlyDictionary<string, NpyArray> arrays;
@@ -28,14 +32,36 @@ internal static class NumpyFiles
         var found = arrays.Count == 0 ? "nothing" : string.Join(", ", arrays.Keys);
         var labels = LabelNames.FirstOrDefault(arrays.ContainsKey)
             ?? throw new BuildException($"Data file {path} holds {found}; name the array of labels 'labels'.");
-        string[] inputs = [.. arrays.Keys.Where(name => name != labels)];
+        string[] inputs = [.. arrays.Keys.Where(name => name != labels && name != DetectionTask.BoxesName)];
         return inputs.Length == 1
-            ? Samples(path, arrays[inputs[0]], path, arrays[labels])
+            ? arrays.ContainsKey(DetectionTask.BoxesName)
+                ? WithBoxes(path, arrays[inputs[0]], arrays)
+                : Samples(path, arrays[inputs[0]], path, arrays[labels])
             : throw new BuildException($"Data file {path} holds {found}; it must hold 'labels' and exactly one array of inputs.");
     }
 
     /// <summary>Reads inputs and labels from a file each.</summary>
     public static RawSamples ReadNpy(string path, string labelsPath) => Samples(path, Parse(path), labelsPath, Parse(labelsPath));
+
+    private static RawSamples WithBoxes(string path, NpyArray inputs, IReadOnlyDictionary<string, NpyArray> arrays)
+    {
+        SampleTruth truth;
+        try
+        {
+            truth = SampleTruth.Read(ModelTask.Detection, arrays, inputs.Shape[0]);
+        }
+        catch (FormatException e)
+        {
+            throw new BuildException($"Data file {path}: {e.Message}", e);
+        }
+        if (truth.Classes is not { Length: > 0 }) throw new BuildException($"Data file {path} has no box in any sample.");
+        var boxes = truth.Classes.Zip(truth.Values!.Chunk(4), (kind, corners) => (double[])[kind, .. corners]);
+        return new RawSamples(path, inputs.ToSingles(), [.. inputs.Shape.Skip(1)],
+            new RawLabels([.. boxes.SelectMany(box => box)], 5 * (truth.Classes.Length / Math.Max(1, inputs.Shape[0])))
+            {
+                AreBoxes = true,
+            });
+    }
 
     private static NpyArray Parse(string path)
     {

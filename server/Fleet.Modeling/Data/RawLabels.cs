@@ -17,6 +17,11 @@ internal sealed record RawLabels(double[] Values, int Columns = 1)
     /// <summary>The words that <see cref="Values"/> count into, in alphabetical order; null where the file has numbers.</summary>
     public IReadOnlyList<string>? Names { get; init; }
 
+    /// <summary>
+    /// True where a sample has boxes: class, left, top, right and bottom of each, filled up with boxes of a negative class.
+    /// </summary>
+    public bool AreBoxes { get; init; }
+
     /// <summary>Class numbers.</summary>
     public static RawLabels Of(IEnumerable<long> numbers) => new([.. numbers.Select(number => (double)number)]);
 

@@ -22,6 +22,6 @@ internal abstract record SampleLabels
     /// <param name="outputs">A row for each sample.</param>
     public abstract IReadOnlyList<MetricValue> Score(ReadOnlySpan<float> outputs);
 
-    /// <summary>The array of a validation set.</summary>
-    public abstract NpyArray ToArray();
+    /// <summary>The arrays of a validation set by name.</summary>
+    public abstract IReadOnlyDictionary<string, NpyArray> ToArrays();
 }

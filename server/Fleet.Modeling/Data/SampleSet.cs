@@ -1,3 +1,6 @@
+using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
+
 namespace Fleet.Modeling.Data;
 
 /// <summary>Labelled samples in memory, one after the other.</summary>
@@ -31,6 +34,9 @@ internal sealed record SampleSet(float[] Inputs, IReadOnlyList<int> SampleShape,
 
     /// <summary>The class of each sample, where they have classes.</summary>
     public long[] ClassNumbers => ((ClassLabels)Labels).Numbers;
+
+    /// <summary>The labels in the form that server and device judge by.</summary>
+    public SampleTruth Truth(ModelTask task) => SampleTruth.Read(task, Labels.ToArrays(), Count);
 
     /// <summary>The values of one sample.</summary>
     public ReadOnlySpan<float> Sample(int index) => Inputs.AsSpan(index * SampleLength, SampleLength);

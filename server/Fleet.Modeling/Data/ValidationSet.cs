@@ -1,14 +1,10 @@
-using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 
 namespace Fleet.Modeling.Data;
 
-/// <summary>The labelled samples that travel with a release: an npz of the inputs by name and <c>labels</c>.</summary>
+/// <summary>The labelled samples that travel with a release: an npz of the inputs and labels by name.</summary>
 internal static class ValidationSet
 {
-    /// <summary>Name of the labels, of classes as of values.</summary>
-    public const string LabelsName = ClassificationTask.LabelsName;
-
     /// <summary>Writes the samples.</summary>
     public static void Write(string path, string inputName, SampleSet samples)
     {
@@ -17,6 +13,6 @@ internal static class ValidationSet
             ? NpyArray.Of(samples.Inputs, shape)
             : NpyArray.Of(Array.ConvertAll(samples.Inputs, token => (long)token), shape);
         using var file = File.Create(path);
-        NpzArchive.Write(file, [KeyValuePair.Create(inputName, inputs), KeyValuePair.Create(LabelsName, samples.Labels.ToArray())]);
+        NpzArchive.Write(file, [KeyValuePair.Create(inputName, inputs), .. samples.Labels.ToArrays()]);
     }
 }

@@ -39,7 +39,8 @@ internal sealed record ValueLabels(float[] Values, int Columns) : SampleLabels
     ];
 
     /// <inheritdoc/>
-    public override NpyArray ToArray() => NpyArray.Of(Values, Count, Columns);
+    public override IReadOnlyDictionary<string, NpyArray> ToArrays()
+        => new Dictionary<string, NpyArray> { [RegressionTask.LabelsName] = NpyArray.Of(Values, Count, Columns) };
 
     private IEnumerable<double> Column(int column)
         => Enumerable.Range(0, Count).Select(sample => (double)Values[sample * Columns + column]);

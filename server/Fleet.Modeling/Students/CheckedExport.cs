@@ -1,4 +1,5 @@
 using Fleet.Modeling.Data;
+using Fleet.Modeling.Students.Layers;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime;
@@ -28,7 +29,7 @@ internal static class CheckedExport
     {
         var samples = heldOut.Take(Samples);
         var expected = network.Outputs(samples, CancellationToken.None);
-        var exported = Run(path, samples, network.Plan.Head.Output);
+        var exported = Run(path, samples, network.Plan.Outputs());
         var difference = expected.Zip(exported).Max(pair => Math.Abs((double)pair.First - pair.Second));
         var largest = expected.Max(value => Math.Abs((double)value));
         return difference <= Tolerance * Math.Max(1, largest)
@@ -38,12 +39,23 @@ internal static class CheckedExport
                     + $"{largest:g3}; {Tolerance:g1} of them is allowed. This is a fault of the exporter: report it with the build spec.");
     }
 
-    private static float[] Run(string path, SampleSet samples, string output)
+    // A row for each sample, as the network answers in training: its outputs one after the other.
+    private static float[] Run(string path, SampleSet samples, IReadOnlyList<HeadOutput> shown)
     {
         using var session = OnnxRuntimeSession.Open(path);
         using var options = new RunOptions();
         using var input = SampleFeeds.Value(samples.Inputs, samples.SampleShape, samples.Vocabulary is not null);
-        using var outputs = session.Run(options, [StudentExport.Input], [input], [output]);
-        return outputs[0].GetTensorDataAsSpan<float>().ToArray();
+        using var outputs = session.Run(options, [StudentExport.Input], [input], [.. shown.Select(output => output.Name)]);
+        var rows = new List<float>();
+        for (var sample = 0; sample < samples.Count; sample++)
+        {
+            foreach (var output in outputs)
+            {
+                var values = output.GetTensorDataAsSpan<float>();
+                var width = values.Length / samples.Count;
+                rows.AddRange(values.Slice(sample * width, width));
+            }
+        }
+        return [.. rows];
     }
 }

@@ -11,9 +11,10 @@ namespace Fleet.Modeling.Students;
 internal static class Families
 {
     /// <summary>
-    /// Stages of <c>mlp</c>, blocks of <c>encoder</c> and convolutions of a stage of <c>cnn</c> when the spec does not say.
+    /// Stages of <c>mlp</c>, blocks of <c>encoder</c> and <c>detector</c>, and convolutions of a stage of <c>cnn</c> when the spec does not
+    /// say.
     /// </summary>
-    private static int UsualDepth(string family) => family == "cnn" ? 1 : 2;
+    private static int UsualDepth(string family) => family switch { "cnn" => 1, "detector" => 3, _ => 2 };
 
     /// <summary>Narrowest head of an encoder: below it a head tells too little apart.</summary>
     private const int HeadWidth = 16;
@@ -25,6 +26,7 @@ internal static class Families
         "conv1d" => new Family(2, Signal, _ => [new GlobalAverage()], 16),
         "cnn" => new Family(3, Image, width => [new Flatten(), new Dense(6 * width)], 16),
         "cnn-separable" => new Family(3, SeparableImage, _ => [new GlobalAverage()], 16),
+        "detector" => new Family(3, Grid, _ => [], 0),
         "encoder" => new Family(1, Encoder, _ => [new LayerNormalization(), new TokenMean()], 0),
         _ => throw new BuildException($"Family '{family}' is not known; it is one of {string.Join(", ", BuildSpecRules.Families)}."),
     };
@@ -44,9 +46,12 @@ internal static class Families
     }
 
     /// <summary>The head for the labels of a data set.</summary>
-    public static Head HeadFor(DataSet data) => data.Training.Labels is ValueLabels values
-        ? new Regressor(values.Mean(), values.Deviation())
-        : new Classifier(data.Classes.Count);
+    public static Head HeadFor(DataSet data) => data.Training.Labels switch
+    {
+        ValueLabels values => new Regressor(values.Mean(), values.Deviation()),
+        BoxLabels boxes => new Detector(boxes.Grid.Classes),
+        _ => new Classifier(data.Classes.Count),
+    };
 
     /// <summary>The student of a family.</summary>
     /// <param name="family">Its name.</param>
@@ -70,7 +75,7 @@ internal static class Families
     private static NetworkPlan Plan(string family, Sizes sizes, IReadOnlyList<Layer> behind, Head head, string note)
     {
         if (sizes.Depth == 0) sizes = sizes with { Depth = UsualDepth(family) };
-        var named = family is "mlp" or "encoder" || family == "cnn" && sizes.Depth > 1 ? $", depth {sizes.Depth}" : "";
+        var named = family is "mlp" or "encoder" or "detector" || family == "cnn" && sizes.Depth > 1 ? $", depth {sizes.Depth}" : "";
         Layer[] layers = [.. Of(family).Stages(sizes), .. behind, head];
         return new NetworkPlan($"{family}, width {sizes.Width}{named}{note}", sizes.InputShape, layers) { Vocabulary = sizes.Vocabulary };
     }
@@ -120,6 +125,16 @@ internal static class Families
             layers.Add(new MaxPool(2));
             extent /= 2;
         }
+        return layers;
+    }
+
+    // Three steps of two to the cells of the grid, then wide kernels of one channel each: they let a cell see as far as large boxes
+    // reach, which for plain ones would cost more than all the rest.
+    private static List<Layer> Grid(Sizes sizes)
+    {
+        var width = sizes.Width;
+        var layers = new List<Layer> { new Convolution(width, 3, 2), new Convolution(2 * width, 3, 2), new Convolution(4 * width, 3, 2) };
+        for (var block = 0; block < sizes.Depth; block++) layers.AddRange([new Depthwise(7), new Convolution(4 * width, 1)]);
         return layers;
     }
 

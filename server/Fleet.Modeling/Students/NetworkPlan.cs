@@ -16,6 +16,9 @@ internal sealed record NetworkPlan(string Description, IReadOnlyList<int> InputS
     public Head Head => Layers[^1] as Head
         ?? throw new InvalidOperationException($"The last layer of {Description} is {Layers[^1]}, which is not a head.");
 
+    /// <summary>What its exported file answers with.</summary>
+    public IReadOnlyList<HeadOutput> Outputs() => Head.Outputs(Walk().Last().Input);
+
     /// <summary>Trainable parameters, batch normalization's included.</summary>
     public long Parameters() => Walk().Sum(step => step.Layer.Parameters(step.Input));
 

@@ -33,7 +33,7 @@ internal static class StudentExport
     /// <summary>Makes the model of a network.</summary>
     public static ModelProto Model(NetworkPlan plan, Normalization normalization, IReadOnlyList<FoldedLayer> layers)
     {
-        var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.InputShape, plan.Head);
+        var graph = new StudentGraph(plan.Description, plan.Vocabulary is not null, plan.InputShape, plan.Outputs());
         var value = Input;
         long[] perChannel = [1, normalization.Mean.Length, .. plan.InputShape.Skip(1).Select(_ => 1L)];
         if (normalization.Mean.Any(mean => mean != 0))

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Contracts.Tasks;
 using Fleet.Modeling.Students;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -10,7 +11,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 namespace Fleet.Modeling.Teachers;
 
 /// <summary>
-/// A teacher as an ONNX file whose first output is its answer. A teacher that was trained here is exported first and comes
+/// A teacher as an ONNX file. A teacher that was trained here is exported first and comes
 /// the same way: one path, and the runtime infers a few times faster than the trainer would.
 /// </summary>
 internal sealed class OnnxTeacher : ITeacherModel
@@ -19,21 +20,32 @@ internal sealed class OnnxTeacher : ITeacherModel
     private readonly string _input;
     private readonly bool _batched;
     private readonly bool _tokens;
+    private readonly AnswerReading _answer;
+    private readonly IReadOnlyList<string> _answers;
     private InferenceSession _session;
     private IReadOnlyList<string> _outputs;
-    private int[] _widths;
+    private int[] _widths = [];
 
     /// <param name="path">The file.</param>
     /// <param name="sampleShape">Shape of one sample it must take.</param>
-    /// <param name="columns">Numbers it must answer a sample with.</param>
+    /// <param name="columns">Numbers it must answer a sample with, in its first output.</param>
     /// <param name="tokens">Samples are numbers of tokens.</param>
     /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
     public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, int columns, bool tokens = false)
+        : this(path, sampleShape, new FirstOutput(columns), tokens)
+    {
+    }
+
+    /// <param name="path">The file.</param>
+    /// <param name="sampleShape">Shape of one sample it must take.</param>
+    /// <param name="answer">How its outputs are read.</param>
+    /// <param name="tokens">Samples are numbers of tokens.</param>
+    /// <exception cref="BuildException">It cannot be run, takes another input, or answers in another shape.</exception>
+    public OnnxTeacher(string path, IReadOnlyList<int> sampleShape, AnswerReading answer, bool tokens = false)
     {
         _tokens = tokens;
         Path = path;
-        Columns = columns;
-        (_sampleShape, _widths) = (sampleShape, [columns]);
+        (_sampleShape, _answer) = (sampleShape, answer);
         var model = Read(path);
         Parameters = model.Graph.Initializer.Where(
             tensor => tensor.DataType is (int)TensorProto.Types.DataType.Float or (int)TensorProto.Types.DataType.Float16)
@@ -42,8 +54,10 @@ internal sealed class OnnxTeacher : ITeacherModel
         try
         {
             (_input, _batched) = CheckInput(sampleShape);
-            _outputs = [_session.OutputNames[0]];
-            CheckOutput();
+            _outputs = _answers = answer.OutputsOf(path, _session);
+            var shapes = RunOne();
+            answer.Check(path, _answers, [.. shapes.Select(shape => shape.Floats ? shape.Extents : null)]);
+            _widths = [.. shapes.Select(shape => (int)shape.Extents.Aggregate(1L, (product, extent) => product * extent))];
         }
         catch
         {
@@ -55,8 +69,11 @@ internal sealed class OnnxTeacher : ITeacherModel
     /// <inheritdoc/>
     public string Path { get; }
 
+    /// <summary>How boxes are made of its outputs; null of one that is not a detector.</summary>
+    public DetectionForm? Form => (_answer as BoxOutputs)?.Form;
+
     /// <inheritdoc/>
-    public int Columns { get; }
+    public int Columns => _answer.Columns;
 
     /// <inheritdoc/>
     public long Parameters { get; }
@@ -66,7 +83,7 @@ internal sealed class OnnxTeacher : ITeacherModel
     {
         if (names.Count == 0)
         {
-            (_outputs, _widths) = ([_outputs[0]], [Columns]);
+            (_outputs, _widths) = (_answers, _widths[.._answers.Count]);
             return [];
         }
         var model = Read(Path);
@@ -75,25 +92,31 @@ internal sealed class OnnxTeacher : ITeacherModel
         OnnxFeatures.AddOutputs(model, values);
         var session = OnnxRuntimeSession.Open(model.ToByteArray(), Path);
         _session.Dispose();
-        (_session, _outputs) = (session, [_outputs[0], .. values]);
+        (_session, _outputs) = (session, [.. _answers, .. values]);
         var shapes = RunOne();
-        var features = names.Select((name, i) => new Feature(name, OnnxFeatures.ShapeOf(model, name) ?? shapes[i + 1] switch
-        {
-            [1, .. var extents] when extents.Length > 0 => [.. extents.Select(extent => (int)extent)],
-            { } odd => throw new BuildException(
-                $"Teacher {Path} gives '{name}' of shape ({string.Join(", ", odd)}) for one sample; a feature has the samples first, then "
-                    + "at least one axis."),
-            null => throw new BuildException(
-                $"Teacher {Path} gives '{name}' as something else than 32-bit floats; only those can be compared."),
-        })).ToList();
-        _widths = [Columns, .. features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent))];
+        var features = names.Zip(shapes.Skip(_answers.Count))
+            .Select(shown => new Feature(shown.First, OnnxFeatures.ShapeOf(model, shown.First) ?? ShapeOf(shown.First, shown.Second)))
+            .ToList();
+        _widths = [
+            .. _widths[.._answers.Count], .. features.Select(feature => feature.Shape.Aggregate(1, (product, extent) => product * extent)),
+        ];
         return features;
     }
+
+    private int[] ShapeOf(string feature, (long[] Extents, bool Floats) shown) => shown switch
+    {
+        ([1, .. var extents], true) when extents.Length > 0 => [.. extents.Select(extent => (int)extent)],
+        (var odd, true) => throw new BuildException(
+            $"Teacher {Path} gives '{feature}' of shape ({string.Join(", ", odd)}) for one sample; a feature has the samples first, then "
+                + "at least one axis."),
+        _ => throw new BuildException(
+            $"Teacher {Path} gives '{feature}' as something else than 32-bit floats; only those can be compared."),
+    };
 
     /// <inheritdoc/>
     public void Answer(Memory<float> inputs, int count, Span<float> rows)
     {
-        var (length, width) = (inputs.Length / count, _widths.Sum());
+        var (length, width) = (inputs.Length / count, Columns + _widths.Skip(_answers.Count).Sum());
         var step = _batched ? count : 1;
         for (var start = 0; start < count; start += step)
             Run(inputs.Slice(start * length, step * length), step, rows.Slice(start * width, step * width), width);
@@ -107,23 +130,25 @@ internal sealed class OnnxTeacher : ITeacherModel
         using var options = new RunOptions();
         using var input = SampleFeeds.Value(inputs, _sampleShape, _tokens);
         using var outputs = _session.Run(options, [_input], [input], _outputs);
-        var column = 0;
-        for (var output = 0; output < _widths.Length; output++)
+        foreach (var (name, own, output) in _outputs.Zip(_widths, outputs))
         {
-            var values = outputs[output].GetTensorDataAsSpan<float>();
-            var own = _widths[output];
-            if (values.Length != count * own)
+            if (output.GetTensorTypeAndShape().ElementCount != count * own)
                 throw new BuildException(
-                    $"Teacher {Path} answers {count} samples with {values.Length} values of '{_outputs[output]}'; {own} for each were "
-                        + "expected. Export it with a free batch axis all the way through, or for a batch of 1.");
-            if (own == width) values.CopyTo(rows);
-            else for (var i = 0; i < count; i++) values.Slice(i * own, own).CopyTo(rows[(i * width + column)..]);
+                    $"Teacher {Path} answers {count} samples with {output.GetTensorTypeAndShape().ElementCount} values of '{name}'; {own} "
+                        + "for each were expected. Export it with a free batch axis all the way through, or for a batch of 1.");
+        }
+        for (var i = 0; i < count; i++) _answer.Write([.. outputs], i, count, rows.Slice(i * width, Columns));
+        var column = Columns;
+        foreach (var (own, output) in _widths.Zip(outputs).Skip(_answers.Count))
+        {
+            var values = output.GetTensorDataAsSpan<float>();
+            for (var i = 0; i < count; i++) values.Slice(i * own, own).CopyTo(rows[(i * width + column)..]);
             column += own;
         }
     }
 
-    // Shapes of all outputs for one sample; null where an output is not a float tensor.
-    private IReadOnlyList<long[]?> RunOne()
+    // Asked with one sample rather than read from the file: declared shapes may be absent or free.
+    private IReadOnlyList<(long[] Extents, bool Floats)> RunOne()
     {
         using var options = new RunOptions();
         var zeros = new float[_sampleShape.Aggregate(1, (product, extent) => product * extent)];
@@ -132,10 +157,9 @@ internal sealed class OnnxTeacher : ITeacherModel
             using var input = SampleFeeds.Value(zeros, _sampleShape, _tokens);
             using var outputs = _session.Run(options, [_input], [input], _outputs);
             return [
-                .. outputs.Select(output =>
-                    output.IsTensor && output.GetTensorTypeAndShape() is { ElementDataType: TensorElementType.Float } type
-                        ? type.Shape
-                        : null),
+                .. outputs.Select(output => output.IsTensor && output.GetTensorTypeAndShape() is var type
+                    ? (type.Shape, type.ElementDataType == TensorElementType.Float)
+                    : ([], false)),
             ];
         }
         catch (OnnxRuntimeException e)
@@ -196,16 +220,5 @@ internal sealed class OnnxTeacher : ITeacherModel
         throw new BuildException(
             $"Teacher {Path} takes '{name}' of shape ({takes}); the data has samples of ({string.Join(", ", sampleShape)}), which come "
                 + "behind a batch axis of any size or 1. Set data.sampleShape or export the teacher for this data.");
-    }
-
-    // Asked with one sample rather than read from the file: the declared shape may be absent or free.
-    private void CheckOutput()
-    {
-        var shape = RunOne()[0];
-        if (shape is null || shape.Aggregate(1L, (product, extent) => product * extent) != Columns)
-            throw new BuildException(
-                $"Teacher {Path} answers one sample with '{_outputs[0]}' of "
-                    + $"{(shape is null ? "another type than 32-bit floats" : $"shape ({string.Join(", ", shape)})")}; its first output "
-                    + $"must be {Columns} numbers, one for each class of the data or for each value to predict.");
     }
 }

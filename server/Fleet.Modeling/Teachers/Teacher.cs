@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Training;
@@ -21,7 +22,7 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
         if ((spec.Onnx ?? spec.TorchScript) is { } given)
         {
             ITeacherModel model = spec.Onnx is not null
-                ? Open(given, data)
+                ? Open(given, data, data.Form)
                 : new TorchScriptTeacher(given, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
             return new Teacher(model, Path.GetFileName(given), model.Parameters, []);
         }
@@ -42,6 +43,8 @@ internal sealed record Teacher(ITeacherModel Model, string Description, long Par
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
 
-    private static OnnxTeacher Open(string path, DataSet data)
-        => new(path, data.Training.SampleShape, data.Columns, data.Training.Vocabulary is not null);
+    private static OnnxTeacher Open(string path, DataSet data, DetectionForm? form = null)
+        => new(path, data.Training.SampleShape, data.Training.Labels is BoxLabels boxes
+            ? new BoxOutputs(form ?? boxes.Form, boxes.Grid)
+            : new FirstOutput(data.Columns), data.Training.Vocabulary is not null);
 }

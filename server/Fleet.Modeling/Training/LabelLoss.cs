@@ -15,11 +15,18 @@ internal abstract class LabelLoss
     {
         ClassLabels => new OfClasses(spec.LabelSmoothing),
         ValueLabels values => new OfValues(values.Deviation(), spec.HuberDelta),
+        BoxLabels boxes => new OfBoxes(new BoxLoss(boxes.Grid)),
         _ => throw new NotSupportedException($"Nothing is trained on {labels.GetType().Name}."),
     };
 
     /// <summary>The mean over a batch.</summary>
     public abstract Tensor Of(Tensor outputs, Tensor labels);
+
+    /// <summary>See <see cref="BoxLoss"/>.</summary>
+    private sealed class OfBoxes(BoxLoss loss) : LabelLoss
+    {
+        public override Tensor Of(Tensor outputs, Tensor labels) => loss.Of(outputs, labels);
+    }
 
     /// <summary>Cross entropy of softmax(outputs) with the classes.</summary>
     private sealed class OfClasses(double smoothing) : LabelLoss

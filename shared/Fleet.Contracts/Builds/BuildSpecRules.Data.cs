@@ -10,7 +10,9 @@ public static partial class BuildSpecRules
     public static readonly IReadOnlyList<string> DataKinds = ["vibration", "npz", "npy", "idx", "csv", "series", "text"];
 
     /// <summary>Tasks that students are trained for.</summary>
-    public static readonly IReadOnlyList<ModelTask> TrainedTasks = [ModelTask.Classification, ModelTask.Regression];
+    public static readonly IReadOnlyList<ModelTask> TrainedTasks = [
+        ModelTask.Classification, ModelTask.Regression, ModelTask.Detection,
+    ];
 
     private static void JudgeData(DataSpec spec, Problems problems)
     {
@@ -20,6 +22,8 @@ public static partial class BuildSpecRules
         problems.Require(spec.LabelUnit is null || spec.Task is ModelTask.Regression,
             "data.labelUnit is for data.task 'regression': other labels have no unit.");
         JudgeDetection("data", spec.Task, spec.Detection, problems);
+        problems.Require(spec.Task is not ModelTask.Detection || spec.Kind == "npz",
+            $"data.task 'detection' reads boxes from data.kind 'npz', not from '{spec.Kind}'.");
         problems.OneOf("data.kind", spec.Kind, DataKinds);
         problems.Require(spec.Kind == "vibration" || spec.Train is { Length: > 0 },
             $"data.train must name a file for data.kind '{spec.Kind}'.");

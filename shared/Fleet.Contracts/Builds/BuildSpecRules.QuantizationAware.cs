@@ -11,6 +11,8 @@ public static partial class BuildSpecRules
     private static void JudgeQuantizationAware(QuantizationAwareSpec spec, BuildSpec build, Problems problems)
     {
         problems.Require(build.Student is not null, "quantizationAware trains a student, and this spec has none.");
+        problems.Require(build.Data?.Task is not ModelTask.Detection,
+            "quantizationAware is not for data.task 'detection': the grid of a detector is found after training.");
         problems.OneOf("quantizationAware.method", spec.Method, QuantizationAwareMethods);
         problems.Require(
             spec.Method == "qat" || build.Data?.Task is null or ModelTask.Classification,

@@ -1,10 +1,12 @@
+using Fleet.Contracts.Tasks;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>The rules of <c>student</c>: its family, its width and its budget.</summary>
 public static partial class BuildSpecRules
 {
     /// <summary>Families of teachers and students.</summary>
-    public static readonly IReadOnlyList<string> Families = ["mlp", "conv1d", "cnn", "cnn-separable", "encoder"];
+    public static readonly IReadOnlyList<string> Families = ["mlp", "conv1d", "cnn", "cnn-separable", "detector", "encoder"];
 
     private static void JudgeStudent(StudentSpec spec, DataSpec data, Problems problems)
     {
@@ -25,8 +27,11 @@ public static partial class BuildSpecRules
     private static void JudgeFamily(string key, string family, int? depth, DataSpec data, Problems problems)
     {
         problems.OneOf($"{key}.family", family, Families);
-        problems.Require(depth is null || family is "mlp" or "cnn" or "encoder",
-            $"{key}.depth is for the families mlp, cnn and encoder; '{family}' has a depth of its own.");
+        problems.Require((family == "detector") == (data.Task is ModelTask.Detection) || !Families.Contains(family),
+            $"{key}.family '{family}' does not go with data.task '{Word(data.Task ?? ModelTask.Classification)}': a detector finds boxes, "
+                + "and boxes need a detector.");
+        problems.Require(depth is null || family is "mlp" or "cnn" or "detector" or "encoder",
+            $"{key}.depth is for the families mlp, cnn, detector and encoder; '{family}' has a depth of its own.");
         problems.Require(depth is null or (>= 1 and <= 24), $"{key}.depth {depth} must be within 1..24.");
         problems.Require(family == "encoder" == (data.Kind == "text") || !Families.Contains(family),
             $"{key}.family '{family}' does not go with data.kind '{data.Kind}': an encoder reads text, and text needs an encoder.");

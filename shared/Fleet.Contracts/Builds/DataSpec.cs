@@ -9,14 +9,18 @@ public sealed record DataSpec
     public required string Kind { get; init; }
 
     /// <summary>
-    /// What the labels are for: <c>classification</c> or <c>regression</c>; absent: classification where labels are names or whole numbers.
+    /// What the labels are for: <c>classification</c>, <c>regression</c> or <c>detection</c>; absent: classification where labels are
+    /// names or whole numbers.
     /// </summary>
     public ModelTask? Task { get; init; }
 
     /// <summary>The unit of the labels for people, such as <c>cycles</c> or <c>kW</c>; absent for none. Errors are told in it.</summary>
     public string? LabelUnit { get; init; }
 
-    /// <summary>Which outputs hold boxes, scores and classes, for detection; absent: as the defaults say.</summary>
+    /// <summary>
+    /// Which outputs of a teacher that is given hold boxes, scores and classes, for detection, and from which score on boxes count; absent:
+    /// as the defaults say. A student's outputs are <c>boxes</c> and <c>scores</c>.
+    /// </summary>
     public DetectionForm? Detection { get; init; }
 
     /// <summary>Training inputs: npz, npy, IDX, CSV or JSON file (gz is read as such).</summary>

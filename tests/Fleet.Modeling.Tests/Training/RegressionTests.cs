@@ -136,7 +136,7 @@ public sealed class RegressionTests : IDisposable
     {
         var training = Waves(400, 4);
         using (var file = File.Create(_folder["data.npz"]))
-            NpzArchive.Write(file, [new("x", NpyArray.Of(training.Inputs, 400, 1, 32)), new("labels", training.Labels.ToArray())]);
+            NpzArchive.Write(file, [new("x", NpyArray.Of(training.Inputs, 400, 1, 32)), .. training.Labels.ToArrays()]);
         var spec = new BuildSpec
         {
             Model = "waves",

@@ -113,10 +113,20 @@ internal sealed class LossSum : IDisposable
                 $"distillation.losses: loss '{loss}' names the student's '{name}', which it does not have; it has "
                     + $"{string.Join(", ", features.Values.Select(known => $"{known.Name} ({string.Join(" x ", known.Shape)})"))}.");
 
-    private static ModelTask TaskOf(SampleLabels labels) => labels is ValueLabels ? ModelTask.Regression : ModelTask.Classification;
+    private static ModelTask TaskOf(SampleLabels labels) => labels switch
+    {
+        ValueLabels => ModelTask.Regression,
+        BoxLabels => ModelTask.Detection,
+        _ => ModelTask.Classification,
+    };
 
     // The name under which a pair takes the answers themselves: that of the output in an exported file.
-    private static string AnswerOf(ModelTask task) => task == ModelTask.Regression ? "values" : "logits";
+    private static string AnswerOf(ModelTask task) => task switch
+    {
+        ModelTask.Regression => "values",
+        ModelTask.Detection => DetectionGrid.Boxes,
+        _ => "logits",
+    };
 
     private static List<string> Inside(IEnumerable<string> names, string answer) => [.. names.Where(name => name != answer).Distinct()];
 }

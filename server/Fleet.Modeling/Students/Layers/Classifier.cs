@@ -1,8 +1,8 @@
 namespace Fleet.Modeling.Students.Layers;
 
 /// <summary>To a logit for each class.</summary>
-internal sealed record Classifier(int Classes) : Head(Classes)
+internal sealed record Classifier(int Classes) : DenseHead(Classes)
 {
     /// <inheritdoc/>
-    public override string Output => "logits";
+    protected override string Output => "logits";
 }

@@ -1,29 +1,16 @@
-using static TorchSharp.torch;
-
 namespace Fleet.Modeling.Students.Layers;
 
-/// <summary>Fully connected layer to the answer, the last of a network.</summary>
-/// <param name="Columns">Numbers for one sample.</param>
-internal abstract record Head(int Columns) : WeightedLayer
+/// <summary>
+/// The last layer of a network, which gives its answer: one row of numbers for each sample while it is trained, and one or more named
+/// outputs in the exported file, which together hold the same numbers in the same order.
+/// </summary>
+internal abstract record Head : WeightedLayer
 {
-    /// <summary>Name of the answer in the exported file.</summary>
-    public abstract string Output { get; }
+    /// <summary>What the exported file answers with.</summary>
+    /// <param name="input">Shape of one sample before the layer.</param>
+    public abstract IReadOnlyList<HeadOutput> Outputs(IReadOnlyList<int> input);
 
     /// <inheritdoc/>
-    public sealed override IReadOnlyList<int> ShapeBehind(IReadOnlyList<int> input) => [Columns];
-
-    /// <inheritdoc/>
-    public sealed override long Parameters(IReadOnlyList<int> input) => (input[0] + 1L) * Columns;
-
-    /// <inheritdoc/>
-    public sealed override long MultiplyAdds(IReadOnlyList<int> input) => (long)input[0] * Columns;
-
-    /// <inheritdoc/>
-    public sealed override LayerModules Modules(IReadOnlyList<int> input) => new(nn.Linear(input[0], Columns), null);
-
-    /// <inheritdoc/>
-    public sealed override string Export(StudentGraph graph, LayerExport layer) => graph.Gemm(layer, Output);
-
-    /// <inheritdoc/>
-    protected sealed override Tensor Scale(InputScale scale) => scale.OfValues();
+    public sealed override IReadOnlyList<int> ShapeBehind(IReadOnlyList<int> input)
+        => [Outputs(input).Sum(output => output.Shape.Aggregate(1, (product, extent) => product * extent))];
 }

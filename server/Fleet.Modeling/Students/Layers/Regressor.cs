@@ -8,10 +8,10 @@ namespace Fleet.Modeling.Students.Layers;
 /// </summary>
 /// <param name="Mean">Mean of each column of the labels.</param>
 /// <param name="Deviation">Standard deviation of each.</param>
-internal sealed record Regressor(IReadOnlyList<float> Mean, IReadOnlyList<float> Deviation) : Head(Mean.Count)
+internal sealed record Regressor(IReadOnlyList<float> Mean, IReadOnlyList<float> Deviation) : DenseHead(Mean.Count)
 {
     /// <inheritdoc/>
-    public override string Output => "values";
+    protected override string Output => "values";
 
     /// <inheritdoc/>
     public override Tensor Forward(Tensor value, LayerModules modules, ForwardPass pass)

@@ -18,12 +18,12 @@ internal sealed class StudentGraph
     /// <param name="name">Name of the graph.</param>
     /// <param name="tokens">The input holds numbers of tokens.</param>
     /// <param name="input">Shape of one sample.</param>
-    /// <param name="head">What the graph ends in.</param>
-    public StudentGraph(string name, bool tokens, IReadOnlyList<int> input, Head head)
+    /// <param name="outputs">What the graph ends in.</param>
+    public StudentGraph(string name, bool tokens, IReadOnlyList<int> input, IEnumerable<HeadOutput> outputs)
     {
         Graph = new GraphProto { Name = name };
         Graph.Input.Add(Value(Input, tokens ? DataType.Int64 : DataType.Float, input));
-        Graph.Output.Add(Value(head.Output, DataType.Float, [head.Columns]));
+        Graph.Output.AddRange(outputs.Select(output => Value(output.Name, DataType.Float, output.Shape)));
     }
 
     /// <summary>What is written so far.</summary>

@@ -183,7 +183,8 @@ internal sealed class Build(TimeProvider time)
     {
         var asked = SampleOutputs.JudgedOf(session, ModelTask.Detection, form);
         var score = TaskScore.For(test.Truth(ModelTask.Detection), asked, form);
-        foreach (var sample in SampleOutputs.Each(session, test.Feeds(session.InputNames[0]), asked, cancellationToken)) score.Add(sample.Of);
+        foreach (var sample in SampleOutputs.Each(session, test.Feeds(session.InputNames[0]), asked, cancellationToken))
+            score.Add(sample.Of);
         return score.Measured();
     }
 

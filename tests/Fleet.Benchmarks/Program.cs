@@ -26,6 +26,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["quantize-mcunet"] = ("MCUNet golden pair: closeness and speed of every scheme, beside the peer's", McuNetBenchmark.RunAsync),
     ["quantize-encoder"] = ("a 4-layer transformer encoder: int8 and int4 beside the peer's", EncoderBenchmark.RunAsync),
     ["quantize-growth"] = ("time and peak memory of `quantize` as samples and models grow", GrowthBenchmark.RunAsync),
+    ["quantize-command"] = ("UltraFace: what the command takes and what it needs installed, beside an older commit",
+        QuantizeCommandBenchmark.RunAsync),
     ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD",
         QuantizationAwareBenchmark.RunAsync),

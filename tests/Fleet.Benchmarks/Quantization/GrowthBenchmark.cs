@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Fleet.Contracts.Tensors;
@@ -11,8 +10,6 @@ namespace Fleet.Benchmarks.Quantization;
 /// <summary>Time and peak memory of <c>fleet models quantize</c> as samples and models grow.</summary>
 internal static class GrowthBenchmark
 {
-    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(20);
-
     public static async Task<string> RunAsync(CancellationToken cancellationToken)
     {
         var text = new StringBuilder(
@@ -45,39 +42,15 @@ internal static class GrowthBenchmark
 
         async Task MeasureAsync(string name, string model, string data, int samples, int each)
         {
-            var began = Stopwatch.GetTimestamp();
-            await using var child = ChildProcess.Start(Programs.Cli,
+            var cost = await ProgramCost.OfAsync(Programs.Cli,
                 [
                     "models", "quantize", model, "--calibration", data, "--validation", "synthetic", "--profile", "x64", "--scheme",
                     "int8-static-u8s8", "--out", folder[$"out{Guid.NewGuid():N}"],
-                ]);
-            var peak = 0L;
-            while (!child.HasExited)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                foreach (var id in child.Descendants().Prepend(child.Id)) peak = Math.Max(peak, PeakOf(id));
-                await Task.Delay(Glance, cancellationToken);
-            }
-            var code = await child.WaitForExitAsync(TimeSpan.FromSeconds(10));
-            if (code != 0) throw new InvalidOperationException($"quantize ended with code {code}: {child.Output}");
+                ], cancellationToken);
+            var peak = cost.LargestProcess / 1024.0 / 1024.0;
             text.AppendLine(CultureInfo.InvariantCulture,
-                $"| {name} | {new FileInfo(model).Length:N0} | {samples} | {each:N0} | {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} "
-                    + $"| {peak / 1024.0:0} |");
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, {samples} samples: {peak / 1024.0:0} MB"));
-        }
-    }
-
-    /// <summary>Largest resident memory of a process so far, in KB; 0 when it has ended.</summary>
-    private static long PeakOf(int id)
-    {
-        try
-        {
-            var line = File.ReadLines($"/proc/{id}/status").FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-            return line is null ? 0 : long.Parse(line[6..].Replace("kB", "", StringComparison.Ordinal), CultureInfo.InvariantCulture);
-        }
-        catch (IOException)
-        {
-            return 0;
+                $"| {name} | {new FileInfo(model).Length:N0} | {samples} | {each:N0} | {cost.Wall.TotalSeconds:0.0} | {peak:0} |");
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, {samples} samples: {peak:0} MB"));
         }
     }
 }

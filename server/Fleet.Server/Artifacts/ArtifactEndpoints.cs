@@ -15,7 +15,9 @@ internal static class ArtifactEndpoints
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddArtifacts(this IServiceCollection services) => services
         .AddDocument("publishedArtifact", ArtifactsJson.Default.PublishedArtifact)
-        .AddSingleton(provider => new ArtifactStore(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "artifacts")));
+        .AddSingleton(provider => new ArtifactStore(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "artifacts")))
+        .AddSingleton<ArtifactInventory>()
+        .AddHostedService(provider => provider.GetRequiredService<ArtifactInventory>());
 
     /// <summary>Maps the download of every artifact; the caller has made sure that it is an operator who calls.</summary>
     public static void MapArtifacts(this IEndpointRouteBuilder operators)

@@ -6,6 +6,10 @@ public sealed class TemporaryFolder : IDisposable
     /// <summary>Makes the folder.</summary>
     public TemporaryFolder() => Path = Directory.CreateTempSubdirectory("fleet-test-").FullName;
 
+    /// <summary>Makes the folder in another one, such as a file system in memory.</summary>
+    public TemporaryFolder(string parent)
+        => Path = Directory.CreateDirectory(System.IO.Path.Combine(parent, $"fleet-test-{Guid.NewGuid():n}")).FullName;
+
     /// <summary>Where it is.</summary>
     public string Path { get; }
 

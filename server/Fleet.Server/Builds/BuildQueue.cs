@@ -1,8 +1,6 @@
-using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Http;
 using Fleet.Server.Settings;
@@ -31,49 +29,6 @@ internal sealed partial class BuildQueue(
         return build;
     }
 
-    /// <summary>Gives the oldest waiting build to a worker; null when there is none.</summary>
-    public async Task<LeaseResponse?> LeaseAsync(string worker, CancellationToken cancellationToken)
-    {
-        foreach (var id in await OpenAsync(cancellationToken))
-        {
-            Build? Lease(Build build) => BuildRules.Lease(build, Guid.NewGuid().ToString("N"), worker, time.GetUtcNow(), options.LeaseTime);
-            if (await MoveAsync(id, Lease, cancellationToken) is not { Changed: true, Build: { } leased }) continue;
-            LogLeased(id, leased.Attempts, worker);
-            return new LeaseResponse(id, leased.Lease!.Id, leased.Spec, options.RenewWithin);
-        }
-        return null;
-    }
-
-    /// <summary>Notes how far a build is and renews its lease.</summary>
-    public async Task<Answer<Build>> AdvanceAsync(string id, string leaseId, BuildProgress progress, CancellationToken cancellationToken)
-        => Judge(
-            id, leaseId, await MoveAsync(
-                id, build => BuildRules.Advance(build, leaseId, progress, time.GetUtcNow(), options.LeaseTime), cancellationToken));
-
-    /// <summary>Ends a build with its report. The artifacts the report names must have been uploaded.</summary>
-    public async Task<Answer<Build>> CompleteAsync(string id, CompleteRequest request, CancellationToken cancellationToken)
-    {
-        if (await store.FindAsync<Build>(id, cancellationToken) is not { Document: var current }) return Unknown(id);
-        // The answer to an earlier try may have been lost on the way: saying the same again is not an error.
-        if (current.ReportSha256 is not null && current.Lease?.Id == request.LeaseId) return current;
-        if (!BuildRules.Holds(current, request.LeaseId, time.GetUtcNow()))
-            return Refusal.Conflict(BuildRules.WhyNotHeld(current, request.LeaseId));
-        if (ProblemsOf(current, request.Report) is { Count: > 0 } problems) return Refusal.Invalid("The report cannot be taken.", problems);
-
-        var report = await artifacts.StoreAsync(
-            JsonSerializer.SerializeToUtf8Bytes(request.Report, FleetJson.Indented.BuildReport), cancellationToken);
-        var page = await artifacts.StoreAsync(System.Text.Encoding.UTF8.GetBytes(request.Page), cancellationToken);
-        var result = new BuildResult(report, page, BuildRules.WhyNothingToRelease(request.Report));
-        var moved = Judge(
-            id, request.LeaseId,
-            await MoveAsync(id, build => BuildRules.Complete(build, request.LeaseId, result, time.GetUtcNow()), cancellationToken));
-        if (moved.Value is { Failure: { } failure }) LogFailed(id, failure);
-        else if (moved.Value is { } succeeded)
-            LogSucceeded(
-                id, succeeded.Spec.Model, request.Report.Variants.Count(variant => variant.Accepted), request.Report.Variants.Count);
-        return moved;
-    }
-
     /// <summary>Ends a build with the reason it failed.</summary>
     public async Task<Answer<Build>> FailAsync(string id, FailRequest request, CancellationToken cancellationToken)
     {
@@ -95,30 +50,6 @@ internal sealed partial class BuildQueue(
             { Status: BuildStatus.Cancelled } cancelled => cancelled,
             var over => Refusal.Conflict($"Build {id} has ended already: {over.Status.ToWords()}."),
         };
-    }
-
-    /// <summary>Queues builds again whose worker fell silent, or gives them up.</summary>
-    public async Task LapseAsync(CancellationToken cancellationToken)
-    {
-        foreach (var id in await OpenAsync(cancellationToken))
-        {
-            if (await MoveAsync(id, build => BuildRules.Lapse(build, time.GetUtcNow(), options.MaximumAttempts), cancellationToken)
-                is { Changed: true, Build: { } lapsed })
-                LogLapsed(id, lapsed.Failure!);
-        }
-    }
-
-    /// <summary>
-    /// Gives every lease its full time again: while the server was down no worker could renew, and an hour of training is not
-    /// thrown away for that.
-    /// </summary>
-    public async Task RenewAllAsync(CancellationToken cancellationToken)
-    {
-        foreach (var id in await OpenAsync(cancellationToken))
-            await MoveAsync(
-                id, build => build is { Status: BuildStatus.Running, Lease: { } lease }
-                    ? build with { Lease = lease with { ExpiresAt = time.GetUtcNow() + options.LeaseTime } }
-                    : null, cancellationToken);
     }
 
     private async Task<IReadOnlyList<string>> OpenAsync(CancellationToken cancellationToken)
@@ -147,29 +78,6 @@ internal sealed partial class BuildQueue(
         }
     }
 
-    private List<string> ProblemsOf(Build build, BuildReport report)
-    {
-        var problems = new List<string>();
-        if (report.Spec.Model != build.Spec.Model)
-            problems.Add($"The report is of model {report.Spec.Model}, the build of {build.Spec.Model}.");
-        if (report.Variants.Count is 0 or > Limits.VariantsPerRelease)
-            problems.Add($"The report names {report.Variants.Count} variants; 1 to {Limits.VariantsPerRelease} are allowed.");
-        foreach (var artifact in report.Variants.Select(variant => variant.Artifact).OfType<ArtifactReference>()
-            .Append(report.ValidationSet))
-        {
-            if (!ArtifactStore.IsDigest(artifact.Sha256))
-                problems.Add($"Artifact {artifact.Name} has digest '{artifact.Sha256}', which is not 64 lower-case hexadecimal digits.");
-            else if (artifacts.LengthOf(artifact.Sha256) is not { } length)
-                problems.Add($"Artifact {artifact.Name} ({artifact.Sha256}) was not uploaded.");
-            else if (length != artifact.Bytes)
-                problems.Add($"Artifact {artifact.Name} is said to have {artifact.Bytes:#,0} bytes; {length:#,0} were uploaded.");
-        }
-        foreach (var variant
-            in report.Variants.Where(variant => variant is { Accepted: true } and ({ Artifact: null } or { Scores: null })))
-            problems.Add($"Variant {variant.Id} is accepted, but has no {(variant.Artifact is null ? "artifact" : "scores")}.");
-        return problems;
-    }
-
     private static Answer<Build> Judge(string id, string leaseId, (Build? Build, bool Changed) moved) => moved switch
     {
         { Build: null } => Unknown(id),
@@ -182,9 +90,6 @@ internal sealed partial class BuildQueue(
     [LoggerMessage(LogLevel.Information, "Build {Build} of {Model} is queued")]
     private partial void LogQueued(string build, string model);
 
-    [LoggerMessage(LogLevel.Information, "Build {Build} goes to worker {Worker}, attempt {Attempt}")]
-    private partial void LogLeased(string build, int attempt, string worker);
-
     [LoggerMessage(LogLevel.Information, "Build {Build} of {Model} succeeded: {Accepted} of {Variants} variants are accepted")]
     private partial void LogSucceeded(string build, string model, int accepted, int variants);
 
@@ -193,7 +98,4 @@ internal sealed partial class BuildQueue(
 
     [LoggerMessage(LogLevel.Information, "Build {Build} is cancelled")]
     private partial void LogCancelled(string build);
-
-    [LoggerMessage(LogLevel.Warning, "Build {Build} lost its worker: {Reason}")]
-    private partial void LogLapsed(string build, string reason);
 }

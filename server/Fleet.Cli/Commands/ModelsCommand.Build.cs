@@ -1,0 +1,126 @@
+using System.CommandLine;
+using Fleet.Cli.Client;
+using Fleet.Cli.Display;
+using Fleet.Cli.Specs;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Http;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary>The verbs of builds: start, list, cancel.</summary>
+internal static partial class ModelsCommand
+{
+    private static Command Build(Shell shell)
+    {
+        var spec = new Argument<string>("SPEC") { Description = "Build spec, a YAML file; relative paths in it start at its own folder." };
+        var wait = new Option<bool>("--wait") { Description = "Wait until it has ended, and show its variants." };
+        var follow = new Option<bool>("--follow") { Description = "Wait, and write every step as a line of its own." };
+        return Verb.On(shell, "build", """
+            Builds a model: trains or reads the teacher, distills a student, quantizes it for each profile, measures every variant.
+
+            Examples:
+              fleet models build deploy/examples/vibration.yaml --wait
+              fleet models build fashion.yaml --wait --json > build.json
+            """, [spec, wait, follow], async (call, cancellationToken) =>
+        {
+            // On a server of this machine a build fails a second later for a file that is missing here: it is not queued.
+            var isHere = call.Client.Address.Url.IsLoopback;
+            var asked = SpecFile.Read(call.Get(spec), filesAreHere: isHere);
+            var build = await call.Client.StartBuildAsync(asked, cancellationToken);
+            if (call.Get(wait) || call.Get(follow))
+            {
+                build = await WaitAsync(call, build, asLines: call.Get(follow), cancellationToken);
+                if (build.HasReport && !call.Json)
+                    BuildTables.Write(call.Shell, await call.Client.GetReportAsync(build.Id, cancellationToken));
+            }
+            call.Show(build, FleetJson.Default.BuildView, screen =>
+            {
+                if (build.Status == BuildStatus.Succeeded)
+                {
+                    screen.WriteLine();
+                    screen.WriteLine($"Report  fleet models report {build.Id} --open");
+                    screen.WriteLine($"Next    fleet releases create {build.Id}");
+                }
+                else if (!build.HasReport)
+                {
+                    screen.WriteLine($"Build {build.Id} of {build.Model} is {build.Status.ToWords()}.");
+                    if (build.Status != BuildStatus.Queued) return;
+                    if (!isHere && SpecFiles.Of(asked) is { Count: > 0 } files)
+                        screen.WriteHint($"Its worker looks on its own machine for {string.Join(", ", files.Select(file => file.Path))}.");
+                    screen.WriteHint("'fleet models builds' shows how far it is.");
+                }
+            });
+            if (build.Status is BuildStatus.Failed or BuildStatus.Cancelled)
+            {
+                var end = build.Status == BuildStatus.Failed ? "failed" : "was cancelled";
+                throw new FleetException([
+                    $"Build {build.Id} of {build.Model} {end}: {build.Failure ?? "no reason was given"}",
+                    .. build.HasReport ? [$"'fleet models report {build.Id} --open' shows what was measured."] : Array.Empty<string>()]);
+            }
+        });
+    }
+
+    private static Command Builds(Shell shell)
+    {
+        var model = new Option<string?>("--model") { HelpName = "NAME", Description = "Only builds of this model." };
+        return Verb.On(shell, "builds", """
+            Lists builds, the newest first.
+
+            Example:
+              fleet models builds --model vibration
+            """, [model], async (call, cancellationToken) =>
+        {
+            IReadOnlyList<BuildView> builds = [.. (await call.Client.ListBuildsAsync(cancellationToken))
+                .Where(build => call.Get(model) is not { } name || build.Model == name)
+                .OrderByDescending(build => build.CreatedAt)];
+            call.Show(builds, FleetJson.Default.IReadOnlyListBuildView, screen =>
+            {
+                var sheet = new Sheet("build", "model", "status", ">done?", "asked?", "took", "step or reason");
+                foreach (var build in builds)
+                {
+                    sheet.Add(build.Id, build.Model, Words.Status(build.Status),
+                        build.Status == BuildStatus.Running ? Figures.Percent(build.Progress?.Fraction) : "",
+                        DurationText.Ago(build.CreatedAt, call.Now), build.StartedAt is { } began
+                            ? DurationText.Of((build.FinishedAt ?? call.Now) - began)
+                            : "",
+                        build.Failure ?? (build.Status == BuildStatus.Running ? build.Progress?.Step : ""));
+                }
+                screen.Write(sheet);
+                if (sheet.Count == 0) screen.WriteHint("There are no builds. 'fleet models build SPEC.yaml --wait' starts one.");
+            });
+        });
+    }
+
+    private static Command Cancel(Shell shell) => Verb.On(shell, "cancel", """
+        Cancels a build that waits or runs.
+
+        Example:
+          fleet models cancel BUILD
+        """, [BuildId], async (call, cancellationToken) =>
+    {
+        await call.Client.CancelBuildAsync(call.Get(BuildId), cancellationToken);
+        var build = await call.Client.GetBuildAsync(call.Get(BuildId), cancellationToken);
+        call.Show(build, FleetJson.Default.BuildView, screen => screen.WriteLine($"Build {build.Id} of {build.Model} is "
+            + $"{build.Status.ToWords()}."));
+    });
+
+    private static async Task<BuildView> WaitAsync(Call call, BuildView build, bool asLines, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await StepBoard.RunAsync(
+                call.Shell, board
+                    => board.StepAsync(
+                        $"Build {build.Id} of {build.Model}", step => Follow.BuildAsync(
+                            call.Client, call.Shell.Time, build.Id, step, Timeout.InfiniteTimeSpan, cancellationToken)), asLines);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            call.Shell.WriteHint($"Build {build.Id} goes on without this terminal: 'fleet models builds' shows it, 'fleet models cancel "
+                + $"{build.Id}' ends it.");
+            throw;
+        }
+    }
+}

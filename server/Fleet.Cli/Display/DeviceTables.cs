@@ -1,0 +1,92 @@
+using Fleet.Cli.Terminal;
+using Fleet.Contracts;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Cli.Display;
+
+/// <summary>Devices as tables for a terminal.</summary>
+internal static class DeviceTables
+{
+    /// <summary>Every device in a line.</summary>
+    public static void WriteList(Shell screen, IReadOnlyList<DeviceView> devices, DateTimeOffset now)
+    {
+        var scores = new ScoreColumn(devices.SelectMany(device => device.Models).Select(model => model.Measured));
+        var sheet = new Sheet("id", "profile", "state", "serves", "phase", $">{scores.Title}?", "seen", "labels");
+        foreach (var device in devices)
+        {
+            sheet.Add(
+                device.Id.Value, ProfileOf(device), StateOf(device),
+                Lines(device.Models, ServesOf), PhaseOf(device.Models), Lines(
+                    device.Models, model => scores.Of(model.Measured) ?? Figures.None),
+                DurationText.Ago(device.LastSeenAt, now), Labels.Text(device.Labels, ","));
+        }
+        screen.Write(sheet);
+    }
+
+    /// <summary>One device: what it is, then its models.</summary>
+    public static void Write(Shell screen, DeviceView device, DateTimeOffset now)
+    {
+        screen.WriteHeading($"Device {device.Id}");
+        var sheet = new Sheet("", "");
+        sheet.Add("State", StateOf(device));
+        sheet.Add(
+            "Profile", ProfileOf(device) + (device.ProfileEmulated ? ": emulated, so its latency is not that of the real hardware" : ""));
+        sheet.Add("Processor", $"{device.Facts.Processor} ({device.Facts.Architecture}, {device.Facts.LogicalCpus} CPUs, "
+            + $"{Figures.Bytes(device.Facts.MemoryBytes)} memory)");
+        sheet.Add("Accelerators", device.Facts.Accelerators.Count == 0 ? "none" : string.Join(", ", device.Facts.Accelerators));
+        sheet.Add(
+            "Execution", device.Facts.ExecutionProviders.Count == 0 ? Figures.None : string.Join(", ", device.Facts.ExecutionProviders));
+        sheet.Add("System", $"{device.Facts.OperatingSystem}, agent {device.Facts.AgentVersion}");
+        sheet.Add("Labels", device.Labels.Count == 0 ? "none" : Labels.Text(device.Labels, " "));
+        sheet.Add("Enrolled", Figures.Moment(device.EnrolledAt));
+        sheet.Add("Last seen", DurationText.Ago(device.LastSeenAt, now));
+        sheet.Add("Revision", device.DesiredRevision == device.ReportedRevision
+            ? $"{device.DesiredRevision}, reached"
+            : $"desired {device.DesiredRevision}, reported {device.ReportedRevision}");
+        screen.Write(sheet);
+        if (device.Models.Count == 0) return;
+
+        screen.WriteLine();
+        var scores = new ScoreColumn(device.Models.Select(model => model.Measured));
+        var models = new Sheet("model", "serves", ">last deployment", "phase", $">{scores.Title}", ">p50 / p95?", "detail");
+        foreach (var model in device.Models)
+        {
+            models.Add(
+                model.Model, ServesOf(model, withModel: false), $"{model.Version} {model.Variant}".Trim(), PhaseOf(model),
+                scores.Of(model.Measured) ?? Figures.None, Figures.Latency(model.Measured?.Latency),
+                model.Failure == DeploymentFailure.None ? "" : $"{model.Failure.ToWords()}: {model.Detail}");
+        }
+        screen.Write(models);
+    }
+
+    private static string ProfileOf(DeviceView device)
+        => device.Profile is null ? "none" : device.ProfileEmulated ? $"{device.Profile} (emulated)" : device.Profile;
+
+    private static Cell StateOf(DeviceView device) => device switch
+    {
+        { Revoked: true } => new Cell("revoked", Tone.Bad),
+        { Online: true } => new Cell("online", Tone.Good),
+        _ => new Cell("offline", Tone.Dim),
+    };
+
+    private static string ServesOf(ReportedModel model) => ServesOf(model, withModel: true);
+
+    private static string ServesOf(ReportedModel model, bool withModel)
+        => model.ActiveVersion is { } version
+            ? $"{(withModel ? model.Model + " " : "")}{version} {model.ActiveVariant}".Trim()
+            : Figures.None;
+
+    private static string Lines(IReadOnlyList<ReportedModel> models, Func<ReportedModel, string> text)
+        => models.Count == 0 ? Figures.None : string.Join(", ", models.Select(text));
+
+    private static Cell PhaseOf(IReadOnlyList<ReportedModel> models) => models switch
+    {
+        [] => Figures.None,
+        [var only] => PhaseOf(only),
+        _ => string.Join(", ", models.Select(model => PhaseOf(model).Text)),
+    };
+
+    private static Cell PhaseOf(ReportedModel model) => Words.Phase(model.Phase);
+}

@@ -1,0 +1,63 @@
+using Fleet.Cli.Terminal;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Cli.Display;
+
+/// <summary>Releases as tables for a terminal.</summary>
+internal static class ReleaseTables
+{
+    /// <summary>Every release in a line, then what to do where there are none.</summary>
+    public static void WriteList(Shell screen, IReadOnlyList<ReleaseView> releases, DateTimeOffset now)
+    {
+        var sheet = new Sheet("model", ">version", "variants", ">serving on", "signed", "expires", "key?");
+        foreach (var release in releases)
+        {
+            var manifest = release.Manifest;
+            sheet.Add(
+                manifest.Model, manifest.Version, string.Join(", ", manifest.Variants.Select(variant => variant.Id)),
+                release.ActiveDevices, Figures.Moment(manifest.CreatedAt),
+                manifest.ExpiresAt <= now ? new Cell("expired", Tone.Bad) : Figures.Moment(manifest.ExpiresAt),
+                ShortKey(release.KeyId));
+        }
+        screen.Write(sheet);
+        if (sheet.Count == 0) screen.WriteHint("There are no releases. 'fleet releases create BUILD' makes one from a build.");
+    }
+
+    /// <summary>One release: its variants, their figures, and the gates a device judges them by.</summary>
+    public static void Write(Shell screen, ReleaseManifest manifest, string? keyId)
+    {
+        screen.WriteHeading($"Release {manifest.Model} {manifest.Version}");
+        var sheet = new Sheet("", "");
+        sheet.Add("Signed", Figures.Moment(manifest.CreatedAt) + (keyId is null ? "" : $" by key {ShortKey(keyId)}"));
+        sheet.Add("Expires", Figures.Moment(manifest.ExpiresAt));
+        sheet.Add("Build", manifest.Build);
+        sheet.Add("Task", TaskDefinition.Of(manifest.TaskOf()).Title);
+        sheet.Add("Inputs", string.Join("; ", manifest.Inputs.Select(Describe)));
+        sheet.Add("Outputs", string.Join("; ", manifest.Outputs.Select(Describe)));
+        if (manifest.Classes.Count > 0) sheet.Add("Classes", string.Join(", ", manifest.Classes));
+        sheet.Add("Judged by", $"{manifest.ValidationSet.Name}, {Figures.Bytes(manifest.ValidationSet.Bytes)}");
+        screen.Write(sheet);
+        screen.WriteLine();
+
+        var expected = new ScoreColumn(manifest.Variants.Select(variant => (Scores?)variant.Expected));
+        var variants = new Sheet("variant", "profile", "scheme?", ">size", $">{expected.Title}", "gates", "sha-256?");
+        foreach (var variant in manifest.Variants)
+        {
+            variants.Add(
+                variant.Id, variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact.Bytes), expected.Of(variant.Expected)
+                    ?? Figures.None,
+                variant.Gate.Thresholds.Count > 0
+                    ? string.Join(", ", variant.Gate.Thresholds.Select(threshold => threshold.Brief()))
+                    : "none", variant.Artifact.Sha256[..12]);
+        }
+        screen.Write(variants);
+    }
+
+    private static string Describe(TensorDescription tensor) => $"{tensor.Name} {tensor.Datatype} [{string.Join(", ", tensor.Shape)}]";
+
+    private static string ShortKey(string keyId) => keyId.Length > 12 ? keyId[..12] : keyId;
+}

@@ -1,0 +1,48 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
+
+namespace Fleet.Contracts.Http;
+
+/// <summary>POST /api/v1/tokens: asks for a join token.</summary>
+/// <param name="Uses">Devices it may enroll.</param>
+/// <param name="ValidFor">How long it is valid.</param>
+/// <param name="Labels">Labels every device enrolled with it gets.</param>
+public sealed record CreateTokenRequest(int Uses, TimeSpan ValidFor, IReadOnlyDictionary<string, string>? Labels = null);
+
+/// <summary>The answer: the only time the token itself is shown.</summary>
+/// <param name="Id">Names it from now on.</param>
+/// <param name="Token">The token.</param>
+/// <param name="ExpiresAt">When it stops being valid.</param>
+/// <param name="Server">Where a device shows it, as devices reach the server; null of a server before 0.2.</param>
+public sealed record CreateTokenResponse(string Id, string Token, DateTimeOffset ExpiresAt, string? Server = null);
+
+/// <summary>GET /api/v1/tokens: a token without its secret.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Uses">Devices it may enroll.</param>
+/// <param name="Used">Devices it has enrolled.</param>
+/// <param name="CreatedAt">When it was made.</param>
+/// <param name="ExpiresAt">When it stops being valid.</param>
+/// <param name="Revoked">True when an operator withdrew it.</param>
+/// <param name="Labels">Labels of every device enrolled with it.</param>
+public sealed record TokenView(
+    string Id, int Uses, int Used, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, bool Revoked,
+    IReadOnlyDictionary<string, string>? Labels = null);
+
+/// <summary>POST /enroll on the devices' port: a join token and a certificate signing request.</summary>
+/// <param name="Token">The join token.</param>
+/// <param name="DeviceId">Wanted id; the server refuses one that is taken.</param>
+/// <param name="CertificateSigningRequest">PKCS#10, PEM. Only its public key is used.</param>
+/// <param name="Facts">What the device is.</param>
+public sealed record EnrollRequest(string Token, DeviceId DeviceId, string CertificateSigningRequest, DeviceFacts Facts);
+
+/// <summary>The answer: what the device needs from now on.</summary>
+/// <param name="Certificate">Its certificate, PEM.</param>
+/// <param name="CertificateAuthority">The server's CA, PEM.</param>
+/// <param name="ReleaseKeys">Keys it trusts to sign releases.</param>
+/// <param name="Mqtt">Host and port of the broker.</param>
+/// <param name="ServerTime">The server's clock: the first trusted time.</param>
+public sealed record EnrollResponse(
+    string Certificate, string CertificateAuthority, IReadOnlyList<ReleaseKey> ReleaseKeys, string Mqtt, DateTimeOffset ServerTime);
+
+/// <summary>POST /renew on the devices' port, with the certificate that is about to expire.</summary>
+public sealed record RenewRequest(string CertificateSigningRequest);

@@ -1,0 +1,19 @@
+using Fleet.Contracts.Releases;
+
+namespace Fleet.Contracts.Http;
+
+/// <summary>POST /api/v1/releases: signs the accepted variants of a build.</summary>
+/// <param name="BuildId">The build.</param>
+/// <param name="ValidFor">How long devices newly trust it; null for a year.</param>
+public sealed record CreateReleaseRequest(string BuildId, TimeSpan? ValidFor = null);
+
+/// <summary>GET /api/v1/releases: one release.</summary>
+public sealed record ReleaseView
+{
+    /// <summary>The manifest that was signed.</summary>
+    public required ReleaseManifest Manifest { get; init; }
+    /// <summary>Key that signed it.</summary>
+    public required string KeyId { get; init; }
+    /// <summary>Devices it serves on now.</summary>
+    public int ActiveDevices { get; init; }
+}

@@ -1,0 +1,41 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Validation;
+
+namespace Fleet.Contracts.Http;
+
+/// <summary>GET /api/v1/rollouts: one rollout.</summary>
+public sealed record RolloutView
+{
+    /// <summary>Its id.</summary>
+    public required string Id { get; init; }
+    /// <summary>What was asked.</summary>
+    public required RolloutPlan Plan { get; init; }
+    /// <summary>Where it stands.</summary>
+    public required RolloutStatus Status { get; init; }
+    /// <summary>Why it stands there, when it is paused or ended early.</summary>
+    public string Reason { get; set; } = "";
+    /// <summary>When it began.</summary>
+    public DateTimeOffset CreatedAt { get; init; }
+    /// <summary>When it ended.</summary>
+    public DateTimeOffset? FinishedAt { get; init; }
+    /// <summary>Number of the open wave, from 1.</summary>
+    public int OpenWave { get; init; }
+    /// <summary>The waves.</summary>
+    public IReadOnlyList<WaveView> Waves { get; set; } = [];
+    /// <summary>Devices that were selected and left out.</summary>
+    public IReadOnlyList<RolloutExclusion> Excluded { get; set; } = [];
+    /// <summary>Devices: in the list view empty.</summary>
+    public IReadOnlyList<DeviceRolloutView> Devices { get; set; } = [];
+}
+
+/// <summary>How one wave stands.</summary>
+public sealed record WaveView(
+    int Number, int Total, int Waiting, int Running, int Succeeded, int Failed, DateTimeOffset? OpenedAt = null,
+    DateTimeOffset? FinishedAt = null);
+
+/// <summary>One device's part in a rollout.</summary>
+public sealed record DeviceRolloutView(
+    DeviceId Device, int Wave, DeviceRolloutStatus Status, DeploymentPhase Phase, DeploymentFailure Failure, string Detail,
+    string? Variant = null, Scores? Measured = null, DateTimeOffset? UpdatedAt = null);

@@ -1,0 +1,25 @@
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Contracts.Http;
+
+/// <summary>POST /api/v1/worker/leases: a worker asks for work.</summary>
+public sealed record LeaseRequest(string Worker);
+
+/// <summary>The answer, or 204 when there is nothing to do. The lease lapses unless progress is sent within its time.</summary>
+/// <param name="BuildId">The build.</param>
+/// <param name="LeaseId">Names this attempt: a report under a lapsed lease is refused.</param>
+/// <param name="Spec">What to do.</param>
+/// <param name="RenewWithin">How soon progress must be sent.</param>
+public sealed record LeaseResponse(string BuildId, string LeaseId, BuildSpec Spec, TimeSpan RenewWithin);
+
+/// <summary>POST /api/v1/worker/builds/{id}/progress.</summary>
+public sealed record ProgressRequest(string LeaseId, BuildProgress Progress);
+
+/// <summary>POST /api/v1/worker/builds/{id}/complete: the artifacts it names were uploaded before.</summary>
+/// <param name="LeaseId">The lease.</param>
+/// <param name="Report">The report.</param>
+/// <param name="Page">The report as one self-contained HTML page.</param>
+public sealed record CompleteRequest(string LeaseId, BuildReport Report, string Page);
+
+/// <summary>POST /api/v1/worker/builds/{id}/fail.</summary>
+public sealed record FailRequest(string LeaseId, string Reason);

@@ -5,7 +5,6 @@ using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Modeling.Teachers;
 

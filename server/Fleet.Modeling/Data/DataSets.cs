@@ -28,7 +28,7 @@ internal static class DataSets
         var classes = task switch
         {
             ModelTask.Classification => LabelReading.ClassesOf(spec, train),
-            ModelTask.Detection => LabelReading.KindsOf(spec, train),
+            ModelTask.Detection => BoxReading.KindsOf(spec, train),
             _ => [],
         };
         SampleSet Checked(RawSamples raw) => Check(raw, classes, spec, task, sampleRank);
@@ -91,7 +91,7 @@ internal static class DataSets
         SampleLabels labels = task switch
         {
             ModelTask.Regression => LabelReading.Values(raw, spec.LabelUnit),
-            ModelTask.Detection => LabelReading.Boxes(raw, classes, shape, spec.Detection),
+            ModelTask.Detection => BoxReading.Boxes(raw, classes, shape, spec.Detection),
             _ => LabelReading.Classes(raw, classes),
         };
         return new SampleSet(raw.Inputs, shape, labels)

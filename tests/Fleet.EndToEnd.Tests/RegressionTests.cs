@@ -1,10 +1,8 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tasks;
@@ -30,7 +28,7 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
         Assert.Equal("cycles", good.Student.Scores.Find("rmse")!.Unit);
 
         await using var agent = await fleet.AgentAsync("wear", "wear-1");
-        var active = await RollOutAsync(1, RolloutStatus.Succeeded);
+        var active = await fleet.RolledOutAsync("wear", 1, RolloutStatus.Succeeded);
         var measured = Assert.IsType<Scores>(active.Measured).Find("rmse")!;
         Assert.Equal(("cycles", MetricDirection.Lower), (measured.Unit, measured.Better));
         Assert.InRange(measured.Value, 1e-6, 1.5 * good.Variants.First(variant => variant.Chosen).Scores!.Find("rmse")!.Value);
@@ -38,7 +36,7 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
 
         var strict = new GateSpec { Thresholds = [new Threshold { Metric = "rmse", Maximum = 0.001 }], ValidationSamples = 40 };
         await fleet.BuiltAsync(Spec(strict));
-        var refused = await RollOutAsync(2, RolloutStatus.Aborted);
+        var refused = await fleet.RolledOutAsync("wear", 2, RolloutStatus.Aborted);
         Assert.Equal(DeploymentFailure.GateMissed, refused.Failure);
         Assert.Matches(@"^RMSE [\d.]+ is above the allowed 0\.001\.$", refused.Detail);
         Assert.Equal(1, Assert.Single((await fleet.Server.DeviceAsync("wear-1")).Models).ActiveVersion);
@@ -89,28 +87,6 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
             TimeSpan.FromMinutes(1));
         Assert.True(told.Code == 0, told.Output);
         Assert.Contains("wear-1, wear: predicted ", told.Output, StringComparison.Ordinal);
-    }
-
-    private async Task<DeviceRolloutView> RollOutAsync(int version, RolloutStatus end)
-    {
-        var plan = new RolloutPlan
-        {
-            Model = "wear",
-            Version = version,
-            Filter = "label.test=wear",
-            Waves = [new WavePlan { Count = 1 }],
-            MaximumFailureRate = 0,
-        };
-        // A device takes such a release once it has said which protocol it speaks.
-        var rollout = await Eventually.ValueAsync("the device reported and took part", () => StartedAsync(plan));
-        return Assert.Single((await fleet.Server.RolloutEndsAsync(rollout.Id, end)).Devices);
-    }
-
-    private async Task<RolloutView?> StartedAsync(RolloutPlan plan)
-    {
-        using var body = JsonContent.Create(plan, FleetJson.Default.RolloutPlan);
-        using var answer = await fleet.Server.SendAsync(HttpMethod.Post, "/api/v1/rollouts", body);
-        return answer.StatusCode == HttpStatusCode.Conflict ? null : await answer.Content.ReadFromJsonAsync(FleetJson.Default.RolloutView);
     }
 
     // Machines that wear at a rate of their own; two sensors show it, one in thousands and one in hundredths.

@@ -15,8 +15,9 @@ internal sealed class InferenceTally(ServedModel model)
 
     private readonly Lock _lock = new();
     private readonly long[] _latency = new long[LatencyHistogram.BucketOf(TimeSpan.MaxValue) + 1];
-    private readonly long[] _classes = new long[model.Classes.Count];
-    private readonly long[] _confidence = new long[model.Classes.Count > 0 ? Tenths : 0];
+    // A detector names its classes too, but decides on none for a whole sample.
+    private readonly long[] _classes = new long[model.Tally() == OutputTally.Classes ? model.Classes.Count : 0];
+    private readonly long[] _confidence = new long[model.Tally() == OutputTally.Classes && model.Classes.Count > 0 ? Tenths : 0];
     private readonly ValueTally[] _values = new ValueTally[model.Tally() == OutputTally.Values ? MostValues : 0];
     private ValueTally _boxes, _sizes;
     private int _columns;

@@ -12,7 +12,8 @@ namespace Fleet.Agent.Inference;
 /// <param name="Runtime">What the session is created with.</param>
 /// <param name="Inputs">Inputs the release promises; the file must agree by name and datatype. Empty promises nothing.</param>
 /// <param name="Outputs">Outputs the release promises; the first holds the class scores of a classifier.</param>
-/// <param name="Classes">Class names in the order of the first output's columns; empty when the model is not a classifier.</param>
+/// <param name="Classes">Class names in the order of the first output's columns, or of the kinds of boxes; empty where there are
+/// none.</param>
 /// <param name="Task">What it does; null in releases of protocol 1.</param>
 /// <param name="Detection">How boxes are made of its outputs, for detection.</param>
 internal sealed record ServedModel(

@@ -1,8 +1,10 @@
+using System.Net;
 using System.Net.Http.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Rollouts;
 using Fleet.TestKit;
 
 namespace Fleet.EndToEnd.Tests.Fixtures;
@@ -112,6 +114,23 @@ public sealed class FleetFixture : IAsyncLifetime
         return await Server.GetAsync($"/api/v1/builds/{build.Id}/report", FleetJson.Default.BuildReport);
     }
 
+    /// <summary>Rolls a release out to the one device that carries the model's name as its label.</summary>
+    /// <returns>How the rollout ended there.</returns>
+    internal async Task<DeviceRolloutView> RolledOutAsync(string model, int version, RolloutStatus end)
+    {
+        var plan = new RolloutPlan
+        {
+            Model = model,
+            Version = version,
+            Filter = $"label.test={model}",
+            Waves = [new WavePlan { Count = 1 }],
+            MaximumFailureRate = 0,
+        };
+        // A device takes such a release once it has said which protocol it speaks.
+        var rollout = await Eventually.ValueAsync("the device reported and took part", () => StartedAsync(plan));
+        return Assert.Single((await Server.RolloutEndsAsync(rollout.Id, end)).Devices);
+    }
+
     /// <summary>Enrolls and starts devices that carry a label, by which a rollout finds them.</summary>
     internal async Task<RunningAgent> AgentAsync(string label, string id, Uri? server = null, string? program = null)
     {
@@ -121,6 +140,13 @@ public sealed class FleetFixture : IAsyncLifetime
         await Eventually.TrueAsync(
             $"{id} was online", async () => (await Server.DeviceAsync(id)).Online, TimeSpan.FromSeconds(60), () => agent.Output);
         return agent;
+    }
+
+    private async Task<RolloutView?> StartedAsync(RolloutPlan plan)
+    {
+        using var body = JsonContent.Create(plan, FleetJson.Default.RolloutPlan);
+        using var answer = await Server.SendAsync(HttpMethod.Post, "/api/v1/rollouts", body);
+        return answer.StatusCode == HttpStatusCode.Conflict ? null : await answer.Content.ReadFromJsonAsync(FleetJson.Default.RolloutView);
     }
 
     private Task<BuildView> SubmitAsync(BuildSpec spec)

@@ -22,7 +22,7 @@ public sealed class GuardedRunTests
         {
             await AtWorkAsync(folder);
             stopped.Terminate();
-            Assert.Equal(1, await stopped.WaitForExitAsync(Deadline));
+            Assert.Equal(130, await stopped.WaitForExitAsync(Deadline));
             Assert.Equal([folder.File("m.onnx")], Directory.EnumerateFileSystemEntries(folder.Path));
         }
         await using (var interrupted = ChildProcess.Start(Programs.Cli, arguments))
@@ -30,7 +30,7 @@ public sealed class GuardedRunTests
             await AtWorkAsync(folder);
             interrupted.Interrupt();
             interrupted.Terminate(); // Whoever started it asks as well.
-            Assert.Equal(1, await interrupted.WaitForExitAsync(Deadline));
+            Assert.Equal(130, await interrupted.WaitForExitAsync(Deadline));
             Assert.Equal("Stopped.", FleetModels.Said(interrupted.Output));
             Assert.Equal([folder.File("m.onnx")], Directory.EnumerateFileSystemEntries(folder.Path));
         }

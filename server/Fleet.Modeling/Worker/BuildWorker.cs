@@ -48,7 +48,7 @@ internal sealed partial class BuildWorker(
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var progress = new LatestProgress();
         var kept = keeper.KeepAsync(lease, progress, ending.Token);
-        var built = BuildAsync(lease, own.Path, progress, ending.Token);
+        var built = BuildAsync(lease, own.Path, progress, ending.Token, stoppingToken);
         try
         {
             // Whichever ends first ends the other: a result, or a lost lease.
@@ -66,7 +66,8 @@ internal sealed partial class BuildWorker(
         stoppingToken.ThrowIfCancellationRequested();
     }
 
-    private async Task BuildAsync(LeaseResponse lease, string path, LatestProgress progress, CancellationToken cancellationToken)
+    private async Task BuildAsync(
+        LeaseResponse lease, string path, LatestProgress progress, CancellationToken cancellationToken, CancellationToken stoppingToken)
     {
         try
         {
@@ -78,8 +79,9 @@ internal sealed partial class BuildWorker(
                 await PersistAsync($"upload {artifact.Name}",
                     token => server.UploadAsync(artifact, file, token), cancellationToken);
             var request = new CompleteRequest(lease.LeaseId, result.Report, result.Page);
+            // Not given up with the lease: taking the result is what ends it, and the answer may still be on its way.
             await PersistAsync("hand the result over",
-                token => server.CompleteAsync(lease.BuildId, request, token), cancellationToken);
+                token => server.CompleteAsync(lease.BuildId, request, token), stoppingToken);
             LogBuilt(lease.BuildId, result.Report.Duration, result.Report.Student.Scores.Accuracy);
         }
         catch (Exception e) when (e is not (OperationCanceledException or LeaseLostException))
@@ -88,7 +90,7 @@ internal sealed partial class BuildWorker(
             var reason = e is BuildException ? e.Message : $"The worker failed at '{progress.Value.Step}': {e.GetType().Name}: {e.Message}";
             LogFailed(lease.BuildId, reason, e is BuildException ? null : e);
             await PersistAsync("report the failure",
-                token => server.FailAsync(lease.BuildId, new FailRequest(lease.LeaseId, Limits.Detail(reason)), token), cancellationToken);
+                token => server.FailAsync(lease.BuildId, new FailRequest(lease.LeaseId, Limits.Detail(reason)), token), stoppingToken);
         }
     }
 

@@ -5,10 +5,10 @@ namespace Fleet.Modeling.Training;
 
 /// <summary>How far a detector's answers are from wanted ones, those of labels and of a teacher alike.</summary>
 /// <remarks>
-/// Scores: the quality focal loss, whose weight falls with the square of the error and which takes wanted scores between 0 and 1 (Li et
-/// al., arXiv 2006.04388, equation 6, beta 2). Corners: generalized intersection over union (Rezatofighi et al., arXiv 1902.09630)
-/// and their mean absolute error, weighted 2 and 5 (Carion et al., arXiv 2005.12872), where a box is wanted, by its score. Each sum is
-/// divided by the number of cells in which a box is wanted.
+/// Scores: the quality focal loss with beta 2, whose weight falls with the square of the error and which takes wanted scores between 0 and
+/// 1 (Li et al., arXiv 2006.04388). Corners: generalized intersection over union (Rezatofighi et al., arXiv 1902.09630), weighted 2, and
+/// the mean absolute error of the four, weighted 5; the weights are those of Carion et al. (arXiv 2005.12872), who take a sum. Corners
+/// count where a box is wanted, by its score. Each sum is divided by the sum of wanted scores, at least 1.
 /// </remarks>
 /// <param name="grid">How answers are laid out.</param>
 internal sealed class BoxLoss(DetectionGrid grid)

@@ -1,6 +1,5 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.Tasks;
@@ -49,23 +48,13 @@ public sealed class DetectionTests(FleetFixture fleet) : IDisposable
             Assert.Equal(["boxes", "scores"], outputs.Select(output => (string?)output!["name"]).Order(StringComparer.Ordinal));
         }
 
-        var view = await Eventually.ValueAsync("every request arrived", async () => (await fleet.Server.GetAsync(
-            "/api/v1/telemetry?device=shapes-1&model=shapes", FleetJson.Default.IReadOnlyListTelemetryView))
-            .SingleOrDefault(view => view.Count == Requests));
+        var view = await fleet.TalliedAsync("shapes-1", "shapes", Requests);
         Assert.Equal(Requests, view.Boxes!.Number.Count);
         Assert.InRange(view.Boxes.Number.Mean * Requests, shapes.Sum(drawn => drawn.Count) / 2.0, 2.0 * shapes.Sum(drawn => drawn.Count));
         Assert.Equal(view.Boxes.Number.Mean * Requests, view.Boxes.Size.Count, 1e-6);
         Assert.Empty(view.Classes);
 
-        var told = await ChildProcess.RunAsync(
-            Programs.Cli,
-            [
-                "telemetry", "--device", "shapes-1", "--model", "shapes", "--server", fleet.Server.Api.ToString(), "--key-file",
-                fleet.Server.OperatorKeyFile,
-            ],
-            TimeSpan.FromMinutes(1));
-        Assert.True(told.Code == 0, told.Output);
-        Assert.Contains("shapes-1, shapes: boxes a sample ", told.Output, StringComparison.Ordinal);
+        Assert.Contains("shapes-1, shapes: boxes a sample ", await fleet.ToldAsync("shapes-1", "shapes"), StringComparison.Ordinal);
     }
 
     private BuildSpec Spec()
@@ -97,14 +86,7 @@ public sealed class DetectionTests(FleetFixture fleet) : IDisposable
             Teacher = new TeacherSpec { Family = "detector", Width = 12, Depth = 2, Training = training },
             Student = new StudentSpec { Family = "detector", Width = 8, Depth = 2 },
             Distillation = new DistillationSpec { Training = training, FineTuneEpochs = 0 },
-            Quantization = new QuantizationSpec
-            {
-                Profiles = ["x64"],
-                Schemes = ["int8-static-u8s8"],
-                Goal = "size",
-                CalibrationSamples = 32,
-                MaximumDrop = 0.1,
-            },
+            Quantization = FleetFixture.OneVariant with { MaximumDrop = 0.1 },
             Gate = new GateSpec { AccuracyTolerance = 0.2, ValidationSamples = 40 },
         };
     }

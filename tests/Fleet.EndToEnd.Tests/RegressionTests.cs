@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
@@ -68,9 +67,7 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
             predicted.Add((float)(await answer.Content.ReadFromJsonAsync<JsonNode>())!["outputs"]![0]!["data"]![0]!);
         }
 
-        var view = await Eventually.ValueAsync("every prediction arrived", async () => (await fleet.Server.GetAsync(
-            "/api/v1/telemetry?device=wear-1&model=wear", FleetJson.Default.IReadOnlyListTelemetryView))
-            .SingleOrDefault(view => view.Count == Requests));
+        var view = await fleet.TalliedAsync("wear-1", "wear", Requests);
         var values = Assert.Single(view.Values!);
         Assert.Equal(Requests, values.Count);
         Assert.Equal(predicted.Average(), values.Mean, 1e-3 * (1 + Math.Abs(predicted.Average())));
@@ -78,15 +75,7 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
         Assert.Empty(view.Classes);
         Assert.Null(view.Boxes);
 
-        var told = await ChildProcess.RunAsync(
-            Programs.Cli,
-            [
-                "telemetry", "--device", "wear-1", "--model", "wear", "--server", fleet.Server.Api.ToString(), "--key-file",
-                fleet.Server.OperatorKeyFile,
-            ],
-            TimeSpan.FromMinutes(1));
-        Assert.True(told.Code == 0, told.Output);
-        Assert.Contains("wear-1, wear: predicted ", told.Output, StringComparison.Ordinal);
+        Assert.Contains("wear-1, wear: predicted ", await fleet.ToldAsync("wear-1", "wear"), StringComparison.Ordinal);
     }
 
     // Machines that wear at a rate of their own; two sensors show it, one in thousands and one in hundredths.
@@ -119,14 +108,7 @@ public sealed class RegressionTests(FleetFixture fleet) : IDisposable
             Teacher = new TeacherSpec { Family = "conv1d", Width = 4, Training = training },
             Student = new StudentSpec { Family = "conv1d", Width = 4 },
             Distillation = new DistillationSpec { Training = training, FineTuneEpochs = 0 },
-            Quantization = new QuantizationSpec
-            {
-                Profiles = ["x64"],
-                Schemes = ["int8-static-u8s8"],
-                Goal = "size",
-                CalibrationSamples = 32,
-                MinimumSignalToNoise = 5,
-            },
+            Quantization = FleetFixture.OneVariant with { MinimumSignalToNoise = 5 },
             Gate = gate,
         };
     }

@@ -3,17 +3,13 @@ using System.Text.Json;
 namespace Fleet.Cli.Tests.Commands;
 
 /// <summary><c>fleet devices</c> against a real server with devices that were enrolled.</summary>
-public sealed class DeviceTests(RealServer server) : IClassFixture<RealServer>, IDisposable
+public sealed class DeviceTests(RealServer server) : OnServerTests(server), IClassFixture<RealServer>
 {
-    private readonly ShellUnderTest _fleet = new();
-
-    public void Dispose() => _fleet.Dispose();
-
     [Fact]
     public async Task List_shows_what_is_enrolled_and_a_filter_narrows_it()
     {
-        await server.EnrollAsync("lathe-1", "site=munich");
-        await server.EnrollAsync("lathe-2", "site=vienna");
+        await Server.EnrollAsync("lathe-1", "site=munich");
+        await Server.EnrollAsync("lathe-2", "site=vienna");
         Assert.Equal(["lathe-2"], Ids(await JsonOfAsync("devices", "list", "--filter", "label.site=vienna")));
         Assert.Equal(["lathe-1"], Ids(await JsonOfAsync("devices", "list", "--filter", "id=lathe-1,architecture=x64")));
         var table = await TextOfAsync("devices", "list", "--filter", "label.site=munich");
@@ -27,23 +23,23 @@ public sealed class DeviceTests(RealServer server) : IClassFixture<RealServer>, 
     {
         Assert.Empty(Ids(await JsonOfAsync("devices", "list", "--filter", "id=nobody")));
         await TextOfAsync("devices", "list", "--filter", "id=nobody");
-        Assert.Contains("No device matches id=nobody.", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("No device matches id=nobody.", Shell.Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task List_that_was_cut_says_how_to_see_more()
     {
-        await server.EnrollAsync("mill-1", "site=graz");
-        await server.EnrollAsync("mill-2", "site=graz");
+        await Server.EnrollAsync("mill-1", "site=graz");
+        await Server.EnrollAsync("mill-2", "site=graz");
         Assert.Equal(["mill-1"], Ids(await JsonOfAsync("devices", "list", "--filter", "label.site=graz", "--limit", "1")));
         await TextOfAsync("devices", "list", "--filter", "label.site=graz", "--limit", "1");
-        Assert.Contains("The first 1 devices; --limit N shows more, --filter narrows.", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("The first 1 devices; --limit N shows more, --filter narrows.", Shell.Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task One_device_is_shown_with_what_it_is()
     {
-        await server.EnrollAsync("drill-1", "site=linz");
+        await Server.EnrollAsync("drill-1", "site=linz");
         var text = await TextOfAsync("devices", "show", "drill-1");
         Assert.StartsWith("Device drill-1\n", text.ReplaceLineEndings("\n"), StringComparison.Ordinal);
         Assert.Matches(@"(?m)^State +offline$", text);
@@ -57,7 +53,7 @@ public sealed class DeviceTests(RealServer server) : IClassFixture<RealServer>, 
     [Fact]
     public async Task Labels_are_set_and_removed_in_one_command()
     {
-        await server.EnrollAsync("saw-1", "site=wels");
+        await Server.EnrollAsync("saw-1", "site=wels");
         var labels = (await JsonOfAsync("devices", "label", "saw-1", "line=3", "site-")).GetProperty("labels");
         Assert.Equal("""{"line":"3"}""", JsonSerializer.Serialize(labels));
         Assert.Equal("saw-1: bay=a line=3", (await TextOfAsync("devices", "label", "saw-1", "bay=a")).Trim());
@@ -69,9 +65,9 @@ public sealed class DeviceTests(RealServer server) : IClassFixture<RealServer>, 
     [InlineData("site=a,b", "no comma")]
     public async Task Label_that_breaks_a_rule_is_refused_with_the_rule_and_nothing_is_set(string label, string says)
     {
-        await server.EnrollAsync($"press-{label.Length}", "site=steyr");
+        await Server.EnrollAsync($"press-{label.Length}", "site=steyr");
         Assert.Equal(1, await RunAsync("devices", "label", $"press-{label.Length}", label));
-        Assert.Contains(says, _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains(says, Shell.Error, StringComparison.Ordinal);
         Assert.Equal("steyr", (await JsonOfAsync("devices", "show", $"press-{label.Length}"))
             .GetProperty("labels").GetProperty("site").GetString());
     }
@@ -79,7 +75,7 @@ public sealed class DeviceTests(RealServer server) : IClassFixture<RealServer>, 
     [Fact]
     public async Task Device_that_is_revoked_says_so_ever_after_and_may_be_revoked_again()
     {
-        await server.EnrollAsync("weld-1", "site=enns");
+        await Server.EnrollAsync("weld-1", "site=enns");
         for (var n = 0; n < 2; n++)
             Assert.True((await JsonOfAsync("devices", "revoke", "weld-1", "--yes")).GetProperty("revoked").GetBoolean());
         Assert.Matches(@"(?m)^State +revoked$", await TextOfAsync("devices", "show", "weld-1"));
@@ -89,20 +85,4 @@ public sealed class DeviceTests(RealServer server) : IClassFixture<RealServer>, 
 
     private static IEnumerable<string?> Ids(JsonElement devices)
         => devices.EnumerateArray().Select(device => device.GetProperty("id").GetString());
-
-    private Task<int> RunAsync(params string[] arguments)
-        => _fleet.RunAsync([.. arguments, "--server", server.Api, "--key-file", server.KeyFile]);
-
-    private async Task<string> TextOfAsync(params string[] arguments)
-    {
-        var before = _fleet.Output.Length;
-        Assert.True(await RunAsync(arguments) == 0, _fleet.Error);
-        return _fleet.Output[before..];
-    }
-
-    private async Task<JsonElement> JsonOfAsync(params string[] arguments)
-    {
-        using var document = JsonDocument.Parse(await TextOfAsync([.. arguments, "--json"]));
-        return document.RootElement.Clone();
-    }
 }

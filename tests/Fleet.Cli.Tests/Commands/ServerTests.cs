@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Fleet.Cli.Tests.Commands;
 
 /// <summary>The commands against a real server: what a person reads, what a script parses, and how refusals are told.</summary>
-public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, IDisposable
+public sealed class ServerTests(RealServer server) : OnServerTests(server), IClassFixture<RealServer>
 {
     private const string Spec = """
         model: vibration
@@ -11,10 +11,6 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
         teacher: { family: conv1d }
         student: { family: conv1d }
         """;
-
-    private readonly ShellUnderTest _fleet = new();
-
-    public void Dispose() => _fleet.Dispose();
 
     [Fact]
     public async Task Token_is_printed_once_listed_without_its_secret_and_revoked()
@@ -42,8 +38,8 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
     public async Task Token_comes_with_the_line_that_enrolls_a_device_as_it_stands()
     {
         var token = (await TextOfAsync("tokens", "create")).Trim();
-        Assert.Contains($"  fleet-agent enroll --server {server.Devices} --token {token} --id $(hostname) --data /var/lib/fleet-agent\n",
-            _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains($"  fleet-agent enroll --server {Server.Devices} --token {token} --id $(hostname) --data /var/lib/fleet-agent\n",
+            Shell.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -52,8 +48,8 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
     public async Task What_cannot_be_taken_back_needs_a_yes_where_nobody_can_be_asked(string command, string question)
     {
         Assert.Equal(2, await RunAsync(command.Split(' ')));
-        Assert.Contains(question, _fleet.Error, StringComparison.Ordinal);
-        Assert.Contains("repeat the command with --yes", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains(question, Shell.Error, StringComparison.Ordinal);
+        Assert.Contains("repeat the command with --yes", Shell.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -65,9 +61,9 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
     public async Task At_a_terminal_a_person_is_asked_and_only_a_clear_yes_counts(string typed, bool revoked)
     {
         var id = (await JsonOfAsync("tokens", "create")).GetProperty("id").GetString()!;
-        _fleet.Answers = typed;
+        Shell.Answers = typed;
         Assert.Equal(revoked ? 0 : 1, await RunAsync("tokens", "revoke", id));
-        Assert.Contains($"Revoke join token {id}?", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains($"Revoke join token {id}?", Shell.Error, StringComparison.Ordinal);
         var view = Assert.Single((await JsonOfAsync("tokens", "list")).EnumerateArray(), view => view.GetProperty("id").GetString() == id);
         Assert.Equal(revoked, view.GetProperty("revoked").GetBoolean());
     }
@@ -75,18 +71,18 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
     [Fact]
     public async Task Telemetry_of_a_model_that_does_not_exist_is_an_error_with_the_name_that_was_meant()
     {
-        var file = server.PathOf("spec.yaml");
+        var file = Server.PathOf("spec.yaml");
         await File.WriteAllTextAsync(file, Spec);
         await JsonOfAsync("models", "build", file);
         Assert.Equal(0, await RunAsync("telemetry", "--model", "vibration"));
         Assert.Equal(1, await RunAsync("telemetry", "--model", "vibratoin"));
-        Assert.Contains("There is no model 'vibratoin'. Did you mean 'vibration'?", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("There is no model 'vibratoin'. Did you mean 'vibration'?", Shell.Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Spec_that_names_a_file_which_is_not_there_is_refused_by_its_line_and_not_queued()
     {
-        var file = server.PathOf("missing.yaml");
+        var file = Server.PathOf("missing.yaml");
         await File.WriteAllTextAsync(file, """
             model: absent
             source:
@@ -94,10 +90,10 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
               validation: held-out.npz
             """);
         Assert.Equal(1, await RunAsync("models", "build", file));
-        Assert.Contains($"{file}:3:3: source.onnx names {server.PathOf("model.onnx")}, which does not exist.",
-            _fleet.Error, StringComparison.Ordinal);
-        Assert.Contains($"{file}:4:3: source.validation names {server.PathOf("held-out.npz")}, which does not exist.",
-            _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains($"{file}:3:3: source.onnx names {Server.PathOf("model.onnx")}, which does not exist.",
+            Shell.Error, StringComparison.Ordinal);
+        Assert.Contains($"{file}:4:3: source.validation names {Server.PathOf("held-out.npz")}, which does not exist.",
+            Shell.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("absent", await TextOfAsync("models", "builds"), StringComparison.Ordinal);
     }
 
@@ -126,15 +122,15 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
     public async Task What_does_not_exist_ends_with_1_and_a_sentence_with_its_name(string command)
     {
         Assert.Equal(1, await RunAsync([.. command.Split(' '), "--json"]));
-        Assert.Matches("press-7|nothing", _fleet.Error);
-        Assert.DoesNotContain("answered 4", _fleet.Error, StringComparison.Ordinal);
-        Assert.Empty(_fleet.Output);
+        Assert.Matches("press-7|nothing", Shell.Error);
+        Assert.DoesNotContain("answered 4", Shell.Error, StringComparison.Ordinal);
+        Assert.Empty(Shell.Output);
     }
 
     [Fact]
     public async Task Build_is_queued_listed_and_cancelled()
     {
-        var file = server.PathOf("spec.yaml");
+        var file = Server.PathOf("spec.yaml");
         await File.WriteAllTextAsync(file, Spec);
         var build = await JsonOfAsync("models", "build", file);
         var id = build.GetProperty("id").GetString()!;
@@ -147,67 +143,51 @@ public sealed class ServerTests(RealServer server) : IClassFixture<RealServer>, 
     [Fact]
     public async Task Wait_for_a_cancelled_build_ends_with_1_and_says_so()
     {
-        var file = server.PathOf("waited.yaml");
+        var file = Server.PathOf("waited.yaml");
         await File.WriteAllTextAsync(file, Spec.Replace("vibration\n", "waited\n", StringComparison.Ordinal));
         var waiting = RunAsync("models", "build", file, "--wait");
         using var other = new ShellUnderTest();
         var id = await TestKit.Eventually.ValueAsync("the build is queued", async () =>
         {
             using var list = new ShellUnderTest();
-            await list.RunAsync("models", "builds", "--model", "waited", "--json", "--server", server.Api, "--key-file", server.KeyFile);
+            await list.RunAsync("models", "builds", "--model", "waited", "--json", "--server", Server.Api, "--key-file", Server.KeyFile);
             return JsonDocument.Parse(list.Output).RootElement.EnumerateArray()
                 .Select(build => build.GetProperty("id").GetString()).FirstOrDefault();
         });
 
-        Assert.Equal(0, await other.RunAsync("models", "cancel", id, "--server", server.Api, "--key-file", server.KeyFile));
+        Assert.Equal(0, await other.RunAsync("models", "cancel", id, "--server", Server.Api, "--key-file", Server.KeyFile));
 
         Assert.Equal(1, await waiting.WaitAsync(TimeSpan.FromSeconds(30)));
-        Assert.Contains($"Build {id} of waited was cancelled", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains($"Build {id} of waited was cancelled", Shell.Error, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Missing_and_wrong_keys_are_told_apart_and_never_printed()
     {
-        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--server", server.Api));
-        Assert.Contains("No API key was sent", _fleet.Error, StringComparison.Ordinal);
+        Assert.Equal(1, await Shell.RunAsync("devices", "list", "--server", Server.Api));
+        Assert.Contains("No API key was sent", Shell.Error, StringComparison.Ordinal);
 
-        _fleet.Variables["FLEET_API_KEY"] = "a-wrong-key-that-nobody-should-see";
-        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--server", server.Api));
-        Assert.Contains("The API key that was sent is not accepted", _fleet.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("a-wrong-key", _fleet.Error + _fleet.Output, StringComparison.Ordinal);
+        Shell.Variables["FLEET_API_KEY"] = "a-wrong-key-that-nobody-should-see";
+        Assert.Equal(1, await Shell.RunAsync("devices", "list", "--server", Server.Api));
+        Assert.Contains("The API key that was sent is not accepted", Shell.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("a-wrong-key", Shell.Error + Shell.Output, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Key_may_come_from_the_environment()
     {
-        _fleet.Variables["FLEET_SERVER"] = server.Api;
-        _fleet.Variables["FLEET_KEY_FILE"] = server.KeyFile;
-        Assert.Equal(0, await _fleet.RunAsync("devices", "list"));
+        Shell.Variables["FLEET_SERVER"] = Server.Api;
+        Shell.Variables["FLEET_KEY_FILE"] = Server.KeyFile;
+        Assert.Equal(0, await Shell.RunAsync("devices", "list"));
     }
 
     [Fact]
     public async Task Certificate_of_the_servers_own_ca_is_trusted_only_when_it_is_named()
     {
-        Assert.Equal(1, await _fleet.RunAsync("devices", "list", "--server", server.Devices, "--key-file", server.KeyFile));
-        Assert.Contains("--ca FILE", _fleet.Error, StringComparison.Ordinal);
+        Assert.Equal(1, await Shell.RunAsync("devices", "list", "--server", Server.Devices, "--key-file", Server.KeyFile));
+        Assert.Contains("--ca FILE", Shell.Error, StringComparison.Ordinal);
 
-        Assert.Equal(0, await _fleet.RunAsync(
-            "devices", "list", "--server", server.Devices, "--key-file", server.KeyFile, "--ca", server.DataPathOf("ca.pem")));
-    }
-
-    private Task<int> RunAsync(params string[] arguments)
-        => _fleet.RunAsync([.. arguments, "--server", server.Api, "--key-file", server.KeyFile]);
-
-    private async Task<string> TextOfAsync(params string[] arguments)
-    {
-        var before = _fleet.Output.Length;
-        Assert.True(await RunAsync(arguments) == 0, _fleet.Error);
-        return _fleet.Output[before..];
-    }
-
-    private async Task<JsonElement> JsonOfAsync(params string[] arguments)
-    {
-        using var document = JsonDocument.Parse(await TextOfAsync([.. arguments, "--json"]));
-        return document.RootElement.Clone();
+        Assert.Equal(0, await Shell.RunAsync(
+            "devices", "list", "--server", Server.Devices, "--key-file", Server.KeyFile, "--ca", Server.DataPathOf("ca.pem")));
     }
 }

@@ -57,6 +57,17 @@ public sealed class FleetFixture : IAsyncLifetime
         _folder.Dispose();
     }
 
+    /// <summary>
+    /// One variant alone: of several, a device serves whichever it finds the fastest, and of a network this small that is chance.
+    /// </summary>
+    internal static QuantizationSpec OneVariant { get; } = new()
+    {
+        Profiles = ["x64"],
+        Schemes = ["int8-static-u8s8"],
+        Goal = "size",
+        CalibrationSamples = 32,
+    };
+
     /// <summary>A small build: what is judged here is the way, not the model.</summary>
     internal static BuildSpec Spec(string model, GateSpec? gate = null)
     {
@@ -68,15 +79,7 @@ public sealed class FleetFixture : IAsyncLifetime
             Teacher = new TeacherSpec { Family = "conv1d", Width = 4, Training = training },
             Student = new StudentSpec { Family = "conv1d", Width = 4 },
             Distillation = new DistillationSpec { Training = training, FineTuneEpochs = 0 },
-            // One variant alone: of several, a device serves whichever it finds the fastest, and of a network this small that is chance.
-            Quantization = new QuantizationSpec
-            {
-                Profiles = ["x64"],
-                Schemes = ["int8-static-u8s8"],
-                Goal = "size",
-                CalibrationSamples = 16,
-                MaximumDrop = 1,
-            },
+            Quantization = OneVariant with { CalibrationSamples = 16, MaximumDrop = 1 },
             Gate = gate ?? new GateSpec { AccuracyTolerance = 1, ValidationSamples = 20 },
         };
     }
@@ -129,6 +132,25 @@ public sealed class FleetFixture : IAsyncLifetime
         // A device takes such a release once it has said which protocol it speaks.
         var rollout = await Eventually.ValueAsync("the device reported and took part", () => StartedAsync(plan));
         return Assert.Single((await Server.RolloutEndsAsync(rollout.Id, end)).Devices);
+    }
+
+    /// <summary>What the server knows of a model on a device once as many requests have arrived.</summary>
+    internal Task<TelemetryView> TalliedAsync(string device, string model, int requests)
+        => Eventually.ValueAsync("every request arrived", async () => (await Server.GetAsync(
+            $"/api/v1/telemetry?device={device}&model={model}", FleetJson.Default.IReadOnlyListTelemetryView))
+            .SingleOrDefault(view => view.Count == requests));
+
+    /// <summary>What <c>fleet telemetry</c> tells a person of it.</summary>
+    internal async Task<string> ToldAsync(string device, string model)
+    {
+        var told = await ChildProcess.RunAsync(
+            Programs.Cli,
+            [
+                "telemetry", "--device", device, "--model", model, "--server", Server.Api.ToString(), "--key-file", Server.OperatorKeyFile,
+            ],
+            TimeSpan.FromMinutes(1));
+        Assert.True(told.Code == 0, told.Output);
+        return told.Output;
     }
 
     /// <summary>Enrolls and starts devices that carry a label, by which a rollout finds them.</summary>

@@ -84,7 +84,7 @@ public sealed class DistillationTests : IDisposable
         };
         using var teacher = new OnnxTeacher(_folder["teacher.onnx"], [1, 8, 8], 3);
         return StudentTraining.Train(spec, teacher, Data, Normalization.Measure(Data.Training), _folder[name, "student.onnx"],
-            BuildMemory.Open(_folder[name], spec, Data), sink ?? new Ignored(), cancellationToken).Epochs;
+            BuildMemory.Open(_folder[name], spec, Data), sink ?? new IgnoredProgress(), cancellationToken).Epochs;
     }
 
     [Fact]
@@ -147,9 +147,4 @@ public sealed class DistillationTests : IDisposable
     public void Every_loss_of_a_spec_can_be_made_and_no_other_is_known()
         => Assert.Equal(BuildSpecRules.Losses.Keys.Order(StringComparer.Ordinal),
             Modeling.Distillation.Losses.DistillationLosses.ByName.Keys.Order(StringComparer.Ordinal));
-
-    private sealed class Ignored : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
-    }
 }

@@ -46,7 +46,8 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         var build = Spec(spec);
         var memory = BuildMemory.Open(_folder.Path, build, data);
         var made = TrainedVariants.Make(build, TinyStudents.Save(family, _folder), teacher, data,
-            [.. profiles.Select(profile => BuiltInProfiles.Find(profile)!)], _folder.Path, memory, new Ignored(), CancellationToken.None);
+            [.. profiles.Select(profile => BuiltInProfiles.Find(profile)!)], _folder.Path, memory,
+            new IgnoredProgress(), CancellationToken.None);
         memory.Forget();
         return made;
     }
@@ -244,11 +245,6 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         Assert.Equal(wholeEpochs, epochs);
         Assert.Equal(whole, resumed);
         Assert.Equal(whole, Train(checkpoint, 2).Model); // What is over is not done again.
-    }
-
-    private sealed class Ignored : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
     }
 
     private sealed class CancelAfter(CancellationTokenSource cancel, int reports) : IProgress<BuildProgress>

@@ -14,7 +14,7 @@ internal static class TinyStudents
     private static readonly ConcurrentDictionary<string, Lazy<byte[]>> Files = [];
 
     /// <summary>Nobody listens.</summary>
-    public static Fleet.Quantization.Progress Silent { get; } = new(new Ignored(), "step", 0, 1);
+    public static Fleet.Quantization.Progress Silent { get; } = new(new IgnoredProgress(), "step", 0, 1);
 
     /// <summary>The student of a family, prepared.</summary>
     public static PreparedModel Prepared(string family, ScratchFolder folder) => PreparedModel.From(Save(family, folder), folder.Path);
@@ -84,10 +84,5 @@ internal static class TinyStudents
         {
             Vocabulary = new Vocabulary([.. Enumerable.Range(0, Pieces).Select(number => $"piece{number}")]),
         };
-    }
-
-    private sealed class Ignored : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
     }
 }

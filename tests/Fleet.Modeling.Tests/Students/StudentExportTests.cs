@@ -54,7 +54,7 @@ public sealed class StudentExportTests : IDisposable
         var network = new Network(plan, Normalization.Measure(training), 1);
         TrainingLoop.Run(network, training, training,
             new TrainingPhase("teacher", new TrainingSpec { Epochs = 2, BatchSize = 32, LearningRate = 1e-2 }, 1),
-            new Progress(new Ignored(), "", 0, 1), CancellationToken.None);
+            new Progress(new IgnoredProgress(), "", 0, 1), CancellationToken.None);
         return network;
     }
 
@@ -122,10 +122,5 @@ public sealed class StudentExportTests : IDisposable
         Assert.Equal("batch", graph.Input[0].Type.TensorType.Shape.Dim[0].DimParam);
         Assert.All(graph.Node.Where(node => node.OpType == "Gemm"), node => Assert.Equal(1f, node.Find("beta")!.F));
         Assert.Empty(OnnxGraph.ProblemsOf(graph));
-    }
-
-    private sealed class Ignored : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
     }
 }

@@ -34,7 +34,7 @@ public sealed class DetectionTests : IDisposable
 
     private static IReadOnlyList<EpochReport> Train(Network network, IObjective? objective = null)
         => TrainingLoop.Run(network, Shapes.Data.Training, Shapes.Data.Validation, new TrainingPhase("student", Spec, 1, objective),
-            new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+            new Progress(new IgnoredProgress(), "step", 0, 1), CancellationToken.None);
 
     private static double At50(Network network)
         => Shapes.Data.Test.Labels.Score(network.Outputs(Shapes.Data.Test, CancellationToken.None))[1].Value;
@@ -142,7 +142,7 @@ public sealed class DetectionTests : IDisposable
             Distillation = new DistillationSpec { Training = training },
             Quantization = new QuantizationSpec { CalibrationSamples = 32, Profiles = ["x64"] },
         };
-        var report = new Build(TimeProvider.System).Run(spec, _folder["build"], new Ignored(), CancellationToken.None).Report;
+        var report = new Build(TimeProvider.System).Run(spec, _folder["build"], new IgnoredProgress(), CancellationToken.None).Report;
         Assert.Equal((ModelTask.Detection, 0.5), (report.Task, report.Detection!.MaximumOverlap!.Value));
         Assert.Equal(["boxes", "scores"], report.Outputs.Select(output => output.Name));
         Assert.Equal(["square", "cross"], report.Classes);
@@ -170,10 +170,5 @@ public sealed class DetectionTests : IDisposable
         model.Graph.Output[1].Name = "confidence";
         model.Graph.Output[1].Type.TensorType.Shape.Dim[2].DimValue = 3;
         OnnxFile.Save(model, to);
-    }
-
-    private sealed class Ignored : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
     }
 }

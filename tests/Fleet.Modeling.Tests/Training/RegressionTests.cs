@@ -50,7 +50,7 @@ public sealed class RegressionTests : IDisposable
 
     private static IReadOnlyList<EpochReport> Train(Network network, TrainingSpec spec, IObjective? objective = null)
         => TrainingLoop.Run(network, Data.Training, Data.Validation, new TrainingPhase("teacher", spec, 1, objective),
-            new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+            new Progress(new IgnoredProgress(), "step", 0, 1), CancellationToken.None);
 
     private static double Error(Network network) => Data.Test.Labels.Score(network.Outputs(Data.Test, CancellationToken.None))[0].Value;
 
@@ -147,7 +147,7 @@ public sealed class RegressionTests : IDisposable
             Quantization = new QuantizationSpec { CalibrationSamples = 32, Profiles = ["x64"] },
             QuantizationAware = new QuantizationAwareSpec { Method = "qat", Epochs = 1 },
         };
-        var report = new Build(TimeProvider.System).Run(spec, _folder["build"], new Ignored(), CancellationToken.None).Report;
+        var report = new Build(TimeProvider.System).Run(spec, _folder["build"], new IgnoredProgress(), CancellationToken.None).Report;
         Assert.Equal(ModelTask.Regression, report.Task);
         Assert.Equal("values", Assert.Single(report.Outputs).Name);
         Assert.All(new[] { report.Teacher!.Scores, report.Student.Scores }, scores => Assert.Equal("Hz", scores.Find("rmse")!.Unit));
@@ -157,10 +157,5 @@ public sealed class RegressionTests : IDisposable
         Assert.Equal(error * 1.02,
             spec.Gate.For(ModelTask.Regression, variant.Scores).Thresholds.Single(threshold => threshold.Metric == "rmse").Maximum!.Value,
             1e-6 * error);
-    }
-
-    private sealed class Ignored : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
     }
 }

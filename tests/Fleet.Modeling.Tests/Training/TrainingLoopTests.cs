@@ -36,7 +36,7 @@ public sealed class TrainingLoopTests
         var training = Tones(256, 1);
         using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), Normalization.Measure(training), seed);
         var epochs = TrainingLoop.Run(network, training, Tones(64, 2), new TrainingPhase("teacher", spec, seed),
-            new Progress(sink ?? new Ignored(), "step", 0, 1), cancellationToken);
+            new Progress(sink ?? new IgnoredProgress(), "step", 0, 1), cancellationToken);
         return (network.Outputs(Tones(8, 3), CancellationToken.None), epochs);
     }
 
@@ -68,7 +68,7 @@ public sealed class TrainingLoopTests
         // A rate this high makes epochs differ widely.
         var epochs = TrainingLoop.Run(network, training, validation,
             new TrainingPhase("teacher", Short with { Epochs = 6, LearningRate = 1 }, 1),
-            new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+            new Progress(new IgnoredProgress(), "step", 0, 1), CancellationToken.None);
         Assert.Equal(epochs.Max(epoch => epoch.Reached().Value),
             validation.Labels.Score(network.Outputs(validation, CancellationToken.None))[0].Value);
     }
@@ -90,7 +90,7 @@ public sealed class TrainingLoopTests
         using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), new Normalization([0], [1]), 1);
         var failure = Assert.Throws<BuildException>(() =>
             TrainingLoop.Run(network, broken, training, new TrainingPhase("teacher", Short, 1),
-                new Progress(new Ignored(), "step", 0, 1), CancellationToken.None));
+                new Progress(new IgnoredProgress(), "step", 0, 1), CancellationToken.None));
         Assert.Contains("Lower learningRate", failure.Message, StringComparison.Ordinal);
     }
 
@@ -111,7 +111,7 @@ public sealed class TrainingLoopTests
         using var network = new Network(Families.Student("conv1d", 4, [1, 64], new Classifier(2)), Normalization.Measure(training), 1);
         var epochs = TrainingLoop.Run(network, training, validation,
             new TrainingPhase("teacher", Short with { Epochs = 60, Patience = 3 }, 1),
-            new Progress(new Ignored(), "step", 0, 1), CancellationToken.None);
+            new Progress(new IgnoredProgress(), "step", 0, 1), CancellationToken.None);
         Assert.InRange(epochs.Count, 4, 59);
         var best = epochs.Max(epoch => epoch.Reached().Value);
         Assert.Equal(epochs.First(epoch => epoch.Reached().Value == best).Epoch + 3, epochs.Count);
@@ -135,11 +135,6 @@ public sealed class TrainingLoopTests
         // Two classes: no loss is below the entropy of (0.9, 0.1).
         Assert.InRange(smoothed[^1].Loss, 0.325, 0.7);
         Assert.InRange(plain[^1].Loss, 0, 0.3);
-    }
-
-    private sealed class Ignored : IProgress<BuildProgress>
-    {
-        public void Report(BuildProgress value) { }
     }
 
     private sealed class CancelAfter(CancellationTokenSource cancel, int reports) : IProgress<BuildProgress>

@@ -138,7 +138,9 @@ public sealed class DownloadTests
 
         Assert.Equal(DeploymentFailure.DigestMismatch, failed.Failure);
         Assert.Contains("assembled 3 times", failed.Message, StringComparison.Ordinal);
-        Assert.Equal(3, fixture.Server.Requests.Count(request => request.From == 0));
+        // A beginning that the cut link swallowed whole is asked for again and assembles nothing: those are counted that went on.
+        long[] from = [.. fixture.Server.Requests.Select(request => (long)request.From)];
+        Assert.Equal(3, from.Zip(from.Skip(1)).Count(pair => pair is { First: 0, Second: > 0 }));
         Assert.Equal(0, fixture.Shelf.BytesOf(artifact));
     }
 

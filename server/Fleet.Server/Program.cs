@@ -101,6 +101,7 @@ internal static class Program
         app.MapEnroll();
 
         var operators = app.MapOperatorCalls();
+        operators.MapApiKeys();
         operators.MapTokens();
         operators.MapDevices();
         operators.MapArtifacts();

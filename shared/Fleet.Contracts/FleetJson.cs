@@ -27,7 +27,8 @@ namespace Fleet.Contracts;
     Converters =
     [
         typeof(FiniteConverter),
-        typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
+        typeof(ListConverter<ApiKeyView>), typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>),
+        typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>),
         typeof(ListConverter<FeaturePairSpec>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>),
@@ -88,6 +89,9 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(IReadOnlyList<ModelView>))]
 [JsonSerializable(typeof(IReadOnlyList<RolloutView>))]
 [JsonSerializable(typeof(IReadOnlyList<TelemetryView>))]
+[JsonSerializable(typeof(CreateApiKeyRequest))]
+[JsonSerializable(typeof(CreateApiKeyResponse))]
+[JsonSerializable(typeof(IReadOnlyList<ApiKeyView>))]
 [JsonSerializable(typeof(HealthResponse))]
 public sealed partial class FleetJson : JsonSerializerContext
 {

@@ -98,6 +98,19 @@ public sealed class RunningServer : IAsyncLifetime
         return client;
     }
 
+    /// <summary>A client with a new key of these roles, limited to what a filter selects.</summary>
+    internal async Task<HttpClient> ApiAsync(string name, string[] roles, string? filter = null)
+        => ApiAs((await KeyAsync(new CreateApiKeyRequest(name, roles, filter))).Key);
+
+    /// <summary>A new API key.</summary>
+    internal async Task<CreateApiKeyResponse> KeyAsync(CreateApiKeyRequest request)
+    {
+        using var response = await PostAsync(
+            Operator, "/api/v1/api-keys", JsonSerializer.Serialize(request, FleetJson.Default.CreateApiKeyRequest));
+        Assert.Equal(System.Net.HttpStatusCode.Created, response.StatusCode);
+        return JsonSerializer.Deserialize(await response.Content.ReadAsStringAsync(), FleetJson.Default.CreateApiKeyResponse)!;
+    }
+
     /// <summary>A client of the devices' port that trusts this server's authority alone, and shows this certificate.</summary>
     internal HttpClient DevicesAs(X509Certificate2? certificate)
     {

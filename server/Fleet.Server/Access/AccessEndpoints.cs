@@ -1,3 +1,4 @@
+using Fleet.Server.Http;
 using Fleet.Server.Storage;
 using Microsoft.AspNetCore.Authentication;
 
@@ -14,12 +15,12 @@ internal static class AccessEndpoints
         services.AddWebEncoders();
         new AuthenticationBuilder(services)
             .AddScheme<AuthenticationSchemeOptions, KeyAuthentication>(KeyAuthentication.SchemeName, null);
-        services.AddAuthorizationBuilder()
-            .AddPolicy(Roles.Operator, policy => policy.RequireRole(Roles.Operator))
-            .AddPolicy(Roles.Worker, policy => policy.RequireRole(Roles.Worker, Roles.Operator));
+        var authorization = services.AddAuthorizationBuilder();
+        foreach (var role in Roles.OfKeys) authorization.AddPolicy(role, policy => policy.RequireRole(Roles.ThatPass(role)));
         return services
             .AddLogging(logging => logging.AddFilter(typeof(KeyAuthentication).FullName, LogLevel.Warning))
             .AddDocument("apiKey", AccessJson.Default.ApiKey)
+            .AddSingleton<ApiKeys>()
             .AddSingleton<FailureLimit>()
             .AddSingleton<AuditTrail>()
             .AddHostedService<KeyFiles>();
@@ -34,10 +35,9 @@ internal static class AccessEndpoints
         app.Use((context, next) => trail.InvokeAsync(context, next));
     }
 
-    /// <summary>What operators call.</summary>
-    public static RouteGroupBuilder MapOperatorCalls(
-        this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Operator);
+    /// <summary>What people and their programs call. Each endpoint says which role it needs; what says nothing is for admins.</summary>
+    public static RouteGroupBuilder MapOperatorCalls(this IEndpointRouteBuilder app) => app.MapGroup("").ForAdminsUnlessStated();
 
     /// <summary>What workers call.</summary>
-    public static RouteGroupBuilder MapWorkerCalls(this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Worker);
+    public static RouteGroupBuilder MapWorkerCalls(this IEndpointRouteBuilder app) => app.MapGroup("").ForWorkers();
 }

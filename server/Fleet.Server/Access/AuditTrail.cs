@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Json;
 using Fleet.Platform;
 using Fleet.Server.Health;
+using Fleet.Server.Http;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
@@ -55,7 +56,7 @@ internal sealed partial class AuditTrail(
     {
         await next(context);
         if (HttpMethods.IsGet(context.Request.Method) || HttpMethods.IsHead(context.Request.Method)
-            || !context.User.IsInRole(Roles.Operator))
+            || context.User.FindFirstValue(ClaimTypes.Role) is null or Roles.Worker or Roles.Device)
             return;
         await AppendAsync(new AuditEntry(
             time.GetUtcNow(),

@@ -3,7 +3,6 @@ using System.Security.Claims;
 using System.Text;
 using System.Text.Encodings.Web;
 using Fleet.Server.Http;
-using Fleet.Server.Storage;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 
@@ -11,7 +10,7 @@ namespace Fleet.Server.Access;
 
 /// <summary>Knows operators and workers by <c>Authorization: Bearer KEY</c>; a browser may read with the key as its password.</summary>
 internal sealed partial class KeyAuthentication(
-    IFleetStore store, FailureLimit failures, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers,
+    ApiKeys keys, FailureLimit failures, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers,
     UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
@@ -23,28 +22,27 @@ internal sealed partial class KeyAuthentication(
 
     private bool _slowedDown;
 
-    private IPAddress Caller => Context.Connection.RemoteIpAddress ?? IPAddress.None;
+    private IPAddress Address => Context.Connection.RemoteIpAddress ?? IPAddress.None;
 
     /// <inheritdoc/>
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         if (Request.Headers.Authorization.Count == 0) return AuthenticateResult.NoResult();
-        if (ApiKey.TryParse(KeyOf(Request), out var id, out var secret)
-            && await store.FindAsync<ApiKey>(id, Context.RequestAborted) is { Document: var key }
-            && key.IsProvedBy(secret))
+        var found = await keys.FindAsync(KeyOf(Request), Context.RequestAborted);
+        if (found.Caller is { } caller)
         {
-            var identity = new ClaimsIdentity([new Claim(ClaimTypes.Name, id), new Claim(ClaimTypes.Role, key.Role)], Scheme.Name);
-            return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
+            var user = new ClaimsPrincipal(caller.ToIdentity(Scheme.Name, found.Id));
+            return AuthenticateResult.Success(new AuthenticationTicket(user, Scheme.Name));
         }
         // A valid key is never turned away: one worker with a wrong key must not lock out the operator beside it.
-        if (failures.IsExceededBy(Caller))
+        if (failures.IsExceededBy(Address))
         {
             _slowedDown = true;
             return AuthenticateResult.Fail("Too many wrong keys came from this address: wait a minute.");
         }
-        failures.Count(Caller);
-        LogRefused(Logger, Caller, Request.Method, Request.Path);
-        return AuthenticateResult.Fail("The API key is not known.");
+        failures.Count(Address);
+        LogRefused(Logger, Address, Request.Method, Request.Path);
+        return AuthenticateResult.Fail(found.Problem);
     }
 
     /// <inheritdoc/>
@@ -80,8 +78,12 @@ internal sealed partial class KeyAuthentication(
     /// <inheritdoc/>
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
         => new Contracts.Http.ApiProblem(
-            $"A key of role {Context.User.FindFirstValue(ClaimTypes.Role)} may not call {Request.Path}.", StatusCodes.Status403Forbidden,
-            []).ToResult().ExecuteAsync(Context);
+            $"'{Caller.Of(Context.User).Name}' has the role {string.Join(" and ", Caller.Of(Context.User).Roles)}; "
+                + $"{Request.Method} {Request.Path} needs {Needed()}.",
+            StatusCodes.Status403Forbidden, []).ToResult().ExecuteAsync(Context);
+
+    private string Needed()
+        => string.Join(" or ", Roles.ThatPass(Context.GetEndpoint()?.Metadata.GetMetadata<RoleStatement>()?.Role ?? Roles.Admin));
 
     [LoggerMessage(LogLevel.Warning, "An unknown API key was sent from {Caller} for {Method} {Path}")]
     private static partial void LogRefused(ILogger logger, IPAddress caller, string method, PathString path);

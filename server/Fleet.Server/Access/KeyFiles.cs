@@ -1,5 +1,6 @@
 using System.Text;
 using Fleet.Platform;
+using Fleet.Server.Http;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
@@ -12,13 +13,16 @@ namespace Fleet.Server.Access;
 internal sealed partial class KeyFiles(
     IFleetStore store, FleetOptions options, TimeProvider time, ILogger<KeyFiles> logger) : IHostedLifecycleService
 {
-    /// <summary>The file of a role's key.</summary>
-    public static string PathOf(FleetOptions options, string role) => Path.Combine(options.DataFolder, "keys", $"{role}.key");
+    /// <summary>Name and file of the first admin's key: what it was called when there was one role.</summary>
+    public const string Admin = "operator";
+
+    /// <summary>The file of a key.</summary>
+    public static string PathOf(FleetOptions options, string name) => Path.Combine(options.DataFolder, "keys", $"{name}.key");
 
     /// <inheritdoc/>
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
-        foreach (var role in (string[])[Roles.Operator, Roles.Worker]) await EnsureAsync(role, cancellationToken);
+        foreach (var role in (string[])[Admin, Roles.Worker]) await EnsureAsync(role, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -36,24 +40,29 @@ internal sealed partial class KeyFiles(
     /// <inheritdoc/>
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private async Task EnsureAsync(string role, CancellationToken cancellationToken)
+    private async Task EnsureAsync(string name, CancellationToken cancellationToken)
     {
-        var path = PathOf(options, role);
+        var path = PathOf(options, name);
         if (!File.Exists(path))
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            DurableFile.Write(path, Encoding.UTF8.GetBytes(ApiKey.NewText(role) + "\n"));
-            LogCreated(role, path);
+            DurableFile.Write(path, Encoding.UTF8.GetBytes(ApiKey.NewText(name) + "\n"));
+            if (name == Admin) LogAdmin(path);
+            else LogCreated(name, path);
         }
         if (!ApiKey.TryParse(await File.ReadAllTextAsync(path, cancellationToken), out _, out var secret))
             throw new SettingsException([$"{path} holds no API key. Delete the file: a new key is made at the next start."]);
 
-        var stored = await store.FindAsync<ApiKey>(role, cancellationToken);
-        if (stored?.Document.IsProvedBy(secret) == true) return;
-        var key = new ApiKey(role, ApiKey.HashOf(secret), time.GetUtcNow());
-        await store.CommitAsync([stored?.Change(key) ?? StoreChange.Create(role, key)], cancellationToken);
+        var stored = await store.FindAsync<ApiKey>(name, cancellationToken);
+        // One that was stored before there were several roles has none yet.
+        if (stored?.Document.IsProvedBy(secret) == true && stored.Document.Roles.Count > 0) return;
+        var key = new ApiKey(ApiKey.HashOf(secret), time.GetUtcNow()) { Name = name, Roles = [name == Admin ? Roles.Admin : name] };
+        await store.CommitAsync([stored?.Change(key) ?? StoreChange.Create(name, key)], cancellationToken);
     }
 
-    [LoggerMessage(LogLevel.Information, "A new {Role} key is in {Path}")]
-    private partial void LogCreated(string role, string path);
+    [LoggerMessage(LogLevel.Information, "The first admin's API key is in {Path}; 'fleet api-keys create' makes others, with less rights")]
+    private partial void LogAdmin(string path);
+
+    [LoggerMessage(LogLevel.Information, "A new {Name} key is in {Path}")]
+    private partial void LogCreated(string name, string path);
 }

@@ -19,10 +19,11 @@ internal static class ArtifactEndpoints
         .AddSingleton<ArtifactInventory>()
         .AddHostedService(provider => provider.GetRequiredService<ArtifactInventory>());
 
-    /// <summary>Maps the download of every artifact; the caller has made sure that it is an operator who calls.</summary>
+    /// <summary>Maps the download of every artifact; for whoever reads.</summary>
     public static void MapArtifacts(this IEndpointRouteBuilder operators)
         => operators.MapMethods("/api/v1/artifacts/{sha256}", GetAndHead, (string sha256, ArtifactStore artifacts)
-            => ArtifactStore.IsDigest(sha256) && artifacts.LengthOf(sha256) is not null ? FileOf(artifacts, sha256) : Unknown(sha256));
+            => ArtifactStore.IsDigest(sha256) && artifacts.LengthOf(sha256) is not null ? FileOf(artifacts, sha256) : Unknown(sha256))
+            .ForViewers();
 
     /// <summary>Maps the upload of artifacts; the caller has made sure that it is a worker.</summary>
     public static void MapArtifactUpload(this IEndpointRouteBuilder workers)

@@ -22,27 +22,27 @@ internal static class BuildEndpoints
         .AddHostedService<LeaseWatch>()
         .AddHostedService<LocalWorkers>();
 
-    /// <summary>Maps <c>/api/v1/builds</c>; the caller has made sure that it is an operator who calls.</summary>
+    /// <summary>Maps <c>/api/v1/builds</c>.</summary>
     public static void MapBuilds(this IEndpointRouteBuilder operators)
     {
         var builds = operators.MapGroup("/api/v1/builds");
-        builds.MapPost("/", SubmitAsync);
-        builds.MapGet("/", ListAsync);
+        builds.MapPost("/", SubmitAsync).ForOperators();
+        builds.MapGet("/", ListAsync).ForViewers();
         builds.MapGet("/{id}", async (string id, IFleetStore store, CancellationToken cancellationToken)
             => await store.FindAsync<Build>(id, cancellationToken) is { } stored
                 ? Results.Json(stored.Document.ToView(), FleetJson.Default.BuildView)
-                : Unknown(id));
+                : Unknown(id)).ForViewers();
         builds.MapPost("/{id}/cancel", async (string id, BuildQueue queue, CancellationToken cancellationToken)
-            => ViewOf(await queue.CancelAsync(id, cancellationToken)));
+            => ViewOf(await queue.CancelAsync(id, cancellationToken))).ForOperators();
         builds.MapGet("/{id}/report", (string id, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken)
-            => ReportAsync(id, build => build.ReportSha256, "application/json", store, artifacts, cancellationToken));
+            => ReportAsync(id, build => build.ReportSha256, "application/json", store, artifacts, cancellationToken)).ForViewers();
         operators.MapGet(
             "/builds/{id}/report.html", (
                 string id, HttpResponse response, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken) =>
         {
             response.Headers.ContentSecurityPolicy = PagePolicy;
             return ReportAsync(id, build => build.PageSha256, "text/html; charset=utf-8", store, artifacts, cancellationToken);
-        });
+        }).ForViewers();
     }
 
     /// <summary>Maps what workers call; the caller has made sure that it is a worker.</summary>

@@ -1,5 +1,6 @@
 using Fleet.Server.Access;
 using Fleet.Server.Hosting;
+using Fleet.Server.Http;
 using Fleet.Server.Settings;
 
 namespace Fleet.Server.Builds;

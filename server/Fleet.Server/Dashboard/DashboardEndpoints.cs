@@ -1,4 +1,4 @@
-using Fleet.Contracts.Devices;
+using Fleet.Contracts.State;
 using Fleet.Server.Builds;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
@@ -19,29 +19,30 @@ internal static partial class DashboardEndpoints
     private const int ShownBuilds = 10;
     private static readonly TimeSpan ShownTime = TimeSpan.FromHours(1);
 
-    /// <summary>Maps the pages; the caller has made sure that it is an operator who looks.</summary>
+    /// <summary>Maps the pages.</summary>
     public static void MapDashboard(this IEndpointRouteBuilder operators)
     {
-        operators.MapGet("/", async (IServiceProvider services, CancellationToken cancellationToken)
+        var pages = operators.MapGroup("").ForViewers();
+        pages.MapGet("/", async (Caller caller, IServiceProvider services, CancellationToken cancellationToken)
             => await PageAsync<OverviewPage>(
-                services, new() { [nameof(OverviewPage.Data)] = await OverviewAsync(services, cancellationToken) }));
+                services, new() { [nameof(OverviewPage.Data)] = await OverviewAsync(caller, services, cancellationToken) }));
 
-        operators.MapGet("/devices", DevicesAsync);
-        operators.MapGet("/devices/{id}", DeviceAsync);
-        operators.MapGet("/telemetry", TelemetryAsync);
-        operators.MapGet(
-            "/rollouts/{id}", async (string id, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
-            => await store.RolloutViewAsync(id, cancellationToken) is { } rollout
+        pages.MapGet("/devices", DevicesAsync);
+        pages.MapGet("/devices/{id}", DeviceAsync);
+        pages.MapGet("/telemetry", TelemetryAsync);
+        pages.MapGet("/rollouts/{id}", async (
+            string id, Caller caller, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
+            => await store.RolloutViewAsync(id, caller, cancellationToken) is { } rollout
                 ? await PageAsync<RolloutPage>(services, new() { [nameof(RolloutPage.Rollout)] = rollout })
                 : Refusal.Unknown($"There is no rollout '{id}'.").ToResult());
     }
 
     private static async Task<IResult> DevicesAsync(
-        string? after, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
+        string? after, Caller caller, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
         CancellationToken cancellationToken)
     {
         var devices = new List<Contracts.Http.DeviceView>();
-        foreach (var device in await store.ListAsync<Device>("", after, PageLength, cancellationToken))
+        await foreach (var device in store.DevicesAsync(caller.Devices, after, cancellationToken).Take(PageLength))
             devices.Add(await store.ViewOfAsync(device.Document, board, profiles, cancellationToken));
         return await PageAsync<DevicesPage>(services, new()
         {
@@ -51,10 +52,10 @@ internal static partial class DashboardEndpoints
     }
 
     private static async Task<IResult> DeviceAsync(
-        string id, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles, TimeProvider time,
-        CancellationToken cancellationToken)
+        string id, Caller caller, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
+        TimeProvider time, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device })
+        if (await store.DeviceAsync(caller, id, cancellationToken) is not { Document: var device })
             return Refusal.Unknown($"There is no device '{id}'.").ToResult();
         return await PageAsync<DevicePage>(services, new()
         {
@@ -65,10 +66,10 @@ internal static partial class DashboardEndpoints
     }
 
     private static async Task<IResult> TelemetryAsync(
-        string? model, string? after, IServiceProvider services, IFleetStore store, TimeProvider time,
+        string? model, string? after, Caller caller, IServiceProvider services, IFleetStore store, TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var query = LastHour(time) with { Model = model, After = after, Limit = PageLength };
+        var query = LastHour(time) with { Devices = caller.Devices, Model = model, After = after, Limit = PageLength };
         var page = await store.TelemetryAsync(query, cancellationToken);
         return await PageAsync<TelemetryPage>(services, new()
         {
@@ -79,19 +80,26 @@ internal static partial class DashboardEndpoints
         });
     }
 
-    private static async Task<OverviewData> OverviewAsync(IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task<OverviewData> OverviewAsync(Caller caller, IServiceProvider services, CancellationToken cancellationToken)
     {
         var store = services.GetRequiredService<IFleetStore>();
-        var reported = await store.AllAsync<DeviceReported>("", cancellationToken).Select(
-            device => device.Document.State.Models).ToListAsync(cancellationToken);
-        var telemetry = await store.FleetTelemetryAsync(LastHour(services.GetRequiredService<TimeProvider>()), cancellationToken);
+        var board = services.GetRequiredService<DeviceBoard>();
+        var devices = await store.DevicesAsync(caller.Devices, null, cancellationToken)
+            .Select(device => device.Document).ToListAsync(cancellationToken);
+        var reported = new List<IReadOnlyList<ReportedModel>>();
+        foreach (var device in devices)
+        {
+            if (await store.FindAsync<DeviceReported>(device.Id.Value, cancellationToken) is { Document: var said })
+                reported.Add(said.State.Models);
+        }
+        var telemetry = await store.FleetTelemetryAsync(
+            LastHour(services.GetRequiredService<TimeProvider>()) with { Devices = caller.Devices }, cancellationToken);
         return new OverviewData
         {
-            Devices = await store.DevicesAsync(DeviceFilter.All, null, cancellationToken).CountAsync(
-                device => !device.Document.IsRevoked, cancellationToken),
-            Online = services.GetRequiredService<DeviceBoard>().OnlineCount,
+            Devices = devices.Count(device => !device.IsRevoked),
+            Online = devices.Count(device => board.IsOnline(device.Id)),
             Serving = reported.Count(models => models.Any(model => model.ActiveVersion is not null)),
-            RolledBack = reported.Count(models => models.Any(model => model.Phase == Contracts.State.DeploymentPhase.RolledBack)),
+            RolledBack = reported.Count(models => models.Any(model => model.Phase == DeploymentPhase.RolledBack)),
             Inferences = telemetry.Sum(view => view.Count),
             Rollouts = await store.RolloutViewsAsync(ShownRollouts, cancellationToken),
             Builds = [.. (await store.ListNewestAsync<Build>("", null, ShownBuilds, cancellationToken))

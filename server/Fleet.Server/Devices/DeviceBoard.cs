@@ -24,9 +24,6 @@ internal sealed partial class DeviceBoard(
     private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _seen = new();
     private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _unwritten = new();
 
-    /// <summary>Devices connected now.</summary>
-    public int OnlineCount => _online.Count;
-
     /// <summary>True while the device is connected.</summary>
     public bool IsOnline(DeviceId device) => _online.ContainsKey(device);
 

@@ -30,28 +30,28 @@ internal static class DeviceEndpoints
         .AddHostedService(provider => provider.GetRequiredService<DeviceBoard>())
         .AddHostedService<DesiredPublisher>();
 
-    /// <summary>Maps <c>/api/v1/devices</c>; the caller has made sure that it is an operator who calls.</summary>
+    /// <summary>Maps <c>/api/v1/devices</c>.</summary>
     public static void MapDevices(this IEndpointRouteBuilder operators)
     {
         var devices = operators.MapGroup("/api/v1/devices");
-        devices.MapGet("/", ListAsync);
-        devices.MapGet(
-            "/{id}", async (string id, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
-            => await store.FindAsync<Device>(id, cancellationToken) is { } stored
+        devices.MapGet("/", ListAsync).ForViewers();
+        devices.MapGet("/{id}", async (
+            string id, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
+            => await store.DeviceAsync(caller, id, cancellationToken) is { } stored
                 ? Results.Json(await store.ViewOfAsync(stored.Document, board, profiles, cancellationToken), FleetJson.Default.DeviceView)
-                : Unknown(id));
-        devices.MapPatch("/{id}/labels", SetLabelsAsync);
-        devices.MapPost("/{id}/revoke", RevokeAsync);
+                : Unknown(id)).ForViewers();
+        devices.MapPatch("/{id}/labels", SetLabelsAsync).ForOperators();
+        devices.MapPost("/{id}/revoke", RevokeAsync).ForOperators();
     }
 
     private static async Task<IResult> ListAsync(
-        string? filter, string? after, int? limit, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
+        string? filter, string? after, int? limit, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
         CancellationToken cancellationToken)
     {
         if (!DeviceFilter.TryParse(filter, out var parsed, out var problem)) return Refusal.Invalid(problem).ToResult();
         if (limit is < 1 or > LongestPage) return Refusal.Invalid($"limit {limit} must be within 1..{LongestPage}.").ToResult();
         var views = new List<DeviceView>();
-        await foreach (var device in store.DevicesAsync(parsed, after, cancellationToken))
+        await foreach (var device in store.DevicesAsync(parsed.And(caller.Devices), after, cancellationToken))
         {
             views.Add(await store.ViewOfAsync(device.Document, board, profiles, cancellationToken));
             if (views.Count == (limit ?? PageLength)) break;
@@ -60,16 +60,21 @@ internal static class DeviceEndpoints
     }
 
     private static async Task<IResult> SetLabelsAsync(
-        string id, HttpRequest request, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
+        string id, HttpRequest request, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
+        CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.SetLabelsRequest, cancellationToken);
         if (sent.Value is null) return sent.Problem!.ToResult();
+        if (await store.DeviceAsync(caller, id, cancellationToken) is null) return Unknown(id);
         IReadOnlyList<string> problems = [];
         var changed = await store.UpdateAsync<Device>(id, device =>
         {
             var labels = DeviceRules.Apply(device.Labels, sent.Value.Labels);
-            problems = DeviceRules.ProblemsOf(labels);
-            return problems.Count == 0 ? device with { Labels = labels } : device;
+            var after = device with { Labels = labels };
+            problems = after.IsSelectedBy(caller.Devices)
+                ? DeviceRules.ProblemsOf(labels)
+                : [$"'{caller.Name}' changes devices of '{caller.Devices}': this one would leave them."];
+            return problems.Count == 0 ? after : device;
         }, cancellationToken);
         return changed is null ? Unknown(id)
             : problems.Count > 0 ? Refusal.Invalid("The labels are not set.", problems).ToResult()
@@ -77,9 +82,10 @@ internal static class DeviceEndpoints
     }
 
     private static async Task<IResult> RevokeAsync(
-        string id, IFleetStore store, DeviceBoard board, KnownProfiles profiles, DeviceOutbox outbox, TimeProvider time,
+        string id, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles, DeviceOutbox outbox, TimeProvider time,
         CancellationToken cancellationToken)
     {
+        if (await store.DeviceAsync(caller, id, cancellationToken) is null) return Unknown(id);
         // On disk first: a connection cut before would come back.
         var revoked = await store.UpdateAsync<Device>(
             id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Devices;
+using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Devices;
@@ -22,6 +23,15 @@ internal static class DeviceQueries
     /// <summary>The device of that id, or null.</summary>
     public static Task<Stored<Device>?> DeviceAsync(this IFleetStore store, DeviceId id, CancellationToken cancellationToken)
         => store.FindAsync<Device>(id.Value, cancellationToken);
+
+    /// <summary>
+    /// The device of that id, or null: one that <paramref name="caller"/> does not see is answered like one that is not there.
+    /// </summary>
+    public static async Task<Stored<Device>?> DeviceAsync(
+        this IFleetStore store, Caller caller, string id, CancellationToken cancellationToken)
+        => await store.FindAsync<Device>(id, cancellationToken) is { } stored && stored.Document.IsSelectedBy(caller.Devices)
+            ? stored
+            : null;
 
     /// <summary>
     /// What a device should run, and the change that sets what it should run next: one document, whoever creates it.

@@ -2,6 +2,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
+using Fleet.Server.Http;
 
 namespace Fleet.Server.Devices;
 
@@ -65,6 +66,14 @@ internal static class DeviceRules
             .Select(label => $"The value of label '{label.Key}' must have 1 to {Limits.NameLength} characters and no comma."));
         return problems;
     }
+
+    /// <summary>Why <paramref name="caller"/> may not let devices join with these labels; null when they would be among its own.</summary>
+    public static string? WhyNot(Caller caller, IReadOnlyDictionary<string, string>? labels)
+        => caller.Devices.Terms.All(
+            term => term.Key.StartsWith("label.", StringComparison.Ordinal)
+                && labels?.GetValueOrDefault(term.Key["label.".Length..]) == term.Value)
+            ? null
+            : $"'{caller.Name}' may let devices of '{caller.Devices}' join alone, by the labels of their join token.";
 
     /// <summary>Labels with changes applied: null removes.</summary>
     public static IReadOnlyDictionary<string, string> Apply(

@@ -2,7 +2,6 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
-using Fleet.Server.Access;
 using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;

@@ -33,25 +33,25 @@ internal static class EnrollmentEndpoints
     }
 
     /// <summary>What devices call, known by their certificates.</summary>
-    public static RouteGroupBuilder MapDeviceCalls(this IEndpointRouteBuilder app) => app.MapGroup("").RequireAuthorization(Roles.Device);
+    public static RouteGroupBuilder MapDeviceCalls(this IEndpointRouteBuilder app) => app.MapGroup("").ForDevices();
 
-    /// <summary>Maps <c>/api/v1/tokens</c>; the caller has made sure that it is an operator who calls.</summary>
+    /// <summary>Maps <c>/api/v1/tokens</c>.</summary>
     public static void MapTokens(this IEndpointRouteBuilder operators)
     {
         var tokens = operators.MapGroup("/api/v1/tokens");
-        tokens.MapPost("/", CreateAsync);
+        tokens.MapPost("/", CreateAsync).ForOperators();
         tokens.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken) =>
         {
             var stored = await store.AllAsync<StoredToken>("", cancellationToken).ToListAsync(cancellationToken);
             IReadOnlyList<TokenView> views = [.. stored.OrderByDescending(token => token.Document.CreatedAt)
                 .Select(token => token.Document.ToView(token.Id))];
             return Results.Json(views, FleetJson.Default.IReadOnlyListTokenView);
-        });
+        }).ForViewers();
         tokens.MapDelete("/{id}", async (string id, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
             => await store.UpdateAsync<StoredToken>(
                 id, token => token with { RevokedAt = token.RevokedAt ?? time.GetUtcNow() }, cancellationToken) is null
                 ? Refusal.Unknown($"There is no join token '{id}'.").ToResult()
-                : Results.NoContent());
+                : Results.NoContent()).ForOperators();
     }
 
     /// <summary>Maps <c>/enroll</c>, which a join token opens.</summary>
@@ -70,7 +70,7 @@ internal static class EnrollmentEndpoints
             var answer = await enroller.EnrollAsync(sent.Value, cancellationToken);
             if (answer.Problem?.Status == StatusCodes.Status401Unauthorized) failures.Count(caller);
             return answer.ToResult(FleetJson.Default.EnrollResponse);
-        });
+        }).ForEverybody();
 
     /// <summary>Maps <c>/renew</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
     public static void MapRenew(this IEndpointRouteBuilder devices)
@@ -93,12 +93,13 @@ internal static class EnrollmentEndpoints
     }
 
     private static async Task<IResult> CreateAsync(
-        HttpRequest request, IFleetStore store, CertificateAuthority authority, ListenAddresses addresses, TimeProvider time,
-        CancellationToken cancellationToken)
+        HttpRequest request, Caller caller, IFleetStore store, CertificateAuthority authority, ListenAddresses addresses,
+        TimeProvider time, CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateTokenRequest, cancellationToken);
         if (sent.Value is not { } asked) return sent.Problem!.ToResult();
         if (ProblemsOf(asked) is { Count: > 0 } problems) return Refusal.Invalid("The join token is not valid.", problems).ToResult();
+        if (DeviceRules.WhyNot(caller, asked.Labels) is { } reason) return Refusal.Forbidden(reason).ToResult();
 
         var token = JoinToken.Create(authority.Fingerprint);
         var now = time.GetUtcNow();

@@ -1,6 +1,7 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
+using Fleet.Server.Http;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
@@ -23,7 +24,7 @@ internal static class HealthEndpoints
             return problems.Count > 0
                 ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable)
                 : Answer("ok", [], StatusCodes.Status200OK);
-        });
+        }).ForEverybody();
 
         IResult Answer(string status, IReadOnlyList<string> problems, int code)
             => Results.Json(

@@ -21,28 +21,26 @@ internal static class ReleaseEndpoints
         .AddSingleton<IReleaseEnvelopes, ReleaseEnvelopes>()
         .AddSingleton<Publisher>();
 
-    /// <summary>
-    /// Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>; the caller has made sure that it is an operator who calls.
-    /// </summary>
+    /// <summary>Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>.</summary>
     public static void MapReleases(this IEndpointRouteBuilder operators)
     {
         // Opened now: a damaged key stops the start, rather than the first enrollment.
         _ = operators.ServiceProvider.GetRequiredService<SigningKey>();
         var releases = operators.MapGroup("/api/v1/releases");
-        releases.MapPost("/", CreateAsync);
+        releases.MapPost("/", CreateAsync).ForOperators();
         releases.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
         {
             var active = await store.ActiveReleasesAsync(cancellationToken);
             IReadOnlyList<ReleaseView> views = await store.NewestAsync<Release>(model is null ? "" : $"{model}/", cancellationToken)
                 .Select(release => ViewOf(release.Document, active)).ToListAsync(cancellationToken);
             return Results.Json(views, FleetJson.Default.IReadOnlyListReleaseView);
-        });
+        }).ForViewers();
         releases.MapGet("/{model}/{version:int}", async (string model, int version, IFleetStore store, CancellationToken cancellationToken)
             => await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is { } stored
                 ? Results.Json(ViewOf(stored.Document, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView)
-                : Refusal.Unknown($"There is no release {model} {version}.").ToResult());
+                : Refusal.Unknown($"There is no release {model} {version}.").ToResult()).ForViewers();
         operators.MapGet("/api/v1/models", async (IFleetStore store, CancellationToken cancellationToken)
-            => Results.Json(await store.ModelViewsAsync(cancellationToken), FleetJson.Default.IReadOnlyListModelView));
+            => Results.Json(await store.ModelViewsAsync(cancellationToken), FleetJson.Default.IReadOnlyListModelView)).ForViewers();
     }
 
     private static async Task<IResult> CreateAsync(

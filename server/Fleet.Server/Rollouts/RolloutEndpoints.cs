@@ -1,4 +1,6 @@
 using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Rollouts;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
@@ -22,22 +24,27 @@ internal static class RolloutEndpoints
         .AddSingleton<Devices.IReportedStateObserver, RolloutReports>()
         .AddHostedService<RolloutEngine>();
 
-    /// <summary>Maps <c>/api/v1/rollouts</c>; the caller has made sure that it is an operator who calls.</summary>
+    /// <summary>Maps <c>/api/v1/rollouts</c>.</summary>
     public static void MapRollouts(this IEndpointRouteBuilder operators)
     {
         var rollouts = operators.MapGroup("/api/v1/rollouts");
-        rollouts.MapPost("/", async (HttpRequest request, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken) =>
+        rollouts.MapPost("/", async (
+            HttpRequest request, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken) =>
         {
             var plan = await RequestBody.ReadAsync(request, FleetJson.Strict.RolloutPlan, cancellationToken);
-            return plan.Value is null ? plan.Problem!.ToResult() : await ViewAsync(
-                store, await orders.StartAsync(plan.Value, cancellationToken), StatusCodes.Status201Created, cancellationToken);
-        });
+            if (plan.Value is null) return plan.Problem!.ToResult();
+            return WhyNot(caller, plan.Value) is { } reason
+                ? Refusal.Forbidden(reason).ToResult()
+                : await ViewAsync(
+                    store, await orders.StartAsync(plan.Value, cancellationToken), StatusCodes.Status201Created, cancellationToken);
+        }).ForOperators();
         rollouts.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken)
-            => Results.Json(await store.RolloutViewsAsync(ListLength, cancellationToken), FleetJson.Default.IReadOnlyListRolloutView));
-        rollouts.MapGet("/{id}", async (string id, IFleetStore store, CancellationToken cancellationToken)
-            => await store.RolloutViewAsync(id, cancellationToken) is { } view
+            => Results.Json(await store.RolloutViewsAsync(ListLength, cancellationToken), FleetJson.Default.IReadOnlyListRolloutView))
+            .ForViewers();
+        rollouts.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, CancellationToken cancellationToken)
+            => await store.RolloutViewAsync(id, caller, cancellationToken) is { } view
                 ? Results.Json(view, FleetJson.Default.RolloutView)
-                : Unknown(id));
+                : Unknown(id)).ForViewers();
         MapOrders(rollouts);
     }
 
@@ -49,10 +56,17 @@ internal static class RolloutEndpoints
         MapOrder("rollback", (orders, id, cancellationToken) => orders.RollBackAsync(id, cancellationToken));
 
         void MapOrder(string verb, Func<RolloutOrders, string, CancellationToken, Task<Answer<Rollout>>> order)
-            => rollouts.MapPost(
-                $"/{{id}}/{verb}", async (string id, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
-                => await ViewAsync(store, await order(orders, id, cancellationToken), StatusCodes.Status200OK, cancellationToken));
+            => rollouts.MapPost($"/{{id}}/{verb}", async (
+                string id, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
+                => await store.FindAsync<Rollout>(id, cancellationToken) is { } stored && WhyNot(caller, stored.Document.Plan) is { } reason
+                    ? Refusal.Forbidden(reason).ToResult()
+                    : await ViewAsync(store, await order(orders, id, cancellationToken), StatusCodes.Status200OK, cancellationToken))
+                .ForOperators();
     }
+
+    /// <summary>A filter that does not read is refused with the other rules of its plan.</summary>
+    private static string? WhyNot(Caller caller, RolloutPlan plan)
+        => DeviceFilter.TryParse(plan.Filter, out var filter, out _) ? caller.WhyNot(filter) : null;
 
     private static async Task<IResult> ViewAsync(
         IFleetStore store, Answer<Rollout> answer, int status, CancellationToken cancellationToken) => answer switch

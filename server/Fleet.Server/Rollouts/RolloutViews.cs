@@ -1,6 +1,8 @@
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
+using Fleet.Server.Devices;
+using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;
@@ -16,6 +18,23 @@ internal static class RolloutViews
         foreach (var stored in await store.ListNewestAsync<Rollout>("", null, limit, cancellationToken))
             views.Add(Of(stored.Document, await DevicesAsync(store, stored.Document, cancellationToken)));
         return views;
+    }
+
+    /// <summary>
+    /// One rollout with those of its devices that <paramref name="caller"/> sees, in its waves the counts of all; null when there is none
+    /// of that id.
+    /// </summary>
+    public static async Task<RolloutView?> RolloutViewAsync(
+        this IFleetStore store, string id, Caller caller, CancellationToken cancellationToken)
+    {
+        var view = await store.RolloutViewAsync(id, cancellationToken);
+        if (view is null || !caller.IsLimited) return view;
+        var seen = new List<DeviceRolloutView>();
+        foreach (var device in view.Devices)
+        {
+            if (await store.DeviceAsync(caller, device.Device.Value, cancellationToken) is not null) seen.Add(device);
+        }
+        return view with { Devices = seen };
     }
 
     /// <summary>One rollout with its devices, those that wait included; null when there is none of that id.</summary>

@@ -19,31 +19,32 @@ internal static class TelemetryEndpoints
         .AddSingleton<IDeviceMessageHandler, TelemetryInbox>()
         .AddHostedService<Retention>();
 
-    /// <summary>Maps <c>/api/v1/telemetry</c>; the caller has made sure that it is an operator who calls.</summary>
+    /// <summary>Maps <c>/api/v1/telemetry</c>.</summary>
     public static void MapTelemetry(this IEndpointRouteBuilder operators)
     {
         var telemetry = operators.MapGroup("/api/v1/telemetry");
-        telemetry.MapGet("/", DevicesAsync);
-        telemetry.MapGet("/fleet", FleetAsync);
-        telemetry.MapGet("/export", ExportAsync);
+        telemetry.MapGet("/", DevicesAsync).ForViewers();
+        telemetry.MapGet("/fleet", FleetAsync).ForViewers();
+        telemetry.MapGet("/export", ExportAsync).ForViewers();
     }
 
     private static async Task<IResult> FleetAsync(
-        string? model, DateTimeOffset? since, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+        string? model, DateTimeOffset? since, Caller caller, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
         => Results.Json(
-            await store.FleetTelemetryAsync(QueryOf(null, model, since, time), cancellationToken),
+            await store.FleetTelemetryAsync(QueryOf(caller, null, model, since, time), cancellationToken),
             FleetJson.Default.IReadOnlyListTelemetryView);
 
     private static async Task<IResult> DevicesAsync(
-        string? device, string? model, DateTimeOffset? since, string? after, int? limit, HttpContext context, IFleetStore store,
-        TimeProvider time, CancellationToken cancellationToken)
+        string? device, string? model, DateTimeOffset? since, string? after, int? limit, HttpContext context, Caller caller,
+        IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
     {
         DeviceId id = default;
-        if (device is not null && (!DeviceId.TryParse(device, out id) || await store.DeviceAsync(id, cancellationToken) is null))
+        if (device is not null && (!DeviceId.TryParse(device, out id)
+            || await store.DeviceAsync(caller, device, cancellationToken) is null))
             return Refusal.Unknown($"There is no device '{device}'.").ToResult();
         if (limit is < 1 or > IFleetStore.MaximumPage)
             return Refusal.Invalid($"limit {limit} must be within 1..{IFleetStore.MaximumPage}.").ToResult();
-        var query = QueryOf(device is null ? null : id, model, since, time) with
+        var query = QueryOf(caller, device is null ? null : id, model, since, time) with
         {
             After = after,
             Limit = limit ?? TelemetryQueries.DefaultLimit,
@@ -59,23 +60,31 @@ internal static class TelemetryEndpoints
 
     /// <summary>Batches as they came, a JSON line each: <c>{"device":…,"arrivedAt":…,"batch":…}</c>.</summary>
     private static async Task ExportAsync(
-        string? device, DateTimeOffset? since, HttpContext context, IFleetStore store, TimeProvider time,
+        string? device, DateTimeOffset? since, HttpContext context, Caller caller, IFleetStore store, TimeProvider time,
         CancellationToken cancellationToken)
     {
         context.Response.ContentType = "application/x-ndjson";
         await foreach (var sample in store.SamplesAsync(since ?? time.GetUtcNow() - DefaultTime, cancellationToken))
         {
             if (device is not null && sample.Device.Value != device) continue;
+            if (caller.IsLimited && await store.DeviceAsync(caller, sample.Device.Value, cancellationToken) is null) continue;
             var batch = JsonSerializer.Serialize(sample.Batch, FleetJson.Default.TelemetryBatch);
             var line = $$"""{"device":"{{sample.Device}}","arrivedAt":"{{sample.ArrivedAt:O}}","batch":{{batch}}}""" + "\n";
             await context.Response.WriteAsync(line, Encoding.UTF8, cancellationToken);
         }
     }
 
-    private static TelemetryQuery QueryOf(DeviceId? device, string? model, DateTimeOffset? since, TimeProvider time)
+    private static TelemetryQuery QueryOf(Caller caller, DeviceId? device, string? model, DateTimeOffset? since, TimeProvider time)
     {
         var now = time.GetUtcNow();
-        return new TelemetryQuery { Device = device, Model = model, Since = since ?? now - DefaultTime, Now = now };
+        return new TelemetryQuery
+        {
+            Device = device,
+            Devices = caller.Devices,
+            Model = model,
+            Since = since ?? now - DefaultTime,
+            Now = now,
+        };
     }
 
     private static QueryString NextOf(IQueryCollection query, string after)

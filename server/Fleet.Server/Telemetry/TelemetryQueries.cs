@@ -11,6 +11,9 @@ internal sealed record TelemetryQuery
     /// <summary>One device; null for all.</summary>
     public DeviceId? Device { get; init; }
 
+    /// <summary>The devices that whoever asks sees.</summary>
+    public DeviceFilter Devices { get; init; } = DeviceFilter.All;
+
     /// <summary>One model; null for all.</summary>
     public string? Model { get; init; }
 
@@ -43,11 +46,13 @@ internal static class TelemetryQueries
 
     private const int DevicesPerRead = 200;
 
-    /// <summary>All devices together, a view for each model.</summary>
+    /// <summary>All devices together that whoever asks sees, a view for each model.</summary>
     public static async Task<IReadOnlyList<TelemetryView>> FleetTelemetryAsync(
         this IFleetStore store, TelemetryQuery query, CancellationToken cancellationToken)
     {
-        var rollups = await store.FleetRollupsAsync(query.Rollups, cancellationToken);
+        var rollups = query.Devices.Terms.Count == 0
+            ? await store.FleetRollupsAsync(query.Rollups, cancellationToken)
+            : await store.RollupsOfSomeAsync(query, cancellationToken);
         return [.. TelemetryViews.Of(null, rollups, query.Since, query.Now)];
     }
 
@@ -55,7 +60,7 @@ internal static class TelemetryQueries
     public static async Task<TelemetryPageOf> TelemetryAsync(
         this IFleetStore store, TelemetryQuery query, CancellationToken cancellationToken)
     {
-        var filter = query.Device is { } only ? new DeviceFilter { Terms = [new("id", only.Value)] } : DeviceFilter.All;
+        var filter = query.Device is { } only ? new DeviceFilter { Terms = [new("id", only.Value)] }.And(query.Devices) : query.Devices;
         var views = new List<TelemetryView>();
         var served = 0;
         DeviceId? last = null;
@@ -75,5 +80,20 @@ internal static class TelemetryQueries
             }
         }
         return new TelemetryPageOf(views, null);
+    }
+
+    /// <summary>What the selected devices did together: the fleet's own rollups hold everybody's.</summary>
+    private static async Task<IReadOnlyList<Rollup>> RollupsOfSomeAsync(
+        this IFleetStore store, TelemetryQuery query, CancellationToken cancellationToken)
+    {
+        var all = new List<Rollup>();
+        var selected = store.DevicesAsync(query.Devices, null, cancellationToken).Select(stored => stored.Document.Id);
+        await foreach (var part in selected.Chunk(DevicesPerRead).WithCancellation(cancellationToken))
+        {
+            var rollups = (await store.RollupsAsync(part, query.Rollups, cancellationToken)).Values.SelectMany(each => each);
+            // Merged after each read: a fleet of thousands is never in memory at once.
+            all = [.. RollupSet.Merge(query.Rollups.Period, [.. all, .. rollups.Select(rollup => rollup with { Resources = null })])];
+        }
+        return all;
     }
 }

@@ -47,6 +47,12 @@ public sealed record DeviceFilter
             var key => labels.GetValueOrDefault(key[LabelPrefix.Length..]) == term.Value,
         });
 
+    /// <summary>True when this selects every device that <paramref name="other"/> selects, whatever devices there are.</summary>
+    public bool Covers(DeviceFilter other) => Terms.All(other.Terms.Contains);
+
+    /// <summary>The filter that selects what both select.</summary>
+    public DeviceFilter And(DeviceFilter other) => new() { Terms = [.. Terms, .. other.Terms.Except(Terms)] };
+
     /// <inheritdoc/>
     public override string ToString() => string.Join(',', Terms.Select(term => $"{term.Key}={term.Value}"));
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Fleet.Server.Access;
+using Fleet.Server.Http;
 
 namespace Fleet.Server.Tests.Access;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Fleet.Server.Access;
 using Microsoft.Extensions.Time.Testing;
 
@@ -13,11 +14,30 @@ public sealed class ApiKeyTests
     public void New_key_reads_back_and_proves_itself_and_nobody_else()
     {
         Assert.True(ApiKey.TryParse(ApiKey.NewText("operator"), out var id, out var secret));
-        var stored = new ApiKey(Roles.Operator, ApiKey.HashOf(secret), DateTimeOffset.UnixEpoch);
+        var stored = new ApiKey(ApiKey.HashOf(secret), DateTimeOffset.UnixEpoch);
         Assert.Equal("operator", id);
         Assert.True(stored.IsProvedBy(secret));
         Assert.False(stored.IsProvedBy(secret[..^1] + (secret[^1] == '0' ? '1' : '0')));
         Assert.DoesNotContain(secret, stored.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Key_stored_before_there_were_roles_still_reads()
+    {
+        var stored = JsonSerializer.Deserialize(
+            """{"role":"operator","hash":"ab","createdAt":"2026-11-27T00:00:00+00:00"}""", AccessJson.Default.ApiKey)!;
+        Assert.Equal(("ab", "", ""), (stored.Hash, stored.Name, stored.Filter));
+        Assert.Empty(stored.Roles);
+    }
+
+    [Fact]
+    public void Key_is_accepted_until_it_expires_or_is_revoked()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var key = new ApiKey("ab", now) { Name = "anna", ExpiresAt = now.AddHours(1) };
+        Assert.Null(key.WhyNot(now.AddHours(1).AddTicks(-1)));
+        Assert.Contains("expired", key.WhyNot(now.AddHours(1)), StringComparison.Ordinal);
+        Assert.Contains("revoked", (key with { RevokedAt = now }).WhyNot(now), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
 using Fleet.Contracts;
-using Fleet.Server.Access;
+using Fleet.Server.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -13,6 +13,7 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
     /// <summary>Who calls a route, and how many bytes of a body it takes.</summary>
     private static readonly Dictionary<string, (string Who, int Most)> Routes = new()
     {
+        ["POST /api/v1/api-keys"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/tokens"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["PATCH /api/v1/devices/{id}/labels"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/builds"] = (Roles.Operator, Limits.ApiRequestBytes),

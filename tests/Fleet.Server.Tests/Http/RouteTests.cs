@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using Fleet.Server.Access;
+using Fleet.Server.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -9,18 +9,24 @@ namespace Fleet.Server.Tests.Http;
 /// <summary>What holds for every route there is: each is taken from the server itself, so that a new one is judged at once.</summary>
 public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServer>
 {
-    /// <summary>Routes that are open: each knows its caller by something else than a key, or tells nothing that is not public.</summary>
-    private static readonly string[] Open = ["GET /health", "POST /enroll"];
+    [Fact]
+    public void Every_endpoint_states_which_role_it_needs()
+    {
+        var silent = Endpoints().Where(endpoint => endpoint.Metadata.GetMetadata<RoleStatement>() is null)
+            .Select(endpoint => endpoint.RoutePattern.RawText);
+        Assert.Empty(silent);
+    }
 
-    /// <summary>Routes of devices: a certificate opens them, a key does not.</summary>
-    private static readonly string[] Devices = ["POST /renew", "GET /artifacts/{sha256}", "HEAD /artifacts/{sha256}"];
+    [Fact]
+    public void Few_endpoints_are_open_to_everybody()
+        => Assert.Equal(["GET /health", "POST /enroll"], RoutesFor(RoleStatement.Everybody).Order());
 
     [Fact]
     public async Task Every_route_but_the_open_ones_asks_who_is_there()
     {
         using var nobody = server.ApiAs(null);
         var answers = new List<string>();
-        foreach (var route in Routes().Except(Open))
+        foreach (var route in Routes().Except(RoutesFor(RoleStatement.Everybody)))
         {
             using var answer = await nobody.SendAsync(RequestTo(route));
             if (answer.StatusCode != HttpStatusCode.Unauthorized) answers.Add($"{route}: {answer.StatusCode}");
@@ -28,36 +34,31 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
         Assert.Empty(answers);
     }
 
-    [Fact]
-    public async Task Worker_may_do_what_workers_do_and_nothing_of_what_operators_do()
+    [Theory]
+    [InlineData(Roles.Viewer)]
+    [InlineData(Roles.Operator)]
+    [InlineData(Roles.Approver)]
+    [InlineData(Roles.Worker)]
+    [InlineData(Roles.Admin)]
+    public async Task Key_opens_what_asks_for_its_role_and_nothing_else(string role)
     {
-        using var worker = server.ApiAs(KeyOf(Roles.Worker));
-        Assert.NotEmpty(OperatorRoutes());
-        foreach (var route in OperatorRoutes())
+        using var client = await server.ApiAsync($"only-{role}", [role]);
+        var wrong = new List<string>();
+        foreach (var route in Routes().Except(RoutesFor(RoleStatement.Everybody)).Except(RoutesFor(Roles.Device)))
         {
-            using var answer = await worker.SendAsync(RequestTo(route));
-            Assert.True(answer.StatusCode == HttpStatusCode.Forbidden, $"{route}: {answer.StatusCode}");
+            using var answer = await client.SendAsync(RequestTo(route));
+            var isOpen = Roles.ThatPass(Statements()[route]).Contains(role);
+            if (answer.StatusCode == HttpStatusCode.Forbidden == isOpen || answer.StatusCode == HttpStatusCode.Unauthorized)
+                wrong.Add($"{route}: {answer.StatusCode}");
         }
-    }
-
-    [Fact]
-    public async Task Operator_may_do_what_workers_do()
-    {
-        var routes = Routes().Where(route => route.Contains("/worker/", StringComparison.Ordinal)).ToList();
-        Assert.NotEmpty(routes);
-        foreach (var route in routes)
-        {
-            using var answer = await server.Operator.SendAsync(RequestTo(route));
-            Assert.True(
-                answer.StatusCode is not (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden), $"{route}: {answer.StatusCode}");
-        }
+        Assert.Empty(wrong);
     }
 
     [Fact]
     public async Task Keys_do_not_open_what_is_for_devices()
     {
-        Assert.Empty(Devices.Except(Routes()));
-        foreach (var route in Devices)
+        Assert.NotEmpty(RoutesFor(Roles.Device));
+        foreach (var route in RoutesFor(Roles.Device))
         {
             using var answer = await server.Operator.SendAsync(RequestTo(route));
             Assert.True(answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, $"{route}: {answer.StatusCode}");
@@ -68,7 +69,8 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
     public async Task Whatever_names_nothing_that_exists_is_answered_with_a_problem_that_says_so()
     {
         // Reading needs no body: what is left to be wrong is the name.
-        var routes = OperatorRoutes().Where(route => route.StartsWith("GET ", StringComparison.Ordinal) && route.Contains('{')).ToList();
+        var routes = RoutesFor(Roles.Viewer).Where(route => route.StartsWith("GET ", StringComparison.Ordinal) && route.Contains('{'))
+            .ToList();
         Assert.NotEmpty(routes);
         foreach (var route in routes)
         {
@@ -90,14 +92,19 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
         Assert.NotEmpty((await RunningServer.ProblemOf(answer)).Title);
     }
 
-    private IEnumerable<string> OperatorRoutes()
-        => Routes().Except(Open).Except(Devices).Where(route => !route.Contains("/worker/", StringComparison.Ordinal));
+    private Dictionary<string, string>.KeyCollection Routes() => Statements().Keys;
 
-    private IEnumerable<string> Routes()
-        => from endpoint in server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-           let path = "/" + endpoint.RoutePattern.RawText!.Trim('/')
-           from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []
-           select $"{method} {path}";
+    private IEnumerable<string> RoutesFor(string role) => Statements().Where(route => route.Value == role).Select(route => route.Key);
+
+    /// <summary>Which role each route states; empty where it states none.</summary>
+    private Dictionary<string, string> Statements()
+        => (from endpoint in Endpoints()
+            let path = "/" + endpoint.RoutePattern.RawText!.Trim('/')
+            from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []
+            select ($"{method} {path}", endpoint.Metadata.GetMetadata<RoleStatement>()?.Role ?? "")).ToDictionary();
+
+    private IEnumerable<RouteEndpoint> Endpoints()
+        => server.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
 
     /// <summary>A request to a route, with a name in it that names nothing.</summary>
     private static HttpRequestMessage RequestTo(string route)
@@ -110,6 +117,4 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
             Content = method is "POST" or "PATCH" or "PUT" ? new StringContent("{}", Encoding.UTF8, "application/json") : null,
         };
     }
-
-    private string KeyOf(string role) => File.ReadAllText(server.Folder["keys", $"{role}.key"]).Trim();
 }

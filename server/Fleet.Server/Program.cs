@@ -1,4 +1,3 @@
-using Fleet.Platform;
 using Fleet.Server.Access;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Builds;
@@ -9,6 +8,7 @@ using Fleet.Server.Enrollment;
 using Fleet.Server.Health;
 using Fleet.Server.Hosting;
 using Fleet.Server.Http;
+using Fleet.Server.Keys;
 using Fleet.Server.Messaging;
 using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
@@ -30,7 +30,6 @@ internal static class Program
     /// <summary>Runs the server until it is told to stop.</summary>
     public static async Task<int> Main(string[] args)
     {
-        OwnerOnly.ByDefault();
         switch (args)
         {
             case [.., "--help" or "-h"]:
@@ -82,6 +81,7 @@ internal static class Program
         builder.Services.AddHealth();
         builder.Services.AddStorage();
         builder.Services.AddCertificates();
+        builder.Services.AddKeys();
         builder.Services.AddAccess();
         builder.Services.AddEnrollment();
         builder.Services.AddMessaging();
@@ -139,7 +139,7 @@ internal static class Program
     private static void OpenDataFolder(this WebApplication app)
     {
         app.Services.GetRequiredService<CertificateAuthority>();
-        app.Services.GetRequiredService<SigningKey>();
+        app.Services.GetRequiredService<FleetKeys>();
         app.Services.GetRequiredService<AuditTrail>().BeginIfNew();
         app.Services.GetRequiredService<IFleetStore>();
     }

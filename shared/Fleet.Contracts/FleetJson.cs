@@ -10,6 +10,7 @@ using Fleet.Contracts.State;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Telemetry;
 using Fleet.Contracts.Tensors;
+using Fleet.Contracts.Trust;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts;
@@ -28,12 +29,12 @@ namespace Fleet.Contracts;
     [
         typeof(FiniteConverter),
         typeof(ListConverter<ApiKeyView>), typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>),
-        typeof(ListConverter<DeviceRolloutView>),
-        typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>),
+        typeof(ListConverter<DeviceRolloutView>), typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>),
+        typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>),
         typeof(ListConverter<FeaturePairSpec>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),
-        typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
+        typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
         typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<StatePair>),
         typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
@@ -49,7 +50,10 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(Presence))]
 [JsonSerializable(typeof(TelemetryBatch))]
 [JsonSerializable(typeof(DsseEnvelope))]
+[JsonSerializable(typeof(IReadOnlyList<DsseEnvelope>))]
 [JsonSerializable(typeof(ReleaseStatement))]
+[JsonSerializable(typeof(TrustRoot))]
+[JsonSerializable(typeof(DeviceOrder))]
 [JsonSerializable(typeof(ReleaseManifest))]
 [JsonSerializable(typeof(DeviceFacts))]
 [JsonSerializable(typeof(HardwareProfile))]

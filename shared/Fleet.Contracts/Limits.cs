@@ -18,6 +18,21 @@ public static class Limits
     /// <summary>Bytes of a desired state: a device runs a handful of models.</summary>
     public const int DesiredStateBytes = 512 * 1024;
 
+    /// <summary>Bytes of the signed part of an order.</summary>
+    public const int OrderBytes = 16 * 1024;
+
+    /// <summary>Bytes of the signed part of a root.</summary>
+    public const int RootBytes = 16 * 1024;
+
+    /// <summary>Keys one root names.</summary>
+    public const int KeysPerRoot = 16;
+
+    /// <summary>Signatures of one envelope.</summary>
+    public const int SignaturesPerEnvelope = 16;
+
+    /// <summary>Roots of one message; a device that is further behind follows in several.</summary>
+    public const int RootsPerMessage = 8;
+
     /// <summary>Bytes of a reported state.</summary>
     public const int ReportedStateBytes = 64 * 1024;
 
@@ -29,6 +44,9 @@ public static class Limits
 
     /// <summary>Bytes of an enrollment request.</summary>
     public const int EnrollmentBytes = 32 * 1024;
+
+    /// <summary>Bytes of the answer to an enrollment or a renewal.</summary>
+    public const int EnrollmentAnswerBytes = 256 * 1024;
 
     /// <summary>Bytes of a request of the operators' API.</summary>
     public const int ApiRequestBytes = 1024 * 1024;

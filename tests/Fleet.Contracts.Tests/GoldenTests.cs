@@ -5,6 +5,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Fleet.TestKit;
 
 namespace Fleet.Contracts.Tests;
@@ -34,6 +35,9 @@ public sealed partial class GoldenTests
         // Since protocol 2.
         ["scores"] = typeof(Validation.Scores),
         ["gate"] = typeof(Validation.ValidationGate),
+        ["root"] = typeof(TrustRoot),
+        ["order"] = typeof(DeviceOrder),
+        ["ordered-state"] = typeof(DesiredState),
     };
 
     public static TheoryData<string> Names
@@ -72,10 +76,31 @@ public sealed partial class GoldenTests
             release.Payload);
     }
 
+    [Fact]
+    public void Order_beside_the_desired_state_is_accepted_by_the_device_it_names_and_says_what_the_order_says()
+    {
+        var state = Read<DesiredState>("ordered-state");
+        var begun = RootChain.First(Assert.Single(state.Roots!), null);
+        Assert.True(begun.Trusted, begun.Reason);
+        Assert.Equal(JsonSerializer.SerializeToUtf8Bytes(Read<TrustRoot>("root"), FleetJson.Default.TrustRoot), state.Roots![0].Payload);
+        Assert.Equal(JsonSerializer.SerializeToUtf8Bytes(Read<DeviceOrder>("order"), FleetJson.Default.DeviceOrder), state.Order!.Payload);
+        var verdict = OrderVerifier.Verify(state.Order, state.Revision, state.Ordered(), new OrderGround
+        {
+            Root = begun.Root!,
+            Device = Devices.DeviceId.Parse("press-1"),
+            Accepted = default,
+            Known = new HashSet<string>(),
+            Now = Samples.Now,
+        });
+        Assert.True(verdict.Accepted, verdict.Reason);
+    }
+
     [Theory]
     [InlineData(typeof(DeploymentPhase))]
     [InlineData(typeof(DeploymentFailure))]
     [InlineData(typeof(ReleaseFault))]
+    [InlineData(typeof(OrderFault))]
+    [InlineData(typeof(RootFault))]
     [InlineData(typeof(Rollouts.RolloutStatus))]
     [InlineData(typeof(Rollouts.DeviceRolloutStatus))]
     [InlineData(typeof(Builds.BuildStatus))]
@@ -126,7 +151,8 @@ public sealed partial class GoldenTests
 
     [Fact]
     public void Types_of_the_signature_are_spelled_as_in_code() => Assert.All(
-        (string[])[DsseEnvelope.InToto, ReleaseStatement.StatementType, ReleaseStatement.ReleasePredicate],
+        (string[])[DsseEnvelope.InToto, ReleaseStatement.StatementType, ReleaseStatement.ReleasePredicate, TrustRoot.PayloadType,
+            DeviceOrder.PayloadType],
         type => Assert.Contains($"`{type}`", Document, StringComparison.Ordinal));
 
     private static string YesNo(bool value) => value ? "yes" : "no";

@@ -16,6 +16,18 @@ public sealed class JoinTokenTests
     }
 
     [Fact]
+    public void Token_names_the_root_and_one_from_before_there_were_roots_is_still_read()
+    {
+        var token = JoinToken.Create(Fingerprint, new string('a', 64));
+        Assert.Equal(5, token.Reveal().Split('.').Length);
+        Assert.True(JoinToken.TryParse(token.Reveal(), out var read));
+        Assert.Equal(token, read);
+        Assert.True(JoinToken.TryParse(token.Reveal()[..^65], out var before));
+        Assert.Equal(token with { Root = null }, before);
+        Assert.False(JoinToken.TryParse(token.Reveal()[..^1], out _));
+    }
+
+    [Fact]
     public void Two_tokens_share_nothing_but_the_authority()
     {
         var (a, b) = (JoinToken.Create(Fingerprint), JoinToken.Create(Fingerprint));

@@ -103,7 +103,7 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
             for file in chain*.pem; do
               openssl x509 -in "$file" -out candidate.pem
               found=$(openssl x509 -in candidate.pem -noout -fingerprint -sha256 | cut -d= -f2 | tr -d : | tr A-F a-f)
-              if [ "$found" = "${TOKEN##*.}" ]; then mv candidate.pem ca.pem; fi
+              if [ "$found" = "$(echo "$TOKEN" | cut -d. -f4)" ]; then mv candidate.pem ca.pem; fi
             done
             test -e ca.pem
             openssl ecparam -name prime256v1 -genkey -noout -out device.key

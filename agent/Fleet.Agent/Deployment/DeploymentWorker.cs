@@ -1,6 +1,7 @@
 using Fleet.Agent.Inference;
-using Fleet.Agent.Link;
+using Fleet.Agent.Orders;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -13,6 +14,7 @@ namespace Fleet.Agent.Deployment;
 /// </summary>
 internal sealed partial class DeploymentWorker(
     DesiredSlot slot,
+    OrderGate gate,
     DesiredFile desiredFile,
     Journals journals,
     Serving serving,
@@ -29,6 +31,7 @@ internal sealed partial class DeploymentWorker(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        gate.Refused += report.Send;
         report.Send(); // The link has something to say as soon as it stands.
         await serving.ResumeAsync(stoppingToken);
         run.Tidy();
@@ -92,13 +95,13 @@ internal sealed partial class DeploymentWorker(
 
     private async Task ConvergeAsync(DesiredState desired, CancellationToken cancellationToken)
     {
-        if (desired.Revision < desiredFile.Revision)
+        if (desired.Place() < desiredFile.Place)
         {
-            LogOutdated(desired.Revision, desiredFile.Revision);
+            LogOutdated(desired.Place(), desiredFile.Place);
             report.Send();
             return;
         }
-        if (desired.Revision > desiredFile.Revision)
+        if (desired.Place() > desiredFile.Place)
         {
             LogAccepted(desired.Revision, desired.Assignments.Count);
             desiredFile.Accept(desired);
@@ -175,9 +178,9 @@ internal sealed partial class DeploymentWorker(
     private partial void LogAccepted(long revision, int count);
 
     [LoggerMessage(LogLevel.Warning,
-        "Desired revision {Revision} is ignored: the newer revision {Accepted} was accepted before. "
+        "Desired {Place} is ignored: {Accepted} was accepted before. "
         + "A server restored from a backup must continue above it.")]
-    private partial void LogOutdated(long revision, long accepted);
+    private partial void LogOutdated(OrderPlace place, OrderPlace accepted);
 
     [LoggerMessage(LogLevel.Information, "{Model} is no longer assigned and is taken out of service.")]
     private partial void LogRetired(string model);

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json.Serialization;
 using Fleet.Agent.Inference;
 using Fleet.Contracts.Releases;
@@ -82,7 +81,7 @@ internal sealed record JournalEntry
     public IReadOnlyList<string> Artifacts { get; init; } = [];
 
     /// <summary>Names a release by its signed bytes: SHA-256 in lower-case hexadecimal.</summary>
-    public static string DigestOf(Assignment assignment) => Convert.ToHexStringLower(SHA256.HashData(assignment.Release.Payload));
+    public static string DigestOf(Assignment assignment) => assignment.Release.Digest();
 }
 
 /// <summary>A release that was verified, validated and served on this device.</summary>

@@ -28,7 +28,7 @@ internal static class Reconciliation
         {
             DeploymentPhase.Active when journal.Active?.Digest == digest => ModelAction.Keep,
             // A release that failed is tried again only when the server asks anew: no loop, and no dead end either.
-            DeploymentPhase.RolledBack when last.Revision >= revision => ModelAction.Keep,
+            DeploymentPhase.RolledBack when last.Revision == revision => ModelAction.Keep,
             DeploymentPhase.RolledBack or DeploymentPhase.Idle or DeploymentPhase.Active => ModelAction.Begin,
             _ => ModelAction.Resume,
         },

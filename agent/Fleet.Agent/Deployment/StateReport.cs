@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using Fleet.Agent.Link;
+using Fleet.Agent.Orders;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
@@ -12,7 +13,7 @@ namespace Fleet.Agent.Deployment;
 /// any restart, so that only the newest ever waits.
 /// </summary>
 internal sealed class StateReport(
-    Journals journals, DesiredFile desired, DeviceFacts facts, Outbox outbox, DeploymentOptions options, TimeProvider time)
+    Journals journals, DesiredFile desired, OrderGate gate, DeviceFacts facts, Outbox outbox, DeploymentOptions options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, (long Bytes, long ReportedAt)> _downloaded = new(StringComparer.Ordinal);
 
@@ -39,6 +40,7 @@ internal sealed class StateReport(
     {
         Revision = desired.Revision,
         Facts = facts,
+        Trust = gate.Report(),
         Models = [.. journals.All.Values.Where(journal => journal.Last is not null).Select(Of)],
     };
 

@@ -6,7 +6,7 @@ namespace Fleet.Agent.Disk;
 /// <param name="Root">The folder given with <c>--data</c>.</param>
 internal sealed record DataFolder(string Root)
 {
-    /// <summary>Who this device is: key, certificate, CA, release keys. Readable by its owner only.</summary>
+    /// <summary>Who this device is: key, certificate, CA, root of trust. Readable by its owner only.</summary>
     public string Identity => Path.Combine(Root, "identity.json");
 
     /// <summary>Optional settings written by hand.</summary>

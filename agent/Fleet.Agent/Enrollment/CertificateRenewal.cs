@@ -54,17 +54,11 @@ internal sealed partial class CertificateRenewal(
         using var response = await http.PostAsync("/renew", content, limit.Token);
         var renewed = await ServerAnswer.ReadAsync(response, limit.Token);
 
-        // The CA stays the one from the enrollment: a renewal does not move the root of trust.
+        // A renewal brings a certificate, nothing else: the CA stays, keys change by roots that are signed, addresses by orders.
         if (DeviceKey.ProblemOf(renewed.Certificate, privateKey, credentials.Authority, identity.Device) is { } problem)
             throw new EnrollmentException(problem, EnrollmentFailure.Refused);
         trusted.Advance(renewed.ServerTime);
-        credentials.Replace(identity with
-        {
-            Certificate = renewed.Certificate,
-            PrivateKey = privateKey,
-            ReleaseKeys = renewed.ReleaseKeys,
-            Mqtt = renewed.Mqtt,
-        });
+        credentials.Change(now => now with { Certificate = renewed.Certificate, PrivateKey = privateKey });
         LogRenewed(credentials.Certificate.NotAfter);
     }
 

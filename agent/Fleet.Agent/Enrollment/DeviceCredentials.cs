@@ -1,12 +1,16 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Fleet.Agent.Disk;
+using Fleet.Contracts;
+using Fleet.Contracts.Releases;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Agent.Enrollment;
 
 /// <summary>The identity in use. A renewal swaps it; open connections keep the certificate they were made with.</summary>
 internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
 {
+    private readonly Lock _lock = new();
     private volatile Loaded _loaded = new(identity);
 
     /// <summary>The identity in use.</summary>
@@ -18,12 +22,35 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
     /// <summary>The server's CA.</summary>
     public X509Certificate2 Authority => _loaded.Authority;
 
-    /// <summary>Stores a renewed identity and uses it from now on.</summary>
-    public void Replace(Identity renewed)
+    /// <summary>The root this device trusts; null until a server showed one.</summary>
+    public TrustRoot? Root => _loaded.Root;
+
+    /// <summary>Changes the identity, stores it and uses it from now on.</summary>
+    public void Change(Func<Identity, Identity> change)
     {
-        var loaded = new Loaded(renewed);
-        IdentityFile.Write(folder, renewed);
-        _loaded = loaded;
+        lock (_lock)
+        {
+            var loaded = new Loaded(change(_loaded.Identity));
+            IdentityFile.Write(folder, loaded.Identity);
+            _loaded = loaded;
+        }
+    }
+
+    /// <summary>Follows roots as far as they lead, and trusts the keys of the last one.</summary>
+    /// <returns>Why one of them is not trusted; null when none was refused.</returns>
+    public RootVerdict? Follow(IReadOnlyList<DsseEnvelope> roots)
+    {
+        if (roots.Count == 0) return null;
+        lock (_lock)
+        {
+            // A device from before roots begins with one that a key it trusts for releases has signed.
+            var begun = Root is { } held ? new RootVerdict(held, RootFault.None, "") : RootChain.Adopt(roots[0], Identity.ReleaseKeys);
+            if (begun.Root is null) return begun;
+            var walk = RootChain.Walk(begun.Root, roots.Take(Limits.RootsPerMessage));
+            if ((walk.Newest ?? (Root is null ? roots[0] : null)) is { } newest)
+                Change(identity => identity with { Root = newest, ReleaseKeys = walk.Root.ReleaseKeys() });
+            return walk.Refused;
+        }
     }
 
     /// <summary>A client for the server's port for devices. It shows this device's certificate and trusts only our server.</summary>
@@ -49,5 +76,7 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
         public X509Certificate2 Certificate { get; } = X509Certificate2.CreateFromPem(Identity.Certificate, Identity.PrivateKey);
 
         public X509Certificate2 Authority { get; } = X509Certificate2.CreateFromPem(Identity.CertificateAuthority);
+
+        public TrustRoot? Root { get; } = Identity.Root is { } root ? RootChain.Peek(root, out _) : null;
     }
 }

@@ -59,6 +59,7 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
         if (DeviceKey.ProblemOf(response.Certificate, privateKey, authority, device) is { } problem)
             throw new EnrollmentException(problem, EnrollmentFailure.Refused);
 
+        var (root, releaseKeys) = FirstRoot.Of(response, token);
         var identity = new Identity
         {
             Device = device,
@@ -68,7 +69,8 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
             Certificate = response.Certificate,
             PrivateKey = privateKey,
             CertificateAuthority = response.CertificateAuthority,
-            ReleaseKeys = response.ReleaseKeys,
+            Root = root,
+            ReleaseKeys = releaseKeys,
             EnrolledAt = response.ServerTime,
         };
         // The identity last: it is what makes the device enrolled.

@@ -27,7 +27,10 @@ internal sealed record Identity
     /// <summary>The server's CA, PEM: the only root that this device trusts.</summary>
     public required string CertificateAuthority { get; init; }
 
-    /// <summary>Keys trusted to sign releases.</summary>
+    /// <summary>The root of trust, signed; null until a server showed one.</summary>
+    public DsseEnvelope? Root { get; init; }
+
+    /// <summary>Keys trusted to sign releases: those of the root where there is one.</summary>
     public required IReadOnlyList<ReleaseKey> ReleaseKeys { get; init; }
 
     /// <summary>When it was enrolled, by the server's clock.</summary>

@@ -11,7 +11,7 @@ internal static class ServerAnswer
     /// <exception cref="EnrollmentException">The server refused; the message is the server's own.</exception>
     public static async Task<EnrollResponse> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
-        await response.Content.LoadIntoBufferAsync(Limits.EnrollmentBytes, cancellationToken);
+        await response.Content.LoadIntoBufferAsync(Limits.EnrollmentAnswerBytes, cancellationToken);
         var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
         try
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Fleet.Agent.Orders;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
@@ -8,12 +9,12 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Link;
 
 /// <summary>Reads desired states as they arrive. A malformed one is logged, and the last good one stays.</summary>
-internal sealed partial class DesiredInbox(DesiredSlot slot, ILogger<DesiredInbox> logger)
+internal sealed partial class DesiredInbox(OrderGate gate, ILogger<DesiredInbox> logger)
 {
     /// <summary>Takes the payload of one message.</summary>
     public void Receive(ReadOnlySequence<byte> payload)
     {
-        if (Read(payload, out var problem) is { } state) slot.Set(state);
+        if (Read(payload, out var problem) is { } state) gate.Receive(state);
         else LogRefused(problem);
     }
 

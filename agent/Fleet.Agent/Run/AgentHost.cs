@@ -5,6 +5,7 @@ using Fleet.Agent.Enrollment;
 using Fleet.Agent.Facts;
 using Fleet.Agent.Inference;
 using Fleet.Agent.Link;
+using Fleet.Agent.Orders;
 using Fleet.Agent.Settings;
 using Fleet.Agent.Shelf;
 using Fleet.Agent.Telemetry;
@@ -74,8 +75,9 @@ internal static class AgentHost
             .AddSingleton(new ResourceReader(folder.Root))
             .AddSingleton<ArtifactShelf>().AddSingleton<ArtifactDownload>()
             .AddSingleton<InferenceHost>().AddSingleton<ValidationRunner>()
-            .AddSingleton<DesiredSlot>().AddSingleton<DesiredInbox>().AddSingleton<Outbox>()
-            .AddSingleton<Journals>().AddSingleton<DesiredFile>().AddSingleton<StateReport>()
+            .AddSingleton<DesiredSlot>().AddSingleton<DesiredFile>().AddSingleton<OrderGate>()
+            .AddSingleton<DesiredInbox>().AddSingleton<Outbox>()
+            .AddSingleton<Journals>().AddSingleton<StateReport>()
             .AddSingleton<Serving>().AddSingleton<DeploymentRun>()
             .AddSingleton<IDeploymentStep, Preflight>().AddSingleton<IDeploymentStep, Download>().AddSingleton<IDeploymentStep, Verify>()
             .AddSingleton<IDeploymentStep, Validate>().AddSingleton<IDeploymentStep, Activate>().AddSingleton<IDeploymentStep, Watch>();

@@ -3,6 +3,8 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
+using Fleet.Server.Keys;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 
@@ -10,9 +12,15 @@ namespace Fleet.Server.Devices;
 
 /// <summary>Tells devices what they should run: always whole, always as the store has it at that moment.</summary>
 internal sealed partial class DesiredPublisher(
-    IFleetStore store, IReleaseEnvelopes releases, DesiredNotices notices, DeviceBoard board, DeviceOutbox outbox,
-    ILogger<DesiredPublisher> logger) : BackgroundService
+    IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, DesiredNotices notices, DeviceBoard board, DeviceOutbox outbox,
+    TimeProvider time, ILogger<DesiredPublisher> logger) : BackgroundService
 {
+    /// <summary>
+    /// How long a device may take an order. Longer than its trusted time can lie ahead by mistake; what holds orders back for months
+    /// gains nothing with them.
+    /// </summary>
+    private static readonly TimeSpan OrderValidity = TimeSpan.FromDays(90);
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -45,10 +53,29 @@ internal sealed partial class DesiredPublisher(
             assignments.Add(
                 new Assignment { Model = release.Model, Version = release.Version, Release = envelope, Rollback = release.Rollback });
         }
-        var payload = JsonSerializer.SerializeToUtf8Bytes(
-            new DesiredState { Revision = desired.Revision, Assignments = assignments }, FleetJson.Default.DesiredState);
+        var reported = await store.FindAsync<DeviceReported>(device.Value, cancellationToken);
+        var roots = keys.RootsAfter(reported is null ? null : reported.Document.State.Trust?.Root ?? 0);
+        var state = new DesiredState
+        {
+            Revision = desired.Revision,
+            Assignments = assignments,
+            Order = keys.SignOrder(OrderOf(device, desired.Revision, assignments)),
+            Roots = roots.Count > 0 ? roots : null,
+        };
+        var payload = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.DesiredState);
         if (await outbox.SendAsync(device, Topics.Desired, payload)) LogTold(device, desired.Revision, payload.Length);
     }
+
+    private DeviceOrder OrderOf(DeviceId device, long revision, IReadOnlyList<Assignment> assignments) => new()
+    {
+        Fleet = keys.Root.Fleet,
+        Device = device,
+        Epoch = keys.Root.OrderEpoch,
+        Revision = revision,
+        IssuedAt = time.GetUtcNow(),
+        ExpiresAt = time.GetUtcNow() + OrderValidity,
+        Assignments = [.. assignments.Select(assignment => assignment.Ordered())],
+    };
 
     [LoggerMessage(LogLevel.Debug, "Device {Device} is told revision {Revision} ({Bytes} bytes)")]
     private partial void LogTold(DeviceId device, long revision, int bytes);

@@ -25,6 +25,7 @@ internal static class DeviceEndpoints
         .AddSingleton<IDeviceGate, DeviceGate>()
         .AddSingleton<IDeviceMessageHandler, ReportedInbox>()
         .AddSingleton<IDeviceMessageHandler, PresenceInbox>()
+        .AddSingleton<IReportedStateObserver, RootFollowUp>()
         .AddSingleton<DeviceBoard>()
         .AddSingleton<IConnectionObserver>(provider => provider.GetRequiredService<DeviceBoard>())
         .AddHostedService(provider => provider.GetRequiredService<DeviceBoard>())

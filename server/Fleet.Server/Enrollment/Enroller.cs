@@ -7,6 +7,7 @@ using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Hosting;
 using Fleet.Server.Http;
+using Fleet.Server.Keys;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
@@ -14,7 +15,7 @@ namespace Fleet.Server.Enrollment;
 
 /// <summary>Turns a join token and a signing request into a device with a certificate, and renews certificates.</summary>
 internal sealed partial class Enroller(
-    IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, ReleaseKey releaseKey, ListenAddresses addresses,
+    IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, FleetKeys keys, ListenAddresses addresses,
     FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
 {
     /// <summary>
@@ -24,9 +25,11 @@ internal sealed partial class Enroller(
     public async Task<Answer<EnrollResponse>> EnrollAsync(EnrollRequest request, CancellationToken cancellationToken)
     {
         if (!JoinToken.TryParse(request.Token, out var token))
-            return Refusal.Invalid("This is not a join token: one has the form fleet1.ID.SECRET.FINGERPRINT.");
+            return Refusal.Invalid("This is not a join token: one has the form fleet1.ID.SECRET.FINGERPRINT.ROOT.");
         if (token.AuthorityFingerprint != authority.Fingerprint)
             return Refused("The join token is for another server: its fingerprint is not that of this server's authority.");
+        if (keys.RootsFrom(token.Root) is null)
+            return Refused("The join token is for another fleet: it names a root that is not among this server's.");
         if (DeviceRules.ProblemsOf(request.Facts) is { Count: > 0 } problems)
             return Refusal.Invalid("The device's facts are not valid.", problems);
         return await store.RetryAsync(_ => TryAsync(request, token, cancellationToken), cancellationToken);
@@ -49,7 +52,7 @@ internal sealed partial class Enroller(
         if (stored.Document.WhyNot(token.Id, now) is { } reason) return Refusal.Forbidden(reason);
         if (await store.DeviceAsync(request.DeviceId, cancellationToken) is not null)
             return Refusal.Conflict($"Device id '{request.DeviceId}' is taken: choose another.");
-        var answer = Respond(request.DeviceId, request.CertificateSigningRequest);
+        var answer = Respond(request.DeviceId, request.CertificateSigningRequest, keys.RootsFrom(token.Root));
         if (answer.Value is null) return answer;
 
         var device = new Device
@@ -67,12 +70,14 @@ internal sealed partial class Enroller(
         return answer;
     }
 
-    private Answer<EnrollResponse> Respond(DeviceId device, string certificateSigningRequest)
+    private Answer<EnrollResponse> Respond(
+        DeviceId device, string certificateSigningRequest, IReadOnlyList<DsseEnvelope>? roots = null)
     {
         try
         {
             var certificate = authority.IssueDevice(device, certificateSigningRequest, options.DeviceCertificateLifetime);
-            return new EnrollResponse(certificate, authority.Pem, [releaseKey], addresses.Mqtt, time.GetUtcNow());
+            return new EnrollResponse(
+                certificate, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots);
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException)
         {

@@ -8,6 +8,7 @@ using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Hosting;
 using Fleet.Server.Http;
+using Fleet.Server.Keys;
 using Fleet.Server.Storage;
 using Microsoft.AspNetCore.Authentication;
 
@@ -93,15 +94,15 @@ internal static class EnrollmentEndpoints
     }
 
     private static async Task<IResult> CreateAsync(
-        HttpRequest request, Caller caller, IFleetStore store, CertificateAuthority authority, ListenAddresses addresses,
-        TimeProvider time, CancellationToken cancellationToken)
+        HttpRequest request, Caller caller, IFleetStore store, CertificateAuthority authority, FleetKeys keys,
+        ListenAddresses addresses, TimeProvider time, CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateTokenRequest, cancellationToken);
         if (sent.Value is not { } asked) return sent.Problem!.ToResult();
         if (ProblemsOf(asked) is { Count: > 0 } problems) return Refusal.Invalid("The join token is not valid.", problems).ToResult();
         if (DeviceRules.WhyNot(caller, asked.Labels) is { } reason) return Refusal.Forbidden(reason).ToResult();
 
-        var token = JoinToken.Create(authority.Fingerprint);
+        var token = JoinToken.Create(authority.Fingerprint, keys.Roots[^1].Digest());
         var now = time.GetUtcNow();
         var stored = new StoredToken
         {

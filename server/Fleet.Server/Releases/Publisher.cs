@@ -6,13 +6,14 @@ using Fleet.Server.Artifacts;
 using Fleet.Server.Builds;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
+using Fleet.Server.Keys;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Releases;
 
 /// <summary>Signs the accepted variants of a build as the next release of its model.</summary>
 internal sealed partial class Publisher(
-    IFleetStore store, KnownProfiles profiles, ArtifactStore artifacts, SigningKey key, TimeProvider time, ILogger<Publisher> logger)
+    IFleetStore store, KnownProfiles profiles, ArtifactStore artifacts, FleetKeys keys, TimeProvider time, ILogger<Publisher> logger)
 {
     /// <summary>
     /// How long a release is newly trusted unless asked otherwise: long enough for a device on a shelf, short enough that a key
@@ -87,19 +88,18 @@ internal sealed partial class Publisher(
     /// <summary>The release of a manifest, and what a device would say to it.</summary>
     private (Release Release, ReleaseVerdict Verdict) Sign(ReleaseManifest manifest)
     {
-        var envelope = key.Sign(
-            DsseEnvelope.InToto, JsonSerializer.SerializeToUtf8Bytes(
-                ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement));
+        var envelope = keys.SignRelease(
+            JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement));
         // Our own output is judged as a device will judge it, over the bytes it will get: what no device would take is not published.
         var verdict = ReleaseVerifier.Verify(
             JsonSerializer.SerializeToUtf8Bytes(
-                envelope, FleetJson.Default.DsseEnvelope), [key.Public], time.GetUtcNow(), manifest.Model, manifest.Version);
+                envelope, FleetJson.Default.DsseEnvelope), keys.Root.ReleaseKeys(), time.GetUtcNow(), manifest.Model, manifest.Version);
         var release = new Release
         {
             Model = manifest.Model,
             Version = manifest.Version,
             Build = manifest.Build,
-            KeyId = key.Public.Id,
+            KeyId = envelope.Signatures[0].KeyId,
             CreatedAt = manifest.CreatedAt,
             ExpiresAt = manifest.ExpiresAt,
             Envelope = envelope,

@@ -2,7 +2,6 @@ using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
-using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Releases;
@@ -10,22 +9,16 @@ namespace Fleet.Server.Releases;
 /// <summary>The room of releases: what it registers, and what operators may call.</summary>
 internal static class ReleaseEndpoints
 {
-    /// <summary>Registers the room. The signing key is made at the first start.</summary>
+    /// <summary>Registers the room.</summary>
     public static IServiceCollection AddReleases(this IServiceCollection services) => services
         .AddDocument("release", ReleasesJson.Default.Release)
         .AddDocument("model", ReleasesJson.Default.Model)
-        .AddSingleton(
-            provider
-                => SigningKey.OpenOrCreate(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "keys", "release.key")))
-        .AddSingleton(provider => provider.GetRequiredService<SigningKey>().Public)
         .AddSingleton<IReleaseEnvelopes, ReleaseEnvelopes>()
         .AddSingleton<Publisher>();
 
     /// <summary>Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>.</summary>
     public static void MapReleases(this IEndpointRouteBuilder operators)
     {
-        // Opened now: a damaged key stops the start, rather than the first enrollment.
-        _ = operators.ServiceProvider.GetRequiredService<SigningKey>();
         var releases = operators.MapGroup("/api/v1/releases");
         releases.MapPost("/", CreateAsync).ForOperators();
         releases.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>

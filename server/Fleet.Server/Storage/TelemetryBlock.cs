@@ -39,23 +39,14 @@ internal static class TelemetryBlock
         return Holds(pack, batch) ? pack : JsonSerializer.SerializeToUtf8Bytes(batch, FleetJson.Default.TelemetryBatch);
     }
 
-    /// <summary>
-    /// Reads a message. One that an earlier program took and this one would refuse, such as a count beyond every bound, is passed over:
-    /// it must not fail a start, a page or an export for all others.
-    /// </summary>
+    /// <summary>Reads a message.</summary>
     public static IReadOnlyList<TelemetryBatch> Decode(ReadOnlyMemory<byte> message)
-    {
-        try
-        {
-            return message.Span is [JsonObject, ..]
-                ? JsonSerializer.Deserialize(message.Span, FleetJson.Default.TelemetryBatch) is { } batch ? [batch] : []
-                : TelemetryPack.Decode(message.Span);
-        }
-        catch (Exception e) when (e is FormatException or JsonException)
-        {
-            return [];
-        }
-    }
+        => message.Span is [JsonObject, ..]
+            ? [
+                JsonSerializer.Deserialize(message.Span, FleetJson.Default.TelemetryBatch)
+                    ?? throw new InvalidDataException("A stored batch holds null."),
+            ]
+            : TelemetryPack.Decode(message.Span);
 
     /// <summary>Writes a pack.</summary>
     /// <param name="entries">Each message with the subject it is of, such as a device.</param>

@@ -38,11 +38,13 @@ public sealed record EnrollRequest(string Token, DeviceId DeviceId, string Certi
 /// <summary>The answer: what the device needs from now on.</summary>
 /// <param name="Certificate">Its certificate, PEM.</param>
 /// <param name="CertificateAuthority">The server's CA, PEM.</param>
-/// <param name="ReleaseKeys">Keys it trusts to sign releases.</param>
+/// <param name="ReleaseKeys">Keys that sign releases: what a device from before roots goes by.</param>
 /// <param name="Mqtt">Host and port of the broker.</param>
 /// <param name="ServerTime">The server's clock: the first trusted time.</param>
+/// <param name="Roots">Roots of trust, the one that the join token names first; null of a server before them.</param>
 public sealed record EnrollResponse(
-    string Certificate, string CertificateAuthority, IReadOnlyList<ReleaseKey> ReleaseKeys, string Mqtt, DateTimeOffset ServerTime);
+    string Certificate, string CertificateAuthority, IReadOnlyList<ReleaseKey> ReleaseKeys, string Mqtt, DateTimeOffset ServerTime,
+    IReadOnlyList<DsseEnvelope>? Roots = null);
 
 /// <summary>POST /renew on the devices' port, with the certificate that is about to expire.</summary>
 public sealed record RenewRequest(string CertificateSigningRequest);

@@ -24,18 +24,22 @@ public sealed record DsseEnvelope
         => [.. Encoding.UTF8.GetBytes($"DSSEv1 {Encoding.UTF8.GetByteCount(payloadType)} {payloadType} {payload.Length} "), .. payload];
 
     /// <summary>Signs <paramref name="payload"/> with ECDSA P-256 over SHA-256.</summary>
-    public static DsseEnvelope Sign(string payloadType, byte[] payload, ECDsa key) => new()
+    public static DsseEnvelope Sign(string payloadType, byte[] payload, ECDsa key)
+        => new DsseEnvelope { PayloadType = payloadType, Payload = payload, Signatures = [] }.SignedBy(key);
+
+    /// <summary>
+    /// The envelope with a signature of <paramref name="key"/> before all others; one that the key made earlier is replaced.
+    /// </summary>
+    public DsseEnvelope SignedBy(ECDsa key)
     {
-        PayloadType = payloadType,
-        Payload = payload,
-        Signatures =
-        [
-            new DsseSignature(
-                ReleaseKey.IdOf(key.ExportSubjectPublicKeyInfo()),
-                key.SignData(PreAuthenticationEncoding(payloadType, payload), HashAlgorithmName.SHA256,
-                    DSASignatureFormat.Rfc3279DerSequence)),
-        ],
-    };
+        var id = ReleaseKey.IdOf(key.ExportSubjectPublicKeyInfo());
+        var signature = key.SignData(
+            PreAuthenticationEncoding(PayloadType, Payload), HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        return this with { Signatures = [new DsseSignature(id, signature), .. Signatures.Where(one => one.KeyId != id)] };
+    }
+
+    /// <summary>SHA-256 of the signed bytes in lower-case hexadecimal: names what was signed, whoever signs it again.</summary>
+    public string Digest() => Convert.ToHexStringLower(SHA256.HashData(Payload));
 }
 
 /// <summary>One signature of an envelope.</summary>
@@ -43,7 +47,7 @@ public sealed record DsseEnvelope
 /// <param name="Sig">The signature, DER, Base64 on the wire.</param>
 public sealed record DsseSignature([property: JsonPropertyName("keyid")] string KeyId, byte[] Sig);
 
-/// <summary>A public key that devices trust to sign releases.</summary>
+/// <summary>A public key of the fleet: of its root, of releases or of orders.</summary>
 /// <param name="Id">Lower-case hexadecimal SHA-256 of <paramref name="PublicKey"/>.</param>
 /// <param name="PublicKey">SubjectPublicKeyInfo, DER, Base64 on the wire.</param>
 public sealed record ReleaseKey(string Id, byte[] PublicKey)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace Fleet.Contracts.Releases;
@@ -31,16 +30,17 @@ public static class ReleaseVerifier
     public static ReleaseVerdict Verify(
         DsseEnvelope envelope, IReadOnlyList<ReleaseKey> trustedKeys, DateTimeOffset latestTrustedTime, string model, int minimumVersion)
     {
-        // The signature is judged over the bytes as received; nothing inside them is parsed before it holds.
+        // Nothing inside the envelope is parsed before a signature holds.
         if (envelope.PayloadType != DsseEnvelope.InToto)
             return Refuse(ReleaseFault.Malformed, $"Payload type '{envelope.PayloadType}' is not {DsseEnvelope.InToto}.");
-        if (SignerOf(envelope, trustedKeys, out var known) is null)
+        if (EnvelopeSigners.Of(envelope, trustedKeys, out var known).Count == 0)
         {
             return known
                 ? Refuse(ReleaseFault.SignatureInvalid, "The signature does not match the manifest: it was changed after it was signed.")
                 : Refuse(ReleaseFault.KeyNotTrusted,
-                    $"Signed by {Short(envelope.Signatures.Select(signature => signature.KeyId))}, which this device does not trust "
-                        + $"(trusted: {Short(trustedKeys.Select(key => key.Id))}).");
+                    $"Signed by {EnvelopeSigners.Shortened(envelope.Signatures.Select(signature => signature.KeyId))}, which this device "
+                        + $"does not trust "
+                        + $"(trusted: {EnvelopeSigners.Shortened(trustedKeys.Select(key => key.Id))}).");
         }
 
         ReleaseStatement? statement;
@@ -69,33 +69,5 @@ public static class ReleaseVerifier
             : new ReleaseVerdict(manifest, ReleaseFault.None, "");
     }
 
-    private static ReleaseKey? SignerOf(DsseEnvelope envelope, IReadOnlyList<ReleaseKey> trustedKeys, out bool known)
-    {
-        known = false;
-        var signedBytes = DsseEnvelope.PreAuthenticationEncoding(envelope.PayloadType, envelope.Payload);
-        foreach (var signature in envelope.Signatures)
-        {
-            if (trustedKeys.FirstOrDefault(key => key.Id == signature.KeyId) is not { } trusted) continue;
-            known = true;
-            if (Holds(trusted, signedBytes, signature.Sig)) return trusted;
-        }
-        return null;
-    }
-
-    private static bool Holds(ReleaseKey trusted, byte[] signedBytes, byte[] signature)
-    {
-        using var key = ECDsa.Create();
-        try
-        {
-            key.ImportSubjectPublicKeyInfo(trusted.PublicKey, out _);
-            return key.VerifyData(signedBytes, signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
-        }
-        // A key that cannot be read, or bytes that are not a signature, prove nothing; the others may still do.
-        catch (CryptographicException) { return false; }
-    }
-
     private static ReleaseVerdict Refuse(ReleaseFault fault, string reason) => new(null, fault, reason);
-
-    private static string Short(IEnumerable<string> ids)
-        => string.Join(", ", ids.Select(id => id.Length > 8 ? id[..8] + "…" : id).DefaultIfEmpty("nobody"));
 }

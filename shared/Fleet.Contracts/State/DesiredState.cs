@@ -1,4 +1,5 @@
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Contracts.State;
 
@@ -10,6 +11,15 @@ public sealed record DesiredState
 
     /// <summary>One for each model the device should run. A model that is absent is taken out of service.</summary>
     public required IReadOnlyList<Assignment> Assignments { get; init; }
+
+    /// <summary>The signed <see cref="DeviceOrder"/>: since protocol 2 a device acts on nothing else.</summary>
+    public DsseEnvelope? Order { get; init; }
+
+    /// <summary>Roots that follow the one the device last said it trusts, in order; absent when there is none.</summary>
+    public IReadOnlyList<DsseEnvelope>? Roots { get; init; }
+
+    /// <summary>The assignments as an order names them.</summary>
+    public IReadOnlyList<OrderedRelease> Ordered() => [.. Assignments.Select(assignment => assignment.Ordered())];
 }
 
 /// <summary>One model's release on one device.</summary>
@@ -29,4 +39,7 @@ public sealed record Assignment
     /// release that it has verified before and still keeps: who controls the network but no signing key gains nothing by it.
     /// </summary>
     public bool Rollback { get; init; }
+
+    /// <summary>The assignment as an order names it.</summary>
+    public OrderedRelease Ordered() => new(Model, Version, Release.Digest(), Rollback);
 }

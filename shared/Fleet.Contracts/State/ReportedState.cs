@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Trust;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.State;
@@ -18,6 +19,9 @@ public sealed record ReportedState
 
     /// <summary>One for each model the device knows.</summary>
     public required IReadOnlyList<ReportedModel> Models { get; init; }
+
+    /// <summary>Whom it trusts and what it refused; absent from a device of protocol 1.</summary>
+    public TrustReport? Trust { get; init; }
 }
 
 /// <summary>One model on one device.</summary>

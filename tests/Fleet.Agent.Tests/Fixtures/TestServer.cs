@@ -13,6 +13,7 @@ using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
+using Fleet.Contracts.Trust;
 using Fleet.TestKit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -34,7 +35,6 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly MqttServer _broker;
     private readonly ConcurrentDictionary<string, DesiredState> _desired = new();
-    private readonly ECDsa _signer = ECDsa.Create(ECCurve.NamedCurves.nistP256);
 
     private TestServer(params string[] names)
     {
@@ -84,7 +84,16 @@ internal sealed class TestServer : IAsyncDisposable
     public string Mqtt { get; set; } = "";
 
     /// <summary>The token that opens the door.</summary>
-    public JoinToken Token { get => field ??= JoinToken.Create(Authority.Fingerprint); set; }
+    public JoinToken Token { get => field ??= JoinToken.Create(Authority.Fingerprint, FirstRoot); set; }
+
+    /// <summary>What a token names beside the authority.</summary>
+    private string? FirstRoot => KnowsNoOrders ? null : Fleet.Roots[0].Digest();
+
+    /// <summary>The keys of the fleet, and the orders that its devices accept.</summary>
+    public SignedFleet Fleet { get; } = new();
+
+    /// <summary>True for a server of protocol 1: it shows no roots and signs no orders.</summary>
+    public bool KnowsNoOrders { get; set; }
 
     /// <summary>When set, what every enrollment is answered with.</summary>
     public ApiProblem? Refusal { get; set; }
@@ -113,7 +122,7 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>What a publish on a channel is acknowledged with.</summary>
     public Func<string, MqttPubAckReasonCode> Acknowledge { get; set; } = _ => MqttPubAckReasonCode.Success;
 
-    public ReleaseKey ReleaseKey => Fleet.Contracts.Releases.ReleaseKey.Of(_signer.ExportSubjectPublicKeyInfo());
+    public ReleaseKey ReleaseKey => SignedFleet.PublicOf(Fleet.ReleaseKey);
 
     public static async Task<TestServer> StartAsync(params string[] names)
     {
@@ -131,12 +140,13 @@ internal sealed class TestServer : IAsyncDisposable
         await _app.StopAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _app.DisposeAsync();
         Authority.Dispose();
-        _signer.Dispose();
+        Fleet.Dispose();
     }
 
     public DsseEnvelope Sign(ReleaseManifest manifest, ECDsa? key = null)
         => DsseEnvelope.Sign(DsseEnvelope.InToto,
-            JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement), key ?? _signer);
+            JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement),
+            key ?? Fleet.ReleaseKey);
 
     /// <summary>Keeps a file and returns how a manifest names it.</summary>
     public ArtifactReference Store(string name, byte[] content)
@@ -149,7 +159,15 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Sets what a device should run, and tells it when it is connected.</summary>
     public Task DesireAsync(string device, long revision, params Assignment[] assignments)
     {
-        var desired = new DesiredState { Revision = revision, Assignments = assignments };
+        var desired = KnowsNoOrders
+            ? new DesiredState { Revision = revision, Assignments = assignments }
+            : Fleet.Desired(device, revision, assignments);
+        return DesireAsync(device, desired);
+    }
+
+    /// <summary>Sends a desired state just as it is, now and whenever the device connects.</summary>
+    public Task DesireAsync(string device, DesiredState desired)
+    {
         _desired[device] = desired;
         return SendAsync(device, Payload(desired));
     }
@@ -181,6 +199,10 @@ internal sealed class TestServer : IAsyncDisposable
                             $"r{report.Revision} {one.Model} {one.Version} {one.Phase} {one.Failure} {one.Detail}")))}");
         }
     }
+
+    /// <summary>The first report, past or to come, that names a fault.</summary>
+    public Task<TrustReport> RefusedAsync(OrderFault fault) => Eventually.ValueAsync($"the device reports {fault}",
+        () => Task.FromResult(Reports.Select(report => report.Trust).FirstOrDefault(trust => trust?.Fault == fault)));
 
     public Task<ReportedModel> ReportedAsync(string model, int version, DeploymentPhase phase)
         => ReportedAsync(model, $"{model} {version} is reported as {phase}", one => one.Version == version && one.Phase == phase);
@@ -231,7 +253,8 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     private async Task AnswerAsync(HttpContext context, string certificate) => await context.Response.WriteAsync(JsonSerializer.Serialize(
-        new EnrollResponse(certificate, Authority.Certificate.ExportCertificatePem(), [ReleaseKey], Mqtt, DateTimeOffset.UtcNow),
+        new EnrollResponse(certificate, Authority.Certificate.ExportCertificatePem(), [ReleaseKey], Mqtt, DateTimeOffset.UtcNow,
+            KnowsNoOrders ? null : Fleet.Roots),
         FleetJson.Default.EnrollResponse));
 
     private async Task ArtifactAsync(HttpContext context, string digest)

@@ -1,8 +1,14 @@
 using System.Buffers;
 using System.Text;
+using Fleet.Agent.Disk;
+using Fleet.Agent.Enrollment;
 using Fleet.Agent.Link;
+using Fleet.Agent.Orders;
+using Fleet.Agent.Tests.Fixtures;
 using Fleet.Contracts;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
+using Fleet.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Tests.Link;
@@ -24,7 +30,8 @@ public sealed class DesiredTests
     public void Malformed_state_is_refused_and_the_last_good_one_stays(string text)
     {
         var slot = new DesiredSlot();
-        var inbox = new DesiredInbox(slot, NullLogger<DesiredInbox>.Instance);
+        using var folder = new TemporaryFolder();
+        var inbox = new DesiredInbox(GateOf(new DataFolder(folder.Path), slot), NullLogger<DesiredInbox>.Instance);
         inbox.Receive(Bytes("""{"revision":3,"assignments":[]}"""));
         inbox.Receive(Bytes(text.Replace("RELEASE", Release, StringComparison.Ordinal)));
         Assert.Equal(3, slot.Newest?.Revision);
@@ -85,6 +92,27 @@ public sealed class DesiredTests
         slot.Set(State(2));
         await waiting.WaitAsync(TimeSpan.FromSeconds(5));
         Assert.True(slot.ChangedAsync(seen, CancellationToken.None).IsCompleted);
+    }
+
+    /// <summary>The gate of a device that trusts no root yet, and acts on desired states as protocol 1 did.</summary>
+    private static OrderGate GateOf(DataFolder folder, DesiredSlot slot)
+    {
+        using var authority = new TestAuthority();
+        var (privateKey, request) = DeviceKey.Create(DeviceId.Parse("dev-1"));
+        var identity = new Identity
+        {
+            Device = DeviceId.Parse("dev-1"),
+            Server = new Uri("https://localhost"),
+            Mqtt = "localhost:8883",
+            Certificate = authority.Device("dev-1", request),
+            PrivateKey = privateKey,
+            CertificateAuthority = authority.Certificate.ExportCertificatePem(),
+            ReleaseKeys = [],
+            EnrolledAt = DateTimeOffset.UtcNow,
+        };
+        return new OrderGate(
+            new DeviceCredentials(folder, identity), new DesiredFile(folder, NullLogger<DesiredFile>.Instance), slot,
+            new TrustedTime(folder, TimeProvider.System), NullLogger<OrderGate>.Instance);
     }
 
     private static DesiredState State(long revision) => new() { Revision = revision, Assignments = [] };

@@ -6,6 +6,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Fleet.Server.Devices;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
@@ -55,6 +56,33 @@ public sealed class DesiredTests(RunningServer server) : IClassFixture<RunningSe
         await own.RestartAsync();
         var (client, desired) = await device.ListenAsync();
         Assert.Equal(1, (await NextAsync(desired)).Revision);
+        client.Dispose();
+    }
+
+    [Fact]
+    public async Task Device_is_told_with_an_order_that_it_accepts_and_the_roots_it_needs_for_that()
+    {
+        var device = await server.EnrollAsync("ordered");
+        await AssignAsync(device.Id, "speech", 1);
+        var (client, desired) = await device.ListenAsync();
+        var told = await NextAsync(desired);
+        Assert.Equal(device.Identity.Roots!.Select(root => root.Digest()), told.Roots!.Select(root => root.Digest()));
+        var begun = RootChain.First(device.Identity.Roots![0], null);
+        var verdict = OrderVerifier.Verify(told.Order, told.Revision, told.Ordered(), new OrderGround
+        {
+            Root = begun.Root!,
+            Device = device.Id,
+            Accepted = default,
+            Known = new HashSet<string>(),
+            Now = DateTimeOffset.UtcNow,
+        });
+        Assert.True(verdict.Accepted, verdict.Reason);
+
+        // What it has it need not be sent again.
+        await device.PublishAsync(
+            client, Topics.Reported, TestDevice.Report(1) with { Trust = new TrustReport { Root = 1 } }, FleetJson.Default.ReportedState);
+        await AssignAsync(device.Id, "speech", 2);
+        Assert.Null((await NextAsync(desired)).Roots);
         client.Dispose();
     }
 

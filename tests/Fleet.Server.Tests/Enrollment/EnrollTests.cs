@@ -31,6 +31,7 @@ public sealed class EnrollTests : IAsyncLifetime
         Assert.Equal(_server.Addresses.Mqtt, device.Identity.Mqtt);
         Assert.Equal(_clock.GetUtcNow(), device.Identity.ServerTime);
         Assert.Single(device.Identity.ReleaseKeys);
+        Assert.Single(device.Identity.Roots!);
         var view = await _server.ViewAsync("dev-1");
         Assert.Equal(("x64", "berlin", false), (view.Profile, view.Labels["site"], view.Online));
     }

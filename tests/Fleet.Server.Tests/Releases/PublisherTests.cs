@@ -5,6 +5,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Http;
+using Fleet.Server.Keys;
 using Fleet.Server.Releases;
 
 namespace Fleet.Server.Tests.Releases;
@@ -37,10 +38,12 @@ public sealed class PublisherTests : IAsyncLifetime
     public async Task Release_is_trusted_by_a_device_that_holds_the_servers_key_and_by_no_other()
     {
         var release = await _fleet.ReleaseAsync();
-        Assert.True(ReleaseVerifier.Verify(release.Envelope, [_fleet.Of<ReleaseKey>()], _fleet.Clock.GetUtcNow(), "speech", 1).Trusted);
+        Assert.True(ReleaseVerifier.Verify(
+            release.Envelope, _fleet.Of<FleetKeys>().Root.ReleaseKeys(), _fleet.Clock.GetUtcNow(), "speech", 1).Trusted);
         await using var other = await TestFleet.StartAsync();
         Assert.Equal(ReleaseFault.KeyNotTrusted,
-            ReleaseVerifier.Verify(release.Envelope, [other.Of<ReleaseKey>()], _fleet.Clock.GetUtcNow(), "speech", 1).Fault);
+            ReleaseVerifier.Verify(release.Envelope, other.Of<FleetKeys>().Root.ReleaseKeys(),
+                _fleet.Clock.GetUtcNow(), "speech", 1).Fault);
     }
 
     [Fact]
@@ -140,6 +143,7 @@ public sealed class PublisherTests : IAsyncLifetime
         await _fleet.RestartAsync();
         var envelope = await _fleet.Of<Fleet.Server.Devices.IReleaseEnvelopes>().FindAsync("speech", 1, default);
         Assert.Equal(Encoding.UTF8.GetString(release.Envelope.Payload), Encoding.UTF8.GetString(envelope!.Payload));
-        Assert.True(ReleaseVerifier.Verify(envelope, [_fleet.Of<ReleaseKey>()], _fleet.Clock.GetUtcNow(), "speech", 1).Trusted);
+        Assert.True(ReleaseVerifier.Verify(
+            envelope, _fleet.Of<FleetKeys>().Root.ReleaseKeys(), _fleet.Clock.GetUtcNow(), "speech", 1).Trusted);
     }
 }

@@ -15,6 +15,8 @@ public sealed class DataFolderTests
     [Theory]
     [InlineData("keys/release.key", false, "keys/release.key is missing")]
     [InlineData("keys/release.key", true, "keys/release.key is empty")]
+    [InlineData("keys/roots.json", false, "keys/roots.json says whose keys devices trust, and it is missing or empty")]
+    [InlineData("keys/orders.key", true, "keys/orders.key is missing, or is not the key that the newest root names")]
     [InlineData("keys/ca.key", false, "keys/ca.key is missing")]
     [InlineData("ca.pem", true, "ca.pem is empty")]
     [InlineData("fleet.db", false, "fleet.db is missing")]

@@ -1,6 +1,6 @@
 using Fleet.Contracts.State;
 
-namespace Fleet.Agent.Link;
+namespace Fleet.Agent.Orders;
 
 /// <summary>Holds only the newest desired state: an older one that was never started is replaced.</summary>
 internal sealed class DesiredSlot
@@ -20,7 +20,7 @@ internal sealed class DesiredSlot
     {
         lock (_lock)
         {
-            if (_newest?.Revision > state.Revision) return;
+            if (_newest?.Place() > state.Place()) return;
             _newest = state;
             _changed.TrySetResult();
             _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -2,10 +2,11 @@ using System.Text.Json;
 using Fleet.Agent.Disk;
 using Fleet.Contracts;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
-namespace Fleet.Agent.Deployment;
+namespace Fleet.Agent.Orders;
 
 /// <summary>The last accepted desired state, on disk: after a restart a deployment continues even without the server.</summary>
 internal sealed partial class DesiredFile
@@ -27,6 +28,9 @@ internal sealed partial class DesiredFile
 
     /// <summary>Its revision; 0 before the first.</summary>
     public long Revision => _accepted?.Revision ?? 0;
+
+    /// <summary>Its place among orders; (0, 0) before the first.</summary>
+    public OrderPlace Place => _accepted?.Place() ?? default;
 
     /// <summary>Stores a desired state.</summary>
     public void Accept(DesiredState desired)

@@ -1,7 +1,7 @@
-using Fleet.Server.Releases;
+using Fleet.Server.Keys;
 using Fleet.TestKit;
 
-namespace Fleet.Server.Tests.Releases;
+namespace Fleet.Server.Tests.Keys;
 
 public sealed class SigningKeyTests : IDisposable
 {

@@ -3,12 +3,9 @@ using System.Text;
 using Fleet.Contracts.Releases;
 using Fleet.Platform;
 
-namespace Fleet.Server.Releases;
+namespace Fleet.Server.Keys;
 
-/// <summary>
-/// The key that signs releases: ECDSA P-256, made at the first start, kept in a file that only the server's user may read. Devices
-/// trust its public half from their enrollment on, so losing this file means enrolling every device again: back it up.
-/// </summary>
+/// <summary>A key of the fleet that is on this server: ECDSA P-256, in a file that only the server's user may read.</summary>
 internal sealed class SigningKey : IDisposable
 {
     private readonly ECDsa _key;
@@ -19,11 +16,11 @@ internal sealed class SigningKey : IDisposable
         Public = ReleaseKey.Of(key.ExportSubjectPublicKeyInfo());
     }
 
-    /// <summary>What devices trust.</summary>
+    /// <summary>What others know it by.</summary>
     public ReleaseKey Public { get; }
 
     /// <summary>Reads the key of that file, or makes one there.</summary>
-    /// <exception cref="InvalidDataException">The file holds no P-256 key. It is not replaced: the devices trust the one that was
+    /// <exception cref="InvalidDataException">The file holds no P-256 key. It is not replaced: devices trust the one that was
     /// there.</exception>
     public static SigningKey OpenOrCreate(string path)
     {
@@ -33,6 +30,13 @@ internal sealed class SigningKey : IDisposable
             using var created = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             DurableFile.Write(path, Encoding.UTF8.GetBytes(created.ExportPkcs8PrivateKeyPem() + "\n"));
         }
+        return Open(path);
+    }
+
+    /// <summary>Reads the key of that file.</summary>
+    /// <inheritdoc cref="OpenOrCreate"/>
+    public static SigningKey Open(string path)
+    {
         var key = ECDsa.Create();
         try
         {
@@ -50,9 +54,13 @@ internal sealed class SigningKey : IDisposable
 
     /// <summary>Signs a payload.</summary>
     public DsseEnvelope Sign(string payloadType, byte[] payload)
+        => Sign(new DsseEnvelope { PayloadType = payloadType, Payload = payload, Signatures = [] });
+
+    /// <summary>Signs what others may have signed before.</summary>
+    public DsseEnvelope Sign(DsseEnvelope envelope)
     {
         // One ECDsa object is not made for several threads at once.
-        lock (_key) return DsseEnvelope.Sign(payloadType, payload, _key);
+        lock (_key) return envelope.SignedBy(_key);
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,81 @@
+using Fleet.Agent.Enrollment;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
+using Microsoft.Extensions.Logging;
+
+namespace Fleet.Agent.Orders;
+
+/// <summary>
+/// Lets through what this device is truly ordered to do. The certificate of a server only opens the conversation: what makes the device
+/// change is signed by keys that its root names. What is refused is reported, and what serves goes on serving.
+/// </summary>
+internal sealed partial class OrderGate(
+    DeviceCredentials credentials, DesiredFile accepted, DesiredSlot slot, TrustedTime trusted, ILogger<OrderGate> logger)
+{
+    private readonly Lock _lock = new();
+    private volatile OrderVerdict? _refused;
+
+    /// <summary>Something was refused: the server should hear of it.</summary>
+    public event Action? Refused;
+
+    /// <summary>Whom the device trusts, and what it refused last.</summary>
+    public TrustReport Report() => new()
+    {
+        Root = credentials.Root?.Version ?? 0,
+        Epoch = accepted.Place.Epoch,
+        Fault = _refused?.Fault ?? OrderFault.None,
+        Detail = _refused?.Reason ?? "",
+    };
+
+    /// <summary>Takes a desired state as it arrived.</summary>
+    public void Receive(DesiredState state)
+    {
+        lock (_lock)
+        {
+            try
+            {
+                _refused = Judge(state);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                _refused = new OrderVerdict(null, OrderFault.NotStored, $"The order could not be stored: {e.Message}");
+            }
+            if (_refused is null) slot.Set(state);
+            else LogRefused(state.Revision, _refused.Fault, _refused.Reason);
+        }
+        if (_refused is not null) Refused?.Invoke();
+    }
+
+    /// <summary>Follows the roots and judges the order; null when the state may be acted on.</summary>
+    private OrderVerdict? Judge(DesiredState state)
+    {
+        var root = credentials.Root?.Version ?? 0;
+        var refused = credentials.Follow(state.Roots ?? []);
+        if (credentials.Root is { } now && now.Version != root) LogFollowed(now.Version);
+        // A server from before orders knows no roots; from the first root on, nothing counts without an order.
+        if (credentials.Root is not { } trustedRoot)
+            return refused is null ? null : new OrderVerdict(null, OrderFault.RootRefused, refused.Reason);
+        var verdict = OrderVerifier.Verify(state.Order, state.Revision, state.Ordered(), GroundOf(trustedRoot));
+        if (verdict.Order is not { } order)
+            return refused is null ? verdict : new OrderVerdict(null, OrderFault.RootRefused, $"{refused.Reason} {verdict.Reason}");
+        trusted.Advance(order.IssuedAt);
+        if (order.Address is { } moved)
+            credentials.Change(identity => identity with { Server = moved.Server, Mqtt = moved.Mqtt });
+        return null;
+    }
+
+    private OrderGround GroundOf(TrustRoot root) => new()
+    {
+        Root = root,
+        Device = credentials.Identity.Device,
+        Accepted = accepted.Place,
+        Known = accepted.Accepted?.Ordered().Select(release => release.Sha256).ToHashSet() ?? [],
+        Now = trusted.Latest(),
+    };
+
+    [LoggerMessage(LogLevel.Warning, "Desired revision {Revision} is refused ({Fault}), and what serves goes on: {Reason}")]
+    private partial void LogRefused(long revision, OrderFault fault, string reason);
+
+    [LoggerMessage(LogLevel.Information, "This device has followed to root {Version}, which now says whose keys count.")]
+    private partial void LogFollowed(int version);
+}

@@ -1,0 +1,126 @@
+using System.Text.Json;
+using Fleet.Agent.Enrollment;
+using Fleet.Agent.Tests.Fixtures;
+using Fleet.Contracts;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
+using Fleet.TestKit;
+
+namespace Fleet.Agent.Tests.Orders;
+
+/// <summary>The real agent, its roots and its orders, over the real broker.</summary>
+public sealed class OrderTests
+{
+    [Fact]
+    public async Task Device_follows_new_keys_of_every_role_and_keeps_serving()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        server.Fleet.Rotate(orders: true);
+        server.Fleet.Rotate(releases: true);
+        server.Fleet.Rotate(root: [server.Fleet.NewKey(), server.Fleet.NewKey(), server.Fleet.NewKey()], threshold: 2);
+        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        Assert.Equal(4, server.Reports.Last().Trust!.Root);
+
+        // Every file is on disk: a power cut later the device is where it was.
+        await agent.KillAsync();
+        server.Fleet.Rotate(releases: true, orders: true, threshold: 2);
+        await server.DesireAsync("dev-1", 3, TestRelease.Assign(server, 3));
+        agent.Start();
+        await server.ReportedAsync("vibration", 3, DeploymentPhase.Active);
+    }
+
+    [Fact]
+    public async Task Order_that_a_stolen_key_signed_with_a_huge_revision_is_behind_after_the_epoch_was_raised()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", OrderVerifier.MaximumRevision, TestRelease.Assign(server, 1));
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await server.DesireAsync("dev-1", 5, TestRelease.Assign(server, 2));
+        await server.RefusedAsync(OrderFault.RevisionOutdated);
+        server.Fleet.Rotate(orders: true, raiseEpoch: true);
+        await server.DesireAsync("dev-1", 5, TestRelease.Assign(server, 2));
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        Assert.Equal(5, server.Reports.Last().Revision);
+    }
+
+    /// <summary>R17: only editing identity.json by hand helped when the server's address changed.</summary>
+    [Fact]
+    public async Task Device_goes_where_a_signed_order_sends_it()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        agent.Start();
+        var order = server.Fleet.Order("dev-1", 1) with
+        {
+            Address = new ServerAddresses(new Uri("https://moved.example:8443"), "moved.example:8883"),
+        };
+        await server.DesireAsync("dev-1", new DesiredState { Revision = 1, Assignments = [], Order = server.Fleet.Sign(order) });
+        await Eventually.TrueAsync(
+            "the address is stored", () => IdentityFile.Read(agent.Data) is { Mqtt: "moved.example:8883", Server.Host: "moved.example" });
+    }
+
+    /// <summary>A device in the field: its agent is newer than what enrolled it, and its server is upgraded later.</summary>
+    [Fact]
+    public async Task Device_from_before_orders_adopts_the_root_that_its_release_key_signed_and_obeys_nothing_else_from_then_on()
+    {
+        await using var server = await TestServer.StartAsync();
+        server.KnowsNoOrders = true;
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        Assert.Null(IdentityFile.Read(agent.Data)!.Root);
+        await server.DesireAsync("dev-1", 9, TestRelease.Assign(server, 1));
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        Assert.Equal(0, server.Reports.Last().Trust!.Root);
+
+        server.KnowsNoOrders = false;
+        await server.DesireAsync("dev-1", 10, TestRelease.Assign(server, 2));
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        Assert.Equal(1, server.Reports.Last().Trust!.Root);
+        server.KnowsNoOrders = true;
+        await server.DesireAsync("dev-1", 11);
+        await server.RefusedAsync(OrderFault.Missing);
+        await agent.ServesAsync(2);
+    }
+
+    [Fact]
+    public async Task Device_joins_with_a_token_from_before_there_were_roots()
+    {
+        await using var server = await TestServer.StartAsync();
+        server.Fleet.Rotate(orders: true);
+        server.Token = server.Token with { Root = null };
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        Assert.Equal(server.Fleet.Roots[^1].Digest(), IdentityFile.Read(agent.Data)!.Root!.Digest());
+    }
+
+    [Fact]
+    public async Task Order_that_was_accepted_outlives_its_own_expiry_and_a_kill()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var release = TestRelease.Assign(server, 1);
+        var order = server.Fleet.Order("dev-1", 1, release) with { ExpiresAt = DateTimeOffset.UtcNow.AddSeconds(30) };
+        await server.DesireAsync("dev-1", new DesiredState { Revision = 1, Assignments = [release], Order = server.Fleet.Sign(order) });
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.KillAsync();
+        TrustedTime.Store(agent.Data, order.ExpiresAt.AddSeconds(1));
+        agent.Start();
+        await agent.ServesAsync(1);
+        await server.RefusedAsync(OrderFault.Expired);
+        Assert.Equal(1, JsonSerializer.Deserialize(
+            await File.ReadAllBytesAsync(agent.Data.Desired), FleetJson.Default.DesiredState)!.Revision);
+    }
+}

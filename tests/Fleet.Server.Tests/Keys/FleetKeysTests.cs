@@ -1,0 +1,85 @@
+using Fleet.Contracts.Trust;
+using Fleet.Server.Keys;
+using Fleet.TestKit;
+
+namespace Fleet.Server.Tests.Keys;
+
+/// <summary>The keys of a data folder: made without a ceremony, taken over from before there were roots, and never made anew.</summary>
+public sealed class FleetKeysTests : IDisposable
+{
+    private static readonly string[] Files = ["orders.key", "release.key", "root.key", "roots.json"];
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void First_start_makes_a_key_for_each_role_and_a_root_that_names_them()
+    {
+        using var keys = Open();
+        Assert.Equal(Files, Directory.GetFiles(_folder.Path).Select(file => Path.GetFileName(file)!).Order());
+        if (!OperatingSystem.IsWindows())
+            foreach (var file in Files) Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder[file]));
+        Assert.Empty(RootRules.ProblemsOf(keys.Root));
+        Assert.True(RootChain.First(keys.Roots[0], keys.Roots[0].Digest()).Trusted);
+        using var again = Open();
+        Assert.Equal(keys.Roots[0].Digest(), again.Roots[0].Digest());
+    }
+
+    [Fact]
+    public void Root_of_a_folder_from_before_roots_is_signed_by_the_release_key_that_its_devices_trust()
+    {
+        using var before = SigningKey.OpenOrCreate(_folder["release.key"]);
+        using var keys = Open();
+        Assert.Equal(before.Public.Id, Assert.Single(keys.Root.ReleaseKeys()).Id);
+        Assert.True(RootChain.Adopt(keys.Roots[0], [before.Public]).Trusted);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void First_start_that_was_killed_after_some_of_its_files_is_completed(int written)
+    {
+        using (Open())
+        {
+        }
+        File.Move(_folder["root.key"], _folder["root.key.next"]);
+        File.Move(_folder["orders.key"], _folder["orders.key.next"]);
+        string[] order = ["release.key", "root.key.next", "orders.key.next", "roots.json"];
+        foreach (var file in order[written..]) File.Delete(_folder[file]);
+        var kept = order[..Math.Min(written, 3)].ToDictionary(file => file, file => File.ReadAllText(_folder[file]));
+        using var keys = Open();
+        Assert.Equal(Files, Directory.GetFiles(_folder.Path).Select(file => Path.GetFileName(file)!).Order());
+        Assert.All(kept, file =>
+            Assert.Equal(file.Value, File.ReadAllText(_folder[file.Key.Replace(".next", "", StringComparison.Ordinal)])));
+    }
+
+    [Theory]
+    [InlineData("roots.json")]
+    [InlineData("orders.key")]
+    public void Roots_or_a_key_that_devices_trust_are_not_made_anew_when_they_are_lost(string file)
+    {
+        using (Open())
+        {
+        }
+        File.Delete(_folder[file]);
+        Assert.Contains("backup", Assert.Throws<InvalidDataException>(Open).Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder[file]));
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("null")]
+    [InlineData("no json")]
+    [InlineData("""[{"payloadType":"application/vnd.fleet.root+json","payload":"e30=","signatures":[]}]""")]
+    public void Roots_that_do_not_read_stop_the_server_and_are_not_replaced(string content)
+    {
+        File.WriteAllText(_folder["roots.json"], content);
+        Assert.Contains("backup", Assert.Throws<InvalidDataException>(Open).Message, StringComparison.Ordinal);
+        Assert.Equal(content, File.ReadAllText(_folder["roots.json"]));
+    }
+
+    private FleetKeys Open() => FleetKeys.OpenOrCreate(_folder.Path, TimeProvider.System);
+}

@@ -1,6 +1,9 @@
 using Fleet.Agent.Inference;
 using Fleet.Agent.Run;
 using Fleet.Agent.Validation;
+using Fleet.Platform;
+
+OwnerOnly.ByDefault();
 
 // Contents page: what the program can be asked to do.
 return args switch

@@ -4,6 +4,7 @@ using Fleet.Cli.Demo;
 using Fleet.Cli.Terminal;
 using Fleet.Platform;
 
+OwnerOnly.ByDefault();
 if (args is [ChildVerb.Name, .. var child]) return ChildVerb.Become(child);
 
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);

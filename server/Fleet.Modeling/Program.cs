@@ -5,6 +5,8 @@ using Fleet.Modeling.Worker;
 using Fleet.Platform;
 using Fleet.Quantization.Evaluation;
 
+OwnerOnly.ByDefault();
+
 // A process that only measures itself: it must load nothing that is not the model's.
 if (args is [PeakMemory.Verb, .. var measured]) return PeakMemory.Run(measured);
 

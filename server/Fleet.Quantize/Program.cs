@@ -3,6 +3,8 @@ using Fleet.Platform;
 using Fleet.Quantization;
 using Fleet.Quantize;
 
+OwnerOnly.ByDefault();
+
 // A process that only measures itself: it must load nothing that is not the model's.
 if (QuantizationProcess.MeasuredMemory(args) is { } measured) return measured;
 

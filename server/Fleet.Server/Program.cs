@@ -1,3 +1,4 @@
+using Fleet.Platform;
 using Fleet.Server.Access;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Builds;
@@ -30,6 +31,7 @@ internal static class Program
     /// <summary>Runs the server until it is told to stop.</summary>
     public static async Task<int> Main(string[] args)
     {
+        OwnerOnly.ByDefault();
         switch (args)
         {
             case [.., "--help" or "-h"]:

@@ -19,6 +19,9 @@ internal static partial class LibC
     /// <summary>RLIMIT_CORE.</summary>
     public const int CoreResource = 4;
 
+    /// <summary>0077: what group and others would be allowed is taken away.</summary>
+    public const uint OthersMask = 0x3f;
+
     /// <summary>EINVAL: how a file system says that it cannot flush folders.</summary>
     public const int InvalidArgument = 22;
 
@@ -33,6 +36,9 @@ internal static partial class LibC
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     public static partial int Kill(int process, int signal);
+
+    [LibraryImport("libc", EntryPoint = "umask")]
+    public static partial uint SetMask(uint mask);
 
     [LibraryImport("libc", EntryPoint = "getppid")]
     public static partial int ParentProcess();

@@ -9,6 +9,15 @@ public static class OwnerOnly
     /// <summary>0700.</summary>
     public const UnixFileMode FolderMode = FileMode | UnixFileMode.UserExecute;
 
+    /// <summary>
+    /// From here on whatever this process and its children create is for their owner alone, whatever umask it was started with. Called
+    /// first of all, while nothing has been created.
+    /// </summary>
+    public static void ByDefault()
+    {
+        if (!OperatingSystem.IsWindows()) _ = LibC.SetMask(LibC.OthersMask);
+    }
+
     /// <summary>Creates a file for writing, without a moment in which others could open it.</summary>
     /// <exception cref="IOException">The file exists: its mode and who has it open are unknown.</exception>
     public static FileStream CreateFile(string path)

@@ -21,6 +21,9 @@ internal sealed class ServerProcess : IAsyncDisposable
             "Bearer", File.ReadAllText(Path.Combine(folder, "keys", "operator.key")).Trim());
     }
 
+    /// <summary>What it has written so far.</summary>
+    public string Output => _process.Output;
+
     public HttpClient Http { get; }
 
     public IReadOnlyDictionary<string, string> Endpoints { get; }

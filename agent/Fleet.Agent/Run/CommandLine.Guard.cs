@@ -1,4 +1,5 @@
 using Fleet.Agent.Enrollment;
+using Fleet.Platform;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Agent.Run;
@@ -37,7 +38,7 @@ internal static partial class CommandLine
 
     private static async Task<int> FailAsync(ExitCode code, params string[] reasons)
     {
-        foreach (var reason in reasons) await Console.Error.WriteLineAsync($"fleet-agent: {reason}");
+        foreach (var reason in reasons) await Console.Error.WriteLineAsync($"fleet-agent: {PlainText.Lines(reason)}");
         return (int)code;
     }
 

@@ -1,11 +1,12 @@
 using System.Globalization;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
 
 namespace Fleet.Agent.Run;
 
-/// <summary>One line per event for people at a terminal: time, room, sentence.</summary>
+/// <summary>One line per event for people at a terminal, whatever is in it: time, room, sentence.</summary>
 internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
     /// <summary>The name under which the console logger finds it.</summary>
@@ -22,9 +23,10 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
             _ => "",
         };
         var now = time.GetUtcNow().ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
-        textWriter.Write($"{now} {level}{room}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}");
+        var sentence = PlainText.Line($"{room}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}");
+        textWriter.Write($"{now} {level}{sentence}");
         // On the same line, so that a grep for the sentence finds the cause as well.
-        if (logEntry.Exception is { } exception) textWriter.Write($" | {exception.ToString().ReplaceLineEndings(" | ")}");
+        if (logEntry.Exception is { } exception) textWriter.Write($" | {PlainText.Line(exception.ToString().ReplaceLineEndings(" | "))}");
         textWriter.WriteLine();
     }
 }

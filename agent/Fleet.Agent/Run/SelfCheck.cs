@@ -102,6 +102,6 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
     private void Say(bool right, string what)
     {
         _failed |= !right;
-        output.WriteLine($"{(right ? "ok    " : "FAILED")} {what}");
+        output.WriteLine($"{(right ? "ok    " : "FAILED")} {PlainText.Line(what)}");
     }
 }

@@ -46,11 +46,11 @@ internal static class TelemetryTables
     {
         var classes = Sum(views.Select(view => view.Classes));
         var confidence = Sum(views.Select(view => view.Confidence));
-        if (classes.Sum() == 0) return; // Nothing was decided, errors aside.
+        if (CountSum.Of(classes) == 0) return; // Nothing was decided, errors aside.
         screen.WriteLine();
         screen.WriteHeading($"{title}: decisions by class");
         Bars(screen, classes, index => index < names.Count ? names[index] : $"class {index}");
-        if (confidence.Sum() == 0) return;
+        if (CountSum.Of(confidence) == 0) return;
         screen.WriteLine();
         screen.WriteHeading($"{title}: confidence of the winning class");
         Bars(screen, confidence, tenth => $"{tenth * 10}-{(tenth + 1) * 10} %");
@@ -58,10 +58,10 @@ internal static class TelemetryTables
 
     private static void Bars(Shell screen, long[] counts, Func<int, string> name)
     {
-        var (total, largest) = (counts.Sum(), counts.Max());
+        var (total, largest) = (counts.Sum(count => (double)count), counts.Max());
         var sheet = new Sheet("", ">", ">", "");
         for (var i = 0; i < counts.Length; i++)
-            sheet.Add(name(i), counts[i], Figures.Percent((double)counts[i] / total), Charts.Bar((double)counts[i] / largest, ChartWidth));
+            sheet.Add(name(i), counts[i], Figures.Percent(counts[i] / total), Charts.Bar((double)counts[i] / largest, ChartWidth));
         screen.Write(sheet);
     }
 
@@ -71,7 +71,7 @@ internal static class TelemetryTables
         foreach (var one in counts)
         {
             if (one.Count > sum.Length) Array.Resize(ref sum, one.Count);
-            for (var i = 0; i < one.Count; i++) sum[i] += one[i];
+            for (var i = 0; i < one.Count; i++) sum[i] = CountSum.Of(sum[i], one[i]);
         }
         return sum;
     }

@@ -1,3 +1,5 @@
+using Fleet.Contracts.Telemetry;
+
 namespace Fleet.Cli.Terminal;
 
 /// <summary>Small charts of block characters, which look alike on a terminal and in a file.</summary>
@@ -11,10 +13,10 @@ internal static class Charts
     {
         if (values.Count == 0 || width < 1) return "";
         var group = (values.Count + width - 1) / width;
-        var sums = values.Chunk(group).Select(chunk => chunk.Sum()).ToArray();
+        var sums = values.Chunk(group).Select(CountSum.Of).ToArray();
         var largest = Math.Max(1, sums.Max());
         // A zero keeps the lowest block: a gap would read as missing data, which it is not.
-        return string.Concat(sums.Select(sum => Levels[(int)((Levels.Length - 1) * sum / largest)]));
+        return string.Concat(sums.Select(sum => Levels[(int)((Levels.Length - 1) * (sum / (double)largest))]));
     }
 
     /// <summary>A bar of a share of 0 to 1, fine to an eighth of a character.</summary>

@@ -1,3 +1,4 @@
+using Fleet.Platform;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -16,6 +17,9 @@ internal enum Tone
 /// <summary>One cell.</summary>
 internal readonly record struct Cell(string Text, Tone Tone = Tone.Plain)
 {
+    /// <summary>What it says: on one line, and nothing that steers the terminal.</summary>
+    public string Text { get; } = PlainText.Line(Text);
+
     public static implicit operator Cell(string? text) => new(text ?? "");
 
     public static implicit operator Cell(long number) => new(Figures.Count(number));

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Fleet.Contracts;
+using Fleet.Platform;
 using Spectre.Console;
 
 namespace Fleet.Cli.Terminal;
@@ -69,7 +70,7 @@ internal sealed class Shell(
     }
 
     /// <summary>Writes a line for people.</summary>
-    public void WriteLine(string line = "") => output.WriteLine(line);
+    public void WriteLine(string line = "") => output.WriteLine(PlainText.Lines(line));
 
     /// <summary>
     /// Writes a sentence: on a terminal it is wrapped between words. What people copy goes by <see cref="WriteLine"/>, which leaves
@@ -77,15 +78,17 @@ internal sealed class Shell(
     /// </summary>
     public void WriteSentence(string text)
     {
-        if (outputIsTerminal) _output.WriteLine(text);
-        else output.WriteLine(text);
+        var plain = PlainText.Lines(text);
+        if (outputIsTerminal) _output.WriteLine(plain);
+        else output.WriteLine(plain);
     }
 
     /// <summary>Writes a heading: bold on a terminal.</summary>
     public void WriteHeading(string text)
     {
-        if (outputIsTerminal) _output.MarkupLineInterpolated($"[bold]{text}[/]");
-        else output.WriteLine(text);
+        var plain = PlainText.Line(text);
+        if (outputIsTerminal) _output.MarkupLineInterpolated($"[bold]{plain}[/]");
+        else output.WriteLine(plain);
     }
 
     /// <summary>Writes a table; what a narrow terminal has no room for is named.</summary>
@@ -108,9 +111,10 @@ internal sealed class Shell(
         var console = ProgressConsole;
         for (var i = 0; i < lines.Count; i++)
         {
-            if (!errorIsTerminal) error.WriteLine(i == 0 ? $"fleet: {lines[i]}" : $"  {lines[i]}");
-            else if (i == 0) console.MarkupLineInterpolated($"[red]fleet:[/] {lines[i]}");
-            else console.MarkupLineInterpolated($"  {lines[i]}");
+            var line = PlainText.Lines(lines[i]);
+            if (!errorIsTerminal) error.WriteLine(i == 0 ? $"fleet: {line}" : $"  {line}");
+            else if (i == 0) console.MarkupLineInterpolated($"[red]fleet:[/] {line}");
+            else console.MarkupLineInterpolated($"  {line}");
         }
     }
 
@@ -120,7 +124,7 @@ internal sealed class Shell(
     /// <summary>Asks a person; everything but a clear yes is a no.</summary>
     public async Task<bool> AskAsync(string question, CancellationToken cancellationToken)
     {
-        await error.WriteAsync($"{question} [y/N] ");
+        await error.WriteAsync($"{PlainText.Lines(question)} [y/N] ");
         await error.FlushAsync(cancellationToken);
         // A terminal's reader cannot be cancelled: it waits on a thread of its own, which Ctrl+C leaves behind.
         var answer = await Task.Run(() => answers?.ReadLine(), CancellationToken.None).WaitAsync(cancellationToken);
@@ -130,8 +134,9 @@ internal sealed class Shell(
     /// <summary>A remark for a person, on standard error: what to do next, or that waiting has ended.</summary>
     public void WriteHint(string line)
     {
-        if (errorIsTerminal) ProgressConsole.MarkupLineInterpolated($"[dim]{line}[/]");
-        else error.WriteLine(line);
+        var plain = PlainText.Lines(line);
+        if (errorIsTerminal) ProgressConsole.MarkupLineInterpolated($"[dim]{plain}[/]");
+        else error.WriteLine(plain);
     }
 
     private static IAnsiConsole Console(TextWriter writer, bool terminal, int width)

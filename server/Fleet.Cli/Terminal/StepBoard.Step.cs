@@ -1,3 +1,4 @@
+using Fleet.Platform;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -38,6 +39,7 @@ internal sealed partial class StepBoard
         /// <summary>Says what happens now and, where known, how much of the step is done (0 to 1).</summary>
         public void Say(string detail, double? fraction = null)
         {
+            detail = PlainText.Line(detail);
             bool news;
             lock (board._gate)
             {
@@ -54,7 +56,7 @@ internal sealed partial class StepBoard
         /// <summary>Says what came of it, just before it ends.</summary>
         public void Result(string result)
         {
-            lock (board._gate) (Detail, _fraction) = (result, null);
+            lock (board._gate) (Detail, _fraction) = (PlainText.Line(result), null);
         }
 
         /// <summary>Says what went wrong, just before it ends: what it worked at failed, although nothing was thrown.</summary>

@@ -1,4 +1,5 @@
 using Fleet.Contracts.State;
+using Fleet.Contracts.Telemetry;
 using Fleet.Server.Builds;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
@@ -100,7 +101,7 @@ internal static partial class DashboardEndpoints
             Online = devices.Count(device => board.IsOnline(device.Id)),
             Serving = reported.Count(models => models.Any(model => model.ActiveVersion is not null)),
             RolledBack = reported.Count(models => models.Any(model => model.Phase == DeploymentPhase.RolledBack)),
-            Inferences = telemetry.Sum(view => view.Count),
+            Inferences = CountSum.Of(telemetry.Select(view => view.Count)),
             Rollouts = await store.RolloutViewsAsync(ShownRollouts, cancellationToken),
             Builds = [.. (await store.ListNewestAsync<Build>("", null, ShownBuilds, cancellationToken))
                 .Select(build => build.Document.ToView())],

@@ -11,6 +11,9 @@ internal static class DeviceRules
 {
     private const int MaximumFlags = 512;
     private const int MaximumList = 32;
+    private const int MostCpus = 65_536;
+    private const long MostBytes = 1L << 60;
+    private const long LargestRevision = 1L << 53;
 
     /// <summary>What is wrong with what a device says about itself. It is shown to people and stored, so it has its limits.</summary>
     public static IReadOnlyList<string> ProblemsOf(DeviceFacts facts)
@@ -29,6 +32,8 @@ internal static class DeviceRules
         Text("processor", facts.Processor);
         Text("operatingSystem", facts.OperatingSystem);
         Text("agentVersion", facts.AgentVersion);
+        Require(facts.LogicalCpus is >= 0 and <= MostCpus, $"facts.logicalCpus {facts.LogicalCpus} is beyond 0..{MostCpus}.");
+        Require(facts.MemoryBytes is >= 0 and <= MostBytes, $"facts.memoryBytes {facts.MemoryBytes} is beyond 0..{MostBytes}.");
         List("isaFlags", facts.IsaFlags, MaximumFlags);
         List("accelerators", facts.Accelerators, MaximumList);
         List("executionProviders", facts.ExecutionProviders, MaximumList);
@@ -40,15 +45,29 @@ internal static class DeviceRules
     {
         if (!ProtocolVersion.Serves(reported.Protocol))
             return $"it speaks protocol {reported.Protocol}; {ProtocolVersion.Oldest} to {ProtocolVersion.Current} are served";
-        if (reported.Revision < 0) return $"revision {reported.Revision} is negative";
+        if (reported.Revision is < 0 or > LargestRevision)
+            return $"revision {reported.Revision} is beyond 0..{LargestRevision}";
         if (reported.Models.Count > Limits.ModelsPerDevice)
             return $"it names {reported.Models.Count} models; a device runs at most {Limits.ModelsPerDevice}";
         if (reported.Models.FirstOrDefault(model => !Names.IsName(model.Model)) is { } unnamed)
             return $"model '{unnamed.Model}' must be {Names.Rule}";
         if (reported.Models.DistinctBy(model => model.Model).Count() != reported.Models.Count) return "it names a model twice";
-        if (reported.Models.FirstOrDefault(model => model.Detail.Length > Limits.DetailLength) is { } chatty)
-            return $"the detail of {chatty.Model} is longer than {Limits.DetailLength} characters";
-        return ProblemsOf(reported.Facts) is [var problem, ..] ? problem : null;
+        return reported.Models.Select(ProblemOf).FirstOrDefault(problem => problem is not null)
+            ?? (ProblemsOf(reported.Facts) is [var first, ..] ? first : null);
+    }
+
+    private static string? ProblemOf(ReportedModel model)
+    {
+        if (model.Detail.Length > Limits.DetailLength)
+            return $"the detail of {model.Model} is longer than {Limits.DetailLength} characters";
+        int?[] versions = [model.Version, model.ActiveVersion, model.PreviousVersion];
+        if (versions.FirstOrDefault(version => version < 1) is { } version) return $"version {version} of {model.Model} is below 1";
+        string?[] variants = [model.Variant, model.ActiveVariant];
+        if (variants.FirstOrDefault(variant => variant is not null && !Names.IsName(variant)) is { } variant)
+            return $"variant '{variant}' of {model.Model} must be {Names.Rule}";
+        return model.DownloadedBytes is < 0 or > MostBytes
+            ? $"{model.DownloadedBytes} bytes of {model.Model} fetched are beyond 0..{MostBytes}"
+            : null;
     }
 
     /// <summary>What is wrong with labels an operator gives.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Platform;
 using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
@@ -14,10 +15,7 @@ internal static class Logs
     {
         builder.Logging.ClearProviders();
         builder.Logging.AddConsoleFormatter<SentenceFormatter, ConsoleFormatterOptions>();
-        builder.Logging.AddConsole(
-            console => console.FormatterName = SystemdHelpers.IsSystemdService()
-                ? ConsoleFormatterNames.Systemd
-                : SentenceFormatter.FormatterName);
+        builder.Logging.AddConsole(console => console.FormatterName = SentenceFormatter.FormatterName);
         var start = new ServerStart();
         builder.Services.AddSingleton(start);
         // What the framework says of every request is said by the rooms where it matters. What stops the start is thrown as well,
@@ -38,28 +36,36 @@ internal sealed class ServerStart
     public void End() => _over = true;
 }
 
-/// <summary>One line: time, level where it matters, room, sentence.</summary>
+/// <summary>
+/// One line for each event, whatever is in it: time, level where it matters, room, sentence. Under systemd the journal has the time and
+/// takes the level from a number in front. What came from outside (a topic, a client id, a host) cannot end the line or steer a terminal.
+/// </summary>
 internal sealed class SentenceFormatter(IOptions<ConsoleFormatterOptions> options, TimeProvider time) : ConsoleFormatter(FormatterName)
 {
     /// <summary>The formatter's name in settings.</summary>
     public const string FormatterName = "sentence";
 
+    private readonly bool _journal = SystemdHelpers.IsSystemdService();
     private readonly string _format = options.Value.TimestampFormat ?? "yyyy-MM-dd HH:mm:ss";
 
     /// <inheritdoc/>
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        var level = logEntry.LogLevel switch
+        // The numbers are those of syslog.
+        var (level, number) = logEntry.LogLevel switch
         {
-            LogLevel.Information => "",
-            LogLevel.Warning => "WARNING ",
-            LogLevel.Error => "ERROR ",
-            LogLevel.Critical => "CRITICAL ",
-            _ => "debug ",
+            LogLevel.Information => ("", 6),
+            LogLevel.Warning => ("WARNING ", 4),
+            LogLevel.Error => ("ERROR ", 3),
+            LogLevel.Critical => ("CRITICAL ", 2),
+            _ => ("debug ", 7),
         };
-        textWriter.Write(time.GetUtcNow().ToString(_format, CultureInfo.InvariantCulture));
-        textWriter.WriteLine($" {level}{RoomOf(logEntry.Category)}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}");
-        if (logEntry.Exception is { } exception) textWriter.WriteLine(exception);
+        var begin = _journal ? $"<{number}>" : $"{time.GetUtcNow().ToString(_format, CultureInfo.InvariantCulture)} {level}";
+        textWriter.Write(begin);
+        textWriter.Write(PlainText.Line($"{RoomOf(logEntry.Category)}: {logEntry.Formatter(logEntry.State, logEntry.Exception)}"));
+        // On the same line, so that a search for the sentence finds the cause as well.
+        if (logEntry.Exception is { } exception) textWriter.Write($" | {PlainText.Line(exception.ToString().ReplaceLineEndings(" | "))}");
+        textWriter.WriteLine();
     }
 
     /// <summary>The room of a category of this server, its third word; categories of others keep their names.</summary>

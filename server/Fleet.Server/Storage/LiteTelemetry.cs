@@ -168,7 +168,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
     {
         // Read again after a start: what is in the subject's rows already.
         if (key <= subject.WrittenKey) return;
-        subject.Add(batch, resources);
+        subject.Add(batch, resources, key);
         if (subject.IsUnwritten) return;
         subject.IsUnwritten = true;
         _unwritten.Enqueue((subject, key));
@@ -261,17 +261,21 @@ internal sealed class LiteTelemetry(TimeProvider time)
         /// </summary>
         public bool IsNew(TelemetryBatch batch) => !_seen.Contains(batch.Sequence) || batch.From.UtcTicks >= _newestTo;
 
-        public void Add(TelemetryBatch batch, ResourceStats? resources)
+        /// <param name="batch">What the device did.</param>
+        /// <param name="resources">The machine; null for all devices together.</param>
+        /// <param name="arrived">When it came, as ticks: a device whose clock runs ahead did it then, and not in the future.</param>
+        public void Add(TelemetryBatch batch, ResourceStats? resources, long arrived)
         {
             if (name != Fleet) _seen = (_seen.Contains(batch.Sequence) ? new SequenceRanges() : _seen).Add(batch.Sequence);
             _newestTo = Math.Max(_newestTo, batch.To.UtcTicks);
-            var minute = RollupBuilder.StartOf(RollupPeriod.Minute, batch.To);
+            var to = batch.To.UtcTicks <= arrived ? batch.To : new DateTimeOffset(arrived, TimeSpan.Zero);
+            var minute = RollupBuilder.StartOf(RollupPeriod.Minute, to);
             foreach (var stats in batch.Models)
             {
-                Models.Add(stats.Model, batch.To.UtcTicks);
+                Models.Add(stats.Model, to.UtcTicks);
                 if (!Open.TryGetValue((minute, stats.Model), out var rollup))
                     Open[(minute, stats.Model)] = rollup = new RollupBuilder(minute);
-                rollup.Add(stats, batch.To, resources);
+                rollup.Add(stats, to, resources);
             }
         }
 

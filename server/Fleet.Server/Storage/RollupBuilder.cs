@@ -30,9 +30,9 @@ internal sealed class RollupBuilder(DateTimeOffset from)
     /// <summary>Adds one model's part of a batch.</summary>
     public void Add(InferenceStats stats, DateTimeOffset to, ResourceStats? resources, long batches = 1)
     {
-        _batches = Sum(_batches, batches);
-        _count = Sum(_count, stats.Count);
-        _errors = Sum(_errors, stats.Errors);
+        _batches = CountSum.Of(_batches, batches);
+        _count = CountSum.Of(_count, stats.Count);
+        _errors = CountSum.Of(_errors, stats.Errors);
         Add(_classes, stats.Classes);
         Add(_confidence, stats.Confidence);
         Add(stats.Latency);
@@ -65,16 +65,12 @@ internal sealed class RollupBuilder(DateTimeOffset from)
         },
     };
 
-    /// <summary>Adds without running over: a device may send any number, and one of them must not spoil a page.</summary>
-    private static long Sum(long left, long right)
-        => left > LatencyHistogram.MaximumCount - right ? LatencyHistogram.MaximumCount : left + right;
-
     private static void Add(List<long> sum, IReadOnlyList<long> counts)
     {
         for (var i = 0; i < counts.Count; i++)
         {
             if (i == sum.Count) sum.Add(0);
-            sum[i] = Sum(sum[i], counts[i]);
+            sum[i] = CountSum.Of(sum[i], counts[i]);
         }
     }
 
@@ -85,11 +81,11 @@ internal sealed class RollupBuilder(DateTimeOffset from)
             var place = _buckets.BinarySearch(histogram.Buckets[i]);
             if (place >= 0)
             {
-                _counts[place] = Sum(_counts[place], histogram.Counts[i]);
+                _counts[place] = CountSum.Of(_counts[place], histogram.Counts[i]);
                 continue;
             }
             _buckets.Insert(~place, histogram.Buckets[i]);
-            _counts.Insert(~place, Sum(0, histogram.Counts[i]));
+            _counts.Insert(~place, CountSum.Of(0, histogram.Counts[i]));
         }
     }
 }

@@ -39,14 +39,23 @@ internal static class TelemetryBlock
         return Holds(pack, batch) ? pack : JsonSerializer.SerializeToUtf8Bytes(batch, FleetJson.Default.TelemetryBatch);
     }
 
-    /// <summary>Reads a message.</summary>
+    /// <summary>
+    /// Reads a message. One that an earlier program took and this one would refuse, such as a count beyond every bound, is passed over:
+    /// it must not fail a start, a page or an export for all others.
+    /// </summary>
     public static IReadOnlyList<TelemetryBatch> Decode(ReadOnlyMemory<byte> message)
-        => message.Span is [JsonObject, ..]
-            ? [
-                JsonSerializer.Deserialize(message.Span, FleetJson.Default.TelemetryBatch)
-                    ?? throw new InvalidDataException("A stored batch holds null."),
-            ]
-            : TelemetryPack.Decode(message.Span);
+    {
+        try
+        {
+            return message.Span is [JsonObject, ..]
+                ? JsonSerializer.Deserialize(message.Span, FleetJson.Default.TelemetryBatch) is { } batch ? [batch] : []
+                : TelemetryPack.Decode(message.Span);
+        }
+        catch (Exception e) when (e is FormatException or JsonException)
+        {
+            return [];
+        }
+    }
 
     /// <summary>Writes a pack.</summary>
     /// <param name="entries">Each message with the subject it is of, such as a device.</param>

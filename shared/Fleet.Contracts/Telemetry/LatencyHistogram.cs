@@ -26,7 +26,7 @@ public sealed record LatencyHistogram : IJsonOnDeserialized
     public IReadOnlyList<long> Counts { get; set; } = [];
 
     /// <summary>Durations in all.</summary>
-    public long Total() => Counts.Sum();
+    public long Total() => Counts.Aggregate(0L, (sum, count) => CountSum.Of(sum, count, long.MaxValue));
 
     /// <summary>The bucket of a duration. Below 16 µs a bucket is one microsecond wide.</summary>
     public static int BucketOf(TimeSpan duration)
@@ -82,7 +82,8 @@ public sealed record LatencyHistogram : IJsonOnDeserialized
         foreach (var histogram in (ReadOnlySpan<LatencyHistogram>)[this, other])
         {
             for (var i = 0; i < histogram.Buckets.Count; i++)
-                merged[histogram.Buckets[i]] = merged.GetValueOrDefault(histogram.Buckets[i]) + histogram.Counts[i];
+                merged[histogram.Buckets[i]]
+                    = CountSum.Of(merged.GetValueOrDefault(histogram.Buckets[i]), histogram.Counts[i], long.MaxValue);
         }
         return new LatencyHistogram { Buckets = [.. merged.Keys], Counts = [.. merged.Values] };
     }

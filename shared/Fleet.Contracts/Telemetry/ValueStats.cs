@@ -26,9 +26,9 @@ public sealed record ValueStats(long Count, double Mean, double Deviation, doubl
         if (Count == 0) return other;
         double count = (double)Count + other.Count, difference = other.Mean - Mean;
         var squares = Count * Deviation * Deviation + other.Count * other.Deviation * other.Deviation
-            + difference * difference * Count * other.Count / count;
+            + difference * difference * Count * (other.Count / count);
         var merged = new ValueStats(
-            Math.Min(Count + other.Count, LatencyHistogram.MaximumCount), Mean + difference * (other.Count / count),
+            CountSum.Of(Count, other.Count), Mean + difference * (other.Count / count),
             Math.Sqrt(squares / count), Math.Min(Minimum, other.Minimum), Math.Max(Maximum, other.Maximum));
         // Numbers near the largest there is have no mean that could be written down.
         return double.IsFinite(merged.Mean) && double.IsFinite(merged.Deviation) ? merged : other;

@@ -23,6 +23,18 @@ public sealed class DemoTests : IDisposable
         await Eventually.TrueAsync("every process of the demo ended", () => ProcessesOf(_folder["data"]).Count == 0, Deadline);
     }
 
+    /// <summary>T14: the demo makes the folders of a server, a worker and three agents.</summary>
+    [Fact]
+    public async Task What_the_programs_create_is_their_owners_alone_whatever_the_umask()
+    {
+        var (program, arguments) = FileModes.WithOpenUmask(Programs.Cli, "demo", "--data", _folder["data"]);
+        await using var demo = ChildProcess.Start(program, arguments);
+        await demo.WaitForLineAsync("Build the model", Deadline);
+
+        Assert.Empty(FileModes.OpenToOthers(_folder.Path));
+        Assert.True(File.Exists(_folder["data", "devices", "demo-arm", "identity.json"]));
+    }
+
     [Fact]
     public async Task Agent_that_dies_fails_the_demo_by_its_name_and_its_last_lines_and_the_logs_stay()
     {

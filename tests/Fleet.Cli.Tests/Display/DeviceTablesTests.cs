@@ -49,6 +49,26 @@ public sealed class DeviceTablesTests
         Assert.Matches(@"(?m)^press-7 +x64 +online +vibration 3 x64-int8 +active +97\.5 % +2m 00s ago +site=berlin$", table);
     }
 
+    [Theory]
+    [InlineData("\u001b]0;owned\u0007\u001b[2J")]
+    [InlineData("a\nforged  x64  online")]
+    [InlineData("\u009b2J\u202e")]
+    public void Text_of_a_device_steers_no_terminal_and_makes_no_line_of_its_own(string text)
+    {
+        var said = Device with
+        {
+            Facts = Device.Facts with { Processor = text, OperatingSystem = text, AgentVersion = text },
+            Labels = new Dictionary<string, string> { ["site"] = text },
+            Models = [Serving with { Phase = DeploymentPhase.RolledBack, Failure = DeploymentFailure.Unexpected, Detail = text }],
+        };
+        foreach (var (output, error) in (ReadOnlySpan<(string, string)>)
+            [Screen.Of(screen => DeviceTables.WriteList(screen, [said], Now)), Screen.Of(screen => DeviceTables.Write(screen, said, Now))])
+        {
+            Assert.DoesNotContain(output + error, c => (char.IsControl(c) && c is not ('\n' or '\r')) || c == '\u202e');
+            Assert.DoesNotContain("\nforged", output, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void Device_that_never_connected_serves_nothing_and_was_never_seen()
     {

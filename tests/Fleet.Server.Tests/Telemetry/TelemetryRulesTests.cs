@@ -22,7 +22,22 @@ public sealed class TelemetryRulesTests
 
     private static readonly Dictionary<string, (TelemetryBatch Allowed, TelemetryBatch Refused, string Says)> Rows = new()
     {
-        ["sequence"] = (Batch() with { Sequence = 0 }, Batch() with { Sequence = -1 }, "sequence -1 is negative"),
+        ["sequence"] = (Batch() with { Sequence = 0 }, Batch() with { Sequence = -1 }, "sequence -1 is beyond"),
+        ["largest sequence"] = (Batch() with { Sequence = 1L << 53 }, Batch() with { Sequence = long.MaxValue },
+            "sequence 9223372036854775807 is beyond"),
+        ["variant"] = (Batch(Stats), Batch(Stats with { Variant = "x64\u001b[2J" }), "of speech must be 1 to 64"),
+        ["version"] = (Batch(Stats with { Version = 0 }), Batch(Stats with { Version = -1 }), "version -1 of speech is negative"),
+        ["range of a value"] = (Batch(Stats with { Values = [new ValueStats(1, 1, 0, 1, 1)] }),
+            Batch(Stats with { Values = [new ValueStats(1, 1, 0, 2, 1)] }), "a range that cannot be"),
+        ["largest count of a bucket"] = (Latency([1], [LatencyHistogram.MaximumCount]), Latency([1], [LatencyHistogram.MaximumCount + 1]),
+            "a count in the histogram of speech is beyond"),
+        ["processors"] = (Machine(new() { CpuUsage = 1 }), Machine(new() { CpuUsage = 7.5 }), "in use, 7.5, is beyond 0..1"),
+        ["temperature"] = (Machine(new() { TemperatureCelsius = 1000 }), Machine(new() { TemperatureCelsius = 1e300 }), "its temperature"),
+        ["memory"] = (Machine(new() { MemoryUsedBytes = 0 }), Machine(new() { MemoryUsedBytes = -1 }), "-1 bytes of the machine"),
+        ["memory of the agent"] = (Machine(new() { AgentMemoryBytes = 1L << 60 }), Machine(new() { AgentMemoryBytes = long.MaxValue }),
+            "9223372036854775807 bytes of the machine"),
+        ["disk"] = (Machine(new() { DiskFreeBytes = 1 }), Machine(new() { DiskFreeBytes = long.MinValue }),
+            "bytes of the machine are beyond"),
         ["time"] = (Batch() with { To = Now }, Batch() with { To = Now.AddTicks(-1) }, "before it begins at"),
         ["models"] = (Batch(Many(Limits.ModelsPerDevice)), Batch(Many(Limits.ModelsPerDevice + 1)), "it names 17 models"),
         ["name"] = (Batch(Stats), Batch(Stats with { Model = "Speech" }), "model 'Speech' must be"),
@@ -37,8 +52,8 @@ public sealed class TelemetryRulesTests
         ["values"] = (Batch(Stats with { Values = Values(16) }), Batch(Stats with { Values = Values(17) }),
             "speech tallies 17 values; at most 16 are kept"),
         ["count of a value"] = (Batch(Stats with { Values = [new ValueStats(0, 0, 0, 0, 0)] }),
-            Batch(Stats with { Values = [new ValueStats(-1, 0, 0, 0, 0)] }), "a count or a deviation that cannot be"),
-        ["deviation of boxes"] = (Boxes(deviation: 0), Boxes(deviation: -0.1), "a count or a deviation that cannot be"),
+            Batch(Stats with { Values = [new ValueStats(-1, 0, 0, 0, 0)] }), "a count, a deviation or a range that cannot be"),
+        ["deviation of boxes"] = (Boxes(deviation: 0), Boxes(deviation: -0.1), "a count, a deviation or a range that cannot be"),
         ["as many counts as buckets"] = (Latency([1], [1]), Latency([1], [1, 2]), "has 1 buckets and 2 counts"),
         ["first bucket"] = (Latency([0], [1]), Latency([-1], [1]), "has a bucket beyond"),
         ["last bucket"] = (Latency([LatencyHistogram.LastBucket], [1]), Latency([LatencyHistogram.LastBucket + 1], [1]), "a bucket beyond"),
@@ -70,6 +85,8 @@ public sealed class TelemetryRulesTests
 
     private static TelemetryBatch Batch(params InferenceStats[] models)
         => new() { Sequence = 1, From = Now, To = Now.AddSeconds(10), Models = models };
+
+    private static TelemetryBatch Machine(ResourceStats machine) => Batch() with { Resources = machine };
 
     private static TelemetryBatch Latency(int[] buckets, long[] counts)
         => Batch(Stats with { Latency = new LatencyHistogram { Buckets = buckets, Counts = counts } });

@@ -1,0 +1,173 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Telemetry;
+using Fleet.Server.Storage;
+using MQTTnet;
+
+namespace Fleet.Server.Tests.Telemetry;
+
+/// <summary>One device lies in its telemetry; pages and answers stay whole for everybody.</summary>
+public sealed class TelemetryAttackTests(RunningServer server) : IClassFixture<RunningServer>
+{
+    private static readonly string[] Readers =
+        ["/", "/telemetry", "/api/v1/telemetry", "/api/v1/telemetry/fleet", "/api/v1/telemetry?since=0001-01-01T00:00:00Z"];
+
+    [Theory]
+    [InlineData("count", "\"count\":9223372036854775807")]
+    [InlineData("errors", "\"errors\":9223372036854775807")]
+    [InlineData("class", "\"classes\":[9223372036854775807]")]
+    [InlineData("confidence", "\"confidence\":[9223372036854775807,0,0,0,0,0,0,0,0,0]")]
+    [InlineData("bucket", "\"latency\":{\"buckets\":[1],\"counts\":[9223372036854775807]}")]
+    [InlineData("below-zero", "\"count\":-1")]
+    [InlineData("beyond-long", "\"count\":92233720368547758070")]
+    [InlineData("version", "\"version\":-7")]
+    public async Task Number_that_would_run_over_is_refused_and_nothing_fails_for_others(string name, string field)
+    {
+        var device = await server.EnrollAsync($"liar-{name}");
+        using var client = await device.ConnectAsync();
+        for (var sequence = 1; sequence <= 2; sequence++)
+        {
+            var batch = $$"""
+                {"sequence":{{sequence}},"from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:10Z",
+                 "models":[{"model":"m","version":1,"variant":"v",{{field}}}]}
+                """;
+            var answer = await TestDevice.PublishAsync(client, Topics.Of(device.Id, Topics.Telemetry), Encoding.UTF8.GetBytes(batch));
+            // Acknowledged as what will never be taken, so that it is not sent for ever.
+            Assert.Equal(MqttClientPublishReasonCode.PayloadFormatInvalid, answer.ReasonCode);
+        }
+        await ReadersSeeAsync(server.Operator);
+    }
+
+    [Fact]
+    public async Task Sums_of_the_largest_numbers_there_may_be_stay_at_their_bound()
+    {
+        var device = await server.EnrollAsync("largest");
+        using var client = await device.ConnectAsync();
+        const long most = LatencyHistogram.MaximumCount;
+        for (var sequence = 1; sequence <= 3; sequence++)
+        {
+            var batch = new TelemetryBatch
+            {
+                Sequence = sequence,
+                From = DateTimeOffset.UtcNow.AddSeconds(-10),
+                To = DateTimeOffset.UtcNow,
+                Models =
+                [
+                    new InferenceStats
+                    {
+                        Model = "largest", Version = 1, Variant = "v", Count = most, Errors = most, Classes = [most, most],
+                        Confidence = [most, most, 0, 0, 0, 0, 0, 0, 0, most],
+                        Latency = new LatencyHistogram { Buckets = [1, LatencyHistogram.LastBucket], Counts = [most, most] },
+                        Values = [new ValueStats(most, 1e300, 1e300, -1e308, 1e308)],
+                        Boxes = new BoxStats(new ValueStats(most, 1e308, 1e308, 1e308, 1e308), new ValueStats(most, 0, 0, 0, 0)),
+                    },
+                ],
+            };
+            Assert.Equal(MqttClientPublishReasonCode.Success,
+                await device.PublishAsync(client, Topics.Telemetry, batch, FleetJson.Default.TelemetryBatch));
+        }
+        await ReadersSeeAsync(server.Operator);
+        var view = Assert.Single(JsonSerializer.Deserialize(
+            await server.Operator.GetStringAsync("/api/v1/telemetry?device=largest"), FleetJson.Default.IReadOnlyListTelemetryView)!);
+        Assert.Equal((most, most, 3), (view.Count, view.Errors, view.Batches));
+        Assert.Equal([most, most], view.Classes);
+    }
+
+    [Fact]
+    public async Task Batch_of_a_clock_that_runs_ahead_is_counted_when_it_came()
+    {
+        var device = await server.EnrollAsync("ahead");
+        using var client = await device.ConnectAsync();
+        var end = new DateTimeOffset(9999, 12, 31, 0, 0, 0, TimeSpan.Zero);
+        var batch = new TelemetryBatch
+        {
+            Sequence = 1,
+            From = end.AddSeconds(-10),
+            To = end,
+            Models = [new InferenceStats { Model = "ahead", Version = 1, Variant = "v", Count = 3 }],
+        };
+        for (var n = 0; n < 2; n++)
+            Assert.Equal(MqttClientPublishReasonCode.Success,
+                await device.PublishAsync(client, Topics.Telemetry, batch, FleetJson.Default.TelemetryBatch));
+        var view = Assert.Single(JsonSerializer.Deserialize(
+            await server.Operator.GetStringAsync("/api/v1/telemetry/fleet?model=ahead"), FleetJson.Default.IReadOnlyListTelemetryView)!);
+        Assert.Equal(3, view.Count);
+        Assert.True(view.To <= DateTimeOffset.UtcNow, $"{view.To}");
+        await ReadersSeeAsync(server.Operator);
+    }
+
+    [Fact]
+    public async Task Batch_that_an_earlier_program_has_stored_fails_no_start_and_no_page()
+    {
+        await using var fleet = await TestFleet.StartAsync();
+        await fleet.EnrollAsync(2);
+        var (liar, honest) = (DeviceId.Parse("dev-00000"), DeviceId.Parse("dev-00001"));
+        var good = new TelemetryBatch
+        {
+            Sequence = 1,
+            From = fleet.Clock.GetUtcNow().AddSeconds(-10),
+            To = fleet.Clock.GetUtcNow(),
+            Models = [new InferenceStats { Model = "speech", Version = 1, Variant = "v", Count = 3 }],
+        };
+        // As the program of protocol 1 took and kept it: the bytes as they came.
+        foreach (var text in (string[])
+            [
+                Stored("\"count\":9223372036854775807,\"latency\":{\"buckets\":[1],\"counts\":[9223372036854775807]}"),
+                Stored("\"count\":9223372036854775807,\"classes\":[9223372036854775807,-5]"), "null", "{", Stored("\"count\":-3"),
+            ])
+            await fleet.Store.AppendSamplesAsync(liar, new TelemetryMessage(Encoding.UTF8.GetBytes(text), [good]), default);
+        await fleet.Store.AppendSamplesAsync(honest, new TelemetryMessage(TelemetryPack.Encode([good]), [good]), default);
+
+        await fleet.RestartAsync();
+
+        await ReadersSeeAsync(fleet.Http);
+        var export = await fleet.Http.GetStringAsync(new Uri("/api/v1/telemetry/export", UriKind.Relative));
+        Assert.Contains("dev-00001", export, StringComparison.Ordinal);
+        var views = JsonSerializer.Deserialize(
+            await fleet.Http.GetStringAsync(new Uri("/api/v1/telemetry?device=dev-00001", UriKind.Relative)),
+            FleetJson.Default.IReadOnlyListTelemetryView)!;
+        Assert.Equal(3, Assert.Single(views).Count);
+
+        string Stored(string field) => $$"""
+            {"sequence":{{field.Length}},"from":"{{good.From:O}}","to":"{{good.To:O}}",
+             "models":[{"model":"speech","version":1,"variant":"v",{{field}}}]}
+            """;
+    }
+
+    [Theory]
+    [InlineData(0x1a, int.MaxValue)]
+    [InlineData(0x1a, uint.MaxValue)]
+    [InlineData(0x1b, 1UL << 31)]
+    [InlineData(0x1b, 1UL << 32)]
+    [InlineData(0x1b, ulong.MaxValue)]
+    public void Pack_that_declares_to_be_larger_than_it_is_gets_no_memory(byte head, ulong length)
+    {
+        byte[] declared = head == 0x1a ? new byte[4] : new byte[8];
+        if (head == 0x1a) BinaryPrimitives.WriteUInt32BigEndian(declared, (uint)length);
+        else BinaryPrimitives.WriteUInt64BigEndian(declared, length);
+        // Once as the length it unpacks to, once as that of its bytes, once as that of an array.
+        byte[][] packs =
+        [
+            [0x83, 2, head, .. declared, 0x41, 0],
+            [0x83, 2, 1, (byte)(head | 0x40), .. declared, 0],
+            [(byte)(head | 0x80), .. declared, 2, 1, 0x41, 0],
+        ];
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.All(packs, pack => Assert.Throws<FormatException>(() => TelemetryPack.Decode(pack)));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
+    private static async Task ReadersSeeAsync(HttpClient client)
+    {
+        foreach (var reader in Readers)
+        {
+            using var answer = await client.GetAsync(new Uri(reader, UriKind.Relative));
+            Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{reader}: {answer.StatusCode}");
+        }
+    }
+}

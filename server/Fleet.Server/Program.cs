@@ -1,6 +1,7 @@
 using Fleet.Platform;
 using Fleet.Server.Access;
 using Fleet.Server.Artifacts;
+using Fleet.Server.Audit;
 using Fleet.Server.Builds;
 using Fleet.Server.Certificates;
 using Fleet.Server.Dashboard;
@@ -84,6 +85,7 @@ internal static class Program
         builder.Services.AddStorage();
         builder.Services.AddCertificates();
         builder.Services.AddKeys();
+        builder.Services.AddAudit();
         builder.Services.AddAccess();
         builder.Services.AddEnrollment();
         builder.Services.AddMessaging();
@@ -98,14 +100,17 @@ internal static class Program
         var app = builder.Build();
         app.CreateDataFolder();
         app.OpenDataFolder();
+        app.UseAudit();
         app.UseProblems();
         app.UseRouting();
         app.UseAccess();
+        app.UseCommitWitness();
         app.MapHealth();
         app.MapEnroll();
 
         var operators = app.MapOperatorCalls();
         operators.MapApiKeys();
+        operators.MapAudit();
         operators.MapTokens();
         operators.MapDevices();
         operators.MapArtifacts();

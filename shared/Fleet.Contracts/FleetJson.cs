@@ -28,9 +28,10 @@ namespace Fleet.Contracts;
     Converters =
     [
         typeof(FiniteConverter),
-        typeof(ListConverter<ApiKeyView>), typeof(ListConverter<Assignment>), typeof(ListConverter<BuildView>),
-        typeof(ListConverter<DeviceRolloutView>), typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>),
-        typeof(ListConverter<DsseSignature>), typeof(ListConverter<EpochReport>),
+        typeof(ListConverter<ApiKeyView>), typeof(ListConverter<Assignment>), typeof(ListConverter<AuditChangeView>),
+        typeof(ListConverter<AuditView>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
+        typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
+        typeof(ListConverter<EpochReport>),
         typeof(ListConverter<FeaturePairSpec>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),
@@ -96,6 +97,8 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(CreateApiKeyRequest))]
 [JsonSerializable(typeof(CreateApiKeyResponse))]
 [JsonSerializable(typeof(IReadOnlyList<ApiKeyView>))]
+[JsonSerializable(typeof(IReadOnlyList<AuditView>))]
+[JsonSerializable(typeof(AuditVerification))]
 [JsonSerializable(typeof(HealthResponse))]
 public sealed partial class FleetJson : JsonSerializerContext
 {

@@ -169,7 +169,7 @@ public sealed class RunningServer : IAsyncLifetime
         return problem;
     }
 
-    private async Task StopAsync()
+    internal async Task StopAsync()
     {
         Operator.Dispose();
         if (_server is null) return;

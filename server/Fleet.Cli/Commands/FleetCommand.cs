@@ -36,6 +36,8 @@ internal static class FleetCommand
             ReleasesCommand.Create(shell),
             RolloutsCommand.Create(shell),
             TelemetryCommand.Create(shell),
+            ApiKeysCommand.Create(shell),
+            AuditCommand.Create(shell),
         };
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);

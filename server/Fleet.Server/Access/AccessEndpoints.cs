@@ -22,17 +22,14 @@ internal static class AccessEndpoints
             .AddDocument("apiKey", AccessJson.Default.ApiKey)
             .AddSingleton<ApiKeys>()
             .AddSingleton<FailureLimit>()
-            .AddSingleton<AuditTrail>()
             .AddHostedService<KeyFiles>();
     }
 
-    /// <summary>Makes every request known by its key and keeps the audit trail.</summary>
+    /// <summary>Makes every request known by its key.</summary>
     public static void UseAccess(this WebApplication app)
     {
         app.UseAuthentication();
         app.UseAuthorization();
-        var trail = app.Services.GetRequiredService<AuditTrail>();
-        app.Use((context, next) => trail.InvokeAsync(context, next));
     }
 
     /// <summary>What people and their programs call. Each endpoint says which role it needs; what says nothing is for admins.</summary>

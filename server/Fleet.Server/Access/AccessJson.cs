@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Fleet.Server.Access;
 
 /// <summary>Generated serialization of this room's documents.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ApiKey))]
-[JsonSerializable(typeof(AuditEntry))]
 internal sealed partial class AccessJson : JsonSerializerContext;

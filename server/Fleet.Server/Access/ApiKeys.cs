@@ -22,7 +22,7 @@ internal sealed class ApiKeys(IFleetStore store, TimeProvider time)
             || await store.FindAsync<ApiKey>(id, cancellationToken) is not { Document: var key }
             || !key.IsProvedBy(secret))
             return new FoundKey("", null, "The API key is not known.");
-        if (key.WhyNot(time.GetUtcNow()) is { } reason) return new FoundKey(id, null, reason);
+        if (key.WhyNot(time.GetUtcNow()) is { } reason) return new FoundKey(id, null, reason) { Who = key.Name };
         await NoteUseAsync(id, key, cancellationToken);
         return new FoundKey(id, key.ToCaller(), "");
     }
@@ -47,4 +47,8 @@ internal sealed class ApiKeys(IFleetStore store, TimeProvider time)
 /// <param name="Id">Its id; empty when it is not known.</param>
 /// <param name="Caller">Whose it is; null when it is refused.</param>
 /// <param name="Problem">Why it is refused.</param>
-internal sealed record FoundKey(string Id, Caller? Caller, string Problem);
+internal sealed record FoundKey(string Id, Caller? Caller, string Problem)
+{
+    /// <summary>Whose it was: known of a key that is right and no longer accepted.</summary>
+    public string? Who { get; init; }
+}

@@ -34,6 +34,7 @@ internal sealed partial class KeyAuthentication(
             var user = new ClaimsPrincipal(caller.ToIdentity(Scheme.Name, found.Id));
             return AuthenticateResult.Success(new AuthenticationTicket(user, Scheme.Name));
         }
+        RequestNotes.Of(Context).Who = found.Who;
         // A valid key is never turned away: one worker with a wrong key must not lock out the operator beside it.
         if (failures.IsExceededBy(Address))
         {

@@ -49,7 +49,7 @@ internal static class BuildEndpoints
     public static void MapWorkers(this IEndpointRouteBuilder workers)
     {
         var worker = workers.MapGroup("/api/v1/worker");
-        worker.MapPost("/leases", LeaseAsync);
+        worker.MapPost("/leases", LeaseAsync).WithMetadata(new Routine(StatusCodes.Status204NoContent));
         worker.MapPost(
             "/builds/{id}/progress", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
@@ -57,7 +57,7 @@ internal static class BuildEndpoints
             return sent.Value is { } progress
                 ? ViewOf(await queue.AdvanceAsync(id, progress.LeaseId, progress.Progress, cancellationToken))
                 : sent.Problem!.ToResult();
-        });
+        }).WithMetadata(new Routine(StatusCodes.Status200OK));
         worker.MapPost(
             "/builds/{id}/complete", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {

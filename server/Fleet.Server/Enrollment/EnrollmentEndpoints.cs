@@ -68,6 +68,7 @@ internal static class EnrollmentEndpoints
             var sent = await RequestBody.ReadAsync(
                 context.Request, FleetJson.Default.EnrollRequest, cancellationToken, Limits.EnrollmentBytes);
             if (sent.Value is null) return sent.Problem!.ToResult();
+            RequestNotes.Of(context).Who = $"device {sent.Value.DeviceId}";
             var answer = await enroller.EnrollAsync(sent.Value, cancellationToken);
             if (answer.Problem?.Status == StatusCodes.Status401Unauthorized) failures.Count(caller);
             return answer.ToResult(FleetJson.Default.EnrollResponse);

@@ -48,6 +48,15 @@ internal static class Refusal
     public static ApiProblem TooLarge(string title) => new(title, StatusCodes.Status413PayloadTooLarge, []);
 
     /// <summary>The refusal over HTTP (RFC 9457).</summary>
-    public static IResult ToResult(this ApiProblem problem)
-        => Results.Json(problem, FleetJson.Default.ApiProblem, "application/problem+json", problem.Status);
+    public static IResult ToResult(this ApiProblem problem) => new ProblemResult(problem);
+
+    private sealed class ProblemResult(ApiProblem problem) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            RequestNotes.Of(httpContext).Why = problem.Title;
+            return Results.Json(problem, FleetJson.Default.ApiProblem, "application/problem+json", problem.Status)
+                .ExecuteAsync(httpContext);
+        }
+    }
 }

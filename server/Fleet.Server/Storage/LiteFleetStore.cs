@@ -93,13 +93,16 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)
+    public async Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)
     {
         // Written out here, on the caller's thread: the database's own thread has the disk to wait for.
-        var rows = changes.Select(change => (change, RowOf(change))).ToArray();
-        return rows.Length == 0
-            ? Task.CompletedTask
-            : _gate.RunAsync(new LiteWork<bool>(Writes.Documents, database => Apply(database, rows), cancellationToken), cancellationToken);
+        var rows = changes.Select(change => (Change: change, Row: RowOf(change))).ToArray();
+        if (rows.Length == 0) return;
+        var before = _published;
+        await _gate.RunAsync(
+            new LiteWork<bool>(Writes.Documents, database => Apply(database, rows), cancellationToken), cancellationToken);
+        CommitWitness.Current?.Saw(rows.Length, i => new CommittedChange(
+            KeyOf(rows[i].Change), JsonOf(before, rows[i].Change), rows[i].Row?["json"].AsString));
     }
 
     /// <inheritdoc/>
@@ -213,6 +216,12 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
                 $"{type.Name} '{change.Id}' is {json.Length} bytes; a document holds at most {IFleetStore.MaximumDocumentBytes}. Keep what "
                     + "is large as an artifact.");
     }
+
+    /// <summary>What a change has replaced, as JSON; null when it was nothing.</summary>
+    private string? JsonOf(DocumentSnapshot before, StoreChange change)
+        => before.Find(change.Type, change.Id) is { } entry && entry.Version == change.ExpectedVersion
+            ? JsonSerializer.Serialize(entry.Document, _types[change.Type].Json)
+            : null;
 
     private string KeyOf(StoreChange change) => $"{_types[change.Type].Name}/{change.Id}";
 

@@ -52,9 +52,7 @@ internal static class TelemetryEndpoints
 
         var page = await store.TelemetryAsync(query, cancellationToken);
 
-        // RFC 8288: what is cut is said, and where it goes on.
-        if (page.Next is { } next)
-            context.Response.Headers.Link = $"<{context.Request.Path}{NextOf(context.Request.Query, next)}>; rel=\"next\"";
+        if (page.Next is { } next) Paging.SayNext(context, next);
         return Results.Json(page.Views, FleetJson.Default.IReadOnlyListTelemetryView);
     }
 
@@ -86,11 +84,4 @@ internal static class TelemetryEndpoints
             Now = now,
         };
     }
-
-    private static QueryString NextOf(IQueryCollection query, string after)
-        => QueryString.Create(
-        [
-            .. query.Where(each => each.Key != "after").Select(each => KeyValuePair.Create(each.Key, (string?)each.Value)),
-            KeyValuePair.Create("after", (string?)after),
-        ]);
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Fleet.Server.Access;
+using Fleet.Server.Audit;
 using Fleet.Server.Http;
 
 namespace Fleet.Server.Tests.Access;
@@ -112,7 +113,7 @@ public sealed class AccessTests : IAsyncLifetime
         await RunningServer.PostAsync(_server.Operator, "/api/v1/devices/nobody/revoke", "");
 
         var lines = (await File.ReadAllLinesAsync(_server.Folder["audit.jsonl"]))
-            .Select(line => JsonSerializer.Deserialize(line, AccessJson.Default.AuditEntry)!);
+            .Select(line => JsonSerializer.Deserialize(line, AuditJson.Default.AuditEntry)!);
         Assert.Equal(
             [
                 ("fleet-server", "The trail begins with its data folder.", null), ("operator", "POST /api/v1/tokens", 201),

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Fleet.Contracts;
-using Fleet.Server.Access;
+using Fleet.Server.Audit;
 using Fleet.TestKit;
 
 namespace Fleet.Server.Tests.Storage;
@@ -157,5 +157,5 @@ public sealed class DataFolderTests
 
     private static async Task<IReadOnlyList<string>> TrailAsync(TemporaryFolder folder)
         => [.. (await File.ReadAllLinesAsync(folder["audit.jsonl"]))
-            .Select(line => JsonSerializer.Deserialize(line, AccessJson.Default.AuditEntry)!.What)];
+            .Select(line => JsonSerializer.Deserialize(line, AuditJson.Default.AuditEntry)!.What)];
 }

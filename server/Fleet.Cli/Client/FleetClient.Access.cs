@@ -1,0 +1,29 @@
+using System.Globalization;
+using Fleet.Contracts.Http;
+
+namespace Fleet.Cli.Client;
+
+/// <summary>The part about who may call, and who did.</summary>
+internal sealed partial class FleetClient
+{
+    public Task<CreateApiKeyResponse> CreateApiKeyAsync(CreateApiKeyRequest request, CancellationToken cancellationToken)
+        => PostAsync("api/v1/api-keys", request, Json.CreateApiKeyRequest, Json.CreateApiKeyResponse, cancellationToken);
+
+    public Task<IReadOnlyList<ApiKeyView>> ListApiKeysAsync(CancellationToken cancellationToken)
+        => GetAsync("api/v1/api-keys", Json.IReadOnlyListApiKeyView, cancellationToken);
+
+    public Task RevokeApiKeyAsync(string id, CancellationToken cancellationToken)
+        => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/api-keys/{Escape(id)}"), cancellationToken);
+
+    /// <summary>The newest lines of the audit trail, in order.</summary>
+    public Task<IReadOnlyList<AuditView>> ListAuditAsync(
+        DateTimeOffset? since, string? who, int limit, CancellationToken cancellationToken)
+        => GetAsync(
+            $"api/v1/audit{Query(("since", since?.UtcDateTime.ToString("O")), ("who", who), ("limit", $"{limit}"))}",
+            Json.IReadOnlyListAuditView, cancellationToken);
+
+    public Task<AuditVerification> VerifyAuditAsync(long? line, string? hash, CancellationToken cancellationToken)
+        => GetAsync(
+            $"api/v1/audit/verification{Query(("number", line?.ToString(CultureInfo.InvariantCulture)), ("chain", hash))}",
+            Json.AuditVerification, cancellationToken);
+}

@@ -1,0 +1,51 @@
+using Fleet.Contracts;
+using Fleet.Server.Http;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Audit;
+
+/// <summary>The room of the audit trail: what it registers, how it watches requests, and what admins may read.</summary>
+internal static class AuditEndpoints
+{
+    private const int PageLength = 100;
+    private const int LongestPage = 1000;
+
+    /// <summary>Registers the room.</summary>
+    public static IServiceCollection AddAudit(this IServiceCollection services) => services
+        .AddDocument("auditHead", AuditJson.Default.AuditHead)
+        .AddSingleton<AuditTrail>()
+        .AddSingleton<AuditQuota>()
+        .AddSingleton<AuditWatch>()
+        .AddSingleton<AuditReader>()
+        .AddHostedService<AuditKeeper>();
+
+    /// <summary>Notes requests: around everything else, so that whatever becomes of them is known.</summary>
+    public static void UseAudit(this WebApplication app)
+    {
+        var watch = app.Services.GetRequiredService<AuditWatch>();
+        app.Use((context, next) => watch.InvokeAsync(context, next));
+    }
+
+    /// <summary>Sees what endpoints commit: behind whatever finds out who is there, which has its own to write.</summary>
+    public static void UseCommitWitness(this WebApplication app) => app.Use(AuditWatch.WitnessAsync);
+
+    /// <summary>Maps <c>/api/v1/audit</c>.</summary>
+    public static void MapAudit(this IEndpointRouteBuilder operators)
+    {
+        var audit = operators.MapGroup("/api/v1/audit").ForAdmins();
+        audit.MapGet("/", List);
+        audit.MapGet("/verification", async (
+            long? number, string? chain, AuditReader reader, CancellationToken cancellationToken)
+            => Results.Json(await reader.VerifyAsync(number, chain, cancellationToken), FleetJson.Default.AuditVerification));
+    }
+
+    private static IResult List(
+        DateTimeOffset? since, string? who, long? after, int? limit, HttpContext context, AuditReader reader,
+        CancellationToken cancellationToken)
+    {
+        if (limit is < 1 or > LongestPage) return Refusal.Invalid($"limit {limit} must be within 1..{LongestPage}.").ToResult();
+        var (views, goesOn) = reader.List(new AuditQuery(since, who, after, limit ?? PageLength), cancellationToken);
+        if (goesOn) Paging.SayNext(context, views[^1].Number.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        return Results.Json(views, FleetJson.Default.IReadOnlyListAuditView);
+    }
+}

@@ -1,0 +1,62 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+
+namespace Fleet.Server.Audit;
+
+/// <summary>
+/// Bounds what refused attempts write: whoever guesses by the thousand gets some lines a minute, and one that counts the rest.
+/// </summary>
+internal sealed class AuditQuota(TimeProvider time)
+{
+    /// <summary>Refused attempts of one caller that get a line of their own in a window.</summary>
+    public const int Lines = 20;
+
+    /// <summary>How long a window is.</summary>
+    public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
+
+    private const int MostCallers = 10_000;
+    private const string Others = "others";
+
+    private readonly ConcurrentDictionary<string, (DateTimeOffset Since, int Count)> _callers = new();
+    private readonly Channel<bool> _heldBack = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    /// <summary>Counts a refused attempt.</summary>
+    /// <returns>True when it gets a line of its own.</returns>
+    public bool Takes(string caller)
+    {
+        var now = time.GetUtcNow();
+        if (_callers.Count >= MostCallers) Forget(now);
+        // Whoever has many addresses shares the lines of one.
+        var key = _callers.Count < MostCallers || _callers.ContainsKey(caller) ? caller : Others;
+        var isLine = _callers.AddOrUpdate(
+            key, (now, 1), (_, seen) => IsOver(seen, now) && seen.Count <= Lines ? (now, 1) : (seen.Since, seen.Count + 1)).Count <= Lines;
+        if (!isLine) _heldBack.Writer.TryWrite(true);
+        return isLine;
+    }
+
+    /// <summary>Returns once an attempt got no line of its own.</summary>
+    public async Task WaitAsync(CancellationToken cancellationToken) => await _heldBack.Reader.ReadAsync(cancellationToken);
+
+    /// <summary>Ends the windows that are over.</summary>
+    /// <param name="all">The others too: the server stops.</param>
+    /// <returns>Who tried more often than there were lines, and how many attempts got none.</returns>
+    public IEnumerable<(string Caller, int Attempts)> End(bool all)
+    {
+        foreach (var (caller, seen) in _callers)
+        {
+            if (!all && !IsOver(seen, time.GetUtcNow())) continue;
+            if (_callers.TryRemove(caller, out var ended) && ended.Count > Lines) yield return (caller, ended.Count - Lines);
+        }
+    }
+
+    private static bool IsOver((DateTimeOffset Since, int Count) seen, DateTimeOffset now) => now - seen.Since >= Window;
+
+    private void Forget(DateTimeOffset now)
+    {
+        foreach (var (caller, seen) in _callers)
+        {
+            if (IsOver(seen, now) && seen.Count <= Lines) _callers.TryRemove(caller, out _);
+        }
+    }
+}

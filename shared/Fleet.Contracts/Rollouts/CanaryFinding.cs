@@ -1,0 +1,53 @@
+using System.Text.Json.Serialization;
+
+namespace Fleet.Contracts.Rollouts;
+
+/// <summary>What a canary says of a metric.</summary>
+[JsonConverter(typeof(CamelCaseEnumConverter<CanaryVerdict>))]
+public enum CanaryVerdict
+{
+    /// <summary>No device could be compared: none was read yet, or no other serves what was there before.</summary>
+    CannotJudge,
+    /// <summary>What was seen tells neither.</summary>
+    Undecided,
+    /// <summary>Not worse by more than is let pass.</summary>
+    NotWorse,
+    /// <summary>Worse by more than is let pass.</summary>
+    Worse,
+}
+
+/// <summary>A canary's judgement of one metric, with what it rests on. Changes are in the metric's unit; above zero is worse.</summary>
+/// <param name="Metric">One of <see cref="CanaryMetrics.All"/>.</param>
+/// <param name="Verdict">What it says.</param>
+public sealed record CanaryFinding(string Metric, CanaryVerdict Verdict)
+{
+    /// <summary>How much worse is let pass.</summary>
+    public double Tolerance { get; init; }
+
+    /// <summary>
+    /// The largest evidence (e-value) there was that devices do worse by more than that. While they do not, it exceeds any x with a chance
+    /// of at most 1/x.
+    /// </summary>
+    public double Evidence { get; init; }
+
+    /// <summary>The evidence that stops a rollout.</summary>
+    public double Needed { get; init; }
+
+    /// <summary>Median over the devices of the change, beyond that of devices without the release.</summary>
+    public double Change { get; init; }
+
+    /// <summary>Lower end of the interval for the change that holds at every look; null when there is none yet.</summary>
+    public double? AtLeast { get; init; }
+
+    /// <summary>Upper end; null when there is none yet.</summary>
+    public double? AtMost { get; init; }
+
+    /// <summary>Devices with the release that were compared.</summary>
+    public int Devices { get; init; }
+
+    /// <summary>Their requests in that time.</summary>
+    public double Requests { get; init; }
+
+    /// <summary>Devices that the last of them was compared with.</summary>
+    public int Incumbents { get; init; }
+}

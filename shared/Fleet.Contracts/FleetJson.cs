@@ -32,6 +32,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<AuditView>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
         typeof(ListConverter<EpochReport>),
+        typeof(ListConverter<CanaryFinding>), typeof(ListConverter<CanaryMetricPlan>),
         typeof(ListConverter<FeaturePairSpec>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),

@@ -59,7 +59,8 @@ internal static class CanaryBenchmark
             {Rollouts:N0} rollouts a row over 200 devices, waves of 5 % and 25 %, looked at after each of the 50 devices; windows of
             5 minutes against the hour before. Devices differ (error rates with a deviation of factor 2.7 around 0.3 %, latencies of 1.6,
             traffic of 2), each drifts by itself (correlation 0.8 between windows) and the whole fleet by its weather. Four metrics,
-            significance {Significance} in all. `tests/Fleet.Server.Tests/Canary/SimulatedRollout.cs` is the fleet; the canary is the server's.
+            significance {Significance} in all.
+            The fleet is `tests/Fleet.Server.Tests/Canary/SimulatedRollout.cs`; the canary is the server's.
 
             | Release that harms nobody | stopped | at most, as stated |
             |---|--:|--:|

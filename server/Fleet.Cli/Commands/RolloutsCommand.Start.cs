@@ -38,6 +38,7 @@ internal static partial class RolloutsCommand
         var deadline = Verb.Duration(
             "--phase-deadline", "How long a device may stay in one phase, or say nothing, before it counts as failed [default: 15m].");
         var soak = Verb.Duration("--soak", "How long a finished wave is watched before the next one opens [default: 0s].");
+        var canary = new CanaryOptions();
         var wait = new Option<bool>("--wait") { Description = "Wait until it has ended or is paused; exit code 0 only if it succeeded." };
         return Verb.On(shell, "start", """
             Starts a rollout. Plan and devices are frozen now; later changes of labels do not alter it.
@@ -47,7 +48,10 @@ internal static partial class RolloutsCommand
               fleet rollouts start --model vibration --version 2 --waves 1,10,100% \
                 --filter label.site=berlin --max-failure-rate 5% --min-finished 5 \
                 --phase-deadline 10m --soak 1h --wait
-            """, [model, version, waves, filter, failureRate, minimumFinished, deadline, soak, wait], async (call, cancellationToken) =>
+              fleet rollouts start --model vibration --version 3 --waves 5%,25%,100% \
+                --soak 30m --canary errors,latency=20% --canary-min-devices 5
+            """, [model, version, waves, filter, failureRate, minimumFinished, deadline, soak, .. canary.All, wait],
+            async (call, cancellationToken) =>
         {
             var defaults = new RolloutPlan { Model = "", Version = 0, Waves = [] };
             var plan = new RolloutPlan
@@ -60,6 +64,7 @@ internal static partial class RolloutsCommand
                 MinimumFinished = call.Get(minimumFinished) ?? defaults.MinimumFinished,
                 PhaseDeadline = call.Get(deadline) ?? defaults.PhaseDeadline,
                 SoakTime = call.Get(soak) ?? defaults.SoakTime,
+                Canary = canary.Read(call),
             };
             if (plan.Problems() is { Count: > 0 } problems)
                 throw new FleetException(["The rollout plan breaks rules:", .. problems]) { Code = ExitCode.Usage };

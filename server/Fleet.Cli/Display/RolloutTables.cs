@@ -53,6 +53,7 @@ internal static class RolloutTables
                 Figures.Moment(wave.FinishedAt));
         }
         screen.Write(waves);
+        CanaryTable.Write(screen, rollout);
         foreach (var left in rollout.Excluded)
             screen.WriteSentence($"Left out: {Figures.Counted(left.Devices, "device")}, "
                 + $"{string.Join(", ", left.Examples)}{(left.Examples.Count < left.Devices ? ", …" : "")}: {left.Reason}");

@@ -15,18 +15,9 @@ internal static class CanaryRules
 
     /// <summary>A sentence for a finding that stops a rollout.</summary>
     public static string Sentence(CanaryFinding finding) => string.Create(CultureInfo.InvariantCulture,
-        $"Canary: {finding.Metric} of {finding.Devices} devices with the new release is worse than of {finding.Incumbents} without it by "
-            + $"more than {Words(finding.Metric, finding.Tolerance)}: {Words(finding.Metric, finding.Change)}, at least "
-            + $"{Words(finding.Metric, finding.AtLeast ?? finding.Tolerance)} (evidence {finding.Evidence:0}, {finding.Needed:0} "
-            + $"suffices).");
-
-    /// <summary>A change as people read it.</summary>
-    public static string Words(string metric, double change) => metric switch
-    {
-        CanaryMetrics.Errors => string.Create(CultureInfo.InvariantCulture, $"{change * 100:0.##} points"),
-        CanaryMetrics.Latency => string.Create(CultureInfo.InvariantCulture, $"{change * 100:0.#} %"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{change:0.###}"),
-    };
+        $"Canary: {finding.Metric} of {finding.Devices} devices with the release is worse by {finding.InWords(finding.Change)}, at least "
+            + $"{finding.InWords(finding.AtLeast ?? finding.Tolerance)}, than of {finding.Incumbents} that wait for it; "
+            + $"{finding.InWords(finding.Tolerance)} may be (evidence {finding.Evidence:0}, {finding.Needed:0} suffices).");
 
     private static CanaryFinding Judge(MetricEvidence evidence, double needed)
     {

@@ -51,6 +51,9 @@ internal sealed record Rollout
     [JsonPropertyName("sentBack")]
     public int Reversed { get; init; }
 
+    /// <summary>Metrics that the canary paused it for and an operator resumed it in spite of: they are judged no more.</summary>
+    public IReadOnlyList<string> AcceptedMetrics { get; init; } = [];
+
     /// <summary>Members in all.</summary>
     public int Members => Waves.Count == 0 ? 0 : Waves[^1].End;
 

@@ -17,6 +17,8 @@ internal static class RolloutEndpoints
         .AddDocument("rolloutMembers", RolloutJson.Default.RolloutMembers)
         .AddDocument("openRollout", RolloutJson.Default.OpenRollout)
         .AddDocument("deviceRollout", RolloutJson.Default.DeviceRollout)
+        .AddDocument("rolloutCanary", RolloutJson.Default.CanaryRecord)
+        .AddSingleton<CanaryWatch>()
         .AddSingleton<RolloutWake>()
         .AddSingleton<WaveOpening>()
         .AddSingleton<RolloutReversal>()

@@ -18,10 +18,12 @@ internal sealed partial class RolloutEngine
 
         var tally = rollout.TallyOf(rollout.Open, wave.Select(each => each.Document));
         var open = tally.IsFinished && rollout.Open.FinishedAt is null ? rollout.Open with { FinishedAt = now } : rollout.Open;
+        var compared = await canary.LookAsync(rollout, now, cancellationToken);
+        if (!open.Canary.SequenceEqual(compared.Findings)) open = open with { Canary = compared.Findings };
         var decision = RolloutRules.Decide(
-            rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave);
+            rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave, compared);
         var after = Apply(rollout.WithOpen(open), decision, now);
-        if (after.Status != rollout.Status || after.OpenWave != rollout.OpenWave || open.FinishedAt != rollout.Open.FinishedAt)
+        if (after.Status != rollout.Status || after.OpenWave != rollout.OpenWave || open != rollout.Open)
         {
             await store.CommitAsync(
                 [stored.Change(after), .. after.IsOpen ? [] : await ClosingAsync(after, cancellationToken)], cancellationToken);
@@ -29,7 +31,7 @@ internal sealed partial class RolloutEngine
         }
         if (decision.Step != RolloutStep.Wait) return decision;
         var silentAt = wave.Min(each => DeviceRolloutRules.SilentAt(each.Document, rollout.Plan.PhaseDeadline, listeningSince));
-        return silentAt < decision.At || decision.At is null ? decision with { At = silentAt } : decision;
+        return decision with { At = new[] { decision.At, silentAt, compared.NextLook }.Min() };
     }
 
     private static Rollout Apply(Rollout rollout, RolloutDecision decision, DateTimeOffset now) => decision.Step switch

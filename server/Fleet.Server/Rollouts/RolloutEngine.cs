@@ -11,7 +11,8 @@ namespace Fleet.Server.Rollouts;
 /// what is stored, does what the rules say and commits, so a server killed at any point goes on where the store says.
 /// </summary>
 internal sealed partial class RolloutEngine(
-    IFleetStore store, WaveOpening opening, RolloutReversal reversal, DesiredNotices notices, RolloutWake wake, ServerHealth health,
+    IFleetStore store, WaveOpening opening, RolloutReversal reversal, CanaryWatch canary, DesiredNotices notices,
+    RolloutWake wake, ServerHealth health,
     TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
 {
     private const string HealthSubject = "rollouts";

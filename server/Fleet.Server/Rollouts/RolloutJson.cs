@@ -10,4 +10,5 @@ namespace Fleet.Server.Rollouts;
 [JsonSerializable(typeof(RolloutMembers))]
 [JsonSerializable(typeof(OpenRollout))]
 [JsonSerializable(typeof(DeviceRollout))]
+[JsonSerializable(typeof(CanaryRecord))]
 internal sealed partial class RolloutJson : JsonSerializerContext;

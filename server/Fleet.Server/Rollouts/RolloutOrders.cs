@@ -28,7 +28,14 @@ internal sealed partial class RolloutOrders(
         RolloutStatus.Paused
             => (
                 rollout.PausedByRule
-                    ? rollout.WithOpen(rollout.Open with { Acknowledged = await FailedAsync(rollout, cancellationToken) })
+                    ? rollout.WithOpen(rollout.Open with
+                    {
+                        Acknowledged = await FailedAsync(rollout, cancellationToken),
+                        Uncompared = true,
+                    }) with
+                    {
+                        AcceptedMetrics = [.. rollout.AcceptedMetrics.Union(CanaryState.WorseIn(rollout.Open.Canary))],
+                    }
                     : rollout) with
             {
                 Status = RolloutStatus.Running,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Rollouts;
+using Fleet.Server.Canary;
 
 namespace Fleet.Server.Rollouts;
 
@@ -14,12 +15,17 @@ internal static class RolloutRules
     /// <param name="tally">How the open wave stands.</param>
     /// <param name="clock">The times it is judged by.</param>
     /// <param name="isLast">True when no wave follows.</param>
-    public static RolloutDecision Decide(RolloutPlan plan, WaveTally tally, WaveClock clock, bool isLast)
+    /// <param name="canary">What the canary has seen; null without one.</param>
+    public static RolloutDecision Decide(
+        RolloutPlan plan, WaveTally tally, WaveClock clock, bool isLast, CanaryState? canary = null)
     {
         // Abort is judged before progress and before everything that could be wrong with clocks or data: one good device must
         // not outvote a failing wave. "Not at most" instead of "above", so that a limit that is not a number stops the rollout.
         var exceeded = !(tally.FailureRate <= plan.MaximumFailureRate);
         if (exceeded && tally.Judged >= plan.MinimumFinished) return RolloutDecision.Abort(FailureSentence(plan, tally));
+
+        // Evidence counts whenever it comes: a wave that runs, soaks or has finished.
+        if (canary?.Worse is { } worse) return RolloutDecision.Pause(CanaryRules.Sentence(worse));
 
         if (!tally.IsWhole)
             return RolloutDecision.Pause($"{tally.Told} of {tally.Total} devices were told, but {tally.Running + tally.Finished} device "
@@ -41,6 +47,11 @@ internal static class RolloutRules
 
         var soaked = SoakedAt(plan, clock.FinishedAt.Value, clock.ListeningSince);
         if (tally.Total > 0 && clock.Now < soaked) return RolloutDecision.WaitUntil(soaked);
+        if (canary is not null && Missing(plan, tally, canary) is { } missing)
+        {
+            var patience = soaked + plan.Canary.Window + plan.PhaseDeadline;
+            return clock.Now < patience ? RolloutDecision.WaitUntil(patience) : RolloutDecision.Pause(missing);
+        }
         return isLast ? RolloutDecision.Succeed : RolloutDecision.NextWave;
     }
 
@@ -53,6 +64,17 @@ internal static class RolloutRules
         var listened = listeningSince + (plan.SoakTime < plan.PhaseDeadline ? plan.SoakTime : plan.PhaseDeadline);
         var soaked = finishedAt + plan.SoakTime;
         return listened > soaked ? listened : soaked;
+    }
+
+    /// <summary>What a plan asks to be compared before it goes on and was not; null when nothing is missing, or nobody is there to
+    /// compare with.</summary>
+    private static string? Missing(RolloutPlan plan, WaveTally tally, CanaryState canary)
+    {
+        var needed = Math.Min(plan.Canary.MinimumDevices, tally.Succeeded);
+        return canary is { HasIncumbents: true, IsWaived: false } && canary.Read < needed
+            ? $"Canary: {canary.Read} of this wave's devices could be compared with those that wait; the plan asks for {needed}. A device "
+                + $"needs {plan.Canary.MinimumRequests} requests before the wave and as many since: look at them, then resume or abort."
+            : null;
     }
 
     private static string FailureSentence(RolloutPlan plan, WaveTally tally) => string.Create(CultureInfo.InvariantCulture,

@@ -78,7 +78,10 @@ internal static class RolloutViews
 
     private static WaveView Of(Wave wave, WaveTally tally)
         => new(
-            wave.Number, wave.Total, wave.Total - tally.Told, tally.Running, tally.Succeeded, tally.Failed, wave.OpenedAt, wave.FinishedAt);
+            wave.Number, wave.Total, wave.Total - tally.Told, tally.Running, tally.Succeeded, tally.Failed, wave.OpenedAt, wave.FinishedAt)
+        {
+            Canary = wave.Canary,
+        };
 
     private static DeviceRolloutView Of(DeviceRollout device)
         => new(

@@ -1,3 +1,5 @@
+using Fleet.Contracts.Rollouts;
+
 namespace Fleet.Server.Rollouts;
 
 /// <summary>One wave: a stretch of the frozen order.</summary>
@@ -17,6 +19,12 @@ internal sealed record Wave(int Number, int Start, int End)
 
     /// <summary>Failures an operator resumed in spite of.</summary>
     public int Acknowledged { get; init; }
+
+    /// <summary>What the canary said at its last look.</summary>
+    public IReadOnlyList<CanaryFinding> Canary { get; init; } = [];
+
+    /// <summary>True when an operator resumed it although the canary had not read enough devices.</summary>
+    public bool Uncompared { get; init; }
 
     /// <summary>Devices it has.</summary>
     public int Total => End - Start - Skipped;

@@ -33,7 +33,11 @@ public sealed record RolloutView
 /// <summary>How one wave stands.</summary>
 public sealed record WaveView(
     int Number, int Total, int Waiting, int Running, int Succeeded, int Failed, DateTimeOffset? OpenedAt = null,
-    DateTimeOffset? FinishedAt = null);
+    DateTimeOffset? FinishedAt = null)
+{
+    /// <summary>What the canary says of it: a finding for each metric, as of the wave's last look.</summary>
+    public IReadOnlyList<CanaryFinding> Canary { get; set; } = [];
+}
 
 /// <summary>One device's part in a rollout.</summary>
 public sealed record DeviceRolloutView(

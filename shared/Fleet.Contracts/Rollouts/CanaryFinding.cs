@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Fleet.Contracts.Rollouts;
@@ -50,4 +51,21 @@ public sealed record CanaryFinding(string Metric, CanaryVerdict Verdict)
 
     /// <summary>Devices that the last of them was compared with.</summary>
     public int Incumbents { get; init; }
+
+    /// <summary>The interval in words; what has no end yet is open there.</summary>
+    public string IntervalInWords() => (AtLeast, AtMost) switch
+    {
+        (null, null) => "not known yet",
+        ({ } least, null) => $"at least {InWords(least)}",
+        (null, { } most) => $"at most {InWords(most)}",
+        ({ } least, { } most) => $"{InWords(least)} to {InWords(most)}",
+    };
+
+    /// <summary>A change of this metric as people read it.</summary>
+    public string InWords(double change) => Metric switch
+    {
+        CanaryMetrics.Errors => string.Create(CultureInfo.InvariantCulture, $"{change * 100:0.##} points"),
+        CanaryMetrics.Latency => string.Create(CultureInfo.InvariantCulture, $"{change * 100:0.#} %"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{change:0.###}"),
+    };
 }

@@ -29,6 +29,9 @@ public sealed record RolloutPlan
     /// <summary>How long a finished wave is watched before the next one opens.</summary>
     public TimeSpan SoakTime { get; set; } = TimeSpan.Zero;
 
+    /// <summary>How devices with the release are compared with those that wait; unless told otherwise, by all its metrics.</summary>
+    public CanaryPlan Canary { get; set; } = new();
+
     /// <summary>Every rule the plan breaks.</summary>
     public IReadOnlyList<string> Problems()
     {
@@ -41,6 +44,7 @@ public sealed record RolloutPlan
         if (MinimumFinished < 1) problems.Add($"minimumFinished {MinimumFinished} must be at least 1.");
         if (PhaseDeadline <= TimeSpan.Zero) problems.Add("phaseDeadline must be above zero.");
         if (SoakTime < TimeSpan.Zero) problems.Add("soakTime must not be negative.");
+        problems.AddRange(Canary.Problems());
         return problems;
     }
 

@@ -42,6 +42,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("rollouts start --model a --version 1 --waves 25%,5%", "waves[1].percent must be greater than waves[0].percent.")]
     [InlineData("rollouts start --model a --version 1 --waves 100% --soak 30", "--soak '30' is not understood")]
     [InlineData("rollouts start --model a --version 1 --waves 100% --max-failure-rate 120%", "Share '120%' is not understood")]
+    [InlineData("rollouts start --model a --version 1 --waves 100% --canary speed",
+        "'speed' must be one of errors, latency, confidence, outputs")]
+    [InlineData("rollouts start --model a --version 1 --waves 100% --canary latency=fast", "Tolerance 'fast' of latency is not understood")]
     [InlineData("rollouts start --model a --waves 100%", "--version")]
     [InlineData("devices list --filter colour=red", "Filter term 'colour=red' is not understood")]
     [InlineData("devices label press-7 site", "Label 'site' is not understood")]

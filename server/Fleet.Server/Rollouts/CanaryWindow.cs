@@ -1,0 +1,69 @@
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.Telemetry;
+using Fleet.Server.Canary;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>The time in which a candidate is read, and the hour it is compared with. Pure.</summary>
+/// <param name="Plan">The rollout's plan.</param>
+/// <param name="Opened">When the candidate's wave opened: the hour before is the time with the old release.</param>
+internal sealed record CanaryWindow(RolloutPlan Plan, DateTimeOffset Opened)
+{
+    /// <summary>How long before its wave a device's own figures are read.</summary>
+    public static readonly TimeSpan Before = TimeSpan.FromHours(1);
+
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    /// <summary>Its first minute.</summary>
+    public DateTimeOffset From { get; init; }
+
+    /// <summary>One past its last minute.</summary>
+    public DateTimeOffset To { get; init; }
+
+    /// <summary>How long a device that answers few requests is waited for.</summary>
+    public static TimeSpan Patience(CanaryPlan plan) => 4 * plan.Window + TimeSpan.FromMinutes(30);
+
+    /// <summary>
+    /// With the minutes in which the candidate served the release, from the first whole one until window and requests are full; null while
+    /// they are not, or when the device has sent nothing since.
+    /// </summary>
+    /// <param name="minutes">What the candidate did, in order of time.</param>
+    /// <param name="now">A minute that ended a while ago is whole, also when nothing follows it.</param>
+    public CanaryWindow? End(IReadOnlyList<Rollup> minutes, DateTimeOffset now)
+    {
+        if (minutes.FirstOrDefault(minute => minute.Stats.Version == Plan.Version && minute.From >= Opened - Minute) is not { } first)
+            return null;
+        var from = first.From + Minute;
+        double requests = 0;
+        foreach (var minute in minutes.Where(minute => minute.From >= from))
+        {
+            var isWhole = minute.From < minutes[^1].From || minute.From + 3 * Minute <= now;
+            requests += minute.Stats.Count + minute.Stats.Errors;
+            if (isWhole && minute.From + Minute >= from + Plan.Canary.Window && requests >= Plan.Canary.MinimumRequests)
+                return this with { From = from, To = minute.From + Minute };
+        }
+        return null;
+    }
+
+    /// <summary>A device's figures before and in the window; null when it has too few, or served another release meanwhile.</summary>
+    /// <param name="minutes">What it did.</param>
+    /// <param name="isCandidate">True when it should serve the new release in the window, false when it should not.</param>
+    public Reading? Read(IReadOnlyList<Rollup> minutes, bool isCandidate)
+    {
+        var window = Between(minutes, From, To);
+        if (window.Any(minute => minute.Version == Plan.Version != isCandidate)) return null;
+        var reading = new Reading(
+            Measure.Of([.. Between(minutes, Opened - Before, Opened - Minute).Where(minute => minute.Version != Plan.Version)],
+                Plan.Canary.LatencyQuantile),
+            Measure.Of(window, Plan.Canary.LatencyQuantile));
+        return Math.Min(reading.Before.Requests, reading.After.Requests) < Plan.Canary.MinimumRequests ? null : reading;
+    }
+
+    /// <summary>The readings of devices that have one.</summary>
+    public IReadOnlyCollection<Reading> ReadAll(IEnumerable<IReadOnlyList<Rollup>> devices, bool areCandidates)
+        => [.. devices.Select(device => Read(device, areCandidates)).OfType<Reading>()];
+
+    private static List<InferenceStats> Between(IReadOnlyList<Rollup> minutes, DateTimeOffset from, DateTimeOffset to)
+        => [.. minutes.Where(minute => minute.From >= from && minute.From < to).Select(minute => minute.Stats)];
+}

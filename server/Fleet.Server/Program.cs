@@ -16,6 +16,7 @@ using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 using Fleet.Server.Telemetry;
 
 namespace Fleet.Server;
@@ -93,6 +94,7 @@ internal static class Program
         builder.Services.AddArtifacts();
         builder.Services.AddBuilds();
         builder.Services.AddReleases();
+        builder.Services.AddTargets();
         builder.Services.AddRollouts();
         builder.Services.AddTelemetry();
         replace?.Invoke(builder.Services);
@@ -116,6 +118,7 @@ internal static class Program
         operators.MapArtifacts();
         operators.MapBuilds();
         operators.MapReleases();
+        operators.MapTargets();
         operators.MapRollouts();
         operators.MapTelemetry();
         operators.MapDashboard();

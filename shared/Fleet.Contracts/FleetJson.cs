@@ -41,6 +41,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<StatePair>),
         typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>),
+        typeof(ListConverter<TargetView>), typeof(ListConverter<PinView>),
         typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
@@ -100,6 +101,10 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(IReadOnlyList<ApiKeyView>))]
 [JsonSerializable(typeof(IReadOnlyList<AuditView>))]
 [JsonSerializable(typeof(AuditVerification))]
+[JsonSerializable(typeof(IReadOnlyList<TargetView>))]
+[JsonSerializable(typeof(SetTargetRequest))]
+[JsonSerializable(typeof(IReadOnlyList<PinView>))]
+[JsonSerializable(typeof(SetPinRequest))]
 [JsonSerializable(typeof(HealthResponse))]
 public sealed partial class FleetJson : JsonSerializerContext
 {

@@ -103,6 +103,7 @@ public sealed partial class GoldenTests
     [InlineData(typeof(RootFault))]
     [InlineData(typeof(Rollouts.RolloutStatus))]
     [InlineData(typeof(Rollouts.DeviceRolloutStatus))]
+    [InlineData(typeof(Rollouts.DeviceReturnStatus))]
     [InlineData(typeof(Builds.BuildStatus))]
     public void Every_word_of_an_enumeration_is_explained(Type enumeration)
         => Assert.All(Enum.GetNames(enumeration),

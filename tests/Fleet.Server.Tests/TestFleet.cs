@@ -276,6 +276,52 @@ internal sealed class TestFleet : IAsyncDisposable
         Assert.Null(refused);
     }
 
+    /// <summary>The device connects and says what it serves: nothing, or a release of the model; null for what it should serve.</summary>
+    public async Task AppearAsync(DeviceId device, int? serves = null, string model = "speech")
+        => await ReportAsync(device, new ReportedState
+        {
+            Revision = (await DesiredAsync(device)).Revision,
+            Facts = new DeviceFacts { Architecture = "x64" },
+            Models = serves is { } version ? [Reported(model, version, DeploymentPhase.Active, version)] : [],
+        });
+
+    /// <summary>The device could not serve what it should, and serves what it served before.</summary>
+    public async Task FailAsync(
+        DeviceId device, int? serves, DeploymentFailure failure = DeploymentFailure.GateMissed, string model = "speech")
+    {
+        var desired = await DesiredAsync(device);
+        await ReportAsync(device, new ReportedState
+        {
+            Revision = desired.Revision,
+            Facts = new DeviceFacts { Architecture = "x64" },
+            Models = [Reported(model, desired.Of(model)!.Version, DeploymentPhase.RolledBack, serves) with { Failure = failure }],
+        });
+    }
+
+    /// <summary>Every device that was told serves what it was told, and the rollout succeeds.</summary>
+    public async Task SucceedAsync(string rollout)
+    {
+        await FinishAsync(rollout);
+        await UntilAsync(rollout, "succeeds", view => view.Status == RolloutStatus.Succeeded);
+    }
+
+    /// <summary>What the device should serve: the version, and whether it goes back on purpose.</summary>
+    public async Task<(int Version, bool Rollback)?> ToldAsync(DeviceId device, string model = "speech")
+        => (await DesiredAsync(device)).Of(model) is { } release ? (release.Version, release.Rollback) : null;
+
+    /// <summary>Awaits that the device should serve a release.</summary>
+    public Task UntilToldAsync(DeviceId device, int? version, string model = "speech") => Eventually.TrueAsync(
+        $"device {device} is told {version}", async () => (await ToldAsync(device, model))?.Version == version);
+
+    private ReportedModel Reported(string model, int version, DeploymentPhase phase, int? active) => new()
+    {
+        Model = model,
+        Version = version,
+        Phase = phase,
+        Since = Clock.GetUtcNow(),
+        ActiveVersion = active,
+    };
+
     public async Task FinishAsync(string rollout, DeploymentPhase phase = DeploymentPhase.Active)
     {
         foreach (var device in await RunningAsync(rollout))

@@ -78,10 +78,18 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
         => GetAsync($"api/v1/rollouts/{Escape(id)}", Json.RolloutView, cancellationToken);
 
     /// <param name="id">The rollout.</param>
-    /// <param name="verb"><c>pause</c>, <c>resume</c>, <c>abort</c> or <c>rollback</c>.</param>
+    /// <param name="verb"><c>pause</c>, <c>resume</c> or <c>abort</c>.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task SteerRolloutAsync(string id, string verb, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Post, $"api/v1/rollouts/{Escape(id)}/{verb}"), cancellationToken);
+
+    /// <param name="id">The rollout.</param>
+    /// <param name="version">Where its devices go; null for what each of them served before.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task RollBackAsync(string id, int? version, CancellationToken cancellationToken)
+        => SendAsync(
+            new HttpRequestMessage(HttpMethod.Post, $"api/v1/rollouts/{Escape(id)}/rollback{Query(("version", $"{version}"))}"),
+            cancellationToken);
 
     public Task<HealthResponse> GetHealthAsync(CancellationToken cancellationToken)
         => GetAsync("health", Json.HealthResponse, cancellationToken);

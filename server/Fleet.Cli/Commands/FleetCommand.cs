@@ -35,6 +35,7 @@ internal static class FleetCommand
             ModelsCommand.Create(shell),
             ReleasesCommand.Create(shell),
             RolloutsCommand.Create(shell),
+            TargetsCommand.Create(shell),
             TelemetryCommand.Create(shell),
             ApiKeysCommand.Create(shell),
             AuditCommand.Create(shell),

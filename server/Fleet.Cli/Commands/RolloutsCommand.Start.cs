@@ -41,7 +41,8 @@ internal static partial class RolloutsCommand
         var canary = new CanaryOptions();
         var wait = new Option<bool>("--wait") { Description = "Wait until it has ended or is paused; exit code 0 only if it succeeded." };
         return Verb.On(shell, "start", """
-            Starts a rollout. Plan and devices are frozen now; later changes of labels do not alter it.
+            Starts a rollout: it moves the standing target of its model and filter to a release, in waves, and makes that target where there
+            is none. The plan is frozen now; devices that appear later join the last wave.
 
             Examples:
               fleet rollouts start --model vibration --version 1 --waves 5%,25%,100%

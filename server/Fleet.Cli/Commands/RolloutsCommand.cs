@@ -19,11 +19,10 @@ internal static partial class RolloutsCommand
         Start(shell), List(shell), Show(shell),
         Steer(shell, "pause", "Pauses a rollout: no further device is told until it is resumed; those that were told go on."),
         Steer(shell, "resume", "Resumes a paused rollout."),
-        Steer(shell, "abort", "Aborts a rollout for good: devices keep what they have.", "Abort {0}? It cannot be resumed; devices keep "
-            + "what they have."),
-        Steer(
-            shell, "rollback", "Rolls a rollout back: its devices return to the release they had before.",
-            "Roll back {0}? Every device that was told returns to the release it had before."));
+        Steer(shell, "abort", "Aborts a rollout for good. Devices that serve its release keep it; all others are told to keep what they "
+            + "serve, those that are away as well.", "Abort {0}? It cannot be resumed. Devices that serve its release keep it; all others "
+            + "are told to keep what they serve."),
+        RollBack(shell));
 
     private static Command List(Shell shell) => Verb.On(shell, "list", """
         Lists rollouts, the newest first.
@@ -81,6 +80,44 @@ internal static partial class RolloutsCommand
         call.Show(rollout, FleetJson.Default.RolloutView, screen => screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} "
             + $"{rollout.Plan.Version} is {rollout.Status.ToWords()}."));
     });
+
+    private static Command RollBack(Shell shell)
+    {
+        var to = new Option<int?>("--to")
+        {
+            HelpName = "N",
+            Description = "Release that all its devices go to, older or newer [default: what each of them served before].",
+        };
+        var wait = new Option<bool>("--wait") { Description = "Wait until no device is on its way back any more." };
+        return Verb.On(shell, "rollback", """
+            Rolls a rollout back: every device that was told returns to the release it last served, or to the one named, and the target goes
+            back with them. The exit code is 0 only if nothing is known that could not return; with --wait, only if every device has.
+
+            Examples:
+              fleet rollouts rollback ROLLOUT
+              fleet rollouts rollback ROLLOUT --to 1 --wait
+            """, [Id, to, wait, Verb.Yes], async (call, cancellationToken) =>
+        {
+            var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
+            var where = call.Get(to) is { } version ? $"goes to release {version}" : "returns to the release it last served";
+            await call.ConfirmAsync($"Roll back rollout {asked.Id} of {asked.Plan.Model} {asked.Plan.Version}? Every device that was told "
+                + $"{where}.", cancellationToken);
+            await call.Client.RollBackAsync(asked.Id, call.Get(to), cancellationToken);
+            var rollout = call.Get(wait)
+                ? await StepBoard.RunAsync(call.Shell, board => board.StepAsync(
+                    $"Rollout {asked.Id}", step => Follow.ReturnAsync(call.Client, call.Shell.Time, asked.Id, step, cancellationToken)))
+                : await call.Client.GetRolloutAsync(asked.Id, cancellationToken);
+            call.Show(rollout, FleetJson.Default.RolloutView, screen =>
+            {
+                if (call.Get(wait)) RolloutTables.Write(screen, rollout);
+                else screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {rollout.Status.ToWords()}: "
+                    + $"{RolloutTables.ReturnsOf(rollout.Returns)}.");
+            });
+            if (rollout.Returns is { NotReturned: > 0 } returns)
+                throw new FleetException($"{Figures.Counted(returns.NotReturned, "device")} could not return: 'fleet rollouts show "
+                    + $"{rollout.Id}' says why.");
+        });
+    }
 
     private static Task<RolloutView> WatchAsync(
         Call call, string id, bool endAtPause, CancellationToken cancellationToken) => StepBoard.RunAsync(

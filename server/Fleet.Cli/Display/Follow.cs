@@ -58,6 +58,20 @@ internal static class Follow
         return rollout;
     }
 
+    /// <summary>Waits until no device of a rollout is on its way back any more, saying how many are.</summary>
+    public static async Task<RolloutView> ReturnAsync(
+        FleetClient client, TimeProvider time, string id, StepBoard.Step step, CancellationToken cancellationToken)
+    {
+        var rollout = await Polling.UntilAsync(time, token => client.GetRolloutAsync(id, token), view =>
+        {
+            step.Say(RolloutTables.ReturnsOf(view.Returns));
+            return view is { FinishedAt: not null, Returns: null or { SentBack: 0 } };
+        }, problem => step.Say(problem), cancellationToken);
+        if (rollout.Returns is { NotReturned: > 0 }) step.Failure(RolloutTables.ReturnsOf(rollout.Returns));
+        else step.Result(RolloutTables.ReturnsOf(rollout.Returns));
+        return rollout;
+    }
+
     /// <summary>Where it stands, in one line.</summary>
     private static string Progress(RolloutView rollout)
     {

@@ -54,9 +54,8 @@ internal static class RolloutTables
         }
         screen.Write(waves);
         CanaryTable.Write(screen, rollout);
-        foreach (var left in rollout.Excluded)
-            screen.WriteSentence($"Left out: {Figures.Counted(left.Devices, "device")}, "
-                + $"{string.Join(", ", left.Examples)}{(left.Examples.Count < left.Devices ? ", …" : "")}: {left.Reason}");
+        foreach (var left in rollout.Excluded) screen.WriteSentence(TargetTables.ExclusionOf("Left out", left));
+        if (rollout.Returns is not null) screen.WriteSentence($"Of the devices it told: {ReturnsOf(rollout.Returns)}.");
         if (rollout.Devices.Count == 0) return;
 
         screen.WriteLine();
@@ -65,10 +64,34 @@ internal static class RolloutTables
         foreach (var device in rollout.Devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value))
         {
             devices.Add(
-                device.Device.Value, device.Wave, Words.Status(device.Status), Words.Phase(device.Phase), device.Variant ?? Figures.None,
+                device.Device.Value, device.Wave, StatusOf(device), Words.Phase(device.Phase), device.Variant ?? Figures.None,
                 scores.Of(device.Measured) ?? Figures.None, Figures.Latency(device.Measured?.Latency),
-                device.Failure == DeploymentFailure.None ? "" : $"{device.Failure.ToWords()}: {device.Detail}");
+                DetailOf(device));
         }
         screen.Write(devices);
+    }
+
+    /// <summary>How far devices are on their way back.</summary>
+    public static string ReturnsOf(ReturnsView? returns)
+    {
+        if (returns is null) return "no device had to return";
+        (int Count, string What)[] parts =
+        [
+            (returns.SentBack, "sent back"), (returns.Returned, "returned"), (returns.NotReturned, "could not return"),
+            (returns.Superseded, "told something newer since"),
+        ];
+        return string.Join(", ", parts.Where(part => part.Count > 0).Select(part => $"{Figures.Count(part.Count)} {part.What}"));
+    }
+
+    private static Cell StatusOf(DeviceRolloutView device)
+        => device.Return is { } way ? Words.Status(way.Status) : Words.Status(device.Status);
+
+    private static string DetailOf(DeviceRolloutView device)
+    {
+        var failure = device.Failure == DeploymentFailure.None ? device.Detail : $"{device.Failure.ToWords()}: {device.Detail}";
+        if (device.Return is not { } way) return failure;
+        var to = way.Version is { } version ? $"to {version}" : "to serving nothing";
+        var why = way.Failure == DeploymentFailure.None ? way.Detail : $"{way.Failure.ToWords()}: {way.Detail}";
+        return string.Join("; ", ((string[])[why.Length > 0 ? $"{to}: {why}" : to, failure]).Where(part => part.Length > 0));
     }
 }

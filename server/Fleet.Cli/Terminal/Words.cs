@@ -38,4 +38,12 @@ internal static class Words
         DeviceRolloutStatus.Running => Tone.Busy,
         _ => Tone.Dim,
     });
+
+    public static Cell Status(DeviceReturnStatus status) => new(status.ToWords(), status switch
+    {
+        DeviceReturnStatus.Returned => Tone.Good,
+        DeviceReturnStatus.NotReturned => Tone.Bad,
+        DeviceReturnStatus.SentBack => Tone.Busy,
+        _ => Tone.Dim,
+    });
 }

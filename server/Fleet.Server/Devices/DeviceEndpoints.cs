@@ -62,7 +62,7 @@ internal static class DeviceEndpoints
 
     private static async Task<IResult> SetLabelsAsync(
         string id, HttpRequest request, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
-        CancellationToken cancellationToken)
+        IEnumerable<IDeviceObserver> observers, CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.SetLabelsRequest, cancellationToken);
         if (sent.Value is null) return sent.Problem!.ToResult();
@@ -77,6 +77,7 @@ internal static class DeviceEndpoints
                 : [$"'{caller.Name}' changes devices of '{caller.Devices}': this one would leave them."];
             return problems.Count == 0 ? after : device;
         }, cancellationToken);
+        Tell(observers, changed);
         return changed is null ? Unknown(id)
             : problems.Count > 0 ? Refusal.Invalid("The labels are not set.", problems).ToResult()
             : Results.Json(await store.ViewOfAsync(changed, board, profiles, cancellationToken), FleetJson.Default.DeviceView);
@@ -84,15 +85,22 @@ internal static class DeviceEndpoints
 
     private static async Task<IResult> RevokeAsync(
         string id, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles, DeviceOutbox outbox, TimeProvider time,
-        CancellationToken cancellationToken)
+        IEnumerable<IDeviceObserver> observers, CancellationToken cancellationToken)
     {
         if (await store.DeviceAsync(caller, id, cancellationToken) is null) return Unknown(id);
         // On disk first: a connection cut before would come back.
         var revoked = await store.UpdateAsync<Device>(
             id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
         if (revoked is null) return Unknown(id);
+        Tell(observers, revoked);
         await outbox.DisconnectAsync(revoked.Id, "The certificate of this device is revoked.");
         return Results.Json(await store.ViewOfAsync(revoked, board, profiles, cancellationToken), FleetJson.Default.DeviceView);
+    }
+
+    private static void Tell(IEnumerable<IDeviceObserver> observers, Device? changed)
+    {
+        if (changed is null) return;
+        foreach (var observer in observers) observer.Changed(changed.Id);
     }
 
     private static IResult Unknown(string id) => Refusal.Unknown($"There is no device '{id}'.").ToResult();

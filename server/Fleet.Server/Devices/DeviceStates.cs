@@ -6,29 +6,76 @@ namespace Fleet.Server.Devices;
 /// What a device should run, as it is stored, under the device's id; a device that was never assigned anything has none. It names
 /// releases; the signed manifests are put in when it is sent, so that ten thousand devices do not keep ten thousand copies.
 /// </summary>
-/// <param name="Revision">Grows by one with every change.</param>
+/// <param name="Revision">Grows with every change, by one unless the device is ahead of this server.</param>
 /// <param name="Assignments">One for each model.</param>
 internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease> Assignments)
 {
     /// <summary>Nothing, before the first assignment.</summary>
     public static readonly DeviceDesired Nothing = new(0, []);
 
+    /// <summary>The largest version of each model that the device was ever told: what is below it goes back on purpose.</summary>
+    public IReadOnlyDictionary<string, int>? Largest { get; init; }
+
     /// <summary>The release of a model, or null.</summary>
     public DesiredRelease? Of(string model) => Assignments.FirstOrDefault(assignment => assignment.Model == model);
 
     /// <summary>The next revision, with a model's release set; the other models are left alone.</summary>
     public DeviceDesired With(DesiredRelease release)
-        => new(Revision + 1, [.. Assignments.Where(assignment => assignment.Model != release.Model), release]);
+    {
+        var known = Remembering(release.Model, release.Version);
+        return known with
+        {
+            Revision = Revision + 1,
+            Assignments =
+            [
+                .. Assignments.Where(assignment => assignment.Model != release.Model),
+                release with { Rollback = release.Rollback || release.Version < known.Largest![release.Model] },
+            ],
+        };
+    }
 
     /// <summary>The next revision, without a model.</summary>
-    public DeviceDesired Without(string model) => new(Revision + 1, [.. Assignments.Where(assignment => assignment.Model != model)]);
+    public DeviceDesired Without(string model) => Remembering(model, 0) with
+    {
+        Revision = Revision + 1,
+        Assignments = [.. Assignments.Where(assignment => assignment.Model != model)],
+    };
+
+    /// <summary>The same revision, a model's release being somebody else's word than before: the device need not be told.</summary>
+    public DeviceDesired Marked(string model, DesiredBy by)
+        => this with { Assignments = [.. Assignments.Select(each => each.Model == model ? each with { By = by } : each)] };
+
+    // What was stored before largest versions were says at least what is assigned.
+    private DeviceDesired Remembering(string model, int version)
+    {
+        var largest = Math.Max(Largest?.GetValueOrDefault(model) ?? 0, Math.Max(Of(model)?.Version ?? 0, version));
+        return this with
+        {
+            Largest = new SortedDictionary<string, int>(Largest?.ToDictionary() ?? [], StringComparer.Ordinal) { [model] = largest },
+        };
+    }
 }
 
 /// <summary>One model's release, by name.</summary>
 /// <param name="Model">Model name.</param>
 /// <param name="Version">Release number.</param>
 /// <param name="Rollback">See <see cref="Assignment.Rollback"/>.</param>
-internal sealed record DesiredRelease(string Model, int Version, bool Rollback = false);
+/// <param name="By">Whose word it is; null for what was assigned before there were targets.</param>
+internal sealed record DesiredRelease(string Model, int Version, bool Rollback = false, DesiredBy? By = null);
+
+/// <summary>Whose word an assignment is.</summary>
+/// <param name="Target">The target that decided; null for a pin, or where none decides.</param>
+/// <param name="DecidedAt">When it was ordered.</param>
+internal sealed record DesiredBy(string? Target, DateTimeOffset DecidedAt)
+{
+    /// <summary>The rollout that told the device, or moved its target.</summary>
+    public string? Rollout { get; init; }
+
+    /// <summary>
+    /// The release of its target that this one stands in for: the device was returned to what it last served, which was another one.
+    /// </summary>
+    public int? InsteadOf { get; init; }
+}
 
 /// <summary>What a device said last, as it is stored, under the device's id.</summary>
 /// <param name="State">The report.</param>

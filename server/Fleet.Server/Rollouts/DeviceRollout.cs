@@ -23,8 +23,19 @@ internal sealed record DeviceRollout
     /// <summary>The desired revision that told it: a report of an older one does not answer this.</summary>
     public required long Revision { get; init; }
 
-    /// <summary>What it was assigned before; null for nothing. A rollback returns here.</summary>
+    /// <summary>What it was assigned before; null for nothing.</summary>
     public int? PreviousVersion { get; init; }
+
+    /// <summary>
+    /// What it served when it was told, as it said last; null when it served nothing or had not said. It returns here.
+    /// </summary>
+    public int? ServedVersion { get; init; }
+
+    /// <summary>True when it had failed at what it was assigned before: nothing returns it there.</summary>
+    public bool PreviousFailed { get; init; }
+
+    /// <summary>Its way back; null while nobody sent it back.</summary>
+    public DeviceReturn? Return { get; init; }
 
     /// <summary>When it was told.</summary>
     public required DateTimeOffset ToldAt { get; init; }
@@ -53,9 +64,40 @@ internal sealed record DeviceRollout
     /// <summary>When this last changed.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
+    /// <summary>Where it returns to, unless an operator says where; null takes the model out of service.</summary>
+    /// <param name="ruling">What its targets say without the rollout.</param>
+    public int? ReturnVersion(int? ruling) => ServedVersion ?? ruling ?? (PreviousFailed ? null : PreviousVersion);
+
     /// <summary>The id of a device's part in a rollout.</summary>
     public static string IdOf(string rollout, DeviceId device) => $"{PrefixOf(rollout)}{device}";
 
     /// <summary>What the ids of one rollout start with.</summary>
     public static string PrefixOf(string rollout) => $"{rollout}/";
+}
+
+/// <summary>A device's way back from a rollout.</summary>
+/// <param name="Status">How far it is.</param>
+/// <param name="Version">Where it returns to; null for serving nothing.</param>
+/// <param name="Revision">The desired revision that told it; 0 where none was sent.</param>
+internal sealed record DeviceReturn(DeviceReturnStatus Status, int? Version, long Revision)
+{
+    /// <summary>Why it could not return.</summary>
+    public DeploymentFailure Failure { get; init; }
+
+    /// <summary>The same in a sentence.</summary>
+    public string Detail { get; init; } = "";
+}
+
+/// <summary>
+/// Names the rollout that a device is on its way back from. Stored under device and model, so that a report finds it at once, also long
+/// after the rollout has ended.
+/// </summary>
+/// <param name="Rollout">The rollout.</param>
+internal sealed record PendingReturn(string Rollout)
+{
+    /// <summary>The id for a device and model.</summary>
+    public static string IdOf(DeviceId device, string model) => $"{PrefixOf(device)}{model}";
+
+    /// <summary>What the ids of a device start with.</summary>
+    public static string PrefixOf(DeviceId device) => $"{device}/";
 }

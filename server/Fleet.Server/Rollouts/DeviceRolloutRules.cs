@@ -16,7 +16,7 @@ internal static class DeviceRolloutRules
     /// </remarks>
     public static DeviceRollout Answer(DeviceRollout current, ReportedState reported, DateTimeOffset now)
     {
-        if (reported.Revision < current.Revision) return current;
+        if (reported.Revision < current.Revision || current.Status == DeviceRolloutStatus.Left) return current;
         if (reported.Models.FirstOrDefault(model => model.Model == current.Model) is not { } model || model.Version != current.Version)
             return current;
 
@@ -60,6 +60,36 @@ internal static class DeviceRolloutRules
         Detail = string.Create(CultureInfo.InvariantCulture, $"Nothing new since {current.PhaseSince:u} (phase "
             + $"{current.Phase.ToWords()}); the plan allows {phaseDeadline:c} a phase."),
         UpdatedAt = now,
+    };
+
+    /// <summary>The device rollout of a device that leaves without a verdict; the same instance when it has come to one.</summary>
+    public static DeviceRollout Leave(DeviceRollout current, string reason, DateTimeOffset now)
+        => current.Status != DeviceRolloutStatus.Running
+            ? current
+            : current with { Status = DeviceRolloutStatus.Left, Detail = reason, UpdatedAt = now };
+
+    /// <summary>A device's way back after a report; the same instance when the report says nothing new of it.</summary>
+    /// <param name="current">How far it was.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="reported">The report.</param>
+    /// <param name="desiredVersion">What the device should run by now.</param>
+    public static DeviceReturn Returned(DeviceReturn current, string model, ReportedState reported, int? desiredVersion)
+    {
+        if (current.Status != DeviceReturnStatus.SentBack || reported.Revision < current.Revision) return current;
+        if (desiredVersion != current.Version) return Superseded(current, desiredVersion);
+        var said = reported.Models.FirstOrDefault(each => each.Model == model);
+        if (said?.ActiveVersion == current.Version && (said is null || said.Version == (current.Version ?? said.Version)))
+            return current with { Status = DeviceReturnStatus.Returned };
+        return said is { Phase: DeploymentPhase.RolledBack } && said.Version == current.Version
+            ? current with { Status = DeviceReturnStatus.NotReturned, Failure = said.Failure, Detail = said.Detail }
+            : current;
+    }
+
+    /// <summary>A way back that something newer took the place of.</summary>
+    public static DeviceReturn Superseded(DeviceReturn current, int? desiredVersion) => current with
+    {
+        Status = DeviceReturnStatus.Superseded,
+        Detail = desiredVersion is { } version ? $"It was told release {version} since." : "Its model was taken out of service since.",
     };
 
     private static DeviceRolloutStatus StatusOf(ReportedModel model) => model switch

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
+using Fleet.Server.Targets;
 
 namespace Fleet.Server.Rollouts;
 
@@ -47,12 +48,30 @@ internal sealed record Rollout
     /// <summary>Devices told so far, along the frozen order.</summary>
     public int Told { get; init; }
 
-    /// <summary>When rolled back: devices returned so far to what they had before, along the same order.</summary>
+    /// <summary>When it gives devices back: how far along the same order.</summary>
     [JsonPropertyName("sentBack")]
     public int Reversed { get; init; }
 
     /// <summary>Metrics that the canary paused it for and an operator resumed it in spite of: they are judged no more.</summary>
     public IReadOnlyList<string> AcceptedMetrics { get; init; } = [];
+
+    /// <summary>
+    /// True when it was aborted by a program that takes its orders back from devices that do not serve its release. One that was aborted
+    /// before left them.
+    /// </summary>
+    public bool Withdraws { get; init; }
+
+    /// <summary>When rolled back: where its devices go; null for what each of them served before.</summary>
+    public int? ReturnTo { get; init; }
+
+    /// <summary>The standing target that it moves; null for rollouts of before there were targets.</summary>
+    public string? Target { get; init; }
+
+    /// <summary>What the target had when it began; null for nothing.</summary>
+    public TargetRelease? Before { get; init; }
+
+    /// <summary>True when its waves end with every device the target selects: then the target moves, and late devices join.</summary>
+    public bool IsWhole { get; init; }
 
     /// <summary>Members in all.</summary>
     public int Members => Waves.Count == 0 ? 0 : Waves[^1].End;
@@ -61,7 +80,12 @@ internal sealed record Rollout
 
     /// <summary>True while the engine still has something to do for it.</summary>
     public bool IsOpen
-        => Status is RolloutStatus.Running or RolloutStatus.Paused || (Status == RolloutStatus.RolledBack && Reversed < Told);
+        => Status is RolloutStatus.Running or RolloutStatus.Paused || (TakesBack && Reversed < Told);
+
+    /// <summary>
+    /// True when it has ended and takes its orders back: from all its devices, or from those that do not serve its release.
+    /// </summary>
+    public bool TakesBack => Status == RolloutStatus.RolledBack || (Status == RolloutStatus.Aborted && Withdraws);
 
     /// <summary>True when no wave follows the open one.</summary>
     public bool OnLastWave => OpenWave == Waves.Count;
@@ -72,9 +96,10 @@ internal sealed record Rollout
     public WaveTally TallyOf(Wave wave, IEnumerable<DeviceRollout> devices)
     {
         var counts = devices.CountBy(device => device.Status).ToDictionary();
+        var left = counts.GetValueOrDefault(DeviceRolloutStatus.Left);
         return new WaveTally(
-            wave.Total,
-            Math.Max(0, Math.Min(Told, wave.End) - wave.Start - wave.Skipped),
+            wave.Total - left,
+            Math.Max(0, Math.Min(Told, wave.End) - wave.Start - wave.Skipped - left),
             counts.GetValueOrDefault(DeviceRolloutStatus.Running),
             counts.GetValueOrDefault(DeviceRolloutStatus.Succeeded),
             counts.GetValueOrDefault(DeviceRolloutStatus.Failed),

@@ -3,6 +3,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 
 namespace Fleet.Server.Rollouts;
 
@@ -19,10 +20,14 @@ internal static class RolloutEndpoints
         .AddDocument("deviceRollout", RolloutJson.Default.DeviceRollout)
         .AddDocument("rolloutCanary", RolloutJson.Default.CanaryRecord)
         .AddSingleton<CanaryWatch>()
+        .AddDocument("pendingReturn", RolloutJson.Default.PendingReturn)
         .AddSingleton<RolloutWake>()
+        .AddSingleton<RolloutTargets>()
         .AddSingleton<WaveOpening>()
         .AddSingleton<RolloutReversal>()
+        .AddSingleton<RolloutEnding>()
         .AddSingleton<RolloutOrders>()
+        .AddSingleton<ITargetMove, RolloutMembership>()
         .AddSingleton<Devices.IReportedStateObserver, RolloutReports>()
         .AddHostedService<RolloutEngine>();
 
@@ -52,17 +57,18 @@ internal static class RolloutEndpoints
 
     private static void MapOrders(RouteGroupBuilder rollouts)
     {
-        MapOrder("pause", (orders, id, cancellationToken) => orders.PauseAsync(id, cancellationToken));
-        MapOrder("resume", (orders, id, cancellationToken) => orders.ResumeAsync(id, cancellationToken));
-        MapOrder("abort", (orders, id, cancellationToken) => orders.AbortAsync(id, cancellationToken));
-        MapOrder("rollback", (orders, id, cancellationToken) => orders.RollBackAsync(id, cancellationToken));
+        MapOrder("pause", (orders, id, _, cancellationToken) => orders.PauseAsync(id, cancellationToken));
+        MapOrder("resume", (orders, id, _, cancellationToken) => orders.ResumeAsync(id, cancellationToken));
+        MapOrder("abort", (orders, id, _, cancellationToken) => orders.AbortAsync(id, cancellationToken));
+        MapOrder("rollback", (orders, id, version, cancellationToken) => orders.RollBackAsync(id, version, cancellationToken));
 
-        void MapOrder(string verb, Func<RolloutOrders, string, CancellationToken, Task<Answer<Rollout>>> order)
+        void MapOrder(string verb, Func<RolloutOrders, string, int?, CancellationToken, Task<Answer<Rollout>>> order)
             => rollouts.MapPost($"/{{id}}/{verb}", async (
-                string id, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
+                string id, int? version, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
                 => await store.FindAsync<Rollout>(id, cancellationToken) is { } stored && WhyNot(caller, stored.Document.Plan) is { } reason
                     ? Refusal.Forbidden(reason).ToResult()
-                    : await ViewAsync(store, await order(orders, id, cancellationToken), StatusCodes.Status200OK, cancellationToken))
+                    : await ViewAsync(
+                        store, await order(orders, id, version, cancellationToken), StatusCodes.Status200OK, cancellationToken))
                 .ForOperators();
     }
 

@@ -26,8 +26,9 @@ internal sealed partial class RolloutEngine
         if (after.Status != rollout.Status || after.OpenWave != rollout.OpenWave || open != rollout.Open)
         {
             await store.CommitAsync(
-                [stored.Change(after), .. after.IsOpen ? [] : await ClosingAsync(after, cancellationToken)], cancellationToken);
+                [stored.Change(after), .. after.IsOpen ? [] : await ending.ClosingAsync(after, cancellationToken)], cancellationToken);
             LogStep(rollout, after);
+            if (!after.IsOpen) converging.ChangedForAll();
         }
         if (decision.Step != RolloutStep.Wait) return decision;
         var silentAt = wave.Min(each => DeviceRolloutRules.SilentAt(each.Document, rollout.Plan.PhaseDeadline, listeningSince));
@@ -39,7 +40,7 @@ internal sealed partial class RolloutEngine
         RolloutStep.NextWave
             => (rollout with { OpenWave = rollout.OpenWave + 1 }) is var next ? next.WithOpen(next.Open with { OpenedAt = now }) : rollout,
         RolloutStep.Pause => rollout with { Status = RolloutStatus.Paused, Reason = decision.Reason, PausedByRule = true },
-        RolloutStep.Abort => rollout with { Status = RolloutStatus.Aborted, Reason = decision.Reason, FinishedAt = now },
+        RolloutStep.Abort => rollout with { Status = RolloutStatus.Aborted, Reason = decision.Reason, Withdraws = true },
         RolloutStep.Succeed => rollout with { Status = RolloutStatus.Succeeded, FinishedAt = now },
         _ => rollout,
     };

@@ -3,6 +3,7 @@ using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Health;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 
 namespace Fleet.Server.Rollouts;
 
@@ -11,9 +12,8 @@ namespace Fleet.Server.Rollouts;
 /// what is stored, does what the rules say and commits, so a server killed at any point goes on where the store says.
 /// </summary>
 internal sealed partial class RolloutEngine(
-    IFleetStore store, WaveOpening opening, RolloutReversal reversal, CanaryWatch canary, DesiredNotices notices,
-    RolloutWake wake, ServerHealth health,
-    TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
+    IFleetStore store, WaveOpening opening, RolloutEnding ending, CanaryWatch canary, ConvergenceQueue converging, DesiredNotices notices,
+    RolloutWake wake, ServerHealth health, TimeProvider time, ILogger<RolloutEngine> logger) : BackgroundService
 {
     private const string HealthSubject = "rollouts";
 
@@ -82,8 +82,8 @@ internal sealed partial class RolloutEngine(
                 {
                     case { IsOpen: false } or { Status: RolloutStatus.Paused }:
                         return null;
-                    case { Status: RolloutStatus.RolledBack } rollout:
-                        await ReverseAsync(stored, rollout, cancellationToken);
+                    case { TakesBack: true }:
+                        if (await ending.StepAsync(stored, cancellationToken) is { IsOpen: false } ended) LogEnded(id, EndOf(ended));
                         break;
                     case { Status: RolloutStatus.Running } rollout when rollout.Told < rollout.Open.End:
                         await TellAsync(stored, rollout, cancellationToken);

@@ -11,4 +11,5 @@ namespace Fleet.Server.Rollouts;
 [JsonSerializable(typeof(OpenRollout))]
 [JsonSerializable(typeof(DeviceRollout))]
 [JsonSerializable(typeof(CanaryRecord))]
+[JsonSerializable(typeof(PendingReturn))]
 internal sealed partial class RolloutJson : JsonSerializerContext;

@@ -8,7 +8,8 @@ namespace Fleet.Server.Rollouts;
 
 /// <summary>What an operator may order of a rollout. Each order is one commit and may be repeated; the engine does the rest.</summary>
 internal sealed partial class RolloutOrders(
-    IFleetStore store, WaveOpening opening, DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutOrders> logger)
+    IFleetStore store, WaveOpening opening, RolloutReversal reversal, RolloutEnding ending, RolloutTargets targets,
+    DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutOrders> logger)
 {
     /// <summary>Tells no further device until it is resumed. Devices that were told go on.</summary>
     public Task<Answer<Rollout>> PauseAsync(
@@ -46,22 +47,17 @@ internal sealed partial class RolloutOrders(
         _ => null,
     }, cancellationToken);
 
-    /// <summary>Stops for good; devices keep what they have and what they were told.</summary>
+    /// <summary>
+    /// Stops for good. Devices that serve its release keep it; all others are told to keep, or take again, what they served, those that
+    /// are away as well: none of them installs later what was aborted.
+    /// </summary>
     public Task<Answer<Rollout>> AbortAsync(string id, CancellationToken cancellationToken)
-        => ChangeAsync(id, "aborted", (rollout, now) => Task.FromResult(rollout.Status switch
+        => ChangeAsync(id, "aborted", (rollout, _) => Task.FromResult(rollout.Status switch
         {
             RolloutStatus.Aborted => rollout,
             RolloutStatus.Running or RolloutStatus.Paused
-                => rollout with { Status = RolloutStatus.Aborted, Reason = "Aborted by an operator.", FinishedAt = now },
+                => rollout with { Status = RolloutStatus.Aborted, Reason = "Aborted by an operator.", Withdraws = true },
             _ => null,
-        }), cancellationToken);
-
-    /// <summary>Stops for good and sends every device that was told back to what it had before.</summary>
-    public Task<Answer<Rollout>> RollBackAsync(string id, CancellationToken cancellationToken)
-        => ChangeAsync(id, "rolled back", (rollout, _) => Task.FromResult<Rollout?>(rollout.Status switch
-        {
-            RolloutStatus.RolledBack => rollout,
-            _ => rollout with { Status = RolloutStatus.RolledBack, Reason = "Rolled back by an operator.", FinishedAt = null },
         }), cancellationToken);
 
     /// <summary>Applies an order: null from <paramref name="order"/> refuses it, the same instance means that it is done already.</summary>
@@ -77,19 +73,30 @@ internal sealed partial class RolloutOrders(
                 return Refusal.Conflict($"Rollout {id} is {before.Status.ToWords()}: it cannot be {past}.");
             if (ReferenceEquals(after, before)) return before;
 
-            var changes = new List<StoreChange> { stored.Change(after) };
             var open = await store.FindAsync<OpenRollout>(after.Plan.Model, cancellationToken);
             if (open is not null && open.Document.Rollout != id)
                 return Refusal.Conflict($"Rollout {open.Document.Rollout} of model {after.Plan.Model} is open: abort it first.");
-            // A rollout that ended opens again to send its devices back, and one that ends makes room for the next.
-            if (after.IsOpen && open is null) changes.Add(StoreChange.Create(after.Plan.Model, new OpenRollout(id)));
-            if (!after.IsOpen && open is not null) changes.Add(open.Removal());
-            await store.CommitAsync(changes, cancellationToken);
+            await CommitAsync(stored, after, open, cancellationToken);
             LogOrdered(id, after.Status.ToWords());
             return after;
         }, cancellationToken);
         wake.Set();
-        return answer;
+        if (answer.Value is not { TakesBack: true }) return answer;
+        await ending.FinishAsync(id, cancellationToken);
+        return (await store.FindAsync<Rollout>(id, cancellationToken))!.Document;
+    }
+
+    /// <summary>
+    /// A rollout that ended opens again to take its devices back, and one that ends makes room for the next. The engine takes them back.
+    /// </summary>
+    private async Task CommitAsync(
+        Stored<Rollout> stored, Rollout after, Stored<OpenRollout>? open, CancellationToken cancellationToken)
+    {
+        if (after is { IsOpen: false, FinishedAt: null }) after = after with { FinishedAt = time.GetUtcNow() };
+        List<StoreChange> changes = [stored.Change(after), .. await targets.EndAsync(after, time.GetUtcNow(), cancellationToken)];
+        if (after.IsOpen && open is null) changes.Add(StoreChange.Create(after.Plan.Model, new OpenRollout(after.Id)));
+        if (!after.IsOpen && open is not null) changes.Add(open.Removal());
+        await store.CommitAsync(changes, cancellationToken);
     }
 
     private async Task<int> FailedAsync(Rollout rollout, CancellationToken cancellationToken)

@@ -11,19 +11,50 @@ internal sealed class RolloutReports(IFleetStore store, RolloutWake wake, TimePr
     /// <inheritdoc/>
     public async Task<IReadOnlyList<StoreChange>> ObserveAsync(DeviceId device, ReportedState reported, CancellationToken cancellationToken)
     {
-        var changes = new List<StoreChange>();
+        // By id: a device may be on its way in one rollout and on its way back from another, and both may be the same document.
+        var parts = new Dictionary<string, (Stored<DeviceRollout> Stored, DeviceRollout After)>(StringComparer.Ordinal);
         // A report that named a model twice would change one document twice.
         foreach (var model in reported.Models.Select(model => model.Model).Distinct())
         {
             if (await store.FindAsync<OpenRollout>(model, cancellationToken) is not { } open) continue;
-            if (await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(open.Document.Rollout, device), cancellationToken)
-                is not { } stored) continue;
-            var answered = DeviceRolloutRules.Answer(stored.Document, reported, time.GetUtcNow());
-            if (!ReferenceEquals(answered, stored.Document)) changes.Add(stored.Change(answered));
+            var id = DeviceRollout.IdOf(open.Document.Rollout, device);
+            if (await store.FindAsync<DeviceRollout>(id, cancellationToken) is { } stored)
+                parts[id] = (stored, DeviceRolloutRules.Answer(stored.Document, reported, time.GetUtcNow()));
         }
-        return changes;
+        var ended = await ReturnsAsync(device, reported, parts, cancellationToken);
+        return
+        [
+            .. parts.Values.Where(part => !ReferenceEquals(part.After, part.Stored.Document))
+                .Select(part => part.Stored.Change(part.After)),
+            .. ended,
+        ];
     }
 
     /// <inheritdoc/>
     public void Committed(DeviceId device) => wake.Set();
+
+    /// <summary>Moves devices that are on their way back.</summary>
+    /// <returns>The marks of those that have arrived, or never will.</returns>
+    private async Task<IReadOnlyList<StoreChange>> ReturnsAsync(
+        DeviceId device, ReportedState reported, Dictionary<string, (Stored<DeviceRollout> Stored, DeviceRollout After)> parts,
+        CancellationToken cancellationToken)
+    {
+        var ended = new List<StoreChange>();
+        await foreach (var pending in store.AllAsync<PendingReturn>(PendingReturn.PrefixOf(device), cancellationToken))
+        {
+            var id = DeviceRollout.IdOf(pending.Document.Rollout, device);
+            if (!parts.TryGetValue(id, out var part))
+            {
+                if (await store.FindAsync<DeviceRollout>(id, cancellationToken) is not { } stored) continue;
+                part = (stored, stored.Document);
+            }
+            if (part.After.Return is not { } way) continue;
+            var (desired, _) = await store.DesiredAsync(device, cancellationToken);
+            var after = DeviceRolloutRules.Returned(way, part.After.Model, reported, desired.Of(part.After.Model)?.Version);
+            if (ReferenceEquals(after, way)) continue;
+            parts[id] = (part.Stored, part.After with { Return = after, UpdatedAt = time.GetUtcNow() });
+            ended.Add(pending.Removal());
+        }
+        return ended;
+    }
 }

@@ -54,6 +54,15 @@ internal static class RolloutViews
         };
     }
 
+    /// <summary>The part of a rollout's frozen order that holds a position.</summary>
+    public static async Task<RolloutMembers> MembersAsync(
+        this IFleetStore store, Rollout rollout, int position, CancellationToken cancellationToken)
+    {
+        var id = RolloutMembers.IdOf(rollout.Id, position / RolloutMembers.Size);
+        return (await store.FindAsync<RolloutMembers>(id, cancellationToken))?.Document
+            ?? throw new InvalidOperationException($"Members '{id}' are not stored.");
+    }
+
     private static async Task<IReadOnlyList<DeviceRollout>> DevicesAsync(
         IFleetStore store, Rollout rollout, CancellationToken cancellationToken)
         => await store.AllAsync<DeviceRollout>(
@@ -71,6 +80,8 @@ internal static class RolloutViews
             CreatedAt = rollout.CreatedAt,
             FinishedAt = rollout.FinishedAt,
             OpenWave = rollout.OpenWave,
+            Target = rollout.Target,
+            Returns = ReturnsOf(devices),
             Excluded = rollout.Excluded,
             Waves = [.. rollout.Waves.Select(wave => Of(wave, rollout.TallyOf(wave, byWave[wave.Number])))],
         };
@@ -78,13 +89,25 @@ internal static class RolloutViews
 
     private static WaveView Of(Wave wave, WaveTally tally)
         => new(
-            wave.Number, wave.Total, wave.Total - tally.Told, tally.Running, tally.Succeeded, tally.Failed, wave.OpenedAt, wave.FinishedAt)
+            wave.Number, wave.Total, wave.Total - tally.Told - (wave.Total - tally.Total), tally.Running, tally.Succeeded, tally.Failed,
+            wave.OpenedAt, wave.FinishedAt, wave.Total - tally.Total)
         {
             Canary = wave.Canary,
         };
 
+    private static ReturnsView? ReturnsOf(IReadOnlyList<DeviceRollout> devices)
+    {
+        var counts = devices.Where(device => device.Return is not null).CountBy(device => device.Return!.Status).ToDictionary();
+        return counts.Count == 0
+            ? null
+            : new ReturnsView(
+                counts.GetValueOrDefault(DeviceReturnStatus.SentBack), counts.GetValueOrDefault(DeviceReturnStatus.Returned),
+                counts.GetValueOrDefault(DeviceReturnStatus.NotReturned), counts.GetValueOrDefault(DeviceReturnStatus.Superseded));
+    }
+
     private static DeviceRolloutView Of(DeviceRollout device)
         => new(
             device.Device, device.Wave, device.Status, device.Phase, device.Failure, device.Detail, device.Variant, device.Measured,
-            device.UpdatedAt);
+            device.UpdatedAt,
+            device.Return is { } way ? new DeviceReturnView(way.Status, way.Failure, way.Detail, way.Version) : null);
 }

@@ -1,7 +1,9 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 
 namespace Fleet.Server.Rollouts;
 
@@ -15,53 +17,77 @@ internal sealed record WavePart(Rollout Rollout, IReadOnlyList<StoreChange> Chan
 internal sealed class WaveOpening(IFleetStore store)
 {
     /// <summary>The next part of the open wave, from the rollout's cursor to the end of the wave or of the members' document.</summary>
-    public async Task<WavePart> NextAsync(Rollout rollout, RolloutMembers members, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <param name="rollout">The rollout.</param>
+    /// <param name="members">Its members around the cursor.</param>
+    /// <param name="targets">Every target, the rollout's own included.</param>
+    /// <param name="now">The moment at which they are told.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    public async Task<WavePart> NextAsync(
+        Rollout rollout, RolloutMembers members, IReadOnlyList<Target> targets, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var (changes, told) = (new List<StoreChange>(), new List<DeviceId>());
         var skipped = 0;
         var end = Math.Min(rollout.Open.End, (rollout.Told / RolloutMembers.Size + 1) * RolloutMembers.Size);
+        var moved = RolloutTargets.AsMoved(rollout, targets);
         for (var position = rollout.Told; position < end; position++)
         {
             var id = members.Devices[position % RolloutMembers.Size];
-            if (await store.DeviceAsync(id, cancellationToken) is not { Document.IsRevoked: false })
+            if (await store.DeviceAsync(id, cancellationToken) is not { Document: { IsRevoked: false } device })
             {
                 skipped++;
                 continue;
             }
             var (desired, change) = await store.DesiredAsync(id, cancellationToken);
-            var deviceRollout = Begin(rollout, id, desired, now);
-            // A device that serves this release already says so in what it reported last; telling it again would prove nothing.
-            var answered = deviceRollout.PreviousVersion == deviceRollout.Version
-                && await store.FindAsync<DeviceReported>(id.Value, cancellationToken) is { } reported
-                ? DeviceRolloutRules.Answer(deviceRollout, reported.Document.State, now)
-                : deviceRollout;
-            if (answered.Status != DeviceRolloutStatus.Succeeded)
+            var pin = await store.PinAsync(id, rollout.Plan.Model, cancellationToken);
+            if (RolloutTargets.ReasonAgainst(rollout, device, desired.Of(rollout.Plan.Model), pin, moved) is not null)
             {
-                // A new revision even when the version stays: the device tries again what it had given up.
-                var next = desired.With(
-                    new DesiredRelease(
-                        rollout.Plan.Model, rollout.Plan.Version, Rollback: deviceRollout.PreviousVersion > rollout.Plan.Version));
-                answered = deviceRollout with { Revision = next.Revision };
-                changes.Add(change(next));
-                told.Add(id);
+                skipped++;
+                continue;
             }
-            changes.Add(StoreChange.Create(DeviceRollout.IdOf(rollout.Id, id), answered));
+            var reported = (await store.FindAsync<DeviceReported>(id.Value, cancellationToken))?.Document.State;
+            var (part, next) = Tell(Begin(rollout, id, desired, reported, now), rollout, desired, reported, now);
+            changes.Add(StoreChange.Create(DeviceRollout.IdOf(rollout.Id, id), part));
+            if (!ReferenceEquals(next, desired)) changes.Add(change(next));
+            if (next.Revision != desired.Revision) told.Add(id);
         }
         return new WavePart(
             rollout.WithOpen(rollout.Open with { Skipped = rollout.Open.Skipped + skipped }) with { Told = end }, changes, told);
     }
 
-    private static DeviceRollout Begin(Rollout rollout, DeviceId device, DeviceDesired desired, DateTimeOffset now) => new()
+    /// <summary>A device's part as it begins, and what the device should run from then on.</summary>
+    private static (DeviceRollout Part, DeviceDesired Desired) Tell(
+        DeviceRollout begun, Rollout rollout, DeviceDesired desired, ReportedState? reported, DateTimeOffset now)
     {
-        Rollout = rollout.Id,
-        Device = device,
-        Model = rollout.Plan.Model,
-        Version = rollout.Plan.Version,
-        Wave = rollout.OpenWave,
-        Revision = desired.Revision,
-        PreviousVersion = desired.Of(rollout.Plan.Model)?.Version,
-        ToldAt = now,
-        PhaseSince = now,
-        UpdatedAt = now,
-    };
+        var by = new DesiredBy(rollout.Target, rollout.CreatedAt) { Rollout = rollout.Id };
+        // A device that serves this release already says so in what it reported last; telling it again would prove nothing.
+        var answered = begun.PreviousVersion == begun.Version && reported is not null
+            ? DeviceRolloutRules.Answer(begun, reported, now)
+            : begun;
+        if (answered.Status == DeviceRolloutStatus.Succeeded) return (answered, desired.Marked(begun.Model, by));
+        // A new revision even when the version stays: the device tries again what it had given up.
+        var next = desired.With(new DesiredRelease(begun.Model, begun.Version, By: by));
+        return (begun with { Revision = next.Revision }, next);
+    }
+
+    private static DeviceRollout Begin(
+        Rollout rollout, DeviceId device, DeviceDesired desired, ReportedState? reported, DateTimeOffset now)
+    {
+        var model = reported?.Models.FirstOrDefault(each => each.Model == rollout.Plan.Model);
+        var previous = desired.Of(rollout.Plan.Model)?.Version;
+        return new()
+        {
+            Rollout = rollout.Id,
+            Device = device,
+            Model = rollout.Plan.Model,
+            Version = rollout.Plan.Version,
+            Wave = rollout.OpenWave,
+            Revision = desired.Revision,
+            PreviousVersion = previous,
+            ServedVersion = model?.ActiveVersion,
+            PreviousFailed = model is { Phase: DeploymentPhase.RolledBack } && model.Version == previous,
+            ToldAt = now,
+            PhaseSince = now,
+            UpdatedAt = now,
+        };
+    }
 }

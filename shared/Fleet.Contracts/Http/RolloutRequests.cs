@@ -26,6 +26,10 @@ public sealed record RolloutView
     public IReadOnlyList<WaveView> Waves { get; set; } = [];
     /// <summary>Devices that were selected and left out.</summary>
     public IReadOnlyList<RolloutExclusion> Excluded { get; set; } = [];
+    /// <summary>The standing target that it moves; null for rollouts of before there were targets.</summary>
+    public string? Target { get; init; }
+    /// <summary>How far devices that it told are on their way back; null when none was sent back.</summary>
+    public ReturnsView? Returns { get; init; }
     /// <summary>Devices: in the list view empty.</summary>
     public IReadOnlyList<DeviceRolloutView> Devices { get; set; } = [];
 }
@@ -33,13 +37,23 @@ public sealed record RolloutView
 /// <summary>How one wave stands.</summary>
 public sealed record WaveView(
     int Number, int Total, int Waiting, int Running, int Succeeded, int Failed, DateTimeOffset? OpenedAt = null,
-    DateTimeOffset? FinishedAt = null)
+    DateTimeOffset? FinishedAt = null, int Left = 0)
 {
     /// <summary>What the canary says of it: a finding for each metric, as of the wave's last look.</summary>
     public IReadOnlyList<CanaryFinding> Canary { get; set; } = [];
 }
 
+/// <summary>Devices on their way back, by how far they are.</summary>
+public sealed record ReturnsView(int SentBack, int Returned, int NotReturned, int Superseded);
+
+/// <summary>One device's way back.</summary>
+/// <param name="Status">How far it is.</param>
+/// <param name="Failure">Why it could not.</param>
+/// <param name="Detail">The same in a sentence.</param>
+/// <param name="Version">Where it returns to; null when it served nothing before, and serves nothing again.</param>
+public sealed record DeviceReturnView(DeviceReturnStatus Status, DeploymentFailure Failure, string Detail, int? Version = null);
+
 /// <summary>One device's part in a rollout.</summary>
 public sealed record DeviceRolloutView(
     DeviceId Device, int Wave, DeviceRolloutStatus Status, DeploymentPhase Phase, DeploymentFailure Failure, string Detail,
-    string? Variant = null, Scores? Measured = null, DateTimeOffset? UpdatedAt = null);
+    string? Variant = null, Scores? Measured = null, DateTimeOffset? UpdatedAt = null, DeviceReturnView? Return = null);

@@ -12,9 +12,9 @@ public enum RolloutStatus
     Paused,
     /// <summary>Every wave finished.</summary>
     Succeeded,
-    /// <summary>It stopped for good; devices keep what they have.</summary>
+    /// <summary>It stopped for good; devices that do not serve its release are told to keep what they serve.</summary>
     Aborted,
-    /// <summary>It stopped for good and its devices were sent back to what they had before.</summary>
+    /// <summary>It stopped for good and all its devices are returned to what they served before.</summary>
     RolledBack,
 }
 
@@ -30,4 +30,20 @@ public enum DeviceRolloutStatus
     Succeeded,
     /// <summary>It failed, or was silent past its deadline.</summary>
     Failed,
+    /// <summary>It left without a verdict: revoked, pinned, or no longer selected. It counts for nothing.</summary>
+    Left,
+}
+
+/// <summary>How far a device's return from a rollout is.</summary>
+[JsonConverter(typeof(CamelCaseEnumConverter<DeviceReturnStatus>))]
+public enum DeviceReturnStatus
+{
+    /// <summary>It was told to return, and has not said that it has.</summary>
+    SentBack,
+    /// <summary>It has what it had before.</summary>
+    Returned,
+    /// <summary>It could not return.</summary>
+    NotReturned,
+    /// <summary>It was told something newer in the meantime, which counts instead.</summary>
+    Superseded,
 }

@@ -35,8 +35,8 @@ public sealed record Assignment
     public required DsseEnvelope Release { get; init; }
 
     /// <summary>
-    /// The operator goes back on purpose. A device then takes a version below the largest it has trusted, but only the previous
-    /// release that it has verified before and still keeps: who controls the network but no signing key gains nothing by it.
+    /// The operator goes back on purpose. A device then takes a version below the largest it has trusted: one that it has verified before
+    /// and still keeps at once, any other that a trusted key signed and that has not expired after fetching and measuring it anew.
     /// </summary>
     public bool Rollback { get; init; }
 

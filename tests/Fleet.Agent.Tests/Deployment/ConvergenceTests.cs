@@ -50,6 +50,35 @@ public sealed class ConvergenceTests
         Assert.Equal(requests, server.Requests.Count);
     }
 
+    /// <summary>Row R7: 1 is good, 2 and 3 are bad, and the device keeps only 3 and 2.</summary>
+    [Fact]
+    public async Task Rollback_to_a_release_that_is_no_longer_kept_fetches_and_measures_it_again()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var first = TestRelease.Assign(server, 1);
+        await server.DesireAsync("dev-1", 1, first);
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        for (var version = 2; version <= 3; version++)
+        {
+            await server.DesireAsync("dev-1", version, TestRelease.Assign(server, version));
+            await server.ReportedAsync("vibration", version, DeploymentPhase.Active);
+        }
+        await server.DesireAsync("dev-1", 4, first);
+        Assert.Equal(
+            DeploymentFailure.VersionTooOld, (await server.ReportedAsync("vibration", 1, DeploymentPhase.RolledBack)).Failure);
+
+        var requests = server.Requests.Count;
+        await server.DesireAsync("dev-1", 5, first with { Rollback = true });
+        await server.ReportedAsync(
+            "vibration", "release 1 serves again", model => model is { Version: 1, Phase: DeploymentPhase.Active, PreviousVersion: 3 });
+        await agent.ServesAsync(1);
+        Assert.True(server.Requests.Count > requests);
+        Assert.Contains(server.Reports, report => report is { Revision: 5, Models: [{ Phase: DeploymentPhase.Validating }] });
+    }
+
     [Fact]
     public async Task Variant_that_misses_its_gate_never_serves_and_is_not_tried_twice_for_one_revision()
     {
@@ -85,7 +114,8 @@ public sealed class ConvergenceTests
     [InlineData("a byte of the manifest was changed", DeploymentFailure.SignatureInvalid)]
     [InlineData("the key is unknown", DeploymentFailure.SignatureInvalid)]
     [InlineData("the version is older", DeploymentFailure.VersionTooOld)]
-    [InlineData("an older version is called a rollback but was never kept", DeploymentFailure.VersionTooOld)]
+    [InlineData("a rollback names a release that has expired and was never kept", DeploymentFailure.ReleaseExpired)]
+    [InlineData("a rollback names a release of an unknown key", DeploymentFailure.SignatureInvalid)]
     [InlineData("the release has expired", DeploymentFailure.ReleaseExpired)]
     [InlineData("no variant fits the profile", DeploymentFailure.ProfileMismatch)]
     public async Task Release_is_refused_before_a_byte_is_fetched_when(string what, DeploymentFailure failure)
@@ -105,7 +135,10 @@ public sealed class ConvergenceTests
             "a byte of the manifest was changed" => Changed(TestRelease.Assign(server, manifest)),
             "the key is unknown" => TestRelease.Assign(server, manifest, key: foreign),
             "the version is older" => TestRelease.Assign(server, 4),
-            "an older version is called a rollback but was never kept" => TestRelease.Assign(server, 4, rollback: true),
+            "a rollback names a release that has expired and was never kept" => TestRelease.Assign(
+                server, manifest with { Version = 4, ExpiresAt = DateTimeOffset.UtcNow.AddSeconds(-1) }, rollback: true),
+            "a rollback names a release of an unknown key"
+                => TestRelease.Assign(server, manifest with { Version = 4 }, rollback: true, key: foreign),
             "the release has expired" => TestRelease.Assign(server, manifest with { ExpiresAt = DateTimeOffset.UtcNow.AddSeconds(-1) }),
             _ => TestRelease.Assign(server,
                 TestRelease.Manifest(server, 6, "vibration", TestRelease.Variant(server, TestRelease.Model(6), "jetson-fp16", "jetson"))),

@@ -19,6 +19,8 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         ["POST /api/v1/builds"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/releases"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/rollouts"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["PUT /api/v1/targets/{name}"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["PUT /api/v1/pins/{device}/{model}"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/worker/leases"] = (Roles.Worker, Limits.ApiRequestBytes),
         ["POST /api/v1/worker/builds/{id}/progress"] = (Roles.Worker, Limits.ApiRequestBytes),
         ["POST /api/v1/worker/builds/{id}/complete"] = (Roles.Worker, 2 * Limits.BuildReportBytes),

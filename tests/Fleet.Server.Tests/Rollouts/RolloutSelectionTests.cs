@@ -4,6 +4,7 @@ using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Server.Devices;
 using Fleet.Server.Rollouts;
+using Fleet.Server.Targets;
 
 namespace Fleet.Server.Tests.Rollouts;
 
@@ -44,7 +45,7 @@ public sealed class RolloutSelectionTests
         => Assert.Equal("The device has not reported yet, and the release needs protocol 2.",
             Assert.Single(RolloutSelection.Of(Release(ModelTask.Detection, new ValidationGate()), [Target(null)]).Excluded).Reason);
 
-    private static Target Target(int? protocol, string id = "old-1") => new(
+    private static Candidate Target(int? protocol, string id = "old-1") => new(
         new Device
         {
             Id = DeviceId.Parse(id),
@@ -52,7 +53,7 @@ public sealed class RolloutSelectionTests
             Profile = "x64",
             EnrolledAt = DateTimeOffset.UnixEpoch,
             Token = "t",
-        }, [], protocol);
+        }, DeviceDesired.Nothing, protocol);
 
     private static ReleaseManifest Release(ModelTask task, ValidationGate gate)
     {

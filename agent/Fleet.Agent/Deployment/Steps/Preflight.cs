@@ -19,13 +19,13 @@ internal sealed class Preflight(
     private StepResult Check(Attempt attempt)
     {
         var (assignment, journal) = (attempt.Assignment, attempt.Journal);
-        // A rollback goes to a signed release that this device verified before and still keeps. Nothing else may be older than the
-        // largest seen.
-        var kept = journal.Kept(attempt.Digest) is { } held && shelf.Has(held.Variant.Artifact) ? held : null;
-        var backwards = assignment.Rollback && kept is not null;
+        // An operator who goes back on purpose may name any release that a trusted key signed. One that this device verified before and
+        // still keeps has proven itself here: neither its age nor its figures are judged again. Nothing else may be older than the
+        // largest version seen.
+        var kept = assignment.Rollback && journal.Kept(attempt.Digest) is { } held && shelf.Has(held.Variant.Artifact) ? held : null;
         var verdict = ReleaseVerifier.Verify(
-            assignment.Release, credentials.Identity.ReleaseKeys, backwards ? DateTimeOffset.MinValue : trusted.Latest(),
-            assignment.Model, backwards ? 1 : Math.Max(1, journal.LargestTrusted));
+            assignment.Release, credentials.Identity.ReleaseKeys, kept is null ? trusted.Latest() : DateTimeOffset.MinValue,
+            assignment.Model, assignment.Rollback ? 1 : Math.Max(1, journal.LargestTrusted));
         if (verdict.Manifest is not { } manifest) return new StepResult(attempt, FailureOf(verdict.Fault), verdict.Reason);
         if (manifest.Version != assignment.Version)
         {
@@ -36,11 +36,11 @@ internal sealed class Preflight(
         attempt = attempt with
         {
             Manifest = manifest,
-            Kept = backwards ? kept : null,
-            Candidates = backwards ? [kept!.Variant] : [],
+            Kept = kept,
+            Candidates = kept is null ? [] : [kept.Variant],
             Journal = journal with { LargestTrusted = Math.Max(journal.LargestTrusted, manifest.Version) },
         };
-        var chosen = backwards ? new StepResult(attempt) : ChooseCandidates(attempt);
+        var chosen = kept is null ? ChooseCandidates(attempt) : new StepResult(attempt);
         return chosen.Failure == DeploymentFailure.None ? CheckDisk(chosen.Attempt) : chosen;
     }
 

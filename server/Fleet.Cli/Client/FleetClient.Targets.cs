@@ -1,0 +1,31 @@
+using Fleet.Contracts.Http;
+
+namespace Fleet.Cli.Client;
+
+/// <summary>The part that asks for standing targets and pins.</summary>
+internal sealed partial class FleetClient
+{
+    public Task<IReadOnlyList<TargetView>> ListTargetsAsync(CancellationToken cancellationToken)
+        => GetAsync("api/v1/targets", Json.IReadOnlyListTargetView, cancellationToken);
+
+    public Task<TargetView> GetTargetAsync(string name, CancellationToken cancellationToken)
+        => GetAsync($"api/v1/targets/{Escape(name)}", Json.TargetView, cancellationToken);
+
+    public Task SetTargetAsync(string name, SetTargetRequest request, CancellationToken cancellationToken)
+        => SendAsync(Request(HttpMethod.Put, $"api/v1/targets/{Escape(name)}", request, Json.SetTargetRequest), cancellationToken);
+
+    public Task RemoveTargetAsync(string name, CancellationToken cancellationToken)
+        => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/targets/{Escape(name)}"), cancellationToken);
+
+    public Task<IReadOnlyList<PinView>> ListPinsAsync(CancellationToken cancellationToken)
+        => GetAsync("api/v1/pins", Json.IReadOnlyListPinView, cancellationToken);
+
+    public Task PinAsync(string device, string model, int version, CancellationToken cancellationToken)
+        => SendAsync(
+            Request(HttpMethod.Put, $"api/v1/pins/{Escape(device)}/{Escape(model)}", new SetPinRequest(version), Json.SetPinRequest),
+            cancellationToken);
+
+    public Task UnpinAsync(string device, string model, CancellationToken cancellationToken)
+        => SendAsync(
+            new HttpRequestMessage(HttpMethod.Delete, $"api/v1/pins/{Escape(device)}/{Escape(model)}"), cancellationToken);
+}

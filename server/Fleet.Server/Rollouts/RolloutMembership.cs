@@ -1,0 +1,97 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Rollouts;
+using Fleet.Server.Devices;
+using Fleet.Server.Releases;
+using Fleet.Server.Storage;
+using Fleet.Server.Targets;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>
+/// Who comes and goes while a rollout is open. A device that was told and is then revoked, pinned or no longer selected leaves without a
+/// verdict; a device that appears, or is labelled so that the rollout is for it, joins the last wave.
+/// </summary>
+internal sealed partial class RolloutMembership(
+    IFleetStore store, RolloutWake wake, TimeProvider time, ILogger<RolloutMembership> logger) : ITargetMove
+{
+    /// <summary>Members of open rollouts, read once: they only become more. Only the reconciler's loop touches it.</summary>
+    private readonly Dictionary<string, HashSet<DeviceId>> _members = new(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public async Task MeetAsync(DeviceId device, CancellationToken cancellationToken)
+    {
+        var open = new List<string>();
+        await foreach (var each in store.AllAsync<OpenRollout>("", cancellationToken)) open.Add(each.Document.Rollout);
+        foreach (var ended in _members.Keys.Except(open).ToList()) _members.Remove(ended);
+        foreach (var rollout in open)
+        {
+            if (await store.RetryAsync(_ => TryMeetAsync(rollout, device, cancellationToken), cancellationToken)) wake.Set();
+        }
+    }
+
+    /// <returns>True when something changed.</returns>
+    private async Task<bool> TryMeetAsync(string id, DeviceId deviceId, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Rollout>(id, cancellationToken) is not { Document: var rollout } stored
+            || rollout.Status is not (RolloutStatus.Running or RolloutStatus.Paused)) return false;
+        var device = (await store.DeviceAsync(deviceId, cancellationToken))?.Document;
+        var part = await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(id, deviceId), cancellationToken);
+        if (part is not null)
+        {
+            if (part.Document.Status != DeviceRolloutStatus.Running
+                || await ReasonToLeaveAsync(rollout, device, cancellationToken) is not { } reason) return false;
+            await store.CommitAsync([part.Change(DeviceRolloutRules.Leave(part.Document, reason, time.GetUtcNow()))], cancellationToken);
+            LogLeft(deviceId, id, reason);
+            return true;
+        }
+        if (device is null || !rollout.IsWhole || (await MembersAsync(id, cancellationToken)).Contains(deviceId)
+            || await ReasonToLeaveAsync(rollout, device, cancellationToken) is not null) return false;
+        var release = await store.FindAsync<Release>(Release.IdOf(rollout.Plan.Model, rollout.Plan.Version), cancellationToken);
+        var candidate = await store.CandidateAsync(device, cancellationToken);
+        if (Suitability.ReasonAgainst(release?.Document, candidate, time.GetUtcNow()) is not null) return false;
+        await store.CommitAsync(await JoinAsync(stored, deviceId, cancellationToken), cancellationToken);
+        _members[id].Add(deviceId);
+        LogJoined(deviceId, id);
+        return true;
+    }
+
+    private async Task<string?> ReasonToLeaveAsync(Rollout rollout, Device? device, CancellationToken cancellationToken)
+    {
+        if (device is null) return "The device is no longer enrolled.";
+        if (device.IsRevoked) return "The device is revoked.";
+        var (desired, _) = await store.DesiredAsync(device.Id, cancellationToken);
+        var pin = await store.PinAsync(device.Id, rollout.Plan.Model, cancellationToken);
+        var targets = RolloutTargets.AsMoved(rollout, await store.TargetsAsync(cancellationToken));
+        return RolloutTargets.ReasonAgainst(rollout, device, desired.Of(rollout.Plan.Model), pin, targets);
+    }
+
+    /// <summary>The changes that put a device at the end of the last wave.</summary>
+    private async Task<IReadOnlyList<StoreChange>> JoinAsync(Stored<Rollout> stored, DeviceId device, CancellationToken cancellationToken)
+    {
+        var rollout = stored.Document;
+        var id = RolloutMembers.IdOf(rollout.Id, rollout.Members / RolloutMembers.Size);
+        var last = rollout.Waves[^1];
+        return
+        [
+            await store.FindAsync<RolloutMembers>(id, cancellationToken) is { } part
+                ? part.Change(new RolloutMembers([.. part.Document.Devices, device]))
+                : StoreChange.Create(id, new RolloutMembers([device])),
+            stored.Change(rollout with { Waves = [.. rollout.Waves.SkipLast(1), last with { End = last.End + 1 }] }),
+        ];
+    }
+
+    private async Task<HashSet<DeviceId>> MembersAsync(string rollout, CancellationToken cancellationToken)
+    {
+        if (_members.TryGetValue(rollout, out var known)) return known;
+        var members = new HashSet<DeviceId>();
+        await foreach (var part in store.AllAsync<RolloutMembers>($"{rollout}/", cancellationToken))
+            members.UnionWith(part.Document.Devices);
+        return _members[rollout] = members;
+    }
+
+    [LoggerMessage(LogLevel.Information, "Device {Device} leaves rollout {Rollout} without a verdict: {Reason}")]
+    private partial void LogLeft(DeviceId device, string rollout, string reason);
+
+    [LoggerMessage(LogLevel.Information, "Device {Device} joins the last wave of rollout {Rollout}")]
+    private partial void LogJoined(DeviceId device, string rollout);
+}

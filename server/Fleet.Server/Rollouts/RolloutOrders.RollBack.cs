@@ -1,0 +1,68 @@
+using Fleet.Contracts;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Rollouts;
+using Fleet.Server.Http;
+using Fleet.Server.Releases;
+using Fleet.Server.Targets;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>The order that takes a rollout back.</summary>
+internal sealed partial class RolloutOrders
+{
+    /// <summary>
+    /// Stops for good and returns every device that was told: to what it last served, or to a release that the operator names. The target
+    /// goes back with them. Refused where a newer order has taken its place.
+    /// </summary>
+    /// <param name="id">The rollout.</param>
+    /// <param name="version">Where they go; null for what each of them served before.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<Answer<Rollout>> RollBackAsync(string id, int? version, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Rollout>(id, cancellationToken) is { Document: { Status: not RolloutStatus.RolledBack } rollout }
+            && await WhyNotBackAsync(rollout, version, cancellationToken) is { } problem) return problem;
+        return await ChangeAsync(id, "rolled back", (found, _) => Task.FromResult<Rollout?>(found.Status switch
+        {
+            RolloutStatus.RolledBack => found,
+            _ => found with
+            {
+                Status = RolloutStatus.RolledBack,
+                Reason = version is null ? "Rolled back by an operator." : $"Rolled back to release {version} by an operator.",
+                ReturnTo = version,
+                Reversed = 0,
+                FinishedAt = null,
+            },
+        }), cancellationToken);
+    }
+
+    private async Task<ApiProblem?> WhyNotBackAsync(Rollout rollout, int? version, CancellationToken cancellationToken)
+    {
+        var plan = rollout.Plan;
+        if (version == plan.Version) return Refusal.Invalid($"Release {version} is what rollout {rollout.Id} brought.");
+        if (version is { } to && await store.FindAsync<Release>(Release.IdOf(plan.Model, to), cancellationToken) is null)
+            return Refusal.Unknown($"There is no release {plan.Model} {to}.");
+        if (await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document.Rollout: var open } && open != rollout.Id)
+            return Refusal.Conflict($"Rollout {open} of model {plan.Model} is open: abort it first.");
+        if (await NewerAsync(rollout, cancellationToken) is { } newer)
+            return Refusal.Conflict(
+                $"{newer} since rollout {rollout.Id} brought release {plan.Version}: nothing was rolled back.",
+                $"Roll the newer one back, or go to a release by name: 'fleet targets set {rollout.Target} --version N --allow-older'.");
+        return await reversal.HoldsAnyAsync(rollout, cancellationToken)
+            ? null
+            : Refusal.Conflict($"No device has what rollout {rollout.Id} told it any more ({rollout.Status.ToWords()}): nothing was rolled "
+                + $"back.");
+    }
+
+    /// <summary>What took the place of a rollout that had succeeded, in words; null when nothing did.</summary>
+    private async Task<string?> NewerAsync(Rollout rollout, CancellationToken cancellationToken)
+    {
+        if (rollout is not { Target: { } name, Status: RolloutStatus.Succeeded, IsWhole: true }) return null;
+        return (await store.FindAsync<Target>(name, cancellationToken))?.Document.Release switch
+        {
+            null => $"Target {name} was removed",
+            { Rollout: { } by } when by == rollout.Id => null,
+            { Rollout: { } by, Version: var version } => $"Rollout {by} has moved target {name} to release {version}",
+            { Version: var version } => $"Target {name} was set to release {version}",
+        };
+    }
+}

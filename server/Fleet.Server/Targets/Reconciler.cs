@@ -1,0 +1,137 @@
+using Fleet.Contracts.Devices;
+using Fleet.Server.Devices;
+using Fleet.Server.Health;
+using Fleet.Server.Releases;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Targets;
+
+/// <summary>
+/// Brings devices to what their targets say, whenever they appear or change: newcomers, devices that come back, relabelled ones. It keeps
+/// nothing: each look reads what is stored, and writes only for devices that have something else.
+/// </summary>
+internal sealed partial class Reconciler(
+    IFleetStore store, ConvergenceQueue queue, DesiredNotices notices, IEnumerable<ITargetMove> moves, ServerHealth health,
+    TimeProvider time, ILogger<Reconciler> logger) : BackgroundService
+{
+    private const int DevicesPerCommit = 250;
+    private const string HealthSubject = "targets";
+
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(5);
+
+    private readonly ITargetMove[] _moves = [.. moves];
+
+    /// <inheritdoc/>
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        queue.ChangedForAll();
+        return Task.WhenAll(SweepAsync(stoppingToken), WorkAsync(stoppingToken));
+    }
+
+    private async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(SweepInterval, time);
+        while (await timer.WaitForNextTickAsync(cancellationToken)) queue.ChangedForAll();
+    }
+
+    private async Task WorkAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var devices = await queue.TakeAsync(cancellationToken);
+            try
+            {
+                if (devices is null) await ConvergeAllAsync(cancellationToken);
+                else await ConvergeAsync(devices, cancellationToken);
+                health.Clear(HealthSubject);
+            }
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogFailed(SweepInterval, e);
+                health.Report(HealthSubject, $"Devices cannot be told what their targets say ({e.Message}); it is tried again within "
+                    + $"{SweepInterval.TotalMinutes:0} minutes.");
+            }
+        }
+    }
+
+    private async Task ConvergeAllAsync(CancellationToken cancellationToken)
+    {
+        string? after = null;
+        while (true)
+        {
+            var page = await store.ListAsync<Device>("", after, IFleetStore.MaximumPage, cancellationToken);
+            await ConvergeAsync([.. page.Select(device => device.Document.Id)], cancellationToken);
+            if (page.Count < IFleetStore.MaximumPage) return;
+            after = page[^1].Id;
+        }
+    }
+
+    private async Task ConvergeAsync(IReadOnlyList<DeviceId> devices, CancellationToken cancellationToken)
+    {
+        foreach (var part in devices.Chunk(DevicesPerCommit))
+        {
+            foreach (var device in await store.RetryAsync(_ => TryConvergeAsync(part, cancellationToken), cancellationToken))
+                notices.Notify(device);
+            foreach (var device in part)
+            {
+                foreach (var move in _moves) await move.MeetAsync(device, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Tells a part of the fleet in one commit.</summary>
+    /// <returns>Devices that are to be told.</returns>
+    private async Task<IReadOnlyList<DeviceId>> TryConvergeAsync(IReadOnlyList<DeviceId> devices, CancellationToken cancellationToken)
+    {
+        var known = new List<(Device Device, DeviceDesired Desired, Func<DeviceDesired, StoreChange> Change)>();
+        foreach (var id in devices)
+        {
+            // What a device has is read before its targets: whoever tells a device commits the target at the same time or earlier.
+            var (desired, change) = await store.DesiredAsync(id, cancellationToken);
+            if (await store.DeviceAsync(id, cancellationToken) is { Document: { IsRevoked: false } device })
+                known.Add((device, desired, change));
+        }
+        var targets = await store.TargetsAsync(cancellationToken);
+        var (changes, told) = (new List<StoreChange>(), new List<DeviceId>());
+        foreach (var (device, desired, change) in known)
+        {
+            var next = await NextAsync(device, desired, targets, cancellationToken);
+            if (next.Revision == desired.Revision) continue;
+            changes.Add(change(next));
+            told.Add(device.Id);
+        }
+        if (changes.Count > 0) await store.CommitAsync(changes, cancellationToken);
+        return told;
+    }
+
+    private async Task<DeviceDesired> NextAsync(
+        Device device, DeviceDesired desired, IReadOnlyList<Target> targets, CancellationToken cancellationToken)
+    {
+        var pins = await store.PinsAsync(device.Id, cancellationToken);
+        foreach (var model in targets.Select(target => target.Model).Concat(pins.Select(pin => pin.Model)).Distinct())
+        {
+            var has = desired.Of(model);
+            var pin = pins.FirstOrDefault(pin => pin.Model == model);
+            if (Convergence.Decide(device, model, has, pin, targets) is not { } ruling || Convergence.IsMet(ruling, has)) continue;
+            var release = await store.FindAsync<Release>(Release.IdOf(model, ruling.Version), cancellationToken);
+            var candidate = (await store.CandidateAsync(device, cancellationToken)) with { Desired = desired };
+            if (Suitability.ReasonAgainst(release?.Document, candidate, time.GetUtcNow()) is { } reason)
+            {
+                LogUnsuited(device.Id, model, ruling.Version, reason);
+                continue;
+            }
+            desired = desired.With(ruling.Order(model));
+            LogConverges(device.Id, model, ruling.Version, ruling.Target ?? "its pin");
+        }
+        return desired;
+    }
+
+    [LoggerMessage(LogLevel.Debug, "Device {Device} is told {Model} {Version} by {Target}")]
+    private partial void LogConverges(DeviceId device, string model, int version, string target);
+
+    [LoggerMessage(LogLevel.Debug, "Device {Device} cannot be told {Model} {Version}: {Reason}")]
+    private partial void LogUnsuited(DeviceId device, string model, int version, string reason);
+
+    [LoggerMessage(LogLevel.Error, "Devices could not be told what their targets say; it is tried again within {Interval}")]
+    private partial void LogFailed(TimeSpan interval, Exception exception);
+}

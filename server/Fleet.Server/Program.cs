@@ -45,10 +45,15 @@ internal static class Program
         }
         try
         {
-            if (args is [DataFolder.BeginCommand, .. var settings])
+            switch (args)
             {
-                Console.WriteLine($"{BeginAuditTrail(settings)} begins anew; its first line says so.");
-                return 0;
+                case [DataFolder.BeginCommand, .. var settings]:
+                    Console.WriteLine($"{AuditTrail.BeginAnew(OptionsFrom(settings), TimeProvider.System)} begins anew; its first line says so.");
+                    return 0;
+                case [CertificateAuthority.BeginCommand, .. var settings]:
+                    var file = CertificateAuthority.BeginAnew(OptionsFrom(settings).DataFolder, TimeProvider.System);
+                    Console.WriteLine($"{file} is new; the one before is beside it.");
+                    return 0;
             }
             ServerSettings.Check(args);
             await using var server = Create(args);
@@ -115,6 +120,7 @@ internal static class Program
         operators.MapAudit();
         operators.MapTokens();
         operators.MapDevices();
+        operators.MapDeviceLife();
         operators.MapArtifacts();
         operators.MapBuilds();
         operators.MapReleases();
@@ -128,18 +134,18 @@ internal static class Program
         workers.MapArtifactUpload();
 
         var devices = app.MapDeviceCalls();
-        devices.MapRenew();
+        devices.MapDeviceIdentity();
         devices.MapArtifactDownload();
         return app;
     }
 
-    private static string BeginAuditTrail(string[] args)
+    private static FleetOptions OptionsFrom(string[] args)
     {
         ServerSettings.Check(args);
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.AddSettings(Rooms);
         using var services = builder.Services.BuildServiceProvider();
-        return AuditTrail.BeginAnew(services.GetRequiredService<FleetOptions>(), TimeProvider.System);
+        return services.GetRequiredService<FleetOptions>();
     }
 
     /// <summary>

@@ -28,8 +28,8 @@ namespace Fleet.Contracts;
     Converters =
     [
         typeof(FiniteConverter),
-        typeof(ListConverter<ApiKeyView>), typeof(ListConverter<Assignment>), typeof(ListConverter<AuditChangeView>),
-        typeof(ListConverter<AuditView>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
+        typeof(ListConverter<AlarmView>), typeof(ListConverter<ApiKeyView>), typeof(ListConverter<Assignment>),
+        typeof(ListConverter<AuditChangeView>), typeof(ListConverter<AuditView>), typeof(ListConverter<BuildView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
         typeof(ListConverter<EpochReport>),
         typeof(ListConverter<CanaryFinding>), typeof(ListConverter<CanaryMetricPlan>),
@@ -41,7 +41,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<StatePair>),
         typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>),
-        typeof(ListConverter<TargetView>), typeof(ListConverter<PinView>),
+        typeof(ListConverter<TargetView>), typeof(ListConverter<PinView>), typeof(ListConverter<PendingDeviceView>),
         typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
@@ -82,6 +82,9 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(EnrollRequest))]
 [JsonSerializable(typeof(EnrollResponse))]
 [JsonSerializable(typeof(RenewRequest))]
+[JsonSerializable(typeof(SelfResponse))]
+[JsonSerializable(typeof(ReenrollRequest))]
+[JsonSerializable(typeof(IReadOnlyList<PendingDeviceView>))]
 [JsonSerializable(typeof(IReadOnlyList<DeviceView>))]
 [JsonSerializable(typeof(SetLabelsRequest))]
 [JsonSerializable(typeof(IReadOnlyList<BuildView>))]

@@ -121,20 +121,22 @@ public sealed class RunningServer : IAsyncLifetime
     }
 
     /// <summary>A join token.</summary>
-    internal async Task<CreateTokenResponse> TokenAsync(int uses = 1, TimeSpan? validFor = null, Dictionary<string, string>? labels = null)
+    internal async Task<CreateTokenResponse> TokenAsync(
+        int uses = 1, TimeSpan? validFor = null, Dictionary<string, string>? labels = null, string? idPattern = null, bool approve = false)
     {
         var response = await PostAsync(Operator, "/api/v1/tokens",
             JsonSerializer.Serialize(
-                new CreateTokenRequest(uses, validFor ?? TimeSpan.FromHours(1), labels), FleetJson.Default.CreateTokenRequest));
+                new CreateTokenRequest(uses, validFor ?? TimeSpan.FromHours(1), labels, idPattern, approve),
+                FleetJson.Default.CreateTokenRequest));
         Assert.Equal(System.Net.HttpStatusCode.Created, response.StatusCode);
         return JsonSerializer.Deserialize(await response.Content.ReadAsStringAsync(), FleetJson.Default.CreateTokenResponse)!;
     }
 
     /// <summary>Asks to be enrolled.</summary>
     internal async Task<(HttpResponseMessage Response, ECDsa Key)> TryEnrollAsync(
-        string token, string device, string? signingRequest = null)
+        string token, string device, string? signingRequest = null, ECDsa? key = null)
     {
-        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        key ??= ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new EnrollRequest(token, DeviceId.Parse(device), signingRequest ?? TestDevice.SigningRequest(key), Facts);
         using var client = DevicesAs(null);
         return (await PostAsync(client, "/enroll", JsonSerializer.Serialize(request, FleetJson.Default.EnrollRequest)), key);
@@ -142,11 +144,30 @@ public sealed class RunningServer : IAsyncLifetime
 
     /// <summary>A device that is enrolled.</summary>
     internal async Task<TestDevice> EnrollAsync(string device, Dictionary<string, string>? labels = null)
+        => await EnrollWithAsync((await TokenAsync(labels: labels)).Token, device);
+
+    /// <summary>A device that is enrolled with this token.</summary>
+    internal async Task<TestDevice> EnrollWithAsync(string token, string device, ECDsa? with = null)
     {
-        var (response, key) = await TryEnrollAsync((await TokenAsync(labels: labels)).Token, device);
+        var (response, key) = await TryEnrollAsync(token, device, key: with);
         var body = await response.Content.ReadAsStringAsync();
         Assert.True(response.IsSuccessStatusCode, body);
         return new TestDevice(this, DeviceId.Parse(device), key, JsonSerializer.Deserialize(body, FleetJson.Default.EnrollResponse)!);
+    }
+
+    /// <summary>The token that lets a device come back with a new key.</summary>
+    internal async Task<CreateTokenResponse> ReturnTokenAsync(string device)
+    {
+        using var answer = await PostAsync(Operator, $"/api/v1/devices/{device}/reenroll", """{"validFor":"01:00:00"}""");
+        Assert.Equal(System.Net.HttpStatusCode.Created, answer.StatusCode);
+        return JsonSerializer.Deserialize(await answer.Content.ReadAsStringAsync(), FleetJson.Default.CreateTokenResponse)!;
+    }
+
+    /// <summary>What an operator does with a device, such as <c>revoke</c>.</summary>
+    internal async Task DoAsync(string device, string verb)
+    {
+        using var answer = await PostAsync(Operator, $"/api/v1/devices/{device}/{verb}", "");
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
     }
 
     /// <summary>A device that several tests of a class share.</summary>

@@ -38,6 +38,34 @@ internal sealed class TestDevice(RunningServer server, DeviceId id, ECDsa key, E
         return policy;
     }
 
+    /// <summary>Asks for a new certificate with the one it has.</summary>
+    /// <param name="next">The key of the new one.</param>
+    public async Task<HttpResponseMessage> TryRenewAsync(ECDsa next)
+    {
+        using var client = server.DevicesAs(Certificate);
+        var request = JsonSerializer.Serialize(new RenewRequest(SigningRequest(next)), FleetJson.Default.RenewRequest);
+        return await RunningServer.PostAsync(client, "/renew", request);
+    }
+
+    /// <summary>The same device with a new certificate.</summary>
+    /// <param name="next">The key of the new one; one of its own when null.</param>
+    public async Task<TestDevice> RenewAsync(ECDsa? next = null)
+    {
+        next ??= ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var answer = await TryRenewAsync(next);
+        var body = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, body);
+        return new TestDevice(server, id, next, JsonSerializer.Deserialize(body, FleetJson.Default.EnrollResponse)!);
+    }
+
+    /// <summary>What the server says to the certificate over HTTPS: null when it is accepted, else the problem's title.</summary>
+    public async Task<string?> RefusalAsync()
+    {
+        using var client = server.DevicesAs(Certificate);
+        using var answer = await client.GetAsync(new Uri("/self", UriKind.Relative));
+        return answer.IsSuccessStatusCode ? null : (await RunningServer.ProblemOf(answer)).Title;
+    }
+
     /// <summary>Connects with MQTTnet.</summary>
     public Task<IMqttClient> ConnectAsync(Action<MqttClientOptionsBuilder>? change = null)
         => ConnectAsync(server, id.Value, Certificate, change);

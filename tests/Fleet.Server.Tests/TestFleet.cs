@@ -121,9 +121,8 @@ internal sealed class TestFleet : IAsyncDisposable
         if (device is not null)
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest($"CN={device}", key, HashAlgorithmName.SHA256).CreateSigningRequestPem();
             using var certificate = X509Certificate2.CreateFromPem(
-                (authority ?? Of<CertificateAuthority>()).IssueDevice(DeviceId.Parse(device), request, TimeSpan.FromDays(1)));
+                (authority ?? Of<CertificateAuthority>()).IssueDevice(DeviceId.Parse(device), new PublicKey(key), TimeSpan.FromDays(1)).Pem);
             handler.SslOptions.ClientCertificates = [certificate.CopyWithPrivateKey(key)];
         }
         return new HttpClient(handler) { BaseAddress = new Uri(Of<ListenAddresses>().Devices) };

@@ -9,6 +9,9 @@ internal sealed record DataFolder(string Root)
     /// <summary>Who this device is: key, certificate, CA, root of trust. Readable by its owner only.</summary>
     public string Identity => Path.Combine(Root, "identity.json");
 
+    /// <summary>A key whose certificate was asked for and has not arrived. Readable by its owner only.</summary>
+    public string PendingKey => Path.Combine(Root, "pending.key");
+
     /// <summary>Optional settings written by hand.</summary>
     public string Settings => Path.Combine(Root, "agent.json");
 

@@ -1,18 +1,37 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Fleet.Agent.Disk;
 using Fleet.Contracts.Devices;
+using Fleet.Platform;
 
 namespace Fleet.Agent.Enrollment;
 
 /// <summary>Creates the device's key pair and the request for its certificate.</summary>
 internal static class DeviceKey
 {
-    /// <summary>A new P-256 key as PKCS#8 PEM, and the signing request for it.</summary>
-    public static (string PrivateKey, string SigningRequest) Create(DeviceId device)
+    /// <summary>
+    /// A P-256 key as PKCS#8 PEM, and the signing request for it. The key is on disk before anybody is asked, and the same one until
+    /// <see cref="Forget"/>: an answer that is lost is asked for again, and the server gives the same certificate.
+    /// </summary>
+    public static (string PrivateKey, string SigningRequest) Pending(DataFolder folder, DeviceId device)
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var key = Read(folder) ?? ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var pem = key.ExportPkcs8PrivateKeyPem();
+        DurableFile.Write(folder.PendingKey, Encoding.ASCII.GetBytes(pem));
         var request = new CertificateRequest(new X500DistinguishedName($"CN={device}"), key, HashAlgorithmName.SHA256);
-        return (key.ExportPkcs8PrivateKeyPem(), request.CreateSigningRequestPem());
+        return (pem, request.CreateSigningRequestPem());
+    }
+
+    /// <summary>The certificate has arrived, and the key is kept with it.</summary>
+    public static void Forget(DataFolder folder) => File.Delete(folder.PendingKey);
+
+    /// <summary>SHA-256 of the public key, lower-case hexadecimal: what an operator compares before approving a device.</summary>
+    public static string FingerprintOf(string privateKey)
+    {
+        using var key = ECDsa.Create();
+        key.ImportFromPem(privateKey);
+        return Convert.ToHexStringLower(SHA256.HashData(key.ExportSubjectPublicKeyInfo()));
     }
 
     /// <summary>Why a certificate from the server must not be used; null when it may be.</summary>
@@ -32,5 +51,23 @@ internal static class DeviceKey
         {
             return $"The certificate does not match this device's key: {e.Message}";
         }
+    }
+
+    /// <summary>The pending key, or null when there is none that reads: then a new one is as good.</summary>
+    private static ECDsa? Read(DataFolder folder)
+    {
+        if (DurableFile.Read(folder.PendingKey) is not { } content) return null;
+        var key = ECDsa.Create();
+        try
+        {
+            key.ImportFromPem(Encoding.ASCII.GetString(content));
+            if (key.KeySize == 256) return key;
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            // A file that something else has written or cut.
+        }
+        key.Dispose();
+        return null;
     }
 }

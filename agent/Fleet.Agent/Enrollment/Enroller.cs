@@ -10,6 +10,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
+using Fleet.Platform;
 
 namespace Fleet.Agent.Enrollment;
 
@@ -17,38 +18,26 @@ namespace Fleet.Agent.Enrollment;
 /// Turns a join token into an identity. The server proves itself before it is told anything, the key is created on this device, and
 /// everything is stored in one step.
 /// </summary>
-internal sealed class Enroller(DataFolder folder, FactsReader facts)
+internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvider time, Action<string> tell)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMinutes(1);
 
-    /// <summary>Enrolls this device.</summary>
-    /// <exception cref="EnrollmentException">The device was not enrolled, and nothing was stored.</exception>
-    public async Task<Identity> EnrollAsync(
-        Uri server, string tokenText, DeviceId device, string? profile, CancellationToken cancellationToken)
+    /// <summary>Enrolls this device, waiting for an operator's approval where the token asks for one.</summary>
+    /// <exception cref="EnrollmentException">The device was not enrolled, and no identity was stored.</exception>
+    public async Task<Identity> EnrollAsync(EnrollmentOrder order, CancellationToken cancellationToken)
     {
-        if (!JoinToken.TryParse(tokenText, out var token))
-        {
-            throw new EnrollmentException(
-                "This is not a join token. A join token starts with 'fleet1.'; copy it whole from 'fleet tokens create'.",
-                EnrollmentFailure.Invalid);
-        }
-        if (profile is not null && !Names.IsName(profile))
-            throw new EnrollmentException($"Profile '{profile}' must be {Names.Rule}.", EnrollmentFailure.Invalid);
-        if (server.Scheme != Uri.UriSchemeHttps)
-            throw new EnrollmentException($"Server address {server} must start with https://.", EnrollmentFailure.Invalid);
+        var token = Check(order);
+        var device = order.Device;
         folder.Create();
         using var claimed = folder.Lock();
-        if (IdentityFile.Read(folder) is { } existing)
-        {
-            throw new EnrollmentException(
-                $"This device is already enrolled as {existing.Device} at {existing.Server}. "
-                + $"To enroll it again, stop the agent and remove {folder.Identity}.",
-                EnrollmentFailure.Invalid);
-        }
+        var replaced = Replaced(order);
+        var profile = order.Profile ?? replaced?.Profile;
 
-        var (privateKey, signingRequest) = DeviceKey.Create(device);
-        var request = new EnrollRequest(tokenText.Trim(), device, signingRequest, facts.Read(profile));
-        var response = await PostAsync(server, token, request, cancellationToken);
+        var (privateKey, signingRequest) = DeviceKey.Pending(folder, device);
+        var request = new EnrollRequest(order.Token.Trim(), device, signingRequest, facts.Read(profile));
+        var response = await AskAsync(order.Server, token, request, cancellationToken);
 
         using var authority = X509Certificate2.CreateFromPem(response.CertificateAuthority);
         if (ServerTrust.FingerprintOf(authority) != token.AuthorityFingerprint)
@@ -63,7 +52,7 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
         var identity = new Identity
         {
             Device = device,
-            Server = server,
+            Server = order.Server,
             Mqtt = response.Mqtt,
             Profile = profile,
             Certificate = response.Certificate,
@@ -76,7 +65,62 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts)
         // The identity last: it is what makes the device enrolled.
         TrustedTime.Store(folder, response.ServerTime);
         IdentityFile.Write(folder, identity);
+        DeviceKey.Forget(folder);
         return identity;
+    }
+
+    private static JoinToken Check(EnrollmentOrder order)
+    {
+        if (!JoinToken.TryParse(order.Token, out var token))
+        {
+            throw new EnrollmentException(
+                "This is not a join token. A join token starts with 'fleet1.'; copy it whole from 'fleet tokens create'.",
+                EnrollmentFailure.Invalid);
+        }
+        if (order.Profile is not null && !Names.IsName(order.Profile))
+            throw new EnrollmentException($"Profile '{order.Profile}' must be {Names.Rule}.", EnrollmentFailure.Invalid);
+        if (order.Server.Scheme != Uri.UriSchemeHttps)
+            throw new EnrollmentException($"Server address {order.Server} must start with https://.", EnrollmentFailure.Invalid);
+        return token;
+    }
+
+    /// <summary>The identity that is here and is to be replaced; null when there is none.</summary>
+    /// <exception cref="EnrollmentException">It stays.</exception>
+    private Identity? Replaced(EnrollmentOrder order)
+    {
+        // What does not read is worth nothing; whoever says --replace knows that it goes.
+        if ((order.Replace && !IdentityFile.IsReadable(folder)) || IdentityFile.Read(folder) is not { } existing) return null;
+        if (!order.Replace)
+        {
+            throw new EnrollmentException(
+                $"This device is already enrolled as {existing.Device} at {existing.Server}. To enroll it again with a new key, stop the agent, "
+                + $"ask an operator for 'fleet devices reenroll {existing.Device}', and add --replace.",
+                EnrollmentFailure.Invalid);
+        }
+        return existing.Device == order.Device
+            ? existing
+            : throw new EnrollmentException(
+                $"{folder.Root} belongs to device {existing.Device}, with its models and journals: enroll {order.Device} in another folder.",
+                EnrollmentFailure.Invalid);
+    }
+
+    /// <summary>Asks until there is an answer: while an operator decides, a server that restarts is waited for as well.</summary>
+    private async Task<EnrollResponse> AskAsync(Uri server, JoinToken token, EnrollRequest request, CancellationToken cancellationToken)
+    {
+        string? told = null;
+        for (var asked = 1; ; asked++)
+        {
+            try
+            {
+                return await PostAsync(server, token, request, cancellationToken);
+            }
+            catch (EnrollmentException e) when (e.Failure == EnrollmentFailure.Waiting
+                || (told is not null && e.Failure == EnrollmentFailure.Unreachable))
+            {
+                if (told != e.Message) tell(told = e.Message);
+            }
+            await Task.Delay(Backoff.Bound(asked, FirstWait, LongestWait), time, cancellationToken);
+        }
     }
 
     private static async Task<EnrollResponse> PostAsync(

@@ -7,6 +7,8 @@ internal enum EnrollmentFailure
     Invalid,
     /// <summary>There is no usable identity yet.</summary>
     NotEnrolled,
+    /// <summary>An operator has not decided yet; ask again with the same key.</summary>
+    Waiting,
     /// <summary>The server did not answer, or is in trouble; try again later.</summary>
     Unreachable,
     /// <summary>The server refused, or is not the one that the join token names. Trying again changes nothing.</summary>

@@ -25,6 +25,19 @@ internal static class IdentityFile
         }
     }
 
+    /// <summary>True when there is an identity that reads.</summary>
+    public static bool IsReadable(DataFolder folder)
+    {
+        try
+        {
+            return Read(folder) is not null;
+        }
+        catch (EnrollmentException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Stores an identity.</summary>
     public static void Write(DataFolder folder, Identity identity)
         => DurableFile.Write(folder.Identity, JsonSerializer.SerializeToUtf8Bytes(identity, IdentityJson.Default.Identity));

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
@@ -8,11 +9,13 @@ namespace Fleet.Agent.Enrollment;
 internal static class ServerAnswer
 {
     /// <summary>Reads an answer up to its size limit.</summary>
-    /// <exception cref="EnrollmentException">The server refused; the message is the server's own.</exception>
+    /// <exception cref="EnrollmentException">The server refused, or has not decided yet; the message is the server's own.</exception>
     public static async Task<EnrollResponse> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         await response.Content.LoadIntoBufferAsync(Limits.EnrollmentAnswerBytes, cancellationToken);
         var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        if (response.StatusCode == HttpStatusCode.Accepted)
+            throw new EnrollmentException(Describe(body, (int)response.StatusCode), EnrollmentFailure.Waiting);
         try
         {
             if (response.IsSuccessStatusCode)

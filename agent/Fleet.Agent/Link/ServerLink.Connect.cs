@@ -14,7 +14,7 @@ namespace Fleet.Agent.Link;
 internal sealed partial class ServerLink
 {
     /// <summary>The options of a connection, built for each one: the certificate may have been renewed.</summary>
-    internal static MqttClientOptions ConnectionOf(DeviceCredentials credentials, LinkOptions options)
+    internal static MqttClientOptions ConnectionOf(DeviceCredentials credentials, LinkOptions options, string run)
     {
         var identity = credentials.Identity;
         var (host, port) = HostAndPort(identity.Mqtt);
@@ -25,6 +25,7 @@ internal sealed partial class ServerLink
             .WithCleanStart(false)
             .WithSessionExpiryInterval((uint)options.SessionExpiry.TotalSeconds)
             .WithKeepAlivePeriod(options.KeepAlive)
+            .WithUserProperty(Topics.RunProperty, System.Text.Encoding.ASCII.GetBytes(run))
             .WithTimeout(options.Timeout)
             .WithMaximumPacketSize(Limits.DesiredStateBytes + 1024)
             .WithWillTopic(Topics.Of(identity.Device, Topics.Presence))
@@ -50,7 +51,7 @@ internal sealed partial class ServerLink
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Timeout);
-        var connected = await client.ConnectAsync(ConnectionOf(credentials, options), limit.Token);
+        var connected = await client.ConnectAsync(ConnectionOf(credentials, options, _run), limit.Token);
         if (connected.ResultCode != MqttClientConnectResultCode.Success)
             throw new IOException($"the server refused the connection: {connected.ResultCode} {connected.ReasonString}");
         await PublishAsync(client, Topics.Presence, Presence(online: true), limit.Token);

@@ -21,15 +21,21 @@ internal sealed partial class ServerLink(
     /// <summary>How long the goodbye may take: the agent stops all the same, and the will speaks for it.</summary>
     private static readonly TimeSpan GoodbyeTime = TimeSpan.FromSeconds(5);
 
+    /// <summary>Doublings of the wait while another session takes this one over each time.</summary>
+    private const int TakeoverDoublings = 4;
+
+    /// <summary>Names this run of the agent, so that the server can tell a device that starts again from two that take turns.</summary>
+    private readonly string _run = random.NextInt64().ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var client = new MqttClientFactory().CreateMqttClient();
         // One for each connection; MQTTnet reports the end of each once.
-        var ended = new TaskCompletionSource();
-        client.DisconnectedAsync += _ =>
+        var ended = new TaskCompletionSource<MqttClientDisconnectReason>();
+        client.DisconnectedAsync += disconnected =>
         {
-            ended.TrySetResult();
+            ended.TrySetResult(disconnected.Reason);
             return Task.CompletedTask;
         };
         // The handler only hands over: the next message is delivered after it returns.
@@ -40,11 +46,12 @@ internal sealed partial class ServerLink(
             return Task.CompletedTask;
         };
 
-        var failures = 0;
+        var (failures, takeovers) = (0, 0);
         while (true)
         {
-            ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            ended = new TaskCompletionSource<MqttClientDisconnectReason>(TaskCreationOptions.RunContinuationsAsynchronously);
             var reason = "the connection was closed";
+            Exception? cause = null;
             try
             {
                 await ConnectAsync(client, stoppingToken);
@@ -61,7 +68,7 @@ internal sealed partial class ServerLink(
                     stoppingToken.ThrowIfCancellationRequested();
                 }
                 // Whatever it was, the answer is the same: wait and reconnect. An exception must not end the agent.
-                reason = e.InnerException?.Message ?? e.Message;
+                (reason, cause) = (e.InnerException?.Message ?? e.Message, e);
             }
             if (client.IsConnected)
             {
@@ -69,11 +76,29 @@ internal sealed partial class ServerLink(
                 await disconnecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             failures++;
-            var delay = Backoff.Next(random, failures, options.ReconnectDelay, options.MaximumReconnectDelay);
-            LogDisconnected(credentials.Identity.Mqtt, reason.TrimEnd('.'), delay);
+            var isTakenOver = IsTakeover(ended.Task, cause);
+            takeovers = isTakenOver ? takeovers + 1 : 0;
+            var delay = isTakenOver
+                ? TakeoverDelay(random, takeovers, options.MaximumReconnectDelay)
+                : Backoff.Next(random, failures, options.ReconnectDelay, options.MaximumReconnectDelay);
+            if (isTakenOver) LogTakenOver(credentials.Identity.Device.Value, delay);
+            else LogDisconnected(credentials.Identity.Mqtt, reason.TrimEnd('.'), delay);
             await Task.Delay(delay, time, stoppingToken);
         }
     }
+
+    /// <summary>Whether a connection ended because of another one; while it was being made, the library throws that instead of telling.</summary>
+    private static bool IsTakeover(Task<MqttClientDisconnectReason> ended, Exception? cause)
+        => ended is { IsCompletedSuccessfully: true, Result: MqttClientDisconnectReason.SessionTakenOver }
+            || (cause?.InnerException ?? cause)
+                is MqttClientUnexpectedDisconnectReceivedException { ReasonCode: MqttDisconnectReasonCode.SessionTakenOver };
+
+    /// <summary>
+    /// The wait after another session with this identity took this one over. Long, and longer each time: coming back at once takes it over
+    /// in turn, and neither would get anything done.
+    /// </summary>
+    internal static TimeSpan TakeoverDelay(Random random, int takeovers, TimeSpan first)
+        => (0.5 + (random.NextDouble() / 2)) * Backoff.Bound(takeovers, first, first * (1 << TakeoverDoublings));
 
     /// <summary>Announces that the device leaves, so that the server need not wait for the will.</summary>
     private async Task LeaveAsync(IMqttClient client)
@@ -100,6 +125,10 @@ internal sealed partial class ServerLink(
                 .WithQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce)
                 .Build(),
             cancellationToken);
+
+    [LoggerMessage(LogLevel.Error, "Another agent connected as {Device} and took this session over: its data folder was copied, or its key "
+        + "was stolen. Stop the other one, or have an operator run 'fleet devices reenroll {Device}'. Trying again in {Delay}.")]
+    private partial void LogTakenOver(string device, TimeSpan delay);
 
     [LoggerMessage(LogLevel.Warning, "No connection to {Server}: {Reason}. Trying again in {Delay}.")]
     private partial void LogDisconnected(string server, string reason, TimeSpan delay);

@@ -46,7 +46,7 @@ internal static partial class CommandLine
     {
         EnrollmentFailure.Invalid => ExitCode.Usage,
         EnrollmentFailure.NotEnrolled => ExitCode.NotEnrolled,
-        EnrollmentFailure.Unreachable => ExitCode.Unreachable,
+        EnrollmentFailure.Unreachable or EnrollmentFailure.Waiting => ExitCode.Unreachable,
         _ => ExitCode.Refused,
     };
 

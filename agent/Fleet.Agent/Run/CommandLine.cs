@@ -69,9 +69,15 @@ internal static partial class CommandLine
                 + "By default the device's own facts decide",
             HelpName = "name",
         };
-        var command = new Command("enroll", "Creates a key on this device and exchanges a join token for a certificate. Once per device.")
+        var replace = new Option<bool>("--replace")
         {
-            Data, server, token, id, profile,
+            Description = "Replace the identity that is here by one with a new key, as 'fleet devices reenroll' allows",
+        };
+        var command = new Command(
+            "enroll", "Creates a key on this device and exchanges a join token for a certificate. A call that was cut short is repeated as "
+            + "it was: the key is kept, and so is the place in the fleet.")
+        {
+            Data, server, token, id, profile, replace,
         };
         command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
         {
@@ -82,8 +88,9 @@ internal static partial class CommandLine
             var secret = parsed.GetValue(token) ?? Environment.GetEnvironmentVariable("FLEET_TOKEN")
                 ?? throw new UsageException("A join token is needed: give it with --token or in FLEET_TOKEN.");
             var folder = FolderOf(parsed);
-            var enroller = new Enroller(folder, new FactsReader());
-            var identity = await enroller.EnrollAsync(address, secret, device, parsed.GetValue(profile), cancellationToken);
+            var enroller = new Enroller(folder, new FactsReader(), TimeProvider.System, Console.Error.WriteLine);
+            var order = new EnrollmentOrder(address, secret, device, parsed.GetValue(profile), parsed.GetValue(replace));
+            var identity = await enroller.EnrollAsync(order, cancellationToken);
             Console.WriteLine($"{identity.Device} is enrolled at {identity.Server}. Start it with: fleet-agent run --data {folder.Root}");
             return ExitCode.Success;
         }, cancellationToken));

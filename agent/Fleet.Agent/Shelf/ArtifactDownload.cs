@@ -48,7 +48,6 @@ internal sealed partial class ArtifactDownload(
 
     private async Task FetchMissingAsync(ArtifactReference artifact, Action<long> received, CancellationToken cancellationToken)
     {
-        using var http = credentials.OpenHttp();
         var started = time.GetTimestamp();
         var tally = new DownloadTally();
         while (true)
@@ -58,6 +57,8 @@ internal sealed partial class ArtifactDownload(
             string reason;
             try
             {
+                // Anew each time: the certificate may have been renewed since, and the old one ends.
+                using var http = credentials.OpenHttp();
                 await AttemptAsync(http, artifact, received, cancellationToken);
                 shelf.Accept(artifact);
                 return;

@@ -10,15 +10,11 @@ internal sealed partial class CertificateAuthority
     /// <summary>A certificate is valid from a little earlier: clocks differ.</summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
-    /// <summary>
-    /// A certificate for a device. Of what it asked for only the public key is taken; name and use are the server's to say.
-    /// </summary>
-    /// <exception cref="CryptographicException">The request is broken, or not signed by the key it carries.</exception>
-    public string IssueDevice(DeviceId device, string certificateSigningRequest, TimeSpan lifetime)
+    /// <summary>A certificate for a device's key; name, use and lifetime are the server's to say.</summary>
+    public IssuedCertificate IssueDevice(DeviceId device, PublicKey key, TimeSpan lifetime)
     {
-        var asked = CertificateRequest.LoadSigningRequestPem(certificateSigningRequest, HashAlgorithmName.SHA256);
-        using var certificate = Issue(device.Value, asked.PublicKey, ClientAuthentication, lifetime, []);
-        return certificate.ExportCertificatePem();
+        using var certificate = Issue(device.Value, key, ClientAuthentication, lifetime, []);
+        return IssuedCertificate.Of(certificate);
     }
 
     /// <summary>A certificate with its key for this server, under those names.</summary>
@@ -38,13 +34,24 @@ internal sealed partial class CertificateAuthority
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_certificate, true, false));
         foreach (var extension in more) request.CertificateExtensions.Add(extension);
 
-        var now = _time.GetUtcNow();
-        var end = now + lifetime;
-        if (end > _certificate.NotAfter) end = _certificate.NotAfter;
+        var (from, until) = TermFor(lifetime);
         // RFC 5280: a positive number of at most 20 bytes; 16 of chance cannot meet again.
         var serial = RandomNumberGenerator.GetBytes(16);
         serial[0] &= 0x7f;
-        // One key object is not made for several threads at once.
-        lock (_certificate) return request.Create(_certificate, now - ClockSkew, end, serial);
+        // The generator: the key that is certified may be of another kind than the authority's. One key object is not made for several
+        // threads at once.
+        lock (_key)
+            return request.Create(_certificate.SubjectName, X509SignatureGenerator.CreateForECDsa(_key), from, until, serial);
     }
+
+    /// <summary>Within the authority's own term: a clock set back while the server runs is no reason for an exception in a handshake.</summary>
+    private (DateTimeOffset From, DateTimeOffset Until) TermFor(TimeSpan lifetime)
+    {
+        var now = _time.GetUtcNow();
+        var from = Later(now - ClockSkew, _certificate.NotBefore);
+        var until = now + lifetime > _certificate.NotAfter ? _certificate.NotAfter : now + lifetime;
+        return (from, Later(until, from));
+    }
+
+    private static DateTimeOffset Later(DateTimeOffset left, DateTimeOffset right) => left > right ? left : right;
 }

@@ -11,16 +11,21 @@ namespace Fleet.Server.Certificates;
 /// </summary>
 internal sealed partial class CertificateAuthority : IDisposable
 {
+    /// <summary>Gives the authority a new certificate: an argument of the program.</summary>
+    public const string BeginCommand = "begin-authority";
+
     private const string ServerAuthentication = "1.3.6.1.5.5.7.3.1";
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
     private const int Years = 20;
 
     private readonly X509Certificate2 _certificate;
+    private readonly ECDsa _key;
     private readonly TimeProvider _time;
 
     private CertificateAuthority(X509Certificate2 certificate, TimeProvider time)
     {
         (_certificate, _time) = (certificate, time);
+        _key = certificate.GetECDsaPrivateKey()!;
         Public = X509CertificateLoader.LoadCertificate(certificate.RawData);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(certificate.RawData));
         Pem = certificate.ExportCertificatePem();
@@ -36,21 +41,16 @@ internal sealed partial class CertificateAuthority : IDisposable
     public string Pem { get; }
 
     /// <summary>Reads the authority of a data folder, or makes one there.</summary>
-    /// <exception cref="InvalidDataException">One of its two files is missing or broken. It is not replaced: devices trust the one
-    /// that was there.</exception>
+    /// <exception cref="InvalidDataException">One of its two files is missing or broken: it is not replaced, devices trust the one that
+    /// was there. Or it is not valid by this machine's clock.</exception>
     public static CertificateAuthority OpenOrCreate(string folder, TimeProvider time)
     {
-        var (keyFile, certificateFile) = (Path.Combine(folder, "keys", "ca.key"), Path.Combine(folder, "ca.pem"));
+        var (keyFile, certificateFile) = FilesIn(folder);
         if (!File.Exists(keyFile) && !File.Exists(certificateFile)) Create(keyFile, certificateFile, time);
-        try
-        {
-            return new CertificateAuthority(X509Certificate2.CreateFromPemFile(certificateFile, keyFile), time);
-        }
-        catch (Exception e) when (e is CryptographicException or IOException)
-        {
-            throw new InvalidDataException($"The certificate authority in {certificateFile} and {keyFile} cannot be read ({e.Message}). "
-                + $"Every device trusts the one that was there: restore both files from a backup.", e);
-        }
+        var certificate = Read(keyFile, certificateFile);
+        if (AuthorityClock.ProblemOf(certificate, certificateFile, time.GetUtcNow()) is { } problem)
+            throw new InvalidDataException(problem);
+        return new CertificateAuthority(certificate, time);
     }
 
     /// <summary>True when <paramref name="certificate"/> was issued by this authority to a device and is valid now.</summary>
@@ -77,7 +77,24 @@ internal sealed partial class CertificateAuthority : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _key.Dispose();
         _certificate.Dispose();
         Public.Dispose();
+    }
+
+    private static (string Key, string Certificate) FilesIn(string folder)
+        => (Path.Combine(folder, "keys", "ca.key"), Path.Combine(folder, "ca.pem"));
+
+    private static X509Certificate2 Read(string keyFile, string certificateFile)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(certificateFile, keyFile);
+        }
+        catch (Exception e) when (e is CryptographicException or IOException)
+        {
+            throw new InvalidDataException($"The certificate authority in {certificateFile} and {keyFile} cannot be read ({e.Message}). "
+                + $"Every device trusts the one that was there: restore both files from a backup.", e);
+        }
     }
 }

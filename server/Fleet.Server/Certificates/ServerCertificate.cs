@@ -21,6 +21,10 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
     private X509Certificate2? _certificate;
     private SslStreamCertificateContext? _context;
 
+    /// <summary>The names in the certificate.</summary>
+    public static IReadOnlyList<string> NamesOf(FleetOptions options)
+        => [.. new[] { options.PublicHost, "localhost", "127.0.0.1", "::1" }.Distinct()];
+
     /// <summary>How connections of devices are secured.</summary>
     /// <param name="certificates">Whether a device must show a certificate; one that is shown is judged either way.</param>
     public TlsHandshakeCallbackOptions For(ClientCertificateMode certificates) => new()
@@ -47,17 +51,17 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
             if (_context is null || _certificate!.NotAfter.ToUniversalTime() - time.GetUtcNow().UtcDateTime < Lifetime / 3)
             {
                 // The one before may still be in use by a handshake: it is left to the garbage collector.
-                _certificate = authority.IssueServer(options.PublicHost, Lifetime, Names());
+                _certificate = authority.IssueServer(options.PublicHost, Lifetime, AlternativeNames());
                 _context = ContextOf(_certificate, new ReadOnlyCollection<X509Certificate2>([authority.Public]), null);
             }
             return _context;
         }
     }
 
-    private SubjectAlternativeNameBuilder Names()
+    private SubjectAlternativeNameBuilder AlternativeNames()
     {
         var names = new SubjectAlternativeNameBuilder();
-        foreach (var name in (string[])[.. new[] { options.PublicHost, "localhost", "127.0.0.1", "::1" }.Distinct()])
+        foreach (var name in NamesOf(options))
         {
             if (IPAddress.TryParse(name, out var address)) names.AddIpAddress(address);
             else names.AddDnsName(name);

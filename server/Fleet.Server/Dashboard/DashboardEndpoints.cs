@@ -39,12 +39,11 @@ internal static partial class DashboardEndpoints
     }
 
     private static async Task<IResult> DevicesAsync(
-        string? after, Caller caller, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
-        CancellationToken cancellationToken)
+        string? after, Caller caller, IServiceProvider services, IFleetStore store, DeviceViews views, CancellationToken cancellationToken)
     {
         var devices = new List<Contracts.Http.DeviceView>();
         await foreach (var device in store.DevicesAsync(caller.Devices, after, cancellationToken).Take(PageLength))
-            devices.Add(await store.ViewOfAsync(device.Document, board, profiles, cancellationToken));
+            devices.Add(await views.OfAsync(device.Document, cancellationToken));
         return await PageAsync<DevicesPage>(services, new()
         {
             [nameof(DevicesPage.Devices)] = devices,
@@ -53,14 +52,14 @@ internal static partial class DashboardEndpoints
     }
 
     private static async Task<IResult> DeviceAsync(
-        string id, Caller caller, IServiceProvider services, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
-        TimeProvider time, CancellationToken cancellationToken)
+        string id, Caller caller, IServiceProvider services, IFleetStore store, DeviceViews views, TimeProvider time,
+        CancellationToken cancellationToken)
     {
         if (await store.DeviceAsync(caller, id, cancellationToken) is not { Document: var device })
             return Refusal.Unknown($"There is no device '{id}'.").ToResult();
         return await PageAsync<DevicePage>(services, new()
         {
-            [nameof(DevicePage.Device)] = await store.ViewOfAsync(device, board, profiles, cancellationToken),
+            [nameof(DevicePage.Device)] = await views.OfAsync(device, cancellationToken),
             [nameof(DevicePage.Telemetry)] = (await store.TelemetryAsync(
                 LastHour(time) with { Device = device.Id }, cancellationToken)).Views,
         });

@@ -32,7 +32,7 @@ internal sealed partial class DeviceBoard(
         => _seen.TryGetValue(device, out var at) ? at : (await store.FindAsync<DeviceSeen>(device.Value, cancellationToken))?.Document.At;
 
     /// <inheritdoc/>
-    public void Connected(DeviceId device)
+    public void Connected(DeviceId device, string? run)
     {
         _online[device] = time.GetUtcNow();
         Heard(device);
@@ -44,6 +44,12 @@ internal sealed partial class DeviceBoard(
     {
         // Every connect is answered with what the device should run: whatever was missed is made good here.
         if (channel == Topics.Desired) notices.Notify(device);
+    }
+
+    /// <inheritdoc/>
+    public void TakenOver(DeviceId device)
+    {
+        // It has a successor already, so the device is not gone.
     }
 
     /// <inheritdoc/>
@@ -59,6 +65,14 @@ internal sealed partial class DeviceBoard(
         var now = time.GetUtcNow();
         _seen[device] = now;
         _unwritten[device] = now;
+    }
+
+    /// <summary>The device is part of the fleet no more.</summary>
+    public void Forget(DeviceId device)
+    {
+        _online.TryRemove(device, out _);
+        _seen.TryRemove(device, out _);
+        _unwritten.TryRemove(device, out _);
     }
 
     [LoggerMessage(LogLevel.Debug, "Device {Device} is connected")]

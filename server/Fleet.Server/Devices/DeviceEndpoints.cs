@@ -22,7 +22,7 @@ internal static class DeviceEndpoints
         .AddDocument("releasedProfile", DeviceJson.Default.ReleasedProfile)
         .AddSingleton<KnownProfiles>()
         .AddSingleton<DesiredNotices>()
-        .AddSingleton<IDeviceGate, DeviceGate>()
+        .AddSingleton<DeviceViews>()
         .AddSingleton<IDeviceMessageHandler, ReportedInbox>()
         .AddSingleton<IDeviceMessageHandler, PresenceInbox>()
         .AddSingleton<IReportedStateObserver, RootFollowUp>()
@@ -36,17 +36,15 @@ internal static class DeviceEndpoints
     {
         var devices = operators.MapGroup("/api/v1/devices");
         devices.MapGet("/", ListAsync).ForViewers();
-        devices.MapGet("/{id}", async (
-            string id, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
+        devices.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, DeviceViews views, CancellationToken cancellationToken)
             => await store.DeviceAsync(caller, id, cancellationToken) is { } stored
-                ? Results.Json(await store.ViewOfAsync(stored.Document, board, profiles, cancellationToken), FleetJson.Default.DeviceView)
+                ? Results.Json(await views.OfAsync(stored.Document, cancellationToken), FleetJson.Default.DeviceView)
                 : Unknown(id)).ForViewers();
         devices.MapPatch("/{id}/labels", SetLabelsAsync).ForOperators();
-        devices.MapPost("/{id}/revoke", RevokeAsync).ForOperators();
     }
 
     private static async Task<IResult> ListAsync(
-        string? filter, string? after, int? limit, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
+        string? filter, string? after, int? limit, Caller caller, IFleetStore store, DeviceViews deviceViews,
         CancellationToken cancellationToken)
     {
         if (!DeviceFilter.TryParse(filter, out var parsed, out var problem)) return Refusal.Invalid(problem).ToResult();
@@ -54,15 +52,15 @@ internal static class DeviceEndpoints
         var views = new List<DeviceView>();
         await foreach (var device in store.DevicesAsync(parsed.And(caller.Devices), after, cancellationToken))
         {
-            views.Add(await store.ViewOfAsync(device.Document, board, profiles, cancellationToken));
+            views.Add(await deviceViews.OfAsync(device.Document, cancellationToken));
             if (views.Count == (limit ?? PageLength)) break;
         }
         return Results.Json(views, FleetJson.Default.IReadOnlyListDeviceView);
     }
 
     private static async Task<IResult> SetLabelsAsync(
-        string id, HttpRequest request, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles,
-        IEnumerable<IDeviceObserver> observers, CancellationToken cancellationToken)
+        string id, HttpRequest request, Caller caller, IFleetStore store, DeviceViews views, IEnumerable<IDeviceObserver> observers,
+        CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.SetLabelsRequest, cancellationToken);
         if (sent.Value is null) return sent.Problem!.ToResult();
@@ -80,21 +78,7 @@ internal static class DeviceEndpoints
         Tell(observers, changed);
         return changed is null ? Unknown(id)
             : problems.Count > 0 ? Refusal.Invalid("The labels are not set.", problems).ToResult()
-            : Results.Json(await store.ViewOfAsync(changed, board, profiles, cancellationToken), FleetJson.Default.DeviceView);
-    }
-
-    private static async Task<IResult> RevokeAsync(
-        string id, Caller caller, IFleetStore store, DeviceBoard board, KnownProfiles profiles, DeviceOutbox outbox, TimeProvider time,
-        IEnumerable<IDeviceObserver> observers, CancellationToken cancellationToken)
-    {
-        if (await store.DeviceAsync(caller, id, cancellationToken) is null) return Unknown(id);
-        // On disk first: a connection cut before would come back.
-        var revoked = await store.UpdateAsync<Device>(
-            id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
-        if (revoked is null) return Unknown(id);
-        Tell(observers, revoked);
-        await outbox.DisconnectAsync(revoked.Id, "The certificate of this device is revoked.");
-        return Results.Json(await store.ViewOfAsync(revoked, board, profiles, cancellationToken), FleetJson.Default.DeviceView);
+            : Results.Json(await views.OfAsync(changed, cancellationToken), FleetJson.Default.DeviceView);
     }
 
     private static void Tell(IEnumerable<IDeviceObserver> observers, Device? changed)

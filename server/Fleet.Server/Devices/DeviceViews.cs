@@ -4,14 +4,14 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Devices;
 
 /// <summary>Devices as operators see them.</summary>
-internal static class DeviceViews
+internal sealed class DeviceViews(IFleetStore store, DeviceBoard board, KnownProfiles profiles, IDeviceIdentities identities)
 {
-    /// <summary>A device with what it should run, what it said last, and whether it is there.</summary>
-    public static async Task<DeviceView> ViewOfAsync(
-        this IFleetStore store, Device device, DeviceBoard board, KnownProfiles profiles, CancellationToken cancellationToken)
+    /// <summary>A device with what it should run, what it said last, whether it is there, and how it proves who it is.</summary>
+    public async Task<DeviceView> OfAsync(Device device, CancellationToken cancellationToken)
     {
         var (desired, _) = await store.DesiredAsync(device.Id, cancellationToken);
         var reported = await store.FindAsync<DeviceReported>(device.Id.Value, cancellationToken);
+        var (certificate, alarms) = await identities.FindAsync(device.Id, cancellationToken);
         return new DeviceView
         {
             Id = device.Id,
@@ -27,6 +27,8 @@ internal static class DeviceViews
             DesiredRevision = desired.Revision,
             ReportedRevision = reported?.Document.State.Revision ?? 0,
             Models = reported?.Document.State.Models ?? [],
+            Certificate = certificate,
+            Alarms = alarms,
         };
     }
 }

@@ -3,17 +3,15 @@ using System.Text.Encodings.Web;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Server.Certificates;
-using Fleet.Server.Devices;
 using Fleet.Server.Http;
-using Fleet.Server.Storage;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Server.Enrollment;
 
-/// <summary>Knows devices by the certificate of their connection, and refuses those that are revoked.</summary>
+/// <summary>Knows devices by the certificate of their connection, by the same rule as the broker.</summary>
 internal sealed class CertificateAuthentication(
-    CertificateAuthority authority, IFleetStore store, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers,
+    CertificateAuthority authority, DeviceGate gate, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers,
     UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
@@ -26,11 +24,10 @@ internal sealed class CertificateAuthentication(
     /// <inheritdoc/>
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (authority.DeviceOf(await Context.Connection.GetClientCertificateAsync()) is not { } device)
-            return AuthenticateResult.NoResult();
-        if (await store.DeviceAsync(device, Context.RequestAborted) is not { } stored)
-            return AuthenticateResult.Fail($"Device {device} is not enrolled here.");
-        if (stored.Document.IsRevoked) return AuthenticateResult.Fail($"The certificate of device {device} is revoked.");
+        var certificate = await Context.Connection.GetClientCertificateAsync();
+        if (certificate is null || authority.DeviceOf(certificate) is not { } device) return AuthenticateResult.NoResult();
+        if (await gate.WhyRefusedAsync(device, certificate, Context.RequestAborted) is { } reason)
+            return AuthenticateResult.Fail($"{char.ToUpperInvariant(reason[0])}{reason[1..]}.");
         var identity = new ClaimsIdentity(
             [new Claim(ClaimTypes.Name, device.Value), new Claim(ClaimTypes.Role, Roles.Device)], Scheme.Name);
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));

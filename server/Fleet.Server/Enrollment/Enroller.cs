@@ -1,26 +1,25 @@
-using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
-using Fleet.Contracts.Releases;
 using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
-using Fleet.Server.Hosting;
 using Fleet.Server.Http;
 using Fleet.Server.Keys;
+using Fleet.Server.Messaging;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Enrollment;
 
-/// <summary>Turns a join token and a signing request into a device with a certificate, and renews certificates.</summary>
+/// <summary>Turns a join token and a signing request into a device with a certificate.</summary>
 internal sealed partial class Enroller(
-    IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, FleetKeys keys, ListenAddresses addresses,
+    IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, FleetKeys keys, Issuer issuer, DeviceOutbox outbox,
     FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
 {
     /// <summary>
-    /// Enrolls a device. The use of the token and the device are one commit: a token of N uses gives N devices however many ask at
-    /// once.
+    /// Enrolls a device. The use of the token, the device and its certificate are one commit: a token of N uses gives N devices however
+    /// many ask at once, and whoever asks again with the same key gets the same certificate.
     /// </summary>
     public async Task<Answer<EnrollResponse>> EnrollAsync(EnrollRequest request, CancellationToken cancellationToken)
     {
@@ -32,65 +31,148 @@ internal sealed partial class Enroller(
             return Refused("The join token is for another fleet: it names a root that is not among this server's.");
         if (DeviceRules.ProblemsOf(request.Facts) is { Count: > 0 } problems)
             return Refusal.Invalid("The device's facts are not valid.", problems);
-        return await store.RetryAsync(_ => TryAsync(request, token, cancellationToken), cancellationToken);
+        if (!SigningRequest.TryRead(request.CertificateSigningRequest, out var signing, out var problem))
+            return RefusedRequest(problem);
+        var answer = await store.RetryAsync(
+            _ => TryAsync(new Asked(request.DeviceId, token, signing, request.Facts), cancellationToken), cancellationToken);
+        if (answer.Value is { CutsConnection: true })
+            await outbox.DisconnectAsync(request.DeviceId, "Another key was enrolled for this device.");
+        return answer.Value is { } enrolled
+            ? issuer.AnswerWith(enrolled.Certificate, keys.RootsFrom(token.Root))
+            : answer.Problem!;
     }
 
-    /// <summary>A new certificate for a device that showed its old one.</summary>
-    public Answer<EnrollResponse> Renew(DeviceId device, RenewRequest request)
+    /// <summary>The refusal of a signing request, from whoever it came.</summary>
+    public static ApiProblem RefusedRequest(string problem) => Refusal.Invalid(
+        "The certificate signing request is refused: a PKCS#10 request, signed by the key it carries, is needed.", problem);
+
+    /// <summary>The device that a request asks for.</summary>
+    public async Task<Device> DeviceOfAsync(
+        PendingEnrollment request, DeviceId id, IReadOnlyDictionary<string, string> labels, CancellationToken cancellationToken)
+        => new Device
+        {
+            Id = id,
+            Facts = request.Facts,
+            Labels = labels,
+            EnrolledAt = time.GetUtcNow(),
+            Token = request.Token,
+        }.With(request.Facts, await profiles.AllAsync(cancellationToken));
+
+    /// <summary>The changes that make it part of the fleet, and its certificate.</summary>
+    public (IReadOnlyList<StoreChange> Changes, IssuedCertificate Certificate) Join(Device device, PublicKey key)
     {
-        var answer = Respond(device, request.CertificateSigningRequest);
-        if (answer.Value is not null) LogRenewed(device);
-        return answer;
+        var issued = issuer.Issue(device.Id, key);
+        var id = device.Id.Value;
+        return ([StoreChange.Create(id, device), StoreChange.Create(id, new DeviceCertificate { Current = issued })], issued);
     }
 
-    private async Task<Answer<EnrollResponse>> TryAsync(EnrollRequest request, JoinToken token, CancellationToken cancellationToken)
+    private async Task<Answer<Enrolled>> TryAsync(Asked asked, CancellationToken cancellationToken)
     {
         // The same sentence for an unknown id and a wrong secret: nobody learns which ids exist.
+        var (id, token) = (asked.Device, asked.Token);
         if (await store.FindAsync<StoredToken>(token.Id, cancellationToken) is not { } stored || !stored.Document.IsProvedBy(token.Secret))
             return Refused($"Join token {token.Id} is not known here.");
-        var now = time.GetUtcNow();
-        if (stored.Document.WhyNot(token.Id, now) is { } reason) return Refusal.Forbidden(reason);
-        if (await store.DeviceAsync(request.DeviceId, cancellationToken) is not null)
-            return Refusal.Conflict($"Device id '{request.DeviceId}' is taken: choose another.");
-        var answer = Respond(request.DeviceId, request.CertificateSigningRequest, keys.RootsFrom(token.Root));
-        if (answer.Value is null) return answer;
+        var existing = await store.DeviceAsync(id, cancellationToken);
+        if (existing?.Document is { } device && device.Token == token.Id
+            && await CertificateOfAsync(id, asked.Request, cancellationToken) is { } given)
+            return device.IsRevoked ? Refusal.Forbidden($"Device {id} is revoked.") : new Enrolled(given);
+        var waiting = await store.FindAsync<PendingEnrollment>(id.Value, cancellationToken);
+        if (waiting?.Document.IsOf(token.Id, asked.Request) == true) return WaitFor(id, waiting.Document);
 
-        var device = new Device
-        {
-            Id = request.DeviceId,
-            Facts = request.Facts,
-            Labels = stored.Document.Labels,
-            EnrolledAt = now,
-            Token = token.Id,
-        }.With(request.Facts, await profiles.AllAsync(cancellationToken));
-        await store.CommitAsync(
-            [stored.Change(stored.Document with { Used = stored.Document.Used + 1 }), StoreChange.Create(device.Id.Value, device)],
-            cancellationToken);
-        LogEnrolled(device.Id, device.Profile ?? "none", token.Id, stored.Document.Used + 1, stored.Document.Uses);
-        return answer;
+        if ((stored.Document.WhyNot(token.Id, time.GetUtcNow()) ?? stored.Document.WhyNotFor(token.Id, id)) is { } reason)
+            return Refusal.Forbidden(reason);
+        var use = stored.Change(stored.Document with { Used = stored.Document.Used + 1 });
+        if (existing is not null)
+            return stored.Document.Reenrolls == id ? await ReenrollAsync(asked, existing, use, cancellationToken) : Taken(id);
+        if (DeviceIdRules.ProblemOf(id, ServerCertificate.NamesOf(options)) is { } problem) return Refusal.Invalid(problem);
+        return stored.Document.Approve
+            ? await QueueAsync(asked, waiting, use, cancellationToken)
+            : await JoinAsync(asked, stored.Document, use, cancellationToken);
     }
 
-    private Answer<EnrollResponse> Respond(
-        DeviceId device, string certificateSigningRequest, IReadOnlyList<DsseEnvelope>? roots = null)
+    private async Task<Answer<Enrolled>> JoinAsync(Asked asked, StoredToken token, StoreChange use, CancellationToken cancellationToken)
     {
-        try
-        {
-            var certificate = authority.IssueDevice(device, certificateSigningRequest, options.DeviceCertificateLifetime);
-            return new EnrollResponse(
-                certificate, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots);
-        }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
-        {
-            return Refusal.Invalid(
-                "The certificate signing request is broken: a PKCS#10 request in PEM, signed by the key it carries, is needed.", e.Message);
-        }
+        var device = await DeviceOfAsync(asked.ToPending(time.GetUtcNow()), asked.Device, token.Labels, cancellationToken);
+        var (changes, certificate) = Join(device, asked.Request.Key);
+        await store.CommitAsync([use, .. changes], cancellationToken);
+        LogEnrolled(asked.Device, asked.Token.Id, certificate.Serial);
+        return new Enrolled(certificate);
     }
+
+    /// <summary>
+    /// A new key under an old name: labels, assignments and history stay, the certificates before are refused from now on. What the device
+    /// said last is forgotten, for nobody knows what the new one has.
+    /// </summary>
+    private async Task<Answer<Enrolled>> ReenrollAsync(
+        Asked asked, Stored<Device> existing, StoreChange use, CancellationToken cancellationToken)
+    {
+        var device = (existing.Document with { Token = asked.Token.Id, RevokedAt = null })
+            .With(asked.Facts, await profiles.AllAsync(cancellationToken));
+        var known = await store.FindAsync<DeviceCertificate>(asked.Device.Value, cancellationToken);
+        var issued = issuer.Issue(asked.Device, asked.Request.Key);
+        var certificate = (known?.Document ?? new DeviceCertificate()).Reenrolled(issued);
+        var changes = new List<StoreChange>
+        {
+            use, existing.Change(device),
+            known is null ? StoreChange.Create(asked.Device.Value, certificate) : known.Change(certificate),
+        };
+        if (await store.FindAsync<DeviceReported>(asked.Device.Value, cancellationToken) is { } said) changes.Add(said.Removal());
+        await store.CommitAsync(changes, cancellationToken);
+        LogReenrolled(asked.Device, asked.Token.Id, issued.Serial);
+        return new Enrolled(issued, CutsConnection: true);
+    }
+
+    private async Task<Answer<Enrolled>> QueueAsync(
+        Asked asked, Stored<PendingEnrollment>? waiting, StoreChange use, CancellationToken cancellationToken)
+    {
+        if (waiting is { Document.RejectedAt: null })
+            return Refusal.Conflict($"Another device waits for approval under the id '{asked.Device}'.");
+        var pending = asked.ToPending(time.GetUtcNow());
+        await store.CommitAsync(
+            [use, waiting is null ? StoreChange.Create(asked.Device.Value, pending) : waiting.Change(pending)], cancellationToken);
+        LogWaits(asked.Device, asked.Token.Id);
+        return WaitFor(asked.Device, pending);
+    }
+
+    private async Task<IssuedCertificate?> CertificateOfAsync(DeviceId id, SigningRequest request, CancellationToken cancellationToken)
+        => (await store.FindAsync<DeviceCertificate>(id.Value, cancellationToken))?.Document.Current is { } current
+            && current.KeyHash == request.KeyHash
+            ? current
+            : null;
+
+    private static ApiProblem WaitFor(DeviceId id, PendingEnrollment pending) => pending.RejectedAt is null
+        ? new ApiProblem(
+            $"Device {id} waits for an operator's approval: fleet devices approve {id}", StatusCodes.Status202Accepted,
+            [$"Its key has the fingerprint {IssuedCertificate.KeyHashOf(pending.Key())}."])
+        : Refusal.Forbidden($"An operator rejected device {id}.");
+
+    private static ApiProblem Taken(DeviceId id) => Refusal.Conflict(
+        $"Device id '{id}' is taken. Where this is that device, or a new board in its place, an operator lets it back: "
+        + $"fleet devices reenroll {id}. Else choose another id.");
 
     private static ApiProblem Refused(string title) => new(title, StatusCodes.Status401Unauthorized, []);
 
-    [LoggerMessage(LogLevel.Information, "Device {Device} of profile {Profile} is enrolled with token {Token} (use {Used} of {Uses})")]
-    private partial void LogEnrolled(DeviceId device, string profile, string token, int used, int uses);
+    [LoggerMessage(LogLevel.Information, "Device {Device} is enrolled with token {Token} (certificate {Serial})")]
+    private partial void LogEnrolled(DeviceId device, string token, string serial);
 
-    [LoggerMessage(LogLevel.Information, "The certificate of device {Device} is renewed")]
-    private partial void LogRenewed(DeviceId device);
+    [LoggerMessage(LogLevel.Information, "Device {Device} is enrolled again with token {Token} and a new key (certificate {Serial})")]
+    private partial void LogReenrolled(DeviceId device, string token, string serial);
+
+    [LoggerMessage(LogLevel.Information, "Device {Device}, which came with token {Token}, waits for approval")]
+    private partial void LogWaits(DeviceId device, string token);
+
+    /// <summary>A request that was read.</summary>
+    private sealed record Asked(DeviceId Device, JoinToken Token, SigningRequest Request, DeviceFacts Facts)
+    {
+        public PendingEnrollment ToPending(DateTimeOffset now) => new()
+        {
+            Token = Token.Id,
+            PublicKey = Request.Key.ExportSubjectPublicKeyInfo(),
+            Facts = Facts,
+            AskedAt = now,
+        };
+    }
+
+    /// <summary>What came of it.</summary>
+    private sealed record Enrolled(IssuedCertificate Certificate, bool CutsConnection = false);
 }

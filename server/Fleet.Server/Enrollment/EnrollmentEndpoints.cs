@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Claims;
 using Fleet.Contracts;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
@@ -9,6 +8,7 @@ using Fleet.Server.Devices;
 using Fleet.Server.Hosting;
 using Fleet.Server.Http;
 using Fleet.Server.Keys;
+using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 using Microsoft.AspNetCore.Authentication;
 
@@ -18,6 +18,7 @@ namespace Fleet.Server.Enrollment;
 internal static class EnrollmentEndpoints
 {
     private const int MaximumUses = 100_000;
+    private const string RetrySeconds = "15";
     private static readonly TimeSpan LongestValidity = TimeSpan.FromDays(365);
 
     /// <summary>Registers the room.</summary>
@@ -30,7 +31,19 @@ internal static class EnrollmentEndpoints
         return services
             .AddLogging(logging => logging.AddFilter(typeof(CertificateAuthentication).FullName, LogLevel.Warning))
             .AddDocument("token", EnrollmentJson.Default.StoredToken)
-            .AddSingleton<Enroller>();
+            .AddDocument("certificate", EnrollmentJson.Default.DeviceCertificate)
+            .AddDocument("pendingEnrollment", EnrollmentJson.Default.PendingEnrollment)
+            .AddSingleton<DeviceGate>()
+            .AddSingleton<IDeviceGate>(provider => provider.GetRequiredService<DeviceGate>())
+            .AddSingleton<IDeviceIdentities, DeviceIdentities>()
+            .AddSingleton<CloneWatch>()
+            .AddSingleton<IConnectionObserver>(provider => provider.GetRequiredService<CloneWatch>())
+            .AddHostedService(provider => provider.GetRequiredService<CloneWatch>())
+            .AddSingleton<Issuer>()
+            .AddSingleton<Enroller>()
+            .AddSingleton<Approvals>()
+            .AddSingleton<Renewal>()
+            .AddSingleton<DeviceLife>();
     }
 
     /// <summary>What devices call, known by their certificates.</summary>
@@ -71,19 +84,9 @@ internal static class EnrollmentEndpoints
             RequestNotes.Of(context).Who = $"device {sent.Value.DeviceId}";
             var answer = await enroller.EnrollAsync(sent.Value, cancellationToken);
             if (answer.Problem?.Status == StatusCodes.Status401Unauthorized) failures.Count(caller);
+            if (answer.Problem?.Status == StatusCodes.Status202Accepted) context.Response.Headers.RetryAfter = RetrySeconds;
             return answer.ToResult(FleetJson.Default.EnrollResponse);
         }).ForEverybody();
-
-    /// <summary>Maps <c>/renew</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
-    public static void MapRenew(this IEndpointRouteBuilder devices)
-        => devices.MapPost(
-            "/renew", async (HttpRequest request, ClaimsPrincipal user, Enroller enroller, CancellationToken cancellationToken) =>
-        {
-            var sent = await RequestBody.ReadAsync(request, FleetJson.Default.RenewRequest, cancellationToken, Limits.EnrollmentBytes);
-            return sent.Value is null
-                ? sent.Problem!.ToResult()
-                : enroller.Renew(CertificateAuthentication.DeviceOf(user), sent.Value).ToResult(FleetJson.Default.EnrollResponse);
-        });
 
     private static List<string> ProblemsOf(CreateTokenRequest asked)
     {
@@ -91,6 +94,7 @@ internal static class EnrollmentEndpoints
         if (asked.Uses is < 1 or > MaximumUses) problems.Add($"uses {asked.Uses} must be within 1..{MaximumUses}.");
         if (asked.ValidFor <= TimeSpan.Zero || asked.ValidFor > LongestValidity)
             problems.Add($"validFor {asked.ValidFor} must be above zero and at most {LongestValidity.Days} days.");
+        if (IdPatterns.ProblemOf(asked.IdPattern) is { } problem) problems.Add(problem);
         return problems;
     }
 
@@ -112,6 +116,8 @@ internal static class EnrollmentEndpoints
             CreatedAt = now,
             ExpiresAt = now + asked.ValidFor,
             Labels = asked.Labels ?? new Dictionary<string, string>(),
+            IdPattern = asked.IdPattern,
+            Approve = asked.Approve,
         };
         await store.CommitAsync([StoreChange.Create(token.Id, stored)], cancellationToken);
         var answer = new CreateTokenResponse(token.Id, token.Reveal(), stored.ExpiresAt, addresses.Devices);

@@ -6,4 +6,6 @@ namespace Fleet.Server.Enrollment;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StoredToken))]
+[JsonSerializable(typeof(DeviceCertificate))]
+[JsonSerializable(typeof(PendingEnrollment))]
 internal sealed partial class EnrollmentJson : JsonSerializerContext;

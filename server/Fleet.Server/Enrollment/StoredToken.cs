@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
 
@@ -14,7 +15,7 @@ internal sealed record StoredToken
     /// <summary>Devices it may enroll.</summary>
     public required int Uses { get; init; }
 
-    /// <summary>Devices it has enrolled.</summary>
+    /// <summary>Devices it has enrolled, and those that wait for approval.</summary>
     public int Used { get; init; }
 
     /// <summary>When it was made.</summary>
@@ -29,9 +30,20 @@ internal sealed record StoredToken
     /// <summary>Labels of every device enrolled with it.</summary>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>True when <paramref name="secret"/> is this token's.</summary>
-    public bool IsProvedBy(string secret)
-        => CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(JoinToken.HashOf(secret)), Encoding.ASCII.GetBytes(SecretHash));
+    /// <summary>Ids it enrolls, where <c>*</c> stands for any characters; null for all.</summary>
+    public string? IdPattern { get; init; }
+
+    /// <summary>True when an operator approves each device.</summary>
+    public bool Approve { get; init; }
+
+    /// <summary>
+    /// The device that may take a new key with it, and keeps what it is and should run; null for a token that enrolls new devices.
+    /// </summary>
+    public DeviceId? Reenrolls { get; init; }
+
+    /// <summary>True when <paramref name="secret"/> is the token's.</summary>
+    public bool IsProvedBy(string secret) => CryptographicOperations.FixedTimeEquals(
+        Encoding.ASCII.GetBytes(JoinToken.HashOf(secret)), Encoding.ASCII.GetBytes(SecretHash));
 
     /// <summary>Why it enrolls nobody at <paramref name="now"/>; null when it does.</summary>
     public string? WhyNot(string id, DateTimeOffset now) => this switch
@@ -42,6 +54,15 @@ internal sealed record StoredToken
         _ => null,
     };
 
+    /// <summary>Why it does not enroll that device; null when it does.</summary>
+    public string? WhyNotFor(string id, DeviceId device) => this switch
+    {
+        { Reenrolls: { } bound } when bound != device => $"Join token {id} is for device {bound} alone.",
+        { IdPattern: { } pattern } when !IdPatterns.Matches(pattern, device.Value) => $"Join token {id} is for devices named '{pattern}'.",
+        _ => null,
+    };
+
     /// <summary>What operators see.</summary>
-    public TokenView ToView(string id) => new(id, Uses, Used, CreatedAt, ExpiresAt, RevokedAt is not null, Labels);
+    public TokenView ToView(string id)
+        => new(id, Uses, Used, CreatedAt, ExpiresAt, RevokedAt is not null, Labels, IdPattern, Approve, Reenrolls);
 }

@@ -37,13 +37,14 @@ internal sealed class Broker(
         server.ValidatingConnectionAsync += admission.ValidateAsync;
         server.InterceptingSubscriptionAsync += admission.InterceptSubscriptionAsync;
         server.InterceptingPublishAsync += inbox.InterceptAsync;
-        server.ClientConnectedAsync += connected => Tell(connected.SessionItems, (observer, device) => observer.Connected(device));
+        server.ClientConnectedAsync += connected => Tell(
+            connected.SessionItems, (observer, device) => observer.Connected(device, DeviceAdmission.RunOf(connected.UserProperties)));
         server.ClientSubscribedTopicAsync += subscribed => Tell(
             subscribed.SessionItems, (observer, device)
                 => observer.Subscribed(device, Topics.ChannelOf(device, subscribed.TopicFilter.Topic).ToString()));
         // A connection that was taken over has a successor already: the device is not gone.
         server.ClientDisconnectedAsync += disconnected => disconnected.DisconnectType == MqttClientDisconnectType.Takeover
-            ? Task.CompletedTask
+            ? Tell(disconnected.SessionItems, (observer, device) => observer.TakenOver(device))
             : Tell(disconnected.SessionItems, (observer, device) => observer.Disconnected(device));
         return server.StartAsync();
     }

@@ -4,6 +4,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Server.Certificates;
 using MQTTnet.Formatter;
+using MQTTnet.Packets;
 using MQTTnet.Protocol;
 using MQTTnet.Server;
 
@@ -14,6 +15,7 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
 {
     private const string DeviceItem = "device";
     private const int MaximumKeepAliveSeconds = 12 * 3600;
+    private const int MaximumRunLength = 64;
 
     /// <summary>Judges a connection. The certificate's name is the device; the client id must say the same.</summary>
     public async Task ValidateAsync(ValidatingConnectionEventArgs connection)
@@ -34,6 +36,12 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
 
     /// <summary>The device of a session that was admitted.</summary>
     public static DeviceId? DeviceOf(System.Collections.IDictionary sessionItems) => sessionItems[DeviceItem] as DeviceId?;
+
+    /// <summary>What a device calls the run of its program; null when it does not say, or at a length that nobody needs.</summary>
+    public static string? RunOf(List<MqttUserProperty>? properties)
+        => properties?.Find(property => property.Name == Topics.RunProperty)?.ReadValueAsString() is { Length: > 0 and <= MaximumRunLength } run
+            ? run
+            : null;
 
     /// <summary>Judges a subscription.</summary>
     public Task InterceptSubscriptionAsync(InterceptingSubscriptionEventArgs subscription)
@@ -60,7 +68,7 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
         if (connection.KeepAlivePeriod is null or 0 or > MaximumKeepAliveSeconds)
             return (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must "
                 + $"be within 1..{MaximumKeepAliveSeconds}");
-        return await gate.WhyRefusedAsync(device, connection.CancellationToken) is { } reason
+        return await gate.WhyRefusedAsync(device, connection.ClientCertificate, connection.CancellationToken) is { } reason
             ? (MqttConnectReasonCode.NotAuthorized, reason)
             : (MqttConnectReasonCode.Success, "");
     }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts.Devices;
 
 namespace Fleet.Server.Messaging;
@@ -23,14 +24,22 @@ internal interface IDeviceMessageHandler
 internal interface IDeviceGate
 {
     /// <summary>Why the device may not connect, in a sentence; null when it may.</summary>
-    Task<string?> WhyRefusedAsync(DeviceId device, CancellationToken cancellationToken);
+    /// <param name="device">The device.</param>
+    /// <param name="certificate">The certificate it shows: of its name, issued by this server, valid now.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    Task<string?> WhyRefusedAsync(DeviceId device, X509Certificate2 certificate, CancellationToken cancellationToken);
 }
 
 /// <summary>A room that follows connections. Short: the device's connection waits.</summary>
 internal interface IConnectionObserver
 {
     /// <summary>A device connected.</summary>
-    void Connected(DeviceId device);
+    /// <param name="device">The device.</param>
+    /// <param name="run">What it calls the run of its program; null when it does not say.</param>
+    void Connected(DeviceId device, string? run);
+
+    /// <summary>A device's connection was ended by another one of the same identity.</summary>
+    void TakenOver(DeviceId device);
 
     /// <summary>A device subscribed to one of its channels, and can be sent to.</summary>
     void Subscribed(DeviceId device, string channel);

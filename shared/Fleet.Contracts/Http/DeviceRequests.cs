@@ -30,7 +30,40 @@ public sealed record DeviceView
     public long ReportedRevision { get; init; }
     /// <summary>Its models.</summary>
     public IReadOnlyList<ReportedModel> Models { get; set; } = [];
+    /// <summary>Its newest certificate; null when the server has not recorded which that is.</summary>
+    public CertificateView? Certificate { get; init; }
+    /// <summary>Why its identity is in doubt; empty when it is not.</summary>
+    public IReadOnlyList<AlarmView> Alarms { get; set; } = [];
 }
+
+/// <summary>A device's certificate.</summary>
+/// <param name="Serial">Serial number, upper-case hexadecimal.</param>
+/// <param name="ValidFrom">When it begins to be valid.</param>
+/// <param name="ValidUntil">When it ends.</param>
+/// <param name="FirstUsedAt">When it was first shown; null until then.</param>
+/// <param name="RevokedSerials">Serials that an operator revoked by themselves.</param>
+public sealed record CertificateView(
+    string Serial, DateTimeOffset ValidFrom, DateTimeOffset ValidUntil, DateTimeOffset? FirstUsedAt = null,
+    IReadOnlyList<string>? RevokedSerials = null);
+
+/// <summary>Why a device's identity is in doubt.</summary>
+/// <param name="Kind"><c>replacedCertificate</c> or <c>clone</c>.</param>
+/// <param name="Text">What happened, in a sentence.</param>
+/// <param name="At">When it was noticed last.</param>
+public sealed record AlarmView(string Kind, string Text, DateTimeOffset At);
+
+/// <summary>POST /api/v1/devices/{id}/reenroll: lets the device come back with a new key.</summary>
+/// <param name="ValidFor">How long the join token is valid that it comes back with.</param>
+public sealed record ReenrollRequest(TimeSpan ValidFor);
+
+/// <summary>GET /api/v1/enrollments: a device that waits for an operator's approval.</summary>
+/// <param name="Id">The id it asked for.</param>
+/// <param name="Token">The join token it came with.</param>
+/// <param name="AskedAt">When it asked first.</param>
+/// <param name="KeyFingerprint">SHA-256 of its public key, lower-case hexadecimal; the device shows the same.</param>
+/// <param name="Facts">What it said that it is.</param>
+public sealed record PendingDeviceView(
+    DeviceId Id, string Token, DateTimeOffset AskedAt, string KeyFingerprint, DeviceFacts Facts);
 
 /// <summary>PATCH /api/v1/devices/{id}/labels: labels to set; null removes.</summary>
 public sealed record SetLabelsRequest(IReadOnlyDictionary<string, string?> Labels);

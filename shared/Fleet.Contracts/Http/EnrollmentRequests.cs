@@ -7,7 +7,10 @@ namespace Fleet.Contracts.Http;
 /// <param name="Uses">Devices it may enroll.</param>
 /// <param name="ValidFor">How long it is valid.</param>
 /// <param name="Labels">Labels every device enrolled with it gets.</param>
-public sealed record CreateTokenRequest(int Uses, TimeSpan ValidFor, IReadOnlyDictionary<string, string>? Labels = null);
+/// <param name="IdPattern">Ids it enrolls, where <c>*</c> stands for any characters; null for all.</param>
+/// <param name="Approve">True when each device waits for an operator's approval.</param>
+public sealed record CreateTokenRequest(
+    int Uses, TimeSpan ValidFor, IReadOnlyDictionary<string, string>? Labels = null, string? IdPattern = null, bool Approve = false);
 
 /// <summary>The answer: the only time the token itself is shown.</summary>
 /// <param name="Id">Names it from now on.</param>
@@ -19,14 +22,17 @@ public sealed record CreateTokenResponse(string Id, string Token, DateTimeOffset
 /// <summary>GET /api/v1/tokens: a token without its secret.</summary>
 /// <param name="Id">Its id.</param>
 /// <param name="Uses">Devices it may enroll.</param>
-/// <param name="Used">Devices it has enrolled.</param>
+/// <param name="Used">Devices it has enrolled, and those that wait for approval.</param>
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="ExpiresAt">When it stops being valid.</param>
 /// <param name="Revoked">True when an operator withdrew it.</param>
 /// <param name="Labels">Labels of every device enrolled with it.</param>
+/// <param name="IdPattern">Ids it enrolls; null for all.</param>
+/// <param name="Approve">True when each device waits for an operator's approval.</param>
+/// <param name="Reenrolls">The one device that comes back with it; null for a token that enrolls new devices.</param>
 public sealed record TokenView(
     string Id, int Uses, int Used, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, bool Revoked,
-    IReadOnlyDictionary<string, string>? Labels = null);
+    IReadOnlyDictionary<string, string>? Labels = null, string? IdPattern = null, bool Approve = false, DeviceId? Reenrolls = null);
 
 /// <summary>POST /enroll on the devices' port: a join token and a certificate signing request.</summary>
 /// <param name="Token">The join token.</param>
@@ -45,6 +51,13 @@ public sealed record EnrollRequest(string Token, DeviceId DeviceId, string Certi
 public sealed record EnrollResponse(
     string Certificate, string CertificateAuthority, IReadOnlyList<ReleaseKey> ReleaseKeys, string Mqtt, DateTimeOffset ServerTime,
     IReadOnlyList<DsseEnvelope>? Roots = null);
+
+/// <summary>GET /self on the devices' port: who the server takes the caller for, and where its broker is now.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Serial">Serial number of the certificate it showed, which is accepted.</param>
+/// <param name="Mqtt">Host and port of the broker.</param>
+/// <param name="ServerTime">The server's clock.</param>
+public sealed record SelfResponse(DeviceId Device, string Serial, string Mqtt, DateTimeOffset ServerTime);
 
 /// <summary>POST /renew on the devices' port, with the certificate that is about to expire.</summary>
 public sealed record RenewRequest(string CertificateSigningRequest);

@@ -15,6 +15,7 @@ namespace Fleet.Agent.Tests.Enrollment;
 public sealed class EnrollmentTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
+    private readonly List<string> _told = [];
 
     public void Dispose() => _folder.Dispose();
 
@@ -76,7 +77,7 @@ public sealed class EnrollmentTests : IDisposable
         await EnrollAsync(server);
         var before = await File.ReadAllBytesAsync(Data.Identity);
         var refused = await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server, "dev-2"));
-        Assert.Contains($"remove {Data.Identity}", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("add --replace", refused.Message, StringComparison.Ordinal);
         Assert.Equal(before, await File.ReadAllBytesAsync(Data.Identity));
     }
 
@@ -130,7 +131,8 @@ public sealed class EnrollmentTests : IDisposable
         var identity = await EnrollAsync(server);
         var credentials = new DeviceCredentials(Data, identity);
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
-        using var renewal = new CertificateRenewal(credentials, new TrustedTime(Data, time), time, NullLogger<CertificateRenewal>.Instance);
+        using var renewal = new CertificateRenewal(
+            Data, credentials, new TrustedTime(Data, time), time, NullLogger<CertificateRenewal>.Instance);
         await renewal.RenewAsync(CancellationToken.None);
 
         var renewed = IdentityFile.Read(Data)!;
@@ -138,6 +140,83 @@ public sealed class EnrollmentTests : IDisposable
         Assert.True(credentials.Certificate.NotAfter > DateTime.UtcNow.AddDays(300));
         using var http = credentials.OpenHttp();
         Assert.Equal("ok", await http.GetStringAsync("/health"));
+    }
+
+    /// <summary>R13: a retry came with another key, so the server could not know the device again.</summary>
+    [Fact]
+    public async Task Enrollment_that_was_cut_short_is_repeated_with_the_same_key()
+    {
+        await using var server = await TestServer.StartAsync();
+        server.Refusal = new ApiProblem("The server is busy.", 503, []);
+        await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
+        Assert.Equal(OwnerOnly.FileMode, File.GetUnixFileMode(Data.PendingKey));
+        server.Refusal = null;
+        await EnrollAsync(server);
+
+        Assert.Equal(2, server.Enrollments.Count);
+        Assert.Single(server.Enrollments.Select(KeyOf).Distinct());
+        Assert.False(File.Exists(Data.PendingKey));
+    }
+
+    [Fact]
+    public async Task Pending_key_that_was_cut_is_replaced()
+    {
+        await using var server = await TestServer.StartAsync();
+        Data.Create();
+        await File.WriteAllTextAsync(Data.PendingKey, "-----BEGIN PRIVATE KEY-----\nMIGH");
+        Assert.Equal("dev-1", (await EnrollAsync(server)).Device.Value);
+    }
+
+    [Fact]
+    public async Task New_key_for_the_same_device_keeps_its_profile_and_needs_to_be_asked_for()
+    {
+        await using var server = await TestServer.StartAsync();
+        var before = await EnrollAsync(server);
+        Assert.Contains("belongs to device dev-1", (await Assert.ThrowsAsync<EnrollmentException>(
+            () => EnrollAsync(server, "dev-2", replace: true))).Message, StringComparison.Ordinal);
+        var order = new EnrollmentOrder(server.Address, server.Token.Reveal(), before.Device, null, Replace: true);
+        var after = await new Enroller(Data, new FactsReader(), TimeProvider.System, _told.Add).EnrollAsync(order, CancellationToken.None);
+        Assert.NotEqual(before.PrivateKey, after.PrivateKey);
+        Assert.Equal("x64", after.Profile);
+        Assert.Equal(after.Certificate, IdentityFile.Read(Data)!.Certificate);
+    }
+
+    [Fact]
+    public async Task Identity_that_does_not_read_any_more_is_replaced_when_that_is_asked_for()
+    {
+        await using var server = await TestServer.StartAsync();
+        Data.Create();
+        await File.WriteAllTextAsync(Data.Identity, "{");
+        await Assert.ThrowsAsync<EnrollmentException>(() => EnrollAsync(server));
+        Assert.Equal("dev-1", (await EnrollAsync(server, replace: true)).Device.Value);
+    }
+
+    [Fact]
+    public async Task Device_waits_for_an_approval_and_says_so_once()
+    {
+        await using var server = await TestServer.StartAsync();
+        server.Refusal = new ApiProblem("Device dev-1 waits for an operator's approval.", 202, []);
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var order = new EnrollmentOrder(server.Address, server.Token.Reveal(), DeviceId.Parse("dev-1"), null);
+        var enrolling = new Enroller(Data, new FactsReader(), clock, _told.Add).EnrollAsync(order, CancellationToken.None);
+
+        await Eventually.TrueAsync("it has asked three times", () => Waits(clock, () => server.Enrollments.Count >= 3));
+        server.Refusal = null;
+        await Eventually.TrueAsync("it is enrolled", () => Waits(clock, () => enrolling.IsCompleted));
+        Assert.Equal("dev-1", (await enrolling).Device.Value);
+        Assert.Equal("Device dev-1 waits for an operator's approval.", Assert.Single(_told));
+    }
+
+    [Theory]
+    [InlineData(1, 60, 120)]
+    [InlineData(2, 120, 240)]
+    [InlineData(5, 960, 1920)]
+    [InlineData(50, 960, 1920)]
+    public void Wait_after_a_takeover_is_long_and_grows(int takeovers, int least, int most)
+    {
+        for (var seed = 0; seed < 100; seed++)
+            Assert.InRange(
+                Fleet.Agent.Link.ServerLink.TakeoverDelay(new Random(seed), takeovers, TimeSpan.FromMinutes(2)).TotalSeconds, least, most);
     }
 
     [Theory]
@@ -160,9 +239,19 @@ public sealed class EnrollmentTests : IDisposable
         Assert.Equal(signed.AddDays(1), new TrustedTime(Data, time).Latest());
     }
 
-    private Task<Identity> EnrollAsync(TestServer server, string device = "dev-1")
-        => new Enroller(Data, new FactsReader())
-            .EnrollAsync(server.Address, server.Token.Reveal(), DeviceId.Parse(device), "x64", CancellationToken.None);
+    private Task<Identity> EnrollAsync(TestServer server, string device = "dev-1", bool replace = false)
+        => new Enroller(Data, new FactsReader(), TimeProvider.System, _told.Add).EnrollAsync(
+            new EnrollmentOrder(server.Address, server.Token.Reveal(), DeviceId.Parse(device), "x64", replace), CancellationToken.None);
+
+    private static bool Waits(FakeTimeProvider clock, Func<bool> done)
+    {
+        clock.Advance(TimeSpan.FromMinutes(1));
+        return done();
+    }
+
+    private static string KeyOf(EnrollRequest request) => Convert.ToHexString(System.Security.Cryptography.X509Certificates.CertificateRequest
+        .LoadSigningRequestPem(request.CertificateSigningRequest, System.Security.Cryptography.HashAlgorithmName.SHA256)
+        .PublicKey.ExportSubjectPublicKeyInfo());
 
     private void AssertNothingHappened(TestServer server)
     {

@@ -41,8 +41,9 @@ internal sealed class ShelfFixture : IAsyncDisposable
     public static async Task<ShelfFixture> StartAsync(string? dataFolder = null)
     {
         var fixture = new ShelfFixture(await TestServer.StartAsync(), dataFolder);
-        var identity = await new Enroller(fixture.Data, new FactsReader()).EnrollAsync(
-            fixture.Server.Address, fixture.Server.Token.Reveal(), DeviceId.Parse("dev-1"), null, CancellationToken.None);
+        var identity = await new Enroller(fixture.Data, new FactsReader(), TimeProvider.System, _ => { }).EnrollAsync(
+            new EnrollmentOrder(fixture.Server.Address, fixture.Server.Token.Reveal(), DeviceId.Parse("dev-1"), null),
+            CancellationToken.None);
         fixture.Credentials = new DeviceCredentials(fixture.Data, identity);
         return fixture;
     }

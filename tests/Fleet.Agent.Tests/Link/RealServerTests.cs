@@ -131,6 +131,29 @@ public sealed class RealServerTests : IAsyncLifetime
         Assert.False(File.Exists(second["identity.json"]));
     }
 
+    /// <summary>R16: two agents with one identity threw each other out 53 times a minute, and nobody was told.</summary>
+    [Fact]
+    public async Task Copied_data_folder_is_named_as_a_clone_and_backs_off()
+    {
+        Assert.Equal(0, (await EnrollAsync(await TokenAsync(uses: 1))).Code);
+        using var copy = new TemporaryFolder();
+        File.Copy(Path.Combine(_agent.Path, "identity.json"), copy["identity.json"]);
+        foreach (var folder in (string[])[_agent.Path, copy.Path])
+            _processes.Add(ChildProcess.Start(Programs.Agent,
+                ["run", "--data", folder, "--inference-port", "0", "--set", "Link:MaximumReconnectDelay=00:00:01"]));
+
+        var device = await Eventually.ValueAsync(
+            "the device is a suspected clone",
+            async () => (await _api.GetFromJsonAsync("/api/v1/devices", FleetJson.Default.IReadOnlyListDeviceView))!
+                .FirstOrDefault(one => one.Alarms.Any(alarm => alarm.Kind == "clone")),
+            Deadline);
+        Assert.Equal("dev-1", device.Id.Value);
+        await Eventually.TrueAsync("an agent says so",
+            () => _processes[1..].Exists(agent => agent.Output.Contains("took this session over", StringComparison.Ordinal)), Deadline);
+        await Eventually.TrueAsync("the server says so",
+            () => _processes[0].Output.Contains("Device dev-1 is connected twice", StringComparison.Ordinal), Deadline);
+    }
+
     private Task<ProcessResult> EnrollAsync(string token)
         => ChildProcess.RunAsync(Programs.Agent,
             ["enroll", "--server", _devices, "--token", token, "--id", "dev-1", "--data", _agent.Path, "--profile", "x64"], Deadline);

@@ -126,7 +126,7 @@ public sealed class EnrollTests : IAsyncLifetime
     {
         await _server.EnrollAsync("taken");
         var token = await _server.TokenAsync(uses: 1);
-        await RefusedAsync(await _server.TryEnrollAsync(token.Token, "taken"), HttpStatusCode.Conflict, "taken");
+        await RefusedAsync(await _server.TryEnrollAsync(token.Token, "taken"), HttpStatusCode.Conflict, "fleet devices reenroll taken");
         Assert.True((await _server.TryEnrollAsync(token.Token, "free")).Response.IsSuccessStatusCode);
     }
 

@@ -18,7 +18,7 @@ public sealed class AdmissionTests(RunningServer server) : IClassFixture<Running
         using var authority = CertificateAuthority.OpenOrCreate(elsewhere.Path, TimeProvider.System);
         await server.EnrollAsync("copied");
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var pem = authority.IssueDevice(DeviceId.Parse("copied"), TestDevice.SigningRequest(key), TimeSpan.FromDays(1));
+        var pem = authority.IssueDevice(DeviceId.Parse("copied"), new PublicKey(key), TimeSpan.FromDays(1)).Pem;
         await RefusedAsync("copied", X509Certificate2.CreateFromPem(pem, key.ExportPkcs8PrivateKeyPem()));
     }
 
@@ -39,7 +39,7 @@ public sealed class AdmissionTests(RunningServer server) : IClassFixture<Running
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         await server.EnrollAsync("late");
         var pem = server.Services.GetRequiredService<CertificateAuthority>()
-            .IssueDevice(DeviceId.Parse("late"), TestDevice.SigningRequest(key), TimeSpan.FromMinutes(-1));
+            .IssueDevice(DeviceId.Parse("late"), new PublicKey(key), TimeSpan.FromMinutes(-1)).Pem;
         await RefusedAsync("late", X509Certificate2.CreateFromPem(pem, key.ExportPkcs8PrivateKeyPem()));
     }
 
@@ -57,7 +57,7 @@ public sealed class AdmissionTests(RunningServer server) : IClassFixture<Running
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var pem = server.Services.GetRequiredService<CertificateAuthority>()
-            .IssueDevice(DeviceId.Parse("ghost"), TestDevice.SigningRequest(key), TimeSpan.FromDays(1));
+            .IssueDevice(DeviceId.Parse("ghost"), new PublicKey(key), TimeSpan.FromDays(1)).Pem;
         var refusal = await Assert.ThrowsAsync<RefusedException>(
             () => TestDevice.ConnectAsync(server, "ghost", X509Certificate2.CreateFromPem(pem, key.ExportPkcs8PrivateKeyPem())));
         Assert.Equal(MqttClientConnectResultCode.NotAuthorized, refusal.Code);

@@ -1,0 +1,103 @@
+using Fleet.Contracts.Enrollment;
+using Fleet.Contracts.Http;
+using Fleet.Server.Certificates;
+using Fleet.Server.Devices;
+using Fleet.Server.Hosting;
+using Fleet.Server.Messaging;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Enrollment;
+
+/// <summary>What an operator does with a device's identity after it was enrolled. On disk first: a connection cut before would come back.</summary>
+internal sealed class DeviceLife(
+    IFleetStore store, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, ListenAddresses addresses, TimeProvider time)
+{
+    /// <summary>Refuses a device from now on.</summary>
+    public async Task<Device?> RevokeAsync(string id, CancellationToken cancellationToken)
+    {
+        var revoked = await store.UpdateAsync<Device>(
+            id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
+        if (revoked is not null) await outbox.DisconnectAsync(revoked.Id, "This device is revoked.");
+        return revoked;
+    }
+
+    /// <summary>Takes the revocation of a device back.</summary>
+    public Task<Device?> UnrevokeAsync(string id, CancellationToken cancellationToken)
+        => store.UpdateAsync<Device>(id, device => device with { RevokedAt = null }, cancellationToken);
+
+    /// <summary>Refuses one certificate of a device, or no longer. The device connects again with the one it has, if that is another.</summary>
+    public async Task<Device?> RevokeAsync(string id, string serial, bool revoked, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
+        await ChangeAsync(
+            id, known =>
+            {
+                if (known.Revoked.Contains(serial) == revoked) return known;
+                return known with { Revoked = [.. known.Revoked.Where(other => other != serial), .. revoked ? [serial] : (string[])[]] };
+            }, cancellationToken);
+        if (revoked) await outbox.DisconnectAsync(device.Id, $"Certificate {serial} is revoked.");
+        return device;
+    }
+
+    /// <summary>A join token that lets this device alone come back, with a new key.</summary>
+    public async Task<CreateTokenResponse?> LetBackAsync(string id, TimeSpan validFor, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
+        var token = JoinToken.Create(authority.Fingerprint);
+        var now = time.GetUtcNow();
+        var stored = new StoredToken
+        {
+            SecretHash = JoinToken.HashOf(token.Secret),
+            Uses = 1,
+            CreatedAt = now,
+            ExpiresAt = now + validFor,
+            Reenrolls = device.Id,
+        };
+        await store.CommitAsync([StoreChange.Create(token.Id, stored)], cancellationToken);
+        return new CreateTokenResponse(token.Id, token.Reveal(), stored.ExpiresAt, addresses.Devices);
+    }
+
+    /// <summary>An operator has seen to what was in doubt about a device.</summary>
+    public async Task<Device?> AcknowledgeAsync(string id, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
+        await store.UpdateAsync<DeviceCertificate>(id, known => known with { ReplacedShown = null, ClonedAt = null }, cancellationToken);
+        return device;
+    }
+
+    /// <summary>
+    /// Removes a device: what it is, should run and said, and its certificate. What it measured and which rollouts it was part of stays as
+    /// long as such things are kept. Its id may be enrolled anew.
+    /// </summary>
+    public async Task<bool> DecommissionAsync(string id, CancellationToken cancellationToken)
+    {
+        var removed = await store.RetryAsync(async _ =>
+        {
+            if (await store.FindAsync<Device>(id, cancellationToken) is not { } device) return null;
+            StoreChange?[] changes =
+            [
+                device.Removal(), await RemovalAsync<DeviceDesired>(id, cancellationToken),
+                await RemovalAsync<DeviceReported>(id, cancellationToken), await RemovalAsync<DeviceSeen>(id, cancellationToken),
+                await RemovalAsync<DeviceCertificate>(id, cancellationToken),
+            ];
+            await store.CommitAsync([.. changes.OfType<StoreChange>()], cancellationToken);
+            return device.Document;
+        }, cancellationToken);
+        if (removed is null) return false;
+        await outbox.DisconnectAsync(removed.Id, "This device was decommissioned.");
+        board.Forget(removed.Id);
+        return true;
+    }
+
+    private async Task<StoreChange?> RemovalAsync<T>(string id, CancellationToken cancellationToken) where T : class
+        => (await store.FindAsync<T>(id, cancellationToken))?.Removal();
+
+    private Task<DeviceCertificate> ChangeAsync(string id, Func<DeviceCertificate, DeviceCertificate> change, CancellationToken cancellationToken)
+        => store.RetryAsync(async _ =>
+        {
+            var known = await store.FindAsync<DeviceCertificate>(id, cancellationToken);
+            var changed = change(known?.Document ?? new DeviceCertificate());
+            await store.CommitAsync([known is null ? StoreChange.Create(id, changed) : known.Change(changed)], cancellationToken);
+            return changed;
+        }, cancellationToken);
+}

@@ -1,0 +1,24 @@
+using System.Security.Cryptography.X509Certificates;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
+using Fleet.Server.Certificates;
+using Fleet.Server.Hosting;
+using Fleet.Server.Keys;
+using Fleet.Server.Settings;
+
+namespace Fleet.Server.Enrollment;
+
+/// <summary>Issues certificates and puts together what a device gets with one.</summary>
+internal sealed class Issuer(
+    CertificateAuthority authority, FleetKeys keys, ListenAddresses addresses, FleetOptions options, TimeProvider time)
+{
+    /// <summary>A new certificate for a key that a device has proved to hold.</summary>
+    public IssuedCertificate Issue(DeviceId device, PublicKey key) => authority.IssueDevice(device, key, options.DeviceCertificateLifetime);
+
+    /// <summary>What a device gets with its certificate.</summary>
+    /// <param name="certificate">The certificate.</param>
+    /// <param name="roots">The roots that lead from the one it knows to the one in force; null where it asks for them later.</param>
+    public EnrollResponse AnswerWith(IssuedCertificate certificate, IReadOnlyList<DsseEnvelope>? roots = null)
+        => new(certificate.Pem, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots);
+}

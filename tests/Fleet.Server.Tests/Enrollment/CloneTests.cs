@@ -1,0 +1,61 @@
+using System.Text;
+using Fleet.Contracts.Protocol;
+using Fleet.Server.Enrollment;
+using Fleet.TestKit;
+using MQTTnet;
+
+namespace Fleet.Server.Tests.Enrollment;
+
+/// <summary>R16: two agents with one identity reconnected 53 times a minute, and nobody was told.</summary>
+public sealed class CloneTests(RunningServer server) : IClassFixture<RunningServer>
+{
+    [Theory]
+    [InlineData("a", false)]
+    [InlineData("a b c d e f", false)]
+    [InlineData("a a a a", false)]
+    [InlineData("a b a", true)]
+    [InlineData("a b c a", true)]
+    [InlineData("a b b b a", true)]
+    public void Run_that_comes_back_after_another_means_two_programs(string runs, bool cloned)
+    {
+        var history = runs.Split(' ').Aggregate(SessionHistory.Empty, (known, run) => known.Connected(run));
+        Assert.Equal(cloned, history.IsCloned);
+    }
+
+    [Theory]
+    [InlineData(9, 1, false)]
+    [InlineData(10, 1, true)]
+    [InlineData(30, 70, false)]
+    public void Program_without_runs_is_suspected_when_it_is_taken_over_often(int takeovers, int secondsApart, bool cloned)
+    {
+        var start = DateTimeOffset.UnixEpoch;
+        var history = Enumerable.Range(0, takeovers)
+            .Aggregate(SessionHistory.Empty, (known, i) => known.TakenOver(start.AddSeconds((double)i * secondsApart)));
+        Assert.Equal(cloned, history.IsCloned);
+    }
+
+    [Fact]
+    public async Task Two_sessions_that_take_turns_are_shown_on_the_device()
+    {
+        var device = await server.EnrollAsync("cloned");
+        using var first = await device.ConnectAsync(As("run-1"));
+        using var second = await device.ConnectAsync(As("run-2"));
+        using var third = await device.ConnectAsync(As("run-1"));
+        await Eventually.TrueAsync("the device is a suspected clone",
+            async () => (await server.ViewAsync("cloned")).Alarms.Any(alarm => alarm.Kind == "clone"));
+        await server.DoAsync("cloned", "acknowledge");
+        Assert.Empty((await server.ViewAsync("cloned")).Alarms);
+    }
+
+    [Fact]
+    public async Task Device_on_a_bad_link_that_takes_over_its_own_session_is_no_clone()
+    {
+        var device = await server.EnrollAsync("flapping");
+        for (var n = 0; n < SessionHistory.ManyTakeovers + 2; n++) await device.ConnectAsync(As("the-same"));
+        Assert.True((await server.ViewAsync("flapping")).Online);
+        Assert.Empty((await server.ViewAsync("flapping")).Alarms);
+    }
+
+    private static Action<MqttClientOptionsBuilder> As(string run)
+        => options => options.WithUserProperty(Topics.RunProperty, Encoding.ASCII.GetBytes(run));
+}

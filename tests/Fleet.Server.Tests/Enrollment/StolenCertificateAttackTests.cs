@@ -1,0 +1,138 @@
+using System.Net;
+using System.Security.Cryptography;
+using Fleet.Server.Enrollment;
+using Fleet.TestKit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Fleet.Server.Tests.Enrollment;
+
+/// <summary>What somebody can do who copied a device's certificate and key.</summary>
+public sealed class StolenCertificateAttackTests : IAsyncLifetime
+{
+    private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
+    private readonly RunningServer _server;
+
+    public StolenCertificateAttackTests() => _server = new RunningServer(services => services.AddSingleton<TimeProvider>(_clock));
+
+    public ValueTask InitializeAsync() => _server.InitializeAsync();
+
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
+
+    [Fact]
+    public async Task Stolen_certificate_renews_nothing_once_its_owner_has_renewed()
+    {
+        var stolen = await _server.EnrollAsync("press-1");
+        var owner = await stolen.RenewAsync();
+        Assert.Null(await owner.RefusalAsync());
+
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var answer = await stolen.TryRenewAsync(key);
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        Assert.Contains("only that one is renewed", (await RunningServer.ProblemOf(answer)).Title, StringComparison.Ordinal);
+        Assert.Null(await owner.RefusalAsync());
+    }
+
+    [Fact]
+    public async Task Stolen_certificate_that_was_replaced_opens_neither_door_and_is_shown_on_the_device()
+    {
+        var stolen = await _server.EnrollAsync("press-2");
+        var owner = await stolen.RenewAsync();
+        using var connected = await owner.ConnectAsync();
+        _clock.Advance(CertificateRules.Grace);
+
+        var refusal = await Assert.ThrowsAsync<RefusedException>(() => stolen.ConnectAsync());
+        Assert.Contains("replaced by a newer one", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("replaced by a newer one", await stolen.RefusalAsync(), StringComparison.Ordinal);
+        Assert.True(connected.IsConnected);
+
+        var alarm = Assert.Single((await _server.ViewAsync("press-2")).Alarms);
+        Assert.Equal("replacedCertificate", alarm.Kind);
+        Assert.Contains(stolen.Certificate.SerialNumber, alarm.Text, StringComparison.Ordinal);
+        await _server.DoAsync("press-2", "acknowledge");
+        Assert.Empty((await _server.ViewAsync("press-2")).Alarms);
+    }
+
+    [Fact]
+    public async Task Thief_who_renews_first_shuts_the_owner_out_and_cannot_hide_it()
+    {
+        var owner = await _server.EnrollAsync("press-3");
+        var thief = await owner.RenewAsync();
+        Assert.Null(await thief.RefusalAsync());
+        _clock.Advance(CertificateRules.Grace);
+
+        Assert.NotNull(await owner.RefusalAsync());
+        Assert.Single((await _server.ViewAsync("press-3")).Alarms);
+
+        var back = await _server.EnrollWithAsync((await _server.ReturnTokenAsync("press-3")).Token, "press-3");
+        Assert.NotNull(await thief.RefusalAsync());
+        Assert.Null(await back.RefusalAsync());
+    }
+
+    [Fact]
+    public async Task Serial_that_was_revoked_is_refused_at_once_and_the_device_goes_on_with_its_own()
+    {
+        var stolen = await _server.EnrollAsync("press-4");
+        var owner = await stolen.RenewAsync();
+        using var thief = await stolen.ConnectAsync();
+        var gone = new TaskCompletionSource();
+        thief.DisconnectedAsync += _ => Task.FromResult(gone.TrySetResult());
+
+        await _server.DoAsync("press-4", $"revoke?serial={stolen.Certificate.SerialNumber}");
+        await gone.Task.WaitAsync(Eventually.DefaultDeadline);
+        Assert.Contains("is revoked", (await Assert.ThrowsAsync<RefusedException>(() => stolen.ConnectAsync())).Message,
+            StringComparison.Ordinal);
+        Assert.Null(await owner.RefusalAsync());
+        Assert.False((await _server.ViewAsync("press-4")).Revoked);
+
+        await _server.DoAsync("press-4", $"unrevoke?serial={stolen.Certificate.SerialNumber.ToLowerInvariant()}");
+        Assert.Null(await stolen.RefusalAsync());
+    }
+
+    [Fact]
+    public async Task Answer_to_a_renewal_that_was_lost_loses_nothing()
+    {
+        var device = await _server.EnrollAsync("press-5");
+        using var lost = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var first = await device.RenewAsync(lost);
+        _clock.Advance(TimeSpan.FromDays(3));
+        Assert.Null(await device.RefusalAsync());
+        var again = await device.RenewAsync(lost);
+        Assert.Equal(first.Certificate.SerialNumber, again.Certificate.SerialNumber);
+
+        // A device that lost its key as well asks with another, and the certificate nobody fetched is given up.
+        var other = await device.RenewAsync();
+        Assert.Null(await other.RefusalAsync());
+        Assert.NotNull(await first.RefusalAsync());
+    }
+
+    [Fact]
+    public async Task Device_that_renewed_after_the_backup_that_was_restored_is_known_again()
+    {
+        var device = await _server.EnrollAsync("press-6");
+        var before = await _server.Store.FindAsync<DeviceCertificate>("press-6", default);
+        _clock.Advance(TimeSpan.FromDays(1));
+        var renewed = await device.RenewAsync();
+        var after = await _server.Store.FindAsync<DeviceCertificate>("press-6", default);
+        await _server.Store.CommitAsync([after!.Change(before!.Document)], default);
+
+        Assert.Null(await renewed.RefusalAsync());
+        Assert.Equal(renewed.Certificate.SerialNumber, (await _server.ViewAsync("press-6")).Certificate!.Serial);
+        Assert.Empty((await _server.ViewAsync("press-6")).Alarms);
+    }
+
+    [Fact]
+    public async Task Device_enrolled_before_certificates_were_recorded_goes_on_and_is_recorded_when_it_renews()
+    {
+        var device = await _server.EnrollAsync("press-7");
+        var stored = await _server.Store.FindAsync<DeviceCertificate>("press-7", default);
+        await _server.Store.CommitAsync([stored!.Removal()], default);
+        using (var connected = await device.ConnectAsync()) Assert.Null((await _server.ViewAsync("press-7")).Certificate);
+
+        var renewed = await device.RenewAsync();
+        Assert.Null(await renewed.RefusalAsync());
+        _clock.Advance(CertificateRules.Grace);
+        Assert.NotNull(await device.RefusalAsync());
+        Assert.NotNull((await _server.ViewAsync("press-7")).Certificate!.FirstUsedAt);
+    }
+}

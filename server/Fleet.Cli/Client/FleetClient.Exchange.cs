@@ -28,6 +28,12 @@ internal sealed partial class FleetClient
         return await ReadAsync(response, type, cancellationToken);
     }
 
+    private async Task<T> PostAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Post, path), cancellationToken);
+        return await ReadAsync(response, type, cancellationToken);
+    }
+
     private async Task<TAnswer> PostAsync<TBody, TAnswer>(
         string path, TBody body, JsonTypeInfo<TBody> bodyType, JsonTypeInfo<TAnswer> answerType, CancellationToken cancellationToken)
     {

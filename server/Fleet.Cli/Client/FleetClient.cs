@@ -44,9 +44,6 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
     public Task SetLabelsAsync(string id, SetLabelsRequest request, CancellationToken cancellationToken)
         => SendAsync(Request(HttpMethod.Patch, $"api/v1/devices/{Escape(id)}/labels", request, Json.SetLabelsRequest), cancellationToken);
 
-    public Task RevokeDeviceAsync(string id, CancellationToken cancellationToken)
-        => SendAsync(new HttpRequestMessage(HttpMethod.Post, $"api/v1/devices/{Escape(id)}/revoke"), cancellationToken);
-
     public Task<ReleaseView> CreateReleaseAsync(CreateReleaseRequest request, CancellationToken cancellationToken)
         => PostAsync("api/v1/releases", request, Json.CreateReleaseRequest, Json.ReleaseView, cancellationToken);
 

@@ -9,7 +9,7 @@ using Fleet.Contracts.Http;
 namespace Fleet.Cli.Commands;
 
 /// <summary><c>fleet devices</c>: what is enrolled, what it is and what it serves.</summary>
-internal static class DevicesCommand
+internal static partial class DevicesCommand
 {
     /// <summary>Devices asked for at once.</summary>
     private const int PageSize = 500;
@@ -18,7 +18,8 @@ internal static class DevicesCommand
 
     public static Command Create(Shell shell)
         => Verb.Noun(
-            "devices", "Devices: what is enrolled, what it is, and what it serves.", List(shell), Show(shell), Label(shell), Revoke(shell));
+            "devices", "Devices: what is enrolled, what it is, and what it serves.", List(shell), Show(shell), Label(shell), Pending(shell),
+            Approve(shell), Reject(shell), Reenroll(shell), Revoke(shell), Unrevoke(shell), Acknowledge(shell), Decommission(shell));
 
     private static Command List(Shell shell)
     {
@@ -76,20 +77,6 @@ internal static class DevicesCommand
                 $"{device.Id}: {(device.Labels.Count == 0 ? "no labels" : Labels.Text(device.Labels, " "))}"));
         });
     }
-
-    private static Command Revoke(Shell shell) => Verb.On(shell, "revoke", """
-        Revokes a device: its certificate is no longer accepted, and its connection is cut. It must enroll again to come back.
-
-        Example:
-          fleet devices revoke press-7
-        """, [Id, Verb.Yes], async (call, cancellationToken) =>
-    {
-        await call.ConfirmAsync(
-            $"Revoke device {call.Get(Id)}? Its connection is cut at once, and it must enroll again to come back.", cancellationToken);
-        await call.Client.RevokeDeviceAsync(call.Get(Id), cancellationToken);
-        var device = await call.Client.GetDeviceAsync(call.Get(Id), cancellationToken);
-        call.Show(device, FleetJson.Default.DeviceView, screen => screen.WriteLine($"Device {device.Id} is revoked."));
-    });
 
     /// <summary>An option that selects devices.</summary>
     public static Option<string?> FilterOption(string which)

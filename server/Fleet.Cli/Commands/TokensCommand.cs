@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fleet.Cli.Client;
 using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
@@ -22,17 +23,25 @@ internal static class TokensCommand
             Description = "Label that every device enrolled with it "
             + "gets; may be repeated."
         };
+        var pattern = new Option<string?>("--id-pattern")
+        {
+            HelpName = "PATTERN",
+            Description = "Ids it enrolls, such as 'press-*'; * stands for any characters [default: all].",
+        };
+        var approve = new Option<bool>("--approve") { Description = "Each device waits until 'fleet devices approve ID'." };
         return Verb.On(shell, "create", """
             Creates a join token and prints it, this once: the server keeps only its hash.
 
             Examples:
               fleet tokens create
+              fleet tokens create --uses 50 --id-pattern 'press-*' --approve
               fleet tokens create --uses 50 --valid-for 7d --label site=berlin
               TOKEN=$(fleet tokens create --json | jq -r .token)
-            """, [uses, validFor, labels], async (call, cancellationToken) =>
+            """, [uses, validFor, labels, pattern, approve], async (call, cancellationToken) =>
         {
             var request = new CreateTokenRequest(
-                call.Get(uses), call.Get(validFor) ?? TimeSpan.FromHours(1), Labels.Parse(call.Get(labels) ?? []));
+                call.Get(uses), call.Get(validFor) ?? TimeSpan.FromHours(1), Labels.Parse(call.Get(labels) ?? []), call.Get(pattern),
+                call.Get(approve));
             var token = await call.Client.CreateTokenAsync(request, cancellationToken);
             call.Show(token, FleetJson.Default.CreateTokenResponse, screen =>
             {
@@ -56,10 +65,11 @@ internal static class TokensCommand
         var tokens = await call.Client.ListTokensAsync(cancellationToken);
         call.Show(tokens, FleetJson.Default.IReadOnlyListTokenView, screen =>
         {
-            var sheet = new Sheet("id", ">used", ">uses", "state", "expires", "labels");
+            var sheet = new Sheet("id", ">used", ">uses", "state", "expires", "devices", "labels");
             foreach (var token in tokens)
                 sheet.Add(
                     token.Id, token.Used, token.Uses, StateOf(token, call.Now), Figures.Moment(token.ExpiresAt),
+                    token.Reenrolls is { } device ? $"{device} alone" : token.IdPattern ?? "all",
                     Labels.Text(token.Labels, ","));
             screen.Write(sheet);
             if (sheet.Count == 0) screen.WriteHint("There are no join tokens. 'fleet tokens create' makes one.");
@@ -76,6 +86,8 @@ internal static class TokensCommand
               fleet tokens revoke 7f3a9c0e51b2d468
             """, [id, Verb.Yes], async (call, cancellationToken) =>
         {
+            if ((await call.Client.ListTokensAsync(cancellationToken)).All(token => token.Id != call.Get(id)))
+                throw new FleetException($"There is no join token '{call.Get(id)}'.");
             await call.ConfirmAsync(
                 $"Revoke join token {call.Get(id)}? No further device joins with it; those that it enrolled stay.", cancellationToken);
             await call.Client.RevokeTokenAsync(call.Get(id), cancellationToken);
@@ -90,6 +102,7 @@ internal static class TokensCommand
         { Revoked: true } => new Cell("revoked", Tone.Bad),
         _ when token.ExpiresAt <= now => new Cell("expired", Tone.Dim),
         _ when token.Used >= token.Uses => new Cell("used up", Tone.Dim),
+        { Approve: true } => new Cell("open, to approve", Tone.Good),
         _ => new Cell("open", Tone.Good),
     };
 }

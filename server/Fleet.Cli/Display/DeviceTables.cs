@@ -25,6 +25,17 @@ internal static class DeviceTables
         screen.Write(sheet);
     }
 
+    /// <summary>Devices that wait for approval, in a line each.</summary>
+    public static void WritePending(Shell screen, IReadOnlyList<PendingDeviceView> pending, DateTimeOffset now)
+    {
+        var sheet = new Sheet("id", "asked", "token", "is", "key fingerprint");
+        foreach (var device in pending)
+            sheet.Add(
+                device.Id.Value, DurationText.Ago(device.AskedAt, now), device.Token,
+                $"{device.Facts.Architecture} {device.Facts.OperatingSystem}".Trim(), device.KeyFingerprint);
+        screen.Write(sheet);
+    }
+
     /// <summary>One device: what it is, then its models.</summary>
     public static void Write(Shell screen, DeviceView device, DateTimeOffset now)
     {
@@ -41,11 +52,20 @@ internal static class DeviceTables
         sheet.Add("System", $"{device.Facts.OperatingSystem}, agent {device.Facts.AgentVersion}");
         sheet.Add("Labels", device.Labels.Count == 0 ? "none" : Labels.Text(device.Labels, " "));
         sheet.Add("Enrolled", Figures.Moment(device.EnrolledAt));
+        if (device.Certificate is { } certificate)
+            sheet.Add("Certificate", $"{certificate.Serial}, until {Figures.Moment(certificate.ValidUntil)}"
+                + (certificate.FirstUsedAt is null ? ", not used yet" : ""));
+        if (device.Certificate?.RevokedSerials is { Count: > 0 } revoked) sheet.Add("Revoked", string.Join(", ", revoked));
+        foreach (var alarm in device.Alarms)
+            sheet.Add("Alarm", new Cell($"{alarm.Text} ({DurationText.Ago(alarm.At, now)})", Tone.Bad));
         sheet.Add("Last seen", DurationText.Ago(device.LastSeenAt, now));
         sheet.Add("Revision", device.DesiredRevision == device.ReportedRevision
             ? $"{device.DesiredRevision}, reached"
             : $"desired {device.DesiredRevision}, reported {device.ReportedRevision}");
         screen.Write(sheet);
+        if (device.Alarms.Count > 0)
+            screen.WriteHint($"'fleet devices reenroll {device.Id}' gives it a new key and ends all others; 'fleet devices acknowledge "
+                + $"{device.Id}' ends the alarm.");
         if (device.Models.Count == 0) return;
 
         screen.WriteLine();
@@ -67,6 +87,8 @@ internal static class DeviceTables
     private static Cell StateOf(DeviceView device) => device switch
     {
         { Revoked: true } => new Cell("revoked", Tone.Bad),
+        { Alarms: [{ Kind: "clone" }, ..] or [_, { Kind: "clone" }] } => new Cell("cloned?", Tone.Bad),
+        { Alarms.Count: > 0 } => new Cell("stolen?", Tone.Bad),
         { Online: true } => new Cell("online", Tone.Good),
         _ => new Cell("offline", Tone.Dim),
     };

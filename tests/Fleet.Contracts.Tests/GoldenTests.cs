@@ -38,6 +38,7 @@ public sealed partial class GoldenTests
         ["root"] = typeof(TrustRoot),
         ["order"] = typeof(DeviceOrder),
         ["ordered-state"] = typeof(DesiredState),
+        ["self-response"] = typeof(SelfResponse),
     };
 
     public static TheoryData<string> Names

@@ -83,6 +83,46 @@ public sealed class DeviceTests(RealServer server) : OnServerTests(server), ICla
         Assert.Equal("Device weld-1 is revoked.", (await TextOfAsync("devices", "revoke", "weld-1", "--yes")).Trim());
     }
 
+    [Fact]
+    public async Task Device_comes_back_with_the_line_that_reenroll_prints()
+    {
+        await Server.EnrollAsync("weld-2", "site=enns");
+        var token = (await TextOfAsync("devices", "reenroll", "weld-2", "--valid-for", "2d")).Trim();
+        Assert.Contains($"fleet-agent enroll --server {Server.Devices} --token {token} --id weld-2 --replace", Shell.Error,
+            StringComparison.Ordinal);
+        Assert.Matches(@"(?m) open +\S.* weld-2 alone", await TextOfAsync("tokens", "list"));
+    }
+
+    [Fact]
+    public async Task Certificate_is_shown_and_revoked_by_its_serial()
+    {
+        await Server.EnrollAsync("weld-3", "site=enns");
+        var serial = (await JsonOfAsync("devices", "show", "weld-3")).GetProperty("certificate").GetProperty("serial").GetString()!;
+        Assert.Matches($"(?m)^Certificate +{serial}, until .*, not used yet", await TextOfAsync("devices", "show", "weld-3"));
+        Assert.Equal($"Certificate {serial} of device weld-3 is revoked.",
+            (await TextOfAsync("devices", "revoke", "weld-3", "--serial", serial, "--yes")).Trim());
+        Assert.Matches($"(?m)^Revoked +{serial}", await TextOfAsync("devices", "show", "weld-3"));
+        Assert.Equal($"Certificate {serial} is accepted again.",
+            (await TextOfAsync("devices", "unrevoke", "weld-3", "--serial", serial)).Trim());
+    }
+
+    [Fact]
+    public async Task Device_is_revoked_accepted_again_and_decommissioned()
+    {
+        await Server.EnrollAsync("weld-4", "site=enns");
+        await TextOfAsync("devices", "revoke", "weld-4", "--yes");
+        Assert.Equal("Device weld-4 is accepted again.", (await TextOfAsync("devices", "unrevoke", "weld-4")).Trim());
+        Assert.Equal("Device weld-4 is decommissioned.", (await TextOfAsync("devices", "decommission", "weld-4", "--yes")).Trim());
+        Assert.Equal(1, await RunAsync("devices", "show", "weld-4"));
+    }
+
+    [Fact]
+    public async Task Token_says_whom_it_enrolls_and_that_they_wait()
+    {
+        var id = (await JsonOfAsync("tokens", "create", "--id-pattern", "weld-*", "--approve")).GetProperty("id").GetString()!;
+        Assert.Matches($@"(?m)^{id} +0 +1 +open, to approve .* weld-\*", await TextOfAsync("tokens", "list"));
+    }
+
     private static IEnumerable<string?> Ids(JsonElement devices)
         => devices.EnumerateArray().Select(device => device.GetProperty("id").GetString());
 }

@@ -43,11 +43,15 @@ public sealed class ServerTests(RealServer server) : OnServerTests(server), ICla
     }
 
     [Theory]
-    [InlineData("devices revoke press-7", "Revoke device press-7?")]
-    [InlineData("tokens revoke 7f3a9c0e51b2d468", "Revoke join token 7f3a9c0e51b2d468?")]
-    public async Task What_cannot_be_taken_back_needs_a_yes_where_nobody_can_be_asked(string command, string question)
+    [InlineData("devices revoke", "Revoke device lathe-9?")]
+    [InlineData("devices decommission", "Decommission device lathe-9?")]
+    [InlineData("tokens revoke", "Revoke join token ")]
+    public async Task What_cuts_somebody_off_needs_a_yes_where_nobody_can_be_asked(string command, string question)
     {
-        Assert.Equal(2, await RunAsync(command.Split(' ')));
+        var id = "lathe-9";
+        if (command.StartsWith("tokens", StringComparison.Ordinal)) id = (await JsonOfAsync("tokens", "create")).GetProperty("id").GetString()!;
+        else if (await RunAsync("devices", "show", id) != 0) await Server.EnrollAsync(id, "site=wels");
+        Assert.Equal(2, await RunAsync([.. command.Split(' '), id]));
         Assert.Contains(question, Shell.Error, StringComparison.Ordinal);
         Assert.Contains("repeat the command with --yes", Shell.Error, StringComparison.Ordinal);
     }
@@ -100,6 +104,7 @@ public sealed class ServerTests(RealServer server) : OnServerTests(server), ICla
     [Theory]
     [InlineData("tokens list")]
     [InlineData("devices list")]
+    [InlineData("devices pending")]
     [InlineData("models list")]
     [InlineData("models builds")]
     [InlineData("releases list")]
@@ -112,6 +117,14 @@ public sealed class ServerTests(RealServer server) : OnServerTests(server), ICla
     [InlineData("devices show press-7")]
     [InlineData("devices label press-7 site=berlin")]
     [InlineData("devices revoke press-7 --yes")]
+    [InlineData("devices revoke press-7")]
+    [InlineData("devices unrevoke press-7")]
+    [InlineData("devices reenroll press-7")]
+    [InlineData("devices decommission press-7")]
+    [InlineData("devices acknowledge press-7")]
+    [InlineData("devices approve press-7")]
+    [InlineData("devices reject press-7")]
+    [InlineData("tokens revoke nothing")]
     [InlineData("models report nothing")]
     [InlineData("models cancel nothing")]
     [InlineData("releases show nothing 1")]

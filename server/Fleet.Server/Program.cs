@@ -48,7 +48,8 @@ internal static class Program
             switch (args)
             {
                 case [DataFolder.BeginCommand, .. var settings]:
-                    Console.WriteLine($"{AuditTrail.BeginAnew(OptionsFrom(settings), TimeProvider.System)} begins anew; its first line says so.");
+                    Console.WriteLine($"{AuditTrail.BeginAnew(OptionsFrom(settings), TimeProvider.System)} begins anew; its first line "
+                        + $"says so.");
                     return 0;
                 case [CertificateAuthority.BeginCommand, .. var settings]:
                     var file = CertificateAuthority.BeginAnew(OptionsFrom(settings).DataFolder, TimeProvider.System);
@@ -114,6 +115,7 @@ internal static class Program
         app.UseCommitWitness();
         app.MapHealth();
         app.MapEnroll();
+        app.MapEst();
 
         var operators = app.MapOperatorCalls();
         operators.MapApiKeys();
@@ -135,6 +137,7 @@ internal static class Program
 
         var devices = app.MapDeviceCalls();
         devices.MapDeviceIdentity();
+        devices.MapEstRenewal();
         devices.MapArtifactDownload();
         return app;
     }

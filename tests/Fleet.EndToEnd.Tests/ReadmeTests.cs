@@ -27,6 +27,20 @@ public sealed class ReadmeTests
         Assert.Matches(@"(?m)^press-7\s+1\s+succeeded\s+active\s+x64-", result.Output);
     }
 
+    [Fact]
+    public async Task Walk_of_a_devices_life_goes_as_it_is_written()
+    {
+        using var folder = new TemporaryFolder();
+        var walk = BlockUnder("### The walk, by hand", "server", "Fleet.Server", "Enrollment", "README.md");
+        await File.WriteAllTextAsync(folder["life.sh"], $"set -euo pipefail\ntrap 'kill $(jobs -p)' EXIT\n{walk}");
+
+        var result = await RunAsync(folder.Path, TimeSpan.FromMinutes(8), "bash", "-x", "life.sh");
+
+        Assert.True(result.Code == 0, $"{result.Output}\n{LogOf(folder["server.log"])}\n{LogOf(folder["press-7.log"])}");
+        Assert.Contains("The old board is refused.", result.Output, StringComparison.Ordinal);
+        Assert.Contains("Device press-7 is decommissioned.", result.Output, StringComparison.Ordinal);
+    }
+
     private static string LogOf(string file) => File.Exists(file) ? File.ReadAllText(file) : $"{file} was not written.";
 
     private static async Task<ProcessResult> RunAsync(string folder, TimeSpan deadline, params string[] command)
@@ -54,10 +68,10 @@ public sealed class ReadmeTests
     }
 
     /// <summary>The first shell block behind a heading.</summary>
-    private static string BlockUnder(string heading)
+    private static string BlockUnder(string heading, params string[] page)
     {
         const string begin = "```bash\n";
-        var text = File.ReadAllText(Repository.PathOf("README.md"));
+        var text = File.ReadAllText(Repository.PathOf(page is [] ? ["README.md"] : page));
         var from = text.IndexOf(begin, text.IndexOf(heading, StringComparison.Ordinal), StringComparison.Ordinal) + begin.Length;
         return text[from..text.IndexOf("```", from, StringComparison.Ordinal)];
     }

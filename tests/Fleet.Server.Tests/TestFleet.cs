@@ -122,7 +122,8 @@ internal sealed class TestFleet : IAsyncDisposable
         {
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             using var certificate = X509Certificate2.CreateFromPem(
-                (authority ?? Of<CertificateAuthority>()).IssueDevice(DeviceId.Parse(device), new PublicKey(key), TimeSpan.FromDays(1)).Pem);
+                (authority ?? Of<CertificateAuthority>())
+                    .IssueDevice(DeviceId.Parse(device), new PublicKey(key), TimeSpan.FromDays(1)).Pem);
             handler.SslOptions.ClientCertificates = [certificate.CopyWithPrivateKey(key)];
         }
         return new HttpClient(handler) { BaseAddress = new Uri(Of<ListenAddresses>().Devices) };

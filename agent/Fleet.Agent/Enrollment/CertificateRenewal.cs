@@ -10,7 +10,8 @@ namespace Fleet.Agent.Enrollment;
 
 /// <summary>Renews the device's certificate while the old one is still valid, with a new key each time.</summary>
 internal sealed partial class CertificateRenewal(
-    DataFolder folder, DeviceCredentials credentials, TrustedTime trusted, TimeProvider time, ILogger<CertificateRenewal> logger) : BackgroundService
+    DataFolder folder, DeviceCredentials credentials, TrustedTime trusted, TimeProvider time, ILogger<CertificateRenewal> logger)
+        : BackgroundService
 {
     /// <summary>How often the certificate's age is checked. Certificates live for months, so an hour is soon enough.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);

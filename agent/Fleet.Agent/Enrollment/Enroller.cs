@@ -93,14 +93,16 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvide
         if (!order.Replace)
         {
             throw new EnrollmentException(
-                $"This device is already enrolled as {existing.Device} at {existing.Server}. To enroll it again with a new key, stop the agent, "
+                $"This device is already enrolled as {existing.Device} at {existing.Server}. To enroll it again with a new key, stop the "
+                    + $"agent, "
                 + $"ask an operator for 'fleet devices reenroll {existing.Device}', and add --replace.",
                 EnrollmentFailure.Invalid);
         }
         return existing.Device == order.Device
             ? existing
             : throw new EnrollmentException(
-                $"{folder.Root} belongs to device {existing.Device}, with its models and journals: enroll {order.Device} in another folder.",
+                $"{folder.Root} belongs to device {existing.Device}, with its models and journals: enroll {order.Device} in another "
+                    + $"folder.",
                 EnrollmentFailure.Invalid);
     }
 

@@ -25,7 +25,7 @@ internal sealed partial class ServerLink
             .WithCleanStart(false)
             .WithSessionExpiryInterval((uint)options.SessionExpiry.TotalSeconds)
             .WithKeepAlivePeriod(options.KeepAlive)
-            .WithUserProperty(Topics.RunProperty, System.Text.Encoding.ASCII.GetBytes(run))
+            .WithUserProperty(ConnectProperties.Run, System.Text.Encoding.ASCII.GetBytes(run))
             .WithTimeout(options.Timeout)
             .WithMaximumPacketSize(Limits.DesiredStateBytes + 1024)
             .WithWillTopic(Topics.Of(identity.Device, Topics.Presence))

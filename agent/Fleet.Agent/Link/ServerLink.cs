@@ -88,7 +88,9 @@ internal sealed partial class ServerLink(
         }
     }
 
-    /// <summary>Whether a connection ended because of another one; while it was being made, the library throws that instead of telling.</summary>
+    /// <summary>
+    /// Whether a connection ended because of another one; while it was being made, the library throws that instead of telling.
+    /// </summary>
     private static bool IsTakeover(Task<MqttClientDisconnectReason> ended, Exception? cause)
         => ended is { IsCompletedSuccessfully: true, Result: MqttClientDisconnectReason.SessionTakenOver }
             || (cause?.InnerException ?? cause)

@@ -42,6 +42,10 @@ internal static class AgentHost
             .AddJsonFile(folder.Settings, optional: true, reloadOnChange: false)
             .AddEnvironmentVariables("FLEET_AGENT_")
             .AddInMemoryCollection(settings);
+        new KnownSettings()
+            .With<LinkOptions>("Link").With<ShelfOptions>("Shelf").With<DeploymentOptions>("Deployment").With<TelemetryOptions>("Telemetry")
+            .With("Inference", nameof(InferenceOptions.Port), nameof(InferenceOptions.Socket)).With("Logging")
+            .Check(builder.Configuration);
         builder.Logging
             .AddFilter("Microsoft", LogLevel.Warning)
             .AddConfiguration(builder.Configuration.GetSection("Logging"))

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using Fleet.Agent.Deployment;
 using Fleet.Agent.Disk;
@@ -61,8 +62,11 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
     {
         using var http = credentials.OpenHttp();
         http.DefaultRequestHeaders.CacheControl = new CacheControlHeaderValue { NoCache = true };
-        using var response = await http.GetAsync("/health", HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-        response.EnsureSuccessStatusCode();
+        using var response = await http.GetAsync("/self", cancellationToken);
+        // A server from before it had an answer to that has said by its handshake that it is there.
+        if (response.IsSuccessStatusCode || response.StatusCode == HttpStatusCode.NotFound) return;
+        var body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        throw new IOException(ServerAnswer.Describe(body, (int)response.StatusCode));
     }
 
     /// <summary>A TLS connection only: an MQTT connect with this device's id would end the running agent's.</summary>

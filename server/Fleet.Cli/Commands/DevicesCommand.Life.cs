@@ -68,7 +68,8 @@ internal static partial class DevicesCommand
             call.Show(token, FleetJson.Default.CreateTokenResponse, screen =>
             {
                 screen.WriteLine(token.Token);
-                screen.WriteHint($"Device {call.Get(Id)} comes back with this token until {Figures.Moment(token.ExpiresAt)}. On the device:");
+                screen.WriteHint($"Device {call.Get(Id)} comes back with this token until {Figures.Moment(token.ExpiresAt)}. On the "
+                    + $"device:");
                 screen.Error.WriteLine($"  fleet-agent enroll --server {token.Server ?? "https://HOST:8443"} --token {token.Token} --id "
                     + $"{call.Get(Id)} --replace --data /var/lib/fleet-agent");
             });
@@ -88,7 +89,8 @@ internal static partial class DevicesCommand
         await call.ConfirmAsync(
             $"Revoke {what}? Its connection is cut at once; 'fleet devices unrevoke' takes it back.", cancellationToken);
         device = await call.Client.RevokeDeviceAsync(call.Get(Id), "revoke", call.Get(Serial), cancellationToken);
-        call.Show(device, FleetJson.Default.DeviceView, screen => screen.WriteLine($"{char.ToUpperInvariant(what[0])}{what[1..]} is revoked."));
+        call.Show(device, FleetJson.Default.DeviceView,
+            screen => screen.WriteLine($"{char.ToUpperInvariant(what[0])}{what[1..]} is revoked."));
     });
 
     private static Command Unrevoke(Shell shell) => Verb.On(shell, "unrevoke", """

@@ -27,7 +27,10 @@ internal sealed partial class KeyAuthentication(
     /// <inheritdoc/>
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (Request.Headers.Authorization.Count == 0) return AuthenticateResult.NoResult();
+        // What judges its caller itself may be sent a credential of another kind than a key.
+        if (Request.Headers.Authorization.Count == 0
+            || Context.GetEndpoint()?.Metadata.GetMetadata<RoleStatement>()?.Role == RoleStatement.Everybody)
+            return AuthenticateResult.NoResult();
         var found = await keys.FindAsync(KeyOf(Request), Context.RequestAborted);
         if (found.Caller is { } caller)
         {

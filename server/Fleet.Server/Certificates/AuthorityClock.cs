@@ -28,9 +28,12 @@ internal static class AuthorityClock
     public static string? ProblemOf(X509Certificate2 authority, string file, DateTimeOffset now)
     {
         if (now >= authority.NotBefore && now < authority.NotAfter) return null;
-        return $"The authority in {file} is valid from {authority.NotBefore.ToUniversalTime():u} to {authority.NotAfter.ToUniversalTime():u}, "
-            + $"and this machine's clock says {now:u}. If the clock is wrong now, set it and start again. If it was wrong at the first start: "
-            + $"fleet-server {CertificateAuthority.BeginCommand} --Fleet:DataFolder={Path.GetDirectoryName(file)} makes the authority a new "
+        return $"The authority in {file} is valid from {authority.NotBefore.ToUniversalTime():u} to "
+            + $"{authority.NotAfter.ToUniversalTime():u}, "
+            + $"and this machine's clock says {now:u}. If the clock is wrong now, set it and start again. If it was wrong at the first "
+            + $"start: "
+            + $"fleet-server {CertificateAuthority.BeginCommand} --Fleet:DataFolder={Path.GetDirectoryName(file)} makes the authority a "
+            + $"new "
             + "certificate; devices that trusted the old one are then let back by 'fleet devices reenroll'.";
     }
 }

@@ -44,7 +44,9 @@ internal sealed partial class CertificateAuthority
             return request.Create(_certificate.SubjectName, X509SignatureGenerator.CreateForECDsa(_key), from, until, serial);
     }
 
-    /// <summary>Within the authority's own term: a clock set back while the server runs is no reason for an exception in a handshake.</summary>
+    /// <summary>
+    /// Within the authority's own term: a clock set back while the server runs is no reason for an exception in a handshake.
+    /// </summary>
     private (DateTimeOffset From, DateTimeOffset Until) TermFor(TimeSpan lifetime)
     {
         var now = _time.GetUtcNow();

@@ -15,7 +15,8 @@ internal sealed partial class Approvals(IFleetStore store, Enroller enroller, Ti
         var views = new List<PendingDeviceView>();
         await foreach (var pending in store.AllAsync<PendingEnrollment>("", cancellationToken))
         {
-            if (await WaitingAsync(seen, pending.Id, cancellationToken) is { } waiting) views.Add(waiting.Stored.Document.ToView(pending.Id));
+            if (await WaitingAsync(seen, pending.Id, cancellationToken) is { } waiting)
+                views.Add(waiting.Stored.Document.ToView(pending.Id));
         }
         return views;
     }

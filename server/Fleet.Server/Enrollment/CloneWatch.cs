@@ -25,7 +25,8 @@ internal sealed partial class CloneWatch(IFleetStore store, TimeProvider time, I
     public void TakenOver(DeviceId device)
     {
         // Who names its runs is judged by them: on a bad link it takes over its own session, again and again.
-        if (_histories.TryGetValue(device, out var history) && history.Runs.Count == 0) Note(device, known => known.TakenOver(time.GetUtcNow()));
+        if (_histories.TryGetValue(device, out var history) && history.Runs.Count == 0)
+            Note(device, known => known.TakenOver(time.GetUtcNow()));
     }
 
     /// <inheritdoc/>

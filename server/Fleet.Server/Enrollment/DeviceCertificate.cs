@@ -53,7 +53,9 @@ internal sealed record DeviceCertificate
         ClonedAt = null,
     };
 
-    /// <summary>With a certificate that was issued after <see cref="Current"/> and is not in this record, as after a restored backup.</summary>
+    /// <summary>
+    /// With a certificate that was issued after <see cref="Current"/> and is not in this record, as after a restored backup.
+    /// </summary>
     public DeviceCertificate Caught(IssuedCertificate shown, DateTimeOffset now)
         => (Current is { } before ? Renewed(shown, before.Serial) : this with { Current = shown }) with { FirstUsedAt = now };
 

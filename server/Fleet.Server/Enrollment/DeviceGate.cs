@@ -19,7 +19,8 @@ internal sealed partial class DeviceGate(IFleetStore store, TimeProvider time, I
     /// <inheritdoc/>
     public async Task<string?> WhyRefusedAsync(DeviceId device, X509Certificate2 certificate, CancellationToken cancellationToken)
     {
-        if (await store.DeviceAsync(device, cancellationToken) is not { Document: var stored }) return $"device {device} is not enrolled here";
+        if (await store.DeviceAsync(device, cancellationToken) is not { Document: var stored })
+            return $"device {device} is not enrolled here";
         if (stored.IsRevoked) return $"the certificate of device {device} is revoked";
         var shown = IssuedCertificate.Of(certificate);
         var known = await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken);

@@ -8,7 +8,9 @@ using Fleet.Server.Storage;
 
 namespace Fleet.Server.Enrollment;
 
-/// <summary>What an operator does with a device's identity after it was enrolled. On disk first: a connection cut before would come back.</summary>
+/// <summary>
+/// What an operator does with a device's identity after it was enrolled. On disk first: a connection cut before would come back.
+/// </summary>
 internal sealed class DeviceLife(
     IFleetStore store, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, ListenAddresses addresses, TimeProvider time)
 {
@@ -25,7 +27,9 @@ internal sealed class DeviceLife(
     public Task<Device?> UnrevokeAsync(string id, CancellationToken cancellationToken)
         => store.UpdateAsync<Device>(id, device => device with { RevokedAt = null }, cancellationToken);
 
-    /// <summary>Refuses one certificate of a device, or no longer. The device connects again with the one it has, if that is another.</summary>
+    /// <summary>
+    /// Refuses one certificate of a device, or no longer. The device connects again with the one it has, if that is another.
+    /// </summary>
     public async Task<Device?> RevokeAsync(string id, string serial, bool revoked, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
@@ -92,7 +96,8 @@ internal sealed class DeviceLife(
     private async Task<StoreChange?> RemovalAsync<T>(string id, CancellationToken cancellationToken) where T : class
         => (await store.FindAsync<T>(id, cancellationToken))?.Removal();
 
-    private Task<DeviceCertificate> ChangeAsync(string id, Func<DeviceCertificate, DeviceCertificate> change, CancellationToken cancellationToken)
+    private Task<DeviceCertificate> ChangeAsync(
+        string id, Func<DeviceCertificate, DeviceCertificate> change, CancellationToken cancellationToken)
         => store.RetryAsync(async _ =>
         {
             var known = await store.FindAsync<DeviceCertificate>(id, cancellationToken);

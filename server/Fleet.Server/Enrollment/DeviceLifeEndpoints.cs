@@ -31,7 +31,8 @@ internal static class DeviceLifeEndpoints
         var enrollments = operators.MapGroup("/api/v1/enrollments");
         enrollments.MapGet("/", async (Caller caller, Approvals approvals, CancellationToken cancellationToken)
             => Results.Json(
-                await approvals.ListAsync(caller.Devices, cancellationToken), FleetJson.Default.IReadOnlyListPendingDeviceView)).ForViewers();
+                await approvals.ListAsync(caller.Devices, cancellationToken), FleetJson.Default.IReadOnlyListPendingDeviceView))
+                    .ForViewers();
         enrollments.MapPost("/{id}/approve", async (string id, Caller caller, Approvals approvals, CancellationToken cancellationToken)
             => (await approvals.ApproveAsync(caller.Devices, id, cancellationToken)).ToResult(FleetJson.Default.PendingDeviceView))
             .ForOperators();

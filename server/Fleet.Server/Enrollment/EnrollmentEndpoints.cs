@@ -70,23 +70,31 @@ internal static class EnrollmentEndpoints
 
     /// <summary>Maps <c>/enroll</c>, which a join token opens.</summary>
     public static void MapEnroll(this IEndpointRouteBuilder app)
-        => app.MapPost(
-            "/enroll", async (HttpContext context, Enroller enroller, FailureLimit failures, CancellationToken cancellationToken) =>
+        => app.MapPost("/enroll", async (HttpContext context, CancellationToken cancellationToken) =>
         {
-            var caller = context.Connection.RemoteIpAddress ?? IPAddress.None;
-            if (failures.IsExceededBy(caller))
-                return new ApiProblem(
-                    "Too many wrong join tokens came from this address: wait a minute.", StatusCodes.Status429TooManyRequests,
-                    []).ToResult();
             var sent = await RequestBody.ReadAsync(
                 context.Request, FleetJson.Default.EnrollRequest, cancellationToken, Limits.EnrollmentBytes);
-            if (sent.Value is null) return sent.Problem!.ToResult();
-            RequestNotes.Of(context).Who = $"device {sent.Value.DeviceId}";
-            var answer = await enroller.EnrollAsync(sent.Value, cancellationToken);
-            if (answer.Problem?.Status == StatusCodes.Status401Unauthorized) failures.Count(caller);
-            if (answer.Problem?.Status == StatusCodes.Status202Accepted) context.Response.Headers.RetryAfter = RetrySeconds;
-            return answer.ToResult(FleetJson.Default.EnrollResponse);
+            return sent.Value is null
+                ? sent.Problem!.ToResult()
+                : (await AskAsync(context, sent.Value, cancellationToken)).ToResult(FleetJson.Default.EnrollResponse);
         }).ForEverybody();
+
+    /// <summary>Asks to enroll a device, however it put that. Guessing is slowed down; a right token is never turned away.</summary>
+    internal static async Task<Answer<EnrollResponse>> AskAsync(
+        HttpContext context, EnrollRequest request, CancellationToken cancellationToken)
+    {
+        RequestNotes.Of(context).Who = $"device {request.DeviceId}";
+        var services = context.RequestServices;
+        var (caller, failures) = (context.Connection.RemoteIpAddress ?? IPAddress.None, services.GetRequiredService<FailureLimit>());
+        var answer = await services.GetRequiredService<Enroller>().EnrollAsync(request, cancellationToken);
+        if (answer.Problem?.Status == StatusCodes.Status202Accepted) context.Response.Headers.RetryAfter = RetrySeconds;
+        if (answer.Problem?.Status != StatusCodes.Status401Unauthorized) return answer;
+        if (failures.IsExceededBy(caller))
+            return new ApiProblem(
+                "Too many wrong join tokens came from this address: wait a minute.", StatusCodes.Status429TooManyRequests, []);
+        failures.Count(caller);
+        return answer;
+    }
 
     private static List<string> ProblemsOf(CreateTokenRequest asked)
     {

@@ -15,6 +15,23 @@ internal static class RequestBody
         HttpRequest request, JsonTypeInfo<T> type, CancellationToken cancellationToken, int maximumBytes = Limits.ApiRequestBytes)
         where T : class
     {
+        var sent = await ReadBytesAsync(request, maximumBytes, cancellationToken);
+        if (sent.Value is null) return sent.Problem!;
+        try
+        {
+            return JsonSerializer.Deserialize(sent.Value, type) is { } value
+                ? value
+                : Refusal.Invalid("The request is empty.");
+        }
+        catch (JsonException e)
+        {
+            return Refusal.Invalid("The request cannot be read.", e.Message);
+        }
+    }
+
+    /// <summary>The body as it was sent, or the refusal of one that is too large.</summary>
+    public static async Task<Answer<byte[]>> ReadBytesAsync(HttpRequest request, int maximumBytes, CancellationToken cancellationToken)
+    {
         if (request.ContentLength > maximumBytes) return TooLarge(maximumBytes);
         using var bytes = new MemoryStream((int)(request.ContentLength ?? 0));
         var buffer = new byte[16 * 1024];
@@ -23,16 +40,7 @@ internal static class RequestBody
             if (bytes.Length + read > maximumBytes) return TooLarge(maximumBytes);
             bytes.Write(buffer, 0, read);
         }
-        try
-        {
-            return JsonSerializer.Deserialize(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), type) is { } value
-                ? value
-                : Refusal.Invalid("The request is empty.");
-        }
-        catch (JsonException e)
-        {
-            return Refusal.Invalid("The request cannot be read.", e.Message);
-        }
+        return bytes.ToArray();
     }
 
     private static Contracts.Http.ApiProblem TooLarge(int maximumBytes)

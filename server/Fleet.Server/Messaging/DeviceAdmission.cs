@@ -39,7 +39,8 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
 
     /// <summary>What a device calls the run of its program; null when it does not say, or at a length that nobody needs.</summary>
     public static string? RunOf(List<MqttUserProperty>? properties)
-        => properties?.Find(property => property.Name == Topics.RunProperty)?.ReadValueAsString() is { Length: > 0 and <= MaximumRunLength } run
+        => properties?.Find(property => property.Name == ConnectProperties.Run)?.ReadValueAsString() is {
+            Length: > 0 and <= MaximumRunLength } run
             ? run
             : null;
 

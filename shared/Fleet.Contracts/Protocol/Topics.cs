@@ -20,9 +20,6 @@ public static class Topics
     /// <summary>Device to server, and the will: a <see cref="State.Presence"/>.</summary>
     public const string Presence = "presence";
 
-    /// <summary>User property of CONNECT that names the run of the agent: another one after each start, the same at each reconnect.</summary>
-    public const string RunProperty = "run";
-
     /// <summary>The topic of one device's channel.</summary>
     public static string Of(DeviceId device, string channel) => $"{Root}{device}/{channel}";
 

@@ -137,6 +137,8 @@ public sealed class EnrollmentTests : IDisposable
 
         var renewed = IdentityFile.Read(Data)!;
         Assert.NotEqual(identity.PrivateKey, renewed.PrivateKey);
+        Assert.False(File.Exists(Data.PendingKey));
+        Assert.Equal(credentials.Certificate.SerialNumber, Assert.Single(server.Shown));
         Assert.True(credentials.Certificate.NotAfter > DateTime.UtcNow.AddDays(300));
         using var http = credentials.OpenHttp();
         Assert.Equal("ok", await http.GetStringAsync("/health"));
@@ -249,9 +251,10 @@ public sealed class EnrollmentTests : IDisposable
         return done();
     }
 
-    private static string KeyOf(EnrollRequest request) => Convert.ToHexString(System.Security.Cryptography.X509Certificates.CertificateRequest
-        .LoadSigningRequestPem(request.CertificateSigningRequest, System.Security.Cryptography.HashAlgorithmName.SHA256)
-        .PublicKey.ExportSubjectPublicKeyInfo());
+    private static string KeyOf(EnrollRequest request)
+        => Convert.ToHexString(System.Security.Cryptography.X509Certificates.CertificateRequest
+            .LoadSigningRequestPem(request.CertificateSigningRequest, System.Security.Cryptography.HashAlgorithmName.SHA256)
+            .PublicKey.ExportSubjectPublicKeyInfo());
 
     private void AssertNothingHappened(TestServer server)
     {

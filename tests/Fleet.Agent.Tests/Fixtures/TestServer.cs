@@ -69,6 +69,7 @@ internal sealed class TestServer : IAsyncDisposable
         _app.MapPost("/enroll", EnrollAsync);
         _app.MapPost("/renew", RenewAsync);
         _app.MapGet("/health", () => "ok");
+        _app.MapGet("/self", SelfAsync);
         _app.MapGet("/artifacts/{digest}", ArtifactAsync);
     }
 
@@ -109,6 +110,9 @@ internal sealed class TestServer : IAsyncDisposable
     public ConcurrentQueue<Presence> Presence { get; } = new();
 
     public ConcurrentDictionary<string, byte[]> Artifacts { get; } = new();
+
+    /// <summary>Serials of the certificates that asked who they are.</summary>
+    public ConcurrentQueue<string> Shown { get; } = new();
 
     /// <summary>Every request for an artifact: the digest, and the byte it started at.</summary>
     public ConcurrentQueue<(string Digest, long From)> Requests { get; } = new();
@@ -229,6 +233,19 @@ internal sealed class TestServer : IAsyncDisposable
         chain.ChainPolicy.CustomTrustStore.Add(Authority.Certificate);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         return chain.Build(certificate);
+    }
+
+    private async Task SelfAsync(HttpContext context)
+    {
+        if (await context.Connection.GetClientCertificateAsync() is not { } certificate)
+        {
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            return;
+        }
+        var device = DeviceId.Parse(certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
+        Shown.Enqueue(certificate.SerialNumber);
+        await context.Response.WriteAsync(JsonSerializer.Serialize(
+            new SelfResponse(device, certificate.SerialNumber, Mqtt, DateTimeOffset.UtcNow), FleetJson.Default.SelfResponse));
     }
 
     private async Task EnrollAsync(HttpContext context)

@@ -49,7 +49,8 @@ public sealed class ServerTests(RealServer server) : OnServerTests(server), ICla
     public async Task What_cuts_somebody_off_needs_a_yes_where_nobody_can_be_asked(string command, string question)
     {
         var id = "lathe-9";
-        if (command.StartsWith("tokens", StringComparison.Ordinal)) id = (await JsonOfAsync("tokens", "create")).GetProperty("id").GetString()!;
+        if (command.StartsWith("tokens", StringComparison.Ordinal))
+            id = (await JsonOfAsync("tokens", "create")).GetProperty("id").GetString()!;
         else if (await RunAsync("devices", "show", id) != 0) await Server.EnrollAsync(id, "site=wels");
         Assert.Equal(2, await RunAsync([.. command.Split(' '), id]));
         Assert.Contains(question, Shell.Error, StringComparison.Ordinal);

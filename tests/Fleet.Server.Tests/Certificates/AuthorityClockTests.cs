@@ -83,7 +83,8 @@ public sealed class AuthorityClockTests : IDisposable
     }
 
     private static DateTimeOffset Utc(string date)
-        => DateTimeOffset.Parse(date, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal);
+        => DateTimeOffset.Parse(
+            date, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal);
 
     private CertificateAuthority Open(DateTimeOffset now) => CertificateAuthority.OpenOrCreate(_folder.Path, new FakeTimeProvider(now));
 

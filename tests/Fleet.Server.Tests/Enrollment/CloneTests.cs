@@ -57,5 +57,5 @@ public sealed class CloneTests(RunningServer server) : IClassFixture<RunningServ
     }
 
     private static Action<MqttClientOptionsBuilder> As(string run)
-        => options => options.WithUserProperty(Topics.RunProperty, Encoding.ASCII.GetBytes(run));
+        => options => options.WithUserProperty(ConnectProperties.Run, Encoding.ASCII.GetBytes(run));
 }

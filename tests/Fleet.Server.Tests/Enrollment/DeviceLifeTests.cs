@@ -150,7 +150,8 @@ public sealed class DeviceLifeTests : IAsyncLifetime
         Assert.Equal("Device press-8 is not enrolled here.", await device.RefusalAsync());
         Assert.Equal(HttpStatusCode.NotFound, (await _server.Operator.GetAsync("/api/v1/devices/press-8")).StatusCode);
         Assert.DoesNotContain("press-8", await _server.Operator.GetStringAsync("/api/v1/devices"), StringComparison.Ordinal);
-        Assert.Contains("DELETE /api/v1/devices/press-8", await File.ReadAllTextAsync(_server.Folder["audit.jsonl"]), StringComparison.Ordinal);
+        Assert.Contains("DELETE /api/v1/devices/press-8", await File.ReadAllTextAsync(_server.Folder["audit.jsonl"]),
+            StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.NotFound, (await _server.Operator.DeleteAsync("/api/v1/devices/press-8")).StatusCode);
 
         // The database that was written down must not bring it back.

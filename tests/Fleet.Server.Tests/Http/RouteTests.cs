@@ -19,7 +19,9 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
 
     [Fact]
     public void Few_endpoints_are_open_to_everybody()
-        => Assert.Equal(["GET /health", "POST /enroll"], RoutesFor(RoleStatement.Everybody).Order());
+        => Assert.Equal(
+            ["GET /.well-known/est/cacerts", "GET /health", "POST /.well-known/est/simpleenroll", "POST /enroll"],
+            RoutesFor(RoleStatement.Everybody).Order());
 
     [Fact]
     public async Task Every_route_but_the_open_ones_asks_who_is_there()

@@ -3,6 +3,7 @@ using Fleet.Contracts.Http;
 using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Hosting;
+using Fleet.Server.Keys;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 
@@ -12,7 +13,7 @@ namespace Fleet.Server.Enrollment;
 /// What an operator does with a device's identity after it was enrolled. On disk first: a connection cut before would come back.
 /// </summary>
 internal sealed class DeviceLife(
-    IFleetStore store, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, ListenAddresses addresses, TimeProvider time)
+    IFleetStore store, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, FleetKeys keys, ListenAddresses addresses, TimeProvider time)
 {
     /// <summary>Refuses a device from now on.</summary>
     public async Task<Device?> RevokeAsync(string id, CancellationToken cancellationToken)
@@ -47,7 +48,7 @@ internal sealed class DeviceLife(
     public async Task<CreateTokenResponse?> LetBackAsync(string id, TimeSpan validFor, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
-        var token = JoinToken.Create(authority.Fingerprint);
+        var token = JoinToken.Create(authority.Fingerprint, keys.Roots[^1].Digest());
         var now = time.GetUtcNow();
         var stored = new StoredToken
         {

@@ -123,6 +123,7 @@ internal static class Program
         operators.MapTokens();
         operators.MapDevices();
         operators.MapDeviceLife();
+        operators.MapServerMoves();
         operators.MapArtifacts();
         operators.MapBuilds();
         operators.MapReleases();

@@ -83,6 +83,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(EnrollResponse))]
 [JsonSerializable(typeof(RenewRequest))]
 [JsonSerializable(typeof(SelfResponse))]
+[JsonSerializable(typeof(ServerView))]
 [JsonSerializable(typeof(ReenrollRequest))]
 [JsonSerializable(typeof(IReadOnlyList<PendingDeviceView>))]
 [JsonSerializable(typeof(IReadOnlyList<DeviceView>))]

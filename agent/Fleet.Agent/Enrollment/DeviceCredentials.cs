@@ -13,6 +13,9 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
     private readonly Lock _lock = new();
     private volatile Loaded _loaded = new(identity);
 
+    /// <summary>The addresses in use are the other way round than on disk.</summary>
+    private volatile bool _turned;
+
     /// <summary>The identity in use.</summary>
     public Identity Identity => _loaded.Identity;
 
@@ -32,8 +35,27 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
         {
             var loaded = new Loaded(change(_loaded.Identity));
             IdentityFile.Write(folder, loaded.Identity);
-            _loaded = loaded;
+            (_loaded, _turned) = (loaded, false);
         }
+    }
+
+    /// <summary>
+    /// The server did not answer: the other address that is known is used from now on. Nothing is written until it answers.
+    /// </summary>
+    public void TryOther()
+    {
+        lock (_lock)
+        {
+            if (Identity.Next is null) return;
+            _loaded = new Loaded(Identity.Turned());
+            _turned = !_turned;
+        }
+    }
+
+    /// <summary>The server answered at the address in use, which is the one to begin with from now on.</summary>
+    public void Arrived()
+    {
+        if (_turned) Change(identity => identity);
     }
 
     /// <summary>Follows roots as far as they lead, and trusts the keys of the last one.</summary>

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Agent.Enrollment;
 
@@ -14,6 +15,11 @@ internal sealed record Identity
 
     /// <summary>Host and port of the broker.</summary>
     public required string Mqtt { get; init; }
+
+    /// <summary>
+    /// Where else the server may be: announced by an order and not reached yet. Tried in turn when the other does not answer.
+    /// </summary>
+    public ServerAddresses? Next { get; init; }
 
     /// <summary>The profile declared by hand; null when the facts decide.</summary>
     public string? Profile { get; init; }
@@ -35,6 +41,15 @@ internal sealed record Identity
 
     /// <summary>When it was enrolled, by the server's clock.</summary>
     public required DateTimeOffset EnrolledAt { get; init; }
+
+    /// <summary>With an address that an order announced: kept until it is where the server answers.</summary>
+    public Identity Announced(ServerAddresses address)
+        => this with { Next = address == new ServerAddresses(Server, Mqtt) ? null : address };
+
+    /// <summary>With the two addresses exchanged.</summary>
+    public Identity Turned() => Next is { } next
+        ? this with { Server = next.Server, Mqtt = next.Mqtt, Next = new ServerAddresses(Server, Mqtt) }
+        : this;
 
     /// <summary>The id alone: records print their members, and one of these is a private key.</summary>
     public override string ToString() => $"device {Device}";

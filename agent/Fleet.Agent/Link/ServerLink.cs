@@ -57,6 +57,7 @@ internal sealed partial class ServerLink(
             {
                 await ConnectAsync(client, stoppingToken);
                 failures = 0;
+                credentials.Arrived();
                 LogConnected(credentials.Identity.Mqtt, credentials.Identity.Device.Value);
                 await DrainAsync(client, ended.Task, stoppingToken);
             }
@@ -76,6 +77,8 @@ internal sealed partial class ServerLink(
                 var disconnecting = client.DisconnectAsync(new MqttClientDisconnectOptions(), CancellationToken.None);
                 await disconnecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
+            // What stood a moment ago is tried again first.
+            if (failures > 0) credentials.TryOther();
             failures++;
             var isTakenOver = IsTakeover(ended.Task, cause);
             takeovers = isTakenOver ? takeovers + 1 : 0;

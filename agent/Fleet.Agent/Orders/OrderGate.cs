@@ -59,8 +59,9 @@ internal sealed partial class OrderGate(
         if (verdict.Order is not { } order)
             return refused is null ? verdict : new OrderVerdict(null, OrderFault.RootRefused, $"{refused.Reason} {verdict.Reason}");
         trusted.Advance(order.IssuedAt);
-        if (order.Address is { } moved)
-            credentials.Change(identity => identity with { Server = moved.Server, Mqtt = moved.Mqtt });
+        // Kept beside the address in use, which the server leaves when it is ready.
+        if (order.Address is { } moved && credentials.Identity.Announced(moved).Next != credentials.Identity.Next)
+            credentials.Change(identity => identity.Announced(moved));
         return null;
     }
 

@@ -45,6 +45,7 @@ internal static class AgentHost
         new KnownSettings()
             .With<LinkOptions>("Link").With<ShelfOptions>("Shelf").With<DeploymentOptions>("Deployment").With<TelemetryOptions>("Telemetry")
             .With("Inference", nameof(InferenceOptions.Port), nameof(InferenceOptions.Socket)).With("Logging")
+            .With("contentRoot").With("applicationName").With("environment") // The host's own.
             .Check(builder.Configuration);
         builder.Logging
             .AddFilter("Microsoft", LogLevel.Warning)

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Cli.Client;
 
@@ -30,4 +31,16 @@ internal sealed partial class FleetClient
 
     public Task DecommissionAsync(string id, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/devices/{Escape(id)}"), cancellationToken);
+
+    public Task<ServerView> GetServerAsync(CancellationToken cancellationToken)
+        => GetAsync("api/v1/server", Json.ServerView, cancellationToken);
+
+    public Task<ServerView> MoveServerAsync(ServerAddresses address, CancellationToken cancellationToken)
+        => PostAsync("api/v1/server/move", address, Json.ServerAddresses, Json.ServerView, cancellationToken);
+
+    public async Task<ServerView> StayAsync(CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Delete, "api/v1/server/move"), cancellationToken);
+        return await ReadAsync(response, Json.ServerView, cancellationToken);
+    }
 }

@@ -39,6 +39,7 @@ internal static class FleetCommand
             TelemetryCommand.Create(shell),
             ApiKeysCommand.Create(shell),
             AuditCommand.Create(shell),
+            ServerCommand.Create(shell),
         };
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);

@@ -55,11 +55,12 @@ internal sealed partial class DesiredPublisher(
         }
         var reported = await store.FindAsync<DeviceReported>(device.Value, cancellationToken);
         var roots = keys.RootsAfter(reported is null ? null : reported.Document.State.Trust?.Root ?? 0);
+        var move = await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken);
         var state = new DesiredState
         {
             Revision = desired.Revision,
             Assignments = assignments,
-            Order = keys.SignOrder(OrderOf(device, desired.Revision, assignments)),
+            Order = keys.SignOrder(OrderOf(device, desired.Revision, assignments) with { Address = move?.Document.Address }),
             Roots = roots.Count > 0 ? roots : null,
         };
         var payload = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.DesiredState);

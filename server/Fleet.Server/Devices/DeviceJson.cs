@@ -10,4 +10,5 @@ namespace Fleet.Server.Devices;
 [JsonSerializable(typeof(DeviceReported))]
 [JsonSerializable(typeof(DeviceSeen))]
 [JsonSerializable(typeof(ReleasedProfile))]
+[JsonSerializable(typeof(AnnouncedMove))]
 internal sealed partial class DeviceJson : JsonSerializerContext;

@@ -13,7 +13,8 @@ namespace Fleet.Server.Enrollment;
 /// What an operator does with a device's identity after it was enrolled. On disk first: a connection cut before would come back.
 /// </summary>
 internal sealed class DeviceLife(
-    IFleetStore store, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, FleetKeys keys, ListenAddresses addresses, TimeProvider time)
+    IFleetStore store, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, FleetKeys keys,
+    ListenAddresses addresses, TimeProvider time)
 {
     /// <summary>Refuses a device from now on.</summary>
     public async Task<Device?> RevokeAsync(string id, CancellationToken cancellationToken)

@@ -33,7 +33,7 @@ public sealed record DeviceOrder
     /// <summary>Everything the device should run.</summary>
     public required IReadOnlyList<OrderedRelease> Assignments { get; init; }
 
-    /// <summary>Where the server is from now on; absent where that stays.</summary>
+    /// <summary>Where the server will be: kept beside the address in use, for when that one is silent. Absent where it stays.</summary>
     public ServerAddresses? Address { get; init; }
 
     /// <summary>

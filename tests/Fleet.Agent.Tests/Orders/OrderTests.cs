@@ -54,19 +54,26 @@ public sealed class OrderTests
 
     /// <summary>R17: only editing identity.json by hand helped when the server's address changed.</summary>
     [Fact]
-    public async Task Device_goes_where_a_signed_order_sends_it()
+    public async Task Device_keeps_an_announced_address_and_goes_there_once_the_old_one_is_silent()
     {
         await using var server = await TestServer.StartAsync();
+        await using var old = new TcpFaultProxy("127.0.0.1", server.MqttPort);
+        await using var next = new TcpFaultProxy("127.0.0.1", server.MqttPort) { Refuses = true };
+        server.Mqtt = $"localhost:{old.Port}";
         await using var agent = new AgentProcess(server);
         await agent.EnrollAsync();
         agent.Start();
-        var order = server.Fleet.Order("dev-1", 1) with
-        {
-            Address = new ServerAddresses(new Uri("https://moved.example:8443"), "moved.example:8883"),
-        };
+        var order = server.Fleet.Order("dev-1", 1) with { Address = new ServerAddresses(server.Address, $"localhost:{next.Port}") };
         await server.DesireAsync("dev-1", new DesiredState { Revision = 1, Assignments = [], Order = server.Fleet.Sign(order) });
-        await Eventually.TrueAsync(
-            "the address is stored", () => IdentityFile.Read(agent.Data) is { Mqtt: "moved.example:8883", Server.Host: "moved.example" });
+        await Eventually.TrueAsync("the address is kept beside the one in use",
+            () => IdentityFile.Read(agent.Data)!.Next?.Mqtt == $"localhost:{next.Port}");
+        Assert.Equal(server.Mqtt, IdentityFile.Read(agent.Data)!.Mqtt);
+
+        old.Refuses = true;
+        old.Cut();
+        next.Refuses = false;
+        await Eventually.TrueAsync("the device is at the new address", () => IdentityFile.Read(agent.Data) is { } now
+            && now.Mqtt == $"localhost:{next.Port}" && now.Next is null);
     }
 
     /// <summary>A device in the field: its agent is newer than what enrolled it, and its server is upgraded later.</summary>

@@ -1,0 +1,104 @@
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Trust;
+using Fleet.Server.Hosting;
+using Fleet.Server.Http;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Devices;
+
+/// <summary>Where the server will be, as it is stored, under <see cref="Id"/>: every order carries it until it is taken back.</summary>
+/// <param name="Address">The new address.</param>
+/// <param name="At">When it was announced.</param>
+internal sealed record AnnouncedMove(ServerAddresses Address, DateTimeOffset At)
+{
+    /// <summary>There is one at most.</summary>
+    public const string Id = "server";
+}
+
+/// <summary>
+/// Announces another address of this server before it goes there. Devices keep it beside the one they use and turn to it when that is
+/// silent, so the announcement may stand for as long as it takes to reach all of them.
+/// </summary>
+internal sealed class ServerMoves(
+    IFleetStore store, DesiredNotices notices, DeviceBoard board, ListenAddresses addresses, TimeProvider time)
+{
+    private const int NamedDevices = 100;
+
+    /// <summary>Announces an address, or with null takes the announcement back.</summary>
+    public async Task<ServerView> AnnounceAsync(ServerAddresses? address, CancellationToken cancellationToken)
+    {
+        await store.RetryAsync(async _ =>
+        {
+            var stored = await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken);
+            var change = (stored, address) switch
+            {
+                (null, null) => null,
+                (null, { } to) => StoreChange.Create(AnnouncedMove.Id, new AnnouncedMove(to, time.GetUtcNow())),
+                ({ } before, null) => before.Removal(),
+                ({ } before, { } to) => before.Change(new AnnouncedMove(to, time.GetUtcNow())),
+            };
+            if (change is not null) await store.CommitAsync([change], cancellationToken);
+            return change;
+        }, cancellationToken);
+        await foreach (var device in store.DevicesAsync(DeviceFilter.All, null, cancellationToken)) notices.Notify(device.Document.Id);
+        return await ViewAsync(cancellationToken);
+    }
+
+    /// <summary>Where the server is, where it goes, and which devices have not been there to hear it.</summary>
+    public async Task<ServerView> ViewAsync(CancellationToken cancellationToken)
+    {
+        var here = new ServerAddresses(new Uri(addresses.Devices), addresses.Mqtt);
+        if (await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken) is not { Document: var move })
+            return new ServerView(here);
+        var (told, waiting, named) = (0, 0, new List<DeviceId>());
+        await foreach (var device in store.DevicesAsync(DeviceFilter.All, null, cancellationToken))
+        {
+            var id = device.Document.Id;
+            if (device.Document.IsRevoked) continue;
+            // Every connect is answered with an order, and who is connected was told at once.
+            if (board.IsOnline(id) || await board.LastSeenAsync(id, cancellationToken) > move.At) told++;
+            else if (waiting++ < NamedDevices) named.Add(id);
+        }
+        return new ServerView(here, move.Address, move.At, told, waiting, named);
+    }
+
+    /// <summary>Every rule that an address breaks.</summary>
+    public static IReadOnlyList<string> ProblemsOf(ServerAddresses address)
+    {
+        var problems = new List<string>();
+        var server = address.Server;
+        if (!server.IsAbsoluteUri || server is not { Scheme: "https", PathAndQuery: "/", UserInfo: "" }
+            || server.OriginalString.Length > 256)
+            problems.Add($"server '{server.OriginalString}' must be of the form https://HOST:PORT.");
+        if (address.Mqtt.Length > 256 || !Uri.TryCreate($"mqtts://{address.Mqtt}", UriKind.Absolute, out var mqtt)
+            || mqtt is not { Port: > 0, PathAndQuery: "" or "/", UserInfo: "" })
+            problems.Add($"mqtt '{address.Mqtt}' must be of the form HOST:PORT.");
+        return problems;
+    }
+}
+
+/// <summary>What operators may ask about the server itself.</summary>
+internal static class ServerMoveEndpoints
+{
+    /// <summary>Maps <c>/api/v1/server</c>.</summary>
+    public static void MapServerMoves(this IEndpointRouteBuilder operators)
+    {
+        var server = operators.MapGroup("/api/v1/server");
+        server.MapGet("/", async (ServerMoves moves, CancellationToken cancellationToken)
+            => Results.Json(await moves.ViewAsync(cancellationToken), FleetJson.Default.ServerView)).ForViewers();
+        server.MapPost("/move", MoveAsync).ForAdmins();
+        server.MapDelete("/move", async (ServerMoves moves, CancellationToken cancellationToken)
+            => Results.Json(await moves.AnnounceAsync(null, cancellationToken), FleetJson.Default.ServerView)).ForAdmins();
+    }
+
+    private static async Task<IResult> MoveAsync(HttpRequest request, ServerMoves moves, CancellationToken cancellationToken)
+    {
+        var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.ServerAddresses, cancellationToken);
+        if (sent.Value is not { } address) return sent.Problem!.ToResult();
+        return ServerMoves.ProblemsOf(address) is { Count: > 0 } problems
+            ? Refusal.Invalid("The address is not valid.", problems).ToResult()
+            : Results.Json(await moves.AnnounceAsync(address, cancellationToken), FleetJson.Default.ServerView);
+    }
+}

@@ -77,7 +77,7 @@ internal static class EnrollmentEndpoints
             return sent.Value is null
                 ? sent.Problem!.ToResult()
                 : (await AskAsync(context, sent.Value, cancellationToken)).ToResult(FleetJson.Default.EnrollResponse);
-        }).ForEverybody();
+        }).ForEverybody().WithMetadata(new Routine(StatusCodes.Status202Accepted));
 
     /// <summary>Asks to enroll a device, however it put that. Guessing is slowed down; a right token is never turned away.</summary>
     internal static async Task<Answer<EnrollResponse>> AskAsync(

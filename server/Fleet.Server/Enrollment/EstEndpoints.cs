@@ -27,7 +27,8 @@ internal static class EstEndpoints
     {
         app.MapGet(Folder + "/cacerts", (HttpContext context, CertificateAuthority authority) => Certificates(context, authority.Public))
             .ForEverybody();
-        app.MapPost(Folder + "/simpleenroll", EnrollAsync).ForEverybody();
+        app.MapPost(Folder + "/simpleenroll", EnrollAsync).ForEverybody()
+            .WithMetadata(new Routine(StatusCodes.Status202Accepted));
     }
 
     /// <summary>Maps the renewal, which the certificate opens that a device has.</summary>

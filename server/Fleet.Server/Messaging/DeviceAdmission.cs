@@ -39,10 +39,10 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
 
     /// <summary>What a device calls the run of its program; null when it does not say, or at a length that nobody needs.</summary>
     public static string? RunOf(List<MqttUserProperty>? properties)
-        => properties?.Find(property => property.Name == ConnectProperties.Run)?.ReadValueAsString() is {
-            Length: > 0 and <= MaximumRunLength } run
-            ? run
-            : null;
+    {
+        var run = properties?.Find(property => property.Name == ConnectProperties.Run)?.ReadValueAsString();
+        return run is { Length: > 0 and <= MaximumRunLength } ? run : null;
+    }
 
     /// <summary>Judges a subscription.</summary>
     public Task InterceptSubscriptionAsync(InterceptingSubscriptionEventArgs subscription)

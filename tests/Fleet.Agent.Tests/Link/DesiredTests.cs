@@ -98,7 +98,7 @@ public sealed class DesiredTests
     private static OrderGate GateOf(DataFolder folder, DesiredSlot slot)
     {
         using var authority = new TestAuthority();
-        var (privateKey, request) = DeviceKey.Create(DeviceId.Parse("dev-1"));
+        var (privateKey, request) = DeviceKey.Pending(folder, DeviceId.Parse("dev-1"));
         var identity = new Identity
         {
             Device = DeviceId.Parse("dev-1"),

@@ -104,7 +104,7 @@ public sealed class ServerAttackTests
         server.Mqtt = "evil.example:8883";
         var credentials = new DeviceCredentials(agent.Data, before);
         using var renewal = new CertificateRenewal(
-            credentials, new TrustedTime(agent.Data, TimeProvider.System), TimeProvider.System,
+            agent.Data, credentials, new TrustedTime(agent.Data, TimeProvider.System), TimeProvider.System,
             Microsoft.Extensions.Logging.Abstractions.NullLogger<CertificateRenewal>.Instance);
         await renewal.RenewAsync(CancellationToken.None);
         var after = IdentityFile.Read(agent.Data)!;

@@ -26,8 +26,7 @@ internal static class ServerCommand
 
     private static Command Move(Shell shell)
     {
-        var devices = new Option<Uri?>(
-            "--devices") { HelpName = "URL", Description = "New address of the port for devices: https://HOST:PORT." };
+        var devices = new Option<Uri?>("--devices") { HelpName = "URL", Description = "New address for devices: https://HOST:PORT." };
         var mqtt = new Option<string?>("--mqtt") { HelpName = "HOST:PORT", Description = "New address of the broker." };
         var cancel = new Option<bool>("--cancel") { Description = "Take the announcement back." };
         return Verb.On(shell, "move", """

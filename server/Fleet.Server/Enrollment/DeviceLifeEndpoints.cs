@@ -22,11 +22,12 @@ internal static class DeviceLifeEndpoints
             => RevokeAsync(id, serial, revoked: true, life, views, cancellationToken));
         device.MapPost("/unrevoke", (string id, string? serial, DeviceLife life, DeviceViews views, CancellationToken cancellationToken)
             => RevokeAsync(id, serial, revoked: false, life, views, cancellationToken));
-        device.MapPost("/reenroll", LetBackAsync);
         device.MapPost("/acknowledge", async (string id, DeviceLife life, DeviceViews views, CancellationToken cancellationToken)
             => await ViewAsync(id, await life.AcknowledgeAsync(id, cancellationToken), views, cancellationToken));
         device.MapDelete("/", async (string id, DeviceLife life, CancellationToken cancellationToken)
             => await life.DecommissionAsync(id, cancellationToken) ? Results.NoContent() : Unknown(id));
+
+        operators.MapPost("/api/v1/devices/{id}/reenroll", LetBackAsync).ForOperators();
 
         var enrollments = operators.MapGroup("/api/v1/enrollments");
         enrollments.MapGet("/", async (Caller caller, Approvals approvals, CancellationToken cancellationToken)
@@ -92,12 +93,14 @@ internal static class DeviceLifeEndpoints
         return await ViewAsync(id, await life.RevokeAsync(id, plain, revoked, cancellationToken), views, cancellationToken);
     }
 
-    private static async Task<IResult> LetBackAsync(string id, HttpRequest request, DeviceLife life, CancellationToken cancellationToken)
+    private static async Task<IResult> LetBackAsync(
+        string id, HttpRequest request, Caller caller, IFleetStore store, DeviceLife life, CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.ReenrollRequest, cancellationToken);
         if (sent.Value is not { ValidFor: var validFor }) return sent.Problem!.ToResult();
         if (validFor <= TimeSpan.Zero || validFor > LongestReturn)
             return Refusal.Invalid($"validFor {validFor} must be above zero and at most {LongestReturn.Days} days.").ToResult();
+        if (await store.DeviceAsync(caller, id, cancellationToken) is null) return Unknown(id);
         return await life.LetBackAsync(id, validFor, cancellationToken) is { } token
             ? Results.Json(token, FleetJson.Default.CreateTokenResponse, statusCode: StatusCodes.Status201Created)
             : Unknown(id);

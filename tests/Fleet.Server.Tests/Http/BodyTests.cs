@@ -25,6 +25,8 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         ["POST /api/v1/worker/builds/{id}/progress"] = (Roles.Worker, Limits.ApiRequestBytes),
         ["POST /api/v1/worker/builds/{id}/complete"] = (Roles.Worker, 2 * Limits.BuildReportBytes),
         ["POST /api/v1/worker/builds/{id}/fail"] = (Roles.Worker, Limits.ApiRequestBytes),
+        ["POST /api/v1/devices/{id}/reenroll"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/server/move"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /enroll"] = (Roles.Device, Limits.EnrollmentBytes),
         ["POST /renew"] = (Roles.Device, Limits.EnrollmentBytes),
     };
@@ -32,6 +34,8 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
     /// <summary>Routes that change something and read no body, or one of bytes.</summary>
     private static readonly string[] WithoutBody =
     [
+        "POST /.well-known/est/simpleenroll", "POST /.well-known/est/simplereenroll", "POST /api/v1/devices/{id}/acknowledge",
+        "POST /api/v1/devices/{id}/unrevoke", "POST /api/v1/enrollments/{id}/approve", "POST /api/v1/enrollments/{id}/reject",
         "POST /api/v1/devices/{id}/revoke", "POST /api/v1/builds/{id}/cancel", "POST /api/v1/rollouts/{id}/pause",
         "POST /api/v1/rollouts/{id}/resume", "POST /api/v1/rollouts/{id}/abort", "POST /api/v1/rollouts/{id}/rollback",
         "PUT /api/v1/worker/artifacts/{sha256}",

@@ -24,6 +24,7 @@ internal static class DeviceEndpoints
         .AddSingleton<DesiredNotices>()
         .AddDocument("announcedMove", DeviceJson.Default.AnnouncedMove)
         .AddSingleton<DeviceViews>()
+        .AddSingleton<DeviceChanges>()
         .AddSingleton<ServerMoves>()
         .AddSingleton<IDeviceMessageHandler, ReportedInbox>()
         .AddSingleton<IDeviceMessageHandler, PresenceInbox>()
@@ -61,7 +62,7 @@ internal static class DeviceEndpoints
     }
 
     private static async Task<IResult> SetLabelsAsync(
-        string id, HttpRequest request, Caller caller, IFleetStore store, DeviceViews views, IEnumerable<IDeviceObserver> observers,
+        string id, HttpRequest request, Caller caller, IFleetStore store, DeviceViews views, DeviceChanges changes,
         CancellationToken cancellationToken)
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.SetLabelsRequest, cancellationToken);
@@ -77,16 +78,10 @@ internal static class DeviceEndpoints
                 : [$"'{caller.Name}' changes devices of '{caller.Devices}': this one would leave them."];
             return problems.Count == 0 ? after : device;
         }, cancellationToken);
-        Tell(observers, changed);
+        if (changed is not null) changes.Tell(changed.Id);
         return changed is null ? Unknown(id)
             : problems.Count > 0 ? Refusal.Invalid("The labels are not set.", problems).ToResult()
             : Results.Json(await views.OfAsync(changed, cancellationToken), FleetJson.Default.DeviceView);
-    }
-
-    private static void Tell(IEnumerable<IDeviceObserver> observers, Device? changed)
-    {
-        if (changed is null) return;
-        foreach (var observer in observers) observer.Changed(changed.Id);
     }
 
     private static IResult Unknown(string id) => Refusal.Unknown($"There is no device '{id}'.").ToResult();

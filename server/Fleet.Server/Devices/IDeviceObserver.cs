@@ -8,3 +8,15 @@ internal interface IDeviceObserver
     /// <summary>The device is stored otherwise than before; called after the commit. A reminder: must not block or throw.</summary>
     void Changed(DeviceId device);
 }
+
+/// <summary>Tells the rooms that follow.</summary>
+internal sealed class DeviceChanges(IEnumerable<IDeviceObserver> observers)
+{
+    private readonly IDeviceObserver[] _observers = [.. observers];
+
+    /// <summary>Call after the commit.</summary>
+    public void Tell(DeviceId device)
+    {
+        foreach (var observer in _observers) observer.Changed(device);
+    }
+}

@@ -7,7 +7,8 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Enrollment;
 
 /// <summary>The queue of devices that wait for an operator's approval.</summary>
-internal sealed partial class Approvals(IFleetStore store, Enroller enroller, TimeProvider time, ILogger<Approvals> logger)
+internal sealed partial class Approvals(
+    IFleetStore store, Enroller enroller, DeviceChanges observers, TimeProvider time, ILogger<Approvals> logger)
 {
     /// <summary>Those that wait and would be devices of <paramref name="seen"/>, in order of id.</summary>
     public async Task<IReadOnlyList<PendingDeviceView>> ListAsync(DeviceFilter seen, CancellationToken cancellationToken)
@@ -30,6 +31,7 @@ internal sealed partial class Approvals(IFleetStore store, Enroller enroller, Ti
                 return Refusal.Conflict($"Device id '{id}' was taken meanwhile. Reject this one: fleet devices reject {id}");
             var (changes, _) = enroller.Join(device, waiting.Document.Key());
             await store.CommitAsync([.. changes, waiting.Removal()], cancellationToken);
+            observers.Tell(device.Id);
             LogApproved(device.Id, waiting.Document.Token);
             return waiting.Document.ToView(id);
         }, cancellationToken);

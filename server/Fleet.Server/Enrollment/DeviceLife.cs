@@ -13,7 +13,7 @@ namespace Fleet.Server.Enrollment;
 /// What an operator does with a device's identity after it was enrolled. On disk first: a connection cut before would come back.
 /// </summary>
 internal sealed class DeviceLife(
-    IFleetStore store, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, FleetKeys keys,
+    IFleetStore store, DeviceChanges observers, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, FleetKeys keys,
     ListenAddresses addresses, TimeProvider time)
 {
     /// <summary>Refuses a device from now on.</summary>
@@ -21,13 +21,19 @@ internal sealed class DeviceLife(
     {
         var revoked = await store.UpdateAsync<Device>(
             id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
-        if (revoked is not null) await outbox.DisconnectAsync(revoked.Id, "This device is revoked.");
+        if (revoked is null) return null;
+        observers.Tell(revoked.Id);
+        await outbox.DisconnectAsync(revoked.Id, "This device is revoked.");
         return revoked;
     }
 
     /// <summary>Takes the revocation of a device back.</summary>
-    public Task<Device?> UnrevokeAsync(string id, CancellationToken cancellationToken)
-        => store.UpdateAsync<Device>(id, device => device with { RevokedAt = null }, cancellationToken);
+    public async Task<Device?> UnrevokeAsync(string id, CancellationToken cancellationToken)
+    {
+        var accepted = await store.UpdateAsync<Device>(id, device => device with { RevokedAt = null }, cancellationToken);
+        if (accepted is not null) observers.Tell(accepted.Id);
+        return accepted;
+    }
 
     /// <summary>
     /// Refuses one certificate of a device, or no longer. The device connects again with the one it has, if that is another.
@@ -92,6 +98,7 @@ internal sealed class DeviceLife(
         if (removed is null) return false;
         await outbox.DisconnectAsync(removed.Id, "This device was decommissioned.");
         board.Forget(removed.Id);
+        observers.Tell(removed.Id);
         return true;
     }
 

@@ -15,7 +15,7 @@ namespace Fleet.Server.Enrollment;
 /// <summary>Turns a join token and a signing request into a device with a certificate.</summary>
 internal sealed partial class Enroller(
     IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, FleetKeys keys, Issuer issuer, DeviceOutbox outbox,
-    FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
+    DeviceChanges observers, FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
 {
     /// <summary>
     /// Enrolls a device. The use of the token, the device and its certificate are one commit: a token of N uses gives N devices however
@@ -35,6 +35,7 @@ internal sealed partial class Enroller(
             return RefusedRequest(problem);
         var answer = await store.RetryAsync(
             _ => TryAsync(new Asked(request.DeviceId, token, signing, request.Facts), cancellationToken), cancellationToken);
+        if (answer.Value is { IsNew: true }) observers.Tell(request.DeviceId);
         if (answer.Value is { CutsConnection: true })
             await outbox.DisconnectAsync(request.DeviceId, "Another key was enrolled for this device.");
         return answer.Value is { } enrolled
@@ -96,7 +97,7 @@ internal sealed partial class Enroller(
         var (changes, certificate) = Join(device, asked.Request.Key);
         await store.CommitAsync([use, .. changes], cancellationToken);
         LogEnrolled(asked.Device, asked.Token.Id, certificate.Serial);
-        return new Enrolled(certificate);
+        return new Enrolled(certificate, IsNew: true);
     }
 
     /// <summary>
@@ -119,7 +120,7 @@ internal sealed partial class Enroller(
         if (await store.FindAsync<DeviceReported>(asked.Device.Value, cancellationToken) is { } said) changes.Add(said.Removal());
         await store.CommitAsync(changes, cancellationToken);
         LogReenrolled(asked.Device, asked.Token.Id, issued.Serial);
-        return new Enrolled(issued, CutsConnection: true);
+        return new Enrolled(issued, IsNew: true, CutsConnection: true);
     }
 
     private async Task<Answer<Enrolled>> QueueAsync(
@@ -174,5 +175,5 @@ internal sealed partial class Enroller(
     }
 
     /// <summary>What came of it.</summary>
-    private sealed record Enrolled(IssuedCertificate Certificate, bool CutsConnection = false);
+    private sealed record Enrolled(IssuedCertificate Certificate, bool IsNew = false, bool CutsConnection = false);
 }

@@ -26,7 +26,7 @@ internal static class ServerCommand
 
     private static Command Move(Shell shell)
     {
-        var devices = new Option<Uri?>("--devices") { HelpName = "URL", Description = "New address for devices: https://HOST:PORT." };
+        var devices = new Option<string?>("--devices") { HelpName = "URL", Description = "New address for devices: https://HOST:PORT." };
         var mqtt = new Option<string?>("--mqtt") { HelpName = "HOST:PORT", Description = "New address of the broker." };
         var cancel = new Option<bool>("--cancel") { Description = "Take the announcement back." };
         return Verb.On(shell, "move", """
@@ -42,13 +42,17 @@ internal static class ServerCommand
             var view = (call.Get(devices), call.Get(mqtt), call.Get(cancel)) switch
             {
                 (null, null, true) => await call.Client.StayAsync(cancellationToken),
-                ({ } server, { } broker, false) => await call.Client.MoveServerAsync(
-                    new ServerAddresses(server, broker), cancellationToken),
+                ({ } server, { } broker, false) => await call.Client.MoveServerAsync(AddressOf(server, broker), cancellationToken),
                 _ => throw new FleetException("Give both --devices and --mqtt, or --cancel alone.") { Code = ExitCode.Usage },
             };
             call.Show(view, FleetJson.Default.ServerView, screen => Write(screen, view));
         });
     }
+
+    private static ServerAddresses AddressOf(string server, string broker)
+        => Uri.TryCreate(server, UriKind.Absolute, out var address)
+            ? new ServerAddresses(address, broker)
+            : throw new FleetException($"--devices '{server}' must be of the form https://HOST:PORT.") { Code = ExitCode.Usage };
 
     private static void Write(Shell screen, ServerView view)
     {

@@ -31,6 +31,8 @@ internal sealed partial class Enroller(
             return Refused("The join token is for another fleet: it names a root that is not among this server's.");
         if (DeviceRules.ProblemsOf(request.Facts) is { Count: > 0 } problems)
             return Refusal.Invalid("The device's facts are not valid.", problems);
+        // Before the request is read: verifying a signature is work that a stranger does not get for nothing.
+        if (await TokenAsync(token, cancellationToken) is null) return Unknown(token);
         if (!SigningRequest.TryRead(request.CertificateSigningRequest, out var signing, out var problem))
             return RefusedRequest(problem);
         var answer = await store.RetryAsync(
@@ -69,10 +71,8 @@ internal sealed partial class Enroller(
 
     private async Task<Answer<Enrolled>> TryAsync(Asked asked, CancellationToken cancellationToken)
     {
-        // The same sentence for an unknown id and a wrong secret: nobody learns which ids exist.
         var (id, token) = (asked.Device, asked.Token);
-        if (await store.FindAsync<StoredToken>(token.Id, cancellationToken) is not { } stored || !stored.Document.IsProvedBy(token.Secret))
-            return Refused($"Join token {token.Id} is not known here.");
+        if (await TokenAsync(token, cancellationToken) is not { } stored) return Unknown(token);
         var existing = await store.DeviceAsync(id, cancellationToken);
         if (existing?.Document is { } device && device.Token == token.Id
             && await CertificateOfAsync(id, asked.Request, cancellationToken) is { } given)
@@ -143,9 +143,17 @@ internal sealed partial class Enroller(
 
     private static ApiProblem WaitFor(DeviceId id, PendingEnrollment pending) => pending.RejectedAt is null
         ? new ApiProblem(
-            $"Device {id} waits for an operator's approval: fleet devices approve {id}", StatusCodes.Status202Accepted,
+            $"Device {id} waits for an operator's approval: 'fleet devices approve {id}'.", StatusCodes.Status202Accepted,
             [$"Its key has the fingerprint {IssuedCertificate.KeyHashOf(pending.Key())}."])
         : Refusal.Forbidden($"An operator rejected device {id}.");
+
+    private async Task<Stored<StoredToken>?> TokenAsync(JoinToken token, CancellationToken cancellationToken)
+        => await store.FindAsync<StoredToken>(token.Id, cancellationToken) is { } stored && stored.Document.IsProvedBy(token.Secret)
+            ? stored
+            : null;
+
+    /// <summary>The same sentence for an unknown id and a wrong secret: nobody learns which ids exist.</summary>
+    private static ApiProblem Unknown(JoinToken token) => Refused($"Join token {token.Id} is not known here.");
 
     private static ApiProblem Taken(DeviceId id) => Refusal.Conflict(
         $"Device id '{id}' is taken. Where this is that device, or a new board in its place, an operator lets it back: "

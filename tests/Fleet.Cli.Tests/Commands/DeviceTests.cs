@@ -123,6 +123,30 @@ public sealed class DeviceTests(RealServer server) : OnServerTests(server), ICla
         Assert.Matches($@"(?m)^{id} +0 +1 +open, to approve .* weld-\*", await TextOfAsync("tokens", "list"));
     }
 
+    [Fact]
+    public async Task Server_that_moves_says_who_has_not_heard_and_stays_when_that_is_taken_back()
+    {
+        await Server.EnrollAsync("weld-5", "site=enns");
+        var moves = await TextOfAsync("server", "move", "--devices", "https://there.example:8443", "--mqtt", "there.example:8883");
+        Assert.Matches(@"(?m)^Moves to +https://there\.example:8443/, there\.example:8883", moves);
+        Assert.Matches(@"(?m)^Know it +0 devices", moves);
+        Assert.Contains("weld-5", Shell.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Moves to", await TextOfAsync("server", "move", "--cancel"), StringComparison.Ordinal);
+        Assert.Equal(Server.Devices,
+            (await JsonOfAsync("server", "show")).GetProperty("here").GetProperty("server").GetString()!.TrimEnd('/'));
+    }
+
+    [Theory]
+    [InlineData("--devices there --mqtt there:8883", 2, "must be of the form https://HOST:PORT")]
+    [InlineData("--devices http://there:8443 --mqtt there:8883", 1, "must be of the form https://HOST:PORT")]
+    [InlineData("--mqtt there:8883", 2, "Give both --devices and --mqtt")]
+    [InlineData("--mqtt there:8883 --cancel", 2, "or --cancel alone")]
+    public async Task Address_of_a_move_is_whole_and_right(string arguments, int code, string says)
+    {
+        Assert.Equal(code, await RunAsync(["server", "move", .. arguments.Split(' ')]));
+        Assert.Contains(says, Shell.Error, StringComparison.Ordinal);
+    }
+
     private static IEnumerable<string?> Ids(JsonElement devices)
         => devices.EnumerateArray().Select(device => device.GetProperty("id").GetString());
 }

@@ -11,6 +11,8 @@ internal sealed record DeviceCertificate
     /// <summary>Serials kept of certificates that were replaced; the authority's dates tell of older ones.</summary>
     private const int ReplacedKept = 16;
 
+    private const int RevokedKept = 64;
+
     /// <summary>The newest; null when it is not known which that is.</summary>
     public IssuedCertificate? Current { get; init; }
 
@@ -41,6 +43,12 @@ internal sealed record DeviceCertificate
         // A certificate that was issued and never fetched is given up as well.
         Replaced = Without(shown, Current?.Serial, Previous),
     };
+
+    /// <summary>With a serial revoked, or no longer. Of many only the latest are kept: what is not the newest is refused anyway.</summary>
+    public DeviceCertificate Revoking(string serial, bool revoked)
+        => Revoked.Contains(serial) == revoked
+            ? this
+            : this with { Revoked = [.. Revoked.Where(other => other != serial).Concat(revoked ? [serial] : []).TakeLast(RevokedKept)] };
 
     /// <summary>With a new certificate, and none of those before.</summary>
     public DeviceCertificate Reenrolled(IssuedCertificate issued) => this with

@@ -41,12 +41,13 @@ internal sealed class DeviceLife(
     public async Task<Device?> RevokeAsync(string id, string serial, bool revoked, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
-        await ChangeAsync(
-            id, known =>
-            {
-                if (known.Revoked.Contains(serial) == revoked) return known;
-                return known with { Revoked = [.. known.Revoked.Where(other => other != serial), .. revoked ? [serial] : (string[])[]] };
-            }, cancellationToken);
+        await store.RetryAsync(async _ =>
+        {
+            var known = await store.FindAsync<DeviceCertificate>(id, cancellationToken);
+            var changed = (known?.Document ?? new DeviceCertificate()).Revoking(serial, revoked);
+            await store.CommitAsync([known is null ? StoreChange.Create(id, changed) : known.Change(changed)], cancellationToken);
+            return changed;
+        }, cancellationToken);
         if (revoked) await outbox.DisconnectAsync(device.Id, $"Certificate {serial} is revoked.");
         return device;
     }
@@ -104,14 +105,4 @@ internal sealed class DeviceLife(
 
     private async Task<StoreChange?> RemovalAsync<T>(string id, CancellationToken cancellationToken) where T : class
         => (await store.FindAsync<T>(id, cancellationToken))?.Removal();
-
-    private Task<DeviceCertificate> ChangeAsync(
-        string id, Func<DeviceCertificate, DeviceCertificate> change, CancellationToken cancellationToken)
-        => store.RetryAsync(async _ =>
-        {
-            var known = await store.FindAsync<DeviceCertificate>(id, cancellationToken);
-            var changed = change(known?.Document ?? new DeviceCertificate());
-            await store.CommitAsync([known is null ? StoreChange.Create(id, changed) : known.Change(changed)], cancellationToken);
-            return changed;
-        }, cancellationToken);
 }

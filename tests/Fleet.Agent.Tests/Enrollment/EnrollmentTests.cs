@@ -209,6 +209,23 @@ public sealed class EnrollmentTests : IDisposable
         Assert.Equal("Device dev-1 waits for an operator's approval.", Assert.Single(_told));
     }
 
+    /// <summary>R12: a device that was off past its certificate's end did not say what to do.</summary>
+    [Fact]
+    public async Task Agent_whose_certificate_has_ended_names_the_command_that_lets_it_back()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var (key, request) = DeviceKey.Pending(agent.Data, DeviceId.Parse("dev-1"));
+        IdentityFile.Write(agent.Data, IdentityFile.Read(agent.Data)! with
+        {
+            Certificate = server.Authority.Device("dev-1", request, DateTimeOffset.UtcNow.AddMinutes(-5)),
+            PrivateKey = key,
+        });
+        agent.Start();
+        await agent.Process.WaitForLineAsync("fleet devices reenroll dev-1", Eventually.DefaultDeadline);
+    }
+
     [Theory]
     [InlineData(1, 60, 120)]
     [InlineData(2, 120, 240)]

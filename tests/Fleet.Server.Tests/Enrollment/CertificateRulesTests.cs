@@ -76,11 +76,13 @@ public sealed class CertificateRulesTests
     }
 
     [Fact]
-    public void Record_keeps_its_size_however_often_a_device_renews()
+    public void Record_keeps_its_size_however_often_a_device_renews_or_serials_are_revoked()
     {
         var known = Renewed;
         for (var i = 0; i < 50; i++) known = known.Renewed(Certificate($"{i:X4}", Now.AddMinutes(i)), known.Current!.Serial);
-        Assert.Equal(16, known.Replaced.Count);
+        for (var i = 0; i < 100; i++) known = known.Revoking($"{i:X4}", revoked: true);
+        Assert.Equal((16, 64), (known.Replaced.Count, known.Revoked.Count));
+        Assert.Equal(63, known.Revoking("0063", revoked: false).Revoked.Count);
     }
 
     private static IssuedCertificate Certificate(string serial, DateTimeOffset from) => new(serial, "key", from, from.AddDays(365), "pem");

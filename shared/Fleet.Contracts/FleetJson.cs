@@ -43,6 +43,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>),
         typeof(ListConverter<TargetView>), typeof(ListConverter<PinView>), typeof(ListConverter<PendingDeviceView>),
+        typeof(ListConverter<StrangerView>), typeof(ListConverter<PhaseDeadline>), typeof(ListConverter<RolloutPreviewDevice>),
         typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
@@ -98,6 +99,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(CreateReleaseRequest))]
 [JsonSerializable(typeof(IReadOnlyList<ReleaseView>))]
 [JsonSerializable(typeof(RolloutPlan))]
+[JsonSerializable(typeof(RolloutPreview))]
 [JsonSerializable(typeof(IReadOnlyList<ModelView>))]
 [JsonSerializable(typeof(IReadOnlyList<RolloutView>))]
 [JsonSerializable(typeof(IReadOnlyList<TelemetryView>))]
@@ -110,6 +112,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(SetTargetRequest))]
 [JsonSerializable(typeof(IReadOnlyList<PinView>))]
 [JsonSerializable(typeof(SetPinRequest))]
+[JsonSerializable(typeof(IReadOnlyList<StrangerView>))]
 [JsonSerializable(typeof(HealthResponse))]
 public sealed partial class FleetJson : JsonSerializerContext
 {

@@ -12,8 +12,9 @@ public sealed class RolloutPlanTests
         ["no waves"] = (plan => plan with { Waves = [] }, "waves: 1 to 50 are allowed, not 0"),
         ["a wave too many"] = (plan =>
             plan with { Waves = [.. Enumerable.Range(1, Limits.WavesPerRollout + 1).Select(i => new WavePlan { Count = i })] }, "not 51"),
-        ["percent and count"] = (plan => plan with { Waves = [new WavePlan { Percent = 5, Count = 1 }] }, "either percent or count"),
-        ["neither percent nor count"] = (plan => plan with { Waves = [new WavePlan()] }, "either percent or count"),
+        ["percent and count"] = (
+            plan => plan with { Waves = [new WavePlan { Percent = 5, Count = 1 }] }, "one of percent, count and filter"),
+        ["neither percent nor count"] = (plan => plan with { Waves = [new WavePlan()] }, "one of percent, count and filter"),
         ["percent of zero"] = (plan => plan with { Waves = [new WavePlan { Percent = 0 }] }, "percent must be above 0"),
         ["percent beyond all"] = (plan => plan with { Waves = [new WavePlan { Percent = 100.1 }] }, "at most 100"),
         ["percent that is not a number"] =

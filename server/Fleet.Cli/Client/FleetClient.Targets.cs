@@ -17,6 +17,12 @@ internal sealed partial class FleetClient
     public Task RemoveTargetAsync(string name, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/targets/{Escape(name)}"), cancellationToken);
 
+    public Task<IReadOnlyList<StrangerView>> ListStrangersAsync(CancellationToken cancellationToken)
+        => GetAsync("api/v1/strangers", Json.IReadOnlyListStrangerView, cancellationToken);
+
+    public Task AdoptAsync(string device, CancellationToken cancellationToken)
+        => SendAsync(new HttpRequestMessage(HttpMethod.Post, $"api/v1/strangers/{Escape(device)}/adopt"), cancellationToken);
+
     public Task<IReadOnlyList<PinView>> ListPinsAsync(CancellationToken cancellationToken)
         => GetAsync("api/v1/pins", Json.IReadOnlyListPinView, cancellationToken);
 

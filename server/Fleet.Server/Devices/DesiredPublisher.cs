@@ -51,7 +51,14 @@ internal sealed partial class DesiredPublisher(
                 return;
             }
             assignments.Add(
-                new Assignment { Model = release.Model, Version = release.Version, Release = envelope, Rollback = release.Rollback });
+                new Assignment
+                {
+                    Model = release.Model,
+                    Version = release.Version,
+                    Release = envelope,
+                    Rollback = release.Rollback,
+                    Window = release.Window,
+                });
         }
         var reported = await store.FindAsync<DeviceReported>(device.Value, cancellationToken);
         var roots = keys.RootsAfter(reported is null ? null : reported.Document.State.Trust?.Root ?? 0);

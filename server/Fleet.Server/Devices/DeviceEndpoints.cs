@@ -26,6 +26,8 @@ internal static class DeviceEndpoints
         .AddSingleton<DeviceViews>()
         .AddSingleton<DeviceChanges>()
         .AddSingleton<ServerMoves>()
+        .AddSingleton<RestoredServer>()
+        .AddSingleton<StrangerDevices>()
         .AddSingleton<IDeviceMessageHandler, ReportedInbox>()
         .AddSingleton<IDeviceMessageHandler, PresenceInbox>()
         .AddSingleton<IReportedStateObserver, RootFollowUp>()
@@ -38,6 +40,9 @@ internal static class DeviceEndpoints
     public static void MapDevices(this IEndpointRouteBuilder operators)
     {
         var devices = operators.MapGroup("/api/v1/devices");
+        operators.MapGet("/api/v1/strangers", (StrangerDevices strangers)
+            => Results.Json(strangers.All, FleetJson.Default.IReadOnlyListStrangerView)).ForViewers();
+        operators.MapPost("/api/v1/strangers/{id}/adopt", AdoptAsync).ForOperators();
         devices.MapGet("/", ListAsync).ForViewers();
         devices.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, DeviceViews views, CancellationToken cancellationToken)
             => await store.DeviceAsync(caller, id, cancellationToken) is { } stored
@@ -82,6 +87,16 @@ internal static class DeviceEndpoints
         return changed is null ? Unknown(id)
             : problems.Count > 0 ? Refusal.Invalid("The labels are not set.", problems).ToResult()
             : Results.Json(await views.OfAsync(changed, cancellationToken), FleetJson.Default.DeviceView);
+    }
+
+    private static async Task<IResult> AdoptAsync(
+        string id, Caller caller, StrangerDevices strangers, DeviceViews views, DeviceChanges changes, CancellationToken cancellationToken)
+    {
+        if (caller.WhyNot(DeviceFilter.All) is { } reason) return Refusal.Forbidden(reason).ToResult();
+        if (await strangers.AdoptAsync(id, cancellationToken) is not { Value: { } adopted })
+            return Refusal.Unknown($"No device '{id}' that is not stored here has shown a certificate of this server.").ToResult();
+        changes.Tell(adopted.Id);
+        return Results.Json(await views.OfAsync(adopted, cancellationToken), FleetJson.Default.DeviceView);
     }
 
     private static IResult Unknown(string id) => Refusal.Unknown($"There is no device '{id}'.").ToResult();

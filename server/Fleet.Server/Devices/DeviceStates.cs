@@ -1,4 +1,5 @@
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Server.Devices;
 
@@ -19,13 +20,19 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     /// <summary>The release of a model, or null.</summary>
     public DesiredRelease? Of(string model) => Assignments.FirstOrDefault(assignment => assignment.Model == model);
 
+    /// <summary>
+    /// The revision that the device said it is at when that was above this server's: the server was restored from a backup that is older
+    /// than the device's last order, and goes on above it.
+    /// </summary>
+    public long Floor { get; init; }
+
     /// <summary>The next revision, with a model's release set; the other models are left alone.</summary>
     public DeviceDesired With(DesiredRelease release)
     {
         var known = Remembering(release.Model, release.Version);
         return known with
         {
-            Revision = Revision + 1,
+            Revision = NextRevision,
             Assignments =
             [
                 .. Assignments.Where(assignment => assignment.Model != release.Model),
@@ -45,8 +52,14 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     public DeviceDesired Marked(string model, DesiredBy by)
         => this with { Assignments = [.. Assignments.Select(each => each.Model == model ? each with { By = by } : each)] };
 
-    // What was stored before largest versions were says at least what is assigned.
-    private DeviceDesired Remembering(string model, int version)
+    /// <summary>The same order once more, under a revision that the device takes.</summary>
+    public DeviceDesired Again() => this with { Revision = NextRevision };
+
+    private long NextRevision => Math.Max(Revision, Floor) + 1;
+
+    /// <summary>The same, a version of a model being known to have been told to the device.</summary>
+    /// <remarks>What was stored before largest versions were says at least what is assigned.</remarks>
+    public DeviceDesired Remembering(string model, int version)
     {
         var largest = Math.Max(Largest?.GetValueOrDefault(model) ?? 0, Math.Max(Of(model)?.Version ?? 0, version));
         return this with
@@ -61,7 +74,11 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
 /// <param name="Version">Release number.</param>
 /// <param name="Rollback">See <see cref="Assignment.Rollback"/>.</param>
 /// <param name="By">Whose word it is; null for what was assigned before there were targets.</param>
-internal sealed record DesiredRelease(string Model, int Version, bool Rollback = false, DesiredBy? By = null);
+internal sealed record DesiredRelease(string Model, int Version, bool Rollback = false, DesiredBy? By = null)
+{
+    /// <summary>See <see cref="Assignment.Window"/>.</summary>
+    public ActivationWindow? Window { get; init; }
+}
 
 /// <summary>Whose word an assignment is.</summary>
 /// <param name="Target">The target that decided; null for a pin, or where none decides.</param>

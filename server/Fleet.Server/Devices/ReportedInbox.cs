@@ -10,7 +10,8 @@ namespace Fleet.Server.Devices;
 
 /// <summary>Takes what devices report. The report and everything that follows from it are one commit.</summary>
 internal sealed class ReportedInbox(
-    IFleetStore store, KnownProfiles profiles, IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
+    IFleetStore store, KnownProfiles profiles, RestoredServer restored, DesiredNotices notices,
+    IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
 {
     private readonly IReportedStateObserver[] _observers = [.. observers];
 
@@ -53,8 +54,12 @@ internal sealed class ReportedInbox(
         var described = stored.Document.With(reported.Facts, await profiles.AllAsync(cancellationToken));
         if (described.Profile != stored.Document.Profile || !Same(stored.Document.Facts, reported.Facts))
             changes.Add(stored.Change(described));
+        var (desired, change) = await store.DesiredAsync(device, cancellationToken);
+        var caught = await restored.CatchUpAsync(device, desired, reported, cancellationToken);
+        if (!ReferenceEquals(caught, desired)) changes.Add(change(caught));
         foreach (var observer in _observers) changes.AddRange(await observer.ObserveAsync(device, reported, cancellationToken));
         await store.CommitAsync(changes, cancellationToken);
+        if (caught.Revision != desired.Revision) notices.Notify(device);
         return true;
     }
 

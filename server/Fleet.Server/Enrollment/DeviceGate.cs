@@ -11,7 +11,8 @@ namespace Fleet.Server.Enrollment;
 /// Says which certificates let a device in, the same over MQTT and HTTPS, and writes down what follows: that a new one is in use, and
 /// that a replaced one was shown.
 /// </summary>
-internal sealed partial class DeviceGate(IFleetStore store, TimeProvider time, ILogger<DeviceGate> logger) : IDeviceGate
+internal sealed partial class DeviceGate(
+    IFleetStore store, StrangerDevices strangers, TimeProvider time, ILogger<DeviceGate> logger) : IDeviceGate
 {
     /// <summary>How often an alarm is written down while somebody keeps knocking.</summary>
     private static readonly TimeSpan AlarmInterval = TimeSpan.FromHours(1);
@@ -20,7 +21,11 @@ internal sealed partial class DeviceGate(IFleetStore store, TimeProvider time, I
     public async Task<string?> WhyRefusedAsync(DeviceId device, X509Certificate2 certificate, CancellationToken cancellationToken)
     {
         if (await store.DeviceAsync(device, cancellationToken) is not { Document: var stored })
+        {
+            // One whose certificate is on record was removed here; one without came after the backup that was restored.
+            if (await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken) is null) strangers.Knocked(device);
             return $"device {device} is not enrolled here";
+        }
         if (stored.IsRevoked) return $"the certificate of device {device} is revoked";
         var shown = IssuedCertificate.Of(certificate);
         var known = await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken);

@@ -22,6 +22,9 @@ internal sealed partial class Publisher(
     private static readonly TimeSpan DefaultValidity = TimeSpan.FromDays(365);
     private static readonly TimeSpan LongestValidity = TimeSpan.FromDays(3650);
 
+    /// <summary>Numbers that devices may be ahead of a restored server.</summary>
+    private const int LargestLead = 1000;
+
     /// <summary>
     /// Publishes a build. Asked again for the same build, it answers with the release that was made, unless that has expired.
     /// </summary>
@@ -49,7 +52,7 @@ internal sealed partial class Publisher(
             var report = JsonSerializer.Deserialize(
                 await File.ReadAllBytesAsync(artifacts.PathOf(reportSha256), cancellationToken), FleetJson.Default.BuildReport)!;
             var model = await store.FindAsync<Model>(build.Document.Spec.Model, cancellationToken);
-            var version = (model?.Document.LatestVersion ?? 0) + 1;
+            var version = await LatestAsync(build.Document.Spec.Model, model?.Document.LatestVersion ?? 0, cancellationToken) + 1;
             var manifest = ReleaseDraft.Of(build.Id, build.Document.Spec, report, version, time.GetUtcNow(), validFor);
             if (manifest.Variants.Count == 0)
                 return Refusal.Conflict(
@@ -83,6 +86,22 @@ internal sealed partial class Publisher(
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
+    }
+
+    /// <summary>
+    /// The newest number of a model, also of releases that devices were told before this server was restored from a backup. One that no
+    /// backup explains is not believed.
+    /// </summary>
+    private async Task<int> LatestAsync(string model, int stored, CancellationToken cancellationToken)
+    {
+        var latest = stored;
+        await foreach (var desired in store.AllAsync<DeviceDesired>("", cancellationToken))
+        {
+            var told = desired.Document.Largest?.GetValueOrDefault(model) ?? 0;
+            if (told > latest && told - stored <= LargestLead) latest = told;
+        }
+        if (latest > stored) LogAhead(model, latest, stored);
+        return latest;
     }
 
     /// <summary>The release of a manifest, and what a device would say to it.</summary>
@@ -125,6 +144,10 @@ internal sealed partial class Publisher(
     private List<string> MissingOf(ReleaseManifest manifest)
         => [.. manifest.Artifacts().Where(artifact => artifacts.LengthOf(artifact.Sha256) != artifact.Bytes)
             .Select(artifact => $"{artifact.Name} ({artifact.Sha256}, {artifact.Bytes:#,0} bytes)")];
+
+    [LoggerMessage(LogLevel.Warning,
+        "Devices were told releases of {Model} up to {Told}, and {Stored} is the newest stored here: the next number is above")]
+    private partial void LogAhead(string model, int told, int stored);
 
     [LoggerMessage(LogLevel.Information, "Release {Model} {Version} is published from build {Build}; variants: {Variants}")]
     private partial void LogPublished(string model, int version, int variants, string build);

@@ -67,3 +67,8 @@ public sealed record PendingDeviceView(
 
 /// <summary>PATCH /api/v1/devices/{id}/labels: labels to set; null removes.</summary>
 public sealed record SetLabelsRequest(IReadOnlyDictionary<string, string?> Labels);
+
+/// <summary>GET /api/v1/strangers: a device that holds a certificate of this server's authority and is not stored here.</summary>
+/// <param name="Device">Its id.</param>
+/// <param name="LastSeenAt">When it last showed its certificate.</param>
+public sealed record StrangerView(DeviceId Device, DateTimeOffset LastSeenAt);

@@ -18,6 +18,10 @@ public sealed record RolloutView
     public string Reason { get; set; } = "";
     /// <summary>When it began.</summary>
     public DateTimeOffset CreatedAt { get; init; }
+    /// <summary>Who started it.</summary>
+    public string? StartedBy { get; init; }
+    /// <summary>Who approved it.</summary>
+    public string? ApprovedBy { get; init; }
     /// <summary>When it ended.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
     /// <summary>Number of the open wave, from 1.</summary>
@@ -57,3 +61,25 @@ public sealed record DeviceReturnView(DeviceReturnStatus Status, DeploymentFailu
 public sealed record DeviceRolloutView(
     DeviceId Device, int Wave, DeviceRolloutStatus Status, DeploymentPhase Phase, DeploymentFailure Failure, string Detail,
     string? Variant = null, Scores? Measured = null, DateTimeOffset? UpdatedAt = null, DeviceReturnView? Return = null);
+
+/// <summary>POST /api/v1/rollouts/preview: what a plan would do now; nothing is changed.</summary>
+public sealed record RolloutPreview
+{
+    /// <summary>The target it would move, or make.</summary>
+    public required string Target { get; init; }
+    /// <summary>The release of that target now; null for none.</summary>
+    public int? Before { get; init; }
+    /// <summary>Who would be told, in order.</summary>
+    public IReadOnlyList<RolloutPreviewDevice> Devices { get; set; } = [];
+    /// <summary>Who would be left out, and why.</summary>
+    public IReadOnlyList<RolloutExclusion> Excluded { get; set; } = [];
+    /// <summary>Most bytes that all of them would have to fetch.</summary>
+    public long Bytes { get; init; }
+}
+
+/// <summary>One device in a preview.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Wave">Its wave, from 1; 0 where the waves end before it.</param>
+/// <param name="Bytes">Most bytes it would have to fetch: every variant it may try, and the validation set.</param>
+/// <param name="Serves">The release it serves now; null for none.</param>
+public sealed record RolloutPreviewDevice(DeviceId Device, int Wave, long Bytes, int? Serves = null);

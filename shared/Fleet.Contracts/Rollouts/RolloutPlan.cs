@@ -1,4 +1,6 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Contracts.Rollouts;
 
@@ -23,14 +25,56 @@ public sealed record RolloutPlan
     /// <summary>Finished devices of a wave before its failure rate is judged.</summary>
     public int MinimumFinished { get; set; } = 1;
 
+    /// <summary>
+    /// Share of a wave's devices, above 0 and at most 1, that must serve the release before the next wave opens; the rest may finish later.
+    /// Null waits until every device has finished.
+    /// </summary>
+    public double? MinimumSuccessRate { get; init; }
+
     /// <summary>How long a device may stay in one phase, or say nothing, before it counts as failed.</summary>
     public TimeSpan PhaseDeadline { get; set; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>Deadlines of single phases, where they differ: a download over a slow line.</summary>
+    public IReadOnlyList<PhaseDeadline> PhaseDeadlines { get; set; } = [];
+
+    /// <summary>How long a wave may be open before its devices that have not finished count as failed; null for no limit.</summary>
+    public TimeSpan? WaveDeadline { get; init; }
 
     /// <summary>How long a finished wave is watched before the next one opens.</summary>
     public TimeSpan SoakTime { get; set; } = TimeSpan.Zero;
 
     /// <summary>How devices with the release are compared with those that wait; unless told otherwise, by all its metrics.</summary>
     public CanaryPlan Canary { get; set; } = new();
+
+    /// <summary>Most bytes that a device may have to fetch; one that would need more is left out. Null for no limit.</summary>
+    public long? MaximumBytesPerDevice { get; init; }
+
+    /// <summary>Most bytes that all devices together may have to fetch; a rollout that could need more is refused.</summary>
+    public long? MaximumBytes { get; init; }
+
+    /// <summary>How many devices that share the value of a label may be on their way at once; null for no limit.</summary>
+    public DisruptionBudget? MaximumUnavailable { get; init; }
+
+    /// <summary>When devices may switch, by their own clock and time zone; they fetch and measure before. Null for at once.</summary>
+    public ActivationWindow? Window { get; init; }
+
+    /// <summary>True when a second person must approve before the first device is told.</summary>
+    public bool RequiresApproval { get; init; }
+
+    /// <summary>True to abort the open rollout of the model, if there is one, and take its place.</summary>
+    public bool Supersede { get; init; }
+
+    /// <summary>How long a device may stay in a phase. Waiting for a window, or for a sign of the device, may take a day.</summary>
+    public TimeSpan DeadlineOf(DeploymentPhase phase)
+    {
+        var deadline = PhaseDeadlines.FirstOrDefault(each => each.Phase == phase)?.Deadline ?? PhaseDeadline;
+        return phase == DeploymentPhase.Holding && PhaseDeadlines.All(each => each.Phase != phase) && deadline < LongestWait
+            ? LongestWait
+            : deadline;
+    }
+
+    /// <summary>A day and an hour: the same time of day is reached however clocks are put forward or back.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(25);
 
     /// <summary>Every rule the plan breaks.</summary>
     public IReadOnlyList<string> Problems()
@@ -44,15 +88,46 @@ public sealed record RolloutPlan
         if (MinimumFinished < 1) problems.Add($"minimumFinished {MinimumFinished} must be at least 1.");
         if (PhaseDeadline <= TimeSpan.Zero) problems.Add("phaseDeadline must be above zero.");
         if (SoakTime < TimeSpan.Zero) problems.Add("soakTime must not be negative.");
+        problems.AddRange(ProblemsOfLimits());
         problems.AddRange(Canary.Problems());
         return problems;
+    }
+
+    private IEnumerable<string> ProblemsOfLimits()
+    {
+        if (MinimumSuccessRate is not (null or (> 0 and <= 1)))
+            yield return $"minimumSuccessRate {MinimumSuccessRate} must be above 0 and at most 1.";
+        if (PhaseDeadlines.Any(each => each.Deadline <= TimeSpan.Zero)) yield return "phaseDeadlines must be above zero.";
+        if (PhaseDeadlines.DistinctBy(each => each.Phase).Count() != PhaseDeadlines.Count)
+            yield return "phaseDeadlines: a phase is named twice.";
+        if (WaveDeadline <= TimeSpan.Zero) yield return "waveDeadline must be above zero.";
+        if (MaximumBytesPerDevice < 1) yield return $"maximumBytesPerDevice {MaximumBytesPerDevice} must be at least 1.";
+        if (MaximumBytes < 1) yield return $"maximumBytes {MaximumBytes} must be at least 1.";
+        if (Window is { } window && window.From == window.To)
+            yield return $"window {window} is empty: it opens and closes at the same time.";
+        if (MaximumUnavailable is not { } budget) yield break;
+        if (!Names.IsName(budget.Label)) yield return $"maximumUnavailable.label '{budget.Label}' must be {Names.Rule}.";
+        if (budget.Percent is null == budget.Count is null) yield return "maximumUnavailable has either percent or count.";
+        if (budget.Percent is not (null or (> 0 and <= 100)))
+            yield return "maximumUnavailable.percent must be above 0 and at most 100.";
+        if (budget.Count < 1) yield return "maximumUnavailable.count must be at least 1.";
     }
 
     private IEnumerable<string> ProblemsOfWaves()
     {
         if (Waves.Count is 0 or > Limits.WavesPerRollout)
             yield return $"waves: 1 to {Limits.WavesPerRollout} are allowed, not {Waves.Count}.";
-        if (Waves.Any(wave => wave.Percent is null == wave.Count is null)) yield return "waves: each has either percent or count.";
+        if (Waves.Any(wave => new[]
+        {
+            wave.Percent is not null, wave.Count is not null, wave.Filter is not null,
+        }.Count(given => given) != 1))
+            yield return "waves: each has one of percent, count and filter.";
+        foreach (var wave in Waves)
+        {
+            if (!DeviceFilter.TryParse(wave.Filter, out var filter, out var problem)) yield return problem;
+            else if (wave.Filter is not null && filter.Terms.Count == 0)
+                yield return "waves: a filter must name devices; 100 % takes the rest.";
+        }
         if (Waves.Any(wave => wave.Percent is not (null or (> 0 and <= 100))))
             yield return "waves: percent must be above 0 and at most 100.";
         if (Waves.Any(wave => wave.Count is < 1)) yield return "waves: count must be at least 1.";
@@ -72,4 +147,23 @@ public sealed record WavePlan
 
     /// <summary>Or a number of devices.</summary>
     public int? Count { get; init; }
+
+    /// <summary>Or those of the selection that this filter selects and no earlier wave has told.</summary>
+    public string? Filter { get; init; }
+}
+
+/// <summary>How long a device may stay in one phase.</summary>
+public sealed record PhaseDeadline(DeploymentPhase Phase, TimeSpan Deadline);
+
+/// <summary>At most so many devices with one value of a label are on their way at once, by number or by share of those selected.</summary>
+public sealed record DisruptionBudget
+{
+    /// <summary>Name of the label. Devices without it are a group of their own.</summary>
+    public required string Label { get; init; }
+
+    /// <summary>Number of devices.</summary>
+    public int? Count { get; init; }
+
+    /// <summary>Or share in percent, rounded down, at least one device.</summary>
+    public double? Percent { get; init; }
 }

@@ -8,6 +8,8 @@ public enum RolloutStatus
 {
     /// <summary>A wave is open.</summary>
     Running,
+    /// <summary>Nobody is told before a second person has approved it.</summary>
+    AwaitingApproval,
     /// <summary>No further device is told until it is resumed.</summary>
     Paused,
     /// <summary>Every wave finished.</summary>

@@ -16,6 +16,8 @@ public enum DeploymentPhase
     Verifying,
     /// <summary>A child process measures accuracy, latency and memory against the gate.</summary>
     Validating,
+    /// <summary>Everything is ready; it waits for its window, or for the device's own sign.</summary>
+    Holding,
     /// <summary>The inference host takes the variant over.</summary>
     Activating,
     /// <summary>It serves, and is watched before the previous release is let go.</summary>

@@ -40,6 +40,12 @@ public sealed record Assignment
     /// </summary>
     public bool Rollback { get; init; }
 
+    /// <summary>
+    /// When the device may switch; null for at once. A device that serves nothing of the model, and one that goes back, does not wait.
+    /// Agents of protocol 1 do not know it and are not told of releases that have one.
+    /// </summary>
+    public ActivationWindow? Window { get; init; }
+
     /// <summary>The assignment as an order names it.</summary>
-    public OrderedRelease Ordered() => new(Model, Version, Release.Digest(), Rollback);
+    public OrderedRelease Ordered() => new(Model, Version, Release.Digest(), Rollback, Window);
 }

@@ -51,7 +51,8 @@ public sealed record DeviceOrder
 /// <param name="Version">Release number.</param>
 /// <param name="Sha256">The release, by <see cref="DsseEnvelope.Digest"/>.</param>
 /// <param name="Rollback">The operator goes back on purpose.</param>
-public sealed record OrderedRelease(string Model, int Version, string Sha256, bool Rollback = false);
+/// <param name="Window">When the device may switch; null for at once.</param>
+public sealed record OrderedRelease(string Model, int Version, string Sha256, bool Rollback = false, ActivationWindow? Window = null);
 
 /// <summary>The two addresses of a server.</summary>
 /// <param name="Server">The port for devices, such as <c>https://fleet.example.com:8443</c>.</param>

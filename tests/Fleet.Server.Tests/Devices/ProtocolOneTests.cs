@@ -106,7 +106,7 @@ public sealed class ProtocolOneTests : IAsyncLifetime
         var release = await _fleet.ReleaseAsync(
             TestFleet.SpecOf(Model) with { Gate = new GateSpec { Thresholds = [Threshold.Of(Metric.Agreement, 0)] } });
 
-        var refused = (await _fleet.Orders.StartAsync(TestFleet.PlanOf(release), default)).Problem!;
+        var refused = (await _fleet.Orders.StartAsync(TestFleet.PlanOf(release), "tester", default)).Problem!;
 
         Assert.Contains("The device speaks protocol 1", $"{refused.Title} {string.Join(' ', refused.Problems)}", StringComparison.Ordinal);
     }

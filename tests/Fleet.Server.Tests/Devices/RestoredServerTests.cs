@@ -1,0 +1,113 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
+using Fleet.Server.Health;
+
+namespace Fleet.Server.Tests.Devices;
+
+/// <summary>
+/// Row R9: after a restore of the documented backup, while devices had gone on, desired states were ignored as older, rollouts aborted as
+/// silent and release numbers were given twice.
+/// </summary>
+public sealed class RestoredServerTests : IAsyncLifetime
+{
+    private static readonly DeviceId Device = DeviceId.Parse("dev-00000");
+
+    private TestFleet _fleet = null!;
+
+    public async ValueTask InitializeAsync() => _fleet = await TestFleet.StartAsync();
+
+    public ValueTask DisposeAsync() => _fleet.DisposeAsync();
+
+    [Fact]
+    public async Task Next_order_after_a_restore_is_above_the_revision_that_the_device_reports()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _fleet.RestartAsync();
+        await SayAsync(revision: 7, serves: 1);
+        Assert.Equal(1, (await _fleet.DesiredAsync(Device)).Revision); // nothing is sent until somebody orders something
+        await ServeAsync();
+        Assert.Equal(8, (await _fleet.DesiredAsync(Device)).Revision);
+        Assert.Equal((2, false), await _fleet.ToldAsync(Device));
+    }
+
+    [Fact]
+    public async Task Order_given_to_a_device_that_was_off_at_the_restore_is_given_again_above_its_revision()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _fleet.RestartAsync();
+        var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()));
+        await SayAsync(revision: 7, serves: 1);
+        Assert.Equal((8, (2, false)), ((await _fleet.DesiredAsync(Device)).Revision, (await _fleet.ToldAsync(Device))!.Value));
+        await _fleet.ReportAsync(Device, DeploymentPhase.Active);
+        await _fleet.UntilAsync(rollout.Id, "succeeds", view => view.Status == RolloutStatus.Succeeded);
+    }
+
+    [Fact]
+    public async Task What_a_device_serves_is_believed_where_its_release_is_stored()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        await _fleet.ReleaseAsync();
+        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _fleet.RestartAsync();
+        await SayAsync(revision: 7, serves: 2);
+        Assert.Equal((2, false), await _fleet.ToldAsync(Device));
+        await _fleet.RestartAsync(); // the sweep of a start looks at everyone
+        await _fleet.AppearAsync(Device, 2);
+        Assert.Equal((2, false), await _fleet.ToldAsync(Device));
+    }
+
+    [Fact]
+    public async Task Release_that_is_not_stored_goes_on_serving_is_told_by_health_and_its_number_is_not_given_again()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _fleet.RestartAsync();
+        await SayAsync(revision: 7, serves: 3);
+        Assert.Equal((1, 1L), ((await _fleet.ToldAsync(Device))!.Value.Version, (await _fleet.DesiredAsync(Device)).Revision));
+        Assert.Contains(
+            _fleet.Of<ServerHealth>().Problems, problem => problem.Contains("dev-00000: speech 3", StringComparison.Ordinal));
+
+        var release = await _fleet.ReleaseAsync();
+        Assert.Equal(4, release.Version);
+        var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(release));
+        await _fleet.SucceedAsync(rollout.Id);
+        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+    }
+
+    [Fact]
+    public async Task Revision_that_no_backup_explains_is_not_believed()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        await SayAsync(revision: 1L << 52, serves: 1_000_000);
+        await ServeAsync();
+        Assert.Equal((2L, 2), ((await _fleet.DesiredAsync(Device)).Revision, (await _fleet.ToldAsync(Device))!.Value.Version));
+    }
+
+    private async Task ServeAsync()
+        => await _fleet.SucceedAsync((await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()))).Id);
+
+    private Task SayAsync(long revision, int serves) => _fleet.ReportAsync(Device, new ReportedState
+    {
+        Revision = revision,
+        Facts = new DeviceFacts { Architecture = "x64" },
+        Models =
+        [
+            new ReportedModel
+            {
+                Model = "speech",
+                Version = serves,
+                Phase = DeploymentPhase.Active,
+                Since = _fleet.Clock.GetUtcNow(),
+                ActiveVersion = serves,
+            },
+        ],
+    });
+}

@@ -224,7 +224,7 @@ internal sealed class TestFleet : IAsyncDisposable
 
     public async Task<Rollout> RollOutAsync(RolloutPlan plan)
     {
-        var answer = await Orders.StartAsync(plan, default);
+        var answer = await Orders.StartAsync(plan, "tester", default);
         Assert.True(answer.Problem is null, $"{answer.Problem?.Title} {string.Join(' ', answer.Problem?.Problems ?? [])}");
         return answer.Value!;
     }

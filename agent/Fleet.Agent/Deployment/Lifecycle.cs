@@ -29,7 +29,8 @@ internal static class Lifecycle
         (DeploymentPhase.Preflight, PhaseOutcome.Succeeded) => DeploymentPhase.Downloading,
         (DeploymentPhase.Downloading, PhaseOutcome.Succeeded) => DeploymentPhase.Verifying,
         (DeploymentPhase.Verifying, PhaseOutcome.Succeeded) => DeploymentPhase.Validating,
-        (DeploymentPhase.Validating, PhaseOutcome.Succeeded) => DeploymentPhase.Activating,
+        (DeploymentPhase.Validating, PhaseOutcome.Succeeded) => DeploymentPhase.Holding,
+        (DeploymentPhase.Holding, PhaseOutcome.Succeeded) => DeploymentPhase.Activating,
         (DeploymentPhase.Activating, PhaseOutcome.Succeeded) => DeploymentPhase.Watching,
         (DeploymentPhase.Watching, PhaseOutcome.Succeeded) => DeploymentPhase.Active,
 

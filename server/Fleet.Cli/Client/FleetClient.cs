@@ -68,6 +68,9 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
     public Task<RolloutView> StartRolloutAsync(RolloutPlan plan, CancellationToken cancellationToken)
         => PostAsync("api/v1/rollouts", plan, Json.RolloutPlan, Json.RolloutView, cancellationToken);
 
+    public Task<RolloutPreview> PreviewRolloutAsync(RolloutPlan plan, CancellationToken cancellationToken)
+        => PostAsync("api/v1/rollouts/preview", plan, Json.RolloutPlan, Json.RolloutPreview, cancellationToken);
+
     public Task<IReadOnlyList<RolloutView>> ListRolloutsAsync(CancellationToken cancellationToken)
         => GetAsync("api/v1/rollouts", Json.IReadOnlyListRolloutView, cancellationToken);
 
@@ -75,7 +78,7 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
         => GetAsync($"api/v1/rollouts/{Escape(id)}", Json.RolloutView, cancellationToken);
 
     /// <param name="id">The rollout.</param>
-    /// <param name="verb"><c>pause</c>, <c>resume</c> or <c>abort</c>.</param>
+    /// <param name="verb"><c>pause</c>, <c>resume</c>, <c>approve</c>, <c>retry</c> or <c>abort</c>.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task SteerRolloutAsync(string id, string verb, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Post, $"api/v1/rollouts/{Escape(id)}/{verb}"), cancellationToken);

@@ -19,7 +19,8 @@ internal static partial class DevicesCommand
     public static Command Create(Shell shell)
         => Verb.Noun(
             "devices", "Devices: what is enrolled, what it is, and what it serves.", List(shell), Show(shell), Label(shell), Adopt(shell),
-            Pending(shell), Approve(shell), Reject(shell), Reenroll(shell), Revoke(shell), Unrevoke(shell), Acknowledge(shell), Decommission(shell));
+            Pending(shell), Approve(shell), Reject(shell), Reenroll(shell), Revoke(shell), Unrevoke(shell), Acknowledge(shell),
+            Decommission(shell));
 
     private static Command List(Shell shell)
     {

@@ -18,7 +18,13 @@ internal static partial class RolloutsCommand
         "rollouts", "Rollouts: a release on its way to devices, wave by wave.",
         Start(shell), List(shell), Show(shell),
         Steer(shell, "pause", "Pauses a rollout: no further device is told until it is resumed; those that were told go on."),
+        Steer(
+            shell, "approve", "Approves a rollout that waits for a second person: it begins. Needs the role approver, and somebody else "
+                + "than "
+                + "who started it."),
         Steer(shell, "resume", "Resumes a paused rollout."),
+        Steer(shell, "retry", "Asks every device that failed once more; a rollout that had succeeded is open again until they have "
+            + "finished."),
         Steer(shell, "abort", "Aborts a rollout for good. Devices that serve its release keep it; all others are told to keep what they "
             + "serve, those that are away as well.", "Abort {0}? It cannot be resumed. Devices that serve its release keep it; all others "
             + "are told to keep what they serve."),

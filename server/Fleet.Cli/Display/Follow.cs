@@ -50,7 +50,7 @@ internal static class Follow
         {
             step.Say(Progress(view), Fraction(view));
             return view.Status is RolloutStatus.Succeeded or RolloutStatus.Aborted or RolloutStatus.RolledBack
-                || (endAtPause && view.Status == RolloutStatus.Paused);
+                || (endAtPause && (view.Status is RolloutStatus.Paused or RolloutStatus.AwaitingApproval));
         }, problem => step.Say(problem), cancellationToken);
         var end = $"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}";
         if (rollout.Status == RolloutStatus.Succeeded) step.Result(end);

@@ -1,6 +1,7 @@
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Validation;
 
@@ -39,6 +40,8 @@ internal static class RolloutTables
             + $"{Figures.Percent(plan.MaximumFailureRate)} failed of at least {plan.MinimumFinished} finished; "
             + $"phase deadline {DurationText.Of(plan.PhaseDeadline)}, soak {DurationText.Of(plan.SoakTime)}; started "
             + $"{Figures.Moment(rollout.CreatedAt)}");
+        if (plan.Window is { } window) screen.WriteSentence($"Devices switch between {window} of their own day.");
+        if (rollout.ApprovedBy is { } approver) screen.WriteSentence($"Started by {rollout.StartedBy}, approved by {approver}.");
         screen.WriteLine();
 
         var waves = new Sheet(">wave", "size", ">devices", ">waiting", ">running", ">succeeded", ">failed", "opened", "finished");
@@ -46,9 +49,7 @@ internal static class RolloutTables
         {
             var size = plan.Waves.ElementAtOrDefault(wave.Number - 1);
             waves.Add(
-                wave.Number, size?.Percent is { } percent
-                    ? FormattableString.Invariant($"{percent:0.##} %")
-                    : $"{size?.Count}", wave.Total, wave.Waiting, wave.Running,
+                wave.Number, SizeOf(size), wave.Total, wave.Waiting, wave.Running,
                 wave.Succeeded, new Cell($"{wave.Failed}", wave.Failed > 0 ? Tone.Bad : Tone.Plain), Figures.Moment(wave.OpenedAt),
                 Figures.Moment(wave.FinishedAt));
         }
@@ -71,6 +72,32 @@ internal static class RolloutTables
         screen.Write(devices);
     }
 
+    /// <summary>What a plan would do.</summary>
+    public static void WritePreview(Shell screen, RolloutPlan plan, RolloutPreview preview)
+    {
+        var before = preview.Before is { } version ? $"from {version}" : "for the first time";
+        screen.WriteHeading($"Would move target {preview.Target} to {plan.Model} {plan.Version} {before}; nothing was changed");
+        var sheet = new Sheet("device", ">wave", ">serves", ">gets", ">fetches up to");
+        foreach (var device in preview.Devices)
+        {
+            sheet.Add(
+                device.Device.Value, device.Wave > 0 ? $"{device.Wave}" : Figures.None,
+                device.Serves is { } serves ? $"{serves}" : Figures.None,
+                device.Wave > 0 ? $"{plan.Version}" : "stays", Figures.Bytes(device.Bytes));
+        }
+        screen.Write(sheet);
+        screen.WriteSentence($"{Figures.Counted(preview.Devices.Count(device => device.Wave > 0), "device")} would fetch up to "
+            + $"{Figures.Bytes(preview.Bytes)} together.");
+        foreach (var left in preview.Excluded) screen.WriteSentence(TargetTables.ExclusionOf("Left out", left));
+    }
+
+    private static string SizeOf(WavePlan? wave) => wave switch
+    {
+        { Percent: { } percent } => FormattableString.Invariant($"{percent:0.##} %"),
+        { Filter: { } filter } => filter,
+        _ => $"{wave?.Count}",
+    };
+
     /// <summary>How far devices are on their way back.</summary>
     public static string ReturnsOf(ReturnsView? returns)
     {
@@ -84,7 +111,11 @@ internal static class RolloutTables
     }
 
     private static Cell StatusOf(DeviceRolloutView device)
-        => device.Return is { } way ? Words.Status(way.Status) : Words.Status(device.Status);
+    {
+        if (device.Return is not { } way) return Words.Status(device.Status);
+        var status = Words.Status(way.Status);
+        return device.Status == DeviceRolloutStatus.Failed ? new Cell($"failed, {status.Text}", Tone.Bad) : status;
+    }
 
     private static string DetailOf(DeviceRolloutView device)
     {

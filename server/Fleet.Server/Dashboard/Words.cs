@@ -23,7 +23,7 @@ internal static class Words
     {
         RolloutStatus.Succeeded => "good",
         RolloutStatus.Running => "busy",
-        RolloutStatus.Paused => "wait",
+        RolloutStatus.Paused or RolloutStatus.AwaitingApproval => "wait",
         _ => "bad",
     };
 

@@ -22,8 +22,7 @@ internal sealed partial class DeviceGate(
     {
         if (await store.DeviceAsync(device, cancellationToken) is not { Document: var stored })
         {
-            // One whose certificate is on record was removed here; one without came after the backup that was restored.
-            if (await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken) is null) strangers.Knocked(device);
+            strangers.Knocked(device);
             return $"device {device} is not enrolled here";
         }
         if (stored.IsRevoked) return $"the certificate of device {device} is revoked";

@@ -52,6 +52,34 @@ internal static class DeviceRolloutRules
         return DateTimeOffset.MaxValue - since <= phaseDeadline ? DateTimeOffset.MaxValue : since + phaseDeadline;
     }
 
+    /// <summary>When the device has failed unless it finishes, by the deadlines of its phase and of its wave.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="current">The device rollout.</param>
+    /// <param name="waveOpenedAt">When its wave opened.</param>
+    /// <param name="listeningSince">Since when reports could have been heard.</param>
+    public static DateTimeOffset? FailsAt(
+        RolloutPlan plan, DeviceRollout current, DateTimeOffset? waveOpenedAt, DateTimeOffset listeningSince)
+    {
+        var silentAt = SilentAt(current, plan.DeadlineOf(current.Phase), listeningSince);
+        if (silentAt is null || plan.WaveDeadline is not { } deadline) return silentAt;
+        var closesAt = SilentAt(current.Status, waveOpenedAt ?? current.ToldAt, deadline, listeningSince);
+        return closesAt < silentAt ? closesAt : silentAt;
+    }
+
+    /// <summary>The device rollout of a device that did not finish in time.</summary>
+    public static DeviceRollout Late(RolloutPlan plan, DeviceRollout current, DateTimeOffset listeningSince, DateTimeOffset now)
+    {
+        var allowed = plan.DeadlineOf(current.Phase);
+        return SilentAt(current, allowed, listeningSince) <= now ? Silence(current, allowed, now) : current with
+        {
+            Status = DeviceRolloutStatus.Failed,
+            Failure = DeploymentFailure.Silent,
+            Detail = string.Create(CultureInfo.InvariantCulture, $"Still in phase {current.Phase.ToWords()}; the plan allows "
+                + $"{plan.WaveDeadline:c} a wave."),
+            UpdatedAt = now,
+        };
+    }
+
     /// <summary>The device rollout of a device that said nothing in time.</summary>
     public static DeviceRollout Silence(DeviceRollout current, TimeSpan phaseDeadline, DateTimeOffset now) => current with
     {
@@ -59,6 +87,21 @@ internal static class DeviceRolloutRules
         Failure = DeploymentFailure.Silent,
         Detail = string.Create(CultureInfo.InvariantCulture, $"Nothing new since {current.PhaseSince:u} (phase "
             + $"{current.Phase.ToWords()}); the plan allows {phaseDeadline:c} a phase."),
+        UpdatedAt = now,
+    };
+
+    /// <summary>The device rollout of a device that is asked once more.</summary>
+    public static DeviceRollout Retry(DeviceRollout current, long revision, DateTimeOffset now) => current with
+    {
+        Status = DeviceRolloutStatus.Running,
+        Phase = DeploymentPhase.Idle,
+        Failure = DeploymentFailure.None,
+        Detail = "",
+        Variant = null,
+        Measured = null,
+        Revision = revision,
+        ToldAt = now,
+        PhaseSince = now,
         UpdatedAt = now,
     };
 

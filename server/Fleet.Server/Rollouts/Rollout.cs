@@ -33,6 +33,12 @@ internal sealed record Rollout
     /// <summary>True when the rules paused it rather than a person: resuming then accepts the failures that caused it.</summary>
     public bool PausedByRule { get; init; }
 
+    /// <summary>Who started it; null for rollouts of before that was kept.</summary>
+    public string? StartedBy { get; init; }
+
+    /// <summary>Who approved it.</summary>
+    public string? ApprovedBy { get; init; }
+
     /// <summary>When it began.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
@@ -70,6 +76,9 @@ internal sealed record Rollout
     /// <summary>What the target had when it began; null for nothing.</summary>
     public TargetRelease? Before { get; init; }
 
+    /// <summary>Devices selected for each value of the label of its disruption budget; null without a budget.</summary>
+    public IReadOnlyDictionary<string, int>? Groups { get; init; }
+
     /// <summary>True when its waves end with every device the target selects: then the target moves, and late devices join.</summary>
     public bool IsWhole { get; init; }
 
@@ -80,7 +89,7 @@ internal sealed record Rollout
 
     /// <summary>True while the engine still has something to do for it.</summary>
     public bool IsOpen
-        => Status is RolloutStatus.Running or RolloutStatus.Paused || (TakesBack && Reversed < Told);
+        => Status is RolloutStatus.Running or RolloutStatus.Paused or RolloutStatus.AwaitingApproval || (TakesBack && Reversed < Told);
 
     /// <summary>
     /// True when it has ended and takes its orders back: from all its devices, or from those that do not serve its release.

@@ -40,10 +40,21 @@ internal static class RolloutEndpoints
         {
             var plan = await RequestBody.ReadAsync(request, FleetJson.Strict.RolloutPlan, cancellationToken);
             if (plan.Value is null) return plan.Problem!.ToResult();
-            return WhyNot(caller, plan.Value) is { } reason
+            var reason = WhyNot(caller, plan.Value) ?? await WhyNotSupersedeAsync(caller, plan.Value, store, cancellationToken);
+            return reason is not null
                 ? Refusal.Forbidden(reason).ToResult()
                 : await ViewAsync(
-                    store, await orders.StartAsync(plan.Value, cancellationToken), StatusCodes.Status201Created, cancellationToken);
+                    store, await orders.StartAsync(plan.Value, caller.Name, cancellationToken),
+                    StatusCodes.Status201Created, cancellationToken);
+        }).ForOperators();
+        rollouts.MapPost("/preview",
+            async (HttpRequest request, Caller caller, RolloutOrders orders, CancellationToken cancellationToken) =>
+        {
+            var plan = await RequestBody.ReadAsync(request, FleetJson.Strict.RolloutPlan, cancellationToken);
+            if (plan.Value is null) return plan.Problem!.ToResult();
+            return WhyNot(caller, plan.Value) is { } reason
+                ? Refusal.Forbidden(reason).ToResult()
+                : (await orders.PreviewAsync(plan.Value, cancellationToken)).ToResult(FleetJson.Default.RolloutPreview);
         }).ForOperators();
         rollouts.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken)
             => Results.Json(await store.RolloutViewsAsync(ListLength, cancellationToken), FleetJson.Default.IReadOnlyListRolloutView))
@@ -58,6 +69,17 @@ internal static class RolloutEndpoints
     private static void MapOrders(RouteGroupBuilder rollouts)
     {
         MapOrder("pause", (orders, id, _, cancellationToken) => orders.PauseAsync(id, cancellationToken));
+        rollouts.MapPost("/{id}/approve", async (
+            string id, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken) =>
+        {
+            var rollout = (await store.FindAsync<Rollout>(id, cancellationToken))?.Document;
+            if (rollout is not null && WhyNot(caller, rollout.Plan) is { } reason) return Refusal.Forbidden(reason).ToResult();
+            return rollout is { Status: RolloutStatus.AwaitingApproval } && rollout.StartedBy == caller.Name
+                ? Refusal.Forbidden($"'{caller.Name}' started rollout {id}: somebody else must approve it.").ToResult()
+                : await ViewAsync(
+                    store, await orders.ApproveAsync(id, caller.Name, cancellationToken), StatusCodes.Status200OK, cancellationToken);
+        }).ForApprovers();
+        MapOrder("retry", (orders, id, _, cancellationToken) => orders.RetryAsync(id, cancellationToken));
         MapOrder("resume", (orders, id, _, cancellationToken) => orders.ResumeAsync(id, cancellationToken));
         MapOrder("abort", (orders, id, _, cancellationToken) => orders.AbortAsync(id, cancellationToken));
         MapOrder("rollback", (orders, id, version, cancellationToken) => orders.RollBackAsync(id, version, cancellationToken));
@@ -75,6 +97,14 @@ internal static class RolloutEndpoints
     /// <summary>A filter that does not read is refused with the other rules of its plan.</summary>
     private static string? WhyNot(Caller caller, RolloutPlan plan)
         => DeviceFilter.TryParse(plan.Filter, out var filter, out _) ? caller.WhyNot(filter) : null;
+
+    /// <summary>Who takes the place of a rollout aborts it, and must be allowed to.</summary>
+    private static async Task<string?> WhyNotSupersedeAsync(
+        Caller caller, RolloutPlan plan, IFleetStore store, CancellationToken cancellationToken)
+        => plan.Supersede && await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document.Rollout: var open }
+            && await store.FindAsync<Rollout>(open, cancellationToken) is { } stored
+            ? WhyNot(caller, stored.Document.Plan)
+            : null;
 
     private static async Task<IResult> ViewAsync(
         IFleetStore store, Answer<Rollout> answer, int status, CancellationToken cancellationToken) => answer switch

@@ -12,12 +12,14 @@ internal sealed partial class RolloutEngine
         var now = _clock.Read();
         var rollout = stored.Document;
         var listeningSince = rollout.ResumedAt is { } resumed && resumed > _clock.Since ? resumed : _clock.Since;
-        var wave = await WaveAsync(rollout, cancellationToken);
-        if (await SilenceAsync(rollout.Plan, wave, listeningSince, now, cancellationToken))
-            wave = await WaveAsync(rollout, cancellationToken);
+        var told = await ToldAsync(rollout, cancellationToken);
+        if (await SilenceAsync(rollout, told, listeningSince, now, cancellationToken)) told = await ToldAsync(rollout, cancellationToken);
 
-        var tally = rollout.TallyOf(rollout.Open, wave.Select(each => each.Document));
-        var open = tally.IsFinished && rollout.Open.FinishedAt is null ? rollout.Open with { FinishedAt = now } : rollout.Open;
+        var tally = rollout.TallyOf(
+            rollout.Open, told.Select(each => each.Document).Where(each => each.Wave == rollout.OpenWave));
+        var open = RolloutRules.IsEnough(rollout.Plan, tally) && rollout.Open.FinishedAt is null
+            ? rollout.Open with { FinishedAt = now }
+            : rollout.Open;
         var compared = await canary.LookAsync(rollout, now, cancellationToken);
         if (!open.Canary.SequenceEqual(compared.Findings)) open = open with { Canary = compared.Findings };
         var decision = RolloutRules.Decide(
@@ -31,8 +33,8 @@ internal sealed partial class RolloutEngine
             if (!after.IsOpen) converging.ChangedForAll();
         }
         if (decision.Step != RolloutStep.Wait) return decision;
-        var silentAt = wave.Min(each => DeviceRolloutRules.SilentAt(each.Document, rollout.Plan.PhaseDeadline, listeningSince));
-        return decision with { At = new[] { decision.At, silentAt, compared.NextLook }.Min() };
+        var failsAt = told.Min(each => FailsAt(rollout, each.Document, listeningSince));
+        return decision with { At = new[] { decision.At, failsAt, compared.NextLook }.Min() };
     }
 
     private static Rollout Apply(Rollout rollout, RolloutDecision decision, DateTimeOffset now) => decision.Step switch
@@ -45,24 +47,26 @@ internal sealed partial class RolloutEngine
         _ => rollout,
     };
 
-    private async Task<IReadOnlyList<Stored<DeviceRollout>>> WaveAsync(Rollout rollout, CancellationToken cancellationToken)
-        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken).Where(
-            each => each.Document.Wave == rollout.OpenWave).ToListAsync(cancellationToken);
+    private async Task<IReadOnlyList<Stored<DeviceRollout>>> ToldAsync(Rollout rollout, CancellationToken cancellationToken)
+        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken).ToListAsync(cancellationToken);
 
-    /// <summary>Fails devices whose phase did not move in time.</summary>
+    private static DateTimeOffset? FailsAt(Rollout rollout, DeviceRollout part, DateTimeOffset listeningSince)
+        => DeviceRolloutRules.FailsAt(rollout.Plan, part, rollout.Waves.ElementAtOrDefault(part.Wave - 1)?.OpenedAt, listeningSince);
+
+    /// <summary>Fails devices that are too late, those of earlier waves that did not hold it up included.</summary>
     /// <returns>True when there were any.</returns>
     private async Task<bool> SilenceAsync(
-        RolloutPlan plan, IReadOnlyList<Stored<DeviceRollout>> wave, DateTimeOffset listeningSince, DateTimeOffset now,
+        Rollout rollout, IReadOnlyList<Stored<DeviceRollout>> told, DateTimeOffset listeningSince, DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        var silent = wave.Where(each => DeviceRolloutRules.SilentAt(each.Document, plan.PhaseDeadline, listeningSince) <= now).ToArray();
-        foreach (var part in silent.Chunk(RolloutMembers.Size))
+        var late = told.Where(each => FailsAt(rollout, each.Document, listeningSince) <= now).ToArray();
+        foreach (var part in late.Chunk(RolloutMembers.Size))
         {
             await store.CommitAsync(
-                [.. part.Select(each => each.Change(DeviceRolloutRules.Silence(each.Document, plan.PhaseDeadline, now)))],
+                [.. part.Select(each => each.Change(DeviceRolloutRules.Late(rollout.Plan, each.Document, listeningSince, now)))],
                 cancellationToken);
-            LogSilent(part[0].Document.Rollout, part.Length, plan.PhaseDeadline);
+            LogLate(rollout.Id, part.Length);
         }
-        return silent.Length > 0;
+        return late.Length > 0;
     }
 }

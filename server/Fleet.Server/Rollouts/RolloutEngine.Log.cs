@@ -16,8 +16,8 @@ internal sealed partial class RolloutEngine
     [LoggerMessage(LogLevel.Information, "Rollout {Rollout} opens wave {Wave} with {Devices} devices")]
     private partial void LogNextWave(string rollout, int wave, int devices);
 
-    [LoggerMessage(LogLevel.Warning, "Rollout {Rollout}: {Devices} devices did not move within {Deadline} and count as failed")]
-    private partial void LogSilent(string rollout, int devices, TimeSpan deadline);
+    [LoggerMessage(LogLevel.Warning, "Rollout {Rollout}: {Devices} devices did not move or finish in time and count as failed")]
+    private partial void LogLate(string rollout, int devices);
 
     [LoggerMessage(LogLevel.Error, "Rollout {Rollout} paused: {Reason}")]
     private partial void LogPaused(string rollout, string reason);

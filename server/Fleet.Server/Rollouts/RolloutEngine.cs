@@ -80,17 +80,17 @@ internal sealed partial class RolloutEngine(
             {
                 switch (stored.Document)
                 {
-                    case { IsOpen: false } or { Status: RolloutStatus.Paused }:
+                    case { IsOpen: false } or { Status: RolloutStatus.Paused or RolloutStatus.AwaitingApproval }:
                         return null;
                     case { TakesBack: true }:
                         if (await ending.StepAsync(stored, cancellationToken) is { IsOpen: false } ended) LogEnded(id, EndOf(ended));
                         break;
-                    case { Status: RolloutStatus.Running } rollout when rollout.Told < rollout.Open.End:
-                        await TellAsync(stored, rollout, cancellationToken);
-                        break;
-                    default:
+                    case { Status: RolloutStatus.Running } rollout:
+                        if (rollout.Told < rollout.Open.End && await TellAsync(stored, rollout, cancellationToken)) break;
                         if (await JudgeAsync(stored, cancellationToken) is { Step: RolloutStep.Wait } waiting) return waiting.At;
                         break;
+                    default:
+                        return null;
                 }
             }
             catch (VersionConflictException)

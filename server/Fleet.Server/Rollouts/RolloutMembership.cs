@@ -33,7 +33,7 @@ internal sealed partial class RolloutMembership(
     private async Task<bool> TryMeetAsync(string id, DeviceId deviceId, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Rollout>(id, cancellationToken) is not { Document: var rollout } stored
-            || rollout.Status is not (RolloutStatus.Running or RolloutStatus.Paused)) return false;
+            || rollout.Status is not (RolloutStatus.Running or RolloutStatus.Paused or RolloutStatus.AwaitingApproval)) return false;
         var device = (await store.DeviceAsync(deviceId, cancellationToken))?.Document;
         var part = await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(id, deviceId), cancellationToken);
         if (part is not null)
@@ -48,7 +48,8 @@ internal sealed partial class RolloutMembership(
             || await ReasonToLeaveAsync(rollout, device, cancellationToken) is not null) return false;
         var release = await store.FindAsync<Release>(Release.IdOf(rollout.Plan.Model, rollout.Plan.Version), cancellationToken);
         var candidate = await store.CandidateAsync(device, cancellationToken);
-        if (Suitability.ReasonAgainst(release?.Document, candidate, time.GetUtcNow()) is not null) return false;
+        if (Suitability.ReasonAgainst(release?.Document, candidate, time.GetUtcNow()) is not null
+            || RolloutTargets.LimitsOf(rollout.Plan)?.ReasonAgainst(release!.Document.ReadManifest(), candidate) is not null) return false;
         await store.CommitAsync(await JoinAsync(stored, deviceId, cancellationToken), cancellationToken);
         _members[id].Add(deviceId);
         LogJoined(deviceId, id);

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
@@ -13,47 +14,79 @@ namespace Fleet.Server.Rollouts;
 internal sealed partial class RolloutOrders
 {
     /// <summary>Starts a rollout: freezes plan and members and tells the first devices, in one commit.</summary>
-    public Task<Answer<Rollout>> StartAsync(RolloutPlan plan, CancellationToken cancellationToken)
+    /// <param name="plan">What is asked.</param>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<Answer<Rollout>> StartAsync(RolloutPlan plan, string caller, CancellationToken cancellationToken)
     {
-        IReadOnlyList<string> problems = plan.Waves.Any(wave => wave is null) ? ["waves: none may be null."] : plan.Problems();
-        return problems.Count == 0 && DeviceFilter.TryParse(plan.Filter, out var filter, out _)
-            ? store.RetryAsync(_ => TryStartAsync(plan, filter, cancellationToken), cancellationToken)
-            : Task.FromResult<Answer<Rollout>>(Refusal.Invalid("The rollout plan breaks rules.", problems));
+        if (options.RolloutsNeedApproval) plan = plan with { RequiresApproval = true };
+        if (Read(plan, out var filter) is { } problem) return problem;
+        if (plan.Supersede && await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document.Rollout: var open })
+        {
+            // Only for a plan that can take its place.
+            if ((await DraftAsync(plan, filter, time.GetUtcNow(), cancellationToken)).Problem is { } broken) return broken;
+            if ((await AbortAsync(open, cancellationToken)).Problem is { } refused) return refused;
+        }
+        return await store.RetryAsync(_ => TryStartAsync(plan, filter, caller, cancellationToken), cancellationToken);
     }
 
-    private async Task<Answer<Rollout>> TryStartAsync(RolloutPlan plan, DeviceFilter filter, CancellationToken cancellationToken)
+    /// <summary>Lets a rollout that waits for it begin. Whoever started it cannot approve it.</summary>
+    public Task<Answer<Rollout>> ApproveAsync(string id, string caller, CancellationToken cancellationToken)
+        => ChangeAsync(id, "approved", (rollout, now) => Task.FromResult(rollout.Status switch
+        {
+            RolloutStatus.AwaitingApproval when rollout.StartedBy != caller
+                => rollout.WithOpen(rollout.Open with { OpenedAt = now }) with
+                {
+                    Status = RolloutStatus.Running,
+                    Reason = "",
+                    ApprovedBy = caller,
+                    ResumedAt = now,
+                },
+            RolloutStatus.Running when rollout.ApprovedBy == caller => rollout,
+            _ => null,
+        }), cancellationToken);
+
+    /// <summary>What a plan would do now: who would be told what and when, who not and why. Nothing is changed.</summary>
+    public async Task<Answer<RolloutPreview>> PreviewAsync(RolloutPlan plan, CancellationToken cancellationToken)
+    {
+        if (Read(plan, out var filter) is { } problem) return problem;
+        var draft = await DraftAsync(plan, filter, time.GetUtcNow(), cancellationToken);
+        return draft.Value is { } start ? await PreviewOfAsync(start, cancellationToken) : draft.Problem!;
+    }
+
+    private static ApiProblem? Read(RolloutPlan plan, out DeviceFilter filter)
+    {
+        IReadOnlyList<string> problems = plan.Waves.Any(wave => wave is null) ? ["waves: none may be null."] : plan.Problems();
+        filter = DeviceFilter.TryParse(plan.Filter, out var parsed, out _) ? parsed : DeviceFilter.All;
+        return problems.Count == 0 ? null : Refusal.Invalid("The rollout plan breaks rules.", problems);
+    }
+
+    private async Task<Answer<Rollout>> TryStartAsync(
+        RolloutPlan plan, DeviceFilter filter, string caller, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        if (await store.FindAsync<Release>(Release.IdOf(plan.Model, plan.Version), cancellationToken) is not { Document: var release })
-            return Refusal.Unknown($"There is no release {plan.Model} {plan.Version}.");
-        if (release.ExpiresAt <= now) return Refusal.Conflict(
-            $"Release {plan.Model} {plan.Version} expired at {release.ExpiresAt:u}: no device would take it. Release the build again.");
         if (await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document: var open })
-            return Refusal.Conflict($"Rollout {open.Rollout} of model {plan.Model} is still open: abort it or roll it back first.");
+            return Refusal.Conflict(
+                $"Rollout {open.Rollout} of model {plan.Model} is still open: abort it or roll it back first, or start with --supersede.");
+        var draft = await DraftAsync(plan, filter, now, cancellationToken);
+        if (draft.Value is not { } start) return draft.Problem!;
 
-        var id = NewId.At(now);
-        var (target, targetChange) = await targets.BeginAsync(plan, Target.CanonicalFilter(filter), id, now, cancellationToken);
-        var rollout = new Rollout { Id = id, Plan = plan, Waves = [], CreatedAt = now, Target = target.Name, Before = target.Release };
-        var known = await store.TargetsAsync(cancellationToken);
-        if (known.All(each => each.Name != target.Name)) known = [.. known, target];
-        var selection = await SelectAsync(rollout, release, filter, known, cancellationToken);
-        if (selection.Members.Count == 0) return Nobody(plan, selection);
-
-        var ends = WaveMembership.Ends(plan.Waves, selection.Members.Count);
-        rollout = rollout with
+        var rollout = start.Rollout with { StartedBy = caller };
+        if (plan.RequiresApproval) rollout = rollout with
         {
-            Excluded = selection.Excluded,
-            Waves = [.. ends.Select((end, i) => new Wave(i + 1, i == 0 ? 0 : ends[i - 1], end) { OpenedAt = i == 0 ? now : null })],
-            IsWhole = ends[^1] == selection.Members.Count,
+            Status = RolloutStatus.AwaitingApproval,
+            Reason = $"Started by '{caller}'; a second person must approve it.",
         };
-        RolloutMembers[] members = [.. selection.Members.Take(rollout.Members).Chunk(RolloutMembers.Size)
+        RolloutMembers[] members = [.. start.Members.Take(rollout.Members).Chunk(RolloutMembers.Size)
             .Select(part => new RolloutMembers(part))];
-        var first = await opening.NextAsync(rollout, members[0], known, now, cancellationToken);
+        var first = members.Length == 0 || plan.RequiresApproval
+            ? new WavePart(rollout, [], [])
+            : await opening.NextAsync(rollout, members[0], start.Targets, now, cancellationToken);
         await store.CommitAsync(
         [
             StoreChange.Create(rollout.Id, first.Rollout),
             StoreChange.Create(plan.Model, new OpenRollout(rollout.Id)),
-            targetChange,
+            start.TargetChange,
             .. members.Select((part, number) => StoreChange.Create(RolloutMembers.IdOf(rollout.Id, number), part)),
             .. first.Changes,
         ], cancellationToken);
@@ -61,6 +94,68 @@ internal sealed partial class RolloutOrders
         foreach (var device in first.Told) notices.Notify(device);
         wake.Set();
         return first.Rollout;
+    }
+
+    /// <summary>A rollout as it would begin.</summary>
+    private async Task<Answer<RolloutDraft>> DraftAsync(
+        RolloutPlan plan, DeviceFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Release>(Release.IdOf(plan.Model, plan.Version), cancellationToken) is not { Document: var release })
+            return Refusal.Unknown($"There is no release {plan.Model} {plan.Version}.");
+        if (release.ExpiresAt <= now) return Refusal.Conflict(
+            $"Release {plan.Model} {plan.Version} expired at {release.ExpiresAt:u}: no device would take it. Release the build again.");
+
+        var id = NewId.At(now);
+        var (target, targetChange) = await targets.BeginAsync(plan, Target.CanonicalFilter(filter), id, now, cancellationToken);
+        var rollout = new Rollout { Id = id, Plan = plan, Waves = [], CreatedAt = now, Target = target.Name, Before = target.Release };
+        var known = await store.TargetsAsync(cancellationToken);
+        if (known.All(each => each.Name != target.Name)) known = [.. known, target];
+        var devices = await DevicesAsync(filter, cancellationToken);
+        var manifest = release.ReadManifest();
+        var selection = await SelectAsync(rollout, manifest, devices, known, cancellationToken);
+        if (selection.Members.Count == 0) return Nobody(plan, selection);
+
+        var byId = devices.ToDictionary(each => each.Device.Id, each => each.Device);
+        var budget = plan.MaximumUnavailable;
+        string GroupOf(DeviceId device) => UnavailableBudget.GroupOf(byId[device], budget!.Label);
+        var order = budget is null ? selection.Members : WaveMembership.Spread(selection.Members, GroupOf);
+        var (members, ends) = WaveMembership.Arrange(
+            plan.Waves, order, (wave, device) => DeviceFilter.TryParse(wave.Filter, out var part, out _)
+                && byId[device].IsSelectedBy(part));
+        rollout = rollout with
+        {
+            Excluded = selection.Excluded,
+            Waves = [.. ends.Select((end, i) => new Wave(i + 1, i == 0 ? 0 : ends[i - 1], end) { OpenedAt = i == 0 ? now : null })],
+            IsWhole = ends[^1] == members.Count,
+            Groups = budget is null ? null : members.CountBy(GroupOf).ToDictionary(),
+        };
+        var draft = new RolloutDraft(rollout, members, target, targetChange, known)
+        {
+            Bytes = members.ToDictionary(device => device, device => ReleaseLimits.BytesOf(manifest, byId[device].Facts)),
+        };
+        return plan.MaximumBytes < draft.TotalBytes
+            ? Refusal.Conflict($"Devices would fetch up to {draft.TotalBytes:N0} bytes together; the plan allows {plan.MaximumBytes:N0}.")
+            : draft;
+    }
+
+    private async Task<RolloutPreview> PreviewOfAsync(RolloutDraft draft, CancellationToken cancellationToken)
+    {
+        var devices = new List<RolloutPreviewDevice>();
+        foreach (var (position, device) in draft.Members.Index())
+        {
+            var reported = (await store.FindAsync<DeviceReported>(device.Value, cancellationToken))?.Document.State.Models;
+            devices.Add(new RolloutPreviewDevice(
+                device, draft.Rollout.Waves.FirstOrDefault(wave => position < wave.End)?.Number ?? 0, draft.Bytes[device],
+                reported?.FirstOrDefault(model => model.Model == draft.Rollout.Plan.Model)?.ActiveVersion));
+        }
+        return new RolloutPreview
+        {
+            Target = draft.Target.Name,
+            Before = draft.Target.Release?.Version,
+            Devices = devices,
+            Excluded = draft.Rollout.Excluded,
+            Bytes = draft.TotalBytes,
+        };
     }
 
     private static ApiProblem Nobody(RolloutPlan plan, RolloutSelection selection)
@@ -73,21 +168,28 @@ internal sealed partial class RolloutOrders
             [.. selection.Excluded.Select(excluded => $"{excluded.Devices} left out: {excluded.Reason}")]);
     }
 
-    /// <summary>Members in order, and who is left out and why.</summary>
-    private async Task<RolloutSelection> SelectAsync(
-        Rollout rollout, Release release, DeviceFilter filter, IReadOnlyList<Target> known, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Candidate>> DevicesAsync(DeviceFilter filter, CancellationToken cancellationToken)
     {
         var candidates = new List<Candidate>();
-        var pins = new Dictionary<DeviceId, Pin>();
         await foreach (var device in store.DevicesAsync(filter, null, cancellationToken))
-        {
             candidates.Add(await store.CandidateAsync(device.Document, cancellationToken));
-            if (await store.PinAsync(device.Document.Id, rollout.Plan.Model, cancellationToken) is { } pin) pins[pin.Device] = pin;
+        return candidates;
+    }
+
+    /// <summary>Members in order, and who is left out and why.</summary>
+    private async Task<RolloutSelection> SelectAsync(
+        Rollout rollout, ReleaseManifest manifest, IReadOnlyList<Candidate> candidates, IReadOnlyList<Target> known,
+        CancellationToken cancellationToken)
+    {
+        var pins = new Dictionary<DeviceId, Pin>();
+        foreach (var candidate in candidates)
+        {
+            if (await store.PinAsync(candidate.Device.Id, rollout.Plan.Model, cancellationToken) is { } pin) pins[pin.Device] = pin;
         }
         var moved = RolloutTargets.AsMoved(rollout, known);
-        return RolloutSelection.Of(
-            release.ReadManifest(), candidates, candidate => RolloutTargets.ReasonAgainst(
-                rollout, candidate.Device, candidate.Desired.Of(rollout.Plan.Model), pins.GetValueOrDefault(candidate.Device.Id), moved));
+        return RolloutSelection.Of(manifest, candidates, candidate => RolloutTargets.ReasonAgainst(
+            rollout, candidate.Device, candidate.Desired.Of(rollout.Plan.Model), pins.GetValueOrDefault(candidate.Device.Id), moved)
+            ?? RolloutTargets.LimitsOf(rollout.Plan)?.ReasonAgainst(manifest, candidate));
     }
 
     [LoggerMessage(LogLevel.Information, "Rollout {Rollout} of {Model} {Version} starts: {Devices} devices in {Waves} waves")]

@@ -2,13 +2,14 @@ using Fleet.Contracts;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
+using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;
 
 /// <summary>What an operator may order of a rollout. Each order is one commit and may be repeated; the engine does the rest.</summary>
 internal sealed partial class RolloutOrders(
-    IFleetStore store, WaveOpening opening, RolloutReversal reversal, RolloutEnding ending, RolloutTargets targets,
+    IFleetStore store, FleetOptions options, WaveOpening opening, RolloutReversal reversal, RolloutEnding ending, RolloutTargets targets,
     DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutOrders> logger)
 {
     /// <summary>Tells no further device until it is resumed. Devices that were told go on.</summary>
@@ -55,7 +56,7 @@ internal sealed partial class RolloutOrders(
         => ChangeAsync(id, "aborted", (rollout, _) => Task.FromResult(rollout.Status switch
         {
             RolloutStatus.Aborted => rollout,
-            RolloutStatus.Running or RolloutStatus.Paused
+            RolloutStatus.Running or RolloutStatus.Paused or RolloutStatus.AwaitingApproval
                 => rollout with { Status = RolloutStatus.Aborted, Reason = "Aborted by an operator.", Withdraws = true },
             _ => null,
         }), cancellationToken);

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
@@ -16,9 +17,13 @@ internal sealed class RolloutReports(IFleetStore store, RolloutWake wake, TimePr
         // A report that named a model twice would change one document twice.
         foreach (var model in reported.Models.Select(model => model.Model).Distinct())
         {
-            if (await store.FindAsync<OpenRollout>(model, cancellationToken) is not { } open) continue;
-            var id = DeviceRollout.IdOf(open.Document.Rollout, device);
-            if (await store.FindAsync<DeviceRollout>(id, cancellationToken) is { } stored)
+            // One that did not hold up its rollout may finish after that has ended; an end is then final.
+            var open = (await store.FindAsync<OpenRollout>(model, cancellationToken))?.Document.Rollout;
+            var rollout = open ?? (await store.DesiredAsync(device, cancellationToken)).Desired.Of(model)?.By?.Rollout;
+            if (rollout is null) continue;
+            var id = DeviceRollout.IdOf(rollout, device);
+            if (await store.FindAsync<DeviceRollout>(id, cancellationToken) is { } stored
+                && (open is not null || stored.Document.Status == DeviceRolloutStatus.Running))
                 parts[id] = (stored, DeviceRolloutRules.Answer(stored.Document, reported, time.GetUtcNow()));
         }
         var ended = await ReturnsAsync(device, reported, parts, cancellationToken);

@@ -40,7 +40,7 @@ internal static class RolloutRules
                     + $"before {latest:u}, when this wave was last judged: set the clock, then resume."));
         }
 
-        if (!tally.IsFinished || clock.FinishedAt is null) return RolloutDecision.Wait;
+        if (!IsEnough(plan, tally) || clock.FinishedAt is null) return RolloutDecision.Wait;
         if (exceeded)
             return RolloutDecision.Pause($"{FailureSentence(plan, tally)} The wave ended with fewer than the {plan.MinimumFinished} "
                 + $"finished devices that judging takes: look at the failures, then resume or abort.");
@@ -54,6 +54,12 @@ internal static class RolloutRules
         }
         return isLast ? RolloutDecision.Succeed : RolloutDecision.NextWave;
     }
+
+    /// <summary>
+    /// True when the next wave need not wait for more devices: every one has finished, or as many serve the release as the plan asks for.
+    /// </summary>
+    public static bool IsEnough(RolloutPlan plan, WaveTally tally) => tally.IsFinished
+        || (plan.MinimumSuccessRate is { } share && tally.Told == tally.Total && tally.Succeeded >= share * tally.Total);
 
     /// <summary>
     /// When the wave has been watched for long enough. Soak time means being watched: a server that was down, or whose clock was

@@ -24,7 +24,8 @@ internal sealed class RolloutTargets(IFleetStore store)
     /// <summary>What becomes of the target when the rollout stands where it stands now; nothing while that is open.</summary>
     public async Task<IReadOnlyList<StoreChange>> EndAsync(Rollout rollout, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (rollout.Target is null || rollout.Status is RolloutStatus.Running or RolloutStatus.Paused) return [];
+        if (rollout.Target is null || rollout.Status is RolloutStatus.Running or RolloutStatus.Paused or RolloutStatus.AwaitingApproval)
+            return [];
         if (await store.FindAsync<Target>(rollout.Target, cancellationToken) is not { } stored) return [];
         var target = stored.Document;
         var after = target with { Moving = target.Moving == rollout.Id ? null : target.Moving };
@@ -32,7 +33,10 @@ internal sealed class RolloutTargets(IFleetStore store)
         after = rollout switch
         {
             { Status: RolloutStatus.Succeeded, IsWhole: true } when !brought
-                => after with { Release = new TargetRelease(rollout.Plan.Version, rollout.CreatedAt, rollout.Id) },
+                => after with
+                {
+                    Release = new TargetRelease(rollout.Plan.Version, rollout.CreatedAt, rollout.Id) { Limits = LimitsOf(rollout.Plan) },
+                },
             { Status: RolloutStatus.RolledBack, ReturnTo: { } version } when after.Release?.Version != version
                 => after with { Release = new TargetRelease(version, now) },
             { Status: RolloutStatus.RolledBack, ReturnTo: null } when brought => after with { Release = rollout.Before },
@@ -40,6 +44,11 @@ internal sealed class RolloutTargets(IFleetStore store)
         };
         return after == target ? [] : [stored.Change(after)];
     }
+
+    /// <summary>What a plan asks of each device; null for nothing.</summary>
+    public static ReleaseLimits? LimitsOf(RolloutPlan plan) => plan is { MaximumBytesPerDevice: null, Window: null }
+        ? null
+        : new ReleaseLimits(plan.MaximumBytesPerDevice, plan.Window);
 
     /// <summary>Every target, the one this rollout moves being where it moves it.</summary>
     public static IReadOnlyList<Target> AsMoved(Rollout rollout, IReadOnlyList<Target> targets) =>

@@ -81,6 +81,8 @@ internal static class RolloutViews
             FinishedAt = rollout.FinishedAt,
             OpenWave = rollout.OpenWave,
             Target = rollout.Target,
+            StartedBy = rollout.StartedBy,
+            ApprovedBy = rollout.ApprovedBy,
             Returns = ReturnsOf(devices),
             Excluded = rollout.Excluded,
             Waves = [.. rollout.Waves.Select(wave => Of(wave, rollout.TallyOf(wave, byWave[wave.Number])))],

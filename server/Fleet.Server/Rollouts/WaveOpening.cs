@@ -29,6 +29,7 @@ internal sealed class WaveOpening(IFleetStore store)
         var skipped = 0;
         var end = Math.Min(rollout.Open.End, (rollout.Told / RolloutMembers.Size + 1) * RolloutMembers.Size);
         var moved = RolloutTargets.AsMoved(rollout, targets);
+        var budget = await UnavailableBudget.ReadAsync(store, rollout, cancellationToken);
         for (var position = rollout.Told; position < end; position++)
         {
             var id = members.Devices[position % RolloutMembers.Size];
@@ -44,8 +45,14 @@ internal sealed class WaveOpening(IFleetStore store)
                 skipped++;
                 continue;
             }
+            if (!budget.Allows(device))
+            {
+                end = position; // The rest waits until a device of its group has finished.
+                break;
+            }
             var reported = (await store.FindAsync<DeviceReported>(id.Value, cancellationToken))?.Document.State;
             var (part, next) = Tell(Begin(rollout, id, desired, reported, now), rollout, desired, reported, now);
+            part = budget.Count(device, part);
             changes.Add(StoreChange.Create(DeviceRollout.IdOf(rollout.Id, id), part));
             if (!ReferenceEquals(next, desired)) changes.Add(change(next));
             if (next.Revision != desired.Revision) told.Add(id);
@@ -65,7 +72,7 @@ internal sealed class WaveOpening(IFleetStore store)
             : begun;
         if (answered.Status == DeviceRolloutStatus.Succeeded) return (answered, desired.Marked(begun.Model, by));
         // A new revision even when the version stays: the device tries again what it had given up.
-        var next = desired.With(new DesiredRelease(begun.Model, begun.Version, By: by));
+        var next = desired.With(new DesiredRelease(begun.Model, begun.Version, By: by) { Window = rollout.Plan.Window });
         return (begun with { Revision = next.Revision }, next);
     }
 

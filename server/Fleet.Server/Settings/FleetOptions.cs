@@ -41,6 +41,9 @@ internal sealed record FleetOptions : IRoomSettings
     [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off longer must enroll again.")]
     public TimeSpan DeviceCertificateLifetime { get; init; } = TimeSpan.FromDays(365);
 
+    [Description("Whether every rollout must be approved by a second person before its first device is told.")]
+    public bool RolloutsNeedApproval { get; init; }
+
     /// <inheritdoc/>
     public IRoomSettings WithWholePaths()
         => string.IsNullOrWhiteSpace(DataFolder) ? this : this with { DataFolder = Path.GetFullPath(DataFolder) };

@@ -13,8 +13,14 @@ internal sealed record Ruling(int Version, string? Target, string? Rollout, int 
     /// <summary>The device is held by a pin.</summary>
     public bool IsPin => Target is null;
 
+    /// <summary>What is asked of each device; null for nothing.</summary>
+    public ReleaseLimits? Limits { get; init; }
+
     /// <summary>The order that carries it out.</summary>
-    public DesiredRelease Order(string model) => new(model, Version, By: new DesiredBy(Target, DecidedAt) { Rollout = Rollout });
+    public DesiredRelease Order(string model) => new(model, Version, By: new DesiredBy(Target, DecidedAt) { Rollout = Rollout })
+    {
+        Window = Limits?.Window,
+    };
 }
 
 /// <summary>
@@ -52,6 +58,9 @@ internal static class Convergence
         if (has?.By is { Rollout: { } rollout } by && by.Target == target.Name)
             yield return new Ruling(has.Version, target.Name, rollout, target.Priority, by.DecidedAt);
         if (target.Release is { } release)
-            yield return new Ruling(release.Version, target.Name, release.Rollout, target.Priority, release.DecidedAt);
+            yield return new Ruling(release.Version, target.Name, release.Rollout, target.Priority, release.DecidedAt)
+            {
+                Limits = release.Limits,
+            };
     }
 }

@@ -115,7 +115,8 @@ internal sealed partial class Reconciler(
             if (Convergence.Decide(device, model, has, pin, targets) is not { } ruling || Convergence.IsMet(ruling, has)) continue;
             var release = await store.FindAsync<Release>(Release.IdOf(model, ruling.Version), cancellationToken);
             var candidate = (await store.CandidateAsync(device, cancellationToken)) with { Desired = desired };
-            if (Suitability.ReasonAgainst(release?.Document, candidate, time.GetUtcNow()) is { } reason)
+            if ((Suitability.ReasonAgainst(release?.Document, candidate, time.GetUtcNow())
+                ?? ruling.Limits?.ReasonAgainst(release!.Document.ReadManifest(), candidate)) is { } reason)
             {
                 LogUnsuited(device.Id, model, ruling.Version, reason);
                 continue;

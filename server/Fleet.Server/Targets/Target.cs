@@ -40,7 +40,11 @@ internal sealed record Target
 /// <param name="Version">Release number.</param>
 /// <param name="DecidedAt">When an operator ordered it: for a rollout, when it was started.</param>
 /// <param name="Rollout">The rollout that brought it; null when an operator set it.</param>
-internal sealed record TargetRelease(int Version, DateTimeOffset DecidedAt, string? Rollout = null);
+internal sealed record TargetRelease(int Version, DateTimeOffset DecidedAt, string? Rollout = null)
+{
+    /// <summary>What the rollout's plan asked of each device; null for nothing.</summary>
+    public ReleaseLimits? Limits { get; init; }
+}
 
 /// <summary>Holds one device on one release of a model, apart from every target. Stored under <see cref="IdOf"/>.</summary>
 /// <param name="Device">The device.</param>

@@ -44,7 +44,8 @@ internal static class TargetViews
         {
             { IsPin: true, Version: var version } => $"The device is pinned to release {version}.",
             { Target: { } other } when other != target.Name => $"Target {other} decides for the device.",
-            _ => has?.Version == target.Release.Version ? null : Suitability.ReasonAgainst(release, candidate, now),
+            _ => has?.Version == target.Release.Version ? null : Suitability.ReasonAgainst(release, candidate, now)
+                ?? target.Release.Limits?.ReasonAgainst(release!.ReadManifest(), candidate),
         };
     }
 

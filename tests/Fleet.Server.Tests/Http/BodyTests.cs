@@ -19,6 +19,7 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         ["POST /api/v1/builds"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/releases"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/rollouts"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/rollouts/preview"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["PUT /api/v1/targets/{name}"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["PUT /api/v1/pins/{device}/{model}"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/worker/leases"] = (Roles.Worker, Limits.ApiRequestBytes),
@@ -37,7 +38,9 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         "POST /.well-known/est/simpleenroll", "POST /.well-known/est/simplereenroll", "POST /api/v1/devices/{id}/acknowledge",
         "POST /api/v1/devices/{id}/unrevoke", "POST /api/v1/enrollments/{id}/approve", "POST /api/v1/enrollments/{id}/reject",
         "POST /api/v1/devices/{id}/revoke", "POST /api/v1/builds/{id}/cancel", "POST /api/v1/rollouts/{id}/pause",
-        "POST /api/v1/rollouts/{id}/resume", "POST /api/v1/rollouts/{id}/abort", "POST /api/v1/rollouts/{id}/rollback",
+        "POST /api/v1/rollouts/{id}/resume", "POST /api/v1/rollouts/{id}/abort", "POST /api/v1/rollouts/{id}/retry",
+        "POST /api/v1/rollouts/{id}/approve",
+        "POST /api/v1/strangers/{id}/adopt", "POST /api/v1/rollouts/{id}/rollback",
         "PUT /api/v1/worker/artifacts/{sha256}",
     ];
 

@@ -204,7 +204,7 @@ public sealed class RolloutEngineTests : IAsyncLifetime
         await _fleet.EnrollAsync(4);
         var speech = await _fleet.ReleaseAsync();
         var first = await _fleet.RollOutAsync(TestFleet.PlanOf(speech, "50% 100%"));
-        var second = await _fleet.Orders.StartAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()), default);
+        var second = await _fleet.Orders.StartAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()), "tester", default);
         Assert.Equal(409, second.Problem!.Status);
         Assert.Contains(first.Id, second.Problem.Title, StringComparison.Ordinal);
 
@@ -220,7 +220,8 @@ public sealed class RolloutEngineTests : IAsyncLifetime
     {
         await _fleet.EnrollAsync(50);
         var plan = TestFleet.PlanOf(await _fleet.ReleaseAsync());
-        var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => _fleet.Orders.StartAsync(plan, default))));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 4).Select(_ => Task.Run(() => _fleet.Orders.StartAsync(plan, "tester", default))));
         Assert.Single(answers, answer => answer.Value is not null);
         Assert.All(answers.Where(answer => answer.Problem is not null), answer => Assert.Equal(409, answer.Problem!.Status));
     }
@@ -246,7 +247,7 @@ public sealed class RolloutEngineTests : IAsyncLifetime
     public async Task Rollout_that_would_reach_nobody_is_refused_with_the_reasons()
     {
         await _fleet.EnrollAsync(2, "jetson");
-        var answer = await _fleet.Orders.StartAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()), default);
+        var answer = await _fleet.Orders.StartAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()), "tester", default);
         Assert.Equal(409, answer.Problem!.Status);
         Assert.Equal(["2 left out: The release has no variant for profile jetson."], answer.Problem.Problems);
     }
@@ -317,7 +318,7 @@ public sealed class RolloutEngineTests : IAsyncLifetime
         await _fleet.EnrollAsync(1);
         var release = await _fleet.ReleaseAsync(validFor: TimeSpan.FromDays(1));
         _fleet.Clock.Advance(TimeSpan.FromDays(1));
-        Assert.Contains("expired", (await _fleet.Orders.StartAsync(TestFleet.PlanOf(release), default)).Problem!.Title,
+        Assert.Contains("expired", (await _fleet.Orders.StartAsync(TestFleet.PlanOf(release), "tester", default)).Problem!.Title,
             StringComparison.Ordinal);
     }
 
@@ -325,7 +326,8 @@ public sealed class RolloutEngineTests : IAsyncLifetime
     public async Task Every_problem_of_a_plan_is_named_at_once()
     {
         var answer = await _fleet.Orders.StartAsync(
-            new RolloutPlan { Model = "No Name", Version = 0, Waves = [], Filter = "colour=red", MaximumFailureRate = 2 }, default);
+            new RolloutPlan { Model = "No Name", Version = 0, Waves = [], Filter = "colour=red", MaximumFailureRate = 2 }, "tester",
+            default);
         Assert.Equal((400, 5), (answer.Problem!.Status, answer.Problem.Problems.Count));
     }
 }

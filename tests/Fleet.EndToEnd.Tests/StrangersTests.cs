@@ -2,6 +2,7 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
 using Fleet.EndToEnd.Tests.Fixtures;
@@ -75,10 +76,25 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
     public async Task Artifact_is_fetched_in_two_parts_by_curl_and_only_with_a_certificate()
     {
         const string Id = "stranger-2";
-        await EnrollAsync(Id);
-        var artifact = (await fleet.ReleaseAsync("stranger")).Variants[0].Artifact;
+        await EnrollAsync(Id, "x64");
+        var release = await fleet.ReleaseAsync("stranger");
+        var artifact = release.Variants[0].Artifact;
         var url = new Uri(fleet.Server.Devices, $"/artifacts/{artifact.Sha256}").ToString();
         string[] identity = ["--cert", _folder["device.pem"], "--key", _folder["device.key"]];
+
+        // Nobody's business until it is told to run it.
+        var early = await ChildProcess.RunAsync(
+            "curl", ["-sS", "-f", "--cacert", _folder["ca.pem"], .. identity, "-o", _folder["early"], url], Limit);
+        Assert.NotEqual(0, early.Code);
+        await fleet.Server.StartRolloutAsync(new RolloutPlan
+        {
+            Model = release.Model,
+            Version = release.Version,
+            Filter = $"id={Id}",
+            Waves = [new WavePlan { Percent = 100 }],
+        });
+        await Eventually.TrueAsync("the device is assigned the release",
+            async () => (await fleet.Server.DeviceAsync(Id)).DesiredRevision > 0, Limit);
 
         await CurlAsync([.. identity, "-r", "0-999", "-o", _folder["model"], url]);
         Assert.Equal(1000, new FileInfo(_folder["model"]).Length);
@@ -92,7 +108,7 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
     }
 
     /// <summary>Enrolls as PROTOCOL.md says: the CA is known by the token's fingerprint, the key is made here.</summary>
-    private async Task EnrollAsync(string id)
+    private async Task EnrollAsync(string id, string architecture = "arm64")
     {
         var token = await fleet.Server.TokenAsync("strangers", uses: 1);
         var script = $$"""
@@ -111,7 +127,7 @@ public sealed class StrangersTests(FleetFixture fleet) : IDisposable
             """;
         await ShellAsync(script, token);
         var request = new EnrollRequest(
-            token, DeviceId.Parse(id), await File.ReadAllTextAsync(_folder["device.csr"]), new DeviceFacts { Architecture = "arm64" });
+            token, DeviceId.Parse(id), await File.ReadAllTextAsync(_folder["device.csr"]), new DeviceFacts { Architecture = architecture });
         await File.WriteAllTextAsync(_folder["enroll.json"], JsonSerializer.Serialize(request, FleetJson.Default.EnrollRequest));
         await CurlAsync([
             "-H", "Content-Type: application/json", "--data-binary", "@" + _folder["enroll.json"], "-o", _folder["enrolled.json"],

@@ -1,4 +1,6 @@
+using System.Security.Claims;
 using Fleet.Contracts;
+using Fleet.Contracts.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
@@ -17,6 +19,7 @@ internal static class ArtifactEndpoints
         .AddDocument("publishedArtifact", ArtifactsJson.Default.PublishedArtifact)
         .AddSingleton(provider => new ArtifactStore(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "artifacts")))
         .AddSingleton<ArtifactInventory>()
+        .AddSingleton<AssignedArtifacts>()
         .AddHostedService(provider => provider.GetRequiredService<ArtifactInventory>());
 
     /// <summary>Maps the download of every artifact; for whoever reads.</summary>
@@ -34,9 +37,11 @@ internal static class ArtifactEndpoints
     public static void MapArtifactDownload(this IEndpointRouteBuilder devices)
         => devices.MapMethods(
             "/artifacts/{sha256}", GetAndHead, async (
-                string sha256, ArtifactStore artifacts, IFleetStore store, CancellationToken cancellationToken)
-            // Builds upload more than is ever released: devices get what a release names.
-            => ArtifactStore.IsDigest(sha256) && await store.FindAsync<PublishedArtifact>(sha256, cancellationToken) is not null
+                string sha256, ClaimsPrincipal user, ArtifactStore artifacts, AssignedArtifacts assigned,
+                CancellationToken cancellationToken)
+            // Whatever else there is, a device is told the same of it as of what nobody has uploaded.
+            => ArtifactStore.IsDigest(sha256)
+                && await assigned.IsForAsync(DeviceId.Parse(user.FindFirstValue(ClaimTypes.Name)), sha256, cancellationToken)
                 ? FileOf(artifacts, sha256)
                 : Unknown(sha256));
 

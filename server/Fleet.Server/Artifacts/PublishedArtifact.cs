@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Fleet.Server.Artifacts;
 
-/// <summary>Marks an artifact that a release names, under its digest: only these are served to devices.</summary>
+/// <summary>Marks an artifact that a release names, under its digest: only these may be served to devices.</summary>
 /// <param name="Name">File name for people.</param>
 /// <param name="Bytes">Length.</param>
 internal sealed record PublishedArtifact(string Name, long Bytes);

@@ -31,6 +31,11 @@ internal static partial class Problems
             {
                 await AnswerAsync(context, e.StatusCode, e.Message);
             }
+            // How the server in front of this one says that the size of a chunk runs over.
+            catch (IOException e) when (!context.Response.HasStarted && e.InnerException is OverflowException)
+            {
+                await AnswerAsync(context, StatusCodes.Status400BadRequest, "The body names a chunk of an impossible size.");
+            }
             catch (StoreException e) when (!context.Response.HasStarted)
             {
                 if (e.Failure == StoreFailure.Corrupt) LogUnexpected(logger, context.Request.Method, context.Request.Path, e);

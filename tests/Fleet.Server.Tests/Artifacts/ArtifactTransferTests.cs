@@ -4,8 +4,13 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Certificates;
+using Fleet.Server.Devices;
+using Fleet.Server.Releases;
+using Fleet.Server.Storage;
 using Fleet.TestKit;
 
 namespace Fleet.Server.Tests.Artifacts;
@@ -139,6 +144,7 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
         await PutAsync(Sha256, _content);
         Assert.Equal(HttpStatusCode.NotFound, (await GetAsync(Sha256)).StatusCode);
         var release = await _fleet.ReleaseAsync();
+        await AssignAsync("dev-00000", release);
         foreach (var artifact in release.ReadManifest().Artifacts())
             Assert.Equal(HttpStatusCode.OK, (await GetAsync(artifact.Sha256)).StatusCode);
     }
@@ -180,8 +186,18 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     private async Task PublishedAsync()
     {
         await PutAsync(Sha256, _content);
-        await _fleet.Store.CommitAsync(
-            [Server.Storage.StoreChange.Create(Sha256, new PublishedArtifact("x.onnx", _content.Length))], default);
+        var variant = await _fleet.VariantAsync("x64-int8", "x64") with
+        {
+            Artifact = new ArtifactReference("x.onnx", Sha256, _content.Length),
+        };
+        var build = await _fleet.BuildAsync("speech", variant);
+        await AssignAsync("dev-00000", (await _fleet.Of<Publisher>().PublishAsync(new CreateReleaseRequest(build, null), default)).Value!);
+    }
+
+    private async Task AssignAsync(string device, Release release)
+    {
+        var desired = DeviceDesired.Nothing.With(new DesiredRelease(release.Model, release.Version));
+        await _fleet.Store.CommitAsync([StoreChange.Create(device, desired)], default);
     }
 
     private string[] Staged() => Directory.GetFiles(Path.Combine(_fleet.Folder, "artifacts", "staging"));

@@ -1,0 +1,26 @@
+using System.Text.Json;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Server.Devices;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Artifacts;
+
+/// <summary>Which artifacts a device may fetch: those of the releases that it should run. A model is nobody else's business.</summary>
+internal sealed class AssignedArtifacts(IFleetStore store, IReleaseEnvelopes releases)
+{
+    /// <summary>True when a release that the device is assigned names the artifact.</summary>
+    public async Task<bool> IsForAsync(DeviceId device, string sha256, CancellationToken cancellationToken)
+    {
+        // Builds upload more than is ever released.
+        if (await store.FindAsync<PublishedArtifact>(sha256, cancellationToken) is null) return false;
+        var (desired, _) = await store.DesiredAsync(device, cancellationToken);
+        foreach (var assignment in desired.Assignments)
+        {
+            if (await releases.FindAsync(assignment.Model, assignment.Version, cancellationToken) is not { } envelope) continue;
+            var manifest = JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.ReleaseStatement)!.Predicate;
+            if (manifest.Artifacts().Any(artifact => artifact.Sha256 == sha256)) return true;
+        }
+        return false;
+    }
+}

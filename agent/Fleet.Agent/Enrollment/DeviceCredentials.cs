@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Fleet.Agent.Disk;
+using Fleet.Agent.Network;
 using Fleet.Contracts;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Trust;
@@ -8,13 +9,16 @@ using Fleet.Contracts.Trust;
 namespace Fleet.Agent.Enrollment;
 
 /// <summary>The identity in use. A renewal swaps it; open connections keep the certificate they were made with.</summary>
-internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
+internal sealed class DeviceCredentials(DataFolder folder, Identity identity, Proxies? proxies = null)
 {
     private readonly Lock _lock = new();
     private volatile Loaded _loaded = new(identity);
 
     /// <summary>The addresses in use are the other way round than on disk.</summary>
     private volatile bool _turned;
+
+    /// <summary>Which way connections to the server take.</summary>
+    public Proxies Proxies { get; } = proxies ?? Proxies.Of(folder);
 
     /// <summary>The identity in use.</summary>
     public Identity Identity => _loaded.Identity;
@@ -82,7 +86,7 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity)
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
-            UseProxy = false,
+            Proxy = Proxies,
             ConnectTimeout = TimeSpan.FromSeconds(30),
             SslOptions = new SslClientAuthenticationOptions
             {

@@ -6,6 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Fleet.Agent.Disk;
 using Fleet.Agent.Facts;
+using Fleet.Agent.Network;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Enrollment;
@@ -125,14 +126,14 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvide
         }
     }
 
-    private static async Task<EnrollResponse> PostAsync(
+    private async Task<EnrollResponse> PostAsync(
         Uri server, JoinToken token, EnrollRequest request, CancellationToken cancellationToken)
     {
         string? problem = null;
         using var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
-            UseProxy = false,
+            Proxy = Proxies.Of(folder),
             SslOptions = new SslClientAuthenticationOptions
             {
                 // Called during the handshake: a server that fails this never sees the token.

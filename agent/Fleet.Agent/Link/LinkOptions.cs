@@ -20,6 +20,12 @@ internal sealed class LinkOptions
     /// <summary>How long connecting, and each answer of the server, may take.</summary>
     [Duration("00:00:01", "01:00:00")] public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// HTTP proxy between this device and its server, for MQTT too: <c>http://[name:password@]host:port</c>, or <c>none</c>. Unset,
+    /// HTTPS_PROXY, ALL_PROXY and NO_PROXY decide.
+    /// </summary>
+    [RegularExpression("^(none|https?://[^ /]+/?)$")] public string? Proxy { get; set; }
+
     /// <summary>How long the server keeps messages for this device after the connection ends.</summary>
     [Duration("00:00:00", "365.00:00:00")] public TimeSpan SessionExpiry { get; set; } = TimeSpan.FromDays(1);
 

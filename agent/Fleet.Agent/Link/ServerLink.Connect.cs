@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fleet.Agent.Enrollment;
+using Fleet.Agent.Network;
 using Fleet.Contracts;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
@@ -21,6 +22,7 @@ internal sealed partial class ServerLink
         return new MqttClientOptionsBuilder()
             .WithProtocolVersion(MqttProtocolVersion.V500)
             .WithTcpServer(host, port)
+            .WithStreamProvider(new ConnectTunnel(credentials.Proxies))
             .WithClientId(identity.Device.Value)
             .WithCleanStart(false)
             .WithSessionExpiryInterval((uint)options.SessionExpiry.TotalSeconds)

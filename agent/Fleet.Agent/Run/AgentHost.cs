@@ -5,6 +5,7 @@ using Fleet.Agent.Enrollment;
 using Fleet.Agent.Facts;
 using Fleet.Agent.Inference;
 using Fleet.Agent.Link;
+using Fleet.Agent.Network;
 using Fleet.Agent.Orders;
 using Fleet.Agent.Settings;
 using Fleet.Agent.Shelf;
@@ -75,7 +76,8 @@ internal static class AgentHost
             .AddSingleton(TimeProvider.System)
             .AddSingleton(Random.Shared)
             .AddSingleton(new FactsReader().Read(identity.Profile))
-            .AddSingleton(new DeviceCredentials(folder, identity))
+            .AddSingleton(provider => new DeviceCredentials(
+                folder, identity, new Proxies(provider.GetRequiredService<LinkOptions>().Proxy)))
             .AddSingleton<TrustedTime>()
             .AddSingleton(new ResourceReader(folder.Root))
             .AddSingleton<ArtifactShelf>().AddSingleton<ArtifactDownload>()

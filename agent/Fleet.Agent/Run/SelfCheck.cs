@@ -4,6 +4,7 @@ using Fleet.Agent.Deployment;
 using Fleet.Agent.Disk;
 using Fleet.Agent.Enrollment;
 using Fleet.Agent.Link;
+using Fleet.Agent.Network;
 using Fleet.Agent.Shelf;
 using Fleet.Platform;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -73,9 +74,8 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
     private static async Task HandshakeAsync(DeviceCredentials credentials, CancellationToken cancellationToken)
     {
         var (host, port) = ServerLink.HostAndPort(credentials.Identity.Mqtt);
-        using var tcp = new System.Net.Sockets.TcpClient();
-        await tcp.ConnectAsync(host, port, cancellationToken);
-        await using var tls = new System.Net.Security.SslStream(tcp.GetStream());
+        var tcp = await new ConnectTunnel(credentials.Proxies).ConnectAsync(host, port, cancellationToken);
+        await using var tls = new System.Net.Security.SslStream(tcp);
         await tls.AuthenticateAsClientAsync(
             new System.Net.Security.SslClientAuthenticationOptions
             {

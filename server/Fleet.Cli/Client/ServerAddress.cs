@@ -44,7 +44,13 @@ internal sealed record ServerAddress(Uri Url, string? Key, string? AuthorityFile
     /// </summary>
     public SocketsHttpHandler CreateHandler()
     {
-        var handler = new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false };
+        var handler = new SocketsHttpHandler
+        {
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+            AllowAutoRedirect = false,
+            // A proxy of the environment leads to others, never to this machine.
+            UseProxy = !Url.IsLoopback,
+        };
         if (AuthorityFile is null) return handler;
         X509Certificate2 authority;
         try { authority = X509Certificate2.CreateFromPem(File.ReadAllText(AuthorityFile)); }

@@ -24,6 +24,8 @@ internal sealed partial class FleetServer : IDisposable
         {
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             ConnectTimeout = TimeSpan.FromSeconds(10),
+            // A proxy of the environment leads to others, never to this machine.
+            UseProxy = !options.Server.IsLoopback,
         };
         if (options.CertificateAuthority is { } authority)
         {

@@ -51,10 +51,12 @@ internal static class AgentHost
         builder.Logging
             .AddFilter("Microsoft", LogLevel.Warning)
             .AddConfiguration(builder.Configuration.GetSection("Logging"))
-            .AddConsole(console => console.FormatterName = LogLines.FormatterName);
+            .AddConsole();
+        // After all others: under systemd its own formatter would take over, which lets escape sequences through.
+        builder.Services.PostConfigure<ConsoleLoggerOptions>(console => console.FormatterName = LogLines.FormatterName);
         builder.Services.AddSingleton<ConsoleFormatter, LogLines>();
         builder.Services.AddSingleton<IHostLifetime, StopLifetime>();
-        // Under systemd its own lifetime and log format take over, whose levels the journal understands.
+        // Under systemd its own lifetime takes over.
         builder.Services.AddSystemd();
 
         var configuration = builder.Configuration;

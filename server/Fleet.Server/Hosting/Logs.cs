@@ -15,7 +15,9 @@ internal static class Logs
     {
         builder.Logging.ClearProviders();
         builder.Logging.AddConsoleFormatter<SentenceFormatter, ConsoleFormatterOptions>();
-        builder.Logging.AddConsole(console => console.FormatterName = SentenceFormatter.FormatterName);
+        builder.Logging.AddConsole();
+        // After all others: under systemd its own formatter would take over, which lets escape sequences through.
+        builder.Services.PostConfigure<ConsoleLoggerOptions>(console => console.FormatterName = SentenceFormatter.FormatterName);
         var start = new ServerStart();
         builder.Services.AddSingleton(start);
         // What the framework says of every request is said by the rooms where it matters. What stops the start is thrown as well,

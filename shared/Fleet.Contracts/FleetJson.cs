@@ -52,6 +52,7 @@ namespace Fleet.Contracts;
     ])]
 [JsonSerializable(typeof(DesiredState))]
 [JsonSerializable(typeof(ReportedState))]
+[JsonSerializable(typeof(Receipt))]
 [JsonSerializable(typeof(Presence))]
 [JsonSerializable(typeof(TelemetryBatch))]
 [JsonSerializable(typeof(DsseEnvelope))]

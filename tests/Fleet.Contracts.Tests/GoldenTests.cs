@@ -39,6 +39,7 @@ public sealed partial class GoldenTests
         ["order"] = typeof(DeviceOrder),
         ["ordered-state"] = typeof(DesiredState),
         ["self-response"] = typeof(SelfResponse),
+        ["receipt"] = typeof(Receipt),
     };
 
     public static TheoryData<string> Names

@@ -10,6 +10,7 @@ using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.Server.Artifacts;
@@ -250,24 +251,45 @@ internal sealed class TestFleet : IAsyncDisposable
         int? version = null, long? revision = null)
     {
         var desired = await DesiredAsync(device);
+        var said = await ModelAsync(model, version ?? desired.Of(model)!.Version, phase);
         await ReportAsync(device, new ReportedState
         {
             Revision = revision ?? desired.Revision,
             Facts = new DeviceFacts { Architecture = "x64" },
-            Models =
-            [
-                new ReportedModel
-                {
-                    Model = model,
-                    Version = version ?? desired.Of(model)!.Version,
-                    Phase = phase,
-                    Since = Clock.GetUtcNow(),
-                    Failure = failure,
-                    ActiveVersion = phase == DeploymentPhase.Active ? version ?? desired.Of(model)!.Version : null,
-                },
-            ],
+            Models = [said with { Failure = failure }],
         });
     }
+
+    /// <summary>What a device of x64 says of a release in a phase, as if its variant had measured just what the gate asks for.</summary>
+    public async Task<ReportedModel> ModelAsync(string model, int version, DeploymentPhase phase)
+    {
+        var release = await Store.FindAsync<Release>(Release.IdOf(model, version), default);
+        var variant = release?.Document.ReadManifest().Variants.First(one => one.Profile == "x64");
+        return new ReportedModel
+        {
+            Model = model,
+            Version = version,
+            Phase = phase,
+            Since = Clock.GetUtcNow(),
+            Variant = variant?.Id,
+            Measured = variant is null ? null : Passing(variant.Gate),
+            ActiveVersion = phase == DeploymentPhase.Active ? version : null,
+            ActiveVariant = phase == DeploymentPhase.Active ? variant?.Id : null,
+        };
+    }
+
+    /// <summary>Figures that just pass a gate.</summary>
+    public static Scores Passing(ValidationGate gate) => new()
+    {
+        Samples = 100,
+        Metrics =
+        [
+            .. gate.Thresholds.Select(threshold => Metric.All.GetValueOrDefault(threshold.Metric) is { } known
+                ? MetricValue.Of(known, threshold.Minimum ?? threshold.Maximum ?? 0, threshold.Unit)
+                : new MetricValue(threshold.Metric, threshold.Minimum ?? threshold.Maximum ?? 0,
+                    threshold.Unit ?? "", MetricDirection.Higher)),
+        ],
+    };
 
     public async Task ReportAsync(DeviceId device, ReportedState state)
     {

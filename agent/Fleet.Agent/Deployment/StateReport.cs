@@ -1,9 +1,12 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using Fleet.Agent.Enrollment;
 using Fleet.Agent.Link;
 using Fleet.Agent.Orders;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Deployment;
@@ -13,7 +16,8 @@ namespace Fleet.Agent.Deployment;
 /// any restart, so that only the newest ever waits.
 /// </summary>
 internal sealed class StateReport(
-    Journals journals, DesiredFile desired, OrderGate gate, DeviceFacts facts, Outbox outbox, DeploymentOptions options, TimeProvider time)
+    Journals journals, DesiredFile desired, OrderGate gate, DeviceCredentials credentials, DeviceFacts facts, Outbox outbox,
+    DeploymentOptions options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, (long Bytes, long ReportedAt)> _downloaded = new(StringComparer.Ordinal);
 
@@ -36,15 +40,17 @@ internal sealed class StateReport(
     }
 
     /// <summary>The current state.</summary>
-    public ReportedState Current() => new()
+    public ReportedState Current() => Of(desired.Revision);
+
+    private ReportedState Of(long revision) => new()
     {
-        Revision = desired.Revision,
+        Revision = revision,
         Facts = facts,
         Trust = gate.Report(),
-        Models = [.. journals.All.Values.Where(journal => journal.Last is not null).Select(Of)],
+        Models = [.. journals.All.Values.Where(journal => journal.Last is not null).Select(journal => Of(journal, revision))],
     };
 
-    private ReportedModel Of(ModelJournal journal)
+    private ReportedModel Of(ModelJournal journal, long revision)
     {
         var last = journal.Last!;
         return new ReportedModel
@@ -57,11 +63,31 @@ internal sealed class StateReport(
             Detail = last.Detail,
             Variant = last.Variant,
             Measured = last.Measured,
+            Receipt = last is { Variant: not null, Measured: not null } ? ReceiptOf(last, journal.Model, revision) : null,
             ActiveVersion = journal.Active?.Version,
             ActiveVariant = journal.Active?.Variant.Id,
             PreviousVersion = journal.Previous?.Version,
             DownloadedBytes = last.Phase == DeploymentPhase.Downloading ? _downloaded.GetValueOrDefault(journal.Model).Bytes : 0,
         };
+    }
+
+    // Signed anew for each report: a receipt answers the revision of its report and no other.
+    private DsseEnvelope? ReceiptOf(JournalEntry last, string model, long revision)
+    {
+        using var key = credentials.Certificate.GetECDsaPrivateKey();
+        if (key is null) return null;
+        var receipt = new Receipt
+        {
+            Device = credentials.Identity.Device,
+            Revision = revision,
+            Model = model,
+            Version = last.Version,
+            Release = last.Digest,
+            Variant = last.Variant!,
+            Measured = last.Measured!,
+            At = time.GetUtcNow(),
+        };
+        return DsseEnvelope.Sign(Receipt.PayloadType, JsonSerializer.SerializeToUtf8Bytes(receipt, FleetJson.Default.Receipt), key);
     }
 
     /// <summary>The bytes of a report. Details are shortened where many models would exceed what the server reads.</summary>

@@ -21,6 +21,7 @@ internal static class DeviceEndpoints
         .AddDocument("seen", DeviceJson.Default.DeviceSeen)
         .AddDocument("releasedProfile", DeviceJson.Default.ReleasedProfile)
         .AddSingleton<KnownProfiles>()
+        .AddSingleton<ReportJudge>()
         .AddSingleton<DesiredNotices>()
         .AddDocument("announcedMove", DeviceJson.Default.AnnouncedMove)
         .AddSingleton<DeviceViews>()

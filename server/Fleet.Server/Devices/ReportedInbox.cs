@@ -10,7 +10,7 @@ namespace Fleet.Server.Devices;
 
 /// <summary>Takes what devices report. The report and everything that follows from it are one commit.</summary>
 internal sealed class ReportedInbox(
-    IFleetStore store, KnownProfiles profiles, RestoredServer restored, DesiredNotices notices,
+    IFleetStore store, KnownProfiles profiles, ReportJudge judge, RestoredServer restored, DesiredNotices notices,
     IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
 {
     private readonly IReportedStateObserver[] _observers = [.. observers];
@@ -22,7 +22,7 @@ internal sealed class ReportedInbox(
     public int MaximumBytes => Limits.ReportedStateBytes;
 
     /// <inheritdoc/>
-    public async Task<string?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
+    public async Task<MessageRefusal?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
         ReportedState? reported;
         try
@@ -35,6 +35,7 @@ internal sealed class ReportedInbox(
         }
         if (reported is null) return "it is empty";
         if (DeviceRules.ProblemOf(reported) is { } problem) return problem;
+        reported = await judge.JudgeAsync(device, reported, cancellationToken);
         if (!await store.RetryAsync(_ => TryAsync(device, reported, cancellationToken), cancellationToken))
             return "the device is not enrolled";
         foreach (var observer in _observers) observer.Committed(device);

@@ -3,12 +3,14 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Server.Certificates;
 using Fleet.Server.Http;
+using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Enrollment;
 
 /// <summary>Exchanges a device's certificate for a new one, which ends the old one once it is used.</summary>
-internal sealed partial class Renewal(IFleetStore store, Issuer issuer, TimeProvider time, ILogger<Renewal> logger)
+internal sealed partial class Renewal(
+    IFleetStore store, Issuer issuer, DeviceKeys keys, TimeProvider time, ILogger<Renewal> logger)
 {
     /// <summary>A new certificate for a device that shows the one it has.</summary>
     /// <param name="device">The device.</param>
@@ -38,6 +40,7 @@ internal sealed partial class Renewal(IFleetStore store, Issuer issuer, TimeProv
                     : stored.Change(stored.Document.Renewed(issued, shown.Serial)),
             ],
             cancellationToken);
+        keys.Renewed(device, issued.Pem);
         LogRenewed(device, shown.Serial, issued.Serial);
         return issuer.AnswerWith(issued);
     }

@@ -64,6 +64,10 @@ public enum DeploymentFailure
     ActivationFailed,
     /// <summary>The device said nothing by the deadline of its phase. Set by the server.</summary>
     Silent,
+    /// <summary>What the device reported cannot be: a figure, a variant, or a gate that its figures miss. Set by the server.</summary>
+    ReportImplausible,
+    /// <summary>What the device reported is not signed by it, or what it signed is something else. Set by the server.</summary>
+    ReceiptInvalid,
     /// <summary>Something nobody planned for; the detail says what.</summary>
     Unexpected,
 }

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Trust;
 using Fleet.Contracts.Validation;
 
@@ -50,6 +51,12 @@ public sealed record ReportedModel
 
     /// <summary>What this device measured of it.</summary>
     public Scores? Measured { get; init; }
+
+    /// <summary>
+    /// The same, signed by the device as a <see cref="Receipt"/>; absent from a device of protocol 1. One that stands in what the server
+    /// shows was checked.
+    /// </summary>
+    public DsseEnvelope? Receipt { get; init; }
 
     /// <summary>The release that serves now; null when none does.</summary>
     public int? ActiveVersion { get; init; }

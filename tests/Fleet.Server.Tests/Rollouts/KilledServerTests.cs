@@ -105,8 +105,11 @@ public sealed class KilledServerTests : IAsyncLifetime
         await client.SubscribeAsync(Topics.Of(device, Topics.Desired), MqttQualityOfServiceLevel.AtLeastOnce);
         var desired = await heard.Task.WaitAsync(TimeSpan.FromSeconds(30));
         var assignment = Assert.Single(desired.Assignments);
+        var variant = JsonSerializer.Deserialize(assignment.Release.Payload, FleetJson.Default.ReleaseStatement)!.Predicate.Variants[0];
         var report = new ReportedState
         {
+            // Without receipts: what is tried here is the server's memory.
+            Protocol = 1,
             Revision = desired.Revision,
             Facts = new DeviceFacts { Architecture = "x64" },
             Models =
@@ -117,6 +120,8 @@ public sealed class KilledServerTests : IAsyncLifetime
                     Version = assignment.Version,
                     Phase = DeploymentPhase.Active,
                     Since = DateTimeOffset.UtcNow,
+                    Variant = variant.Id,
+                    Measured = TestFleet.Passing(variant.Gate),
                     ActiveVersion = assignment.Version,
                 },
             ],

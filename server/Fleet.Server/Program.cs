@@ -28,7 +28,7 @@ internal static class Program
     private const int WrongSettings = 2;
 
     /// <summary>The settings of every room that has some, with their defaults.</summary>
-    internal static readonly IRoomSettings[] Rooms = [new FleetOptions(), new BuildsOptions()];
+    internal static readonly IRoomSettings[] Rooms = [new FleetOptions(), new MessagingOptions(), new BuildsOptions()];
 
     /// <summary>Runs the server until it is told to stop.</summary>
     public static async Task<int> Main(string[] args)

@@ -66,6 +66,9 @@ public static class Limits
     /// <summary>Metrics of one set of scores, and thresholds of one gate.</summary>
     public const int MetricsPerScores = 64;
 
+    /// <summary>Topics one device subscribes to at once.</summary>
+    public const int SubscriptionsPerDevice = 16;
+
     /// <summary>Labels one device carries.</summary>
     public const int LabelsPerDevice = 32;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Telemetry;
+using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 using Fleet.Server.Telemetry;
 
@@ -14,6 +15,9 @@ internal static class Measurement
     private const int PackSize = 20;
     private const int Messages = 100;
 
+    /// <summary>What is measured is the store, not the share of a device.</summary>
+    private static readonly FleetOptions Unbounded = new() { TelemetryBytesPerDay = long.MaxValue };
+
     /// <summary>
     /// Measures and prints a line: kind, writers, operations a second, and of an operation CPU in µs, bytes written and syncs. An
     /// operation is a commit of one document, or a batch that arrives as a device sends it.
@@ -25,7 +29,7 @@ internal static class Measurement
     public static async Task RunAsync(LiteFleetStore store, string kind, int writers, TimeSpan time)
     {
         var size = kind == "packs" ? PackSize : 1;
-        var inbox = new TelemetryInbox(store);
+        var inbox = new TelemetryInbox(store, new TelemetryBudget(Unbounded, TimeProvider.System));
         var messages = MessagesOf(size);
         var done = 0L;
         var cpu = Process.GetCurrentProcess().TotalProcessorTime;
@@ -61,7 +65,7 @@ internal static class Measurement
         var bytes = BytesWritten();
         await using (var store = open(clock))
         {
-            var inbox = new TelemetryInbox(store);
+            var inbox = new TelemetryInbox(store, new TelemetryBudget(Unbounded, TimeProvider.System));
             for (var minute = 0; minute < 60; minute++, clock.Now += TimeSpan.FromMinutes(1))
             {
                 // Each device at a minute of its own, as in a real fleet.
@@ -78,7 +82,7 @@ internal static class Measurement
 
     private static async Task SendAsync(TelemetryInbox inbox, long device, byte[] message)
     {
-        if (await inbox.HandleAsync(DeviceId.Parse($"dev-{device:d5}"), message, default) is { } problem)
+        if (await inbox.HandleAsync(DeviceId.Parse($"dev-{device:d5}"), message, default) is { Reason: var problem })
             throw new InvalidOperationException(problem);
     }
 

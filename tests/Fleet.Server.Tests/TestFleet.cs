@@ -304,7 +304,7 @@ internal sealed class TestFleet : IAsyncDisposable
         {
             Revision = (await DesiredAsync(device)).Revision,
             Facts = new DeviceFacts { Architecture = "x64" },
-            Models = serves is { } version ? [Reported(model, version, DeploymentPhase.Active, version)] : [],
+            Models = serves is { } version ? [await ModelAsync(model, version, DeploymentPhase.Active)] : [],
         });
 
     /// <summary>The device could not serve what it should, and serves what it served before.</summary>

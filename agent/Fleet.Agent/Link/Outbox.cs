@@ -72,6 +72,13 @@ internal sealed partial class Outbox
         Signal();
     }
 
+    /// <summary>What waits goes at once, however little it is.</summary>
+    public void Flush()
+    {
+        lock (_lock) _flush = true;
+        Signal();
+    }
+
     /// <summary>Takes the reported state to send it; after a failure <see cref="ReturnReported"/> puts it back.</summary>
     public byte[]? TakeReported()
     {

@@ -22,7 +22,7 @@ internal sealed partial class ServerLink
         return new MqttClientOptionsBuilder()
             .WithProtocolVersion(MqttProtocolVersion.V500)
             .WithTcpServer(host, port)
-            .WithStreamProvider(new ConnectTunnel(credentials.Proxies))
+            .WithStreamProvider(new BrokerWay(new ConnectTunnel(credentials.Proxies)))
             .WithClientId(identity.Device.Value)
             .WithCleanStart(false)
             .WithSessionExpiryInterval((uint)options.SessionExpiry.TotalSeconds)

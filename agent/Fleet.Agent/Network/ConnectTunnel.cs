@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
-using MQTTnet.Channel;
 
 namespace Fleet.Agent.Network;
 
@@ -10,17 +9,9 @@ namespace Fleet.Agent.Network;
 /// Opens a TCP connection, through an HTTP proxy where there is one (CONNECT, RFC 9110 section 9.3.6). What goes through it afterwards is
 /// TLS between this device and its server: the proxy sees neither.
 /// </summary>
-internal sealed class ConnectTunnel(IWebProxy proxies) : IMqttClientStreamProvider
+internal sealed class ConnectTunnel(IWebProxy proxies)
 {
     private const int MostHeaderBytes = 16 * 1024;
-
-    /// <inheritdoc/>
-    public Task<Stream> ConnectAsync(EndPoint brokerEndPoint, CancellationToken cancellationToken) => brokerEndPoint switch
-    {
-        DnsEndPoint named => ConnectAsync(named.Host, named.Port, cancellationToken),
-        IPEndPoint address => ConnectAsync(address.Address.ToString(), address.Port, cancellationToken),
-        _ => throw new ArgumentException($"{brokerEndPoint} is not an address of TCP.", nameof(brokerEndPoint)),
-    };
 
     /// <summary>Connects to a host and port.</summary>
     /// <exception cref="IOException">The proxy refused; the message holds its answer.</exception>

@@ -62,6 +62,7 @@ internal static class DeviceTables
         sheet.Add("Revision", device.DesiredRevision == device.ReportedRevision
             ? $"{device.DesiredRevision}, reached"
             : $"desired {device.DesiredRevision}, reported {device.ReportedRevision}");
+        if (device.Traffic is { } traffic) WriteTraffic(sheet, traffic, now);
         screen.Write(sheet);
         if (device.Alarms.Count > 0)
             screen.WriteHint($"'fleet devices reenroll {device.Id}' gives it a new key and ends all others; 'fleet devices acknowledge "
@@ -70,15 +71,27 @@ internal static class DeviceTables
 
         screen.WriteLine();
         var scores = new ScoreColumn(device.Models.Select(model => model.Measured));
-        var models = new Sheet("model", "serves", ">last deployment", "phase", $">{scores.Title}", ">p50 / p95?", "detail");
+        var models = new Sheet("model", "serves", ">last deployment", "phase", $">{scores.Title}", ">p50 / p95?", "receipt?", "detail");
         foreach (var model in device.Models)
         {
             models.Add(
                 model.Model, ServesOf(model, withModel: false), $"{model.Version} {model.Variant}".Trim(), PhaseOf(model),
                 scores.Of(model.Measured) ?? Figures.None, Figures.Latency(model.Measured?.Latency),
+                model.Receipt is not null ? "signed" : model.Measured is null ? Figures.None : "unsigned",
                 model.Failure == DeploymentFailure.None ? "" : $"{model.Failure.ToWords()}: {model.Detail}");
         }
         screen.Write(models);
+    }
+
+    private static void WriteTraffic(Sheet sheet, TrafficView traffic, DateTimeOffset now)
+    {
+        if (traffic.CutUntil is { } until)
+            sheet.Add("Traffic", new Cell($"too much: kept out until {Figures.Moment(until)}", Tone.Bad));
+        else if (traffic.SlowedSince is { } since)
+            sheet.Add("Traffic", new Cell($"too much: slowed since {Figures.Moment(since)}", Tone.Bad));
+        if (traffic.Refused > 0)
+            sheet.Add("Refused", $"{Figures.Counted(traffic.Refused, "message")}, the last {DurationText.Ago(traffic.LastRefusalAt, now)}: "
+                + $"{traffic.LastRefusal}");
     }
 
     private static string ProfileOf(DeviceView device)

@@ -19,7 +19,6 @@ internal static class ArtifactEndpoints
         .AddDocument("publishedArtifact", ArtifactsJson.Default.PublishedArtifact)
         .AddSingleton(provider => new ArtifactStore(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "artifacts")))
         .AddSingleton<ArtifactInventory>()
-        .AddSingleton<AssignedArtifacts>()
         .AddHostedService(provider => provider.GetRequiredService<ArtifactInventory>());
 
     /// <summary>Maps the download of every artifact; for whoever reads.</summary>
@@ -37,11 +36,11 @@ internal static class ArtifactEndpoints
     public static void MapArtifactDownload(this IEndpointRouteBuilder devices)
         => devices.MapMethods(
             "/artifacts/{sha256}", GetAndHead, async (
-                string sha256, ClaimsPrincipal user, ArtifactStore artifacts, AssignedArtifacts assigned,
+                string sha256, ClaimsPrincipal user, ArtifactStore artifacts, IArtifactAccess access,
                 CancellationToken cancellationToken)
             // Whatever else there is, a device is told the same of it as of what nobody has uploaded.
             => ArtifactStore.IsDigest(sha256)
-                && await assigned.IsForAsync(DeviceId.Parse(user.FindFirstValue(ClaimTypes.Name)), sha256, cancellationToken)
+                && await access.MayFetchAsync(DeviceId.Parse(user.FindFirstValue(ClaimTypes.Name)), sha256, cancellationToken)
                 ? FileOf(artifacts, sha256)
                 : Unknown(sha256));
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Fleet.Contracts.Devices;
 
@@ -11,9 +13,23 @@ internal sealed class DesiredNotices
 {
     private readonly Channel<DeviceId> _changed = Channel.CreateUnbounded<DeviceId>(new UnboundedChannelOptions { SingleReader = true });
 
+    // Each device waits once, however often it subscribes: what waits is no longer than the fleet.
+    private readonly ConcurrentDictionary<DeviceId, byte> _waiting = new();
+
     /// <summary>Call after the commit.</summary>
-    public void Notify(DeviceId device) => _changed.Writer.TryWrite(device);
+    public void Notify(DeviceId device)
+    {
+        if (_waiting.TryAdd(device, 0)) _changed.Writer.TryWrite(device);
+    }
 
     /// <summary>The devices, in the order they were named.</summary>
-    public IAsyncEnumerable<DeviceId> ReadAllAsync(CancellationToken cancellationToken) => _changed.Reader.ReadAllAsync(cancellationToken);
+    public async IAsyncEnumerable<DeviceId> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var device in _changed.Reader.ReadAllAsync(cancellationToken))
+        {
+            // Before it is told: what changes from here on is told again.
+            _waiting.TryRemove(device, out _);
+            yield return device;
+        }
+    }
 }

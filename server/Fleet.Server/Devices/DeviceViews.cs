@@ -1,10 +1,12 @@
 using Fleet.Contracts.Http;
+using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Devices;
 
 /// <summary>Devices as operators see them.</summary>
-internal sealed class DeviceViews(IFleetStore store, DeviceBoard board, KnownProfiles profiles, IDeviceIdentities identities)
+internal sealed class DeviceViews(
+    IFleetStore store, DeviceBoard board, KnownProfiles profiles, IDeviceIdentities identities, DeviceTraffic traffic)
 {
     /// <summary>A device with what it should run, what it said last, whether it is there, and how it proves who it is.</summary>
     public async Task<DeviceView> OfAsync(Device device, CancellationToken cancellationToken)
@@ -29,6 +31,7 @@ internal sealed class DeviceViews(IFleetStore store, DeviceBoard board, KnownPro
             Models = reported?.Document.State.Models ?? [],
             Certificate = certificate,
             Alarms = alarms,
+            Traffic = traffic.ViewOf(device.Id),
         };
     }
 }

@@ -19,15 +19,16 @@ internal sealed class PresenceInbox : IDeviceMessageHandler
     public int MaximumBytes => 1024;
 
     /// <inheritdoc/>
-    public Task<string?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
+    public Task<MessageRefusal?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
         try
         {
-            return Task.FromResult(JsonSerializer.Deserialize(payload.Span, FleetJson.Default.Presence) is null ? "it is empty" : null);
+            var said = JsonSerializer.Deserialize(payload.Span, FleetJson.Default.Presence);
+            return Task.FromResult(said is null ? new MessageRefusal("it is empty") : null);
         }
         catch (JsonException e)
         {
-            return Task.FromResult<string?>($"it is not a presence message: {e.Message}");
+            return Task.FromResult<MessageRefusal?>($"it is not a presence message: {e.Message}");
         }
     }
 }

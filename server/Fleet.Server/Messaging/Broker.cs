@@ -7,7 +7,8 @@ namespace Fleet.Server.Messaging;
 
 /// <summary>The embedded MQTT 5 broker: started before the first connection can come, stopped after telling every device.</summary>
 internal sealed class Broker(
-    MqttServer server, DeviceAdmission admission, DeviceInbox inbox, IEnumerable<IConnectionObserver> observers) : IHostedLifecycleService
+    MqttServer server, DeviceAdmission admission, DeviceQuota quota, DeviceInbox inbox, IEnumerable<IConnectionObserver> observers)
+    : IHostedLifecycleService
 {
     /// <summary>Messages waiting for one device. Only its newest desired state matters, so the oldest are dropped.</summary>
     private const int MaximumPendingMessages = 32;
@@ -35,6 +36,7 @@ internal sealed class Broker(
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         server.ValidatingConnectionAsync += admission.ValidateAsync;
+        server.InterceptingInboundPacketAsync += quota.InterceptAsync;
         server.InterceptingSubscriptionAsync += admission.InterceptSubscriptionAsync;
         server.InterceptingPublishAsync += inbox.InterceptAsync;
         server.ClientConnectedAsync += connected => Tell(

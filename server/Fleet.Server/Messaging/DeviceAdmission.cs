@@ -11,7 +11,8 @@ using MQTTnet.Server;
 namespace Fleet.Server.Messaging;
 
 /// <summary>Who may connect, and who may publish and subscribe where.</summary>
-internal sealed partial class DeviceAdmission(CertificateAuthority authority, IDeviceGate gate, ILogger<DeviceAdmission> logger)
+internal sealed partial class DeviceAdmission(
+    CertificateAuthority authority, IDeviceGate gate, DeviceTraffic traffic, DeviceKeys keys, ILogger<DeviceAdmission> logger)
 {
     private const string DeviceItem = "device";
     private const int MaximumKeepAliveSeconds = 12 * 3600;
@@ -28,6 +29,7 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
         if (code == MqttConnectReasonCode.Success)
         {
             connection.SessionItems[DeviceItem] = device!.Value;
+            keys.Shown(device.Value, connection.ClientCertificate);
             return;
         }
         connection.ReasonString = reason;
@@ -51,6 +53,8 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
             return Task.CompletedTask;
         subscription.ProcessSubscription = false;
         subscription.Response.ReasonCode = MqttSubscribeReasonCode.NotAuthorized;
+        if (DeviceOf(subscription.SessionItems) is { } stranger)
+            traffic.Refused(stranger, $"it may not subscribe to {Shorten(subscription.TopicFilter.Topic)}, which is not its own");
         LogForeignSubscription(subscription.ClientId, Shorten(subscription.TopicFilter.Topic));
         return Task.CompletedTask;
     }
@@ -65,6 +69,10 @@ internal sealed partial class DeviceAdmission(CertificateAuthority authority, ID
             return (MqttConnectReasonCode.UnsupportedProtocolVersion, "it speaks MQTT of a version before 5");
         if (connection.ClientId != device.Value)
             return (MqttConnectReasonCode.ClientIdentifierNotValid, $"its certificate is that of device {device}");
+        if (traffic.CutUntil(device) is { } until)
+            return (MqttConnectReasonCode.QuotaExceeded, $"it sent too much and is kept out until {until:u}");
+        if (traffic.Charge(device, DeviceTraffic.CostOfMuch, 0).Wait > TimeSpan.Zero)
+            return (MqttConnectReasonCode.ConnectionRateExceeded, "it connects more often than it may");
         // Without keep-alive a device whose link died would be online for ever.
         if (connection.KeepAlivePeriod is null or 0 or > MaximumKeepAliveSeconds)
             return (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must "

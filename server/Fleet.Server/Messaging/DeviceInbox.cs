@@ -14,7 +14,8 @@ namespace Fleet.Server.Messaging;
 /// means "stored".
 /// </summary>
 internal sealed partial class DeviceInbox(
-    IEnumerable<IDeviceMessageHandler> handlers, IEnumerable<IConnectionObserver> observers, ILogger<DeviceInbox> logger)
+    IEnumerable<IDeviceMessageHandler> handlers, IEnumerable<IConnectionObserver> observers, DeviceTraffic traffic,
+    ILogger<DeviceInbox> logger)
 {
     /// <summary>A message that is not stored by then is not acknowledged; the device sends it again.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
@@ -29,6 +30,8 @@ internal sealed partial class DeviceInbox(
         var topic = publish.ApplicationMessage.Topic ?? "";
         if (DeviceAdmission.DeviceOf(publish.SessionItems) is not { } device || !Topics.MayPublish(device, topic))
         {
+            if (DeviceAdmission.DeviceOf(publish.SessionItems) is { } stranger)
+                traffic.Refused(stranger, $"it may not publish to {DeviceAdmission.Shorten(topic)}, which is not its own");
             LogForeign(publish.ClientId, DeviceAdmission.Shorten(topic));
             publish.Response.ReasonCode = MqttPubAckReasonCode.NotAuthorized;
             return;
@@ -41,23 +44,23 @@ internal sealed partial class DeviceInbox(
         var message = publish.ApplicationMessage;
         if (!_handlers.TryGetValue(channel, out var handler) || message.Retain)
         {
-            LogRefused(device, channel, message.Retain ? "retained messages are not kept" : "this channel is not known");
+            Refuse(device, channel, message.Retain ? "retained messages are not kept" : "this channel is not known");
             return MqttPubAckReasonCode.ImplementationSpecificError;
         }
         if (message.Payload.Length > handler.MaximumBytes)
         {
             // Sent again it would be as long: the device is told that this payload will never be taken.
-            LogRefused(device, channel, $"it has {message.Payload.Length:#,0} bytes; at most {handler.MaximumBytes:#,0} are accepted");
+            Refuse(device, channel, $"it has {message.Payload.Length:#,0} bytes; at most {handler.MaximumBytes:#,0} are accepted");
             return MqttPubAckReasonCode.PayloadFormatInvalid;
         }
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(publish.CancellationToken);
         deadline.CancelAfter(Deadline);
         try
         {
-            if (await handler.HandleAsync(device, message.Payload.ToArray(), deadline.Token) is { } problem)
+            if (await handler.HandleAsync(device, message.Payload.ToArray(), deadline.Token) is { } refusal)
             {
-                LogRefused(device, channel, problem);
-                return MqttPubAckReasonCode.PayloadFormatInvalid;
+                Refuse(device, channel, refusal.Reason);
+                return refusal.IsForGood ? MqttPubAckReasonCode.PayloadFormatInvalid : MqttPubAckReasonCode.QuotaExceeded;
             }
             foreach (var observer in _observers) observer.Heard(device);
             return MqttPubAckReasonCode.Success;
@@ -78,6 +81,12 @@ internal sealed partial class DeviceInbox(
             LogFailed(device, channel, e);
             return MqttPubAckReasonCode.UnspecifiedError;
         }
+    }
+
+    private void Refuse(DeviceId device, string channel, string reason)
+    {
+        traffic.Refused(device, $"{channel}: {reason}");
+        LogRefused(device, channel, reason);
     }
 
     [LoggerMessage(LogLevel.Warning, "Device {Device} may not publish to {Topic}, which is not its own")]

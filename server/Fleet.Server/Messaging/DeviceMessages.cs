@@ -3,6 +3,15 @@ using Fleet.Contracts.Devices;
 
 namespace Fleet.Server.Messaging;
 
+/// <summary>A message that was not taken.</summary>
+/// <param name="Reason">Why, in a sentence without its end.</param>
+/// <param name="IsForGood">True when it will never be taken; false when the device has used up what it may store for now.</param>
+internal sealed record MessageRefusal(string Reason, bool IsForGood = true)
+{
+    /// <summary>A message that will never be taken.</summary>
+    public static implicit operator MessageRefusal(string reason) => new(reason);
+}
+
 /// <summary>A room that takes the messages of one channel.</summary>
 internal interface IDeviceMessageHandler
 {
@@ -16,8 +25,8 @@ internal interface IDeviceMessageHandler
     /// Takes a message. The device gets its acknowledgement when this returns, so what it reports must be on disk by then. What is
     /// thrown makes the device send the message again.
     /// </summary>
-    /// <returns>Null when taken; else why it is refused for good, in a sentence.</returns>
-    Task<string?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken);
+    /// <returns>Null when taken; else why it is refused.</returns>
+    Task<MessageRefusal?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken);
 }
 
 /// <summary>Says which devices may connect.</summary>

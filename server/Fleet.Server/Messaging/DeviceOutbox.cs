@@ -32,13 +32,14 @@ internal sealed class DeviceOutbox(MqttServer broker)
     }
 
     /// <summary>Ends a device's connection at once.</summary>
-    public async Task DisconnectAsync(DeviceId device, string reason)
+    public async Task DisconnectAsync(
+        DeviceId device, string reason, MqttDisconnectReasonCode code = MqttDisconnectReasonCode.NotAuthorized)
     {
         try
         {
             var notice = new MqttServerClientDisconnectOptions
             {
-                ReasonCode = MqttDisconnectReasonCode.NotAuthorized,
+                ReasonCode = code,
                 ReasonString = reason,
             };
             await broker.DisconnectClientAsync(device.Value, notice);

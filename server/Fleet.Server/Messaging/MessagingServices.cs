@@ -18,6 +18,9 @@ internal static class MessagingServices
             .AddSingleton<DeviceAdmission>()
             .AddSingleton<DeviceInbox>()
             .AddSingleton<DeviceOutbox>()
+            .AddSingleton<DeviceTraffic>()
+            .AddSingleton<DeviceKeys>()
+            .AddSingleton<DeviceQuota>()
             .AddHostedService<Broker>();
     }
 }

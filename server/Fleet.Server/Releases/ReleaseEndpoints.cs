@@ -1,5 +1,6 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
+using Fleet.Server.Artifacts;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
@@ -14,6 +15,7 @@ internal static class ReleaseEndpoints
         .AddDocument("release", ReleasesJson.Default.Release)
         .AddDocument("model", ReleasesJson.Default.Model)
         .AddSingleton<IReleaseEnvelopes, ReleaseEnvelopes>()
+        .AddSingleton<IArtifactAccess, AssignedArtifacts>()
         .AddSingleton<Publisher>();
 
     /// <summary>Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>.</summary>

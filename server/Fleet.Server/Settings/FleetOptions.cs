@@ -34,6 +34,9 @@ internal sealed record FleetOptions : IRoomSettings
     [Description("How long telemetry is kept.")]
     public TimeSpan TelemetryRetention { get; init; } = TimeSpan.FromDays(14);
 
+    [Description("Bytes of telemetry stored for one device in a day (UTC). Past them its batches wait on the device until the next day.")]
+    public long TelemetryBytesPerDay { get; init; } = 64 * 1024 * 1024;
+
     [Description("Bytes that stay free on the disk of the data folder: below them telemetry and uploads are refused, below half of them "
         + "every change.")]
     public long FreeSpaceReserve { get; init; } = 256_000_000;
@@ -68,6 +71,7 @@ internal sealed record FleetOptions : IRoomSettings
         rules.Within(nameof(Workers), Workers, 0, 64);
         rules.Require(
             TelemetryRetention >= TimeSpan.FromHours(1), nameof(TelemetryRetention), $"{TelemetryRetention} must be at least an hour");
+        rules.Within(nameof(TelemetryBytesPerDay), TelemetryBytesPerDay, 1024 * 1024, 1L << 40);
         rules.Require(FreeSpaceReserve >= 0, nameof(FreeSpaceReserve), $"{FreeSpaceReserve} must be a number of bytes, 0 or more");
         rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), TenYears);
         return rules.Problems;

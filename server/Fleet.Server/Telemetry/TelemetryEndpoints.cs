@@ -16,6 +16,7 @@ internal static class TelemetryEndpoints
 
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddTelemetry(this IServiceCollection services) => services
+        .AddSingleton<TelemetryBudget>()
         .AddSingleton<IDeviceMessageHandler, TelemetryInbox>()
         .AddHostedService<Retention>();
 

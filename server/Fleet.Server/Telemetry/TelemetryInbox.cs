@@ -11,7 +11,7 @@ namespace Fleet.Server.Telemetry;
 /// Takes telemetry, a pack of batches or one of protocol 1. A batch that came before is taken again without a trace: its
 /// acknowledgement got lost.
 /// </summary>
-internal sealed class TelemetryInbox(IFleetStore store) : IDeviceMessageHandler
+internal sealed class TelemetryInbox(IFleetStore store, TelemetryBudget budget) : IDeviceMessageHandler
 {
     /// <inheritdoc/>
     public string Channel => Topics.Telemetry;
@@ -20,7 +20,7 @@ internal sealed class TelemetryInbox(IFleetStore store) : IDeviceMessageHandler
     public int MaximumBytes => Limits.TelemetryBatchBytes;
 
     /// <inheritdoc/>
-    public async Task<string?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
+    public async Task<MessageRefusal?> HandleAsync(DeviceId device, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken)
     {
         IReadOnlyList<TelemetryBatch> batches;
         try
@@ -33,7 +33,9 @@ internal sealed class TelemetryInbox(IFleetStore store) : IDeviceMessageHandler
         }
         // All or none: what was refused in part would come again in whole.
         if (batches.Select(TelemetryRules.ProblemOf).FirstOrDefault(problem => problem is not null) is { } problem) return problem;
-        await store.AppendSamplesAsync(device, new TelemetryMessage(payload, batches), cancellationToken);
+        if (budget.RefusalOf(device, payload.Length, batches) is { } refusal) return refusal;
+        if (await store.AppendSamplesAsync(device, new TelemetryMessage(payload, batches), cancellationToken) > 0)
+            budget.Stored(device, payload.Length, batches);
         return null;
     }
 }

@@ -28,6 +28,8 @@ public sealed record DeviceView
     public long DesiredRevision { get; init; }
     /// <summary>The revision it last answered.</summary>
     public long ReportedRevision { get; init; }
+    /// <summary>What is unusual about what it sends; null when nothing is.</summary>
+    public TrafficView? Traffic { get; init; }
     /// <summary>Its models.</summary>
     public IReadOnlyList<ReportedModel> Models { get; set; } = [];
     /// <summary>Its newest certificate; null when the server has not recorded which that is.</summary>

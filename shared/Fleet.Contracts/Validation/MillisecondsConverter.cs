@@ -10,6 +10,8 @@ public sealed class MillisecondsConverter : JsonConverter<TimeSpan>
     public override TimeSpan Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         var milliseconds = reader.GetDouble();
+        // What the longest span of all is written as.
+        if (milliseconds == TimeSpan.MaxValue.TotalMilliseconds) return TimeSpan.MaxValue;
         return Math.Abs(milliseconds) < TimeSpan.MaxValue.TotalMilliseconds
             ? TimeSpan.FromTicks((long)Math.Round(milliseconds * TimeSpan.TicksPerMillisecond))
             : throw new JsonException($"{milliseconds} milliseconds is not a time span.");

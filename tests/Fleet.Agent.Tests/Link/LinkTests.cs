@@ -97,6 +97,26 @@ public sealed class LinkTests
     }
 
     [Fact]
+    public async Task Telemetry_that_the_server_stores_no_more_of_waits_while_the_connection_and_reports_go_on()
+    {
+        await using var server = await TestServer.StartAsync();
+        var refused = 0;
+        server.Acknowledge = channel => channel != "telemetry" || Interlocked.Increment(ref refused) == 0
+            ? MqttPubAckReasonCode.Success
+            : MqttPubAckReasonCode.QuotaExceeded;
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        agent.Start(FastTelemetry, "Link:PackSize=1", "Link:InFlight=1");
+        await agent.Process.WaitForLineAsync("stores no more telemetry", Eventually.DefaultDeadline);
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        // One message was tried, and no connection was made for another try.
+        Assert.Equal(1, refused);
+        Assert.Single(server.Connections);
+        Assert.True(Directory.EnumerateFiles(agent.Data.Outbox).Skip(1).Any());
+    }
+
+    [Fact]
     public async Task Broker_of_another_authority_is_not_talked_to()
     {
         await using var server = await TestServer.StartAsync();

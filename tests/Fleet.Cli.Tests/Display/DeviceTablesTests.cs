@@ -70,6 +70,27 @@ public sealed class DeviceTablesTests
     }
 
     [Fact]
+    public void Device_that_sends_too_much_or_what_is_refused_is_shown_with_both()
+    {
+        var flooding = Device with
+        {
+            Traffic = new TrafficView
+            {
+                SlowedSince = Now.AddMinutes(-1),
+                Refused = 1200,
+                LastRefusal = "telemetry: sequence -1 is beyond 0",
+                LastRefusalAt = Now,
+            },
+        };
+        var (text, _) = Screen.Of(screen => DeviceTables.Write(screen, flooding, Now));
+        Assert.Matches(@"(?m)^Traffic +too much: slowed since 2026-11-27 11:59:00Z$", text);
+        Assert.Matches(@"(?m)^Refused +1,200 messages, the last now: telemetry: sequence -1 is beyond 0$", text);
+        var cut = Device with { Traffic = new TrafficView { CutUntil = Now.AddMinutes(5) } };
+        Assert.Matches(@"(?m)^Traffic +too much: kept out until 2026-11-27 12:05:00Z$",
+            Screen.Of(screen => DeviceTables.Write(screen, cut, Now)).Output);
+    }
+
+    [Fact]
     public void Device_that_never_connected_serves_nothing_and_was_never_seen()
     {
         var nothing = new Dictionary<string, string>();

@@ -232,5 +232,5 @@ public sealed class ReceiptAttackTests : IAsyncLifetime
     }
 
     private string CertificateOf(DeviceId device, ECDsa key)
-        => _fleet.Of<CertificateAuthority>().IssueDevice(device, TestDevice.SigningRequest(key), TimeSpan.FromDays(1));
+        => _fleet.Of<CertificateAuthority>().IssueDevice(device, new PublicKey(key), TimeSpan.FromDays(1)).Pem;
 }

@@ -94,20 +94,10 @@ public sealed class RestoredServerTests : IAsyncLifetime
     private async Task ServeAsync()
         => await _fleet.SucceedAsync((await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()))).Id);
 
-    private Task SayAsync(long revision, int serves) => _fleet.ReportAsync(Device, new ReportedState
+    private async Task SayAsync(long revision, int serves) => await _fleet.ReportAsync(Device, new ReportedState
     {
         Revision = revision,
         Facts = new DeviceFacts { Architecture = "x64" },
-        Models =
-        [
-            new ReportedModel
-            {
-                Model = "speech",
-                Version = serves,
-                Phase = DeploymentPhase.Active,
-                Since = _fleet.Clock.GetUtcNow(),
-                ActiveVersion = serves,
-            },
-        ],
+        Models = [await _fleet.ModelAsync("speech", serves, DeploymentPhase.Active)],
     });
 }

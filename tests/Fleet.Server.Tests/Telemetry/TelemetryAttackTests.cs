@@ -7,6 +7,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Storage;
+using Fleet.Server.Telemetry;
 using MQTTnet;
 
 namespace Fleet.Server.Tests.Telemetry;
@@ -76,6 +77,36 @@ public sealed class TelemetryAttackTests(RunningServer server) : IClassFixture<R
             await server.Operator.GetStringAsync("/api/v1/telemetry?device=largest"), FleetJson.Default.IReadOnlyListTelemetryView)!);
         Assert.Equal((most, most, 3), (view.Count, view.Errors, view.Batches));
         Assert.Equal([most, most], view.Classes);
+    }
+
+    [Fact]
+    public async Task Models_that_one_device_invents_are_few_on_a_page_that_all_share()
+    {
+        await using var crowd = new RunningServer();
+        await crowd.InitializeAsync();
+        var device = await crowd.EnrollAsync("inventor");
+        using var client = await device.ConnectAsync();
+        var refused = 0;
+        for (var sequence = 1; sequence <= 10; sequence++)
+        {
+            var batch = new TelemetryBatch
+            {
+                Sequence = sequence,
+                From = DateTimeOffset.UtcNow,
+                To = DateTimeOffset.UtcNow,
+                Models =
+                [
+                    .. Enumerable.Range(0, Limits.ModelsPerDevice).Select(n
+                        => new InferenceStats { Model = $"m-{sequence}-{n}", Version = 1, Variant = "v", Count = 1 }),
+                ],
+            };
+            var answer = await device.PublishAsync(client, Topics.Telemetry, batch, FleetJson.Default.TelemetryBatch);
+            if (answer == MqttClientPublishReasonCode.PayloadFormatInvalid) refused++;
+        }
+        Assert.Equal(10 - TelemetryBudget.ModelsPerDay / Limits.ModelsPerDevice, refused);
+        var views = JsonSerializer.Deserialize(
+            await crowd.Operator.GetStringAsync("/api/v1/telemetry/fleet"), FleetJson.Default.IReadOnlyListTelemetryView)!;
+        Assert.Equal(TelemetryBudget.ModelsPerDay, views.Count);
     }
 
     [Fact]

@@ -1,16 +1,17 @@
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
+using Fleet.Server.Artifacts;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
 
-namespace Fleet.Server.Artifacts;
+namespace Fleet.Server.Releases;
 
 /// <summary>Which artifacts a device may fetch: those of the releases that it should run. A model is nobody else's business.</summary>
-internal sealed class AssignedArtifacts(IFleetStore store, IReleaseEnvelopes releases)
+internal sealed class AssignedArtifacts(IFleetStore store, IReleaseEnvelopes releases) : IArtifactAccess
 {
-    /// <summary>True when a release that the device is assigned names the artifact.</summary>
-    public async Task<bool> IsForAsync(DeviceId device, string sha256, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    public async Task<bool> MayFetchAsync(DeviceId device, string sha256, CancellationToken cancellationToken)
     {
         // Builds upload more than is ever released.
         if (await store.FindAsync<PublishedArtifact>(sha256, cancellationToken) is null) return false;

@@ -1,0 +1,25 @@
+namespace Fleet.Server.Messaging;
+
+/// <summary>
+/// Allows <paramref name="burst"/> at once and <paramref name="perSecond"/> for long. What is taken beyond that is owed, and paid by
+/// waiting. Pure: the time is handed in.
+/// </summary>
+internal sealed class TokenBucket(double perSecond, double burst)
+{
+    private double _spent;
+    private TimeSpan _at;
+
+    /// <summary>True when at least half of the burst is there again.</summary>
+    public bool HasRecovered => _spent <= burst / 2;
+
+    /// <summary>Takes tokens.</summary>
+    /// <param name="cost">How many.</param>
+    /// <param name="now">The time since any moment that stays the same.</param>
+    /// <returns>How long to wait until they would have been there; zero when they are.</returns>
+    public TimeSpan Take(double cost, TimeSpan now)
+    {
+        _spent = Math.Max(0, _spent - Math.Max(0, (now - _at).TotalSeconds) * perSecond) + cost;
+        _at = now;
+        return _spent <= burst ? TimeSpan.Zero : TimeSpan.FromSeconds((_spent - burst) / perSecond);
+    }
+}

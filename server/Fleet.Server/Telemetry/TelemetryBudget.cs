@@ -1,0 +1,60 @@
+using System.Collections.Concurrent;
+using Fleet.Contracts;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Telemetry;
+using Fleet.Server.Messaging;
+using Fleet.Server.Settings;
+
+namespace Fleet.Server.Telemetry;
+
+/// <summary>
+/// What each device may store in a day: bytes, and models, each of which is a line on a page that all devices share. Kept in memory: a
+/// server that is started again begins to count anew.
+/// </summary>
+internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
+{
+    /// <summary>Models of a device in a day; it runs fewer at a time.</summary>
+    public const int ModelsPerDay = 4 * Limits.ModelsPerDevice;
+
+    private readonly ConcurrentDictionary<DeviceId, Account> _accounts = new();
+
+    /// <summary>Why a message is not stored; null when it may be.</summary>
+    public MessageRefusal? RefusalOf(DeviceId device, long bytes, IReadOnlyList<TelemetryBatch> batches)
+    {
+        var account = Today(device);
+        if (account.Bytes + bytes > options.TelemetryBytesPerDay)
+            return new MessageRefusal(
+                $"more than {options.TelemetryBytesPerDay:#,0} bytes of telemetry in a day are not stored for one device",
+                IsForGood: false);
+        return account.Models.Union(NamesIn(batches)).Count() > ModelsPerDay
+            ? new MessageRefusal($"it has told of more than {ModelsPerDay} models in a day")
+            : null;
+    }
+
+    /// <summary>Counts what was stored. The messages of one device come one after another.</summary>
+    public void Stored(DeviceId device, long bytes, IReadOnlyList<TelemetryBatch> batches)
+    {
+        var account = Today(device);
+        account.Bytes += bytes;
+        account.Models.UnionWith(NamesIn(batches));
+    }
+
+    private static IEnumerable<string> NamesIn(IReadOnlyList<TelemetryBatch> batches)
+        => batches.SelectMany(batch => batch.Models).Select(stats => stats.Model);
+
+    private Account Today(DeviceId device)
+    {
+        var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+        return _accounts.AddOrUpdate(device,
+            static (_, day) => new Account(day), static (_, account, day) => account.Day == day ? account : new Account(day), today);
+    }
+
+    private sealed class Account(DateOnly day)
+    {
+        public DateOnly Day => day;
+
+        public long Bytes { get; set; }
+
+        public HashSet<string> Models { get; } = new(StringComparer.Ordinal);
+    }
+}

@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Telemetry;
+using Fleet.Server.Messaging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Fleet.Server.Tests.Messaging;
+
+public sealed class DeviceTrafficTests
+{
+    private static readonly DeviceId Device = DeviceId.Parse("dev-1");
+
+    private readonly FakeTimeProvider _clock = new();
+
+    [Fact]
+    public void Burst_is_free_and_what_is_owed_is_paid_by_waiting()
+    {
+        var bucket = new TokenBucket(perSecond: 10, burst: 5);
+        Assert.All(Enumerable.Range(0, 5), _ => Assert.Equal(TimeSpan.Zero, bucket.Take(1, TimeSpan.Zero)));
+        Assert.False(bucket.HasRecovered);
+        Assert.Equal(TimeSpan.FromSeconds(0.1), bucket.Take(1, TimeSpan.Zero));
+        Assert.Equal(TimeSpan.FromSeconds(0.1), bucket.Take(1, TimeSpan.FromSeconds(0.1)));
+        // Never more than the burst, however long nothing comes; a clock that goes back gives nothing.
+        Assert.Equal(TimeSpan.Zero, bucket.Take(0, TimeSpan.FromDays(1)));
+        Assert.True(bucket.HasRecovered);
+        Assert.Equal(TimeSpan.FromSeconds(0.5), bucket.Take(10, TimeSpan.FromHours(1)));
+    }
+
+    /// <summary>An agent drains what its outbox holds at most, as packs and as an agent of protocol 1 does: message by message.</summary>
+    [Theory]
+    [InlineData(10_000 / 30, 100_000)]
+    [InlineData(10_000, 32 * 1024 * 1024 / 10_000)]
+    public void Agent_that_comes_back_after_a_week_is_slowed_at_most_and_not_cut(int messages, int bytes)
+    {
+        using var traffic = new DeviceTraffic(new MessagingOptions(), _clock);
+        var began = _clock.GetUtcNow();
+        for (var n = 0; n < messages; n++)
+        {
+            var verdict = traffic.Charge(Device, 1, bytes);
+            Assert.False(verdict.IsCut);
+            // No acknowledgement waits longer than a client is patient.
+            Assert.InRange(verdict.Wait, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+            _clock.Advance(verdict.Wait);
+        }
+        Assert.InRange(_clock.GetUtcNow() - began, TimeSpan.Zero, TimeSpan.FromMinutes(10));
+        Assert.Null(traffic.CutUntil(Device));
+    }
+
+    [Fact]
+    public void Device_that_goes_on_is_cut_and_one_that_paused_begins_anew()
+    {
+        var options = new MessagingOptions();
+        using var traffic = new DeviceTraffic(options, _clock);
+        Assert.Null(traffic.ViewOf(Device));
+        Assert.True(FloodFor(options.SlowedAtMost - TimeSpan.FromMinutes(1)));
+        Assert.NotNull(traffic.ViewOf(Device)!.SlowedSince);
+        _clock.Advance(TimeSpan.FromMinutes(2));
+        Assert.True(FloodFor(options.SlowedAtMost - TimeSpan.FromMinutes(1)));
+
+        Assert.False(FloodFor(TimeSpan.FromMinutes(2)));
+
+        Assert.Equal(_clock.GetUtcNow() + options.CutFor, traffic.CutUntil(Device));
+        Assert.Equal(traffic.CutUntil(Device), traffic.ViewOf(Device)!.CutUntil);
+        _clock.Advance(options.CutFor);
+        Assert.Null(traffic.CutUntil(Device));
+
+        // True as long as it is not cut.
+        bool FloodFor(TimeSpan time)
+        {
+            for (var end = _clock.GetUtcNow() + time; _clock.GetUtcNow() < end;)
+            {
+                var verdict = traffic.Charge(Device, 100, 0);
+                if (verdict.IsCut) return false;
+                _clock.Advance(verdict.Wait);
+            }
+            return true;
+        }
+    }
+
+    [Fact]
+    public void What_is_refused_is_counted_and_costs_as_much_as_many_packets()
+    {
+        var options = new MessagingOptions();
+        using var traffic = new DeviceTraffic(options, _clock);
+        for (var n = 0; n < options.PacketBurst / DeviceTraffic.CostOfMuch; n++)
+            traffic.Refused(Device, "telemetry: sequence -1 is negative");
+        Assert.NotEqual(TimeSpan.Zero, traffic.Charge(Device, 1, 0).Wait);
+        var view = traffic.ViewOf(Device)!;
+        Assert.Equal((30L, "telemetry: sequence -1 is negative"), (view.Refused, view.LastRefusal));
+    }
+
+    [Fact]
+    public void Account_of_a_message_costs_a_fraction_of_reading_it()
+    {
+        using var traffic = new DeviceTraffic(new MessagingOptions(), TimeProvider.System);
+        var pack = TelemetryPack.Encode(
+        [
+            .. Enumerable.Range(1, 30).Select(n => new TelemetryBatch
+            {
+                Sequence = n,
+                From = DateTimeOffset.UnixEpoch,
+                To = DateTimeOffset.UnixEpoch,
+                Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = n }],
+            }),
+        ]);
+        for (var round = 0; round < 2; round++)
+        {
+            var (reading, account) = (TimeOf(() => TelemetryPack.Decode(pack)), TimeOf(() => traffic.Charge(Device, 1, pack.Length)));
+            if (round == 1) Assert.True(account < reading / 4, $"{account.TotalNanoseconds} ns beside {reading.TotalNanoseconds} ns");
+        }
+
+        static TimeSpan TimeOf(Action action)
+        {
+            const int times = 20_000;
+            var watch = Stopwatch.StartNew();
+            for (var n = 0; n < times; n++) action();
+            return watch.Elapsed / times;
+        }
+    }
+}

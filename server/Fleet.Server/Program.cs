@@ -120,6 +120,7 @@ internal static class Program
         var operators = app.MapOperatorCalls();
         operators.MapApiKeys();
         operators.MapAudit();
+        operators.MapKeys();
         operators.MapTokens();
         operators.MapDevices();
         operators.MapDeviceLife();

@@ -89,6 +89,8 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(ServerView))]
 [JsonSerializable(typeof(ReenrollRequest))]
 [JsonSerializable(typeof(IReadOnlyList<PendingDeviceView>))]
+[JsonSerializable(typeof(KeysView))]
+[JsonSerializable(typeof(RootChange))]
 [JsonSerializable(typeof(IReadOnlyList<DeviceView>))]
 [JsonSerializable(typeof(SetLabelsRequest))]
 [JsonSerializable(typeof(IReadOnlyList<BuildView>))]

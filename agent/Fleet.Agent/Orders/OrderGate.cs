@@ -24,7 +24,7 @@ internal sealed partial class OrderGate(
         Root = credentials.Root?.Version ?? 0,
         Epoch = accepted.Place.Epoch,
         Fault = _refused?.Fault ?? OrderFault.None,
-        Detail = _refused?.Reason ?? "",
+        Detail = _refused?.Reason ?? trusted.Doubt ?? "",
     };
 
     /// <summary>Takes a desired state as it arrived.</summary>
@@ -58,7 +58,8 @@ internal sealed partial class OrderGate(
         var verdict = OrderVerifier.Verify(state.Order, state.Revision, state.Ordered(), GroundOf(trustedRoot));
         if (verdict.Order is not { } order)
             return refused is null ? verdict : new OrderVerdict(null, OrderFault.RootRefused, $"{refused.Reason} {verdict.Reason}");
-        trusted.Advance(order.IssuedAt);
+        if (order.TimeAnchor > trusted.Anchor) trusted.MoveTo(order.IssuedAt, order.TimeAnchor);
+        else trusted.Advance(order.IssuedAt);
         // Kept beside the address in use, which the server leaves when it is ready.
         if (order.Address is { } moved && credentials.Identity.Announced(moved).Next != credentials.Identity.Next)
             credentials.Change(identity => identity.Announced(moved));
@@ -72,6 +73,7 @@ internal sealed partial class OrderGate(
         Accepted = accepted.Place,
         Known = accepted.Accepted?.Ordered().Select(release => release.Sha256).ToHashSet() ?? [],
         Now = trusted.Latest(),
+        TimeAnchor = trusted.Anchor,
     };
 
     [LoggerMessage(LogLevel.Warning, "Desired revision {Revision} is refused ({Fault}), and what serves goes on: {Reason}")]

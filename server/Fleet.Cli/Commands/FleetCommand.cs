@@ -40,6 +40,7 @@ internal static class FleetCommand
             ApiKeysCommand.Create(shell),
             AuditCommand.Create(shell),
             ServerCommand.Create(shell),
+            KeysCommand.Create(shell),
         };
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);

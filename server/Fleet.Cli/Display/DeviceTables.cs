@@ -2,6 +2,7 @@ using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Display;
@@ -63,6 +64,7 @@ internal static class DeviceTables
             ? $"{device.DesiredRevision}, reached"
             : $"desired {device.DesiredRevision}, reported {device.ReportedRevision}");
         if (device.Traffic is { } traffic) WriteTraffic(sheet, traffic, now);
+        if (device.Trust is { } trust) sheet.Add("Trusts", TrustOf(trust));
         screen.Write(sheet);
         if (device.Alarms.Count > 0)
             screen.WriteHint($"'fleet devices reenroll {device.Id}' gives it a new key and ends all others; 'fleet devices acknowledge "
@@ -96,6 +98,14 @@ internal static class DeviceTables
 
     private static string ProfileOf(DeviceView device)
         => device.Profile is null ? "none" : device.ProfileEmulated ? $"{device.Profile} (emulated)" : device.Profile;
+
+    /// <summary>The root it follows, and what it refused: the same words as in its log.</summary>
+    private static Cell TrustOf(TrustReport trust) => trust switch
+    {
+        { Fault: not OrderFault.None } => new Cell($"root {trust.Root}; refused, {trust.Fault.ToWords()}: {trust.Detail}", Tone.Bad),
+        { Detail.Length: > 0 } => $"root {trust.Root}; {trust.Detail}",
+        _ => $"root {trust.Root}",
+    };
 
     private static Cell StateOf(DeviceView device) => device switch
     {

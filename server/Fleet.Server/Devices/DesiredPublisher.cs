@@ -13,7 +13,7 @@ namespace Fleet.Server.Devices;
 /// <summary>Tells devices what they should run: always whole, always as the store has it at that moment.</summary>
 internal sealed partial class DesiredPublisher(
     IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, DesiredNotices notices, DeviceBoard board, DeviceOutbox outbox,
-    TimeProvider time, ILogger<DesiredPublisher> logger) : BackgroundService
+    SigningClock clock, ILogger<DesiredPublisher> logger) : BackgroundService
 {
     /// <summary>
     /// How long a device may take an order. Longer than its trusted time can lie ahead by mistake; what holds orders back for months
@@ -60,14 +60,19 @@ internal sealed partial class DesiredPublisher(
                     Window = release.Window,
                 });
         }
+        var move = await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken);
+        if (keys.SignOrder(OrderOf(device, desired.Revision, assignments) with { Address = move?.Document.Address }) is not { } order)
+        {
+            LogNotSigned(device, string.Join(" ", keys.Problems()));
+            return;
+        }
         var reported = await store.FindAsync<DeviceReported>(device.Value, cancellationToken);
         var roots = keys.RootsAfter(reported is null ? null : reported.Document.State.Trust?.Root ?? 0);
-        var move = await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken);
         var state = new DesiredState
         {
             Revision = desired.Revision,
             Assignments = assignments,
-            Order = keys.SignOrder(OrderOf(device, desired.Revision, assignments) with { Address = move?.Document.Address }),
+            Order = order,
             Roots = roots.Count > 0 ? roots : null,
         };
         var payload = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.DesiredState);
@@ -80,9 +85,10 @@ internal sealed partial class DesiredPublisher(
         Device = device,
         Epoch = keys.Root.OrderEpoch,
         Revision = revision,
-        IssuedAt = time.GetUtcNow(),
-        ExpiresAt = time.GetUtcNow() + OrderValidity,
+        IssuedAt = clock.Now(),
+        ExpiresAt = clock.Now() + OrderValidity,
         Assignments = [.. assignments.Select(assignment => assignment.Ordered())],
+        TimeAnchor = clock.Anchor,
     };
 
     [LoggerMessage(LogLevel.Debug, "Device {Device} is told revision {Revision} ({Bytes} bytes)")]
@@ -90,6 +96,9 @@ internal sealed partial class DesiredPublisher(
 
     [LoggerMessage(LogLevel.Error, "Device {Device} should run release {Model} {Version}, which is not stored: nothing is sent to it")]
     private partial void LogMissing(DeviceId device, string model, int version);
+
+    [LoggerMessage(LogLevel.Error, "Device {Device} is told nothing: {Problem}")]
+    private partial void LogNotSigned(DeviceId device, string problem);
 
     [LoggerMessage(LogLevel.Error, "Device {Device} could not be told its desired state; it is told again when it connects")]
     private partial void LogFailed(DeviceId device, Exception exception);

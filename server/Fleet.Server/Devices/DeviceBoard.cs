@@ -24,6 +24,9 @@ internal sealed partial class DeviceBoard(
     private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _seen = new();
     private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _unwritten = new();
 
+    /// <summary>The devices connected now.</summary>
+    public IReadOnlyCollection<DeviceId> Online => [.. _online.Keys];
+
     /// <summary>True while the device is connected.</summary>
     public bool IsOnline(DeviceId device) => _online.ContainsKey(device);
 

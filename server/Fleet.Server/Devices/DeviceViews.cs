@@ -28,6 +28,7 @@ internal sealed class DeviceViews(
             LastSeenAt = await board.LastSeenAsync(device.Id, cancellationToken),
             DesiredRevision = desired.Revision,
             ReportedRevision = reported?.Document.State.Revision ?? 0,
+            Trust = reported?.Document.State.Trust,
             Models = reported?.Document.State.Models ?? [],
             Certificate = certificate,
             Alarms = alarms,

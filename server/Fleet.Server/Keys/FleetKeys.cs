@@ -9,12 +9,13 @@ namespace Fleet.Server.Keys;
 /// The keys of the fleet and the roots that name them. Made at the first start without a ceremony; the root's own key can leave the
 /// server when somebody is ready.
 /// </summary>
-internal sealed class FleetKeys : IDisposable
+internal sealed partial class FleetKeys : IDisposable
 {
-    private readonly Held _held;
+    private readonly Lock _lock = new();
+    private readonly KeyFolder _folder;
+    private volatile Held _held;
 
-    private FleetKeys(Held held) => _held = held;
-
+    private FleetKeys(KeyFolder folder, IReadOnlyList<DsseEnvelope> roots) => (_folder, _held) = (folder, Load(folder, roots));
 
     /// <summary>The root that counts.</summary>
     public TrustRoot Root => _held.Root;
@@ -22,12 +23,25 @@ internal sealed class FleetKeys : IDisposable
     /// <summary>Every root, in order.</summary>
     public IReadOnlyList<DsseEnvelope> Roots => _held.Roots;
 
+    /// <summary>Ids of the keys of the newest root whose private half is here.</summary>
+    public IReadOnlyList<string> OnServer => [.. _held.Present().Select(key => key.Public.Id)];
+
+    /// <summary>What is missing here to sign with, a sentence each: it needs a backup or a new key.</summary>
+    public IReadOnlyList<string> Problems()
+    {
+        var held = _held;
+        var problems = new List<string>();
+        if (held.Releases is null) problems.Add(MissingKey(_folder.ReleaseKey, "releases"));
+        if (held.Orders is null) problems.Add(MissingKey(_folder.OrderKey, "orders"));
+        return problems;
+    }
+
     /// <summary>Opens the keys of a folder, and makes what was never there.</summary>
     /// <exception cref="InvalidDataException">Something was lost or is broken; the sentence says how to go on.</exception>
     public static FleetKeys OpenOrCreate(string folder, TimeProvider time)
     {
         var keys = new KeyFolder(folder);
-        return new FleetKeys(Load(keys, keys.ReadRoots() ?? Create(keys, time)));
+        return new FleetKeys(keys, keys.ReadRoots() ?? Create(keys, time));
     }
 
     /// <summary>Roots for a device that trusts that version, as many as one message holds; the newest ones when it is not known.</summary>
@@ -46,15 +60,31 @@ internal sealed class FleetKeys : IDisposable
         return null;
     }
 
-    /// <summary>Signs the statement about a release.</summary>
-    public DsseEnvelope SignRelease(byte[] statement) => _held.Release.Sign(DsseEnvelope.InToto, statement);
+    /// <summary>Signs the statement about a release; null when the key is missing, see <see cref="Problems"/>.</summary>
+    public DsseEnvelope? SignRelease(byte[] statement) => _held.Releases?.Sign(DsseEnvelope.InToto, statement);
 
-    /// <summary>Signs an order.</summary>
-    public DsseEnvelope SignOrder(DeviceOrder order)
-        => _held.Orders.Sign(DeviceOrder.PayloadType, JsonSerializer.SerializeToUtf8Bytes(order, FleetJson.Default.DeviceOrder));
+    /// <summary>Signs an order; null when the key is missing, see <see cref="Problems"/>.</summary>
+    public DsseEnvelope? SignOrder(DeviceOrder order)
+        => _held.Orders?.Sign(DeviceOrder.PayloadType, JsonSerializer.SerializeToUtf8Bytes(order, FleetJson.Default.DeviceOrder));
+
+    /// <summary>
+    /// A release with a signature of the key that counts now, when one that counted before has signed it: its bytes, and so its digest,
+    /// stay. Null when there is nothing to do, or nothing to do it with.
+    /// </summary>
+    public DsseEnvelope? SignAgain(DsseEnvelope release)
+    {
+        var held = _held;
+        if (held.Releases is not { } key || release.Signatures.Any(signature => signature.KeyId == key.Public.Id)) return null;
+        var once = held.Roots.SelectMany(root => RootChain.Peek(root, out _)?.ReleaseKeys() ?? []).DistinctBy(known => known.Id).ToList();
+        if (EnvelopeSigners.Of(release, once, out _).Count == 0) return null;
+        return key.Sign(release with { Signatures = [.. release.Signatures.Take(Limits.SignaturesPerEnvelope - 1)] });
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => _held.Dispose();
+    public void Dispose()
+    {
+        foreach (var key in _held.Present()) key.Dispose();
+    }
 
     /// <summary>
     /// The first root. A release key that devices of an earlier version trust signs it as well: that is how they come to trust it.
@@ -77,19 +107,17 @@ internal sealed class FleetKeys : IDisposable
         KeyFolder.Settle(folder.ReleaseKey, root.Roles.Releases);
         KeyFolder.Settle(folder.OrderKey, root.Roles.Orders);
         return new Held(
-            roots, root, KeyFolder.Open(folder.ReleaseKey, root.Roles.Releases) ?? throw Lost(folder.ReleaseKey),
-            KeyFolder.Open(folder.OrderKey, root.Roles.Orders) ?? throw Lost(folder.OrderKey));
+            roots, root, KeyFolder.Open(folder.RootKey, root.Roles.Root), KeyFolder.Open(folder.ReleaseKey, root.Roles.Releases),
+            KeyFolder.Open(folder.OrderKey, root.Roles.Orders));
     }
 
-    private static InvalidDataException Lost(string file) => new($"{file} is missing, or is not the key that the newest root names. "
-        + "Devices trust the one that was there: restore it from a backup.");
+    private static string MissingKey(string file, string role) => $"{file} is missing, or is not the key that the newest root names: no "
+        + $"{role} can be signed. Restore it from a backup, or replace it: fleet keys rotate {role}";
 
-    private sealed record Held(IReadOnlyList<DsseEnvelope> Roots, TrustRoot Root, SigningKey Release, SigningKey Orders) : IDisposable
+    /// <summary>The roots and those keys of the newest one that are here.</summary>
+    private sealed record Held(
+        IReadOnlyList<DsseEnvelope> Roots, TrustRoot Root, SigningKey? RootKey, SigningKey? Releases, SigningKey? Orders)
     {
-        public void Dispose()
-        {
-            Release.Dispose();
-            Orders.Dispose();
-        }
+        public IEnumerable<SigningKey> Present() => new[] { RootKey, Releases, Orders }.OfType<SigningKey>();
     }
 }

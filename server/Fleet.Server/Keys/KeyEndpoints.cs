@@ -1,12 +1,57 @@
+using Fleet.Contracts;
+using Fleet.Server.Http;
 using Fleet.Server.Settings;
 
 namespace Fleet.Server.Keys;
 
-/// <summary>The room of keys: what it registers, and what operators may call.</summary>
+/// <summary>The room of keys: what it registers, and what admins may call.</summary>
 internal static class KeyEndpoints
 {
     /// <summary>Registers the room. Its keys are made at the first start.</summary>
-    public static IServiceCollection AddKeys(this IServiceCollection services) => services.AddSingleton(
-        provider => FleetKeys.OpenOrCreate(
-            Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "keys"), provider.GetRequiredService<TimeProvider>()));
+    public static IServiceCollection AddKeys(this IServiceCollection services) => services
+        .AddSingleton(
+            provider => FleetKeys.OpenOrCreate(
+                Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "keys"), provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton(
+            provider => new SigningClock(
+                Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "clock.json"),
+                provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<RootWatch>()
+        .AddHostedService(provider => provider.GetRequiredService<RootWatch>());
+
+    /// <summary>Maps <c>/api/v1/keys</c>.</summary>
+    public static void MapKeys(this IEndpointRouteBuilder operators)
+    {
+        var keys = operators.MapGroup("/api/v1/keys").ForAdmins();
+        keys.MapGet("/", (FleetKeys held, SigningClock clock) => Results.Json(held.View(clock), FleetJson.Default.KeysView));
+        keys.MapGet("/roots", (FleetKeys held) => Results.Json(held.Roots, FleetJson.Default.IReadOnlyListDsseEnvelope));
+        keys.MapPost("/changes", PrepareAsync);
+        keys.MapPost("/roots", ApplyAsync);
+        keys.MapPost("/time-anchor", async (
+            FleetKeys held, SigningClock clock, RootWatch watch, CancellationToken cancellationToken) =>
+        {
+            clock.Vouch();
+            await watch.TellAsync(cancellationToken);
+            return Results.Json(held.View(clock), FleetJson.Default.KeysView);
+        });
+    }
+
+    private static async Task<IResult> PrepareAsync(
+        HttpRequest request, FleetKeys keys, SigningClock clock, CancellationToken cancellationToken)
+    {
+        var asked = await RequestBody.ReadAsync(request, FleetJson.Strict.RootChange, cancellationToken);
+        return asked.Value is null
+            ? asked.Problem!.ToResult()
+            : keys.Prepare(asked.Value, clock.Now()).ToResult(FleetJson.Default.DsseEnvelope);
+    }
+
+    private static async Task<IResult> ApplyAsync(
+        HttpRequest request, FleetKeys keys, SigningClock clock, RootWatch watch, CancellationToken cancellationToken)
+    {
+        var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.DsseEnvelope, cancellationToken, 2 * Limits.RootBytes);
+        if (sent.Value is null) return sent.Problem!.ToResult();
+        if (keys.Apply(sent.Value) is { } refused) return refused.ToResult();
+        await watch.TellAsync(cancellationToken);
+        return Results.Json(keys.View(clock), FleetJson.Default.KeysView);
+    }
 }

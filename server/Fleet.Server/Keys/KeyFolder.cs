@@ -73,6 +73,14 @@ internal sealed record KeyFolder(string Path)
         return null;
     }
 
+    /// <summary>True when a key that a role names is in the file, or waits for it.</summary>
+    public static bool Has(string file, TrustRole role)
+    {
+        using var inUse = Open(file, role);
+        using var waiting = inUse is null ? Open(file + Waiting, role) : null;
+        return inUse is not null || waiting is not null;
+    }
+
     private static bool Exists(string file) => new FileInfo(file) is { Exists: true, Length: > 0 };
 
     private string File(string name) => System.IO.Path.Combine(Path, name);

@@ -13,7 +13,8 @@ namespace Fleet.Server.Releases;
 
 /// <summary>Signs the accepted variants of a build as the next release of its model.</summary>
 internal sealed partial class Publisher(
-    IFleetStore store, KnownProfiles profiles, ArtifactStore artifacts, FleetKeys keys, TimeProvider time, ILogger<Publisher> logger)
+    IFleetStore store, KnownProfiles profiles, ArtifactStore artifacts, FleetKeys keys, SigningClock clock,
+    TimeProvider time, ILogger<Publisher> logger)
 {
     /// <summary>
     /// How long a release is newly trusted unless asked otherwise: long enough for a device on a shelf, short enough that a key
@@ -33,6 +34,7 @@ internal sealed partial class Publisher(
         var validFor = request.ValidFor ?? DefaultValidity;
         if (validFor <= TimeSpan.Zero || validFor > LongestValidity)
             return Refusal.Invalid($"validFor {validFor} must be above zero and at most {LongestValidity.Days} days.");
+        if (clock.Problem() is { } wrong) return Refusal.Conflict("Nothing is released by a clock that may be wrong.", wrong);
         while (true)
         {
             if (await store.FindAsync<Build>(request.BuildId, cancellationToken) is not { } build)
@@ -62,7 +64,7 @@ internal sealed partial class Publisher(
             if (MissingOf(manifest) is { Count: > 0 } missing)
                 return Refusal.Conflict($"Artifacts of build {build.Id} are missing on the server.", missing);
 
-            var (release, verdict) = Sign(manifest);
+            if (Sign(manifest) is not var (release, verdict)) return Refusal.Conflict("Nothing was released.", keys.Problems());
             if (!verdict.Trusted) return Refusal.Conflict($"No device would trust this release: {verdict.Reason}");
 
             List<StoreChange> changes =
@@ -104,11 +106,11 @@ internal sealed partial class Publisher(
         return latest;
     }
 
-    /// <summary>The release of a manifest, and what a device would say to it.</summary>
-    private (Release Release, ReleaseVerdict Verdict) Sign(ReleaseManifest manifest)
+    /// <summary>The release of a manifest, and what a device would say to it; null without the key.</summary>
+    private (Release Release, ReleaseVerdict Verdict)? Sign(ReleaseManifest manifest)
     {
-        var envelope = keys.SignRelease(
-            JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement));
+        var statement = JsonSerializer.SerializeToUtf8Bytes(ReleaseStatement.About(manifest), FleetJson.Default.ReleaseStatement);
+        if (keys.SignRelease(statement) is not { } envelope) return null;
         // Our own output is judged as a device will judge it, over the bytes it will get: what no device would take is not published.
         var verdict = ReleaseVerifier.Verify(
             JsonSerializer.SerializeToUtf8Bytes(

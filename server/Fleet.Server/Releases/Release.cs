@@ -5,7 +5,7 @@ using Fleet.Contracts.Releases;
 
 namespace Fleet.Server.Releases;
 
-/// <summary>A signed release as it is stored. Never changed.</summary>
+/// <summary>A signed release as it is stored. What was signed never changes; a key that takes the place of another signs it too.</summary>
 internal sealed record Release
 {
     public required string Model { get; init; }

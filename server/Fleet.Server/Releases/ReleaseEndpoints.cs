@@ -3,6 +3,7 @@ using Fleet.Contracts.Http;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
+using Fleet.Server.Keys;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Releases;
@@ -16,6 +17,7 @@ internal static class ReleaseEndpoints
         .AddDocument("model", ReleasesJson.Default.Model)
         .AddSingleton<IReleaseEnvelopes, ReleaseEnvelopes>()
         .AddSingleton<IArtifactAccess, AssignedArtifacts>()
+        .AddSingleton<IRootObserver, ReleaseSignatures>()
         .AddSingleton<Publisher>();
 
     /// <summary>Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>.</summary>

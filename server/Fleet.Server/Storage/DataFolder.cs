@@ -9,10 +9,13 @@ internal static class DataFolder
     /// <summary>Begins the audit trail anew: an argument of the program, so that no setting does it at every start.</summary>
     public const string BeginCommand = "begin-audit-trail";
 
+    private const string ReleaseKey = "keys/release.key";
+    private const string Roots = "keys/roots.json";
+
     private static readonly (string Name, string Loss)[] Needed =
     [
         ("fleet.db", "it holds the devices, releases and rollouts"),
-        ("keys/release.key", "devices refuse whatever another key signs"),
+        (ReleaseKey, "devices refuse whatever another key signs"),
         ("keys/ca.key", "every device trusts the authority that was there"),
         ("ca.pem", "every device trusts the authority that was there"),
         (AuditFile, "it says who changed what"),
@@ -54,8 +57,16 @@ internal static class DataFolder
 
     private static List<(string Name, string Loss)> LostIn(string folder)
         => IsInUse(folder)
-            ? [.. Needed.Where(file => !Holds(folder, file.Name) && !(file.Name == AuditFile && MovedTrails(folder).Count > 0))]
+            ? [.. Needed.Where(file => !Holds(folder, file.Name) && !IsMendable(folder, file.Name))]
             : [];
+
+    /// <summary>A trail that was rotated is not lost; a release key that a root names can be replaced while the server runs.</summary>
+    private static bool IsMendable(string folder, string name) => name switch
+    {
+        AuditFile => MovedTrails(folder).Count > 0,
+        ReleaseKey => Holds(folder, Roots),
+        _ => false,
+    };
 
     // A trail with its first line alone is one that a first start had just begun.
     private static bool IsInUse(string folder)

@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Contracts.Http;
 
@@ -30,6 +31,8 @@ public sealed record DeviceView
     public long ReportedRevision { get; init; }
     /// <summary>What is unusual about what it sends; null when nothing is.</summary>
     public TrafficView? Traffic { get; init; }
+    /// <summary>Whom it trusts and what it refused; null of a device of protocol 1.</summary>
+    public TrustReport? Trust { get; init; }
     /// <summary>Its models.</summary>
     public IReadOnlyList<ReportedModel> Models { get; set; } = [];
     /// <summary>Its newest certificate; null when the server has not recorded which that is.</summary>

@@ -52,6 +52,44 @@ public sealed class OrderTests
         Assert.Equal(5, server.Reports.Last().Revision);
     }
 
+    /// <summary>R10: after the server's clock was 800 days ahead once, every later release was expired, for good.</summary>
+    [Fact]
+    public async Task Release_of_a_server_whose_clock_was_ahead_once_expires_no_later_one()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        agent.Start();
+        var ahead = DateTimeOffset.UtcNow.AddDays(800);
+        var manifest = TestRelease.Manifest(server, 1, "vibration", TestRelease.Variant(server, TestRelease.Model(1)));
+        var early = TestRelease.Assign(server, manifest with { CreatedAt = ahead, ExpiresAt = ahead.AddDays(30) });
+        var order = server.Fleet.Order("dev-1", 1, early) with { IssuedAt = ahead, ExpiresAt = ahead.AddDays(90) };
+        await server.DesireAsync(
+            "dev-1", new DesiredState { Revision = 1, Assignments = [early], Order = server.Fleet.Sign(order) });
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        Assert.Contains(server.Reports, report => report.Trust!.Detail.Contains("fleet keys anchor-time", StringComparison.Ordinal));
+        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        await Eventually.TrueAsync("the time is believed again", () => server.Reports.Last().Trust!.Detail.Length == 0);
+    }
+
+    /// <summary>R10, too late: the device was enrolled while the server's clock was ahead, or was poisoned by an earlier version.</summary>
+    [Fact]
+    public async Task Device_that_believes_a_time_far_ahead_is_brought_back_by_an_anchor()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        TrustedTime.Store(agent.Data, DateTimeOffset.UtcNow.AddDays(800));
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
+        agent.Start();
+        await server.RefusedAsync(OrderFault.Expired);
+        var release = TestRelease.Assign(server, 1);
+        var order = server.Fleet.Order("dev-1", 1, release) with { TimeAnchor = 1 };
+        await server.DesireAsync("dev-1", new DesiredState { Revision = 1, Assignments = [release], Order = server.Fleet.Sign(order) });
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+    }
+
     /// <summary>R17: only editing identity.json by hand helped when the server's address changed.</summary>
     [Fact]
     public async Task Device_keeps_an_announced_address_and_goes_there_once_the_old_one_is_silent()

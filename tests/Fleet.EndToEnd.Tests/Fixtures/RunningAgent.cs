@@ -17,6 +17,9 @@ internal sealed class RunningAgent : IAsyncDisposable
 
     public string Id { get; }
 
+    /// <summary>What it has on disk.</summary>
+    public string Folder => _data.Path;
+
     public string Output => _process!.Output;
 
     /// <summary>Enrolls a device.</summary>

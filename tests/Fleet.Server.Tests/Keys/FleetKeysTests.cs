@@ -56,17 +56,30 @@ public sealed class FleetKeysTests : IDisposable
             Assert.Equal(file.Value, File.ReadAllText(_folder[file.Key.Replace(".next", "", StringComparison.Ordinal)])));
     }
 
+    [Fact]
+    public void Roots_that_are_lost_are_not_made_anew()
+    {
+        using (Open())
+        {
+        }
+        File.Delete(_folder["roots.json"]);
+        Assert.Contains("backup", Assert.Throws<InvalidDataException>(Open).Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(_folder["roots.json"]));
+    }
+
     [Theory]
-    [InlineData("roots.json")]
     [InlineData("orders.key")]
-    public void Roots_or_a_key_that_devices_trust_are_not_made_anew_when_they_are_lost(string file)
+    [InlineData("release.key")]
+    public void Key_that_is_lost_or_replaced_by_another_is_said_and_not_made_anew(string file)
     {
         using (Open())
         {
         }
         File.Delete(_folder[file]);
-        Assert.Contains("backup", Assert.Throws<InvalidDataException>(Open).Message, StringComparison.Ordinal);
+        using (var keys = Open()) Assert.Contains(file, Assert.Single(keys.Problems()), StringComparison.Ordinal);
         Assert.False(File.Exists(_folder[file]));
+        using (SigningKey.OpenOrCreate(_folder[file]))
+        using (var keys = Open()) Assert.Contains(file, Assert.Single(keys.Problems()), StringComparison.Ordinal);
     }
 
     [Theory]

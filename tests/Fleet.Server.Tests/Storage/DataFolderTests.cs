@@ -13,10 +13,7 @@ public sealed class DataFolderTests
     private const string TokenRequest = """{"uses":1,"validFor":"01:00:00"}""";
 
     [Theory]
-    [InlineData("keys/release.key", false, "keys/release.key is missing")]
-    [InlineData("keys/release.key", true, "keys/release.key is empty")]
     [InlineData("keys/roots.json", false, "keys/roots.json says whose keys devices trust, and it is missing or empty")]
-    [InlineData("keys/orders.key", true, "keys/orders.key is missing, or is not the key that the newest root names")]
     [InlineData("keys/ca.key", false, "keys/ca.key is missing")]
     [InlineData("ca.pem", true, "ca.pem is empty")]
     [InlineData("fleet.db", false, "fleet.db is missing")]

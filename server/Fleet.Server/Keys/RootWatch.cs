@@ -1,0 +1,84 @@
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Trust;
+using Fleet.Server.Health;
+
+namespace Fleet.Server.Keys;
+
+/// <summary>
+/// Sees to the newest root: lets other rooms act on it, renews it in the last third of its life while its key is on the server, and says in
+/// health what only a person can mend.
+/// </summary>
+internal sealed partial class RootWatch(
+    FleetKeys keys, SigningClock clock, IServiceProvider rooms, ServerHealth health, TimeProvider time, ILogger<RootWatch> logger)
+        : BackgroundService
+{
+    private const string KeySubject = "keys";
+    private const string RootSubject = "root";
+    private const string ClockSubject = "clock";
+
+    private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    /// <summary>Ahead of the end of a root whose key lies elsewhere: time to fetch it out of the safe.</summary>
+    private static readonly TimeSpan Warning = TimeSpan.FromDays(90);
+
+    /// <inheritdoc/>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await TellAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <summary>Lets every room act on the root that counts.</summary>
+    public async Task TellAsync(CancellationToken cancellationToken)
+    {
+        LogCounts(keys.Root.Version, keys.Root.ExpiresAt);
+        Say();
+        foreach (var observer in rooms.GetServices<IRootObserver>()) await observer.RootCountsAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        do await LookAsync(stoppingToken);
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            clock.Keep();
+            var (root, now) = (keys.Root, clock.Now());
+            // A clock that jumped must not make a root that is too long in the future.
+            if (clock.Problem() is null && now > root.ExpiresAt - (root.ExpiresAt - root.IssuedAt) / 3
+                && keys.Prepare(new RootChange(), now).Value is { } next && RootChain.Follow(root, next).Trusted
+                && keys.Apply(next) is null)
+                await TellAsync(cancellationToken);
+            Say();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            LogNotRenewed(e);
+        }
+    }
+
+    private void Say()
+    {
+        if (keys.Problems() is { Count: > 0 } problems) health.Report(KeySubject, string.Join(" ", problems));
+        else health.Clear(KeySubject);
+        if (clock.Problem() is { } wrong) health.Report(ClockSubject, wrong);
+        else health.Clear(ClockSubject);
+        var left = keys.Root.ExpiresAt - clock.Now();
+        if (left < Warning)
+            health.Report(RootSubject, $"Root {keys.Root.Version} expires at {keys.Root.ExpiresAt:u}; from then on devices take nothing "
+                + "new. Its keys are not on this server: fleet keys prepare expiry");
+        else health.Clear(RootSubject);
+    }
+
+    [LoggerMessage(LogLevel.Information, "Root {Version} counts until {ExpiresAt:u}")]
+    private partial void LogCounts(int version, DateTimeOffset expiresAt);
+
+    [LoggerMessage(LogLevel.Error, "The root could not be renewed; the next try is in an hour")]
+    private partial void LogNotRenewed(Exception exception);
+}

@@ -1,0 +1,53 @@
+using Fleet.Server.Keys;
+using Fleet.TestKit;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Fleet.Server.Tests.Keys;
+
+/// <summary>When the server's clock may be signed with.</summary>
+public sealed class SigningClockTests : IDisposable
+{
+    private static readonly DateTimeOffset Begin = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Clock_that_runs_on_is_well_for_years()
+    {
+        var time = new FakeTimeProvider(Begin);
+        var clock = Open(time);
+        time.Advance(TimeSpan.FromDays(2000));
+        Assert.Null(clock.Problem());
+        Assert.Equal(Begin.AddDays(2000), clock.Now());
+    }
+
+    [Theory]
+    [InlineData(-0.005, true)]
+    [InlineData(-1, false)]
+    [InlineData(-20_000, false)]
+    [InlineData(29, true)]
+    [InlineData(800, false)]
+    public void Clock_that_jumped_while_the_server_was_off_is_named_until_an_admin_vouches_for_it(double days, bool well)
+    {
+        Open(new FakeTimeProvider(Begin)).Keep();
+        var clock = Open(new FakeTimeProvider(Begin.AddDays(days)));
+        Assert.Equal(well, clock.Problem() is null);
+        if (well) return;
+        Assert.Contains("fleet keys anchor-time", clock.Problem(), StringComparison.Ordinal);
+        clock.Keep();
+        Assert.False(Open(new FakeTimeProvider(Begin.AddDays(days))).Problem() is null);
+        clock.Vouch();
+        var again = Open(new FakeTimeProvider(Begin.AddDays(days)));
+        Assert.Equal((null, 1L), (again.Problem(), again.Anchor));
+    }
+
+    [Fact]
+    public void Orders_are_never_signed_by_a_clock_that_was_set_back()
+    {
+        Open(new FakeTimeProvider(Begin)).Keep();
+        Assert.Equal(Begin, Open(new FakeTimeProvider(DateTimeOffset.UnixEpoch)).Now());
+    }
+
+    private SigningClock Open(TimeProvider time) => new(_folder["clock.json"], time);
+}

@@ -108,8 +108,10 @@ internal static class Program
         var app = builder.Build();
         app.CreateDataFolder();
         app.OpenDataFolder();
+        app.UseSecurityHeaders();
         app.UseAudit();
         app.UseProblems();
+        app.UseHostCheck();
         app.UseRouting();
         app.UseAccess();
         app.UseCommitWitness();

@@ -30,11 +30,17 @@ public sealed class RunningServer : IAsyncLifetime
     private readonly ConcurrentDictionary<string, Lazy<Task<TestDevice>>> _devices = new();
     private WebApplication? _server;
 
-    public RunningServer() : this(null)
+    private readonly string[] _settings;
+
+    public RunningServer() : this((Action<IServiceCollection>?)null)
     {
     }
 
-    internal RunningServer(Action<IServiceCollection>? replace) => _replace = replace;
+    internal RunningServer(params string[] settings) : this(null, settings)
+    {
+    }
+
+    internal RunningServer(Action<IServiceCollection>? replace, params string[] settings) => (_replace, _settings) = (replace, settings);
 
     public TemporaryFolder Folder { get; } = new();
 
@@ -57,7 +63,7 @@ public sealed class RunningServer : IAsyncLifetime
         _server = Program.Create(
             [
                 $"--Fleet:DataFolder={Folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0",
-                "--Logging:LogLevel:Default=Error",
+                "--Logging:LogLevel:Default=Error", .. _settings,
             ], _replace);
         await _server.StartAsync();
         Operator = ApiAs(File.ReadAllText(Folder["keys", "operator.key"]).Trim());

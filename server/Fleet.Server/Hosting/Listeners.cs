@@ -18,6 +18,7 @@ internal static class Listeners
     /// <summary>Makes Kestrel listen.</summary>
     public static void AddListeners(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<HostNames>();
         builder.Services.AddSingleton<ListenAddresses>().AddHostedService<EndpointsFile>();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>

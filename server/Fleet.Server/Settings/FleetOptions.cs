@@ -28,6 +28,10 @@ internal sealed record FleetOptions : IRoomSettings
     [Description("Name or address by which devices reach this server. It is written into the server's certificate.")]
     public string PublicHost { get; init; } = "localhost";
 
+    [Description("Other names by which browsers and programs call this server, such as that of a proxy in front of it, joined by commas. "
+        + "Requests under names that are not its own are refused.")]
+    public string? AllowedHosts { get; init; }
+
     [Description("Build workers started on this machine; 0 where workers run elsewhere.")]
     public int Workers { get; init; } = 1;
 
@@ -46,6 +50,10 @@ internal sealed record FleetOptions : IRoomSettings
 
     [Description("Whether every rollout must be approved by a second person before its first device is told.")]
     public bool RolloutsNeedApproval { get; init; }
+
+    /// <summary>The names of <see cref="AllowedHosts"/>.</summary>
+    public IReadOnlyList<string> HostNames
+        => AllowedHosts?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 
     /// <inheritdoc/>
     public IRoomSettings WithWholePaths()
@@ -68,6 +76,10 @@ internal sealed record FleetOptions : IRoomSettings
         rules.Require(
             Uri.CheckHostName(PublicHost) is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6, nameof(PublicHost),
             $"'{PublicHost}' must be a host name or an IP address, without a port");
+        foreach (var name in HostNames)
+            rules.Require(
+                Uri.CheckHostName(name) is not UriHostNameType.Unknown, nameof(AllowedHosts),
+                $"'{name}' must be a host name or an IP address, without a port");
         rules.Within(nameof(Workers), Workers, 0, 64);
         rules.Require(
             TelemetryRetention >= TimeSpan.FromHours(1), nameof(TelemetryRetention), $"{TelemetryRetention} must be at least an hour");

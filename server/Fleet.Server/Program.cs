@@ -28,7 +28,8 @@ internal static class Program
     private const int WrongSettings = 2;
 
     /// <summary>The settings of every room that has some, with their defaults.</summary>
-    internal static readonly IRoomSettings[] Rooms = [new FleetOptions(), new MessagingOptions(), new BuildsOptions()];
+    internal static readonly IRoomSettings[] Rooms =
+        [new FleetOptions(), new AccessOptions(), new MessagingOptions(), new BuildsOptions()];
 
     /// <summary>Runs the server until it is told to stop.</summary>
     public static async Task<int> Main(string[] args)
@@ -103,6 +104,7 @@ internal static class Program
         builder.Services.AddTargets();
         builder.Services.AddRollouts();
         builder.Services.AddTelemetry();
+        builder.Services.AddDashboard();
         replace?.Invoke(builder.Services);
 
         var app = builder.Build();
@@ -118,6 +120,8 @@ internal static class Program
         app.MapHealth();
         app.MapEnroll();
         app.MapEst();
+        app.MapLogin();
+        app.MapOpenId();
 
         var operators = app.MapOperatorCalls();
         operators.MapApiKeys();

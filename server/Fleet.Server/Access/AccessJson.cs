@@ -6,4 +6,5 @@ namespace Fleet.Server.Access;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ApiKey))]
+[JsonSerializable(typeof(Session))]
 internal sealed partial class AccessJson : JsonSerializerContext;

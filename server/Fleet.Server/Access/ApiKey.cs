@@ -31,6 +31,9 @@ internal sealed record ApiKey(string Hash, DateTimeOffset CreatedAt)
     /// <summary>When it was last used, to a few minutes.</summary>
     public DateTimeOffset? LastUsedAt { get; set; }
 
+    /// <summary>True of a header that sends a key, or nothing that could be anything else.</summary>
+    public static bool IsShapedLike(string header) => header.Length == 0 || header.Contains(Prefix + '.', StringComparison.Ordinal);
+
     /// <summary>The text of a new key.</summary>
     public static string NewText(string id) => $"{Prefix}.{id}.{RandomNumberGenerator.GetHexString(64, lowercase: true)}";
 

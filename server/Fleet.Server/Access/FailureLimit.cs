@@ -4,12 +4,13 @@ using System.Net;
 namespace Fleet.Server.Access;
 
 /// <summary>
-/// Slows down guessing: an address that failed <see cref="Failures"/> times within <see cref="Window"/> is not listened to until
-/// the window ends. The secrets have 256 bits, so this keeps the log readable rather than the door shut.
+/// Slows down guessing: what is wrong is answered "wait" once an address was wrong <see cref="Failures"/> times within
+/// <see cref="Window"/>. What is right is never asked of it, so that nobody is shut out by others behind the same address. The secrets have
+/// 256 bits, so this keeps the log readable rather than the door shut.
 /// </summary>
 internal sealed class FailureLimit(TimeProvider time)
 {
-    /// <summary>Failures an address has in a window.</summary>
+    /// <summary>Failures of an address in a window that are told what is wrong.</summary>
     public const int Failures = 20;
 
     /// <summary>How long failures count.</summary>
@@ -19,17 +20,15 @@ internal sealed class FailureLimit(TimeProvider time)
 
     private readonly ConcurrentDictionary<IPAddress, (DateTimeOffset Since, int Count)> _failures = new();
 
-    /// <summary>True when that address is not listened to for now.</summary>
-    public bool IsExceededBy(IPAddress address)
-        => _failures.TryGetValue(address, out var failures) && failures.Count >= Failures && time.GetUtcNow() - failures.Since < Window;
-
-    /// <summary>Counts a failure.</summary>
-    public void Count(IPAddress address)
+    /// <summary>Counts a failure: whoever asks was found wrong.</summary>
+    /// <returns>True when there were too many, so that nothing but that is told.</returns>
+    public bool IsTooMany(IPAddress address)
     {
         var now = time.GetUtcNow();
         // An attacker with many addresses must not fill the memory: then everybody starts afresh.
         if (_failures.Count > MaximumAddresses) _failures.Clear();
-        _failures.AddOrUpdate(
+        var counted = _failures.AddOrUpdate(
             address, (now, 1), (_, failures) => now - failures.Since < Window ? (failures.Since, failures.Count + 1) : (now, 1));
+        return counted.Count > Failures;
     }
 }

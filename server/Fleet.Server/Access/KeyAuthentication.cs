@@ -1,24 +1,23 @@
 using System.Net;
 using System.Security.Claims;
-using System.Text;
 using System.Text.Encodings.Web;
+using Fleet.Contracts.Http;
 using Fleet.Server.Http;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
 
 namespace Fleet.Server.Access;
 
-/// <summary>Knows operators and workers by <c>Authorization: Bearer KEY</c>; a browser may read with the key as its password.</summary>
+/// <summary>Knows people, programs and workers by <c>Authorization: Bearer KEY</c>.</summary>
 internal sealed partial class KeyAuthentication(
-    ApiKeys keys, FailureLimit failures, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers,
-    UrlEncoder encoder)
+    ApiKeys keys, FailureLimit failures, IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     /// <summary>The scheme's name.</summary>
     public const string SchemeName = "Key";
 
-    private const string Bearer = "Bearer ";
-    private const string Basic = "Basic ";
+    /// <summary>How a key is sent.</summary>
+    public const string Bearer = "Bearer ";
 
     private bool _slowedDown;
 
@@ -27,11 +26,12 @@ internal sealed partial class KeyAuthentication(
     /// <inheritdoc/>
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
+        var header = Request.Headers.Authorization.ToString();
         // What judges its caller itself may be sent a credential of another kind than a key.
-        if (Request.Headers.Authorization.Count == 0
-            || Context.GetEndpoint()?.Metadata.GetMetadata<RoleStatement>()?.Role == RoleStatement.Everybody)
+        if (header.Length == 0 || Context.GetEndpoint()?.Metadata.GetMetadata<RoleStatement>()?.Role == RoleStatement.Everybody)
             return AuthenticateResult.NoResult();
-        var found = await keys.FindAsync(KeyOf(Request), Context.RequestAborted);
+        var key = header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? header[Bearer.Length..] : null;
+        var found = await keys.FindAsync(key, Context.RequestAborted);
         if (found.Caller is { } caller)
         {
             var user = new ClaimsPrincipal(caller.ToIdentity(Scheme.Name, found.Id));
@@ -39,12 +39,8 @@ internal sealed partial class KeyAuthentication(
         }
         RequestNotes.Of(Context).Who = found.Who;
         // A valid key is never turned away: one worker with a wrong key must not lock out the operator beside it.
-        if (failures.IsExceededBy(Address))
-        {
-            _slowedDown = true;
-            return AuthenticateResult.Fail("Too many wrong keys came from this address: wait a minute.");
-        }
-        failures.Count(Address);
+        _slowedDown = failures.IsTooMany(Address);
+        if (_slowedDown) return AuthenticateResult.Fail("Too many wrong keys came from this address: wait a minute.");
         LogRefused(Logger, Address, Request.Method, Request.Path);
         return AuthenticateResult.Fail(found.Problem);
     }
@@ -53,41 +49,13 @@ internal sealed partial class KeyAuthentication(
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         var failure = (await HandleAuthenticateOnceSafeAsync()).Failure?.Message;
-        var status = _slowedDown ? StatusCodes.Status429TooManyRequests : StatusCodes.Status401Unauthorized;
-        Response.Headers.WWWAuthenticate = MayBeBrowser(Request) ? "Basic realm=\"fleet (the password is an API key)\"" : "Bearer";
-        await new Contracts.Http.ApiProblem(
-            failure ?? $"{Request.Path} needs an API key: send Authorization: Bearer KEY.", status, []).ToResult().ExecuteAsync(Context);
+        await SignIn.ChallengeAsync(Context, new ApiProblem(
+            failure ?? $"{Request.Path} needs an API key: send Authorization: Bearer KEY.",
+            _slowedDown ? StatusCodes.Status429TooManyRequests : StatusCodes.Status401Unauthorized, []));
     }
-
-    /// <summary>
-    /// The key of a request. A browser asks its user for a name and a password; the password is the key then. Only for reading: a
-    /// browser sends what it remembers with every request, those that another site makes it send included.
-    /// </summary>
-    private static string? KeyOf(HttpRequest request)
-    {
-        var header = request.Headers.Authorization.ToString();
-        if (header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)) return header[Bearer.Length..];
-        if (!header.StartsWith(Basic, StringComparison.OrdinalIgnoreCase) || !IsRead(request)) return null;
-        var buffer = new byte[header.Length];
-        return Convert.TryFromBase64String(header[Basic.Length..], buffer, out var length)
-            ? Encoding.UTF8.GetString(buffer, 0, length).Split(':', 2)[^1]
-            : null;
-    }
-
-    private static bool IsRead(HttpRequest request) => HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
-
-    private static bool MayBeBrowser(HttpRequest request)
-        => IsRead(request) && request.Headers.Accept.ToString().Contains("text/html", StringComparison.Ordinal);
 
     /// <inheritdoc/>
-    protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
-        => new Contracts.Http.ApiProblem(
-            $"'{Caller.Of(Context.User).Name}' has the role {string.Join(" and ", Caller.Of(Context.User).Roles)}; "
-                + $"{Request.Method} {Request.Path} needs {Needed()}.",
-            StatusCodes.Status403Forbidden, []).ToResult().ExecuteAsync(Context);
-
-    private string Needed()
-        => string.Join(" or ", Roles.ThatPass(Context.GetEndpoint()?.Metadata.GetMetadata<RoleStatement>()?.Role ?? Roles.Admin));
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => SignIn.ForbidAsync(Context);
 
     [LoggerMessage(LogLevel.Warning, "An unknown API key was sent from {Caller} for {Method} {Path}")]
     private static partial void LogRefused(ILogger logger, IPAddress caller, string method, PathString path);

@@ -22,10 +22,11 @@ internal sealed class AuditWatch(AuditTrail trail, AuditQuota quota, TimeProvide
     }
 
     /// <summary>What is committed from here on belongs to the request.</summary>
-    public static Task WitnessAsync(HttpContext context, RequestDelegate next)
+    public static async Task WitnessAsync(HttpContext context, RequestDelegate next)
     {
+        // Asynchronous, so that the flow of whoever called is left as it was.
         context.Items[typeof(CommitWitness)] = CommitWitness.Begin();
-        return next(context);
+        await next(context);
     }
 
     private async Task NoteAsync(HttpContext context)
@@ -41,6 +42,7 @@ internal sealed class AuditWatch(AuditTrail trail, AuditQuota quota, TimeProvide
     private static bool IsWorthNoting(HttpContext context, int status)
     {
         if (context.GetEndpoint()?.Metadata.GetMetadata<Routine>()?.Status == status) return false;
+        if (RequestNotes.Of(context).IsSignIn) return true;
         var request = context.Request;
         if (!HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method) && !HttpMethods.IsOptions(request.Method))
             return true;

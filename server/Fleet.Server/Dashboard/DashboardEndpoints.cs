@@ -1,5 +1,6 @@
 using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
+using Fleet.Server.Audit;
 using Fleet.Server.Builds;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
@@ -10,8 +11,8 @@ using Fleet.Server.Telemetry;
 namespace Fleet.Server.Dashboard;
 
 /// <summary>
-/// The room of the dashboard: pages that only read, rendered whole on the server, without a script. It calls the rooms directly,
-/// never over HTTP.
+/// The room of the dashboard: pages that only read, rendered whole on the server, without a script; signing in and out. It calls the rooms
+/// directly, never over HTTP.
 /// </summary>
 internal static partial class DashboardEndpoints
 {
@@ -20,10 +21,14 @@ internal static partial class DashboardEndpoints
     private const int ShownBuilds = 10;
     private static readonly TimeSpan ShownTime = TimeSpan.FromHours(1);
 
+    /// <summary>Registers the room.</summary>
+    public static IServiceCollection AddDashboard(this IServiceCollection services)
+        => services.AddScoped<PageViewer>().AddSingleton<IProblemPage, ProblemPages>();
+
     /// <summary>Maps the pages.</summary>
     public static void MapDashboard(this IEndpointRouteBuilder operators)
     {
-        var pages = operators.MapGroup("").ForViewers();
+        var pages = operators.MapGroup("").ForViewers().AddEndpointFilter(SeeViewerAsync);
         pages.MapGet("/", async (Caller caller, IServiceProvider services, CancellationToken cancellationToken)
             => await PageAsync<OverviewPage>(
                 services, new() { [nameof(OverviewPage.Data)] = await OverviewAsync(caller, services, cancellationToken) }));
@@ -31,12 +36,26 @@ internal static partial class DashboardEndpoints
         pages.MapGet("/devices", DevicesAsync);
         pages.MapGet("/devices/{id}", DeviceAsync);
         pages.MapGet("/telemetry", TelemetryAsync);
+        operators.MapGet("/audit", AuditAsync).ForAdmins().AddEndpointFilter(SeeViewerAsync);
         pages.MapGet("/rollouts/{id}", async (
             string id, Caller caller, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
             => await store.RolloutViewAsync(id, caller, cancellationToken) is { } rollout
                 ? await PageAsync<RolloutPage>(services, new() { [nameof(RolloutPage.Rollout)] = rollout })
                 : Refusal.Unknown($"There is no rollout '{id}'.").ToResult());
     }
+
+    private static ValueTask<object?> SeeViewerAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        context.HttpContext.RequestServices.GetRequiredService<PageViewer>().Set(context.HttpContext);
+        return next(context);
+    }
+
+    private static async Task<IResult> AuditAsync(IServiceProvider services, AuditReader reader, CancellationToken cancellationToken)
+        => await PageAsync<AuditPage>(services, new()
+        {
+            [nameof(AuditPage.Lines)] = reader.List(new AuditQuery(null, null, null, PageLength), cancellationToken).Views,
+            [nameof(AuditPage.Verification)] = await reader.VerifyAsync(null, null, cancellationToken),
+        });
 
     private static async Task<IResult> DevicesAsync(
         string? after, Caller caller, IServiceProvider services, IFleetStore store, DeviceViews views, CancellationToken cancellationToken)

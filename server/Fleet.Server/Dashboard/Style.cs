@@ -16,6 +16,11 @@ internal static class Style
         *{box-sizing:border-box}body{margin:0;font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--back)}
         header{display:flex;gap:2rem;align-items:center;padding:.7rem 1.5rem;background:var(--card);border-bottom:1px solid var(--line)}
         .brand{font-weight:700;font-size:1.1rem}nav{display:flex;gap:1.2rem}a{color:inherit;text-decoration:none}
+        .who{margin-left:auto}label,form.card button{display:block;margin-top:.6rem}
+        input,button{
+          font:inherit;color:inherit;background:var(--back);border:1px solid var(--line);border-radius:.3rem;padding:.35rem .7rem
+        }
+        form.card{max-width:30rem}form.card input{width:100%}
         nav a:hover,td a:hover{text-decoration:underline}
         main{max-width:75rem;margin:0 auto;padding:1rem 1.5rem 3rem}h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.8rem 0 .6rem}
         .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.8rem}
@@ -31,9 +36,9 @@ internal static class Style
         th{color:var(--soft);font-weight:600;font-size:.82rem}tr:last-child td{border-bottom:0}td.n,th.n{text-align:right}
         .good{color:var(--good)}.bad{color:var(--bad)}.busy{color:var(--busy)}.wait{color:var(--wait)}
         .dot{display:inline-block;width:.6rem;height:.6rem;border-radius:50%;background:currentColor;margin-right:.4rem}
-        .bar{display:flex;height:.7rem;border-radius:.35rem;overflow:hidden;background:var(--line);min-width:10rem}
-        .bar i{display:block;background:currentColor}
+        svg.bar{height:.7rem;border-radius:.35rem;overflow:hidden;background:var(--line);min-width:10rem;margin-bottom:.25rem}
+        .bar rect{fill:currentColor}
         .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem}
-        svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font-size:11px}
+        svg{display:block;width:100%}svg:not(.bar){height:auto}svg text{fill:var(--soft);font-size:11px}
         """;
 }

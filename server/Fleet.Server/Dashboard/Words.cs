@@ -54,7 +54,7 @@ internal static class Words
     public static string Moment(DateTimeOffset? at)
         => at?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "never";
 
-    /// <summary>A part of a wave as a width.</summary>
+    /// <summary>A part of a wave as a width, in percent.</summary>
     public static string Width(int part, WaveView wave)
-        => wave.Total == 0 ? "0%" : (100.0 * part / wave.Total).ToString("0.##", CultureInfo.InvariantCulture) + "%";
+        => wave.Total == 0 ? "0" : (100.0 * part / wave.Total).ToString("0.##", CultureInfo.InvariantCulture);
 }

@@ -89,11 +89,10 @@ internal static class EnrollmentEndpoints
         var answer = await services.GetRequiredService<Enroller>().EnrollAsync(request, cancellationToken);
         if (answer.Problem?.Status == StatusCodes.Status202Accepted) context.Response.Headers.RetryAfter = RetrySeconds;
         if (answer.Problem?.Status != StatusCodes.Status401Unauthorized) return answer;
-        if (failures.IsExceededBy(caller))
-            return new ApiProblem(
-                "Too many wrong join tokens came from this address: wait a minute.", StatusCodes.Status429TooManyRequests, []);
-        failures.Count(caller);
-        return answer;
+        return failures.IsTooMany(caller)
+            ? new ApiProblem(
+                "Too many wrong join tokens came from this address: wait a minute.", StatusCodes.Status429TooManyRequests, [])
+            : answer;
     }
 
     private static List<string> ProblemsOf(CreateTokenRequest asked)

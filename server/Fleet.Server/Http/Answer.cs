@@ -52,11 +52,14 @@ internal static class Refusal
 
     private sealed class ProblemResult(ApiProblem problem) : IResult
     {
-        public Task ExecuteAsync(HttpContext httpContext)
+        public async Task ExecuteAsync(HttpContext httpContext)
         {
             RequestNotes.Of(httpContext).Why = problem.Title;
-            return Results.Json(problem, FleetJson.Default.ApiProblem, "application/problem+json", problem.Status)
-                .ExecuteAsync(httpContext);
+            var pages = IProblemPage.IsAskedFor(httpContext.Request) ? httpContext.RequestServices.GetService<IProblemPage>() : null;
+            var result = pages is not null ? await pages.PageAsync(httpContext, problem) : Json();
+            await result.ExecuteAsync(httpContext);
         }
+
+        private IResult Json() => Results.Json(problem, FleetJson.Default.ApiProblem, "application/problem+json", problem.Status);
     }
 }

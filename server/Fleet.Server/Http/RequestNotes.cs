@@ -9,6 +9,9 @@ internal sealed class RequestNotes
     /// <summary>Why it is refused: the title of its problem.</summary>
     public string? Why { get; set; }
 
+    /// <summary>True of a read that signs somebody in, or tries to.</summary>
+    public bool IsSignIn { get; set; }
+
     /// <summary>The notes of a request.</summary>
     public static RequestNotes Of(HttpContext context)
     {

@@ -76,20 +76,6 @@ public sealed class AccessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Browser_reads_with_the_key_as_password_and_changes_nothing()
-    {
-        using var browser = _server.ApiAs(null);
-        browser.DefaultRequestHeaders.Accept.ParseAdd("text/html");
-        var asked = await browser.GetAsync("/api/v1/devices");
-        Assert.Equal("Basic", Assert.Single(asked.Headers.WwwAuthenticate).Scheme);
-
-        browser.DefaultRequestHeaders.Authorization = new(
-            "Basic", Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"me:{KeyOf(Roles.Operator)}")));
-        Assert.Equal(HttpStatusCode.OK, (await browser.GetAsync("/api/v1/devices")).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await RunningServer.PostAsync(browser, "/api/v1/tokens", "{}")).StatusCode);
-    }
-
-    [Fact]
     public async Task Key_files_are_for_the_server_user_alone_and_a_deleted_one_is_replaced()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such file modes.");

@@ -82,11 +82,11 @@ public sealed class DashboardTextTests
     public void Title_begins_with_a_capital(string word, string title) => Assert.Equal(title, Words.Capital(word));
 
     [Theory]
-    [InlineData(0, 4, "0%")]
-    [InlineData(1, 4, "25%")]
-    [InlineData(1, 3, "33.33%")]
-    [InlineData(4, 4, "100%")]
-    [InlineData(0, 0, "0%")]
+    [InlineData(0, 4, "0")]
+    [InlineData(1, 4, "25")]
+    [InlineData(1, 3, "33.33")]
+    [InlineData(4, 4, "100")]
+    [InlineData(0, 0, "0")]
     public void Part_of_a_wave_is_a_width(int part, int total, string width)
         => Assert.Equal(width, Words.Width(part, new WaveView(1, total, 0, 0, 0, 0)));
 

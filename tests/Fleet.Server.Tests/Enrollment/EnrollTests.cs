@@ -186,10 +186,20 @@ public sealed class EnrollTests : IAsyncLifetime
         for (var n = 0; n < FailureLimit.Failures; n++)
             await RefusedAsync(await _server.TryEnrollAsync(guess, "guesser"), HttpStatusCode.Unauthorized, "not known");
         await RefusedAsync(await _server.TryEnrollAsync(guess, "guesser"), HttpStatusCode.TooManyRequests, "wait");
-        // R19: who holds a right token behind the same address is not kept waiting.
-        Assert.True((await _server.TryEnrollAsync(token.Reveal(), "neighbour")).Response.IsSuccessStatusCode);
         _clock.Advance(FailureLimit.Window);
         await RefusedAsync(await _server.TryEnrollAsync(guess, "guesser"), HttpStatusCode.Unauthorized, "not known");
+    }
+
+    /// <summary>
+    /// Found in use (R19): 20 wrong tokens of one device kept every other behind the same address from joining for a minute.
+    /// </summary>
+    [Fact]
+    public async Task Right_token_is_never_slowed_down_by_wrong_ones_from_the_same_address()
+    {
+        Assert.True(JoinToken.TryParse((await _server.TokenAsync()).Token, out var token));
+        var guess = (token with { Secret = new string('0', 64) }).Reveal();
+        for (var n = 0; n <= FailureLimit.Failures; n++) (await _server.TryEnrollAsync(guess, "guesser")).Response.Dispose();
+        Assert.True((await _server.TryEnrollAsync(token.Reveal(), "neighbour")).Response.IsSuccessStatusCode);
     }
 
     [Fact]

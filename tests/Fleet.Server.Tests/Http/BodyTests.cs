@@ -42,6 +42,7 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         "POST /api/v1/rollouts/{id}/approve",
         "POST /api/v1/strangers/{id}/adopt", "POST /api/v1/rollouts/{id}/rollback",
         "PUT /api/v1/worker/artifacts/{sha256}",
+        "POST /login", "POST /logout",
     ];
 
     private static readonly Dictionary<string, string> Wrong = new()

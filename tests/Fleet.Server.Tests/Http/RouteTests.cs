@@ -20,7 +20,10 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
     [Fact]
     public void Few_endpoints_are_open_to_everybody()
         => Assert.Equal(
-            ["GET /.well-known/est/cacerts", "GET /health", "POST /.well-known/est/simpleenroll", "POST /enroll"],
+            [
+                "GET /.well-known/est/cacerts", "GET /health", "GET /login", "GET /login/openid/start",
+                "POST /.well-known/est/simpleenroll", "POST /enroll", "POST /login",
+            ],
             RoutesFor(RoleStatement.Everybody).Order());
 
     [Fact]

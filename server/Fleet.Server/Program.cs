@@ -116,6 +116,7 @@ internal static class Program
         app.UseHostCheck();
         app.UseRouting();
         app.UseAccess();
+        app.UseIdempotency();
         app.UseCommitWitness();
         app.MapHealth();
         app.MapEnroll();

@@ -9,7 +9,8 @@ internal static partial class Problems
 {
     /// <summary>Makes a value that does not read, such as a limit of "many", a problem that names it.</summary>
     public static IServiceCollection AddProblems(this IServiceCollection services)
-        => services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        => services.AddDocument("idempotentCall", IdempotencyJson.Default.IdempotentCall).AddSingleton<IdempotentCalls>()
+            .Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
 
     /// <summary>Turns what goes wrong into problems.</summary>
     public static void UseProblems(this WebApplication app)
@@ -53,6 +54,13 @@ internal static partial class Problems
                 await AnswerAsync(context, StatusCodes.Status500InternalServerError, "The server failed; its log says why.");
             }
         });
+    }
+
+    /// <summary>Makes a POST safe to send again: behind whatever finds out who is there.</summary>
+    public static void UseIdempotency(this WebApplication app)
+    {
+        var calls = app.Services.GetRequiredService<IdempotentCalls>();
+        app.Use((context, next) => calls.InvokeAsync(context, next));
     }
 
     private static Task AnswerAsync(HttpContext context, int status, string title)

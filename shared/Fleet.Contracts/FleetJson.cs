@@ -33,7 +33,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
         typeof(ListConverter<EpochReport>),
-        typeof(ListConverter<CanaryFinding>), typeof(ListConverter<CanaryMetricPlan>),
+        typeof(ListConverter<CanaryFinding>), typeof(ListConverter<ModelResource>), typeof(ListConverter<CanaryMetricPlan>),
         typeof(ListConverter<FeaturePairSpec>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),
@@ -58,6 +58,8 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(DsseEnvelope))]
 [JsonSerializable(typeof(IReadOnlyList<DsseEnvelope>))]
 [JsonSerializable(typeof(ReleaseStatement))]
+[JsonSerializable(typeof(ModelStatement))]
+[JsonSerializable(typeof(SigstoreBundle))]
 [JsonSerializable(typeof(TrustRoot))]
 [JsonSerializable(typeof(DeviceOrder))]
 [JsonSerializable(typeof(ReleaseManifest))]

@@ -6,16 +6,16 @@ using Fleet.Contracts.Rollouts;
 namespace Fleet.Cli.Client;
 
 /// <summary>The server's operator API. Every refusal becomes a <see cref="FleetException"/> whose lines a person can act on.</summary>
-internal sealed partial class FleetClient(ServerAddress address, HttpMessageHandler handler) : IDisposable
+internal sealed partial class FleetClient(ServerAddress address, HttpMessageHandler handler, TimeSpan? timeout = null) : IDisposable
 {
     private const int MaximumTelemetryPage = 500;
 
     private static readonly FleetJson Json = FleetJson.Default;
 
-    private readonly HttpClient _http = new(handler)
+    private readonly HttpClient _http = new(handler, disposeHandler: timeout is null)
     {
         BaseAddress = address.Url,
-        Timeout = TimeSpan.FromSeconds(100),
+        Timeout = timeout ?? TimeSpan.FromSeconds(100),
         DefaultRequestHeaders = { Authorization = address.Key is { } key ? new AuthenticationHeaderValue("Bearer", key) : null },
     };
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Security.Cryptography;
-using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
@@ -15,7 +14,7 @@ internal static partial class ReleasesCommand
     /// <summary>Needs no server: the same judgement as on a device, on a laptop.</summary>
     private static TaughtCommand Verify(Shell shell)
     {
-        var file = new Argument<string>("FILE") { Description = "Signed release, the DSSE envelope as JSON." };
+        var file = new Argument<string>("FILE") { Description = "A bundle, or a signed release as JSON." };
         var keys = new Option<string[]>("--trusted-key")
         {
             HelpName = "PEM",
@@ -30,9 +29,11 @@ internal static partial class ReleasesCommand
             DefaultValueFactory = _ => 1,
         };
         var command = new TaughtCommand("verify", """
-            Judges a signed release as a device would: signature, rules, version, expiry. It needs no server.
+            Judges a bundle or a signed release as a device would: signature, rules, version, expiry; of a bundle also that every file is
+            signed, whole and there. It needs no server.
 
-            Example:
+            Examples:
+              fleet releases verify vibration-3.tar --trusted-key release-key.pem
               fleet releases verify vibration-3.dsse.json --trusted-key release-key.pem
             """) { file, keys, minimum, Verb.Json };
         command.SetAction((parsed, cancellationToken) => VerifyAsync(
@@ -48,6 +49,12 @@ internal static partial class ReleasesCommand
         List<ReleaseKey> trusted;
         try
         {
+            if (await BundleFile.IsAsync(file, cancellationToken))
+            {
+                trusted = [.. keyFiles.Select(ReadKey)];
+                envelope = await BundleFile.VerifyAsync(file, trusted, cancellationToken);
+                return Judge(shell, file, envelope, trusted, minimumVersion, json);
+            }
             if (new FileInfo(file) is { Exists: true, Length: > Limits.ManifestBytes } large)
                 throw new FleetException($"{file} has {large.Length:#,0} bytes; a signed release has at most {Limits.ManifestBytes:#,0}.");
             envelope = await File.ReadAllBytesAsync(file, cancellationToken);
@@ -58,8 +65,12 @@ internal static partial class ReleasesCommand
             throw new FleetException(e.Message, e);
         }
 
-        // Which model it is for is the caller's question on a device; here the file itself answers it, after its signature holds.
-        var verdict = ReleaseVerifier.Verify(envelope, trusted, shell.Time.GetUtcNow(), ModelOf(envelope), minimumVersion);
+        return Judge(shell, file, envelope, trusted, minimumVersion, json);
+    }
+
+    private static int Judge(Shell shell, string file, byte[] envelope, List<ReleaseKey> trusted, int minimumVersion, bool json)
+    {
+        var verdict = ReleaseVerifier.Verify(envelope, trusted, shell.Time.GetUtcNow(), model: null, minimumVersion);
         if (verdict.Manifest is not { } manifest)
             throw new FleetException($"{file} is not trusted.", $"{verdict.Reason} ({verdict.Fault})");
         if (json) shell.WriteJson(manifest, FleetJson.Default.ReleaseManifest);
@@ -70,20 +81,6 @@ internal static partial class ReleasesCommand
             ReleaseTables.Write(shell, manifest, keyId: null);
         }
         return ExitCode.Success;
-    }
-
-    private static string ModelOf(byte[] envelope)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize(envelope, FleetJson.Default.DsseEnvelope) is { } signed
-                ? JsonSerializer.Deserialize(signed.Payload, FleetJson.Default.ReleaseStatement)?.Predicate.Model ?? ""
-                : "";
-        }
-        catch (JsonException)
-        {
-            return ""; // The verifier says what is wrong with it, in order.
-        }
     }
 
     private static ReleaseKey ReadKey(string file)

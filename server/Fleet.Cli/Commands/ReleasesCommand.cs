@@ -14,7 +14,7 @@ internal static partial class ReleasesCommand
     public static Command Create(Shell shell)
         => Verb.Noun(
             "releases", "Releases: signed, numbered sets of variants that devices trust.", New(shell), List(shell), Show(shell),
-            Verify(shell));
+            Export(shell), Import(shell), Verify(shell), Withdraw(shell));
 
     private static Command New(Shell shell)
     {

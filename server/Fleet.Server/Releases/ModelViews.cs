@@ -23,15 +23,16 @@ internal static class ModelViews
                 Name = model.Key,
                 LatestVersion = releases[model.Key].Select(release => release.Version).DefaultIfEmpty().Max(),
                 Versions = [.. releases[model.Key].OrderByDescending(release => release.Version)
-                    .Select(release => Of(release, builds[release.Build].Spec))],
+                    .Select(release => Of(release, builds.GetValueOrDefault(release.Build)?.Spec))],
                 Builds = model.Value,
             }),
         ];
     }
 
-    private static ModelVersionView Of(Release release, BuildSpec spec) => new(
+    private static ModelVersionView Of(Release release, BuildSpec? spec) => new(
         release.Version, release.Build, release.CreatedAt, release.ExpiresAt,
-        spec.Teacher is { } teacher ? teacher.Onnx ?? $"{teacher.Family} of width {teacher.Width}" : "none",
-        spec.Student is { } student ? $"{student.Family} of width {student.Width}" : spec.Source!.Onnx,
+        // A release that came in a bundle was built elsewhere.
+        spec is null ? "unknown" : spec.Teacher is { } teacher ? teacher.Onnx ?? $"{teacher.Family} of width {teacher.Width}" : "none",
+        spec is null ? "unknown" : spec.Student is { } student ? $"{student.Family} of width {student.Width}" : spec.Source!.Onnx,
         [.. release.ReadManifest().Variants.Select(variant => variant.Id)]);
 }

@@ -27,7 +27,8 @@ internal sealed partial class Publisher(
     private const int LargestLead = 1000;
 
     /// <summary>
-    /// Publishes a build. Asked again for the same build, it answers with the release that was made, unless that has expired.
+    /// Publishes a build. Asked again for the same build, it answers with the release that was made, unless that has expired or was
+    /// withdrawn.
     /// </summary>
     public async Task<Answer<Release>> PublishAsync(CreateReleaseRequest request, CancellationToken cancellationToken)
     {
@@ -42,13 +43,13 @@ internal sealed partial class Publisher(
             if (build.Document.ReportSha256 is not { } reportSha256)
                 return Refusal.Conflict(
                     $"Build {request.BuildId} is {build.Document.Status.ToWords()}; only a build that succeeded can be released.");
-            if (await ReleaseOfAsync(build.Document, cancellationToken) is { } existing && existing.ExpiresAt > time.GetUtcNow())
+            if (await ReleaseOfAsync(build.Document, cancellationToken) is { } existing && existing.IsLive(time.GetUtcNow()))
             {
                 return request.ValidFor is null || existing.CreatedAt + request.ValidFor == existing.ExpiresAt
                     ? existing
                     : Refusal.Conflict(
                         $"Build {build.Id} is released as {existing.Model} {existing.Version}, valid until {existing.ExpiresAt:u}. "
-                        + "A release never changes: build again for one that is valid for another time.");
+                        + "A release never changes: withdraw it first to sign the build again for another time.");
             }
 
             var report = JsonSerializer.Deserialize(
@@ -73,7 +74,7 @@ internal sealed partial class Publisher(
                 model?.Change(new Model(version)) ?? StoreChange.Create(release.Model, new Model(version)),
                 build.Change(build.Document with { ReleasedVersion = version }),
                 .. await profiles.ChangesForAsync(manifest.Profiles ?? [], cancellationToken),
-                .. await NewArtifactsAsync(manifest, cancellationToken),
+                .. await store.NewArtifactsAsync(manifest, cancellationToken),
             ];
             try
             {
@@ -115,28 +116,7 @@ internal sealed partial class Publisher(
         var verdict = ReleaseVerifier.Verify(
             JsonSerializer.SerializeToUtf8Bytes(
                 envelope, FleetJson.Default.DsseEnvelope), keys.Root.ReleaseKeys(), time.GetUtcNow(), manifest.Model, manifest.Version);
-        var release = new Release
-        {
-            Model = manifest.Model,
-            Version = manifest.Version,
-            Build = manifest.Build,
-            KeyId = envelope.Signatures[0].KeyId,
-            CreatedAt = manifest.CreatedAt,
-            ExpiresAt = manifest.ExpiresAt,
-            Envelope = envelope,
-        };
-        return (release, verdict);
-    }
-
-    private async Task<List<StoreChange>> NewArtifactsAsync(ReleaseManifest manifest, CancellationToken cancellationToken)
-    {
-        var changes = new List<StoreChange>();
-        foreach (var artifact in manifest.Artifacts().DistinctBy(artifact => artifact.Sha256))
-        {
-            if (await store.FindAsync<PublishedArtifact>(artifact.Sha256, cancellationToken) is null)
-                changes.Add(StoreChange.Create(artifact.Sha256, new PublishedArtifact(artifact.Name, artifact.Bytes)));
-        }
-        return changes;
+        return (Release.Of(manifest, envelope), verdict);
     }
 
     private async Task<Release?> ReleaseOfAsync(Build build, CancellationToken cancellationToken) => build.ReleasedVersion is { } version

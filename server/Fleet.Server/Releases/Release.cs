@@ -5,7 +5,10 @@ using Fleet.Contracts.Releases;
 
 namespace Fleet.Server.Releases;
 
-/// <summary>A signed release as it is stored. What was signed never changes; a key that takes the place of another signs it too.</summary>
+/// <summary>
+/// A signed release as it is stored. What was signed never changes; a key that takes the place of another signs it too, and it may be
+/// withdrawn.
+/// </summary>
 internal sealed record Release
 {
     public required string Model { get; init; }
@@ -25,8 +28,26 @@ internal sealed record Release
     /// <summary>After this moment no device newly trusts it.</summary>
     public required DateTimeOffset ExpiresAt { get; init; }
 
+    /// <summary>When an operator withdrew it; null while it counts.</summary>
+    public DateTimeOffset? WithdrawnAt { get; init; }
+
     /// <summary>What is sent to devices. The manifest inside it is the only one there is.</summary>
     public required DsseEnvelope Envelope { get; init; }
+
+    /// <summary>True while it may be rolled out.</summary>
+    public bool IsLive(DateTimeOffset now) => WithdrawnAt is null && ExpiresAt > now;
+
+    /// <summary>A release of what was signed.</summary>
+    public static Release Of(ReleaseManifest manifest, DsseEnvelope envelope) => new()
+    {
+        Model = manifest.Model,
+        Version = manifest.Version,
+        Build = manifest.Build,
+        KeyId = envelope.Signatures[0].KeyId,
+        CreatedAt = manifest.CreatedAt,
+        ExpiresAt = manifest.ExpiresAt,
+        Envelope = envelope,
+    };
 
     /// <summary>The manifest that was signed.</summary>
     public ReleaseManifest ReadManifest() => JsonSerializer.Deserialize(Envelope.Payload, FleetJson.Default.ReleaseStatement)!.Predicate;

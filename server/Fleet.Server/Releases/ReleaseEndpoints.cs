@@ -1,10 +1,12 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Keys;
 using Fleet.Server.Storage;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Fleet.Server.Releases;
 
@@ -18,7 +20,8 @@ internal static class ReleaseEndpoints
         .AddSingleton<IReleaseEnvelopes, ReleaseEnvelopes>()
         .AddSingleton<IArtifactAccess, AssignedArtifacts>()
         .AddSingleton<IRootObserver, ReleaseSignatures>()
-        .AddSingleton<Publisher>();
+        .AddSingleton<Publisher>()
+        .AddSingleton<ReleaseBundles>();
 
     /// <summary>Maps <c>/api/v1/releases</c> and <c>/api/v1/models</c>.</summary>
     public static void MapReleases(this IEndpointRouteBuilder operators)
@@ -34,8 +37,11 @@ internal static class ReleaseEndpoints
         }).ForViewers();
         releases.MapGet("/{model}/{version:int}", async (string model, int version, IFleetStore store, CancellationToken cancellationToken)
             => await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is { } stored
-                ? Results.Json(ViewOf(stored.Document, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView)
-                : Refusal.Unknown($"There is no release {model} {version}.").ToResult()).ForViewers();
+                ? await ViewAsync(stored.Document, store, cancellationToken)
+                : Unknown(model, version)).ForViewers();
+        releases.MapPost("/{model}/{version:int}/withdraw", WithdrawAsync).ForOperators();
+        releases.MapGet("/{model}/{version:int}/bundle", ExportAsync).ForOperators();
+        releases.MapPost("/bundles", ImportAsync).ForOperators().WithMetadata(new RequestSizeLimitAttribute(BundleFormat.MaximumBytes));
         operators.MapGet("/api/v1/models", async (IFleetStore store, CancellationToken cancellationToken)
             => Results.Json(await store.ModelViewsAsync(cancellationToken), FleetJson.Default.IReadOnlyListModelView)).ForViewers();
     }
@@ -53,10 +59,49 @@ internal static class ReleaseEndpoints
             : answer.Problem!.ToResult();
     }
 
+    private static async Task<IResult> ExportAsync(
+        string model, int version, ReleaseBundles bundles, FleetKeys keys, IFleetStore store, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not { Document: var release })
+            return Unknown(model, version);
+        if (bundles.MissingOf(release) is { Count: > 0 } missing)
+            return Refusal.Conflict($"Artifacts of release {model} {version} are missing on the server.", missing).ToResult();
+        return bundles.SignatureOf(release) is { } signature
+            ? Results.Stream(output => bundles.WriteAsync(release, signature, output, cancellationToken), "application/x-tar")
+            : Refusal.Conflict("Nothing was exported.", keys.Problems()).ToResult();
+    }
+
+    private static async Task<IResult> ImportAsync(
+        HttpRequest request, ReleaseBundles bundles, IFleetStore store, CancellationToken cancellationToken)
+    {
+        var answer = await bundles.ReadAsync(request.Body, cancellationToken);
+        return answer.Value is { } release ? await ViewAsync(release, store, cancellationToken) : answer.Problem!.ToResult();
+    }
+
+    private static async Task<IResult> WithdrawAsync(
+        string model, int version, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var withdrawn = await store.RetryAsync<Release?>(async _ =>
+        {
+            if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not { } stored) return null;
+            if (stored.Document.WithdrawnAt is not null) return stored.Document;
+            var release = stored.Document with { WithdrawnAt = time.GetUtcNow() };
+            await store.CommitAsync([stored.Change(release)], cancellationToken);
+            return release;
+        }, cancellationToken);
+        return withdrawn is null ? Unknown(model, version) : await ViewAsync(withdrawn, store, cancellationToken);
+    }
+
+    private static async Task<IResult> ViewAsync(Release release, IFleetStore store, CancellationToken cancellationToken)
+        => Results.Json(ViewOf(release, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView);
+
+    private static IResult Unknown(string model, int version) => Refusal.Unknown($"There is no release {model} {version}.").ToResult();
+
     private static ReleaseView ViewOf(Release release, IReadOnlyDictionary<(string, int), int> active) => new()
     {
         Manifest = release.ReadManifest(),
         KeyId = release.KeyId,
+        WithdrawnAt = release.WithdrawnAt,
         ActiveDevices = active.GetValueOrDefault((release.Model, release.Version)),
     };
 

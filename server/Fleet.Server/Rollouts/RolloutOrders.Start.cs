@@ -102,6 +102,8 @@ internal sealed partial class RolloutOrders
     {
         if (await store.FindAsync<Release>(Release.IdOf(plan.Model, plan.Version), cancellationToken) is not { Document: var release })
             return Refusal.Unknown($"There is no release {plan.Model} {plan.Version}.");
+        if (release.WithdrawnAt is { } withdrawn)
+            return Refusal.Conflict($"Release {plan.Model} {plan.Version} was withdrawn at {withdrawn:u}. Release the build again.");
         if (release.ExpiresAt <= now) return Refusal.Conflict(
             $"Release {plan.Model} {plan.Version} expired at {release.ExpiresAt:u}: no device would take it. Release the build again.");
 

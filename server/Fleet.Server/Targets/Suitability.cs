@@ -38,10 +38,11 @@ internal static class Suitability
             : null;
     }
 
-    /// <summary>The same, also when there is no such release or it has expired.</summary>
+    /// <summary>The same, also when there is no such release, or it expired or was withdrawn.</summary>
     public static string? ReasonAgainst(Release? release, Candidate candidate, DateTimeOffset now) => release switch
     {
         null => "The release is not stored here.",
+        { WithdrawnAt: { } withdrawn } => $"The release was withdrawn at {withdrawn:u}.",
         { ExpiresAt: var expiresAt } when expiresAt <= now => $"The release expired at {expiresAt:u}.",
         _ => ReasonAgainst(release.ReadManifest(), candidate),
     };

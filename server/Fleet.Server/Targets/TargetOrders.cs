@@ -84,6 +84,8 @@ internal sealed partial class TargetOrders(IFleetStore store, ConvergenceQueue q
         if (await store.FindAsync<Release>(
             Release.IdOf(request.Model, request.Version), cancellationToken) is not { Document: var release })
             return Refusal.Unknown($"There is no release {request.Model} {request.Version}.");
+        if (release.WithdrawnAt is { } withdrawn)
+            return Refusal.Conflict($"Release {request.Model} {request.Version} was withdrawn at {withdrawn:u}.");
         if (release.ExpiresAt <= now)
             return Refusal.Conflict(
                 $"Release {request.Model} {request.Version} expired at {release.ExpiresAt:u}: no device would take it.");

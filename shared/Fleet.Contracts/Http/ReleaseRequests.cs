@@ -16,4 +16,8 @@ public sealed record ReleaseView
     public required string KeyId { get; init; }
     /// <summary>Devices it serves on now.</summary>
     public int ActiveDevices { get; init; }
+    /// <summary>
+    /// When an operator withdrew it: nothing rolls it out any more, and its build may be signed again. Null while it counts.
+    /// </summary>
+    public DateTimeOffset? WithdrawnAt { get; init; }
 }

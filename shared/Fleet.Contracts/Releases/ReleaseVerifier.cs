@@ -10,11 +10,11 @@ public static class ReleaseVerifier
     /// <param name="trustedKeys">Keys this device trusts.</param>
     /// <param name="latestTrustedTime">The latest time the device has seen from a signed source or its own clock, whichever is
     /// later.</param>
-    /// <param name="model">The model the release was assigned to.</param>
+    /// <param name="model">The model the release was assigned to; null where nobody assigned it and any model will do.</param>
     /// <param name="minimumVersion">The smallest version this device may take: its rollback protection.</param>
     public static ReleaseVerdict Verify(
         ReadOnlySpan<byte> envelope, IReadOnlyList<ReleaseKey> trustedKeys, DateTimeOffset latestTrustedTime,
-        string model, int minimumVersion)
+        string? model = null, int minimumVersion = 1)
     {
         if (envelope.Length > Limits.ManifestBytes)
             return Refuse(ReleaseFault.Malformed, $"The manifest has {envelope.Length} bytes; at most {Limits.ManifestBytes} are read.");
@@ -26,9 +26,9 @@ public static class ReleaseVerifier
             : Verify(signed, trustedKeys, latestTrustedTime, model, minimumVersion);
     }
 
-    /// <inheritdoc cref="Verify(ReadOnlySpan{byte}, IReadOnlyList{ReleaseKey}, DateTimeOffset, string, int)"/>
+    /// <inheritdoc cref="Verify(ReadOnlySpan{byte}, IReadOnlyList{ReleaseKey}, DateTimeOffset, string?, int)"/>
     public static ReleaseVerdict Verify(
-        DsseEnvelope envelope, IReadOnlyList<ReleaseKey> trustedKeys, DateTimeOffset latestTrustedTime, string model, int minimumVersion)
+        DsseEnvelope envelope, IReadOnlyList<ReleaseKey> trustedKeys, DateTimeOffset latestTrustedTime, string? model, int minimumVersion)
     {
         // Nothing inside the envelope is parsed before a signature holds.
         if (envelope.PayloadType != DsseEnvelope.InToto)
@@ -57,14 +57,14 @@ public static class ReleaseVerifier
         if (!statement.Subject.SequenceEqual(ReleaseStatement.SubjectsOf(manifest)))
             return Refuse(ReleaseFault.Malformed, "The statement's subjects are not the artifacts its manifest names.");
 
-        if (manifest.Model != model)
+        if (model is not null && manifest.Model != model)
             return Refuse(ReleaseFault.WrongModel, $"The release is for model {manifest.Model}, not {model}.");
         if (manifest.Version < minimumVersion)
             return Refuse(ReleaseFault.VersionTooOld,
-                $"Release {manifest.Version} of {model} is older than {minimumVersion}, the oldest this device may take.");
+                $"Release {manifest.Version} of {manifest.Model} is older than {minimumVersion}, the oldest this device may take.");
         return manifest.ExpiresAt <= latestTrustedTime
             ? Refuse(ReleaseFault.Expired,
-                $"Release {model} {manifest.Version} expired at {manifest.ExpiresAt:u}; the latest time known here is "
+                $"Release {manifest.Model} {manifest.Version} expired at {manifest.ExpiresAt:u}; the latest time known here is "
                     + $"{latestTrustedTime:u}.")
             : new ReleaseVerdict(manifest, ReleaseFault.None, "");
     }

@@ -122,12 +122,12 @@ public sealed class CanaryRolloutTests
             await fleet.FinishAsync(first.Id);
             await fleet.UntilAsync(first.Id, "succeeds", view => view.Status == RolloutStatus.Succeeded);
             var start = fleet.Clock.GetUtcNow();
+            fleet.Clock.Advance(TimeSpan.FromHours(1));
             for (var device = 0; device < Devices; device++)
             {
                 await SendAsync(fleet, IdOf(device), [.. Enumerable.Range(0, 60).Select(
                     minute => BatchOf(minute + 1, start + TimeSpan.FromMinutes(minute), 1, device, new Figures()))]);
             }
-            fleet.Clock.Advance(TimeSpan.FromHours(1));
             var second = await fleet.RollOutAsync(planned(TestFleet.PlanOf(await fleet.ReleaseAsync(), "10% 100%")));
             var candidates = await fleet.RunningAsync(second.Id);
             await fleet.FinishAsync(second.Id);
@@ -150,6 +150,7 @@ public sealed class CanaryRolloutTests
         public async Task PassAsync(Figures figures)
         {
             var from = fleet.Clock.GetUtcNow();
+            fleet.Clock.Advance(TimeSpan.FromMinutes(1));
             _sequence++;
             foreach (var device in Enumerable.Range(0, Devices))
             {
@@ -157,7 +158,6 @@ public sealed class CanaryRolloutTests
                 await SendAsync(fleet, IdOf(device),
                     [BatchOf(_sequence, from, isCandidate ? 2 : 1, device, isCandidate ? figures : new Figures())]);
             }
-            fleet.Clock.Advance(TimeSpan.FromMinutes(1));
             fleet.Of<RolloutWake>().Set();
             await Eventually.TrueAsync("the canary looks", async () => fleet.Of<CanaryWatch>().LookedAt(rollout) >= fleet.Clock.GetUtcNow()
                 || await fleet.ViewAsync(rollout) is not { Status: RolloutStatus.Running, OpenWave: 1, Plan.Canary.Metrics.Count: > 0 });

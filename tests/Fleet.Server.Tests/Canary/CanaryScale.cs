@@ -29,13 +29,15 @@ public sealed class CanaryScale(ITestOutputHelper output)
         var id = (await fleet.RollOutAsync(TestFleet.PlanOf(release, "1% 100%") with { SoakTime = TimeSpan.FromHours(1) })).Id;
         var told = await fleet.RunningAsync(id);
         var waiting = (await fleet.ViewAsync(id)).Devices.TakeLast(250).Select(device => device.Device).ToList();
-        foreach (var device in told) await SendAsync(fleet, device, start, minute => minute < 61 ? 9 : release.Version);
-        foreach (var device in waiting) await SendAsync(fleet, device, start, _ => 9);
-
         Measure(out var began);
         foreach (var device in told) await fleet.ReportAsync(device, DeploymentPhase.Active);
         Say("a report, its canary included", began, told.Count);
-        await Task.WhenAll(told.Select(device => fleet.DesiredAsync(device)));
+
+        // Paused, so that the engine does not read what is measured here.
+        await fleet.Orders.PauseAsync(id, default);
+        fleet.Clock.Advance(TimeSpan.FromMinutes(Minutes - 60));
+        foreach (var device in told) await SendAsync(fleet, device, start, minute => minute < 61 ? 9 : release.Version);
+        foreach (var device in waiting) await SendAsync(fleet, device, start, _ => 9);
         var stored = (await fleet.Store.FindAsync<Rollout>(id, default))!.Document;
         var watch = new CanaryWatch(fleet.Store);
 

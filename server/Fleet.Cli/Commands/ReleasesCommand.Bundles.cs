@@ -1,0 +1,100 @@
+using System.CommandLine;
+using Fleet.Cli.Client;
+using Fleet.Cli.Display;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary>The verbs for sites without a network: a release as one file.</summary>
+internal static partial class ReleasesCommand
+{
+    private static Command Export(Shell shell)
+    {
+        var model = new Argument<string>("MODEL") { Description = "Name of the model." };
+        var version = new Argument<int>("VERSION") { Description = "Number of the release." };
+        var file = new Option<string?>("--out") { HelpName = "FILE", Description = "Where to write it [default: MODEL-VERSION.tar]." };
+        return Verb.On(shell, "export", """
+            Writes a release into one file, a tar: the signed release, every artifact, and model.sig, by which the standard tool of
+            OpenSSF model signing verifies the files once they are unpacked (model_signing verify key).
+
+            Example:
+              fleet releases export vibration 3 --out vibration-3.tar
+            """, [model, version, file], async (call, cancellationToken) =>
+        {
+            var path = call.Get(file) ?? $"{call.Get(model)}-{call.Get(version)}.tar";
+            var partial = path + ".part";
+            try
+            {
+                await using (var output = File.Create(partial))
+                    await call.Client.ExportAsync(call.Get(model), call.Get(version), output, cancellationToken);
+                File.Move(partial, path, overwrite: true);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new FleetException($"{path} cannot be written: {e.Message}", e);
+            }
+            finally
+            {
+                File.Delete(partial);
+            }
+            var release = await call.Client.GetReleaseAsync(call.Get(model), call.Get(version), cancellationToken);
+            call.Show(release, FleetJson.Default.ReleaseView, screen => screen.WriteLine(
+                $"Release {release.Manifest.Model} {release.Manifest.Version} is in {path}, "
+                    + $"{Figures.Bytes(new FileInfo(path).Length)}."));
+        });
+    }
+
+    private static Command Import(Shell shell)
+    {
+        var file = new Argument<string>("FILE") { Description = "A bundle that 'fleet releases export' wrote." };
+        return Verb.On(shell, "import", """
+            Takes a release from a bundle, with its number and its signature. A key of this fleet must have signed it, and every byte
+            is checked. A release that is there already gets back the artifacts that were lost.
+
+            Example:
+              fleet releases import vibration-3.tar
+            """, [file], async (call, cancellationToken) =>
+        {
+            try
+            {
+                await using var content = File.OpenRead(call.Get(file));
+                var release = await call.Client.ImportAsync(content, cancellationToken);
+                call.Show(release, FleetJson.Default.ReleaseView, screen =>
+                {
+                    ReleaseTables.Write(screen, release.Manifest, release.KeyId);
+                    screen.WriteLine();
+                    screen.WriteLine($"Next    fleet rollouts start --model {release.Manifest.Model} --version {release.Manifest.Version} "
+                        + $"--waves 5%,25%,100%");
+                });
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new FleetException($"{call.Get(file)} cannot be read: {e.Message}", e);
+            }
+        });
+    }
+
+    private static Command Withdraw(Shell shell)
+    {
+        var model = new Argument<string>("MODEL") { Description = "Name of the model." };
+        var version = new Argument<int>("VERSION") { Description = "Number of the release." };
+        return Verb.On(shell, "withdraw", """
+            Withdraws a release: no rollout starts with it any more, and its build may be signed again as a new release. Devices that
+            serve it go on until a rollout moves them.
+
+            Example:
+              fleet releases withdraw vibration 3
+            """, [model, version, Verb.Yes], async (call, cancellationToken) =>
+        {
+            var asked = await call.Client.GetReleaseAsync(call.Get(model), call.Get(version), cancellationToken);
+            await call.ConfirmAsync($"Withdraw release {asked.Manifest.Model} {asked.Manifest.Version}? It cannot be taken back; "
+                + $"{Figures.Counted(asked.ActiveDevices, "device")} serve it.", cancellationToken);
+            var release = await call.Client.WithdrawAsync(asked.Manifest.Model, asked.Manifest.Version, cancellationToken);
+            call.Show(release, FleetJson.Default.ReleaseView, screen => screen.WriteLine(
+                $"Release {release.Manifest.Model} {release.Manifest.Version} is withdrawn; "
+                    + $"{Figures.Counted(release.ActiveDevices, "device")} "
+                    + $"serve it. 'fleet releases create {release.Manifest.Build}' signs its build again."));
+        });
+    }
+}

@@ -87,18 +87,27 @@ internal sealed class CanaryWatch(IFleetStore store)
         var history = await HistoryAsync(
             rollout, [.. waiting, .. candidates.Select(device => device.Device), .. record.Read.Select(device => device.Device)], now,
             cancellationToken);
+        var readings = new Dictionary<(CanaryWindow Window, DeviceId Device), Reading?>();
         foreach (var candidate in candidates)
         {
             var opened = rollout.Waves[candidate.Wave - 1].OpenedAt ?? rollout.CreatedAt;
             var window = new CanaryWindow(rollout.Plan, opened);
             if (window.End(history[candidate.Device], now) is not { } ended) continue;
             if (ended.Read(history[candidate.Device], isCandidate: true) is not { } reading) continue;
-            var incumbents = ended.ReadAll(waiting.Select(device => history[device]), areCandidates: false);
+            var incumbents = All(waiting, areCandidates: false);
             if (incumbents.Count == 0) continue;
-            var earlier = record.Read.Where(device => device.Wave == candidate.Wave).Select(device => history[device.Device]);
+            var earlier = record.Read.Where(device => device.Wave == candidate.Wave).Select(device => device.Device);
             record = new CanaryRecord(
-                record.Evidence.With(new CanaryLook(reading, incumbents, ended.ReadAll(earlier, areCandidates: true))),
+                record.Evidence.With(new CanaryLook(reading, incumbents, All(earlier, areCandidates: true))),
                 [.. record.Read, new CanaryDevice(candidate.Device, candidate.Wave)]);
+
+            // Many activate in the same minute: what others did in one window is read once.
+            IReadOnlyCollection<Reading> All(IEnumerable<DeviceId> devices, bool areCandidates) => [.. devices.Select(device =>
+            {
+                if (!readings.TryGetValue((ended, device), out var known))
+                    readings[(ended, device)] = known = ended.Read(history[device], areCandidates);
+                return known;
+            }).OfType<Reading>()];
         }
         if (record.Read.Count == (stored?.Document.Read.Count ?? 0)) return record;
         await store.CommitAsync(

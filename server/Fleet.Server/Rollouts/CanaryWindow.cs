@@ -60,10 +60,6 @@ internal sealed record CanaryWindow(RolloutPlan Plan, DateTimeOffset Opened)
         return Math.Min(reading.Before.Requests, reading.After.Requests) < Plan.Canary.MinimumRequests ? null : reading;
     }
 
-    /// <summary>The readings of devices that have one.</summary>
-    public IReadOnlyCollection<Reading> ReadAll(IEnumerable<IReadOnlyList<Rollup>> devices, bool areCandidates)
-        => [.. devices.Select(device => Read(device, areCandidates)).OfType<Reading>()];
-
     private static List<InferenceStats> Between(IReadOnlyList<Rollup> minutes, DateTimeOffset from, DateTimeOffset to)
         => [.. minutes.Where(minute => minute.From >= from && minute.From < to).Select(minute => minute.Stats)];
 }

@@ -105,7 +105,7 @@ internal static partial class KeysCommand
 
             Examples:
               fleet keys prepare releases --out next-root.json
-              fleet keys prepare root --root-key a.pem --root-key b.pem --threshold 2 --out next-root.json
+              fleet keys prepare root --root-key a.pem --root-key b.pem --out next-root.json
             """, [what, file, keys, Threshold, Compromised], async (call, cancellationToken) =>
         {
             var named = call.Get(keys) ?? [];

@@ -35,7 +35,7 @@ internal static class ServerCommand
             the new address. A device that missed it follows with 'fleet-agent move'.
 
             Examples:
-              fleet server move --devices https://fleet.example:8443 --mqtt fleet.example:8883
+              fleet server move --devices https://new.example:8443 --mqtt new.example:8883
               fleet server move --cancel
             """, [devices, mqtt, cancel], async (call, cancellationToken) =>
         {

@@ -65,6 +65,6 @@ public sealed partial class DocumentTests
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex Inline();
 
-    [GeneratedRegex(@"(?<![\w./-])fleet ([a-z]+(?: [a-z]+)?)(?![\w./-])")]
+    [GeneratedRegex(@"(?<![\w./-])fleet ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)?)(?![\w./-])")]
     private static partial Regex Command();
 }

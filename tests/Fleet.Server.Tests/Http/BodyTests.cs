@@ -28,6 +28,8 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         ["POST /api/v1/worker/builds/{id}/fail"] = (Roles.Worker, Limits.ApiRequestBytes),
         ["POST /api/v1/devices/{id}/reenroll"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/server/move"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/keys/changes"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/keys/roots"] = (Roles.Operator, 2 * Limits.RootBytes),
         ["POST /enroll"] = (Roles.Device, Limits.EnrollmentBytes),
         ["POST /renew"] = (Roles.Device, Limits.EnrollmentBytes),
     };
@@ -39,10 +41,10 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         "POST /api/v1/devices/{id}/unrevoke", "POST /api/v1/enrollments/{id}/approve", "POST /api/v1/enrollments/{id}/reject",
         "POST /api/v1/devices/{id}/revoke", "POST /api/v1/builds/{id}/cancel", "POST /api/v1/rollouts/{id}/pause",
         "POST /api/v1/rollouts/{id}/resume", "POST /api/v1/rollouts/{id}/abort", "POST /api/v1/rollouts/{id}/retry",
-        "POST /api/v1/rollouts/{id}/approve",
+        "POST /api/v1/rollouts/{id}/approve", "POST /api/v1/releases/{model}/{version:int}/withdraw", "POST /api/v1/keys/time-anchor",
         "POST /api/v1/strangers/{id}/adopt", "POST /api/v1/rollouts/{id}/rollback",
         "PUT /api/v1/worker/artifacts/{sha256}",
-        "POST /login", "POST /logout",
+        "POST /login", "POST /logout", "POST /api/v1/releases/bundles",
     ];
 
     private static readonly Dictionary<string, string> Wrong = new()

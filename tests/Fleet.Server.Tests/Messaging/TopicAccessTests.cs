@@ -56,7 +56,7 @@ public sealed class TopicAccessTests(RunningServer server) : IClassFixture<Runni
     {
         var device = await server.EnrollAsync("mosquitto-sub");
         var result = await device.MosquittoAsync("mosquitto_sub", "-t", Topics.Of(device.Id, Topics.Desired), "-C", "1", "-W", "10");
-        Assert.Equal("""{"revision":0,"assignments":[]}""", result.Output);
+        Assert.StartsWith("""{"revision":0,"assignments":[],"order":{""", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -60,6 +60,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(ReleaseStatement))]
 [JsonSerializable(typeof(ModelStatement))]
 [JsonSerializable(typeof(SigstoreBundle))]
+[JsonSerializable(typeof(ReleaseKey))]
 [JsonSerializable(typeof(TrustRoot))]
 [JsonSerializable(typeof(DeviceOrder))]
 [JsonSerializable(typeof(ReleaseManifest))]

@@ -21,10 +21,12 @@ internal static partial class KeysCommand
 
             Example:
               fleet keys new --out root-anna.key
-            """) { file };
+            """) { file, Verb.Json };
         command.SetAction(parsed =>
         {
-            shell.WriteLine(KeyFiles.Create(parsed.GetRequiredValue(file)).Id);
+            var made = KeyFiles.Create(parsed.GetRequiredValue(file));
+            if (parsed.GetValue(Verb.Json)) shell.WriteJson(made, FleetJson.Default.ReleaseKey);
+            else shell.WriteLine(made.Id);
             return ExitCode.Success;
         });
         return command;
@@ -40,7 +42,7 @@ internal static partial class KeysCommand
 
             Example:
               fleet keys sign next-root.json --key root-anna.key
-            """) { file, key };
+            """) { file, key, Verb.Json };
         command.SetAction(parsed =>
         {
             var path = parsed.GetRequiredValue(file);
@@ -48,13 +50,19 @@ internal static partial class KeysCommand
             if (RootChain.Peek(root, out var problem) is not { } named) throw new FleetException($"{path} is not signed: {problem}");
             var signed = KeyFiles.Sign(root, parsed.GetRequiredValue(key));
             KeyFiles.WriteRoot(path, signed);
-            KeyTables.Write(shell, named, []);
-            shell.WriteLine();
-            shell.WriteLine($"{path} has {Figures.Counted(signed.Signatures.Count, "signature")}: "
-                + $"{EnvelopeSigners.Shortened(signed.Signatures.Select(signature => signature.KeyId))}.");
+            if (parsed.GetValue(Verb.Json)) shell.WriteJson(signed, FleetJson.Default.DsseEnvelope);
+            else WriteSigned(shell, path, named, signed);
             return ExitCode.Success;
         });
         return command;
+    }
+
+    private static void WriteSigned(Shell shell, string path, TrustRoot named, DsseEnvelope signed)
+    {
+        KeyTables.Write(shell, named, []);
+        shell.WriteLine();
+        shell.WriteLine($"{path} has {Figures.Counted(signed.Signatures.Count, "signature")}: "
+            + $"{EnvelopeSigners.Shortened(signed.Signatures.Select(signature => signature.KeyId))}.");
     }
 
     private static Command ExportRoot(Shell shell) => Verb.On(shell, "export-root", """

@@ -71,10 +71,15 @@ public sealed class TerminalTests(RealServer server) : IClassFixture<RealServer>
     [Fact]
     public async Task Question_that_is_answered_by_an_interrupt_ends_with_130_and_changes_nothing()
     {
+        await using var created = ChildProcess.Start(
+            Programs.Cli, ["tokens", "create", "--server", server.Api, "--key-file", server.KeyFile]);
+        Assert.Equal(0, await created.WaitForExitAsync(Deadline));
+        var token = created.Lines.Single(line => line.StartsWith("fleet1.", StringComparison.Ordinal)).Split('.')[1];
+
         // A terminal of its own, which is what a question needs; what is written there is in a file as well.
         await using var terminal = ChildProcess.Start(
             "script", [
-                "-qefc", $"exec '{Programs.Cli}' tokens revoke nothing --server {server.Api} --key-file '{server.KeyFile}'",
+                "-qefc", $"exec '{Programs.Cli}' tokens revoke {token} --server {server.Api} --key-file '{server.KeyFile}'",
                 _folder["screen"],
             ]);
         await Eventually.TrueAsync("the program asks",

@@ -148,6 +148,7 @@ public sealed class DeviceTablesTests
         };
         var (text, _) = Screen.Of(screen => DeviceTables.Write(screen, Device with { Models = [failed] }, Now));
         Assert.Matches(@"(?m)^MODEL +SERVES +LAST DEPLOYMENT +PHASE +ACCURACY +P50 / P95 +RECEIPT +DETAIL$", text);
-        Assert.Matches(@"(?m)^vibration +3 x64-int8 +4 x64-int8 +rolled back +97\.5 % +0\.410 ms / 0\.520 ms +unsigned +gate missed: Acc", text);
+        Assert.Matches(@"(?m)^vibration +3 x64-int8 +4 x64-int8 +rolled back +97\.5 % +0\.410 ms / 0\.520 ms +unsigned +gate missed: Acc",
+            text);
     }
 }

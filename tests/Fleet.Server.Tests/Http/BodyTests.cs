@@ -62,8 +62,17 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         ["bytes that are not UTF-8"] = "{\"model\":\"\u00ff\"",
     };
 
+    /// <summary>A change of no key is one too: the next root with every key it has and a later end.</summary>
+    private static readonly (string Route, string Body) RenewsExpiryAlone = ("POST /api/v1/keys/changes", "nothing of what is required");
+
     public static TheoryData<string, string> Cases
-        => [.. from route in Routes.Keys from wrong in Wrong.Keys select new TheoryDataRow<string, string>(route, wrong)];
+        =>
+        [
+            .. from route in Routes.Keys
+               from wrong in Wrong.Keys
+               where (route, wrong) != RenewsExpiryAlone
+               select new TheoryDataRow<string, string>(route, wrong),
+        ];
 
     public static TheoryData<string> Known => [.. Routes.Keys];
 

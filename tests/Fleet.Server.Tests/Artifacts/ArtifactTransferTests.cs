@@ -59,7 +59,7 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
     {
         using var socket = await ConnectAsync();
         await socket.SendAsync(Encoding.ASCII.GetBytes(
-            $"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nAuthorization: "
+            $"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
                 + $"{_fleet.Http.DefaultRequestHeaders.Authorization}\r\nContent-Length: {Limits.ArtifactBytes + 1}\r\n\r\n"));
         Assert.StartsWith("HTTP/1.1 413", await ReadAsync(socket), StringComparison.Ordinal);
     }
@@ -70,7 +70,7 @@ public sealed class ArtifactTransferTests : IAsyncLifetime
         using (var socket = await ConnectAsync())
         {
             await socket.SendAsync(Encoding.ASCII.GetBytes(
-                $"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: x\r\nAuthorization: "
+                $"PUT /api/v1/worker/artifacts/{Sha256} HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
                     + $"{_fleet.Http.DefaultRequestHeaders.Authorization}\r\nContent-Length: {_content.Length}\r\n\r\n"));
             await socket.SendAsync(_content.AsMemory(0, 300_000));
             await Eventually.TrueAsync("the upload begins", () => Staged().Length == 1);

@@ -19,7 +19,8 @@ public sealed class CanaryRulesTests
         Assert.Equal(8, finding.Devices);
         Assert.Equal(8_000, finding.Requests);
         Assert.Equal(60, finding.Incumbents);
-        Assert.Contains("errors of 8 devices with the release is worse by 7", CanaryRules.Sentence(finding));
+        Assert.Contains($"errors of 8 devices with the release is worse by {finding.InWords(finding.Change)}",
+            CanaryRules.Sentence(finding));
     }
 
     [Fact]

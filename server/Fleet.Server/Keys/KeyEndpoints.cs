@@ -1,6 +1,8 @@
+using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Server.Http;
 using Fleet.Server.Settings;
+using Fleet.Server.Storage;
 
 namespace Fleet.Server.Keys;
 
@@ -31,6 +33,7 @@ internal static class KeyEndpoints
             FleetKeys held, SigningClock clock, RootWatch watch, CancellationToken cancellationToken) =>
         {
             clock.Vouch();
+            Note("clock", $$"""{"anchor":{{clock.Anchor - 1}}}""", $$"""{"anchor":{{clock.Anchor}}}""");
             await watch.TellAsync(cancellationToken);
             return Results.Json(held.View(clock), FleetJson.Default.KeysView);
         });
@@ -50,8 +53,16 @@ internal static class KeyEndpoints
     {
         var sent = await RequestBody.ReadAsync(request, FleetJson.Strict.DsseEnvelope, cancellationToken, 2 * Limits.RootBytes);
         if (sent.Value is null) return sent.Problem!.ToResult();
+        var before = keys.Root;
         if (keys.Apply(sent.Value) is { } refused) return refused.ToResult();
+        Note(
+            "root", JsonSerializer.Serialize(before, FleetJson.Default.TrustRoot),
+            JsonSerializer.Serialize(keys.Root, FleetJson.Default.TrustRoot));
         await watch.TellAsync(cancellationToken);
         return Results.Json(keys.View(clock), FleetJson.Default.KeysView);
     }
+
+    /// <summary>Keys are files and not documents, so the audit trail is told of them here.</summary>
+    private static void Note(string name, string before, string after)
+        => CommitWitness.Current?.Saw(1, _ => new CommittedChange(name, before, after));
 }

@@ -39,6 +39,23 @@ public sealed class AuditTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Keys_that_are_replaced_are_noted_with_the_root_before_and_after()
+    {
+        using var prepared = await RunningServer.PostAsync(
+            _server.Operator, "/api/v1/keys/changes", """{"orders":true,"compromised":true}""");
+        using var applied = await RunningServer.PostAsync(
+            _server.Operator, "/api/v1/keys/roots", await prepared.Content.ReadAsStringAsync());
+        Assert.Equal(HttpStatusCode.OK, applied.StatusCode);
+        var root = Assert.Single((await LastAsync()).Changes);
+        Assert.Equal(
+            ("root", 1, 2), (root.What, root.Before?.GetProperty("orderEpoch").GetInt32(),
+                root.After?.GetProperty("orderEpoch").GetInt32()));
+
+        using var vouched = await RunningServer.PostAsync(_server.Operator, "/api/v1/keys/time-anchor", "");
+        Assert.Equal("""{"anchor":1}""", Assert.Single((await LastAsync()).Changes).After?.GetRawText());
+    }
+
+    [Fact]
     public async Task Refused_attempts_are_noted_with_the_reason()
     {
         using var guesser = _server.ApiAs("fleetkey.operator." + new string('0', 64));

@@ -7,7 +7,7 @@ namespace Fleet.Cli.Commands;
 /// <summary>A command whose help ends with examples.</summary>
 /// <param name="name">The verb.</param>
 /// <param name="help">What it does in one sentence; then, after an empty line, examples.</param>
-internal sealed class TaughtCommand(string name, string help) : Command(name, help.Split("\n\n", 2)[0])
+internal sealed class TaughtCommand(string name, string help) : Command(name, help.Split("\n\n", 2)[0].ReplaceLineEndings(" "))
 {
     /// <summary>The examples, heading included.</summary>
     public string Examples { get; } = help.Split("\n\n", 2).ElementAtOrDefault(1) ?? "";

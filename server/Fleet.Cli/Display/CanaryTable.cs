@@ -8,10 +8,10 @@ namespace Fleet.Cli.Display;
 /// <summary>What the canary of a rollout says, as a table.</summary>
 internal static class CanaryTable
 {
-    /// <summary>Writes it for the newest wave that the canary has looked at; nothing when there is none.</summary>
+    /// <summary>Writes it for the newest wave in which the canary has compared a device; nothing when there is none.</summary>
     public static void Write(Shell screen, RolloutView rollout)
     {
-        if (rollout.Waves.LastOrDefault(wave => wave.Canary.Count > 0) is not { } wave) return;
+        if (rollout.Waves.LastOrDefault(wave => wave.Canary.Any(finding => finding.Devices > 0)) is not { } wave) return;
         screen.WriteLine();
         screen.WriteSentence(
             $"Canary of wave {wave.Number}: devices with the release beside those that wait for it; a change above zero is worse.");

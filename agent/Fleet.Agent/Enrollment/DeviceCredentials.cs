@@ -32,6 +32,9 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity, Pr
     /// <summary>The root this device trusts; null until a server showed one.</summary>
     public TrustRoot? Root => _loaded.Root;
 
+    /// <summary>SHA-256 of that root's payload, in hexadecimal; null when there is none.</summary>
+    public string? RootDigest => _loaded.Identity.Root?.Digest();
+
     /// <summary>Changes the identity, stores it and uses it from now on.</summary>
     public void Change(Func<Identity, Identity> change)
     {

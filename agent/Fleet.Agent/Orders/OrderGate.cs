@@ -22,6 +22,7 @@ internal sealed partial class OrderGate(
     public TrustReport Report() => new()
     {
         Root = credentials.Root?.Version ?? 0,
+        Digest = credentials.RootDigest,
         Epoch = accepted.Place.Epoch,
         Fault = _refused?.Fault ?? OrderFault.None,
         Detail = _refused?.Reason ?? trusted.Doubt ?? "",

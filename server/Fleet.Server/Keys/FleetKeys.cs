@@ -44,6 +44,14 @@ internal sealed partial class FleetKeys : IDisposable
         return new FleetKeys(keys, keys.ReadRoots() ?? Create(keys, time));
     }
 
+    /// <summary>
+    /// Whether a root is one of this server's: it has none of that version, or another, when keys were restored or are elsewhere.
+    /// </summary>
+    /// <param name="version">Its version.</param>
+    /// <param name="digest">SHA-256 of its payload; null when that is not known, and then the version decides.</param>
+    public bool Has(int version, string? digest)
+        => version <= Roots.Count && (version < 1 || digest is null || Roots[version - 1].Digest() == digest);
+
     /// <summary>Roots for a device that trusts that version, as many as one message holds; the newest ones when it is not known.</summary>
     public IReadOnlyList<DsseEnvelope> RootsAfter(int? version)
         => [.. _held.Roots.Skip(version ?? Math.Max(0, _held.Roots.Count - Limits.RootsPerMessage)).Take(Limits.RootsPerMessage)];

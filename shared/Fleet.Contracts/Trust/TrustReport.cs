@@ -6,6 +6,9 @@ public sealed record TrustReport
     /// <summary>Version of the root it has followed to; 0 before the first.</summary>
     public required int Root { get; init; }
 
+    /// <summary>SHA-256 of that root, in hexadecimal: a server that was restored may have made another of the same version.</summary>
+    public string? Digest { get; init; }
+
     /// <summary>Epoch of the last order it accepted; 0 before the first.</summary>
     public long Epoch { get; init; }
 

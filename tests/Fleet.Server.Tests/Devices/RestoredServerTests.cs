@@ -1,7 +1,10 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Fleet.Server.Health;
+using Fleet.Server.Keys;
 
 namespace Fleet.Server.Tests.Devices;
 
@@ -90,6 +93,40 @@ public sealed class RestoredServerTests : IAsyncLifetime
         await ServeAsync();
         Assert.Equal((2L, 2), ((await _fleet.DesiredAsync(Device)).Revision, (await _fleet.ToldAsync(Device))!.Value.Version));
     }
+
+    /// <summary>
+    /// Found in use: keys of yesterday's backup, devices at a root made since; every release was refused and nobody was told why.
+    /// </summary>
+    [Fact]
+    public async Task Root_that_devices_follow_and_the_server_does_not_have_is_told_with_the_way_out()
+    {
+        await _fleet.EnrollAsync(1);
+        await TrustAsync(1 + 2, "5f");
+        Assert.Contains(_fleet.Of<ServerHealth>().Problems, problem
+            => problem.Contains("dev-00000: root 3; newest here: 1", StringComparison.Ordinal)
+                && problem.Contains("until root 4 counts: repeat 'fleet keys rotate releases'", StringComparison.Ordinal));
+
+        var keys = _fleet.Of<FleetKeys>();
+        while (keys.Root.Version < 4)
+        {
+            Assert.Null(keys.Apply(keys.Prepare(new RootChange { Releases = true }, _fleet.Clock.GetUtcNow()).Value!));
+            await TrustAsync(3, "5f"); // another root of the same version does not clear it
+            Assert.Single(_fleet.Of<ServerHealth>().Problems);
+        }
+        await TrustAsync(4, keys.Roots[^1].Digest());
+        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+
+        await TrustAsync(int.MaxValue, "5f");
+        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+    }
+
+    private Task TrustAsync(int root, string digest) => _fleet.ReportAsync(Device, new ReportedState
+    {
+        Revision = 0,
+        Models = [],
+        Facts = new DeviceFacts { Architecture = "x64" },
+        Trust = new TrustReport { Root = root, Digest = digest },
+    });
 
     private async Task ServeAsync()
         => await _fleet.SucceedAsync((await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()))).Id);

@@ -56,9 +56,12 @@ internal static class Program
                     var file = CertificateAuthority.BeginAnew(OptionsFrom(settings).DataFolder, TimeProvider.System);
                     Console.WriteLine($"{file} is new; the one before is beside it.");
                     return 0;
+                case [RootRecord.RestoreCommand, .. var settings]:
+                    Console.WriteLine($"{await RestoreRootsAsync(settings)} is written again.");
+                    return 0;
             }
             ServerSettings.Check(args);
-            await using var server = Create(args);
+            await using var server = await CreateAsync(args);
             await server.RunAsync();
             return 0;
         }
@@ -78,7 +81,7 @@ internal static class Program
     /// <summary>The server, ready to run.</summary>
     /// <param name="args">Settings, as on the command line.</param>
     /// <param name="replace">What a test replaces, such as the clock.</param>
-    internal static WebApplication Create(string[] args, Action<IServiceCollection>? replace = null)
+    internal static async Task<WebApplication> CreateAsync(string[] args, Action<IServiceCollection>? replace = null)
     {
         var builder = WebApplication.CreateSlimBuilder(args);
         builder.AddSettings(Rooms);
@@ -109,7 +112,7 @@ internal static class Program
 
         var app = builder.Build();
         app.CreateDataFolder();
-        app.OpenDataFolder();
+        await app.OpenDataFolderAsync();
         app.UseSecurityHeaders();
         app.UseAudit();
         app.UseProblems();
@@ -153,20 +156,34 @@ internal static class Program
 
     private static FleetOptions OptionsFrom(string[] args)
     {
-        ServerSettings.Check(args);
-        var builder = WebApplication.CreateSlimBuilder(args);
-        builder.AddSettings(Rooms);
-        using var services = builder.Services.BuildServiceProvider();
+        using var services = SettingsFrom(args).BuildServiceProvider();
         return services.GetRequiredService<FleetOptions>();
     }
 
+    private static IServiceCollection SettingsFrom(string[] args)
+    {
+        ServerSettings.Check(args);
+        var builder = WebApplication.CreateSlimBuilder(args);
+        builder.AddSettings(Rooms);
+        return builder.Services;
+    }
+
+    private static async Task<string> RestoreRootsAsync(string[] args)
+    {
+        await using var services = SettingsFrom(args).AddStorage().AddKeys().BuildServiceProvider();
+        var folder = services.GetRequiredService<FleetOptions>().DataFolder;
+        DataFolder.Check(folder);
+        return await RootRecord.RestoreAsync(services.GetRequiredService<IFleetStore>(), folder, CancellationToken.None);
+    }
+
     /// <summary>
-    /// Keys and the audit trail before the database and the database before API keys: whatever a killed first start leaves behind can be
-    /// told from a loss.
+    /// At a first start keys and the audit trail before the database and the database before API keys: whatever it leaves behind when it
+    /// is killed can be told from a loss. Later the keys ask the database first, which knows whose they must be.
     /// </summary>
-    private static void OpenDataFolder(this WebApplication app)
+    private static async Task OpenDataFolderAsync(this WebApplication app)
     {
         app.Services.GetRequiredService<CertificateAuthority>();
+        await app.Services.GetRequiredService<RootsAtStart>().ReadAsync(CancellationToken.None);
         app.Services.GetRequiredService<FleetKeys>();
         app.Services.GetRequiredService<AuditTrail>().BeginIfNew();
         app.Services.GetRequiredService<IFleetStore>();

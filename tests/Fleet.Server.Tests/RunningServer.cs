@@ -60,7 +60,7 @@ public sealed class RunningServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _server = Program.Create(
+        _server = await Program.CreateAsync(
             [
                 $"--Fleet:DataFolder={Folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0", "--Fleet:Workers=0",
                 "--Logging:LogLevel:Default=Error", .. _settings,

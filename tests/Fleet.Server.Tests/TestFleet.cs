@@ -352,7 +352,7 @@ internal sealed class TestFleet : IAsyncDisposable
 
     private async Task OpenAsync()
     {
-        _server = Program.Create(
+        _server = await Program.CreateAsync(
             [
                 $"--Fleet:DataFolder={_folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0",
                 "--Fleet:Workers=0", "--Logging:LogLevel:Default=None",

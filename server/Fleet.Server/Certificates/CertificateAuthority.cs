@@ -91,7 +91,8 @@ internal sealed partial class CertificateAuthority : IDisposable
         {
             return X509Certificate2.CreateFromPemFile(certificateFile, keyFile);
         }
-        catch (Exception e) when (e is CryptographicException or IOException)
+        // The key of another authority is an argument that does not fit.
+        catch (Exception e) when (e is CryptographicException or IOException or ArgumentException)
         {
             throw new InvalidDataException($"The certificate authority in {certificateFile} and {keyFile} cannot be read ({e.Message}). "
                 + $"Every device trusts the one that was there: restore both files from a backup.", e);

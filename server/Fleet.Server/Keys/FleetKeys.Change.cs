@@ -48,8 +48,6 @@ internal sealed partial class FleetKeys
             IReadOnlyList<DsseEnvelope> roots = [.. held.Roots, envelope];
             _folder.WriteRoots(roots);
             _held = Load(_folder, roots);
-            // Devices that have not followed yet trust the key that is replaced: it must not lie about.
-            if (_held.RootKey is null) File.Delete(_folder.RootKey);
             return null;
         }
     }

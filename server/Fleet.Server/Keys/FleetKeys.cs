@@ -37,12 +37,12 @@ internal sealed partial class FleetKeys : IDisposable
     }
 
     /// <summary>Opens the keys of a folder, and makes what was never there.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="known">The roots that the database knows; null where there is no database yet.</param>
+    /// <param name="time">Says when the first root is made.</param>
     /// <exception cref="InvalidDataException">Something was lost or is broken; the sentence says how to go on.</exception>
-    public static FleetKeys OpenOrCreate(string folder, TimeProvider time)
-    {
-        var keys = new KeyFolder(folder);
-        return new FleetKeys(keys, keys.ReadRoots() ?? Create(keys, time));
-    }
+    public static FleetKeys OpenOrCreate(KeyFolder folder, IReadOnlyList<DsseEnvelope>? known, TimeProvider time)
+        => new(folder, folder.ReadRoots(known) ?? Create(folder, time));
 
     /// <summary>
     /// Whether a root is one of this server's: it has none of that version, or another, when keys were restored or are elsewhere.
@@ -114,10 +114,14 @@ internal sealed partial class FleetKeys : IDisposable
         KeyFolder.Settle(folder.RootKey, root.Roles.Root);
         KeyFolder.Settle(folder.ReleaseKey, root.Roles.Releases);
         KeyFolder.Settle(folder.OrderKey, root.Roles.Orders);
+        // Here, because a server may be killed between the root that says so and this.
+        KeyFolder.Retire(folder.RootKey, root.Roles.Root, roots.SelectMany(KeysOfRoot));
         return new Held(
             roots, root, KeyFolder.Open(folder.RootKey, root.Roles.Root), KeyFolder.Open(folder.ReleaseKey, root.Roles.Releases),
             KeyFolder.Open(folder.OrderKey, root.Roles.Orders));
     }
+
+    private static IEnumerable<string> KeysOfRoot(DsseEnvelope root) => RootChain.Peek(root, out _)?.Roles.Root.Keys ?? [];
 
     private static string MissingKey(string file, string role) => $"{file} is missing, or is not the key that the newest root names: no "
         + $"{role} can be signed. Restore it from a backup, or replace it: fleet keys rotate {role}";

@@ -13,7 +13,11 @@ internal static class KeyEndpoints
     public static IServiceCollection AddKeys(this IServiceCollection services) => services
         .AddSingleton(
             provider => FleetKeys.OpenOrCreate(
-                Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "keys"), provider.GetRequiredService<TimeProvider>()))
+                KeyFolder.In(provider.GetRequiredService<FleetOptions>().DataFolder), provider.GetRequiredService<RootsAtStart>().Known,
+                provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<RootsAtStart>()
+        .AddDocument("roots", KeysJson.Default.KnownRoots)
+        .AddSingleton<IRootObserver, RootRecord>()
         .AddSingleton(
             provider => new SigningClock(
                 Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "clock.json"),

@@ -103,7 +103,8 @@ internal sealed class SigningClock
 /// <param name="Anchor">How often an admin has vouched for the clock.</param>
 internal sealed record KnownTime(DateTimeOffset At, long Anchor);
 
-/// <summary>Generated serialization of this room's own files.</summary>
+/// <summary>Generated serialization of this room's own files and documents.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(KnownTime))]
+[JsonSerializable(typeof(KnownRoots))]
 internal sealed partial class KeysJson : JsonSerializerContext;

@@ -55,6 +55,8 @@ internal static class SettingsHelp
             API keys are in the folder keys there. Ctrl+C stops the server; --version prints
             its version. A server that has lost its audit trail does not start until the
             trail is restored, or begun anew by: fleet-server begin-audit-trail [settings]
+            Roots of keys that were lost are written again, as the database knows them, by:
+            fleet-server restore-roots [settings]
             """).ToString();
     }
 

@@ -9,20 +9,18 @@ internal static class DataFolder
     /// <summary>Begins the audit trail anew: an argument of the program, so that no setting does it at every start.</summary>
     public const string BeginCommand = "begin-audit-trail";
 
-    private const string ReleaseKey = "keys/release.key";
-    private const string Roots = "keys/roots.json";
+    private const string Database = "fleet.db";
 
     private static readonly (string Name, string Loss)[] Needed =
     [
-        ("fleet.db", "it holds the devices, releases and rollouts"),
-        (ReleaseKey, "devices refuse whatever another key signs"),
+        (Database, "it holds the devices, releases and rollouts"),
         ("keys/ca.key", "every device trusts the authority that was there"),
         ("ca.pem", "every device trusts the authority that was there"),
         (AuditFile, "it says who changed what"),
     ];
 
     /// <summary>Written by the first start after everything that is needed, or by what came later.</summary>
-    private static readonly string[] SignsOfUse = ["fleet.db", "keys/operator.key", "keys/worker.key"];
+    private static readonly string[] SignsOfUse = [Database, "keys/operator.key", "keys/worker.key"];
 
     /// <summary>Refuses a folder that was used before and has lost something; a new one is well as it is.</summary>
     /// <param name="folder">The data folder.</param>
@@ -39,6 +37,9 @@ internal static class DataFolder
             : "Restore the whole folder from one backup, or start with a new folder and enroll every device again.";
         throw new InvalidDataException($"{folder} was in use, and {what}. {remedy}");
     }
+
+    /// <summary>True when there is a database: this is not the first start, or one that was killed after it had begun all else.</summary>
+    public static bool HasDatabase(string folder) => Holds(folder, Database);
 
     /// <summary>True when a folder was in use and its audit trail is gone.</summary>
     public static bool HasLostItsTrail(string folder) => LostIn(folder).Any(file => file.Name == AuditFile);
@@ -60,13 +61,8 @@ internal static class DataFolder
             ? [.. Needed.Where(file => !Holds(folder, file.Name) && !IsMendable(folder, file.Name))]
             : [];
 
-    /// <summary>A trail that was rotated is not lost; a release key that a root names can be replaced while the server runs.</summary>
-    private static bool IsMendable(string folder, string name) => name switch
-    {
-        AuditFile => MovedTrails(folder).Count > 0,
-        ReleaseKey => Holds(folder, Roots),
-        _ => false,
-    };
+    /// <summary>A trail that was rotated is not lost.</summary>
+    private static bool IsMendable(string folder, string name) => name == AuditFile && MovedTrails(folder).Count > 0;
 
     // A trail with its first line alone is one that a first start had just begun.
     private static bool IsInUse(string folder)

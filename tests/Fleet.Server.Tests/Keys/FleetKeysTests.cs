@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using Fleet.Contracts.Http;
 using Fleet.Contracts.Trust;
 using Fleet.Server.Keys;
 using Fleet.TestKit;
@@ -94,5 +96,42 @@ public sealed class FleetKeysTests : IDisposable
         Assert.Equal(content, File.ReadAllText(_folder["roots.json"]));
     }
 
-    private FleetKeys Open() => FleetKeys.OpenOrCreate(_folder.Path, TimeProvider.System);
+    [Fact]
+    public void Folder_from_before_roots_that_has_lost_its_release_key_gets_no_new_one()
+    {
+        var refused = Assert.Throws<InvalidDataException>(
+            () => FleetKeys.OpenOrCreate(new KeyFolder(_folder.Path), [], TimeProvider.System));
+        Assert.Contains("release.key", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
+    /// <summary>A server killed between the root that ends a key and its removal left a key that devices still trusted.</summary>
+    [Fact]
+    public void Key_of_the_root_that_went_offline_is_removed_by_the_next_start_when_a_kill_left_it()
+    {
+        using var elsewhere = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var before = File.ReadAllBytes(Prepared(elsewhere));
+        Assert.False(File.Exists(_folder["root.key"]));
+        File.WriteAllBytes(_folder["root.key"], before);
+
+        using (var keys = Open()) Assert.DoesNotContain(keys.OnServer, keys.Root.Roles.Root.Keys.Contains);
+        Assert.False(File.Exists(_folder["root.key"]));
+
+        // A key that no root ever named is nobody's to remove.
+        using (SigningKey.OpenOrCreate(_folder["root.key"]))
+        using (Open()) Assert.True(File.Exists(_folder["root.key"]));
+    }
+
+    /// <summary>Hands the root over to a key elsewhere.</summary>
+    /// <returns>A copy of the key that it was before.</returns>
+    private string Prepared(ECDsa elsewhere)
+    {
+        using var keys = Open();
+        File.Copy(_folder["root.key"], _folder["copy"]);
+        var prepared = keys.Prepare(new RootChange { RootKeys = [SignedFleet.PublicOf(elsewhere)] }, DateTimeOffset.UtcNow).Value!;
+        Assert.Null(keys.Apply(prepared.SignedBy(elsewhere)));
+        return _folder["copy"];
+    }
+
+    private FleetKeys Open() => FleetKeys.OpenOrCreate(new KeyFolder(_folder.Path), null, TimeProvider.System);
 }

@@ -136,7 +136,7 @@ public sealed class KeyChangeTests : IAsyncLifetime
         var refused = await PostAsync("/api/v1/keys/roots", unsigned, FleetJson.Default.DsseEnvelope);
         Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
         Assert.Equal(1, Keys.Root.Version);
-        using var again = FleetKeys.OpenOrCreate(Path.Combine(_fleet.Folder, "keys"), _fleet.Clock);
+        using var again = FleetKeys.OpenOrCreate(KeyFolder.In(_fleet.Folder), null, _fleet.Clock);
         Assert.Equal(1, again.Root.Version);
     }
 

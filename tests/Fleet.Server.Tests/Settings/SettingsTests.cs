@@ -12,9 +12,9 @@ public sealed class SettingsTests
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(1);
 
     [Fact]
-    public void Everything_that_is_wrong_is_said_at_once()
+    public async Task Everything_that_is_wrong_is_said_at_once()
     {
-        var refusal = Assert.Throws<SettingsException>(() => Program.Create(
+        var refusal = await Assert.ThrowsAsync<SettingsException>(() => Program.CreateAsync(
             [
                 "--Fleet:ApiPort=70000", "--Fleet:ListenAddress=everywhere", "--Fleet:PublicHost=a b", "--Fleet:Workers=-1",
                 "--Fleet:DataFoler=/tmp",
@@ -31,26 +31,28 @@ public sealed class SettingsTests
     [Theory]
     [InlineData("--Fleet:ApiPort=eight", "Fleet:ApiPort")]
     [InlineData("--Fleet:TelemetryRetention=soon", "Fleet:TelemetryRetention")]
-    public void Value_that_does_not_read_is_named(string argument, string key)
-        => Assert.Contains(key, Assert.Throws<SettingsException>(() => Program.Create([argument])).Message, StringComparison.Ordinal);
-
-    [Fact]
-    public void Ports_must_differ()
-        => Assert.Contains("differ",
-            Assert.Throws<SettingsException>(() => Program.Create(["--Fleet:ApiPort=9000", "--Fleet:MqttPort=9000"])).Message,
+    public async Task Value_that_does_not_read_is_named(string argument, string key)
+        => Assert.Contains(key, (await Assert.ThrowsAsync<SettingsException>(() => Program.CreateAsync([argument]))).Message,
             StringComparison.Ordinal);
 
     [Fact]
-    public void Misspelled_section_is_refused_like_a_misspelled_setting()
+    public async Task Ports_must_differ()
+        => Assert.Contains("differ",
+            (await Assert.ThrowsAsync<SettingsException>(
+                () => Program.CreateAsync(["--Fleet:ApiPort=9000", "--Fleet:MqttPort=9000"]))).Message,
+            StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Misspelled_section_is_refused_like_a_misspelled_setting()
         => Assert.Equal(
             ["Fleet:Models:LeaseTime is not a setting; --help lists them."],
-            Assert.Throws<SettingsException>(() => Program.Create(["--Fleet:Models:LeaseTime=00:00:06"])).Problems);
+            (await Assert.ThrowsAsync<SettingsException>(() => Program.CreateAsync(["--Fleet:Models:LeaseTime=00:00:06"]))).Problems);
 
     [Theory]
     [InlineData("--Fleet:Builds:LeaseTime=00:00:00", "Fleet:Builds:LeaseTime 00:00:00 must be within 00:00:01 and 1.00:00:00.")]
     [InlineData("--Fleet:Builds:MaximumAttempts=0", "Fleet:Builds:MaximumAttempts 0 must be within 1 and 100.")]
-    public void Every_room_judges_its_settings_before_anything_is_opened(string argument, string problem)
-        => Assert.Equal([problem], Assert.Throws<SettingsException>(() => Program.Create([argument])).Problems);
+    public async Task Every_room_judges_its_settings_before_anything_is_opened(string argument, string problem)
+        => Assert.Equal([problem], (await Assert.ThrowsAsync<SettingsException>(() => Program.CreateAsync([argument]))).Problems);
 
     [Theory]
     [InlineData("--verison", "'--verison' is not understood; --help lists the settings.")]

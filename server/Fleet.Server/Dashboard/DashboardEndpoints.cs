@@ -6,6 +6,7 @@ using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 using Fleet.Server.Telemetry;
 
 namespace Fleet.Server.Dashboard;
@@ -35,6 +36,7 @@ internal static partial class DashboardEndpoints
 
         pages.MapGet("/devices", DevicesAsync);
         pages.MapGet("/devices/{id}", DeviceAsync);
+        pages.MapGet("/targets", TargetsAsync);
         pages.MapGet("/telemetry", TelemetryAsync);
         operators.MapGet("/audit", AuditAsync).ForAdmins().AddEndpointFilter(SeeViewerAsync);
         pages.MapGet("/rollouts/{id}", async (
@@ -83,6 +85,14 @@ internal static partial class DashboardEndpoints
                 LastHour(time) with { Device = device.Id }, cancellationToken)).Views,
         });
     }
+
+    private static async Task<IResult> TargetsAsync(
+        Caller caller, IServiceProvider services, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+        => await PageAsync<TargetsPage>(services, new()
+        {
+            [nameof(TargetsPage.Targets)] = await store.TargetViewsAsync(caller.Devices, time.GetUtcNow(), cancellationToken),
+            [nameof(TargetsPage.Pins)] = await store.PinViewsAsync(caller, cancellationToken),
+        });
 
     private static async Task<IResult> TelemetryAsync(
         string? model, string? after, Caller caller, IServiceProvider services, IFleetStore store, TimeProvider time,

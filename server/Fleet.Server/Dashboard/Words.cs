@@ -1,5 +1,4 @@
 using System.Globalization;
-using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Validation;
@@ -54,7 +53,7 @@ internal static class Words
     public static string Moment(DateTimeOffset? at)
         => at?.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) ?? "never";
 
-    /// <summary>A part of a wave as a width, in percent.</summary>
-    public static string Width(int part, WaveView wave)
-        => wave.Total == 0 ? "0" : (100.0 * part / wave.Total).ToString("0.##", CultureInfo.InvariantCulture);
+    /// <summary>A part of a whole as a width, in percent.</summary>
+    public static string Width(int part, int whole)
+        => whole == 0 ? "0" : (100.0 * part / whole).ToString("0.##", CultureInfo.InvariantCulture);
 }

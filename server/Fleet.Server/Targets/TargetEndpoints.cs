@@ -1,6 +1,5 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Http;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
@@ -67,14 +66,7 @@ internal static class TargetEndpoints
     }
 
     private static async Task<IResult> PinsAsync(Caller caller, IFleetStore store, CancellationToken cancellationToken)
-    {
-        var views = new List<PinView>();
-        await foreach (var pin in store.AllAsync<Pin>("", cancellationToken))
-        {
-            if (await store.DeviceAsync(caller, pin.Document.Device.Value, cancellationToken) is not null) views.Add(ViewOf(pin.Document));
-        }
-        return Results.Json(views, FleetJson.Default.IReadOnlyListPinView);
-    }
+        => Results.Json(await store.PinViewsAsync(caller, cancellationToken), FleetJson.Default.IReadOnlyListPinView);
 
     private static async Task<IResult> PinAsync(
         string device, string model, HttpRequest request, Caller caller, TargetOrders orders, IFleetStore store,
@@ -85,7 +77,7 @@ internal static class TargetEndpoints
         if (await store.DeviceAsync(caller, device, cancellationToken) is not { Document: { } found })
             return Refusal.Unknown($"There is no device '{device}'.").ToResult();
         var answer = await orders.PinAsync(found, model, sent.Value.Version, cancellationToken);
-        return answer.Problem?.ToResult() ?? Results.Json(ViewOf(answer.Value!), FleetJson.Default.PinView);
+        return answer.Problem?.ToResult() ?? Results.Json(answer.Value!.ToView(), FleetJson.Default.PinView);
     }
 
     private static async Task<IResult> UnpinAsync(
@@ -93,6 +85,4 @@ internal static class TargetEndpoints
         => await store.DeviceAsync(caller, device, cancellationToken) is { Document.Id: var id }
             ? (await orders.UnpinAsync(id, model, cancellationToken)).Problem?.ToResult() ?? Results.NoContent()
             : Refusal.Unknown($"There is no device '{device}'.").ToResult();
-
-    private static PinView ViewOf(Pin pin) => new(pin.Device, pin.Model, pin.Version, pin.CreatedAt);
 }

@@ -3,6 +3,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
+using Fleet.Server.Http;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
 
@@ -33,6 +34,21 @@ internal static class TargetViews
         }
         return [.. targets.Select(target => tallies[target.Name].ViewOf(target))];
     }
+
+    /// <summary>Pins of the devices that <paramref name="caller"/> may see.</summary>
+    public static async Task<IReadOnlyList<PinView>> PinViewsAsync(
+        this IFleetStore store, Caller caller, CancellationToken cancellationToken)
+    {
+        var views = new List<PinView>();
+        await foreach (var pin in store.AllAsync<Pin>("", cancellationToken))
+        {
+            if (await store.DeviceAsync(caller, pin.Document.Device.Value, cancellationToken) is not null) views.Add(pin.Document.ToView());
+        }
+        return views;
+    }
+
+    /// <summary>A pin as operators see it.</summary>
+    public static PinView ToView(this Pin pin) => new(pin.Device, pin.Model, pin.Version, pin.CreatedAt);
 
     private static string? ReasonAgainst(
         Target target, Candidate candidate, IReadOnlyList<Pin> pins, IReadOnlyList<Target> targets, Release? release, DateTimeOffset now)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Validation;
@@ -88,7 +87,7 @@ public sealed class DashboardTextTests
     [InlineData(4, 4, "100")]
     [InlineData(0, 0, "0")]
     public void Part_of_a_wave_is_a_width(int part, int total, string width)
-        => Assert.Equal(width, Words.Width(part, new WaveView(1, total, 0, 0, 0, 0)));
+        => Assert.Equal(width, Words.Width(part, total));
 
     [Fact]
     public void Device_that_serves_nothing_says_so()

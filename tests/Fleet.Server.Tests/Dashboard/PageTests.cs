@@ -14,6 +14,7 @@ public sealed class PageTests(RunningServer server) : IClassFixture<RunningServe
     [Theory]
     [InlineData("/", "Overview")]
     [InlineData("/devices", "Devices")]
+    [InlineData("/targets", "Targets")]
     [InlineData("/telemetry", "Telemetry")]
     public async Task Pages_are_whole_and_load_nothing_from_elsewhere(string path, string title)
     {
@@ -29,6 +30,7 @@ public sealed class PageTests(RunningServer server) : IClassFixture<RunningServe
     [Theory]
     [InlineData("/")]
     [InlineData("/devices")]
+    [InlineData("/targets")]
     [InlineData("/telemetry")]
     public async Task Pages_ask_for_a_key(string path)
     {

@@ -9,7 +9,7 @@ using Fleet.Contracts.Trust;
 namespace Fleet.Agent.Enrollment;
 
 /// <summary>The identity in use. A renewal swaps it; open connections keep the certificate they were made with.</summary>
-internal sealed class DeviceCredentials(DataFolder folder, Identity identity, Proxies? proxies = null)
+internal sealed class DeviceCredentials(DataFolder folder, Identity identity, TrustedTime trusted, Proxies? proxies = null)
 {
     private readonly Lock _lock = new();
     private volatile Loaded _loaded = new(identity);
@@ -19,6 +19,12 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity, Pr
 
     /// <summary>Which way connections to the server take.</summary>
     public Proxies Proxies { get; } = proxies ?? Proxies.Of(folder);
+
+    /// <summary>What time it is.</summary>
+    public TrustedTime Time { get; } = trusted;
+
+    /// <summary>Judges the server of a connection.</summary>
+    public RemoteCertificateValidationCallback IsServer => ServerTrust.Judging(_loaded.Authority, Time);
 
     /// <summary>The identity in use.</summary>
     public Identity Identity => _loaded.Identity;
@@ -93,7 +99,7 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity, Pr
             ConnectTimeout = TimeSpan.FromSeconds(30),
             SslOptions = new SslClientAuthenticationOptions
             {
-                CertificateChainPolicy = ServerTrust.PolicyFor(loaded.Authority),
+                RemoteCertificateValidationCallback = ServerTrust.Judging(loaded.Authority, Time),
                 ClientCertificateContext = SslStreamCertificateContext.Create(loaded.Certificate, null, offline: true),
             },
         };

@@ -129,7 +129,6 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvide
     private async Task<EnrollResponse> PostAsync(
         Uri server, JoinToken token, EnrollRequest request, CancellationToken cancellationToken)
     {
-        string? problem = null;
         using var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -137,8 +136,7 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvide
             SslOptions = new SslClientAuthenticationOptions
             {
                 // Called during the handshake: a server that fails this never sees the token.
-                RemoteCertificateValidationCallback = (_, certificate, chain, errors)
-                    => ServerTrust.IsServerOf(token.AuthorityFingerprint, certificate, chain, errors, out problem),
+                RemoteCertificateValidationCallback = ServerTrust.Judging(token.AuthorityFingerprint, new TrustedTime(folder, time)),
             },
         };
         using var http = new HttpClient(handler) { BaseAddress = server, Timeout = Deadline };
@@ -152,7 +150,7 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvide
         catch (HttpRequestException e) when (e.InnerException is AuthenticationException)
         {
             throw new EnrollmentException(
-                problem ?? $"No secure connection to {server}: {e.InnerException.Message}", EnrollmentFailure.Refused, e);
+                $"No secure connection to {server}: {e.InnerException.Message}", EnrollmentFailure.Refused, e);
         }
         catch (HttpRequestException e)
         {

@@ -25,7 +25,7 @@ internal sealed class ServerMove(DataFolder folder)
             ?? throw new EnrollmentException(
                 $"This device is not enrolled: {folder.Identity} does not exist.", EnrollmentFailure.NotEnrolled);
         var moved = identity with { Server = server };
-        var self = await AskAsync(new DeviceCredentials(folder, moved), cancellationToken);
+        var self = await AskAsync(new DeviceCredentials(folder, moved, new TrustedTime(folder, TimeProvider.System)), cancellationToken);
         if (self.Device != identity.Device)
             throw new EnrollmentException(
                 $"The server at {server} takes this device for {self.Device}, not for {identity.Device}.", EnrollmentFailure.Refused);

@@ -17,6 +17,9 @@ internal sealed class TrustedTime
     /// </summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromDays(30);
 
+    /// <summary>How far the own clock may lie behind before that is worth a word.</summary>
+    private static readonly TimeSpan Correction = TimeSpan.FromMinutes(5);
+
     /// <summary>How much of what passed may be lost with a power cut.</summary>
     private static readonly TimeSpan Kept = TimeSpan.FromHours(1);
 
@@ -51,6 +54,23 @@ internal sealed class TrustedTime
             var (accounted, own) = (Accounted(), _time.GetUtcNow());
             if (accounted - _known.Signed >= Kept) Keep(accounted);
             return own > accounted && own - accounted <= Tolerance || _known.Signed == DateTimeOffset.MinValue ? own : accounted;
+        }
+    }
+
+    /// <summary>What the device's own clock says.</summary>
+    public DateTimeOffset Own() => _time.GetUtcNow();
+
+    /// <summary>How wrong the device's own clock is, in a sentence; null when it is well, or nothing is known to compare it with.</summary>
+    public string? ClockProblem()
+    {
+        lock (_lock)
+        {
+            var (accounted, own) = (Accounted(), Own());
+            var ahead = own - accounted;
+            if (_known.Signed == DateTimeOffset.MinValue || (ahead > -Correction && ahead <= Tolerance)) return null;
+            return $"This device's clock says {own:u}, which is {(ahead > TimeSpan.Zero ? "after" : "before")} the time that signed "
+                + $"messages "
+                + $"account for, {accounted:u}. Certificates and expiry are judged by the latter; set the clock";
         }
     }
 

@@ -36,7 +36,8 @@ internal sealed partial class ServerLink
             .WithTlsOptions(tls => tls
                 .UseTls()
                 .WithTargetHost(host)
-                .WithTrustChain([credentials.Authority])
+                .WithCertificateValidationHandler(
+                    shown => credentials.IsServer(shown, shown.Certificate, shown.Chain, shown.SslPolicyErrors))
                 .WithRevocationMode(System.Security.Cryptography.X509Certificates.X509RevocationMode.NoCheck)
                 .WithClientCertificates([credentials.Certificate]))
             .Build();
@@ -68,6 +69,9 @@ internal sealed partial class ServerLink
     }
 
     private static byte[] Presence(bool online) => JsonSerializer.SerializeToUtf8Bytes(new Presence(online), FleetJson.Default.Presence);
+
+    [LoggerMessage(LogLevel.Warning, "{Problem}.")]
+    private partial void LogClock(string problem);
 
     [LoggerMessage(LogLevel.Information, "Connected to {Server} as {Device}.")]
     private partial void LogConnected(string server, string device);

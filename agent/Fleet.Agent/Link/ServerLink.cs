@@ -59,6 +59,7 @@ internal sealed partial class ServerLink(
                 failures = 0;
                 credentials.Arrived();
                 LogConnected(credentials.Identity.Mqtt, credentials.Identity.Device.Value);
+                if (credentials.Time.ClockProblem() is { } wrong) LogClock(wrong);
                 await DrainAsync(client, ended.Task, stoppingToken);
             }
             catch (Exception e)

@@ -79,7 +79,8 @@ internal static class AgentHost
             .AddSingleton(Random.Shared)
             .AddSingleton(new FactsReader().Read(identity.Profile))
             .AddSingleton(provider => new DeviceCredentials(
-                folder, identity, new Proxies(provider.GetRequiredService<LinkOptions>().Proxy)))
+                folder, identity, provider.GetRequiredService<TrustedTime>(),
+                new Proxies(provider.GetRequiredService<LinkOptions>().Proxy)))
             .AddSingleton<TrustedTime>()
             .AddSingleton(new ResourceReader(folder.Root))
             .AddSingleton<ArtifactShelf>().AddSingleton<ArtifactDownload>()

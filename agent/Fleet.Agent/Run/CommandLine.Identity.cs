@@ -43,10 +43,10 @@ internal static partial class CommandLine
             var identity = IdentityFile.Read(folder)
                 ?? throw new EnrollmentException(
                     $"This device is not enrolled: {folder.Identity} does not exist.", EnrollmentFailure.NotEnrolled);
-            var credentials = new DeviceCredentials(folder, identity);
+            var trusted = new TrustedTime(folder, TimeProvider.System);
+            var credentials = new DeviceCredentials(folder, identity, trusted);
             using var renewal = new CertificateRenewal(
-                folder, credentials, new TrustedTime(folder, TimeProvider.System), TimeProvider.System,
-                NullLogger<CertificateRenewal>.Instance);
+                folder, credentials, trusted, TimeProvider.System, NullLogger<CertificateRenewal>.Instance);
             await renewal.RenewAsync(cancellationToken);
             Console.WriteLine($"{identity.Device} has certificate {credentials.Certificate.SerialNumber}, valid until "
                 + $"{credentials.Certificate.NotAfter.ToUniversalTime():u}.");

@@ -30,8 +30,9 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
         Say(mode == OwnerOnly.FileMode,
             $"file mode: {folder.Identity} holds the private key and has mode {Convert.ToString((int)mode, 8)} (must be 600)");
 
-        var credentials = new DeviceCredentials(folder, identity);
-        var now = time.GetUtcNow();
+        var credentials = new DeviceCredentials(folder, identity, new TrustedTime(folder, time));
+        var now = credentials.Time.Latest();
+        Say(credentials.Time.ClockProblem() is null, credentials.Time.ClockProblem() is { } wrong ? $"clock: {wrong}" : $"clock: {now:u}");
         var certificate = credentials.Certificate;
         Say(certificate.NotBefore <= now && now < certificate.NotAfter,
             $"certificate: valid from {certificate.NotBefore:u} to {certificate.NotAfter:u}");
@@ -80,7 +81,7 @@ internal sealed class SelfCheck(DataFolder folder, TimeProvider time, TextWriter
             new System.Net.Security.SslClientAuthenticationOptions
             {
                 TargetHost = host,
-                CertificateChainPolicy = ServerTrust.PolicyFor(credentials.Authority),
+                RemoteCertificateValidationCallback = credentials.IsServer,
                 ClientCertificates = [credentials.Certificate],
             },
             cancellationToken);

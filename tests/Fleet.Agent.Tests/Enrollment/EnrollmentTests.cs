@@ -31,7 +31,7 @@ public sealed class EnrollmentTests : IDisposable
         Assert.DoesNotContain("PRIVATE", identity.ToString(), StringComparison.Ordinal);
         Assert.Equal("x64", Assert.Single(server.Enrollments).Facts.DeclaredProfile);
 
-        using var http = new DeviceCredentials(Data, IdentityFile.Read(Data)!).OpenHttp();
+        using var http = new DeviceCredentials(Data, IdentityFile.Read(Data)!, new TrustedTime(Data, TimeProvider.System)).OpenHttp();
         Assert.Equal("ok", await http.GetStringAsync("/health"));
     }
 
@@ -129,7 +129,7 @@ public sealed class EnrollmentTests : IDisposable
     {
         await using var server = await TestServer.StartAsync();
         var identity = await EnrollAsync(server);
-        var credentials = new DeviceCredentials(Data, identity);
+        var credentials = new DeviceCredentials(Data, identity, new TrustedTime(Data, TimeProvider.System));
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
         using var renewal = new CertificateRenewal(
             Data, credentials, new TrustedTime(Data, time), time, NullLogger<CertificateRenewal>.Instance);

@@ -44,13 +44,14 @@ internal sealed class ShelfFixture : IAsyncDisposable
         var identity = await new Enroller(fixture.Data, new FactsReader(), TimeProvider.System, _ => { }).EnrollAsync(
             new EnrollmentOrder(fixture.Server.Address, fixture.Server.Token.Reveal(), DeviceId.Parse("dev-1"), null),
             CancellationToken.None);
-        fixture.Credentials = new DeviceCredentials(fixture.Data, identity);
+        fixture.Credentials = new DeviceCredentials(fixture.Data, identity, new TrustedTime(fixture.Data, TimeProvider.System));
         return fixture;
     }
 
     /// <summary>Lets the device reach its server over another link from now on.</summary>
     public void GoThrough(TcpFaultProxy link)
-        => Credentials = new DeviceCredentials(Data, Credentials.Identity with { Server = new Uri($"https://localhost:{link.Port}") });
+        => Credentials = new DeviceCredentials(
+            Data, Credentials.Identity with { Server = new Uri($"https://localhost:{link.Port}") }, Credentials.Time);
 
     /// <summary>Bytes that do not repeat.</summary>
     public static byte[] Content(int length)

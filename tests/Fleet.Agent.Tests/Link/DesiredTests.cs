@@ -111,7 +111,8 @@ public sealed class DesiredTests
             EnrolledAt = DateTimeOffset.UtcNow,
         };
         return new OrderGate(
-            new DeviceCredentials(folder, identity), new DesiredFile(folder, NullLogger<DesiredFile>.Instance), slot,
+            new DeviceCredentials(folder, identity, new TrustedTime(folder, TimeProvider.System)),
+            new DesiredFile(folder, NullLogger<DesiredFile>.Instance), slot,
             new TrustedTime(folder, TimeProvider.System), NullLogger<OrderGate>.Instance);
     }
 

@@ -102,7 +102,7 @@ public sealed class ServerAttackTests
         var before = IdentityFile.Read(agent.Data)!;
         server.Fleet.Rotate(releases: true);
         server.Mqtt = "evil.example:8883";
-        var credentials = new DeviceCredentials(agent.Data, before);
+        var credentials = new DeviceCredentials(agent.Data, before, new TrustedTime(agent.Data, TimeProvider.System));
         using var renewal = new CertificateRenewal(
             agent.Data, credentials, new TrustedTime(agent.Data, TimeProvider.System), TimeProvider.System,
             Microsoft.Extensions.Logging.Abstractions.NullLogger<CertificateRenewal>.Instance);

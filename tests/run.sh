@@ -15,8 +15,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Debug, because that is what the commands of README.md build: one build serves both, and tests judge what people start.
 configuration=Debug
 results=.artifacts/tests
-# mosquitto_pub and mosquitto_sub are clients nobody here wrote; curl and openssl enroll one by hand; strace sees what a child opens.
-packages=(mosquitto-clients curl openssl ca-certificates strace)
+# mosquitto_pub and mosquitto_sub are clients nobody here wrote; curl and openssl enroll one by hand; strace sees what a child opens;
+# softhsm2 is a security module in software.
+packages=(mosquitto-clients curl openssl ca-certificates strace softhsm2)
 
 only=() coverage=
 while (($#)); do

@@ -29,7 +29,7 @@ internal static class Program
 
     /// <summary>The settings of every room that has some, with their defaults.</summary>
     internal static readonly IRoomSettings[] Rooms =
-        [new FleetOptions(), new AccessOptions(), new MessagingOptions(), new BuildsOptions()];
+        [new FleetOptions(), new AccessOptions(), new KeysOptions(), new MessagingOptions(), new BuildsOptions()];
 
     /// <summary>Runs the server until it is told to stop.</summary>
     public static async Task<int> Main(string[] args)

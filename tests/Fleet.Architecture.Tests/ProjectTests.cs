@@ -29,7 +29,7 @@ public sealed class ProjectTests
         "MQTTnet Microsoft.Extensions.Hosting Microsoft.Extensions.Hosting.Systemd Microsoft.ML.OnnxRuntime System.CommandLine "
             + "System.Numerics.Tensors LiteDB", "every package of the agent is shipped to every device")]
     [InlineData("server/Fleet.Server",
-        "MQTTnet.Server MQTTnet.AspNetCore LiteDB BouncyCastle.Cryptography Npgsql Microsoft.Extensions.Hosting.Systemd "
+        "MQTTnet.Server MQTTnet.AspNetCore LiteDB Pkcs11Interop BouncyCastle.Cryptography Npgsql Microsoft.Extensions.Hosting.Systemd "
             + "Microsoft.AspNetCore.Authentication.JwtBearer Microsoft.AspNetCore.Authentication.OpenIdConnect",
         "the server is a broker, a store and a web host")]
     [InlineData("server/Fleet.Modeling",

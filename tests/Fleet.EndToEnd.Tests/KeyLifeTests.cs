@@ -50,6 +50,8 @@ public sealed class KeyLifeTests(FleetFixture fleet) : IDisposable
         Assert.Equal((3, 3), (stolen.Root.OrderEpoch, (await fleet.Server.DeviceAsync(Device)).Trust!.Epoch));
         await ServesNextAsync();
 
+        await ServesFromAModuleAsync();
+
         await RunAsync("offline");
         var offline = await FollowedAsync(agent);
         Assert.Equal((3, 2), (offline.Root.Roles.Root.Keys.Count, offline.Root.Roles.Root.Threshold));
@@ -68,12 +70,36 @@ public sealed class KeyLifeTests(FleetFixture fleet) : IDisposable
             async () => (await fleet.Server.DeviceAsync("key-life-2")).Trust?.Root == offline.Root.Version);
     }
 
+    /// <summary>The key of releases moves into a security module, signs there what the device verifies, and moves back.</summary>
+    private async Task ServesFromAModuleAsync()
+    {
+        using var module = await SoftModule.CreateAsync();
+        await RestartAsync([.. module.Settings(), "--Fleet:Keys:ReleaseKeyLabel=fleet-releases"], module.Environment);
+        await RunAsync("module");
+        Assert.False(File.Exists(Path.Combine(fleet.ServerData, "keys", "release.key")));
+        var signed = await ServesNextAsync();
+        var keys = await fleet.Server.GetAsync("/api/v1/keys", FleetJson.Default.KeysView);
+        Assert.Equal([signed.KeyId], keys.Root.Roles.Releases.Keys);
+
+        await RestartAsync([], new Dictionary<string, string?>());
+        await RunAsync("module");
+        Assert.NotEqual(signed.KeyId, (await ServesNextAsync()).KeyId);
+    }
+
+    private async Task RestartAsync(IReadOnlyList<string> settings, IReadOnlyDictionary<string, string?> environment)
+    {
+        await fleet.Server.KillAsync();
+        (fleet.Server.Settings, fleet.Server.Environment) = (settings, environment);
+        await fleet.Server.StartAsync();
+    }
+
     /// <summary>A new release is rolled out and serves.</summary>
-    private async Task ServesNextAsync()
+    private async Task<ReleaseView> ServesNextAsync()
     {
         var release = await fleet.ReleaseAsync(Model);
         await fleet.RolledOutAsync(Model, release.Version, RolloutStatus.Succeeded);
         Assert.Equal(release.Version, Assert.Single((await fleet.Server.DeviceAsync(Device)).Models).ActiveVersion);
+        return await fleet.Server.GetAsync($"/api/v1/releases/{Model}/{release.Version}", FleetJson.Default.ReleaseView);
     }
 
     /// <summary>The keys that count, once the device reports their root and refuses nothing.</summary>

@@ -37,6 +37,7 @@ internal sealed class TestFleet : IAsyncDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private WebApplication _server = null!;
+    private string[] _settings = [];
 
     private TestFleet(DateTimeOffset now) => Clock = new FakeTimeProvider(now);
 
@@ -53,19 +54,20 @@ internal sealed class TestFleet : IAsyncDisposable
     /// <summary>The operators' API, with the operator's key.</summary>
     public HttpClient Http { get; private set; } = null!;
 
-    public static async Task<TestFleet> StartAsync()
+    public static async Task<TestFleet> StartAsync(params string[] settings)
     {
         // TLS judges certificates by the machine's clock, so the test's clock begins there.
-        var fleet = new TestFleet(DateTimeOffset.UtcNow);
+        var fleet = new TestFleet(DateTimeOffset.UtcNow) { _settings = settings };
         await fleet.OpenAsync();
         return fleet;
     }
 
     public T Of<T>() where T : notnull => _server.Services.GetRequiredService<T>();
 
-    /// <summary>Stops everything and starts again on the same folder.</summary>
-    public async Task RestartAsync()
+    /// <summary>Stops everything and starts again on the same folder, with other settings when some are given.</summary>
+    public async Task RestartAsync(string[]? settings = null)
     {
+        _settings = settings ?? _settings;
         await CloseAsync();
         await OpenAsync();
     }
@@ -355,7 +357,7 @@ internal sealed class TestFleet : IAsyncDisposable
         _server = await Program.CreateAsync(
             [
                 $"--Fleet:DataFolder={_folder.Path}", "--Fleet:ApiPort=0", "--Fleet:DevicePort=0", "--Fleet:MqttPort=0",
-                "--Fleet:Workers=0", "--Logging:LogLevel:Default=None",
+                "--Fleet:Workers=0", "--Logging:LogLevel:Default=None", .. _settings,
             ],
             services => services.AddSingleton<TimeProvider>(Clock));
         await _server.StartAsync();

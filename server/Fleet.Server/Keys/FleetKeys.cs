@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Releases;
@@ -12,10 +13,10 @@ namespace Fleet.Server.Keys;
 internal sealed partial class FleetKeys : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly KeyFolder _folder;
+    private readonly KeyPlaces _places;
     private volatile Held _held;
 
-    private FleetKeys(KeyFolder folder, IReadOnlyList<DsseEnvelope> roots) => (_folder, _held) = (folder, Load(folder, roots));
+    private FleetKeys(KeyPlaces places, IReadOnlyList<DsseEnvelope> roots) => (_places, _held) = (places, Load(places, roots));
 
     /// <summary>The root that counts.</summary>
     public TrustRoot Root => _held.Root;
@@ -26,23 +27,20 @@ internal sealed partial class FleetKeys : IDisposable
     /// <summary>Ids of the keys of the newest root whose private half is here.</summary>
     public IReadOnlyList<string> OnServer => [.. _held.Present().Select(key => key.Public.Id)];
 
-    /// <summary>What is missing here to sign with, a sentence each: it needs a backup or a new key.</summary>
+    /// <summary>What is missing here to sign with, a sentence each: it needs a backup, a new key, or a module that answers.</summary>
     public IReadOnlyList<string> Problems()
     {
-        var held = _held;
-        var problems = new List<string>();
-        if (held.Releases is null) problems.Add(MissingKey(_folder.ReleaseKey, "releases"));
-        if (held.Orders is null) problems.Add(MissingKey(_folder.OrderKey, "orders"));
-        return problems;
+        var held = Here();
+        return [.. new[] { held.Releases.Problem("releases"), held.Orders.Problem("orders") }.OfType<string>().Distinct()];
     }
 
     /// <summary>Opens the keys of a folder, and makes what was never there.</summary>
-    /// <param name="folder">The folder.</param>
+    /// <param name="places">Where they lie.</param>
     /// <param name="known">The roots that the database knows; null where there is no database yet.</param>
     /// <param name="time">Says when the first root is made.</param>
     /// <exception cref="InvalidDataException">Something was lost or is broken; the sentence says how to go on.</exception>
-    public static FleetKeys OpenOrCreate(KeyFolder folder, IReadOnlyList<DsseEnvelope>? known, TimeProvider time)
-        => new(folder, folder.ReadRoots(known) ?? Create(folder, time));
+    public static FleetKeys OpenOrCreate(KeyPlaces places, IReadOnlyList<DsseEnvelope>? known, TimeProvider time)
+        => new(places, places.Folder.ReadRoots(known) ?? Create(places, time));
 
     /// <summary>
     /// Whether a root is one of this server's: it has none of that version, or another, when keys were restored or are elsewhere.
@@ -69,11 +67,11 @@ internal sealed partial class FleetKeys : IDisposable
     }
 
     /// <summary>Signs the statement about a release; null when the key is missing, see <see cref="Problems"/>.</summary>
-    public DsseEnvelope? SignRelease(byte[] statement) => _held.Releases?.Sign(DsseEnvelope.InToto, statement);
+    public DsseEnvelope? SignRelease(byte[] statement) => Here().Releases.Sign(DsseEnvelope.InToto, statement);
 
     /// <summary>Signs an order; null when the key is missing, see <see cref="Problems"/>.</summary>
     public DsseEnvelope? SignOrder(DeviceOrder order)
-        => _held.Orders?.Sign(DeviceOrder.PayloadType, JsonSerializer.SerializeToUtf8Bytes(order, FleetJson.Default.DeviceOrder));
+        => Here().Orders.Sign(DeviceOrder.PayloadType, JsonSerializer.SerializeToUtf8Bytes(order, FleetJson.Default.DeviceOrder));
 
     /// <summary>
     /// A release with a signature of the key that counts now, when one that counted before has signed it: its bytes, and so its digest,
@@ -81,11 +79,11 @@ internal sealed partial class FleetKeys : IDisposable
     /// </summary>
     public DsseEnvelope? SignAgain(DsseEnvelope release)
     {
-        var held = _held;
-        if (held.Releases is not { } key || release.Signatures.Any(signature => signature.KeyId == key.Public.Id)) return null;
+        var held = Here();
+        if (held.Releases.Key is not { } key || release.Signatures.Any(signature => signature.KeyId == key.Public.Id)) return null;
         var once = held.Roots.SelectMany(root => RootChain.Peek(root, out _)?.ReleaseKeys() ?? []).DistinctBy(known => known.Id).ToList();
         if (EnvelopeSigners.Of(release, once, out _).Count == 0) return null;
-        return key.Sign(release with { Signatures = [.. release.Signatures.Take(Limits.SignaturesPerEnvelope - 1)] });
+        return held.Releases.Sign(release with { Signatures = [.. release.Signatures.Take(Limits.SignaturesPerEnvelope - 1)] });
     }
 
     /// <inheritdoc/>
@@ -97,39 +95,45 @@ internal sealed partial class FleetKeys : IDisposable
     /// <summary>
     /// The first root. A release key that devices of an earlier version trust signs it as well: that is how they come to trust it.
     /// </summary>
-    private static IReadOnlyList<DsseEnvelope> Create(KeyFolder folder, TimeProvider time)
+    private static IReadOnlyList<DsseEnvelope> Create(KeyPlaces places, TimeProvider time)
     {
-        using var release = SigningKey.OpenOrCreate(folder.ReleaseKey);
-        using var root = KeyFolder.Prepare(folder.RootKey);
-        using var orders = KeyFolder.Prepare(folder.OrderKey);
+        using var release = places.FirstReleaseKey();
+        using var root = places.Root.Prepare(FrozenSet<string>.Empty);
+        using var orders = places.Orders.Prepare(FrozenSet<string>.Empty);
         var first = RootDraft.Unsigned(RootDraft.First(root.Public, release.Public, orders.Public, time.GetUtcNow()));
         IReadOnlyList<DsseEnvelope> roots = [root.Sign(release.Sign(first))];
-        folder.WriteRoots(roots);
+        places.Folder.WriteRoots(roots);
         return roots;
     }
 
-    private static Held Load(KeyFolder folder, IReadOnlyList<DsseEnvelope> roots)
+    private static Held Load(KeyPlaces places, IReadOnlyList<DsseEnvelope> roots)
     {
         var root = RootChain.Peek(roots[^1], out var problem) ?? throw new InvalidDataException(problem);
-        KeyFolder.Settle(folder.RootKey, root.Roles.Root);
-        KeyFolder.Settle(folder.ReleaseKey, root.Roles.Releases);
-        KeyFolder.Settle(folder.OrderKey, root.Roles.Orders);
+        var named = NamedIn(roots);
         // Here, because a server may be killed between the root that says so and this.
-        KeyFolder.Retire(folder.RootKey, root.Roles.Root, roots.SelectMany(KeysOfRoot));
+        places.Root.Settle(root.Roles.Root, named);
+        places.Releases.Settle(root.Roles.Releases, named);
+        places.Orders.Settle(root.Roles.Orders, named);
         return new Held(
-            roots, root, KeyFolder.Open(folder.RootKey, root.Roles.Root), KeyFolder.Open(folder.ReleaseKey, root.Roles.Releases),
-            KeyFolder.Open(folder.OrderKey, root.Roles.Orders));
+            roots, root, places.Root.Open(root.Roles.Root), FoundKey.In(places.Releases, root.Roles.Releases),
+            FoundKey.In(places.Orders, root.Roles.Orders));
     }
 
-    private static IEnumerable<string> KeysOfRoot(DsseEnvelope root) => RootChain.Peek(root, out _)?.Roles.Root.Keys ?? [];
+    private static HashSet<string> NamedIn(IEnumerable<DsseEnvelope> roots)
+        => [.. roots.SelectMany(root => RootChain.Peek(root, out _)?.Keys ?? []).Select(key => key.Id)];
 
-    private static string MissingKey(string file, string role) => $"{file} is missing, or is not the key that the newest root names: no "
-        + $"{role} can be signed. Restore it from a backup, or replace it: fleet keys rotate {role}";
+    /// <summary>The keys as they are: one that was missing is looked for again, because a module or a backup may be back.</summary>
+    private Held Here()
+    {
+        var held = _held;
+        if (held is { Releases.Key: not null, Orders.Key: not null }) return held;
+        lock (_lock) return _held = Load(_places, _held.Roots);
+    }
 
     /// <summary>The roots and those keys of the newest one that are here.</summary>
     private sealed record Held(
-        IReadOnlyList<DsseEnvelope> Roots, TrustRoot Root, SigningKey? RootKey, SigningKey? Releases, SigningKey? Orders)
+        IReadOnlyList<DsseEnvelope> Roots, TrustRoot Root, SigningKey? RootKey, FoundKey Releases, FoundKey Orders)
     {
-        public IEnumerable<SigningKey> Present() => new[] { RootKey, Releases, Orders }.OfType<SigningKey>();
+        public IEnumerable<SigningKey> Present() => new[] { RootKey, Releases.Key, Orders.Key }.OfType<SigningKey>();
     }
 }

@@ -13,8 +13,11 @@ internal static class KeyEndpoints
     public static IServiceCollection AddKeys(this IServiceCollection services) => services
         .AddSingleton(
             provider => FleetKeys.OpenOrCreate(
-                KeyFolder.In(provider.GetRequiredService<FleetOptions>().DataFolder), provider.GetRequiredService<RootsAtStart>().Known,
-                provider.GetRequiredService<TimeProvider>()))
+                KeyPlaces.In(
+                    KeyFolder.In(provider.GetRequiredService<FleetOptions>().DataFolder), provider.GetRequiredService<KeysOptions>(),
+                    provider.GetRequiredService<SecurityModule>()),
+                provider.GetRequiredService<RootsAtStart>().Known, provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<SecurityModule>()
         .AddSingleton<RootsAtStart>()
         .AddDocument("roots", KeysJson.Default.KnownRoots)
         .AddSingleton<IRootObserver, RootRecord>()

@@ -7,14 +7,11 @@ using Fleet.Platform;
 namespace Fleet.Server.Keys;
 
 /// <summary>
-/// The files of trust in <c>keys/</c>. A new key waits under a name of its own until a root names it, and only then takes the place of
-/// the one before: whatever a killed server leaves behind, the roots say which key counts.
+/// The files of trust in <c>keys/</c>.
 /// </summary>
 /// <param name="Path">The folder.</param>
 internal sealed record KeyFolder(string Path)
 {
-    private const string Waiting = ".next";
-
     /// <summary>Every root there was, signed, in order.</summary>
     public string Roots => File("roots.json");
 
@@ -41,7 +38,7 @@ internal sealed record KeyFolder(string Path)
                 + $"backup{(known is [] or null ? "" : OrWriteAgain())}.");
         }
         // A folder from before there were roots: its devices trust the key that signs releases.
-        if (!Exists(Roots) && known is not null && !Exists(ReleaseKey))
+        if (!FileKeyPlace.Exists(Roots) && known is not null && !FileKeyPlace.Exists(ReleaseKey))
         {
             throw new InvalidDataException($"{ReleaseKey} is missing or empty, and devices refuse whatever another key signs. Restore the "
                 + "whole data folder from one backup, or start with a new folder and enroll every device again.");
@@ -53,7 +50,9 @@ internal sealed record KeyFolder(string Path)
     public string? ProblemOfRoots(IReadOnlyList<DsseEnvelope> known)
     {
         if (RootsAsTheyAre(out var broken) is not { } roots)
-            return broken ?? (known.Count > 0 || Exists(RootKey) || Exists(OrderKey) ? "it is missing or empty" : null);
+            return broken ?? (known.Count > 0 || FileKeyPlace.Exists(RootKey) || FileKeyPlace.Exists(OrderKey)
+                ? "it is missing or empty"
+                : null);
         var shared = Math.Min(roots.Count, known.Count);
         if (!roots.Take(shared).Select(root => root.Digest()).SequenceEqual(known.Take(shared).Select(root => root.Digest())))
             return "its roots are not those that the database knows: keys and database are of different fleets or backups";
@@ -65,49 +64,6 @@ internal sealed record KeyFolder(string Path)
     /// <summary>Stores the roots in one step.</summary>
     public void WriteRoots(IReadOnlyList<DsseEnvelope> roots)
         => DurableFile.Write(Roots, JsonSerializer.SerializeToUtf8Bytes(roots, FleetJson.Default.IReadOnlyListDsseEnvelope));
-
-    /// <summary>A new key that is to take the place of that one; made once, however often it is asked for.</summary>
-    public static SigningKey Prepare(string file) => SigningKey.OpenOrCreate(file + Waiting);
-
-    /// <summary>Puts the key that waits into place, if a role names it.</summary>
-    public static void Settle(string file, TrustRole role)
-    {
-        if (!Exists(file + Waiting)) return;
-        using (var next = SigningKey.Open(file + Waiting))
-            if (!role.Keys.Contains(next.Public.Id)) return;
-        DurableFile.MoveIntoPlace(file + Waiting, file);
-    }
-
-    /// <summary>The key of a file, when it is there and a role names it.</summary>
-    public static SigningKey? Open(string file, TrustRole role)
-    {
-        if (!Exists(file)) return null;
-        var key = SigningKey.Open(file);
-        if (role.Keys.Contains(key.Public.Id)) return key;
-        key.Dispose();
-        return null;
-    }
-
-    /// <summary>True when a key that a role names is in the file, or waits for it.</summary>
-    public static bool Has(string file, TrustRole role)
-    {
-        using var inUse = Open(file, role);
-        using var waiting = inUse is null ? Open(file + Waiting, role) : null;
-        return inUse is not null || waiting is not null;
-    }
-
-    /// <summary>Removes a key that once counted and does not any more: devices that have not followed yet trust it.</summary>
-    /// <param name="file">Where it lies.</param>
-    /// <param name="role">Who counts now.</param>
-    /// <param name="before">Ids of keys that counted before.</param>
-    public static void Retire(string file, TrustRole role, IEnumerable<string> before)
-    {
-        if (!Exists(file)) return;
-        using (var key = SigningKey.Open(file))
-            if (role.Keys.Contains(key.Public.Id) || !before.Contains(key.Public.Id)) return;
-        System.IO.File.Delete(file);
-        DurableFile.FlushFolder(System.IO.Path.GetDirectoryName(file)!);
-    }
 
     /// <summary>The roots of the file; null with the reason when they do not read, and without one when there are none.</summary>
     private IReadOnlyList<DsseEnvelope>? RootsAsTheyAre(out string? problem)
@@ -132,11 +88,8 @@ internal sealed record KeyFolder(string Path)
         => begin.Root is { } root ? RootChain.Walk(root, roots.Skip(1)).Refused : begin;
 
     private string OrWriteAgain() => $", or write the roots again as the database knows them: fleet-server {RootRecord.RestoreCommand} "
-        + $"--Fleet:DataFolder={System.IO.Path.GetDirectoryName(Path)}; then 'fleet keys list' says which keys are missing, and 'fleet "
-        + $"keys "
-        + "rotate' (or prepare, sign and apply) replaces them";
-
-    private static bool Exists(string file) => new FileInfo(file) is { Exists: true, Length: > 0 };
+        + $"--Fleet:DataFolder={System.IO.Path.GetDirectoryName(Path)}; then 'fleet keys list' says which keys are missing, and "
+        + "'fleet keys rotate' (or prepare, sign and apply) replaces them";
 
     private string File(string name) => System.IO.Path.Combine(Path, name);
 }

@@ -18,8 +18,13 @@ internal sealed partial class RootWatch(
 
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
+    /// <summary>How often a key that could not be used is looked for: a security module may be back.</summary>
+    private static readonly TimeSpan KeyInterval = TimeSpan.FromSeconds(10);
+
     /// <summary>Ahead of the end of a root whose key lies elsewhere: time to fetch it out of the safe.</summary>
     private static readonly TimeSpan Warning = TimeSpan.FromDays(90);
+
+    private volatile bool _troubled;
 
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -39,9 +44,25 @@ internal sealed partial class RootWatch(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        do await LookAsync(stoppingToken);
+        using var timer = new PeriodicTimer(KeyInterval, time);
+        long? looked = null;
+        do
+        {
+            if (looked is not { } before || time.GetElapsedTime(before) >= Interval)
+            {
+                looked = time.GetTimestamp();
+                await LookAsync(stoppingToken);
+            }
+            else if (keys.Problems().Count == 0 == _troubled) await ChangedAsync(stoppingToken);
+        }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>A key cannot be used any more, or can be used again: devices that were told nothing meanwhile are told now.</summary>
+    private async Task ChangedAsync(CancellationToken cancellationToken)
+    {
+        if (_troubled) await TellAsync(cancellationToken);
+        else Say();
     }
 
     private async Task LookAsync(CancellationToken cancellationToken)
@@ -65,7 +86,9 @@ internal sealed partial class RootWatch(
 
     private void Say()
     {
-        if (keys.Problems() is { Count: > 0 } problems) health.Report(KeySubject, string.Join(" ", problems));
+        var problems = keys.Problems();
+        _troubled = problems.Count > 0;
+        if (_troubled) health.Report(KeySubject, string.Join(" ", problems));
         else health.Clear(KeySubject);
         if (clock.Problem() is { } wrong) health.Report(ClockSubject, wrong);
         else health.Clear(ClockSubject);

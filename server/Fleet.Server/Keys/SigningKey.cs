@@ -5,12 +5,14 @@ using Fleet.Platform;
 
 namespace Fleet.Server.Keys;
 
-/// <summary>A key of the fleet that is on this server: ECDSA P-256, in a file that only the server's user may read.</summary>
+/// <summary>A key of the fleet that this server signs with: ECDSA P-256, in a file of its own user or in a security module.</summary>
 internal sealed class SigningKey : IDisposable
 {
     private readonly ECDsa _key;
 
-    private SigningKey(ECDsa key)
+    /// <summary>A key that lies elsewhere.</summary>
+    /// <param name="key">It; disposed with this.</param>
+    public SigningKey(ECDsa key)
     {
         _key = key;
         Public = ReleaseKey.Of(key.ExportSubjectPublicKeyInfo());
@@ -52,11 +54,15 @@ internal sealed class SigningKey : IDisposable
         }
     }
 
+    /// <summary>Why it does not sign now; null when it does.</summary>
+    public string? Problem() => (_key as ModuleKey)?.Problem();
+
     /// <summary>Signs a payload.</summary>
     public DsseEnvelope Sign(string payloadType, byte[] payload)
         => Sign(new DsseEnvelope { PayloadType = payloadType, Payload = payload, Signatures = [] });
 
     /// <summary>Signs what others may have signed before.</summary>
+    /// <exception cref="KeyUnavailableException">A security module that holds it does not answer.</exception>
     public DsseEnvelope Sign(DsseEnvelope envelope)
     {
         // One ECDsa object is not made for several threads at once.

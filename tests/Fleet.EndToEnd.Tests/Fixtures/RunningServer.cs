@@ -33,6 +33,12 @@ internal sealed class RunningServer(string dataFolder) : IAsyncDisposable
 
     public string WorkerKeyFile => Path.Combine(dataFolder, "keys", "worker.key");
 
+    /// <summary>Further settings of the next start.</summary>
+    public IReadOnlyList<string> Settings { get; set; } = [];
+
+    /// <summary>Further variables of the next start.</summary>
+    public IReadOnlyDictionary<string, string?> Environment { get; set; } = new Dictionary<string, string?>();
+
     /// <summary>Starts it; the second time at the ports of the first.</summary>
     public async Task StartAsync()
     {
@@ -43,8 +49,8 @@ internal sealed class RunningServer(string dataFolder) : IAsyncDisposable
             [
                 $"--Fleet:DataFolder={dataFolder}", $"--Fleet:ApiPort={Api.Port}", $"--Fleet:DevicePort={Devices.Port}",
                 $"--Fleet:MqttPort={Mqtt.Split(':')[1]}",
-                "--Fleet:Workers=0", "--Fleet:Builds:LeaseTime=00:00:15",
-            ]);
+                "--Fleet:Workers=0", "--Fleet:Builds:LeaseTime=00:00:15", .. Settings,
+            ], Environment);
         _starts++;
         await Eventually.TrueAsync(
             $"server start {_starts} listened or ended", () => File.Exists(endpoints) || _process.HasExited, StartLimit);

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Trust;
 using Fleet.Server.Keys;
@@ -13,6 +14,18 @@ public sealed class FleetKeysTests : IDisposable
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
+
+    /// <summary>An order that withdraws everything.</summary>
+    internal static DeviceOrder Order(TrustRoot root) => new()
+    {
+        Fleet = root.Fleet,
+        Device = DeviceId.Parse("dev-1"),
+        Epoch = root.OrderEpoch,
+        Revision = 1,
+        IssuedAt = root.IssuedAt,
+        ExpiresAt = root.ExpiresAt,
+        Assignments = [],
+    };
 
     [Fact]
     public void First_start_makes_a_key_for_each_role_and_a_root_that_names_them()
@@ -100,7 +113,7 @@ public sealed class FleetKeysTests : IDisposable
     public void Folder_from_before_roots_that_has_lost_its_release_key_gets_no_new_one()
     {
         var refused = Assert.Throws<InvalidDataException>(
-            () => FleetKeys.OpenOrCreate(new KeyFolder(_folder.Path), [], TimeProvider.System));
+            () => FleetKeys.OpenOrCreate(KeyPlaces.In(new KeyFolder(_folder.Path)), [], TimeProvider.System));
         Assert.Contains("release.key", refused.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(_folder.Path));
     }
@@ -133,5 +146,5 @@ public sealed class FleetKeysTests : IDisposable
         return _folder["copy"];
     }
 
-    private FleetKeys Open() => FleetKeys.OpenOrCreate(new KeyFolder(_folder.Path), null, TimeProvider.System);
+    private FleetKeys Open() => FleetKeys.OpenOrCreate(KeyPlaces.In(new KeyFolder(_folder.Path)), null, TimeProvider.System);
 }

@@ -57,7 +57,7 @@ public sealed class KeyChangeTests : IAsyncLifetime
         var second = Root(Keys.Prepare(new RootChange { Orders = true }, _fleet.Clock.GetUtcNow()).Value!);
         Assert.Equal(first.Roles.Orders.Keys, second.Roles.Orders.Keys);
         Assert.NotEqual(Keys.Root.Roles.Orders.Keys, first.Roles.Orders.Keys);
-        Assert.NotNull(Keys.SignOrder(Order()));
+        Assert.NotNull(Keys.SignOrder(FleetKeysTests.Order(Keys.Root)));
         Assert.Equal(1, Keys.Root.Version);
     }
 
@@ -92,10 +92,10 @@ public sealed class KeyChangeTests : IAsyncLifetime
             File.Delete(Path.Combine(_fleet.Folder, "keys", "orders.key"));
             return Task.CompletedTask;
         });
-        Assert.Null(Keys.SignOrder(Order()));
+        Assert.Null(Keys.SignOrder(FleetKeysTests.Order(Keys.Root)));
         Assert.Contains("fleet keys rotate orders", Assert.Single(Keys.Problems()), StringComparison.Ordinal);
         await RotateAsync(new RootChange { Orders = true });
-        Assert.NotNull(Keys.SignOrder(Order()));
+        Assert.NotNull(Keys.SignOrder(FleetKeysTests.Order(Keys.Root)));
         Assert.Empty(Keys.Problems());
     }
 
@@ -136,19 +136,21 @@ public sealed class KeyChangeTests : IAsyncLifetime
         var refused = await PostAsync("/api/v1/keys/roots", unsigned, FleetJson.Default.DsseEnvelope);
         Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
         Assert.Equal(1, Keys.Root.Version);
-        using var again = FleetKeys.OpenOrCreate(KeyFolder.In(_fleet.Folder), null, _fleet.Clock);
+        using var again = FleetKeys.OpenOrCreate(KeyPlaces.In(KeyFolder.In(_fleet.Folder)), null, _fleet.Clock);
         Assert.Equal(1, again.Root.Version);
     }
 
     /// <summary>R10: a release signed 800 days ahead made every later one expired on the devices that took it.</summary>
-    [Fact]
-    public async Task Release_is_refused_by_a_clock_that_jumped_until_an_admin_vouches_for_it()
+    [Theory]
+    [InlineData(800)]
+    [InlineData(-365)]
+    public async Task Release_is_refused_by_a_clock_that_jumped_until_an_admin_vouches_for_it(int days)
     {
         var build = await _fleet.BuildAsync("speech", await _fleet.VariantAsync("x64-int8", "x64"));
         await _fleet.LendAsync(() =>
         {
             File.WriteAllText(Path.Combine(_fleet.Folder, "clock.json"),
-                $$"""{"at":"{{DateTimeOffset.UtcNow.AddDays(-800):O}}","anchor":0}""");
+                $$"""{"at":"{{DateTimeOffset.UtcNow.AddDays(-days):O}}","anchor":0}""");
             return Task.CompletedTask;
         });
         var refused = await _fleet.Of<Publisher>().PublishAsync(new CreateReleaseRequest(build, null), default);
@@ -160,17 +162,6 @@ public sealed class KeyChangeTests : IAsyncLifetime
     }
 
     private static TrustRoot Root(DsseEnvelope envelope) => RootChain.Peek(envelope, out _)!;
-
-    private DeviceOrder Order() => new()
-    {
-        Fleet = Keys.Root.Fleet,
-        Device = Contracts.Devices.DeviceId.Parse("dev-1"),
-        Epoch = 1,
-        Revision = 1,
-        IssuedAt = _fleet.Clock.GetUtcNow(),
-        ExpiresAt = _fleet.Clock.GetUtcNow().AddDays(1),
-        Assignments = [],
-    };
 
     private void Apply(RootChange change)
         => Assert.Null(Keys.Apply(Keys.Prepare(change, _fleet.Clock.GetUtcNow()).Value!));

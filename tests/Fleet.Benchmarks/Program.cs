@@ -34,6 +34,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["telemetry-size"] = ("an hour of telemetry as JSON and as packs, plain and compressed", TelemetrySizeBenchmark.RunAsync),
     ["store"] = ("what the store takes and what it costs: commits and batches, on disk and in memory, beside an older commit",
         StoreBenchmark.RunAsync),
+    ["orders"] = ("what signed orders cost at 1, 100 and 10,000 devices: the server's CPU, bytes, the agent's CPU, beside unsigned ones",
+        OrderBenchmark.RunAsync),
     ["canary"] = ("the canary in 10,000 simulated rollouts: false alarms, and devices until a worse release is stopped",
         CanaryBenchmark.RunAsync),
     ["house"] = ("how the house is built: lines of files and methods, tests beside code, doc comments, circles; before and after",

@@ -103,7 +103,13 @@ internal sealed class DeviceCredentials(DataFolder folder, Identity identity, Tr
                 ClientCertificateContext = SslStreamCertificateContext.Create(loaded.Certificate, null, offline: true),
             },
         };
-        return new HttpClient(handler) { BaseAddress = loaded.Identity.Server, Timeout = Timeout.InfiniteTimeSpan };
+        return new HttpClient(handler)
+        {
+            BaseAddress = loaded.Identity.Server,
+            Timeout = Timeout.InfiniteTimeSpan,
+            // Artifacts are streamed; of everything else no server fills the memory of a device.
+            MaxResponseContentBufferSize = Limits.EnrollmentAnswerBytes,
+        };
     }
 
     private sealed record Loaded(Identity Identity)

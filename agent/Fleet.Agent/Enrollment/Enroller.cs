@@ -139,7 +139,12 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvide
                 RemoteCertificateValidationCallback = ServerTrust.Judging(token.AuthorityFingerprint, new TrustedTime(folder, time)),
             },
         };
-        using var http = new HttpClient(handler) { BaseAddress = server, Timeout = Deadline };
+        using var http = new HttpClient(handler)
+        {
+            BaseAddress = server,
+            Timeout = Deadline,
+            MaxResponseContentBufferSize = Limits.EnrollmentAnswerBytes,
+        };
         using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request, FleetJson.Default.EnrollRequest));
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         try

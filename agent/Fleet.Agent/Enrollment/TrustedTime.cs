@@ -68,9 +68,8 @@ internal sealed class TrustedTime
             var (accounted, own) = (Accounted(), Own());
             var ahead = own - accounted;
             if (_known.Signed == DateTimeOffset.MinValue || (ahead > -Correction && ahead <= Tolerance)) return null;
-            return $"This device's clock says {own:u}, which is {(ahead > TimeSpan.Zero ? "after" : "before")} the time that signed "
-                + $"messages "
-                + $"account for, {accounted:u}. Certificates and expiry are judged by the latter; set the clock";
+            return $"This device's clock says {own:u}, which is {(ahead > TimeSpan.Zero ? "after" : "before")} the time that "
+                + $"signed messages account for, {accounted:u}. Certificates and expiry are judged by the latter; set the clock";
         }
     }
 

@@ -39,6 +39,9 @@ internal sealed partial class ArtifactDownload
         {
             case HttpStatusCode.PartialContent when range?.From == from && (range.Length ?? artifact.Bytes) == artifact.Bytes:
                 return null;
+            case HttpStatusCode.PartialContent when (range?.Length ?? artifact.Bytes) == artifact.Bytes:
+                // A cache on the way that mixes up ranges is worth another try; the server itself does not.
+                return new HttpRequestException($"Bytes from {range?.From:N0} on were sent where those from {from:N0} on were asked for.");
             case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable:
                 return WrongSize(artifact, range?.Length);
             case HttpStatusCode.OK:

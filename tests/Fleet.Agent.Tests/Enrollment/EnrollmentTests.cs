@@ -1,7 +1,9 @@
+using System.Globalization;
 using Fleet.Agent.Disk;
 using Fleet.Agent.Enrollment;
 using Fleet.Agent.Facts;
 using Fleet.Agent.Tests.Fixtures;
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
@@ -145,6 +147,33 @@ public sealed class EnrollmentTests : IDisposable
     }
 
     /// <summary>R13: a retry came with another key, so the server could not know the device again.</summary>
+    /// <summary>
+    /// Whoever holds the authority could fill the memory of every device that asks: the client kept up to 2 GiB of an answer.
+    /// </summary>
+    [Fact]
+    public async Task Answer_that_never_ends_is_given_up_at_its_limit()
+    {
+        await using var server = await TestServer.StartAsync();
+        var identity = await EnrollAsync(server);
+        server.IsEndless = true;
+        var time = new TrustedTime(Data, TimeProvider.System);
+        var credentials = new DeviceCredentials(Data, identity, time);
+        using var renewal = new CertificateRenewal(
+            Data, credentials, time, TimeProvider.System, NullLogger<CertificateRenewal>.Instance);
+        Func<Task>[] calls =
+        [
+            () => renewal.RenewAsync(CancellationToken.None),
+            () => new ServerMove(Data).MoveAsync(server.Address, CancellationToken.None),
+            () => EnrollAsync(server, replace: true),
+        ];
+        foreach (var call in calls)
+        {
+            var ended = await Assert.ThrowsAnyAsync<Exception>(call);
+            Assert.Contains(Limits.EnrollmentAnswerBytes.ToString(CultureInfo.InvariantCulture), ended.Message, StringComparison.Ordinal);
+        }
+        Assert.Equal(identity.Certificate, IdentityFile.Read(Data)!.Certificate);
+    }
+
     [Fact]
     public async Task Enrollment_that_was_cut_short_is_repeated_with_the_same_key()
     {

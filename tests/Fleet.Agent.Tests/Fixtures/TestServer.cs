@@ -66,6 +66,7 @@ internal sealed class TestServer : IAsyncDisposable
         _broker.ClientSubscribedTopicAsync += subscribed => _desired.TryGetValue(subscribed.ClientId, out var desired)
             ? SendAsync(subscribed.ClientId, Payload(desired))
             : Task.CompletedTask;
+        _app.Use(next => context => IsEndless ? FloodAsync(context) : next(context));
         _app.MapPost("/enroll", EnrollAsync);
         _app.MapPost("/renew", RenewAsync);
         _app.MapGet("/health", () => "ok");
@@ -95,6 +96,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     /// <summary>True for a server of protocol 1: it shows no roots and signs no orders.</summary>
     public bool KnowsNoOrders { get; set; }
+
+    /// <summary>True for a server whose answers to enrollments, renewals and calls never end.</summary>
+    public bool IsEndless { get; set; }
 
     /// <summary>When set, what every enrollment is answered with.</summary>
     public ApiProblem? Refusal { get; set; }
@@ -233,6 +237,21 @@ internal sealed class TestServer : IAsyncDisposable
         chain.ChainPolicy.CustomTrustStore.Add(Authority.Certificate);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         return chain.Build(certificate);
+    }
+
+    private async Task FloodAsync(HttpContext context)
+    {
+        var spaces = new byte[1 << 16];
+        spaces.AsSpan().Fill((byte)' ');
+        try
+        {
+            while (Interlocked.Add(ref BytesSent, spaces.Length) < 1L << 30)
+                await context.Response.Body.WriteAsync(spaces, context.RequestAborted);
+        }
+        catch (OperationCanceledException)
+        {
+            // The other side has had enough.
+        }
     }
 
     private async Task SelfAsync(HttpContext context)

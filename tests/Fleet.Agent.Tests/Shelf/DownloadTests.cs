@@ -49,6 +49,78 @@ public sealed class DownloadTests
             pair => Assert.True(pair.First > pair.Second, $"started at {pair.First} after {pair.Second}"));
     }
 
+    /// <summary>A download over a mobile link failed at four fifths after an hour, and began anew each time.</summary>
+    [Fact]
+    public async Task Link_that_flaps_at_four_fifths_fetches_the_rest_alone()
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        const int most = Length / 5 * 4;
+        var asked = 0;
+        fixture.Server.Misbehave = async (context, content, _) =>
+        {
+            switch (++asked)
+            {
+                case 1:
+                    await BlockAsync(context, content, 0, most);
+                    await TestKit.Eventually.TrueAsync("the bytes have arrived", () => fixture.Shelf.BytesOf(artifact) >= most);
+                    context.Abort();
+                    return true;
+                case 2 or 3:
+                    context.Abort();
+                    return true;
+                default:
+                    return false;
+            }
+        };
+        await fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None);
+        Assert.True(await fixture.Shelf.HoldsAsync(artifact, CancellationToken.None));
+        Assert.Equal([0, most, most, most], fixture.Server.Requests.Select(request => request.From));
+        Assert.Equal(Length - most, fixture.Server.BytesSent);
+    }
+
+    /// <summary>The second half is answered with a block that is another one, the first again, or short.</summary>
+    [Theory]
+    [InlineData("duplicated")]
+    [InlineData("reordered")]
+    [InlineData("truncated")]
+    [InlineData("another range than asked for")]
+    public async Task Block_that_is_not_the_one_asked_for_is_never_served(string how)
+    {
+        await using var fixture = await ShelfFixture.StartAsync();
+        var artifact = fixture.Server.Store("m.onnx", ShelfFixture.Content(Length));
+        const int half = Length / 2;
+        var asked = 0;
+        fixture.Server.Misbehave = async (context, content, from) =>
+        {
+            if (++asked > 2) return false;
+            if (asked == 1)
+            {
+                await BlockAsync(context, content, 0, half);
+                await TestKit.Eventually.TrueAsync("the bytes have arrived", () => fixture.Shelf.BytesOf(artifact) >= half);
+                context.Abort();
+                return true;
+            }
+            var said = how == "another range than asked for" ? 0 : from;
+            context.Response.StatusCode = 206;
+            context.Response.ContentLength = half;
+            context.Response.Headers.ContentRange = $"bytes {said}-{said + half - 1}/{content.Length}";
+            byte[] block = how switch
+            {
+                "reordered" => [.. content[(half + (half / 2))..], .. content[half..(half + (half / 2))]],
+                "truncated" => content[half..(half + 1000)],
+                _ => content[..half],
+            };
+            await context.Response.Body.WriteAsync(block);
+            await context.Response.Body.FlushAsync();
+            if (how == "truncated") context.Abort();
+            return true;
+        };
+        await fixture.Download.FetchAsync(artifact, _ => { }, CancellationToken.None);
+        Assert.True(await fixture.Shelf.HoldsAsync(artifact, CancellationToken.None));
+        Assert.True(asked > 2);
+    }
+
     [Fact]
     public async Task Server_in_trouble_is_asked_a_limited_number_of_times()
     {
@@ -235,5 +307,13 @@ public sealed class DownloadTests
         Assert.Equal(DeploymentFailure.DigestMismatch, failed.Failure);
         Assert.Equal(0, fixture.Shelf.BytesOf(artifact));
         Assert.Empty(Directory.EnumerateFiles(fixture.Data.Shelf));
+    }
+
+    /// <summary>A part of the content under the length of all of it.</summary>
+    private static async Task BlockAsync(Microsoft.AspNetCore.Http.HttpContext context, byte[] content, int from, int count)
+    {
+        context.Response.ContentLength = content.Length;
+        await context.Response.Body.WriteAsync(content.AsMemory(from, count));
+        await context.Response.Body.FlushAsync();
     }
 }

@@ -122,6 +122,18 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, refused.StatusCode);
     }
 
+    /// <summary>Lengths around which numbers of 32 bits run over, and the largest that there is.</summary>
+    [Theory]
+    [MemberData(nameof(Known))]
+    public async Task Body_that_declares_gigabytes_is_refused_before_a_byte_is_read(string route)
+    {
+        foreach (var length in (long[])[1L << 31, (1L << 32) + 2, long.MaxValue])
+        {
+            using var refused = await SendAsync(route, new Declared(length));
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, refused.StatusCode);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Strict))]
     public async Task Key_that_a_person_misspelled_is_refused_by_name(string route)
@@ -139,19 +151,34 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
     }
 
-    private async Task<HttpResponseMessage> SendAsync(string route, byte[] body, bool withLength = true)
+    private Task<HttpResponseMessage> SendAsync(string route, byte[] body, bool withLength = true)
+        => SendAsync(route, withLength ? new ByteArrayContent(body) : new StreamContent(new Unmeasured(body)), withLength);
+
+    private async Task<HttpResponseMessage> SendAsync(string route, HttpContent content, bool withLength = true)
     {
         var (who, _) = Routes[route];
         using var client = who == Roles.Device
             ? server.DevicesAs((await server.DeviceAsync("writer")).Certificate)
             : server.ApiAs((await File.ReadAllTextAsync(server.Folder["keys", $"{who}.key"])).Trim());
         var (method, path) = (route.Split(' ')[0], route.Split(' ')[1].Replace("{id}", "writer", StringComparison.Ordinal));
-        HttpContent content = withLength ? new ByteArrayContent(body) : new StreamContent(new Unmeasured(body));
         content.Headers.ContentType = new("application/json");
         using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = content };
         // A body that is refused by its length is refused before it is sent: whoever sends on would meet a closed connection.
         request.Headers.ExpectContinue = withLength;
         return await client.SendAsync(request);
+    }
+
+    /// <summary>A body that says how long it is, and is never asked for.</summary>
+    private sealed class Declared(long length) : HttpContent
+    {
+        protected override bool TryComputeLength(out long computed)
+        {
+            computed = length;
+            return true;
+        }
+
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+            => throw new InvalidOperationException("The server asked for the body.");
     }
 
     private static byte[] Spaces(int count)

@@ -97,6 +97,7 @@ internal static class Program
         builder.Services.AddCertificates();
         builder.Services.AddKeys();
         builder.Services.AddAudit();
+        builder.Services.AddApiDocument();
         builder.Services.AddAccess();
         builder.Services.AddEnrollment();
         builder.Services.AddMessaging();
@@ -128,6 +129,7 @@ internal static class Program
         app.MapOpenId();
 
         var operators = app.MapOperatorCalls();
+        operators.MapOpenApi(ApiDocument.Path).ForViewers();
         operators.MapApiKeys();
         operators.MapAudit();
         operators.MapKeys();

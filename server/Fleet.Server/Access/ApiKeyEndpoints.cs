@@ -16,13 +16,14 @@ internal static class ApiKeyEndpoints
     public static void MapApiKeys(this IEndpointRouteBuilder operators)
     {
         var keys = operators.MapGroup("/api/v1/api-keys").ForAdmins();
-        keys.MapPost("/", CreateAsync);
-        keys.MapGet("/", ListAsync);
+        keys.MapPost("/", CreateAsync).Takes<CreateApiKeyRequest>().Tells<CreateApiKeyResponse>(
+            "CreateApiKey", "Makes an API key; its text is shown this once.", StatusCodes.Status201Created);
+        keys.MapGet("/", ListAsync).Tells<IReadOnlyList<ApiKeyView>>("ListApiKeys", "Lists API keys, without their secrets.");
         keys.MapDelete("/{id}", async (string id, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
             => await store.UpdateAsync<ApiKey>(
                 id, key => key with { RevokedAt = key.RevokedAt ?? time.GetUtcNow() }, cancellationToken) is null
                 ? Refusal.Unknown($"There is no API key '{id}'.").ToResult()
-                : Results.NoContent());
+                : Results.NoContent()).TellsNothing("RevokeApiKey", "Revokes an API key.");
     }
 
     private static async Task<IResult> CreateAsync(

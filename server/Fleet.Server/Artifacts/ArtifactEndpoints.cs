@@ -25,12 +25,13 @@ internal static class ArtifactEndpoints
     public static void MapArtifacts(this IEndpointRouteBuilder operators)
         => operators.MapMethods("/api/v1/artifacts/{sha256}", GetAndHead, (string sha256, ArtifactStore artifacts)
             => ArtifactStore.IsDigest(sha256) && artifacts.LengthOf(sha256) is not null ? FileOf(artifacts, sha256) : Unknown(sha256))
-            .ForViewers();
+            .ForViewers().TellsFile("GetArtifact", "Downloads an artifact by its digest.", "application/octet-stream");
 
     /// <summary>Maps the upload of artifacts; the caller has made sure that it is a worker.</summary>
     public static void MapArtifactUpload(this IEndpointRouteBuilder workers)
         => workers.MapPut("/api/v1/worker/artifacts/{sha256}", UploadAsync).WithMetadata(
-            new RequestSizeLimitAttribute(Limits.ArtifactBytes + 1));
+            new RequestSizeLimitAttribute(Limits.ArtifactBytes + 1))
+            .TakesFile("application/octet-stream").TellsNothing("PutArtifact", "Uploads an artifact under its digest.");
 
     /// <summary>Maps <c>/artifacts/{sha256}</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
     public static void MapArtifactDownload(this IEndpointRouteBuilder devices)

@@ -1,4 +1,5 @@
 using Fleet.Contracts;
+using Fleet.Contracts.Http;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
@@ -33,10 +34,11 @@ internal static class AuditEndpoints
     public static void MapAudit(this IEndpointRouteBuilder operators)
     {
         var audit = operators.MapGroup("/api/v1/audit").ForAdmins();
-        audit.MapGet("/", List);
+        audit.MapGet("/", List).Tells<IReadOnlyList<AuditView>>("ListAudit", "Lists lines of the audit trail.");
         audit.MapGet("/verification", async (
             long? number, string? chain, AuditReader reader, CancellationToken cancellationToken)
-            => Results.Json(await reader.VerifyAsync(number, chain, cancellationToken), FleetJson.Default.AuditVerification));
+            => Results.Json(await reader.VerifyAsync(number, chain, cancellationToken), FleetJson.Default.AuditVerification))
+            .Tells<AuditVerification>("VerifyAudit", "Checks the chain of the audit trail.");
     }
 
     private static IResult List(

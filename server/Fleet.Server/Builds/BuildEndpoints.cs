@@ -1,4 +1,5 @@
 using Fleet.Contracts;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Server.Artifacts;
@@ -26,16 +27,18 @@ internal static class BuildEndpoints
     public static void MapBuilds(this IEndpointRouteBuilder operators)
     {
         var builds = operators.MapGroup("/api/v1/builds");
-        builds.MapPost("/", SubmitAsync).ForOperators();
-        builds.MapGet("/", ListAsync).ForViewers();
+        builds.MapPost("/", SubmitAsync).ForOperators().Takes<BuildSpec>()
+            .Tells<BuildView>("SubmitBuild", "Queues a build by its specification.", StatusCodes.Status201Created);
+        builds.MapGet("/", ListAsync).ForViewers().Tells<IReadOnlyList<BuildView>>("ListBuilds", "Lists builds, the newest first.");
         builds.MapGet("/{id}", async (string id, IFleetStore store, CancellationToken cancellationToken)
             => await store.FindAsync<Build>(id, cancellationToken) is { } stored
                 ? Results.Json(stored.Document.ToView(), FleetJson.Default.BuildView)
-                : Unknown(id)).ForViewers();
+                : Unknown(id)).ForViewers().Tells<BuildView>("GetBuild", "Shows a build.");
         builds.MapPost("/{id}/cancel", async (string id, BuildQueue queue, CancellationToken cancellationToken)
-            => ViewOf(await queue.CancelAsync(id, cancellationToken))).ForOperators();
+            => ViewOf(await queue.CancelAsync(id, cancellationToken))).ForOperators().Tells<BuildView>("CancelBuild", "Cancels a build.");
         builds.MapGet("/{id}/report", (string id, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken)
-            => ReportAsync(id, build => build.ReportSha256, "application/json", store, artifacts, cancellationToken)).ForViewers();
+            => ReportAsync(id, build => build.ReportSha256, "application/json", store, artifacts, cancellationToken)).ForViewers()
+            .Tells<BuildReport>("GetBuildReport", "Shows what a build measured.");
         operators.MapGet(
             "/builds/{id}/report.html", (
                 string id, HttpResponse response, IFleetStore store, ArtifactStore artifacts, CancellationToken cancellationToken) =>
@@ -49,7 +52,8 @@ internal static class BuildEndpoints
     public static void MapWorkers(this IEndpointRouteBuilder workers)
     {
         var worker = workers.MapGroup("/api/v1/worker");
-        worker.MapPost("/leases", LeaseAsync).WithMetadata(new Routine(StatusCodes.Status204NoContent));
+        worker.MapPost("/leases", LeaseAsync).WithMetadata(new Routine(StatusCodes.Status204NoContent)).Takes<LeaseRequest>()
+            .Tells<LeaseResponse>("LeaseBuild", "Gives a worker the next build; 204 when none waits.");
         worker.MapPost(
             "/builds/{id}/progress", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
@@ -57,7 +61,8 @@ internal static class BuildEndpoints
             return sent.Value is { } progress
                 ? ViewOf(await queue.AdvanceAsync(id, progress.LeaseId, progress.Progress, cancellationToken))
                 : sent.Problem!.ToResult();
-        }).WithMetadata(new Routine(StatusCodes.Status200OK));
+        }).WithMetadata(new Routine(StatusCodes.Status200OK)).Takes<ProgressRequest>()
+            .Tells<BuildView>("AdvanceBuild", "Tells how far a leased build is, and keeps its lease.");
         worker.MapPost(
             "/builds/{id}/complete", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
@@ -65,12 +70,12 @@ internal static class BuildEndpoints
             var sent = await RequestBody.ReadAsync(
                 request, FleetJson.Default.CompleteRequest, cancellationToken, 2 * Limits.BuildReportBytes);
             return sent.Value is { } result ? ViewOf(await queue.CompleteAsync(id, result, cancellationToken)) : sent.Problem!.ToResult();
-        });
+        }).Takes<CompleteRequest>().Tells<BuildView>("CompleteBuild", "Ends a leased build with its report and variants.");
         worker.MapPost("/builds/{id}/fail", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {
             var sent = await RequestBody.ReadAsync(request, FleetJson.Default.FailRequest, cancellationToken);
             return sent.Value is { } failure ? ViewOf(await queue.FailAsync(id, failure, cancellationToken)) : sent.Problem!.ToResult();
-        });
+        }).Takes<FailRequest>().Tells<BuildView>("FailBuild", "Ends a leased build with what went wrong.");
     }
 
     private static async Task<IResult> SubmitAsync(HttpRequest request, BuildQueue queue, CancellationToken cancellationToken)

@@ -42,14 +42,17 @@ internal static class DeviceEndpoints
     {
         var devices = operators.MapGroup("/api/v1/devices");
         operators.MapGet("/api/v1/strangers", (StrangerDevices strangers)
-            => Results.Json(strangers.All, FleetJson.Default.IReadOnlyListStrangerView)).ForViewers();
-        operators.MapPost("/api/v1/strangers/{id}/adopt", AdoptAsync).ForOperators();
-        devices.MapGet("/", ListAsync).ForViewers();
+            => Results.Json(strangers.All, FleetJson.Default.IReadOnlyListStrangerView)).ForViewers()
+            .Tells<IReadOnlyList<StrangerView>>("ListStrangers", "Lists devices with a certificate of this server that it does not know.");
+        operators.MapPost("/api/v1/strangers/{id}/adopt", AdoptAsync).ForOperators()
+            .Tells<DeviceView>("AdoptDevice", "Takes in a device that a restored backup does not hold.");
+        devices.MapGet("/", ListAsync).ForViewers().Tells<IReadOnlyList<DeviceView>>("ListDevices", "Lists devices by id.");
         devices.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, DeviceViews views, CancellationToken cancellationToken)
             => await store.DeviceAsync(caller, id, cancellationToken) is { } stored
                 ? Results.Json(await views.OfAsync(stored.Document, cancellationToken), FleetJson.Default.DeviceView)
-                : Unknown(id)).ForViewers();
-        devices.MapPatch("/{id}/labels", SetLabelsAsync).ForOperators();
+                : Unknown(id)).ForViewers().Tells<DeviceView>("GetDevice", "Shows a device.");
+        devices.MapPatch("/{id}/labels", SetLabelsAsync).ForOperators().Takes<SetLabelsRequest>()
+            .Tells<DeviceView>("SetLabels", "Sets or removes labels of a device.");
     }
 
     private static async Task<IResult> ListAsync(

@@ -87,10 +87,13 @@ internal static class ServerMoveEndpoints
     {
         var server = operators.MapGroup("/api/v1/server");
         server.MapGet("/", async (ServerMoves moves, CancellationToken cancellationToken)
-            => Results.Json(await moves.ViewAsync(cancellationToken), FleetJson.Default.ServerView)).ForViewers();
-        server.MapPost("/move", MoveAsync).ForAdmins();
+            => Results.Json(await moves.ViewAsync(cancellationToken), FleetJson.Default.ServerView)).ForViewers()
+            .Tells<ServerView>("GetServer", "Shows where devices reach the server, and where it moves to.");
+        server.MapPost("/move", MoveAsync).ForAdmins().Takes<ServerAddresses>()
+            .Tells<ServerView>("MoveServer", "Announces the server's next address to devices in signed orders.");
         server.MapDelete("/move", async (ServerMoves moves, CancellationToken cancellationToken)
-            => Results.Json(await moves.AnnounceAsync(null, cancellationToken), FleetJson.Default.ServerView)).ForAdmins();
+            => Results.Json(await moves.AnnounceAsync(null, cancellationToken), FleetJson.Default.ServerView)).ForAdmins()
+            .Tells<ServerView>("StayServer", "Takes an announced address back.");
     }
 
     private static async Task<IResult> MoveAsync(HttpRequest request, ServerMoves moves, CancellationToken cancellationToken)

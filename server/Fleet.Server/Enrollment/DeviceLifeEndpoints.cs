@@ -19,27 +19,32 @@ internal static class DeviceLifeEndpoints
     {
         var device = operators.MapGroup("/api/v1/devices/{id}").AddEndpointFilter(RefuseUnseenAsync).ForOperators();
         device.MapPost("/revoke", (string id, string? serial, DeviceLife life, DeviceViews views, CancellationToken cancellationToken)
-            => RevokeAsync(id, serial, revoked: true, life, views, cancellationToken));
+            => RevokeAsync(id, serial, revoked: true, life, views, cancellationToken))
+            .Tells<DeviceView>("RevokeDevice", "Revokes a device, or one of its certificates.");
         device.MapPost("/unrevoke", (string id, string? serial, DeviceLife life, DeviceViews views, CancellationToken cancellationToken)
-            => RevokeAsync(id, serial, revoked: false, life, views, cancellationToken));
+            => RevokeAsync(id, serial, revoked: false, life, views, cancellationToken))
+            .Tells<DeviceView>("UnrevokeDevice", "Takes a revocation back.");
         device.MapPost("/acknowledge", async (string id, DeviceLife life, DeviceViews views, CancellationToken cancellationToken)
-            => await ViewAsync(id, await life.AcknowledgeAsync(id, cancellationToken), views, cancellationToken));
+            => await ViewAsync(id, await life.AcknowledgeAsync(id, cancellationToken), views, cancellationToken))
+            .Tells<DeviceView>("AcknowledgeDevice", "Ends the alarms of a device.");
         device.MapDelete("/", async (string id, DeviceLife life, CancellationToken cancellationToken)
-            => await life.DecommissionAsync(id, cancellationToken) ? Results.NoContent() : Unknown(id));
+            => await life.DecommissionAsync(id, cancellationToken) ? Results.NoContent() : Unknown(id))
+            .TellsNothing("DecommissionDevice", "Removes a device for good.");
 
-        operators.MapPost("/api/v1/devices/{id}/reenroll", LetBackAsync).ForOperators();
+        operators.MapPost("/api/v1/devices/{id}/reenroll", LetBackAsync).ForOperators().Takes<ReenrollRequest>().Tells<CreateTokenResponse>(
+            "ReenrollDevice", "Lets a device come back with a new key, once.", StatusCodes.Status201Created);
 
         var enrollments = operators.MapGroup("/api/v1/enrollments");
         enrollments.MapGet("/", async (Caller caller, Approvals approvals, CancellationToken cancellationToken)
             => Results.Json(
                 await approvals.ListAsync(caller.Devices, cancellationToken), FleetJson.Default.IReadOnlyListPendingDeviceView))
-                    .ForViewers();
+                    .ForViewers().Tells<IReadOnlyList<PendingDeviceView>>("ListPendingDevices", "Lists devices that wait for approval.");
         enrollments.MapPost("/{id}/approve", async (string id, Caller caller, Approvals approvals, CancellationToken cancellationToken)
             => (await approvals.ApproveAsync(caller.Devices, id, cancellationToken)).ToResult(FleetJson.Default.PendingDeviceView))
-            .ForOperators();
+            .ForOperators().Tells<PendingDeviceView>("ApproveDevice", "Lets a device in that waits.");
         enrollments.MapPost("/{id}/reject", async (string id, Caller caller, Approvals approvals, CancellationToken cancellationToken)
             => (await approvals.RejectAsync(caller.Devices, id, cancellationToken)).ToResult(FleetJson.Default.PendingDeviceView))
-            .ForOperators();
+            .ForOperators().Tells<PendingDeviceView>("RejectDevice", "Turns a device away that waits.");
     }
 
     /// <summary>Maps <c>/renew</c> and <c>/self</c>; the caller has made sure that it is a device whose certificate is accepted.</summary>

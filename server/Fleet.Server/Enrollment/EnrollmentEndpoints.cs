@@ -53,19 +53,20 @@ internal static class EnrollmentEndpoints
     public static void MapTokens(this IEndpointRouteBuilder operators)
     {
         var tokens = operators.MapGroup("/api/v1/tokens");
-        tokens.MapPost("/", CreateAsync).ForOperators();
+        tokens.MapPost("/", CreateAsync).ForOperators().Takes<CreateTokenRequest>().Tells<CreateTokenResponse>(
+            "CreateToken", "Makes a join token; its text is shown this once.", StatusCodes.Status201Created);
         tokens.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken) =>
         {
             var stored = await store.AllAsync<StoredToken>("", cancellationToken).ToListAsync(cancellationToken);
             IReadOnlyList<TokenView> views = [.. stored.OrderByDescending(token => token.Document.CreatedAt)
                 .Select(token => token.Document.ToView(token.Id))];
             return Results.Json(views, FleetJson.Default.IReadOnlyListTokenView);
-        }).ForViewers();
+        }).ForViewers().Tells<IReadOnlyList<TokenView>>("ListTokens", "Lists join tokens, the newest first.");
         tokens.MapDelete("/{id}", async (string id, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
             => await store.UpdateAsync<StoredToken>(
                 id, token => token with { RevokedAt = token.RevokedAt ?? time.GetUtcNow() }, cancellationToken) is null
                 ? Refusal.Unknown($"There is no join token '{id}'.").ToResult()
-                : Results.NoContent()).ForOperators();
+                : Results.NoContent()).ForOperators().TellsNothing("RevokeToken", "Revokes a join token.");
     }
 
     /// <summary>Maps <c>/enroll</c>, which a join token opens.</summary>

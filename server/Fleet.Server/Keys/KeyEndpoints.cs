@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Fleet.Contracts;
+using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
 using Fleet.Server.Http;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
@@ -32,10 +34,12 @@ internal static class KeyEndpoints
     public static void MapKeys(this IEndpointRouteBuilder operators)
     {
         var keys = operators.MapGroup("/api/v1/keys").ForAdmins();
-        keys.MapGet("/", (FleetKeys held, SigningClock clock) => Results.Json(held.View(clock), FleetJson.Default.KeysView));
-        keys.MapGet("/roots", (FleetKeys held) => Results.Json(held.Roots, FleetJson.Default.IReadOnlyListDsseEnvelope));
-        keys.MapPost("/changes", PrepareAsync);
-        keys.MapPost("/roots", ApplyAsync);
+        keys.MapGet("/", (FleetKeys held, SigningClock clock) => Results.Json(held.View(clock), FleetJson.Default.KeysView))
+            .Tells<KeysView>("GetKeys", "Shows whose keys count.");
+        keys.MapGet("/roots", (FleetKeys held) => Results.Json(held.Roots, FleetJson.Default.IReadOnlyListDsseEnvelope))
+            .Tells<IReadOnlyList<DsseEnvelope>>("ListRoots", "Lists every root, signed.");
+        keys.MapPost("/changes", PrepareAsync).Takes<RootChange>().Tells<DsseEnvelope>("PrepareRoot", "Prepares the next root.");
+        keys.MapPost("/roots", ApplyAsync).Takes<DsseEnvelope>().Tells<KeysView>("ApplyRoot", "Makes a signed root count.");
         keys.MapPost("/time-anchor", async (
             FleetKeys held, SigningClock clock, RootWatch watch, CancellationToken cancellationToken) =>
         {
@@ -43,7 +47,7 @@ internal static class KeyEndpoints
             Note("clock", $$"""{"anchor":{{clock.Anchor - 1}}}""", $$"""{"anchor":{{clock.Anchor}}}""");
             await watch.TellAsync(cancellationToken);
             return Results.Json(held.View(clock), FleetJson.Default.KeysView);
-        });
+        }).Tells<KeysView>("AnchorTime", "Vouches for the server's clock.");
     }
 
     private static async Task<IResult> PrepareAsync(

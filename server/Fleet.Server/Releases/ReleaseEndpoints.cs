@@ -13,6 +13,8 @@ namespace Fleet.Server.Releases;
 /// <summary>The room of releases: what it registers, and what operators may call.</summary>
 internal static class ReleaseEndpoints
 {
+    private const string BundleContent = "application/x-tar";
+
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddReleases(this IServiceCollection services) => services
         .AddDocument("release", ReleasesJson.Default.Release)
@@ -27,23 +29,28 @@ internal static class ReleaseEndpoints
     public static void MapReleases(this IEndpointRouteBuilder operators)
     {
         var releases = operators.MapGroup("/api/v1/releases");
-        releases.MapPost("/", CreateAsync).ForOperators();
+        releases.MapPost("/", CreateAsync).ForOperators().Takes<CreateReleaseRequest>()
+            .Tells<ReleaseView>("CreateRelease", "Signs the accepted variants of a build as a release.", StatusCodes.Status201Created);
         releases.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
         {
             var active = await store.ActiveReleasesAsync(cancellationToken);
             IReadOnlyList<ReleaseView> views = await store.NewestAsync<Release>(model is null ? "" : $"{model}/", cancellationToken)
                 .Select(release => ViewOf(release.Document, active)).ToListAsync(cancellationToken);
             return Results.Json(views, FleetJson.Default.IReadOnlyListReleaseView);
-        }).ForViewers();
+        }).ForViewers().Tells<IReadOnlyList<ReleaseView>>("ListReleases", "Lists releases, the newest first.");
         releases.MapGet("/{model}/{version:int}", async (string model, int version, IFleetStore store, CancellationToken cancellationToken)
             => await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is { } stored
                 ? await ViewAsync(stored.Document, store, cancellationToken)
-                : Unknown(model, version)).ForViewers();
-        releases.MapPost("/{model}/{version:int}/withdraw", WithdrawAsync).ForOperators();
-        releases.MapGet("/{model}/{version:int}/bundle", ExportAsync).ForOperators();
-        releases.MapPost("/bundles", ImportAsync).ForOperators().WithMetadata(new RequestSizeLimitAttribute(BundleFormat.MaximumBytes));
+                : Unknown(model, version)).ForViewers().Tells<ReleaseView>("GetRelease", "Shows a release.");
+        releases.MapPost("/{model}/{version:int}/withdraw", WithdrawAsync).ForOperators()
+            .Tells<ReleaseView>("WithdrawRelease", "Withdraws a release: no rollout starts with it any more.");
+        releases.MapGet("/{model}/{version:int}/bundle", ExportAsync).ForOperators()
+            .TellsFile("ExportRelease", "Writes a release as one file that others can verify.", BundleContent);
+        releases.MapPost("/bundles", ImportAsync).ForOperators().WithMetadata(new RequestSizeLimitAttribute(BundleFormat.MaximumBytes))
+            .TakesFile(BundleContent).Tells<ReleaseView>("ImportRelease", "Takes a release in that one file carries.");
         operators.MapGet("/api/v1/models", async (IFleetStore store, CancellationToken cancellationToken)
-            => Results.Json(await store.ModelViewsAsync(cancellationToken), FleetJson.Default.IReadOnlyListModelView)).ForViewers();
+            => Results.Json(await store.ModelViewsAsync(cancellationToken), FleetJson.Default.IReadOnlyListModelView)).ForViewers()
+            .Tells<IReadOnlyList<ModelView>>("ListModels", "Lists models with their builds and releases.");
     }
 
     private static async Task<IResult> CreateAsync(
@@ -67,7 +74,7 @@ internal static class ReleaseEndpoints
         if (bundles.MissingOf(release) is { Count: > 0 } missing)
             return Refusal.Conflict($"Artifacts of release {model} {version} are missing on the server.", missing).ToResult();
         return bundles.SignatureOf(release) is { } signature
-            ? Results.Stream(output => bundles.WriteAsync(release, signature, output, cancellationToken), "application/x-tar")
+            ? Results.Stream(output => bundles.WriteAsync(release, signature, output, cancellationToken), BundleContent)
             : Refusal.Conflict("Nothing was exported.", keys.Problems()).ToResult();
     }
 

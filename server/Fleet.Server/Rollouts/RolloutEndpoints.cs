@@ -1,5 +1,6 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
@@ -46,7 +47,8 @@ internal static class RolloutEndpoints
                 : await ViewAsync(
                     store, await orders.StartAsync(plan.Value, caller.Name, cancellationToken),
                     StatusCodes.Status201Created, cancellationToken);
-        }).ForOperators();
+        }).ForOperators().Takes<RolloutPlan>()
+            .Tells<RolloutView>("StartRollout", "Starts a rollout by a plan.", StatusCodes.Status201Created);
         rollouts.MapPost("/preview",
             async (HttpRequest request, Caller caller, RolloutOrders orders, CancellationToken cancellationToken) =>
         {
@@ -55,20 +57,29 @@ internal static class RolloutEndpoints
             return WhyNot(caller, plan.Value) is { } reason
                 ? Refusal.Forbidden(reason).ToResult()
                 : (await orders.PreviewAsync(plan.Value, cancellationToken)).ToResult(FleetJson.Default.RolloutPreview);
-        }).ForOperators();
+        }).ForOperators().Takes<RolloutPlan>()
+            .Tells<RolloutPreview>("PreviewRollout", "Tells who would get what by a plan, and why others would not; changes nothing.");
         rollouts.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken)
             => Results.Json(await store.RolloutViewsAsync(ListLength, cancellationToken), FleetJson.Default.IReadOnlyListRolloutView))
-            .ForViewers();
+            .ForViewers().Tells<IReadOnlyList<RolloutView>>("ListRollouts", "Lists rollouts, the newest first.");
         rollouts.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, CancellationToken cancellationToken)
             => await store.RolloutViewAsync(id, caller, cancellationToken) is { } view
                 ? Results.Json(view, FleetJson.Default.RolloutView)
-                : Unknown(id)).ForViewers();
+                : Unknown(id)).ForViewers().Tells<RolloutView>("GetRollout", "Shows a rollout with its waves and devices.");
         MapOrders(rollouts);
     }
 
     private static void MapOrders(RouteGroupBuilder rollouts)
     {
-        MapOrder("pause", (orders, id, _, cancellationToken) => orders.PauseAsync(id, cancellationToken));
+        MapOrder("pause", "Pauses a rollout: no further device is told.", orders => orders.PauseAsync);
+        MapOrder("retry", "Asks every device that failed once more.", orders => orders.RetryAsync);
+        MapOrder("resume", "Resumes a paused rollout.", orders => orders.ResumeAsync);
+        MapOrder("abort", "Aborts a rollout for good.", orders => orders.AbortAsync);
+        rollouts.MapPost("/{id}/rollback", (
+            string id, int? version, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
+            => OrderAsync(id, caller, store, (which, token) => orders.RollBackAsync(which, version, token), cancellationToken))
+            .ForOperators().Tells<RolloutView>(
+                "RollBackRollout", "Returns the devices of a rollout to what they last served, or to a release.");
         rollouts.MapPost("/{id}/approve", async (
             string id, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken) =>
         {
@@ -78,21 +89,22 @@ internal static class RolloutEndpoints
                 ? Refusal.Forbidden($"'{caller.Name}' started rollout {id}: somebody else must approve it.").ToResult()
                 : await ViewAsync(
                     store, await orders.ApproveAsync(id, caller.Name, cancellationToken), StatusCodes.Status200OK, cancellationToken);
-        }).ForApprovers();
-        MapOrder("retry", (orders, id, _, cancellationToken) => orders.RetryAsync(id, cancellationToken));
-        MapOrder("resume", (orders, id, _, cancellationToken) => orders.ResumeAsync(id, cancellationToken));
-        MapOrder("abort", (orders, id, _, cancellationToken) => orders.AbortAsync(id, cancellationToken));
-        MapOrder("rollback", (orders, id, version, cancellationToken) => orders.RollBackAsync(id, version, cancellationToken));
+        }).ForApprovers().Tells<RolloutView>("ApproveRollout", "Approves a rollout that somebody else has started: it begins.");
 
-        void MapOrder(string verb, Func<RolloutOrders, string, int?, CancellationToken, Task<Answer<Rollout>>> order)
-            => rollouts.MapPost($"/{{id}}/{verb}", async (
-                string id, int? version, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
-                => await store.FindAsync<Rollout>(id, cancellationToken) is { } stored && WhyNot(caller, stored.Document.Plan) is { } reason
-                    ? Refusal.Forbidden(reason).ToResult()
-                    : await ViewAsync(
-                        store, await order(orders, id, version, cancellationToken), StatusCodes.Status200OK, cancellationToken))
-                .ForOperators();
+        void MapOrder(
+            string verb, string summary, Func<RolloutOrders, Func<string, CancellationToken, Task<Answer<Rollout>>>> order)
+            => rollouts.MapPost($"/{{id}}/{verb}", (
+                string id, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
+                => OrderAsync(id, caller, store, order(orders), cancellationToken))
+                .ForOperators().Tells<RolloutView>($"{char.ToUpperInvariant(verb[0])}{verb[1..]}Rollout", summary);
     }
+
+    private static async Task<IResult> OrderAsync(
+        string id, Caller caller, IFleetStore store, Func<string, CancellationToken, Task<Answer<Rollout>>> order,
+        CancellationToken cancellationToken)
+        => await store.FindAsync<Rollout>(id, cancellationToken) is { } stored && WhyNot(caller, stored.Document.Plan) is { } reason
+            ? Refusal.Forbidden(reason).ToResult()
+            : await ViewAsync(store, await order(id, cancellationToken), StatusCodes.Status200OK, cancellationToken);
 
     /// <summary>A filter that does not read is refused with the other rules of its plan.</summary>
     private static string? WhyNot(Caller caller, RolloutPlan plan)

@@ -1,5 +1,6 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
@@ -26,14 +27,18 @@ internal static class TargetEndpoints
         targets.MapGet("/", async (Caller caller, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
             => Results.Json(
                 await store.TargetViewsAsync(caller.Devices, time.GetUtcNow(), cancellationToken),
-                FleetJson.Default.IReadOnlyListTargetView)).ForViewers();
-        targets.MapGet("/{name}", ViewAsync).ForViewers();
-        targets.MapPut("/{name}", SetAsync).ForOperators();
-        targets.MapDelete("/{name}", RemoveAsync).ForOperators();
+                FleetJson.Default.IReadOnlyListTargetView)).ForViewers()
+            .Tells<IReadOnlyList<TargetView>>("ListTargets", "Lists standing targets and where their devices are.");
+        targets.MapGet("/{name}", ViewAsync).ForViewers().Tells<TargetView>("GetTarget", "Shows a target.");
+        targets.MapPut("/{name}", SetAsync).ForOperators().Takes<SetTargetRequest>()
+            .Tells<TargetView>("SetTarget", "Sets what devices serve, all of them at once.");
+        targets.MapDelete("/{name}", RemoveAsync).ForOperators()
+            .TellsNothing("RemoveTarget", "Removes a target; its devices keep what they serve.");
         var pins = operators.MapGroup("/api/v1/pins");
-        pins.MapGet("/", PinsAsync).ForViewers();
-        pins.MapPut("/{device}/{model}", PinAsync).ForOperators();
-        pins.MapDelete("/{device}/{model}", UnpinAsync).ForOperators();
+        pins.MapGet("/", PinsAsync).ForViewers().Tells<IReadOnlyList<PinView>>("ListPins", "Lists pinned devices.");
+        pins.MapPut("/{device}/{model}", PinAsync).ForOperators().Takes<SetPinRequest>()
+            .Tells<PinView>("PinDevice", "Holds a device on a release of a model.");
+        pins.MapDelete("/{device}/{model}", UnpinAsync).ForOperators().TellsNothing("UnpinDevice", "Lets a pinned device go.");
     }
 
     private static async Task<IResult> ViewAsync(

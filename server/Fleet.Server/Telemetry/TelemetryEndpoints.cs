@@ -1,7 +1,8 @@
-using System.Text;
 using System.Text.Json;
+using System.Text;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Messaging;
@@ -12,6 +13,8 @@ namespace Fleet.Server.Telemetry;
 /// <summary>The room of telemetry: what it registers, and what operators may call.</summary>
 internal static class TelemetryEndpoints
 {
+    private const string LinesContent = "application/x-ndjson";
+
     private static readonly TimeSpan DefaultTime = TimeSpan.FromHours(1);
 
     /// <summary>Registers the room.</summary>
@@ -24,9 +27,12 @@ internal static class TelemetryEndpoints
     public static void MapTelemetry(this IEndpointRouteBuilder operators)
     {
         var telemetry = operators.MapGroup("/api/v1/telemetry");
-        telemetry.MapGet("/", DevicesAsync).ForViewers();
-        telemetry.MapGet("/fleet", FleetAsync).ForViewers();
-        telemetry.MapGet("/export", ExportAsync).ForViewers();
+        telemetry.MapGet("/", DevicesAsync).ForViewers()
+            .Tells<IReadOnlyList<TelemetryView>>("ListTelemetry", "Lists what devices measured, by device and model.");
+        telemetry.MapGet("/fleet", FleetAsync).ForViewers()
+            .Tells<IReadOnlyList<TelemetryView>>("ListFleetTelemetry", "Lists what all devices together measured, by model.");
+        telemetry.MapGet("/export", ExportAsync).ForViewers()
+            .TellsFile("ExportTelemetry", "Writes batches as they came, a JSON line each.", LinesContent);
     }
 
     private static async Task<IResult> FleetAsync(
@@ -62,7 +68,7 @@ internal static class TelemetryEndpoints
         string? device, DateTimeOffset? since, HttpContext context, Caller caller, IFleetStore store, TimeProvider time,
         CancellationToken cancellationToken)
     {
-        context.Response.ContentType = "application/x-ndjson";
+        context.Response.ContentType = LinesContent;
         await foreach (var sample in store.SamplesAsync(since ?? time.GetUtcNow() - DefaultTime, cancellationToken))
         {
             if (device is not null && sample.Device.Value != device) continue;

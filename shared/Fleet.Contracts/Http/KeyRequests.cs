@@ -10,7 +10,7 @@ namespace Fleet.Contracts.Http;
 /// <param name="Time">What time it is by the server's clock.</param>
 /// <param name="TimeAnchor">How often an admin has vouched for that clock.</param>
 public sealed record KeysView(
-    TrustRoot Root, string Digest, IReadOnlyList<string> OnServer, DateTimeOffset Time = default, long TimeAnchor = 0);
+    TrustRoot Root, string Digest, IReadOnlyList<string> OnServer, DateTimeOffset Time, long TimeAnchor);
 
 /// <summary>POST /api/v1/keys/changes: asks for the next root. Nothing counts before it is applied.</summary>
 public sealed record RootChange

@@ -46,6 +46,7 @@ internal sealed partial class DeploymentWorker(
                 try
                 {
                     await ConvergeAsync(desired, stoppingToken);
+                    gate.Begun();
                 }
                 catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
                 {
@@ -170,6 +171,7 @@ internal sealed partial class DeploymentWorker(
     private async Task TryAgainAsync(Exception trouble, DesiredState desired, CancellationToken cancellationToken)
     {
         LogTrouble(trouble, desired.Revision, AfterTrouble);
+        gate.NotBegun(trouble);
         await Task.Delay(AfterTrouble, cancellationToken);
         if (slot.Newest is null) slot.Set(desired);
     }

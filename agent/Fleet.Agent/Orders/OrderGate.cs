@@ -28,6 +28,22 @@ internal sealed partial class OrderGate(
         Detail = _refused?.Reason ?? trusted.Doubt ?? "",
     };
 
+    /// <summary>
+    /// What was ordered could not be begun, for want of space on the disk as a rule; it is tried again. Told from memory.
+    /// </summary>
+    public void NotBegun(Exception trouble)
+    {
+        lock (_lock) _refused = new OrderVerdict(null, OrderFault.NotStored, $"What was ordered could not be begun: {trouble.Message}");
+        Refused?.Invoke();
+    }
+
+    /// <summary>What was ordered has begun after all.</summary>
+    public void Begun()
+    {
+        lock (_lock)
+            if (_refused?.Fault == OrderFault.NotStored) _refused = null;
+    }
+
     /// <summary>Takes a desired state as it arrived.</summary>
     public void Receive(DesiredState state)
     {

@@ -5,13 +5,15 @@ using Fleet.TestKit;
 namespace Fleet.Agent.Tests.Fixtures;
 
 /// <summary>The real agent as a process of its own, with a data folder that outlives it.</summary>
-internal sealed class AgentProcess(TestServer server, string device = "dev-1") : IAsyncDisposable
+internal sealed class AgentProcess(TestServer server, string device = "dev-1", string? folder = null) : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private readonly TemporaryFolder _folder = new();
     private ChildProcess? _process;
 
-    public DataFolder Data => new(_folder.Path);
+    public DataFolder Data => new(Folder);
+
+    private string Folder => folder ?? _folder.Path;
 
     public ChildProcess Process => _process ?? throw new InvalidOperationException("The agent was not started.");
 
@@ -23,7 +25,7 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1") :
     }
 
     public Task<ProcessResult> RunAsync(string verb, params string[] arguments)
-        => ChildProcess.RunAsync(Programs.Agent, [verb, "--data", _folder.Path, .. arguments], Deadline);
+        => ChildProcess.RunAsync(Programs.Agent, [verb, "--data", Folder, .. arguments], Deadline);
 
     public void Start(params string[] settings)
     {
@@ -33,7 +35,7 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1") :
             "Shelf:RetryDelay=00:00:00.050", "Shelf:MaximumRetryDelay=00:00:00.2", "Logging:LogLevel:Default=Debug", .. settings,
         ];
         _process = ChildProcess.Start(Programs.Agent,
-            ["run", "--data", _folder.Path, "--inference-port", "0", .. all.SelectMany(setting => (string[])["--set", setting])]);
+            ["run", "--data", Folder, "--inference-port", "0", .. all.SelectMany(setting => (string[])["--set", setting])]);
     }
 
     /// <summary>Ends it as a power cut would, its children included.</summary>

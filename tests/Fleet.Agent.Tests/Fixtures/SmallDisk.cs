@@ -9,6 +9,8 @@ internal sealed class SmallDisk : IAsyncDisposable
 
     public string Path => _folder.Path;
 
+    private string Ballast => System.IO.Path.Combine(Path, "ballast");
+
     public static async Task<SmallDisk> MountAsync(int mebibytes)
     {
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Mounting a small disk needs root.");
@@ -18,6 +20,26 @@ internal sealed class SmallDisk : IAsyncDisposable
         Assert.SkipUnless(mount.Code == 0, $"No small disk can be mounted here: {mount.Output}");
         return disk;
     }
+
+    /// <summary>Takes every byte there is.</summary>
+    public void Fill()
+    {
+        using var ballast = new FileStream(Ballast, FileMode.Append, FileAccess.Write, FileShare.None, bufferSize: 0);
+        foreach (var block in (int[])[1 << 16, 1 << 12, 1])
+        {
+            try
+            {
+                while (true) ballast.Write(new byte[block]);
+            }
+            catch (IOException)
+            {
+                // Full, for blocks of this size.
+            }
+        }
+    }
+
+    /// <summary>Gives it back.</summary>
+    public void MakeSpace() => File.Delete(Ballast);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,6 +1,8 @@
 using Fleet.Agent.Shelf;
 using Fleet.Agent.Tests.Fixtures;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
+using Fleet.TestKit;
 
 namespace Fleet.Agent.Tests.Shelf;
 
@@ -24,6 +26,59 @@ public sealed class FullDiskTests
         Assert.True(await fixture.Shelf.HoldsAsync(kept, CancellationToken.None));
         Assert.True(fixture.Shelf.FreeBytes() > 1_000_000);
     }
+
+    /// <summary>
+    /// D8: whatever the agent writes next finds no space. It goes on serving and says so; with space it takes what was ordered last.
+    /// </summary>
+    [Theory]
+    [InlineData(DeploymentPhase.Idle)]
+    [InlineData(DeploymentPhase.Downloading)]
+    [InlineData(DeploymentPhase.Validating)]
+    [InlineData(DeploymentPhase.Watching)]
+    public async Task Disk_that_fills_up_in_a_phase_stops_nothing_that_serves_and_what_is_ordered_comes_once_there_is_space(
+        DeploymentPhase phase)
+    {
+        await using var disk = await SmallDisk.MountAsync(mebibytes: 16);
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server, folder: disk.Path);
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
+        agent.Start("Shelf:ReservedBytes=0", "Deployment:WatchPeriod=00:00:05");
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+
+        var hangs = new TaskCompletionSource();
+        if (phase == DeploymentPhase.Downloading)
+        {
+            server.Misbehave = async (context, _, _) =>
+            {
+                await hangs.Task.WaitAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                return context.RequestAborted.IsCancellationRequested;
+            };
+        }
+        if (phase == DeploymentPhase.Idle) disk.Fill();
+        var model = phase is DeploymentPhase.Validating ? TestRelease.SlowModel(4) : TestRelease.Model(2);
+        await server.DesireAsync(
+            "dev-1", 2, TestRelease.Assign(server, TestRelease.Manifest(server, 2, "vibration", TestRelease.Variant(server, model))));
+        if (phase != DeploymentPhase.Idle)
+        {
+            await server.ReportedAsync("vibration", 2, phase);
+            disk.Fill();
+        }
+        hangs.TrySetResult();
+        await Eventually.TrueAsync("it says that the disk is full",
+            () => server.Reports.Any(IsTroubled), TimeSpan.FromSeconds(60), () => agent.Process.Output);
+        Assert.NotNull(await agent.ServedFactorAsync());
+
+        disk.MakeSpace();
+        await server.DesireAsync("dev-1", 3, TestRelease.Assign(server, 3));
+        await server.ReportedAsync("vibration", 3, DeploymentPhase.Active);
+        await agent.ServesAsync(3);
+        await Eventually.TrueAsync("nothing is wrong any more", () => server.Reports.Last().Trust!.Fault == OrderFault.None);
+        Assert.False(agent.Process.HasExited);
+    }
+
+    private static bool IsTroubled(ReportedState report) => report.Trust?.Fault == OrderFault.NotStored
+        || report.Models.Any(one => one.Version == 2 && one.Failure is DeploymentFailure.DiskFull or DeploymentFailure.Unexpected);
 
     [Fact]
     public async Task Release_that_does_not_fit_is_refused_before_a_byte_is_fetched()

@@ -12,6 +12,7 @@ using Fleet.Server.Hosting;
 using Fleet.Server.Http;
 using Fleet.Server.Keys;
 using Fleet.Server.Messaging;
+using Fleet.Server.Monitoring;
 using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Settings;
@@ -108,6 +109,7 @@ internal static class Program
         builder.Services.AddTargets();
         builder.Services.AddRollouts();
         builder.Services.AddTelemetry();
+        builder.Services.AddMonitoring();
         builder.Services.AddDashboard();
         replace?.Invoke(builder.Services);
 
@@ -143,6 +145,7 @@ internal static class Program
         operators.MapTargets();
         operators.MapRollouts();
         operators.MapTelemetry();
+        operators.MapMonitoring();
         operators.MapDashboard();
 
         var workers = app.MapWorkerCalls();

@@ -29,9 +29,9 @@ public sealed class ProjectTests
         "MQTTnet Microsoft.Extensions.Hosting Microsoft.Extensions.Hosting.Systemd Microsoft.ML.OnnxRuntime System.CommandLine "
             + "System.Numerics.Tensors LiteDB", "every package of the agent is shipped to every device")]
     [InlineData("server/Fleet.Server",
-        "MQTTnet.Server MQTTnet.AspNetCore LiteDB Pkcs11Interop BouncyCastle.Cryptography Npgsql Microsoft.Extensions.Hosting.Systemd "
-            + "Microsoft.AspNetCore.Authentication.JwtBearer Microsoft.AspNetCore.Authentication.OpenIdConnect "
-            + "Microsoft.AspNetCore.OpenApi",
+        "MQTTnet.Server MQTTnet.AspNetCore LiteDB Pkcs11Interop prometheus-net BouncyCastle.Cryptography Npgsql "
+            + "Microsoft.Extensions.Hosting.Systemd Microsoft.AspNetCore.OpenApi "
+            + "Microsoft.AspNetCore.Authentication.JwtBearer Microsoft.AspNetCore.Authentication.OpenIdConnect",
         "the server is a broker, a store and a web host")]
     [InlineData("server/Fleet.Modeling",
         "TorchSharp libtorch-cpu-linux-x64 Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Microsoft.Extensions.Hosting "

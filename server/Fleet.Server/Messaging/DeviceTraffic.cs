@@ -21,8 +21,11 @@ internal sealed class DeviceTraffic : IDisposable
     /// <summary>Packets that a connection, a subscription (it is answered with the desired state) or a refusal stands for.</summary>
     public const int CostOfMuch = 20;
 
+    /// <summary>The meter of everything that this server counts.</summary>
+    public const string MeterName = "Fleet";
+
     private readonly ConcurrentDictionary<DeviceId, DeviceMeter> _devices = new();
-    private readonly Meter _meter = new("Fleet.Server");
+    private readonly Meter _meter;
     private readonly Counter<long> _slowed;
     private readonly Counter<long> _cut;
     private readonly Counter<long> _refused;
@@ -30,12 +33,16 @@ internal sealed class DeviceTraffic : IDisposable
     private readonly TimeProvider _time;
     private readonly long _begin;
 
-    public DeviceTraffic(MessagingOptions options, TimeProvider time)
+    /// <param name="options">The share of a device.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="meters">Where what is counted can be read; null counts for nobody.</param>
+    public DeviceTraffic(MessagingOptions options, TimeProvider time, IMeterFactory? meters = null)
     {
+        _meter = meters?.Create(MeterName) ?? new Meter(MeterName);
         (_options, _time, _begin) = (options, time, time.GetTimestamp());
-        _slowed = _meter.CreateCounter<long>("fleet.devices.slowed", "devices", "Devices that began to be slowed for sending too much.");
-        _cut = _meter.CreateCounter<long>("fleet.devices.cut", "devices", "Devices that were disconnected for sending too much.");
-        _refused = _meter.CreateCounter<long>("fleet.messages.refused", "messages", "Messages of devices that were refused for good.");
+        _slowed = _meter.CreateCounter<long>("devices.slowed", "devices", "Devices that began to be slowed for sending too much.");
+        _cut = _meter.CreateCounter<long>("devices.cut", "devices", "Devices that were disconnected for sending too much.");
+        _refused = _meter.CreateCounter<long>("messages.refused", "messages", "Messages of devices that were refused for good.");
     }
 
     /// <summary>Counts what a device sent.</summary>

@@ -9,7 +9,7 @@ namespace Fleet.Server.Telemetry;
 
 /// <summary>
 /// What each device may store in a day: bytes, and models, each of which is a line on a page that all devices share. Kept in memory: a
-/// server that is started again begins to count anew.
+/// server that is started again begins to count anew, so that a day with restarts may bring a device's share more than once.
 /// </summary>
 internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
 {

@@ -1,0 +1,43 @@
+using System.Diagnostics.Metrics;
+using Fleet.Server.Devices;
+using Fleet.Server.Health;
+using Fleet.Server.Messaging;
+using Prometheus;
+
+namespace Fleet.Server.Monitoring;
+
+/// <summary>What this server counts, as Prometheus reads it. Sums of all devices: which device it was is said on its page.</summary>
+internal sealed class ServerMetrics : IDisposable
+{
+    private readonly CollectorRegistry _registry = Metrics.NewCustomRegistry();
+    private readonly IDisposable _counters;
+
+    /// <summary>Listens from now on.</summary>
+    public ServerMetrics(IMeterFactory meters, DeviceBoard board, ServerHealth health)
+    {
+        var factory = Metrics.WithCustomRegistry(_registry);
+        var online = factory.CreateGauge("fleet_devices_online", "Devices that are connected now.");
+        var problems = factory.CreateGauge("fleet_problems", "What /health has to say now.");
+        _registry.AddBeforeCollectCallback(() =>
+        {
+            online.Set(board.Online.Count);
+            problems.Set(health.Problems.Count);
+        });
+        _counters = MeterAdapter.StartListening(new MeterAdapterOptions
+        {
+            Registry = _registry,
+            MetricFactory = factory,
+            // The longest there is: a counter that stands still is as true as one that moves.
+            MetricsExpireAfter = TimeSpan.FromDays(1),
+            // Servers of one process each count for themselves.
+            InstrumentFilterPredicate = instrument => instrument.Meter.Name == DeviceTraffic.MeterName && instrument.Meter.Scope == meters,
+        });
+    }
+
+    /// <summary>Writes everything, in the text form of Prometheus.</summary>
+    public Task WriteAsync(Stream output, CancellationToken cancellationToken)
+        => _registry.CollectAndExportAsTextAsync(output, cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose() => _counters.Dispose();
+}

@@ -3,6 +3,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Trust;
 using Fleet.Server.Keys;
+using Fleet.Server.Tests.Storage;
 using Fleet.TestKit;
 
 namespace Fleet.Server.Tests.Keys;
@@ -116,6 +117,29 @@ public sealed class FleetKeysTests : IDisposable
             () => FleetKeys.OpenOrCreate(KeyPlaces.In(new KeyFolder(_folder.Path)), [], TimeProvider.System));
         Assert.Contains("release.key", refused.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
+    public void Root_and_key_that_find_no_space_change_nothing_and_are_taken_once_there_is_some()
+    {
+        using var disk = SmallDisk.Mount();
+        var folder = new KeyFolder(Path.Combine(disk.Path, "keys"));
+        using (var keys = FleetKeys.OpenOrCreate(KeyPlaces.In(folder), null, TimeProvider.System))
+        {
+            var prepared = keys.Prepare(new RootChange { Orders = true }, DateTimeOffset.UtcNow).Value!;
+            disk.Fill();
+            Assert.ThrowsAny<IOException>(() => keys.Apply(prepared));
+            Assert.ThrowsAny<IOException>(() => keys.Prepare(new RootChange { Releases = true }, DateTimeOffset.UtcNow));
+            Assert.Equal(1, keys.Root.Version);
+            Assert.NotNull(keys.SignOrder(Order(keys.Root)));
+
+            disk.MakeSpace();
+            Assert.Null(keys.Apply(prepared));
+            Assert.Null(keys.Apply(keys.Prepare(new RootChange { Releases = true }, DateTimeOffset.UtcNow).Value!));
+        }
+        using var again = FleetKeys.OpenOrCreate(KeyPlaces.In(folder), null, TimeProvider.System);
+        Assert.Equal(3, again.Root.Version);
+        Assert.Empty(again.Problems());
     }
 
     /// <summary>A server killed between the root that ends a key and its removal left a key that devices still trusted.</summary>

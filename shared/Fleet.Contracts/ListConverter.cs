@@ -6,8 +6,8 @@ namespace Fleet.Contracts;
 
 /// <summary>
 /// A list none of whose elements is null. The serializer refuses <c>"models": null</c> by itself but takes <c>"models": [null]</c>,
-/// which would fail far from here, in whoever reads the list. <see cref="FleetJson"/> registers one for every element type that
-/// is a reference; a test holds it to that.
+/// which would fail far from here, in whoever reads the list. <see cref="FleetJson"/> and
+/// <see cref="WireJson"/> register one for every element type that is a reference; a test holds them to that.
 /// </summary>
 /// <typeparam name="T">Type of the elements.</typeparam>
 public sealed class ListConverter<T> : JsonConverter<IReadOnlyList<T>>

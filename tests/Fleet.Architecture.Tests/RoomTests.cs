@@ -36,6 +36,10 @@ public sealed class RoomTests
             "the agent ships to devices; nothing of the server does"
         },
         {
+            "agent", "FleetJson", "FleetJson.Default.DesiredState",
+            "a context is compiled as a whole, and that one holds the operators' API: a device speaks WireJson"
+        },
+        {
             "server/Fleet.Server", @"Fleet\.(?:Agent|Modeling|Quantization|Cli)", "Fleet.Modeling.Build",
             "the server knows workers and agents by what they send, so that each can be replaced"
         },

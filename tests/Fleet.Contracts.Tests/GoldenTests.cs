@@ -45,6 +45,9 @@ public sealed partial class GoldenTests
     public static TheoryData<string> Names
         => [.. Directory.EnumerateFiles(Folder, "*.json").Select(file => Path.GetFileNameWithoutExtension(file)!).Order()];
 
+    public static TheoryData<string> DeviceNames
+        => [.. Types.Where(type => WireJson.Default.Options.TryGetTypeInfo(type.Value, out _)).Select(type => type.Key)];
+
     private static string Folder => Repository.PathOf("tests", "Fleet.Contracts.Tests", "golden");
 
     [Theory]
@@ -53,6 +56,15 @@ public sealed partial class GoldenTests
     {
         var type = FleetJson.Indented.GetTypeInfo(Types[name])!;
         Assert.Equal(Golden(name), JsonSerializer.Serialize(JsonSerializer.Deserialize(Golden(name), type), type));
+    }
+
+    [Theory]
+    [MemberData(nameof(DeviceNames))]
+    public void Device_reads_and_writes_the_message_as_a_server_does(string name)
+    {
+        var (device, server) = (WireJson.Default.GetTypeInfo(Types[name])!, FleetJson.Default.GetTypeInfo(Types[name])!);
+        var written = JsonSerializer.Serialize(JsonSerializer.Deserialize(Golden(name), device), device);
+        Assert.Equal(JsonSerializer.Serialize(JsonSerializer.Deserialize(Golden(name), server), server), written);
     }
 
     [Theory]

@@ -87,17 +87,17 @@ internal sealed class StateReport(
             Measured = last.Measured!,
             At = time.GetUtcNow(),
         };
-        return DsseEnvelope.Sign(Receipt.PayloadType, JsonSerializer.SerializeToUtf8Bytes(receipt, FleetJson.Default.Receipt), key);
+        return DsseEnvelope.Sign(Receipt.PayloadType, JsonSerializer.SerializeToUtf8Bytes(receipt, WireJson.Default.Receipt), key);
     }
 
     /// <summary>The bytes of a report. Details are shortened where many models would exceed what the server reads.</summary>
     internal static byte[] Serialize(ReportedState state)
     {
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.ReportedState);
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
         for (var length = 500; bytes.Length > Limits.ReportedStateBytes && length > 0; length /= 2)
         {
             state = state with { Models = [.. state.Models.Select(model => model with { Detail = Shortened(model.Detail, length) })] };
-            bytes = JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.ReportedState);
+            bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
         }
         return bytes;
 

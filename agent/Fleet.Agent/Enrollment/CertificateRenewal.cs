@@ -52,7 +52,7 @@ internal sealed partial class CertificateRenewal(
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(Deadline);
         using var http = credentials.OpenHttp();
-        var request = JsonSerializer.SerializeToUtf8Bytes(new RenewRequest(signingRequest), FleetJson.Default.RenewRequest);
+        var request = JsonSerializer.SerializeToUtf8Bytes(new RenewRequest(signingRequest), WireJson.Default.RenewRequest);
         using var content = new ByteArrayContent(request);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         using var response = await http.PostAsync("/renew", content, limit.Token);

@@ -145,7 +145,7 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvide
             Timeout = Deadline,
             MaxResponseContentBufferSize = Limits.EnrollmentAnswerBytes,
         };
-        using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request, FleetJson.Default.EnrollRequest));
+        using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(request, WireJson.Default.EnrollRequest));
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         try
         {

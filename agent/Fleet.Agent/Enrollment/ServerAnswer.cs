@@ -19,7 +19,7 @@ internal static class ServerAnswer
         try
         {
             if (response.IsSuccessStatusCode)
-                return JsonSerializer.Deserialize(body, FleetJson.Default.EnrollResponse) ?? throw new JsonException("it is empty");
+                return JsonSerializer.Deserialize(body, WireJson.Default.EnrollResponse) ?? throw new JsonException("it is empty");
         }
         catch (JsonException e)
         {
@@ -37,7 +37,7 @@ internal static class ServerAnswer
     {
         try
         {
-            if (JsonSerializer.Deserialize(body, FleetJson.Default.ApiProblem) is { } problem)
+            if (JsonSerializer.Deserialize(body, WireJson.Default.ApiProblem) is { } problem)
                 return Limits.Detail(string.Join(' ', problem.Problems.Prepend(problem.Title).Distinct()));
         }
         catch (JsonException)

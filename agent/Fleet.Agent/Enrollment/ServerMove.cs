@@ -48,7 +48,7 @@ internal sealed class ServerMove(DataFolder folder)
             if (!response.IsSuccessStatusCode)
                 throw new EnrollmentException(
                     $"The server at {server} refused: {ServerAnswer.Describe(body, (int)response.StatusCode)}", EnrollmentFailure.Refused);
-            return JsonSerializer.Deserialize(body, FleetJson.Default.SelfResponse) ?? throw new JsonException("it is empty");
+            return JsonSerializer.Deserialize(body, WireJson.Default.SelfResponse) ?? throw new JsonException("it is empty");
         }
         catch (HttpRequestException e) when (e.InnerException is AuthenticationException)
         {

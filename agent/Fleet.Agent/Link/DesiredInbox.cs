@@ -30,7 +30,7 @@ internal sealed partial class DesiredInbox(OrderGate gate, ILogger<DesiredInbox>
         try
         {
             var reader = new Utf8JsonReader(payload);
-            var state = JsonSerializer.Deserialize(ref reader, FleetJson.Default.DesiredState);
+            var state = JsonSerializer.Deserialize(ref reader, WireJson.Default.DesiredState);
             problem = state is null ? "it is empty" : ProblemOf(state);
             return problem.Length == 0 ? state : null;
         }

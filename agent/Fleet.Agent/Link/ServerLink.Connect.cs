@@ -68,7 +68,7 @@ internal sealed partial class ServerLink
         outbox.RepeatReported();
     }
 
-    private static byte[] Presence(bool online) => JsonSerializer.SerializeToUtf8Bytes(new Presence(online), FleetJson.Default.Presence);
+    private static byte[] Presence(bool online) => JsonSerializer.SerializeToUtf8Bytes(new Presence(online), WireJson.Default.Presence);
 
     [LoggerMessage(LogLevel.Warning, "{Problem}.")]
     private partial void LogClock(string problem);

@@ -118,7 +118,7 @@ internal sealed partial class ServerLink
         if (outbox.Read(sequence) is not { } bytes) return null;
         try
         {
-            return JsonSerializer.Deserialize(bytes, FleetJson.Default.TelemetryBatch);
+            return JsonSerializer.Deserialize(bytes, WireJson.Default.TelemetryBatch);
         }
         catch (JsonException e)
         {

@@ -19,7 +19,7 @@ internal sealed partial class DesiredFile
     {
         _folder = folder;
         if (DurableFile.Read(folder.Desired) is not { } content) return;
-        try { _accepted = JsonSerializer.Deserialize(content, FleetJson.Default.DesiredState); }
+        try { _accepted = JsonSerializer.Deserialize(content, WireJson.Default.DesiredState); }
         catch (JsonException e) { LogUnreadable(logger, folder.Desired, e.Message); }
     }
 
@@ -35,7 +35,7 @@ internal sealed partial class DesiredFile
     /// <summary>Stores a desired state.</summary>
     public void Accept(DesiredState desired)
     {
-        DurableFile.Write(_folder.Desired, JsonSerializer.SerializeToUtf8Bytes(desired, FleetJson.Default.DesiredState));
+        DurableFile.Write(_folder.Desired, JsonSerializer.SerializeToUtf8Bytes(desired, WireJson.Default.DesiredState));
         _accepted = desired;
     }
 

@@ -60,7 +60,7 @@ internal sealed partial class TelemetrySampler(
 
     private void Keep(TelemetryBatch batch)
     {
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(batch, FleetJson.Default.TelemetryBatch);
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(batch, WireJson.Default.TelemetryBatch);
         if (bytes.Length > Limits.TelemetryBatchBytes) LogTooLarge(batch.Sequence, bytes.Length);
         else outbox.Add(batch.Sequence, bytes, _pace.IsUrgent(batch));
     }

@@ -21,10 +21,10 @@ internal static class ValidationProgram
         var lines = JsonLines.ReadAsync(streams.Input, ValidationReply.MaximumBytes, cancellationToken)
             .GetAsyncEnumerator(cancellationToken);
         if (!await lines.MoveNextAsync()) return 1;
-        var request = JsonSerializer.Deserialize(lines.Current.Span, FleetJson.Default.ValidationRequest)!;
+        var request = JsonSerializer.Deserialize(lines.Current.Span, WireJson.Default.ValidationRequest)!;
         _ = EndWithAgentAsync(lines);
 
-        await streams.WriteAsync(Measure(request, streams.LoggerProvider.CreateLogger("")), FleetJson.Default.ValidationReply);
+        await streams.WriteAsync(Measure(request, streams.LoggerProvider.CreateLogger("")), WireJson.Default.ValidationReply);
         return 0;
     }
 

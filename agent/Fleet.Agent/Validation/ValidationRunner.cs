@@ -76,12 +76,12 @@ internal sealed partial class ValidationRunner(ValidationOptions options, TimePr
         ValidationReply? reply = null;
         try
         {
-            byte[] sent = [.. JsonSerializer.SerializeToUtf8Bytes(request, FleetJson.Default.ValidationRequest), (byte)'\n'];
+            byte[] sent = [.. JsonSerializer.SerializeToUtf8Bytes(request, WireJson.Default.ValidationRequest), (byte)'\n'];
             await child.StandardInput.BaseStream.WriteAsync(sent);
             await child.StandardInput.BaseStream.FlushAsync();
             var output = child.StandardOutput.BaseStream;
             await foreach (var line in JsonLines.ReadAsync(output, ValidationReply.MaximumBytes, CancellationToken.None))
-                reply = JsonSerializer.Deserialize(line.Span, FleetJson.Default.ValidationReply);
+                reply = JsonSerializer.Deserialize(line.Span, WireJson.Default.ValidationReply);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or JsonException)
         {

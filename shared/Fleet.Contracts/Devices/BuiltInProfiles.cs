@@ -43,6 +43,6 @@ public static class BuiltInProfiles
     private static HardwareProfile Read(string resource)
     {
         using var stream = typeof(BuiltInProfiles).Assembly.GetManifestResourceStream(resource)!;
-        return JsonSerializer.Deserialize(stream, FleetJson.Strict.HardwareProfile)!;
+        return JsonSerializer.Deserialize(stream, WireJson.Strict.HardwareProfile)!;
     }
 }

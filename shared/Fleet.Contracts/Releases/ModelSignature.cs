@@ -35,7 +35,7 @@ public static class ModelSignature
                     IgnorePaths = [BundleFormat.SignatureName],
                 },
                 resources),
-        }, FleetJson.Default.ModelStatement);
+        }, WireJson.Default.ModelStatement);
     }
 
     /// <summary>The signature as a file.</summary>
@@ -46,7 +46,7 @@ public static class ModelSignature
         MediaType = SigstoreBundle.Version03,
         VerificationMaterial = new VerificationMaterial { PublicKey = new PublicKeyHint(HintOf(key)) },
         DsseEnvelope = envelope,
-    }, FleetJson.Default.SigstoreBundle);
+    }, WireJson.Default.SigstoreBundle);
 
     /// <summary>How a bundle names a key: SHA-256 of its PEM text, as openssl writes it.</summary>
     public static string HintOf(ReleaseKey key) => Convert.ToHexStringLower(
@@ -63,11 +63,11 @@ public static class ModelSignature
         ModelStatement? statement;
         try
         {
-            var signed = JsonSerializer.Deserialize(bundle, FleetJson.Default.SigstoreBundle);
+            var signed = JsonSerializer.Deserialize(bundle, WireJson.Default.SigstoreBundle);
             if (signed is null) return "The signature is empty.";
             if (SignerProblem(signed, trusted) is { } problem) return problem;
             // Nothing inside is parsed before the signature holds.
-            statement = JsonSerializer.Deserialize(signed.DsseEnvelope.Payload, FleetJson.Default.ModelStatement);
+            statement = JsonSerializer.Deserialize(signed.DsseEnvelope.Payload, WireJson.Default.ModelStatement);
         }
         catch (JsonException e)
         {

@@ -19,7 +19,7 @@ public static class ReleaseVerifier
         if (envelope.Length > Limits.ManifestBytes)
             return Refuse(ReleaseFault.Malformed, $"The manifest has {envelope.Length} bytes; at most {Limits.ManifestBytes} are read.");
         DsseEnvelope? signed;
-        try { signed = JsonSerializer.Deserialize(envelope, FleetJson.Default.DsseEnvelope); }
+        try { signed = JsonSerializer.Deserialize(envelope, WireJson.Default.DsseEnvelope); }
         catch (JsonException e) { return Refuse(ReleaseFault.Malformed, $"The envelope is not valid JSON: {e.Message}"); }
         return signed is null
             ? Refuse(ReleaseFault.Malformed, "The envelope is empty.")
@@ -44,7 +44,7 @@ public static class ReleaseVerifier
         }
 
         ReleaseStatement? statement;
-        try { statement = JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.ReleaseStatement); }
+        try { statement = JsonSerializer.Deserialize(envelope.Payload, WireJson.Default.ReleaseStatement); }
         catch (JsonException e) { return Refuse(ReleaseFault.Malformed, $"The signed statement is not valid: {e.Message}"); }
         if (statement is not
             {

@@ -36,7 +36,7 @@ public static class ReceiptVerifier
 
     private static Receipt? Read(DsseEnvelope envelope)
     {
-        try { return JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.Receipt); }
+        try { return JsonSerializer.Deserialize(envelope.Payload, WireJson.Default.Receipt); }
         catch (JsonException) { return null; }
     }
 }

@@ -48,7 +48,7 @@ public static class TelemetryPack
         try
         {
             if (message.TrimStart(" \t\r\n"u8) is [JsonObject, ..])
-                return [JsonSerializer.Deserialize(message, FleetJson.Default.TelemetryBatch) ?? throw new FormatException("It is empty.")];
+                return [JsonSerializer.Deserialize(message, WireJson.Default.TelemetryBatch) ?? throw new FormatException("It is empty.")];
             var reader = new CborReader(message);
             reader.Array("A pack", 3);
             _ = reader.Integer(Version, Version);

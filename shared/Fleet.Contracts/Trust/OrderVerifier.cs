@@ -65,7 +65,7 @@ public static class OrderVerifier
     public static DeviceOrder? Read(DsseEnvelope envelope)
     {
         if (envelope.PayloadType != DeviceOrder.PayloadType || envelope.Payload.Length > Limits.OrderBytes) return null;
-        try { return JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.DeviceOrder); }
+        try { return JsonSerializer.Deserialize(envelope.Payload, WireJson.Default.DeviceOrder); }
         catch (JsonException) { return null; }
     }
 

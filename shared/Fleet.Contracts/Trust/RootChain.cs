@@ -93,7 +93,7 @@ public static class RootChain
         }
         try
         {
-            var root = JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.TrustRoot);
+            var root = JsonSerializer.Deserialize(envelope.Payload, WireJson.Default.TrustRoot);
             if (root is null) problem = "The root is empty.";
             else if (RootRules.ProblemsOf(root) is [var first, ..]) problem = first;
             return problem.Length == 0 ? root : null;

@@ -31,7 +31,7 @@ public sealed class ScoresConverter : JsonConverter<Scores>
             reader.Read();
             if (key == "samples") samples = reader.GetInt32();
             else if (key == "latency")
-                scores = scores with { Latency = JsonSerializer.Deserialize(ref reader, FleetJson.Default.LatencySummary) };
+                scores = scores with { Latency = JsonSerializer.Deserialize(ref reader, WireJson.Default.LatencySummary) };
             else if (key == "metrics") others = ReadMetrics(ref reader);
             else if (Array.Find(Protocol1Numbers, one => one.Key == key).Metric is not { } metric) reader.Skip();
             else if (reader.TokenType != JsonTokenType.Null)
@@ -66,7 +66,7 @@ public sealed class ScoresConverter : JsonConverter<Scores>
         if (others.Length > 0)
         {
             writer.WriteStartArray("metrics");
-            foreach (var metric in others) JsonSerializer.Serialize(writer, metric, FleetJson.Default.MetricValue);
+            foreach (var metric in others) JsonSerializer.Serialize(writer, metric, WireJson.Default.MetricValue);
             writer.WriteEndArray();
         }
         writer.WriteEndObject();
@@ -83,7 +83,7 @@ public sealed class ScoresConverter : JsonConverter<Scores>
         var metrics = new List<MetricValue>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            var metric = JsonSerializer.Deserialize(ref reader, FleetJson.Default.MetricValue)
+            var metric = JsonSerializer.Deserialize(ref reader, WireJson.Default.MetricValue)
                 ?? throw new JsonException("A metric is null.");
             if (metric.Name.Length is 0 or > Limits.NameLength)
                 throw new JsonException($"A metric's name has {metric.Name.Length} characters; 1 to {Limits.NameLength} are allowed.");

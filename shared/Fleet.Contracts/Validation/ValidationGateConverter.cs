@@ -48,15 +48,15 @@ public sealed class ValidationGateConverter : JsonConverter<ValidationGate>
         if (value.MaximumLatencyP95 is { } latency)
         {
             writer.WritePropertyName("maximumLatencyP95");
-            JsonSerializer.Serialize(writer, latency, FleetJson.Default.TimeSpan);
+            JsonSerializer.Serialize(writer, latency, WireJson.Default.TimeSpan);
         }
         if (value.MaximumMemoryBytes is { } memory) writer.WriteNumber("maximumMemoryBytes", memory);
         writer.WritePropertyName("deadline");
-        JsonSerializer.Serialize(writer, value.Deadline, FleetJson.Default.TimeSpan);
+        JsonSerializer.Serialize(writer, value.Deadline, WireJson.Default.TimeSpan);
         if (value.Thresholds.Where(threshold => !IsOfProtocol1(threshold)).ToArray() is { Length: > 0 } others)
         {
             writer.WriteStartArray("thresholds");
-            foreach (var threshold in others) JsonSerializer.Serialize(writer, threshold, FleetJson.Default.Threshold);
+            foreach (var threshold in others) JsonSerializer.Serialize(writer, threshold, WireJson.Default.Threshold);
             writer.WriteEndArray();
         }
         writer.WriteEndObject();
@@ -76,7 +76,7 @@ public sealed class ValidationGateConverter : JsonConverter<ValidationGate>
         var thresholds = new List<Threshold>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            var threshold = JsonSerializer.Deserialize(ref reader, FleetJson.Default.Threshold)
+            var threshold = JsonSerializer.Deserialize(ref reader, WireJson.Default.Threshold)
                 ?? throw new JsonException("A threshold is null.");
             if (ThresholdRules.ProblemOf(threshold) is { } problem) throw new JsonException(problem);
             if (thresholds.Count == Limits.MetricsPerScores)
@@ -91,5 +91,5 @@ public sealed class ValidationGateConverter : JsonConverter<ValidationGate>
             ? value
             : throw new JsonException("A number is larger than can be kept.");
 
-    private static TimeSpan Span(ref Utf8JsonReader reader) => JsonSerializer.Deserialize(ref reader, FleetJson.Default.TimeSpan);
+    private static TimeSpan Span(ref Utf8JsonReader reader) => JsonSerializer.Deserialize(ref reader, WireJson.Default.TimeSpan);
 }

@@ -10,7 +10,7 @@ internal sealed partial class FleetClient
         => PostAsync("api/v1/api-keys", request, Json.CreateApiKeyRequest, Json.CreateApiKeyResponse, cancellationToken);
 
     public Task<IReadOnlyList<ApiKeyView>> ListApiKeysAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/api-keys", Json.IReadOnlyListApiKeyView, cancellationToken);
+        => ListAsync("api/v1/api-keys", Json.IReadOnlyListApiKeyView, cancellationToken);
 
     public Task RevokeApiKeyAsync(string id, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/api-keys/{Escape(id)}"), cancellationToken);

@@ -7,13 +7,13 @@ namespace Fleet.Cli.Client;
 internal sealed partial class FleetClient
 {
     public Task<IReadOnlyList<ModelView>> ListModelsAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/models", Json.IReadOnlyListModelView, cancellationToken);
+        => ListAsync("api/v1/models", Json.IReadOnlyListModelView, cancellationToken);
 
     public Task<BuildView> StartBuildAsync(BuildSpec spec, CancellationToken cancellationToken)
         => PostAsync("api/v1/builds", spec, Json.BuildSpec, Json.BuildView, cancellationToken);
 
     public Task<IReadOnlyList<BuildView>> ListBuildsAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/builds", Json.IReadOnlyListBuildView, cancellationToken);
+        => ListAsync("api/v1/builds", Json.IReadOnlyListBuildView, cancellationToken);
 
     public Task<BuildView> GetBuildAsync(string id, CancellationToken cancellationToken)
         => GetAsync($"api/v1/builds/{Escape(id)}", Json.BuildView, cancellationToken);

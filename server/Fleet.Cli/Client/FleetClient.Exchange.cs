@@ -7,6 +7,8 @@ namespace Fleet.Cli.Client;
 /// <summary>The part that sends a request and reads its answer.</summary>
 internal sealed partial class FleetClient
 {
+    private const int PageLength = 1000;
+
     private static string Escape(string segment) => Uri.EscapeDataString(segment);
 
     private static string Query(params ReadOnlySpan<(string Name, string? Value)> parameters)
@@ -27,6 +29,26 @@ internal sealed partial class FleetClient
         using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, path), cancellationToken);
         return await ReadAsync(response, type, cancellationToken);
     }
+
+    /// <summary>A whole list, page after page.</summary>
+    private async Task<IReadOnlyList<T>> ListAsync<T>(string path, JsonTypeInfo<IReadOnlyList<T>> type, CancellationToken cancellationToken)
+    {
+        var all = new List<T>();
+        for (var next = $"{path}?limit={PageLength}"; next is not null;)
+        {
+            using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, next), cancellationToken);
+            all.AddRange(await ReadAsync(response, type, cancellationToken));
+            next = NextOf(response);
+        }
+        return all;
+    }
+
+    /// <summary>Where the server says that a list goes on (RFC 8288); null at its end.</summary>
+    private static string? NextOf(HttpResponseMessage response)
+        => response.Headers.TryGetValues("Link", out var links)
+            && links.FirstOrDefault(link => link.EndsWith("rel=\"next\"", StringComparison.Ordinal)) is { } link
+            ? link[(link.IndexOf('<', StringComparison.Ordinal) + 1)..link.IndexOf('>', StringComparison.Ordinal)].TrimStart('/')
+            : null;
 
     private async Task<T> PostAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
     {

@@ -7,7 +7,7 @@ namespace Fleet.Cli.Client;
 internal sealed partial class FleetClient
 {
     public Task<IReadOnlyList<PendingDeviceView>> ListPendingAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/enrollments", Json.IReadOnlyListPendingDeviceView, cancellationToken);
+        => ListAsync("api/v1/enrollments", Json.IReadOnlyListPendingDeviceView, cancellationToken);
 
     /// <param name="id">The device that waits.</param>
     /// <param name="verb"><c>approve</c> or <c>reject</c>.</param>

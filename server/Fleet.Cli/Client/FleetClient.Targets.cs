@@ -6,7 +6,7 @@ namespace Fleet.Cli.Client;
 internal sealed partial class FleetClient
 {
     public Task<IReadOnlyList<TargetView>> ListTargetsAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/targets", Json.IReadOnlyListTargetView, cancellationToken);
+        => ListAsync("api/v1/targets", Json.IReadOnlyListTargetView, cancellationToken);
 
     public Task<TargetView> GetTargetAsync(string name, CancellationToken cancellationToken)
         => GetAsync($"api/v1/targets/{Escape(name)}", Json.TargetView, cancellationToken);
@@ -18,13 +18,13 @@ internal sealed partial class FleetClient
         => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/targets/{Escape(name)}"), cancellationToken);
 
     public Task<IReadOnlyList<StrangerView>> ListStrangersAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/strangers", Json.IReadOnlyListStrangerView, cancellationToken);
+        => ListAsync("api/v1/strangers", Json.IReadOnlyListStrangerView, cancellationToken);
 
     public Task AdoptAsync(string device, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Post, $"api/v1/strangers/{Escape(device)}/adopt"), cancellationToken);
 
     public Task<IReadOnlyList<PinView>> ListPinsAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/pins", Json.IReadOnlyListPinView, cancellationToken);
+        => ListAsync("api/v1/pins", Json.IReadOnlyListPinView, cancellationToken);
 
     public Task PinAsync(string device, string model, int version, CancellationToken cancellationToken)
         => SendAsync(

@@ -21,16 +21,11 @@ internal sealed partial class FleetClient
                 ("limit", limit.ToString(CultureInfo.InvariantCulture)));
             using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, $"api/v1/telemetry{query}"), cancellationToken);
             views.AddRange(await ReadAsync(response, Json.IReadOnlyListTelemetryView, cancellationToken));
-            if (!GoesOn(response)) return (views, false);
+            if (NextOf(response) is null) return (views, false);
             if ((left -= limit) == 0) return (views, true);
             after = views[^1].Device!.Value.Value;
         }
     }
-
-    /// <summary>The server says so where it stopped before the end (RFC 8288).</summary>
-    private static bool GoesOn(HttpResponseMessage response)
-        => response.Headers.TryGetValues("Link", out var links)
-            && links.Any(link => link.Contains("rel=\"next\"", StringComparison.Ordinal));
 
     /// <summary>What all devices together served, a view for each model.</summary>
     public Task<IReadOnlyList<TelemetryView>> GetFleetTelemetryAsync(

@@ -28,7 +28,7 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
         => PostAsync("api/v1/tokens", request, Json.CreateTokenRequest, Json.CreateTokenResponse, cancellationToken);
 
     public Task<IReadOnlyList<TokenView>> ListTokensAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/tokens", Json.IReadOnlyListTokenView, cancellationToken);
+        => ListAsync("api/v1/tokens", Json.IReadOnlyListTokenView, cancellationToken);
 
     public Task RevokeTokenAsync(string id, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/tokens/{Escape(id)}"), cancellationToken);
@@ -48,7 +48,7 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
         => PostAsync("api/v1/releases", request, Json.CreateReleaseRequest, Json.ReleaseView, cancellationToken);
 
     public Task<IReadOnlyList<ReleaseView>> ListReleasesAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/releases", Json.IReadOnlyListReleaseView, cancellationToken);
+        => ListAsync("api/v1/releases", Json.IReadOnlyListReleaseView, cancellationToken);
 
     public Task<ReleaseView> GetReleaseAsync(string model, int version, CancellationToken cancellationToken)
         => GetAsync($"api/v1/releases/{Escape(model)}/{version}", Json.ReleaseView, cancellationToken);
@@ -71,8 +71,12 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
     public Task<RolloutPreview> PreviewRolloutAsync(RolloutPlan plan, CancellationToken cancellationToken)
         => PostAsync("api/v1/rollouts/preview", plan, Json.RolloutPlan, Json.RolloutPreview, cancellationToken);
 
-    public Task<IReadOnlyList<RolloutView>> ListRolloutsAsync(CancellationToken cancellationToken)
-        => GetAsync("api/v1/rollouts", Json.IReadOnlyListRolloutView, cancellationToken);
+    /// <summary>The newest rollouts, and whether older ones were left out.</summary>
+    public async Task<(IReadOnlyList<RolloutView> Views, bool IsCut)> ListRolloutsAsync(CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, "api/v1/rollouts"), cancellationToken);
+        return (await ReadAsync(response, Json.IReadOnlyListRolloutView, cancellationToken), NextOf(response) is not null);
+    }
 
     public Task<RolloutView> GetRolloutAsync(string id, CancellationToken cancellationToken)
         => GetAsync($"api/v1/rollouts/{Escape(id)}", Json.RolloutView, cancellationToken);

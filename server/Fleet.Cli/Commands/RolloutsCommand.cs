@@ -37,11 +37,11 @@ internal static partial class RolloutsCommand
           fleet rollouts list
         """, [], async (call, cancellationToken) =>
     {
-        IReadOnlyList<RolloutView> rollouts = [.. (await call.Client.ListRolloutsAsync(cancellationToken))
-            .OrderByDescending(rollout => rollout.CreatedAt)];
+        var (rollouts, isCut) = await call.Client.ListRolloutsAsync(cancellationToken);
         call.Show(rollouts, FleetJson.Default.IReadOnlyListRolloutView, screen =>
         {
             RolloutTables.WriteList(screen, rollouts, call.Now);
+            if (isCut) screen.WriteSentence($"These are the newest {rollouts.Count}; 'fleet rollouts show ROLLOUT' shows older ones too.");
         });
     });
 

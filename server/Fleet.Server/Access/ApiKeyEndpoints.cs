@@ -50,11 +50,12 @@ internal static class ApiKeyEndpoints
             statusCode: StatusCodes.Status201Created);
     }
 
-    private static async Task<IResult> ListAsync(IFleetStore store, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(
+        [AsParameters] PageQuery page, HttpContext context, IFleetStore store, CancellationToken cancellationToken)
     {
         IReadOnlyList<ApiKeyView> views = await store.AllAsync<ApiKey>("", cancellationToken)
             .OrderBy(key => key.Document.CreatedAt).Select(key => key.Document.ToView(key.Id)).ToListAsync(cancellationToken);
-        return Results.Json(views, FleetJson.Default.IReadOnlyListApiKeyView);
+        return Paging.PageOf(context, page, views, view => view.Id, FleetJson.Default.IReadOnlyListApiKeyView);
     }
 
     private static List<string> ProblemsOf(CreateApiKeyRequest asked)

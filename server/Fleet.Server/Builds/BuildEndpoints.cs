@@ -86,11 +86,12 @@ internal static class BuildEndpoints
             : ViewOf(await queue.SubmitAsync(spec.Value, cancellationToken), StatusCodes.Status201Created);
     }
 
-    private static async Task<IResult> ListAsync(string? model, IFleetStore store, CancellationToken cancellationToken)
+    private static async Task<IResult> ListAsync(
+        string? model, [AsParameters] PageQuery page, HttpContext context, IFleetStore store, CancellationToken cancellationToken)
     {
         IReadOnlyList<BuildView> views = await store.NewestAsync<Build>("", cancellationToken).Select(stored => stored.Document)
             .Where(build => model is null || build.Spec.Model == model).Select(build => build.ToView()).ToListAsync(cancellationToken);
-        return Results.Json(views, FleetJson.Default.IReadOnlyListBuildView);
+        return Paging.PageOf(context, page, views, view => view.Id, FleetJson.Default.IReadOnlyListBuildView);
     }
 
     private static async Task<IResult> LeaseAsync(HttpRequest request, BuildQueue queue, CancellationToken cancellationToken)

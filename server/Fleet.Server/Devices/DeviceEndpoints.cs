@@ -10,9 +10,6 @@ namespace Fleet.Server.Devices;
 /// <summary>The room of devices: what it registers, and what operators may call.</summary>
 internal static class DeviceEndpoints
 {
-    private const int PageLength = 100;
-    private const int LongestPage = 1000;
-
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddDevices(this IServiceCollection services) => services
         .AddDocument("device", DeviceJson.Default.Device)
@@ -41,8 +38,14 @@ internal static class DeviceEndpoints
     public static void MapDevices(this IEndpointRouteBuilder operators)
     {
         var devices = operators.MapGroup("/api/v1/devices");
-        operators.MapGet("/api/v1/strangers", (StrangerDevices strangers)
-            => Results.Json(strangers.All, FleetJson.Default.IReadOnlyListStrangerView)).ForViewers()
+        operators.MapGet("/api/v1/strangers", (
+            [AsParameters] PageQuery page, HttpContext context, Caller caller, StrangerDevices strangers)
+            // They have no labels yet, so nobody can say whose they are.
+            => caller.WhyNot(DeviceFilter.All) is { } reason
+                ? Refusal.Forbidden(reason).ToResult()
+                : Paging.PageOf(
+                    context, page, strangers.All, stranger => stranger.Device.Value, FleetJson.Default.IReadOnlyListStrangerView))
+            .ForViewers()
             .Tells<IReadOnlyList<StrangerView>>("ListStrangers", "Lists devices with a certificate of this server that it does not know.");
         operators.MapPost("/api/v1/strangers/{id}/adopt", AdoptAsync).ForOperators()
             .Tells<DeviceView>("AdoptDevice", "Takes in a device that a restored backup does not hold.");
@@ -56,18 +59,18 @@ internal static class DeviceEndpoints
     }
 
     private static async Task<IResult> ListAsync(
-        string? filter, string? after, int? limit, Caller caller, IFleetStore store, DeviceViews deviceViews,
+        string? filter, [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store, DeviceViews deviceViews,
         CancellationToken cancellationToken)
     {
         if (!DeviceFilter.TryParse(filter, out var parsed, out var problem)) return Refusal.Invalid(problem).ToResult();
-        if (limit is < 1 or > LongestPage) return Refusal.Invalid($"limit {limit} must be within 1..{LongestPage}.").ToResult();
+        if (page.Problem is { } wrong) return wrong.ToResult();
         var views = new List<DeviceView>();
-        await foreach (var device in store.DevicesAsync(parsed.And(caller.Devices), after, cancellationToken))
+        await foreach (var device in store.DevicesAsync(parsed.And(caller.Devices), page.After, cancellationToken))
         {
             views.Add(await deviceViews.OfAsync(device.Document, cancellationToken));
-            if (views.Count == (limit ?? PageLength)) break;
+            if (views.Count > page.Size) break;
         }
-        return Results.Json(views, FleetJson.Default.IReadOnlyListDeviceView);
+        return Paging.Answer(context, views, page, view => view.Id.Value, FleetJson.Default.IReadOnlyListDeviceView);
     }
 
     private static async Task<IResult> SetLabelsAsync(

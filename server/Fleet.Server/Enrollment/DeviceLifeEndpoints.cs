@@ -35,9 +35,11 @@ internal static class DeviceLifeEndpoints
             "ReenrollDevice", "Lets a device come back with a new key, once.", StatusCodes.Status201Created);
 
         var enrollments = operators.MapGroup("/api/v1/enrollments");
-        enrollments.MapGet("/", async (Caller caller, Approvals approvals, CancellationToken cancellationToken)
-            => Results.Json(
-                await approvals.ListAsync(caller.Devices, cancellationToken), FleetJson.Default.IReadOnlyListPendingDeviceView))
+        enrollments.MapGet("/", async (
+            [AsParameters] PageQuery page, HttpContext context, Caller caller, Approvals approvals, CancellationToken cancellationToken)
+            => Paging.PageOf(
+                context, page, await approvals.ListAsync(caller.Devices, cancellationToken), view => view.Id.Value,
+                FleetJson.Default.IReadOnlyListPendingDeviceView))
                     .ForViewers().Tells<IReadOnlyList<PendingDeviceView>>("ListPendingDevices", "Lists devices that wait for approval.");
         enrollments.MapPost("/{id}/approve", async (string id, Caller caller, Approvals approvals, CancellationToken cancellationToken)
             => (await approvals.ApproveAsync(caller.Devices, id, cancellationToken)).ToResult(FleetJson.Default.PendingDeviceView))

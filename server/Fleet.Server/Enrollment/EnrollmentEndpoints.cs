@@ -55,15 +55,20 @@ internal static class EnrollmentEndpoints
         var tokens = operators.MapGroup("/api/v1/tokens");
         tokens.MapPost("/", CreateAsync).ForOperators().Takes<CreateTokenRequest>().Tells<CreateTokenResponse>(
             "CreateToken", "Makes a join token; its text is shown this once.", StatusCodes.Status201Created);
-        tokens.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken) =>
+        tokens.MapGet("/", async (
+            [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store, CancellationToken cancellationToken) =>
         {
-            var stored = await store.AllAsync<StoredToken>("", cancellationToken).ToListAsync(cancellationToken);
+            var stored = await store.AllAsync<StoredToken>("", cancellationToken)
+                .Where(token => DeviceRules.WhyNot(caller, token.Document.Labels) is null).ToListAsync(cancellationToken);
             IReadOnlyList<TokenView> views = [.. stored.OrderByDescending(token => token.Document.CreatedAt)
                 .Select(token => token.Document.ToView(token.Id))];
-            return Results.Json(views, FleetJson.Default.IReadOnlyListTokenView);
+            return Paging.PageOf(context, page, views, view => view.Id, FleetJson.Default.IReadOnlyListTokenView);
         }).ForViewers().Tells<IReadOnlyList<TokenView>>("ListTokens", "Lists join tokens, the newest first.");
-        tokens.MapDelete("/{id}", async (string id, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
-            => await store.UpdateAsync<StoredToken>(
+        tokens.MapDelete("/{id}", async (
+            string id, Caller caller, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+            // A token whose devices the caller does not see is answered like one that is not there.
+            => (await store.FindAsync<StoredToken>(id, cancellationToken) is { } seen
+                && DeviceRules.WhyNot(caller, seen.Document.Labels) is not null) || await store.UpdateAsync<StoredToken>(
                 id, token => token with { RevokedAt = token.RevokedAt ?? time.GetUtcNow() }, cancellationToken) is null
                 ? Refusal.Unknown($"There is no join token '{id}'.").ToResult()
                 : Results.NoContent()).ForOperators().TellsNothing("RevokeToken", "Revokes a join token.");

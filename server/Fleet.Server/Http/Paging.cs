@@ -1,8 +1,39 @@
+using System.Text.Json.Serialization.Metadata;
+
 namespace Fleet.Server.Http;
 
-/// <summary>How a list that is cut says where it goes on (RFC 8288).</summary>
+/// <summary>How lists are cut into pages, and say where they go on (RFC 8288).</summary>
 internal static class Paging
 {
+    /// <summary>The page of a list that is at hand as a whole.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="page">Which page.</param>
+    /// <param name="all">The list in its order.</param>
+    /// <param name="keyOf">The key of an item, unique in the list.</param>
+    /// <param name="type">How the page is written.</param>
+    public static IResult PageOf<T>(
+        HttpContext context, PageQuery page, IReadOnlyList<T> all, Func<T, string> keyOf, JsonTypeInfo<IReadOnlyList<T>> type)
+    {
+        if (page.Problem is { } problem) return problem.ToResult();
+        var from = 0;
+        if (page.After is { } after)
+        {
+            while (from < all.Count && keyOf(all[from]) != after) from++;
+            if (from++ == all.Count)
+                return Refusal.Invalid($"after '{after}' is not in the list any more: read it from its begin.").ToResult();
+        }
+        return Answer(context, [.. all.Skip(from).Take(page.Size + 1)], page, keyOf, type);
+    }
+
+    /// <summary>The page of a list that was read as far as one item beyond the page.</summary>
+    public static IResult Answer<T>(
+        HttpContext context, IReadOnlyList<T> read, PageQuery page, Func<T, string> keyOf, JsonTypeInfo<IReadOnlyList<T>> type)
+    {
+        if (read.Count > page.Size) SayNext(context, keyOf(read[page.Size - 1]));
+        IReadOnlyList<T> shown = read.Count > page.Size ? [.. read.Take(page.Size)] : read;
+        return Results.Json(shown, type);
+    }
+
     /// <summary>Adds <c>Link: &lt;…&gt;; rel="next"</c> to the answer.</summary>
     /// <param name="context">The request.</param>
     /// <param name="after">The key of the last item that is shown, which the next page begins behind.</param>

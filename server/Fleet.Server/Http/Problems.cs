@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using Fleet.Contracts.Http;
 using Fleet.Platform;
 using Fleet.Server.Storage;
@@ -30,7 +32,7 @@ internal static partial class Problems
             }
             catch (BadHttpRequestException e) when (!context.Response.HasStarted)
             {
-                await AnswerAsync(context, e.StatusCode, e.Message);
+                await AnswerAsync(context, e.StatusCode, SentenceOf(e.Message));
             }
             // How the server in front of this one says that the size of a chunk runs over.
             catch (IOException e) when (!context.Response.HasStarted && e.InnerException is OverflowException)
@@ -76,6 +78,14 @@ internal static partial class Problems
         StoreFailure.Unavailable or StoreFailure.Closed => StatusCodes.Status503ServiceUnavailable,
         _ => StatusCodes.Status500InternalServerError,
     };
+
+    /// <summary>A parameter that does not read is named as it stands in the request; other sentences of the framework are left.</summary>
+    private static string SentenceOf(string message) => Unbound().Match(message) is { Success: true } match
+        ? $"{JsonNamingPolicy.CamelCase.ConvertName(match.Groups["name"].Value)} '{match.Groups["value"].Value}' cannot be read."
+        : message;
+
+    [GeneratedRegex("^Failed to bind parameter \"\\S+ (?<name>\\w+)\" from \"(?<value>.*)\"[.]$")]
+    private static partial Regex Unbound();
 
     private static string SentenceFor(HttpContext context) => context.Response.StatusCode switch
     {

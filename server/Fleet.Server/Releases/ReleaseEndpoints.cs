@@ -1,4 +1,5 @@
 using Fleet.Contracts;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
@@ -31,12 +32,15 @@ internal static class ReleaseEndpoints
         var releases = operators.MapGroup("/api/v1/releases");
         releases.MapPost("/", CreateAsync).ForOperators().Takes<CreateReleaseRequest>()
             .Tells<ReleaseView>("CreateRelease", "Signs the accepted variants of a build as a release.", StatusCodes.Status201Created);
-        releases.MapGet("/", async (string? model, IFleetStore store, CancellationToken cancellationToken) =>
+        releases.MapGet("/", async (
+            string? model, [AsParameters] PageQuery page, HttpContext context, IFleetStore store, CancellationToken cancellationToken) =>
         {
             var active = await store.ActiveReleasesAsync(cancellationToken);
             IReadOnlyList<ReleaseView> views = await store.NewestAsync<Release>(model is null ? "" : $"{model}/", cancellationToken)
                 .Select(release => ViewOf(release.Document, active)).ToListAsync(cancellationToken);
-            return Results.Json(views, FleetJson.Default.IReadOnlyListReleaseView);
+            return Paging.PageOf(
+                context, page, views, view => Release.IdOf(view.Manifest.Model, view.Manifest.Version),
+                FleetJson.Default.IReadOnlyListReleaseView);
         }).ForViewers().Tells<IReadOnlyList<ReleaseView>>("ListReleases", "Lists releases, the newest first.");
         releases.MapGet("/{model}/{version:int}", async (string model, int version, IFleetStore store, CancellationToken cancellationToken)
             => await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is { } stored
@@ -48,8 +52,11 @@ internal static class ReleaseEndpoints
             .TellsFile("ExportRelease", "Writes a release as one file that others can verify.", BundleContent);
         releases.MapPost("/bundles", ImportAsync).ForOperators().WithMetadata(new RequestSizeLimitAttribute(BundleFormat.MaximumBytes))
             .TakesFile(BundleContent).Tells<ReleaseView>("ImportRelease", "Takes a release in that one file carries.");
-        operators.MapGet("/api/v1/models", async (IFleetStore store, CancellationToken cancellationToken)
-            => Results.Json(await store.ModelViewsAsync(cancellationToken), FleetJson.Default.IReadOnlyListModelView)).ForViewers()
+        operators.MapGet("/api/v1/models", async (
+            [AsParameters] PageQuery page, HttpContext context, IFleetStore store, CancellationToken cancellationToken)
+            => Paging.PageOf(
+                context, page, await store.ModelViewsAsync(cancellationToken), view => view.Name,
+                FleetJson.Default.IReadOnlyListModelView)).ForViewers()
             .Tells<IReadOnlyList<ModelView>>("ListModels", "Lists models with their builds and releases.");
     }
 
@@ -86,8 +93,10 @@ internal static class ReleaseEndpoints
     }
 
     private static async Task<IResult> WithdrawAsync(
-        string model, int version, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+        string model, int version, Caller caller, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
     {
+        // Devices that the caller does not see are to serve it as well.
+        if (caller.WhyNot(DeviceFilter.All) is { } reason) return Refusal.Forbidden(reason).ToResult();
         var withdrawn = await store.RetryAsync<Release?>(async _ =>
         {
             if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not { } stored) return null;

@@ -11,7 +11,6 @@ namespace Fleet.Server.Rollouts;
 /// <summary>The room of rollouts: what it registers and what operators may call.</summary>
 internal static class RolloutEndpoints
 {
-    private const int ListLength = 50;
 
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddRollouts(this IServiceCollection services) => services
@@ -59,9 +58,12 @@ internal static class RolloutEndpoints
                 : (await orders.PreviewAsync(plan.Value, cancellationToken)).ToResult(FleetJson.Default.RolloutPreview);
         }).ForOperators().Takes<RolloutPlan>()
             .Tells<RolloutPreview>("PreviewRollout", "Tells who would get what by a plan, and why others would not; changes nothing.");
-        rollouts.MapGet("/", async (IFleetStore store, CancellationToken cancellationToken)
-            => Results.Json(await store.RolloutViewsAsync(ListLength, cancellationToken), FleetJson.Default.IReadOnlyListRolloutView))
-            .ForViewers().Tells<IReadOnlyList<RolloutView>>("ListRollouts", "Lists rollouts, the newest first.");
+        rollouts.MapGet("/", async (
+            [AsParameters] PageQuery page, HttpContext context, IFleetStore store, CancellationToken cancellationToken)
+            => page.Problem?.ToResult() ?? Paging.Answer(
+                context, await store.RolloutViewsAsync(page.After, page.Size + 1, cancellationToken), page, rollout => rollout.Id,
+                FleetJson.Default.IReadOnlyListRolloutView)).ForViewers()
+                    .Tells<IReadOnlyList<RolloutView>>("ListRollouts", "Lists rollouts, the newest first.");
         rollouts.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, CancellationToken cancellationToken)
             => await store.RolloutViewAsync(id, caller, cancellationToken) is { } view
                 ? Results.Json(view, FleetJson.Default.RolloutView)

@@ -12,10 +12,10 @@ internal static class RolloutViews
 {
     /// <summary>The newest rollouts, without their devices.</summary>
     public static async Task<IReadOnlyList<RolloutView>> RolloutViewsAsync(
-        this IFleetStore store, int limit, CancellationToken cancellationToken)
+        this IFleetStore store, string? before, int limit, CancellationToken cancellationToken)
     {
         var views = new List<RolloutView>();
-        foreach (var stored in await store.ListNewestAsync<Rollout>("", null, limit, cancellationToken))
+        foreach (var stored in await store.ListNewestAsync<Rollout>("", before, limit, cancellationToken))
             views.Add(Of(stored.Document, await DevicesAsync(store, stored.Document, cancellationToken)));
         return views;
     }

@@ -24,9 +24,11 @@ internal static class TargetEndpoints
     public static void MapTargets(this IEndpointRouteBuilder operators)
     {
         var targets = operators.MapGroup("/api/v1/targets");
-        targets.MapGet("/", async (Caller caller, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
-            => Results.Json(
-                await store.TargetViewsAsync(caller.Devices, time.GetUtcNow(), cancellationToken),
+        targets.MapGet("/", async (
+            [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store, TimeProvider time,
+            CancellationToken cancellationToken)
+            => Paging.PageOf(
+                context, page, await store.TargetViewsAsync(caller.Devices, time.GetUtcNow(), cancellationToken), view => view.Name,
                 FleetJson.Default.IReadOnlyListTargetView)).ForViewers()
             .Tells<IReadOnlyList<TargetView>>("ListTargets", "Lists standing targets and where their devices are.");
         targets.MapGet("/{name}", ViewAsync).ForViewers().Tells<TargetView>("GetTarget", "Shows a target.");
@@ -70,8 +72,11 @@ internal static class TargetEndpoints
         return (await orders.RemoveAsync(name, cancellationToken)).Problem?.ToResult() ?? Results.NoContent();
     }
 
-    private static async Task<IResult> PinsAsync(Caller caller, IFleetStore store, CancellationToken cancellationToken)
-        => Results.Json(await store.PinViewsAsync(caller, cancellationToken), FleetJson.Default.IReadOnlyListPinView);
+    private static async Task<IResult> PinsAsync(
+        [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store, CancellationToken cancellationToken)
+        => Paging.PageOf(
+            context, page, await store.PinViewsAsync(caller, cancellationToken), pin => Pin.IdOf(pin.Device, pin.Model),
+            FleetJson.Default.IReadOnlyListPinView);
 
     private static async Task<IResult> PinAsync(
         string device, string model, HttpRequest request, Caller caller, TargetOrders orders, IFleetStore store,

@@ -34,7 +34,7 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
         Assert.All(preview.Devices, device => Assert.Equal((1, 7000L), (device.Serves, device.Bytes)));
         Assert.Equal(14_000, preview.Bytes);
         Assert.Equal("The release has no variant for profile jetson.", Assert.Single(preview.Excluded).Reason);
-        Assert.Single(await _fleet.Store.RolloutViewsAsync(10, default));
+        Assert.Single(await _fleet.Store.RolloutViewsAsync(null, 10, default));
 
         var started = await _fleet.ViewAsync((await _fleet.RollOutAsync(plan)).Id);
         Assert.Equal(

@@ -102,7 +102,8 @@ internal sealed partial class DeploymentWorker(
             report.Send();
             return;
         }
-        if (desired.Place() > desiredFile.Place)
+        // At the same place, the order of the server takes the place of what was carried here in a file meanwhile.
+        if (desired.Place() > desiredFile.Place || !desired.Ordered().SequenceEqual(desiredFile.Accepted?.Ordered() ?? []))
         {
             LogAccepted(desired.Revision, desired.Assignments.Count);
             desiredFile.Accept(desired);

@@ -30,6 +30,9 @@ internal sealed record DataFolder(string Root)
     /// <summary>Artifacts being fetched, by the digest that they should have.</summary>
     public string Staging => Path.Combine(Root, "staging");
 
+    /// <summary>Bundles that were carried here and wait to be installed.</summary>
+    public string Bundles => Path.Combine(Root, "bundles");
+
     /// <summary>Telemetry batches that the server has not stored yet, by sequence number.</summary>
     public string Outbox => Path.Combine(Root, "outbox");
 
@@ -42,14 +45,14 @@ internal sealed record DataFolder(string Root)
     /// <summary>Creates the folders that are missing, for the agent's own user alone.</summary>
     public void Create()
     {
-        foreach (var folder in (ReadOnlySpan<string>)[Root, Journals, Shelf, Staging, Outbox]) OwnerOnly.CreateFolder(folder);
+        foreach (var folder in (ReadOnlySpan<string>)[Root, Journals, Shelf, Staging, Bundles, Outbox]) OwnerOnly.CreateFolder(folder);
     }
 
     /// <summary>
     /// Claims the folder for this process. The kernel releases the lock however the process ends, so that no stale lock keeps a
     /// restarted agent out.
     /// </summary>
-    /// <exception cref="IOException">Another agent runs here.</exception>
+    /// <exception cref="FolderInUseException">Another agent runs here.</exception>
     public FileStream Lock()
     {
         var path = Path.Combine(Root, "agent.lock");
@@ -59,7 +62,7 @@ internal sealed record DataFolder(string Root)
         }
         catch (IOException e)
         {
-            throw new IOException($"Another agent uses {Root}: stop it, or give this one its own folder with --data.", e);
+            throw new FolderInUseException($"Another agent uses {Root}: stop it, or give this one its own folder with --data.", e);
         }
     }
 }

@@ -11,6 +11,7 @@ namespace Fleet.Agent.Orders;
 /// <summary>The last accepted desired state, on disk: after a restart a deployment continues even without the server.</summary>
 internal sealed partial class DesiredFile
 {
+    private readonly Lock _lock = new();
     private readonly DataFolder _folder;
     private volatile DesiredState? _accepted;
 
@@ -33,10 +34,17 @@ internal sealed partial class DesiredFile
     public OrderPlace Place => _accepted?.Place() ?? default;
 
     /// <summary>Stores a desired state.</summary>
-    public void Accept(DesiredState desired)
+    public void Accept(DesiredState desired) => Change(_ => desired);
+
+    /// <summary>Stores the desired state as it is after a change, and returns it.</summary>
+    public DesiredState Change(Func<DesiredState?, DesiredState> change)
     {
-        DurableFile.Write(_folder.Desired, JsonSerializer.SerializeToUtf8Bytes(desired, WireJson.Default.DesiredState));
-        _accepted = desired;
+        lock (_lock)
+        {
+            var desired = change(_accepted);
+            DurableFile.Write(_folder.Desired, JsonSerializer.SerializeToUtf8Bytes(desired, WireJson.Default.DesiredState));
+            return _accepted = desired;
+        }
     }
 
     [LoggerMessage(LogLevel.Error, "{Path} is not a readable desired state ({Reason}); the server's next one replaces it.")]

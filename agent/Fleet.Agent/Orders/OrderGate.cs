@@ -45,8 +45,10 @@ internal sealed partial class OrderGate(
     }
 
     /// <summary>Takes a desired state as it arrived.</summary>
-    public void Receive(DesiredState state)
+    /// <returns>Why it is refused; null when it will be acted on.</returns>
+    public OrderVerdict? Receive(DesiredState state)
     {
+        OrderVerdict? refused;
         lock (_lock)
         {
             try
@@ -57,10 +59,12 @@ internal sealed partial class OrderGate(
             {
                 _refused = new OrderVerdict(null, OrderFault.NotStored, $"The order could not be stored: {e.Message}");
             }
-            if (_refused is null) slot.Set(state);
-            else LogRefused(state.Revision, _refused.Fault, _refused.Reason);
+            refused = _refused;
+            if (refused is null) slot.Set(state);
+            else LogRefused(state.Revision, refused.Fault, refused.Reason);
         }
-        if (_refused is not null) Refused?.Invoke();
+        if (refused is not null) Refused?.Invoke();
+        return refused;
     }
 
     /// <summary>Follows the roots and judges the order; null when the state may be acted on.</summary>

@@ -1,3 +1,4 @@
+using Fleet.Agent.Bundles;
 using Fleet.Agent.Deployment;
 using Fleet.Agent.Deployment.Steps;
 using Fleet.Agent.Disk;
@@ -27,7 +28,13 @@ internal static class AgentHost
     private const int InferencePort = 8600;
 
     /// <summary>Runs the agent until it is told to stop.</summary>
-    public static async Task RunAsync(DataFolder folder, IReadOnlyDictionary<string, string?> settings, CancellationToken cancellationToken)
+    /// <param name="folder">What it keeps.</param>
+    /// <param name="settings">What was given with the command.</param>
+    /// <param name="isLinked">False for one that installs a file and reaches no network. It logs beside what the command prints.</param>
+    /// <param name="cancellationToken">Tells it to stop.</param>
+    /// <exception cref="FolderInUseException">Another agent runs there.</exception>
+    public static async Task RunAsync(
+        DataFolder folder, IReadOnlyDictionary<string, string?> settings, bool isLinked, CancellationToken cancellationToken)
     {
         var identity = IdentityFile.Read(folder)
             ?? throw new EnrollmentException(
@@ -51,7 +58,7 @@ internal static class AgentHost
         builder.Logging
             .AddFilter("Microsoft", LogLevel.Warning)
             .AddConfiguration(builder.Configuration.GetSection("Logging"))
-            .AddConsole();
+            .AddConsole(console => console.LogToStandardErrorThreshold = isLinked ? LogLevel.None : LogLevel.Trace);
         // After all others: under systemd its own formatter would take over, which lets escape sequences through.
         builder.Services.PostConfigure<ConsoleLoggerOptions>(console => console.FormatterName = LogLines.FormatterName);
         builder.Services.AddSingleton<ConsoleFormatter, LogLines>();
@@ -83,7 +90,7 @@ internal static class AgentHost
                 new Proxies(provider.GetRequiredService<LinkOptions>().Proxy)))
             .AddSingleton<TrustedTime>()
             .AddSingleton(new ResourceReader(folder.Root))
-            .AddSingleton<ArtifactShelf>().AddSingleton<ArtifactDownload>()
+            .AddSingleton<ArtifactShelf>().AddSingleton<CarriedArtifacts>().AddSingleton<ArtifactDownload>().AddSingleton<BundleFolder>()
             .AddSingleton<InferenceHost>().AddSingleton<ValidationRunner>()
             .AddSingleton<DesiredSlot>().AddSingleton<DesiredFile>().AddSingleton<OrderGate>()
             .AddSingleton<DesiredInbox>().AddSingleton<Outbox>()
@@ -96,9 +103,14 @@ internal static class AgentHost
         // The order matters: what served before serves again first.
         builder.Services
             .AddHostedService<DeploymentWorker>()
-            .AddHostedService<ServerLink>()
-            .AddHostedService<TelemetrySampler>()
-            .AddHostedService<CertificateRenewal>();
+            .AddHostedService<BundleInbox>();
+        if (isLinked)
+        {
+            builder.Services
+                .AddHostedService<ServerLink>()
+                .AddHostedService<TelemetrySampler>()
+                .AddHostedService<CertificateRenewal>();
+        }
 
         using var host = builder.Build();
         // Before anything starts: every wrong setting of every room at once.

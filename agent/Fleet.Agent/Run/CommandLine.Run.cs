@@ -41,7 +41,7 @@ internal static partial class CommandLine
             if (parsed.GetValue(interval) is { } length) given["Telemetry:Interval"] = length.ToString();
             try
             {
-                await AgentHost.RunAsync(FolderOf(parsed), given, cancellationToken);
+                await AgentHost.RunAsync(FolderOf(parsed), given, isLinked: true, cancellationToken);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {

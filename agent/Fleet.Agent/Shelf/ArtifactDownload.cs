@@ -16,6 +16,7 @@ namespace Fleet.Agent.Shelf;
 /// </summary>
 internal sealed partial class ArtifactDownload(
     ArtifactShelf shelf,
+    CarriedArtifacts carried,
     DeviceCredentials credentials,
     ShelfOptions options,
     Random random,
@@ -38,7 +39,8 @@ internal sealed partial class ArtifactDownload(
         await place.WaitAsync(cancellationToken);
         try
         {
-            if (!shelf.Has(artifact)) await FetchMissingAsync(artifact, received, cancellationToken);
+            if (!shelf.Has(artifact) && !await carried.BringAsync(artifact, cancellationToken))
+                await FetchMissingAsync(artifact, received, cancellationToken);
         }
         finally
         {

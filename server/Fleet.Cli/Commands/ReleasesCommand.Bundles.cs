@@ -14,20 +14,26 @@ internal static partial class ReleasesCommand
         var model = new Argument<string>("MODEL") { Description = "Name of the model." };
         var version = new Argument<int>("VERSION") { Description = "Number of the release." };
         var file = new Option<string?>("--out") { HelpName = "FILE", Description = "Where to write it [default: MODEL-VERSION.tar]." };
+        var device = new Option<string?>("--device")
+        {
+            HelpName = "ID",
+            Description = "Put in a signed order to this device, which should run the release. It counts for 90 days.",
+        };
         return Verb.On(shell, "export", """
             Writes a release into one file, a tar: the signed release, every artifact, and model.sig, by which the standard tool of
-            OpenSSF model signing verifies the files once they are unpacked (model_signing verify key).
+            OpenSSF model signing verifies the files once they are unpacked (model_signing verify key). A device takes it with
+            'fleet-agent install'.
 
             Example:
               fleet releases export vibration 3 --out vibration-3.tar
-            """, [model, version, file], async (call, cancellationToken) =>
+            """, [model, version, file, device], async (call, cancellationToken) =>
         {
             var path = call.Get(file) ?? $"{call.Get(model)}-{call.Get(version)}.tar";
             var partial = path + ".part";
             try
             {
                 await using (var output = File.Create(partial))
-                    await call.Client.ExportAsync(call.Get(model), call.Get(version), output, cancellationToken);
+                    await call.Client.ExportAsync(call.Get(model), call.Get(version), call.Get(device), output, cancellationToken);
                 File.Move(partial, path, overwrite: true);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -32,6 +32,7 @@ internal static class DeviceEndpoints
         .AddSingleton<DeviceBoard>()
         .AddSingleton<IConnectionObserver>(provider => provider.GetRequiredService<DeviceBoard>())
         .AddHostedService(provider => provider.GetRequiredService<DeviceBoard>())
+        .AddSingleton<OrderedStates>()
         .AddHostedService<DesiredPublisher>();
 
     /// <summary>Maps <c>/api/v1/devices</c>.</summary>

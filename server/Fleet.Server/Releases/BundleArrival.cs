@@ -39,6 +39,10 @@ internal sealed class BundleArrival(ArtifactStore artifacts, FreeSpace space, IR
             case BundleFormat.SignatureName:
                 _signature = await BytesAsync(length, content, cancellationToken);
                 break;
+            // What one device was to run is nothing that a server takes; it is signed with the rest.
+            case BundleFormat.OrderName:
+                _files[name] = Convert.ToHexStringLower(SHA256.HashData(await BytesAsync(length, content, cancellationToken)));
+                break;
             default:
                 await StoreAsync(name, length, content, cancellationToken);
                 break;

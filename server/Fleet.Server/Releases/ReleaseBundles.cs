@@ -21,20 +21,26 @@ internal sealed partial class ReleaseBundles(
             .Select(file => $"{file.Key} ({file.Value.Sha256})")];
 
     /// <summary>The signature of a release's files for the standard tool; null when the server holds no key that signs releases.</summary>
-    public byte[]? SignatureOf(Release release)
+    /// <param name="release">The release.</param>
+    /// <param name="order">The order that goes with it; null for none.</param>
+    public byte[]? SignatureOf(Release release, byte[]? order = null)
     {
         var manifest = release.ReadManifest();
         var files = BundleFormat.NamesOf(manifest).ToDictionary(file => file.Key, file => file.Value.Sha256);
         files[BundleFormat.EnvelopeName] = Convert.ToHexStringLower(SHA256.HashData(EnvelopeOf(release)));
+        if (order is not null) files[BundleFormat.OrderName] = Convert.ToHexStringLower(SHA256.HashData(order));
         if (keys.SignRelease(ModelSignature.StatementOf($"{manifest.Model}-{manifest.Version}", files)) is not { } signed) return null;
         return ModelSignature.BundleOf(signed, keys.Root.ReleaseKeys().First(key => key.Id == signed.Signatures[0].KeyId));
     }
 
-    /// <summary>Writes a bundle: the signed release, its signature for the standard tool, and every artifact.</summary>
-    public async Task WriteAsync(Release release, byte[] signature, Stream output, CancellationToken cancellationToken)
+    /// <summary>
+    /// Writes a bundle: the signed release, its signature for the standard tool, an order where there is one, and every artifact.
+    /// </summary>
+    public async Task WriteAsync(Release release, byte[] signature, byte[]? order, Stream output, CancellationToken cancellationToken)
     {
         await WriteAsync(output, BundleFormat.EnvelopeName, new MemoryStream(EnvelopeOf(release)), cancellationToken);
         await WriteAsync(output, BundleFormat.SignatureName, new MemoryStream(signature), cancellationToken);
+        if (order is not null) await WriteAsync(output, BundleFormat.OrderName, new MemoryStream(order), cancellationToken);
         foreach (var (name, artifact) in BundleFormat.NamesOf(release.ReadManifest()).OrderBy(file => file.Key, StringComparer.Ordinal))
         {
             await using var file = File.OpenRead(artifacts.PathOf(artifact.Sha256));

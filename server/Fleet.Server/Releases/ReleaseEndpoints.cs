@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
@@ -49,7 +50,9 @@ internal static class ReleaseEndpoints
         releases.MapPost("/{model}/{version:int}/withdraw", WithdrawAsync).ForOperators()
             .Tells<ReleaseView>("WithdrawRelease", "Withdraws a release: no rollout starts with it any more.");
         releases.MapGet("/{model}/{version:int}/bundle", ExportAsync).ForOperators()
-            .TellsFile("ExportRelease", "Writes a release as one file that others can verify.", BundleContent);
+            .TellsFile(
+                "ExportRelease", "Writes a release as one file that others can verify, with an order to the device that is named.",
+                BundleContent);
         releases.MapPost("/bundles", ImportAsync).ForOperators().WithMetadata(new RequestSizeLimitAttribute(BundleFormat.MaximumBytes))
             .TakesFile(BundleContent).Tells<ReleaseView>("ImportRelease", "Takes a release in that one file carries.");
         operators.MapGet("/api/v1/models", async (
@@ -74,15 +77,31 @@ internal static class ReleaseEndpoints
     }
 
     private static async Task<IResult> ExportAsync(
-        string model, int version, ReleaseBundles bundles, FleetKeys keys, IFleetStore store, CancellationToken cancellationToken)
+        string model, int version, string? device, Caller caller, ReleaseBundles bundles, OrderedStates states, FleetKeys keys,
+        IFleetStore store, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not { Document: var release })
             return Unknown(model, version);
+        var order = device is null ? null : await OrderAsync(release, device, caller, states, store, cancellationToken);
+        if (order?.Problem is { } problem) return problem.ToResult();
         if (bundles.MissingOf(release) is { Count: > 0 } missing)
             return Refusal.Conflict($"Artifacts of release {model} {version} are missing on the server.", missing).ToResult();
-        return bundles.SignatureOf(release) is { } signature
-            ? Results.Stream(output => bundles.WriteAsync(release, signature, output, cancellationToken), BundleContent)
+        return bundles.SignatureOf(release, order?.Value) is { } signature
+            ? Results.Stream(output => bundles.WriteAsync(release, signature, order?.Value, output, cancellationToken), BundleContent)
             : Refusal.Conflict("Nothing was exported.", keys.Problems()).ToResult();
+    }
+
+    /// <summary>What a device is told when it is connected, for one that never is.</summary>
+    private static async Task<Answer<byte[]>> OrderAsync(
+        Release release, string device, Caller caller, OrderedStates states, IFleetStore store, CancellationToken cancellationToken)
+    {
+        if (await store.DeviceAsync(caller, device, cancellationToken) is not { Document.Id: var id })
+            return Refusal.Unknown($"There is no device {device}.");
+        var (state, problem) = await states.OfAsync(id, cancellationToken);
+        if (state is null) return Refusal.Conflict($"Device {device} cannot be ordered anything: {problem}");
+        if (!state.Assignments.Any(one => (one.Model, one.Version) == (release.Model, release.Version)))
+            return Refusal.Conflict($"Device {device} should not run {release.Model} {release.Version}: a target or a pin says so first.");
+        return JsonSerializer.SerializeToUtf8Bytes(state, FleetJson.Default.DesiredState);
     }
 
     private static async Task<IResult> ImportAsync(

@@ -15,11 +15,14 @@ public static class BundleFormat
     /// <summary>The signature of every other file, for the standard tool. The second.</summary>
     public const string SignatureName = "model.sig";
 
+    /// <summary>A desired state with its order, for the one device it names. Behind the signature; absent from most bundles.</summary>
+    public const string OrderName = "order.json";
+
     /// <summary>Bytes of a block: headers are one, contents are filled up to whole ones.</summary>
     public const int BlockBytes = 512;
 
-    /// <summary>Most files: a release's artifacts and the two above.</summary>
-    public const int MaximumFiles = Limits.VariantsPerRelease + 3;
+    /// <summary>Most files: a release's artifacts and the three above.</summary>
+    public const int MaximumFiles = Limits.VariantsPerRelease + 4;
 
     /// <summary>Most bytes of a bundle.</summary>
     public const long MaximumBytes = MaximumFiles * (Limits.ArtifactBytes + 2 * BlockBytes);
@@ -46,7 +49,8 @@ public static class BundleFormat
             StringComparer.OrdinalIgnoreCase);
         return artifacts.ToDictionary(artifact => IsName(artifact.Name) && taken[artifact.Name] == 1
             && !artifact.Name.Equals(EnvelopeName, StringComparison.OrdinalIgnoreCase)
-            && !artifact.Name.Equals(SignatureName, StringComparison.OrdinalIgnoreCase) ? artifact.Name : artifact.Sha256);
+            && !artifact.Name.Equals(SignatureName, StringComparison.OrdinalIgnoreCase)
+            && !artifact.Name.Equals(OrderName, StringComparison.OrdinalIgnoreCase) ? artifact.Name : artifact.Sha256);
     }
 
     /// <summary>The header of a file.</summary>

@@ -33,6 +33,7 @@ public static class BundleReader
     {
         BundleFormat.EnvelopeName => Limits.ManifestBytes,
         BundleFormat.SignatureName => ModelSignature.MaximumBytes,
+        BundleFormat.OrderName => Limits.DesiredStateBytes,
         _ => Limits.ArtifactBytes,
     };
 

@@ -36,7 +36,14 @@ internal sealed class ShelfFixture : IAsyncDisposable
     };
 
     public ArtifactDownload Download
-        => new(Shelf, Credentials, Options, new Random(1), TimeProvider.System, NullLogger<ArtifactDownload>.Instance);
+        => new(Shelf, NothingCarried(), Credentials, Options, new Random(1), TimeProvider.System, NullLogger<ArtifactDownload>.Instance);
+
+    private CarriedArtifacts NothingCarried()
+    {
+        var carried = new CarriedArtifacts(Shelf);
+        carried.Known();
+        return carried;
+    }
 
     public static async Task<ShelfFixture> StartAsync(string? dataFolder = null)
     {

@@ -1,13 +1,16 @@
 using System.Formats.Tar;
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Trust;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Keys;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
+using Fleet.TestKit;
 
 namespace Fleet.Server.Tests.Releases;
 
@@ -68,6 +71,47 @@ public sealed class ReleaseBundleTests : IAsyncLifetime
         await _fleet.EnrollAsync(1);
         Assert.Single(await _fleet.RunningAsync((await _fleet.RollOutAsync(TestFleet.PlanOf(release))).Id));
         Assert.Equal(2, (await _fleet.ReleaseAsync()).Version);
+    }
+
+    [Fact]
+    public async Task Bundle_for_a_device_holds_an_order_that_this_device_accepts_and_a_server_takes_it_as_any_other()
+    {
+        var release = await _fleet.ReleaseAsync();
+        await _fleet.EnrollAsync(1);
+        var device = Assert.Single(await _fleet.RunningAsync((await _fleet.RollOutAsync(TestFleet.PlanOf(release))).Id));
+
+        var bundle = await _fleet.Http.GetByteArrayAsync($"/api/v1/releases/speech/1/bundle?device={device}");
+
+        var files = await TestBundle.ReadAsync(bundle);
+        var digests = files.Where(file => file.Name != BundleFormat.SignatureName)
+            .ToDictionary(file => file.Name, file => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(file.Content)));
+        var root = _fleet.Of<FleetKeys>().Root;
+        Assert.Null(ModelSignature.ProblemOf(files[1].Content, root.ReleaseKeys(), digests));
+        var state = JsonSerializer.Deserialize(
+            files.Single(file => file.Name == BundleFormat.OrderName).Content, FleetJson.Default.DesiredState)!;
+        var verdict = OrderVerifier.Verify(state.Order, state.Revision, state.Ordered(), new OrderGround
+        {
+            Root = root,
+            Device = device,
+            Accepted = default,
+            Known = new HashSet<string>(),
+            Now = _fleet.Clock.GetUtcNow(),
+        });
+        Assert.True(verdict.Accepted, verdict.Reason);
+        using var answer = await _fleet.Http.PostAsync("/api/v1/releases/bundles", new ByteArrayContent(bundle));
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Bundle_for_a_device_that_should_not_run_the_release_or_is_not_there_is_not_written()
+    {
+        await _fleet.ReleaseAsync();
+        await _fleet.EnrollAsync(1);
+        using var idle = await _fleet.Http.GetAsync("/api/v1/releases/speech/1/bundle?device=dev-00000");
+        Assert.Equal(HttpStatusCode.Conflict, idle.StatusCode);
+        Assert.Contains("should not run speech 1", await idle.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var unknown = await _fleet.Http.GetAsync("/api/v1/releases/speech/1/bundle?device=nobody");
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
     }
 
     [Fact]

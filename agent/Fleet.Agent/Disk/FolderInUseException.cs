@@ -1,0 +1,4 @@
+namespace Fleet.Agent.Disk;
+
+/// <summary>Another agent uses the data folder.</summary>
+internal sealed class FolderInUseException(string message, Exception inner) : IOException(message, inner);

@@ -1,0 +1,62 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
+using Fleet.Server.Keys;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Devices;
+
+/// <summary>What a device should run as it is told: whole, as the store has it at that moment, with an order to it alone.</summary>
+internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, SigningClock clock)
+{
+    /// <summary>
+    /// How long a device may take an order. Longer than its trusted time can lie ahead by mistake; what holds orders back for months
+    /// gains nothing with them.
+    /// </summary>
+    private static readonly TimeSpan OrderValidity = TimeSpan.FromDays(90);
+
+    /// <summary>The state of a device; null, and why, when it cannot be signed.</summary>
+    public async Task<(DesiredState? State, string Problem)> OfAsync(DeviceId device, CancellationToken cancellationToken)
+    {
+        var (desired, _) = await store.DesiredAsync(device, cancellationToken);
+        var assignments = new List<Assignment>();
+        foreach (var release in desired.Assignments)
+        {
+            if (await releases.FindAsync(release.Model, release.Version, cancellationToken) is not { } envelope)
+                return (null, $"It should run release {release.Model} {release.Version}, which is not stored.");
+            assignments.Add(
+                new Assignment
+                {
+                    Model = release.Model,
+                    Version = release.Version,
+                    Release = envelope,
+                    Rollback = release.Rollback,
+                    Window = release.Window,
+                });
+        }
+        var move = await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken);
+        if (keys.SignOrder(OrderOf(device, desired.Revision, assignments) with { Address = move?.Document.Address }) is not { } order)
+            return (null, string.Join(" ", keys.Problems()));
+        var reported = await store.FindAsync<DeviceReported>(device.Value, cancellationToken);
+        var roots = keys.RootsAfter(reported is null ? null : reported.Document.State.Trust?.Root ?? 0);
+        return (new DesiredState
+        {
+            Revision = desired.Revision,
+            Assignments = assignments,
+            Order = order,
+            Roots = roots.Count > 0 ? roots : null,
+        }, "");
+    }
+
+    private DeviceOrder OrderOf(DeviceId device, long revision, IReadOnlyList<Assignment> assignments) => new()
+    {
+        Fleet = keys.Root.Fleet,
+        Device = device,
+        Epoch = keys.Root.OrderEpoch,
+        Revision = revision,
+        IssuedAt = clock.Now(),
+        ExpiresAt = clock.Now() + OrderValidity,
+        Assignments = [.. assignments.Select(assignment => assignment.Ordered())],
+        TimeAnchor = clock.Anchor,
+    };
+}

@@ -1,0 +1,100 @@
+using Fleet.Agent.Orders;
+using Fleet.Agent.Tests.Fixtures;
+using Fleet.Contracts.State;
+using Fleet.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Fleet.Agent.Tests.Bundles;
+
+/// <summary>Releases that reach a device in a file, with the real agent.</summary>
+public sealed class InstallTests
+{
+    [Fact]
+    public async Task Device_without_a_network_installs_a_bundle_and_serves_it_at_its_next_start()
+    {
+        await using var site = await Carrying.StartAsync();
+        var answer = await site.InstallAsync(CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, 3)));
+        Assert.True(answer.Installed, answer.Detail);
+        Assert.Equal((3, 3, "x64-fp32"), (answer.Version, answer.ActiveVersion, answer.Variant));
+        Assert.Empty(site.Server.Connections);
+        Assert.Empty(Directory.GetFiles(site.Agent.Data.Bundles));
+        site.Agent.Start();
+        await site.Agent.ServesAsync(3);
+        await site.Server.ReportedAsync("vibration", 3, DeploymentPhase.Active);
+    }
+
+    [Fact]
+    public async Task Same_bundle_carried_twice_changes_nothing_the_second_time()
+    {
+        await using var site = await Carrying.StartAsync();
+        var bundle = CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, 3));
+        Assert.True((await site.InstallAsync(bundle)).Installed);
+        var journal = await File.ReadAllTextAsync(Path.Combine(site.Agent.Data.Journals, "vibration.json"));
+        Assert.True((await site.InstallAsync(bundle)).Installed);
+        Assert.Equal(journal, await File.ReadAllTextAsync(Path.Combine(site.Agent.Data.Journals, "vibration.json")));
+    }
+
+    [Fact]
+    public async Task Agent_that_runs_takes_the_bundle_and_a_later_order_of_the_server_takes_its_place()
+    {
+        await using var site = await Carrying.StartAsync();
+        await site.Server.DesireAsync("dev-1", 1, TestRelease.Assign(site.Server, 1));
+        site.Agent.Start();
+        await site.Agent.ServesAsync(1);
+        var answer = await site.InstallAsync(CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, 2)));
+        Assert.True(answer.Installed, answer.Detail);
+        await site.Agent.ServesAsync(2);
+        await site.Server.DesireAsync("dev-1", 2, TestRelease.Assign(site.Server, 3));
+        await site.Agent.ServesAsync(3);
+    }
+
+    [Fact]
+    public async Task Install_that_was_killed_is_done_by_the_next_agent()
+    {
+        await using var site = await Carrying.StartAsync();
+        var slow = TestRelease.Manifest(
+            site.Server, 2, "vibration", TestRelease.Variant(site.Server, TestRelease.SlowModel(40)));
+        var file = site.Put(CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, slow)));
+        await using (var install = ChildProcess.Start(Programs.Agent, ["install", "--data", site.Agent.Data.Root, file]))
+        {
+            await install.WaitForLineAsync("Validating", TimeSpan.FromSeconds(60));
+            install.Kill();
+            await install.WaitForExitAsync(TimeSpan.FromSeconds(60));
+        }
+        Assert.NotEmpty(Directory.GetFiles(site.Agent.Data.Bundles, "*.tar"));
+        site.Agent.Start();
+        await site.Server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        await Eventually.TrueAsync("the bundle is removed", () => Directory.GetFiles(site.Agent.Data.Bundles, "*.tar").Length == 0);
+    }
+
+    [Fact]
+    public async Task Order_in_a_bundle_counts_like_one_from_the_network()
+    {
+        await using var site = await Carrying.StartAsync();
+        var assignment = TestRelease.Assign(site.Server, 3);
+        var order = site.Server.Fleet.Desired("dev-1", 5, assignment);
+        var answer = await site.InstallAsync(CarriedFile.Of(site.Server, assignment, order));
+        Assert.True(answer.Installed, answer.Detail);
+        Assert.Equal(5, new DesiredFile(site.Agent.Data, NullLogger<DesiredFile>.Instance).Revision);
+    }
+
+    [Fact]
+    public async Task Release_that_misses_its_gate_here_is_not_installed_and_the_one_before_stays()
+    {
+        await using var site = await Carrying.StartAsync();
+        Assert.True((await site.InstallAsync(CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, 1)))).Installed);
+        var answer = await site.InstallAsync(CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, 2, factor: -1)));
+        Assert.Equal((false, DeploymentFailure.GateMissed, 1), (answer.Installed, answer.Failure, answer.ActiveVersion));
+    }
+
+    [Fact]
+    public async Task Device_that_is_not_enrolled_says_so_and_keeps_nothing()
+    {
+        using var folder = new TemporaryFolder();
+        var result = await ChildProcess.RunAsync(
+            Programs.Agent, ["install", "--data", folder["data"], folder["release.tar"]], TimeSpan.FromSeconds(60));
+        Assert.Equal(3, result.Code);
+        Assert.Contains("not enrolled", result.Output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder["data"]));
+    }
+}

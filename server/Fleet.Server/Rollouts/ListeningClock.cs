@@ -6,6 +6,8 @@ namespace Fleet.Server.Rollouts;
 /// </summary>
 internal sealed class ListeningClock
 {
+    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
+
     private readonly TimeProvider _time;
     private DateTimeOffset _wall;
     private long _monotonic;
@@ -25,6 +27,8 @@ internal sealed class ListeningClock
     public DateTimeOffset Read()
     {
         var (wall, monotonic) = (_time.GetUtcNow(), _time.GetTimestamp());
+        // Both at one moment: whoever is suspended between the two readings would take the pause for a clock that was set.
+        while (_time.GetUtcNow() - wall > Moment) (wall, monotonic) = (_time.GetUtcNow(), _time.GetTimestamp());
         var drift = wall - _wall - _time.GetElapsedTime(_monotonic, monotonic);
         if (drift.Duration() > RolloutRules.ClockTolerance) Since = wall;
         (_wall, _monotonic) = (wall, monotonic);

@@ -5,6 +5,8 @@ namespace Fleet.Server.Rollouts;
 /// <summary>Tells the engine that something changed. Any number of calls before it looks are one look.</summary>
 internal sealed class RolloutWake
 {
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(1);
+
     private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -17,6 +19,12 @@ internal sealed class RolloutWake
         // The source's own timer: one that fires while the wait is being given up finds nobody, which is not an error.
         using var moment = at is { } due ? new CancellationTokenSource(Until(due, time), time) : new CancellationTokenSource();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, moment.Token);
+        // The moment may have come while the timer was made, which counts from then. A breath, so that a moment already past cannot spin.
+        if (at <= time.GetUtcNow())
+        {
+            await Task.Delay(Breath, cancellationToken);
+            return;
+        }
         try
         {
             await _signal.Reader.ReadAsync(patience.Token);
@@ -27,9 +35,7 @@ internal sealed class RolloutWake
         }
     }
 
-    /// <summary>
-    /// At least a millisecond, so that a moment already past cannot spin; at most a day, since a timer takes no more than 49.
-    /// </summary>
+    /// <summary>At least a millisecond, which is a timer's unit; at most a day, since a timer takes no more than 49.</summary>
     private static TimeSpan Until(DateTimeOffset moment, TimeProvider time)
         => TimeSpan.FromMilliseconds(Math.Clamp((moment - time.GetUtcNow()).TotalMilliseconds, 1, TimeSpan.FromDays(1).TotalMilliseconds));
 }

@@ -18,6 +18,11 @@ public sealed class RolloutWakeTests
         await wait.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
+    /// <summary>The engine looked, was held up past the moment, and set its alarm then: nothing would have woken it.</summary>
+    [Fact]
+    public async Task Wait_for_a_moment_that_has_passed_ends_without_the_clock_going_on()
+        => await _wake.WaitAsync(_clock.GetUtcNow(), _clock, default).WaitAsync(TimeSpan.FromSeconds(10));
+
     [Fact]
     public async Task Wait_without_a_moment_ends_when_woken_or_stopped()
     {

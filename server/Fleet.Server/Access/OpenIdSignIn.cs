@@ -33,7 +33,16 @@ internal static class OpenIdSignIn
         // What a browser carries to the provider and back need not outlive the server: no key ring on disk.
         authentication.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
         authentication.AddOpenIdConnect(People, scheme => Configure(scheme, options));
-        return options.TakesTokens ? authentication.AddJwtBearer(Programs, scheme => Configure(scheme, options)) : authentication;
+        // After the schemes' own, which makes what fetches.
+        authentication.Services.PostConfigure<OpenIdConnectOptions>(
+            People,
+            scheme => scheme.ConfigurationManager = new ProviderConfiguration(scheme.ConfigurationManager!, options.OpenIdAuthority));
+        if (!options.TakesTokens) return authentication;
+        authentication.AddJwtBearer(Programs, scheme => Configure(scheme, options));
+        authentication.Services.PostConfigure<JwtBearerOptions>(
+            Programs,
+            scheme => scheme.ConfigurationManager = new ProviderConfiguration(scheme.ConfigurationManager!, options.OpenIdAuthority));
+        return authentication;
     }
 
     /// <summary>Maps where a person sets out for the provider.</summary>
@@ -119,6 +128,9 @@ internal static class OpenIdSignIn
     {
         RequestNotes.Of(context.HttpContext).IsSignIn = true;
         context.HandleResponse();
+        if (ProviderConfiguration.IsUnreachable(context.Failure))
+            throw ProviderConfiguration.Unreachable(
+                context.HttpContext.RequestServices.GetRequiredService<AccessOptions>().OpenIdAuthority, context.Failure!);
         return new ApiProblem(
             "The provider of identities did not vouch for anybody.", StatusCodes.Status401Unauthorized,
             context.Failure is { } failure ? [failure.Message] : []).ToResult().ExecuteAsync(context.HttpContext);

@@ -45,6 +45,11 @@ internal static partial class Problems
                 else LogNotStored(logger, context.Request.Method, context.Request.Path, e.Message);
                 await AnswerAsync(context, StatusOf(e.Failure), e.Message);
             }
+            catch (UnavailableException e) when (!context.Response.HasStarted)
+            {
+                LogUnavailable(logger, context.Request.Method, context.Request.Path, e.Message, e.InnerException?.Message);
+                await AnswerAsync(context, StatusCodes.Status503ServiceUnavailable, e.Message);
+            }
             catch (IOException e) when (!context.Response.HasStarted && DiskSpace.IsFull(e))
             {
                 LogNotStored(logger, context.Request.Method, context.Request.Path, e.Message);
@@ -99,6 +104,9 @@ internal static partial class Problems
 
     [LoggerMessage(LogLevel.Warning, "{Method} {Path} is refused: {Reason}")]
     private static partial void LogNotStored(ILogger logger, string method, PathString path, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{Method} {Path} is refused: {Reason} ({Cause})")]
+    private static partial void LogUnavailable(ILogger logger, string method, PathString path, string reason, string? cause);
 
     [LoggerMessage(LogLevel.Error, "{Method} {Path} failed")]
     private static partial void LogUnexpected(ILogger logger, string method, PathString path, Exception exception);

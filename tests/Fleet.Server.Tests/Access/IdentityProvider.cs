@@ -24,7 +24,8 @@ public sealed class IdentityProvider : IAsyncDisposable
 
     private readonly WebApplication _app;
 
-    private IdentityProvider(WebApplication app) => _app = app;
+    private IdentityProvider(WebApplication app)
+        => (_app, Address) = (app, app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
 
     /// <summary>Who comes, and the roles the provider says the person has.</summary>
     public (string Name, string[] Roles) Person { get; set; } = ("anna", ["operator"]);
@@ -32,7 +33,7 @@ public sealed class IdentityProvider : IAsyncDisposable
     /// <summary>What tokens are made for.</summary>
     public string Audience { get; set; } = "fleet";
 
-    public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+    public string Address { get; }
 
     public static async Task<IdentityProvider> StartAsync()
     {

@@ -55,6 +55,36 @@ public sealed class OpenIdAttackTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Redirect, await victim.StatusOfAsync("/"));
     }
 
+    [Fact]
+    public async Task Provider_that_is_away_is_said_to_be_to_people_and_programs()
+    {
+        var token = await _provider.TokenAsync();
+        using var browser = new OpenIdBrowser(_server.Addresses.Api);
+        using var client = _server.ApiAs(token);
+        await _provider.DisposeAsync();
+
+        using var started = await browser.StartAsync("/");
+        using var called = await client.GetAsync("/api/v1/devices");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, started.StatusCode);
+        Assert.Contains(
+            "The provider of identities", await started.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, called.StatusCode);
+        Assert.Equal(
+            $"The provider of identities at {_provider.Address} cannot be reached: try again later, or with an API key.",
+            (await RunningServer.ProblemOf(called)).Title);
+        Assert.Equal(HttpStatusCode.OK, (await _server.Operator.GetAsync("/api/v1/devices")).StatusCode);
+    }
+
+    [Fact]
+    public async Task Provider_that_is_away_when_somebody_comes_back_is_said_to_be()
+    {
+        using var browser = new OpenIdBrowser(_server.Addresses.Api);
+        var back = await browser.WayBackAsync("/");
+        await _provider.DisposeAsync();
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await browser.StatusOfAsync(back));
+    }
+
     private async Task RefusedAsync(string token)
     {
         using var client = _server.ApiAs(token);

@@ -1,6 +1,7 @@
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Server.Http;
+using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Audit;
@@ -15,7 +16,10 @@ internal static class AuditEndpoints
     public static IServiceCollection AddAudit(this IServiceCollection services) => services
         .AddDocument("auditHead", AuditJson.Default.AuditHead)
         .AddSingleton<AuditTrail>()
-        .AddSingleton<AuditQuota>()
+        .AddSingleton(provider => new AuditQuota(provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<ConnectionAudit>()
+        .AddSingleton<IRefusalObserver>(provider => provider.GetRequiredService<ConnectionAudit>())
+        .AddHostedService(provider => provider.GetRequiredService<ConnectionAudit>())
         .AddSingleton<AuditWatch>()
         .AddSingleton<AuditReader>()
         .AddHostedService<AuditKeeper>();

@@ -6,12 +6,16 @@ namespace Fleet.Server.Audit;
 /// <summary>
 /// Bounds what refused attempts write: whoever guesses by the thousand gets some lines a minute, and one that counts the rest.
 /// </summary>
-internal sealed class AuditQuota(TimeProvider time)
+/// <param name="time">The clock.</param>
+/// <param name="lines">Refused attempts of one caller that get a line of their own in a window.</param>
+/// <param name="window">How long a window is.</param>
+/// <param name="mostCallers">Callers that are told apart.</param>
+internal sealed class AuditQuota(TimeProvider time, int lines, TimeSpan window, int mostCallers)
 {
-    /// <summary>Refused attempts of one caller that get a line of their own in a window.</summary>
+    /// <summary>Lines of one caller of the API in a <see cref="Window"/>.</summary>
     public const int Lines = 20;
 
-    /// <summary>How long a window is.</summary>
+    /// <summary>The window of callers of the API.</summary>
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
     private const int MostCallers = 10_000;
@@ -21,16 +25,21 @@ internal sealed class AuditQuota(TimeProvider time)
     private readonly Channel<bool> _heldBack = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
+    /// <summary>The quota of callers of the API.</summary>
+    public AuditQuota(TimeProvider time) : this(time, Lines, Window, MostCallers)
+    {
+    }
+
     /// <summary>Counts a refused attempt.</summary>
     /// <returns>True when it gets a line of its own.</returns>
     public bool Takes(string caller)
     {
         var now = time.GetUtcNow();
-        if (_callers.Count >= MostCallers) Forget(now);
+        if (_callers.Count >= mostCallers) Forget(now);
         // Whoever has many addresses shares the lines of one.
-        var key = _callers.Count < MostCallers || _callers.ContainsKey(caller) ? caller : Others;
+        var key = _callers.Count < mostCallers || _callers.ContainsKey(caller) ? caller : Others;
         var isLine = _callers.AddOrUpdate(
-            key, (now, 1), (_, seen) => IsOver(seen, now) && seen.Count <= Lines ? (now, 1) : (seen.Since, seen.Count + 1)).Count <= Lines;
+            key, (now, 1), (_, seen) => IsOver(seen, now) && seen.Count <= lines ? (now, 1) : (seen.Since, seen.Count + 1)).Count <= lines;
         if (!isLine) _heldBack.Writer.TryWrite(true);
         return isLine;
     }
@@ -46,17 +55,17 @@ internal sealed class AuditQuota(TimeProvider time)
         foreach (var (caller, seen) in _callers)
         {
             if (!all && !IsOver(seen, time.GetUtcNow())) continue;
-            if (_callers.TryRemove(caller, out var ended) && ended.Count > Lines) yield return (caller, ended.Count - Lines);
+            if (_callers.TryRemove(caller, out var ended) && ended.Count > lines) yield return (caller, ended.Count - lines);
         }
     }
 
-    private static bool IsOver((DateTimeOffset Since, int Count) seen, DateTimeOffset now) => now - seen.Since >= Window;
+    private bool IsOver((DateTimeOffset Since, int Count) seen, DateTimeOffset now) => now - seen.Since >= window;
 
     private void Forget(DateTimeOffset now)
     {
         foreach (var (caller, seen) in _callers)
         {
-            if (IsOver(seen, now) && seen.Count <= Lines) _callers.TryRemove(caller, out _);
+            if (IsOver(seen, now) && seen.Count <= lines) _callers.TryRemove(caller, out _);
         }
     }
 }

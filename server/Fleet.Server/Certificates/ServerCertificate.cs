@@ -27,17 +27,25 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
 
     /// <summary>How connections of devices are secured.</summary>
     /// <param name="certificates">Whether a device must show a certificate; one that is shown is judged either way.</param>
-    public TlsHandshakeCallbackOptions For(ClientCertificateMode certificates) => new()
+    /// <param name="refused">Told where a connection came from that ends here, and the name in its certificate; null for none.</param>
+    public TlsHandshakeCallbackOptions For(ClientCertificateMode certificates, Action<EndPoint?, string?> refused) => new()
     {
-        OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+        OnConnection = handshake => ValueTask.FromResult(new SslServerAuthenticationOptions
         {
             ServerCertificateContext = Current(),
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             ClientCertificateRequired = certificates != ClientCertificateMode.NoCertificate,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-            RemoteCertificateValidationCallback = (_, shown, _, _) => shown is X509Certificate2 certificate
-                ? authority.IsDevice(certificate)
-                : certificates != ClientCertificateMode.RequireCertificate,
+            RemoteCertificateValidationCallback = (_, shown, _, _) =>
+            {
+                var certificate = shown as X509Certificate2;
+                var isLetIn = certificate is null
+                    ? certificates != ClientCertificateMode.RequireCertificate
+                    : authority.IsDevice(certificate);
+                if (!isLetIn)
+                    refused(handshake.Connection.RemoteEndPoint, certificate?.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
+                return isLetIn;
+            },
         }),
     };
 

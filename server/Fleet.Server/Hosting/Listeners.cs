@@ -28,6 +28,11 @@ internal static class Listeners
             var addresses = services.GetRequiredService<ListenAddresses>();
             var certificate = services.GetRequiredService<ServerCertificate>();
             var address = IPAddress.Parse(options.ListenAddress);
+            var refused = services.GetRequiredService<RefusedConnections>();
+            void Refused(EndPoint? from, string? name) => refused.Add(new RefusedConnection(
+                null, name, from, name is null
+                    ? "it showed no certificate"
+                    : "its certificate is not one of a device that this server issued, or not valid now"));
 
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaximumBodyBytes;
@@ -39,12 +44,12 @@ internal static class Listeners
             kestrel.Listen(address, options.DevicePort, listener =>
             {
                 listener.Protocols = HttpProtocols.Http1AndHttp2;
-                listener.UseHttps(certificate.For(ClientCertificateMode.AllowCertificate));
+                listener.UseHttps(certificate.For(ClientCertificateMode.AllowCertificate, Refused));
                 addresses.DeviceListener = listener;
             });
             kestrel.Listen(address, options.MqttPort, listener =>
             {
-                listener.UseHttps(certificate.For(ClientCertificateMode.RequireCertificate));
+                listener.UseHttps(certificate.For(ClientCertificateMode.RequireCertificate, Refused));
                 listener.UsePacketLimit(Limits.MqttPacketBytes);
                 listener.UseMqtt();
                 addresses.MqttListener = listener;

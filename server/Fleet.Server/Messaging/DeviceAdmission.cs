@@ -12,7 +12,8 @@ namespace Fleet.Server.Messaging;
 
 /// <summary>Who may connect, and who may publish and subscribe where.</summary>
 internal sealed partial class DeviceAdmission(
-    CertificateAuthority authority, IDeviceGate gate, DeviceTraffic traffic, DeviceKeys keys, ILogger<DeviceAdmission> logger)
+    CertificateAuthority authority, IDeviceGate gate, DeviceTraffic traffic, DeviceKeys keys, RefusedConnections refused,
+    ILogger<DeviceAdmission> logger)
 {
     private const string DeviceItem = "device";
     private const int MaximumKeepAliveSeconds = 12 * 3600;
@@ -33,6 +34,7 @@ internal sealed partial class DeviceAdmission(
             return;
         }
         connection.ReasonString = reason;
+        refused.Add(new RefusedConnection(device?.Value, connection.ClientId, connection.RemoteEndPoint, reason));
         LogRefused(connection.ClientId, connection.RemoteEndPoint, reason);
     }
 

@@ -16,6 +16,7 @@ internal static class MessagingServices
             .AddSingleton(
                 provider => Broker.Create(provider.GetServices<IMqttServerAdapter>(), provider.GetRequiredService<IMqttNetLogger>()))
             .AddSingleton<DeviceAdmission>()
+            .AddSingleton<RefusedConnections>()
             .AddSingleton<DeviceInbox>()
             .AddSingleton<DeviceOutbox>()
             .AddSingleton<DeviceTraffic>()

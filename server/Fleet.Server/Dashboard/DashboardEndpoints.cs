@@ -130,7 +130,8 @@ internal static partial class DashboardEndpoints
             Serving = reported.Count(models => models.Any(model => model.ActiveVersion is not null)),
             RolledBack = reported.Count(models => models.Any(model => model.Phase == DeploymentPhase.RolledBack)),
             Inferences = CountSum.Of(telemetry.Select(view => view.Count)),
-            Rollouts = await store.RolloutViewsAsync(null, ShownRollouts, cancellationToken),
+            Rollouts = await store.SeenByAsync(
+                caller, await store.RolloutViewsAsync(null, ShownRollouts, cancellationToken), cancellationToken),
             Builds = [.. (await store.ListNewestAsync<Build>("", null, ShownBuilds, cancellationToken))
                 .Select(build => build.Document.ToView())],
         };

@@ -24,6 +24,7 @@ internal static class DeviceEndpoints
         .AddSingleton<DeviceViews>()
         .AddSingleton<DeviceChanges>()
         .AddSingleton<ServerMoves>()
+        .AddHostedService(provider => provider.GetRequiredService<ServerMoves>())
         .AddSingleton<RestoredServer>()
         .AddSingleton<StrangerDevices>()
         .AddSingleton<IDeviceMessageHandler, ReportedInbox>()

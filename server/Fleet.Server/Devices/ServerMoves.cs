@@ -22,7 +22,8 @@ internal sealed record AnnouncedMove(ServerAddresses Address, DateTimeOffset At)
 /// silent, so the announcement may stand for as long as it takes to reach all of them.
 /// </summary>
 internal sealed class ServerMoves(
-    IFleetStore store, DesiredNotices notices, DeviceBoard board, ListenAddresses addresses, TimeProvider time)
+    IFleetStore store, DesiredNotices notices, DeviceBoard board, ListenAddresses addresses, HostNames names, TimeProvider time)
+    : IHostedLifecycleService
 {
     private const int NamedDevices = 100;
 
@@ -42,18 +43,21 @@ internal sealed class ServerMoves(
             if (change is not null) await store.CommitAsync([change], cancellationToken);
             return change;
         }, cancellationToken);
+        names.Announced = address?.Server.Host;
         await foreach (var device in store.DevicesAsync(DeviceFilter.All, null, cancellationToken)) notices.Notify(device.Document.Id);
-        return await ViewAsync(cancellationToken);
+        return await ViewAsync(DeviceFilter.All, cancellationToken);
     }
 
-    /// <summary>Where the server is, where it goes, and which devices have not been there to hear it.</summary>
-    public async Task<ServerView> ViewAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Where the server is, where it goes, and which devices of <paramref name="seen"/> have not been there to hear it.
+    /// </summary>
+    public async Task<ServerView> ViewAsync(DeviceFilter seen, CancellationToken cancellationToken)
     {
         var here = new ServerAddresses(new Uri(addresses.Devices), addresses.Mqtt);
         if (await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken) is not { Document: var move })
             return new ServerView(here);
         var (told, waiting, named) = (0, 0, new List<DeviceId>());
-        await foreach (var device in store.DevicesAsync(DeviceFilter.All, null, cancellationToken))
+        await foreach (var device in store.DevicesAsync(seen, null, cancellationToken))
         {
             var id = device.Document.Id;
             if (device.Document.IsRevoked) continue;
@@ -63,6 +67,25 @@ internal sealed class ServerMoves(
         }
         return new ServerView(here, move.Address, move.At, told, waiting, named);
     }
+
+    /// <summary>Before the first request: an address that was announced before this start is the server's as well.</summary>
+    public async Task StartingAsync(CancellationToken cancellationToken)
+        => names.Announced = (await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken))?.Document.Address.Server.Host;
+
+    /// <inheritdoc/>
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>Every rule that an address breaks.</summary>
     public static IReadOnlyList<string> ProblemsOf(ServerAddresses address)
@@ -86,8 +109,8 @@ internal static class ServerMoveEndpoints
     public static void MapServerMoves(this IEndpointRouteBuilder operators)
     {
         var server = operators.MapGroup("/api/v1/server");
-        server.MapGet("/", async (ServerMoves moves, CancellationToken cancellationToken)
-            => Results.Json(await moves.ViewAsync(cancellationToken), FleetJson.Default.ServerView)).ForViewers()
+        server.MapGet("/", async (Caller caller, ServerMoves moves, CancellationToken cancellationToken)
+            => Results.Json(await moves.ViewAsync(caller.Devices, cancellationToken), FleetJson.Default.ServerView)).ForViewers()
             .Tells<ServerView>("GetServer", "Shows where devices reach the server, and where it moves to.");
         server.MapPost("/move", MoveAsync).ForAdmins().Takes<ServerAddresses>()
             .Tells<ServerView>("MoveServer", "Announces the server's next address to devices in signed orders.");

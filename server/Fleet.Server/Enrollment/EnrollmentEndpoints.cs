@@ -59,7 +59,7 @@ internal static class EnrollmentEndpoints
             [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store, CancellationToken cancellationToken) =>
         {
             var stored = await store.AllAsync<StoredToken>("", cancellationToken)
-                .Where(token => DeviceRules.WhyNot(caller, token.Document.Labels) is null).ToListAsync(cancellationToken);
+                .Where(async (token, _, stop) => await store.IsSeenAsync(caller, token.Document, stop)).ToListAsync(cancellationToken);
             IReadOnlyList<TokenView> views = [.. stored.OrderByDescending(token => token.Document.CreatedAt)
                 .Select(token => token.Document.ToView(token.Id))];
             return Paging.PageOf(context, page, views, view => view.Id, FleetJson.Default.IReadOnlyListTokenView);
@@ -67,8 +67,8 @@ internal static class EnrollmentEndpoints
         tokens.MapDelete("/{id}", async (
             string id, Caller caller, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
             // A token whose devices the caller does not see is answered like one that is not there.
-            => (await store.FindAsync<StoredToken>(id, cancellationToken) is { } seen
-                && DeviceRules.WhyNot(caller, seen.Document.Labels) is not null) || await store.UpdateAsync<StoredToken>(
+            => (await store.FindAsync<StoredToken>(id, cancellationToken) is { Document: var known }
+                && !await store.IsSeenAsync(caller, known, cancellationToken)) || await store.UpdateAsync<StoredToken>(
                 id, token => token with { RevokedAt = token.RevokedAt ?? time.GetUtcNow() }, cancellationToken) is null
                 ? Refusal.Unknown($"There is no join token '{id}'.").ToResult()
                 : Results.NoContent()).ForOperators().TellsNothing("RevokeToken", "Revokes a join token.");
@@ -100,6 +100,12 @@ internal static class EnrollmentEndpoints
                 "Too many wrong join tokens came from this address: wait a minute.", StatusCodes.Status429TooManyRequests, [])
             : answer;
     }
+
+    /// <summary>True when it lets devices in that the caller sees: by their labels, or the one device that it lets back.</summary>
+    private static async Task<bool> IsSeenAsync(
+        this IFleetStore store, Caller caller, StoredToken token, CancellationToken cancellationToken) => token.Reenrolls is { } device
+            ? await store.DeviceAsync(caller, device.Value, cancellationToken) is not null
+            : DeviceRules.WhyNot(caller, token.Labels) is null;
 
     private static List<string> ProblemsOf(CreateTokenRequest asked)
     {

@@ -34,18 +34,20 @@ internal static class ReleaseEndpoints
         releases.MapPost("/", CreateAsync).ForOperators().Takes<CreateReleaseRequest>()
             .Tells<ReleaseView>("CreateRelease", "Signs the accepted variants of a build as a release.", StatusCodes.Status201Created);
         releases.MapGet("/", async (
-            string? model, [AsParameters] PageQuery page, HttpContext context, IFleetStore store, CancellationToken cancellationToken) =>
+            string? model, [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store,
+            CancellationToken cancellationToken) =>
         {
-            var active = await store.ActiveReleasesAsync(cancellationToken);
+            var active = await store.ActiveReleasesAsync(caller, cancellationToken);
             IReadOnlyList<ReleaseView> views = await store.NewestAsync<Release>(model is null ? "" : $"{model}/", cancellationToken)
                 .Select(release => ViewOf(release.Document, active)).ToListAsync(cancellationToken);
             return Paging.PageOf(
                 context, page, views, view => Release.IdOf(view.Manifest.Model, view.Manifest.Version),
                 FleetJson.Default.IReadOnlyListReleaseView);
         }).ForViewers().Tells<IReadOnlyList<ReleaseView>>("ListReleases", "Lists releases, the newest first.");
-        releases.MapGet("/{model}/{version:int}", async (string model, int version, IFleetStore store, CancellationToken cancellationToken)
+        releases.MapGet("/{model}/{version:int}", async (
+            string model, int version, Caller caller, IFleetStore store, CancellationToken cancellationToken)
             => await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is { } stored
-                ? await ViewAsync(stored.Document, store, cancellationToken)
+                ? await ViewAsync(stored.Document, caller, store, cancellationToken)
                 : Unknown(model, version)).ForViewers().Tells<ReleaseView>("GetRelease", "Shows a release.");
         releases.MapPost("/{model}/{version:int}/withdraw", WithdrawAsync).ForOperators()
             .Tells<ReleaseView>("WithdrawRelease", "Withdraws a release: no rollout starts with it any more.");
@@ -64,14 +66,14 @@ internal static class ReleaseEndpoints
     }
 
     private static async Task<IResult> CreateAsync(
-        HttpRequest request, Publisher publisher, IFleetStore store, CancellationToken cancellationToken)
+        HttpRequest request, Caller caller, Publisher publisher, IFleetStore store, CancellationToken cancellationToken)
     {
         var asked = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateReleaseRequest, cancellationToken);
         if (asked.Value is null) return asked.Problem!.ToResult();
         var answer = await publisher.PublishAsync(asked.Value, cancellationToken);
         return answer.Value is { } release
             ? Results.Json(
-                ViewOf(release, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView,
+                ViewOf(release, await store.ActiveReleasesAsync(caller, cancellationToken)), FleetJson.Default.ReleaseView,
                 statusCode: StatusCodes.Status201Created)
             : answer.Problem!.ToResult();
     }
@@ -105,10 +107,10 @@ internal static class ReleaseEndpoints
     }
 
     private static async Task<IResult> ImportAsync(
-        HttpRequest request, ReleaseBundles bundles, IFleetStore store, CancellationToken cancellationToken)
+        HttpRequest request, Caller caller, ReleaseBundles bundles, IFleetStore store, CancellationToken cancellationToken)
     {
         var answer = await bundles.ReadAsync(request.Body, cancellationToken);
-        return answer.Value is { } release ? await ViewAsync(release, store, cancellationToken) : answer.Problem!.ToResult();
+        return answer.Value is { } release ? await ViewAsync(release, caller, store, cancellationToken) : answer.Problem!.ToResult();
     }
 
     private static async Task<IResult> WithdrawAsync(
@@ -124,11 +126,11 @@ internal static class ReleaseEndpoints
             await store.CommitAsync([stored.Change(release)], cancellationToken);
             return release;
         }, cancellationToken);
-        return withdrawn is null ? Unknown(model, version) : await ViewAsync(withdrawn, store, cancellationToken);
+        return withdrawn is null ? Unknown(model, version) : await ViewAsync(withdrawn, caller, store, cancellationToken);
     }
 
-    private static async Task<IResult> ViewAsync(Release release, IFleetStore store, CancellationToken cancellationToken)
-        => Results.Json(ViewOf(release, await store.ActiveReleasesAsync(cancellationToken)), FleetJson.Default.ReleaseView);
+    private static async Task<IResult> ViewAsync(Release release, Caller caller, IFleetStore store, CancellationToken cancellationToken)
+        => Results.Json(ViewOf(release, await store.ActiveReleasesAsync(caller, cancellationToken)), FleetJson.Default.ReleaseView);
 
     private static IResult Unknown(string model, int version) => Refusal.Unknown($"There is no release {model} {version}.").ToResult();
 
@@ -140,13 +142,14 @@ internal static class ReleaseEndpoints
         ActiveDevices = active.GetValueOrDefault((release.Model, release.Version)),
     };
 
-    /// <summary>On how many devices each release serves, as they said last.</summary>
+    /// <summary>On how many devices that the caller sees each release serves, as they said last.</summary>
     private static async Task<IReadOnlyDictionary<(string Model, int Version), int>> ActiveReleasesAsync(
-        this IFleetStore store, CancellationToken cancellationToken)
+        this IFleetStore store, Caller caller, CancellationToken cancellationToken)
     {
         var counts = new Dictionary<(string Model, int Version), int>();
         await foreach (var device in store.AllAsync<DeviceReported>("", cancellationToken))
         {
+            if (caller.IsLimited && await store.DeviceAsync(caller, device.Id, cancellationToken) is null) continue;
             foreach (var model in device.Document.State.Models)
             {
                 if (model.ActiveVersion is { } version)

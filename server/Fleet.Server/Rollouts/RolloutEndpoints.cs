@@ -59,10 +59,12 @@ internal static class RolloutEndpoints
         }).ForOperators().Takes<RolloutPlan>()
             .Tells<RolloutPreview>("PreviewRollout", "Tells who would get what by a plan, and why others would not; changes nothing.");
         rollouts.MapGet("/", async (
-            [AsParameters] PageQuery page, HttpContext context, IFleetStore store, CancellationToken cancellationToken)
+            [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store, CancellationToken cancellationToken)
             => page.Problem?.ToResult() ?? Paging.Answer(
-                context, await store.RolloutViewsAsync(page.After, page.Size + 1, cancellationToken), page, rollout => rollout.Id,
-                FleetJson.Default.IReadOnlyListRolloutView)).ForViewers()
+                context,
+                await store.SeenByAsync(
+                    caller, await store.RolloutViewsAsync(page.After, page.Size + 1, cancellationToken), cancellationToken),
+                page, rollout => rollout.Id, FleetJson.Default.IReadOnlyListRolloutView)).ForViewers()
                     .Tells<IReadOnlyList<RolloutView>>("ListRollouts", "Lists rollouts, the newest first.");
         rollouts.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, CancellationToken cancellationToken)
             => await store.RolloutViewAsync(id, caller, cancellationToken) is { } view

@@ -1,8 +1,6 @@
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
-using Fleet.Server.Devices;
-using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;
@@ -18,23 +16,6 @@ internal static class RolloutViews
         foreach (var stored in await store.ListNewestAsync<Rollout>("", before, limit, cancellationToken))
             views.Add(Of(stored.Document, await DevicesAsync(store, stored.Document, cancellationToken)));
         return views;
-    }
-
-    /// <summary>
-    /// One rollout with those of its devices that <paramref name="caller"/> sees, in its waves the counts of all; null when there is none
-    /// of that id.
-    /// </summary>
-    public static async Task<RolloutView?> RolloutViewAsync(
-        this IFleetStore store, string id, Caller caller, CancellationToken cancellationToken)
-    {
-        var view = await store.RolloutViewAsync(id, cancellationToken);
-        if (view is null || !caller.IsLimited) return view;
-        var seen = new List<DeviceRolloutView>();
-        foreach (var device in view.Devices)
-        {
-            if (await store.DeviceAsync(caller, device.Device.Value, cancellationToken) is not null) seen.Add(device);
-        }
-        return view with { Devices = seen };
     }
 
     /// <summary>One rollout with its devices, those that wait included; null when there is none of that id.</summary>
@@ -83,7 +64,7 @@ internal static class RolloutViews
             Target = rollout.Target,
             StartedBy = rollout.StartedBy,
             ApprovedBy = rollout.ApprovedBy,
-            Returns = ReturnsOf(devices),
+            Returns = ReturnsOf([.. devices.Select(device => device.Return?.Status).OfType<DeviceReturnStatus>()]),
             Excluded = rollout.Excluded,
             Waves = [.. rollout.Waves.Select(wave => Of(wave, rollout.TallyOf(wave, byWave[wave.Number])))],
         };
@@ -97,9 +78,10 @@ internal static class RolloutViews
             Canary = wave.Canary,
         };
 
-    private static ReturnsView? ReturnsOf(IReadOnlyList<DeviceRollout> devices)
+    /// <summary>Devices on their way back; null when there are none.</summary>
+    public static ReturnsView? ReturnsOf(IReadOnlyList<DeviceReturnStatus> returns)
     {
-        var counts = devices.Where(device => device.Return is not null).CountBy(device => device.Return!.Status).ToDictionary();
+        var counts = returns.CountBy(status => status).ToDictionary();
         return counts.Count == 0
             ? null
             : new ReturnsView(

@@ -51,6 +51,29 @@ public sealed class ServerMoveTests(RunningServer server) : IClassFixture<Runnin
         Assert.Contains(says, Assert.Single((await RunningServer.ProblemOf(answer)).Problems), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Announced_name_is_answered_also_after_a_restart_until_it_is_taken_back()
+    {
+        await using var own = new RunningServer();
+        await own.InitializeAsync();
+        Assert.Equal(HttpStatusCode.MisdirectedRequest, await StatusUnderAsync(own, "there.example"));
+        await AnswerAsync(await RunningServer.PostAsync(own.Operator, "/api/v1/server/move", There));
+        Assert.Equal(HttpStatusCode.OK, await StatusUnderAsync(own, "there.example"));
+        Assert.Equal(HttpStatusCode.MisdirectedRequest, await StatusUnderAsync(own, "there.example.evil.example"));
+        await own.RestartAsync();
+        Assert.Equal(HttpStatusCode.OK, await StatusUnderAsync(own, "THERE.example"));
+        await AnswerAsync(await own.Operator.DeleteAsync("/api/v1/server/move"));
+        Assert.Equal(HttpStatusCode.MisdirectedRequest, await StatusUnderAsync(own, "there.example"));
+    }
+
+    private static async Task<HttpStatusCode> StatusUnderAsync(RunningServer server, string host)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/health");
+        request.Headers.Host = host;
+        using var answer = await server.Operator.SendAsync(request);
+        return answer.StatusCode;
+    }
+
     private static async Task<ServerView> AnswerAsync(HttpResponseMessage answer)
     {
         using (answer)

@@ -46,7 +46,7 @@ public sealed class AuditTests : IAsyncLifetime
         using var applied = await RunningServer.PostAsync(
             _server.Operator, "/api/v1/keys/roots", await prepared.Content.ReadAsStringAsync());
         Assert.Equal(HttpStatusCode.OK, applied.StatusCode);
-        var root = Assert.Single((await LastAsync()).Changes);
+        var root = Assert.Single((await LastAsync()).Changes, change => change.What == "root");
         Assert.Equal(
             ("root", 1, 2), (root.What, root.Before?.GetProperty("orderEpoch").GetInt32(),
                 root.After?.GetProperty("orderEpoch").GetInt32()));

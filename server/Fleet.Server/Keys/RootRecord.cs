@@ -27,15 +27,21 @@ internal sealed class RootRecord(IFleetStore store, FleetKeys keys) : IRootObser
     }
 
     /// <inheritdoc/>
-    public Task RootCountsAsync(CancellationToken cancellationToken) => store.RetryAsync(async found =>
+    public async Task RootCountsAsync(CancellationToken cancellationToken)
     {
-        var roots = keys.Roots;
+        // Whoever applies a root has it noted; this is a copy.
+        CommitWitness.LookAway();
+        await store.RetryAsync(found => KeepAsync(found, keys.Roots, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<bool> KeepAsync(IFleetStore found, IReadOnlyList<DsseEnvelope> roots, CancellationToken cancellationToken)
+    {
         var stored = await found.FindAsync<KnownRoots>(KnownRoots.Id, cancellationToken);
         if (stored?.Document.Roots.Count == roots.Count) return false;
         var known = new KnownRoots(roots);
         await found.CommitAsync([stored?.Change(known) ?? StoreChange.Create(KnownRoots.Id, known)], cancellationToken);
         return true;
-    }, cancellationToken);
+    }
 
     /// <summary>The roots that a database knows; none where it knows none.</summary>
     public static async Task<IReadOnlyList<DsseEnvelope>> ReadAsync(IFleetStore store, CancellationToken cancellationToken)

@@ -34,6 +34,11 @@ internal sealed class CommitWitness
     /// <summary>From here on, along the flow of the caller, commits are seen.</summary>
     public static CommitWitness Begin() => Flow.Value = new CommitWitness();
 
+    /// <summary>
+    /// From here to the end of the asynchronous method that calls it, commits are not seen: what they copy has been told of already.
+    /// </summary>
+    public static void LookAway() => Flow.Value = null;
+
     /// <summary>Changes were committed.</summary>
     /// <param name="count">How many.</param>
     /// <param name="change">One of them, which is asked for only while it is kept.</param>

@@ -77,6 +77,36 @@ public sealed class FullDiskTests
         Assert.False(agent.Process.HasExited);
     }
 
+    [Fact]
+    public async Task Enrollment_and_renewal_on_a_full_disk_say_so_lose_nothing_and_are_done_once_there_is_space()
+    {
+        await using var disk = await SmallDisk.MountAsync(mebibytes: 2);
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server, folder: Path.Combine(disk.Path, "agent"));
+        disk.Fill();
+        await FailsAsync("enroll", "--server", server.Address.ToString(), "--token", server.Token.Reveal(), "--id", "dev-1");
+        Assert.Empty(server.Enrollments); // the key would have been lost, and with it what the token was spent on
+        disk.MakeSpace();
+        await agent.EnrollAsync();
+
+        var before = await File.ReadAllBytesAsync(agent.Data.Identity);
+        disk.Fill();
+        await FailsAsync("renew");
+        Assert.Equal(before, await File.ReadAllBytesAsync(agent.Data.Identity));
+        disk.MakeSpace();
+        var renewed = await agent.RunAsync("renew");
+        Assert.True(renewed.Code == 0, renewed.Output);
+        Assert.NotEqual(before, await File.ReadAllBytesAsync(agent.Data.Identity));
+
+        async Task FailsAsync(string verb, params string[] arguments)
+        {
+            var failed = await agent.RunAsync(verb, arguments);
+            Assert.Equal(1, failed.Code);
+            Assert.Contains("No space left", failed.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("   at ", failed.Output, StringComparison.Ordinal);
+        }
+    }
+
     private static bool IsTroubled(ReportedState report) => report.Trust?.Fault == OrderFault.NotStored
         || report.Models.Any(one => one.Version == 2 && one.Failure is DeploymentFailure.DiskFull or DeploymentFailure.Unexpected);
 

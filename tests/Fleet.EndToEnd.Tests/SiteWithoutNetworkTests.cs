@@ -1,0 +1,64 @@
+using System.Globalization;
+using Fleet.Contracts.State;
+using Fleet.EndToEnd.Tests.Fixtures;
+using Fleet.TestKit;
+
+namespace Fleet.EndToEnd.Tests;
+
+/// <summary>A site without a network: a release goes there in a file, with an order to the device, by the commands of the agent's page.</summary>
+[Collection(nameof(OneFleet))]
+public sealed class SiteWithoutNetworkTests(FleetFixture fleet) : IDisposable
+{
+    private const string Device = "site-1";
+    private const string Model = "carried";
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task Release_carried_in_a_file_serves_on_the_device_it_was_ordered_to_and_on_no_other()
+    {
+        var release = await fleet.ReleaseAsync(Model);
+        await using var device = await EnrollAsync(Device);
+        await using var other = await EnrollAsync("site-2");
+        var file = _folder["carried.tar"];
+        var version = release.Version.ToString(CultureInfo.InvariantCulture);
+        await FleetAsync("targets", "pin", Device, "--model", Model, "--version", version);
+        await FleetAsync("releases", "export", Model, version, "--device", Device, "--out", file);
+
+        var refused = await InstallAsync(other, file);
+        Assert.True(refused.Code == 1, refused.Output);
+        Assert.Contains(Device, refused.Output, StringComparison.Ordinal);
+        Assert.Null(other.Journal(Model));
+
+        var installed = await InstallAsync(device, file);
+        Assert.True(installed.Code == 0, installed.Output);
+        Assert.Equal((DeploymentPhase.Active, release.Version), device.Journal(Model));
+
+        // Carried a second time it is what serves already.
+        Assert.Equal(0, (await InstallAsync(device, file)).Code);
+
+        // Once it has a network after all, the server hears what serves, as measured there.
+        device.Start();
+        await Eventually.TrueAsync(
+            "the server knows what the file brought",
+            async () => (await fleet.Server.DeviceAsync(Device)).Models is [{ ActiveVersion: { } active, Measured: not null }]
+                && active == release.Version,
+            TimeSpan.FromSeconds(60), () => device.Output);
+    }
+
+    private async Task<RunningAgent> EnrollAsync(string id)
+        => await RunningAgent.EnrollAsync(fleet.Server.Devices, await fleet.Server.TokenAsync(Model, uses: 1), id, Programs.Agent);
+
+    private async Task FleetAsync(params string[] arguments)
+    {
+        var done = await ChildProcess.RunAsync(
+            Programs.Cli, [.. arguments, "--server", fleet.Server.Api.ToString(), "--key-file", fleet.Server.OperatorKeyFile], Limit);
+        Assert.True(done.Code == 0, done.Output);
+    }
+
+    private static Task<ProcessResult> InstallAsync(RunningAgent agent, string file)
+        => ChildProcess.RunAsync(
+            Programs.Agent, ["install", file, "--data", agent.Folder], Limit);
+}

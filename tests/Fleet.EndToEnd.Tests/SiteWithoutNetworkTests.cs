@@ -5,7 +5,7 @@ using Fleet.TestKit;
 
 namespace Fleet.EndToEnd.Tests;
 
-/// <summary>A site without a network: a release goes there in a file, with an order to the device, by the commands of the agent's page.</summary>
+/// <summary>A site without a network: a release goes there in a file, with an order to the device, by the commands of its page.</summary>
 [Collection(nameof(OneFleet))]
 public sealed class SiteWithoutNetworkTests(FleetFixture fleet) : IDisposable
 {

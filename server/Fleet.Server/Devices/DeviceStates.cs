@@ -26,6 +26,12 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     /// </summary>
     public long Floor { get; init; }
 
+    /// <summary>
+    /// When the device was decommissioned: what stands here then is the last revision it was told, so that whoever is enrolled under its
+    /// id goes on above it, with whatever data folder.
+    /// </summary>
+    public DateTimeOffset? EndedAt { get; init; }
+
     /// <summary>The next revision, with a model's release set; the other models are left alone.</summary>
     public DeviceDesired With(DesiredRelease release)
     {
@@ -54,6 +60,10 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
 
     /// <summary>The same order once more, under a revision that the device takes.</summary>
     public DeviceDesired Again() => this with { Revision = NextRevision };
+
+    /// <summary>Nothing any more, under a revision above all that were told; the device is decommissioned.</summary>
+    public DeviceDesired Ended(DateTimeOffset at)
+        => this with { Revision = Revision == 0 && Floor == 0 ? 0 : NextRevision, Assignments = [], EndedAt = at };
 
     private long NextRevision => Math.Max(Revision, Floor) + 1;
 

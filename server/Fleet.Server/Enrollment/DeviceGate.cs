@@ -22,7 +22,9 @@ internal sealed partial class DeviceGate(
     {
         if (await store.DeviceAsync(device, cancellationToken) is not { Document: var stored })
         {
-            strangers.Knocked(device);
+            // One that was decommissioned is known: nobody should take it in for one that a backup lost.
+            if ((await store.FindAsync<DeviceDesired>(device.Value, cancellationToken))?.Document.EndedAt is null)
+                strangers.Knocked(device);
             return $"device {device} is not enrolled here";
         }
         if (stored.IsRevoked) return $"the certificate of device {device} is revoked";

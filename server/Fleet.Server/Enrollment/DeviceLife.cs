@@ -14,7 +14,7 @@ namespace Fleet.Server.Enrollment;
 /// </summary>
 internal sealed class DeviceLife(
     IFleetStore store, DeviceChanges observers, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, FleetKeys keys,
-    ListenAddresses addresses, TimeProvider time)
+    ListenAddresses addresses, IEnumerable<IDeviceEnd> ends, TimeProvider time)
 {
     /// <summary>Refuses a device from now on.</summary>
     public async Task<Device?> RevokeAsync(string id, CancellationToken cancellationToken)
@@ -79,21 +79,25 @@ internal sealed class DeviceLife(
     }
 
     /// <summary>
-    /// Removes a device: what it is, should run and said, and its certificate. What it measured and which rollouts it was part of stays as
-    /// long as such things are kept. Its id may be enrolled anew.
+    /// Removes a device: what it is, should run and said, its pins and its certificate. What it measured and which rollouts it was part of
+    /// stays as long as such things are kept. Its id may be enrolled anew, and goes on above the last revision that was told.
     /// </summary>
     public async Task<bool> DecommissionAsync(string id, CancellationToken cancellationToken)
     {
         var removed = await store.RetryAsync(async _ =>
         {
             if (await store.FindAsync<Device>(id, cancellationToken) is not { } device) return null;
+            var desired = await store.FindAsync<DeviceDesired>(id, cancellationToken);
+            var ended = (desired?.Document ?? DeviceDesired.Nothing).Ended(time.GetUtcNow());
             StoreChange?[] changes =
             [
-                device.Removal(), await RemovalAsync<DeviceDesired>(id, cancellationToken),
+                device.Removal(), desired?.Change(ended) ?? StoreChange.Create(id, ended),
                 await RemovalAsync<DeviceReported>(id, cancellationToken), await RemovalAsync<DeviceSeen>(id, cancellationToken),
                 await RemovalAsync<DeviceCertificate>(id, cancellationToken),
             ];
-            await store.CommitAsync([.. changes.OfType<StoreChange>()], cancellationToken);
+            var others = new List<StoreChange>();
+            foreach (var end in ends) others.AddRange(await end.EndAsync(device.Document.Id, cancellationToken));
+            await store.CommitAsync([.. changes.OfType<StoreChange>(), .. others], cancellationToken);
             return device.Document;
         }, cancellationToken);
         if (removed is null) return false;

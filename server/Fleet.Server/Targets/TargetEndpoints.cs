@@ -17,6 +17,7 @@ internal static class TargetEndpoints
         .AddSingleton<ConvergenceQueue>()
         .AddSingleton<IDeviceObserver>(provider => provider.GetRequiredService<ConvergenceQueue>())
         .AddSingleton<IReportedStateObserver>(provider => provider.GetRequiredService<ConvergenceQueue>())
+        .AddSingleton<IDeviceEnd, PinnedEnd>()
         .AddSingleton<TargetOrders>()
         .AddHostedService<Reconciler>();
 

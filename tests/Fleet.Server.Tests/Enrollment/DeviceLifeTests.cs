@@ -7,6 +7,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 using Fleet.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -161,6 +162,27 @@ public sealed class DeviceLifeTests : IAsyncLifetime
         Assert.Null(await anew.RefusalAsync());
         Assert.NotNull(await device.RefusalAsync());
         Assert.Empty((await _server.ViewAsync("press-8")).Labels);
+    }
+
+    /// <summary>Found in review: its pin passed to the next device of its id, its revision began again, and it could be adopted.</summary>
+    [Fact]
+    public async Task Decommissioned_device_leaves_no_pin_no_smaller_revision_and_is_no_stranger()
+    {
+        var device = await _server.EnrollAsync("press-9");
+        await _server.Store.CommitAsync(
+            [
+                StoreChange.Create("press-9", new DeviceDesired(7, [new DesiredRelease("speech", 3)])),
+                StoreChange.Create(Pin.IdOf(device.Id, "speech"), new Pin(device.Id, "speech", 3, _clock.GetUtcNow())),
+            ], default);
+        using (var removed = await _server.Operator.DeleteAsync("/api/v1/devices/press-9"))
+            Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);
+
+        Assert.Null(await _server.Store.FindAsync<Pin>(Pin.IdOf(device.Id, "speech"), default));
+        Assert.NotNull(await device.RefusalAsync());
+        Assert.Equal("[]", await _server.Operator.GetStringAsync("/api/v1/strangers"));
+        await _server.EnrollAsync("press-9");
+        var desired = (await _server.Store.FindAsync<DeviceDesired>("press-9", default))!.Document;
+        Assert.Equal((8L, 0), (desired.Revision, desired.Assignments.Count));
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
 using Fleet.Server.Health;
+using Fleet.Server.Storage;
 
 namespace Fleet.Server.Devices;
 
@@ -10,7 +11,7 @@ namespace Fleet.Server.Devices;
 /// versions that they report, takes nothing back from them, and says so.
 /// </summary>
 internal sealed partial class RestoredServer(
-    IReleaseEnvelopes releases, ServerHealth health, TimeProvider time, ILogger<RestoredServer> logger)
+    IReleaseEnvelopes releases, ServerHealth health, TimeProvider time, ILogger<RestoredServer> logger) : IDeviceEnd
 {
     private const string HealthSubject = "restored";
     private const int Examples = 5;
@@ -36,6 +37,13 @@ internal sealed partial class RestoredServer(
         return caught;
     }
 
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<StoreChange>> EndAsync(DeviceId device, CancellationToken cancellationToken)
+    {
+        Tell(device, []);
+        return Task.FromResult<IReadOnlyList<StoreChange>>([]);
+    }
+
     private void Tell(DeviceId device, List<string> unknown)
     {
         if (unknown.Count > 0) _unknown[device] = string.Join(", ", unknown);
@@ -43,8 +51,7 @@ internal sealed partial class RestoredServer(
         if (_unknown.IsEmpty) health.Clear(HealthSubject);
         else health.Report(HealthSubject, $"{_unknown.Count} devices serve releases that are not stored here ("
             + $"{string.Join("; ", _unknown.Take(Examples).Select(each => $"{each.Key}: {each.Value}"))}): this server was restored from "
-            + $"an "
-            + $"older backup. They go on serving them until their next order; new releases are numbered above.");
+            + $"an older backup. They go on serving them until their next order; new releases are numbered above.");
     }
 
     [LoggerMessage(LogLevel.Warning,

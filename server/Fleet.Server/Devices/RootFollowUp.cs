@@ -13,7 +13,8 @@ namespace Fleet.Server.Devices;
 /// version it reports, so that a device that refuses a root is not told for ever. Devices that follow a root which this server never made
 /// are told of in health: its keys were restored from an older backup, and releases signed since may be refused.
 /// </summary>
-internal sealed class RootFollowUp(FleetKeys keys, DesiredNotices notices, ServerHealth health) : IReportedStateObserver
+internal sealed class RootFollowUp(FleetKeys keys, DesiredNotices notices, ServerHealth health)
+    : IReportedStateObserver, IDeviceEnd
 {
     private const string HealthSubject = "roots";
 
@@ -43,10 +44,23 @@ internal sealed class RootFollowUp(FleetKeys keys, DesiredNotices notices, Serve
         notices.Notify(device);
     }
 
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<StoreChange>> EndAsync(DeviceId device, CancellationToken cancellationToken)
+    {
+        _told.TryRemove(device, out _);
+        if (_elsewhere.TryRemove(device, out _)) Say();
+        return Task.FromResult<IReadOnlyList<StoreChange>>([]);
+    }
+
     private void Tell(DeviceId device, TrustReport trust)
     {
         if (trust.Root <= keys.Root.Version + MostAhead && !keys.Has(trust.Root, trust.Digest)) _elsewhere[device] = trust.Root;
         else if (!_elsewhere.TryRemove(device, out _)) return;
+        Say();
+    }
+
+    private void Say()
+    {
         if (_elsewhere.IsEmpty)
         {
             health.Clear(HealthSubject);

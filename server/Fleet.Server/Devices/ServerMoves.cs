@@ -116,7 +116,7 @@ internal static class ServerMoveEndpoints
             .Tells<ServerView>("MoveServer", "Announces the server's next address to devices in signed orders.");
         server.MapDelete("/move", async (ServerMoves moves, CancellationToken cancellationToken)
             => Results.Json(await moves.AnnounceAsync(null, cancellationToken), FleetJson.Default.ServerView)).ForAdmins()
-            .Tells<ServerView>("StayServer", "Takes an announced address back.");
+            .Tells<ServerView>("CancelMove", "Takes an announced address back.");
     }
 
     private static async Task<IResult> MoveAsync(HttpRequest request, ServerMoves moves, CancellationToken cancellationToken)

@@ -120,6 +120,23 @@ public sealed class RestoredServerTests : IAsyncLifetime
         Assert.Empty(_fleet.Of<ServerHealth>().Problems);
     }
 
+    /// <summary>Found in review: a device that was decommissioned meanwhile kept the server troubled until its next start.</summary>
+    [Fact]
+    public async Task Health_says_no_more_of_a_device_that_is_decommissioned()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _fleet.RestartAsync();
+        await TrustAsync(3, "5f");
+        await SayAsync(revision: 7, serves: 3);
+        Assert.Equal(2, _fleet.Of<ServerHealth>().Problems.Count);
+
+        using var removed = await _fleet.Http.DeleteAsync(new Uri($"/api/v1/devices/{Device}", UriKind.Relative));
+        removed.EnsureSuccessStatusCode();
+        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+    }
+
     private Task TrustAsync(int root, string digest) => _fleet.ReportAsync(Device, new ReportedState
     {
         Revision = 0,

@@ -31,7 +31,9 @@ internal static class ArtifactEndpoints
     public static void MapArtifactUpload(this IEndpointRouteBuilder workers)
         => workers.MapPut("/api/v1/worker/artifacts/{sha256}", UploadAsync).WithMetadata(
             new RequestSizeLimitAttribute(Limits.ArtifactBytes + 1))
-            .TakesFile("application/octet-stream").TellsNothing("PutArtifact", "Uploads an artifact under its digest.");
+            .TakesFile("application/octet-stream").TellsNothing(
+                "PutArtifact", "Uploads an artifact under its digest; 200 when it was there already.", StatusCodes.Status201Created)
+            .Produces(StatusCodes.Status200OK);
 
     /// <summary>Maps <c>/artifacts/{sha256}</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
     public static void MapArtifactDownload(this IEndpointRouteBuilder devices)

@@ -53,7 +53,8 @@ internal static class BuildEndpoints
     {
         var worker = workers.MapGroup("/api/v1/worker");
         worker.MapPost("/leases", LeaseAsync).WithMetadata(new Routine(StatusCodes.Status204NoContent)).Takes<LeaseRequest>()
-            .Tells<LeaseResponse>("LeaseBuild", "Gives a worker the next build; 204 when none waits.");
+            .Tells<LeaseResponse>("LeaseBuild", "Gives a worker the next build; 204 when none waits.")
+            .Produces(StatusCodes.Status204NoContent);
         worker.MapPost(
             "/builds/{id}/progress", async (string id, HttpRequest request, BuildQueue queue, CancellationToken cancellationToken) =>
         {

@@ -6,6 +6,9 @@ internal static class ApiDescriptions
     /// <summary>Every type of content is read; the document names JSON alone.</summary>
     internal const string AnyContent = "*/*";
 
+    /// <summary>What everything is but a file.</summary>
+    internal const string Json = "application/json";
+
     /// <summary>Says what an endpoint does and answers with.</summary>
     /// <typeparam name="T">The answer, as JSON.</typeparam>
     /// <param name="endpoint">The endpoint.</param>
@@ -17,8 +20,9 @@ internal static class ApiDescriptions
         => endpoint.WithName(name).WithSummary(summary).Produces<T>(status);
 
     /// <summary>Says what an endpoint does that answers with nothing.</summary>
-    public static RouteHandlerBuilder TellsNothing(this RouteHandlerBuilder endpoint, string name, string summary)
-        => endpoint.WithName(name).WithSummary(summary).Produces(StatusCodes.Status204NoContent);
+    public static RouteHandlerBuilder TellsNothing(
+        this RouteHandlerBuilder endpoint, string name, string summary, int status = StatusCodes.Status204NoContent)
+        => endpoint.WithName(name).WithSummary(summary).Produces(status);
 
     /// <summary>Says what an endpoint does that answers with a file.</summary>
     public static RouteHandlerBuilder TellsFile(this RouteHandlerBuilder endpoint, string name, string summary, string contentType)
@@ -26,7 +30,7 @@ internal static class ApiDescriptions
 
     /// <summary>Says what an endpoint reads, as JSON.</summary>
     public static RouteHandlerBuilder Takes<T>(this RouteHandlerBuilder endpoint) where T : notnull
-        => endpoint.Accepts<T>("application/json", AnyContent);
+        => endpoint.Accepts<T>(Json, AnyContent);
 
     /// <summary>Says that an endpoint reads a file.</summary>
     public static RouteHandlerBuilder TakesFile(this RouteHandlerBuilder endpoint, string contentType)

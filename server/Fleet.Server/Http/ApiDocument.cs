@@ -52,6 +52,8 @@ internal static class ApiDocument
         operation.Tags = new HashSet<OpenApiTagReference> { new(context.Description.RelativePath!.Split('/')[2], context.Document) };
         operation.Description = $"Needs the role {metadata.OfType<RoleStatement>().Last().Role}.";
         operation.Responses ??= [];
+        SayFile(operation.RequestBody?.Content);
+        foreach (var answer in operation.Responses.Values) SayFile(answer.Content);
         operation.Responses["default"] = new OpenApiResponse
         {
             Description = "A problem (RFC 9457), with every fault at once.",
@@ -76,6 +78,7 @@ internal static class ApiDocument
         document.Servers = [];
         document.Tags = null;
         document.Components ??= new OpenApiComponents();
+        document.Components.Schemas?.Remove(nameof(Stream));
         foreach (var schema in document.Components.Schemas?.Values.OfType<OpenApiSchema>() ?? []) SayAbsentOnce(schema);
         document.AddComponent(Problem, await context.GetOrCreateSchemaAsync(typeof(ApiProblem), null, cancellationToken));
         document.AddComponent<IOpenApiSecurityScheme>(Bearer, new OpenApiSecurityScheme
@@ -85,6 +88,15 @@ internal static class ApiDocument
             Description = "An API key, as 'fleet api-keys create' prints it.",
         });
         document.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(Bearer, document)] = [] }];
+    }
+
+    /// <summary>A file is its bytes; a reference to a type of its own would be read as an object in JSON.</summary>
+    private static void SayFile(IDictionary<string, OpenApiMediaType>? content)
+    {
+        foreach (var (type, media) in content ?? new Dictionary<string, OpenApiMediaType>())
+        {
+            if (type != ApiDescriptions.Json) media.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" };
+        }
     }
 
     /// <summary>

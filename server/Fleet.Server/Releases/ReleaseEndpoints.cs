@@ -56,7 +56,7 @@ internal static class ReleaseEndpoints
                 "ExportRelease", "Writes a release as one file that others can verify, with an order to the device that is named.",
                 BundleContent);
         releases.MapPost("/bundles", ImportAsync).ForOperators().WithMetadata(new RequestSizeLimitAttribute(BundleFormat.MaximumBytes))
-            .TakesFile(BundleContent).Tells<ReleaseView>("ImportRelease", "Takes a release in that one file carries.");
+            .TakesFile(BundleContent).Tells<ReleaseView>("ImportRelease", "Takes in a release that was exported as a file.");
         operators.MapGet("/api/v1/models", async (
             [AsParameters] PageQuery page, HttpContext context, IFleetStore store, CancellationToken cancellationToken)
             => Paging.PageOf(

@@ -11,7 +11,6 @@ namespace Fleet.Server.Rollouts;
 /// <summary>The room of rollouts: what it registers and what operators may call.</summary>
 internal static class RolloutEndpoints
 {
-
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddRollouts(this IServiceCollection services) => services
         .AddDocument("rollout", RolloutJson.Default.Rollout)

@@ -29,10 +29,7 @@ internal sealed partial class FleetKeys : IDisposable
 
     /// <summary>What is missing here to sign with, a sentence each: it needs a backup, a new key, or a module that answers.</summary>
     public IReadOnlyList<string> Problems()
-    {
-        var held = Here();
-        return [.. new[] { held.Releases.Problem("releases"), held.Orders.Problem("orders") }.OfType<string>().Distinct()];
-    }
+        => [.. new[] { Found(ForReleases).Problem("releases"), Found(ForOrders).Problem("orders") }.OfType<string>().Distinct()];
 
     /// <summary>Opens the keys of a folder, and makes what was never there.</summary>
     /// <param name="places">Where they lie.</param>
@@ -67,11 +64,11 @@ internal sealed partial class FleetKeys : IDisposable
     }
 
     /// <summary>Signs the statement about a release; null when the key is missing, see <see cref="Problems"/>.</summary>
-    public DsseEnvelope? SignRelease(byte[] statement) => Here().Releases.Sign(DsseEnvelope.InToto, statement);
+    public DsseEnvelope? SignRelease(byte[] statement) => Found(ForReleases).Sign(DsseEnvelope.InToto, statement);
 
     /// <summary>Signs an order; null when the key is missing, see <see cref="Problems"/>.</summary>
     public DsseEnvelope? SignOrder(DeviceOrder order)
-        => Here().Orders.Sign(DeviceOrder.PayloadType, JsonSerializer.SerializeToUtf8Bytes(order, FleetJson.Default.DeviceOrder));
+        => Found(ForOrders).Sign(DeviceOrder.PayloadType, JsonSerializer.SerializeToUtf8Bytes(order, FleetJson.Default.DeviceOrder));
 
     /// <summary>
     /// A release with a signature of the key that counts now, when one that counted before has signed it: its bytes, and so its digest,
@@ -79,11 +76,11 @@ internal sealed partial class FleetKeys : IDisposable
     /// </summary>
     public DsseEnvelope? SignAgain(DsseEnvelope release)
     {
-        var held = Here();
-        if (held.Releases.Key is not { } key || release.Signatures.Any(signature => signature.KeyId == key.Public.Id)) return null;
-        var once = held.Roots.SelectMany(root => RootChain.Peek(root, out _)?.ReleaseKeys() ?? []).DistinctBy(known => known.Id).ToList();
+        var releases = Found(ForReleases);
+        if (releases.Key is not { } key || release.Signatures.Any(signature => signature.KeyId == key.Public.Id)) return null;
+        var once = Roots.SelectMany(root => RootChain.Peek(root, out _)?.ReleaseKeys() ?? []).DistinctBy(known => known.Id).ToList();
         if (EnvelopeSigners.Of(release, once, out _).Count == 0) return null;
-        return held.Releases.Sign(release with { Signatures = [.. release.Signatures.Take(Limits.SignaturesPerEnvelope - 1)] });
+        return releases.Sign(release with { Signatures = [.. release.Signatures.Take(Limits.SignaturesPerEnvelope - 1)] });
     }
 
     /// <inheritdoc/>
@@ -122,13 +119,19 @@ internal sealed partial class FleetKeys : IDisposable
     private static HashSet<string> NamedIn(IEnumerable<DsseEnvelope> roots)
         => [.. roots.SelectMany(root => RootChain.Peek(root, out _)?.Keys ?? []).Select(key => key.Id)];
 
-    /// <summary>The keys as they are: one that was missing is looked for again, because a module or a backup may be back.</summary>
-    private Held Here()
+    /// <summary>
+    /// The key of a role. One that was missing is looked for again, because a module or a backup may be back; a missing key of the other
+    /// role costs nothing.
+    /// </summary>
+    private FoundKey Found(Func<Held, FoundKey> role)
     {
-        var held = _held;
-        if (held is { Releases.Key: not null, Orders.Key: not null }) return held;
-        lock (_lock) return _held = Load(_places, _held.Roots);
+        if (role(_held) is { Key: not null } found) return found;
+        lock (_lock) return role(_held = Load(_places, _held.Roots));
     }
+
+    private static FoundKey ForReleases(Held held) => held.Releases;
+
+    private static FoundKey ForOrders(Held held) => held.Orders;
 
     /// <summary>The roots and those keys of the newest one that are here.</summary>
     private sealed record Held(

@@ -6,9 +6,7 @@ using Fleet.Platform;
 
 namespace Fleet.Server.Keys;
 
-/// <summary>
-/// The files of trust in <c>keys/</c>.
-/// </summary>
+/// <summary>The files of trust in <c>keys/</c>.</summary>
 /// <param name="Path">The folder.</param>
 internal sealed record KeyFolder(string Path)
 {

@@ -16,19 +16,25 @@ internal sealed partial class BundleInbox(
     BundleFolder folder, DeviceCredentials credentials, TrustedTime trusted, OrderGate gate, DesiredFile desired, DesiredSlot slot,
     Journals journals, CarriedArtifacts carried, TimeProvider time, ILogger<BundleInbox> logger) : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+    /// <summary>How often the folder is looked at: files come now and then, and a device may live on a battery.</summary>
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often a deployment is looked at while a person waits for it.</summary>
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(200);
+
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan KeptAnswers = TimeSpan.FromDays(1);
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (true)
+        for (var isFirst = true; ; isFirst = false)
         {
             var wait = Interval;
             try
             {
-                await TakeAllAsync(stoppingToken);
+                // Nothing is left there but by an install, or by an agent before this one.
+                if (await TakeAllAsync(stoppingToken) || isFirst) folder.Tidy(time.GetUtcNow() - KeptAnswers);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
@@ -43,16 +49,18 @@ internal sealed partial class BundleInbox(
         }
     }
 
-    private async Task TakeAllAsync(CancellationToken cancellationToken)
+    /// <returns>True when there was any.</returns>
+    private async Task<bool> TakeAllAsync(CancellationToken cancellationToken)
     {
+        var waiting = folder.Waiting();
         var bundles = new List<CarriedBundle>();
-        foreach (var path in folder.Waiting())
+        foreach (var path in waiting)
         {
             if (await ReadAsync(path, cancellationToken) is { } bundle) bundles.Add(bundle);
         }
         carried.Known();
         foreach (var bundle in bundles) Reply(bundle.Path, await InstallAsync(bundle, cancellationToken));
-        folder.Tidy(time.GetUtcNow() - KeptAnswers);
+        return waiting.Count > 0;
     }
 
     private async Task<CarriedBundle?> ReadAsync(string path, CancellationToken cancellationToken)
@@ -121,7 +129,7 @@ internal sealed partial class BundleInbox(
             if (!ReferenceEquals(accepted, before)
                 && accepted?.Assignments.Any(one => JournalEntry.DigestOf(one) == bundle.Digest) != true)
                 return Refused(bundle, "A newer order of the server wants another release.");
-            await Task.Delay(Interval, time, cancellationToken);
+            await Task.Delay(Step, time, cancellationToken);
         }
     }
 

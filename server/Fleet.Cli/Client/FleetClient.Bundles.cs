@@ -8,9 +8,9 @@ internal sealed partial class FleetClient
     /// <summary>Writes the bundle of a release, with an order to a device where one is named.</summary>
     public async Task ExportAsync(string model, int version, string? device, Stream output, CancellationToken cancellationToken)
     {
-        var query = device is null ? "" : $"?device={Escape(device)}";
         using var response = await SendAsync(
-            new HttpRequestMessage(HttpMethod.Get, $"api/v1/releases/{Escape(model)}/{version}/bundle{query}"), cancellationToken);
+            new HttpRequestMessage(
+                HttpMethod.Get, $"api/v1/releases/{Escape(model)}/{version}/bundle{Query(("device", device))}"), cancellationToken);
         await ReadAsync(response, async content =>
         {
             await content.CopyToAsync(output, cancellationToken);

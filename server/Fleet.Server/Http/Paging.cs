@@ -18,9 +18,9 @@ internal static class Paging
         var from = 0;
         if (page.After is { } after)
         {
-            while (from < all.Count && keyOf(all[from]) != after) from++;
-            if (from++ == all.Count)
-                return Refusal.Invalid($"after '{after}' is not in the list any more: read it from its begin.").ToResult();
+            from = all.TakeWhile(item => keyOf(item) != after).Count() + 1;
+            if (from > all.Count)
+                return Refusal.Invalid($"after '{after}' is not in the list any more: read the list from its start.").ToResult();
         }
         return Answer(context, [.. all.Skip(from).Take(page.Size + 1)], page, keyOf, type);
     }

@@ -55,7 +55,7 @@ public sealed class PagingTests(RunningServer server) : IClassFixture<RunningSer
     [Theory]
     [InlineData("limit=0", "limit 0 must be within 1..1000.")]
     [InlineData("limit=1001", "limit 1001 must be within 1..1000.")]
-    [InlineData("after=nothing", "after 'nothing' is not in the list any more: read it from its begin.")]
+    [InlineData("after=nothing", "after 'nothing' is not in the list any more: read the list from its start.")]
     public async Task Page_that_cannot_be_is_refused(string query, string sentence)
     {
         using var answer = await server.Operator.GetAsync($"/api/v1/tokens?{query}");

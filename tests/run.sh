@@ -74,11 +74,11 @@ echo "Building ($configuration)"
 dotnet build Fleet.sln -c "$configuration" -v quiet -clp:NoSummary </dev/null || give_up "the solution does not build."
 echo "Built in $SECONDS s"
 
-# Every test program: those that disturb each other by timing or load the machine wholly run alone.
-alone=(Agent EndToEnd Modeling Quantization)
+# Every test program. Two run side by side, the longest first; those that run two tests at once and judge times run alone.
+alone=(Agent EndToEnd)
 chosen=()
-for folder in tests/*.Tests; do
-  project=${folder#tests/}
+for project in Fleet.{Server,Cli,Modeling,Quantization}.Tests $(ls tests); do
+  [[ -d tests/$project && $project == *.Tests && ! " ${chosen[*]} " =~ "/$project " ]] || continue
   short=${project#Fleet.} short=${short%.Tests}
   if ((${#only[@]})) && [[ ! " ${only[*]} " =~ " $short " && ! " ${only[*]} " =~ " $project " ]]; then continue; fi
   [[ " ${alone[*]} " =~ " $short " ]] && how=--alone || how=--together

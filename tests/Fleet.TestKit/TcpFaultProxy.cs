@@ -76,8 +76,8 @@ public sealed class TcpFaultProxy : IAsyncDisposable
                 else serving.Add(ServeAsync(client, cancellationToken));
             }
         }
-        // Dispose stops the listener, which the pending accept answers with one of these.
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        // Dispose stops the listener, which the accept that is pending or about to begin answers with one of these.
+        catch (Exception e) when (e is OperationCanceledException or SocketException or InvalidOperationException)
         {
             await Task.WhenAll(serving);
         }

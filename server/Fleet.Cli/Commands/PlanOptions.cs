@@ -54,8 +54,8 @@ internal sealed class PlanOptions
     private readonly Option<DisruptionBudget?> _unavailable = new("--max-unavailable")
     {
         HelpName = "BUDGET",
-        Description = "Devices with one value of a label that may be on their way at once: label.site=2 or label.site=10% [default: no "
-            + "limit].",
+        Description = "Devices with one value of a label that may be unavailable at once, offline or on their way: label.site=2 or "
+            + "label.site=10% [default: no limit].",
         CustomParser = result => Waves.ParseBudget(result.Tokens[0].Value, result.AddError),
     };
     private readonly Option<ActivationWindow?> _window = new("--window")

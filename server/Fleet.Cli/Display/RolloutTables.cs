@@ -36,11 +36,8 @@ internal static class RolloutTables
         var plan = rollout.Plan;
         screen.WriteHeading($"Rollout {rollout.Id} of {plan.Model} {plan.Version}: "
             + $"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
-        screen.WriteSentence($"Devices {(plan.Filter.Length > 0 ? plan.Filter : "all")}; stops above "
-            + $"{Figures.Percent(plan.MaximumFailureRate)} failed of at least {plan.MinimumFinished} finished; "
-            + $"phase deadline {DurationText.Of(plan.PhaseDeadline)}, soak {DurationText.Of(plan.SoakTime)}; started "
-            + $"{Figures.Moment(rollout.CreatedAt)}");
-        if (plan.Window is { } window) screen.WriteSentence($"Devices switch between {window} of their own day.");
+        screen.WriteSentence($"Devices: {(plan.Filter.Length > 0 ? plan.Filter : "all")}; started {Figures.Moment(rollout.CreatedAt)}.");
+        foreach (var (name, words) in plan.LimitsInWords()) screen.WriteSentence($"{name}: {words}.");
         if (rollout.ApprovedBy is { } approver) screen.WriteSentence($"Started by {rollout.StartedBy}, approved by {approver}.");
         screen.WriteLine();
 
@@ -54,6 +51,8 @@ internal static class RolloutTables
                 Figures.Moment(wave.FinishedAt));
         }
         screen.Write(waves);
+        foreach (var wave in rollout.Waves.Where(wave => wave.Held is not null))
+            screen.WriteSentence($"Wave {wave.Number} waits: {wave.Held}");
         CanaryTable.Write(screen, rollout);
         foreach (var left in rollout.Excluded) screen.WriteSentence(TargetTables.ExclusionOf("Left out", left));
         if (rollout.Returns is not null) screen.WriteSentence($"Of the devices it told: {ReturnsOf(rollout.Returns)}.");

@@ -37,9 +37,6 @@ internal sealed record DeviceRollout
     /// <summary>Its way back; null while nobody sent it back.</summary>
     public DeviceReturn? Return { get; init; }
 
-    /// <summary>Its value of the label of the rollout's disruption budget; null without a budget.</summary>
-    public string? Group { get; init; }
-
     /// <summary>When it was told.</summary>
     public required DateTimeOffset ToldAt { get; init; }
 

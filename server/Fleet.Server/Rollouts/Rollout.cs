@@ -76,9 +76,6 @@ internal sealed record Rollout
     /// <summary>What the target had when it began; null for nothing.</summary>
     public TargetRelease? Before { get; init; }
 
-    /// <summary>Devices selected for each value of the label of its disruption budget; null without a budget.</summary>
-    public IReadOnlyDictionary<string, int>? Groups { get; init; }
-
     /// <summary>True when its waves end with every device the target selects: then the target moves, and late devices join.</summary>
     public bool IsWhole { get; init; }
 

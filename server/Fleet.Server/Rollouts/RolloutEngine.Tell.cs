@@ -6,13 +6,13 @@ namespace Fleet.Server.Rollouts;
 /// <summary>The part that tells devices, part by part.</summary>
 internal sealed partial class RolloutEngine
 {
-    /// <returns>True when somebody was told or passed over; false when a budget lets nobody go before a device has finished.</returns>
+    /// <returns>True when that changed something; false when the budget holds the rest as it did before.</returns>
     private async Task<bool> TellAsync(Stored<Rollout> stored, Rollout rollout, CancellationToken cancellationToken)
     {
         var part = await opening.NextAsync(
             rollout, await store.MembersAsync(rollout, rollout.Told, cancellationToken), await store.TargetsAsync(cancellationToken),
             time.GetUtcNow(), cancellationToken);
-        if (part.Rollout.Told == rollout.Told) return false;
+        if (part.Rollout.Told == rollout.Told && part.Rollout.Open.Held == rollout.Open.Held) return false;
         await CommitAsync(stored, part, cancellationToken);
         return true;
     }

@@ -86,8 +86,10 @@ internal sealed partial class RolloutEngine(
                         if (await ending.StepAsync(stored, cancellationToken) is { IsOpen: false } ended) LogEnded(id, EndOf(ended));
                         break;
                     case { Status: RolloutStatus.Running } rollout:
-                        if (rollout.Told < rollout.Open.End && await TellAsync(stored, rollout, cancellationToken)) break;
-                        if (await JudgeAsync(stored, cancellationToken) is { Step: RolloutStep.Wait } waiting) return waiting.At;
+                        var isHeld = rollout.Told < rollout.Open.End;
+                        if (isHeld && await TellAsync(stored, rollout, cancellationToken)) break;
+                        if (await JudgeAsync(stored, cancellationToken) is { Step: RolloutStep.Wait } waiting)
+                            return isHeld ? new[] { waiting.At, time.GetUtcNow() + UnavailableBudget.LookAgainAfter }.Min() : waiting.At;
                         break;
                     default:
                         return null;

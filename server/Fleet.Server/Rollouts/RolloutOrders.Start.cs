@@ -129,7 +129,6 @@ internal sealed partial class RolloutOrders
             Excluded = selection.Excluded,
             Waves = [.. ends.Select((end, i) => new Wave(i + 1, i == 0 ? 0 : ends[i - 1], end) { OpenedAt = i == 0 ? now : null })],
             IsWhole = ends[^1] == members.Count,
-            Groups = budget is null ? null : members.CountBy(GroupOf).ToDictionary(),
         };
         var draft = new RolloutDraft(rollout, members, target, targetChange, known)
         {

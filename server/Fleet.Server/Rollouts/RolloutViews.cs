@@ -66,7 +66,10 @@ internal static class RolloutViews
             ApprovedBy = rollout.ApprovedBy,
             Returns = ReturnsOf([.. devices.Select(device => device.Return?.Status).OfType<DeviceReturnStatus>()]),
             Excluded = rollout.Excluded,
-            Waves = [.. rollout.Waves.Select(wave => Of(wave, rollout.TallyOf(wave, byWave[wave.Number])))],
+            Waves = [.. rollout.Waves.Select(wave => Of(wave, rollout.TallyOf(wave, byWave[wave.Number])) with
+            {
+                Held = rollout.Status == RolloutStatus.Running && wave.Number == rollout.OpenWave ? wave.Held : null,
+            })],
         };
     }
 

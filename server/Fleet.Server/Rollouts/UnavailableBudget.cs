@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
@@ -5,48 +6,92 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Rollouts;
 
 /// <summary>
-/// How many more devices of each group may be told now, so that at most as many as the plan allows are on their way at once.
+/// Which devices may be told now, so that of those with one value of a label at most as many as the plan allows are unavailable at once:
+/// offline for whatever reason, or on their way in any open rollout. Revoked devices are not in service and do not count.
 /// </summary>
-/// <param name="budget">The plan's budget; null for none.</param>
-/// <param name="groups">Devices selected, by group.</param>
-/// <param name="running">Devices on their way now, by group.</param>
-internal sealed class UnavailableBudget(DisruptionBudget? budget, IReadOnlyDictionary<string, int> groups, Dictionary<string, int> running)
+/// <remarks>It is read anew for each part of a wave, which costs as many documents as the fleet has devices.</remarks>
+internal sealed class UnavailableBudget
 {
+    /// <summary>How long a rollout that the budget holds waits before it looks whether devices are back.</summary>
+    public static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(10);
+
+    private const int NamedDevices = 3;
+
+    private readonly DisruptionBudget? _budget;
+    private readonly Dictionary<DeviceId, string> _groupOf = [];
+    private readonly Dictionary<string, Group> _groups = new(StringComparer.Ordinal);
+
+    private UnavailableBudget(DisruptionBudget? budget) => _budget = budget;
+
     /// <summary>The group of a device; empty for one without the label.</summary>
     public static string GroupOf(Device device, string label) => device.Labels.GetValueOrDefault(label) ?? "";
 
     /// <summary>The budget of a rollout as it stands.</summary>
-    public static async Task<UnavailableBudget> ReadAsync(IFleetStore store, Rollout rollout, CancellationToken cancellationToken)
+    public static async Task<UnavailableBudget> ReadAsync(
+        IFleetStore store, DeviceBoard board, Rollout rollout, CancellationToken cancellationToken)
     {
-        var running = new Dictionary<string, int>(StringComparer.Ordinal);
-        if (rollout.Plan.MaximumUnavailable is null) return new UnavailableBudget(null, running, running);
-        await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken))
+        var read = new UnavailableBudget(rollout.Plan.MaximumUnavailable);
+        if (read._budget is null) return read;
+        await foreach (var device in store.AllAsync<Device>("", cancellationToken))
         {
-            if (part.Document is { Status: DeviceRolloutStatus.Running, Group: { } group })
-                running[group] = running.GetValueOrDefault(group) + 1;
+            if (!device.Document.IsRevoked) read.Add(device.Document, board.IsOnline(device.Document.Id));
         }
-        return new UnavailableBudget(
-            rollout.Plan.MaximumUnavailable, rollout.Groups ?? new Dictionary<string, int>(StringComparer.Ordinal), running);
+        await foreach (var open in store.AllAsync<OpenRollout>("", cancellationToken))
+        {
+            await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(open.Document.Rollout), cancellationToken))
+                if (part.Document.Status == DeviceRolloutStatus.Running) read.Count(part.Document.Device);
+        }
+        return read;
     }
 
-    /// <summary>True when one more device of this one's group may be on its way.</summary>
-    public bool Allows(Device device)
+    /// <summary>Why a device may not be told yet; null when it may. One that is unavailable already is counted once.</summary>
+    public string? ReasonAgainst(DeviceId device)
     {
-        if (budget is null) return true;
-        var group = GroupOf(device, budget.Label);
-        return running.GetValueOrDefault(group) < Allowed(budget, groups.GetValueOrDefault(group));
+        if (_budget is null || !_groupOf.TryGetValue(device, out var name)) return null;
+        var group = _groups[name];
+        var others = group.Offline.Union(group.OnTheirWay).Count(other => other != device);
+        var allowed = Allowed(_budget, group.Devices);
+        if (others < allowed) return null;
+        var who = name.Length == 0 ? $"devices without the label '{_budget.Label}'" : $"devices of {_budget.Label} '{name}'";
+        return $"{others:N0} {who} are unavailable and the plan allows {allowed:N0}: {string.Join("; ", Named(group))}.";
     }
 
-    /// <summary>Counts a device that is told, and names its group.</summary>
-    public DeviceRollout Count(Device device, DeviceRollout part)
+    /// <summary>Counts a device that is on its way.</summary>
+    public void Count(DeviceId device)
     {
-        if (budget is null) return part;
-        var group = GroupOf(device, budget.Label);
-        if (part.Status == DeviceRolloutStatus.Running) running[group] = running.GetValueOrDefault(group) + 1;
-        return part with { Group = group };
+        if (_groupOf.TryGetValue(device, out var name)) _groups[name].OnTheirWay.Add(device);
     }
 
-    /// <summary>Devices of a group that may be on their way at once: at least one, or the rollout would never end.</summary>
-    public static int Allowed(DisruptionBudget budget, int devices)
+    /// <summary>Devices of a group that may be unavailable at once: at least one, or the rollout would never end.</summary>
+    private static int Allowed(DisruptionBudget budget, int devices)
         => budget.Count ?? Math.Max(1, (int)Math.Floor(devices * (decimal)(budget.Percent ?? 100) / 100));
+
+    private static IEnumerable<string> Named(Group group)
+    {
+        if (group.Offline.Count > 0) yield return $"offline {First(group.Offline)}";
+        if (group.OnTheirWay.Count > 0) yield return $"on their way {First(group.OnTheirWay)}";
+    }
+
+    private static string First(HashSet<DeviceId> devices)
+    {
+        var named = string.Join(", ", devices.Select(device => device.Value).Order(StringComparer.Ordinal).Take(NamedDevices));
+        return devices.Count > NamedDevices ? $"{named} and {devices.Count - NamedDevices:N0} more" : named;
+    }
+
+    private void Add(Device device, bool online)
+    {
+        var name = _groupOf[device.Id] = GroupOf(device, _budget!.Label);
+        if (!_groups.TryGetValue(name, out var group)) _groups[name] = group = new Group();
+        group.Devices++;
+        if (!online) group.Offline.Add(device.Id);
+    }
+
+    private sealed class Group
+    {
+        public int Devices { get; set; }
+
+        public HashSet<DeviceId> Offline { get; } = [];
+
+        public HashSet<DeviceId> OnTheirWay { get; } = [];
+    }
 }

@@ -26,6 +26,9 @@ internal sealed record Wave(int Number, int Start, int End)
     /// <summary>True when an operator resumed it although the canary had not read enough devices.</summary>
     public bool Uncompared { get; init; }
 
+    /// <summary>Why the next device is not told yet; null when nothing holds it.</summary>
+    public string? Held { get; init; }
+
     /// <summary>Devices it has.</summary>
     public int Total => End - Start - Skipped;
 }

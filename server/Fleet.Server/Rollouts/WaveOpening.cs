@@ -14,7 +14,7 @@ namespace Fleet.Server.Rollouts;
 internal sealed record WavePart(Rollout Rollout, IReadOnlyList<StoreChange> Changes, IReadOnlyList<DeviceId> Told);
 
 /// <summary>Tells the devices of the open wave, <see cref="RolloutMembers.Size"/> at a time.</summary>
-internal sealed class WaveOpening(IFleetStore store)
+internal sealed class WaveOpening(IFleetStore store, DeviceBoard board)
 {
     /// <summary>The next part of the open wave, from the rollout's cursor to the end of the wave or of the members' document.</summary>
     /// <param name="rollout">The rollout.</param>
@@ -29,7 +29,8 @@ internal sealed class WaveOpening(IFleetStore store)
         var skipped = 0;
         var end = Math.Min(rollout.Open.End, (rollout.Told / RolloutMembers.Size + 1) * RolloutMembers.Size);
         var moved = RolloutTargets.AsMoved(rollout, targets);
-        var budget = await UnavailableBudget.ReadAsync(store, rollout, cancellationToken);
+        var budget = await UnavailableBudget.ReadAsync(store, board, rollout, cancellationToken);
+        string? held = null;
         for (var position = rollout.Told; position < end; position++)
         {
             var id = members.Devices[position % RolloutMembers.Size];
@@ -45,20 +46,20 @@ internal sealed class WaveOpening(IFleetStore store)
                 skipped++;
                 continue;
             }
-            if (!budget.Allows(device))
+            if ((held = budget.ReasonAgainst(id)) is not null)
             {
-                end = position; // The rest waits until a device of its group has finished.
+                end = position; // The rest waits until a device of its group is available again.
                 break;
             }
             var reported = (await store.FindAsync<DeviceReported>(id.Value, cancellationToken))?.Document.State;
             var (part, next) = Tell(Begin(rollout, id, desired, reported, now), rollout, desired, reported, now);
-            part = budget.Count(device, part);
+            if (part.Status == DeviceRolloutStatus.Running) budget.Count(id);
             changes.Add(StoreChange.Create(DeviceRollout.IdOf(rollout.Id, id), part));
             if (!ReferenceEquals(next, desired)) changes.Add(change(next));
             if (next.Revision != desired.Revision) told.Add(id);
         }
-        return new WavePart(
-            rollout.WithOpen(rollout.Open with { Skipped = rollout.Open.Skipped + skipped }) with { Told = end }, changes, told);
+        var wave = rollout.Open with { Skipped = rollout.Open.Skipped + skipped, Held = held };
+        return new WavePart(rollout.WithOpen(wave) with { Told = end }, changes, told);
     }
 
     /// <summary>A device's part as it begins, and what the device should run from then on.</summary>

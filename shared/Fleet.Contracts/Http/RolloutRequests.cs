@@ -45,6 +45,9 @@ public sealed record WaveView(
 {
     /// <summary>What the canary says of it: a finding for each metric, as of the wave's last look.</summary>
     public IReadOnlyList<CanaryFinding> Canary { get; set; } = [];
+
+    /// <summary>Why its next device is not told yet, where the disruption budget holds it; null where nothing does.</summary>
+    public string? Held { get; init; }
 }
 
 /// <summary>Devices on their way back, by how far they are.</summary>

@@ -155,7 +155,10 @@ public sealed record WavePlan
 /// <summary>How long a device may stay in one phase.</summary>
 public sealed record PhaseDeadline(DeploymentPhase Phase, TimeSpan Deadline);
 
-/// <summary>At most so many devices with one value of a label are on their way at once, by number or by share of those selected.</summary>
+/// <summary>
+/// At most so many devices with one value of a label are unavailable at once, offline or on their way in any rollout: by number, or by
+/// share of all devices with that value.
+/// </summary>
 public sealed record DisruptionBudget
 {
     /// <summary>Name of the label. Devices without it are a group of their own.</summary>

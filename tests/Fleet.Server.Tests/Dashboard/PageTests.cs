@@ -67,8 +67,16 @@ public sealed class PageTests(RunningServer server) : IClassFixture<RunningServe
         var rollout = new Rollout
         {
             Id = "r-1",
-            Plan = new RolloutPlan { Model = "vibration", Version = 4, Waves = [new WavePlan { Percent = 100 }] },
-            Waves = [new Wave(1, 0, 1) { OpenedAt = now }],
+            Plan = new RolloutPlan
+            {
+                Model = "vibration",
+                Version = 4,
+                Waves = [new WavePlan { Percent = 100 }],
+                PhaseDeadlines = [new PhaseDeadline(DeploymentPhase.Downloading, TimeSpan.FromMinutes(90))],
+                MaximumUnavailable = new DisruptionBudget { Label = "site", Count = 2 },
+                MaximumBytes = 5_000_000,
+            },
+            Waves = [new Wave(1, 0, 1) { OpenedAt = now, Held = "2 devices are offline." }],
             Reason = "one device failed",
             CreatedAt = now,
             Told = 1,
@@ -92,6 +100,10 @@ public sealed class PageTests(RunningServer server) : IClassFixture<RunningServe
         var page = await server.Operator.GetStringAsync("/rollouts/r-1");
         Assert.Contains("vibration 4", page, StringComparison.Ordinal);
         Assert.Contains(">downloading<", page, StringComparison.Ordinal);
+        Assert.Contains("Wave 1 waits: 2 devices are offline.", page, StringComparison.Ordinal);
+        Assert.Contains("15 min, downloading 1 h 30 min", page, StringComparison.Ordinal);
+        Assert.Contains("at most 2 of the devices with one value of site", page, StringComparison.Ordinal);
+        Assert.Contains("up to 5,000,000", page, StringComparison.Ordinal);
         Assert.Contains("href=\"/devices/member\"", page, StringComparison.Ordinal);
         Assert.Contains("one device failed", await server.Operator.GetStringAsync("/"), StringComparison.Ordinal);
     }

@@ -4,6 +4,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
+using Fleet.Server.Devices;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Targets;
 
@@ -129,8 +130,7 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
     [Fact]
     public async Task No_more_devices_of_a_site_are_on_their_way_at_once_than_the_budget_allows()
     {
-        foreach (var site in (string[])["berlin", "paris"])
-            await _fleet.EnrollAsync(4, prefix: site, labels: new Dictionary<string, string> { ["site"] = site });
+        foreach (var site in (string[])["berlin", "paris"]) await EnrollAtAsync(site, 4);
         var rollout = await StartAsync("100%", plan => plan with
         {
             MaximumUnavailable = new DisruptionBudget { Label = "site", Percent = 50 },
@@ -146,6 +146,53 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
                 && (view.Waves[0].Running > 0 || finished == 8));
         }
         await _fleet.UntilAsync(rollout, "succeeds", view => view.Status == RolloutStatus.Succeeded);
+    }
+
+    [Fact]
+    public async Task Devices_that_are_offline_use_up_the_budget_of_their_site_until_they_are_back()
+    {
+        await EnrollAtAsync("berlin", 4, online: 2);
+        var rollout = await StartAsync("100%", plan => plan with
+        {
+            MaximumUnavailable = new DisruptionBudget { Label = "site", Count = 2 },
+            PhaseDeadline = TimeSpan.FromDays(1),
+        });
+        await _fleet.UntilAsync(rollout, "is held", view => view.Waves[0].Held is not null);
+        // Those that are offline may be told: nobody becomes unavailable by it.
+        string[] offline = ["berlin-00002", "berlin-00003"];
+        Assert.Empty((await _fleet.RunningAsync(rollout)).Select(device => device.Value).Except(offline));
+        Assert.Contains("unavailable and the plan allows 2: offline berlin-00002, berlin-00003",
+            (await _fleet.ViewAsync(rollout)).Waves[0].Held, StringComparison.Ordinal);
+
+        foreach (var back in offline) _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse(back), null);
+        for (var finished = 1; finished <= 4; finished++)
+        {
+            await _fleet.UntilAsync(rollout, "goes on", view =>
+            {
+                if (view.Waves[0].Running > 0) return true;
+                _fleet.Clock.Advance(UnavailableBudget.LookAgainAfter);
+                return false;
+            });
+            var running = await _fleet.RunningAsync(rollout);
+            Assert.InRange(running.Count, 1, 2);
+            await _fleet.ReportAsync(running[0], DeploymentPhase.Active);
+        }
+        await _fleet.UntilAsync(rollout, "succeeds", view => view.Status == RolloutStatus.Succeeded && view.Waves[0].Held is null);
+    }
+
+    [Fact]
+    public async Task Devices_on_their_way_in_another_rollout_use_up_the_budget_of_their_site()
+    {
+        await EnrollAtAsync("berlin", 3);
+        var other = await StartAsync("1 100%", model: "other");
+        var busy = Assert.Single(await _fleet.RunningAsync(other));
+        var rollout = await StartAsync("100%", plan => plan with
+        {
+            MaximumUnavailable = new DisruptionBudget { Label = "site", Count = 1 },
+        });
+        await _fleet.UntilAsync(rollout, "is held", view => view.Waves[0].Held is not null);
+        Assert.DoesNotContain(await _fleet.RunningAsync(rollout), device => device != busy);
+        Assert.EndsWith($"on their way {busy}.", (await _fleet.ViewAsync(rollout)).Waves[0].Held, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -214,10 +261,17 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
         await _fleet.UntilAsync(rollout, "succeeds", view => view.Status == RolloutStatus.Succeeded);
     }
 
-    private async Task<string> StartAsync(string waves, Func<RolloutPlan, RolloutPlan>? with = null)
+    /// <summary>Devices of a site, the first of them connected.</summary>
+    private async Task EnrollAtAsync(string site, int count, int? online = null)
+    {
+        await _fleet.EnrollAsync(count, prefix: site, labels: new Dictionary<string, string> { ["site"] = site });
+        for (var i = 0; i < (online ?? count); i++) _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse($"{site}-{i:00000}"), null);
+    }
+
+    private async Task<string> StartAsync(string waves, Func<RolloutPlan, RolloutPlan>? with = null, string model = "speech")
     {
         _fleet.Clock.Advance(TimeSpan.FromSeconds(1));
-        var plan = TestFleet.PlanOf(await _fleet.ReleaseAsync(), waves);
+        var plan = TestFleet.PlanOf(await _fleet.ReleaseAsync(model), waves);
         return (await _fleet.RollOutAsync(with?.Invoke(plan) ?? plan)).Id;
     }
 }

@@ -3,7 +3,7 @@ using Fleet.Contracts.State;
 
 namespace Fleet.Agent.Deployment;
 
-/// <summary>One run through the phases: what is wanted, and what the steps have found out so far.</summary>
+/// <summary>One release on its way through the phases: what is wanted, and what the steps have found out so far.</summary>
 internal sealed record Attempt
 {
     /// <summary>What the server wants.</summary>
@@ -11,6 +11,9 @@ internal sealed record Attempt
 
     /// <summary>Which release that is.</summary>
     public required string Digest { get; init; }
+
+    /// <summary>What it is switched to together with; null when it stands alone.</summary>
+    public string? Group { get; init; }
 
     /// <summary>The journal as it was last written.</summary>
     public required ModelJournal Journal { get; init; }
@@ -31,7 +34,14 @@ internal sealed record Attempt
     public ServingRelease Release()
     {
         var chosen = Chosen ?? throw new InvalidOperationException("No variant was chosen.");
-        return new ServingRelease { Digest = Digest, Variant = chosen.Variant, Manifest = Manifest, Measured = chosen.Scores };
+        return new ServingRelease
+        {
+            Digest = Digest,
+            Variant = chosen.Variant,
+            Manifest = Manifest,
+            Measured = chosen.Scores,
+            Group = Group,
+        };
     }
 
     /// <summary>What must be on the shelf: the candidates and, unless nothing is validated, the validation set.</summary>
@@ -43,12 +53,14 @@ internal sealed record Attempt
 }
 
 /// <summary>The result of one step.</summary>
-/// <param name="Attempt">What is known after it.</param>
+/// <param name="Attempt">What is known after it; of a step that several share, the one that failed.</param>
 /// <param name="Failure">Why it failed; <see cref="DeploymentFailure.None"/> when it succeeded.</param>
 /// <param name="Detail">The failure in one sentence with its numbers.</param>
 internal sealed record StepResult(Attempt Attempt, DeploymentFailure Failure = DeploymentFailure.None, string Detail = "");
 
-/// <summary>The work of one phase. A planned failure is a result; an exception is reported as unexpected.</summary>
+/// <summary>
+/// The work of one phase, for each release by itself. A planned failure is a result; an exception is reported as unexpected.
+/// </summary>
 internal interface IDeploymentStep
 {
     /// <summary>The phase that it carries out.</summary>
@@ -56,4 +68,14 @@ internal interface IDeploymentStep
 
     /// <summary>Carries it out.</summary>
     Task<StepResult> RunAsync(Attempt attempt, CancellationToken cancellationToken);
+}
+
+/// <summary>The work of a phase that the releases of a group go through at once.</summary>
+internal interface ISharedStep
+{
+    /// <summary>The phase that it carries out.</summary>
+    DeploymentPhase Phase { get; }
+
+    /// <summary>Carries it out for all of them, or for none.</summary>
+    Task<StepResult> RunAsync(IReadOnlyList<Attempt> attempts, CancellationToken cancellationToken);
 }

@@ -9,8 +9,8 @@ namespace Fleet.Agent.Deployment;
 
 /// <summary>
 /// Brings the device to its desired state. Level-triggered: whatever arrives, and however the agent ended, it compares what is wanted with
-/// what the journals say and does what is missing. Each model is deployed by itself, so that no order waits for another model's download
-/// or watch; only measuring and switching take turns.
+/// what the journals say and does what is missing. Each model is deployed by itself, or with those that its order groups it with, so that
+/// no order waits for another's download or watch; only measuring and switching take turns.
 /// </summary>
 internal sealed partial class DeploymentWorker(
     DesiredSlot slot,
@@ -25,8 +25,8 @@ internal sealed partial class DeploymentWorker(
 {
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
 
-    /// <summary>The deployments on their way, by model. Only the worker's own loop touches it.</summary>
-    private readonly Dictionary<string, Running> _running = new(StringComparer.Ordinal);
+    /// <summary>The deployments on their way. Only the worker's own loop touches it.</summary>
+    private readonly List<Running> _running = [];
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -57,7 +57,7 @@ internal sealed partial class DeploymentWorker(
         finally
         {
             // The journals say how far each came; when the agent has ended, nothing writes to them any more.
-            foreach (var running in _running.Values) await running.StopAsync();
+            foreach (var running in _running) await running.StopAsync();
         }
     }
 
@@ -71,9 +71,9 @@ internal sealed partial class DeploymentWorker(
         {
             using var awake = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var changed = slot.ChangedAsync(null, awake.Token);
-            var dying = journals.All.Values.Where(journal => journal.Active is not null && !_running.ContainsKey(journal.Model))
+            var dying = journals.All.Values.Where(journal => journal.Active is not null && !IsRunning(journal.Model))
                 .ToDictionary(journal => (Task)host.DiesRepeatedlyAsync(journal.Model, awake.Token));
-            Task[] ending = [.. _running.Values.Select(running => running.Task)];
+            Task[] ending = [.. _running.Select(running => running.Task)];
             var first = await Task.WhenAny([changed, .. ending, .. dying.Keys]);
             // A model that the host does not know could not be served; there is nothing to watch until its next deployment.
             while (first.IsFaulted && dying.Remove(first)) first = await Task.WhenAny([changed, .. ending, .. dying.Keys]);
@@ -84,9 +84,9 @@ internal sealed partial class DeploymentWorker(
                 await serving.FallBackAsync(journal, await (Task<string>)first, cancellationToken);
                 report.Send();
             }
-            else if (_running.Values.FirstOrDefault(running => running.Task == first) is { } ended)
+            else if (_running.FirstOrDefault(running => running.Task == first) is { } ended)
             {
-                _running.Remove(ended.Model);
+                _running.Remove(ended);
                 await ended.EndsAsync();
                 if (first.Exception?.InnerException is { } trouble && desiredFile.Accepted is { } accepted)
                     await TryAgainAsync(trouble, accepted, cancellationToken);
@@ -108,43 +108,58 @@ internal sealed partial class DeploymentWorker(
             LogAccepted(desired.Revision, desired.Assignments.Count);
             desiredFile.Accept(desired);
         }
-        foreach (var unwanted in _running.Values.Where(one => Reconciliation.GivesWay(one.Model, one.Digest, desired)).ToArray())
+        foreach (var unwanted in _running.Where(one => Reconciliation.GivesWay(one.Group, desired)).ToArray())
         {
-            LogSuperseded(unwanted.Model, desired.Revision);
+            LogSuperseded(unwanted.Models[0], desired.Revision);
             await StopAsync(unwanted, cancellationToken);
         }
 
         // Every model is opened before the first runs, so that the report for this revision does not show how an older one ended.
-        var (found, work) = (journals.All, new List<(Assignment Assignment, string Digest)>());
-        foreach (var assignment in desired.Assignments)
+        var (found, work) = (journals.All, new List<(DeploymentGroup Group, DeploymentGroup Work)>());
+        foreach (var group in DeploymentGroup.Of(desired))
         {
-            if (_running.TryGetValue(assignment.Model, out var running))
-            {
-                // What is on its way is now wanted by this revision; what has just ended is judged like everything else.
-                var now = journals.Change(assignment.Model, journal => Lifecycle.IsFinal(journal.Last!.Phase)
-                    ? journal
-                    : journal.With(last => last with { Revision = desired.Revision }));
-                if (!running.Task.IsFaulted && !Lifecycle.IsFinal(now.Last!.Phase)) continue;
-                _running.Remove(assignment.Model);
-                await running.EndsAsync();
-            }
-            var digest = JournalEntry.DigestOf(assignment);
-            var journal = journals.Of(assignment.Model);
-            var action = Reconciliation.Decide(journal, digest, desired.Revision);
-            if (action != ModelAction.Keep || journal.Last?.Revision != desired.Revision)
-                run.Open(assignment, digest, desired.Revision, action, Reconciliation.MayHaveEndedTheAgent(journal, found));
-            if (action is ModelAction.Begin or ModelAction.Resume) work.Add((assignment, digest));
+            var remaining = await NotRunningAsync(group, desired.Revision, cancellationToken);
+            var decided = Reconciliation.Decide(remaining, journals.Of, desired.Revision);
+            run.Open(decided, desired.Revision, found);
+            WantedRelease[] begun =
+                [.. decided.Where(each => Reconciliation.NeedsWork(each.Action)).Select(each => each.Release)];
+            if (begun.Length > 0) work.Add((group, group with { Releases = begun }));
         }
         await RetireAsync(desired, cancellationToken);
         report.Send();
 
-        foreach (var (assignment, digest) in work)
+        foreach (var (group, begun) in work)
         {
             var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var task = Task.Run(() => run.RunAsync(assignment, digest, stop.Token), CancellationToken.None);
-            _running[assignment.Model] = new Running(assignment.Model, digest, task, stop);
+            var task = Task.Run(() => run.RunAsync(begun, stop.Token), CancellationToken.None);
+            _running.Add(new Running(group, [.. begun.Releases.Select(release => release.Model)], task, stop));
         }
     }
+
+    /// <summary>
+    /// The releases of a group that are not on their way. What is on its way goes on, wanted by this revision, unless others of its group
+    /// have to be begun: then all begin. What has just ended is judged like everything else.
+    /// </summary>
+    private async Task<IReadOnlyList<WantedRelease>> NotRunningAsync(
+        DeploymentGroup group, long revision, CancellationToken cancellationToken)
+    {
+        if (_running.FirstOrDefault(one => one.Group.Brings(group)) is not { } running) return group.Releases;
+        var now = journals.Change(running.Models, journal => Lifecycle.IsFinal(journal.Last!.Phase)
+            ? journal
+            : journal.With(last => last with { Revision = revision }));
+        if (running.Task.IsFaulted || now.Any(journal => Lifecycle.IsFinal(journal.Last!.Phase)))
+        {
+            _running.Remove(running);
+            await running.EndsAsync();
+            return group.Releases;
+        }
+        WantedRelease[] others = [.. group.Releases.Where(release => !running.Models.Contains(release.Model))];
+        if (!Reconciliation.Decide(others, journals.Of, revision).Any(each => Reconciliation.NeedsWork(each.Action))) return others;
+        await StopAsync(running, cancellationToken);
+        return group.Releases;
+    }
+
+    private bool IsRunning(string model) => _running.Any(running => running.Models.Contains(model));
 
     private async Task RetireAsync(DesiredState desired, CancellationToken cancellationToken)
     {
@@ -162,10 +177,11 @@ internal sealed partial class DeploymentWorker(
     /// <summary>Stops a deployment that is not wanted any more; what served before it serves again.</summary>
     private async Task StopAsync(Running running, CancellationToken cancellationToken)
     {
-        _running.Remove(running.Model);
+        _running.Remove(running);
         await running.StopAsync();
-        var journal = journals.Of(running.Model);
-        if (Lifecycle.TouchesServing(journal.Last!.Phase)) await serving.RestoreAsync(journal, cancellationToken);
+        ModelJournal[] touched =
+            [.. running.Models.Select(journals.Of).Where(journal => Lifecycle.TouchesServing(journal.Last!.Phase))];
+        if (touched.Length > 0) await serving.RestoreAsync(touched, cancellationToken);
     }
 
     /// <summary>A full disk, for example: the agent stays, and tries again in a while unless something newer is wanted by then.</summary>
@@ -195,7 +211,11 @@ internal sealed partial class DeploymentWorker(
     private partial void LogTrouble(Exception exception, long revision, TimeSpan delay);
 
     /// <summary>A deployment on its way.</summary>
-    private sealed record Running(string Model, string Digest, Task Task, CancellationTokenSource Stop)
+    /// <param name="Group">What is wanted together.</param>
+    /// <param name="Models">Those of them that are being deployed; the others serve what is wanted.</param>
+    /// <param name="Task">Its end.</param>
+    /// <param name="Stop">Ends it early.</param>
+    private sealed record Running(DeploymentGroup Group, IReadOnlyList<string> Models, Task Task, CancellationTokenSource Stop)
     {
         /// <summary>Asks it to stop and waits until it has.</summary>
         public async Task StopAsync()

@@ -9,4 +9,5 @@ namespace Fleet.Agent.Deployment;
     RespectNullableAnnotations = true,
     WriteIndented = true)]
 [JsonSerializable(typeof(ModelJournal))]
+[JsonSerializable(typeof(IReadOnlyList<ModelJournal>))]
 internal sealed partial class JournalJson : JsonSerializerContext;

@@ -5,13 +5,18 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Deployment;
 
-/// <summary>The journals of all models. Every change is on disk before the agent acts on it.</summary>
+/// <summary>
+/// The journals of all models. Every change is on disk before the agent acts on it. What changes of several models together is on disk
+/// for all of them or for none, whenever the agent ends.
+/// </summary>
 internal sealed partial class Journals
 {
     private readonly Lock _lock = new();
     private readonly DataFolder _folder;
     private readonly ILogger<Journals> _logger;
     private volatile IReadOnlyDictionary<string, ModelJournal> _all;
+    /// <summary>Journals that count already and may not be in their own files yet.</summary>
+    private IReadOnlyList<ModelJournal> _unfinished = [];
 
     /// <summary>Reads the journals that an earlier run left.</summary>
     public Journals(DataFolder folder, ILogger<Journals> logger)
@@ -27,11 +32,10 @@ internal sealed partial class Journals
             }
             catch (JsonException e)
             {
-                // Set aside rather than deleted: the model is deployed again, and someone may want to look.
-                LogUnreadable(path, e.Message);
-                File.Move(path, path + ".unreadable", overwrite: true);
+                SetAside(path, e);
             }
         }
+        foreach (var journal in _unfinished = ReadChanging()) all[journal.Model] = journal;
         _all = all;
     }
 
@@ -42,20 +46,26 @@ internal sealed partial class Journals
     public ModelJournal Of(string model) => _all.GetValueOrDefault(model) ?? new ModelJournal { Model = model };
 
     /// <summary>Writes a journal to disk.</summary>
-    public void Write(ModelJournal journal) => Change(journal.Model, _ => journal);
+    public void Write(ModelJournal journal) => Write([journal]);
+
+    /// <summary>Writes journals to disk, all of them or none.</summary>
+    public void Write(IReadOnlyList<ModelJournal> journals)
+    {
+        lock (_lock) Store(journals);
+    }
 
     /// <summary>Writes the journal of a model as it is after a change, and returns it.</summary>
-    public ModelJournal Change(string model, Func<ModelJournal, ModelJournal> change)
+    public ModelJournal Change(string model, Func<ModelJournal, ModelJournal> change) => Change([model], change)[0];
+
+    /// <summary>Writes the journals of models as they are after a change, all of them or none, and returns them.</summary>
+    public IReadOnlyList<ModelJournal> Change(IEnumerable<string> models, Func<ModelJournal, ModelJournal> change)
     {
         lock (_lock)
         {
-            var before = Of(model);
-            var journal = change(before);
-            if (ReferenceEquals(before, journal)) return journal;
-            var content = JsonSerializer.SerializeToUtf8Bytes(journal, JournalJson.Default.ModelJournal);
-            DurableFile.Write(Path.Combine(_folder.Journals, model + ".json"), content);
-            _all = new SortedDictionary<string, ModelJournal>(_all.ToDictionary(), StringComparer.Ordinal) { [model] = journal };
-            return journal;
+            (ModelJournal Before, ModelJournal After)[] pairs =
+                [.. models.Select(model => Of(model)).Select(before => (before, change(before)))];
+            Store([.. pairs.Where(pair => !ReferenceEquals(pair.Before, pair.After)).Select(pair => pair.After)]);
+            return [.. pairs.Select(pair => pair.After)];
         }
     }
 
@@ -63,6 +73,59 @@ internal sealed partial class Journals
     public void Hold(Action<IReadOnlyDictionary<string, ModelJournal>> act)
     {
         lock (_lock) act(_all);
+    }
+
+    private void Store(IReadOnlyList<ModelJournal> journals)
+    {
+        Finish();
+        if (journals.Count == 0) return;
+        if (journals.Count == 1) WriteFile(journals[0]);
+        else
+        {
+            // From here on all of them count, however many get into their own files: a start reads this one last.
+            DurableFile.Write(
+                _folder.ChangingJournals, JsonSerializer.SerializeToUtf8Bytes(journals, JournalJson.Default.IReadOnlyListModelJournal));
+            _unfinished = journals;
+        }
+        var all = new SortedDictionary<string, ModelJournal>(_all.ToDictionary(), StringComparer.Ordinal);
+        foreach (var journal in journals) all[journal.Model] = journal;
+        _all = all;
+        Finish();
+    }
+
+    /// <summary>Brings what changed together into the files of its models; nothing else is written before that is done.</summary>
+    private void Finish()
+    {
+        if (_unfinished.Count == 0) return;
+        foreach (var journal in _unfinished) WriteFile(journal);
+        File.Delete(_folder.ChangingJournals);
+        DurableFile.FlushFolder(_folder.Journals);
+        _unfinished = [];
+    }
+
+    private void WriteFile(ModelJournal journal) => DurableFile.Write(
+        Path.Combine(_folder.Journals, journal.Model + ".json"),
+        JsonSerializer.SerializeToUtf8Bytes(journal, JournalJson.Default.ModelJournal));
+
+    private IReadOnlyList<ModelJournal> ReadChanging()
+    {
+        if (DurableFile.Read(_folder.ChangingJournals) is not { } content) return [];
+        try
+        {
+            return JsonSerializer.Deserialize(content, JournalJson.Default.IReadOnlyListModelJournal) ?? [];
+        }
+        catch (JsonException e)
+        {
+            SetAside(_folder.ChangingJournals, e);
+            return [];
+        }
+    }
+
+    /// <summary>Set aside rather than deleted: what it was of is deployed again, and someone may want to look.</summary>
+    private void SetAside(string path, JsonException unreadable)
+    {
+        LogUnreadable(path, unreadable.Message);
+        File.Move(path, path + ".unreadable", overwrite: true);
     }
 
     [LoggerMessage(LogLevel.Error, "Journal {Path} is unreadable ({Reason}); it is set aside and the model is deployed again.")]

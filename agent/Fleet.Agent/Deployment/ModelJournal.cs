@@ -99,6 +99,9 @@ internal sealed record ServingRelease
     /// <summary>What this device measured of it.</summary>
     public Scores? Measured { get; init; }
 
+    /// <summary>What it was switched to together with: when one of them no longer works, all give way. Null when it stood alone.</summary>
+    public string? Group { get; init; }
+
     /// <summary>Release number.</summary>
     [JsonIgnore] public int Version => Manifest.Version;
 

@@ -36,12 +36,33 @@ internal static class Reconciliation
         _ => ModelAction.Begin,
     };
 
-    /// <summary>True when a running deployment must stop, because what it brings is not wanted any more.</summary>
-    /// <param name="model">The model it is of.</param>
-    /// <param name="digest">The release it brings, by <see cref="JournalEntry.DigestOf"/>.</param>
+    /// <summary>
+    /// Decides what to do about releases that are switched to together. One that had failed begins again with those that do: what is left
+    /// of a group never goes on without the rest.
+    /// </summary>
+    /// <param name="releases">What is wanted.</param>
+    /// <param name="journalOf">What is there.</param>
+    /// <param name="revision">The desired revision that wants it.</param>
+    public static IReadOnlyList<(WantedRelease Release, ModelAction Action)> Decide(
+        IEnumerable<WantedRelease> releases, Func<string, ModelJournal> journalOf, long revision)
+    {
+        (WantedRelease Release, ModelAction Action)[] decided =
+            [.. releases.Select(release => (release, Decide(journalOf(release.Model), release.Digest, revision)))];
+        if (!decided.Any(each => NeedsWork(each.Action))) return decided;
+        return [.. decided.Select(each => journalOf(each.Release.Model).Last?.Phase == DeploymentPhase.RolledBack
+            && each.Action == ModelAction.Keep
+            ? each with { Action = ModelAction.Begin }
+            : each)];
+    }
+
+    /// <summary>True when phases have to be gone through.</summary>
+    public static bool NeedsWork(ModelAction action) => action is ModelAction.Begin or ModelAction.Resume;
+
+    /// <summary>True when a running deployment must stop, because what it brings is not wanted any more, or not together.</summary>
+    /// <param name="running">What it brings.</param>
     /// <param name="desired">What is wanted now.</param>
-    public static bool GivesWay(string model, string digest, DesiredState desired)
-        => !desired.Assignments.Any(wanted => wanted.Model == model && JournalEntry.DigestOf(wanted) == digest);
+    public static bool GivesWay(DeploymentGroup running, DesiredState desired)
+        => !DeploymentGroup.Of(desired).Any(group => group.Brings(running));
 
     /// <summary>
     /// True when a deployment that was cut short by the end of the agent counts as its possible cause: its release's own bytes ran, and

@@ -5,69 +5,104 @@ using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Deployment;
 
-/// <summary>Keeps the inference host serving what the journal calls active: at start, after a failed deployment, after a death.</summary>
+/// <summary>
+/// Keeps the inference host serving what the journals call active: at start, after a failed deployment, after a death. Releases that were
+/// switched to together give way together.
+/// </summary>
 internal sealed partial class Serving(
     InferenceHost host, ArtifactShelf shelf, Journals journals, TimeProvider time, ILogger<Serving> logger)
 {
     /// <summary>Serves every active release again. Runs first of all and needs no network.</summary>
     public async Task ResumeAsync(CancellationToken cancellationToken)
     {
-        foreach (var journal in journals.All.Values)
+        foreach (var group in journals.All.Values.Where(journal => journal.Active is not null)
+            .GroupBy(journal => (journal.Active!.Group, Alone: journal.Active.Group is null ? journal.Model : null)))
         {
-            if (journal.Active is not { } active || await TryServeAsync(active, cancellationToken)) continue;
-            if (await shelf.HoldsAsync(active.Variant.Artifact, cancellationToken))
+            if (await TryServeAsync([.. group.Select(journal => journal.Active!)], cancellationToken) is not { } fallen) continue;
+            var journal = journals.Of(fallen.Manifest.Model);
+            if (await shelf.HoldsAsync(fallen.Variant.Artifact, cancellationToken))
             {
-                var reason = $"{journal.Model} {active.Version} could not be served again after the agent started.";
+                var reason = $"{journal.Model} {fallen.Version} could not be served again after the agent started.";
                 await FallBackAsync(journal, reason, cancellationToken);
                 continue;
             }
             // The disk lost the file; the release did not fail. It is fetched again, and the previous one serves until then.
-            LogLost(journal.Model, active.Version);
-            var previous = journal.Previous is { } kept && await TryServeAsync(kept, cancellationToken) ? kept : null;
-            journals.Write((journal with { Active = previous, Previous = null }).With(last => last with
+            LogLost(journal.Model, fallen.Version);
+            journals.Write([.. (await ServePreviousAsync([.. group], cancellationToken)).Select(each => each.With(last => last with
             {
                 Phase = Lifecycle.Next(DeploymentPhase.Idle, PhaseOutcome.Succeeded),
                 Since = time.GetUtcNow(),
-            }));
+            }))]);
         }
     }
 
-    /// <summary>Restores what the journal calls active, after a failed deployment that had touched the inference host.</summary>
-    public async Task RestoreAsync(ModelJournal journal, CancellationToken cancellationToken)
+    /// <summary>Restores what journals call active, after a failed deployment that had touched the inference host.</summary>
+    public async Task RestoreAsync(IReadOnlyList<ModelJournal> touched, CancellationToken cancellationToken)
     {
-        if (journal.Active is not { } active) await host.RetireAsync(journal.Model, cancellationToken);
-        else if (!await TryServeAsync(active, cancellationToken)) LogNotRestored(active.Manifest.Model, active.Version);
-    }
-
-    /// <summary>Replaces an active release that no longer works with the previous one; the journal says why.</summary>
-    public async Task FallBackAsync(ModelJournal journal, string reason, CancellationToken cancellationToken)
-    {
-        var previous = journal.Previous;
-        if (previous is not null && !await TryServeAsync(previous, cancellationToken)) previous = null;
-        if (previous is null) await host.RetireAsync(journal.Model, cancellationToken);
-        LogFellBack(journal.Model, journal.Active?.Version ?? 0, previous?.Version, reason);
-        journal = journal with { Active = previous, Previous = null };
-        journals.Write(journal.Last is null ? journal : journal.With(last => last with
+        foreach (var journal in touched.Where(journal => journal.Active is null)) await host.RetireAsync(journal.Model, cancellationToken);
+        ServingRelease[] active = [.. touched.Select(journal => journal.Active).OfType<ServingRelease>()];
+        if (active.Length == 0 || await TryServeAsync(active, cancellationToken) is null) return;
+        foreach (var release in active)
         {
-            Phase = Lifecycle.Next(DeploymentPhase.Active, PhaseOutcome.Failed),
-            Since = time.GetUtcNow(),
-            Failure = DeploymentFailure.ActivationFailed,
-            Detail = reason,
-        }));
+            if (await TryServeAsync([release], cancellationToken) is not null)
+                LogNotRestored(release.Manifest.Model, release.Version);
+        }
     }
 
-    private async Task<bool> TryServeAsync(ServingRelease release, CancellationToken cancellationToken)
+    /// <summary>
+    /// Replaces an active release that no longer works with the previous one, and with it those that were switched to together with it;
+    /// the journals say why.
+    /// </summary>
+    public async Task FallBackAsync(ModelJournal fallen, string reason, CancellationToken cancellationToken)
     {
+        ModelJournal[] together = [.. journals.All.Values.Where(journal => journal.Model == fallen.Model
+            || (fallen.Active?.Group is { } group && journal.Active?.Group == group))];
+        var others = $"{fallen.Model} {fallen.Active?.Version}, which was switched to together with it, no longer works: {reason}";
+        var written = new List<ModelJournal>();
+        foreach (var journal in await ServePreviousAsync(together, cancellationToken))
+        {
+            LogFellBack(journal.Model, journals.Of(journal.Model).Active?.Version ?? 0, journal.Active?.Version, reason);
+            var isFallen = journal.Model == fallen.Model;
+            written.Add(journal.Last is null ? journal : journal.With(last => last with
+            {
+                Phase = Lifecycle.Next(DeploymentPhase.Active, PhaseOutcome.Failed),
+                Since = time.GetUtcNow(),
+                Failure = isFallen ? DeploymentFailure.ActivationFailed : DeploymentFailure.GroupFailed,
+                Detail = isFallen ? reason : others,
+            }));
+        }
+        journals.Write(written);
+    }
+
+    /// <summary>Serves what was there before, where it can be served, and returns the journals that say so; nothing is written.</summary>
+    private async Task<IReadOnlyList<ModelJournal>> ServePreviousAsync(
+        IReadOnlyList<ModelJournal> together, CancellationToken cancellationToken)
+    {
+        var after = new List<ModelJournal>();
+        foreach (var journal in together)
+        {
+            var previous = journal.Previous is { } kept && await TryServeAsync([kept], cancellationToken) is null ? kept : null;
+            if (previous is null) await host.RetireAsync(journal.Model, cancellationToken);
+            after.Add(journal with { Active = previous, Previous = null });
+        }
+        return after;
+    }
+
+    /// <returns>The release that could not be served, in which case none is; null when all serve.</returns>
+    private async Task<ServingRelease?> TryServeAsync(ServingRelease[] releases, CancellationToken cancellationToken)
+    {
+        if (releases.FirstOrDefault(release => !shelf.Has(release.Variant.Artifact)) is { } missing) return missing;
         try
         {
-            if (!shelf.Has(release.Variant.Artifact)) return false;
-            await host.ActivateAsync(release.Served(shelf.PathOf(release.Variant.Artifact)), cancellationToken);
-            return true;
+            await host.ActivateAsync(
+                [.. releases.Select(release => release.Served(shelf.PathOf(release.Variant.Artifact)))], cancellationToken);
+            return null;
         }
         catch (ActivationException e)
         {
-            LogNotServed(release.Manifest.Model, release.Version, e.Message);
-            return false;
+            var refused = releases.FirstOrDefault(release => release.Manifest.Model == e.Model) ?? releases[0];
+            LogNotServed(refused.Manifest.Model, refused.Version, e.Message);
+            return refused;
         }
     }
 

@@ -24,6 +24,9 @@ internal sealed record DataFolder(string Root)
     /// <summary>One journal per model.</summary>
     public string Journals => Path.Combine(Root, "journal");
 
+    /// <summary>Journals of several models that change together, until each is in its own file.</summary>
+    public string ChangingJournals => Path.Combine(Journals, "together");
+
     /// <summary>Verified artifacts by digest.</summary>
     public string Shelf => Path.Combine(Root, "shelf");
 

@@ -17,13 +17,13 @@ internal sealed partial class HostControl(ModelTable models, ILogger<HostControl
         await foreach (var line in JsonLines.ReadAsync(streams.Input, HostReply.MaximumBytes, cancellationToken))
         {
             var command = JsonSerializer.Deserialize(line.Span, HostJson.Default.HostCommand)!;
-            if (command.Load is { } model)
+            if (command.Load is { } wanted)
             {
                 var before = loading;
                 loading = Task.Run(async () =>
                 {
                     await before;
-                    await streams.WriteAsync(new HostReply(command.Id, Error: Load(model)), HostJson.Default.HostReply);
+                    await streams.WriteAsync(Load(wanted) with { Id = command.Id }, HostJson.Default.HostReply);
                 }, CancellationToken.None);
                 continue;
             }
@@ -33,18 +33,25 @@ internal sealed partial class HostControl(ModelTable models, ILogger<HostControl
         }
     }
 
-    private string? Load(ServedModel model)
+    /// <summary>Nothing serves before all have loaded.</summary>
+    private HostReply Load(IReadOnlyList<ServedModel> wanted)
     {
-        try
+        var loaded = new List<LoadedModel>();
+        foreach (var model in wanted)
         {
-            models.Serve(LoadedModel.Load(model, logger));
-            LogServes(model.Name());
-            return null;
+            try
+            {
+                loaded.Add(LoadedModel.Load(model, logger));
+            }
+            catch (ModelRefusedException e)
+            {
+                foreach (var other in loaded) other.Release();
+                return new HostReply(0, Error: e.Message, Refused: model.Model);
+            }
         }
-        catch (ModelRefusedException e)
-        {
-            return e.Message;
-        }
+        models.Serve(loaded);
+        foreach (var model in wanted) LogServes(model.Name());
+        return new HostReply(0);
     }
 
     [LoggerMessage(LogLevel.Information, "{Model} is loaded and serves.")]

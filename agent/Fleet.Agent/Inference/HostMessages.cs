@@ -5,17 +5,19 @@ namespace Fleet.Agent.Inference;
 
 /// <summary>Agent to inference host, one JSON line: exactly one of its verbs is set.</summary>
 /// <param name="Id">Grows by one; the reply repeats it.</param>
-/// <param name="Load">Load this variant beside what serves, warm it up, then swap it in.</param>
+/// <param name="Load">Load these variants beside what serves, warm them up, then swap them in together; none where one is refused.</param>
 /// <param name="Retire">Take this model out of service.</param>
 /// <param name="Drain">Hand over the statistics since the last drain.</param>
-internal sealed record HostCommand(long Id, ServedModel? Load = null, string? Retire = null, bool Drain = false);
+internal sealed record HostCommand(long Id, IReadOnlyList<ServedModel>? Load = null, string? Retire = null, bool Drain = false);
 
 /// <summary>Inference host to agent, one JSON line.</summary>
 /// <param name="Id">The command this answers; 0 says that the host listens, or why it cannot.</param>
 /// <param name="Error">Why it failed, in a sentence.</param>
 /// <param name="Address">Where applications reach the host; in the line with id 0.</param>
 /// <param name="Statistics">What a drain found.</param>
-internal sealed record HostReply(long Id, string? Error = null, string? Address = null, IReadOnlyList<InferenceStats>? Statistics = null)
+/// <param name="Refused">The model that a load failed for.</param>
+internal sealed record HostReply(
+    long Id, string? Error = null, string? Address = null, IReadOnlyList<InferenceStats>? Statistics = null, string? Refused = null)
 {
     /// <summary>Bytes of one line in either direction: statistics of sixteen models fit many times over.</summary>
     public const int MaximumBytes = 1024 * 1024;

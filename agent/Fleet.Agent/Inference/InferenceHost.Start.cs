@@ -51,7 +51,7 @@ internal sealed partial class InferenceHost
             if (placement.DeathsWhileLoading >= options.DeathsToGiveUp) continue;
             try
             {
-                await LoadAsync(process, placement.Model, cancellationToken);
+                await LoadAsync(process, [placement.Model], cancellationToken);
             }
             catch (ActivationException e)
             {

@@ -73,15 +73,15 @@ internal sealed partial class InferenceHost
         if (options.EndpointsFile is { } file) File.Delete(file);
         await process.DisposeAsync();
         var loading = _loading;
-        _loading = null;
-        if (_stopping.IsCancellationRequested || (_placements.Count == 0 && loading is null)) return;
+        _loading = [];
+        if (_stopping.IsCancellationRequested || (_placements.Count == 0 && loading.Count == 0)) return;
 
         var exit = await process.Exited;
         _deathsInARow = time.GetElapsedTime(_startedAt) < options.StableAfter ? _deathsInARow + 1 : 1;
         LogDied(process.Id, exit.ToString(), DelayAfter(_deathsInARow));
-        foreach (var placement in _placements.Values.Where(placement => loading is null || placement.Model == loading))
+        foreach (var placement in _placements.Values.Where(placement => loading.Count == 0 || loading.Contains(placement.Model)))
         {
-            if (loading is not null) placement.DeathsWhileLoading++;
+            if (loading.Count > 0) placement.DeathsWhileLoading++;
             var deaths = placement.DeathsWithin(options.DeathWindow, time);
             if (deaths >= options.DeathsToGiveUp)
             {

@@ -16,8 +16,8 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     private readonly SemaphoreSlim _gate = new(1, 1);
     private volatile HostProcess? _process;
     private Task _supervision = Task.CompletedTask;
-    /// <summary>The model that is loading; stays set when the host died while loading it.</summary>
-    private ServedModel? _loading;
+    /// <summary>The models that are loading; they stay here when the host died meanwhile.</summary>
+    private IReadOnlyList<ServedModel> _loading = [];
     private int _port = options.Port;
     private int _deathsInARow;
     private long _startedAt;
@@ -28,21 +28,26 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     /// <summary>The host's process; null while there is none.</summary>
     public int? ProcessId => _process?.Id;
 
-    /// <summary>Loads <paramref name="model"/> beside what serves, warms it up and swaps it in. No request is dropped.</summary>
-    /// <exception cref="ActivationException">It could not be loaded. What served before still serves.</exception>
-    public async Task ActivateAsync(ServedModel model, CancellationToken cancellationToken)
+    /// <summary>
+    /// Loads <paramref name="models"/> beside what serves, warms them up and swaps them in together. No request is dropped.
+    /// </summary>
+    /// <exception cref="ActivationException">One could not be loaded. What served before still serves, of all of them.</exception>
+    public async Task ActivateAsync(IReadOnlyList<ServedModel> models, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken);
         try
         {
             var process = await RunningAsync(cancellationToken);
-            await LoadAsync(process, model, cancellationToken);
-            _placements[model.Model] = new Placement(model);
-            LogActivated(model.Name(), Address);
+            await LoadAsync(process, models, cancellationToken);
+            foreach (var model in models)
+            {
+                _placements[model.Model] = new Placement(model);
+                LogActivated(model.Name(), Address);
+            }
         }
         catch (HostDiedException e)
         {
-            throw new ActivationException($"The inference host {e.Exit} while it took {model.Name()} over.", e);
+            throw new ActivationException($"The inference host {e.Exit} while it took {NamesOf(models)} over.", e);
         }
         finally
         {
@@ -132,24 +137,26 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
         _gate.Dispose();
     }
 
-    private async Task LoadAsync(HostProcess process, ServedModel model, CancellationToken cancellationToken)
+    private async Task LoadAsync(HostProcess process, IReadOnlyList<ServedModel> models, CancellationToken cancellationToken)
     {
-        _loading = model;
+        _loading = models;
         try
         {
-            var reply = await process.SendAsync(new HostCommand(0, Load: model), cancellationToken)
-                .WaitAsync(options.LoadDeadline, time, cancellationToken);
-            _loading = null;
-            if (reply.Error is { } error) throw new ActivationException(error);
+            var reply = await process.SendAsync(new HostCommand(0, Load: models), cancellationToken)
+                .WaitAsync(options.LoadDeadline * models.Count, time, cancellationToken);
+            _loading = [];
+            if (reply.Error is { } error) throw new ActivationException(error) { Model = reply.Refused };
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
             // A load cannot be taken back, and a host that swapped it in after all would serve what the agent does not know about.
             process.Kill();
             cancellationToken.ThrowIfCancellationRequested();
-            throw new ActivationException($"{model.Name()} did not load within {options.LoadDeadline}.", e);
+            throw new ActivationException($"{NamesOf(models)} did not load within {options.LoadDeadline * models.Count}.", e);
         }
     }
+
+    private static string NamesOf(IReadOnlyList<ServedModel> models) => string.Join(" and ", models.Select(model => model.Name()));
 
     [LoggerMessage(LogLevel.Information, "{Model} serves at {Address}.")]
     private partial void LogActivated(string model, string? address);

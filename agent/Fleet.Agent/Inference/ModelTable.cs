@@ -25,17 +25,20 @@ internal sealed class ModelTable
         return null;
     }
 
-    /// <summary>Puts a loaded variant into service; the one before it answers the requests it has begun.</summary>
-    public void Serve(LoadedModel model)
+    /// <summary>Puts loaded variants into service; those before them answer the requests they have begun.</summary>
+    public void Serve(IReadOnlyList<LoadedModel> models)
     {
-        LoadedModel? before;
+        var before = new List<LoadedModel>();
         lock (_changing)
         {
-            _serving.TryGetValue(model.Description.Model, out before);
-            _counted.Add(model);
-            _serving[model.Description.Model] = model;
+            foreach (var model in models)
+            {
+                if (_serving.TryGetValue(model.Description.Model, out var replaced)) before.Add(replaced);
+                _counted.Add(model);
+                _serving[model.Description.Model] = model;
+            }
         }
-        before?.Release();
+        foreach (var model in before) model.Release();
     }
 
     /// <summary>Takes a model out of service.</summary>

@@ -97,8 +97,8 @@ internal static class AgentHost
             .AddSingleton<Journals>().AddSingleton<StateReport>()
             .AddSingleton<Serving>().AddSingleton<DeploymentRun>()
             .AddSingleton<IDeploymentStep, Preflight>().AddSingleton<IDeploymentStep, Download>().AddSingleton<IDeploymentStep, Verify>()
-            .AddSingleton<IDeploymentStep, Validate>().AddSingleton<ActivationSign>().AddSingleton<IDeploymentStep, Hold>()
-            .AddSingleton<IDeploymentStep, Activate>().AddSingleton<IDeploymentStep, Watch>();
+            .AddSingleton<IDeploymentStep, Validate>().AddSingleton<ActivationSign>().AddSingleton<ISharedStep, Hold>()
+            .AddSingleton<ISharedStep, Activate>().AddSingleton<ISharedStep, Watch>();
 
         // The order matters: what served before serves again first.
         builder.Services

@@ -62,6 +62,8 @@ public enum DeploymentFailure
     GateMissed,
     /// <summary>The inference host could not take the variant over, or died with it.</summary>
     ActivationFailed,
+    /// <summary>A release that was ordered together with it failed; the detail names it.</summary>
+    GroupFailed,
     /// <summary>The device said nothing by the deadline of its phase. Set by the server.</summary>
     Silent,
     /// <summary>What the device reported cannot be: a figure, a variant, or a gate that its figures miss. Set by the server.</summary>

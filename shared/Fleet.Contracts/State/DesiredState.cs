@@ -46,6 +46,12 @@ public sealed record Assignment
     /// </summary>
     public ActivationWindow? Window { get; init; }
 
+    /// <summary>
+    /// Assignments of one group are switched to together, or none of them is; null for one that stands alone. Agents of protocol 1 do not
+    /// know it and are not told of releases that have one.
+    /// </summary>
+    public string? Group { get; init; }
+
     /// <summary>The assignment as an order names it.</summary>
-    public OrderedRelease Ordered() => new(Model, Version, Release.Digest(), Rollback, Window);
+    public OrderedRelease Ordered() => new(Model, Version, Release.Digest(), Rollback, Window, Group);
 }

@@ -52,7 +52,9 @@ public sealed record DeviceOrder
 /// <param name="Sha256">The release, by <see cref="DsseEnvelope.Digest"/>.</param>
 /// <param name="Rollback">The operator goes back on purpose.</param>
 /// <param name="Window">When the device may switch; null for at once.</param>
-public sealed record OrderedRelease(string Model, int Version, string Sha256, bool Rollback = false, ActivationWindow? Window = null);
+/// <param name="Group">Releases of one group are switched to together, or none of them is; null for one that stands alone.</param>
+public sealed record OrderedRelease(
+    string Model, int Version, string Sha256, bool Rollback = false, ActivationWindow? Window = null, string? Group = null);
 
 /// <summary>The two addresses of a server.</summary>
 /// <param name="Server">The port for devices, such as <c>https://fleet.example.com:8443</c>.</param>

@@ -77,13 +77,67 @@ public sealed class ReconciliationTests
             Revision = 2,
             Assignments = wanted switch { "same" => [elsewhere, same], "other" => [elsewhere, other], _ => [elsewhere] },
         };
-        Assert.Equal(givesWay, Reconciliation.GivesWay("m", JournalEntry.DigestOf(same), desired));
+        Assert.Equal(givesWay, Reconciliation.GivesWay(new DeploymentGroup(null, [new WantedRelease(same)]), desired));
+    }
 
-        static Assignment Assign(string release) => new()
+    [Fact]
+    public void Assignments_of_one_group_are_deployed_together_and_the_others_alone()
+    {
+        var desired = new DesiredState
         {
-            Model = "m",
-            Version = 1,
-            Release = new DsseEnvelope { PayloadType = "t", Payload = System.Text.Encoding.ASCII.GetBytes(release), Signatures = [] },
+            Revision = 1,
+            Assignments = [Assign("1", "a", "both"), Assign("2", "b"), Assign("3", "c", "both"), Assign("4", "d", "left-alone")],
+        };
+        var groups = DeploymentGroup.Of(desired);
+        Assert.Equal(["a c", "b", "d"], groups.Select(group => string.Join(' ', group.Releases.Select(release => release.Model))));
+        Assert.Equal(["both", null, null], groups.Select(group => group.Name));
+    }
+
+    [Theory]
+    [InlineData("both", "1", "2", false)]
+    [InlineData("renamed", "1", "2", false)]
+    [InlineData(null, "1", "2", true)]
+    [InlineData("both", "1", "3", true)]
+    [InlineData("both", "1", null, true)]
+    public void Group_on_its_way_goes_on_while_the_same_releases_are_wanted_together(string? group, string a, string? b, bool givesWay)
+    {
+        var running = new DeploymentGroup(
+            "both", [new WantedRelease(Assign("1", "a", "both")), new WantedRelease(Assign("2", "b", "both"))]);
+        var desired = new DesiredState
+        {
+            Revision = 2,
+            Assignments = b is null ? [Assign(a, "a", group)] : [Assign(a, "a", group), Assign(b, "b", group)],
+        };
+        Assert.Equal(givesWay, Reconciliation.GivesWay(running, desired));
+    }
+
+    [Theory]
+    [InlineData(DeploymentPhase.Active, DeploymentPhase.Active, "Keep Keep")]
+    [InlineData(DeploymentPhase.Active, DeploymentPhase.Preflight, "Keep Resume")]
+    [InlineData(DeploymentPhase.RolledBack, DeploymentPhase.RolledBack, "Keep Keep")]
+    [InlineData(DeploymentPhase.RolledBack, DeploymentPhase.Active, "Keep Keep")]
+    [InlineData(DeploymentPhase.RolledBack, DeploymentPhase.Downloading, "Begin Resume")]
+    [InlineData(DeploymentPhase.RolledBack, null, "Begin Begin")]
+    public void What_is_left_of_a_group_never_goes_on_without_the_rest(DeploymentPhase first, DeploymentPhase? second, string actions)
+    {
+        WantedRelease[] wanted = [new(Assign("1", "a", "both")), new(Assign("2", "b", "both"))];
+        var journals = new Dictionary<string, ModelJournal> { ["a"] = In(wanted[0], first) };
+        if (second is { } phase) journals["b"] = In(wanted[1], phase);
+        var decided = Reconciliation.Decide(wanted, model => journals.GetValueOrDefault(model) ?? new ModelJournal { Model = model }, 7);
+        Assert.Equal(actions, string.Join(' ', decided.Select(each => each.Action)));
+
+        static ModelJournal In(WantedRelease release, DeploymentPhase phase) => new()
+        {
+            Model = release.Model,
+            Active = phase == DeploymentPhase.Active ? Serving(release.Digest) : null,
+            Last = new JournalEntry
+            {
+                Revision = 7,
+                Version = 1,
+                Digest = release.Digest,
+                Phase = phase,
+                Since = DateTimeOffset.UnixEpoch,
+            },
         };
     }
 
@@ -111,6 +165,14 @@ public sealed class ReconciliationTests
             Last = new JournalEntry { Revision = 1, Version = 1, Digest = "d", Phase = phase, Since = DateTimeOffset.UnixEpoch },
         };
     }
+
+    private static Assignment Assign(string release, string model = "m", string? group = null) => new()
+    {
+        Model = model,
+        Version = 1,
+        Release = new DsseEnvelope { PayloadType = "t", Payload = System.Text.Encoding.ASCII.GetBytes(release), Signatures = [] },
+        Group = group,
+    };
 
     private static ServingRelease Serving(string digest) => new()
     {

@@ -31,7 +31,7 @@ internal sealed class HostFixture : IAsyncDisposable
     public InferenceHost Host { get; }
 
     public Task ActivateAsync(string path, int version = 1, string model = "m", params string[] classes)
-        => Host.ActivateAsync(Model(path, version, model, classes), CancellationToken.None);
+        => Host.ActivateAsync([Model(path, version, model, classes)], CancellationToken.None);
 
     public static ServedModel Model(string path, int version = 1, string model = "m", params string[] classes)
         => new(model, version, "x64-fp32", path, new RuntimeSettings(), [], [], classes);

@@ -104,7 +104,7 @@ public sealed class InferenceHostTests
         await using var fixture = new HostFixture();
         var model = HostFixture.Model(TestModels.Scale(fixture.Folder, 2)) with { Inputs = [new TensorDescription(name, datatype, shape)] };
         Assert.EndsWith(sentence,
-            (await Assert.ThrowsAsync<ActivationException>(() => fixture.Host.ActivateAsync(model, CancellationToken.None))).Message,
+            (await Assert.ThrowsAsync<ActivationException>(() => fixture.Host.ActivateAsync([model], CancellationToken.None))).Message,
             StringComparison.Ordinal);
     }
 

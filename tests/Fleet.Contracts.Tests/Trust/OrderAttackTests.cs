@@ -126,6 +126,20 @@ public sealed class OrderAttackTests : IDisposable
     }
 
     [Fact]
+    public void Releases_that_are_held_together_otherwise_than_the_order_says_are_refused()
+    {
+        Assignment[] both = [Speech with { Group = "both" }, Speech with { Model = "vision", Group = "both" }];
+        var state = _fleet.Desired("dev-1", 7, both);
+        Assert.True(Verify(state).Accepted);
+        Refused(OrderFault.ReleasesDiffer, state with { Assignments = [both[0] with { Group = null }, both[1]] });
+        Refused(OrderFault.ReleasesDiffer, state with { Assignments = [both[0] with { Group = "other" }, both[1]] });
+        Refused(OrderFault.ReleasesDiffer, state with { Assignments = [.. both.Select(one => one with { Group = null })] });
+        Refused(OrderFault.ReleasesDiffer, state with { Assignments = [both[0]] });
+        var alone = _fleet.Desired("dev-1", 7, [.. both.Select(one => one with { Group = null })]);
+        Refused(OrderFault.ReleasesDiffer, alone with { Assignments = both });
+    }
+
+    [Fact]
     public void Order_beside_a_state_of_another_revision_is_refused()
         => Refused(OrderFault.Malformed, _fleet.Desired("dev-1", 7, Speech) with { Revision = 8 });
 

@@ -1,7 +1,7 @@
 namespace Fleet.Server.Http;
 
 /// <summary>
-/// What every answer tells a browser: take nothing for something else, show it in no frame, tell nobody where it came from.
+/// What every answer tells a browser: take nothing for something else, show it in no frame, tell no other site where it came from.
 /// </summary>
 internal static class SecurityHeaders
 {
@@ -15,7 +15,8 @@ internal static class SecurityHeaders
         {
             var headers = context.Response.Headers;
             headers.XContentTypeOptions = "nosniff";
-            headers["Referrer-Policy"] = "no-referrer";
+            // Not "no-referrer", for which browsers send the form of a page with the origin "null": that is refused as foreign.
+            headers["Referrer-Policy"] = "same-origin";
             headers["Cross-Origin-Resource-Policy"] = "same-origin";
             headers["Cross-Origin-Opener-Policy"] = "same-origin";
             if (headers.ContentSecurityPolicy.Count == 0) headers.ContentSecurityPolicy = Nothing;

@@ -66,7 +66,7 @@ public sealed class HostAttackTests(RunningServer server) : IClassFixture<Runnin
         {
             using var answer = await server.Operator.GetAsync(path);
             Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
-            Assert.Equal("no-referrer", answer.Headers.GetValues("Referrer-Policy").Single());
+            Assert.Equal("same-origin", answer.Headers.GetValues("Referrer-Policy").Single());
             Assert.Equal("same-origin", answer.Headers.GetValues("Cross-Origin-Resource-Policy").Single());
             Assert.True(answer.Headers.CacheControl?.NoStore);
             var policy = answer.Headers.GetValues("Content-Security-Policy").Single();

@@ -7,6 +7,7 @@ using Fleet.Server.Certificates;
 using Fleet.Server.Dashboard;
 using Fleet.Server.Devices;
 using Fleet.Server.Enrollment;
+using Fleet.Server.Events;
 using Fleet.Server.Health;
 using Fleet.Server.Hosting;
 using Fleet.Server.Http;
@@ -110,6 +111,7 @@ internal static class Program
         builder.Services.AddRollouts();
         builder.Services.AddTelemetry();
         builder.Services.AddMonitoring();
+        builder.Services.AddEvents();
         builder.Services.AddDashboard();
         replace?.Invoke(builder.Services);
 
@@ -146,6 +148,7 @@ internal static class Program
         operators.MapRollouts();
         operators.MapTelemetry();
         operators.MapMonitoring();
+        operators.MapEvents();
         operators.MapDashboard();
 
         var workers = app.MapWorkerCalls();

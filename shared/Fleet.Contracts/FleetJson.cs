@@ -120,6 +120,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(SetPinRequest))]
 [JsonSerializable(typeof(IReadOnlyList<StrangerView>))]
 [JsonSerializable(typeof(HealthResponse))]
+[JsonSerializable(typeof(ChangesView))]
 public sealed partial class FleetJson : JsonSerializerContext
 {
     /// <summary>The same with line breaks, for files that people open.</summary>

@@ -33,6 +33,7 @@ internal static class AccessEndpoints
             .AddSingleton<Sessions>()
             .AddSingleton<ApiKeys>()
             .AddSingleton<FailureLimit>()
+            .AddSingleton<CallerCheck>()
             .AddHostedService<KeyFiles>();
     }
 

@@ -8,12 +8,13 @@ namespace Fleet.Server.Dashboard;
 /// <summary>The part that renders a page.</summary>
 internal static partial class DashboardEndpoints
 {
-    /// <summary>Nothing may be loaded or run but the one style sheet, by its hash; forms go to this server alone.</summary>
-    private static readonly string Policy =
-        $"default-src 'none'; style-src 'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Style.Sheet)))}'; "
-            + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    /// <summary>
+    /// Nothing may be loaded or run but the one style sheet and the one script, by their hashes; they and forms reach this server alone.
+    /// </summary>
+    private static readonly string Policy = $"default-src 'none'; style-src '{HashOf(Style.Sheet)}'; script-src '{HashOf(Script.Source)}'; "
+        + "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-    /// <summary>A component as a page. Nothing in it comes alive in the browser, so nothing may be loaded or run there.</summary>
+    /// <summary>A component as a page.</summary>
     internal static async Task<IResult> PageAsync<T>(
         IServiceProvider services, Dictionary<string, object?> parameters, int status = StatusCodes.Status200OK) where T : IComponent
     {
@@ -22,6 +23,8 @@ internal static partial class DashboardEndpoints
             async () => (await renderer.RenderComponentAsync<T>(ParameterView.FromDictionary(parameters))).ToHtmlString());
         return new Page(html, status);
     }
+
+    private static string HashOf(string inline) => $"sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(inline)))}";
 
     private sealed class Page(string html, int status) : IResult
     {

@@ -12,8 +12,8 @@ using Fleet.Server.Telemetry;
 namespace Fleet.Server.Dashboard;
 
 /// <summary>
-/// The room of the dashboard: pages that only read, rendered whole on the server, without a script; signing in and out. It calls the rooms
-/// directly, never over HTTP.
+/// The room of the dashboard: pages that only read, rendered whole on the server, and again when what they show has changed; signing in
+/// and out. It calls the rooms directly, never over HTTP.
 /// </summary>
 internal static partial class DashboardEndpoints
 {

@@ -22,6 +22,7 @@ internal static class Style
         }
         form.card{max-width:30rem}form.card input{width:100%}
         nav a:hover,td a:hover{text-decoration:underline}
+        main[data-stale]::before{content:"The server does not answer: what follows may be old.";color:var(--bad)}
         main{max-width:75rem;margin:0 auto;padding:1rem 1.5rem 3rem}h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.8rem 0 .6rem}
         .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.8rem}
         .tile{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem}
@@ -39,6 +40,10 @@ internal static class Style
         svg.bar{height:.7rem;border-radius:.35rem;overflow:hidden;background:var(--line);min-width:10rem;margin-bottom:.25rem}
         .bar rect{fill:currentColor}
         .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem}
+        @media(max-width:48rem){
+          header{flex-wrap:wrap;gap:.5rem 1.5rem}nav{flex-wrap:wrap}.who{margin-left:0}main{padding:.5rem 1rem 2rem}
+          table{display:block;overflow-x:auto}.tile b{font-size:1.3rem}
+        }
         svg{display:block;width:100%}svg:not(.bar){height:auto}svg text{fill:var(--soft);font-size:11px}
         """;
 }

@@ -17,6 +17,7 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     private readonly FreeSpace _space;
     private readonly ILogger<LiteFleetStore> _logger;
     private readonly TimeProvider _time;
+    private readonly ICommitObserver[] _observers;
     private readonly LiteGate _gate;
     private readonly FileStream _lock;
 
@@ -33,11 +34,14 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     /// <param name="types">Every type of document that is stored.</param>
     /// <param name="time">Says when a telemetry batch arrived.</param>
     /// <param name="logger">Told of failures.</param>
+    /// <param name="observers">Told of every commit.</param>
     /// <exception cref="IOException">Another process has it open: two would destroy it.</exception>
     /// <exception cref="StoreException">It is damaged.</exception>
-    public LiteFleetStore(LiteStoreSettings settings, IEnumerable<DocumentType> types, TimeProvider time, ILogger<LiteFleetStore> logger)
+    public LiteFleetStore(
+        LiteStoreSettings settings, IEnumerable<DocumentType> types, TimeProvider time, ILogger<LiteFleetStore> logger,
+        IEnumerable<ICommitObserver>? observers = null)
     {
-        (_logger, _time) = (logger, time);
+        (_logger, _time, _observers) = (logger, time, [.. observers ?? []]);
         _types = types.ToDictionary(type => type.Json.Type);
         _names = _types.ToDictionary(pair => pair.Value.Name, pair => (pair.Key, pair.Value));
         _telemetry = new LiteTelemetry(time);
@@ -101,6 +105,7 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
         var before = _published;
         await _gate.RunAsync(
             new LiteWork<bool>(Writes.Documents, database => Apply(database, rows), cancellationToken), cancellationToken);
+        foreach (var observer in _observers) observer.Committed(rows.Select(row => KeyOf(row.Change)));
         CommitWitness.Current?.Saw(rows.Length, i => new CommittedChange(
             KeyOf(rows[i].Change), JsonOf(before, rows[i].Change), rows[i].Row?["json"].AsString));
     }

@@ -20,7 +20,7 @@ internal static class StoreExtensions
             FreeSpaceReserve = options.FreeSpaceReserve,
         };
         return new LiteFleetStore(settings, provider.GetServices<DocumentType>(), provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<LiteFleetStore>>());
+            provider.GetRequiredService<ILogger<LiteFleetStore>>(), provider.GetServices<ICommitObserver>());
     });
 
     /// <summary>Every document whose id starts with <paramref name="prefix"/>, page by page.</summary>

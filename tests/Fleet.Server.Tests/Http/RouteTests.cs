@@ -33,7 +33,7 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
         var answers = new List<string>();
         foreach (var route in Routes().Except(RoutesFor(RoleStatement.Everybody)))
         {
-            using var answer = await nobody.SendAsync(RequestTo(route));
+            using var answer = await nobody.SendAsync(RequestTo(route), HttpCompletionOption.ResponseHeadersRead);
             if (answer.StatusCode != HttpStatusCode.Unauthorized) answers.Add($"{route}: {answer.StatusCode}");
         }
         Assert.Empty(answers);
@@ -51,7 +51,7 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
         var wrong = new List<string>();
         foreach (var route in Routes().Except(RoutesFor(RoleStatement.Everybody)).Except(RoutesFor(Roles.Device)))
         {
-            using var answer = await client.SendAsync(RequestTo(route));
+            using var answer = await client.SendAsync(RequestTo(route), HttpCompletionOption.ResponseHeadersRead);
             var isOpen = Roles.ThatPass(Statements()[route]).Contains(role);
             if (answer.StatusCode == HttpStatusCode.Forbidden == isOpen || answer.StatusCode == HttpStatusCode.Unauthorized)
                 wrong.Add($"{route}: {answer.StatusCode}");
@@ -65,7 +65,7 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
         Assert.NotEmpty(RoutesFor(Roles.Device));
         foreach (var route in RoutesFor(Roles.Device))
         {
-            using var answer = await server.Operator.SendAsync(RequestTo(route));
+            using var answer = await server.Operator.SendAsync(RequestTo(route), HttpCompletionOption.ResponseHeadersRead);
             Assert.True(answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, $"{route}: {answer.StatusCode}");
         }
     }
@@ -79,7 +79,7 @@ public sealed class RouteTests(RunningServer server) : IClassFixture<RunningServ
         Assert.NotEmpty(routes);
         foreach (var route in routes)
         {
-            using var answer = await server.Operator.SendAsync(RequestTo(route));
+            using var answer = await server.Operator.SendAsync(RequestTo(route), HttpCompletionOption.ResponseHeadersRead);
             Assert.True(answer.StatusCode == HttpStatusCode.NotFound, $"{route}: {answer.StatusCode}");
             Assert.Contains("nothing", (await RunningServer.ProblemOf(answer)).Title, StringComparison.Ordinal);
         }

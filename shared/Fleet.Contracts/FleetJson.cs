@@ -44,6 +44,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>),
         typeof(ListConverter<TargetView>), typeof(ListConverter<PinView>), typeof(ListConverter<PendingDeviceView>),
         typeof(ListConverter<StrangerView>), typeof(ListConverter<PhaseDeadline>), typeof(ListConverter<RolloutPreviewDevice>),
+        typeof(ListConverter<RolloutPreviewTarget>), typeof(ListConverter<PlannedRelease>), typeof(ListConverter<DeviceModelView>),
         typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),

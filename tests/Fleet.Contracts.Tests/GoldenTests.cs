@@ -37,6 +37,7 @@ public sealed partial class GoldenTests
         ["gate"] = typeof(Validation.ValidationGate),
         ["root"] = typeof(TrustRoot),
         ["order"] = typeof(DeviceOrder),
+        ["grouped-plan"] = typeof(Rollouts.RolloutPlan),
         ["grouped-order"] = typeof(DeviceOrder),
         ["ordered-state"] = typeof(DesiredState),
         ["self-response"] = typeof(SelfResponse),

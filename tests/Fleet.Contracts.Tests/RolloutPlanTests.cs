@@ -8,6 +8,13 @@ public sealed class RolloutPlanTests
     {
         ["model"] = (plan => plan with { Model = "" }, "model '' must be"),
         ["version"] = (plan => plan with { Version = 0 }, "version 0 must be at least 1"),
+        ["model and releases"] = (
+            plan => plan with { Releases = [new PlannedRelease("sound", 1)] }, "either model and version, or releases"),
+        ["no releases"] = (plan => Several(plan), "releases: 1 to 16 are allowed, not 0"),
+        ["releases too many"] = (
+            plan => Several(plan, [.. Enumerable.Range(1, 17).Select(i => new PlannedRelease($"m{i}", 1))]), "not 17"),
+        ["a model twice"] = (plan => Several(plan, new("a", 1), new("b", 1), new("a", 2)), "model 'a' is named twice"),
+        ["a release without a number"] = (plan => Several(plan, new("a", 1), new("b", 0)), "version 0 must be at least 1"),
         ["filter"] = (plan => plan with { Filter = "colour=red" }, "Filter term 'colour=red'"),
         ["no waves"] = (plan => plan with { Waves = [] }, "waves: 1 to 50 are allowed, not 0"),
         ["a wave too many"] = (plan =>
@@ -32,6 +39,21 @@ public sealed class RolloutPlanTests
     };
 
     public static TheoryData<string> Broken => [.. Rows.Keys];
+
+    [Fact]
+    public void Plan_of_one_release_is_a_list_of_one_however_it_is_named()
+    {
+        var plan = Samples.Plan();
+        Assert.Equal([new PlannedRelease(plan.Model!, plan.Version!.Value)], plan.Moved());
+        Assert.Equal("vibration 3", plan.ReleasesInWords());
+        var several = Several(plan, new("a", 1), new("b", 2), new("c", 3));
+        Assert.Empty(several.Problems());
+        Assert.Equal("a 1, b 2 and c 3", several.ReleasesInWords());
+        Assert.Equal("a 1", Several(plan, new PlannedRelease("a", 1)).ReleasesInWords());
+    }
+
+    private static RolloutPlan Several(RolloutPlan plan, params IReadOnlyList<PlannedRelease> releases)
+        => plan with { Model = null, Version = null, Releases = releases };
 
     [Fact]
     public void Sample_plan_breaks_no_rule() => Assert.Empty(Samples.Plan().Problems());

@@ -9,6 +9,14 @@ internal sealed class PlanOptions
 {
     private readonly Option<string> _model = new("--model") { HelpName = "NAME", Description = "Model to roll out.", Required = true };
     private readonly Option<int> _version = new("--version") { HelpName = "N", Description = "Release number.", Required = true };
+    private readonly Option<PlannedRelease[]> _and = new("--and")
+    {
+        HelpName = "NAME=N",
+        Description = "A release of another model that every device switches to together with it, or to none of them; may be repeated.",
+        CustomParser = result => [.. result.Tokens.Select(token => Waves.ParseRelease(token.Value, result.AddError))],
+        AllowMultipleArgumentsPerToken = false,
+        Arity = ArgumentArity.OneOrMore,
+    };
     private readonly Option<string?> _filter = DevicesCommand.FilterOption("Which devices");
     private readonly Option<IReadOnlyList<WavePlan>> _waves = new("--waves")
     {
@@ -71,7 +79,7 @@ internal sealed class PlanOptions
     };
     private readonly Option<bool> _supersede = new("--supersede")
     {
-        Description = "Abort the open rollout of the model, if there is one, and take its place.",
+        Description = "Abort the open rollouts of its models, if there are any, and take their place.",
     };
 
     private readonly CanaryOptions _canary = new();
@@ -79,7 +87,7 @@ internal sealed class PlanOptions
     /// <summary>All of them.</summary>
     public IEnumerable<Symbol> All =>
     [
-        _model, _version, _waves, _filter, _failureRate, _minimumFinished, _minimumSuccess, _phaseDeadline, _waveDeadline, _soak,
+        _model, _version, _and, _waves, _filter, _failureRate, _minimumFinished, _minimumSuccess, _phaseDeadline, _waveDeadline, _soak,
         _bytesPerDevice, _bytes, _unavailable, _window, _approval, _supersede, .. _canary.All,
     ];
 
@@ -87,10 +95,12 @@ internal sealed class PlanOptions
     public RolloutPlan Read(Call call)
     {
         var defaults = new RolloutPlan { Model = "", Version = 0, Waves = [] };
+        var (first, others) = (new PlannedRelease(call.Get(_model)!, call.Get(_version)), call.Get(_and) ?? []);
         return new RolloutPlan
         {
-            Model = call.Get(_model)!,
-            Version = call.Get(_version),
+            Model = others.Length == 0 ? first.Model : null,
+            Version = others.Length == 0 ? first.Version : null,
+            Releases = others.Length == 0 ? null : [first, .. others],
             Waves = call.Get(_waves)!,
             Filter = call.Get(_filter) ?? "",
             MaximumFailureRate = call.Get(_failureRate) ?? defaults.MaximumFailureRate,

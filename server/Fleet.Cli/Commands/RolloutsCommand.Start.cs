@@ -3,6 +3,7 @@ using Fleet.Cli.Client;
 using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
+using Fleet.Contracts.Rollouts;
 
 namespace Fleet.Cli.Commands;
 
@@ -19,13 +20,15 @@ internal static partial class RolloutsCommand
         };
         return Verb.On(shell, "start", """
             Starts a rollout: it moves the standing target of its model and filter to a release, in waves, and makes that target where there
-            is none. The plan is frozen now; devices that appear later join the last wave.
+            is none. The plan is frozen now; devices that appear later join the last wave. With --and it moves several models: a device
+            switches to all of their releases together, or to none.
 
             Examples:
               fleet rollouts start --model vibration --version 1 --waves 5%,25%,100%
               fleet rollouts start --model vibration --version 2 --waves 1,10,100% \
                 --filter label.site=berlin --max-failure-rate 5% --min-finished 5 \
                 --phase-deadline 10m,downloading=2h --wave-deadline 12h --soak 1h --wait
+              fleet rollouts start --model detector --version 4 --and classifier=7 --waves 5%,25%,100%
               fleet rollouts start --model vibration --version 3 --waves 5%,25%,100% \
                 --soak 30m --canary errors,latency=20% --canary-min-devices 5
               fleet rollouts start --model vibration --version 2 --dry-run \
@@ -47,7 +50,7 @@ internal static partial class RolloutsCommand
             call.Show(rollout, FleetJson.Default.RolloutView, screen =>
             {
                 if (call.Get(wait)) RolloutTables.Write(screen, rollout);
-                else screen.WriteLine($"Rollout {rollout.Id} of {plan.Model} {plan.Version} is {rollout.Status.ToWords()}: 'fleet "
+                else screen.WriteLine($"Rollout {rollout.Id} of {plan.ReleasesInWords()} is {rollout.Status.ToWords()}: 'fleet "
                     + $"rollouts show {rollout.Id} --watch' follows it.");
             });
             if (call.Get(wait)) RequireSuccess(rollout);

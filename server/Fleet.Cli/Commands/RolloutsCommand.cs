@@ -78,13 +78,13 @@ internal static partial class RolloutsCommand
         {
             var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
             await call.ConfirmAsync(
-                string.Format(CultureInfo.InvariantCulture, question, $"rollout {asked.Id} of {asked.Plan.Model} {asked.Plan.Version}"),
+                string.Format(CultureInfo.InvariantCulture, question, $"rollout {asked.Id} of {asked.Plan.ReleasesInWords()}"),
                 cancellationToken);
         }
         await call.Client.SteerRolloutAsync(call.Get(Id), verb, cancellationToken);
         var rollout = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
-        call.Show(rollout, FleetJson.Default.RolloutView, screen => screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} "
-            + $"{rollout.Plan.Version} is {rollout.Status.ToWords()}."));
+        call.Show(rollout, FleetJson.Default.RolloutView, screen => screen.WriteLine($"Rollout {rollout.Id} of "
+            + $"{rollout.Plan.ReleasesInWords()} is {rollout.Status.ToWords()}."));
     });
 
     private static Command RollBack(Shell shell)
@@ -92,7 +92,7 @@ internal static partial class RolloutsCommand
         var to = new Option<int?>("--to")
         {
             HelpName = "N",
-            Description = "Release that all its devices go to, older or newer [default: what each of them served before].",
+            Description = "Release that all its devices go to, older or newer, of its one model [default: what each served before].",
         };
         var wait = new Option<bool>("--wait") { Description = "Wait until no device is on its way back any more." };
         return Verb.On(shell, "rollback", """
@@ -106,7 +106,7 @@ internal static partial class RolloutsCommand
         {
             var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
             var where = call.Get(to) is { } version ? $"goes to release {version}" : "returns to the release it last served";
-            await call.ConfirmAsync($"Roll back rollout {asked.Id} of {asked.Plan.Model} {asked.Plan.Version}? Every device that was told "
+            await call.ConfirmAsync($"Roll back rollout {asked.Id} of {asked.Plan.ReleasesInWords()}? Every device that was told "
                 + $"{where}.", cancellationToken);
             await call.Client.RollBackAsync(asked.Id, call.Get(to), cancellationToken);
             var rollout = call.Get(wait)
@@ -116,7 +116,7 @@ internal static partial class RolloutsCommand
             call.Show(rollout, FleetJson.Default.RolloutView, screen =>
             {
                 if (call.Get(wait)) RolloutTables.Write(screen, rollout);
-                else screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is {rollout.Status.ToWords()}: "
+                else screen.WriteLine($"Rollout {rollout.Id} of {rollout.Plan.ReleasesInWords()} is {rollout.Status.ToWords()}: "
                     + $"{RolloutTables.ReturnsOf(rollout.Returns)}.");
             });
             if (rollout.Returns is { NotReturned: > 0 } returns)
@@ -133,7 +133,7 @@ internal static partial class RolloutsCommand
     private static void RequireSuccess(RolloutView rollout)
     {
         if (rollout.Status != RolloutStatus.Succeeded)
-            throw new FleetException($"Rollout {rollout.Id} of {rollout.Plan.Model} {rollout.Plan.Version} is "
+            throw new FleetException($"Rollout {rollout.Id} of {rollout.Plan.ReleasesInWords()} is "
                 + $"{rollout.Status.ToWords()}: {(rollout.Reason.Length > 0 ? rollout.Reason : "no reason was given")}");
     }
 }

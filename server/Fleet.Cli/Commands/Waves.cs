@@ -10,6 +10,16 @@ namespace Fleet.Cli.Commands;
 /// <summary>Waves and shares as a command line spells them.</summary>
 internal static class Waves
 {
+    /// <summary>A release as <c>--and</c> names it: <c>sound=2</c>.</summary>
+    public static PlannedRelease ParseRelease(string text, Action<string> fail)
+    {
+        var parts = text.Split('=', 2);
+        if (parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var version))
+            return new PlannedRelease(parts[0], version);
+        fail($"'{text}' is not a release: write NAME=N, such as sound=2.");
+        return new PlannedRelease("", 0);
+    }
+
     /// <summary>
     /// Reads <c>5%,25%,100%</c>, numbers of devices: <c>1,10,100%</c>, or filters, whose terms are joined by an ampersand:
     /// <c>label.ring=canary,100%</c>.

@@ -78,7 +78,7 @@ internal static class DemoTables
         string[] commands =
         [
             "devices list", $"telemetry --model {model}", $"rollouts show {outcome.Rollout.Id}",
-            $"releases show {model} {outcome.Rollout.Plan.Version}",
+            $"releases show {outcome.Rollout.Plan.Moved()[0]}",
         ];
         foreach (var command in commands)
             screen.WriteLine($"  {program} {command} {connection}");

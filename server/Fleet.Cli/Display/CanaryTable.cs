@@ -19,7 +19,7 @@ internal static class CanaryTable
         foreach (var finding in wave.Canary)
         {
             sheet.Add(
-                finding.Metric, new Cell(finding.Verdict.ToWords(), finding.Verdict == CanaryVerdict.Worse ? Tone.Bad : Tone.Plain),
+                finding.Subject(), new Cell(finding.Verdict.ToWords(), finding.Verdict == CanaryVerdict.Worse ? Tone.Bad : Tone.Plain),
                 finding.Devices == 0 ? Figures.None : finding.InWords(finding.Change), finding.IntervalInWords(),
                 FormattableString.Invariant($"{finding.Evidence:0.#} of {finding.Needed:0}"), Figures.Count(finding.Devices),
                 Figures.Count(finding.Incumbents), Figures.Count((long)finding.Requests));

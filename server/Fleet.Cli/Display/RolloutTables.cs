@@ -19,7 +19,7 @@ internal static class RolloutTables
             var failed = rollout.Waves.Sum(wave => wave.Failed);
             var finished = failed + rollout.Waves.Sum(wave => wave.Succeeded);
             sheet.Add(
-                rollout.Id, $"{rollout.Plan.Model} {rollout.Plan.Version}", Words.Status(rollout.Status),
+                rollout.Id, InShort(rollout.Plan), Words.Status(rollout.Status),
                 $"{rollout.OpenWave}/{rollout.Waves.Count}",
                 $"{100 * finished / Math.Max(1, rollout.Waves.Sum(wave => wave.Total))} %",
                 new Cell(Figures.Count(failed), failed > 0 ? Tone.Bad : Tone.Plain), DurationText.Of(now - rollout.CreatedAt));
@@ -31,10 +31,13 @@ internal static class RolloutTables
         if (sheet.Count == 0) screen.WriteHint("There are no rollouts. 'fleet rollouts start --help' shows how to start one.");
     }
 
+    private static string InShort(RolloutPlan plan)
+        => plan.Moved() is [var first, _, ..] several ? $"{first} +{several.Count - 1}" : plan.ReleasesInWords();
+
     public static void Write(Shell screen, RolloutView rollout)
     {
         var plan = rollout.Plan;
-        screen.WriteHeading($"Rollout {rollout.Id} of {plan.Model} {plan.Version}: "
+        screen.WriteHeading($"Rollout {rollout.Id} of {plan.ReleasesInWords()}: "
             + $"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
         screen.WriteSentence($"Devices: {(plan.Filter.Length > 0 ? plan.Filter : "all")}; started {Figures.Moment(rollout.CreatedAt)}.");
         foreach (var (name, words) in plan.LimitsInWords()) screen.WriteSentence($"{name}: {words}.");
@@ -64,7 +67,7 @@ internal static class RolloutTables
         foreach (var device in rollout.Devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value))
         {
             devices.Add(
-                device.Device.Value, device.Wave, StatusOf(device), Words.Phase(device.Phase), device.Variant ?? Figures.None,
+                device.Device.Value, device.Wave, StatusOf(device), Words.Phase(device.Phase), device.VariantInWords() ?? Figures.None,
                 scores.Of(device.Measured) ?? Figures.None, Figures.Latency(device.Measured?.Latency),
                 DetailOf(device));
         }
@@ -74,15 +77,18 @@ internal static class RolloutTables
     /// <summary>What a plan would do.</summary>
     public static void WritePreview(Shell screen, RolloutPlan plan, RolloutPreview preview)
     {
-        var before = preview.Before is { } version ? $"from {version}" : "for the first time";
-        screen.WriteHeading($"Would move target {preview.Target} to {plan.Model} {plan.Version} {before}; nothing was changed");
+        var moves = preview.Targets.Select(target => $"target {target.Target} to {target.Model} {target.Version} "
+            + (target.Before is { } version ? $"from {version}" : "for the first time"));
+        screen.WriteHeading($"Would move {string.Join(" and ", moves)}; nothing was changed");
+        var moved = plan.Moved();
+        string Said(PlannedRelease release) => moved.Count == 1 ? $"{release.Version}" : $"{release}";
         var sheet = new Sheet("device", ">wave", ">serves", ">gets", ">fetches up to");
         foreach (var device in preview.Devices)
         {
             sheet.Add(
                 device.Device.Value, device.Wave > 0 ? $"{device.Wave}" : Figures.None,
-                device.Serves is { } serves ? $"{serves}" : Figures.None,
-                device.Wave > 0 ? $"{plan.Version}" : "stays", Figures.Bytes(device.Bytes));
+                device.ServesNow.Count > 0 ? string.Join(", ", device.ServesNow.Select(Said)) : Figures.None,
+                device.Wave > 0 ? string.Join(", ", moved.Select(Said)) : "stays", Figures.Bytes(device.Bytes));
         }
         screen.Write(sheet);
         screen.WriteSentence($"{Figures.Counted(preview.Devices.Count(device => device.Wave > 0), "device")} would fetch up to "
@@ -120,7 +126,7 @@ internal static class RolloutTables
     {
         var failure = device.Failure == DeploymentFailure.None ? device.Detail : $"{device.Failure.ToWords()}: {device.Detail}";
         if (device.Return is not { } way) return failure;
-        var to = way.Version is { } version ? $"to {version}" : "to serving nothing";
+        var to = device.ReturnInWords()!;
         var why = way.Failure == DeploymentFailure.None ? way.Detail : $"{way.Failure.ToWords()}: {way.Detail}";
         return string.Join("; ", ((string[])[why.Length > 0 ? $"{to}: {why}" : to, failure]).Where(part => part.Length > 0));
     }

@@ -7,16 +7,23 @@ namespace Fleet.Server.Canary;
 internal static class CanaryRules
 {
     /// <summary>Judges every metric of a plan, each at its share of the plan's significance.</summary>
-    public static IReadOnlyList<CanaryFinding> Judge(CanaryPlan plan, CanaryEvidence evidence)
-        => [.. evidence.Metrics.Select(metric => Judge(metric, Level(plan)))];
+    /// <param name="plan">The plan.</param>
+    /// <param name="evidence">What was seen of one model.</param>
+    /// <param name="models">Models that the rollout moves.</param>
+    public static IReadOnlyList<CanaryFinding> Judge(CanaryPlan plan, CanaryEvidence evidence, int models = 1)
+        => [.. evidence.Metrics.Select(metric => Judge(metric, Level(plan, models)))];
 
-    /// <summary>Evidence that a metric needs: with m metrics, m/α bounds the chance that any of them reaches it by α.</summary>
-    public static double Level(CanaryPlan plan) => plan.Metrics.Count / plan.Significance;
+    /// <summary>
+    /// Evidence that a metric needs: with m metrics of each of k models, mk/α bounds the chance that any of them reaches it by α, however
+    /// they hang together. Each is a test martingale, which reaches x with a chance of at most 1/x (Ville 1939), and the chance of any
+    /// is at most their sum (Bonferroni 1936; Dunn 1961).
+    /// </summary>
+    public static double Level(CanaryPlan plan, int models = 1) => models * plan.Metrics.Count / plan.Significance;
 
     /// <summary>A sentence for a finding that stops a rollout.</summary>
     public static string Sentence(CanaryFinding finding) => string.Create(CultureInfo.InvariantCulture,
-        $"Canary: {finding.Metric} of {finding.Devices} devices with the release is worse by {finding.InWords(finding.Change)}, at least "
-            + $"{finding.InWords(finding.AtLeast ?? finding.Tolerance)}, than of {finding.Incumbents} that wait for it; "
+        $"Canary: {finding.Subject()} of {finding.Devices} devices with the release is worse by {finding.InWords(finding.Change)}, at "
+            + $"least {finding.InWords(finding.AtLeast ?? finding.Tolerance)}, than of {finding.Incumbents} that wait for it; "
             + $"{finding.InWords(finding.Tolerance)} may be (evidence {finding.Evidence:0}, {finding.Needed:0} suffices).");
 
     private static CanaryFinding Judge(MetricEvidence evidence, double needed)

@@ -32,13 +32,15 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     /// </summary>
     public DateTimeOffset? EndedAt { get; init; }
 
-    /// <summary>The next revision, with a model's release set; the other models are left alone.</summary>
-    public DeviceDesired With(DesiredRelease release)
+    /// <summary>The next revision, with the releases of some models set; the other models are left alone.</summary>
+    public DeviceDesired With(params IEnumerable<DesiredRelease> releases)
+        => releases.Aggregate(this, (desired, release) => desired.Set(release)) with { Revision = NextRevision };
+
+    private DeviceDesired Set(DesiredRelease release)
     {
         var known = Remembering(release.Model, release.Version);
         return known with
         {
-            Revision = NextRevision,
             Assignments =
             [
                 .. Assignments.Where(assignment => assignment.Model != release.Model),
@@ -88,6 +90,9 @@ internal sealed record DesiredRelease(string Model, int Version, bool Rollback =
 {
     /// <summary>See <see cref="Assignment.Window"/>.</summary>
     public ActivationWindow? Window { get; init; }
+
+    /// <summary>See <see cref="Assignment.Group"/>.</summary>
+    public string? Group { get; init; }
 }
 
 /// <summary>Whose word an assignment is.</summary>

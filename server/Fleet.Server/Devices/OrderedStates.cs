@@ -32,6 +32,7 @@ internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes release
                     Release = envelope,
                     Rollback = release.Rollback,
                     Window = release.Window,
+                    Group = release.Group,
                 });
         }
         var move = await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken);

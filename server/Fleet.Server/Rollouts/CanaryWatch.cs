@@ -29,21 +29,35 @@ internal sealed class CanaryWatch(IFleetStore store)
         var plan = rollout.Plan.Canary;
         var hasIncumbents = rollout.Told < rollout.Members;
         if (plan.Metrics.Count == 0) return new CanaryState([], 0, hasIncumbents, null, []);
-        var stored = await store.FindAsync<CanaryRecord>(rollout.Id, cancellationToken);
-        var record = stored?.Document ?? new CanaryRecord(CanaryEvidence.Of(plan), []);
-        if (hasIncumbents && IsDue(rollout.Id, now))
+        var (findings, read, isDone, isDue) = (new List<CanaryFinding>(), int.MaxValue, true, hasIncumbents && IsDue(rollout.Id, now));
+        var moved = rollout.Plan.Moved();
+        foreach (var release in moved)
         {
-            var candidates = await CandidatesAsync(rollout, record, now, cancellationToken);
-            if (candidates.Count > 0) record = await ReadAsync(rollout, stored, record, candidates, now, cancellationToken);
-            Remember(rollout.Id, now);
+            var record = await ReadAsync(rollout, release, isDue, now, cancellationToken);
+            var found = CanaryRules.Judge(plan, record.Evidence, moved.Count);
+            findings.AddRange(moved.Count == 1 ? found : found.Select(finding => finding with { Model = release.Model }));
+            read = Math.Min(read, record.Read.Count(device => device.Wave == rollout.OpenWave));
+            isDone = isDone && record.Read.Count >= Math.Min(rollout.Told, CanaryMetrics.MaximumDevices);
         }
-        var isDone = !hasIncumbents || record.Read.Count >= Math.Min(rollout.Told, CanaryMetrics.MaximumDevices);
+        if (isDue) Remember(rollout.Id, now);
         return new CanaryState(
-            CanaryRules.Judge(plan, record.Evidence), record.Read.Count(device => device.Wave == rollout.OpenWave), hasIncumbents,
-            isDone ? null : LookedAt(rollout.Id) + Pause, rollout.AcceptedMetrics)
+            findings, read, hasIncumbents, isDone || !hasIncumbents ? null : LookedAt(rollout.Id) + Pause, rollout.AcceptedMetrics)
         {
             IsWaived = rollout.Open.Uncompared,
         };
+    }
+
+    /// <summary>What is known of one model, after reading what has become readable where it is time to.</summary>
+    private async Task<CanaryRecord> ReadAsync(
+        Rollout rollout, PlannedRelease release, bool isDue, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var stored = await store.FindAsync<CanaryRecord>(CanaryRecord.IdOf(rollout, release.Model), cancellationToken);
+        var record = stored?.Document ?? new CanaryRecord(CanaryEvidence.Of(rollout.Plan.Canary), []);
+        if (!isDue) return record;
+        var candidates = await CandidatesAsync(rollout, release.Model, record, now, cancellationToken);
+        return candidates.Count == 0
+            ? record
+            : await ReadAsync(rollout, release, stored, record, candidates, now, cancellationToken);
     }
 
     /// <summary>A clock that was put back does not keep it waiting.</summary>
@@ -58,7 +72,7 @@ internal sealed class CanaryWatch(IFleetStore store)
 
     /// <summary>Devices whose window may have ended, in the order they are told.</summary>
     private async Task<IReadOnlyList<DeviceRollout>> CandidatesAsync(
-        Rollout rollout, CanaryRecord record, DateTimeOffset now, CancellationToken cancellationToken)
+        Rollout rollout, string model, CanaryRecord record, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var room = CanaryMetrics.MaximumDevices - record.Read.Count;
         if (room <= 0) return [];
@@ -69,7 +83,8 @@ internal sealed class CanaryWatch(IFleetStore store)
             var device = stored.Document;
             if (device.Status != DeviceRolloutStatus.Succeeded || read.Contains(device.Device)) continue;
             // A device that had the release already has no time before it, and one without requests is not waited for forever.
-            if (device.PreviousVersion == device.Version || device.UpdatedAt + CanaryWindow.Patience(rollout.Plan.Canary) < now) continue;
+            var has = device.Models.First(each => each.Model == model);
+            if (has.PreviousVersion == has.Version || device.UpdatedAt + CanaryWindow.Patience(rollout.Plan.Canary) < now) continue;
             unread[device.Device] = device;
         }
         if (unread.Count == 0) return [];
@@ -79,19 +94,20 @@ internal sealed class CanaryWatch(IFleetStore store)
     }
 
     private async Task<CanaryRecord> ReadAsync(
-        Rollout rollout, Stored<CanaryRecord>? stored, CanaryRecord record, IReadOnlyList<DeviceRollout> candidates, DateTimeOffset now,
-        CancellationToken cancellationToken)
+        Rollout rollout, PlannedRelease release, Stored<CanaryRecord>? stored, CanaryRecord record,
+        IReadOnlyList<DeviceRollout> candidates, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var waiting = await MembersAsync(
             rollout, Math.Max(rollout.Told, rollout.Members - Incumbents), rollout.Members, cancellationToken);
         var history = await HistoryAsync(
-            rollout, [.. waiting, .. candidates.Select(device => device.Device), .. record.Read.Select(device => device.Device)], now,
+            rollout, release.Model,
+            [.. waiting, .. candidates.Select(device => device.Device), .. record.Read.Select(device => device.Device)], now,
             cancellationToken);
         var readings = new Dictionary<(CanaryWindow Window, DeviceId Device), Reading?>();
         foreach (var candidate in candidates)
         {
             var opened = rollout.Waves[candidate.Wave - 1].OpenedAt ?? rollout.CreatedAt;
-            var window = new CanaryWindow(rollout.Plan, opened);
+            var window = new CanaryWindow(rollout.Plan, release.Version, opened);
             if (window.End(history[candidate.Device], now) is not { } ended) continue;
             if (ended.Read(history[candidate.Device], isCandidate: true) is not { } reading) continue;
             var incumbents = All(waiting, areCandidates: false);
@@ -111,17 +127,17 @@ internal sealed class CanaryWatch(IFleetStore store)
         }
         if (record.Read.Count == (stored?.Document.Read.Count ?? 0)) return record;
         await store.CommitAsync(
-            [stored?.Change(record) ?? StoreChange.Create(rollout.Id, record)], cancellationToken);
+            [stored?.Change(record) ?? StoreChange.Create(CanaryRecord.IdOf(rollout, release.Model), record)], cancellationToken);
         return record;
     }
 
     /// <summary>What devices did, minute by minute, since an hour before the first wave opened, or as long as minutes are kept.</summary>
     private async Task<Dictionary<DeviceId, IReadOnlyList<Rollup>>> HistoryAsync(
-        Rollout rollout, IReadOnlyCollection<DeviceId> devices, DateTimeOffset now, CancellationToken cancellationToken)
+        Rollout rollout, string model, IReadOnlyCollection<DeviceId> devices, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var since = rollout.CreatedAt - CanaryWindow.Before;
         if (since < now - IFleetStore.MinutesKept) since = now - IFleetStore.MinutesKept;
-        var query = new RollupQuery(RollupPeriod.Minute, since, rollout.Plan.Model);
+        var query = new RollupQuery(RollupPeriod.Minute, since, model);
         var history = new Dictionary<DeviceId, IReadOnlyList<Rollup>>();
         foreach (var part in devices.Distinct().Chunk(IFleetStore.MaximumPage))
         {

@@ -7,8 +7,9 @@ namespace Fleet.Server.Rollouts;
 
 /// <summary>The time in which a candidate is read, and the hour it is compared with. Pure.</summary>
 /// <param name="Plan">The rollout's plan.</param>
+/// <param name="Version">The release that a candidate serves.</param>
 /// <param name="Opened">When the candidate's wave opened: the hour before is the time with the old release.</param>
-internal sealed record CanaryWindow(RolloutPlan Plan, DateTimeOffset Opened)
+internal sealed record CanaryWindow(RolloutPlan Plan, int Version, DateTimeOffset Opened)
 {
     /// <summary>How long before its wave a device's own figures are read.</summary>
     public static readonly TimeSpan Before = TimeSpan.FromHours(1);
@@ -32,7 +33,7 @@ internal sealed record CanaryWindow(RolloutPlan Plan, DateTimeOffset Opened)
     /// <param name="now">A minute that ended a while ago is whole, also when nothing follows it.</param>
     public CanaryWindow? End(IReadOnlyList<Rollup> minutes, DateTimeOffset now)
     {
-        if (minutes.FirstOrDefault(minute => minute.Stats.Version == Plan.Version && minute.From >= Opened - Minute) is not { } first)
+        if (minutes.FirstOrDefault(minute => minute.Stats.Version == Version && minute.From >= Opened - Minute) is not { } first)
             return null;
         var from = first.From + Minute;
         double requests = 0;
@@ -52,9 +53,9 @@ internal sealed record CanaryWindow(RolloutPlan Plan, DateTimeOffset Opened)
     public Reading? Read(IReadOnlyList<Rollup> minutes, bool isCandidate)
     {
         var window = Between(minutes, From, To);
-        if (window.Any(minute => minute.Version == Plan.Version != isCandidate)) return null;
+        if (window.Any(minute => minute.Version == Version != isCandidate)) return null;
         var reading = new Reading(
-            Measure.Of([.. Between(minutes, Opened - Before, Opened - Minute).Where(minute => minute.Version != Plan.Version)],
+            Measure.Of([.. Between(minutes, Opened - Before, Opened - Minute).Where(minute => minute.Version != Version)],
                 Plan.Canary.LatencyQuantile),
             Measure.Of(window, Plan.Canary.LatencyQuantile));
         return Math.Min(reading.Before.Requests, reading.After.Requests) < Plan.Canary.MinimumRequests ? null : reading;

@@ -1,38 +1,24 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
-using Fleet.Contracts.Validation;
 
 namespace Fleet.Server.Rollouts;
 
 /// <summary>One device's part in a rollout, from the moment it was told. Stored under <see cref="IdOf"/>.</summary>
-internal sealed record DeviceRollout
+internal sealed partial record DeviceRollout
 {
     public required string Rollout { get; init; }
 
     public required DeviceId Device { get; init; }
 
-    public required string Model { get; init; }
-
-    /// <summary>Release it was told to serve.</summary>
-    public required int Version { get; init; }
+    /// <summary>Its models: one, or several that it switches to together.</summary>
+    public IReadOnlyList<ModelRollout> Models { get => field ?? [AsKeptBefore()]; init; }
 
     /// <summary>Its wave, from 1.</summary>
     public required int Wave { get; init; }
 
     /// <summary>The desired revision that told it: a report of an older one does not answer this.</summary>
     public required long Revision { get; init; }
-
-    /// <summary>What it was assigned before; null for nothing.</summary>
-    public int? PreviousVersion { get; init; }
-
-    /// <summary>
-    /// What it served when it was told, as it said last; null when it served nothing or had not said. It returns here.
-    /// </summary>
-    public int? ServedVersion { get; init; }
-
-    /// <summary>True when it had failed at what it was assigned before: nothing returns it there.</summary>
-    public bool PreviousFailed { get; init; }
 
     /// <summary>Its way back; null while nobody sent it back.</summary>
     public DeviceReturn? Return { get; init; }
@@ -43,30 +29,20 @@ internal sealed record DeviceRollout
     /// <summary>Where it stands.</summary>
     public DeviceRolloutStatus Status { get; init; } = DeviceRolloutStatus.Running;
 
-    /// <summary>The phase it reported last.</summary>
+    /// <summary>The phase it reported last: of several models, of the one that is furthest on its way.</summary>
     public DeploymentPhase Phase { get; init; } = DeploymentPhase.Idle;
 
     /// <summary>When the server first heard of that phase, by the server's clock: a device's clock is not trusted.</summary>
     public required DateTimeOffset PhaseSince { get; init; }
 
-    /// <summary>Why it failed.</summary>
+    /// <summary>Why it failed: of several models, why the one did that failed first.</summary>
     public DeploymentFailure Failure { get; init; }
 
-    /// <summary>The failure in a sentence.</summary>
+    /// <summary>The failure in a sentence; of several models, it names the one.</summary>
     public string Detail { get; init; } = "";
-
-    /// <summary>The variant it chose or tries.</summary>
-    public string? Variant { get; init; }
-
-    /// <summary>What it measured.</summary>
-    public Scores? Measured { get; init; }
 
     /// <summary>When this last changed.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
-
-    /// <summary>Where it returns to, unless an operator says where; null takes the model out of service.</summary>
-    /// <param name="ruling">What its targets say without the rollout.</param>
-    public int? ReturnVersion(int? ruling) => ServedVersion ?? ruling ?? (PreviousFailed ? null : PreviousVersion);
 
     /// <summary>The id of a device's part in a rollout.</summary>
     public static string IdOf(string rollout, DeviceId device) => $"{PrefixOf(rollout)}{device}";
@@ -77,7 +53,7 @@ internal sealed record DeviceRollout
 
 /// <summary>A device's way back from a rollout.</summary>
 /// <param name="Status">How far it is.</param>
-/// <param name="Version">Where it returns to; null for serving nothing.</param>
+/// <param name="Version">Where it returns to, if that is one model; null for serving nothing.</param>
 /// <param name="Revision">The desired revision that told it; 0 where none was sent.</param>
 internal sealed record DeviceReturn(DeviceReturnStatus Status, int? Version, long Revision)
 {

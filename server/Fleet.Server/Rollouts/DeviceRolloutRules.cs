@@ -17,23 +17,50 @@ internal static class DeviceRolloutRules
     public static DeviceRollout Answer(DeviceRollout current, ReportedState reported, DateTimeOffset now)
     {
         if (reported.Revision < current.Revision || current.Status == DeviceRolloutStatus.Left) return current;
-        if (reported.Models.FirstOrDefault(model => model.Model == current.Model) is not { } model || model.Version != current.Version)
-            return current;
+        var before = current.Models;
+        ModelRollout[] models = [.. before.Select(model => Answer(model, reported))];
+        if (models.Zip(before, ReferenceEquals).All(same => same)) return current;
 
-        var status = StatusOf(model);
+        var status = StatusOf(models);
         if (status == DeviceRolloutStatus.Running && current.Status != DeviceRolloutStatus.Running) return current;
+        var telling = Telling(models, status);
+        var moved = models.Zip(before).Any(pair => pair.First.Phase != pair.Second.Phase);
+        return current with
+        {
+            Models = models,
+            Status = status,
+            Phase = telling.Phase,
+            Failure = telling.Failure,
+            Detail = models.Length > 1 && telling.Detail is { Length: > 0 } detail
+                ? Limits.Detail($"{telling.Model} {telling.Version}: {detail}")
+                : telling.Detail ?? "",
+            PhaseSince = moved ? now : current.PhaseSince,
+            UpdatedAt = now,
+        };
+    }
+
+    private static ModelRollout Answer(ModelRollout current, ReportedState reported)
+    {
+        if (reported.Models.FirstOrDefault(model => model.Model == current.Model) is not { } said || said.Version != current.Version)
+            return current;
         var answered = current with
         {
-            Status = status,
-            Phase = model.Phase,
-            Failure = model.Failure,
-            Detail = model.Detail,
-            Variant = model.Variant,
-            Measured = model.Measured,
+            Phase = said.Phase,
+            Failure = said.Failure,
+            Detail = said.Detail.Length > 0 ? said.Detail : null,
+            Variant = said.Variant,
+            Measured = said.Measured,
         };
-        if (answered == current) return current;
-        return answered with { PhaseSince = model.Phase == current.Phase ? current.PhaseSince : now, UpdatedAt = now };
+        return answered == current ? current : answered;
     }
+
+    /// <summary>The model that says how the device stands: the one that failed by itself, or the one that is furthest on its way.</summary>
+    private static ModelRollout Telling(ModelRollout[] models, DeviceRolloutStatus status) => status switch
+    {
+        DeviceRolloutStatus.Failed => models.Where(HasFailed).OrderBy(model => model.Failure == DeploymentFailure.GroupFailed).First(),
+        DeviceRolloutStatus.Running => models.Where(model => model.Phase != DeploymentPhase.Active).MaxBy(model => model.Phase)!,
+        _ => models[0],
+    };
 
     /// <summary>When the device counts as silent unless its phase moves; null when it has finished.</summary>
     /// <param name="current">The device rollout.</param>
@@ -97,8 +124,17 @@ internal static class DeviceRolloutRules
         Phase = DeploymentPhase.Idle,
         Failure = DeploymentFailure.None,
         Detail = "",
-        Variant = null,
-        Measured = null,
+        Models =
+        [
+            .. current.Models.Select(model => model with
+            {
+                Phase = DeploymentPhase.Idle,
+                Failure = DeploymentFailure.None,
+                Detail = null,
+                Variant = null,
+                Measured = null,
+            }),
+        ],
         Revision = revision,
         ToldAt = now,
         PhaseSince = now,
@@ -110,6 +146,28 @@ internal static class DeviceRolloutRules
         => current.Status != DeviceRolloutStatus.Running
             ? current
             : current with { Status = DeviceRolloutStatus.Left, Detail = reason, UpdatedAt = now };
+
+    /// <summary>
+    /// The way back of a device after a report; the same instance when the report says nothing new of it. It is back when all its models
+    /// are, and could not return when one could not.
+    /// </summary>
+    /// <param name="part">How far it was.</param>
+    /// <param name="reported">The report.</param>
+    /// <param name="desiredVersion">What the device should run by now of a model.</param>
+    public static DeviceReturn Returned(DeviceRollout part, ReportedState reported, Func<string, int?> desiredVersion)
+    {
+        var current = part.Return!;
+        if (part.Models.Count == 1) return Returned(current, part.Models[0].Model, reported, desiredVersion(part.Models[0].Model));
+        if (current.Status != DeviceReturnStatus.SentBack) return current;
+        var ways = part.Models.Where(model => model.IsReturning).Select(model => (model.Model, Way: Returned(
+            current with { Version = model.ReturnsTo }, model.Model, reported, desiredVersion(model.Model)))).ToList();
+        foreach (var end in (DeviceReturnStatus[])[DeviceReturnStatus.Superseded, DeviceReturnStatus.NotReturned])
+            if (ways.Find(each => each.Way.Status == end) is { Way: { } way, Model: var model })
+                return way with { Version = null, Detail = $"{model}: {way.Detail}" };
+        return ways.TrueForAll(each => each.Way.Status == DeviceReturnStatus.Returned)
+            ? current with { Status = DeviceReturnStatus.Returned }
+            : current;
+    }
 
     /// <summary>A device's way back after a report; the same instance when the report says nothing new of it.</summary>
     /// <param name="current">How far it was.</param>
@@ -135,10 +193,13 @@ internal static class DeviceRolloutRules
         Detail = desiredVersion is { } version ? $"It was told release {version} since." : "Its model was taken out of service since.",
     };
 
-    private static DeviceRolloutStatus StatusOf(ReportedModel model) => model switch
+    /// <summary>It has finished when all its models serve, and failed when any has.</summary>
+    private static DeviceRolloutStatus StatusOf(ModelRollout[] models)
     {
-        { Phase: DeploymentPhase.RolledBack } or { Failure: not DeploymentFailure.None } => DeviceRolloutStatus.Failed,
-        { Phase: DeploymentPhase.Active } => DeviceRolloutStatus.Succeeded,
-        _ => DeviceRolloutStatus.Running,
-    };
+        if (models.Any(HasFailed)) return DeviceRolloutStatus.Failed;
+        return models.All(model => model.Phase == DeploymentPhase.Active) ? DeviceRolloutStatus.Succeeded : DeviceRolloutStatus.Running;
+    }
+
+    private static bool HasFailed(ModelRollout model)
+        => model is { Phase: DeploymentPhase.RolledBack } or { Failure: not DeploymentFailure.None };
 }

@@ -67,14 +67,24 @@ internal sealed record Rollout
     /// </summary>
     public bool Withdraws { get; init; }
 
-    /// <summary>When rolled back: where its devices go; null for what each of them served before.</summary>
+    /// <summary>When rolled back, and it moves one model: where its devices go; null for what each of them served before.</summary>
     public int? ReturnTo { get; init; }
 
-    /// <summary>The standing target that it moves; null for rollouts of before there were targets.</summary>
+    /// <summary>The standing targets that it moves, one for each release; empty for rollouts of before there were targets.</summary>
+    public IReadOnlyList<MovedTarget> Targets
+    {
+        get => field ?? (Target is null ? [] : [new MovedTarget(Plan.Moved()[0].Model, Target, Before)]);
+        init;
+    }
+
+    /// <summary>Where rollouts of one model kept their target, before there were several; only read.</summary>
     public string? Target { get; init; }
 
-    /// <summary>What the target had when it began; null for nothing.</summary>
+    /// <summary>What that target had when it began; only read.</summary>
     public TargetRelease? Before { get; init; }
+
+    /// <summary>What holds its releases together on a device; null where it moves one.</summary>
+    public string? Group() => Plan.Moved().Count > 1 ? Id : null;
 
     /// <summary>True when its waves end with every device the target selects: then the target moves, and late devices join.</summary>
     public bool IsWhole { get; init; }
@@ -126,6 +136,12 @@ internal sealed record RolloutMembers(IReadOnlyList<DeviceId> Devices)
     /// <summary>The id of one part.</summary>
     public static string IdOf(string rollout, int number) => $"{rollout}/{number:0000}";
 }
+
+/// <summary>A standing target that a rollout moves.</summary>
+/// <param name="Model">Its model.</param>
+/// <param name="Target">Its name.</param>
+/// <param name="Before">What it had when the rollout began; null for nothing.</param>
+internal sealed record MovedTarget(string Model, string Target, TargetRelease? Before = null);
 
 /// <summary>
 /// Names the rollout that is open for a model; its id is the model's name, so the store itself refuses a second one.

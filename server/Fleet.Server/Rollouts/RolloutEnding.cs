@@ -5,7 +5,7 @@ using Fleet.Server.Targets;
 namespace Fleet.Server.Rollouts;
 
 /// <summary>
-/// What remains to be done for a rollout that has ended: its orders are taken back, its target and its model are set free.
+/// What remains to be done for a rollout that has ended: its orders are taken back, its targets and its models are set free.
 /// </summary>
 internal sealed class RolloutEnding(
     IFleetStore store, RolloutReversal reversal, RolloutTargets targets, ConvergenceQueue converging, DesiredNotices notices,
@@ -44,12 +44,15 @@ internal sealed class RolloutEnding(
         }
     }
 
-    /// <summary>What changes with a rollout that has nothing left to do: its target is set free, and the model.</summary>
+    /// <summary>What changes with a rollout that has nothing left to do: its targets are set free, and its models.</summary>
     public async Task<IReadOnlyList<StoreChange>> ClosingAsync(Rollout rollout, CancellationToken cancellationToken)
     {
-        var target = await targets.EndAsync(rollout, time.GetUtcNow(), cancellationToken);
-        return await store.FindAsync<OpenRollout>(rollout.Plan.Model, cancellationToken) is { } open && open.Document.Rollout == rollout.Id
-            ? [.. target, open.Removal()]
-            : target;
+        var changes = new List<StoreChange>(await targets.EndAsync(rollout, time.GetUtcNow(), cancellationToken));
+        foreach (var (model, _) in rollout.Plan.Moved())
+        {
+            if (await store.FindAsync<OpenRollout>(model, cancellationToken) is { } open && open.Document.Rollout == rollout.Id)
+                changes.Add(open.Removal());
+        }
+        return changes;
     }
 }

@@ -116,10 +116,15 @@ internal static class RolloutEndpoints
     /// <summary>Who takes the place of a rollout aborts it, and must be allowed to.</summary>
     private static async Task<string?> WhyNotSupersedeAsync(
         Caller caller, RolloutPlan plan, IFleetStore store, CancellationToken cancellationToken)
-        => plan.Supersede && await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document.Rollout: var open }
-            && await store.FindAsync<Rollout>(open, cancellationToken) is { } stored
-            ? WhyNot(caller, stored.Document.Plan)
-            : null;
+    {
+        if (!plan.Supersede) return null;
+        foreach (var open in await RolloutOrders.OpenOfAsync(store, plan, cancellationToken))
+        {
+            if (await store.FindAsync<Rollout>(open.Rollout, cancellationToken) is { } stored
+                && WhyNot(caller, stored.Document.Plan) is { } reason) return reason;
+        }
+        return null;
+    }
 
     private static async Task<IResult> ViewAsync(
         IFleetStore store, Answer<Rollout> answer, int status, CancellationToken cancellationToken) => answer switch

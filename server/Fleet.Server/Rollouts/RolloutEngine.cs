@@ -46,9 +46,10 @@ internal sealed partial class RolloutEngine(
     private async Task<DateTimeOffset?> TurnAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset? next = null;
-        var troubled = new List<string>();
+        var (troubled, looked) = (new List<string>(), new HashSet<string>(StringComparer.Ordinal));
         await foreach (var open in store.AllAsync<OpenRollout>("", cancellationToken))
         {
+            if (!looked.Add(open.Document.Rollout)) continue; // It is open for each of its models.
             DateTimeOffset? due;
             try
             {

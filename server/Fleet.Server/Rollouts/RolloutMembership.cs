@@ -1,4 +1,5 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Releases;
@@ -21,7 +22,8 @@ internal sealed partial class RolloutMembership(
     public async Task MeetAsync(DeviceId device, CancellationToken cancellationToken)
     {
         var open = new List<string>();
-        await foreach (var each in store.AllAsync<OpenRollout>("", cancellationToken)) open.Add(each.Document.Rollout);
+        await foreach (var each in store.AllAsync<OpenRollout>("", cancellationToken))
+            if (!open.Contains(each.Document.Rollout)) open.Add(each.Document.Rollout);
         foreach (var ended in _members.Keys.Except(open).ToList()) _members.Remove(ended);
         foreach (var rollout in open)
         {
@@ -46,14 +48,25 @@ internal sealed partial class RolloutMembership(
         }
         if (device is null || !rollout.IsWhole || (await MembersAsync(id, cancellationToken)).Contains(deviceId)
             || await ReasonToLeaveAsync(rollout, device, cancellationToken) is not null) return false;
-        var release = await store.FindAsync<Release>(Release.IdOf(rollout.Plan.Model, rollout.Plan.Version), cancellationToken);
-        var candidate = await store.CandidateAsync(device, cancellationToken);
-        if (Suitability.ReasonAgainst(release?.Document, candidate, time.GetUtcNow()) is not null
-            || RolloutTargets.LimitsOf(rollout.Plan)?.ReasonAgainst(release!.Document.ReadManifest(), candidate) is not null) return false;
+        if (!await IsSuitedAsync(rollout.Plan, device, cancellationToken)) return false;
         await store.CommitAsync(await JoinAsync(stored, deviceId, cancellationToken), cancellationToken);
         _members[id].Add(deviceId);
         LogJoined(deviceId, id);
         return true;
+    }
+
+    private async Task<bool> IsSuitedAsync(RolloutPlan plan, Device device, CancellationToken cancellationToken)
+    {
+        var candidate = await store.CandidateAsync(device, cancellationToken);
+        var releases = new List<ReleaseManifest>();
+        foreach (var (model, version) in plan.Moved())
+        {
+            var release = (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken))?.Document;
+            if (Suitability.ReasonAgainst(release, candidate, time.GetUtcNow()) is not null) return false;
+            releases.Add(release!.ReadManifest());
+        }
+        return RolloutSelection.ReasonAgainst(releases, candidate) is null
+            && RolloutTargets.LimitsOf(plan)?.ReasonAgainst(releases, candidate) is null;
     }
 
     private async Task<string?> ReasonToLeaveAsync(Rollout rollout, Device? device, CancellationToken cancellationToken)
@@ -61,9 +74,9 @@ internal sealed partial class RolloutMembership(
         if (device is null) return "The device is no longer enrolled.";
         if (device.IsRevoked) return "The device is revoked.";
         var (desired, _) = await store.DesiredAsync(device.Id, cancellationToken);
-        var pin = await store.PinAsync(device.Id, rollout.Plan.Model, cancellationToken);
+        var pins = await store.PinsAsync(device.Id, rollout.Plan.Moved().Select(release => release.Model), cancellationToken);
         var targets = RolloutTargets.AsMoved(rollout, await store.TargetsAsync(cancellationToken));
-        return RolloutTargets.ReasonAgainst(rollout, device, desired.Of(rollout.Plan.Model), pin, targets);
+        return RolloutTargets.ReasonAgainst(rollout, device, desired, pins, targets);
     }
 
     /// <summary>The changes that put a device at the end of the last wave.</summary>

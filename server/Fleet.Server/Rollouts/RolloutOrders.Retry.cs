@@ -47,9 +47,7 @@ internal sealed partial class RolloutOrders
             return Refusal.Unknown($"There is no rollout '{id}'.");
         if (rollout.Status is RolloutStatus.Aborted or RolloutStatus.RolledBack)
             return Refusal.Conflict($"Rollout {id} is {rollout.Status.ToWords()}: start it again instead.");
-        return await store.FindAsync<OpenRollout>(rollout.Plan.Model, cancellationToken) is { Document.Rollout: var open } && open != id
-            ? Refusal.Conflict($"Rollout {open} of model {rollout.Plan.Model} is open: abort it first.")
-            : null;
+        return await OtherOpenAsync(rollout, cancellationToken);
     }
 
     /// <summary>Tells a part of them in one commit.</summary>
@@ -61,7 +59,8 @@ internal sealed partial class RolloutOrders
             var part = await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(rollout, device), cancellationToken);
             if (part?.Document is not { Status: DeviceRolloutStatus.Failed, Return: null }) continue;
             var (desired, change) = await store.DesiredAsync(device, cancellationToken);
-            if (desired.Of(part.Document.Model) is not { } has || has.By?.Rollout != rollout) continue;
+            DesiredRelease[] has = [.. part.Document.Models.Select(model => desired.Of(model.Model)).OfType<DesiredRelease>()];
+            if (has.Length < part.Document.Models.Count || has.Any(release => release.By?.Rollout != rollout)) continue;
             var next = desired.With(has);
             changes.Add(change(next));
             changes.Add(part.Change(DeviceRolloutRules.Retry(part.Document, next.Revision, time.GetUtcNow())));

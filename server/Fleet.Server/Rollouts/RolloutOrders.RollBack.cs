@@ -37,26 +37,38 @@ internal sealed partial class RolloutOrders
 
     private async Task<ApiProblem?> WhyNotBackAsync(Rollout rollout, int? version, CancellationToken cancellationToken)
     {
-        var plan = rollout.Plan;
-        if (version == plan.Version) return Refusal.Invalid($"Release {version} is what rollout {rollout.Id} brought.");
-        if (version is { } to && await store.FindAsync<Release>(Release.IdOf(plan.Model, to), cancellationToken) is null)
-            return Refusal.Unknown($"There is no release {plan.Model} {to}.");
-        if (await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document.Rollout: var open } && open != rollout.Id)
-            return Refusal.Conflict($"Rollout {open} of model {plan.Model} is open: abort it first.");
-        if (await NewerAsync(rollout, cancellationToken) is { } newer)
-            return Refusal.Conflict(
-                $"{newer} since rollout {rollout.Id} brought release {plan.Version}: nothing was rolled back.",
-                $"Roll the newer one back, or go to a release by name: 'fleet targets set {rollout.Target} --version N --allow-older'.");
+        if (version is { } to && await WhyNotToAsync(rollout, to, cancellationToken) is { } nowhere) return nowhere;
+        if (await OtherOpenAsync(rollout, cancellationToken) is { } other) return other;
+        foreach (var moved in rollout.Targets)
+        {
+            if (await NewerAsync(rollout, moved, cancellationToken) is { } newer)
+                return Refusal.Conflict(
+                    $"{newer} since rollout {rollout.Id} brought {rollout.Plan.ReleasesInWords()}: nothing was rolled back.",
+                    $"Roll the newer one back, or go to a release by name: 'fleet targets set {moved.Target} --version N --allow-older'.");
+        }
         return await reversal.HoldsAnyAsync(rollout, cancellationToken)
             ? null
             : Refusal.Conflict($"No device has what rollout {rollout.Id} told it any more ({rollout.Status.ToWords()}): nothing was rolled "
                 + $"back.");
     }
 
-    /// <summary>What took the place of a rollout that had succeeded, in words; null when nothing did.</summary>
-    private async Task<string?> NewerAsync(Rollout rollout, CancellationToken cancellationToken)
+    private async Task<ApiProblem?> WhyNotToAsync(Rollout rollout, int version, CancellationToken cancellationToken)
     {
-        if (rollout is not { Target: { } name, Status: RolloutStatus.Succeeded, IsWhole: true }) return null;
+        if (rollout.Plan.Moved() is not [var (model, brought)])
+            return Refusal.Invalid(
+                $"Rollout {rollout.Id} moves {rollout.Plan.ReleasesInWords()}: release {version} would be of one of them.",
+                ["Without a release, every device returns to what it served before of each."]);
+        if (version == brought) return Refusal.Invalid($"Release {version} is what rollout {rollout.Id} brought.");
+        return await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is null
+            ? Refusal.Unknown($"There is no release {model} {version}.")
+            : null;
+    }
+
+    /// <summary>What took the place of a rollout that had succeeded, in words; null when nothing did.</summary>
+    private async Task<string?> NewerAsync(Rollout rollout, MovedTarget moved, CancellationToken cancellationToken)
+    {
+        if (rollout is not { Status: RolloutStatus.Succeeded, IsWhole: true }) return null;
+        var name = moved.Target;
         return (await store.FindAsync<Target>(name, cancellationToken))?.Document.Release switch
         {
             null => $"Target {name} was removed",

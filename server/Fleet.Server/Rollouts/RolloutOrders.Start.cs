@@ -21,12 +21,11 @@ internal sealed partial class RolloutOrders
     {
         if (options.RolloutsNeedApproval) plan = plan with { RequiresApproval = true };
         if (Read(plan, out var filter) is { } problem) return problem;
-        if (plan.Supersede && await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document.Rollout: var open })
-        {
-            // Only for a plan that can take its place.
-            if ((await DraftAsync(plan, filter, time.GetUtcNow(), cancellationToken)).Problem is { } broken) return broken;
-            if ((await AbortAsync(open, cancellationToken)).Problem is { } refused) return refused;
-        }
+        var open = plan.Supersede ? await OpenOfAsync(store, plan, cancellationToken) : [];
+        // Only for a plan that can take their place.
+        if (open.Count > 0 && (await DraftAsync(plan, filter, time.GetUtcNow(), cancellationToken)).Problem is { } broken) return broken;
+        foreach (var superseded in open)
+            if ((await AbortAsync(superseded.Rollout, cancellationToken)).Problem is { } refused) return refused;
         return await store.RetryAsync(_ => TryStartAsync(plan, filter, caller, cancellationToken), cancellationToken);
     }
 
@@ -54,6 +53,19 @@ internal sealed partial class RolloutOrders
         return draft.Value is { } start ? await PreviewOfAsync(start, cancellationToken) : draft.Problem!;
     }
 
+    /// <summary>Rollouts that are open for models of a plan. One of several models is superseded as a whole, whichever it shares.</summary>
+    public static async Task<IReadOnlyList<(string Model, string Rollout)>> OpenOfAsync(
+        IFleetStore store, RolloutPlan plan, CancellationToken cancellationToken)
+    {
+        var open = new List<(string Model, string Rollout)>();
+        foreach (var (model, _) in plan.Moved())
+        {
+            if (await store.FindAsync<OpenRollout>(model, cancellationToken) is { Document.Rollout: var rollout }
+                && open.TrueForAll(each => each.Rollout != rollout)) open.Add((model, rollout));
+        }
+        return open;
+    }
+
     private static ApiProblem? Read(RolloutPlan plan, out DeviceFilter filter)
     {
         IReadOnlyList<string> problems = plan.Waves.Any(wave => wave is null) ? ["waves: none may be null."] : plan.Problems();
@@ -65,9 +77,9 @@ internal sealed partial class RolloutOrders
         RolloutPlan plan, DeviceFilter filter, string caller, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        if (await store.FindAsync<OpenRollout>(plan.Model, cancellationToken) is { Document: var open })
+        if (await OpenOfAsync(store, plan, cancellationToken) is [var (model, open), ..])
             return Refusal.Conflict(
-                $"Rollout {open.Rollout} of model {plan.Model} is still open: abort it or roll it back first, or start with --supersede.");
+                $"Rollout {open} of model {model} is still open: abort it or roll it back first, or start with --supersede.");
         var draft = await DraftAsync(plan, filter, now, cancellationToken);
         if (draft.Value is not { } start) return draft.Problem!;
 
@@ -85,12 +97,12 @@ internal sealed partial class RolloutOrders
         await store.CommitAsync(
         [
             StoreChange.Create(rollout.Id, first.Rollout),
-            StoreChange.Create(plan.Model, new OpenRollout(rollout.Id)),
-            start.TargetChange,
+            .. plan.Moved().Select(release => StoreChange.Create(release.Model, new OpenRollout(rollout.Id))),
+            .. start.TargetChanges,
             .. members.Select((part, number) => StoreChange.Create(RolloutMembers.IdOf(rollout.Id, number), part)),
             .. first.Changes,
         ], cancellationToken);
-        LogStarted(rollout.Id, plan.Model, plan.Version, rollout.Members, rollout.Waves.Count);
+        LogStarted(rollout.Id, plan.ReleasesInWords(), rollout.Members, rollout.Waves.Count);
         foreach (var device in first.Told) notices.Notify(device);
         wake.Set();
         return first.Rollout;
@@ -100,21 +112,27 @@ internal sealed partial class RolloutOrders
     private async Task<Answer<RolloutDraft>> DraftAsync(
         RolloutPlan plan, DeviceFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync<Release>(Release.IdOf(plan.Model, plan.Version), cancellationToken) is not { Document: var release })
-            return Refusal.Unknown($"There is no release {plan.Model} {plan.Version}.");
-        if (release.WithdrawnAt is { } withdrawn)
-            return Refusal.Conflict($"Release {plan.Model} {plan.Version} was withdrawn at {withdrawn:u}. Release the build again.");
-        if (release.ExpiresAt <= now) return Refusal.Conflict(
-            $"Release {plan.Model} {plan.Version} expired at {release.ExpiresAt:u}: no device would take it. Release the build again.");
-
+        var manifests = new List<ReleaseManifest>();
+        foreach (var planned in plan.Moved())
+        {
+            var release = (await store.FindAsync<Release>(Release.IdOf(planned.Model, planned.Version), cancellationToken))?.Document;
+            if (ProblemOf(planned, release, now) is { } problem) return problem;
+            manifests.Add(release!.ReadManifest());
+        }
         var id = NewId.At(now);
-        var (target, targetChange) = await targets.BeginAsync(plan, Target.CanonicalFilter(filter), id, now, cancellationToken);
-        var rollout = new Rollout { Id = id, Plan = plan, Waves = [], CreatedAt = now, Target = target.Name, Before = target.Release };
+        var begun = await targets.BeginAsync(plan, Target.CanonicalFilter(filter), id, now, cancellationToken);
+        var rollout = new Rollout
+        {
+            Id = id,
+            Plan = plan,
+            Waves = [],
+            CreatedAt = now,
+            Targets = [.. begun.Select(each => new MovedTarget(each.Target.Model, each.Target.Name, each.Target.Release))],
+        };
         var known = await store.TargetsAsync(cancellationToken);
-        if (known.All(each => each.Name != target.Name)) known = [.. known, target];
+        known = [.. known, .. begun.Select(each => each.Target).ExceptBy(known.Select(each => each.Name), each => each.Name)];
         var devices = await DevicesAsync(filter, cancellationToken);
-        var manifest = release.ReadManifest();
-        var selection = await SelectAsync(rollout, manifest, devices, known, cancellationToken);
+        var selection = await SelectAsync(rollout, manifests, devices, known, cancellationToken);
         if (selection.Members.Count == 0) return Nobody(plan, selection);
 
         var byId = devices.ToDictionary(each => each.Device.Id, each => each.Device);
@@ -130,29 +148,48 @@ internal sealed partial class RolloutOrders
             Waves = [.. ends.Select((end, i) => new Wave(i + 1, i == 0 ? 0 : ends[i - 1], end) { OpenedAt = i == 0 ? now : null })],
             IsWhole = ends[^1] == members.Count,
         };
-        var draft = new RolloutDraft(rollout, members, target, targetChange, known)
+        var draft = new RolloutDraft(rollout, members, [.. begun.Select(each => each.Change)], known)
         {
-            Bytes = members.ToDictionary(device => device, device => ReleaseLimits.BytesOf(manifest, byId[device].Facts)),
+            Bytes = members.ToDictionary(device => device, device => ReleaseLimits.BytesOf(manifests, byId[device].Facts)),
         };
         return plan.MaximumBytes < draft.TotalBytes
             ? Refusal.Conflict($"Devices would fetch up to {draft.TotalBytes:N0} bytes together; the plan allows {plan.MaximumBytes:N0}.")
             : draft;
     }
 
+    private static ApiProblem? ProblemOf(PlannedRelease planned, Release? release, DateTimeOffset now) => release switch
+    {
+        null => Refusal.Unknown($"There is no release {planned}."),
+        { WithdrawnAt: { } withdrawn } => Refusal.Conflict($"Release {planned} was withdrawn at {withdrawn:u}. Release the build again."),
+        _ when release.ExpiresAt <= now => Refusal.Conflict(
+            $"Release {planned} expired at {release.ExpiresAt:u}: no device would take it. Release the build again."),
+        _ => null,
+    };
+
     private async Task<RolloutPreview> PreviewOfAsync(RolloutDraft draft, CancellationToken cancellationToken)
     {
-        var devices = new List<RolloutPreviewDevice>();
+        var (devices, moved) = (new List<RolloutPreviewDevice>(), draft.Rollout.Plan.Moved());
         foreach (var (position, device) in draft.Members.Index())
         {
-            var reported = (await store.FindAsync<DeviceReported>(device.Value, cancellationToken))?.Document.State.Models;
+            var reported = (await store.FindAsync<DeviceReported>(device.Value, cancellationToken))?.Document.State.Models ?? [];
+            PlannedRelease[] serves =
+            [
+                .. moved.SelectMany(each => reported.Where(model => model.Model == each.Model && model.ActiveVersion is not null)
+                    .Select(model => new PlannedRelease(model.Model, model.ActiveVersion!.Value))),
+            ];
             devices.Add(new RolloutPreviewDevice(
                 device, draft.Rollout.Waves.FirstOrDefault(wave => position < wave.End)?.Number ?? 0, draft.Bytes[device],
-                reported?.FirstOrDefault(model => model.Model == draft.Rollout.Plan.Model)?.ActiveVersion));
+                moved.Count == 1 ? serves.FirstOrDefault()?.Version : null)
+            {
+                ServesNow = serves,
+            });
         }
         return new RolloutPreview
         {
-            Target = draft.Target.Name,
-            Before = draft.Target.Release?.Version,
+            Target = draft.Rollout.Targets[0].Target,
+            Before = draft.Rollout.Targets[0].Before?.Version,
+            Targets = [.. draft.Rollout.Targets.Zip(moved, (target, release) => new RolloutPreviewTarget(
+                target.Target, release.Model, release.Version, target.Before?.Version))],
             Devices = devices,
             Excluded = draft.Rollout.Excluded,
             Bytes = draft.TotalBytes,
@@ -164,8 +201,8 @@ internal sealed partial class RolloutOrders
         var which = plan.Filter.Length == 0 ? "device" : $"device that filter '{plan.Filter}' selects";
         return Refusal.Conflict(
             selection.Excluded.Count == 0
-                ? $"There is no {which}, so that there is nothing to roll release {plan.Model} {plan.Version} out to."
-                : $"No {which} could be served release {plan.Model} {plan.Version}.",
+                ? $"There is no {which}, so that there is nothing to roll release {plan.ReleasesInWords()} out to."
+                : $"No {which} could be served release {plan.ReleasesInWords()}.",
             [.. selection.Excluded.Select(excluded => $"{excluded.Devices} left out: {excluded.Reason}")]);
     }
 
@@ -179,20 +216,21 @@ internal sealed partial class RolloutOrders
 
     /// <summary>Members in order, and who is left out and why.</summary>
     private async Task<RolloutSelection> SelectAsync(
-        Rollout rollout, ReleaseManifest manifest, IReadOnlyList<Candidate> candidates, IReadOnlyList<Target> known,
+        Rollout rollout, IReadOnlyList<ReleaseManifest> manifests, IReadOnlyList<Candidate> candidates, IReadOnlyList<Target> known,
         CancellationToken cancellationToken)
     {
-        var pins = new Dictionary<DeviceId, Pin>();
+        var pins = new Dictionary<DeviceId, IReadOnlyList<Pin>>();
         foreach (var candidate in candidates)
         {
-            if (await store.PinAsync(candidate.Device.Id, rollout.Plan.Model, cancellationToken) is { } pin) pins[pin.Device] = pin;
+            var own = await store.PinsAsync(candidate.Device.Id, manifests.Select(manifest => manifest.Model), cancellationToken);
+            if (own.Count > 0) pins[candidate.Device.Id] = own;
         }
         var moved = RolloutTargets.AsMoved(rollout, known);
-        return RolloutSelection.Of(manifest, candidates, candidate => RolloutTargets.ReasonAgainst(
-            rollout, candidate.Device, candidate.Desired.Of(rollout.Plan.Model), pins.GetValueOrDefault(candidate.Device.Id), moved)
-            ?? RolloutTargets.LimitsOf(rollout.Plan)?.ReasonAgainst(manifest, candidate));
+        return RolloutSelection.Of(manifests, candidates, candidate => RolloutTargets.ReasonAgainst(
+            rollout, candidate.Device, candidate.Desired, pins.GetValueOrDefault(candidate.Device.Id) ?? [], moved)
+            ?? RolloutTargets.LimitsOf(rollout.Plan)?.ReasonAgainst(manifests, candidate));
     }
 
-    [LoggerMessage(LogLevel.Information, "Rollout {Rollout} of {Model} {Version} starts: {Devices} devices in {Waves} waves")]
-    private partial void LogStarted(string rollout, string model, int version, int devices, int waves);
+    [LoggerMessage(LogLevel.Information, "Rollout {Rollout} of {Releases} starts: {Devices} devices in {Waves} waves")]
+    private partial void LogStarted(string rollout, string releases, int devices, int waves);
 }

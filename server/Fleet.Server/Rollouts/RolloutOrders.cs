@@ -1,4 +1,5 @@
 using Fleet.Contracts;
+using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
@@ -74,10 +75,8 @@ internal sealed partial class RolloutOrders(
                 return Refusal.Conflict($"Rollout {id} is {before.Status.ToWords()}: it cannot be {past}.");
             if (ReferenceEquals(after, before)) return before;
 
-            var open = await store.FindAsync<OpenRollout>(after.Plan.Model, cancellationToken);
-            if (open is not null && open.Document.Rollout != id)
-                return Refusal.Conflict($"Rollout {open.Document.Rollout} of model {after.Plan.Model} is open: abort it first.");
-            await CommitAsync(stored, after, open, cancellationToken);
+            if (await OtherOpenAsync(after, cancellationToken) is { } other) return other;
+            await CommitAsync(stored, after, cancellationToken);
             LogOrdered(id, after.Status.ToWords());
             return after;
         }, cancellationToken);
@@ -90,14 +89,28 @@ internal sealed partial class RolloutOrders(
     /// <summary>
     /// A rollout that ended opens again to take its devices back, and one that ends makes room for the next. The engine takes them back.
     /// </summary>
-    private async Task CommitAsync(
-        Stored<Rollout> stored, Rollout after, Stored<OpenRollout>? open, CancellationToken cancellationToken)
+    private async Task CommitAsync(Stored<Rollout> stored, Rollout after, CancellationToken cancellationToken)
     {
         if (after is { IsOpen: false, FinishedAt: null }) after = after with { FinishedAt = time.GetUtcNow() };
         List<StoreChange> changes = [stored.Change(after), .. await targets.EndAsync(after, time.GetUtcNow(), cancellationToken)];
-        if (after.IsOpen && open is null) changes.Add(StoreChange.Create(after.Plan.Model, new OpenRollout(after.Id)));
-        if (!after.IsOpen && open is not null) changes.Add(open.Removal());
+        foreach (var (model, _) in after.Plan.Moved())
+        {
+            var open = await store.FindAsync<OpenRollout>(model, cancellationToken);
+            if (after.IsOpen && open is null) changes.Add(StoreChange.Create(model, new OpenRollout(after.Id)));
+            if (!after.IsOpen && open?.Document.Rollout == after.Id) changes.Add(open.Removal());
+        }
         await store.CommitAsync(changes, cancellationToken);
+    }
+
+    /// <summary>The refusal where another rollout is open for one of the models; null where none is.</summary>
+    private async Task<ApiProblem?> OtherOpenAsync(Rollout rollout, CancellationToken cancellationToken)
+    {
+        foreach (var (model, _) in rollout.Plan.Moved())
+        {
+            if (await store.FindAsync<OpenRollout>(model, cancellationToken) is { Document.Rollout: var open } && open != rollout.Id)
+                return Refusal.Conflict($"Rollout {open} of model {model} is open: abort it first.");
+        }
+        return null;
     }
 
     private async Task<int> FailedAsync(Rollout rollout, CancellationToken cancellationToken)

@@ -55,10 +55,10 @@ internal sealed class RolloutReports(IFleetStore store, RolloutWake wake, TimePr
             }
             if (part.After.Return is not { } way) continue;
             var (desired, _) = await store.DesiredAsync(device, cancellationToken);
-            var after = DeviceRolloutRules.Returned(way, part.After.Model, reported, desired.Of(part.After.Model)?.Version);
-            if (ReferenceEquals(after, way)) continue;
-            parts[id] = (part.Stored, part.After with { Return = after, UpdatedAt = time.GetUtcNow() });
-            ended.Add(pending.Removal());
+            var after = DeviceRolloutRules.Returned(part.After, reported, model => desired.Of(model)?.Version);
+            if (!ReferenceEquals(after, way)) parts[id] = (part.Stored, part.After with { Return = after, UpdatedAt = time.GetUtcNow() });
+            // Of several models each has a mark; the first that is looked at has ended the way of all.
+            if (after.Status != DeviceReturnStatus.SentBack) ended.Add(pending.Removal());
         }
         return ended;
     }

@@ -24,8 +24,8 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
             var id = members.Devices[position % RolloutMembers.Size];
             if (await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(rollout.Id, id), cancellationToken) is not { } part
                 || !Concerns(rollout, part.Document)) continue;
-            if (await ReturnAsync(rollout, part.Document, changes, cancellationToken) is not { } way) continue;
-            changes.Add(part.Change(part.Document with { Return = way, UpdatedAt = time.GetUtcNow() }));
+            if (await ReturnAsync(rollout, part.Document, changes, cancellationToken) is not { Return: { } way } returned) continue;
+            changes.Add(part.Change(returned with { UpdatedAt = time.GetUtcNow() }));
             if (way.Revision > 0) told.Add(id);
         }
         return new WavePart(rollout with { Reversed = end }, changes, told);
@@ -38,7 +38,7 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
         {
             if (part.Document.Return is not null) continue;
             var (desired, _) = await store.DesiredAsync(part.Document.Device, cancellationToken);
-            if (IsBy(rollout, part.Document, desired)) return true;
+            if (part.Document.Models.Any(model => IsBy(rollout, model, desired))) return true;
         }
         return false;
     }
@@ -46,61 +46,83 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
     private static bool Concerns(Rollout rollout, DeviceRollout part)
         => part.Return is null && (rollout.Status == RolloutStatus.RolledBack || part.Status != DeviceRolloutStatus.Succeeded);
 
-    /// <summary>True when the device should still run what the rollout told it.</summary>
-    private static bool IsBy(Rollout rollout, DeviceRollout part, DeviceDesired desired) => desired.Of(part.Model) is { } has
-        && has.Version == part.Version && (has.By is null ? rollout.Target is null : has.By.Rollout == rollout.Id);
+    /// <summary>True when the device should still run what the rollout told it of a model.</summary>
+    private static bool IsBy(Rollout rollout, ModelRollout model, DeviceDesired desired) => desired.Of(model.Model) is { } has
+        && has.Version == model.Version
+        && (has.By is null ? rollout.Targets.Count == 0 : has.By.Rollout == rollout.Id);
 
-    /// <summary>A device's way back; null when it has nowhere to go, since it had this release before.</summary>
-    private async Task<DeviceReturn?> ReturnAsync(
+    /// <summary>
+    /// A device's part on its way back; null when it has nowhere to go, since it had these releases before. All its models return
+    /// together, or none does.
+    /// </summary>
+    private async Task<DeviceRollout?> ReturnAsync(
         Rollout rollout, DeviceRollout part, List<StoreChange> changes, CancellationToken cancellationToken)
     {
         var (desired, change) = await store.DesiredAsync(part.Device, cancellationToken);
-        if (!IsBy(rollout, part, desired))
+        var ways = new List<Way>();
+        foreach (var model in part.Models.Where(model => IsBy(rollout, model, desired)))
         {
-            return part.Status == DeviceRolloutStatus.Left
-                ? null
-                : DeviceRolloutRules.Superseded(new DeviceReturn(default, part.PreviousVersion, 0), desired.Of(part.Model)?.Version);
+            var ruling = await RulingAsync(part.Device, model.Model, cancellationToken);
+            ways.Add(new Way(model, rollout.ReturnTo ?? model.ReturnVersion(ruling?.Version), ruling));
         }
-        var ruling = await RulingAsync(part, cancellationToken);
-        var version = rollout.ReturnTo ?? part.ReturnVersion(ruling?.Version);
-        if (version == part.Version) return null;
-        if (await ReasonAgainstAsync(part, version, cancellationToken) is { } reason)
+        if (ways.Count == 0) return Superseded(part, desired);
+        ways.RemoveAll(way => way.Version == way.Model.Version);
+        if (ways.Count == 0) return null;
+        part = part with { Models = [.. part.Models.Select(model => Returning(model, ways))] };
+        int? only = part.Models.Count == 1 ? ways[0].Version : null;
+        foreach (var way in ways)
         {
-            var stays = new DeviceReturn(DeviceReturnStatus.NotReturned, version, 0);
-            return stays with { Failure = DeploymentFailure.ReleaseExpired, Detail = reason };
+            if (await ReasonAgainstAsync(part.Device, way, cancellationToken) is not { } reason) continue;
+            var stays = new DeviceReturn(DeviceReturnStatus.NotReturned, only, 0);
+            return part with { Return = stays with { Failure = DeploymentFailure.ReleaseExpired, Detail = reason } };
         }
 
-        var next = version is { } back ? desired.With(OrderOf(part.Model, back, ruling)) : desired.Without(part.Model);
+        DesiredRelease[] back =
+            [.. ways.Where(way => way.Version is not null).Select(way => OrderOf(way) with { Group = rollout.Group() })];
+        var next = back.Length > 0 ? desired.With(back) : desired;
+        next = ways.Where(way => way.Version is null).Aggregate(next, (known, way) => known.Without(way.Model.Model));
         changes.Add(change(next));
-        await AwaitAsync(rollout, part, next.Of(part.Model)?.Version, changes, cancellationToken);
-        return new DeviceReturn(DeviceReturnStatus.SentBack, version, next.Revision);
+        foreach (var way in ways) await AwaitAsync(rollout, part.Device, way.Model.Model, way.Version, changes, cancellationToken);
+        return part with { Return = new DeviceReturn(DeviceReturnStatus.SentBack, only, next.Revision) };
     }
 
-    /// <summary>The order that returns a device: its target's own, or one that stands in for it.</summary>
-    private DesiredRelease OrderOf(string model, int version, Ruling? ruling) => ruling switch
+    private static DeviceRollout? Superseded(DeviceRollout part, DeviceDesired desired)
     {
-        null => new DesiredRelease(model, version, By: new DesiredBy(null, time.GetUtcNow())),
-        { Version: var same } when same == version => ruling.Order(model),
-        _ => new DesiredRelease(model, version, By: new DesiredBy(ruling.Target, ruling.DecidedAt) { InsteadOf = ruling.Version }),
+        if (part.Status == DeviceRolloutStatus.Left) return null;
+        var first = part.Models[0];
+        var nowhere = new DeviceReturn(default, part.Models.Count == 1 ? first.PreviousVersion : null, 0);
+        return part with { Return = DeviceRolloutRules.Superseded(nowhere, desired.Of(first.Model)?.Version) };
+    }
+
+    private static ModelRollout Returning(ModelRollout model, List<Way> ways) => ways.Find(way => way.Model.Model == model.Model) is { } way
+        ? model with { IsReturning = true, ReturnsTo = way.Version }
+        : model;
+
+    /// <summary>The order that returns a model: its target's own, or one that stands in for it.</summary>
+    private DesiredRelease OrderOf(Way way) => (way.Model.Model, way.Version!.Value, way.Ruling) switch
+    {
+        (var model, var version, null) => new DesiredRelease(model, version, By: new DesiredBy(null, time.GetUtcNow())),
+        (var model, var version, { Version: var same } ruling) when same == version => ruling.Order(model),
+        (var model, var version, { } ruling) => new DesiredRelease(
+            model, version, By: new DesiredBy(ruling.Target, ruling.DecidedAt) { InsteadOf = ruling.Version }),
     };
 
     /// <summary>What the device's targets say when rollouts are left aside; the target itself was given back with the order.</summary>
-    private async Task<Ruling?> RulingAsync(DeviceRollout part, CancellationToken cancellationToken)
-        => await store.DeviceAsync(part.Device, cancellationToken) is { Document: { } device }
+    private async Task<Ruling?> RulingAsync(DeviceId id, string model, CancellationToken cancellationToken)
+        => await store.DeviceAsync(id, cancellationToken) is { Document: { } device }
             ? Convergence.Decide(
-                device, part.Model, null, await store.PinAsync(part.Device, part.Model, cancellationToken),
-                await store.TargetsAsync(cancellationToken))
+                device, model, null, await store.PinAsync(id, model, cancellationToken), await store.TargetsAsync(cancellationToken))
             : null;
 
     /// <summary>Why the device could not take a release back, as far as that is known here.</summary>
-    private async Task<string?> ReasonAgainstAsync(DeviceRollout part, int? version, CancellationToken cancellationToken)
+    private async Task<string?> ReasonAgainstAsync(DeviceId device, Way way, CancellationToken cancellationToken)
     {
-        if (version is not { } back) return null;
-        var release = await store.FindAsync<Release>(Release.IdOf(part.Model, back), cancellationToken);
+        if (way.Version is not { } back) return null;
+        var release = await store.FindAsync<Release>(Release.IdOf(way.Model.Model, back), cancellationToken);
         if (release is null) return $"Release {back} is not stored here.";
         if (release.Document.ExpiresAt > time.GetUtcNow()) return null;
-        var reported = (await store.FindAsync<DeviceReported>(part.Device.Value, cancellationToken))?.Document.State.Models
-            .FirstOrDefault(model => model.Model == part.Model);
+        var reported = (await store.FindAsync<DeviceReported>(device.Value, cancellationToken))?.Document.State.Models
+            .FirstOrDefault(model => model.Model == way.Model.Model);
         // What a device still keeps it takes back whatever its age: it has proven itself there.
         return reported?.ActiveVersion == back || reported?.PreviousVersion == back
             ? null
@@ -111,18 +133,24 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
     /// Makes the device's next reports count as the answer. An older way back that was not ended is superseded by this one.
     /// </summary>
     private async Task AwaitAsync(
-        Rollout rollout, DeviceRollout part, int? version, List<StoreChange> changes, CancellationToken cancellationToken)
+        Rollout rollout, DeviceId device, string model, int? version, List<StoreChange> changes, CancellationToken cancellationToken)
     {
-        var id = PendingReturn.IdOf(part.Device, part.Model);
+        var id = PendingReturn.IdOf(device, model);
         if (await store.FindAsync<PendingReturn>(id, cancellationToken) is not { } older)
         {
             changes.Add(StoreChange.Create(id, new PendingReturn(rollout.Id)));
             return;
         }
         changes.Add(older.Change(new PendingReturn(rollout.Id)));
-        var olderId = DeviceRollout.IdOf(older.Document.Rollout, part.Device);
-        if (older.Document.Rollout != rollout.Id
-            && await store.FindAsync<DeviceRollout>(olderId, cancellationToken) is { Document.Return: { } way } stored)
+        var olderId = DeviceRollout.IdOf(older.Document.Rollout, device);
+        if (older.Document.Rollout == rollout.Id || changes.Any(change => change.Id == olderId)) return;
+        if (await store.FindAsync<DeviceRollout>(olderId, cancellationToken) is { Document.Return: { } way } stored)
             changes.Add(stored.Change(stored.Document with { Return = DeviceRolloutRules.Superseded(way, version) }));
     }
+
+    /// <summary>One model's way back.</summary>
+    /// <param name="Model">Its part in the rollout.</param>
+    /// <param name="Version">Where it returns to; null for serving nothing.</param>
+    /// <param name="Ruling">What its targets say without the rollout.</param>
+    private sealed record Way(ModelRollout Model, int? Version, Ruling? Ruling);
 }

@@ -1,3 +1,4 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
@@ -16,18 +17,31 @@ internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOn
     /// Selects. Devices that could only fail are left out and named, rather than told and counted: none of them says anything about the
     /// release, which is what a failure rate is for. So are devices for which somebody else decides.
     /// </summary>
-    /// <param name="release">What is rolled out.</param>
+    /// <param name="releases">What is rolled out, on each device together.</param>
     /// <param name="candidates">Devices the filter selects.</param>
-    /// <param name="against">Why a device that could take the release is left out all the same; null answers that it is not.</param>
+    /// <param name="against">Why a device that could take them is left out all the same; null answers that it is not.</param>
     public static RolloutSelection Of(
-        ReleaseManifest release, IEnumerable<Candidate> candidates, Func<Candidate, string?>? against = null)
+        IReadOnlyList<ReleaseManifest> releases, IEnumerable<Candidate> candidates, Func<Candidate, string?>? against = null)
     {
         var judged = candidates.ToLookup(
-            candidate => Suitability.ReasonAgainst(release, candidate) ?? against?.Invoke(candidate), candidate => candidate.Device.Id);
+            candidate => ReasonAgainst(releases, candidate) ?? against?.Invoke(candidate), candidate => candidate.Device.Id);
         return new RolloutSelection(
-            WaveMembership.Order(release.Model, release.Version, judged[null]),
+            WaveMembership.Order(string.Join('+', releases.Select(release => $"{release.Model}/{release.Version}")), judged[null]),
             [.. judged.Where(group => group.Key is not null).OrderBy(group => group.Key, StringComparer.Ordinal)
                 .Select(group => ExclusionOf(group.Key!, [.. group]))]);
+    }
+
+    /// <summary>Why a device could only fail, in a sentence; it takes all of the releases or has no part in the rollout.</summary>
+    public static string? ReasonAgainst(IReadOnlyList<ReleaseManifest> releases, Candidate candidate)
+    {
+        if (releases.Count == 1) return Suitability.ReasonAgainst(releases[0], candidate);
+        foreach (var release in releases)
+            if (Suitability.ReasonAgainst(release, candidate) is { } reason) return $"{release.Model} {release.Version}: {reason}";
+        return Suitability.ReasonAgainstGroup(candidate)
+            ?? (releases.Count(release => candidate.Desired.Of(release.Model) is null) + candidate.Desired.Assignments.Count
+                > Limits.ModelsPerDevice
+                ? $"The device would run more than {Limits.ModelsPerDevice} models."
+                : null);
     }
 
     /// <summary>Devices that are left out for one reason.</summary>

@@ -61,7 +61,8 @@ internal static class RolloutViews
             CreatedAt = rollout.CreatedAt,
             FinishedAt = rollout.FinishedAt,
             OpenWave = rollout.OpenWave,
-            Target = rollout.Target,
+            Target = rollout.Targets is [var only] ? only.Target : null,
+            Targets = [.. rollout.Targets.Select(moved => moved.Target)],
             StartedBy = rollout.StartedBy,
             ApprovedBy = rollout.ApprovedBy,
             Returns = ReturnsOf([.. devices.Select(device => device.Return?.Status).OfType<DeviceReturnStatus>()]),
@@ -93,8 +94,16 @@ internal static class RolloutViews
     }
 
     private static DeviceRolloutView Of(DeviceRollout device)
-        => new(
-            device.Device, device.Wave, device.Status, device.Phase, device.Failure, device.Detail, device.Variant, device.Measured,
+    {
+        var only = device.Models is [var one] ? one : null;
+        return new(
+            device.Device, device.Wave, device.Status, device.Phase, device.Failure, device.Detail, only?.Variant, only?.Measured,
             device.UpdatedAt,
-            device.Return is { } way ? new DeviceReturnView(way.Status, way.Failure, way.Detail, way.Version) : null);
+            device.Return is { } way ? new DeviceReturnView(way.Status, way.Failure, way.Detail, way.Version) : null)
+        {
+            Models = only is not null ? [] : [.. device.Models.Select(model => new DeviceModelView(
+                model.Model, model.Version, model.Phase, model.Failure, model.Detail ?? "", model.Variant, model.Measured,
+                model.ReturnsTo))],
+        };
+    }
 }

@@ -10,12 +10,14 @@ namespace Fleet.Server.Rollouts;
 internal static class WaveMembership
 {
     /// <summary>
-    /// The order devices are told in: by a hash of release and device, so that a wave is spread over sites and names instead of
+    /// The order devices are told in: by a hash of releases and device, so that a wave is spread over sites and names instead of
     /// taking every <c>berlin-…</c> first, and so that another release meets other devices first. Trying the same release again
     /// meets the same devices first: those that have it already.
     /// </summary>
-    public static IReadOnlyList<DeviceId> Order(string model, int version, IEnumerable<DeviceId> devices)
-        => [.. devices.Select(device => (Device: device, Place: PlaceOf(model, version, device)))
+    /// <param name="releases">What is rolled out: <c>model/version</c>, several joined by <c>+</c>.</param>
+    /// <param name="devices">To whom.</param>
+    public static IReadOnlyList<DeviceId> Order(string releases, IEnumerable<DeviceId> devices)
+        => [.. devices.Select(device => (Device: device, Place: PlaceOf(releases, device)))
             .OrderBy(pair => pair.Place).ThenBy(pair => pair.Device.Value, StringComparer.Ordinal).Select(pair => pair.Device)];
 
     /// <summary>
@@ -68,6 +70,6 @@ internal static class WaveMembership
         return Math.Clamp(wanted, end, devices);
     }
 
-    private static ulong PlaceOf(string model, int version, DeviceId device)
-        => BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.ASCII.GetBytes($"{model}/{version}/{device}")));
+    private static ulong PlaceOf(string releases, DeviceId device)
+        => BinaryPrimitives.ReadUInt64BigEndian(SHA256.HashData(Encoding.ASCII.GetBytes($"{releases}/{device}")));
 }

@@ -40,8 +40,8 @@ internal sealed class WaveOpening(IFleetStore store, DeviceBoard board)
                 continue;
             }
             var (desired, change) = await store.DesiredAsync(id, cancellationToken);
-            var pin = await store.PinAsync(id, rollout.Plan.Model, cancellationToken);
-            if (RolloutTargets.ReasonAgainst(rollout, device, desired.Of(rollout.Plan.Model), pin, moved) is not null)
+            var pins = await store.PinsAsync(id, rollout.Plan.Moved().Select(release => release.Model), cancellationToken);
+            if (RolloutTargets.ReasonAgainst(rollout, device, desired, pins, moved) is not null)
             {
                 skipped++;
                 continue;
@@ -66,36 +66,48 @@ internal sealed class WaveOpening(IFleetStore store, DeviceBoard board)
     private static (DeviceRollout Part, DeviceDesired Desired) Tell(
         DeviceRollout begun, Rollout rollout, DeviceDesired desired, ReportedState? reported, DateTimeOffset now)
     {
-        var by = new DesiredBy(rollout.Target, rollout.CreatedAt) { Rollout = rollout.Id };
-        // A device that serves this release already says so in what it reported last; telling it again would prove nothing.
-        var answered = begun.PreviousVersion == begun.Version && reported is not null
+        DesiredBy ByOf(ModelRollout model)
+            => new(rollout.Targets.FirstOrDefault(moved => moved.Model == model.Model)?.Target, rollout.CreatedAt)
+            {
+                Rollout = rollout.Id,
+            };
+        // A device that serves these releases already says so in what it reported last; telling it again would prove nothing.
+        var answered = begun.Models.All(model => model.PreviousVersion == model.Version) && reported is not null
             ? DeviceRolloutRules.Answer(begun, reported, now)
             : begun;
-        if (answered.Status == DeviceRolloutStatus.Succeeded) return (answered, desired.Marked(begun.Model, by));
+        if (answered.Status == DeviceRolloutStatus.Succeeded)
+            return (answered, begun.Models.Aggregate(desired, (known, model) => known.Marked(model.Model, ByOf(model))));
         // A new revision even when the version stays: the device tries again what it had given up.
-        var next = desired.With(new DesiredRelease(begun.Model, begun.Version, By: by) { Window = rollout.Plan.Window });
+        var next = desired.With(begun.Models.Select(model => new DesiredRelease(model.Model, model.Version, By: ByOf(model))
+        {
+            Window = rollout.Plan.Window,
+            Group = rollout.Group(),
+        }));
         return (begun with { Revision = next.Revision }, next);
     }
 
     private static DeviceRollout Begin(
-        Rollout rollout, DeviceId device, DeviceDesired desired, ReportedState? reported, DateTimeOffset now)
-    {
-        var model = reported?.Models.FirstOrDefault(each => each.Model == rollout.Plan.Model);
-        var previous = desired.Of(rollout.Plan.Model)?.Version;
-        return new()
+        Rollout rollout, DeviceId device, DeviceDesired desired, ReportedState? reported, DateTimeOffset now) => new()
         {
             Rollout = rollout.Id,
             Device = device,
-            Model = rollout.Plan.Model,
-            Version = rollout.Plan.Version,
+            Models = [.. rollout.Plan.Moved().Select(release => Begin(release, desired, reported))],
             Wave = rollout.OpenWave,
             Revision = desired.Revision,
-            PreviousVersion = previous,
-            ServedVersion = model?.ActiveVersion,
-            PreviousFailed = model is { Phase: DeploymentPhase.RolledBack } && model.Version == previous,
             ToldAt = now,
             PhaseSince = now,
             UpdatedAt = now,
+        };
+
+    private static ModelRollout Begin(PlannedRelease release, DeviceDesired desired, ReportedState? reported)
+    {
+        var said = reported?.Models.FirstOrDefault(each => each.Model == release.Model);
+        var previous = desired.Of(release.Model)?.Version;
+        return new ModelRollout(release.Model, release.Version)
+        {
+            PreviousVersion = previous,
+            ServedVersion = said?.ActiveVersion,
+            PreviousFailed = said is { Phase: DeploymentPhase.RolledBack } && said.Version == previous,
         };
     }
 }

@@ -16,10 +16,14 @@ internal sealed record Ruling(int Version, string? Target, string? Rollout, int 
     /// <summary>What is asked of each device; null for nothing.</summary>
     public ReleaseLimits? Limits { get; init; }
 
+    /// <summary>See <see cref="TargetRelease.Group"/>.</summary>
+    public string? Group { get; init; }
+
     /// <summary>The order that carries it out.</summary>
     public DesiredRelease Order(string model) => new(model, Version, By: new DesiredBy(Target, DecidedAt) { Rollout = Rollout })
     {
         Window = Limits?.Window,
+        Group = Group,
     };
 }
 
@@ -53,6 +57,28 @@ internal static class Convergence
         => has?.Version == ruling.Version || (has?.By is { Target: { } target, InsteadOf: { } standsFor } && standsFor == ruling.Version
             && target == ruling.Target);
 
+    /// <summary>
+    /// Why a device cannot have releases that were moved together; null when it can, and for one that was moved alone. Where somebody else
+    /// decides for one of them (a pin, a target of higher priority), the device is held apart from all.
+    /// </summary>
+    /// <param name="device">The device.</param>
+    /// <param name="group">See <see cref="TargetRelease.Group"/>.</param>
+    /// <param name="desired">What it was told last.</param>
+    /// <param name="pins">Its pins.</param>
+    /// <param name="targets">All targets.</param>
+    public static string? ReasonAgainstGroup(
+        Device device, string? group, DeviceDesired desired, IReadOnlyList<Pin> pins, IReadOnlyList<Target> targets)
+    {
+        foreach (var target in targets.Where(target => group is not null && target.Release?.Group == group && target.Selects(device)))
+        {
+            var pin = pins.FirstOrDefault(pin => pin.Model == target.Model);
+            var ruling = Decide(device, target.Model, desired.Of(target.Model), pin, targets);
+            if (ruling?.Version != target.Release!.Version)
+                return $"Model {target.Model}, which was moved together with it, is {(pin is null ? "decided otherwise" : "pinned")}.";
+        }
+        return null;
+    }
+
     private static IEnumerable<Ruling> RulingsOf(Target target, DesiredRelease? has)
     {
         if (has?.By is { Rollout: { } rollout } by && by.Target == target.Name)
@@ -61,6 +87,7 @@ internal static class Convergence
             yield return new Ruling(release.Version, target.Name, release.Rollout, target.Priority, release.DecidedAt)
             {
                 Limits = release.Limits,
+                Group = release.Group,
             };
     }
 }

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
 using Fleet.Server.Devices;
 using Fleet.Server.Health;
 using Fleet.Server.Releases;
@@ -113,10 +114,9 @@ internal sealed partial class Reconciler(
             var has = desired.Of(model);
             var pin = pins.FirstOrDefault(pin => pin.Model == model);
             if (Convergence.Decide(device, model, has, pin, targets) is not { } ruling || Convergence.IsMet(ruling, has)) continue;
-            var release = await store.FindAsync<Release>(Release.IdOf(model, ruling.Version), cancellationToken);
             var candidate = (await store.CandidateAsync(device, cancellationToken)) with { Desired = desired };
-            if ((Suitability.ReasonAgainst(release?.Document, candidate, time.GetUtcNow())
-                ?? ruling.Limits?.ReasonAgainst(release!.Document.ReadManifest(), candidate)) is { } reason)
+            if ((Convergence.ReasonAgainstGroup(device, ruling.Group, desired, pins, targets)
+                ?? await ReasonAgainstAsync(model, ruling, candidate, targets, cancellationToken)) is { } reason)
             {
                 LogUnsuited(device.Id, model, ruling.Version, reason);
                 continue;
@@ -125,6 +125,23 @@ internal sealed partial class Reconciler(
             LogConverges(device.Id, model, ruling.Version, ruling.Target ?? "its pin");
         }
         return desired;
+    }
+
+    /// <summary>Why a device could only fail a release, or one of those that were moved together with it.</summary>
+    private async Task<string?> ReasonAgainstAsync(
+        string model, Ruling ruling, Candidate candidate, IReadOnlyList<Target> targets, CancellationToken cancellationToken)
+    {
+        var releases = new List<ReleaseManifest>();
+        var others = targets.Where(target => ruling.Group is not null && target.Model != model && target.Release?.Group == ruling.Group
+            && target.Selects(candidate.Device)).Select(target => (target.Model, target.Release!.Version));
+        foreach (var (name, version) in others.Prepend((model, ruling.Version)))
+        {
+            var release = (await store.FindAsync<Release>(Release.IdOf(name, version), cancellationToken))?.Document;
+            if (Suitability.ReasonAgainst(release, candidate, time.GetUtcNow()) is { } reason) return reason;
+            releases.Add(release!.ReadManifest());
+        }
+        return (ruling.Group is null ? null : Suitability.ReasonAgainstGroup(candidate))
+            ?? ruling.Limits?.ReasonAgainst(releases, candidate);
     }
 
     [LoggerMessage(LogLevel.Debug, "Device {Device} is told {Model} {Version} by {Target}")]

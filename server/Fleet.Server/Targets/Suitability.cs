@@ -16,6 +16,8 @@ internal sealed record Candidate(Device Device, DeviceDesired Desired, int? Prot
 /// <summary>Which devices a release can be told to at all. Pure.</summary>
 internal static class Suitability
 {
+    private const int ProtocolOfGroups = 2;
+
     /// <summary>
     /// Why a device could only fail the release, in a sentence; null when it may be told. A revoked device cannot connect, a device whose
     /// profile the release has no variant for would refuse it, and an agent of an older protocol would serve what it cannot judge.
@@ -37,6 +39,18 @@ internal static class Suitability
             ? $"The device speaks protocol {candidate.Protocol}, and the release needs {needed}: its agent must be updated."
             : null;
     }
+
+    /// <summary>
+    /// Why a device cannot take releases of several models together; null when it can. An agent that does not know of groups would switch
+    /// to one after the other.
+    /// </summary>
+    public static string? ReasonAgainstGroup(Candidate candidate) => candidate.Protocol switch
+    {
+        null => "The device has not reported yet, and several models together need protocol 2.",
+        < ProtocolOfGroups => $"The device speaks protocol {candidate.Protocol}, and several models together need 2: its agent must be "
+            + "updated.",
+        _ => null,
+    };
 
     /// <summary>The same, also when there is no such release, or it expired or was withdrawn.</summary>
     public static string? ReasonAgainst(Release? release, Candidate candidate, DateTimeOffset now) => release switch

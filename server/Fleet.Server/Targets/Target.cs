@@ -44,6 +44,9 @@ internal sealed record TargetRelease(int Version, DateTimeOffset DecidedAt, stri
 {
     /// <summary>What the rollout's plan asked of each device; null for nothing.</summary>
     public ReleaseLimits? Limits { get; init; }
+
+    /// <summary>Targets that one rollout moved together have this in common: a device has the releases of all, or of none.</summary>
+    public string? Group { get; init; }
 }
 
 /// <summary>Holds one device on one release of a model, apart from every target. Stored under <see cref="IdOf"/>.</summary>

@@ -21,6 +21,16 @@ internal static class TargetQueries
         => await store.AllAsync<Pin>(Pin.PrefixOf(device), cancellationToken).Select(stored => stored.Document)
             .ToListAsync(cancellationToken);
 
+    /// <summary>The pins of a device, of some models.</summary>
+    public static async Task<IReadOnlyList<Pin>> PinsAsync(
+        this IFleetStore store, DeviceId device, IEnumerable<string> models, CancellationToken cancellationToken)
+    {
+        var pins = new List<Pin>();
+        foreach (var model in models)
+            if (await store.PinAsync(device, model, cancellationToken) is { } pin) pins.Add(pin);
+        return pins;
+    }
+
     /// <summary>The pin of a device and model, or null.</summary>
     public static async Task<Pin?> PinAsync(
         this IFleetStore store, DeviceId device, string model, CancellationToken cancellationToken)

@@ -61,7 +61,9 @@ internal static class TargetViews
             { IsPin: true, Version: var version } => $"The device is pinned to release {version}.",
             { Target: { } other } when other != target.Name => $"Target {other} decides for the device.",
             _ => has?.Version == target.Release.Version ? null : Suitability.ReasonAgainst(release, candidate, now)
-                ?? target.Release.Limits?.ReasonAgainst(release!.ReadManifest(), candidate),
+                ?? Convergence.ReasonAgainstGroup(candidate.Device, target.Release.Group, candidate.Desired, pins, targets)
+                ?? (target.Release.Group is null ? null : Suitability.ReasonAgainstGroup(candidate))
+                ?? target.Release.Limits?.ReasonAgainst([release!.ReadManifest()], candidate),
         };
     }
 

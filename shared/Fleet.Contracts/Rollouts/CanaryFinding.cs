@@ -22,6 +22,12 @@ public enum CanaryVerdict
 /// <param name="Verdict">What it says.</param>
 public sealed record CanaryFinding(string Metric, CanaryVerdict Verdict)
 {
+    /// <summary>The model it is of, where the plan moves several.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>What it is of: the metric, after the model where the plan moves several.</summary>
+    public string Subject() => Model is null ? Metric : $"{Model} {Metric}";
+
     /// <summary>How much worse is let pass.</summary>
     public double Tolerance { get; init; }
 

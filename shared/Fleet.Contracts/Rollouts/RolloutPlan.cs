@@ -4,14 +4,20 @@ using Fleet.Contracts.Trust;
 
 namespace Fleet.Contracts.Rollouts;
 
-/// <summary>What an operator asks: which release, for which devices, in which waves, and when to stop.</summary>
+/// <summary>What an operator asks: which releases, for which devices, in which waves, and when to stop.</summary>
 public sealed record RolloutPlan
 {
-    /// <summary>Model name.</summary>
-    public required string Model { get; init; }
+    /// <summary>Model name, in a plan that names one release so.</summary>
+    public string? Model { get; init; }
 
-    /// <summary>Release number.</summary>
-    public required int Version { get; init; }
+    /// <summary>Its release number.</summary>
+    public int? Version { get; init; }
+
+    /// <summary>
+    /// In place of both: releases of several models, which every device switches to together, or to none of them. Everything inside asks
+    /// <see cref="Moved"/>.
+    /// </summary>
+    public IReadOnlyList<PlannedRelease>? Releases { get; init; }
 
     /// <summary>Which devices, as <see cref="DeviceFilter"/> reads it; empty selects all.</summary>
     public string Filter { get; set; } = "";
@@ -61,8 +67,11 @@ public sealed record RolloutPlan
     /// <summary>True when a second person must approve before the first device is told.</summary>
     public bool RequiresApproval { get; init; }
 
-    /// <summary>True to abort the open rollout of the model, if there is one, and take its place.</summary>
+    /// <summary>True to abort the open rollouts of its models, if there are any, and take their place.</summary>
     public bool Supersede { get; init; }
+
+    /// <summary>What is moved, however the plan names it: one release, or several together.</summary>
+    public IReadOnlyList<PlannedRelease> Moved() => Releases ?? [new PlannedRelease(Model ?? "", Version ?? 0)];
 
     /// <summary>How long a device may stay in a phase. Waiting for a window, or for a sign of the device, may take a day.</summary>
     public TimeSpan DeadlineOf(DeploymentPhase phase)
@@ -80,8 +89,7 @@ public sealed record RolloutPlan
     public IReadOnlyList<string> Problems()
     {
         var problems = new List<string>();
-        if (!Names.IsName(Model)) problems.Add($"model '{Model}' must be {Names.Rule}.");
-        if (Version < 1) problems.Add($"version {Version} must be at least 1.");
+        problems.AddRange(ProblemsOfReleases());
         if (!DeviceFilter.TryParse(Filter, out _, out var problem)) problems.Add(problem);
         problems.AddRange(ProblemsOfWaves());
         if (MaximumFailureRate is not (>= 0 and <= 1)) problems.Add($"maximumFailureRate {MaximumFailureRate} must be within 0..1.");
@@ -91,6 +99,21 @@ public sealed record RolloutPlan
         problems.AddRange(ProblemsOfLimits());
         problems.AddRange(Canary.Problems());
         return problems;
+    }
+
+    private IEnumerable<string> ProblemsOfReleases()
+    {
+        if (Releases is not null && (Model is not null || Version is not null))
+            yield return "a plan names either model and version, or releases.";
+        if (Releases is { Count: 0 or > Limits.ModelsPerDevice } some)
+            yield return $"releases: 1 to {Limits.ModelsPerDevice} are allowed, not {some.Count}.";
+        foreach (var release in Moved())
+        {
+            if (!Names.IsName(release.Model)) yield return $"model '{release.Model}' must be {Names.Rule}.";
+            if (release.Version < 1) yield return $"version {release.Version} must be at least 1.";
+        }
+        foreach (var twice in Moved().GroupBy(release => release.Model).Where(group => group.Count() > 1))
+            yield return $"releases: model '{twice.Key}' is named twice.";
     }
 
     private IEnumerable<string> ProblemsOfLimits()
@@ -137,6 +160,15 @@ public sealed record RolloutPlan
             if (Waves[i].Count <= Waves[i - 1].Count) yield return $"waves[{i}].count must be greater than waves[{i - 1}].count.";
         }
     }
+}
+
+/// <summary>A release that a plan moves.</summary>
+/// <param name="Model">Model name.</param>
+/// <param name="Version">Release number.</param>
+public sealed record PlannedRelease(string Model, int Version)
+{
+    /// <summary>As people read it: <c>vibration 3</c>.</summary>
+    public override string ToString() => $"{Model} {Version}";
 }
 
 /// <summary>One wave: how many of the selected devices have been told when it is open, those of earlier waves included.</summary>

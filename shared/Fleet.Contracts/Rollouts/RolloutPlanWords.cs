@@ -5,6 +5,15 @@ namespace Fleet.Contracts.Rollouts;
 /// <summary>What a plan asks beside its release and its waves, as people read it.</summary>
 public static class RolloutPlanWords
 {
+    /// <summary>What the plan moves: <c>vibration 3</c>, or <c>vibration 3 and sound 2</c>.</summary>
+    public static string ReleasesInWords(this RolloutPlan plan)
+    {
+        var moved = plan.Moved();
+        return moved.Count == 1
+            ? $"{moved[0]}"
+            : $"{string.Join(", ", moved.SkipLast(1))} and {moved[^1]}";
+    }
+
     /// <summary>The plan's limits by name, those that it does not set left out.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> LimitsInWords(this RolloutPlan plan)
     {

@@ -46,6 +46,8 @@ public sealed class CommandLineTests : IDisposable
         "'speed' must be one of errors, latency, confidence, outputs")]
     [InlineData("rollouts start --model a --version 1 --waves 100% --canary latency=fast", "Tolerance 'fast' of latency is not understood")]
     [InlineData("rollouts start --model a --waves 100%", "--version")]
+    [InlineData("rollouts start --model a --version 1 --and b:2 --waves 100%", "'b:2' is not a release: write NAME=N")]
+    [InlineData("rollouts start --model a --version 1 --and b=2 --and a=2 --waves 100%", "model 'a' is named twice")]
     [InlineData("devices list --filter colour=red", "Filter term 'colour=red' is not understood")]
     [InlineData("devices label press-7 site", "Label 'site' is not understood")]
     [InlineData("devices show", "Required argument")]

@@ -1,7 +1,9 @@
 using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
 
 namespace Fleet.Cli.Tests.Display;
 
@@ -41,6 +43,40 @@ public sealed class RolloutTablesTests
         Assert.Equal("20261123-214205-123-a1b2 vibration 12 running 2/2 22 % 100 0 s", Squeezed(lines[2]));
         Assert.Equal("20261123-214205-123-a1b2: Rolled back by an operator.", lines[4].TrimEnd());
         Assert.All(lines, line => Assert.InRange(line.Length, 0, 80));
+    }
+
+    [Fact]
+    public void Rollout_of_several_models_names_them_and_says_of_a_device_what_each_does_and_where_it_returns()
+    {
+        using var output = new StringWriter();
+        var screen = new Shell(output, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 200,
+            _ => null, TimeProvider.System);
+        var rollout = Rollout(RolloutStatus.RolledBack, "", Now);
+        rollout = rollout with
+        {
+            Plan = rollout.Plan with { Model = null, Version = null, Releases = [new("eye", 2), new("ear", 3)] },
+            Devices =
+            [
+                new DeviceRolloutView(
+                    DeviceId.Parse("press-1"), 1, DeviceRolloutStatus.Failed, DeploymentPhase.RolledBack, DeploymentFailure.GateMissed,
+                    "ear 3: Accuracy 0.5 is too low.", Return: new DeviceReturnView(DeviceReturnStatus.Returned, default, ""))
+                {
+                    Models =
+                    [
+                        new DeviceModelView(
+                            "eye", 2, DeploymentPhase.RolledBack, DeploymentFailure.GroupFailed, "", "x64-int8", null, 1),
+                        new DeviceModelView("ear", 3, DeploymentPhase.RolledBack, DeploymentFailure.GateMissed, "", null, null, 2),
+                    ],
+                },
+            ],
+        };
+        RolloutTables.Write(screen, rollout);
+        RolloutTables.WriteList(screen, [rollout], Now);
+        var text = Squeezed(output.ToString().ReplaceLineEndings(" "));
+        Assert.Contains("of eye 2 and ear 3: rolled back", text, StringComparison.Ordinal);
+        Assert.Contains("eye x64-int8", text, StringComparison.Ordinal);
+        Assert.Contains("to eye 1 and ear 2; gate missed: ear 3: Accuracy 0.5 is too low.", text, StringComparison.Ordinal);
+        Assert.Contains("eye 2 +1", text, StringComparison.Ordinal);
     }
 
     private static string Plain(string line) => System.Text.RegularExpressions.Regex.Replace(line, @"\e\[[0-9;]*m", "");

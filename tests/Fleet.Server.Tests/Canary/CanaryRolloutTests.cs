@@ -3,6 +3,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Messaging;
 using Fleet.Server.Rollouts;
@@ -38,6 +39,22 @@ public sealed class CanaryRolloutTests
         Assert.Equal((4, 0), (view.Waves[0].Succeeded, view.Waves[0].Failed));
         Assert.True(fleet.Clock.GetUtcNow() < view.Waves[0].FinishedAt + view.Plan.SoakTime);
         Assert.Equal(4, (await fleet.Store.FindAsync<Rollout>(view.Id, default))!.Document.Told);
+    }
+
+    /// <summary>Each model is compared by itself; the other answers nothing here, and does not keep the first from being judged.</summary>
+    [Fact]
+    public async Task One_model_of_several_that_does_worse_pauses_the_wave_and_is_named()
+    {
+        await using var fleet = await TestFleet.StartAsync();
+        var course = await CanaryCourse.StartAsync(fleet, plan => plan with { SoakTime = TimeSpan.FromHours(2) }, "vision");
+
+        var view = await course.RunAsync(20, new Figures(Errors: 12), view => view.Status == RolloutStatus.Paused);
+
+        Assert.StartsWith("Canary: speech errors of ", view.Reason);
+        Assert.Equal(8, view.Waves[0].Canary.Count);
+        Assert.All(view.Waves[0].Canary, finding => Assert.Equal(800, finding.Needed));
+        await fleet.Orders.ResumeAsync(view.Id, default);
+        Assert.Equal(["speech errors"], (await fleet.Store.FindAsync<Rollout>(view.Id, default))!.Document.AcceptedMetrics);
     }
 
     [Fact]
@@ -115,7 +132,11 @@ public sealed class CanaryRolloutTests
     {
         private long _sequence = 100;
 
-        public static async Task<CanaryCourse> StartAsync(TestFleet fleet, Func<RolloutPlan, RolloutPlan> planned)
+        /// <param name="fleet">The fleet.</param>
+        /// <param name="planned">The plan of the rollout.</param>
+        /// <param name="other">Another model that it moves, which answers no requests.</param>
+        public static async Task<CanaryCourse> StartAsync(
+            TestFleet fleet, Func<RolloutPlan, RolloutPlan> planned, string? other = null)
         {
             await fleet.EnrollAsync(Devices);
             var first = await fleet.RollOutAsync(TestFleet.PlanOf(await fleet.ReleaseAsync()));
@@ -128,9 +149,20 @@ public sealed class CanaryRolloutTests
                 await SendAsync(fleet, IdOf(device), [.. Enumerable.Range(0, 60).Select(
                     minute => BatchOf(minute + 1, start + TimeSpan.FromMinutes(minute), 1, device, new Figures()))]);
             }
-            var second = await fleet.RollOutAsync(planned(TestFleet.PlanOf(await fleet.ReleaseAsync(), "10% 100%")));
+            var plan = planned(TestFleet.PlanOf(await fleet.ReleaseAsync(), "10% 100%"));
+            if (other is not null)
+            {
+                var also = new PlannedRelease(other, (await fleet.ReleaseAsync(other)).Version);
+                plan = plan with { Model = null, Version = null, Releases = [.. plan.Moved(), also] };
+            }
+            var second = await fleet.RollOutAsync(plan);
             var candidates = await fleet.RunningAsync(second.Id);
-            await fleet.FinishAsync(second.Id);
+            if (other is null) await fleet.FinishAsync(second.Id);
+            foreach (var device in other is null ? [] : candidates)
+                await fleet.ReportAsync(device, TestDevice.Report(
+                    (await fleet.DesiredAsync(device)).Revision,
+                    await fleet.ModelAsync("speech", 2, DeploymentPhase.Active),
+                    await fleet.ModelAsync(other!, 1, DeploymentPhase.Active)));
             await fleet.UntilAsync(second.Id, "has its first wave", view => view.Waves[0].Succeeded == 4);
             return new CanaryCourse(fleet, second.Id, candidates);
         }

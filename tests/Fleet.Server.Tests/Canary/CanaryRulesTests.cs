@@ -45,6 +45,15 @@ public sealed class CanaryRulesTests
         Assert.True(finding.Change < -0.5);
     }
 
+    /// <summary>Bonferroni over metrics and models: what one of several models needs, it needs once more for each of the others.</summary>
+    [Fact]
+    public void Metric_of_a_rollout_of_several_models_needs_the_evidence_of_all_their_metrics_together()
+    {
+        var plan = new CanaryPlan { Significance = 0.01 };
+        Assert.Equal((400, 1200), (CanaryRules.Level(plan), CanaryRules.Level(plan, models: 3)));
+        Assert.All(CanaryRules.Judge(plan, CanaryEvidence.Of(plan), models: 3), finding => Assert.Equal(1200, finding.Needed));
+    }
+
     [Fact]
     public void Without_anybody_who_serves_the_old_release_it_cannot_judge()
     {

@@ -67,6 +67,50 @@ public sealed class PageTests(RunningServer server) : IClassFixture<RunningServe
     }
 
     [Fact]
+    public async Task Rollout_of_several_models_shows_each_of_them_on_each_device()
+    {
+        var device = await server.EnrollAsync("pair");
+        var now = DateTimeOffset.UtcNow;
+        var rollout = new Rollout
+        {
+            Id = "r-2",
+            Plan = new RolloutPlan
+            {
+                Releases = [new PlannedRelease("eye", 2), new PlannedRelease("ear", 3)],
+                Waves = [new WavePlan { Percent = 100 }],
+            },
+            Waves = [new Wave(1, 0, 1)],
+            CreatedAt = now,
+            Told = 1,
+        };
+        var part = new DeviceRollout
+        {
+            Rollout = "r-2",
+            Device = device.Id,
+            Models =
+            [
+                new ModelRollout("eye", 2) { Phase = DeploymentPhase.RolledBack, Failure = DeploymentFailure.GroupFailed },
+                new ModelRollout("ear", 3)
+                {
+                    Phase = DeploymentPhase.RolledBack, Failure = DeploymentFailure.GateMissed, Variant = "x64-int8",
+                },
+            ],
+            Wave = 1,
+            Revision = 1,
+            ToldAt = now,
+            PhaseSince = now,
+            UpdatedAt = now,
+        };
+        await server.Store.CommitAsync(
+            [StoreChange.Create("r-2", rollout), StoreChange.Create(DeviceRollout.IdOf("r-2", device.Id), part)], default);
+
+        var page = await server.Operator.GetStringAsync("/rollouts/r-2");
+        string[] shown = ["eye 2 and ear 3", ">eye 2<", ">ear 3<", "group failed", "gate missed", ">x64-int8<", ">ear x64-int8<"];
+        Assert.All(shown, text => Assert.Contains(text, page, StringComparison.Ordinal));
+        Assert.Contains("eye 2 and ear 3", await server.Operator.GetStringAsync("/"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Rollout_shows_its_waves_and_devices()
     {
         var device = await server.EnrollAsync("member");

@@ -51,6 +51,30 @@ public sealed class ApiClientTests : IAsyncLifetime
         Assert.All(await _api.ListDevicesAsync(), device => Assert.Equal(release.Manifest.Version, device.Models!.Single().ActiveVersion));
     }
 
+    [Fact]
+    public async Task Generated_client_moves_two_models_together()
+    {
+        await _fleet.EnrollAsync(1);
+        var device = DeviceId.Parse("dev-00000");
+        await _fleet.AppearAsync(device);
+        foreach (var model in (string[])["speech", "vision"]) await _fleet.ReleaseAsync(model);
+        var plan = new RolloutPlan
+        {
+            Releases =
+            [
+                new PlannedRelease { Model = "speech", Version = 1 }, new PlannedRelease { Model = "vision", Version = 1 },
+            ],
+            Waves = [new WavePlan { Percent = 100 }],
+        };
+        Assert.Equal(["speech", "vision"], (await _api.PreviewRolloutAsync(plan)).Targets!.Select(target => target.Target));
+        var rollout = await _api.StartRolloutAsync(plan);
+        Assert.Equal(["speech", "vision"], rollout.Devices!.Single().Models!.Select(model => model.Model));
+        await _fleet.ReportAsync(device, TestDevice.Report((await _fleet.DesiredAsync(device)).Revision,
+            await _fleet.ModelAsync("speech", 1, DeploymentPhase.Active), await _fleet.ModelAsync("vision", 1, DeploymentPhase.Active)));
+        await Eventually.TrueAsync(
+            "it succeeds", async () => (await _api.GetRolloutAsync(rollout.Id)).Status == RolloutStatus.Succeeded);
+    }
+
     /// <summary>A status that the document does not name is an error to a generated client.</summary>
     [Fact]
     public async Task Generated_client_is_answered_as_the_document_says_where_an_answer_is_not_always_the_same()

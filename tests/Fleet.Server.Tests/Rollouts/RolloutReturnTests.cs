@@ -210,9 +210,10 @@ public sealed class RolloutReturnTests : IAsyncLifetime
         await ServeAsync();
         var id = await ServeAsync();
         var device = DeviceId.Parse("dev-00000");
-        await _fleet.Store.UpdateAsync<Rollout>(id, rollout => rollout with { Target = null, Before = null, IsWhole = false }, default);
+        await _fleet.Store.UpdateAsync<Rollout>(id, rollout => rollout with { Targets = [], IsWhole = false }, default);
         await _fleet.Store.UpdateAsync<DeviceRollout>(
-            DeviceRollout.IdOf(id, device), part => part with { ServedVersion = null, PreviousVersion = 1 }, default);
+            DeviceRollout.IdOf(id, device),
+            part => part with { Models = [new ModelRollout("speech", 2) { PreviousVersion = 1 }] }, default);
         var target = (await _fleet.Store.FindAsync<Fleet.Server.Targets.Target>("speech", default))!;
         await _fleet.Store.CommitAsync([target.Removal()], default);
         await _fleet.Store.UpdateAsync<DeviceDesired>(

@@ -17,7 +17,7 @@ public sealed class RolloutSelectionTests
     [InlineData(null)]
     public void Classifier_with_limits_of_protocol_1_goes_to_every_agent(int? protocol)
         => Assert.Empty(RolloutSelection.Of(
-            Release(ModelTask.Classification, new ValidationGate { MinimumAccuracy = 0.9, MaximumMemoryBytes = 1 << 20 }),
+            [Release(ModelTask.Classification, new ValidationGate { MinimumAccuracy = 0.9, MaximumMemoryBytes = 1 << 20 })],
             [Target(protocol)]).Excluded);
 
     [Theory]
@@ -26,7 +26,7 @@ public sealed class RolloutSelectionTests
     [InlineData(ModelTask.Embedding)]
     public void Agent_of_protocol_1_is_left_out_of_a_task_it_does_not_know(ModelTask task)
     {
-        var selection = RolloutSelection.Of(Release(task, new ValidationGate()), [Target(1), Target(2, "new-1")]);
+        var selection = RolloutSelection.Of([Release(task, new ValidationGate())], [Target(1), Target(2, "new-1")]);
         Assert.Equal("new-1", Assert.Single(selection.Members).Value);
         Assert.Equal("The device speaks protocol 1, and the release needs 2: its agent must be updated.",
             Assert.Single(selection.Excluded).Reason);
@@ -37,13 +37,13 @@ public sealed class RolloutSelectionTests
     {
         var release = Release(ModelTask.Classification, new ValidationGate { Thresholds = [Threshold.Of(Metric.MacroF1, 0.8)] });
         Assert.Equal(2, release.MinimumProtocol());
-        Assert.Empty(RolloutSelection.Of(release, [Target(1)]).Members);
+        Assert.Empty(RolloutSelection.Of([release], [Target(1)]).Members);
     }
 
     [Fact]
     public void Device_that_never_reported_is_left_out_of_what_an_old_agent_could_not_judge()
         => Assert.Equal("The device has not reported yet, and the release needs protocol 2.",
-            Assert.Single(RolloutSelection.Of(Release(ModelTask.Detection, new ValidationGate()), [Target(null)]).Excluded).Reason);
+            Assert.Single(RolloutSelection.Of([Release(ModelTask.Detection, new ValidationGate())], [Target(null)]).Excluded).Reason);
 
     private static Candidate Target(int? protocol, string id = "old-1") => new(
         new Device

@@ -45,18 +45,18 @@ public sealed class WaveMembershipTests
     public void Order_does_not_depend_on_the_order_devices_are_listed_in()
     {
         var devices = Devices(500);
-        Assert.Equal(WaveMembership.Order("speech", 7, devices), WaveMembership.Order("speech", 7, devices.Reverse()));
+        Assert.Equal(WaveMembership.Order("speech/7", devices), WaveMembership.Order("speech/7", devices.Reverse()));
     }
 
     [Fact]
     public void Order_holds_every_device_once()
-        => Assert.Equal(500, WaveMembership.Order("speech", 7, Devices(500)).Distinct().Count());
+        => Assert.Equal(500, WaveMembership.Order("speech/7", Devices(500)).Distinct().Count());
 
     [Fact]
     public void Waves_are_spread_over_sites()
     {
         // 10 sites of 100 devices: among the first 200 every site has its share, within what chance allows.
-        var first = WaveMembership.Order("speech", 7, Devices(1000)).Take(200).CountBy(device => device.Value[^1]);
+        var first = WaveMembership.Order("speech/7", Devices(1000)).Take(200).CountBy(device => device.Value[^1]);
         Assert.All(first, site => Assert.InRange(site.Value, 8, 35));
         Assert.Equal(10, first.Count());
     }
@@ -65,8 +65,8 @@ public sealed class WaveMembershipTests
     public void Another_release_meets_other_devices_first()
     {
         var devices = Devices(1000);
-        var shared = WaveMembership.Order("speech", 7, devices).Take(100)
-            .Intersect(WaveMembership.Order("speech", 8, devices).Take(100)).Count();
+        var shared = WaveMembership.Order("speech/7", devices).Take(100)
+            .Intersect(WaveMembership.Order("speech/8", devices).Take(100)).Count();
         Assert.InRange(shared, 0, 30);
     }
 

@@ -49,11 +49,13 @@ namespace Fleet.Contracts;
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>),
-        typeof(ListConverter<ModelVersionView>),
+        typeof(ListConverter<ModelVersionView>), typeof(ListConverter<byte[]>),
     ])]
 [JsonSerializable(typeof(DesiredState))]
 [JsonSerializable(typeof(ReportedState))]
 [JsonSerializable(typeof(Receipt))]
+[JsonSerializable(typeof(CarriedReport))]
+[JsonSerializable(typeof(ReportFile))]
 [JsonSerializable(typeof(Presence))]
 [JsonSerializable(typeof(TelemetryBatch))]
 [JsonSerializable(typeof(DsseEnvelope))]
@@ -97,6 +99,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(RootChange))]
 [JsonSerializable(typeof(IReadOnlyList<DeviceView>))]
 [JsonSerializable(typeof(SetLabelsRequest))]
+[JsonSerializable(typeof(ImportedReportView))]
 [JsonSerializable(typeof(IReadOnlyList<BuildView>))]
 [JsonSerializable(typeof(LeaseRequest))]
 [JsonSerializable(typeof(LeaseResponse))]

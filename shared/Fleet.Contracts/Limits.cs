@@ -36,6 +36,12 @@ public static class Limits
     /// <summary>Bytes of a reported state.</summary>
     public const int ReportedStateBytes = 64 * 1024;
 
+    /// <summary>Bytes of the signed part of a report that is carried in a file.</summary>
+    public const int CarriedReportBytes = 8 * 1024 * 1024;
+
+    /// <summary>Bytes of the file in which a report is carried.</summary>
+    public const int ReportFileBytes = 12 * 1024 * 1024;
+
     /// <summary>Bytes of one telemetry message, packed and unpacked.</summary>
     public const int TelemetryBatchBytes = 128 * 1024;
 

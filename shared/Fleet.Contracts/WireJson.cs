@@ -31,10 +31,13 @@ namespace Fleet.Contracts;
         typeof(ListConverter<ModelResource>), typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReportedModel>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TensorDescription>),
         typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>), typeof(ListConverter<string>),
+        typeof(ListConverter<byte[]>),
     ])]
 [JsonSerializable(typeof(DesiredState))]
 [JsonSerializable(typeof(ReportedState))]
 [JsonSerializable(typeof(Receipt))]
+[JsonSerializable(typeof(CarriedReport))]
+[JsonSerializable(typeof(ReportFile))]
 [JsonSerializable(typeof(Presence))]
 [JsonSerializable(typeof(TelemetryBatch))]
 [JsonSerializable(typeof(DsseEnvelope))]

@@ -42,6 +42,7 @@ public sealed partial class GoldenTests
         ["ordered-state"] = typeof(DesiredState),
         ["self-response"] = typeof(SelfResponse),
         ["receipt"] = typeof(Receipt),
+        ["carried-report"] = typeof(CarriedReport),
     };
 
     public static TheoryData<string> Names
@@ -169,7 +170,7 @@ public sealed partial class GoldenTests
     [Fact]
     public void Types_of_the_signature_are_spelled_as_in_code() => Assert.All(
         (string[])[DsseEnvelope.InToto, ReleaseStatement.StatementType, ReleaseStatement.ReleasePredicate, TrustRoot.PayloadType,
-            DeviceOrder.PayloadType],
+            DeviceOrder.PayloadType, CarriedReport.PayloadType],
         type => Assert.Contains($"`{type}`", Document, StringComparison.Ordinal));
 
     private static string YesNo(bool value) => value ? "yes" : "no";

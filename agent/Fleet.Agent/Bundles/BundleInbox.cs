@@ -1,8 +1,10 @@
 using Fleet.Agent.Deployment;
 using Fleet.Agent.Enrollment;
+using Fleet.Agent.Link;
 using Fleet.Agent.Orders;
 using Fleet.Agent.Shelf;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -14,7 +16,8 @@ namespace Fleet.Agent.Bundles;
 /// </summary>
 internal sealed partial class BundleInbox(
     BundleFolder folder, DeviceCredentials credentials, TrustedTime trusted, OrderGate gate, DesiredFile desired, DesiredSlot slot,
-    Journals journals, CarriedArtifacts carried, TimeProvider time, ILogger<BundleInbox> logger) : BackgroundService
+    Journals journals, CarriedArtifacts carried, Outbox outbox, WrittenReports written, TimeProvider time, ILogger<BundleInbox> logger)
+        : BackgroundService
 {
     /// <summary>How often the folder is looked at: files come now and then, and a device may live on a battery.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -86,6 +89,7 @@ internal sealed partial class BundleInbox(
             if (!order.Assignments.Any(one => JournalEntry.DigestOf(one) == bundle.Digest))
                 return Refused(bundle, "The order in it does not name the release in it.");
             if (gate.Receive(order) is { } refused) return Refused(bundle, refused.Reason);
+            Deliver(order);
         }
         else
         {
@@ -94,6 +98,14 @@ internal sealed partial class BundleInbox(
             before = Want(bundle);
         }
         return await EndAsync(bundle, before, bundle.Order?.Revision ?? 0, cancellationToken);
+    }
+
+    /// <summary>Forgets telemetry that was carried to the server, as an order that was accepted says.</summary>
+    private void Deliver(DesiredState order)
+    {
+        if (order.Order is not { } envelope || OrderVerifier.Read(envelope)?.ReportNumber is not { } number
+            || written.ThroughOf(number) is not { } through) return;
+        if (outbox.AcknowledgeThrough(through) is > 0 and var batches) LogDelivered(number, batches);
     }
 
     /// <summary>Wants the release by the word of who carried it here, until an order of the server says otherwise.</summary>
@@ -163,6 +175,9 @@ internal sealed partial class BundleInbox(
 
     [LoggerMessage(LogLevel.Information, "{Model} {Version}, which was carried here in a file, serves.")]
     private partial void LogInstalled(string model, int? version);
+
+    [LoggerMessage(LogLevel.Information, "The server has taken report {Number}; the {Batches} telemetry batches in it are kept no more.")]
+    private partial void LogDelivered(long number, int batches);
 
     [LoggerMessage(LogLevel.Error, "What was carried here could not be taken; the next try is in {Delay}.")]
     private partial void LogTrouble(Exception exception, TimeSpan delay);

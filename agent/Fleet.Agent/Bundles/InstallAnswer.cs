@@ -32,4 +32,5 @@ internal sealed record InstallAnswer
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(InstallAnswer))]
+[JsonSerializable(typeof(ReportAnswer))]
 internal sealed partial class BundlesJson : JsonSerializerContext;

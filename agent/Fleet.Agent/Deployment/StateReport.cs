@@ -17,7 +17,7 @@ namespace Fleet.Agent.Deployment;
 /// </summary>
 internal sealed class StateReport(
     Journals journals, DesiredFile desired, OrderGate gate, DeviceCredentials credentials, DeviceFacts facts, Outbox outbox,
-    DeploymentOptions options, TimeProvider time)
+    WrittenReports written, DeploymentOptions options, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, (long Bytes, long ReportedAt)> _downloaded = new(StringComparer.Ordinal);
 
@@ -47,6 +47,7 @@ internal sealed class StateReport(
         Revision = revision,
         Facts = facts,
         Trust = gate.Report(),
+        ReportNumber = written.Newest,
         Models = [.. journals.All.Values.Where(journal => journal.Last is not null).Select(journal => Of(journal, revision))],
     };
 

@@ -39,6 +39,9 @@ internal sealed record DataFolder(string Root)
     /// <summary>Telemetry batches that the server has not stored yet, by sequence number.</summary>
     public string Outbox => Path.Combine(Root, "outbox");
 
+    /// <summary>Numbers of the reports that were written into files.</summary>
+    public string WrittenReports => Path.Combine(Root, "written-reports");
+
     /// <summary>Sequence number of the newest telemetry batch.</summary>
     public string TelemetrySequence => Path.Combine(Root, "telemetry-sequence");
 
@@ -57,15 +60,21 @@ internal sealed record DataFolder(string Root)
     /// </summary>
     /// <exception cref="FolderInUseException">Another agent runs here.</exception>
     public FileStream Lock()
+        => Lock("agent.lock", $"Another agent uses {Root}: stop it, or give this one its own folder with --data.");
+
+    /// <summary>Claims the numbers of reports, which an agent that runs here leaves alone.</summary>
+    /// <exception cref="FolderInUseException">Another report is being written.</exception>
+    public FileStream LockReports() => Lock("report.lock", $"Another report of {Root} is being written: try again when that is done.");
+
+    private FileStream Lock(string name, string taken)
     {
-        var path = Path.Combine(Root, "agent.lock");
         try
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(Path.Combine(Root, name), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e)
         {
-            throw new FolderInUseException($"Another agent uses {Root}: stop it, or give this one its own folder with --data.", e);
+            throw new FolderInUseException(taken, e);
         }
     }
 }

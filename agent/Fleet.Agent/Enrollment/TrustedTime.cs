@@ -57,6 +57,12 @@ internal sealed class TrustedTime
         }
     }
 
+    /// <summary>The time that signed messages and what has passed since account for, whatever the device's own clock says.</summary>
+    public DateTimeOffset AccountedFor()
+    {
+        lock (_lock) return Accounted();
+    }
+
     /// <summary>What the device's own clock says.</summary>
     public DateTimeOffset Own() => _time.GetUtcNow();
 

@@ -52,6 +52,24 @@ internal sealed partial class Outbox
         lock (_lock) Remove(sequence);
     }
 
+    /// <summary>Forgets the batches up to a number: the server has stored them, however they came to it.</summary>
+    /// <returns>How many there were.</returns>
+    public int AcknowledgeThrough(long through)
+    {
+        lock (_lock)
+        {
+            long[] stored = [.. _batches.Keys.TakeWhile(sequence => sequence <= through)];
+            foreach (var sequence in stored) Remove(sequence);
+            return stored.Length;
+        }
+    }
+
+    /// <summary>The batches that wait, the oldest first.</summary>
+    public IReadOnlyList<long> Waiting()
+    {
+        lock (_lock) return [.. _batches.Keys];
+    }
+
     private void Remove(long sequence)
     {
         if (!_batches.Remove(sequence, out var bytes)) return;

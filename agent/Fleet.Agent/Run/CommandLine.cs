@@ -39,7 +39,7 @@ internal static partial class CommandLine
             Ctrl+C or SIGTERM.
             """)
         {
-            Enroll(), Run(), Check(), Install(), Renew(), Move(),
+            Enroll(), Run(), Check(), Install(), Report(), Renew(), Move(),
         };
         var parsed = root.Parse(args);
         using var stop = StopSignals.Listen();

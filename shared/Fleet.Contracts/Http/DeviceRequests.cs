@@ -39,7 +39,23 @@ public sealed record DeviceView
     public CertificateView? Certificate { get; init; }
     /// <summary>Why its identity is in doubt; empty when it is not.</summary>
     public IReadOnlyList<AlarmView> Alarms { get; set; } = [];
+    /// <summary>The last report of it that was carried here in a file; null when none was.</summary>
+    public CarriedReportView? Report { get; init; }
 }
+
+/// <summary>A report that was carried here in a file.</summary>
+/// <param name="Number">Its number.</param>
+/// <param name="WrittenAt">When it was written, by the device's clock.</param>
+/// <param name="ImportedAt">When it came here.</param>
+public sealed record CarriedReportView(long Number, DateTimeOffset WrittenAt, DateTimeOffset ImportedAt);
+
+/// <summary>POST /api/v1/reports: what a report brought that was carried here in a file.</summary>
+/// <param name="Device">The device as it is known now.</param>
+/// <param name="Batches">Telemetry batches in it that are stored.</param>
+/// <param name="Repeated">True when this very file was imported before and nothing was changed.</param>
+/// <param name="Refused">Why telemetry in it was not taken; null when all of it was.</param>
+public sealed record ImportedReportView(
+    DeviceView Device, int Batches, bool Repeated = false, IReadOnlyList<string>? Refused = null);
 
 /// <summary>A device's certificate.</summary>
 /// <param name="Serial">Serial number, upper-case hexadecimal.</param>

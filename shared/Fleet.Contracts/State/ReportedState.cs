@@ -23,6 +23,12 @@ public sealed record ReportedState
 
     /// <summary>Whom it trusts and what it refused; absent from a device of protocol 1.</summary>
     public TrustReport? Trust { get; init; }
+
+    /// <summary>
+    /// Number of the newest <see cref="CarriedReport"/> that the device had written when it said this; absent before the first. A carried
+    /// report counts if its number is above the one that its server knows.
+    /// </summary>
+    public long? ReportNumber { get; init; }
 }
 
 /// <summary>One model on one device.</summary>

@@ -42,6 +42,11 @@ public sealed record DeviceOrder
     /// </summary>
     public long TimeAnchor { get; init; }
 
+    /// <summary>
+    /// Number of the last carried report that the server has taken: the device need not keep what was in it. Absent where none came.
+    /// </summary>
+    public long? ReportNumber { get; init; }
+
     /// <summary>Where it stands among the orders of the device.</summary>
     public OrderPlace Place() => new(Epoch, Revision);
 }

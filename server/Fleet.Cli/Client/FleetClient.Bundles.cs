@@ -2,7 +2,7 @@ using Fleet.Contracts.Http;
 
 namespace Fleet.Cli.Client;
 
-/// <summary>The part that carries releases as files.</summary>
+/// <summary>The part that carries releases and reports as files.</summary>
 internal sealed partial class FleetClient
 {
     /// <summary>Writes the bundle of a release, with an order to a device where one is named.</summary>
@@ -25,6 +25,14 @@ internal sealed partial class FleetClient
         using var response = await patient.SendAsync(
             new HttpRequestMessage(HttpMethod.Post, "api/v1/releases/bundles") { Content = new StreamContent(bundle) }, cancellationToken);
         return await ReadAsync(response, Json.ReleaseView, cancellationToken);
+    }
+
+    /// <summary>Sends the report of a device that was carried here.</summary>
+    public async Task<ImportedReportView> ImportReportAsync(Stream report, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(
+            new HttpRequestMessage(HttpMethod.Post, "api/v1/reports") { Content = new StreamContent(report) }, cancellationToken);
+        return await ReadAsync(response, Json.ImportedReportView, cancellationToken);
     }
 
     /// <summary>Withdraws a release.</summary>

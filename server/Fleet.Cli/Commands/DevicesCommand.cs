@@ -20,7 +20,7 @@ internal static partial class DevicesCommand
         => Verb.Noun(
             "devices", "Devices: what is enrolled, what it is, and what it serves.", List(shell), Show(shell), Label(shell), Adopt(shell),
             Pending(shell), Approve(shell), Reject(shell), Reenroll(shell), Revoke(shell), Unrevoke(shell), Acknowledge(shell),
-            Decommission(shell));
+            Decommission(shell), ImportReport(shell));
 
     private static Command List(Shell shell)
     {

@@ -60,6 +60,9 @@ internal static class DeviceTables
         foreach (var alarm in device.Alarms)
             sheet.Add("Alarm", new Cell($"{alarm.Text} ({DurationText.Ago(alarm.At, now)})", Tone.Bad));
         sheet.Add("Last seen", DurationText.Ago(device.LastSeenAt, now));
+        if (device.Report is { } report)
+            sheet.Add("Report", $"{report.Number}, in a file of {Figures.Moment(report.WrittenAt)}, imported "
+                + DurationText.Ago(report.ImportedAt, now));
         sheet.Add("Revision", device.DesiredRevision == device.ReportedRevision
             ? $"{device.DesiredRevision}, reached"
             : $"desired {device.DesiredRevision}, reported {device.ReportedRevision}");

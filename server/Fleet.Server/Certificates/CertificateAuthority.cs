@@ -54,7 +54,20 @@ internal sealed partial class CertificateAuthority : IDisposable
     }
 
     /// <summary>True when <paramref name="certificate"/> was issued by this authority to a device and is valid now.</summary>
-    public bool IsDevice(X509Certificate2 certificate)
+    public bool IsDevice(X509Certificate2 certificate) => IsDevice(certificate, X509VerificationFlags.NoFlag);
+
+    /// <summary>The device a certificate names, when this authority issued it and it is valid now.</summary>
+    public DeviceId? DeviceOf(X509Certificate2? certificate)
+        => certificate is not null && IsDevice(certificate) ? NameOf(certificate) : null;
+
+    /// <summary>The device a certificate names, when this authority issued it, also where its time has passed.</summary>
+    public DeviceId? IssuedTo(X509Certificate2 certificate)
+        => IsDevice(certificate, X509VerificationFlags.IgnoreNotTimeValid) ? NameOf(certificate) : null;
+
+    private static DeviceId? NameOf(X509Certificate2 certificate)
+        => DeviceId.TryParse(certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), out var device) ? device : null;
+
+    private bool IsDevice(X509Certificate2 certificate, X509VerificationFlags flags)
     {
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
@@ -62,17 +75,11 @@ internal sealed partial class CertificateAuthority : IDisposable
         // Revocation is asked of the store, at every connect: no list to distribute.
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.ChainPolicy.VerificationFlags = flags;
         chain.ChainPolicy.VerificationTime = _time.GetUtcNow().UtcDateTime;
         chain.ChainPolicy.ApplicationPolicy.Add(new Oid(ClientAuthentication));
         return chain.Build(certificate);
     }
-
-    /// <summary>The device a certificate names, when this authority issued it and it is valid now.</summary>
-    public DeviceId? DeviceOf(X509Certificate2? certificate)
-        => certificate is not null && DeviceId.TryParse(
-            certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), out var device) && IsDevice(certificate)
-            ? device
-            : null;
 
     /// <inheritdoc/>
     public void Dispose()

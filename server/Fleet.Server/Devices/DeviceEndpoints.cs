@@ -28,7 +28,11 @@ internal static class DeviceEndpoints
         .AddSingleton<RestoredServer>()
         .AddSingleton<IDeviceEnd>(provider => provider.GetRequiredService<RestoredServer>())
         .AddSingleton<StrangerDevices>()
-        .AddSingleton<IDeviceMessageHandler, ReportedInbox>()
+        .AddSingleton<ReportedInbox>()
+        .AddSingleton<IDeviceMessageHandler>(provider => provider.GetRequiredService<ReportedInbox>())
+        .AddDocument("importedReport", DeviceJson.Default.ImportedReport)
+        .AddSingleton<CarriedReports>()
+        .AddSingleton<IDeviceEnd>(provider => provider.GetRequiredService<CarriedReports>())
         .AddSingleton<IDeviceMessageHandler, PresenceInbox>()
         .AddSingleton<RootFollowUp>()
         .AddSingleton<IReportedStateObserver>(provider => provider.GetRequiredService<RootFollowUp>())
@@ -61,6 +65,8 @@ internal static class DeviceEndpoints
                 : Unknown(id)).ForViewers().Tells<DeviceView>("GetDevice", "Shows a device.");
         devices.MapPatch("/{id}/labels", SetLabelsAsync).ForOperators().Takes<SetLabelsRequest>()
             .Tells<DeviceView>("SetLabels", "Sets or removes labels of a device.");
+        operators.MapPost("/api/v1/reports", ImportReportAsync).ForOperators().TakesFile("application/octet-stream")
+            .Tells<ImportedReportView>("ImportReport", "Takes a report that a device without a network wrote into a file.");
     }
 
     private static async Task<IResult> ListAsync(
@@ -109,6 +115,15 @@ internal static class DeviceEndpoints
             return Refusal.Unknown($"No device '{id}' that is not stored here has shown a certificate of this server.").ToResult();
         changes.Tell(adopted.Id);
         return Results.Json(await views.OfAsync(adopted, cancellationToken), FleetJson.Default.DeviceView);
+    }
+
+    private static async Task<IResult> ImportReportAsync(
+        HttpRequest request, Caller caller, CarriedReports reports, CancellationToken cancellationToken)
+    {
+        var sent = await RequestBody.ReadBytesAsync(request, Limits.ReportFileBytes, cancellationToken);
+        return sent.Value is null
+            ? sent.Problem!.ToResult()
+            : (await reports.ImportAsync(sent.Value, caller, cancellationToken)).ToResult(FleetJson.Default.ImportedReportView);
     }
 
     private static IResult Unknown(string id) => Refusal.Unknown($"There is no device '{id}'.").ToResult();

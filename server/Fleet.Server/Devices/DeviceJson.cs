@@ -9,6 +9,7 @@ namespace Fleet.Server.Devices;
 [JsonSerializable(typeof(DeviceDesired))]
 [JsonSerializable(typeof(DeviceReported))]
 [JsonSerializable(typeof(DeviceSeen))]
+[JsonSerializable(typeof(ImportedReport))]
 [JsonSerializable(typeof(ReleasedProfile))]
 [JsonSerializable(typeof(AnnouncedMove))]
 internal sealed partial class DeviceJson : JsonSerializerContext;

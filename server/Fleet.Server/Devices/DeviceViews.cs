@@ -13,6 +13,7 @@ internal sealed class DeviceViews(
     {
         var (desired, _) = await store.DesiredAsync(device.Id, cancellationToken);
         var reported = await store.FindAsync<DeviceReported>(device.Id.Value, cancellationToken);
+        var imported = (await store.FindAsync<ImportedReport>(device.Id.Value, cancellationToken))?.Document;
         var (certificate, alarms) = await identities.FindAsync(device.Id, cancellationToken);
         return new DeviceView
         {
@@ -33,6 +34,7 @@ internal sealed class DeviceViews(
             Certificate = certificate,
             Alarms = alarms,
             Traffic = traffic.ViewOf(device.Id),
+            Report = imported is null ? null : new CarriedReportView(imported.Number, imported.WrittenAt, imported.ImportedAt),
         };
     }
 }

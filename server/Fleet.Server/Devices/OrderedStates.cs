@@ -36,7 +36,13 @@ internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes release
                 });
         }
         var move = await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken);
-        if (keys.SignOrder(OrderOf(device, desired.Revision, assignments) with { Address = move?.Document.Address }) is not { } order)
+        var imported = await store.FindAsync<ImportedReport>(device.Value, cancellationToken);
+        var unsigned = OrderOf(device, desired.Revision, assignments) with
+        {
+            Address = move?.Document.Address,
+            ReportNumber = imported?.Document.Number,
+        };
+        if (keys.SignOrder(unsigned) is not { } order)
             return (null, string.Join(" ", keys.Problems()));
         var reported = await store.FindAsync<DeviceReported>(device.Value, cancellationToken);
         var roots = keys.RootsAfter(reported is null ? null : reported.Document.State.Trust?.Root ?? 0);

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
-using Fleet.Server.Messaging;
 
 namespace Fleet.Server.Devices;
 
@@ -10,21 +10,26 @@ namespace Fleet.Server.Devices;
 /// Holds what a device reports against the releases and against its own key. A model of which it says what cannot be, or whose receipt
 /// does not hold, has failed by a word of the server; the others in the report count as they are.
 /// </summary>
-internal sealed partial class ReportJudge(IReleaseEnvelopes releases, DeviceKeys keys, ILogger<ReportJudge> logger)
+internal sealed partial class ReportJudge(IReleaseEnvelopes releases, ILogger<ReportJudge> logger)
 {
     /// <summary>Receipts came with this protocol.</summary>
     private const int SignedSince = 2;
 
     /// <summary>The report as it counts.</summary>
-    public async Task<ReportedState> JudgeAsync(DeviceId device, ReportedState reported, CancellationToken cancellationToken)
+    /// <param name="device">Who reports.</param>
+    /// <param name="reported">What it says.</param>
+    /// <param name="keys">The keys that its receipts may be signed with.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<ReportedState> JudgeAsync(
+        DeviceId device, ReportedState reported, IReadOnlyList<ReleaseKey> keys, CancellationToken cancellationToken)
     {
         var models = new List<ReportedModel>(reported.Models.Count);
-        foreach (var model in reported.Models) models.Add(await JudgeAsync(device, reported, model, cancellationToken));
+        foreach (var model in reported.Models) models.Add(await JudgeAsync(device, reported, model, keys, cancellationToken));
         return reported with { Models = models };
     }
 
     private async Task<ReportedModel> JudgeAsync(
-        DeviceId device, ReportedState reported, ReportedModel model, CancellationToken cancellationToken)
+        DeviceId device, ReportedState reported, ReportedModel model, IReadOnlyList<ReleaseKey> keys, CancellationToken cancellationToken)
     {
         // What is under way or failed proves nothing and needs no proof.
         if (model.Measured is null && model.Receipt is null && model.Variant is null && !ReportRules.Passed(model)) return model;
@@ -34,12 +39,11 @@ internal sealed partial class ReportJudge(IReleaseEnvelopes releases, DeviceKeys
             : JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.ReleaseStatement)!.Predicate;
         if (ReportRules.ProblemOf(reported, model, manifest) is { } impossible)
             return Refused(device, model, DeploymentFailure.ReportImplausible, impossible);
-        var known = keys.Of(device);
         // A receipt that nobody can check is worth as much as none: it is not kept, and the report stands as unsigned.
-        if (known.Count == 0) return model with { Receipt = null };
+        if (keys.Count == 0) return model with { Receipt = null };
         if (model.Receipt is { } receipt)
         {
-            return ReceiptVerifier.ProblemOf(receipt, known, device, reported.Revision, model, envelope?.Digest()) is { } forged
+            return ReceiptVerifier.ProblemOf(receipt, keys, device, reported.Revision, model, envelope?.Digest()) is { } forged
                 ? Refused(device, model, DeploymentFailure.ReceiptInvalid, forged)
                 : model;
         }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
@@ -10,7 +11,7 @@ namespace Fleet.Server.Devices;
 
 /// <summary>Takes what devices report. The report and everything that follows from it are one commit.</summary>
 internal sealed class ReportedInbox(
-    IFleetStore store, KnownProfiles profiles, ReportJudge judge, RestoredServer restored, DesiredNotices notices,
+    IFleetStore store, KnownProfiles profiles, DeviceKeys keys, ReportJudge judge, RestoredServer restored, DesiredNotices notices,
     IEnumerable<IReportedStateObserver> observers, TimeProvider time) : IDeviceMessageHandler
 {
     private readonly IReportedStateObserver[] _observers = [.. observers];
@@ -33,10 +34,21 @@ internal sealed class ReportedInbox(
         {
             return $"it is not a reported state: {e.Message}";
         }
-        if (reported is null) return "it is empty";
+        return reported is null ? "it is empty" : await TakeAsync(device, reported, keys.Of(device), cancellationToken);
+    }
+
+    /// <summary>Takes a report, however it came.</summary>
+    /// <param name="device">Who says it.</param>
+    /// <param name="reported">What it says.</param>
+    /// <param name="keys">The keys that its receipts may be signed with.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>Null when it is on disk; else why it is refused.</returns>
+    public async Task<MessageRefusal?> TakeAsync(
+        DeviceId device, ReportedState reported, IReadOnlyList<ReleaseKey> keys, CancellationToken cancellationToken)
+    {
         if (DeviceRules.ProblemOf(reported) is { } problem) return problem;
-        reported = await judge.JudgeAsync(device, reported, cancellationToken);
-        if (!await store.RetryAsync(_ => TryAsync(device, reported, cancellationToken), cancellationToken))
+        var judged = await judge.JudgeAsync(device, reported, keys, cancellationToken);
+        if (!await store.RetryAsync(_ => TryAsync(device, judged, cancellationToken), cancellationToken))
             return "the device is not enrolled";
         foreach (var observer in _observers) observer.Committed(device);
         return null;

@@ -60,6 +60,7 @@ public sealed partial class DeviceFilterRouteTests : IAsyncLifetime
         ["GET /api/v1/enrollments"] = Gets.OwnDevices,
         ["POST /api/v1/enrollments/{id}/approve"] = Gets.OwnDevices,
         ["POST /api/v1/enrollments/{id}/reject"] = Gets.OwnDevices,
+        ["POST /api/v1/reports"] = Gets.OwnDevices,
         ["GET /api/v1/strangers"] = Gets.Nothing,
         ["POST /api/v1/strangers/{id}/adopt"] = Gets.Nothing,
         ["GET /api/v1/server"] = Gets.OwnDevices,

@@ -42,7 +42,7 @@ internal static partial class ReleasesCommand
             }
             finally
             {
-                File.Delete(partial);
+                if (File.Exists(partial)) File.Delete(partial);
             }
             var release = await call.Client.GetReleaseAsync(call.Get(model), call.Get(version), cancellationToken);
             call.Show(release, FleetJson.Default.ReleaseView, screen => screen.WriteLine(

@@ -9,7 +9,7 @@ public abstract class OnServerTests(RealServer server) : IDisposable
 
     protected RealServer Server { get; } = server;
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         Shell.Dispose();
         GC.SuppressFinalize(this);

@@ -47,7 +47,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<RolloutPreviewTarget>), typeof(ListConverter<PlannedRelease>), typeof(ListConverter<DeviceModelView>),
         typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
-        typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>),
+        typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>), typeof(ListConverter<WithdrawnRelease>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<byte[]>),
     ])]

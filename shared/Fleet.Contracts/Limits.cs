@@ -21,6 +21,9 @@ public static class Limits
     /// <summary>Bytes of the signed part of an order.</summary>
     public const int OrderBytes = 16 * 1024;
 
+    /// <summary>Withdrawn releases that one order names.</summary>
+    public const int WithdrawnPerOrder = 32;
+
     /// <summary>Bytes of the signed part of a root.</summary>
     public const int RootBytes = 16 * 1024;
 

@@ -30,8 +30,8 @@ namespace Fleet.Contracts;
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<InferenceStats>), typeof(ListConverter<MetricValue>),
         typeof(ListConverter<ModelResource>), typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReportedModel>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TensorDescription>),
-        typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>), typeof(ListConverter<string>),
-        typeof(ListConverter<byte[]>),
+        typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>),
+        typeof(ListConverter<WithdrawnRelease>), typeof(ListConverter<string>), typeof(ListConverter<byte[]>),
     ])]
 [JsonSerializable(typeof(DesiredState))]
 [JsonSerializable(typeof(ReportedState))]

@@ -39,6 +39,7 @@ public sealed partial class GoldenTests
         ["order"] = typeof(DeviceOrder),
         ["grouped-plan"] = typeof(Rollouts.RolloutPlan),
         ["grouped-order"] = typeof(DeviceOrder),
+        ["withdrawing-order"] = typeof(DeviceOrder),
         ["ordered-state"] = typeof(DesiredState),
         ["self-response"] = typeof(SelfResponse),
         ["receipt"] = typeof(Receipt),

@@ -118,6 +118,14 @@ public sealed class SignedFleet : IDisposable
         Roots = [.. Roots.TakeLast(Limits.RootsPerMessage)],
     };
 
+    /// <summary>The same, whose order withdraws releases too.</summary>
+    public DesiredState Withdrawing(
+        string device, long revision, IReadOnlyList<WithdrawnRelease> withdrawn, params IReadOnlyList<Assignment> assignments)
+        => Desired(device, revision, assignments) with
+        {
+            Order = Sign(Order(device, revision, assignments) with { Withdrawn = withdrawn }),
+        };
+
     /// <inheritdoc/>
     public void Dispose()
     {

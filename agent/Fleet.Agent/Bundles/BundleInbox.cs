@@ -16,8 +16,8 @@ namespace Fleet.Agent.Bundles;
 /// </summary>
 internal sealed partial class BundleInbox(
     BundleFolder folder, DeviceCredentials credentials, TrustedTime trusted, OrderGate gate, DesiredFile desired, DesiredSlot slot,
-    Journals journals, CarriedArtifacts carried, Outbox outbox, WrittenReports written, TimeProvider time, ILogger<BundleInbox> logger)
-        : BackgroundService
+    WithdrawnReleases withdrawn, Journals journals, CarriedArtifacts carried, Outbox outbox, WrittenReports written, TimeProvider time,
+    ILogger<BundleInbox> logger) : BackgroundService
 {
     /// <summary>How often the folder is looked at: files come now and then, and a device may live on a battery.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
@@ -95,6 +95,9 @@ internal sealed partial class BundleInbox(
         {
             if (credentials.Root is { } root && root.ExpiresAt <= trusted.Latest())
                 return Refused(bundle, $"The root that this device trusts expired at {root.ExpiresAt:u}: it takes nothing new by it.");
+            // Before it is wanted: what is refused here leaves nothing that an agent would try later.
+            if (withdrawn.Find(bundle.Digest) is { } gone)
+                return Refused(bundle, gone.Sentence()) with { Failure = DeploymentFailure.ReleaseWithdrawn };
             before = Want(bundle);
         }
         return await EndAsync(bundle, before, bundle.Order?.Revision ?? 0, cancellationToken);

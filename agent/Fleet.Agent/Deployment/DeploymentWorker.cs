@@ -21,6 +21,7 @@ internal sealed partial class DeploymentWorker(
     DeploymentRun run,
     StateReport report,
     InferenceHost host,
+    WithdrawnReleases withdrawn,
     ILogger<DeploymentWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
@@ -102,6 +103,7 @@ internal sealed partial class DeploymentWorker(
             report.Send();
             return;
         }
+        await HeedWithdrawalsAsync(desired, cancellationToken);
         // At the same place, the order of the server takes the place of what was carried here in a file meanwhile.
         if (desired.Place() > desiredFile.Place || !desired.Ordered().SequenceEqual(desiredFile.Accepted?.Ordered() ?? []))
         {

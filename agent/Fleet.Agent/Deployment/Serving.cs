@@ -1,4 +1,5 @@
 using Fleet.Agent.Inference;
+using Fleet.Agent.Orders;
 using Fleet.Agent.Shelf;
 using Fleet.Contracts.State;
 using Microsoft.Extensions.Logging;
@@ -10,11 +11,12 @@ namespace Fleet.Agent.Deployment;
 /// switched to together give way together.
 /// </summary>
 internal sealed partial class Serving(
-    InferenceHost host, ArtifactShelf shelf, Journals journals, TimeProvider time, ILogger<Serving> logger)
+    InferenceHost host, ArtifactShelf shelf, Journals journals, WithdrawnReleases withdrawn, TimeProvider time, ILogger<Serving> logger)
 {
     /// <summary>Serves every active release again. Runs first of all and needs no network.</summary>
     public async Task ResumeAsync(CancellationToken cancellationToken)
     {
+        await TakeOutAsync([], cancellationToken);
         foreach (var group in journals.All.Values.Where(journal => journal.Active is not null)
             .GroupBy(journal => (journal.Active!.Group, Alone: journal.Active.Group is null ? journal.Model : null)))
         {
@@ -81,7 +83,7 @@ internal sealed partial class Serving(
         var after = new List<ModelJournal>();
         foreach (var journal in together)
         {
-            var previous = journal.Previous is { } kept && await TryServeAsync([kept], cancellationToken) is null ? kept : null;
+            var previous = Returnable(journal.Previous) is { } kept && await TryServeAsync([kept], cancellationToken) is null ? kept : null;
             if (previous is null) await host.RetireAsync(journal.Model, cancellationToken);
             after.Add(journal with { Active = previous, Previous = null });
         }

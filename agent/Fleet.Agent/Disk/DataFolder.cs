@@ -21,6 +21,9 @@ internal sealed record DataFolder(string Root)
     /// <summary>The last accepted desired state.</summary>
     public string Desired => Path.Combine(Root, "desired.json");
 
+    /// <summary>Releases that were withdrawn.</summary>
+    public string Withdrawn => Path.Combine(Root, "withdrawn.json");
+
     /// <summary>One journal per model.</summary>
     public string Journals => Path.Combine(Root, "journal");
 

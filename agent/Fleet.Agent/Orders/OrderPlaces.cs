@@ -3,10 +3,14 @@ using Fleet.Contracts.Trust;
 
 namespace Fleet.Agent.Orders;
 
-/// <summary>Where desired states stand among each other.</summary>
+/// <summary>What the orders of desired states say beside the assignments: where they stand among each other, and what they withdraw.</summary>
 internal static class OrderPlaces
 {
     /// <summary>The place of its order; of one that came before orders were signed, its revision in epoch 0.</summary>
-    public static OrderPlace Place(this DesiredState state)
-        => state.Order is { } envelope && OrderVerifier.Read(envelope) is { } order ? order.Place() : new OrderPlace(0, state.Revision);
+    public static OrderPlace Place(this DesiredState state) => state.ReadOrder()?.Place() ?? new OrderPlace(0, state.Revision);
+
+    /// <summary>Releases that its order withdraws.</summary>
+    public static IReadOnlyList<WithdrawnRelease> Withdrawn(this DesiredState state) => state.ReadOrder()?.Withdrawn ?? [];
+
+    private static DeviceOrder? ReadOrder(this DesiredState state) => state.Order is { } envelope ? OrderVerifier.Read(envelope) : null;
 }

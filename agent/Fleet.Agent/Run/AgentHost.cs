@@ -93,7 +93,7 @@ internal static class AgentHost
             .AddSingleton<ArtifactShelf>().AddSingleton<CarriedArtifacts>().AddSingleton<ArtifactDownload>().AddSingleton<BundleFolder>()
             .AddSingleton<InferenceHost>().AddSingleton<ValidationRunner>()
             .AddSingleton<DesiredSlot>().AddSingleton<DesiredFile>().AddSingleton<OrderGate>()
-            .AddSingleton<DesiredInbox>().AddSingleton<Outbox>().AddSingleton<WrittenReports>()
+            .AddSingleton<DesiredInbox>().AddSingleton<Outbox>().AddSingleton<WrittenReports>().AddSingleton<WithdrawnReleases>()
             .AddSingleton<Journals>().AddSingleton<StateReport>()
             .AddSingleton<Serving>().AddSingleton<DeploymentRun>()
             .AddSingleton<IDeploymentStep, Preflight>().AddSingleton<IDeploymentStep, Download>().AddSingleton<IDeploymentStep, Verify>()

@@ -6,7 +6,7 @@ namespace Fleet.Contracts.Protocol;
 /// <list type="bullet">
 /// <item>1 (2026-11-23): desired and reported state, signed release manifests, telemetry batches, enrollment.</item>
 /// <item>2 (2026-11-27): a model has a task; scores and gates are lists of named metrics; telemetry travels in packs; orders are signed,
-/// and keys change by roots.</item>
+/// and keys change by roots; orders name what was withdrawn.</item>
 /// </list>
 /// A server serves agents of the two previous numbers; both sides ignore fields they do not know.
 /// </remarks>

@@ -42,6 +42,8 @@ public enum DeploymentFailure
     VersionTooOld,
     /// <summary>The release has expired.</summary>
     ReleaseExpired,
+    /// <summary>An operator withdrew the release.</summary>
+    ReleaseWithdrawn,
     /// <summary>The release holds no variant for this device's profile.</summary>
     ProfileMismatch,
     /// <summary>The disk lacks room.</summary>

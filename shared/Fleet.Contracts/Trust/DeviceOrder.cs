@@ -33,6 +33,12 @@ public sealed record DeviceOrder
     /// <summary>Everything the device should run.</summary>
     public required IReadOnlyList<OrderedRelease> Assignments { get; init; }
 
+    /// <summary>
+    /// Releases that operators withdrew and that bear on this device, at most <see cref="Limits.WithdrawnPerOrder"/>: it remembers them for
+    /// good, and neither installs one nor returns to it, whoever asks. Absent where there is none.
+    /// </summary>
+    public IReadOnlyList<WithdrawnRelease>? Withdrawn { get; init; }
+
     /// <summary>Where the server will be: kept beside the address in use, for when that one is silent. Absent where it stays.</summary>
     public ServerAddresses? Address { get; init; }
 
@@ -60,6 +66,17 @@ public sealed record DeviceOrder
 /// <param name="Group">Releases of one group are switched to together, or none of them is; null for one that stands alone.</param>
 public sealed record OrderedRelease(
     string Model, int Version, string Sha256, bool Rollback = false, ActivationWindow? Window = null, string? Group = null);
+
+/// <summary>A release that an operator withdrew.</summary>
+/// <param name="Model">Model name.</param>
+/// <param name="Version">Release number.</param>
+/// <param name="Sha256">The release, by <see cref="DsseEnvelope.Digest"/>: what counts.</param>
+/// <param name="KeepServing">A device that serves it goes on until another release takes its place.</param>
+public sealed record WithdrawnRelease(string Model, int Version, string Sha256, bool KeepServing = false)
+{
+    /// <summary>Why a device does not take it, in a sentence.</summary>
+    public string Sentence() => $"Release {Version} of {Model} was withdrawn by an operator.";
+}
 
 /// <summary>The two addresses of a server.</summary>
 /// <param name="Server">The port for devices, such as <c>https://fleet.example.com:8443</c>.</param>

@@ -77,6 +77,22 @@ public sealed class InstallAttackTests
         => await RefusedAsync("does not name the release", server => CarriedFile.Of(
             server, TestRelease.Assign(server, 3), server.Fleet.Desired("dev-1", 5, TestRelease.Assign(server, 4))));
 
+    /// <summary>A device that no network reaches hears of a withdrawal from an order that is carried to it.</summary>
+    [Fact]
+    public async Task Release_that_was_withdrawn_is_refused_in_a_bundle_that_is_as_good_as_ever()
+    {
+        await using var site = await Carrying.StartAsync();
+        var (bad, good) = (TestRelease.Assign(site.Server, 3), TestRelease.Assign(site.Server, 2));
+        var withdrawing = site.Server.Fleet.Withdrawing("dev-1", 5, [new("vibration", 3, bad.Release.Digest())], good);
+        var (carriedBad, carriedGood) = (CarriedFile.Of(site.Server, bad), CarriedFile.Of(site.Server, good, withdrawing));
+        Assert.True((await site.InstallAsync(carriedGood)).Installed);
+        var answer = await site.InstallAsync(carriedBad);
+        Assert.Equal((false, DeploymentFailure.ReleaseWithdrawn, 2), (answer.Installed, answer.Failure, answer.ActiveVersion));
+        Assert.Contains("was withdrawn", answer.Detail, StringComparison.Ordinal);
+        site.Agent.Start();
+        await site.Agent.ServesAsync(2);
+    }
+
     private static async Task RefusedAsync(string because, Func<TestServer, byte[]> bundle)
     {
         await using var site = await Carrying.StartAsync();

@@ -36,6 +36,41 @@ public sealed class ServerAttackTests
         await GoesOnAsync(server, agent);
     }
 
+    /// <summary>What is withdrawn stands inside the order and nowhere else.</summary>
+    [Fact]
+    public async Task Withdrawal_of_a_release_without_the_key_of_orders_is_refused()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = await ServingAsync(server);
+        var serving = JsonSerializer.Deserialize(
+            await File.ReadAllBytesAsync(agent.Data.Desired), FleetJson.Default.DesiredState)!.Assignments[0];
+        var fleet = server.Fleet;
+        var order = fleet.Order("dev-1", 3, serving) with { Withdrawn = [new("vibration", 1, serving.Release.Digest())] };
+        var state = new DesiredState { Revision = 3, Assignments = [serving] };
+        await server.DesireAsync("dev-1", state with { Order = fleet.Sign(order, fleet.NewKey()) });
+        await server.RefusedAsync(OrderFault.KeyNotTrusted);
+        // The key of releases does not withdraw one either.
+        await server.DesireAsync("dev-1", state with { Order = fleet.Sign(order, fleet.ReleaseKey) });
+        await Eventually.TrueAsync(
+            "the key of releases is refused", () => server.Reports.Count(report => report.Trust?.Fault == OrderFault.KeyNotTrusted) > 1);
+        Assert.False(File.Exists(agent.Data.Withdrawn));
+        await GoesOnAsync(server, agent);
+    }
+
+    [Fact]
+    public async Task Withdrawal_that_was_signed_for_another_device_is_refused()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = await ServingAsync(server);
+        var serving = JsonSerializer.Deserialize(
+            await File.ReadAllBytesAsync(agent.Data.Desired), FleetJson.Default.DesiredState)!.Assignments[0];
+        await server.DesireAsync(
+            "dev-1", server.Fleet.Withdrawing("dev-2", 3, [new("vibration", 1, serving.Release.Digest())], serving));
+        await server.RefusedAsync(OrderFault.OtherDevice);
+        Assert.False(File.Exists(agent.Data.Withdrawn));
+        await GoesOnAsync(server, agent);
+    }
+
     [Fact]
     public async Task Largest_revision_without_an_order_does_not_lock_the_true_server_out()
     {

@@ -56,6 +56,15 @@ public sealed class OrderAttackTests : IDisposable
     }
 
     [Fact]
+    public void Order_that_withdraws_more_than_may_be_is_refused()
+    {
+        var withdrawn = Enumerable.Range(1, Limits.WithdrawnPerOrder + 1).Select(i => new WithdrawnRelease("speech", i, $"{i:x64}"));
+        var order = _fleet.Order("dev-1", 7, Speech);
+        Refused(OrderFault.Malformed, Signed(order with { Withdrawn = [.. withdrawn] }));
+        Assert.True(Verify(Signed(order with { Withdrawn = [.. withdrawn.SkipLast(1)] })).Accepted);
+    }
+
+    [Fact]
     public void Order_to_another_device_is_refused() => Refused(OrderFault.OtherDevice, Signed(_fleet.Order("dev-2", 7, Speech)));
 
     [Fact]

@@ -1,4 +1,5 @@
 using Fleet.Agent.Enrollment;
+using Fleet.Agent.Orders;
 using Fleet.Agent.Shelf;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
@@ -8,7 +9,8 @@ namespace Fleet.Agent.Deployment.Steps;
 
 /// <summary>Checks signature, version, profile, memory and disk before the first byte is fetched.</summary>
 internal sealed class Preflight(
-    DeviceCredentials credentials, TrustedTime trusted, DeviceFacts facts, ArtifactShelf shelf, ShelfOptions options) : IDeploymentStep
+    DeviceCredentials credentials, TrustedTime trusted, WithdrawnReleases withdrawn, DeviceFacts facts, ArtifactShelf shelf,
+    ShelfOptions options) : IDeploymentStep
 {
     /// <inheritdoc/>
     public DeploymentPhase Phase => DeploymentPhase.Preflight;
@@ -18,6 +20,8 @@ internal sealed class Preflight(
 
     private StepResult Check(Attempt attempt)
     {
+        if (withdrawn.Find(attempt.Digest) is { } gone)
+            return new StepResult(attempt, DeploymentFailure.ReleaseWithdrawn, gone.Sentence());
         var (assignment, journal) = (attempt.Assignment, attempt.Journal);
         // An operator who goes back on purpose may name any release that a trusted key signed. One that this device verified before and
         // still keeps has proven itself here: neither its age nor its figures are judged again. Nothing else may be older than the

@@ -31,6 +31,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<ModelResource>), typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReportedModel>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<TensorDescription>),
         typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>),
+        typeof(ListConverter<Threshold>), typeof(ListConverter<ValueStats>), typeof(ListConverter<Variant>),
         typeof(ListConverter<WithdrawnRelease>), typeof(ListConverter<string>), typeof(ListConverter<byte[]>),
     ])]
 [JsonSerializable(typeof(DesiredState))]

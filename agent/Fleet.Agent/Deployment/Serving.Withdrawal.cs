@@ -24,7 +24,7 @@ internal sealed partial class Serving
     /// Lets go of what was withdrawn, while no deployment of these models runs. What served gives way to the release before, or the model
     /// leaves service; the journals say why. A deployment that was stopped for it starts over, and fails if it is of what was withdrawn.
     /// </summary>
-    /// <param name="stopped">Further models whose deployments were stopped, because they are switched to together with one of these.</param>
+    /// <param name="stopped">Further models whose deployments were stopped, because they go together with one of these.</param>
     /// <param name="cancellationToken">Ends the wait for the inference host.</param>
     public async Task TakeOutAsync(IReadOnlyCollection<string> stopped, CancellationToken cancellationToken)
     {

@@ -3,7 +3,7 @@ using Fleet.Contracts.Trust;
 
 namespace Fleet.Agent.Orders;
 
-/// <summary>What the orders of desired states say beside the assignments: where they stand among each other, and what they withdraw.</summary>
+/// <summary>What orders say beside their assignments: where they stand among each other, and what they withdraw.</summary>
 internal static class OrderPlaces
 {
     /// <summary>The place of its order; of one that came before orders were signed, its revision in epoch 0.</summary>

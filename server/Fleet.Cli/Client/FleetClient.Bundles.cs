@@ -36,10 +36,11 @@ internal sealed partial class FleetClient
     }
 
     /// <summary>Withdraws a release.</summary>
-    public async Task<ReleaseView> WithdrawAsync(string model, int version, CancellationToken cancellationToken)
+    public async Task<ReleaseView> WithdrawAsync(string model, int version, bool keepServing, CancellationToken cancellationToken)
     {
+        var query = keepServing ? "?keepServing=true" : "";
         using var response = await SendAsync(
-            new HttpRequestMessage(HttpMethod.Post, $"api/v1/releases/{Escape(model)}/{version}/withdraw"), cancellationToken);
+            new HttpRequestMessage(HttpMethod.Post, $"api/v1/releases/{Escape(model)}/{version}/withdraw{query}"), cancellationToken);
         return await ReadAsync(response, Json.ReleaseView, cancellationToken);
     }
 }

@@ -85,22 +85,31 @@ internal static partial class ReleasesCommand
     {
         var model = new Argument<string>("MODEL") { Description = "Name of the model." };
         var version = new Argument<int>("VERSION") { Description = "Number of the release." };
+        var keepServing = new Option<bool>("--keep-serving")
+        {
+            Description = "Devices that serve it go on until another release takes its place.",
+        };
         return Verb.On(shell, "withdraw", """
-            Withdraws a release: no rollout starts with it any more, and its build may be signed again as a new release. Devices that
-            serve it go on until a rollout moves them.
+            Withdraws a release for good. Devices are told in a signed order: they refuse it from then on, from a file as well, and one
+            that serves it falls back to the release before, or takes the model out of service. Targets go back to what they had, the
+            rollout that brings it is aborted, and its build may be signed again as a new release.
 
-            Example:
+            Examples:
               fleet releases withdraw vibration 3
-            """, [model, version, Verb.Yes], async (call, cancellationToken) =>
+              fleet releases withdraw vibration 3 --keep-serving
+            """, [model, version, keepServing, Verb.Yes], async (call, cancellationToken) =>
         {
             var asked = await call.Client.GetReleaseAsync(call.Get(model), call.Get(version), cancellationToken);
             await call.ConfirmAsync($"Withdraw release {asked.Manifest.Model} {asked.Manifest.Version}? It cannot be taken back; "
-                + $"{Figures.Counted(asked.ActiveDevices, "device")} serve it.", cancellationToken);
-            var release = await call.Client.WithdrawAsync(asked.Manifest.Model, asked.Manifest.Version, cancellationToken);
+                + $"{Figures.Counted(asked.ActiveDevices, "device")} serve it and "
+                + (call.Get(keepServing) ? "go on until another release takes its place." : "stop doing so."), cancellationToken);
+            var release = await call.Client.WithdrawAsync(
+                asked.Manifest.Model, asked.Manifest.Version, call.Get(keepServing), cancellationToken);
             call.Show(release, FleetJson.Default.ReleaseView, screen => screen.WriteLine(
-                $"Release {release.Manifest.Model} {release.Manifest.Version} is withdrawn; "
-                    + $"{Figures.Counted(release.ActiveDevices, "device")} "
-                    + $"serve it. 'fleet releases create {release.Manifest.Build}' signs its build again."));
+                $"Release {release.Manifest.Model} {release.Manifest.Version} is withdrawn. "
+                    + (release.KeepServing ? "Devices that serve it go on until another takes its place. " : "")
+                    + $"'fleet releases show {release.Manifest.Model} {release.Manifest.Version}' says which devices still serve it; "
+                    + $"'fleet releases create {release.Manifest.Build}' signs its build again."));
         });
     }
 }

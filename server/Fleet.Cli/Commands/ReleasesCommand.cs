@@ -95,7 +95,7 @@ internal static partial class ReleasesCommand
             {
                 ReleaseTables.Write(screen, release.Manifest, release.KeyId);
                 screen.WriteLine();
-                screen.WriteLine($"Serving on {Figures.Counted(release.ActiveDevices, "device")}.");
+                ReleaseTables.WriteUse(screen, release);
             });
         });
     }

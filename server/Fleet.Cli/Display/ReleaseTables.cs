@@ -20,7 +20,8 @@ internal static class ReleaseTables
             sheet.Add(
                 manifest.Model, manifest.Version, string.Join(", ", manifest.Variants.Select(variant => variant.Id)),
                 release.ActiveDevices, Figures.Moment(manifest.CreatedAt),
-                manifest.ExpiresAt <= now ? new Cell("expired", Tone.Bad) : Figures.Moment(manifest.ExpiresAt),
+                release.WithdrawnAt is not null ? new Cell("withdrawn", Tone.Bad)
+                    : manifest.ExpiresAt <= now ? new Cell("expired", Tone.Bad) : Figures.Moment(manifest.ExpiresAt),
                 ShortKey(release.KeyId));
         }
         screen.Write(sheet);
@@ -55,6 +56,28 @@ internal static class ReleaseTables
                     : "none", variant.Artifact.Sha256[..12]);
         }
         screen.Write(variants);
+    }
+
+    /// <summary>On how many devices a release serves, and on which of them although it was withdrawn.</summary>
+    public static void WriteUse(Shell screen, ReleaseView release)
+    {
+        if (release is not { WithdrawnAt: { } withdrawn, StillServing: { } devices })
+        {
+            screen.WriteLine($"Serving on {Figures.Counted(release.ActiveDevices, "device")}.");
+            return;
+        }
+        screen.WriteLine($"Withdrawn {Figures.Moment(withdrawn)}"
+            + (release.KeepServing ? "; devices that serve it go on until another release takes its place." : "."));
+        if (devices.Count == 0)
+        {
+            screen.WriteLine("No device serves it any more.");
+            return;
+        }
+        var more = release.ActiveDevices - devices.Count;
+        screen.WriteLine($"Still serving on {Figures.Counted(release.ActiveDevices, "device")}: {string.Join(", ", devices)}"
+            + (more > 0 ? $" and {more} more." : "."));
+        if (!release.KeepServing)
+            screen.WriteHint("One that is away hears of it when it returns; an agent before protocol 2 does not, and must be moved.");
     }
 
     private static string Describe(TensorDescription tensor) => $"{tensor.Name} {tensor.Datatype} [{string.Join(", ", tensor.Shape)}]";

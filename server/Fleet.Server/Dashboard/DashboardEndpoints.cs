@@ -4,6 +4,7 @@ using Fleet.Server.Audit;
 using Fleet.Server.Builds;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
+using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
 using Fleet.Server.Targets;
@@ -130,6 +131,7 @@ internal static partial class DashboardEndpoints
             Serving = reported.Count(models => models.Any(model => model.ActiveVersion is not null)),
             RolledBack = reported.Count(models => models.Any(model => model.Phase == DeploymentPhase.RolledBack)),
             Inferences = CountSum.Of(telemetry.Select(view => view.Count)),
+            Withdrawn = [.. (await ReleasesInUse.ReadAsync(store, caller, cancellationToken)).Withdrawn()],
             Rollouts = await store.SeenByAsync(
                 caller, await store.RolloutViewsAsync(null, ShownRollouts, cancellationToken), cancellationToken),
             Builds = [.. (await store.ListNewestAsync<Build>("", null, ShownBuilds, cancellationToken))

@@ -20,6 +20,9 @@ public sealed record OverviewData
     /// <summary>Inferences of the last hour.</summary>
     public required long Inferences { get; init; }
 
+    /// <summary>Withdrawn releases that still serve somewhere, each in a sentence.</summary>
+    public required IReadOnlyList<string> Withdrawn { get; init; }
+
     /// <summary>The newest rollouts.</summary>
     public required IReadOnlyList<RolloutView> Rollouts { get; init; }
 

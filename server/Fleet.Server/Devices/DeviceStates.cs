@@ -1,3 +1,4 @@
+using Fleet.Contracts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
 
@@ -16,6 +17,11 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
 
     /// <summary>The largest version of each model that the device was ever told: what is below it goes back on purpose.</summary>
     public IReadOnlyDictionary<string, int>? Largest { get; init; }
+
+    /// <summary>
+    /// Withdrawn releases that the device had, or was told to run, when it was told that they are, the newest last; null for none.
+    /// </summary>
+    public IReadOnlyList<WithdrawnRelease>? Withdrawn { get; init; }
 
     /// <summary>The release of a model, or null.</summary>
     public DesiredRelease? Of(string model) => Assignments.FirstOrDefault(assignment => assignment.Model == model);
@@ -63,9 +69,19 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     /// <summary>The same order once more, under a revision that the device takes.</summary>
     public DeviceDesired Again() => this with { Revision = NextRevision };
 
+    /// <summary>The next revision, in which the device is told of releases that were withdrawn.</summary>
+    public DeviceDesired Withdrawing(IReadOnlyList<WithdrawnRelease> releases) => Again() with
+    {
+        Withdrawn =
+        [
+            .. (Withdrawn ?? []).Where(known => releases.All(release => release.Sha256 != known.Sha256)).Concat(releases)
+                .TakeLast(Limits.WithdrawnPerOrder),
+        ],
+    };
+
     /// <summary>Nothing any more, under a revision above all that were told; the device is decommissioned.</summary>
     public DeviceDesired Ended(DateTimeOffset at)
-        => this with { Revision = Revision == 0 && Floor == 0 ? 0 : NextRevision, Assignments = [], EndedAt = at };
+        => this with { Revision = Revision == 0 && Floor == 0 ? 0 : NextRevision, Assignments = [], Withdrawn = null, EndedAt = at };
 
     private long NextRevision => Math.Max(Revision, Floor) + 1;
 

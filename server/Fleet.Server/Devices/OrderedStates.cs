@@ -1,3 +1,4 @@
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
@@ -39,6 +40,7 @@ internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes release
         var imported = await store.FindAsync<ImportedReport>(device.Value, cancellationToken);
         var unsigned = OrderOf(device, desired.Revision, assignments) with
         {
+            Withdrawn = await WithdrawnAsync(desired, cancellationToken),
             Address = move?.Document.Address,
             ReportNumber = imported?.Document.Number,
         };
@@ -53,6 +55,18 @@ internal sealed class OrderedStates(IFleetStore store, IReleaseEnvelopes release
             Order = order,
             Roots = roots.Count > 0 ? roots : null,
         }, "");
+    }
+
+    /// <summary>
+    /// What was withdrawn of the device's models: first what it has or had, which it was told of under a revision of its own, then what
+    /// somebody might bring it in a file.
+    /// </summary>
+    private async Task<IReadOnlyList<WithdrawnRelease>?> WithdrawnAsync(DeviceDesired desired, CancellationToken cancellationToken)
+    {
+        var all = (desired.Withdrawn ?? []).Reverse().ToList();
+        foreach (var release in desired.Assignments)
+            all.AddRange(await releases.WithdrawnAsync(release.Model, cancellationToken));
+        return all.Count == 0 ? null : [.. all.DistinctBy(release => release.Sha256).Take(Limits.WithdrawnPerOrder)];
     }
 
     private DeviceOrder OrderOf(DeviceId device, long revision, IReadOnlyList<Assignment> assignments) => new()

@@ -24,6 +24,11 @@ internal static class ReleaseEndpoints
         .AddSingleton<IReleaseEnvelopes, ReleaseEnvelopes>()
         .AddSingleton<IArtifactAccess, AssignedArtifacts>()
         .AddSingleton<IRootObserver, ReleaseSignatures>()
+        .AddDocument("withdrawal", ReleasesJson.Default.Withdrawal)
+        .AddSingleton<Withdrawals>()
+        .AddSingleton<WithdrawnServing>()
+        .AddSingleton<IReportedStateObserver>(provider => provider.GetRequiredService<WithdrawnServing>())
+        .AddSingleton<IDeviceEnd>(provider => provider.GetRequiredService<WithdrawnServing>())
         .AddSingleton<Publisher>()
         .AddSingleton<ReleaseBundles>();
 
@@ -37,9 +42,9 @@ internal static class ReleaseEndpoints
             string? model, [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store,
             CancellationToken cancellationToken) =>
         {
-            var active = await store.ActiveReleasesAsync(caller, cancellationToken);
+            var inUse = await ReleasesInUse.ReadAsync(store, caller, cancellationToken);
             IReadOnlyList<ReleaseView> views = await store.NewestAsync<Release>(model is null ? "" : $"{model}/", cancellationToken)
-                .Select(release => ViewOf(release.Document, active)).ToListAsync(cancellationToken);
+                .Select(release => inUse.ViewOf(release.Document)).ToListAsync(cancellationToken);
             return Paging.PageOf(
                 context, page, views, view => Release.IdOf(view.Manifest.Model, view.Manifest.Version),
                 FleetJson.Default.IReadOnlyListReleaseView);
@@ -50,7 +55,8 @@ internal static class ReleaseEndpoints
                 ? await ViewAsync(stored.Document, caller, store, cancellationToken)
                 : Unknown(model, version)).ForViewers().Tells<ReleaseView>("GetRelease", "Shows a release.");
         releases.MapPost("/{model}/{version:int}/withdraw", WithdrawAsync).ForOperators()
-            .Tells<ReleaseView>("WithdrawRelease", "Withdraws a release: no rollout starts with it any more.");
+            .Tells<ReleaseView>(
+                "WithdrawRelease", "Withdraws a release for good: nothing is moved to it any more, and devices let go of it.");
         releases.MapGet("/{model}/{version:int}/bundle", ExportAsync).ForOperators()
             .TellsFile(
                 "ExportRelease", "Writes a release as one file that others can verify, with an order to the device that is named.",
@@ -73,7 +79,7 @@ internal static class ReleaseEndpoints
         var answer = await publisher.PublishAsync(asked.Value, cancellationToken);
         return answer.Value is { } release
             ? Results.Json(
-                ViewOf(release, await store.ActiveReleasesAsync(caller, cancellationToken)), FleetJson.Default.ReleaseView,
+                (await ReleasesInUse.ReadAsync(store, caller, cancellationToken)).ViewOf(release), FleetJson.Default.ReleaseView,
                 statusCode: StatusCodes.Status201Created)
             : answer.Problem!.ToResult();
     }
@@ -84,6 +90,8 @@ internal static class ReleaseEndpoints
     {
         if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not { Document: var release })
             return Unknown(model, version);
+        if (release.WithdrawnAt is { } withdrawn)
+            return Refusal.Conflict($"Release {model} {version} was withdrawn at {withdrawn:u}: it is carried nowhere.").ToResult();
         var order = device is null ? null : await OrderAsync(release, device, caller, states, store, cancellationToken);
         if (order?.Problem is { } problem) return problem.ToResult();
         if (bundles.MissingOf(release) is { Count: > 0 } missing)
@@ -114,48 +122,17 @@ internal static class ReleaseEndpoints
     }
 
     private static async Task<IResult> WithdrawAsync(
-        string model, int version, Caller caller, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+        string model, int version, bool? keepServing, Caller caller, Withdrawals withdrawals, IFleetStore store,
+        CancellationToken cancellationToken)
     {
         // Devices that the caller does not see are to serve it as well.
         if (caller.WhyNot(DeviceFilter.All) is { } reason) return Refusal.Forbidden(reason).ToResult();
-        var withdrawn = await store.RetryAsync<Release?>(async _ =>
-        {
-            if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not { } stored) return null;
-            if (stored.Document.WithdrawnAt is not null) return stored.Document;
-            var release = stored.Document with { WithdrawnAt = time.GetUtcNow() };
-            await store.CommitAsync([stored.Change(release)], cancellationToken);
-            return release;
-        }, cancellationToken);
-        return withdrawn is null ? Unknown(model, version) : await ViewAsync(withdrawn, caller, store, cancellationToken);
+        var answer = await withdrawals.WithdrawAsync(model, version, keepServing ?? false, cancellationToken);
+        return answer.Value is { } withdrawn ? await ViewAsync(withdrawn, caller, store, cancellationToken) : answer.Problem!.ToResult();
     }
 
     private static async Task<IResult> ViewAsync(Release release, Caller caller, IFleetStore store, CancellationToken cancellationToken)
-        => Results.Json(ViewOf(release, await store.ActiveReleasesAsync(caller, cancellationToken)), FleetJson.Default.ReleaseView);
+        => Results.Json((await ReleasesInUse.ReadAsync(store, caller, cancellationToken)).ViewOf(release), FleetJson.Default.ReleaseView);
 
     private static IResult Unknown(string model, int version) => Refusal.Unknown($"There is no release {model} {version}.").ToResult();
-
-    private static ReleaseView ViewOf(Release release, IReadOnlyDictionary<(string, int), int> active) => new()
-    {
-        Manifest = release.ReadManifest(),
-        KeyId = release.KeyId,
-        WithdrawnAt = release.WithdrawnAt,
-        ActiveDevices = active.GetValueOrDefault((release.Model, release.Version)),
-    };
-
-    /// <summary>On how many devices that the caller sees each release serves, as they said last.</summary>
-    private static async Task<IReadOnlyDictionary<(string Model, int Version), int>> ActiveReleasesAsync(
-        this IFleetStore store, Caller caller, CancellationToken cancellationToken)
-    {
-        var counts = new Dictionary<(string Model, int Version), int>();
-        await foreach (var device in store.AllAsync<DeviceReported>("", cancellationToken))
-        {
-            if (caller.IsLimited && await store.DeviceAsync(caller, device.Id, cancellationToken) is null) continue;
-            foreach (var model in device.Document.State.Models)
-            {
-                if (model.ActiveVersion is { } version)
-                    counts[(model.Model, version)] = counts.GetValueOrDefault((model.Model, version)) + 1;
-            }
-        }
-        return counts;
-    }
 }

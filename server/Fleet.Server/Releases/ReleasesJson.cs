@@ -7,4 +7,5 @@ namespace Fleet.Server.Releases;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Release))]
 [JsonSerializable(typeof(Model))]
+[JsonSerializable(typeof(Withdrawal))]
 internal sealed partial class ReleasesJson : JsonSerializerContext;

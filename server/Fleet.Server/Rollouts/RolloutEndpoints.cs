@@ -22,6 +22,7 @@ internal static class RolloutEndpoints
         .AddDocument("pendingReturn", RolloutJson.Default.PendingReturn)
         .AddSingleton<RolloutWake>()
         .AddSingleton<RolloutTargets>()
+        .AddSingleton<Releases.IWithdrawalObserver, WithdrawnTargets>()
         .AddSingleton<WaveOpening>()
         .AddSingleton<RolloutReversal>()
         .AddSingleton<RolloutEnding>()

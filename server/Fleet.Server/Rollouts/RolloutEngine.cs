@@ -79,6 +79,7 @@ internal sealed partial class RolloutEngine(
             if (await store.FindAsync<Rollout>(id, cancellationToken) is not { } stored) return null;
             try
             {
+                if (await AbortWithdrawnAsync(stored, cancellationToken)) continue;
                 switch (stored.Document)
                 {
                     case { IsOpen: false } or { Status: RolloutStatus.Paused or RolloutStatus.AwaitingApproval }:

@@ -59,9 +59,13 @@ internal sealed partial class RolloutOrders
                 $"Rollout {rollout.Id} moves {rollout.Plan.ReleasesInWords()}: release {version} would be of one of them.",
                 ["Without a release, every device returns to what it served before of each."]);
         if (version == brought) return Refusal.Invalid($"Release {version} is what rollout {rollout.Id} brought.");
-        return await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is null
-            ? Refusal.Unknown($"There is no release {model} {version}.")
-            : null;
+        return (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken))?.Document switch
+        {
+            null => Refusal.Unknown($"There is no release {model} {version}."),
+            { WithdrawnAt: { } withdrawn } => Refusal.Conflict(
+                $"Release {model} {version} was withdrawn at {withdrawn:u}: no device returns to it."),
+            _ => null,
+        };
     }
 
     /// <summary>What took the place of a rollout that had succeeded, in words; null when nothing did.</summary>

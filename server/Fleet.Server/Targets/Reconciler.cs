@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Trust;
 using Fleet.Server.Devices;
 using Fleet.Server.Health;
 using Fleet.Server.Releases;
@@ -93,10 +94,14 @@ internal sealed partial class Reconciler(
                 known.Add((device, desired, change));
         }
         var targets = await store.TargetsAsync(cancellationToken);
+        var withdrawn = await store.AllAsync<Withdrawal>("", cancellationToken).Select(stored => stored.Document.Release)
+            .ToListAsync(cancellationToken);
         var (changes, told) = (new List<StoreChange>(), new List<DeviceId>());
         foreach (var (device, desired, change) in known)
         {
-            var next = await NextAsync(device, desired, targets, cancellationToken);
+            var next = await NextAsync(device, desired, targets, withdrawn, cancellationToken);
+            if (withdrawn.Count > 0 && await UntoldAsync(device, desired, next, withdrawn, cancellationToken) is { Count: > 0 } untold)
+                next = next.Withdrawing(untold);
             if (next.Revision == desired.Revision) continue;
             changes.Add(change(next));
             told.Add(device.Id);
@@ -106,12 +111,13 @@ internal sealed partial class Reconciler(
     }
 
     private async Task<DeviceDesired> NextAsync(
-        Device device, DeviceDesired desired, IReadOnlyList<Target> targets, CancellationToken cancellationToken)
+        Device device, DeviceDesired desired, IReadOnlyList<Target> targets, IReadOnlyList<WithdrawnRelease> withdrawn,
+        CancellationToken cancellationToken)
     {
         var pins = await store.PinsAsync(device.Id, cancellationToken);
         foreach (var model in targets.Select(target => target.Model).Concat(pins.Select(pin => pin.Model)).Distinct())
         {
-            var has = desired.Of(model);
+            var has = WithdrawalRules.Standing(desired, model, withdrawn);
             var pin = pins.FirstOrDefault(pin => pin.Model == model);
             if (Convergence.Decide(device, model, has, pin, targets) is not { } ruling || Convergence.IsMet(ruling, has)) continue;
             var candidate = (await store.CandidateAsync(device, cancellationToken)) with { Desired = desired };
@@ -143,6 +149,12 @@ internal sealed partial class Reconciler(
         return (ruling.Group is null ? null : Suitability.ReasonAgainstGroup(candidate))
             ?? ruling.Limits?.ReasonAgainst(releases, candidate);
     }
+
+    private async Task<IReadOnlyList<WithdrawnRelease>> UntoldAsync(
+        Device device, DeviceDesired before, DeviceDesired next, IReadOnlyList<WithdrawnRelease> withdrawn,
+        CancellationToken cancellationToken)
+        => WithdrawalRules.Untold(
+            before, next, (await store.FindAsync<DeviceReported>(device.Id.Value, cancellationToken))?.Document.State, withdrawn);
 
     [LoggerMessage(LogLevel.Debug, "Device {Device} is told {Model} {Version} by {Target}")]
     private partial void LogConverges(DeviceId device, string model, int version, string target);

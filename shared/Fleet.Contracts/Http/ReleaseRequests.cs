@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 
 namespace Fleet.Contracts.Http;
@@ -20,4 +21,8 @@ public sealed record ReleaseView
     /// When an operator withdrew it: nothing rolls it out any more, and its build may be signed again. Null while it counts.
     /// </summary>
     public DateTimeOffset? WithdrawnAt { get; init; }
+    /// <summary>Of a withdrawn release: devices that serve it may go on until another takes its place.</summary>
+    public bool KeepServing { get; init; }
+    /// <summary>Of a withdrawn release: devices on which it still serves, the first of them by id. Null while it counts.</summary>
+    public IReadOnlyList<DeviceId>? StillServing { get; init; }
 }

@@ -54,7 +54,8 @@ public static class OrderVerifier
         if (Read(envelope) is not { } order)
             return Refuse(OrderFault.Malformed, "What was signed does not read as an order.");
         if (order.Withdrawn?.Count > Limits.WithdrawnPerOrder)
-            return Refuse(OrderFault.Malformed, $"The order withdraws {order.Withdrawn.Count} releases; {Limits.WithdrawnPerOrder} may be.");
+            return Refuse(
+                OrderFault.Malformed, $"The order withdraws {order.Withdrawn.Count} releases; {Limits.WithdrawnPerOrder} may be.");
         if (order.Revision != revision)
             return Refuse(OrderFault.Malformed, $"The order is for revision {order.Revision}, the desired state is {revision}.");
         if (!order.Assignments.ToHashSet().SetEquals(carried))

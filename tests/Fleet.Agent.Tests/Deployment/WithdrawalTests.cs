@@ -212,7 +212,7 @@ public sealed class WithdrawalTests
         return (first, second);
     }
 
-    /// <summary>What is said of the model in the first report, past or to come, that answers a revision and in which it stands so.</summary>
+    /// <summary>The model in the first report, past or to come, that answers a revision and in which it stands so.</summary>
     private static async Task<ReportedModel> ReportedAsync(TestServer server, string what, long revision, Func<ReportedModel, bool> holds)
         => await Eventually.ValueAsync(
             $"it is reported for revision {revision} that {what}",

@@ -1,4 +1,5 @@
 using Fleet.Cli.Display;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tensors;
@@ -58,6 +59,28 @@ public sealed class ReleaseTablesTests
         ReleaseView release = new() { Manifest = Manifest, KeyId = "k" };
         var (table, _) = Screen.Of(screen => ReleaseTables.WriteList(screen, [release], Manifest.ExpiresAt.AddSeconds(-secondsLeft)));
         Assert.Equal(expired, table.Contains("  expired  ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Withdrawn_release_names_the_devices_that_still_serve_it()
+    {
+        ReleaseView release = new()
+        {
+            Manifest = Manifest,
+            KeyId = "k",
+            WithdrawnAt = Now,
+            ActiveDevices = 3,
+            StillServing = [DeviceId.Parse("press-1"), DeviceId.Parse("press-2")],
+        };
+        var (list, _) = Screen.Of(screen => ReleaseTables.WriteList(screen, [release], Now));
+        Assert.Contains("  withdrawn  ", list, StringComparison.Ordinal);
+        var (use, hints) = Screen.Of(screen => ReleaseTables.WriteUse(screen, release));
+        Assert.Contains("Still serving on 3 devices: press-1, press-2 and 1 more.", use, StringComparison.Ordinal);
+        Assert.Contains("hears of it when it returns", hints, StringComparison.Ordinal);
+        var (done, _) = Screen.Of(screen => ReleaseTables.WriteUse(screen, release with { ActiveDevices = 0, StillServing = [] }));
+        Assert.Contains("No device serves it any more.", done, StringComparison.Ordinal);
+        var (kept, _) = Screen.Of(screen => ReleaseTables.WriteUse(screen, release with { KeepServing = true }));
+        Assert.Contains("go on until another release takes its place", kept, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.State;
+using Fleet.Server.Devices;
+using Fleet.Server.Health;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Releases;
+
+/// <summary>
+/// Says in health which devices answered the order that withdrew a release and serve it all the same, so that somebody looks: their agents
+/// are from before withdrawals, or they do not obey. Who is away has not answered, and <c>fleet releases show</c> names it.
+/// </summary>
+internal sealed class WithdrawnServing(IFleetStore store, ServerHealth health) : IReportedStateObserver, IDeviceEnd
+{
+    private const string HealthSubject = "withdrawn";
+    private const int Examples = 5;
+    private const int OrdersSince = 2;
+
+    private readonly ConcurrentDictionary<DeviceId, string> _reported = new();
+    private readonly ConcurrentDictionary<DeviceId, string> _serving = new();
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<StoreChange>> ObserveAsync(
+        DeviceId device, ReportedState reported, CancellationToken cancellationToken)
+    {
+        var still = new List<string>();
+        foreach (var model in reported.Models)
+        {
+            if (model.ActiveVersion is not { } version) continue;
+            var withdrawal = await store.FindAsync<Withdrawal>(Release.IdOf(model.Model, version), cancellationToken);
+            if (withdrawal?.Document.Release is not { KeepServing: false } release) continue;
+            var (desired, _) = await store.DesiredAsync(device, cancellationToken);
+            var isTold = desired.Withdrawn?.Contains(release) == true && reported.Revision >= desired.Revision;
+            if (isTold || reported.Protocol < OrdersSince) still.Add($"{model.Model} {version}");
+        }
+        _reported[device] = string.Join(", ", still);
+        return [];
+    }
+
+    /// <inheritdoc/>
+    public void Committed(DeviceId device)
+    {
+        if (_reported.TryRemove(device, out var still)) Tell(device, still);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<StoreChange>> EndAsync(DeviceId device, CancellationToken cancellationToken)
+    {
+        Tell(device, "");
+        return Task.FromResult<IReadOnlyList<StoreChange>>([]);
+    }
+
+    private void Tell(DeviceId device, string still)
+    {
+        if (still.Length > 0) _serving[device] = still;
+        else if (!_serving.TryRemove(device, out _)) return;
+        if (_serving.IsEmpty) health.Clear(HealthSubject);
+        else health.Report(HealthSubject, $"{_serving.Count} devices serve releases that were withdrawn, although they could have heard "
+            + $"of it ({string.Join("; ", _serving.Take(Examples).Select(each => $"{each.Key}: {each.Value}"))}): update their agents, or "
+            + "move them to another release.");
+    }
+}

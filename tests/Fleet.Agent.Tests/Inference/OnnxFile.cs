@@ -46,8 +46,74 @@ internal sealed class OnnxFile
         return this;
     }
 
+    /// <summary>Adds a constant whose values are said to lie in another file.</summary>
+    public OnnxFile External(string name, OnnxType type, string location, params long[] shape)
+    {
+        var (entry, tensor) = (new List<byte>(), new List<byte>());
+        foreach (var extent in shape) Number(tensor, 1, extent);
+        Number(tensor, 2, (int)type);
+        Text(tensor, 8, name);
+        Text(entry, 1, "location");
+        Text(entry, 2, location);
+        Message(tensor, 13, entry);
+        Number(tensor, 14, 1); // EXTERNAL
+        Message(_graph, 5, tensor);
+        return this;
+    }
+
+    /// <summary>Adds a node that runs a graph again and again.</summary>
+    public OnnxFile Loop(string[] inputs, string[] outputs, OnnxFile body)
+    {
+        var (node, attribute) = (new List<byte>(), new List<byte>());
+        foreach (var input in inputs) Text(node, 1, input);
+        foreach (var output in outputs) Text(node, 2, output);
+        Text(node, 4, "Loop");
+        Text(attribute, 1, "body");
+        Text(body._graph, 2, "body");
+        Message(attribute, 6, body._graph);
+        Number(attribute, 20, 5); // GRAPH
+        Message(node, 5, attribute);
+        Message(_graph, 1, node);
+        return this;
+    }
+
+    /// <summary>Adds a node of an operator that is nobody's.</summary>
+    public OnnxFile Foreign(string domain, string operation, string input, string output)
+    {
+        var node = new List<byte>();
+        Text(node, 1, input);
+        Text(node, 2, output);
+        Text(node, 4, operation);
+        Text(node, 7, domain);
+        Message(_graph, 1, node);
+        return this;
+    }
+
+    /// <summary>A graph inside an attribute inside a node, so many times over.</summary>
+    public OnnxFile Nested(int depth)
+    {
+        List<byte> graph = [];
+        for (var i = 0; i < depth; i++)
+        {
+            var (attribute, node, outer) = (new List<byte>(), new List<byte>(), new List<byte>());
+            Message(attribute, 6, graph);
+            Message(node, 5, attribute);
+            Message(outer, 1, node);
+            graph = outer;
+        }
+        _graph.AddRange(graph);
+        return this;
+    }
+
     /// <summary>Writes the file and returns its path.</summary>
     public string Save(string path)
+    {
+        File.WriteAllBytes(path, ToArray());
+        return path;
+    }
+
+    /// <summary>The file's bytes.</summary>
+    public byte[] ToArray()
     {
         Text(_graph, 2, "test");
         var opset = new List<byte>();
@@ -57,8 +123,7 @@ internal sealed class OnnxFile
         Number(model, 1, 8);
         Message(model, 7, _graph);
         Message(model, 8, opset);
-        File.WriteAllBytes(path, model.ToArray());
-        return path;
+        return [.. model];
     }
 
     private OnnxFile Value(int field, string name, OnnxType type, long[] shape)

@@ -115,13 +115,14 @@ internal sealed partial class Reconciler(
         CancellationToken cancellationToken)
     {
         var pins = await store.PinsAsync(device.Id, cancellationToken);
+        var standing = WithdrawalRules.Standing(desired, withdrawn);
         foreach (var model in targets.Select(target => target.Model).Concat(pins.Select(pin => pin.Model)).Distinct())
         {
-            var has = WithdrawalRules.Standing(desired, model, withdrawn);
+            var has = standing.Of(model);
             var pin = pins.FirstOrDefault(pin => pin.Model == model);
             if (Convergence.Decide(device, model, has, pin, targets) is not { } ruling || Convergence.IsMet(ruling, has)) continue;
             var candidate = (await store.CandidateAsync(device, cancellationToken)) with { Desired = desired };
-            if ((Convergence.ReasonAgainstGroup(device, ruling.Group, desired, pins, targets)
+            if ((Convergence.ReasonAgainstGroup(device, ruling.Group, standing, pins, targets)
                 ?? await ReasonAgainstAsync(model, ruling, candidate, targets, cancellationToken)) is { } reason)
             {
                 LogUnsuited(device.Id, model, ruling.Version, reason);

@@ -11,16 +11,22 @@ internal static class WithdrawalRules
     private const int OrdersSince = 2;
 
     /// <summary>
-    /// What the device was told of a model, as it counts when its targets are asked: a release that it must let go of is nobody's word any
-    /// more, a rollout's neither, and with it go those that it was told to switch to together.
+    /// What the device was told, as it counts when its targets are asked: a release that it must let go of is nobody's word any more, a
+    /// rollout's neither, and with it go those that it was told to switch to together.
     /// </summary>
-    public static DesiredRelease? Standing(DeviceDesired desired, string model, IReadOnlyList<WithdrawnRelease> withdrawn)
+    public static DeviceDesired Standing(DeviceDesired desired, IReadOnlyList<WithdrawnRelease> withdrawn)
     {
-        if (desired.Of(model) is not { } told) return null;
-        var together = desired.Assignments.Where(each => each == told || (told.Group is not null && each.Group == told.Group));
-        return together.Any(each => withdrawn.Any(release => !release.KeepServing && IsOf(release, each.Model, each.Version)))
-            ? null
-            : told;
+        var gone = desired.Assignments.Where(
+            told => withdrawn.Any(release => !release.KeepServing && IsOf(release, told.Model, told.Version))).ToList();
+        if (gone.Count == 0) return desired;
+        var groups = gone.Select(told => told.Group).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        return desired with
+        {
+            Assignments =
+            [
+                .. desired.Assignments.Where(told => !gone.Contains(told) && !(told.Group is { } group && groups.Contains(group))),
+            ],
+        };
     }
 
     /// <summary>

@@ -142,7 +142,7 @@ internal sealed class TestFleet : IAsyncDisposable
     public async Task<string> BuildAsync(BuildSpec spec, params VariantReport[] variants)
     {
         var build = (await Queue.SubmitAsync(spec, default)).Value!;
-        var lease = (await Queue.LeaseAsync("tester", default))!;
+        var lease = (await Queue.LeaseAsync("tester", "workers", default))!;
         Assert.Equal(build.Id, lease.BuildId);
         var answer = await Queue.CompleteAsync(
             build.Id, new CompleteRequest(lease.LeaseId, await ReportAsync(spec.Model, variants) with { Spec = spec }, "<p>report</p>"),

@@ -50,9 +50,10 @@ internal sealed record Build
 
 /// <summary>A worker's right to a build.</summary>
 /// <param name="Id">Names this attempt.</param>
-/// <param name="Worker">Who holds it.</param>
+/// <param name="Worker">Who holds it, as it calls itself.</param>
 /// <param name="ExpiresAt">When it lapses unless it is renewed.</param>
-internal sealed record BuildLease(string Id, string Worker, DateTimeOffset ExpiresAt);
+/// <param name="Key">The API key that it asked with; null of a lease from before that was noted.</param>
+internal sealed record BuildLease(string Id, string Worker, DateTimeOffset ExpiresAt, string? Key = null);
 
 /// <summary>
 /// Marks a build that is queued or running, under the build's own id: the queue, read without reading every build there ever was.

@@ -95,12 +95,13 @@ internal static class BuildEndpoints
         return Paging.PageOf(context, page, views, view => view.Id, FleetJson.Default.IReadOnlyListBuildView);
     }
 
-    private static async Task<IResult> LeaseAsync(HttpRequest request, BuildQueue queue, CancellationToken cancellationToken)
+    private static async Task<IResult> LeaseAsync(
+        HttpRequest request, Caller caller, BuildQueue queue, CancellationToken cancellationToken)
     {
         var asked = await RequestBody.ReadAsync(request, FleetJson.Default.LeaseRequest, cancellationToken);
         if (asked.Value is null) return asked.Problem!.ToResult();
         if (!Names.IsName(asked.Value.Worker)) return Refusal.Invalid($"worker '{asked.Value.Worker}' must be {Names.Rule}.").ToResult();
-        return await queue.LeaseAsync(asked.Value.Worker, cancellationToken) is { } lease
+        return await queue.LeaseAsync(asked.Value.Worker, caller.Name, cancellationToken) is { } lease
             ? Results.Json(lease, FleetJson.Default.LeaseResponse)
             : Results.NoContent();
     }

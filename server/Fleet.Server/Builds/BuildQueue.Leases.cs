@@ -8,11 +8,18 @@ namespace Fleet.Server.Builds;
 internal sealed partial class BuildQueue
 {
     /// <summary>Gives the oldest waiting build to a worker; null when there is none.</summary>
-    public async Task<LeaseResponse?> LeaseAsync(string worker, CancellationToken cancellationToken)
+    /// <param name="worker">Who asks, as it calls itself.</param>
+    /// <param name="key">The API key that it asks with.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<LeaseResponse?> LeaseAsync(string worker, string key, CancellationToken cancellationToken)
     {
         foreach (var id in await OpenAsync(cancellationToken))
         {
-            Build? Lease(Build build) => BuildRules.Lease(build, Guid.NewGuid().ToString("N"), worker, time.GetUtcNow(), options.LeaseTime);
+            Build? Lease(Build build)
+            {
+                var now = time.GetUtcNow();
+                return BuildRules.Lease(build, new BuildLease(Guid.NewGuid().ToString("N"), worker, now + options.LeaseTime, key), now);
+            }
             if (await MoveAsync(id, Lease, cancellationToken) is not { Changed: true, Build: { } leased }) continue;
             LogLeased(id, leased.Attempts, worker);
             return new LeaseResponse(id, leased.Lease!.Id, leased.Spec, options.RenewWithin);

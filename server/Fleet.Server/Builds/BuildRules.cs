@@ -7,14 +7,17 @@ namespace Fleet.Server.Builds;
 internal static class BuildRules
 {
     /// <summary>The build under a new lease, if it waits for one.</summary>
-    public static Build? Lease(Build build, string leaseId, string worker, DateTimeOffset now, TimeSpan leaseTime)
+    /// <param name="build">The build.</param>
+    /// <param name="lease">The lease, which ends some time after <paramref name="now"/>.</param>
+    /// <param name="now">When.</param>
+    public static Build? Lease(Build build, BuildLease lease, DateTimeOffset now)
         => build.Status != BuildStatus.Queued ? null : build with
         {
             Status = BuildStatus.Running,
             Progress = new BuildProgress("started", 0),
             Attempts = build.Attempts + 1,
             StartedAt = now,
-            Lease = new BuildLease(leaseId, worker, now + leaseTime),
+            Lease = lease,
         };
 
     /// <summary>The build after its worker said how far it is, which also renews the lease.</summary>

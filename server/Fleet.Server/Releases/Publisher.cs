@@ -56,7 +56,7 @@ internal sealed partial class Publisher(
                 await File.ReadAllBytesAsync(artifacts.PathOf(reportSha256), cancellationToken), FleetJson.Default.BuildReport)!;
             var model = await store.FindAsync<Model>(build.Document.Spec.Model, cancellationToken);
             var version = await LatestAsync(build.Document.Spec.Model, model?.Document.LatestVersion ?? 0, cancellationToken) + 1;
-            var manifest = ReleaseDraft.Of(build.Id, build.Document.Spec, report, version, time.GetUtcNow(), validFor);
+            var manifest = ReleaseDraft.Of(build.Document, report, version, time.GetUtcNow(), validFor);
             if (manifest.Variants.Count == 0)
                 return Refusal.Conflict(
                     $"Build {build.Id} has no accepted variant; nothing was released.", ReleaseDraft.ReasonsAgainst(report));

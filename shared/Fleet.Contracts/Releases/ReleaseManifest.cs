@@ -28,6 +28,11 @@ public sealed record ReleaseManifest
     /// <summary>The build it came from.</summary>
     public string Build { get; set; } = "";
 
+    /// <summary>
+    /// Whose word the expected figures, the verdicts and the validation set are; absent in releases from before that was noted.
+    /// </summary>
+    public MeasuredBy? Measured { get; init; }
+
     /// <summary>Input tensors of every variant.</summary>
     public required IReadOnlyList<TensorDescription> Inputs { get; init; }
 
@@ -77,6 +82,13 @@ public sealed record ReleaseManifest
     /// <summary>Every artifact of the release, the validation set first.</summary>
     public IEnumerable<ArtifactReference> Artifacts() => Variants.Select(variant => variant.Artifact).Prepend(ValidationSet);
 }
+
+/// <summary>Who measured what a release promises. The server vouches for the key; the rest is what the worker says of itself.</summary>
+/// <param name="Worker">The worker, as it calls itself.</param>
+/// <param name="Machine">The machine, as the worker describes it.</param>
+/// <param name="Report">The build report with every figure, by its SHA-256 in lower-case hexadecimal.</param>
+/// <param name="Key">The API key that the worker had; null where it was not noted.</param>
+public sealed record MeasuredBy(string Worker, string Machine, string Report, string? Key = null);
 
 /// <summary>One precision and target form of the model.</summary>
 public sealed record Variant

@@ -43,6 +43,9 @@ public sealed partial class ReleaseFileTests : OnServerTests, IClassFixture<Real
         var file = await ExportAsync("hearing");
         var verified = await JsonOfAsync("releases", "show", "hearing", "1");
         Assert.Equal(0, await Shell.RunAsync("releases", "verify", file, "--trusted-key", await KeyAsync()));
+        Assert.Contains(
+            "by worker test with key worker, on a processor", Words(await TextOfAsync("releases", "show", "hearing", "1")),
+            StringComparison.Ordinal);
         for (var n = 0; n < 2; n++)
         {
             var imported = await JsonOfAsync("releases", "import", file);

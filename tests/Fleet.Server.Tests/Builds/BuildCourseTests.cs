@@ -68,7 +68,7 @@ public sealed class BuildCourseTests
         var lease = $"lease-{random.Next(1, 4)}";
         return random.Next(8) switch
         {
-            0 => BuildRules.Lease(build, $"lease-{build.Attempts + 1}", "w", now, LeaseTime),
+            0 => BuildRules.Lease(build, new BuildLease($"lease-{build.Attempts + 1}", "w", now + LeaseTime), now),
             1 => BuildRules.Complete(build, lease, new BuildResult("r", "p"), now),
             2 => BuildRules.Fail(build, lease, "why", now),
             3 => random.Next(4) == 0 ? BuildRules.Cancel(build, now) : null,
@@ -91,7 +91,7 @@ public sealed class BuildCourseTests
             Assert.True(after.Progress!.Fraction >= before.Progress!.Fraction, $"{where}: went back");
     }
 
-    private static Build Leased() => BuildRules.Lease(Queued(), "lease-1", "w", Now, LeaseTime)!;
+    private static Build Leased() => BuildRules.Lease(Queued(), new BuildLease("lease-1", "w", Now + LeaseTime), Now)!;
 
     private static Build Queued() => new() { Id = "b", CreatedAt = Now, Spec = TestFleet.SpecOf("speech") };
 }

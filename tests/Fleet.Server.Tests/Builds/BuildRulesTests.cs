@@ -21,15 +21,16 @@ public sealed class BuildRulesTests
         },
     };
 
-    private static Build Leased => BuildRules.Lease(Queued, "lease-1", "w", Now, LeaseTime)!;
+    private static Build Leased => BuildRules.Lease(Queued, new BuildLease("lease-1", "w", Now + LeaseTime), Now)!;
 
     [Fact]
     public void Waiting_build_is_leased_once()
     {
         Assert.Equal((BuildStatus.Running, 1, Now + LeaseTime), (Leased.Status, Leased.Attempts, Leased.Lease!.ExpiresAt));
         // How long it took does not count the time in the queue.
-        Assert.Equal(Now.AddHours(1), BuildRules.Lease(Queued, "lease-1", "w", Now.AddHours(1), LeaseTime)!.StartedAt);
-        Assert.Null(BuildRules.Lease(Leased, "lease-2", "w", Now, LeaseTime));
+        Assert.Equal(Now.AddHours(1),
+            BuildRules.Lease(Queued, new BuildLease("lease-1", "w", Now.AddHours(1) + LeaseTime), Now.AddHours(1))!.StartedAt);
+        Assert.Null(BuildRules.Lease(Leased, new BuildLease("lease-2", "w", Now + LeaseTime), Now));
     }
 
     [Fact]
@@ -68,7 +69,7 @@ public sealed class BuildRulesTests
         var build = Queued;
         for (var attempt = 1; attempt <= 3; attempt++)
         {
-            build = BuildRules.Lease(build, $"lease-{attempt}", "w", Now, LeaseTime)!;
+            build = BuildRules.Lease(build, new BuildLease($"lease-{attempt}", "w", Now + LeaseTime), Now)!;
             Assert.Null(BuildRules.Lapse(build, Now.AddSeconds(59), 3));
             build = BuildRules.Lapse(build, Now.AddSeconds(60), 3)!;
         }
@@ -83,7 +84,7 @@ public sealed class BuildRulesTests
     public void Ended_build_never_changes(BuildStatus status)
     {
         var over = Leased with { Status = status };
-        Assert.Null(BuildRules.Lease(over, "lease-2", "w", Now, LeaseTime));
+        Assert.Null(BuildRules.Lease(over, new BuildLease("lease-2", "w", Now + LeaseTime), Now));
         Assert.Null(BuildRules.Advance(over, "lease-1", new BuildProgress("x", 1), Now, LeaseTime));
         Assert.Null(BuildRules.Complete(over, "lease-1", new BuildResult("r", "p"), Now));
         Assert.Null(BuildRules.Fail(over, "lease-1", "why", Now));

@@ -82,7 +82,7 @@ public sealed class CustomProfileTests : IAsyncLifetime
             Quantization = new QuantizationSpec { Profiles = ["x64", profile.Name], CustomProfiles = [profile] },
         };
         var build = (await _fleet.Of<BuildQueue>().SubmitAsync(spec, default)).Value!;
-        var lease = (await _fleet.Of<BuildQueue>().LeaseAsync("tester", default))!;
+        var lease = (await _fleet.Of<BuildQueue>().LeaseAsync("tester", "workers", default))!;
         Assert.Equal("my-board", lease.Spec.Quantization.Find("my-board")!.Name);
         var report = await _fleet.ReportAsync(
             "speech", await _fleet.VariantAsync("x64-int8", "x64"), await _fleet.VariantAsync("my-board-int8", "my-board"));

@@ -4,6 +4,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
+using Fleet.Server.Builds;
 using Fleet.Server.Http;
 using Fleet.Server.Keys;
 using Fleet.Server.Releases;
@@ -44,6 +45,16 @@ public sealed class PublisherTests : IAsyncLifetime
         Assert.Equal(ReleaseFault.KeyNotTrusted,
             ReleaseVerifier.Verify(release.Envelope, other.Of<FleetKeys>().Root.ReleaseKeys(),
                 _fleet.Clock.GetUtcNow(), "speech", 1).Fault);
+    }
+
+    /// <summary>T5: the key of a worker uploads scores and verdicts of its choice. Nobody can say later that they were another's.</summary>
+    [Fact]
+    public async Task Release_says_in_its_signed_part_whose_word_its_figures_are()
+    {
+        var build = await _fleet.BuildAsync("speech", await _fleet.VariantAsync("x64-int8", "x64"));
+        var measured = (await PublishAsync(build)).Value!.ReadManifest().Measured;
+        var report = (await _fleet.Store.FindAsync<Build>(build, default))!.Document.ReportSha256;
+        Assert.Equal(new MeasuredBy("tester", "a processor", report!, "workers"), measured);
     }
 
     [Fact]

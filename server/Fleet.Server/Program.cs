@@ -124,6 +124,7 @@ internal static class Program
         app.UseHostCheck();
         app.UseRouting();
         app.UseAccess();
+        app.UseQueryCheck();
         app.UseIdempotency();
         app.UseCommitWitness();
         app.MapHealth();

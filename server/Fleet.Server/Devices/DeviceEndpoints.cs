@@ -74,7 +74,6 @@ internal static class DeviceEndpoints
         CancellationToken cancellationToken)
     {
         if (!DeviceFilter.TryParse(filter, out var parsed, out var problem)) return Refusal.Invalid(problem).ToResult();
-        if (page.Problem is { } wrong) return wrong.ToResult();
         var views = new List<DeviceView>();
         await foreach (var device in store.DevicesAsync(parsed.And(caller.Devices), page.After, cancellationToken))
         {

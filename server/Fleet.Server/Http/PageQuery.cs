@@ -15,8 +15,4 @@ internal sealed record PageQuery([FromQuery(Name = "after")] string? After, [Fro
 
     /// <summary>How many items.</summary>
     public int Size => Limit ?? Length;
-
-    /// <summary>What is wrong with it; null when nothing is.</summary>
-    public Contracts.Http.ApiProblem? Problem
-        => Limit is < 1 or > Longest ? Refusal.Invalid($"limit {Limit} must be within 1..{Longest}.") : null;
 }

@@ -14,7 +14,6 @@ internal static class Paging
     public static IResult PageOf<T>(
         HttpContext context, PageQuery page, IReadOnlyList<T> all, Func<T, string> keyOf, JsonTypeInfo<IReadOnlyList<T>> type)
     {
-        if (page.Problem is { } problem) return problem.ToResult();
         var from = 0;
         if (page.After is { } after)
         {

@@ -60,7 +60,7 @@ internal static class RolloutEndpoints
             .Tells<RolloutPreview>("PreviewRollout", "Tells who would get what by a plan, and why others would not; changes nothing.");
         rollouts.MapGet("/", async (
             [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store, CancellationToken cancellationToken)
-            => page.Problem?.ToResult() ?? Paging.Answer(
+            => Paging.Answer(
                 context,
                 await store.SeenByAsync(
                     caller, await store.RolloutViewsAsync(page.After, page.Size + 1, cancellationToken), cancellationToken),

@@ -49,8 +49,6 @@ internal static class TelemetryEndpoints
         if (device is not null && (!DeviceId.TryParse(device, out id)
             || await store.DeviceAsync(caller, device, cancellationToken) is null))
             return Refusal.Unknown($"There is no device '{device}'.").ToResult();
-        if (limit is < 1 or > IFleetStore.MaximumPage)
-            return Refusal.Invalid($"limit {limit} must be within 1..{IFleetStore.MaximumPage}.").ToResult();
         var query = QueryOf(caller, device is null ? null : id, model, since, time) with
         {
             After = after,

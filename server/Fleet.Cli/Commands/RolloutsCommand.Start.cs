@@ -28,7 +28,8 @@ internal static partial class RolloutsCommand
               fleet rollouts start --model vibration --version 2 --waves 1,10,100% \
                 --filter label.site=berlin --max-failure-rate 5% --min-finished 5 \
                 --phase-deadline 10m,downloading=2h --wave-deadline 12h --soak 1h --wait
-              fleet rollouts start --model detector --version 4 --and classifier=7 --waves 5%,25%,100%
+              fleet rollouts start --model detector --version 4 --and classifier=7 \
+                --waves 5%,25%,100%
               fleet rollouts start --model vibration --version 3 --waves 5%,25%,100% \
                 --soak 30m --canary errors,latency=20% --canary-min-devices 5
               fleet rollouts start --model vibration --version 2 --dry-run \

@@ -56,9 +56,9 @@ internal sealed class PlanOptions
     private readonly Option<TimeSpan?> _soak = Verb.Duration(
         "--soak", "How long a finished wave is watched before the next one opens [default: 0s].");
     private readonly Option<long?> _bytesPerDevice = Size(
-        "--max-bytes-per-device", "Devices that would have to fetch more are left out, such as 20MB [default: no limit].");
+        "--max-bytes-per-device", "Most a device may fetch, such as 20MB; those that could need more are left out [default: no limit].");
     private readonly Option<long?> _bytes = Size(
-        "--max-bytes", "A rollout whose devices could have to fetch more together is refused, such as 2GB [default: no limit].");
+        "--max-bytes", "Most all devices may fetch together, such as 2GB; a plan that could need more is refused [default: no limit].");
     private readonly Option<DisruptionBudget?> _unavailable = new("--max-unavailable")
     {
         HelpName = "BUDGET",

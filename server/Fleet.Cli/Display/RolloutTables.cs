@@ -41,6 +41,7 @@ internal static class RolloutTables
             + $"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
         screen.WriteSentence($"Devices: {(plan.Filter.Length > 0 ? plan.Filter : "all")}; started {Figures.Moment(rollout.CreatedAt)}.");
         foreach (var (name, words) in plan.LimitsInWords()) screen.WriteSentence($"{name}: {words}.");
+        if (rollout.Fetched > 0) screen.WriteSentence($"Fetched: {Figures.Bytes(rollout.Fetched)}.");
         if (rollout.ApprovedBy is { } approver) screen.WriteSentence($"Started by {rollout.StartedBy}, approved by {approver}.");
         screen.WriteLine();
 

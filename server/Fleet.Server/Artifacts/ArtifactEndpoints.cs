@@ -37,15 +37,20 @@ internal static class ArtifactEndpoints
 
     /// <summary>Maps <c>/artifacts/{sha256}</c>; the caller has made sure that it is an enrolled device that is not revoked.</summary>
     public static void MapArtifactDownload(this IEndpointRouteBuilder devices)
-        => devices.MapMethods(
-            "/artifacts/{sha256}", GetAndHead, async (
-                string sha256, ClaimsPrincipal user, ArtifactStore artifacts, IArtifactAccess access,
-                CancellationToken cancellationToken)
-            // Whatever else there is, a device is told the same of it as of what nobody has uploaded.
-            => ArtifactStore.IsDigest(sha256)
-                && await access.MayFetchAsync(DeviceId.Parse(user.FindFirstValue(ClaimTypes.Name)), sha256, cancellationToken)
-                ? FileOf(artifacts, sha256)
-                : Unknown(sha256));
+        => devices.MapMethods("/artifacts/{sha256}", GetAndHead, DownloadAsync);
+
+    private static async Task<IResult> DownloadAsync(
+        string sha256, HttpRequest request, ClaimsPrincipal user, ArtifactStore artifacts, IArtifactAccess access, IArtifactMeter meter,
+        CancellationToken cancellationToken)
+    {
+        var device = DeviceId.Parse(user.FindFirstValue(ClaimTypes.Name));
+        // Whatever else there is, a device is told the same of it as of what nobody has uploaded.
+        if (!ArtifactStore.IsDigest(sha256) || await access.UseOfAsync(device, sha256, cancellationToken) is not { } use)
+            return Unknown(sha256);
+        if (HttpMethods.IsHead(request.Method) || artifacts.LengthOf(sha256) is not { } length) return FileOf(artifacts, sha256);
+        var grant = await meter.GrantAsync(device, use, MeteredFile.MostBytesOf(request, sha256, length), cancellationToken);
+        return grant.Value is { } granted ? new MeteredFile(FileOf(artifacts, sha256), granted) : grant.Problem!.ToResult();
+    }
 
     private static async Task<IResult> UploadAsync(
         string sha256, HttpRequest request, ArtifactStore artifacts, FreeSpace space, CancellationToken cancellationToken)

@@ -5,6 +5,12 @@ namespace Fleet.Server.Artifacts;
 /// <summary>Says who may fetch what: the room of releases, which this one must not know.</summary>
 internal interface IArtifactAccess
 {
-    /// <summary>True when a release that the device is assigned names the artifact.</summary>
-    Task<bool> MayFetchAsync(DeviceId device, string sha256, CancellationToken cancellationToken);
+    /// <summary>What the device needs the artifact for; null when no release that it is assigned names it.</summary>
+    Task<ArtifactUse?> UseOfAsync(DeviceId device, string sha256, CancellationToken cancellationToken);
 }
+
+/// <summary>What a device fetches an artifact for.</summary>
+/// <param name="Model">The model whose release names it.</param>
+/// <param name="Version">Number of that release.</param>
+/// <param name="Rollout">The rollout that assigned it; null for none.</param>
+internal sealed record ArtifactUse(string Model, int Version, string? Rollout);

@@ -45,6 +45,9 @@ internal static class Words
     public static string Latency(LatencySummary? latency)
         => latency is null ? "–" : $"{Milliseconds(latency.P50)} / {Milliseconds(latency.P95)} / {Milliseconds(latency.P99)}";
 
+    /// <summary>A number with its thousands apart.</summary>
+    public static string Count(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
+
     /// <summary>Bytes in MiB.</summary>
     public static string Bytes(long? bytes)
         => bytes is { } value ? (value / 1048576.0).ToString("0 MiB", CultureInfo.InvariantCulture) : "–";

@@ -24,6 +24,7 @@ internal sealed class ChangeFeed : ICommitObserver, IConnectionObserver
         ["reported"] = (ChangeKind.Device, true),
         ["rollout"] = (ChangeKind.Rollout, true),
         ["deviceRollout"] = (ChangeKind.Rollout, true),
+        ["fetchedBytes"] = (ChangeKind.Rollout, true),
         ["target"] = (ChangeKind.Target, true),
         ["pin"] = (ChangeKind.Pin, false),
         ["build"] = (ChangeKind.Build, true),

@@ -11,17 +11,18 @@ namespace Fleet.Server.Releases;
 internal sealed class AssignedArtifacts(IFleetStore store, IReleaseEnvelopes releases) : IArtifactAccess
 {
     /// <inheritdoc/>
-    public async Task<bool> MayFetchAsync(DeviceId device, string sha256, CancellationToken cancellationToken)
+    public async Task<ArtifactUse?> UseOfAsync(DeviceId device, string sha256, CancellationToken cancellationToken)
     {
         // Builds upload more than is ever released.
-        if (await store.FindAsync<PublishedArtifact>(sha256, cancellationToken) is null) return false;
+        if (await store.FindAsync<PublishedArtifact>(sha256, cancellationToken) is null) return null;
         var (desired, _) = await store.DesiredAsync(device, cancellationToken);
         foreach (var assignment in desired.Assignments)
         {
             if (await releases.FindAsync(assignment.Model, assignment.Version, cancellationToken) is not { } envelope) continue;
             var manifest = JsonSerializer.Deserialize(envelope.Payload, FleetJson.Default.ReleaseStatement)!.Predicate;
-            if (manifest.Artifacts().Any(artifact => artifact.Sha256 == sha256)) return true;
+            if (manifest.Artifacts().Any(artifact => artifact.Sha256 == sha256))
+                return new ArtifactUse(assignment.Model, assignment.Version, assignment.By?.Rollout);
         }
-        return false;
+        return null;
     }
 }

@@ -17,6 +17,9 @@ internal sealed partial record DeviceRollout
     /// <summary>Its wave, from 1.</summary>
     public required int Wave { get; init; }
 
+    /// <summary>Most bytes that it may have to fetch; 0 for rollouts of before that was kept.</summary>
+    public long MostBytes { get; init; }
+
     /// <summary>The desired revision that told it: a report of an older one does not answer this.</summary>
     public required long Revision { get; init; }
 

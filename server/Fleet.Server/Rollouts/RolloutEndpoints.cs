@@ -2,6 +2,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
+using Fleet.Server.Artifacts;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
 using Fleet.Server.Targets;
@@ -20,6 +21,10 @@ internal static class RolloutEndpoints
         .AddDocument("rolloutCanary", RolloutJson.Default.CanaryRecord)
         .AddSingleton<CanaryWatch>()
         .AddDocument("pendingReturn", RolloutJson.Default.PendingReturn)
+        .AddDocument("fetchedBytes", RolloutJson.Default.FetchedBytes)
+        .AddSingleton<FetchLedger>()
+        .AddSingleton<IArtifactMeter>(provider => provider.GetRequiredService<FetchLedger>())
+        .AddHostedService(provider => provider.GetRequiredService<FetchLedger>())
         .AddSingleton<RolloutWake>()
         .AddSingleton<RolloutTargets>()
         .AddSingleton<Releases.IWithdrawalObserver, WithdrawnTargets>()

@@ -23,7 +23,8 @@ internal sealed partial class RolloutEngine
         var compared = await canary.LookAsync(rollout, now, cancellationToken);
         if (!open.Canary.SequenceEqual(compared.Findings)) open = open with { Canary = compared.Findings };
         var decision = RolloutRules.Decide(
-            rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave, compared);
+            rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave, compared,
+            open.Spent);
         var after = Apply(rollout.WithOpen(open), decision, now);
         if (after.Status != rollout.Status || after.OpenWave != rollout.OpenWave || open != rollout.Open)
         {

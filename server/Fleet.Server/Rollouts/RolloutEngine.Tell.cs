@@ -12,7 +12,7 @@ internal sealed partial class RolloutEngine
         var part = await opening.NextAsync(
             rollout, await store.MembersAsync(rollout, rollout.Told, cancellationToken), await store.TargetsAsync(cancellationToken),
             time.GetUtcNow(), cancellationToken);
-        if (part.Rollout.Told == rollout.Told && part.Rollout.Open.Held == rollout.Open.Held) return false;
+        if (part.Rollout.Told == rollout.Told && part.Rollout.Open == rollout.Open) return false;
         await CommitAsync(stored, part, cancellationToken);
         return true;
     }

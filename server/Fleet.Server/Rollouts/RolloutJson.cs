@@ -12,4 +12,5 @@ namespace Fleet.Server.Rollouts;
 [JsonSerializable(typeof(DeviceRollout))]
 [JsonSerializable(typeof(CanaryRecord))]
 [JsonSerializable(typeof(PendingReturn))]
+[JsonSerializable(typeof(FetchedBytes))]
 internal sealed partial class RolloutJson : JsonSerializerContext;

@@ -16,8 +16,9 @@ internal static class RolloutRules
     /// <param name="clock">The times it is judged by.</param>
     /// <param name="isLast">True when no wave follows.</param>
     /// <param name="canary">What the canary has seen; null without one.</param>
+    /// <param name="spent">Why no further device can be told; null when nothing keeps them.</param>
     public static RolloutDecision Decide(
-        RolloutPlan plan, WaveTally tally, WaveClock clock, bool isLast, CanaryState? canary = null)
+        RolloutPlan plan, WaveTally tally, WaveClock clock, bool isLast, CanaryState? canary = null, string? spent = null)
     {
         // Abort is judged before progress and before everything that could be wrong with clocks or data: one good device must
         // not outvote a failing wave. "Not at most" instead of "above", so that a limit that is not a number stops the rollout.
@@ -26,6 +27,8 @@ internal static class RolloutRules
 
         // Evidence counts whenever it comes: a wave that runs, soaks or has finished.
         if (canary?.Worse is { } worse) return RolloutDecision.Pause(CanaryRules.Sentence(worse));
+
+        if (spent is not null) return RolloutDecision.Pause(spent);
 
         if (!tally.IsWhole)
             return RolloutDecision.Pause($"{tally.Told} of {tally.Total} devices were told, but {tally.Running + tally.Finished} device "

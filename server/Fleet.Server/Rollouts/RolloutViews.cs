@@ -14,7 +14,12 @@ internal static class RolloutViews
     {
         var views = new List<RolloutView>();
         foreach (var stored in await store.ListNewestAsync<Rollout>("", before, limit, cancellationToken))
-            views.Add(Of(stored.Document, await DevicesAsync(store, stored.Document, cancellationToken)));
+        {
+            views.Add(Of(stored.Document, await DevicesAsync(store, stored.Document, cancellationToken)) with
+            {
+                Fetched = (await store.FindAsync<FetchedBytes>(stored.Id, cancellationToken))?.Document.Bytes ?? 0,
+            });
+        }
         return views;
     }
 
@@ -28,12 +33,20 @@ internal static class RolloutViews
         var waiting = members.Index().Skip(rollout.Told).Select(member => new DeviceRolloutView(
             member.Item, rollout.Waves.First(
                 wave => member.Index < wave.End).Number, DeviceRolloutStatus.Waiting, DeploymentPhase.Idle, DeploymentFailure.None, ""));
+        var fetched = await store.FetchedAsync(id, cancellationToken);
         return Of(rollout, devices) with
         {
+            Fetched = fetched.Values.Sum(each => each.Bytes),
             Devices = [.. devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value, StringComparer.Ordinal)
-                .Select(Of), .. waiting],
+                .Select(device => Of(device, fetched.GetValueOrDefault(DeviceRollout.IdOf(id, device.Device)))), .. waiting],
         };
     }
+
+    /// <summary>What each device fetched for a rollout, by the id of its part.</summary>
+    public static async Task<IReadOnlyDictionary<string, FetchedBytes>> FetchedAsync(
+        this IFleetStore store, string rollout, CancellationToken cancellationToken)
+        => await store.AllAsync<FetchedBytes>(DeviceRollout.PrefixOf(rollout), cancellationToken)
+            .ToDictionaryAsync(stored => stored.Id, stored => stored.Document, cancellationToken: cancellationToken);
 
     /// <summary>The part of a rollout's frozen order that holds a position.</summary>
     public static async Task<RolloutMembers> MembersAsync(
@@ -93,17 +106,25 @@ internal static class RolloutViews
                 counts.GetValueOrDefault(DeviceReturnStatus.NotReturned), counts.GetValueOrDefault(DeviceReturnStatus.Superseded));
     }
 
-    private static DeviceRolloutView Of(DeviceRollout device)
+    private static DeviceRolloutView Of(DeviceRollout device, FetchedBytes? fetched)
     {
         var only = device.Models is [var one] ? one : null;
         return new(
-            device.Device, device.Wave, device.Status, device.Phase, device.Failure, device.Detail, only?.Variant, only?.Measured,
+            device.Device, device.Wave, device.Status, device.Phase, device.Failure, DetailOf(device, fetched),
+            only?.Variant, only?.Measured,
             device.UpdatedAt,
             device.Return is { } way ? new DeviceReturnView(way.Status, way.Failure, way.Detail, way.Version) : null)
         {
+            Fetched = fetched?.Bytes ?? 0,
             Models = only is not null ? [] : [.. device.Models.Select(model => new DeviceModelView(
                 model.Model, model.Version, model.Phase, model.Failure, model.Detail ?? "", model.Variant, model.Measured,
                 model.ReturnsTo))],
         };
     }
+
+    /// <summary>A device knows that it was refused; only the server knows why.</summary>
+    private static string DetailOf(DeviceRollout device, FetchedBytes? fetched)
+        => fetched?.Refused is { } why && device.Status is DeviceRolloutStatus.Running or DeviceRolloutStatus.Failed
+            ? string.Join(' ', ((string[])[device.Detail, why]).Where(part => part.Length > 0))
+            : device.Detail;
 }

@@ -29,6 +29,9 @@ internal sealed record Wave(int Number, int Start, int End)
     /// <summary>Why the next device is not told yet; null when nothing holds it.</summary>
     public string? Held { get; init; }
 
+    /// <summary>Why no further device can be told, whatever those on their way do; null when nothing keeps them.</summary>
+    public string? Spent { get; init; }
+
     /// <summary>Devices it has.</summary>
     public int Total => End - Start - Skipped;
 }

@@ -1,7 +1,9 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
+using Fleet.Server.Releases;
 using Fleet.Server.Storage;
 using Fleet.Server.Targets;
 
@@ -14,7 +16,7 @@ namespace Fleet.Server.Rollouts;
 internal sealed record WavePart(Rollout Rollout, IReadOnlyList<StoreChange> Changes, IReadOnlyList<DeviceId> Told);
 
 /// <summary>Tells the devices of the open wave, <see cref="RolloutMembers.Size"/> at a time.</summary>
-internal sealed class WaveOpening(IFleetStore store, DeviceBoard board)
+internal sealed class WaveOpening(IFleetStore store, DeviceBoard board, FetchLedger ledger)
 {
     /// <summary>The next part of the open wave, from the rollout's cursor to the end of the wave or of the members' document.</summary>
     /// <param name="rollout">The rollout.</param>
@@ -30,7 +32,10 @@ internal sealed class WaveOpening(IFleetStore store, DeviceBoard board)
         var end = Math.Min(rollout.Open.End, (rollout.Told / RolloutMembers.Size + 1) * RolloutMembers.Size);
         var moved = RolloutTargets.AsMoved(rollout, targets);
         var budget = await UnavailableBudget.ReadAsync(store, board, rollout, cancellationToken);
+        var bytes = await ByteBudget.ReadAsync(store, ledger, rollout, cancellationToken);
+        var manifests = await ManifestsAsync(rollout, cancellationToken);
         string? held = null;
+        var isSpent = false;
         for (var position = rollout.Told; position < end; position++)
         {
             var id = members.Devices[position % RolloutMembers.Size];
@@ -52,14 +57,38 @@ internal sealed class WaveOpening(IFleetStore store, DeviceBoard board)
                 break;
             }
             var reported = (await store.FindAsync<DeviceReported>(id.Value, cancellationToken))?.Document.State;
-            var (part, next) = Tell(Begin(rollout, id, desired, reported, now), rollout, desired, reported, now);
-            if (part.Status == DeviceRolloutStatus.Running) budget.Count(id);
+            var begun = Begin(rollout, id, desired, reported, now) with
+            {
+                MostBytes = ReleaseLimits.BytesOf(manifests, device.Facts),
+            };
+            var (part, next) = Tell(begun, rollout, desired, reported, now);
+            if (part.Status == DeviceRolloutStatus.Running)
+            {
+                if ((held = bytes.ReasonAgainst(part.MostBytes)) is not null)
+                {
+                    (end, isSpent) = (position, !bytes.MayGetBetter);
+                    break;
+                }
+                budget.Count(id);
+                bytes.Count(part.MostBytes);
+            }
             changes.Add(StoreChange.Create(DeviceRollout.IdOf(rollout.Id, id), part));
             if (!ReferenceEquals(next, desired)) changes.Add(change(next));
             if (next.Revision != desired.Revision) told.Add(id);
         }
-        var wave = rollout.Open with { Skipped = rollout.Open.Skipped + skipped, Held = held };
+        var wave = rollout.Open with { Skipped = rollout.Open.Skipped + skipped, Held = held, Spent = isSpent ? held : null };
         return new WavePart(rollout.WithOpen(wave) with { Told = end }, changes, told);
+    }
+
+    private async Task<IReadOnlyList<ReleaseManifest>> ManifestsAsync(Rollout rollout, CancellationToken cancellationToken)
+    {
+        var manifests = new List<ReleaseManifest>();
+        foreach (var (model, version) in rollout.Plan.Moved())
+        {
+            if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is { Document: var release })
+                manifests.Add(release.ReadManifest());
+        }
+        return manifests;
     }
 
     /// <summary>A device's part as it begins, and what the device should run from then on.</summary>

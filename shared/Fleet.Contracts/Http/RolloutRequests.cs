@@ -36,6 +36,8 @@ public sealed record RolloutView
     public IReadOnlyList<string> Targets { get; set; } = [];
     /// <summary>How far devices that it told are on their way back; null when none was sent back.</summary>
     public ReturnsView? Returns { get; init; }
+    /// <summary>Bytes that its devices have fetched for it, repeated downloads included; counted to within seconds.</summary>
+    public long Fetched { get; init; }
     /// <summary>Devices: in the list view empty.</summary>
     public IReadOnlyList<DeviceRolloutView> Devices { get; set; } = [];
 }
@@ -48,7 +50,7 @@ public sealed record WaveView(
     /// <summary>What the canary says of it: a finding for each metric, as of the wave's last look.</summary>
     public IReadOnlyList<CanaryFinding> Canary { get; set; } = [];
 
-    /// <summary>Why its next device is not told yet, where the disruption budget holds it; null where nothing does.</summary>
+    /// <summary>Why its next device is not told yet, where a budget holds it; null where nothing does.</summary>
     public string? Held { get; init; }
 }
 
@@ -69,6 +71,9 @@ public sealed record DeviceRolloutView(
 {
     /// <summary>Each of its models where the rollout moves several; where it moves one, what stands beside is of that one.</summary>
     public IReadOnlyList<DeviceModelView> Models { get; set; } = [];
+
+    /// <summary>Bytes that it has fetched for the rollout.</summary>
+    public long Fetched { get; init; }
 
     /// <summary>The variant as people read it, of several models those of each; null while there is none.</summary>
     public string? VariantInWords()

@@ -52,10 +52,16 @@ public sealed record RolloutPlan
     /// <summary>How devices with the release are compared with those that wait; unless told otherwise, by all its metrics.</summary>
     public CanaryPlan Canary { get; set; } = new();
 
-    /// <summary>Most bytes that a device may have to fetch; one that would need more is left out. Null for no limit.</summary>
+    /// <summary>
+    /// Most bytes that a device may fetch; one that could need more is left out, and one that repeats its downloads is refused more. Null
+    /// for no limit.
+    /// </summary>
     public long? MaximumBytesPerDevice { get; init; }
 
-    /// <summary>Most bytes that all devices together may have to fetch; a rollout that could need more is refused.</summary>
+    /// <summary>
+    /// Most bytes that all devices together may fetch; a rollout that could need more is refused, and one whose devices repeat their
+    /// downloads tells nobody whom the rest does not suffice for. Null for no limit.
+    /// </summary>
     public long? MaximumBytes { get; init; }
 
     /// <summary>How many devices that share the value of a label may be on their way at once; null for no limit.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
+using Fleet.Server.Artifacts;
 using Fleet.Server.Rollouts;
 using Fleet.TestKit;
 
@@ -34,7 +35,20 @@ public sealed class RolloutScale(ITestOutputHelper output)
         await UntilAsync("tells everyone", rollout => rollout.Told == Devices);
         Say("tell 9900 devices");
 
+        var ledger = fleet.Of<FetchLedger>();
+        var use = new ArtifactUse(plan.Model!, plan.Version!.Value, id);
         var devices = await fleet.RunningAsync(id);
+        Begin();
+        foreach (var device in devices)
+        {
+            using var grant = (await ledger.GrantAsync(device, use, 7000, default)).Value!;
+            grant.Send(5000);
+        }
+        Say("one grant of a download", devices.Count);
+        Begin();
+        await ledger.WriteAsync(default);
+        Say("store what 9900 devices fetched");
+
         Begin();
         foreach (var device in devices.Take(200)) await fleet.ReportAsync(device, DeploymentPhase.Downloading);
         Say("one report, one after the other", 200);

@@ -33,6 +33,7 @@ internal static class TargetTables
         if (target.Moving is { } moving) screen.WriteSentence($"Rollout {moving} is moving it.");
         screen.WriteSentence($"{Figures.Counted(target.Devices, "device")}: {Figures.Count(target.Serving)} serving, "
             + $"{Figures.Count(target.Devices - target.Serving - target.Failed)} on the way, {Figures.Count(target.Failed)} failed.");
+        if (target.Pinned > 0) screen.WriteSentence($"{Figures.Counted(target.Pinned, "device")} of its filter held apart by pins.");
         foreach (var excluded in target.Excluded) screen.WriteSentence(ExclusionOf("Not reached", excluded));
     }
 

@@ -88,11 +88,12 @@ internal static partial class DashboardEndpoints
     }
 
     private static async Task<IResult> TargetsAsync(
-        Caller caller, IServiceProvider services, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
+        string? find, Caller caller, IServiceProvider services, IFleetStore store, TimeProvider time, CancellationToken cancellationToken)
         => await PageAsync<TargetsPage>(services, new()
         {
             [nameof(TargetsPage.Targets)] = await store.TargetViewsAsync(caller.Devices, time.GetUtcNow(), cancellationToken),
             [nameof(TargetsPage.Pins)] = await store.PinViewsAsync(caller, cancellationToken),
+            [nameof(TargetsPage.Find)] = find?.Trim() ?? "",
         });
 
     private static async Task<IResult> TelemetryAsync(

@@ -40,7 +40,11 @@ internal static class Style
         svg.bar{height:.7rem;border-radius:.35rem;overflow:hidden;background:var(--line);min-width:10rem;margin-bottom:.25rem}
         .bar rect{fill:currentColor}
         .card{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem}
+        form.find{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin-bottom:.8rem}
+        form.find input{flex:1 1 12rem;max-width:24rem;min-width:0}form.find a{text-decoration:underline}
+        .named th:first-child,.named td:first-child{position:sticky;left:0;background:var(--card);min-width:9rem;overflow-wrap:anywhere}
         @media(max-width:48rem){
+          .named th:first-child,.named td:first-child{min-width:7rem;max-width:9rem;border-right:1px solid var(--line)}
           header{flex-wrap:wrap;gap:.5rem 1.5rem}nav{flex-wrap:wrap}.who{margin-left:0}main{padding:.5rem 1rem 2rem}
           table{display:block;overflow-x:auto}.tile b{font-size:1.3rem}
         }

@@ -29,7 +29,9 @@ internal static class TargetViews
             foreach (var target in targets.Where(target => target.Selects(device.Document)))
             {
                 var reason = ReasonAgainst(target, candidate, pins, targets, releases[target.Name], now);
-                tallies[target.Name].Add(device.Document.Id, reason, target, reported.FirstOrDefault(model => model.Model == target.Model));
+                var tally = tallies[target.Name];
+                if (pins.Any(pin => pin.Model == target.Model)) tally.Pinned++;
+                tally.Add(device.Document.Id, reason, target, reported.FirstOrDefault(model => model.Model == target.Model));
             }
         }
         return [.. targets.Select(target => tallies[target.Name].ViewOf(target))];
@@ -86,6 +88,8 @@ internal static class TargetViews
         private int _serving;
         private int _failed;
 
+        public int Pinned { get; set; }
+
         public void Add(DeviceId device, string? reason, Target target, ReportedModel? said)
         {
             if (reason is not null)
@@ -113,6 +117,7 @@ internal static class TargetViews
             Devices = _devices,
             Serving = _serving,
             Failed = _failed,
+            Pinned = Pinned,
             Excluded = [.. _excluded.Select(each => new RolloutExclusion(each.Key, each.Value.Count, [.. each.Value.Take(Examples)]))],
         };
     }

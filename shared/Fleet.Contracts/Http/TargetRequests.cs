@@ -28,6 +28,8 @@ public sealed record TargetView
     public int Serving { get; init; }
     /// <summary>Of these, devices that could not serve it and serve what they had.</summary>
     public int Failed { get; init; }
+    /// <summary>Devices it selects that a pin of its model holds apart.</summary>
+    public int Pinned { get; init; }
     /// <summary>Devices it selects and does not decide for, or that could not take its release, by reason.</summary>
     public IReadOnlyList<RolloutExclusion> Excluded { get; set; } = [];
 }

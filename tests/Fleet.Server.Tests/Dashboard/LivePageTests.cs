@@ -4,8 +4,10 @@ using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 using Fleet.TestKit;
 using PuppeteerSharp;
+using StandingTarget = Fleet.Server.Targets.Target;
 
 namespace Fleet.Server.Tests.Dashboard;
 
@@ -86,6 +88,28 @@ public sealed class LivePageTests : IAsyncLifetime
         await StayedAsync();
     }
 
+    [Theory]
+    [InlineData(1280)]
+    [InlineData(390)]
+    public async Task Targets_are_found_and_keep_their_names_in_sight_on_a_screen_of_any_width(int width)
+    {
+        await SetTargetsAsync();
+        await _page.SetViewportAsync(new ViewPortOptions { Width = width, Height = 800 });
+        await OpenAsync("/targets");
+        Assert.Equal(width, await _page.EvaluateExpressionAsync<int>("document.documentElement.scrollWidth"));
+        // A table wider than the screen is scrolled within itself, and its first column stays.
+        await _page.EvaluateExpressionAsync("document.querySelector('table.named').scrollLeft = 1000");
+        Assert.InRange(await _page.EvaluateExpressionAsync<double>(
+            "document.querySelector('table.named td').getBoundingClientRect().left"), 0, width / 2);
+
+        await _page.TypeAsync("input[name=find]", "site-7");
+        await Task.WhenAll(_page.WaitForNavigationAsync(), _page.ClickAsync("form.find button"));
+        await ShowsAsync("1 of 12 targets, 0 of 1 pins");
+        Assert.Equal(["speech-site-7"], await _page.EvaluateExpressionAsync<string[]>(
+            "[...document.querySelectorAll('table.named tr td:first-child')].map(each => each.textContent)"));
+        Assert.Empty(_complaints);
+    }
+
     [Fact]
     public async Task Person_whose_key_is_revoked_is_sent_to_sign_in_again()
     {
@@ -97,6 +121,25 @@ public sealed class LivePageTests : IAsyncLifetime
         using var revoked = await other.DeleteAsync($"/api/v1/api-keys/{id}");
         Assert.True(revoked.IsSuccessStatusCode, await revoked.Content.ReadAsStringAsync());
         await _page.WaitForSelectorAsync("form[action='/login']", new WaitForSelectorOptions { Timeout = 120_000 });
+    }
+
+    private async Task SetTargetsAsync()
+    {
+        var now = DateTimeOffset.UtcNow;
+        var targets = Enumerable.Range(0, 12).Select(site => new StandingTarget
+        {
+            Name = $"speech-site-{site}",
+            Model = "speech",
+            Filter = $"label.line=assembly,label.site=hamburg-{site}",
+            Release = new TargetRelease(site + 1, now, $"20261127-120000-{site:0000}"),
+            CreatedAt = now,
+        });
+        var walker = DeviceId.Parse("walker-with-quite-a-long-name");
+        await _server.Store.CommitAsync(
+            [.. targets.Select(target => StoreChange.Create(target.Name, target))], default);
+        await _server.EnrollAsync(walker.Value, new Dictionary<string, string> { ["line"] = "assembly", ["site"] = "hamburg-3" });
+        await _server.Store.CommitAsync(
+            [StoreChange.Create(Pin.IdOf(walker, "speech"), new Pin(walker, "speech", 2, now))], default);
     }
 
     private async Task OpenAsync(string path)

@@ -158,7 +158,7 @@ public sealed class ByteBudgetTests : IAsyncLifetime
         var variant = await _fleet.VariantAsync("x64-int8", "x64");
         var spec = TestFleet.SpecOf("speech");
         var build = (await _fleet.Queue.SubmitAsync(spec, default)).Value!;
-        var lease = (await _fleet.Queue.LeaseAsync("tester", default))!;
+        var lease = (await _fleet.Queue.LeaseAsync("tester", "workers", default))!;
         var report = await _fleet.ReportAsync("speech", variant) with
         {
             Spec = spec,

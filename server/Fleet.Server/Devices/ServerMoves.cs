@@ -2,6 +2,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Trust;
+using Fleet.Server.Certificates;
 using Fleet.Server.Hosting;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
@@ -22,8 +23,8 @@ internal sealed record AnnouncedMove(ServerAddresses Address, DateTimeOffset At)
 /// silent, so the announcement may stand for as long as it takes to reach all of them.
 /// </summary>
 internal sealed class ServerMoves(
-    IFleetStore store, DesiredNotices notices, DeviceBoard board, ListenAddresses addresses, HostNames names, TimeProvider time)
-    : IHostedLifecycleService
+    IFleetStore store, DesiredNotices notices, DeviceBoard board, ListenAddresses addresses, HostNames names,
+    ServerCertificate certificate, TimeProvider time) : IHostedLifecycleService
 {
     private const int NamedDevices = 100;
 
@@ -43,7 +44,7 @@ internal sealed class ServerMoves(
             if (change is not null) await store.CommitAsync([change], cancellationToken);
             return change;
         }, cancellationToken);
-        names.Announced = address?.Server.Host;
+        names.Announced = certificate.Announced = address?.Server.Host;
         await foreach (var device in store.DevicesAsync(DeviceFilter.All, null, cancellationToken)) notices.Notify(device.Document.Id);
         return await ViewAsync(DeviceFilter.All, cancellationToken);
     }
@@ -70,7 +71,8 @@ internal sealed class ServerMoves(
 
     /// <summary>Before the first request: an address that was announced before this start is the server's as well.</summary>
     public async Task StartingAsync(CancellationToken cancellationToken)
-        => names.Announced = (await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken))?.Document.Address.Server.Host;
+        => names.Announced = certificate.Announced
+            = (await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken))?.Document.Address.Server.Host;
 
     /// <inheritdoc/>
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

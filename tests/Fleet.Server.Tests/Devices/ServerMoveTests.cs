@@ -1,4 +1,7 @@
 using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text.Json;
 using System.Threading.Channels;
 using Fleet.Contracts;
@@ -59,11 +62,38 @@ public sealed class ServerMoveTests(RunningServer server) : IClassFixture<Runnin
         Assert.Equal(HttpStatusCode.MisdirectedRequest, await StatusUnderAsync(own, "there.example"));
         await AnswerAsync(await RunningServer.PostAsync(own.Operator, "/api/v1/server/move", There));
         Assert.Equal(HttpStatusCode.OK, await StatusUnderAsync(own, "there.example"));
+        Assert.True(await IsNamedAsync(own, "there.example"));
         Assert.Equal(HttpStatusCode.MisdirectedRequest, await StatusUnderAsync(own, "there.example.evil.example"));
         await own.RestartAsync();
         Assert.Equal(HttpStatusCode.OK, await StatusUnderAsync(own, "THERE.example"));
+        Assert.True(await IsNamedAsync(own, "there.example"));
         await AnswerAsync(await own.Operator.DeleteAsync("/api/v1/server/move"));
         Assert.Equal(HttpStatusCode.MisdirectedRequest, await StatusUnderAsync(own, "there.example"));
+        Assert.False(await IsNamedAsync(own, "there.example"));
+        Assert.True(await IsNamedAsync(own, "localhost"));
+    }
+
+    /// <summary>True when the certificate of the devices' port names a host, as a device judges it that calls there.</summary>
+    private static async Task<bool> IsNamedAsync(RunningServer server, string host)
+    {
+        var address = new Uri(server.Addresses.Devices);
+        using var tcp = new TcpClient();
+        await tcp.ConnectAsync(address.Host, address.Port);
+        await using var secure = new SslStream(tcp.GetStream());
+        try
+        {
+            await secure.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
+            {
+                TargetHost = host,
+                RemoteCertificateValidationCallback
+                    = (_, _, _, errors) => !errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch),
+            });
+            return true;
+        }
+        catch (AuthenticationException)
+        {
+            return false;
+        }
     }
 
     private static async Task<HttpStatusCode> StatusUnderAsync(RunningServer server, string host)

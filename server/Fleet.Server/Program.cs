@@ -179,10 +179,14 @@ internal static class Program
 
     private static async Task<string> RestoreRootsAsync(string[] args)
     {
-        await using var services = SettingsFrom(args).AddStorage().AddKeys().BuildServiceProvider();
+        await using var services = SettingsFrom(args).AddHealth().AddStorage().AddKeys().AddAudit().BuildServiceProvider();
         var folder = services.GetRequiredService<FleetOptions>().DataFolder;
         DataFolder.Check(folder);
-        return await RootRecord.RestoreAsync(services.GetRequiredService<IFleetStore>(), folder, CancellationToken.None);
+        var store = services.GetRequiredService<IFleetStore>();
+        var file = await RootRecord.RestoreAsync(store, folder, CancellationToken.None);
+        await services.GetRequiredService<AuditTrail>()
+            .NoteAtMachineAsync(RootRecord.RestoreCommand, $"{file} was written again as the database knows it.", store);
+        return file;
     }
 
     /// <summary>

@@ -44,6 +44,17 @@ internal sealed partial class AuditTrail(
         return path;
     }
 
+    /// <summary>Notes what a command did at the machine, while no server runs.</summary>
+    /// <param name="command">The command of <c>fleet-server</c>.</param>
+    /// <param name="what">What it did.</param>
+    /// <param name="store">Knows where the trail should end.</param>
+    public async Task NoteAtMachineAsync(string command, string what, IFleetStore store)
+    {
+        BeginIfNew();
+        if (await AuditKeeper.KnownAsync(store, CancellationToken.None) is { } known) await ContinueAsync(known);
+        await AppendAsync(new AuditEntry(time.GetUtcNow(), Environment.UserName, $"fleet-server {command}", what, null));
+    }
+
     /// <summary>Begins the trail of a new data folder, and of one whose trail was moved to another name; goes on with the others.</summary>
     public void BeginIfNew()
     {

@@ -79,6 +79,10 @@ public sealed class KeyLossTests : IDisposable
         Assert.Contains("root 2: the keys are from an older backup", refused, StringComparison.Ordinal);
         await RestoreAsync(refused);
         await using var again = await StartAsync();
+        using var noted = JsonDocument.Parse(await again.Http.GetStringAsync(new Uri("/api/v1/audit", UriKind.Relative)));
+        Assert.Single(noted.RootElement.EnumerateArray(), line => line.GetProperty("from").GetString() == "fleet-server restore-roots");
+        using var chain = JsonDocument.Parse(await again.Http.GetStringAsync(new Uri("/api/v1/audit/verification", UriKind.Relative)));
+        Assert.Empty(chain.RootElement.GetProperty("problems").EnumerateArray());
         Assert.Equal(2, (await KeysOf(again)).Root.Version);
         Assert.Contains("orders.key", await HealthAsync(again, HttpStatusCode.ServiceUnavailable), StringComparison.Ordinal);
         await RotateOrdersAsync(again);

@@ -58,7 +58,7 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     /// <summary>The next revision, without a model.</summary>
     public DeviceDesired Without(string model) => Remembering(model, 0) with
     {
-        Revision = Revision + 1,
+        Revision = NextRevision,
         Assignments = [.. Assignments.Where(assignment => assignment.Model != model)],
     };
 

@@ -41,6 +41,7 @@ internal sealed partial class RolloutOrders
         if (await OtherOpenAsync(rollout, cancellationToken) is { } other) return other;
         foreach (var moved in rollout.Targets)
         {
+            if (version is null && await WhyNotToFormerAsync(rollout, moved, cancellationToken) is { } withdrawn) return withdrawn;
             if (await NewerAsync(rollout, moved, cancellationToken) is { } newer)
                 return Refusal.Conflict(
                     $"{newer} since rollout {rollout.Id} brought {rollout.Plan.ReleasesInWords()}: nothing was rolled back.",
@@ -50,6 +51,21 @@ internal sealed partial class RolloutOrders
             ? null
             : Refusal.Conflict($"No device has what rollout {rollout.Id} told it any more ({rollout.Status.ToWords()}): nothing was rolled "
                 + $"back.");
+    }
+
+    /// <summary>What was there before may have been withdrawn since: devices would refuse it and serve on what is rolled back.</summary>
+    private async Task<ApiProblem?> WhyNotToFormerAsync(Rollout rollout, MovedTarget moved, CancellationToken cancellationToken)
+    {
+        if (moved.Before is not { } before
+            || (await store.FindAsync<Release>(Release.IdOf(moved.Model, before.Version), cancellationToken))?.Document.WithdrawnAt
+                is not { } withdrawn)
+            return null;
+        return Refusal.Conflict(
+            $"Release {moved.Model} {before.Version}, which was there before rollout {rollout.Id}, was withdrawn at {withdrawn:u}: no "
+                + "device returns to it.",
+            rollout.Plan.Moved().Count == 1
+                ? $"Name an older release: 'fleet rollouts rollback {rollout.Id} --to N'."
+                : $"Name an older release of each: 'fleet targets set {moved.Target} --version N --allow-older'.");
     }
 
     private async Task<ApiProblem?> WhyNotToAsync(Rollout rollout, int version, CancellationToken cancellationToken)

@@ -115,6 +115,7 @@ internal sealed partial class Reconciler(
         CancellationToken cancellationToken)
     {
         var pins = await store.PinsAsync(device.Id, cancellationToken);
+        var before = desired;
         var standing = WithdrawalRules.Standing(desired, withdrawn);
         foreach (var model in targets.Select(target => target.Model).Concat(pins.Select(pin => pin.Model)).Distinct())
         {
@@ -131,7 +132,7 @@ internal sealed partial class Reconciler(
             desired = desired.With(ruling.Order(model));
             LogConverges(device.Id, model, ruling.Version, ruling.Target ?? "its pin");
         }
-        return desired;
+        return WithdrawalRules.WithoutMates(desired, before, standing, withdrawn);
     }
 
     /// <summary>Why a device could only fail a release, or one of those that were moved together with it.</summary>

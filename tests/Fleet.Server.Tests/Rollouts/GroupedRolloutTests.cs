@@ -4,7 +4,6 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
-using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
 using Fleet.Server.Targets;
@@ -14,7 +13,7 @@ namespace Fleet.Server.Tests.Rollouts;
 /// <summary>
 /// Plans that move several models: a device has part in all of them or in none, and finishes, fails and returns with all.
 /// </summary>
-public sealed class GroupedRolloutTests : IAsyncLifetime
+public sealed partial class GroupedRolloutTests : IAsyncLifetime
 {
     private static readonly string[] Models = ["speech", "vision"];
     private static readonly DeviceId First = DeviceId.Parse("dev-00000");
@@ -70,19 +69,6 @@ public sealed class GroupedRolloutTests : IAsyncLifetime
         Assert.All((await _fleet.DesiredAsync(newcomer)).Assignments,
             release => Assert.Equal((1, rollout), (release.Version, release.Group)));
         Assert.Equal(2, (await _fleet.DesiredAsync(newcomer)).Assignments.Count);
-    }
-
-    [Fact]
-    public async Task Withdrawal_of_one_release_sends_back_all_that_were_moved_together()
-    {
-        await FinishAsync(await StartAsync());
-        await FinishAsync(await StartAsync());
-        Assert.Null((await _fleet.Of<Withdrawals>().WithdrawAsync("vision", 2, keepServing: false, default)).Problem);
-        await _fleet.UntilToldAsync(First, 1, "vision");
-        var desired = await _fleet.DesiredAsync(First);
-        Assert.Equal([("speech", 1), ("vision", 1)], desired.Assignments.Select(release => (release.Model, release.Version)).Order());
-        Assert.Equal(("vision", 2), desired.Withdrawn!.Select(release => (release.Model, release.Version)).Single());
-        Assert.All(await _fleet.Store.TargetsAsync(default), target => Assert.Equal(1, target.Release!.Version));
     }
 
     [Fact]

@@ -9,8 +9,10 @@ internal sealed class MeteredFile(IResult file, ArtifactGrant grant) : IResult
     public static long MostBytesOf(HttpRequest request, string sha256, long length)
     {
         var headers = request.GetTypedHeaders();
-        // With several ranges, or where the range is of another file, everything is sent.
-        if (headers.Range is not { Ranges.Count: 1 } range || headers.IfRange is { } condition && !IsOf(condition, sha256)) return length;
+        // With several ranges, in one header or more, or where the range is of another file, everything is sent.
+        if (request.Headers.Range is not [{ } sent] || sent.Contains(',', StringComparison.Ordinal)
+            || headers.Range is not { Ranges.Count: 1 } range || headers.IfRange is { } condition && !IsOf(condition, sha256))
+            return length;
         return range.Ranges.Single() switch
         {
             { From: null, To: { } last } => Math.Min(last, length),
@@ -37,7 +39,8 @@ internal sealed class MeteredFile(IResult file, ArtifactGrant grant) : IResult
         }
     }
 
-    private static bool IsOf(RangeConditionHeaderValue condition, string sha256) => condition.EntityTag?.Tag == $"\"{sha256}\"";
+    private static bool IsOf(RangeConditionHeaderValue condition, string sha256)
+        => condition.EntityTag is { IsWeak: false } tag && tag.Tag == $"\"{sha256}\"";
 
     /// <summary>Passes on what is written and charges it.</summary>
     private sealed class MeteredStream(Stream to, ArtifactGrant grant) : Stream

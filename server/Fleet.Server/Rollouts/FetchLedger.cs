@@ -138,10 +138,10 @@ internal sealed partial class FetchLedger(IFleetStore store, TimeProvider time, 
         foreach (var ((_, account), amount) in part.Zip(amounts)) account.Wrote(amount);
     }
 
-    /// <summary>Stored at once, and once for each reason: a device that asks again and again writes nothing more.</summary>
+    /// <summary>Stored at once, and once: a device that asks again and again, for whatever part, writes nothing more.</summary>
     private async Task NoteRefusalAsync(string id, string reason, CancellationToken cancellationToken)
     {
-        if ((await store.FindAsync<FetchedBytes>(id, cancellationToken))?.Document.Refused == reason) return;
+        if (await store.FindAsync<FetchedBytes>(id, cancellationToken) is { Document.Refused: not null }) return;
         await store.CommitAsync(
             [await ChangeAsync(id, fetched => fetched with { Refused = reason }, cancellationToken)], cancellationToken);
     }

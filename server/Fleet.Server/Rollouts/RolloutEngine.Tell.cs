@@ -12,9 +12,9 @@ internal sealed partial class RolloutEngine
         var part = await opening.NextAsync(
             rollout, await store.MembersAsync(rollout, rollout.Told, cancellationToken), await store.TargetsAsync(cancellationToken),
             time.GetUtcNow(), cancellationToken);
-        if (part.Rollout.Told == rollout.Told && part.Rollout.Open == rollout.Open) return false;
-        await CommitAsync(stored, part, cancellationToken);
-        return true;
+        var moves = part.Rollout.Told != rollout.Told;
+        if (moves || part.Rollout.Open != rollout.Open) await CommitAsync(stored, part, cancellationToken);
+        return moves;
     }
 
     private async Task CommitAsync(Stored<Rollout> stored, WavePart part, CancellationToken cancellationToken)

@@ -90,6 +90,8 @@ internal sealed partial class RolloutEngine(
                     case { Status: RolloutStatus.Running } rollout:
                         var isHeld = rollout.Told < rollout.Open.End;
                         if (isHeld && await TellAsync(stored, rollout, cancellationToken)) break;
+                        // Why it is held may have been written anew, which must not keep it from being judged.
+                        if (isHeld) stored = await store.FindAsync<Rollout>(id, cancellationToken) ?? stored;
                         if (await JudgeAsync(stored, cancellationToken) is { Step: RolloutStep.Wait } waiting)
                             return isHeld ? new[] { waiting.At, time.GetUtcNow() + UnavailableBudget.LookAgainAfter }.Min() : waiting.At;
                         break;

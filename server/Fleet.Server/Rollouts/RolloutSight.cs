@@ -23,7 +23,7 @@ internal static class RolloutSight
         var seen = new List<RolloutView>();
         foreach (var view in views)
         {
-            if (IsAllOf(caller, view)) seen.Add(view);
+            if (IsAllOf(caller, view)) seen.Add(Unheld(view));
             else if (await store.RolloutViewAsync(view.Id, caller, cancellationToken) is { } own) seen.Add(own with { Devices = [] });
         }
         return seen;
@@ -40,8 +40,12 @@ internal static class RolloutSight
         {
             if (await store.DeviceAsync(caller, device.Device.Value, cancellationToken) is not null) own.Add(device);
         }
-        return IsAllOf(caller, view) ? view with { Devices = own } : Of(view, own);
+        return IsAllOf(caller, view) ? Unheld(view) with { Devices = own } : Of(view, own);
     }
+
+    /// <summary>Without what holds a wave: a budget counts every device with a value of its label, and names some of others.</summary>
+    private static RolloutView Unheld(RolloutView view)
+        => view with { Waves = [.. view.Waves.Select(wave => wave.Held is null ? wave : wave with { Held = Withheld })] };
 
     private static bool IsAllOf(Caller caller, RolloutView view)
         => DeviceFilter.TryParse(view.Plan.Filter, out var filter, out _) && caller.WhyNot(filter) is null;

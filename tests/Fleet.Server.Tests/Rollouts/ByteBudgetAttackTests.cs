@@ -32,6 +32,8 @@ public sealed class ByteBudgetAttackTests : IAsyncLifetime
     [InlineData("bytes=-9223372036854775807")]
     [InlineData("bytes=0-0", "\"another\"")]
     [InlineData("bytes=1-0")]
+    [InlineData("bytes=0-0,")]
+    [InlineData("bytes=999999999-,")]
     public async Task Range_that_hides_how_much_is_sent_is_charged_for_all_of_it(string range, string? ifRange = null)
     {
         var (client, path, rollout) = await BeginAsync();

@@ -120,9 +120,16 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
         await _fleet.Store.CommitAsync(
             [target.Change(target.Document with { Release = target.Document.Release! with { Limits = new ReleaseLimits(6999, null) } })],
             default);
+        // A target without limits, so that it shows when the newcomer has been told what it should run.
+        await _fleet.ReleaseAsync("other");
+        using (var other = await _fleet.Http.PutAsJsonAsync(
+            "/api/v1/targets/other", new { model = "other", version = 1, filter = "id=new-00000" }))
+            Assert.True(other.IsSuccessStatusCode, await other.Content.ReadAsStringAsync());
         await _fleet.EnrollAsync(1, prefix: "new");
         await _fleet.AppearAsync(DeviceId.Parse("new-00000"));
-        var view = Assert.Single(await _fleet.Store.TargetViewsAsync(DeviceFilter.All, _fleet.Clock.GetUtcNow(), default));
+        await _fleet.UntilToldAsync(DeviceId.Parse("new-00000"), 1, "other");
+        var view = Assert.Single(
+            await _fleet.Store.TargetViewsAsync(DeviceFilter.All, _fleet.Clock.GetUtcNow(), default), each => each.Name == "speech");
         Assert.Equal((1, "It would fetch up to 7,000 bytes; the plan allows 6,999 a device."), (view.Devices, view.Excluded[0].Reason));
         Assert.Null(await _fleet.ToldAsync(DeviceId.Parse("new-00000")));
     }

@@ -101,8 +101,9 @@ internal sealed class ChangeFeed : ICommitObserver, IConnectionObserver
     {
         lock (_lock)
         {
-            _changes++;
             foreach (var reader in _readers) reader.Add(change);
+            // Last: a moment that a reader names includes nothing that it was not given.
+            _changes++;
         }
     }
 }

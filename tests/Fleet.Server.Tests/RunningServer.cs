@@ -199,8 +199,9 @@ public sealed class RunningServer : IAsyncLifetime
     internal async Task StopAsync()
     {
         Operator.Dispose();
-        if (_server is null) return;
-        await _server.StopAsync();
-        await _server.DisposeAsync();
+        // Once: a test may have stopped it.
+        if (Interlocked.Exchange(ref _server, null) is not { } server) return;
+        await server.StopAsync();
+        await server.DisposeAsync();
     }
 }

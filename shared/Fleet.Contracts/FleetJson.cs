@@ -30,7 +30,7 @@ namespace Fleet.Contracts;
         typeof(FiniteConverter),
         typeof(ListConverter<AlarmView>), typeof(ListConverter<ApiKeyView>), typeof(ListConverter<Assignment>),
         typeof(ListConverter<AuditChangeView>), typeof(ListConverter<AuditView>), typeof(ListConverter<BuildView>),
-        typeof(ListConverter<DeviceRolloutView>),
+        typeof(ListConverter<ChangeView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
         typeof(ListConverter<EpochReport>),
         typeof(ListConverter<CanaryFinding>), typeof(ListConverter<ModelResource>), typeof(ListConverter<CanaryMetricPlan>),

@@ -20,11 +20,11 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
     private readonly Lock _turn = new();
     private X509Certificate2? _certificate;
     private SslStreamCertificateContext? _context;
-    private string? _announced;
+    private volatile string? _announced;
 
     /// <summary>
     /// The host that devices were told the server will have; null for none. It is named in the certificate too, so that a device which
-    /// turns to it early finds the server that it knows.
+    /// turns to it early, because it leads here already, finds the server that it knows.
     /// </summary>
     public string? Announced
     {
@@ -33,8 +33,8 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
         {
             lock (_turn)
             {
-                if (_announced != value) _context = null;
-                _announced = value;
+                _announced = value?.Trim('[', ']');
+                _context = null;
             }
         }
     }
@@ -87,7 +87,7 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
     private SubjectAlternativeNameBuilder AlternativeNames()
     {
         var names = new SubjectAlternativeNameBuilder();
-        foreach (var name in NamesOf(options).Append(_announced?.Trim('[', ']')).OfType<string>().Distinct())
+        foreach (var name in NamesOf(options).Append(_announced).OfType<string>().Distinct())
         {
             if (IPAddress.TryParse(name, out var address)) names.AddIpAddress(address);
             else names.AddDnsName(name);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 
@@ -12,9 +13,6 @@ namespace Fleet.Server.Devices;
 /// </summary>
 internal sealed partial class ReportJudge(IReleaseEnvelopes releases, ILogger<ReportJudge> logger)
 {
-    /// <summary>Receipts came with this protocol.</summary>
-    private const int SignedSince = 2;
-
     /// <summary>The report as it counts.</summary>
     /// <param name="device">Who reports.</param>
     /// <param name="reported">What it says.</param>
@@ -47,7 +45,7 @@ internal sealed partial class ReportJudge(IReleaseEnvelopes releases, ILogger<Re
                 ? Refused(device, model, DeploymentFailure.ReceiptInvalid, forged)
                 : model;
         }
-        return reported.Protocol >= SignedSince && envelope is not null && ReportRules.Passed(model)
+        return reported.Protocol >= ProtocolVersion.SignedOrders && envelope is not null && ReportRules.Passed(model)
             ? Refused(device, model, DeploymentFailure.ReceiptInvalid,
                 "A device of this protocol signs what it measured; nothing signed came.")
             : model;

@@ -23,8 +23,8 @@ internal sealed record AnnouncedMove(ServerAddresses Address, DateTimeOffset At)
 /// silent, so the announcement may stand for as long as it takes to reach all of them.
 /// </summary>
 internal sealed class ServerMoves(
-    IFleetStore store, DesiredNotices notices, DeviceBoard board, ListenAddresses addresses, HostNames names,
-    ServerCertificate certificate, TimeProvider time) : IHostedLifecycleService
+    IFleetStore store, DesiredNotices notices, DeviceBoard board, ListenAddresses addresses, ServerCertificate certificate,
+    TimeProvider time) : IHostedService
 {
     private const int NamedDevices = 100;
 
@@ -44,7 +44,7 @@ internal sealed class ServerMoves(
             if (change is not null) await store.CommitAsync([change], cancellationToken);
             return change;
         }, cancellationToken);
-        names.Announced = certificate.Announced = address?.Server.Host;
+        certificate.Announced = address?.Server.Host;
         await foreach (var device in store.DevicesAsync(DeviceFilter.All, null, cancellationToken)) notices.Notify(device.Document.Id);
         return await ViewAsync(DeviceFilter.All, cancellationToken);
     }
@@ -69,25 +69,15 @@ internal sealed class ServerMoves(
         return new ServerView(here, move.Address, move.At, told, waiting, named);
     }
 
-    /// <summary>Before the first request: an address that was announced before this start is the server's as well.</summary>
-    public async Task StartingAsync(CancellationToken cancellationToken)
-        => names.Announced = certificate.Announced
+    /// <summary>
+    /// An address that was announced before this start is the server's as well: before the first request, since listeners start last.
+    /// </summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+        => certificate.Announced
             = (await store.FindAsync<AnnouncedMove>(AnnouncedMove.Id, cancellationToken))?.Document.Address.Server.Host;
 
     /// <inheritdoc/>
-    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <inheritdoc/>
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <inheritdoc/>
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <inheritdoc/>
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>Every rule that an address breaks.</summary>
     public static IReadOnlyList<string> ProblemsOf(ServerAddresses address)

@@ -1,4 +1,5 @@
 using System.Net;
+using Fleet.Server.Certificates;
 using Fleet.Server.Settings;
 
 namespace Fleet.Server.Hosting;
@@ -7,28 +8,16 @@ namespace Fleet.Server.Hosting;
 /// The names by which this server is called. A page of another site can make a browser ask an address of this network under the site's own
 /// name (DNS rebinding): a request under a name that is not the server's is not answered.
 /// </summary>
-internal sealed class HostNames(FleetOptions options)
+internal sealed class HostNames(FleetOptions options, ServerCertificate certificate)
 {
     private readonly HashSet<string> _names = new(
         ["localhost", Bare(options.PublicHost), .. options.HostNames], StringComparer.OrdinalIgnoreCase);
 
-    private volatile string? _announced;
-
-    /// <summary>
-    /// The name that devices were told the server will have; null for none. Whoever turns to it early, because it leads here already, is
-    /// answered.
-    /// </summary>
-    public string? Announced
-    {
-        get => _announced;
-        set => _announced = value is null ? null : Bare(value);
-    }
-
-    /// <summary>True when the server is called so.</summary>
+    /// <summary>True when the server is called so, or devices were told that it will be.</summary>
     /// <param name="host">Name or address, without a port.</param>
     /// <param name="local">The address at which the connection arrived: whoever calls that by its number was not sent by a name.</param>
     public bool Answers(string host, IPAddress? local)
-        => _names.Contains(Bare(host)) || string.Equals(Bare(host), _announced, StringComparison.OrdinalIgnoreCase)
+        => _names.Contains(Bare(host)) || string.Equals(Bare(host), certificate.Announced, StringComparison.OrdinalIgnoreCase)
             || (IPAddress.TryParse(host, out var address) && local is not null && Plain(address).Equals(Plain(local)));
 
     /// <summary>True when it is a name that the settings add: what a proxy in front of the server is called.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
 using Fleet.Server.Health;
@@ -15,7 +16,6 @@ internal sealed class WithdrawnServing(IFleetStore store, ServerHealth health) :
 {
     private const string HealthSubject = "withdrawn";
     private const int Examples = 5;
-    private const int OrdersSince = 2;
 
     private readonly ConcurrentDictionary<DeviceId, string> _reported = new();
     private readonly ConcurrentDictionary<DeviceId, string> _serving = new();
@@ -32,7 +32,7 @@ internal sealed class WithdrawnServing(IFleetStore store, ServerHealth health) :
             if (withdrawal?.Document.Release is not { KeepServing: false } release) continue;
             var (desired, _) = await store.DesiredAsync(device, cancellationToken);
             var isTold = desired.Withdrawn?.Contains(release) == true && reported.Revision >= desired.Revision;
-            if (isTold || reported.Protocol < OrdersSince) still.Add($"{model.Model} {version}");
+            if (isTold || reported.Protocol < ProtocolVersion.SignedOrders) still.Add($"{model.Model} {version}");
         }
         _reported[device] = string.Join(", ", still);
         return [];

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Trust;
 
@@ -12,8 +13,6 @@ namespace Fleet.Server.Targets;
 /// <param name="Window">When devices may switch; null for at once.</param>
 internal sealed record ReleaseLimits(long? MaximumBytesPerDevice, ActivationWindow? Window)
 {
-    private const int ProtocolOfWindows = 2;
-
     /// <summary>
     /// Most bytes that a device would have to fetch: every variant of its profile, since it measures all that fit its memory, and the
     /// validation set. What it keeps already it does not fetch again.
@@ -28,7 +27,7 @@ internal sealed record ReleaseLimits(long? MaximumBytesPerDevice, ActivationWind
         if (MaximumBytesPerDevice is { } most && BytesOf(releases, candidate.Device.Facts) is var bytes && bytes > most)
             return FormattableString.Invariant($"It would fetch up to {bytes:N0} bytes; the plan allows {most:N0} a device.");
         // An agent that does not know of windows would switch at once.
-        return Window is not null && !(candidate.Protocol >= ProtocolOfWindows)
+        return Window is not null && !(candidate.Protocol >= ProtocolVersion.SignedOrders)
             ? "Its agent does not know of windows, or has not reported yet, and would switch at once."
             : null;
     }

@@ -16,8 +16,6 @@ internal sealed record Candidate(Device Device, DeviceDesired Desired, int? Prot
 /// <summary>Which devices a release can be told to at all. Pure.</summary>
 internal static class Suitability
 {
-    private const int ProtocolOfGroups = 2;
-
     /// <summary>
     /// Why a device could only fail the release, in a sentence; null when it may be told. A revoked device cannot connect, a device whose
     /// profile the release has no variant for would refuse it, and an agent of an older protocol would serve what it cannot judge.
@@ -46,9 +44,9 @@ internal static class Suitability
     /// </summary>
     public static string? ReasonAgainstGroup(Candidate candidate) => candidate.Protocol switch
     {
-        null => "The device has not reported yet, and several models together need protocol 2.",
-        < ProtocolOfGroups => $"The device speaks protocol {candidate.Protocol}, and several models together need 2: its agent must be "
-            + "updated.",
+        null => $"The device has not reported yet, and several models together need protocol {ProtocolVersion.SignedOrders}.",
+        < ProtocolVersion.SignedOrders => $"The device speaks protocol {candidate.Protocol}, and several models together need "
+            + $"{ProtocolVersion.SignedOrders}: its agent must be updated.",
         _ => null,
     };
 

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
 using Fleet.Server.Devices;
@@ -7,9 +8,6 @@ namespace Fleet.Server.Targets;
 /// <summary>What withdrawn releases mean for one device. Pure.</summary>
 internal static class WithdrawalRules
 {
-    /// <summary>Orders are signed since this protocol; a device of an older one hears nothing of withdrawals.</summary>
-    private const int OrdersSince = 2;
-
     /// <summary>
     /// What the device was told, as it counts when its targets are asked: a release that it must let go of is nobody's word any more, a
     /// rollout's neither, and with it go those that it was told to switch to together.
@@ -53,7 +51,8 @@ internal static class WithdrawalRules
     /// <param name="withdrawn">Everything that was withdrawn.</param>
     public static IReadOnlyList<WithdrawnRelease> Untold(
         DeviceDesired before, DeviceDesired next, ReportedState? reported, IReadOnlyList<WithdrawnRelease> withdrawn)
-        => reported is { Protocol: < OrdersSince }
+        // A device of an older protocol hears nothing of withdrawals.
+        => reported is { Protocol: < ProtocolVersion.SignedOrders }
             ? []
             : [.. withdrawn.Where(release => before.Withdrawn?.Contains(release) != true && Bears(release, before, next, reported))];
 

@@ -18,6 +18,11 @@ public static class ProtocolVersion
     /// <summary>The oldest number this build still serves.</summary>
     public const int Oldest = 1;
 
+    /// <summary>
+    /// Since which number agents act on signed orders alone, and on everything that came with them: receipts, windows, groups, withdrawals.
+    /// </summary>
+    public const int SignedOrders = 2;
+
     /// <summary>True when a peer that announces <paramref name="version"/> can be served.</summary>
     public static bool Serves(int version) => version is >= Oldest and <= Current;
 }

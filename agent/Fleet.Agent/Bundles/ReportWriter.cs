@@ -62,7 +62,7 @@ internal sealed class ReportWriter(DataFolder folder, TimeProvider time)
         var report = new StateReport(
             new Journals(folder, NullLogger<Journals>.Instance), desired, gate, credentials,
             new FactsReader().Read(credentials.Identity.Profile), outbox, written, new DeploymentOptions(), time);
-        return JsonSerializer.Deserialize(StateReport.Serialize(report.Current()), WireJson.Default.ReportedState)!;
+        return StateReport.Fit(report.Current()).State;
     }
 
     private ReportFile Signed(DeviceCredentials credentials, ReportedState state, CarriedPacks packs)

@@ -91,8 +91,11 @@ internal sealed class StateReport(
         return DsseEnvelope.Sign(Receipt.PayloadType, JsonSerializer.SerializeToUtf8Bytes(receipt, WireJson.Default.Receipt), key);
     }
 
-    /// <summary>The bytes of a report. Details are shortened where many models would exceed what the server reads.</summary>
-    internal static byte[] Serialize(ReportedState state)
+    /// <summary>The bytes of a report that <see cref="Fit"/> makes.</summary>
+    internal static byte[] Serialize(ReportedState state) => Fit(state).Bytes;
+
+    /// <summary>A report and its bytes. Details are shortened where many models would exceed what the server reads.</summary>
+    internal static (ReportedState State, byte[] Bytes) Fit(ReportedState state)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
         for (var length = 500; bytes.Length > Limits.ReportedStateBytes && length > 0; length /= 2)
@@ -100,7 +103,7 @@ internal sealed class StateReport(
             state = state with { Models = [.. state.Models.Select(model => model with { Detail = Shortened(model.Detail, length) })] };
             bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
         }
-        return bytes;
+        return (state, bytes);
 
         static string Shortened(string detail, int length) => detail.Length > length ? detail[..length] : detail;
     }

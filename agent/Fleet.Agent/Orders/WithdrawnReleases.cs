@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace Fleet.Agent.Orders;
 
 /// <summary>
-/// Releases that operators withdrew, on disk for good: no later order brings one back, no restored server, and no file that is carried
-/// here.
+/// The last <see cref="Most"/> releases that operators withdrew, on disk: while one is among them, no later order brings it back, no
+/// restored server, and no file that is carried here.
 /// </summary>
 internal sealed partial class WithdrawnReleases
 {

@@ -10,7 +10,7 @@ namespace Fleet.Server.Http;
 /// </summary>
 internal static class QueryCheck
 {
-    private const string Api = "/api/";
+    private static readonly PathString Api = "/api";
 
     /// <summary>What is wrong with a value of a name; null when nothing is.</summary>
     private static readonly Dictionary<string, Func<string, string?>> Rules = new(StringComparer.OrdinalIgnoreCase)
@@ -25,7 +25,7 @@ internal static class QueryCheck
     /// <summary>Refuses what is wrong; behind whatever finds out who is there and what is called.</summary>
     public static void UseQueryCheck(this WebApplication app) => app.Use(async (context, next) =>
     {
-        if (context.Request.Path.StartsWithSegments(Api.TrimEnd('/')) && context.GetEndpoint() is { } endpoint
+        if (context.Request.Path.StartsWithSegments(Api) && context.GetEndpoint() is { } endpoint
             && ProblemsOf(context.Request, endpoint) is { Count: > 0 } problems)
         {
             var title = problems.Count == 1 ? problems[0] : $"The query has {problems.Count} faults.";
@@ -39,24 +39,24 @@ internal static class QueryCheck
     {
         if (request.Query.Count == 0) return [];
         var known = endpoint.Metadata.GetOrderedMetadata<IParameterBindingMetadata>()
-            .Where(parameter => !parameter.HasBindAsync && !request.RouteValues.ContainsKey(parameter.Name) && IsSimple(parameter))
-            .ToDictionary(
-                parameter => parameter.Name, parameter => parameter.ParameterInfo.ParameterType, StringComparer.OrdinalIgnoreCase);
+            .Where(parameter => !parameter.HasBindAsync && !request.RouteValues.ContainsKey(parameter.Name) && IsSimple(TypeOf(parameter)))
+            .ToDictionary(parameter => parameter.Name, TypeOf, StringComparer.OrdinalIgnoreCase);
         var problems = new List<string>();
         foreach (var (name, values) in request.Query)
         {
             if (!known.TryGetValue(name, out var type)) problems.Add(UnknownProblem(name, known.Keys));
             else if (values.Count > 1) problems.Add($"{name} is given {values.Count} times.");
-            else if (!Reads(values.ToString(), Nullable.GetUnderlyingType(type) ?? type))
+            else if (!Reads(values.ToString(), type))
                 problems.Add($"{name} '{values}' cannot be read.");
             else if (Rules.GetValueOrDefault(name)?.Invoke(values.ToString()) is { } problem) problems.Add(problem);
         }
         return problems;
     }
 
-    private static bool IsSimple(IParameterBindingMetadata parameter)
-        => parameter.ParameterInfo.ParameterType is var type && (Nullable.GetUnderlyingType(type) ?? type) is var plain
-            && (plain.IsPrimitive || plain == typeof(string) || plain == typeof(DateTimeOffset));
+    private static Type TypeOf(IParameterBindingMetadata parameter)
+        => Nullable.GetUnderlyingType(parameter.ParameterInfo.ParameterType) ?? parameter.ParameterInfo.ParameterType;
+
+    private static bool IsSimple(Type type) => type.IsPrimitive || type == typeof(string) || type == typeof(DateTimeOffset);
 
     private static string UnknownProblem(string name, Dictionary<string, Type>.KeyCollection known) => known.Count == 0
         ? $"'{name}' is not known here: this call has no query."

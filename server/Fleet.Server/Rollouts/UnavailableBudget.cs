@@ -49,7 +49,7 @@ internal sealed class UnavailableBudget
     {
         if (_budget is null || !_groupOf.TryGetValue(device, out var name)) return null;
         var group = _groups[name];
-        var others = group.Offline.Union(group.OnTheirWay).Count(other => other != device);
+        var others = group.Unavailable.Count - (group.Unavailable.Contains(device) ? 1 : 0);
         var allowed = Allowed(_budget, group.Devices);
         if (others < allowed) return null;
         var who = name.Length == 0 ? $"devices without the label '{_budget.Label}'" : $"devices of {_budget.Label} '{name}'";
@@ -59,7 +59,7 @@ internal sealed class UnavailableBudget
     /// <summary>Counts a device that is on its way.</summary>
     public void Count(DeviceId device)
     {
-        if (_groupOf.TryGetValue(device, out var name)) _groups[name].OnTheirWay.Add(device);
+        if (_groupOf.TryGetValue(device, out var name)) _groups[name].Unavailable.Add(device);
     }
 
     /// <summary>Devices of a group that may be unavailable at once: at least one, or the rollout would never end.</summary>
@@ -69,7 +69,8 @@ internal sealed class UnavailableBudget
     private static IEnumerable<string> Named(Group group)
     {
         if (group.Offline.Count > 0) yield return $"offline {First(group.Offline)}";
-        if (group.OnTheirWay.Count > 0) yield return $"on their way {First(group.OnTheirWay)}";
+        HashSet<DeviceId> onTheirWay = [.. group.Unavailable.Except(group.Offline)];
+        if (onTheirWay.Count > 0) yield return $"on their way {First(onTheirWay)}";
     }
 
     private static string First(HashSet<DeviceId> devices)
@@ -83,15 +84,19 @@ internal sealed class UnavailableBudget
         var name = _groupOf[device.Id] = GroupOf(device, _budget!.Label);
         if (!_groups.TryGetValue(name, out var group)) _groups[name] = group = new Group();
         group.Devices++;
-        if (!online) group.Offline.Add(device.Id);
+        if (online) return;
+        group.Offline.Add(device.Id);
+        group.Unavailable.Add(device.Id);
     }
 
     private sealed class Group
     {
         public int Devices { get; set; }
 
+        /// <summary>Those that are offline, whatever else.</summary>
         public HashSet<DeviceId> Offline { get; } = [];
 
-        public HashSet<DeviceId> OnTheirWay { get; } = [];
+        /// <summary>These, and those that are on their way.</summary>
+        public HashSet<DeviceId> Unavailable { get; } = [];
     }
 }

@@ -39,45 +39,45 @@ internal sealed class WaveOpening(IFleetStore store, DeviceBoard board, FetchLed
         for (var position = rollout.Told; position < end; position++)
         {
             var id = members.Devices[position % RolloutMembers.Size];
-            if (await store.DeviceAsync(id, cancellationToken) is not { Document: { IsRevoked: false } device })
+            if (await OfferAsync(rollout, id, moved, manifests, now, cancellationToken) is not { } offer)
             {
                 skipped++;
                 continue;
             }
-            var (desired, change) = await store.DesiredAsync(id, cancellationToken);
-            var pins = await store.PinsAsync(id, rollout.Plan.Moved().Select(release => release.Model), cancellationToken);
-            if (RolloutTargets.ReasonAgainst(rollout, device, desired, pins, moved) is not null)
+            held = budget.ReasonAgainst(id);
+            var isRunning = offer.Part.Status == DeviceRolloutStatus.Running;
+            if (held is null && isRunning && (held = bytes.ReasonAgainst(offer.Part.MostBytes)) is not null) isSpent = !bytes.MayGetBetter;
+            if (held is not null)
             {
-                skipped++;
-                continue;
-            }
-            if ((held = budget.ReasonAgainst(id)) is not null)
-            {
-                end = position; // The rest waits until a device of its group is available again.
+                end = position; // It and the rest wait until a budget lets it go.
                 break;
             }
-            var reported = (await store.FindAsync<DeviceReported>(id.Value, cancellationToken))?.Document.State;
-            var begun = Begin(rollout, id, desired, reported, now) with
+            if (isRunning)
             {
-                MostBytes = ReleaseLimits.BytesOf(manifests, device.Facts),
-            };
-            var (part, next) = Tell(begun, rollout, desired, reported, now);
-            if (part.Status == DeviceRolloutStatus.Running)
-            {
-                if ((held = bytes.ReasonAgainst(part.MostBytes)) is not null)
-                {
-                    (end, isSpent) = (position, !bytes.MayGetBetter);
-                    break;
-                }
                 budget.Count(id);
-                bytes.Count(part.MostBytes);
+                bytes.Count(offer.Part.MostBytes);
             }
-            changes.Add(StoreChange.Create(DeviceRollout.IdOf(rollout.Id, id), part));
-            if (!ReferenceEquals(next, desired)) changes.Add(change(next));
-            if (next.Revision != desired.Revision) told.Add(id);
+            changes.Add(StoreChange.Create(DeviceRollout.IdOf(rollout.Id, id), offer.Part));
+            if (offer.Order is not null) changes.Add(offer.Order);
+            if (offer.IsNew) told.Add(id);
         }
         var wave = rollout.Open with { Skipped = rollout.Open.Skipped + skipped, Held = held, Spent = isSpent ? held : null };
         return new WavePart(rollout.WithOpen(wave) with { Told = end }, changes, told);
+    }
+
+    /// <summary>What a device would be told; null when it is not the rollout's to decide for any more.</summary>
+    private async Task<Offer?> OfferAsync(
+        Rollout rollout, DeviceId id, IReadOnlyList<Target> moved, IReadOnlyList<ReleaseManifest> manifests, DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        if (await store.DeviceAsync(id, cancellationToken) is not { Document: { IsRevoked: false } device }) return null;
+        var (desired, change) = await store.DesiredAsync(id, cancellationToken);
+        var pins = await store.PinsAsync(id, rollout.Plan.Moved().Select(release => release.Model), cancellationToken);
+        if (RolloutTargets.ReasonAgainst(rollout, device, desired, pins, moved) is not null) return null;
+        var reported = (await store.FindAsync<DeviceReported>(id.Value, cancellationToken))?.Document.State;
+        var begun = Begin(rollout, id, desired, reported, now) with { MostBytes = ReleaseLimits.BytesOf(manifests, device.Facts) };
+        var (part, next) = Tell(begun, rollout, desired, reported, now);
+        return new Offer(part, ReferenceEquals(next, desired) ? null : change(next), next.Revision != desired.Revision);
     }
 
     private async Task<IReadOnlyList<ReleaseManifest>> ManifestsAsync(Rollout rollout, CancellationToken cancellationToken)
@@ -139,4 +139,10 @@ internal sealed class WaveOpening(IFleetStore store, DeviceBoard board, FetchLed
             PreviousFailed = said is { Phase: DeploymentPhase.RolledBack } && said.Version == previous,
         };
     }
+
+    /// <summary>What a device would be told.</summary>
+    /// <param name="Part">Its part in the rollout.</param>
+    /// <param name="Order">What it should run from then on; null when that stays as it is.</param>
+    /// <param name="IsNew">True when it has to be told.</param>
+    private sealed record Offer(DeviceRollout Part, StoreChange? Order, bool IsNew);
 }

@@ -64,7 +64,7 @@ public sealed record RolloutPlan
     /// </summary>
     public long? MaximumBytes { get; init; }
 
-    /// <summary>How many devices that share the value of a label may be on their way at once; null for no limit.</summary>
+    /// <summary>How many devices that share the value of a label may be unavailable at once; null for no limit.</summary>
     public DisruptionBudget? MaximumUnavailable { get; init; }
 
     /// <summary>When devices may switch, by their own clock and time zone; they fetch and measure before. Null for at once.</summary>

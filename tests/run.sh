@@ -16,8 +16,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 configuration=Debug
 results=.artifacts/tests
 # mosquitto_pub and mosquitto_sub are clients nobody here wrote; curl and openssl enroll one by hand; strace sees what a child opens;
-# softhsm2 is a security module in software; chromium is the browser that the pages are read with.
-packages=(mosquitto-clients curl openssl ca-certificates strace softhsm2 chromium)
+# softhsm2 is a security module in software; chromium is the browser that the pages are read with; jq is in the commands of guides.
+packages=(mosquitto-clients curl openssl ca-certificates strace softhsm2 chromium jq)
 
 only=() coverage=
 while (($#)); do

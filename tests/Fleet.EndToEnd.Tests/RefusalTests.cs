@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Fleet.Contracts.Builds;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.EndToEnd.Tests.Fixtures;
@@ -11,26 +10,24 @@ namespace Fleet.EndToEnd.Tests;
 [Collection(nameof(OneFleet))]
 public sealed partial class RefusalTests(FleetFixture fleet)
 {
-    private static readonly GateSpec Impossible = new() { AccuracyTolerance = 1, MaximumLatencyP95 = TimeSpan.FromTicks(1) };
-
     [Fact]
     public async Task Release_that_misses_its_gate_is_rolled_back_and_aborts_the_rollout_before_the_second_wave()
     {
         await using var a = await fleet.AgentAsync("gate", "gate-1");
         await using var b = await fleet.AgentAsync("gate", "gate-2");
         await fleet.ReleaseAsync("gate");
-        var good = await FleetAsync(
+        var good = await fleet.CliAsync(
             "rollouts", "start", "--model", "gate", "--version", "1", "--waves", "100%", "--filter", "label.test=gate", "--wait");
         Assert.True(good.Code == 0, good.Output);
 
-        await fleet.ReleaseAsync("gate", Impossible);
-        var bad = await FleetAsync("rollouts", "start", "--model", "gate", "--version", "2", "--waves", "1,2", "--filter",
+        await fleet.ReleaseAsync("gate", FleetFixture.Impossible);
+        var bad = await fleet.CliAsync("rollouts", "start", "--model", "gate", "--version", "2", "--waves", "1,2", "--filter",
             "label.test=gate", "--max-failure-rate", "0%", "--wait");
         Assert.NotEqual(0, bad.Code);
         Assert.Contains("Latency p95", bad.Output, StringComparison.Ordinal);
 
         // The rollout keeps who failed; the device was told to keep what it serves, so that it does not try again by itself.
-        var id = Regex.Match(bad.Output, @"\d{8}-\d{6}-\d{3}-[0-9a-f]{4}").Value;
+        var id = FleetFixture.RolloutIn(bad.Output);
         var failed = Assert.Single(
             (await fleet.Server.RolloutEndsAsync(id, RolloutStatus.Aborted)).Devices,
             device => device.Status == DeviceRolloutStatus.Failed);
@@ -89,7 +86,7 @@ public sealed partial class RefusalTests(FleetFixture fleet)
         Assert.False((await fleet.Server.DeviceAsync("revoked-1")).Online);
 
         await fleet.ReleaseAsync("revoked");
-        var rollout = await FleetAsync(
+        var rollout = await fleet.CliAsync(
             "rollouts", "start", "--model", "revoked", "--version", "1", "--waves", "100%", "--filter", "label.test=revoked");
         Assert.NotEqual(0, rollout.Code);
     }
@@ -120,12 +117,4 @@ public sealed partial class RefusalTests(FleetFixture fleet)
             Programs.Agent, ["enroll", "--server", fleet.Server.Devices.ToString(), "--id", id, "--data", data.Path],
             TimeSpan.FromMinutes(1), new Dictionary<string, string?> { ["FLEET_TOKEN"] = token });
     }
-
-    private Task<ProcessResult> FleetAsync(params string[] arguments) => ChildProcess.RunAsync(
-        Programs.Cli, arguments, TimeSpan.FromMinutes(3),
-        new Dictionary<string, string?>
-        {
-            ["FLEET_SERVER"] = fleet.Server.Api.ToString(),
-            ["FLEET_KEY_FILE"] = fleet.Server.OperatorKeyFile,
-        });
 }

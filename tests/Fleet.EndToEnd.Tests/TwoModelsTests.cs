@@ -1,5 +1,3 @@
-using System.Text.RegularExpressions;
-using Fleet.Contracts.Builds;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.EndToEnd.Tests.Fixtures;
@@ -9,10 +7,8 @@ namespace Fleet.EndToEnd.Tests;
 
 /// <summary>Two models in one plan, by real programs: a device switches to both releases or to none.</summary>
 [Collection(nameof(OneFleet))]
-public sealed partial class TwoModelsTests(FleetFixture fleet)
+public sealed class TwoModelsTests(FleetFixture fleet)
 {
-    private static readonly GateSpec Impossible = new() { AccuracyTolerance = 1, MaximumLatencyP95 = TimeSpan.FromTicks(1) };
-
     [Fact]
     public async Task Two_models_are_switched_to_together_and_neither_is_where_the_second_misses_its_gate()
     {
@@ -31,11 +27,11 @@ public sealed partial class TwoModelsTests(FleetFixture fleet)
         Assert.Equal([1, 1], await ServedAsync());
 
         await fleet.ReleaseAsync("eye");
-        await fleet.ReleaseAsync("ear", Impossible);
+        await fleet.ReleaseAsync("ear", FleetFixture.Impossible);
         var bad = await StartAsync("2", "--wait");
         Assert.NotEqual(0, bad.Code);
         Assert.Contains("gate missed: ear 2: ", bad.Output, StringComparison.Ordinal);
-        var ended = await fleet.Server.RolloutEndsAsync(RolloutId().Match(bad.Output).Value, RolloutStatus.Aborted);
+        var ended = await fleet.Server.RolloutEndsAsync(FleetFixture.RolloutIn(bad.Output), RolloutStatus.Aborted);
         var failed = Assert.Single(ended.Devices);
         Assert.Equal((DeviceRolloutStatus.Failed, DeploymentFailure.GateMissed), (failed.Status, failed.Failure));
         Assert.Equal(
@@ -46,15 +42,7 @@ public sealed partial class TwoModelsTests(FleetFixture fleet)
     private async Task<int?[]> ServedAsync()
         => [.. (await fleet.Server.DeviceAsync("pair-1")).Models.Select(model => model.ActiveVersion)];
 
-    private Task<ProcessResult> StartAsync(string version, string how) => ChildProcess.RunAsync(
-        Programs.Cli,
-        [
-            "rollouts", "start", "--model", "eye", "--version", version, "--and", $"ear={version}", "--waves", "100%",
-            "--filter", "label.test=pair", "--max-failure-rate", "0%", how,
-            "--server", fleet.Server.Api.ToString(), "--key-file", fleet.Server.OperatorKeyFile,
-        ],
-        TimeSpan.FromMinutes(3));
-
-    [GeneratedRegex(@"\d{8}-\d{6}-\d{3}-[0-9a-f]{4}")]
-    private static partial Regex RolloutId();
+    private Task<ProcessResult> StartAsync(string version, string how) => fleet.CliAsync(
+        "rollouts", "start", "--model", "eye", "--version", version, "--and", $"ear={version}", "--waves", "100%",
+        "--filter", "label.test=pair", "--max-failure-rate", "0%", how);
 }

@@ -32,11 +32,8 @@ public sealed class ConvergenceTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
         var first = TestRelease.Assign(server, 1);
-        await server.DesireAsync("dev-1", 1, first);
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(first);
         await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
         var second = await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
         Assert.Equal((2, 1), (second.ActiveVersion, second.PreviousVersion));
@@ -56,11 +53,8 @@ public sealed class ConvergenceTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
         var first = TestRelease.Assign(server, 1);
-        await server.DesireAsync("dev-1", 1, first);
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(first);
         for (var version = 2; version <= 3; version++)
         {
             await server.DesireAsync("dev-1", version, TestRelease.Assign(server, version));
@@ -84,10 +78,7 @@ public sealed class ConvergenceTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
-        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
 
         var wrong = TestRelease.Assign(server, 2, factor: -1);
         await server.DesireAsync("dev-1", 2, wrong);

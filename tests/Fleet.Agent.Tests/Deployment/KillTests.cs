@@ -109,10 +109,7 @@ public sealed class KillTests
     {
         var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
-        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
         await agent.KillAsync();
         await server.DisposeAsync();
         agent.Start();
@@ -166,10 +163,7 @@ public sealed class KillTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
-        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
         await agent.KillAsync();
         agent.Start("Deployment:WatchPeriod=00:02:00");
         await agent.ServesAsync(1);
@@ -196,10 +190,7 @@ public sealed class KillTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
-        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
         await agent.KillAsync();
         foreach (var path in Directory.EnumerateFiles(agent.Data.Shelf)) File.Delete(path);
         agent.Start();

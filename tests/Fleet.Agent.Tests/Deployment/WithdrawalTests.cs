@@ -98,10 +98,7 @@ public sealed class WithdrawalTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
-        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
         await agent.KillAsync();
         agent.Start("Deployment:WatchPeriod=1.00:00:00");
         var second = TestRelease.Assign(server, 2);
@@ -120,11 +117,8 @@ public sealed class WithdrawalTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
         var (first, second) = (TestRelease.Assign(server, 1), TestRelease.Assign(server, 2));
-        await server.DesireAsync("dev-1", 1, first);
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(first);
         var hangs = true;
         server.Misbehave = async (context, _, _) =>
         {
@@ -202,11 +196,8 @@ public sealed class WithdrawalTests
     /// <summary>A device that serves release 2 and keeps release 1.</summary>
     private static async Task<(Assignment First, Assignment Second)> ServeTwoAsync(TestServer server, AgentProcess agent)
     {
-        await agent.EnrollAsync();
         var (first, second) = (TestRelease.Assign(server, 1), TestRelease.Assign(server, 2));
-        await server.DesireAsync("dev-1", 1, first);
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(first);
         await server.DesireAsync("dev-1", 2, second);
         await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
         return (first, second);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Fleet.Agent.Disk;
+using Fleet.Contracts.State;
 using Fleet.TestKit;
 
 namespace Fleet.Agent.Tests.Fixtures;
@@ -22,6 +23,15 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1", s
         var result = await RunAsync("enroll", "--server", server.Address.ToString(), "--token", server.Token.Reveal(), "--id", device,
             "--profile", TestRelease.Profile);
         Assert.True(result.Code == 0, result.Output);
+    }
+
+    /// <summary>Enrolls it, starts it and has it serve its first release.</summary>
+    public async Task ServeAsync(Assignment first)
+    {
+        await EnrollAsync();
+        await server.DesireAsync(device, 1, first);
+        Start();
+        await server.ReportedAsync(first.Model, first.Version, DeploymentPhase.Active);
     }
 
     public Task<ProcessResult> RunAsync(string verb, params string[] arguments)

@@ -135,10 +135,7 @@ public sealed class LinkTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
-        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
         await server.SendAsync("dev-1", "{\"revision\":2,\"assignments\":[{\"model\":"u8.ToArray());
         await agent.Process.WaitForLineAsync("is refused and the last good one stays", Eventually.DefaultDeadline);
         await agent.ServesAsync(1);

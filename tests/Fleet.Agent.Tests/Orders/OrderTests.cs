@@ -16,10 +16,7 @@ public sealed class OrderTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.EnrollAsync();
-        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
-        agent.Start();
-        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
         server.Fleet.Rotate(orders: true);
         server.Fleet.Rotate(releases: true);
         server.Fleet.Rotate(root: [server.Fleet.NewKey(), server.Fleet.NewKey(), server.Fleet.NewKey()], threshold: 2);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.RegularExpressions;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
@@ -13,7 +14,7 @@ namespace Fleet.EndToEnd.Tests.Fixtures;
 /// One server for all tests of this collection, and one real build made by a real worker that was killed once on the way. Further
 /// releases name the artifacts of that build: the test then speaks to the server as a worker does, over its public API.
 /// </summary>
-public sealed class FleetFixture : IAsyncLifetime
+public sealed partial class FleetFixture : IAsyncLifetime
 {
     private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(4);
     private readonly TemporaryFolder _folder = new();
@@ -140,15 +141,24 @@ public sealed class FleetFixture : IAsyncLifetime
             $"/api/v1/telemetry?device={device}&model={model}", FleetJson.Default.IReadOnlyListTelemetryView))
             .SingleOrDefault(view => view.Count == requests));
 
+    /// <summary>A gate that every release misses on a device.</summary>
+    internal static GateSpec Impossible { get; } = new() { AccuracyTolerance = 1, MaximumLatencyP95 = TimeSpan.FromTicks(1) };
+
+    /// <summary>Runs <c>fleet</c> as the first operator.</summary>
+    internal Task<ProcessResult> CliAsync(params string[] arguments) => ChildProcess.RunAsync(
+        Programs.Cli, arguments, TimeSpan.FromMinutes(3),
+        new Dictionary<string, string?> { ["FLEET_SERVER"] = Server.Api.ToString(), ["FLEET_KEY_FILE"] = Server.OperatorKeyFile });
+
+    /// <summary>The id of a rollout, as <c>fleet</c> has said it.</summary>
+    internal static string RolloutIn(string output) => RolloutId().Match(output).Value;
+
+    [GeneratedRegex(@"\d{8}-\d{6}-\d{3}-[0-9a-f]{4}")]
+    private static partial Regex RolloutId();
+
     /// <summary>What <c>fleet telemetry</c> tells a person of it.</summary>
     internal async Task<string> ToldAsync(string device, string model)
     {
-        var told = await ChildProcess.RunAsync(
-            Programs.Cli,
-            [
-                "telemetry", "--device", device, "--model", model, "--server", Server.Api.ToString(), "--key-file", Server.OperatorKeyFile,
-            ],
-            TimeSpan.FromMinutes(1));
+        var told = await CliAsync("telemetry", "--device", device, "--model", model);
         Assert.True(told.Code == 0, told.Output);
         return told.Output;
     }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Runs test programs (xunit v3), some side by side and the others alone, shows how far they are and sums up.
 #
-#   tests/programs.sh RESULTS [--together PROGRAM | --alone PROGRAM]... [--then SCRIPT] [-- OPTIONS OF THE PROGRAMS]
+#   tests/programs.sh RESULTS [--together PROGRAM | --alone PROGRAM | --after PROCESS]... [--then SCRIPT] [-- OPTIONS OF THE PROGRAMS]
 #
 # A slow machine is not a failure: nothing is limited in time. A program that says nothing for FLEET_TEST_SILENCE_SECONDS (900) is
 # ended; what had passed by then counts, and the tests that were running are named. Logs and results lie in RESULTS.
+# What is named behind --after starts only when that process (its number) has ended.
 # SCRIPT is run as 'SCRIPT end RESULTS' before the last line, for what else there is to say of the run.
 # The last line is 'N passed, N failed, N skipped'; the exit code is 0 only when none failed and at least one passed.
 set -uo pipefail
@@ -23,6 +24,7 @@ together=() alone=() then=
 while (($#)); do
   case $1 in
     --together) together+=("${2:?}"); shift 2 ;;
+    --after) together+=("after ${2:?}"); shift 2 ;;
     --alone) alone+=("${2:?}"); shift 2 ;;
     --then) then=${2:?}; shift 2 ;;
     --) shift; break ;;
@@ -141,6 +143,10 @@ trap 'for p in "${process[@]}"; do end_group "$p"; done' EXIT
 trap 'exit 130' INT TERM
 
 for program in ${together[@]+"${together[@]}"}; do
+  if [[ $program == "after "* ]]; then
+    while kill -0 "${program#after }" 2>/dev/null; do look; tell; sleep 0.5; done
+    continue
+  fi
   await_fewer_than "$side_by_side"
   start "$program"
 done

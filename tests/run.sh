@@ -74,30 +74,37 @@ echo "Building ($configuration)"
 dotnet build Fleet.sln -c "$configuration" -v quiet -clp:NoSummary </dev/null || give_up "the solution does not build."
 echo "Built in $SECONDS s"
 
-# Every test program. Two run side by side, the longest first; those that run two tests at once and judge times run alone.
-alone=(Agent EndToEnd)
-chosen=()
-for project in Fleet.{Server,Cli,Modeling,Quantization}.Tests $(ls tests); do
-  [[ -d tests/$project && $project == *.Tests && ! " ${chosen[*]} " =~ "/$project " ]] || continue
-  short=${project#Fleet.} short=${short%.Tests}
-  if ((${#only[@]})) && [[ ! " ${only[*]} " =~ " $short " && ! " ${only[*]} " =~ " $project " ]]; then continue; fi
-  [[ " ${alone[*]} " =~ " $short " ]] && how=--alone || how=--together
-  chosen+=("$how" ".artifacts/bin/$project/${configuration,,}/$project")
-done
-
-# Processors that this machine is not. Without them the tests that need them are skipped and say so.
-if [[ " ${chosen[*]} " =~ /Fleet.(Modeling|Quantization).Tests" " ]]; then
-  began=$SECONDS
+# Processors that this machine is not, provided while the first program runs. Without them the tests that need them are skipped and say so.
+emulate() {
+  local began=$SECONDS
   if timeout --kill-after=10 900 deploy/emulation.sh </dev/null >"$results/emulation.log" 2>&1; then
     echo "Emulation ready in $((SECONDS - began)) s"
   else
     echo "Other processors cannot be emulated here, see $results/emulation.log"
   fi
-fi
+}
+
+# Every test program. Two run side by side, the longest first; those that run two tests at once and judge times run alone.
+alone=(Agent EndToEnd)
+emulated=(Cli Modeling Quantization)
+chosen=() emulating=
+trap '[[ -z $emulating ]] || kill "$emulating" 2>/dev/null' EXIT
+for project in Fleet.{Server,Cli,Modeling,Quantization}.Tests $(ls tests); do
+  [[ -d tests/$project && $project == *.Tests && ! " ${chosen[*]} " =~ "/$project " ]] || continue
+  short=${project#Fleet.} short=${short%.Tests}
+  if ((${#only[@]})) && [[ ! " ${only[*]} " =~ " $short " && ! " ${only[*]} " =~ " $project " ]]; then continue; fi
+  if [[ -z $emulating && " ${emulated[*]} " =~ " $short " ]]; then
+    emulate &
+    emulating=$!
+    chosen+=(--after "$emulating")
+  fi
+  [[ " ${alone[*]} " =~ " $short " ]] && how=--alone || how=--together
+  chosen+=("$how" ".artifacts/bin/$project/${configuration,,}/$project")
+done
 
 then=()
 if [[ -n $coverage ]] && tests/coverage.sh begin "$results"; then
   then=(--then tests/coverage.sh)
-  trap 'tests/coverage.sh restore' EXIT
+  trap 'tests/coverage.sh restore; [[ -z $emulating ]] || kill "$emulating" 2>/dev/null' EXIT
 fi
 tests/programs.sh "$results" "${chosen[@]}" ${then[@]+"${then[@]}"} -- "$@"

@@ -105,6 +105,21 @@ public sealed class TestProgramsTests : IDisposable
     }
 
     [Fact]
+    public async Task Program_that_needs_another_process_to_end_first_waits_for_it()
+    {
+        using var preparing = System.Diagnostics.Process.Start(
+            "bash", ["-c", $"until [[ -e {_folder}/first.began ]]; do sleep 0.1; done; sleep 1; touch {_folder}/prepared"]);
+        string[] programs =
+        [
+            "--together", Program("First", $"touch {_folder}/first.began; {Pass}"),
+            "--after", $"{preparing.Id}",
+            "--together", Program("Second", $"[[ -e {_folder}/prepared ]] || exit 1; {Pass}"),
+        ];
+        var (code, lines) = await RunAsync(silence: 120, programs);
+        Assert.Equal((0, "2 passed, 0 failed, 0 skipped"), (code, lines[^1]));
+    }
+
+    [Fact]
     public async Task What_xunit_writes_live_is_understood()
     {
         // This very program; its results are removed, so that its log has to do.

@@ -69,7 +69,7 @@ internal static class ApiKeysCommand
 
             Example:
               fleet api-keys revoke 7f3a9c0e51b2d468
-            """, [id, Verb.Yes], async (call, cancellationToken) =>
+            """, [id, Verb.Yes()], async (call, cancellationToken) =>
         {
             await call.ConfirmAsync(
                 $"Revoke API key {call.Get(id)}? It is refused from now on, and cannot be brought back.", cancellationToken);

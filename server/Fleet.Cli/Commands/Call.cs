@@ -15,7 +15,7 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
     public Shell Shell => shell;
 
     /// <summary>True when the result is to be one JSON document.</summary>
-    public bool Json => parsed.GetValue(Verb.Json);
+    public bool Json => Verb.AsksJson(parsed);
 
     /// <summary>The clock's now.</summary>
     public DateTimeOffset Now => shell.Time.GetUtcNow();
@@ -34,7 +34,7 @@ internal sealed class Call(Shell shell, ParseResult parsed, FleetClient client)
     /// <exception cref="OperationCanceledException">Ctrl+C was the answer.</exception>
     public async Task ConfirmAsync(string question, CancellationToken cancellationToken)
     {
-        if (parsed.GetValue(Verb.Yes)) return;
+        if (Verb.SaysYes(parsed)) return;
         if (!shell.CanAsk)
             throw new FleetException(question, "There is no terminal to answer on: repeat the command with --yes.")
             { Code = ExitCode.Usage };

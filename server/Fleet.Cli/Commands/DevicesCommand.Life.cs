@@ -82,7 +82,7 @@ internal static partial class DevicesCommand
         Examples:
           fleet devices revoke press-7
           fleet devices revoke press-7 --serial 4F2A09C1
-        """, [Id, Serial, Verb.Yes], async (call, cancellationToken) =>
+        """, [Id, Serial, Verb.Yes()], async (call, cancellationToken) =>
     {
         var device = await call.Client.GetDeviceAsync(call.Get(Id), cancellationToken);
         var what = call.Get(Serial) is { } serial ? $"certificate {serial} of device {device.Id}" : $"device {device.Id}";
@@ -122,7 +122,7 @@ internal static partial class DevicesCommand
 
         Example:
           fleet devices decommission press-7
-        """, [Id, Verb.Yes], async (call, cancellationToken) =>
+        """, [Id, Verb.Yes()], async (call, cancellationToken) =>
     {
         var device = await call.Client.GetDeviceAsync(call.Get(Id), cancellationToken);
         await call.ConfirmAsync(

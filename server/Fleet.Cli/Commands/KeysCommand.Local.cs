@@ -21,11 +21,11 @@ internal static partial class KeysCommand
 
             Example:
               fleet keys new --out root-anna.key
-            """) { file, Verb.Json };
+            """) { file, Verb.Json() };
         command.SetAction(parsed =>
         {
             var made = KeyFiles.Create(parsed.GetRequiredValue(file));
-            if (parsed.GetValue(Verb.Json)) shell.WriteJson(made, FleetJson.Default.ReleaseKey);
+            if (Verb.AsksJson(parsed)) shell.WriteJson(made, FleetJson.Default.ReleaseKey);
             else shell.WriteLine(made.Id);
             return ExitCode.Success;
         });
@@ -42,7 +42,7 @@ internal static partial class KeysCommand
 
             Example:
               fleet keys sign next-root.json --key root-anna.key
-            """) { file, key, Verb.Json };
+            """) { file, key, Verb.Json() };
         command.SetAction(parsed =>
         {
             var path = parsed.GetRequiredValue(file);
@@ -50,7 +50,7 @@ internal static partial class KeysCommand
             if (RootChain.Peek(root, out var problem) is not { } named) throw new FleetException($"{path} is not signed: {problem}");
             var signed = KeyFiles.Sign(root, parsed.GetRequiredValue(key));
             KeyFiles.WriteRoot(path, signed);
-            if (parsed.GetValue(Verb.Json)) shell.WriteJson(signed, FleetJson.Default.DsseEnvelope);
+            if (Verb.AsksJson(parsed)) shell.WriteJson(signed, FleetJson.Default.DsseEnvelope);
             else WriteSigned(shell, path, named, signed);
             return ExitCode.Success;
         });

@@ -47,7 +47,7 @@ internal static partial class KeysCommand
               fleet keys rotate releases
               fleet keys rotate orders --compromised
               fleet keys rotate root
-            """, [what, Compromised, Verb.Yes], async (call, cancellationToken) =>
+            """, [what, Compromised, Verb.Yes()], async (call, cancellationToken) =>
         {
             var change = ChangeOf(call.Get(what)) with { Compromised = call.Get(Compromised) };
             var before = await call.Client.GetKeysAsync(cancellationToken);
@@ -72,7 +72,7 @@ internal static partial class KeysCommand
 
             Example:
               fleet keys offline --out /media/safe --keys 3 --threshold 2
-            """, [folder, count, Threshold, Verb.Yes], async (call, cancellationToken) =>
+            """, [folder, count, Threshold, Verb.Yes()], async (call, cancellationToken) =>
         {
             var threshold = call.Get(Threshold) ?? 1;
             if (call.Get(count) is < 1 or > Limits.KeysPerRoot - 2 || threshold < 1 || threshold > call.Get(count))
@@ -137,7 +137,7 @@ internal static partial class KeysCommand
 
         Example:
           fleet keys anchor-time
-        """, [Verb.Yes], async (call, cancellationToken) =>
+        """, [Verb.Yes()], async (call, cancellationToken) =>
     {
         var keys = await call.Client.GetKeysAsync(cancellationToken);
         await call.ConfirmAsync($"The server's clock says {keys.Time:u}, this machine's {call.Now:u}. Shall every device take the server's "

@@ -75,7 +75,7 @@ internal static class ProveCommand
                 --session-entry session.x64quantprecision=1
               fleet models prove variants/arm-cpu-int8.onnx --validation test/ \
                 --samples 500 --json
-            """) { variant, validation, reference, processors, profile, entries, state, shape, samples, Verb.Json };
+            """) { variant, validation, reference, processors, profile, entries, state, shape, samples, Verb.Json() };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var request = new ProofRequest
@@ -94,7 +94,7 @@ internal static class ProveCommand
             };
             if (parsed.GetValue(samples) is { } most) request.Samples = most;
             var report = await RunAsync(shell, request, cancellationToken);
-            if (parsed.GetValue(Verb.Json)) shell.WriteJson(report, FleetJson.Default.ProofReport);
+            if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.ProofReport);
             else VariantTables.Write(shell, report);
             return report.Holds ? ExitCode.Success : ExitCode.Failure;
         });

@@ -128,7 +128,7 @@ internal static class QuantizeCommand
             """)
             {
                 model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, task, unit, state, shape, memory,
-                output, Verb.Json,
+                output, Verb.Json(),
             };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -161,7 +161,7 @@ internal static class QuantizeCommand
             var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
             var most = (long)(parsed.GetValue(memory) * 1e9 ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * DefaultShare);
             var report = await RunAsync(shell, request, folder, most, cancellationToken);
-            if (parsed.GetValue(Verb.Json)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
+            if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
             else VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder);
             return ExitCode.Success;
         });

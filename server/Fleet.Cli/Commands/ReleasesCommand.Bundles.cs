@@ -97,7 +97,7 @@ internal static partial class ReleasesCommand
             Examples:
               fleet releases withdraw vibration 3
               fleet releases withdraw vibration 3 --keep-serving
-            """, [model, version, keepServing, Verb.Yes], async (call, cancellationToken) =>
+            """, [model, version, keepServing, Verb.Yes()], async (call, cancellationToken) =>
         {
             var asked = await call.Client.GetReleaseAsync(call.Get(model), call.Get(version), cancellationToken);
             await call.ConfirmAsync($"Withdraw release {asked.Manifest.Model} {asked.Manifest.Version}? It cannot be taken back; "

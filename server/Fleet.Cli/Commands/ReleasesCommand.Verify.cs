@@ -35,9 +35,9 @@ internal static partial class ReleasesCommand
             Examples:
               fleet releases verify vibration-3.tar --trusted-key release-key.pem
               fleet releases verify vibration-3.dsse.json --trusted-key release-key.pem
-            """) { file, keys, minimum, Verb.Json };
+            """) { file, keys, minimum, Verb.Json() };
         command.SetAction((parsed, cancellationToken) => VerifyAsync(
-            shell, parsed.GetRequiredValue(file), parsed.GetRequiredValue(keys), parsed.GetValue(minimum), parsed.GetValue(Verb.Json),
+            shell, parsed.GetRequiredValue(file), parsed.GetRequiredValue(keys), parsed.GetValue(minimum), Verb.AsksJson(parsed),
             cancellationToken));
         return command;
     }

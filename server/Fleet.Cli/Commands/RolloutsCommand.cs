@@ -72,7 +72,7 @@ internal static partial class RolloutsCommand
 
         Example:
           fleet rollouts {verb} ROLLOUT
-        """, question is null ? [Id] : [Id, Verb.Yes], async (call, cancellationToken) =>
+        """, question is null ? [Id] : [Id, Verb.Yes()], async (call, cancellationToken) =>
     {
         if (question is not null)
         {
@@ -102,7 +102,7 @@ internal static partial class RolloutsCommand
             Examples:
               fleet rollouts rollback ROLLOUT
               fleet rollouts rollback ROLLOUT --to 1 --wait
-            """, [Id, to, wait, Verb.Yes], async (call, cancellationToken) =>
+            """, [Id, to, wait, Verb.Yes()], async (call, cancellationToken) =>
         {
             var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
             var where = call.Get(to) is { } version ? $"goes to release {version}" : "returns to the release it last served";

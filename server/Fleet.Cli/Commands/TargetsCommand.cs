@@ -56,7 +56,7 @@ internal static partial class TargetsCommand
               fleet targets set berlin --model vibration --version 2 \
                 --filter label.site=berlin --priority 10
               fleet targets set vibration --model vibration --version 1 --allow-older
-            """, [Name, model, version, filter, priority, older, Verb.Yes], async (call, cancellationToken) =>
+            """, [Name, model, version, filter, priority, older, Verb.Yes()], async (call, cancellationToken) =>
         {
             var request = new SetTargetRequest
             {
@@ -80,7 +80,7 @@ internal static partial class TargetsCommand
 
         Example:
           fleet targets remove berlin
-        """, [Name, Verb.Yes], async (call, cancellationToken) =>
+        """, [Name, Verb.Yes()], async (call, cancellationToken) =>
     {
         var target = await call.Client.GetTargetAsync(call.Get(Name), cancellationToken);
         await call.ConfirmAsync($"Remove target {target.Name}, which decides for {Figures.Counted(target.Devices, "device")}?",

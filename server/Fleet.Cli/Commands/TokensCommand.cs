@@ -85,7 +85,7 @@ internal static class TokensCommand
 
             Example:
               fleet tokens revoke 7f3a9c0e51b2d468
-            """, [id, Verb.Yes], async (call, cancellationToken) =>
+            """, [id, Verb.Yes()], async (call, cancellationToken) =>
         {
             if ((await call.Client.ListTokensAsync(cancellationToken)).All(token => token.Id != call.Get(id)))
                 throw new FleetException($"There is no join token '{call.Get(id)}'.");

@@ -7,30 +7,20 @@ namespace Fleet.Cli.Commands;
 /// <summary>Makes the command of one verb: its help, its options, and what it does with a server.</summary>
 internal static class Verb
 {
-    public static readonly Option<bool> Json =
-        new("--json") { Description = "Print exactly one JSON document on standard output, for scripts." };
+    private const string JsonName = "--json";
+    private const string YesName = "--yes";
 
-    public static readonly Option<bool> Yes =
-        new("--yes", "-y") { Description = "Do it without asking. Required where there is no terminal to ask on." };
+    /// <summary>The option that asks for JSON. Options know their commands: each command gets its own.</summary>
+    public static Option<bool> Json()
+        => new(JsonName) { Description = "Print exactly one JSON document on standard output, for scripts." };
 
-    private static readonly Option<string?> Server = new("--server")
-    {
-        HelpName = "URL",
-        Description = $"Address of the server [default: {ServerAddress.UrlVariable}, else {ServerAddress.DefaultUrl}].",
-    };
+    /// <summary>The option that answers the question before something that cannot be taken back.</summary>
+    public static Option<bool> Yes()
+        => new(YesName, "-y") { Description = "Do it without asking. Required where there is no terminal to ask on." };
 
-    private static readonly Option<string?> KeyFile = new("--key-file")
-    {
-        HelpName = "FILE",
-        Description = $"File with the API key, such as DATA/keys/operator.key of the server [default: {ServerAddress.KeyFileVariable}, "
-            + $"else the key itself in {ServerAddress.KeyVariable}].",
-    };
+    public static bool AsksJson(ParseResult parsed) => parsed.GetValue<bool>(JsonName);
 
-    private static readonly Option<string?> Authority = new("--ca")
-    {
-        HelpName = "FILE",
-        Description = "PEM of the server's own CA, to reach it over https.",
-    };
+    public static bool SaysYes(ParseResult parsed) => parsed.GetValue<bool>(YesName);
 
     /// <summary>A command that talks to the server. It fails by throwing; returning is success.</summary>
     /// <param name="shell">Where it writes.</param>
@@ -42,11 +32,12 @@ internal static class Verb
     {
         var command = new TaughtCommand(name, help);
         foreach (var symbol in symbols) Add(command, symbol);
-        foreach (var option in (Option[])[Server, KeyFile, Authority, Json]) command.Options.Add(option);
+        var (server, keyFile, authority) = (Server(), KeyFile(), Authority());
+        foreach (var option in (Option[])[server, keyFile, authority, Json()]) command.Options.Add(option);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var address = ServerAddress.Resolve(
-                parsed.GetValue(Server), parsed.GetValue(KeyFile), parsed.GetValue(Authority), shell.Environmental);
+                parsed.GetValue(server), parsed.GetValue(keyFile), parsed.GetValue(authority), shell.Environmental);
             using var client = new FleetClient(address);
             await act(new Call(shell, parsed, client), cancellationToken);
             return ExitCode.Success;
@@ -74,6 +65,25 @@ internal static class Verb
             result.AddError($"{name} '{text}' is not understood: write {DurationText.Rule}.");
             return null;
         },
+    };
+
+    private static Option<string?> Server() => new("--server")
+    {
+        HelpName = "URL",
+        Description = $"Address of the server [default: {ServerAddress.UrlVariable}, else {ServerAddress.DefaultUrl}].",
+    };
+
+    private static Option<string?> KeyFile() => new("--key-file")
+    {
+        HelpName = "FILE",
+        Description = $"File with the API key, such as DATA/keys/operator.key of the server [default: {ServerAddress.KeyFileVariable}, "
+            + $"else the key itself in {ServerAddress.KeyVariable}].",
+    };
+
+    private static Option<string?> Authority() => new("--ca")
+    {
+        HelpName = "FILE",
+        Description = "PEM of the server's own CA, to reach it over https.",
     };
 
     private static void Add(Command command, Symbol symbol)

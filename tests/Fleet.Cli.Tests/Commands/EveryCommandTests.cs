@@ -7,16 +7,19 @@ namespace Fleet.Cli.Tests.Commands;
 /// <summary>What holds for every command there is: each is taken from the program itself, so that a new one is judged at once.</summary>
 public sealed class EveryCommandTests : IDisposable
 {
+    private static readonly RootCommand Tree = FleetCommand.Create(new Shell(
+        TextWriter.Null, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 120, _ => null, TimeProvider.System));
+
     private readonly ShellUnderTest _fleet = new();
 
-    public static TheoryData<string> Verbs => [.. Leaves(Tree()).Select(PathOf)];
+    public static TheoryData<string> Verbs => [.. Leaves(Tree).Select(PathOf)];
 
     /// <summary>Verbs that cannot do anything without being told what.</summary>
     public static TheoryData<string> Demanding
-        => [.. Leaves(Tree()).Where(verb => verb.Arguments.Any(IsRequired) || verb.Options.Any(option => option.Required)).Select(PathOf)];
+        => [.. Leaves(Tree).Where(verb => verb.Arguments.Any(IsRequired) || verb.Options.Any(option => option.Required)).Select(PathOf)];
 
     public static TheoryData<string> Nouns
-        => [.. Tree().Subcommands.Where(noun => noun.Subcommands.Count > 0).Select(noun => noun.Name)];
+        => [.. Tree.Subcommands.Where(noun => noun.Subcommands.Count > 0).Select(noun => noun.Name)];
 
     public void Dispose() => _fleet.Dispose();
 
@@ -83,7 +86,7 @@ public sealed class EveryCommandTests : IDisposable
     [Fact]
     public async Task Every_verb_with_one_letter_too_many_is_answered_with_the_one_that_was_meant()
     {
-        foreach (var verb in Leaves(Tree()).Where(verb => verb.Name.Length > 3 && verb.Parents.First() is not RootCommand))
+        foreach (var verb in Leaves(Tree).Where(verb => verb.Name.Length > 3 && verb.Parents.First() is not RootCommand))
         {
             using var fleet = new ShellUnderTest();
             var path = PathOf(verb);
@@ -92,14 +95,11 @@ public sealed class EveryCommandTests : IDisposable
         }
     }
 
-    private static RootCommand Tree() => FleetCommand.Create(new Shell(
-        TextWriter.Null, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 120, _ => null, TimeProvider.System));
-
     private static IEnumerable<Command> Leaves(Command command)
         => command.Subcommands.Count == 0 ? [command] : command.Subcommands.SelectMany(Leaves);
 
     private static Command Find(string path)
-        => path.Split(' ').Aggregate((Command)Tree(), (command, name) => command.Subcommands.Single(verb => verb.Name == name));
+        => path.Split(' ').Aggregate((Command)Tree, (command, name) => command.Subcommands.Single(verb => verb.Name == name));
 
     private static string PathOf(Command command)
         => command.Parents.OfType<Command>().First() is RootCommand

@@ -36,9 +36,7 @@ internal static class ReleaseTables
         sheet.Add("Signed", Figures.Moment(manifest.CreatedAt) + (keyId is null ? "" : $" by key {ShortKey(keyId)}"));
         sheet.Add("Expires", Figures.Moment(manifest.ExpiresAt));
         sheet.Add("Build", manifest.Build);
-        if (manifest.Measured is { } measured)
-            sheet.Add("Measured", $"by worker {measured.Worker} with key {measured.Key ?? "unknown"}, on {measured.Machine}; a device "
-                + "measures again before it serves");
+        sheet.Add("Measured", manifest.Measured?.InWords() ?? "the release does not say by whom");
         sheet.Add("Task", TaskDefinition.Of(manifest.TaskOf()).Title);
         sheet.Add("Inputs", string.Join("; ", manifest.Inputs.Select(Describe)));
         sheet.Add("Outputs", string.Join("; ", manifest.Outputs.Select(Describe)));

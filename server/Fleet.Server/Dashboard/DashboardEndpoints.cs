@@ -40,11 +40,27 @@ internal static partial class DashboardEndpoints
         pages.MapGet("/targets", TargetsAsync);
         pages.MapGet("/telemetry", TelemetryAsync);
         operators.MapGet("/audit", AuditAsync).ForAdmins().AddEndpointFilter(SeeViewerAsync);
-        pages.MapGet("/rollouts/{id}", async (
-            string id, Caller caller, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
-            => await store.RolloutViewAsync(id, caller, cancellationToken) is { } rollout
-                ? await PageAsync<RolloutPage>(services, new() { [nameof(RolloutPage.Rollout)] = rollout })
-                : Refusal.Unknown($"There is no rollout '{id}'.").ToResult());
+        pages.MapGet("/rollouts/{id}", RolloutAsync);
+    }
+
+    private static async Task<IResult> RolloutAsync(
+        string id, string? after, Caller caller, IServiceProvider services, IFleetStore store, CancellationToken cancellationToken)
+    {
+        if (await store.RolloutViewAsync(id, caller, cancellationToken) is not { } rollout)
+            return Refusal.Unknown($"There is no rollout '{id}'.").ToResult();
+        var measured = new List<(string Release, string Words)>();
+        foreach (var moved in rollout.Plan.Moved())
+        {
+            if (await store.FindAsync<Release>(Release.IdOf(moved.Model, moved.Version), cancellationToken) is { Document: var release }
+                && release.ReadManifest().Measured is { } by)
+                measured.Add(($"{moved}", by.InWords()));
+        }
+        return await PageAsync<RolloutPage>(services, new()
+        {
+            [nameof(RolloutPage.Rollout)] = rollout,
+            [nameof(RolloutPage.After)] = after,
+            [nameof(RolloutPage.Measured)] = measured,
+        });
     }
 
     private static ValueTask<object?> SeeViewerAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)

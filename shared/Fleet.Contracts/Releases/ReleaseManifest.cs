@@ -88,7 +88,15 @@ public sealed record ReleaseManifest
 /// <param name="Machine">The machine, as the worker describes it.</param>
 /// <param name="Report">The build report with every figure, by its SHA-256 in lower-case hexadecimal.</param>
 /// <param name="Key">The API key that the worker had; null where it was not noted.</param>
-public sealed record MeasuredBy(string Worker, string Machine, string Report, string? Key = null);
+public sealed record MeasuredBy(string Worker, string Machine, string Report, string? Key = null)
+{
+    /// <summary>
+    /// The same for people. The validation set came from the worker as well: what a device measures again, it measures with samples that
+    /// the worker chose.
+    /// </summary>
+    public string InWords() => $"by worker {Worker} with key {Key ?? "unknown"}, on {Machine}; the samples that devices measure again with "
+        + "are that worker's choice too";
+}
 
 /// <summary>One precision and target form of the model.</summary>
 public sealed record Variant

@@ -51,6 +51,17 @@ public sealed class ReleaseTablesTests
         Assert.Empty(hints);
     }
 
+    [Fact]
+    public void Release_says_whose_word_its_figures_are_and_whose_the_samples_of_devices()
+    {
+        var measured = new MeasuredBy("builder-7", "a laptop", new string('d', 64), "contractor");
+        var (table, _) = Screen.Of(screen => ReleaseTables.Write(screen, Manifest with { Measured = measured }, "k"));
+        Assert.Contains("by worker builder-7 with key contractor, on a laptop", table, StringComparison.Ordinal);
+        Assert.Contains("samples that devices measure again with are that worker's choice", table, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not say by whom", Screen.Of(screen => ReleaseTables.Write(screen, Manifest, "k")).Item1, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0, true)]
     [InlineData(1, false)]

@@ -49,7 +49,12 @@ internal sealed partial class RolloutEngine
     };
 
     private async Task<IReadOnlyList<Stored<DeviceRollout>>> ToldAsync(Rollout rollout, CancellationToken cancellationToken)
-        => await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken).ToListAsync(cancellationToken);
+    {
+        var told = await store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken)
+            .ToListAsync(cancellationToken);
+        _read += told.Count;
+        return told;
+    }
 
     private static DateTimeOffset? FailsAt(Rollout rollout, DeviceRollout part, DateTimeOffset listeningSince)
         => DeviceRolloutRules.FailsAt(rollout.Plan, part, rollout.Waves.ElementAtOrDefault(part.Wave - 1)?.OpenedAt, listeningSince);

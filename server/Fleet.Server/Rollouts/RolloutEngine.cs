@@ -18,7 +18,19 @@ internal sealed partial class RolloutEngine(
     private const string HealthSubject = "rollouts";
 
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// A look reads every device that was told, about a microsecond each. Reports that come one by one would each have one: with a rest
+    /// four times as long the engine takes a fifth of a processor at most, and what it decides comes no later than anybody sees.
+    /// </summary>
+    private static readonly TimeSpan RestPerDevice = TimeSpan.FromMicroseconds(4);
+    private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan LongestRest = TimeSpan.FromMilliseconds(250);
+
     private readonly ListeningClock _clock = new(time);
+
+    /// <summary>Device rollouts that were read since the last rest.</summary>
+    private int _read;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -37,8 +49,17 @@ internal sealed partial class RolloutEngine(
                     HealthSubject, $"The rollout engine cannot work ({e.Message}); it tries again every {RetryDelay.TotalSeconds:0} s.");
                 next = time.GetUtcNow() + RetryDelay;
             }
+            await RestAsync(stoppingToken);
             await wake.WaitAsync(next, time, stoppingToken);
         }
+    }
+
+    /// <summary>Lets the next reports come together, longer the more devices each look reads.</summary>
+    private Task RestAsync(CancellationToken cancellationToken)
+    {
+        var rest = RestPerDevice * _read;
+        _read = 0;
+        return rest < ShortestRest ? Task.CompletedTask : Task.Delay(rest < LongestRest ? rest : LongestRest, cancellationToken);
     }
 
     /// <summary>Looks at every open rollout once. One that fails does not keep the others waiting.</summary>

@@ -17,6 +17,12 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(90);
 
+    /// <summary>
+    /// As long as an agent waits for its connection. With less, a fleet that comes back at once has its handshakes cut while all of them
+    /// go on, and each begins anew.
+    /// </summary>
+    private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(30);
+
     private readonly Lock _turn = new();
     private X509Certificate2? _certificate;
     private SslStreamCertificateContext? _context;
@@ -48,6 +54,7 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
     /// <param name="refused">Told where a connection came from that ends here, and the name in its certificate; null for none.</param>
     public TlsHandshakeCallbackOptions For(ClientCertificateMode certificates, Action<EndPoint?, string?> refused) => new()
     {
+        HandshakeTimeout = HandshakeTimeout,
         OnConnection = handshake => ValueTask.FromResult(new SslServerAuthenticationOptions
         {
             ServerCertificateContext = Current(),

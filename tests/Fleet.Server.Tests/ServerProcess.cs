@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -23,6 +24,19 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>What it has written so far.</summary>
     public string Output => _process.Output;
+
+    /// <summary>Its process id.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Processor time it took so far.</summary>
+    public TimeSpan Processor
+    {
+        get
+        {
+            using var process = Process.GetProcessById(Id);
+            return process.TotalProcessorTime;
+        }
+    }
 
     public HttpClient Http { get; }
 

@@ -36,6 +36,10 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
         StoreBenchmark.RunAsync),
     ["orders"] = ("what signed orders cost at 1, 100 and 10,000 devices: the server's CPU, bytes, the agent's CPU, beside unsigned ones",
         OrderBenchmark.RunAsync),
+    ["rollouts"] = ("what each step of a rollout costs the server at 1,000 and 10,000 devices, and what the canary adds",
+        RolloutBenchmark.RunAsync),
+    ["reconnect"] = ("a storm: the server is killed and thousands of devices reconnect over TLS while a rollout is open",
+        ReconnectBenchmark.RunAsync),
     ["canary"] = ("the canary in 10,000 simulated rollouts: false alarms, and devices until a worse release is stopped",
         CanaryBenchmark.RunAsync),
     ["house"] = ("how the house is built: lines of files and methods, tests beside code, doc comments, circles; before and after",
@@ -50,6 +54,8 @@ Console.CancelKeyPress += (_, e) =>
     stop.Cancel();
 };
 
+if (args is [OrderSwarm.Command, var folder, var host, var port])
+    return await OrderSwarm.RunAsync(folder, host, int.Parse(port, System.Globalization.CultureInfo.InvariantCulture), stop.Token);
 if (args is not [var name, ..] || !benchmarks.TryGetValue(name, out var benchmark))
 {
     Console.Error.WriteLine("Usage: Fleet.Benchmarks NAME [--write]");

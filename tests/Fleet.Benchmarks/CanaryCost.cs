@@ -1,53 +1,58 @@
-using System.Diagnostics;
-using System.Globalization;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
+using Fleet.Server.Tests;
 
-namespace Fleet.Server.Tests.Canary;
+namespace Fleet.Benchmarks;
 
-/// <summary>
-/// What the canary costs with ten thousand devices. Not run by default; the command is <c>dotnet run -c Release --project
-/// tests/Fleet.Server.Tests -- -explicit only -showliveoutput -class Fleet.Server.Tests.Canary.CanaryScale</c>.
-/// </summary>
-public sealed class CanaryScale(ITestOutputHelper output)
+/// <summary>What the canary adds to a report: the look that reads devices beside those that wait, and every further look.</summary>
+internal static class CanaryCost
 {
-    private const int Devices = 10_000;
     private const int Minutes = 70;
+    private const int Looks = 100;
+    private const int Pool = 250;
+    private const int Read = 100;
 
-    [Fact(Explicit = true)]
-    public async Task Ten_thousand_devices()
+    /// <summary>
+    /// Measures it in a rollout whose first hundred devices serve the release, with an hour of telemetry of everyone it reads.
+    /// </summary>
+    public static async Task MeasureAsync(int devices, StepCosts costs)
     {
         await using var fleet = await TestFleet.StartAsync();
-        await fleet.EnrollAsync(Devices);
+        await fleet.EnrollAsync(devices);
         var start = fleet.Clock.GetUtcNow();
         fleet.Clock.Advance(TimeSpan.FromHours(1));
         var release = await fleet.ReleaseAsync();
-        var id = (await fleet.RollOutAsync(TestFleet.PlanOf(release, "1% 100%") with { SoakTime = TimeSpan.FromHours(1) })).Id;
+        var id = (await fleet.RollOutAsync(TestFleet.PlanOf(release) with
+        {
+            Waves = [new WavePlan { Count = Read }, new WavePlan { Percent = 100 }],
+            SoakTime = TimeSpan.FromHours(1),
+        })).Id;
         var told = await fleet.RunningAsync(id);
-        var waiting = (await fleet.ViewAsync(id)).Devices.TakeLast(250).Select(device => device.Device).ToList();
-        Measure(out var began);
+        var waiting = (await fleet.ViewAsync(id)).Devices.TakeLast(Pool).Select(device => device.Device).ToList();
         foreach (var device in told) await fleet.ReportAsync(device, DeploymentPhase.Active);
-        Say("a report, its canary included", began, told.Count);
-
         // Paused, so that the engine does not read what is measured here.
         await fleet.Orders.PauseAsync(id, default);
         fleet.Clock.Advance(TimeSpan.FromMinutes(Minutes - 60));
         foreach (var device in told) await SendAsync(fleet, device, start, minute => minute < 61 ? 9 : release.Version);
         foreach (var device in waiting) await SendAsync(fleet, device, start, _ => 9);
+
         var stored = (await fleet.Store.FindAsync<Rollout>(id, default))!.Document;
         var watch = new CanaryWatch(fleet.Store);
-
-        Measure(out began);
-        var state = await watch.LookAsync(stored, start.AddMinutes(Minutes), default);
-        Say($"the look that reads {state.Read} devices beside {state.Findings[0].Incumbents}", began, 1);
-        Assert.Equal(told.Count, state.Read);
-        Measure(out began);
-        for (var i = 0; i < 100; i++) await watch.LookAsync(stored, start.AddMinutes(Minutes), default);
-        Say("what it adds to each further report", began, 100);
+        var now = start.AddMinutes(Minutes);
+        var read = 0;
+        await costs.MeasureAsync(
+            $"canary: a device of {Read} that are read beside {Pool} that wait, once in a rollout", told.Count,
+            async () => read = (await watch.LookAsync(stored, now, default)).Read);
+        if (read != told.Count) throw new InvalidOperationException($"The canary read {read} of {told.Count} devices.");
+        await costs.MeasureAsync("canary: every further look, at most one a minute", Looks, async () =>
+        {
+            for (var i = 0; i < Looks; i++) await watch.LookAsync(stored, now, default);
+        });
     }
 
     private static async Task SendAsync(TestFleet fleet, DeviceId device, DateTimeOffset start, Func<int, int> version)
@@ -75,11 +80,4 @@ public sealed class CanaryScale(ITestOutputHelper output)
         foreach (var part in batches.Chunk(Limits.BatchesPerPack))
             await fleet.Store.AppendSamplesAsync(device, new TelemetryMessage(TelemetryPack.Encode(part), part), default);
     }
-
-    private static void Measure(out (long Clock, TimeSpan Processor) began)
-        => began = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
-
-    private void Say(string what, (long Clock, TimeSpan Processor) began, int times) => output.WriteLine(
-        string.Create(CultureInfo.InvariantCulture, $"{what}: {Stopwatch.GetElapsedTime(began.Clock).TotalMilliseconds / times:0.00} ms, "
-            + $"of processor time {(Environment.CpuUsage.TotalTime - began.Processor).TotalMilliseconds / times:0.00} ms"));
 }

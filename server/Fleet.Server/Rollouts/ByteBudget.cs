@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Storage;
@@ -15,9 +16,11 @@ internal sealed class ByteBudget
 
     private readonly long? _most;
     private readonly long _served;
+    private readonly IReadOnlyDictionary<string, FetchedBytes> _fetched;
     private long _needed;
 
-    private ByteBudget(long? most, long served, long needed) => (_most, _served, _needed) = (most, served, needed);
+    private ByteBudget(long? most, long served, IReadOnlyDictionary<string, FetchedBytes> fetched)
+        => (_most, _served, _fetched) = (most, served, fetched);
 
     /// <summary>True when devices are on their way that may need less than they could.</summary>
     public bool MayGetBetter => _needed > 0;
@@ -39,18 +42,19 @@ internal sealed class ByteBudget
     public static async Task<ByteBudget> ReadAsync(
         IFleetStore store, FetchLedger ledger, Rollout rollout, CancellationToken cancellationToken)
     {
-        if (rollout.Plan.MaximumBytes is null) return new ByteBudget(null, 0, 0);
+        if (rollout.Plan.MaximumBytes is null) return new ByteBudget(null, 0, FrozenDictionary<string, FetchedBytes>.Empty);
         await ledger.WriteAsync(cancellationToken);
-        var fetched = await store.FetchedAsync(rollout.Id, cancellationToken);
-        long needed = 0;
-        await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken))
-        {
-            if (part.Document.Status == DeviceRolloutStatus.Running)
-                needed += Math.Max(0, part.Document.MostBytes - (fetched.GetValueOrDefault(part.Id)?.Bytes ?? 0));
-        }
         var served = (await store.FindAsync<FetchedBytes>(rollout.Id, cancellationToken))?.Document.Bytes ?? 0;
-        return new ByteBudget(rollout.Plan.MaximumBytes, served, needed);
+        var budget = new ByteBudget(
+            rollout.Plan.MaximumBytes, served, await store.FetchedAsync(rollout.Id, cancellationToken));
+        await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken))
+            if (part.Document.Status == DeviceRolloutStatus.Running) budget.Count(budget.NeedOf(part.Document));
+        return budget;
     }
+
+    /// <summary>What a device may still have to fetch, less what it has.</summary>
+    public long NeedOf(DeviceRollout part)
+        => Math.Max(0, part.MostBytes - (_fetched.GetValueOrDefault(DeviceRollout.IdOf(part.Rollout, part.Device))?.Bytes ?? 0));
 
     /// <summary>Why a device that could fetch so many bytes may not be told yet; null when it may.</summary>
     public string? ReasonAgainst(long bytes) => _most - _served - _needed < bytes

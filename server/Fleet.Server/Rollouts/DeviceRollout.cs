@@ -1,6 +1,7 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
+using Fleet.Server.Devices;
 
 namespace Fleet.Server.Rollouts;
 
@@ -47,6 +48,13 @@ internal sealed partial record DeviceRollout
     /// <summary>When this last changed.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
+    /// <summary>What the device should run of its models, all by this rollout's order; null when any of them is another's to say.</summary>
+    public IReadOnlyList<DesiredRelease>? OrderedBy(DeviceDesired desired)
+    {
+        DesiredRelease[] has = [.. Models.Select(model => desired.Of(model.Model)).OfType<DesiredRelease>()];
+        return has.Length == Models.Count && has.All(release => release.By?.Rollout == Rollout) ? has : null;
+    }
+
     /// <summary>The id of a device's part in a rollout.</summary>
     public static string IdOf(string rollout, DeviceId device) => $"{PrefixOf(rollout)}{device}";
 
@@ -79,4 +87,7 @@ internal sealed record PendingReturn(string Rollout)
 
     /// <summary>What the ids of a device start with.</summary>
     public static string PrefixOf(DeviceId device) => $"{device}/";
+
+    /// <summary>The device of an id.</summary>
+    public static DeviceId DeviceOf(string id) => DeviceId.Parse(id[..id.IndexOf('/', StringComparison.Ordinal)]);
 }

@@ -22,6 +22,8 @@ internal static class DeviceRolloutRules
         if (models.Zip(before, ReferenceEquals).All(same => same)) return current;
 
         var status = StatusOf(models);
+        // One that waits to be told once more has failed already; only that it serves after all is news.
+        if (current.Status == DeviceRolloutStatus.Waiting && status != DeviceRolloutStatus.Succeeded) return current;
         if (status == DeviceRolloutStatus.Running && current.Status != DeviceRolloutStatus.Running) return current;
         var telling = Telling(models, status);
         var moved = models.Zip(before).Any(pair => pair.First.Phase != pair.Second.Phase);
@@ -141,9 +143,19 @@ internal static class DeviceRolloutRules
         UpdatedAt = now,
     };
 
+    /// <summary>The device rollout of a device that failed and is to be asked once more.</summary>
+    public static DeviceRollout Await(DeviceRollout current, DateTimeOffset now)
+        => current with { Status = DeviceRolloutStatus.Waiting, UpdatedAt = now };
+
+    /// <summary>The device rollout of a device that is not asked once more after all; the same instance when it was not to be.</summary>
+    public static DeviceRollout AwaitNoMore(DeviceRollout current, string? reason, DateTimeOffset now)
+        => current.Status != DeviceRolloutStatus.Waiting
+            ? current
+            : current with { Status = DeviceRolloutStatus.Failed, Detail = reason ?? current.Detail, UpdatedAt = now };
+
     /// <summary>The device rollout of a device that leaves without a verdict; the same instance when it has come to one.</summary>
     public static DeviceRollout Leave(DeviceRollout current, string reason, DateTimeOffset now)
-        => current.Status != DeviceRolloutStatus.Running
+        => current.Status is not (DeviceRolloutStatus.Running or DeviceRolloutStatus.Waiting)
             ? current
             : current with { Status = DeviceRolloutStatus.Left, Detail = reason, UpdatedAt = now };
 

@@ -54,6 +54,9 @@ internal sealed record Rollout
     /// <summary>Devices told so far, along the frozen order.</summary>
     public int Told { get; init; }
 
+    /// <summary>True while devices that failed wait to be told once more, as its budgets let them go.</summary>
+    public bool Retries { get; init; }
+
     /// <summary>When it gives devices back: how far along the same order.</summary>
     [JsonPropertyName("sentBack")]
     public int Reversed { get; init; }
@@ -113,9 +116,11 @@ internal sealed record Rollout
     {
         var counts = devices.CountBy(device => device.Status).ToDictionary();
         var left = counts.GetValueOrDefault(DeviceRolloutStatus.Left);
+        // They were told, failed, and are to be told once more.
+        var again = counts.GetValueOrDefault(DeviceRolloutStatus.Waiting);
         return new WaveTally(
             wave.Total - left,
-            Math.Max(0, Math.Min(Told, wave.End) - wave.Start - wave.Skipped - left),
+            Math.Max(0, Math.Min(Told, wave.End) - wave.Start - wave.Skipped - left - again),
             counts.GetValueOrDefault(DeviceRolloutStatus.Running),
             counts.GetValueOrDefault(DeviceRolloutStatus.Succeeded),
             counts.GetValueOrDefault(DeviceRolloutStatus.Failed),

@@ -25,6 +25,8 @@ internal sealed partial class RolloutEngine
         var decision = RolloutRules.Decide(
             rollout.Plan, tally, new WaveClock(now, open.OpenedAt ?? now, open.FinishedAt, listeningSince), rollout.OnLastWave, compared,
             open.Spent);
+        // Those that are to be told once more are told by an open rollout.
+        if (rollout.Retries && decision.Step == RolloutStep.Succeed) decision = RolloutDecision.Wait;
         var after = Apply(rollout.WithOpen(open), decision, now);
         if (after.Status != rollout.Status || after.OpenWave != rollout.OpenWave || open != rollout.Open)
         {

@@ -109,7 +109,7 @@ internal sealed partial class RolloutEngine(
                         if (await ending.StepAsync(stored, cancellationToken) is { IsOpen: false } ended) LogEnded(id, EndOf(ended));
                         break;
                     case { Status: RolloutStatus.Running } rollout:
-                        var isHeld = rollout.Told < rollout.Open.End;
+                        var isHeld = rollout.Retries || rollout.Told < rollout.Open.End;
                         if (isHeld && await TellAsync(stored, rollout, cancellationToken)) break;
                         // Why it is held may have been written anew, which must not keep it from being judged.
                         if (isHeld) stored = await store.FindAsync<Rollout>(id, cancellationToken) ?? stored;

@@ -40,7 +40,7 @@ internal sealed partial class RolloutMembership(
         var part = await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(id, deviceId), cancellationToken);
         if (part is not null)
         {
-            if (part.Document.Status != DeviceRolloutStatus.Running
+            if (part.Document.Status is not (DeviceRolloutStatus.Running or DeviceRolloutStatus.Waiting)
                 || await ReasonToLeaveAsync(rollout, device, cancellationToken) is not { } reason) return false;
             await store.CommitAsync([part.Change(DeviceRolloutRules.Leave(part.Document, reason, time.GetUtcNow()))], cancellationToken);
             LogLeft(deviceId, id, reason);

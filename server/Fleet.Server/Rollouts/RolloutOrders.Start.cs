@@ -91,6 +91,7 @@ internal sealed partial class RolloutOrders
         };
         RolloutMembers[] members = [.. start.Members.Take(rollout.Members).Chunk(RolloutMembers.Size)
             .Select(part => new RolloutMembers(part))];
+        using var turn = await opening.TurnAsync(cancellationToken);
         var first = members.Length == 0 || plan.RequiresApproval
             ? new WavePart(rollout, [], [])
             : await opening.NextAsync(rollout, members[0], start.Targets, now, cancellationToken);

@@ -24,9 +24,12 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
             var id = members.Devices[position % RolloutMembers.Size];
             if (await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(rollout.Id, id), cancellationToken) is not { } part
                 || !Concerns(rollout, part.Document)) continue;
-            if (await ReturnAsync(rollout, part.Document, changes, cancellationToken) is not { Return: { } way } returned) continue;
-            changes.Add(part.Change(returned with { UpdatedAt = time.GetUtcNow() }));
-            if (way.Revision > 0) told.Add(id);
+            // Whoever waited to be told once more is told something else.
+            var ended = DeviceRolloutRules.AwaitNoMore(part.Document, null, time.GetUtcNow());
+            var after = await ReturnAsync(rollout, ended, changes, cancellationToken) ?? ended;
+            if (ReferenceEquals(after, part.Document)) continue;
+            changes.Add(part.Change(after with { UpdatedAt = time.GetUtcNow() }));
+            if (after.Return is { Revision: > 0 }) told.Add(id);
         }
         return new WavePart(rollout with { Reversed = end }, changes, told);
     }

@@ -7,7 +7,8 @@ namespace Fleet.Server.Rollouts;
 
 /// <summary>
 /// Which devices may be told now, so that of those with one value of a label at most as many as the plan allows are unavailable at once:
-/// offline for whatever reason, or on their way in any open rollout. Revoked devices are not in service and do not count.
+/// offline for whatever reason, on their way in any open rollout, or on their way back from one. Revoked devices are not in service and do
+/// not count.
 /// </summary>
 /// <remarks>It is read anew for each part of a wave, which costs as many documents as the fleet has devices.</remarks>
 internal sealed class UnavailableBudget
@@ -41,6 +42,8 @@ internal sealed class UnavailableBudget
             await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(open.Document.Rollout), cancellationToken))
                 if (part.Document.Status == DeviceRolloutStatus.Running) read.Count(part.Document.Device);
         }
+        await foreach (var pending in store.AllAsync<PendingReturn>("", cancellationToken))
+            read.Count(PendingReturn.DeviceOf(pending.Id));
         return read;
     }
 

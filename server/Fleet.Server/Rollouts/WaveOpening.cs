@@ -16,8 +16,23 @@ namespace Fleet.Server.Rollouts;
 internal sealed record WavePart(Rollout Rollout, IReadOnlyList<StoreChange> Changes, IReadOnlyList<DeviceId> Told);
 
 /// <summary>Tells the devices of the open wave, <see cref="RolloutMembers.Size"/> at a time.</summary>
-internal sealed class WaveOpening(IFleetStore store, DeviceBoard board, FetchLedger ledger)
+internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, FetchLedger ledger) : IDisposable
 {
+    /// <summary>One reading of the budgets and the commit that follows from it at a time, of whichever rollout.</summary>
+    private readonly SemaphoreSlim _turn = new(1);
+
+    /// <summary>
+    /// Whoever tells devices holds this from the reading of the budgets to the commit: two that read the same budget would both spend it.
+    /// </summary>
+    public async Task<IDisposable> TurnAsync(CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        return new Turn(_turn);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _turn.Dispose();
+
     /// <summary>The next part of the open wave, from the rollout's cursor to the end of the wave or of the members' document.</summary>
     /// <param name="rollout">The rollout.</param>
     /// <param name="members">Its members around the cursor.</param>
@@ -138,6 +153,11 @@ internal sealed class WaveOpening(IFleetStore store, DeviceBoard board, FetchLed
             ServedVersion = said?.ActiveVersion,
             PreviousFailed = said is { Phase: DeploymentPhase.RolledBack } && said.Version == previous,
         };
+    }
+
+    private sealed class Turn(SemaphoreSlim turn) : IDisposable
+    {
+        public void Dispose() => turn.Release();
     }
 
     /// <summary>What a device would be told.</summary>

@@ -24,7 +24,7 @@ public enum RolloutStatus
 [JsonConverter(typeof(CamelCaseEnumConverter<DeviceRolloutStatus>))]
 public enum DeviceRolloutStatus
 {
-    /// <summary>Its wave has not opened.</summary>
+    /// <summary>It is still to be told: its turn has not come, or it failed and is to be told once more.</summary>
     Waiting,
     /// <summary>It was told, and has not finished.</summary>
     Running,

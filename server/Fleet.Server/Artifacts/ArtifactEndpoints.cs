@@ -49,7 +49,10 @@ internal static class ArtifactEndpoints
             return Unknown(sha256);
         if (HttpMethods.IsHead(request.Method) || artifacts.LengthOf(sha256) is not { } length) return FileOf(artifacts, sha256);
         var grant = await meter.GrantAsync(device, use, MeteredFile.MostBytesOf(request, sha256, length), cancellationToken);
-        return grant.Value is { } granted ? new MeteredFile(FileOf(artifacts, sha256), granted) : grant.Problem!.ToResult();
+        if (grant.Value is { } granted) return new MeteredFile(FileOf(artifacts, sha256), granted);
+        if (grant.Problem!.Status == StatusCodes.Status503ServiceUnavailable)
+            request.HttpContext.Response.Headers.RetryAfter = IArtifactMeter.RetrySeconds;
+        return grant.Problem.ToResult();
     }
 
     private static async Task<IResult> UploadAsync(

@@ -8,7 +8,13 @@ namespace Fleet.Server.Artifacts;
 /// </summary>
 internal interface IArtifactMeter
 {
-    /// <summary>Lets a download begin, or says why it may not.</summary>
+    /// <summary>After how many seconds a device may ask again that hears 503.</summary>
+    const string RetrySeconds = "2";
+
+    /// <summary>
+    /// Lets a download begin, or says why it may not: for good (403), or until others that are under way have sent less than they could
+    /// (503).
+    /// </summary>
     /// <param name="device">Who fetches.</param>
     /// <param name="use">What for.</param>
     /// <param name="bytes">Most bytes that the answer has.</param>

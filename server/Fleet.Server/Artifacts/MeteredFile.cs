@@ -26,6 +26,7 @@ internal sealed class MeteredFile(IResult file, ArtifactGrant grant) : IResult
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         using var counted = grant;
+        grant.EndsBy(httpContext.Abort);
         var body = httpContext.Response.Body;
         await using var metered = new MeteredStream(body, grant);
         httpContext.Response.Body = metered;

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Http;
@@ -16,7 +18,12 @@ internal sealed partial class FetchLedger(IFleetStore store, TimeProvider time, 
     /// <summary>How often what was served is stored.</summary>
     internal static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
+    /// <summary>A download of which nothing has gone out for so long is taken for dead when its device asks anew.</summary>
+    internal static readonly TimeSpan DeadAfter = TimeSpan.FromSeconds(2);
+
     private const int AccountsPerCommit = 250;
+
+    private const string SetAside = "Downloads that are under way may need the bytes that the rollout has left: ask again in a moment.";
 
     /// <summary>One grant or one commit at a time, so that what is granted is counted once, stored or not.</summary>
     private readonly SemaphoreSlim _turn = new(1);
@@ -24,22 +31,31 @@ internal sealed partial class FetchLedger(IFleetStore store, TimeProvider time, 
     /// <summary>Accounts that are in use or not stored yet, by the id of their document.</summary>
     private readonly Dictionary<string, ByteAccount> _accounts = new(StringComparer.Ordinal);
 
+    /// <summary>Downloads under way, by the account of their device.</summary>
+    private readonly ConcurrentDictionary<ArtifactGrant, string> _underWay = new();
+
     /// <inheritdoc/>
     public async Task<Answer<ArtifactGrant>> GrantAsync(
         DeviceId device, ArtifactUse use, long bytes, CancellationToken cancellationToken)
     {
-        if (await ChargedAsync(device, use, cancellationToken) is not { } rollout) return new ArtifactGrant(bytes);
+        if (await ChargedAsync(device, use, cancellationToken) is not { } rollout) return new ArtifactGrant(bytes, time);
         await _turn.WaitAsync(cancellationToken);
         try
         {
             var id = FetchedBytes.IdOf(rollout.Id, device);
             var one = await OpenAsync(id, cancellationToken);
             var together = await OpenAsync(rollout.Id, cancellationToken);
-            if (ByteBudget.ReasonAgainst(rollout.Plan, one.Granted, together.Granted, bytes) is not { } reason)
-                return new ArtifactGrant(bytes, one, together);
-            await NoteRefusalAsync(id, reason, cancellationToken);
-            LogRefused(device, bytes, rollout.Id, reason);
-            return Refusal.Forbidden(reason);
+            // What is set aside may come back unsent, so that it refuses nobody for good: a device that comes back after its connection
+            // broke finds what its dead download had set aside.
+            if (ByteBudget.ReasonAgainst(rollout.Plan, one.Sent, together.Sent, bytes) is { } reason)
+            {
+                await NoteRefusalAsync(id, reason, cancellationToken);
+                LogRefused(device, bytes, rollout.Id, reason);
+                return Refusal.Forbidden(reason);
+            }
+            return ByteBudget.ReasonAgainst(rollout.Plan, one.Granted, together.Granted, bytes) is null
+                ? Begin(id, bytes, one, together)
+                : PutOff(id);
         }
         finally
         {
@@ -86,6 +102,21 @@ internal sealed partial class FetchLedger(IFleetStore store, TimeProvider time, 
     {
         using var timer = new PeriodicTimer(Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken)) await TryWriteAsync(stoppingToken);
+    }
+
+    private ArtifactGrant Begin(string id, long bytes, params IReadOnlyList<ByteAccount> accounts)
+    {
+        var grant = new ArtifactGrant(bytes, time, accounts) { Ended = ended => _underWay.TryRemove(ended, out _) };
+        _underWay[grant] = id;
+        return grant;
+    }
+
+    /// <summary>Ends what the same device has left behind, and lets it ask again.</summary>
+    private ApiProblem PutOff(string id)
+    {
+        foreach (var (grant, of) in _underWay)
+            if (of == id && grant.Idle >= DeadAfter) grant.Abort();
+        return new ApiProblem(SetAside, StatusCodes.Status503ServiceUnavailable, []);
     }
 
     private async Task TryWriteAsync(CancellationToken cancellationToken)

@@ -70,6 +70,45 @@ public sealed class ByteBudgetTests : IAsyncLifetime
         Assert.Equal(LargeBytes, await FetchAsync("dev-00000", ValidationSet));
     }
 
+    /// <summary>
+    /// The line of a device dies in the middle of a download, without a word to the server, whose next write waits for it. The device is
+    /// back at once and asks for the rest.
+    /// </summary>
+    [Fact]
+    public async Task Download_goes_on_while_the_connection_that_died_under_it_still_holds_its_bytes()
+    {
+        await _fleet.EnrollAsync(1);
+        _release = (await LargeAsync()).ReadManifest();
+        // The rest fits beside what may have gone out before, and not beside all that the dead download had set aside.
+        var rollout = await StartAsync(plan => plan with { MaximumBytesPerDevice = LargeBytes + LargeBytes - (1 << 20) - 1 });
+        using var dead = _fleet.ClientOf("dev-00000");
+        using var answer = await dead.GetAsync(PathOf(ValidationSet), HttpCompletionOption.ResponseHeadersRead);
+        await using var body = await answer.Content.ReadAsStreamAsync();
+        await body.ReadExactlyAsync(new byte[1 << 20]);
+
+        using (var early = await AskAsync(1 << 20))
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, early.StatusCode);
+            Assert.Equal(TimeSpan.FromSeconds(2), early.Headers.RetryAfter!.Delta);
+        }
+        Assert.Equal("", (await _fleet.ViewAsync(rollout)).Devices[0].Detail);
+        var rest = await Eventually.ValueAsync("the rest is sent", async () =>
+        {
+            _fleet.Clock.Advance(FetchLedger.DeadAfter);
+            using var again = await AskAsync(1 << 20);
+            return again.StatusCode == HttpStatusCode.ServiceUnavailable ? null : await again.Content.ReadAsByteArrayAsync();
+        });
+        Assert.Equal(LargeBytes - (1 << 20), rest.Length);
+
+        async Task<HttpResponseMessage> AskAsync(long from)
+        {
+            using var client = _fleet.ClientOf("dev-00000");
+            using var request = new HttpRequestMessage(HttpMethod.Get, PathOf(ValidationSet));
+            request.Headers.Range = new RangeHeaderValue(from, null);
+            return await client.SendAsync(request);
+        }
+    }
+
     [Fact]
     public async Task What_was_fetched_is_known_after_a_restart()
     {

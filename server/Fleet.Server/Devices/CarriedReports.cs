@@ -20,7 +20,8 @@ namespace Fleet.Server.Devices;
 /// </summary>
 internal sealed partial class CarriedReports(
     IFleetStore store, CertificateAuthority authority, IDeviceGate gate, ReportedInbox reported,
-    IEnumerable<IDeviceMessageHandler> handlers, DeviceBoard board, DeviceViews views, TimeProvider time, ILogger<CarriedReports> logger)
+    IEnumerable<IDeviceMessageHandler> handlers, IEnumerable<IConnectionObserver> observers, DeviceViews views, TimeProvider time,
+    ILogger<CarriedReports> logger)
     : IDeviceEnd, IDisposable
 {
     /// <summary>Reasons that are told of telemetry that was not taken.</summary>
@@ -146,9 +147,10 @@ internal sealed partial class CarriedReports(
                 [before?.Change(imported) ?? StoreChange.Create(proven.Device.Value, imported)], cancellationToken);
             return imported;
         }, cancellationToken);
-        if (await reported.TakeAsync(proven.Device, proven.Report.State, [proven.Signer], cancellationToken) is { } refusal)
-            return Refusal.Conflict($"Report {proven.Number} of {proven.Device} is not taken: {refusal.Reason}.");
-        board.Heard(proven.Device);
+        if (await reported.TakeAsync(proven.Device, proven.Report.State, [proven.Signer], carried: true, cancellationToken) is { } refusal)
+            return Refusal.Conflict(
+                $"The state in report {proven.Number} of {proven.Device} is not taken: {refusal.Reason}. Its telemetry is stored.");
+        foreach (var observer in observers) observer.Heard(proven.Device);
         LogImported(proven.Number, proven.Device, batches);
         return await ViewAsync(proven, batches, refused, cancellationToken);
     }

@@ -22,6 +22,7 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
     public MessageRefusal? RefusalOf(DeviceId device, long bytes, IReadOnlyList<TelemetryBatch> batches)
     {
         var account = Today(device);
+        using var locked = account.Lock.EnterScope();
         if (account.Bytes + bytes > options.TelemetryBytesPerDay)
             return new MessageRefusal(
                 $"more than {options.TelemetryBytesPerDay:#,0} bytes of telemetry in a day are not stored for one device",
@@ -31,10 +32,11 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
             : null;
     }
 
-    /// <summary>Counts what was stored. The messages of one device come one after another.</summary>
+    /// <summary>Counts what was stored.</summary>
     public void Stored(DeviceId device, long bytes, IReadOnlyList<TelemetryBatch> batches)
     {
         var account = Today(device);
+        using var locked = account.Lock.EnterScope();
         account.Bytes += bytes;
         account.Models.UnionWith(NamesIn(batches));
     }
@@ -49,8 +51,11 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
             static (_, day) => new Account(day), static (_, account, day) => account.Day == day ? account : new Account(day), today);
     }
 
+    /// <summary>Messages of one device come one after another, and a report that is carried here in a file beside them.</summary>
     private sealed class Account(DateOnly day)
     {
+        public Lock Lock { get; } = new();
+
         public DateOnly Day => day;
 
         public long Bytes { get; set; }

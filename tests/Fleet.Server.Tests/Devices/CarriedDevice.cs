@@ -90,6 +90,13 @@ internal sealed class CarriedDevice(TestFleet fleet, string id, TimeSpan? lifeti
         return JsonSerializer.Deserialize(body, FleetJson.Default.ImportedReportView)!;
     }
 
+    /// <summary>The same, whatever comes of it.</summary>
+    public static async Task TryImportAsync(TestFleet fleet, byte[] file)
+    {
+        using var answer = await fleet.Http.PostAsync("/api/v1/reports", new ByteArrayContent(file));
+        Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Conflict, $"{answer.StatusCode}");
+    }
+
     private async Task<DsseEnvelope> ReceiptAsync(ReportedModel model, long revision)
     {
         var release = await fleet.Store.FindAsync<Release>(Release.IdOf(model.Model, model.Version), default);

@@ -2,11 +2,13 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Contracts;
+using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
 using Fleet.Contracts.Trust;
 using Fleet.Server.Devices;
+using Fleet.Server.Events;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
 
@@ -144,6 +146,45 @@ public sealed class CarriedReportTests : IAsyncLifetime
         using var answer = await _fleet.Http.DeleteAsync(new Uri("/api/v1/devices/site-00000", UriKind.Relative));
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
         Assert.Null(await _fleet.Store.FindAsync<ImportedReport>("site-00000", default));
+    }
+
+    /// <summary>A device that is carried for gets its network back while an operator imports what it wrote before.</summary>
+    [Fact]
+    public async Task Report_in_a_file_never_takes_the_place_of_what_its_device_says_over_the_network_in_the_same_moment()
+    {
+        for (var number = 1; number <= 25; number++)
+        {
+            var carried = await _device.ReportAsync(number);
+            var newer = carried.State with { Facts = carried.State.Facts with { AgentVersion = $"newer than {number}" } };
+            await Task.WhenAll(
+                Task.Run(() => CarriedDevice.TryImportAsync(_fleet, _device.FileOf(carried))),
+                Task.Run(() => _fleet.ReportAsync(_device.Id, newer)));
+            var stored = (await _fleet.Store.FindAsync<DeviceReported>(_device.Id.Value, default))!.Document.State;
+            Assert.Equal((number, $"newer than {number}"), (stored.ReportNumber, stored.Facts.AgentVersion));
+        }
+    }
+
+    /// <summary>What the device says comes after the import has looked whether it is newer, and before it writes.</summary>
+    [Fact]
+    public async Task State_of_a_report_is_left_out_when_its_device_says_newer_before_it_is_written()
+    {
+        var carried = await _device.ReportAsync(100);
+        await _fleet.ReportAsync(_device.Id, carried.State with { Facts = carried.State.Facts with { AgentVersion = "newer" } });
+        var refusal = await _fleet.Of<ReportedInbox>().TakeAsync(_device.Id, carried.State, [], carried: true, default);
+        Assert.Equal("meanwhile the device has said what is newer over the network, which is as of report 100", refusal?.Reason);
+        Assert.Equal("newer",
+            (await _fleet.Store.FindAsync<DeviceReported>(_device.Id.Value, default))!.Document.State.Facts.AgentVersion);
+    }
+
+    [Fact]
+    public async Task Import_wakes_whoever_follows_telemetry_and_the_page_of_the_device_says_when_its_report_came()
+    {
+        using var reader = _fleet.Of<ChangeFeed>().Subscribe(null)!;
+        await CarriedDevice.ImportAsync(_fleet, _device.FileOf(await _device.ReportAsync(100, null, _device.Pack(1))));
+        Assert.Contains(new ChangeView(ChangeKind.Telemetry), reader.Take().Changes);
+        var page = await _fleet.Http.GetStringAsync(new Uri("/devices/site-00000", UriKind.Relative));
+        Assert.Contains("Report 100 of", page, StringComparison.Ordinal);
+        Assert.Contains("came in a file, imported", page, StringComparison.Ordinal);
     }
 
     private async Task<string> ToldAsync()

@@ -4,6 +4,7 @@ using Fleet.Contracts.Http;
 using Fleet.Server.Http;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Fleet.Server.Devices;
 
@@ -65,7 +66,8 @@ internal static class DeviceEndpoints
                 : Unknown(id)).ForViewers().Tells<DeviceView>("GetDevice", "Shows a device.");
         devices.MapPatch("/{id}/labels", SetLabelsAsync).ForOperators().Takes<SetLabelsRequest>()
             .Tells<DeviceView>("SetLabels", "Sets or removes labels of a device.");
-        operators.MapPost("/api/v1/reports", ImportReportAsync).ForOperators().TakesFile("application/octet-stream")
+        operators.MapPost("/api/v1/reports", ImportReportAsync).ForOperators()
+            .WithMetadata(new RequestSizeLimitAttribute(Limits.ReportFileBytes + 1)).TakesFile("application/octet-stream")
             .Tells<ImportedReportView>("ImportReport", "Takes a report that a device without a network wrote into a file.");
     }
 

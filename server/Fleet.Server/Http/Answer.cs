@@ -45,7 +45,8 @@ internal static class Refusal
         string title, params IReadOnlyList<string> problems) => new(title, StatusCodes.Status409Conflict, problems);
 
     /// <summary>413: it is too large.</summary>
-    public static ApiProblem TooLarge(string title) => new(title, StatusCodes.Status413PayloadTooLarge, []);
+    public static ApiProblem TooLarge(
+        string title, params IReadOnlyList<string> problems) => new(title, StatusCodes.Status413PayloadTooLarge, problems);
 
     /// <summary>The refusal over HTTP (RFC 9457).</summary>
     public static IResult ToResult(this ApiProblem problem) => new ProblemResult(problem);

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Fleet.Contracts;
 using Fleet.Server.Storage;
+using Microsoft.AspNetCore.Http.Metadata;
 
 namespace Fleet.Server.Http;
 
@@ -21,6 +22,7 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
     public static readonly TimeSpan Kept = TimeSpan.FromHours(24);
 
     private const int LongestKey = 128;
+    private const int BufferBytes = 16 * 1024;
     private static readonly TimeSpan SweepInterval = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<string, bool> _running = new();
@@ -41,15 +43,15 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
             await RefuseAsync(context, Refusal.Invalid($"{Header} must be 1 to {LongestKey} printable characters without spaces."));
             return;
         }
-        if (await BufferAsync(request, context.RequestAborted) is not { } body)
+        if (await BufferAsync(request, LimitOf(context), context.RequestAborted) is not { } body)
         {
-            await RefuseAsync(
-                context, Refusal.TooLarge($"The request is larger than the {Limits.ApiRequestBytes:#,0} bytes that are accepted here."));
+            await RefuseAsync(context, Refusal.TooLarge(
+                $"A request with an {Header} may have at most {LimitOf(context):#,0} bytes here.", RemedyOf(context)));
             return;
         }
         await SweepAsync(context.RequestAborted);
         var id = HashOf($"{Caller.Of(context.User).Name}\n{key}");
-        var fingerprint = HashOf($"{request.Path}{request.QueryString}\n{Convert.ToHexString(body)}");
+        var fingerprint = FingerprintOf(request, body);
         if (!_running.TryAdd(id, true))
         {
             await RefuseAsync(context, Refusal.Conflict($"The call with this {Header} still runs."));
@@ -105,6 +107,9 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
         var body = context.Response.Body;
         using var answer = new MemoryStream();
         context.Response.Body = answer;
+        // Whoever hangs up will ask again, for the whole answer of a call that was done to its end.
+        var aborted = context.RequestAborted;
+        context.RequestAborted = CancellationToken.None;
         try
         {
             await next(context);
@@ -118,6 +123,7 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
         finally
         {
             context.Response.Body = body;
+            context.RequestAborted = aborted;
         }
     }
 
@@ -159,19 +165,44 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
         => context.GetEndpoint()?.Metadata.GetMetadata<RoleStatement>()?.Role is Roles.Viewer or Roles.Operator or Roles.Approver
             or Roles.Admin;
 
-    private static async Task<byte[]?> BufferAsync(HttpRequest request, CancellationToken cancellationToken)
+    /// <summary>Most bytes of a request that may be sent again: those of its route, as far as they fit into memory.</summary>
+    private static long LimitOf(HttpContext context)
+        => Math.Min(
+            context.GetEndpoint()?.Metadata.GetMetadata<IRequestSizeLimitMetadata>()?.MaxRequestBodySize ?? Limits.ApiRequestBytes,
+            Limits.ReportFileBytes);
+
+    /// <summary>A file that was taken once changes nothing when it comes again, and needs no key.</summary>
+    private static string[] RemedyOf(HttpContext context)
+        => context.GetEndpoint()?.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType == typeof(Stream)
+            ? [$"Send this file without {Header}: a file that was taken once changes nothing when it comes again."]
+            : [];
+
+    private static async Task<byte[]?> BufferAsync(HttpRequest request, long limit, CancellationToken cancellationToken)
     {
-        if (request.ContentLength > Limits.ApiRequestBytes) return null;
+        if (request.ContentLength > limit) return null;
         using var bytes = new MemoryStream();
-        var buffer = new byte[16 * 1024];
+        var buffer = new byte[BufferBytes];
         while (await request.Body.ReadAsync(buffer, cancellationToken) is > 0 and var read)
         {
-            if (bytes.Length + read > Limits.ApiRequestBytes) return null;
+            if (bytes.Length + read > limit) return null;
             bytes.Write(buffer, 0, read);
         }
         var body = bytes.ToArray();
         request.Body = new MemoryStream(body);
         return body;
+    }
+
+    /// <summary>Hash of address and body, the latter as hexadecimal digits: a part at a time, since it may have megabytes.</summary>
+    private static string FingerprintOf(HttpRequest request, byte[] body)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes($"{request.Path}{request.QueryString}\n"));
+        for (var at = 0; at < body.Length; at += BufferBytes)
+        {
+            var part = body.AsSpan(at, Math.Min(BufferBytes, body.Length - at));
+            hash.AppendData(Encoding.ASCII.GetBytes(Convert.ToHexString(part)));
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private static string HashOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));

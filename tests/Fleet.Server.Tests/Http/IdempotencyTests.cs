@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text;
+using Fleet.Contracts;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
@@ -41,6 +43,45 @@ public sealed class IdempotencyTests : IAsyncLifetime
         using var first = await PostAsync("""{"uses":0,"validFor":"01:00:00"}""", "k-1");
         using var second = await PostAsync("""{"uses":0,"validFor":"01:00:00"}""", "k-1");
         Assert.Equal((await RunningServer.ProblemOf(first)).Problems, (await RunningServer.ProblemOf(second)).Problems);
+    }
+
+    /// <summary>A client gives up waiting in the moment in which its call is answered, and sends it again.</summary>
+    [Fact]
+    public async Task Call_whose_client_hung_up_is_done_to_its_end_and_answered_again_in_whole()
+    {
+        var (calls, done) = (_server.Services.GetRequiredService<IdempotentCalls>(), 0);
+        using var hungUp = new CancellationTokenSource();
+        async Task RunAsync(HttpContext context)
+        {
+            done++;
+            await hungUp.CancelAsync();
+            await Results.Json("a secret that is told once", statusCode: StatusCodes.Status201Created).ExecuteAsync(context);
+        }
+        using var nobody = new MemoryStream();
+        await Record.ExceptionAsync(() => calls.InvokeAsync(ContextOf(nobody, hungUp.Token), RunAsync));
+        using var answer = new MemoryStream();
+        var again = ContextOf(answer, CancellationToken.None);
+        await calls.InvokeAsync(again, RunAsync);
+        Assert.Equal((1, StatusCodes.Status201Created), (done, again.Response.StatusCode));
+        Assert.Equal("\"a secret that is told once\"", Encoding.UTF8.GetString(answer.ToArray()));
+    }
+
+    [Fact]
+    public async Task Report_may_have_a_key_up_to_its_own_limit_and_a_bundle_past_it_hears_what_to_do()
+    {
+        using var report = await SendAsync("/api/v1/reports", Limits.ReportFileBytes);
+        Assert.Equal(HttpStatusCode.BadRequest, report.StatusCode);
+        using var bundle = await SendAsync("/api/v1/releases/bundles", Limits.ReportFileBytes + 1);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, bundle.StatusCode);
+        Assert.Equal("Send this file without Idempotency-Key: a file that was taken once changes nothing when it comes again.",
+            Assert.Single((await RunningServer.ProblemOf(bundle)).Problems));
+
+        async Task<HttpResponseMessage> SendAsync(string path, int bytes)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(new byte[bytes]) };
+            request.Headers.Add(IdempotentCalls.Header, "k-1");
+            return await _server.Operator.SendAsync(request);
+        }
     }
 
     [Fact]
@@ -110,6 +151,17 @@ public sealed class IdempotencyTests : IAsyncLifetime
     {
         using var answer = await PostAsync(One, key);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    /// <summary>A POST of an operator, as it comes to what keeps answers.</summary>
+    private DefaultHttpContext ContextOf(Stream answer, CancellationToken aborted)
+    {
+        var context = new DefaultHttpContext { RequestServices = _server.Services, RequestAborted = aborted };
+        context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new RoleStatement(Roles.Operator)), null));
+        (context.Request.Method, context.Request.Path) = (HttpMethods.Post, "/api/v1/tokens");
+        context.Request.Headers[IdempotentCalls.Header] = "k-1";
+        context.Response.Body = answer;
+        return context;
     }
 
     private async Task<int> TokensAsync()

@@ -36,6 +36,9 @@ internal sealed record AccessOptions : IRoomSettings
     [Description("Claim with the filter of the devices a person is limited to. Unset, nobody who signs in so is limited.")]
     public string? OpenIdFilterClaim { get; init; }
 
+    [Description("How long the provider may take to answer. After it, whoever came is told that it cannot be reached (503).")]
+    public TimeSpan OpenIdPatience { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>True when programs may call with tokens of the provider.</summary>
     public bool TakesTokens => OpenIdAuthority is not null && OpenIdAudience is not null;
 
@@ -60,6 +63,7 @@ internal sealed record AccessOptions : IRoomSettings
     {
         var rules = new SettingsRules("Fleet:Access");
         rules.Within(nameof(SessionLifetime), SessionLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(30));
+        rules.Within(nameof(OpenIdPatience), OpenIdPatience, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(1));
         if (OpenIdAuthority is null) return rules.Problems;
         rules.Require(
             Uri.TryCreate(OpenIdAuthority, UriKind.Absolute, out var authority)

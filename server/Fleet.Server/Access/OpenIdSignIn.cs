@@ -36,12 +36,12 @@ internal static class OpenIdSignIn
         // After the schemes' own, which makes what fetches.
         authentication.Services.PostConfigure<OpenIdConnectOptions>(
             People,
-            scheme => scheme.ConfigurationManager = new ProviderConfiguration(scheme.ConfigurationManager!, options.OpenIdAuthority));
+            scheme => scheme.ConfigurationManager = new ProviderConfiguration(scheme.ConfigurationManager!, options));
         if (!options.TakesTokens) return authentication;
         authentication.AddJwtBearer(Programs, scheme => Configure(scheme, options));
         authentication.Services.PostConfigure<JwtBearerOptions>(
             Programs,
-            scheme => scheme.ConfigurationManager = new ProviderConfiguration(scheme.ConfigurationManager!, options.OpenIdAuthority));
+            scheme => scheme.ConfigurationManager = new ProviderConfiguration(scheme.ConfigurationManager!, options));
         return authentication;
     }
 
@@ -57,6 +57,7 @@ internal static class OpenIdSignIn
     {
         scheme.Authority = options.OpenIdAuthority;
         scheme.RequireHttpsMetadata = IsElsewhere(options);
+        scheme.BackchannelTimeout = options.OpenIdPatience;
         scheme.ClientId = options.OpenIdClient;
         scheme.ClientSecret = options.OpenIdSecretFile is { } file ? File.ReadAllText(file).Trim() : null;
         scheme.ResponseType = OpenIdConnectResponseType.Code;
@@ -75,6 +76,7 @@ internal static class OpenIdSignIn
     {
         scheme.Authority = options.OpenIdAuthority;
         scheme.RequireHttpsMetadata = IsElsewhere(options);
+        scheme.BackchannelTimeout = options.OpenIdPatience;
         scheme.Audience = options.OpenIdAudience;
         scheme.MapInboundClaims = false;
         scheme.Events = new JwtBearerEvents

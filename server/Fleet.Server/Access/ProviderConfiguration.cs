@@ -9,19 +9,22 @@ namespace Fleet.Server.Access;
 /// this server.
 /// </summary>
 internal sealed class ProviderConfiguration(
-    IConfigurationManager<OpenIdConnectConfiguration> fetched, string authority) : IConfigurationManager<OpenIdConnectConfiguration>
+    IConfigurationManager<OpenIdConnectConfiguration> fetched, AccessOptions options) : IConfigurationManager<OpenIdConnectConfiguration>
 {
     /// <inheritdoc/>
     public async Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel)
     {
+        // For each who waits: what fetches lets one ask after the other, and a provider that hangs would let the last wait for all of them.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(options.OpenIdPatience);
         try
         {
-            return await fetched.GetConfigurationAsync(cancel);
+            return await fetched.GetConfigurationAsync(patience.Token).WaitAsync(patience.Token);
         }
         // A time that ran out is a cancellation too, and not the caller's.
         catch (Exception e) when (!cancel.IsCancellationRequested)
         {
-            throw Unreachable(authority, e);
+            throw Unreachable(options.OpenIdAuthority, e);
         }
     }
 

@@ -16,6 +16,9 @@ internal sealed class ChangeFeed : ICommitObserver, IConnectionObserver
     /// <summary>Most readers at once.</summary>
     public const int MaximumReaders = 256;
 
+    /// <summary>Most of them of one caller: nobody takes the places of all others.</summary>
+    public const int MaximumReadersOfOne = 64;
+
     /// <summary>Names of stored types, the kind that a change of them is, and whether their id is its id.</summary>
     private static readonly Dictionary<string, (ChangeKind Kind, bool NamesIt)> Kinds = new(StringComparer.Ordinal)
     {
@@ -45,12 +48,14 @@ internal sealed class ChangeFeed : ICommitObserver, IConnectionObserver
 
     /// <summary>Begins to collect for one more reader; null when there are as many as there may be.</summary>
     /// <param name="after">Up to when it has read; null when it has read nothing that it would have to read again.</param>
-    public ChangeSubscription? Subscribe(string? after)
+    /// <param name="caller">Who reads; null for nobody in particular.</param>
+    public ChangeSubscription? Subscribe(string? after, string? caller = null)
     {
         lock (_lock)
         {
             if (_readers.Count >= MaximumReaders) return null;
-            var reader = new ChangeSubscription(this, missed: after is not null && after != Moment);
+            if (caller is not null && _readers.Count(each => each.Caller == caller) >= MaximumReadersOfOne) return null;
+            var reader = new ChangeSubscription(this, missed: after is not null && after != Moment) { Caller = caller };
             _readers.Add(reader);
             return reader;
         }

@@ -23,6 +23,9 @@ internal sealed class ChangeSubscription : IDisposable
         if (missed) _pending.UnionWith(Everything);
     }
 
+    /// <summary>Who reads.</summary>
+    public string? Caller { get; init; }
+
     /// <summary>Notes a change.</summary>
     public void Add(ChangeView change)
     {

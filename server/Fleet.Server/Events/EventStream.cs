@@ -30,11 +30,12 @@ internal sealed class EventStream(
     /// <param name="after">Up to when the reader has read; null when it begins.</param>
     public async Task SendAsync(HttpContext context, string? after)
     {
-        using var reader = feed.Subscribe(after);
+        using var reader = feed.Subscribe(after, Caller.Of(context.User).Name);
         if (reader is null)
         {
             var problem = new ApiProblem(
-                $"{ChangeFeed.MaximumReaders} readers follow the events already. Read again now and then instead, or try later.",
+                $"{ChangeFeed.MaximumReaders} readers follow the events already, or {ChangeFeed.MaximumReadersOfOne} of yours. Read again "
+                    + "now and then instead, or try later.",
                 StatusCodes.Status503ServiceUnavailable, []);
             await problem.ToResult().ExecuteAsync(context);
             return;

@@ -83,6 +83,21 @@ public sealed class EventStreamTests : IAsyncLifetime
         foreach (var reader in readers) reader.Dispose();
     }
 
+    /// <summary>Somebody who may only read opens one stream after another and reads none of them.</summary>
+    [Fact]
+    public async Task Caller_who_opens_streams_without_end_leaves_room_for_others()
+    {
+        using var greedy = await _server.ApiAsync("greedy", [Roles.Viewer]);
+        var taken = new List<HttpResponseMessage>();
+        for (var i = 0; i <= ChangeFeed.MaximumReadersOfOne; i++)
+            taken.Add(await greedy.GetAsync(EventEndpoints.Path, HttpCompletionOption.ResponseHeadersRead));
+        Assert.All(taken.SkipLast(1), answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, taken[^1].StatusCode);
+        await using var other = await FollowAsync(_server.Operator);
+        Assert.NotNull(await other.NextAsync());
+        foreach (var answer in taken) answer.Dispose();
+    }
+
     [Fact]
     public async Task Revoked_key_hears_nothing_more()
     {

@@ -53,7 +53,9 @@ internal static partial class Problems
             catch (IOException e) when (!context.Response.HasStarted && DiskSpace.IsFull(e))
             {
                 LogNotStored(logger, context.Request.Method, context.Request.Path, e.Message);
-                await AnswerAsync(context, StatusOf(StoreFailure.Full), "The disk of the data folder is full; nothing of this was stored.");
+                await AnswerAsync(
+                    context, StatusOf(StoreFailure.Full),
+                    "The disk of the data folder is full; nothing of this counts. Free some space there, then send it again.");
             }
             catch (Exception e) when (!context.Response.HasStarted)
             {

@@ -35,6 +35,7 @@ public sealed partial class GoldenTests
         // Since protocol 2.
         ["scores"] = typeof(Validation.Scores),
         ["gate"] = typeof(Validation.ValidationGate),
+        // Since protocol 3.
         ["root"] = typeof(TrustRoot),
         ["order"] = typeof(DeviceOrder),
         ["grouped-plan"] = typeof(Rollouts.RolloutPlan),

@@ -5,6 +5,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Trust;
 using Fleet.Contracts.Validation;
 using Fleet.EndToEnd.Tests.Fixtures;
 using Fleet.TestKit;
@@ -14,15 +15,23 @@ namespace Fleet.EndToEnd.Tests;
 /// <summary>
 /// A real agent of protocol 1 against this server. It is built from the last commit that spoke it, as
 /// <c>git worktree add ../protocol-1 03c022f &amp;&amp; dotnet build ../protocol-1/agent/Fleet.Agent</c>, and named by the variable
-/// FLEET_OLD_AGENT. Everywhere else <c>Fleet.Server.Tests.Devices.ProtocolOneTests</c> say its messages to the real server.
+/// FLEET_OLD_AGENT; that of 0.2.0, the last of protocol 2, from commit 4a1d202 and by FLEET_RELEASED_AGENT. Everywhere else
+/// <c>Fleet.Server.Tests.Devices.ProtocolOneTests</c> say its messages to the real server.
 /// </summary>
 [Collection(nameof(OneFleet))]
 public sealed class OldAgentTests(FleetFixture fleet)
 {
+    private const string ReleasedAbsent =
+        "FLEET_RELEASED_AGENT does not name the fleet-agent of 0.2.0, built from commit 4a1d202; tests of the server say what it says.";
+
     private const string Absent =
         "FLEET_OLD_AGENT does not name a fleet-agent of protocol 1, built from commit 03c022f; ProtocolOneTests say what it says.";
 
     public static bool IsPresent => File.Exists(Program);
+
+    public static bool IsReleasedPresent => File.Exists(Released);
+
+    private static string? Released => Environment.GetEnvironmentVariable("FLEET_RELEASED_AGENT");
 
     private static string? Program => Environment.GetEnvironmentVariable("FLEET_OLD_AGENT");
 
@@ -64,6 +73,30 @@ public sealed class OldAgentTests(FleetFixture fleet)
             => (await Record.ExceptionAsync(() => fleet.Server.StartRolloutAsync(Plan("limited", release.Version))))?
                 .Message.Contains("The device speaks protocol 1", StringComparison.Ordinal) == true);
     }
+
+    [Fact(Skip = ReleasedAbsent, SkipUnless = nameof(IsReleasedPresent))]
+    public async Task Agent_of_0_2_serves_a_release_and_is_left_out_of_windows_and_of_several_models_together()
+    {
+        await using var agent = await fleet.AgentAsync("released", "old-3", program: Released);
+        foreach (var model in (string[])["released", "released-too"]) await fleet.ReleaseAsync(model);
+        await fleet.Server.RolloutEndsAsync((await fleet.Server.StartRolloutAsync(Plan("released", 1))).Id, RolloutStatus.Succeeded);
+        var model = Assert.Single((await fleet.Server.DeviceAsync("old-3")).Models);
+        Assert.Equal((DeploymentPhase.Active, 1, true), (model.Phase, model.ActiveVersion, model.Receipt is null));
+
+        var window = Plan("released", 1) with { Window = new ActivationWindow(new TimeOnly(2, 0), new TimeOnly(5, 0)) };
+        Assert.Contains("does not know of windows", await RefusalOfAsync(window), StringComparison.Ordinal);
+        var together = Plan("released", 1) with
+        {
+            Model = null,
+            Version = null,
+            Releases = [new PlannedRelease("released", 1), new PlannedRelease("released-too", 1)],
+        };
+        Assert.Contains("The device speaks protocol 2, and several models together need 3", await RefusalOfAsync(together),
+            StringComparison.Ordinal);
+    }
+
+    private async Task<string> RefusalOfAsync(RolloutPlan plan)
+        => (await Record.ExceptionAsync(() => fleet.Server.StartRolloutAsync(plan)))?.Message ?? "nothing";
 
     private static RolloutPlan Plan(string name, int version) => new()
     {

@@ -78,7 +78,7 @@ internal static class ReleaseTables
         screen.WriteLine($"Still serving on {Figures.Counted(release.ActiveDevices, "device")}: {string.Join(", ", devices)}"
             + (more > 0 ? $" and {more} more." : "."));
         if (!release.KeepServing)
-            screen.WriteHint("One that is away hears of it when it returns; an agent before protocol 2 does not, and must be moved.");
+            screen.WriteHint("One that is away hears of it when it returns; an agent before protocol 3 does not, and must be moved.");
     }
 
     private static string Describe(TensorDescription tensor) => $"{tensor.Name} {tensor.Datatype} [{string.Join(", ", tensor.Shape)}]";

@@ -28,7 +28,7 @@ internal sealed class RootFollowUp(FleetKeys keys, DesiredNotices notices, Serve
     /// <inheritdoc/>
     public Task<IReadOnlyList<StoreChange>> ObserveAsync(DeviceId device, ReportedState reported, CancellationToken cancellationToken)
     {
-        // A device of protocol 1 follows no roots.
+        // A device of protocol 1 or 2 follows no roots.
         if (reported.Trust is { } trust) _reported[device] = trust;
         return Task.FromResult<IReadOnlyList<StoreChange>>([]);
     }

@@ -31,7 +31,7 @@ public sealed record DeviceView
     public long ReportedRevision { get; init; }
     /// <summary>What is unusual about what it sends; null when nothing is.</summary>
     public TrafficView? Traffic { get; init; }
-    /// <summary>Whom it trusts and what it refused; null of a device of protocol 1.</summary>
+    /// <summary>Whom it trusts and what it refused; null of a device of protocol 1 or 2.</summary>
     public TrustReport? Trust { get; init; }
     /// <summary>Its models.</summary>
     public IReadOnlyList<ReportedModel> Models { get; set; } = [];

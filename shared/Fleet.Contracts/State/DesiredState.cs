@@ -12,7 +12,7 @@ public sealed record DesiredState
     /// <summary>One for each model the device should run. A model that is absent is taken out of service.</summary>
     public required IReadOnlyList<Assignment> Assignments { get; init; }
 
-    /// <summary>The signed <see cref="DeviceOrder"/>: since protocol 2 a device acts on nothing else.</summary>
+    /// <summary>The signed <see cref="DeviceOrder"/>: since protocol 3 a device acts on nothing else.</summary>
     public DsseEnvelope? Order { get; init; }
 
     /// <summary>Roots that follow the one the device last said it trusts, in order; absent when there is none.</summary>
@@ -42,13 +42,13 @@ public sealed record Assignment
 
     /// <summary>
     /// When the device may switch; null for at once. A device that serves nothing of the model, and one that goes back, does not wait.
-    /// Agents of protocol 1 do not know it and are not told of releases that have one.
+    /// Agents of protocols 1 and 2 do not know it and are not told of releases that have one.
     /// </summary>
     public ActivationWindow? Window { get; init; }
 
     /// <summary>
-    /// Assignments of one group are switched to together, or none of them is; null for one that stands alone. Agents of protocol 1 do not
-    /// know it and are not told of releases that have one.
+    /// Assignments of one group are switched to together, or none of them is; null for one that stands alone. Agents of protocols 1 and
+    /// 2 do not know it and are not told of releases that have one.
     /// </summary>
     public string? Group { get; init; }
 

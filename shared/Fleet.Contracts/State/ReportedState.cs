@@ -21,7 +21,7 @@ public sealed record ReportedState
     /// <summary>One for each model the device knows.</summary>
     public required IReadOnlyList<ReportedModel> Models { get; init; }
 
-    /// <summary>Whom it trusts and what it refused; absent from a device of protocol 1.</summary>
+    /// <summary>Whom it trusts and what it refused; absent from a device of protocol 1 or 2.</summary>
     public TrustReport? Trust { get; init; }
 
     /// <summary>
@@ -59,8 +59,8 @@ public sealed record ReportedModel
     public Scores? Measured { get; init; }
 
     /// <summary>
-    /// The same, signed by the device as a <see cref="Receipt"/>; absent from a device of protocol 1. One that stands in what the server
-    /// shows was checked.
+    /// The same, signed by the device as a <see cref="Receipt"/>; absent from a device of protocol 1 or 2. One that stands in what the
+    /// server shows was checked.
     /// </summary>
     public DsseEnvelope? Receipt { get; init; }
 

@@ -91,16 +91,18 @@ public sealed class ReceiptAttackTests : IAsyncLifetime
         await RefusedAsync(DeploymentFailure.ReportImplausible);
     }
 
-    [Fact]
-    public async Task Report_of_protocol_1_counts_and_is_shown_as_unsigned()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Report_of_an_agent_that_knows_no_receipts_counts_and_is_shown_as_unsigned(int protocol)
     {
-        await SayAsync(model => model, (_, _) => null, protocol: 1);
+        await SayAsync(model => model, (_, _) => null, protocol);
         Assert.Equal(DeviceRolloutStatus.Succeeded, (await PartAsync()).Status);
         Assert.Null((await ModelAsync()).Receipt);
     }
 
     [Fact]
-    public async Task Report_of_protocol_2_without_a_receipt_is_refused()
+    public async Task Report_of_protocol_3_without_a_receipt_is_refused()
     {
         await SayAsync(model => model, (_, _) => null);
         await RefusedAsync(DeploymentFailure.ReceiptInvalid);
@@ -182,7 +184,7 @@ public sealed class ReceiptAttackTests : IAsyncLifetime
     }
 
     private async Task SayAsync(
-        Func<ReportedModel, ReportedModel> change, Func<ReportedModel, long, DsseEnvelope?> sign, int protocol = 2)
+        Func<ReportedModel, ReportedModel> change, Func<ReportedModel, long, DsseEnvelope?> sign, int protocol = 3)
         => await _fleet.ReportAsync(Device, await ReportAsync(Device, change, sign) with { Protocol = protocol });
 
     private async Task<ReportedState> ReportAsync(

@@ -32,7 +32,7 @@ public sealed class KeyChangeTests : IAsyncLifetime
         Assert.Equal(release.Envelope.Digest(), now.Envelope.Digest());
         Assert.Equal(Keys.Root.ReleaseKeys().Single().Id, now.KeyId);
         Assert.NotEqual(release.KeyId, now.KeyId);
-        // A device of protocol 1 follows no roots: it goes on trusting what it trusted.
+        // A device of protocol 1 or 2 follows no roots: it goes on trusting what it trusted.
         foreach (var keys in (IReadOnlyList<ReleaseKey>[])[before, Keys.Root.ReleaseKeys()])
             Assert.True(ReleaseVerifier.Verify(now.Envelope, keys, _fleet.Clock.GetUtcNow(), "speech", 1).Trusted);
 

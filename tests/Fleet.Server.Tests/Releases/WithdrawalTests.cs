@@ -204,17 +204,24 @@ public sealed class WithdrawalTests : IAsyncLifetime
         Assert.Contains("was withdrawn", refused.Problem!.Title, StringComparison.Ordinal);
     }
 
-    /// <summary>An agent of protocol 1 reads no orders: it gets what its target goes back to, and nothing about withdrawals.</summary>
-    [Fact]
-    public async Task Device_of_protocol_1_is_sent_back_as_far_as_its_target_goes()
+    /// <summary>
+    /// An agent of protocol 1 or 2 reads no orders: it gets what its target goes back to, and nothing about withdrawals. Found in review:
+    /// the released agent of 0.2.0, of protocol 2, counted as one that had heard of them.
+    /// </summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Device_of_an_earlier_protocol_is_sent_back_as_far_as_its_target_goes(int protocol)
     {
         await _fleet.EnrollAsync(1);
-        await SayAsync(First, protocol: 1);
-        await ServeAsync(protocol: 1);
-        await ServeAsync(protocol: 1);
+        await SayAsync(First, protocol: protocol);
+        await ServeAsync(protocol: protocol);
+        await ServeAsync(protocol: protocol);
         await WithdrawAsync(2);
         await _fleet.UntilToldAsync(First, 1);
         Assert.Null((await _fleet.DesiredAsync(First)).Withdrawn);
+        await SayAsync(First, await _fleet.ModelAsync("speech", 2, DeploymentPhase.Active), protocol);
+        Assert.Contains("dev-00000: speech 2", Assert.Single(_fleet.Of<ServerHealth>().Problems), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -290,13 +297,13 @@ public sealed class WithdrawalTests : IAsyncLifetime
     }
 
     /// <summary>The next release, which every device serves.</summary>
-    private async Task<Release> ServeAsync(DeviceId? also = null, int protocol = 2)
+    private async Task<Release> ServeAsync(DeviceId? also = null, int protocol = 3)
     {
         _fleet.Clock.Advance(TimeSpan.FromSeconds(1));
         var release = await _fleet.ReleaseAsync();
         var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(release));
         if (also is not null) Assert.Contains(await _fleet.RunningAsync(rollout.Id), device => device == also);
-        if (protocol == 2) await _fleet.SucceedAsync(rollout.Id);
+        if (protocol == 3) await _fleet.SucceedAsync(rollout.Id);
         else
         {
             await SayAsync(First, await _fleet.ModelAsync("speech", release.Version, DeploymentPhase.Active), protocol);
@@ -305,7 +312,7 @@ public sealed class WithdrawalTests : IAsyncLifetime
         return release;
     }
 
-    private async Task SayAsync(DeviceId device, ReportedModel? model = null, int protocol = 2)
+    private async Task SayAsync(DeviceId device, ReportedModel? model = null, int protocol = 3)
         => await _fleet.ReportAsync(device, new ReportedState
         {
             Protocol = protocol,

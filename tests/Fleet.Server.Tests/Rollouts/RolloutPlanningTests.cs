@@ -254,13 +254,22 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
     {
         await _fleet.EnrollAsync(1);
         await _fleet.EnrollAsync(1, prefix: "unheard");
+        await _fleet.EnrollAsync(1, prefix: "released");
         var device = DeviceId.Parse("dev-00000");
         await _fleet.AppearAsync(device);
+        await _fleet.ReportAsync(DeviceId.Parse("released-00000"), new ReportedState
+        {
+            Protocol = 2, // as 0.2.0 says
+            Revision = 0,
+            Facts = new DeviceFacts { Architecture = "x64" },
+            Models = [],
+        });
         var window = new ActivationWindow(new TimeOnly(2, 0), new TimeOnly(5, 0));
         var rollout = await StartAsync("100%", plan => plan with { Window = window });
         Assert.Equal([device], await _fleet.RunningAsync(rollout));
-        Assert.StartsWith("Its agent does not know of windows",
-            (await _fleet.ViewAsync(rollout)).Excluded[0].Reason, StringComparison.Ordinal);
+        var excluded = Assert.Single((await _fleet.ViewAsync(rollout)).Excluded);
+        Assert.StartsWith("Its agent does not know of windows", excluded.Reason, StringComparison.Ordinal);
+        Assert.Equal(2, excluded.Devices);
         Assert.Equal(window, (await _fleet.DesiredAsync(device)).Of("speech")!.Window);
         await _fleet.ReportAsync(device, DeploymentPhase.Holding);
         _fleet.Clock.Advance(TimeSpan.FromHours(24));

@@ -1,4 +1,3 @@
-using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
@@ -37,11 +36,7 @@ internal sealed record RolloutSelection(IReadOnlyList<DeviceId> Members, IReadOn
         if (releases.Count == 1) return Suitability.ReasonAgainst(releases[0], candidate);
         foreach (var release in releases)
             if (Suitability.ReasonAgainst(release, candidate) is { } reason) return $"{release.Model} {release.Version}: {reason}";
-        return Suitability.ReasonAgainstGroup(candidate)
-            ?? (releases.Count(release => candidate.Desired.Of(release.Model) is null) + candidate.Desired.Assignments.Count
-                > Limits.ModelsPerDevice
-                ? $"The device would run more than {Limits.ModelsPerDevice} models."
-                : null);
+        return Suitability.ReasonAgainstGroup([.. releases.Select(release => release.Model)], candidate);
     }
 
     /// <summary>Devices that are left out for one reason.</summary>

@@ -1,5 +1,4 @@
 using Fleet.Contracts.Devices;
-using Fleet.Contracts.Releases;
 using Fleet.Contracts.Trust;
 using Fleet.Server.Devices;
 using Fleet.Server.Health;
@@ -110,13 +109,41 @@ internal sealed partial class Reconciler(
         return told;
     }
 
+    /// <summary>What a device should run. Where that parts what it was told to switch to together, it is asked anew without that.</summary>
     private async Task<DeviceDesired> NextAsync(
         Device device, DeviceDesired desired, IReadOnlyList<Target> targets, IReadOnlyList<WithdrawnRelease> withdrawn,
         CancellationToken cancellationToken)
     {
         var pins = await store.PinsAsync(device.Id, cancellationToken);
-        var before = desired;
         var standing = WithdrawalRules.Standing(desired, withdrawn);
+        while (true)
+        {
+            var next = await RuledAsync(device, desired, standing, pins, targets, cancellationToken);
+            if (ReferenceEquals(next, desired) && ReferenceEquals(standing, desired)) return desired;
+            var reported = (await store.FindAsync<DeviceReported>(device.Id.Value, cancellationToken))?.Document.State;
+            var apart = GroupRules.Apart(device, standing, next, pins, targets, reported);
+            if (apart.Count > 0)
+            {
+                standing = GroupRules.Without(standing, apart);
+                continue;
+            }
+            foreach (var left in GroupRules.LeftOver(desired, standing, next, withdrawn).ToList())
+            {
+                var former = await FirstStoredAsync(left.Model, GroupRules.Former(left, reported, withdrawn), cancellationToken);
+                next = former is { } version
+                    ? next.With(new DesiredRelease(left.Model, version, By: new DesiredBy(null, time.GetUtcNow())))
+                    : next.Without(left.Model);
+                LogGivesWay(device.Id, left.Model, left.Version);
+            }
+            return next;
+        }
+    }
+
+    /// <summary>What pins and targets say, where that is something else than the device has.</summary>
+    private async Task<DeviceDesired> RuledAsync(
+        Device device, DeviceDesired desired, DeviceDesired standing, IReadOnlyList<Pin> pins, IReadOnlyList<Target> targets,
+        CancellationToken cancellationToken)
+    {
         foreach (var model in targets.Select(target => target.Model).Concat(pins.Select(pin => pin.Model)).Distinct())
         {
             var has = standing.Of(model);
@@ -132,24 +159,26 @@ internal sealed partial class Reconciler(
             desired = desired.With(ruling.Order(model));
             LogConverges(device.Id, model, ruling.Version, ruling.Target ?? "its pin");
         }
-        return WithdrawalRules.WithoutMates(desired, before, standing, withdrawn);
+        return desired;
     }
 
     /// <summary>Why a device could only fail a release, or one of those that were moved together with it.</summary>
     private async Task<string?> ReasonAgainstAsync(
         string model, Ruling ruling, Candidate candidate, IReadOnlyList<Target> targets, CancellationToken cancellationToken)
     {
-        var releases = new List<ReleaseManifest>();
-        var others = targets.Where(target => ruling.Group is not null && target.Model != model && target.Release?.Group == ruling.Group
-            && target.Selects(candidate.Device)).Select(target => (target.Model, target.Release!.Version));
-        foreach (var (name, version) in others.Prepend((model, ruling.Version)))
-        {
-            var release = (await store.FindAsync<Release>(Release.IdOf(name, version), cancellationToken))?.Document;
-            if (Suitability.ReasonAgainst(release, candidate, time.GetUtcNow()) is { } reason) return reason;
-            releases.Add(release!.ReadManifest());
-        }
-        return (ruling.Group is null ? null : Suitability.ReasonAgainstGroup(candidate))
-            ?? ruling.Limits?.ReasonAgainst(releases, candidate);
+        var together = targets.FirstOrDefault(target => target.Name == ruling.Target && target.Release?.Version == ruling.Version)
+            ?.Together(targets, candidate.Device).Select(target => (target.Model, target.Release!.Version));
+        var releases = new List<Release?>();
+        foreach (var (name, version) in together ?? [(model, ruling.Version)])
+            releases.Add((await store.FindAsync<Release>(Release.IdOf(name, version), cancellationToken))?.Document);
+        return Suitability.ReasonAgainst(releases, ruling.Limits, candidate, time.GetUtcNow());
+    }
+
+    private async Task<int?> FirstStoredAsync(string model, IEnumerable<int> versions, CancellationToken cancellationToken)
+    {
+        foreach (var version in versions)
+            if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not null) return version;
+        return null;
     }
 
     private async Task<IReadOnlyList<WithdrawnRelease>> UntoldAsync(
@@ -160,6 +189,9 @@ internal sealed partial class Reconciler(
 
     [LoggerMessage(LogLevel.Debug, "Device {Device} is told {Model} {Version} by {Target}")]
     private partial void LogConverges(DeviceId device, string model, int version, string target);
+
+    [LoggerMessage(LogLevel.Debug, "Device {Device} gives up {Model} {Version}, which was ordered together with what it gives up")]
+    private partial void LogGivesWay(DeviceId device, string model, int version);
 
     [LoggerMessage(LogLevel.Debug, "Device {Device} cannot be told {Model} {Version}: {Reason}")]
     private partial void LogUnsuited(DeviceId device, string model, int version, string reason);

@@ -42,15 +42,30 @@ internal static class Suitability
     /// Why a device cannot take releases of several models together; null when it can. An agent that does not know of groups would switch
     /// to one after the other.
     /// </summary>
-    public static string? ReasonAgainstGroup(Candidate candidate) => candidate.Protocol switch
+    public static string? ReasonAgainstGroup(IReadOnlyCollection<string> models, Candidate candidate) => candidate.Protocol switch
     {
         null => $"The device has not reported yet, and several models together need protocol {ProtocolVersion.SignedOrders}.",
         < ProtocolVersion.SignedOrders => $"The device speaks protocol {candidate.Protocol}, and several models together need "
             + $"{ProtocolVersion.SignedOrders}: its agent must be updated.",
-        _ => null,
+        _ => models.Count(model => candidate.Desired.Of(model) is null) + candidate.Desired.Assignments.Count > Limits.ModelsPerDevice
+            ? $"The device would run more than {Limits.ModelsPerDevice} models."
+            : null,
     };
 
-    /// <summary>The same, also when there is no such release, or it expired or was withdrawn.</summary>
+    /// <summary>
+    /// Why a device cannot take releases that it gets together, or the one that stands alone, within what an operator asked; null when it
+    /// can.
+    /// </summary>
+    public static string? ReasonAgainst(
+        IReadOnlyList<Release?> together, ReleaseLimits? limits, Candidate candidate, DateTimeOffset now)
+    {
+        foreach (var release in together)
+            if (ReasonAgainst(release, candidate, now) is { } reason) return reason;
+        return (together.Count > 1 ? ReasonAgainstGroup([.. together.Select(release => release!.Model)], candidate) : null)
+            ?? limits?.ReasonAgainst(together.Select(release => release!.ReadManifest()), candidate);
+    }
+
+    /// <summary>Why a device could only fail a release, also when there is none, or it expired or was withdrawn.</summary>
     public static string? ReasonAgainst(Release? release, Candidate candidate, DateTimeOffset now) => release switch
     {
         null => "The release is not stored here.",

@@ -31,6 +31,12 @@ internal sealed record Target
     /// <summary>True when it selects the device.</summary>
     public bool Selects(Device device) => DeviceFilter.TryParse(Filter, out var filter, out _) && device.IsSelectedBy(filter);
 
+    /// <summary>
+    /// This one, and those that were moved together with it and select the device: it gets the releases of all, or of none.
+    /// </summary>
+    public IEnumerable<Target> Together(IEnumerable<Target> targets, Device device) => targets.Where(
+        other => other.Name != Name && Release?.Group is { } group && other.Release?.Group == group && other.Selects(device)).Prepend(this);
+
     /// <summary>A filter in the one form in which it is stored and compared: terms in order, each once.</summary>
     public static string CanonicalFilter(DeviceFilter filter)
         => string.Join(',', filter.Terms.Select(term => $"{term.Key}={term.Value}").Distinct().Order(StringComparer.Ordinal));

@@ -28,7 +28,7 @@ internal static class TargetViews
             var pins = await store.PinsAsync(device.Document.Id, cancellationToken);
             foreach (var target in targets.Where(target => target.Selects(device.Document)))
             {
-                var reason = ReasonAgainst(target, candidate, pins, targets, releases[target.Name], now);
+                var reason = ReasonAgainst(target, candidate, pins, targets, releases, now);
                 var tally = tallies[target.Name];
                 if (pins.Any(pin => pin.Model == target.Model)) tally.Pinned++;
                 tally.Add(device.Document.Id, reason, target, reported.FirstOrDefault(model => model.Model == target.Model));
@@ -53,7 +53,8 @@ internal static class TargetViews
     public static PinView ToView(this Pin pin) => new(pin.Device, pin.Model, pin.Version, pin.CreatedAt);
 
     private static string? ReasonAgainst(
-        Target target, Candidate candidate, IReadOnlyList<Pin> pins, IReadOnlyList<Target> targets, Release? release, DateTimeOffset now)
+        Target target, Candidate candidate, IReadOnlyList<Pin> pins, IReadOnlyList<Target> targets,
+        IReadOnlyDictionary<string, Release?> releases, DateTimeOffset now)
     {
         if (target.Release is null) return candidate.Device.IsRevoked ? "The device is revoked." : null;
         var has = candidate.Desired.Of(target.Model);
@@ -62,10 +63,11 @@ internal static class TargetViews
         {
             { IsPin: true, Version: var version } => $"The device is pinned to release {version}.",
             { Target: { } other } when other != target.Name => $"Target {other} decides for the device.",
-            _ => has?.Version == target.Release.Version ? null : Suitability.ReasonAgainst(release, candidate, now)
-                ?? Convergence.ReasonAgainstGroup(candidate.Device, target.Release.Group, candidate.Desired, pins, targets)
-                ?? (target.Release.Group is null ? null : Suitability.ReasonAgainstGroup(candidate))
-                ?? target.Release.Limits?.ReasonAgainst([release!.ReadManifest()], candidate),
+            _ => has?.Version == target.Release.Version ? null
+                : Convergence.ReasonAgainstGroup(candidate.Device, target.Release.Group, candidate.Desired, pins, targets)
+                    ?? Suitability.ReasonAgainst(
+                        [.. target.Together(targets, candidate.Device).Select(each => releases[each.Name])], target.Release.Limits,
+                        candidate, now),
         };
     }
 

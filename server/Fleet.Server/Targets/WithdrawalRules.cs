@@ -18,28 +18,8 @@ internal static class WithdrawalRules
             told => withdrawn.Any(release => !release.KeepServing && IsOf(release, told.Model, told.Version))).ToList();
         if (gone.Count == 0) return desired;
         var groups = gone.Select(told => told.Group).OfType<string>().ToHashSet(StringComparer.Ordinal);
-        return desired with
-        {
-            Assignments =
-            [
-                .. desired.Assignments.Where(told => !gone.Contains(told) && !(told.Group is { } group && groups.Contains(group))),
-            ],
-        };
+        return GroupRules.Without(desired with { Assignments = [.. desired.Assignments.Except(gone)] }, groups);
     }
-
-    /// <summary>
-    /// The order without releases that go only because one of their group was withdrawn, where nothing was decided for their models: what
-    /// was not there before leaves with it.
-    /// </summary>
-    /// <param name="next">What the device is about to be told.</param>
-    /// <param name="before">What it was told last.</param>
-    /// <param name="standing">The same as it counts.</param>
-    /// <param name="withdrawn">Everything that was withdrawn.</param>
-    public static DeviceDesired WithoutMates(
-        DeviceDesired next, DeviceDesired before, DeviceDesired standing, IReadOnlyList<WithdrawnRelease> withdrawn)
-        => before.Assignments.Where(told => standing.Of(told.Model) is null && ReferenceEquals(next.Of(told.Model), told)
-                && !withdrawn.Any(release => IsOf(release, told.Model, told.Version)))
-            .Aggregate(next, (order, told) => order.Without(told.Model));
 
     /// <summary>
     /// Withdrawals that the device must hear of under a revision of their own: it was told to run the release, serves it, or keeps it to

@@ -80,7 +80,7 @@ internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, 
         return new WavePart(rollout.WithOpen(wave) with { Told = end }, changes, told);
     }
 
-    /// <summary>What a device would be told; null when it is not the rollout's to decide for any more.</summary>
+    /// <summary>What a device would be told; null when it is not the rollout's to decide for any more, or could only fail.</summary>
     private async Task<Offer?> OfferAsync(
         Rollout rollout, DeviceId id, IReadOnlyList<Target> moved, IReadOnlyList<ReleaseManifest> manifests, DateTimeOffset now,
         CancellationToken cancellationToken)
@@ -90,6 +90,10 @@ internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, 
         var pins = await store.PinsAsync(id, rollout.Plan.Moved().Select(release => release.Model), cancellationToken);
         if (RolloutTargets.ReasonAgainst(rollout, device, desired, pins, moved) is not null) return null;
         var reported = (await store.FindAsync<DeviceReported>(id.Value, cancellationToken))?.Document.State;
+        // What it could take when the rollout began may have changed: an older agent, another profile, more models.
+        var candidate = new Candidate(device, desired, reported?.Protocol);
+        if ((RolloutSelection.ReasonAgainst(manifests, candidate)
+            ?? RolloutTargets.LimitsOf(rollout.Plan)?.ReasonAgainst(manifests, candidate)) is not null) return null;
         var begun = Begin(rollout, id, desired, reported, now) with { MostBytes = ReleaseLimits.BytesOf(manifests, device.Facts) };
         var (part, next) = Tell(begun, rollout, desired, reported, now);
         return new Offer(part, ReferenceEquals(next, desired) ? null : change(next), next.Revision != desired.Revision);

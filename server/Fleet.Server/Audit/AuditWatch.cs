@@ -55,14 +55,15 @@ internal sealed class AuditWatch(AuditTrail trail, AuditQuota quota, TimeProvide
     private AuditEntry EntryOf(HttpContext context, int status)
     {
         var notes = RequestNotes.Of(context);
-        var (changes, more) = context.Items[typeof(CommitWitness)] is CommitWitness witness ? witness.Seen : ([], 0);
+        var (seen, more) = context.Items[typeof(CommitWitness)] is CommitWitness witness ? witness.Seen : ([], 0);
+        var changes = seen.Where(change => change.Before != change.After).Select(AuditChanges.Of).ToList();
         return new AuditEntry(
             time.GetUtcNow(), notes.Who ?? NameOf(context.User) ?? "nobody", context.Connection.RemoteIpAddress?.ToString() ?? "",
             $"{context.Request.Method} {context.Request.Path}", status)
         {
             Proof = context.User.FindFirstValue(Caller.ProofClaim),
             Why = status >= StatusCodes.Status400BadRequest ? notes.Why : null,
-            Changes = changes.Count > 0 ? [.. changes.Select(AuditChanges.Of)] : null,
+            Changes = changes.Count > 0 ? changes : null,
             MoreChanges = more > 0 ? more : null,
         };
     }

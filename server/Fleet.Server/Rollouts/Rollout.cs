@@ -70,8 +70,20 @@ internal sealed record Rollout
     /// </summary>
     public bool Withdraws { get; init; }
 
-    /// <summary>When rolled back, and it moves one model: where its devices go; null for what each of them served before.</summary>
+    /// <summary>
+    /// When rolled back: where its devices go, a release of each model; empty for what each of them served before.
+    /// </summary>
+    public IReadOnlyList<PlannedRelease> ReturnsTo
+    {
+        get => field ?? (ReturnTo is { } version ? [new PlannedRelease(Plan.Moved()[0].Model, version)] : []);
+        init;
+    }
+
+    /// <summary>Where rollouts of one model kept that, before there were several; only read.</summary>
     public int? ReturnTo { get; init; }
+
+    /// <summary>Where a model goes when it is rolled back; null for what each device served before.</summary>
+    public int? ReturnOf(string model) => ReturnsTo.FirstOrDefault(release => release.Model == model)?.Version;
 
     /// <summary>The standing targets that it moves, one for each release; empty for rollouts of before there were targets.</summary>
     public IReadOnlyList<MovedTarget> Targets

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
 using Fleet.Server.Targets;
@@ -47,7 +48,9 @@ internal sealed class RolloutEnding(
     /// <summary>What changes with a rollout that has nothing left to do: its targets are set free, and its models.</summary>
     public async Task<IReadOnlyList<StoreChange>> ClosingAsync(Rollout rollout, CancellationToken cancellationToken)
     {
-        var changes = new List<StoreChange>(await targets.EndAsync(rollout, time.GetUtcNow(), cancellationToken));
+        // The order that rolled it back took its targets along; what came to them since counts more.
+        var changes = new List<StoreChange>(
+            rollout.Status == RolloutStatus.RolledBack ? [] : await targets.EndAsync(rollout, time.GetUtcNow(), cancellationToken));
         foreach (var (model, _) in rollout.Plan.Moved())
         {
             if (await store.FindAsync<OpenRollout>(model, cancellationToken) is { } open && open.Document.Rollout == rollout.Id)

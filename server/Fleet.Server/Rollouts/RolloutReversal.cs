@@ -62,22 +62,18 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
         Rollout rollout, DeviceRollout part, List<StoreChange> changes, CancellationToken cancellationToken)
     {
         var (desired, change) = await store.DesiredAsync(part.Device, cancellationToken);
-        var ways = new List<Way>();
-        foreach (var model in part.Models.Where(model => IsBy(rollout, model, desired)))
-        {
-            var ruling = await RulingAsync(part.Device, model.Model, cancellationToken);
-            ways.Add(new Way(model, rollout.ReturnTo ?? model.ReturnVersion(ruling?.Version), ruling));
-        }
+        var ways = await WaysAsync(rollout, part, desired, cancellationToken);
         if (ways.Count == 0) return Superseded(part, desired);
+        if (ways.TrueForAll(way => way.IsHeld)) return Held(part, ways[0].Ruling!);
         ways.RemoveAll(way => way.Version == way.Model.Version);
         if (ways.Count == 0) return null;
         part = part with { Models = [.. part.Models.Select(model => Returning(model, ways))] };
         int? only = part.Models.Count == 1 ? ways[0].Version : null;
         foreach (var way in ways)
         {
-            if (await ReasonAgainstAsync(part.Device, way, cancellationToken) is not { } reason) continue;
+            if (await ReasonAgainstAsync(part.Device, way, cancellationToken) is not var (failure, reason)) continue;
             var stays = new DeviceReturn(DeviceReturnStatus.NotReturned, only, 0);
-            return part with { Return = stays with { Failure = DeploymentFailure.ReleaseExpired, Detail = reason } };
+            return part with { Return = stays with { Failure = failure, Detail = reason } };
         }
 
         DesiredRelease[] back =
@@ -87,6 +83,63 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
         changes.Add(change(next));
         foreach (var way in ways) await AwaitAsync(rollout, part.Device, way.Model.Model, way.Version, changes, cancellationToken);
         return part with { Return = new DeviceReturn(DeviceReturnStatus.SentBack, only, next.Revision) };
+    }
+
+    /// <summary>
+    /// Where the models go that still have what the rollout told: all to what the operator named, or else to what they last served
+    /// together; where one of those was withdrawn since, all to what their targets say, and where that was too, out of service.
+    /// </summary>
+    private async Task<List<Way>> WaysAsync(
+        Rollout rollout, DeviceRollout part, DeviceDesired desired, CancellationToken cancellationToken)
+    {
+        var ways = new List<Way>();
+        foreach (var model in part.Models.Where(model => IsBy(rollout, model, desired)))
+        {
+            var ruling = await RulingAsync(part.Device, model.Model, cancellationToken);
+            var own = rollout.Targets.FirstOrDefault(moved => moved.Model == model.Model)?.Target;
+            ways.Add(new Way(model, model.Version, ruling)
+            {
+                IsHeld = ruling?.Version == model.Version && (ruling.IsPin || ruling.Target != own),
+            });
+        }
+        Func<Way, int?>[] choices =
+        [
+            way => rollout.ReturnOf(way.Model.Model) ?? way.Model.ReturnVersion(way.Ruling?.Version),
+            way => way.Model.ReturnVersion(way.Ruling?.Version),
+            way => way.Ruling?.Version,
+        ];
+        foreach (var choose in choices)
+        {
+            List<Way> chosen = [.. ways.Select(way => way.IsHeld ? way : way with { Version = choose(way) })];
+            if (!await IsAnyWithdrawnAsync(chosen, cancellationToken)) return chosen;
+        }
+        return [.. ways.Select(way => way.IsHeld ? way : way with { Version = null })];
+    }
+
+    private async Task<bool> IsAnyWithdrawnAsync(IEnumerable<Way> ways, CancellationToken cancellationToken)
+    {
+        foreach (var way in ways.Where(way => !way.IsHeld))
+        {
+            if (way.Version is { } back
+                && await store.FindAsync<Withdrawal>(Release.IdOf(way.Model.Model, back), cancellationToken)
+                    is { Document.Release.KeepServing: false }) return true;
+        }
+        return false;
+    }
+
+    /// <summary>A device that keeps what the rollout told it, since a pin or another target says the same.</summary>
+    private static DeviceRollout Held(DeviceRollout part, Ruling ruling)
+    {
+        var way = new DeviceReturn(DeviceReturnStatus.Superseded, part.Models.Count == 1 ? ruling.Version : null, 0);
+        return part with
+        {
+            Return = way with
+            {
+                Detail = ruling.IsPin
+                    ? $"It is pinned to release {ruling.Version}."
+                    : $"Target {ruling.Target} says release {ruling.Version} for it.",
+            },
+        };
     }
 
     private static DeviceRollout? Superseded(DeviceRollout part, DeviceDesired desired)
@@ -118,19 +171,25 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
             : null;
 
     /// <summary>Why the device could not take a release back, as far as that is known here.</summary>
-    private async Task<string?> ReasonAgainstAsync(DeviceId device, Way way, CancellationToken cancellationToken)
+    private async Task<(DeploymentFailure Failure, string Reason)?> ReasonAgainstAsync(
+        DeviceId device, Way way, CancellationToken cancellationToken)
     {
         if (way.Version is not { } back) return null;
-        var release = await store.FindAsync<Release>(Release.IdOf(way.Model.Model, back), cancellationToken);
-        if (release is null) return $"Release {back} is not stored here.";
-        if (release.Document.ExpiresAt > time.GetUtcNow()) return null;
-        var reported = (await store.FindAsync<DeviceReported>(device.Value, cancellationToken))?.Document.State.Models
-            .FirstOrDefault(model => model.Model == way.Model.Model);
+        if (await store.FindAsync<Release>(Release.IdOf(way.Model.Model, back), cancellationToken) is not { Document: var release })
+            return (DeploymentFailure.ReleaseExpired, $"Release {back} is not stored here.");
+        var said = await SaidAsync(device, way.Model.Model, cancellationToken);
+        // One that may serve on is not returned to.
+        if (release.WithdrawnAt is { } withdrawn && said?.ActiveVersion != back)
+            return (DeploymentFailure.ReleaseWithdrawn, $"Release {back} was withdrawn at {withdrawn:u}.");
         // What a device still keeps it takes back whatever its age: it has proven itself there.
-        return reported?.ActiveVersion == back || reported?.PreviousVersion == back
+        return release.ExpiresAt > time.GetUtcNow() || said?.ActiveVersion == back || said?.PreviousVersion == back
             ? null
-            : $"Release {back} expired at {release.Document.ExpiresAt:u}, and the device does not keep it.";
+            : (DeploymentFailure.ReleaseExpired, $"Release {back} expired at {release.ExpiresAt:u}, and the device does not keep it.");
     }
+
+    private async Task<ReportedModel?> SaidAsync(DeviceId device, string model, CancellationToken cancellationToken)
+        => (await store.FindAsync<DeviceReported>(device.Value, cancellationToken))?.Document.State.Models
+            .FirstOrDefault(said => said.Model == model);
 
     /// <summary>
     /// Makes the device's next reports count as the answer. An older way back that was not ended is superseded by this one.
@@ -155,5 +214,9 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
     /// <param name="Model">Its part in the rollout.</param>
     /// <param name="Version">Where it returns to; null for serving nothing.</param>
     /// <param name="Ruling">What its targets say without the rollout.</param>
-    private sealed record Way(ModelRollout Model, int? Version, Ruling? Ruling);
+    private sealed record Way(ModelRollout Model, int? Version, Ruling? Ruling)
+    {
+        /// <summary>A pin, or a target that the rollout does not move, holds the device on what the rollout told it.</summary>
+        public bool IsHeld { get; init; }
+    }
 }

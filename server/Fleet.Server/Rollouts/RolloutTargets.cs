@@ -1,12 +1,13 @@
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
+using Fleet.Server.Releases;
 using Fleet.Server.Storage;
 using Fleet.Server.Targets;
 
 namespace Fleet.Server.Rollouts;
 
 /// <summary>What a rollout does with the targets it moves: finds or makes them, marks them, moves them together, gives them back.</summary>
-internal sealed class RolloutTargets(IFleetStore store)
+internal sealed class RolloutTargets(IFleetStore store, FormerReleases former)
 {
     private const int NameLength = 48;
 
@@ -36,31 +37,52 @@ internal sealed class RolloutTargets(IFleetStore store)
     public async Task<IReadOnlyList<StoreChange>> EndAsync(Rollout rollout, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (rollout.Status is RolloutStatus.Running or RolloutStatus.Paused or RolloutStatus.AwaitingApproval) return [];
-        var changes = new List<StoreChange>();
-        foreach (var moved in rollout.Targets)
+        var stored = await store.AllAsync<Target>("", cancellationToken).ToListAsync(cancellationToken);
+        var brings = stored.Exists(target => Brings(rollout, target.Document)) && !await IsWithdrawnAsync(rollout, cancellationToken);
+        IReadOnlyList<Target> after = [.. stored.Select(target => Ended(rollout, target.Document, brings, now))];
+        if (rollout.Status == RolloutStatus.RolledBack)
         {
-            if (await store.FindAsync<Target>(moved.Target, cancellationToken) is not { } stored) continue;
-            var after = Ended(rollout, moved, stored.Document, now);
-            if (after != stored.Document) changes.Add(stored.Change(after));
+            var back = stored.Zip(after).Where(pair => pair.First.Document.Release != pair.Second.Release).Select(pair => pair.First.Id);
+            after = await former.BackAsync(after, back, null, cancellationToken);
         }
-        return changes;
+        return await former.ChangesAsync(stored, after, cancellationToken) ?? await EndAsync(rollout, now, cancellationToken);
     }
 
-    private static Target Ended(Rollout rollout, MovedTarget moved, Target target, DateTimeOffset now)
+    private async Task<bool> IsWithdrawnAsync(Rollout rollout, CancellationToken cancellationToken)
     {
-        var after = target with { Moving = target.Moving == rollout.Id ? null : target.Moving };
-        var brought = target.Release?.Rollout == rollout.Id;
-        return rollout switch
+        foreach (var (model, version) in rollout.Plan.Moved())
         {
-            { Status: RolloutStatus.Succeeded, IsWhole: true } when !brought => after with
-            {
-                Release = ReleaseOf(rollout, moved.Model) with { Limits = LimitsOf(rollout.Plan), Group = rollout.Group() },
-            },
-            { Status: RolloutStatus.RolledBack, ReturnTo: { } version } when after.Release?.Version != version
-                => after with { Release = new TargetRelease(version, now) },
-            { Status: RolloutStatus.RolledBack, ReturnTo: null } when brought => after with { Release = moved.Before },
-            _ => after,
+            if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is { Document.WithdrawnAt: not null })
+                return true;
+        }
+        return false;
+    }
+
+    private static bool IsBrought(Rollout rollout, Target target) => target.Release?.Rollout == rollout.Id;
+
+    /// <summary>
+    /// True when the target comes to the rollout's release now: one that was retried does not replace what came after it.
+    /// </summary>
+    private static bool Brings(Rollout rollout, Target target) => rollout is { Status: RolloutStatus.Succeeded, IsWhole: true }
+        && rollout.Targets.Any(moved => moved.Target == target.Name) && !IsBrought(rollout, target)
+        && !IsNewer(rollout, target);
+
+    private static bool IsNewer(Rollout rollout, Target target) => target.Release?.DecidedAt > rollout.CreatedAt;
+
+    private static Target Ended(Rollout rollout, Target target, bool brings, DateTimeOffset now)
+    {
+        if (rollout.Targets.FirstOrDefault(moved => moved.Target == target.Name) is not { } moved) return target;
+        var after = target with { Moving = target.Moving == rollout.Id ? null : target.Moving };
+        if (brings && Brings(rollout, target)) return after with
+        {
+            Release = ReleaseOf(rollout, moved.Model) with { Limits = LimitsOf(rollout.Plan), Group = rollout.Group() },
         };
+        if (rollout.Status != RolloutStatus.RolledBack) return after;
+        if (rollout.ReturnOf(moved.Model) is not { } version)
+            return IsBrought(rollout, target) ? after with { Release = moved.Before } : after;
+        return after.Release?.Version == version && (rollout.Group() is not { } group || after.Release.Group == group)
+            ? after
+            : after with { Release = new TargetRelease(version, now) { Group = rollout.Group() } };
     }
 
     private static TargetRelease ReleaseOf(Rollout rollout, string model)
@@ -71,10 +93,10 @@ internal sealed class RolloutTargets(IFleetStore store)
         ? null
         : new ReleaseLimits(plan.MaximumBytesPerDevice, plan.Window);
 
-    /// <summary>Every target, those this rollout moves being where it moves them.</summary>
+    /// <summary>Every target, those this rollout moves being where it moves them, unless something newer came to them.</summary>
     public static IReadOnlyList<Target> AsMoved(Rollout rollout, IReadOnlyList<Target> targets) =>
     [
-        .. targets.Select(target => rollout.Targets.Any(moved => moved.Target == target.Name)
+        .. targets.Select(target => rollout.Targets.Any(moved => moved.Target == target.Name) && !IsNewer(rollout, target)
             ? target with { Release = ReleaseOf(rollout, target.Model) }
             : target),
     ];
@@ -93,13 +115,14 @@ internal sealed class RolloutTargets(IFleetStore store)
         foreach (var each in rollout.Targets)
         {
             var pin = pins.FirstOrDefault(pin => pin.Model == each.Model);
-            if (ReasonAgainst(each, device, desired.Of(each.Model), pin, moved) is not { } reason) continue;
+            if (ReasonAgainst(rollout, each, device, desired.Of(each.Model), pin, moved) is not { } reason) continue;
             return rollout.Targets.Count == 1 ? reason : $"{each.Model}: {reason}";
         }
         return null;
     }
 
-    private static string? ReasonAgainst(MovedTarget own, Device device, DesiredRelease? has, Pin? pin, IReadOnlyList<Target> moved)
+    private static string? ReasonAgainst(
+        Rollout rollout, MovedTarget own, Device device, DesiredRelease? has, Pin? pin, IReadOnlyList<Target> moved)
         => Convergence.Decide(device, own.Model, has, pin, moved) switch
         {
             null => "The filter no longer selects the device.",
@@ -108,6 +131,8 @@ internal sealed class RolloutTargets(IFleetStore store)
                 => moved.Any(each => each.Name == own.Target && each.Selects(device))
                     ? $"Target {target} of priority {priority} decides for the device."
                     : "The filter no longer selects the device.",
+            { DecidedAt: var at, Version: var version } when at > rollout.CreatedAt
+                => $"Release {version} came to target {own.Target} since.",
             _ => null,
         };
 

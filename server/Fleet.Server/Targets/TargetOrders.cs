@@ -43,21 +43,22 @@ internal sealed partial class TargetOrders(IFleetStore store, ConvergenceQueue q
     /// <summary>Holds a device on a release, whatever its targets say.</summary>
     public async Task<Answer<Pin>> PinAsync(Device device, string model, int version, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not { } release)
-            return Refusal.Unknown($"There is no release {model} {version}.");
-        if (Suitability.ReasonAgainst(release.Document, await store.CandidateAsync(device, cancellationToken), time.GetUtcNow())
-            is { } reason) return Refusal.Conflict($"Device {device.Id} cannot be pinned to {model} {version}: {reason}");
-        var pin = new Pin(device.Id, model, version, time.GetUtcNow());
-        await store.RetryAsync(async _ =>
+        var answer = await store.RetryAsync<Answer<Pin>>(async _ =>
         {
+            if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is not { } release)
+                return Refusal.Unknown($"There is no release {model} {version}.");
+            if (Suitability.ReasonAgainst(release.Document, await store.CandidateAsync(device, cancellationToken), time.GetUtcNow())
+                is { } reason) return Refusal.Conflict($"Device {device.Id} cannot be pinned to {model} {version}: {reason}");
+            var pin = new Pin(device.Id, model, version, time.GetUtcNow());
             var id = Pin.IdOf(device.Id, model);
             var stored = await store.FindAsync<Pin>(id, cancellationToken);
-            await store.CommitAsync([stored?.Change(pin) ?? StoreChange.Create(id, pin)], cancellationToken);
+            await store.CommitAsync([stored?.Change(pin) ?? StoreChange.Create(id, pin), Unchanged(release)], cancellationToken);
             return pin;
         }, cancellationToken);
+        if (answer.Problem is not null) return answer;
         queue.Changed(device.Id);
         LogPinned(device.Id, model, version);
-        return pin;
+        return answer;
     }
 
     /// <summary>Lets a device go; it converges to its target.</summary>
@@ -82,7 +83,7 @@ internal sealed partial class TargetOrders(IFleetStore store, ConvergenceQueue q
     {
         var now = time.GetUtcNow();
         if (await store.FindAsync<Release>(
-            Release.IdOf(request.Model, request.Version), cancellationToken) is not { Document: var release })
+            Release.IdOf(request.Model, request.Version), cancellationToken) is not { Document: var release } found)
             return Refusal.Unknown($"There is no release {request.Model} {request.Version}.");
         if (release.WithdrawnAt is { } withdrawn)
             return Refusal.Conflict($"Release {request.Model} {request.Version} was withdrawn at {withdrawn:u}.");
@@ -107,10 +108,13 @@ internal sealed partial class TargetOrders(IFleetStore store, ConvergenceQueue q
             Release = new TargetRelease(request.Version, now),
             Priority = request.Priority ?? stored?.Document.Priority ?? 0,
         };
-        await store.CommitAsync([stored?.Change(target) ?? StoreChange.Create(name, target)], cancellationToken);
+        await store.CommitAsync([stored?.Change(target) ?? StoreChange.Create(name, target), Unchanged(found)], cancellationToken);
         LogSet(name, request.Model, request.Version, Said(filter));
         return target;
     }
+
+    /// <summary>Of this commit and one that withdraws the release at the same moment, one fails and looks again.</summary>
+    private static StoreChange Unchanged(Stored<Release> release) => release.Change(release.Document);
 
     private static ApiProblem? Moving(Target target) => target.Moving is { } rollout
         ? Refusal.Conflict($"Rollout {rollout} is moving target {target.Name}: abort it or wait until it has ended.")

@@ -4,8 +4,10 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
+using Fleet.Server.Releases;
 using Fleet.Server.Rollouts;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 
 namespace Fleet.Server.Tests.Rollouts;
 
@@ -189,6 +191,71 @@ public sealed class RolloutReturnTests : IAsyncLifetime
         Assert.Equal(2, (await _fleet.ToldAsync(DeviceId.Parse("dev-00000")))!.Value.Version);
     }
 
+    /// <summary>Found in review: devices were returned to what they had served, although that had been withdrawn since.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Device_whose_former_release_was_withdrawn_while_a_rollout_is_open_returns_to_the_one_before(bool rollback)
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        await ServeAsync();
+        var third = await StartAsync("100%");
+        Assert.Null((await _fleet.Of<Withdrawals>().WithdrawAsync("speech", 2, keepServing: false, default)).Problem);
+        if (rollback) await BackAsync(third);
+        else Assert.Null((await _fleet.Orders.AbortAsync(third, default)).Problem);
+        var way = (await _fleet.ViewAsync(third)).Devices[0].Return!;
+        Assert.Equal((DeviceReturnStatus.SentBack, 1), (way.Status, way.Version));
+        Assert.Equal((1, true), await _fleet.ToldAsync(DeviceId.Parse("dev-00000")));
+    }
+
+    [Fact]
+    public async Task Device_that_serves_nothing_but_what_was_withdrawn_is_told_nothing_when_the_rollout_is_aborted()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        var second = await StartAsync("100%");
+        Assert.Null((await _fleet.Of<Withdrawals>().WithdrawAsync("speech", 1, keepServing: false, default)).Problem);
+        Assert.Null((await _fleet.Orders.AbortAsync(second, default)).Problem);
+        Assert.Null(await _fleet.ToldAsync(DeviceId.Parse("dev-00000")));
+    }
+
+    /// <summary>Found in review: the rollback sent the device away from the release it is pinned to.</summary>
+    [Fact]
+    public async Task Device_that_is_pinned_to_the_release_of_a_rollout_keeps_it_when_that_is_rolled_back()
+    {
+        await _fleet.EnrollAsync(2);
+        var pinned = DeviceId.Parse("dev-00000");
+        await ServeAsync();
+        var second = await ServeAsync();
+        var device = (await _fleet.Store.DeviceAsync(pinned, default))!.Document;
+        Assert.Null((await _fleet.Of<TargetOrders>().PinAsync(device, "speech", 2, default)).Problem);
+        await BackAsync(second);
+        Assert.Equal((2, false), await _fleet.ToldAsync(pinned));
+        Assert.Equal((1, true), await _fleet.ToldAsync(DeviceId.Parse("dev-00001")));
+        var way = (await _fleet.ViewAsync(second)).Devices.Single(each => each.Device == pinned).Return!;
+        Assert.Equal((DeviceReturnStatus.Superseded, "It is pinned to release 2."), (way.Status, way.Detail));
+    }
+
+    /// <summary>Found in review: the target went back to the release of the older rollout, and all its devices with it.</summary>
+    [Fact]
+    public async Task Rollout_that_is_retried_does_not_take_its_target_from_a_newer_one()
+    {
+        await _fleet.EnrollAsync(2);
+        var (failing, other) = (DeviceId.Parse("dev-00000"), DeviceId.Parse("dev-00001"));
+        var first = await StartAsync("100%", with: plan => plan with { MaximumFailureRate = 0.5, MinimumFinished = 2 });
+        await _fleet.FailAsync(failing, serves: null);
+        await _fleet.SucceedAsync(first);
+        var device = (await _fleet.Store.DeviceAsync(failing, default))!.Document;
+        Assert.Null((await _fleet.Of<TargetOrders>().PinAsync(device, "speech", 1, default)).Problem);
+        await ServeAsync();
+        Assert.Null((await _fleet.Orders.RetryAsync(first, default)).Problem);
+        await _fleet.ReportAsync(failing, DeploymentPhase.Active);
+        await _fleet.UntilAsync(first, "succeeds again", view => view.Status == RolloutStatus.Succeeded);
+        Assert.Equal(2, (await _fleet.Store.FindAsync<Target>("speech", default))!.Document.Release!.Version);
+        Assert.Equal((2, false), await _fleet.ToldAsync(other));
+    }
+
     [Fact]
     public async Task Rollback_moves_its_target_back_and_newcomers_with_it()
     {
@@ -214,7 +281,7 @@ public sealed class RolloutReturnTests : IAsyncLifetime
         await _fleet.Store.UpdateAsync<DeviceRollout>(
             DeviceRollout.IdOf(id, device),
             part => part with { Models = [new ModelRollout("speech", 2) { PreviousVersion = 1 }] }, default);
-        var target = (await _fleet.Store.FindAsync<Fleet.Server.Targets.Target>("speech", default))!;
+        var target = (await _fleet.Store.FindAsync<Target>("speech", default))!;
         await _fleet.Store.CommitAsync([target.Removal()], default);
         await _fleet.Store.UpdateAsync<DeviceDesired>(
             device.Value, desired => new DeviceDesired(desired.Revision, [new DesiredRelease("speech", 2)]), default);

@@ -78,7 +78,7 @@ public sealed class OldAgentTests(FleetFixture fleet)
     public async Task Agent_of_0_2_serves_a_release_and_is_left_out_of_windows_and_of_several_models_together()
     {
         await using var agent = await fleet.AgentAsync("released", "old-3", program: Released);
-        foreach (var model in (string[])["released", "released-too"]) await fleet.ReleaseAsync(model);
+        foreach (var each in (string[])["released", "released-too"]) await fleet.ReleaseAsync(each);
         await fleet.Server.RolloutEndsAsync((await fleet.Server.StartRolloutAsync(Plan("released", 1))).Id, RolloutStatus.Succeeded);
         var model = Assert.Single((await fleet.Server.DeviceAsync("old-3")).Models);
         Assert.Equal((DeploymentPhase.Active, 1, true), (model.Phase, model.ActiveVersion, model.Receipt is null));

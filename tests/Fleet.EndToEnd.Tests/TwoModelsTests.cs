@@ -37,12 +37,21 @@ public sealed class TwoModelsTests(FleetFixture fleet)
         Assert.Equal(
             [DeploymentFailure.GroupFailed, DeploymentFailure.GateMissed], failed.Models.Select(model => model.Failure));
         Assert.Equal([1, 1], await ServedAsync());
+
+        await fleet.ReleaseAsync("ear");
+        var next = await StartAsync("2", "--wait", ear: "3");
+        Assert.True(next.Code == 0, next.Output);
+        Assert.Equal([2, 3], await ServedAsync());
+        var back = await fleet.CliAsync(
+            "rollouts", "rollback", FleetFixture.RolloutIn(next.Output), "--to", "eye=1", "--to", "ear=1", "--yes", "--wait");
+        Assert.True(back.Code == 0, back.Output);
+        Assert.Equal([1, 1], await ServedAsync());
     }
 
     private async Task<int?[]> ServedAsync()
         => [.. (await fleet.Server.DeviceAsync("pair-1")).Models.Select(model => model.ActiveVersion)];
 
-    private Task<ProcessResult> StartAsync(string version, string how) => fleet.CliAsync(
-        "rollouts", "start", "--model", "eye", "--version", version, "--and", $"ear={version}", "--waves", "100%",
+    private Task<ProcessResult> StartAsync(string version, string how, string? ear = null) => fleet.CliAsync(
+        "rollouts", "start", "--model", "eye", "--version", version, "--and", $"ear={ear ?? version}", "--waves", "100%",
         "--filter", "label.test=pair", "--max-failure-rate", "0%", how);
 }

@@ -89,26 +89,35 @@ internal static partial class RolloutsCommand
 
     private static Command RollBack(Shell shell)
     {
-        var to = new Option<int?>("--to")
+        var to = new Option<PlannedRelease[]>("--to")
         {
             HelpName = "N",
-            Description = "Release that all its devices go to, older or newer, of its one model [default: what each served before].",
+            Description = "Release that all its devices go to, older or newer; of several models NAME=N, once for each [default: what each "
+                + "served before].",
+            CustomParser = result => [.. result.Tokens.Select(token => Waves.ParseGoal(token.Value, result.AddError))],
+            AllowMultipleArgumentsPerToken = false,
+            Arity = ArgumentArity.OneOrMore,
         };
         var wait = new Option<bool>("--wait") { Description = "Wait until no device is on its way back any more." };
         return Verb.On(shell, "rollback", """
             Rolls a rollout back: every device that was told returns to the release it last served, or to the one named, and the target goes
-            back with them. The exit code is 0 only if nothing is known that could not return; with --wait, only if every device has.
+            back with them. Where it moved several models, all go together. The exit code is 0 only if nothing is known that could not
+            return; with --wait, only if every device has.
 
             Examples:
               fleet rollouts rollback ROLLOUT
               fleet rollouts rollback ROLLOUT --to 1 --wait
+              fleet rollouts rollback ROLLOUT --to detector=3 --to classifier=6
             """, [Id, to, wait, Verb.Yes()], async (call, cancellationToken) =>
         {
             var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
-            var where = call.Get(to) is { } version ? $"goes to release {version}" : "returns to the release it last served";
+            PlannedRelease[] goal = call.Get(to) ?? [];
+            var where = goal.Length == 0
+                ? "returns to the release it last served"
+                : $"goes to {string.Join(" and ", goal.Select(each => each.Model.Length == 0 ? $"release {each.Version}" : $"{each}"))}";
             await call.ConfirmAsync($"Roll back rollout {asked.Id} of {asked.Plan.ReleasesInWords()}? Every device that was told "
                 + $"{where}.", cancellationToken);
-            await call.Client.RollBackAsync(asked.Id, call.Get(to), cancellationToken);
+            await call.Client.RollBackAsync(asked.Id, goal, cancellationToken);
             var rollout = call.Get(wait)
                 ? await StepBoard.RunAsync(call.Shell, board => board.StepAsync(
                     $"Rollout {asked.Id}", step => Follow.ReturnAsync(call.Client, call.Shell.Time, asked.Id, step, cancellationToken)))

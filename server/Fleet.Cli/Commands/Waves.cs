@@ -13,12 +13,16 @@ internal static class Waves
     /// <summary>A release as <c>--and</c> names it: <c>sound=2</c>.</summary>
     public static PlannedRelease ParseRelease(string text, Action<string> fail)
     {
-        var parts = text.Split('=', 2);
-        if (parts.Length == 2 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var version))
-            return new PlannedRelease(parts[0], version);
+        if (PlannedRelease.Parse(text) is { } release) return release;
         fail($"'{text}' is not a release: write NAME=N, such as sound=2.");
         return new PlannedRelease("", 0);
     }
+
+    /// <summary>Where a rollback goes, as <c>--to</c> names it: <c>2</c>, or <c>sound=2</c> of several models.</summary>
+    public static PlannedRelease ParseGoal(string text, Action<string> fail)
+        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
+            ? new PlannedRelease("", version)
+            : ParseRelease(text, fail);
 
     /// <summary>
     /// Reads <c>5%,25%,100%</c>, numbers of devices: <c>1,10,100%</c>, or filters, whose terms are joined by an ampersand:

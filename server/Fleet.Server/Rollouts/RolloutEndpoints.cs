@@ -26,6 +26,7 @@ internal static class RolloutEndpoints
         .AddSingleton<IArtifactMeter>(provider => provider.GetRequiredService<FetchLedger>())
         .AddHostedService(provider => provider.GetRequiredService<FetchLedger>())
         .AddSingleton<RolloutWake>()
+        .AddSingleton<FormerReleases>()
         .AddSingleton<RolloutTargets>()
         .AddSingleton<Releases.IWithdrawalObserver, WithdrawnTargets>()
         .AddSingleton<WaveOpening>()
@@ -85,10 +86,15 @@ internal static class RolloutEndpoints
         MapOrder("resume", "Resumes a paused rollout.", orders => orders.ResumeAsync);
         MapOrder("abort", "Aborts a rollout for good.", orders => orders.AbortAsync);
         rollouts.MapPost("/{id}/rollback", (
-            string id, int? version, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken)
-            => OrderAsync(id, caller, store, (which, token) => orders.RollBackAsync(which, version, token), cancellationToken))
+            string id, int? version, string? releases, Caller caller, RolloutOrders orders, IFleetStore store,
+            CancellationToken cancellationToken)
+            => PlannedRelease.TryParseAll(releases, out var to, out var problem) && (version is null || to.Count == 0)
+                ? OrderAsync(id, caller, store, (which, token) => version is null
+                    ? orders.RollBackToAsync(which, to, token)
+                    : orders.RollBackAsync(which, version, token), cancellationToken)
+                : Task.FromResult(Refusal.Invalid(problem ?? "version and releases say the same: one of them is enough.").ToResult()))
             .ForOperators().Tells<RolloutView>(
-                "RollBackRollout", "Returns the devices of a rollout to what they last served, or to a release.");
+                "RollBackRollout", "Returns the devices of a rollout to what they last served, or to releases that are named.");
         rollouts.MapPost("/{id}/approve", async (
             string id, Caller caller, RolloutOrders orders, IFleetStore store, CancellationToken cancellationToken) =>
         {

@@ -10,38 +10,50 @@ namespace Fleet.Server.Rollouts;
 /// <summary>The order that takes a rollout back.</summary>
 internal sealed partial class RolloutOrders
 {
+    /// <summary>Stops for good and returns every device: to what it last served, or to a release of the one model.</summary>
+    public Task<Answer<Rollout>> RollBackAsync(string id, int? version, CancellationToken cancellationToken)
+        => RollBackToAsync(id, version is { } number ? [new PlannedRelease("", number)] : [], cancellationToken);
+
     /// <summary>
-    /// Stops for good and returns every device that was told: to what it last served, or to a release that the operator names. The target
-    /// goes back with them. Refused where a newer order has taken its place.
+    /// Stops for good and returns every device that was told: to what it last served, or to releases that the operator names. The targets
+    /// go back with them. Refused where a newer order has taken its place.
     /// </summary>
     /// <param name="id">The rollout.</param>
-    /// <param name="version">Where they go; null for what each of them served before.</param>
+    /// <param name="to">Where they go, a release of each model, of one also without its name; empty for what each served before.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task<Answer<Rollout>> RollBackAsync(string id, int? version, CancellationToken cancellationToken)
+    public async Task<Answer<Rollout>> RollBackToAsync(string id, IReadOnlyList<PlannedRelease> to, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync<Rollout>(id, cancellationToken) is { Document: { Status: not RolloutStatus.RolledBack } rollout }
-            && await WhyNotBackAsync(rollout, version, cancellationToken) is { } problem) return problem;
+        if (await store.FindAsync<Rollout>(id, cancellationToken) is { Document: { Status: not RolloutStatus.RolledBack } rollout })
+        {
+            if (to is [{ Model: "", Version: var only }] && rollout.Plan.Moved() is [var moved])
+                to = [new PlannedRelease(moved.Model, only)];
+            if (await WhyNotBackAsync(rollout, to, cancellationToken) is { } problem) return problem;
+        }
         return await ChangeAsync(id, "rolled back", (found, _) => Task.FromResult<Rollout?>(found.Status switch
         {
             RolloutStatus.RolledBack => found,
             _ => found with
             {
                 Status = RolloutStatus.RolledBack,
-                Reason = version is null ? "Rolled back by an operator." : $"Rolled back to release {version} by an operator.",
-                ReturnTo = version,
+                Reason = to.Count == 0 ? "Rolled back by an operator." : $"Rolled back to {InWords(to)} by an operator.",
+                ReturnsTo = to,
                 Reversed = 0,
                 FinishedAt = null,
             },
         }), cancellationToken);
     }
 
-    private async Task<ApiProblem?> WhyNotBackAsync(Rollout rollout, int? version, CancellationToken cancellationToken)
+    private static string InWords(IReadOnlyList<PlannedRelease> releases)
+        => releases is [var only] ? $"release {only.Version}" : new RolloutPlan { Releases = releases, Waves = [] }.ReleasesInWords();
+
+    private async Task<ApiProblem?> WhyNotBackAsync(
+        Rollout rollout, IReadOnlyList<PlannedRelease> to, CancellationToken cancellationToken)
     {
-        if (version is { } to && await WhyNotToAsync(rollout, to, cancellationToken) is { } nowhere) return nowhere;
+        if (to.Count > 0 && await WhyNotToAsync(rollout, to, cancellationToken) is { } nowhere) return nowhere;
         if (await OtherOpenAsync(rollout, cancellationToken) is { } other) return other;
         foreach (var moved in rollout.Targets)
         {
-            if (version is null && await WhyNotToFormerAsync(rollout, moved, cancellationToken) is { } withdrawn) return withdrawn;
+            if (to.Count == 0 && await WhyNotToFormerAsync(rollout, moved, cancellationToken) is { } withdrawn) return withdrawn;
             if (await NewerAsync(rollout, moved, cancellationToken) is { } newer)
                 return Refusal.Conflict(
                     $"{newer} since rollout {rollout.Id} brought {rollout.Plan.ReleasesInWords()}: nothing was rolled back.",
@@ -56,32 +68,40 @@ internal sealed partial class RolloutOrders
     /// <summary>What was there before may have been withdrawn since: devices would refuse it and serve on what is rolled back.</summary>
     private async Task<ApiProblem?> WhyNotToFormerAsync(Rollout rollout, MovedTarget moved, CancellationToken cancellationToken)
     {
-        if (moved.Before is not { } before
+        var now = (await store.FindAsync<Target>(moved.Target, cancellationToken))?.Document.Release;
+        // While the rollout has not moved its target, that may have gone back further by itself.
+        if ((now?.Rollout == rollout.Id ? moved.Before : now) is not { } before
             || (await store.FindAsync<Release>(Release.IdOf(moved.Model, before.Version), cancellationToken))?.Document.WithdrawnAt
                 is not { } withdrawn)
             return null;
+        var to = rollout.Plan.Moved() is { Count: > 1 } several ? string.Join(" --to ", several.Select(each => $"{each.Model}=N")) : "N";
         return Refusal.Conflict(
             $"Release {moved.Model} {before.Version}, which was there before rollout {rollout.Id}, was withdrawn at {withdrawn:u}: no "
                 + "device returns to it.",
-            rollout.Plan.Moved().Count == 1
-                ? $"Name an older release: 'fleet rollouts rollback {rollout.Id} --to N'."
-                : $"Name an older release of each: 'fleet targets set {moved.Target} --version N --allow-older'.");
+            $"Name an older release{(to == "N" ? "" : " of each")}: 'fleet rollouts rollback {rollout.Id} --to {to}'.");
     }
 
-    private async Task<ApiProblem?> WhyNotToAsync(Rollout rollout, int version, CancellationToken cancellationToken)
+    private async Task<ApiProblem?> WhyNotToAsync(
+        Rollout rollout, IReadOnlyList<PlannedRelease> to, CancellationToken cancellationToken)
     {
-        if (rollout.Plan.Moved() is not [var (model, brought)])
+        var moved = rollout.Plan.Moved();
+        if (!moved.Select(each => each.Model).Order(StringComparer.Ordinal).SequenceEqual(
+            to.Select(each => each.Model).Order(StringComparer.Ordinal)))
             return Refusal.Invalid(
-                $"Rollout {rollout.Id} moves {rollout.Plan.ReleasesInWords()}: release {version} would be of one of them.",
+                $"Rollout {rollout.Id} moves {rollout.Plan.ReleasesInWords()}: where it goes names one release of each model, "
+                    + $"such as {string.Join(", ", moved.Select(each => $"{each.Model}=N"))}.",
                 ["Without a release, every device returns to what it served before of each."]);
-        if (version == brought) return Refusal.Invalid($"Release {version} is what rollout {rollout.Id} brought.");
-        return (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken))?.Document switch
+        if (moved.All(to.Contains)) return Refusal.Invalid($"{rollout.Plan.ReleasesInWords()} is what rollout {rollout.Id} brought.");
+        foreach (var (model, version) in to)
         {
-            null => Refusal.Unknown($"There is no release {model} {version}."),
-            { WithdrawnAt: { } withdrawn } => Refusal.Conflict(
-                $"Release {model} {version} was withdrawn at {withdrawn:u}: no device returns to it."),
-            _ => null,
-        };
+            switch ((await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken))?.Document)
+            {
+                case null: return Refusal.Unknown($"There is no release {model} {version}.");
+                case { WithdrawnAt: { } withdrawn }:
+                    return Refusal.Conflict($"Release {model} {version} was withdrawn at {withdrawn:u}: no device returns to it.");
+            }
+        }
+        return null;
     }
 
     /// <summary>What took the place of a rollout that had succeeded, in words; null when nothing did.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
@@ -175,6 +176,24 @@ public sealed record PlannedRelease(string Model, int Version)
 {
     /// <summary>As people read it: <c>vibration 3</c>.</summary>
     public override string ToString() => $"{Model} {Version}";
+
+    /// <summary>Reads <c>vibration=3</c>; null for what is not a release.</summary>
+    public static PlannedRelease? Parse(string text)
+        => text.Split('=') is [var model, var number] && Names.IsName(model)
+            && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
+            ? new PlannedRelease(model, version)
+            : null;
+
+    /// <summary>Reads <c>vibration=3,sound=2</c>; nothing reads as none.</summary>
+    public static bool TryParseAll(string? text, out IReadOnlyList<PlannedRelease> releases, out string? problem)
+    {
+        var parts = string.IsNullOrEmpty(text) ? [] : text.Split(',');
+        releases = [.. parts.Select(Parse).OfType<PlannedRelease>()];
+        problem = releases.Count == parts.Length
+            ? null
+            : $"'{parts.First(part => Parse(part) is null)}' is not a release: write NAME=N, joined by commas: vibration=3,sound=2.";
+        return problem is null;
+    }
 }
 
 /// <summary>One wave: how many of the selected devices have been told when it is open, those of earlier waves included.</summary>

@@ -57,10 +57,7 @@ internal sealed record DataFolder(string Root)
         foreach (var folder in (ReadOnlySpan<string>)[Root, Journals, Shelf, Staging, Bundles, Outbox]) OwnerOnly.CreateFolder(folder);
     }
 
-    /// <summary>
-    /// Claims the folder for this process. The kernel releases the lock however the process ends, so that no stale lock keeps a
-    /// restarted agent out.
-    /// </summary>
+    /// <summary>Claims the folder for this process.</summary>
     /// <exception cref="FolderInUseException">Another agent runs here.</exception>
     public FileStream Lock()
         => Lock("agent.lock", $"Another agent uses {Root}: stop it, or give this one its own folder with --data.");
@@ -70,14 +67,5 @@ internal sealed record DataFolder(string Root)
     public FileStream LockReports() => Lock("report.lock", $"Another report of {Root} is being written: try again when that is done.");
 
     private FileStream Lock(string name, string taken)
-    {
-        try
-        {
-            return new FileStream(Path.Combine(Root, name), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e)
-        {
-            throw new FolderInUseException(taken, e);
-        }
-    }
+        => ClaimedFile.TryOpen(Path.Combine(Root, name)) ?? throw new FolderInUseException(taken);
 }

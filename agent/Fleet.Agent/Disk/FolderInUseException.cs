@@ -1,4 +1,4 @@
 namespace Fleet.Agent.Disk;
 
 /// <summary>Another agent uses the data folder.</summary>
-internal sealed class FolderInUseException(string message, Exception inner) : IOException(message, inner);
+internal sealed class FolderInUseException(string message) : IOException(message);

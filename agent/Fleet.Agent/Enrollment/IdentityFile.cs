@@ -25,6 +25,13 @@ internal static class IdentityFile
         }
     }
 
+    /// <summary>The identity that what is asked of this device needs.</summary>
+    /// <exception cref="EnrollmentException">There is none, or the file is not a readable identity.</exception>
+    public static Identity Require(DataFolder folder)
+        => Read(folder) ?? throw new EnrollmentException(
+            $"This device is not enrolled: {folder.Identity} does not exist. Run 'fleet-agent enroll' first.",
+            EnrollmentFailure.NotEnrolled);
+
     /// <summary>True when there is an identity that reads.</summary>
     public static bool IsReadable(DataFolder folder)
     {

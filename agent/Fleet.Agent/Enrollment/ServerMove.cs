@@ -20,10 +20,9 @@ internal sealed class ServerMove(DataFolder folder)
     {
         if (server.Scheme != Uri.UriSchemeHttps)
             throw new EnrollmentException($"Server address {server} must start with https://.", EnrollmentFailure.Invalid);
+        IdentityFile.Require(folder); // Where no agent ever was there is no folder to claim.
         using var claimed = folder.Lock();
-        var identity = IdentityFile.Read(folder)
-            ?? throw new EnrollmentException(
-                $"This device is not enrolled: {folder.Identity} does not exist.", EnrollmentFailure.NotEnrolled);
+        var identity = IdentityFile.Require(folder);
         var moved = identity with { Server = server };
         var self = await AskAsync(new DeviceCredentials(folder, moved, new TrustedTime(folder, TimeProvider.System)), cancellationToken);
         if (self.Device != identity.Device)

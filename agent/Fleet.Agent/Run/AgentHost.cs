@@ -36,10 +36,7 @@ internal static class AgentHost
     public static async Task RunAsync(
         DataFolder folder, IReadOnlyDictionary<string, string?> settings, bool isLinked, CancellationToken cancellationToken)
     {
-        var identity = IdentityFile.Read(folder)
-            ?? throw new EnrollmentException(
-                $"This device is not enrolled: {folder.Identity} does not exist. Run 'fleet-agent enroll' first.",
-                EnrollmentFailure.NotEnrolled);
+        var identity = IdentityFile.Require(folder);
         folder.Create();
         using var claimed = folder.Lock();
         File.Delete(folder.Endpoints); // A run that was killed leaves it behind.

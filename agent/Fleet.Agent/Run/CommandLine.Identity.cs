@@ -34,15 +34,13 @@ internal static partial class CommandLine
     {
         var command = new Command(
             "renew", "Exchanges the certificate for a new one with a new key, as the agent does by itself in the last third of its life. "
-                + "The "
-            + "old one ends at once.") { Data };
+                + "The old one ends at once.") { Data };
         command.SetAction((parsed, cancellationToken) => GuardAsync(async () =>
         {
             var folder = FolderOf(parsed);
+            IdentityFile.Require(folder); // Where no agent ever was there is no folder to claim.
             using var claimed = folder.Lock();
-            var identity = IdentityFile.Read(folder)
-                ?? throw new EnrollmentException(
-                    $"This device is not enrolled: {folder.Identity} does not exist.", EnrollmentFailure.NotEnrolled);
+            var identity = IdentityFile.Require(folder);
             var trusted = new TrustedTime(folder, TimeProvider.System);
             var credentials = new DeviceCredentials(folder, identity, trusted);
             using var renewal = new CertificateRenewal(

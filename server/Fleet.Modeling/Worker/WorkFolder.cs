@@ -1,3 +1,5 @@
+using Fleet.Platform;
+
 namespace Fleet.Modeling.Worker;
 
 /// <summary>
@@ -14,14 +16,8 @@ internal sealed class WorkFolder : IDisposable
     {
         Directory.CreateDirectory(path);
         var lockPath = Path.Combine(path, "worker.lock");
-        try
-        {
-            _lock = new FileStream(lockPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e)
-        {
-            throw new IOException($"Another worker uses {path} (it holds {lockPath}); give each worker its own --data.", e);
-        }
+        _lock = ClaimedFile.TryOpen(lockPath)
+            ?? throw new IOException($"Another worker uses {path} (it holds {lockPath}); give each worker its own --data.");
         _builds = Path.Combine(path, "builds");
     }
 

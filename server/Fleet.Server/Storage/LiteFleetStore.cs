@@ -1,3 +1,4 @@
+using Fleet.Platform;
 using LiteDB;
 using JsonSerializer = System.Text.Json.JsonSerializer;
 
@@ -138,16 +139,8 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     /// Held as long as the store is open, and let go by the system when the process dies. LiteDB itself lets two processes in.
     /// </summary>
     private static FileStream Lock(string path)
-    {
-        try
-        {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException e) when (File.Exists(path))
-        {
-            throw new IOException($"{Path.GetDirectoryName(Path.GetFullPath(path))} is in use by another server.", e);
-        }
-    }
+        => ClaimedFile.TryOpen(path)
+            ?? throw new IOException($"{Path.GetDirectoryName(Path.GetFullPath(path))} is in use by another server.");
 
     private static bool Touch(LiteDatabase database) => database.GetCollection("probe").Upsert(new BsonDocument { ["_id"] = 0 });
 

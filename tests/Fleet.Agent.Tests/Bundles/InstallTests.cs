@@ -86,15 +86,4 @@ public sealed class InstallTests
         var answer = await site.InstallAsync(CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, 2, factor: -1)));
         Assert.Equal((false, DeploymentFailure.GateMissed, 1), (answer.Installed, answer.Failure, answer.ActiveVersion));
     }
-
-    [Fact]
-    public async Task Device_that_is_not_enrolled_says_so_and_keeps_nothing()
-    {
-        using var folder = new TemporaryFolder();
-        var result = await ChildProcess.RunAsync(
-            Programs.Agent, ["install", "--data", folder["data"], folder["release.tar"]], TimeSpan.FromSeconds(60));
-        Assert.Equal(3, result.Code);
-        Assert.Contains("not enrolled", result.Output, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(folder["data"]));
-    }
 }

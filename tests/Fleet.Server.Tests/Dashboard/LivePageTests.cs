@@ -88,6 +88,23 @@ public sealed class LivePageTests : IAsyncLifetime
         await StayedAsync();
     }
 
+    /// <summary>An address with a digest in it made the audit trail wider than any screen.</summary>
+    [Theory]
+    [InlineData(1280)]
+    [InlineData(390)]
+    public async Task No_page_is_wider_than_the_screen(int width)
+    {
+        using var refused = await _server.Operator.PutAsync($"/api/v1/worker/artifacts/{new string('a', 200)}", null);
+        await _server.EnrollAsync(new string('n', 64));
+        await _page.SetViewportAsync(new ViewPortOptions { Width = width, Height = 800 });
+        foreach (var path in (string[])["/", "/devices", $"/devices/{new string('n', 64)}", "/targets", "/telemetry", "/audit", "/none"])
+        {
+            await _page.GoToAsync($"{_server.Addresses.Api}{path}");
+            var wide = await _page.EvaluateExpressionAsync<int>("document.documentElement.scrollWidth");
+            Assert.True(wide == width, $"{path} is {wide} wide on a screen of {width}.");
+        }
+    }
+
     [Theory]
     [InlineData(1280)]
     [InlineData(390)]

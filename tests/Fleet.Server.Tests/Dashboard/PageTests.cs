@@ -45,6 +45,28 @@ public sealed class PageTests(RunningServer server) : IClassFixture<RunningServe
         Assert.Equal(HttpStatusCode.Unauthorized, (await nobody.GetAsync(path)).StatusCode);
     }
 
+    /// <summary>Of several models the page showed one, and a device whose second had failed looked well.</summary>
+    [Fact]
+    public async Task Device_of_several_models_is_listed_with_each_of_them()
+    {
+        var device = await server.EnrollAsync("several");
+        using var client = await device.ConnectAsync();
+        ReportedModel Model(string name, DeploymentPhase phase) => new()
+        {
+            Model = name,
+            Version = 1,
+            Phase = phase,
+            Failure = phase == DeploymentPhase.RolledBack ? DeploymentFailure.DownloadFailed : DeploymentFailure.None,
+            Since = DateTimeOffset.UtcNow,
+        };
+        await device.PublishAsync(client, Topics.Reported, TestDevice.Report(
+            1, Model("ear", DeploymentPhase.Downloading), Model("eye", DeploymentPhase.RolledBack)), FleetJson.Default.ReportedState);
+
+        var row = (await server.Operator.GetStringAsync("/devices")).Split("/devices/several\"")[1];
+        Assert.Contains(">downloading<", row, StringComparison.Ordinal);
+        Assert.Contains(">rolled back<", row, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task What_a_device_says_is_shown_and_never_run()
     {

@@ -30,12 +30,14 @@ internal sealed partial class FleetClient
         List<string> lines = [problem?.Title ?? $"{address} answered {status} {response.ReasonPhrase} to {request.Method} "
             + $"{request.RequestUri?.PathAndQuery}."];
         lines.AddRange(problem?.Problems.Where(line => line != problem.Title) ?? []);
-        if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+        // Who is known and may not do it (403) is told by the server what it takes; another's key is not the remedy.
+        if (response.StatusCode is HttpStatusCode.Unauthorized)
         {
             lines.Add(address.Key is null
                 ? $"No API key was sent: name its file with --key-file FILE or {ServerAddress.KeyFileVariable}. The server keeps the "
                     + $"operator's key in DATA/keys/operator.key."
-                : "The API key that was sent is not accepted for this: use the one in the server's DATA/keys/operator.key.");
+                : "The API key that was sent is not accepted: it is unknown, revoked or expired. An admin makes keys with "
+                    + "'fleet api-keys create'.");
         }
         return new FleetException(lines) { Status = status };
     }

@@ -89,8 +89,14 @@ internal static partial class DevicesCommand
         await call.ConfirmAsync(
             $"Revoke {what}? Its connection is cut at once; 'fleet devices unrevoke' takes it back.", cancellationToken);
         device = await call.Client.RevokeDeviceAsync(call.Get(Id), "revoke", call.Get(Serial), cancellationToken);
-        call.Show(device, FleetJson.Default.DeviceView,
-            screen => screen.WriteLine($"{char.ToUpperInvariant(what[0])}{what[1..]} is revoked."));
+        call.Show(device, FleetJson.Default.DeviceView, screen =>
+        {
+            screen.WriteLine($"{char.ToUpperInvariant(what[0])}{what[1..]} is revoked.");
+            // A serial that was misspelt revokes nothing that is in use.
+            if (call.Get(Serial) is not null && device.Certificate is { } newest
+                && newest.RevokedSerials?.Contains(newest.Serial) is not true)
+                screen.WriteHint($"The device's newest certificate is {newest.Serial}, and it still counts.");
+        });
     });
 
     private static Command Unrevoke(Shell shell) => Verb.On(shell, "unrevoke", """

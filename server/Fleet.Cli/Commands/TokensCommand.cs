@@ -47,8 +47,9 @@ internal static class TokensCommand
             {
                 screen.WriteLine(token.Token);
                 screen.WriteHint($"Token {token.Id} enrolls {Figures.Counted(request.Uses, "device")} until "
-                    + $"{Figures.Moment(token.ExpiresAt)}. On the device:");
-                if (request.Approve) screen.WriteHint("Each waits until it is approved: 'fleet devices pending' lists them.");
+                    + $"{Figures.Moment(token.ExpiresAt)}."
+                    + (request.Approve ? " Each waits until it is approved: 'fleet devices pending' lists them." : "")
+                    + " On the device:");
                 // Whole, however wide the terminal is: it is there to be copied.
                 screen.Error.WriteLine($"  fleet-agent enroll --server {token.Server ?? "https://HOST:8443"} --token {token.Token} --id "
                     + $"$(hostname) --data /var/lib/fleet-agent");

@@ -37,8 +37,8 @@ internal static class RolloutTables
     public static void Write(Shell screen, RolloutView rollout)
     {
         var plan = rollout.Plan;
-        screen.WriteHeading($"Rollout {rollout.Id} of {plan.ReleasesInWords()}: "
-            + $"{rollout.Status.ToWords()}{(rollout.Reason.Length > 0 ? ", " + rollout.Reason : "")}");
+        screen.WriteHeading($"Rollout {rollout.Id} of {plan.ReleasesInWords()}: {rollout.Status.ToWords()}");
+        if (rollout.Reason.Length > 0) screen.WriteSentence(rollout.Reason);
         screen.WriteSentence($"Devices: {(plan.Filter.Length > 0 ? plan.Filter : "all")}; started {Figures.Moment(rollout.CreatedAt)}.");
         foreach (var (name, words) in plan.LimitsInWords()) screen.WriteSentence($"{name}: {words}.");
         if (rollout.Fetched > 0) screen.WriteSentence($"Fetched: {Figures.Bytes(rollout.Fetched)}.");

@@ -55,8 +55,9 @@ internal sealed class UnavailableBudget
         var others = group.Unavailable.Count - (group.Unavailable.Contains(device) ? 1 : 0);
         var allowed = Allowed(_budget, group.Devices);
         if (others < allowed) return null;
-        var who = name.Length == 0 ? $"devices without the label '{_budget.Label}'" : $"devices of {_budget.Label} '{name}'";
-        return $"{others:N0} {who} are unavailable and the plan allows {allowed:N0}: {string.Join("; ", Named(group))}.";
+        var (devices, are) = others == 1 ? ("device", "is") : ("devices", "are");
+        var who = name.Length == 0 ? $"{devices} without the label '{_budget.Label}'" : $"{devices} of {_budget.Label} '{name}'";
+        return $"{others:N0} {who} {are} unavailable and the plan allows {allowed:N0}: {string.Join("; ", Named(group))}.";
     }
 
     /// <summary>Counts a device that is on its way.</summary>

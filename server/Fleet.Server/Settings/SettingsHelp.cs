@@ -57,6 +57,8 @@ internal static class SettingsHelp
             trail is restored, or begun anew by: fleet-server begin-audit-trail [settings]
             Roots of keys that were lost are written again, as the database knows them, by:
             fleet-server restore-roots [settings]
+            An authority of an earlier version that was made with a wrong clock gets a new
+            certificate for the same key by: fleet-server begin-authority [settings]
             """).ToString();
     }
 

@@ -36,7 +36,7 @@ public sealed class FleetClientTests
 
     [Theory]
     [InlineData(null, "No API key was sent: name its file with --key-file FILE or FLEET_KEY_FILE.")]
-    [InlineData("secret-key", "The API key that was sent is not accepted for this")]
+    [InlineData("secret-key", "The API key that was sent is not accepted: it is unknown, revoked or expired.")]
     public async Task Key_that_is_missing_and_one_that_is_wrong_are_told_apart(string? key, string hint)
     {
         var (lines, _) = await RefusalAsync(
@@ -44,6 +44,16 @@ public sealed class FleetClientTests
         Assert.Equal("Show a key.", lines[0]);
         Assert.StartsWith(hint, lines[1], StringComparison.Ordinal);
         Assert.DoesNotContain("secret-key", string.Concat(lines), StringComparison.Ordinal);
+    }
+
+    /// <summary>A viewer, and whoever wanted to approve what they had started, were told to use the first admin's key.</summary>
+    [Fact]
+    public async Task Whoever_may_not_do_it_is_told_what_the_server_says_and_nothing_about_another_key()
+    {
+        var (lines, _) = await RefusalAsync(
+            CannedServer.Answer("403 Forbidden", """{"title":"Somebody else must approve it.","status":403,"problems":[]}"""),
+            "secret-key");
+        Assert.Equal(["Somebody else must approve it."], lines);
     }
 
     [Theory]

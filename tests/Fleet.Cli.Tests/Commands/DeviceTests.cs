@@ -99,9 +99,12 @@ public sealed class DeviceTests(RealServer server) : OnServerTests(server), ICla
         await Server.EnrollAsync("weld-3", "site=enns");
         var serial = (await JsonOfAsync("devices", "show", "weld-3")).GetProperty("certificate").GetProperty("serial").GetString()!;
         Assert.Matches($"(?m)^Certificate +{serial}, until .*, not used yet", await TextOfAsync("devices", "show", "weld-3"));
+        Assert.Equal("Certificate 4F2A of device weld-3 is revoked.",
+            (await TextOfAsync("devices", "revoke", "weld-3", "--serial", "4F2A", "--yes")).Trim());
+        Assert.Contains($"newest certificate is {serial}, and it still counts", Shell.Error, StringComparison.Ordinal);
         Assert.Equal($"Certificate {serial} of device weld-3 is revoked.",
             (await TextOfAsync("devices", "revoke", "weld-3", "--serial", serial, "--yes")).Trim());
-        Assert.Matches($"(?m)^Revoked +{serial}", await TextOfAsync("devices", "show", "weld-3"));
+        Assert.Matches($"(?m)^Revoked +.*{serial}", await TextOfAsync("devices", "show", "weld-3"));
         Assert.Equal($"Certificate {serial} is accepted again.",
             (await TextOfAsync("devices", "unrevoke", "weld-3", "--serial", serial)).Trim());
     }
@@ -121,6 +124,9 @@ public sealed class DeviceTests(RealServer server) : OnServerTests(server), ICla
     {
         var id = (await JsonOfAsync("tokens", "create", "--id-pattern", "weld-*", "--approve")).GetProperty("id").GetString()!;
         Assert.Matches($@"(?m)^{id} +0 +1 +open, to approve .* weld-\*", await TextOfAsync("tokens", "list"));
+
+        await TextOfAsync("tokens", "create", "--approve");
+        Assert.Matches(@"lists them\. On the device:\s+fleet-agent enroll", Shell.Error);
     }
 
     [Fact]

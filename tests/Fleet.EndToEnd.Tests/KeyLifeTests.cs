@@ -121,7 +121,6 @@ public sealed class KeyLifeTests(FleetFixture fleet) : IDisposable
         var script = $$"""
             set -eu
             cd "$FOLDER"
-            mkdir -p safe
             fleet() {
               case "$2" in rotate|offline|anchor-time) set -- "$@" --yes ;; esac
               "$CLI" "$@"

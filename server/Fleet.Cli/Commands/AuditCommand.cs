@@ -17,7 +17,7 @@ internal static class AuditCommand
     {
         var since = Verb.Duration("--since", "Only what happened within this time.");
         var who = new Option<string?>("--who") { HelpName = "NAME", Description = "Only what this person, program or device did." };
-        var limit = new Option<int>("--limit") { HelpName = "N", Description = "Most lines: the newest.", DefaultValueFactory = _ => 100 };
+        var limit = Verb.Limit("Most lines: the newest.", 100);
         return Verb.On(shell, "list", """
             Lists what was changed and what was refused: who, what, from where, and how it was answered.
 
@@ -37,6 +37,7 @@ internal static class AuditCommand
                         line.Why is { } why ? $"{line.What}: {why}" : line.What, AnswerOf(line),
                         line.From, ChangesOf(line));
                 screen.Write(sheet);
+                if (lines.Count == 0) screen.WriteHint("No line matches. --since looks further back.");
                 if (lines.Count == call.Get(limit))
                     screen.WriteHint($"The newest {lines.Count} lines; --limit N shows more, --since and --who narrow.");
             });

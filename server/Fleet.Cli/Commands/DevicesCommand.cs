@@ -25,7 +25,7 @@ internal static partial class DevicesCommand
     private static Command List(Shell shell)
     {
         var filter = FilterOption("Which devices");
-        var limit = new Option<int>("--limit") { HelpName = "N", Description = "Most devices to list.", DefaultValueFactory = _ => 1000 };
+        var limit = Verb.Limit("Most devices to list.", 1000);
         return Verb.On(shell, "list", """
             Lists devices.
 

@@ -62,7 +62,7 @@ internal static class FleetCommand
         var parsed = root.Parse(arguments);
         try
         {
-            if (parsed.Errors.Count == 0 && OptionTakenForArgument(parsed) is null)
+            if (parsed.Errors.Count == 0 && OptionTakenForArgument(parsed) is null && EmptyArgument(parsed) is null)
                 return await parsed.InvokeAsync(configuration, cancellationToken);
 
             // A noun alone is a question: its help is the answer.
@@ -79,6 +79,12 @@ internal static class FleetCommand
             shell.WriteError(e.Lines);
             return e.Code;
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A file or folder that somebody named: what the system says of it holds its path.
+            shell.WriteError([e.Message]);
+            return ExitCode.Failure;
+        }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             shell.WriteError(["Stopped."]);
@@ -92,7 +98,7 @@ internal static class FleetCommand
         var command = parsed.CommandResult.Command;
         var taken = OptionTakenForArgument(parsed);
         if ((taken ?? (parsed.UnmatchedTokens is [var unknown, ..] ? unknown : null)) is not { } first)
-            return parsed.Errors.Select(error => error.Message).Distinct();
+            return EmptyArgument(parsed) is { } empty ? [$"{empty} is empty."] : parsed.Errors.Select(error => error.Message).Distinct();
         var isOption = first.StartsWith('-');
         var known = isOption
             ? command.Options.Where(option => !option.Hidden).Select(option => option.Name)
@@ -114,6 +120,13 @@ internal static class FleetCommand
             ? null
             : parsed.CommandResult.Command.Arguments.SelectMany(argument => parsed.GetResult(argument)?.Tokens ?? [])
                 .Select(token => token.Value).FirstOrDefault(word => word.Length > 1 && word[0] == '-');
+
+    /// <summary>The name of an argument that is empty, as where a script's variable was never set: it would ask for all there is.</summary>
+    private static string? EmptyArgument(ParseResult parsed)
+        => parsed.Action is HelpWithExamples
+            ? null
+            : parsed.CommandResult.Command.Arguments.FirstOrDefault(
+                argument => parsed.GetResult(argument)?.Tokens.Any(token => token.Value.Trim().Length == 0) is true)?.Name;
 
     private static string PathOf(Command command) => command is RootCommand
         ? "fleet"

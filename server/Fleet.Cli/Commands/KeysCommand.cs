@@ -64,7 +64,12 @@ internal static partial class KeysCommand
 
     private static Command Offline(Shell shell)
     {
-        var folder = new Option<string>("--out") { HelpName = "FOLDER", Description = "Where the new root keys go.", Required = true };
+        var folder = new Option<string>("--out")
+        {
+            HelpName = "FOLDER",
+            Description = "Where the new root keys go; it is made if it is missing.",
+            Required = true,
+        };
         var count = new Option<int>("--keys") { HelpName = "N", Description = "Root keys to make.", DefaultValueFactory = _ => 1 };
         return Verb.On(shell, "offline", """
             Takes the root from the server: makes new root keys here, lets the server's own hand over to them, and has it deleted there.
@@ -79,9 +84,14 @@ internal static partial class KeysCommand
                 throw new FleetException($"--keys must be within 1..{Limits.KeysPerRoot - 2} and --threshold within 1..--keys.")
                 { Code = ExitCode.Usage };
             var before = await call.Client.GetKeysAsync(cancellationToken);
+            if (before.Root.Roles.Root.Keys.Count(before.OnServer.Contains) < before.Root.Roles.Root.Threshold)
+                throw new FleetException(
+                    "The root is not on the server: whoever keeps its keys hands over to new ones.",
+                    "fleet keys prepare root --root-key PEM … --out next-root.json, then 'fleet keys sign' and 'fleet keys apply'.");
             await call.ConfirmAsync(
                 $"Move the root to {Figures.Counted(call.Get(count), "key")} in {call.Get(folder)}, of which {threshold} must sign? The "
                     + "server deletes its own.", cancellationToken);
+            Directory.CreateDirectory(call.Get(folder)!);
             string[] files = [.. Enumerable.Range(1, call.Get(count)).Select(n => Path.Combine(call.Get(folder)!, $"root-{n}.key"))];
             var keys = files.Select(Specs.KeyFiles.Create).ToList();
             var root = await call.Client.PrepareRootAsync(new RootChange { RootKeys = keys, Threshold = threshold }, cancellationToken);

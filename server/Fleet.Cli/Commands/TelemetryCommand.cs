@@ -17,12 +17,7 @@ internal static class TelemetryCommand
         var device = new Option<string?>("--device") { HelpName = "ID", Description = "Only this device." };
         var model = new Option<string?>("--model") { HelpName = "NAME", Description = "Only this model." };
         var since = Verb.Duration("--since", "How far back [default: 1h].");
-        var limit = new Option<int>("--limit")
-        {
-            HelpName = "N",
-            Description = "Most devices to list.",
-            DefaultValueFactory = _ => DefaultLimit,
-        };
+        var limit = Verb.Limit("Most devices to list.", DefaultLimit);
         return Verb.On(shell, "telemetry", """
             Telemetry: inferences, errors, latency, classes and confidence, as devices measured them.
 
@@ -34,7 +29,6 @@ internal static class TelemetryCommand
         {
             var span = call.Get(since) ?? TimeSpan.FromHours(1);
             var most = call.Get(limit);
-            if (most < 1) throw new FleetException($"--limit {most} must be 1 or more.");
             var (views, isCut) = await call.Client.GetTelemetryAsync(
                 call.Get(device), call.Get(model), call.Now - span, most, cancellationToken);
             if (views.Count == 0 && call.Get(model) is { } asked) await RequireModelAsync(call.Client, asked, cancellationToken);

@@ -53,6 +53,17 @@ internal static class Verb
         return command;
     }
 
+    /// <summary>An option that says how many lines a list has at most.</summary>
+    public static Option<int> Limit(string description, int otherwise)
+    {
+        var limit = new Option<int>("--limit") { HelpName = "N", Description = description, DefaultValueFactory = _ => otherwise };
+        limit.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is var given and < 1) result.AddError($"--limit {given} must be 1 or more.");
+        });
+        return limit;
+    }
+
     /// <summary>An option that takes a duration such as <c>30s</c> or <c>7d</c>.</summary>
     public static Option<TimeSpan?> Duration(string name, string description) => new(name)
     {

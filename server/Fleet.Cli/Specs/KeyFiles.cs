@@ -15,13 +15,17 @@ internal static class KeyFiles
     public static ReleaseKey Create(string file)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        Guard(() =>
+        using var stream = OwnerOnly.CreateFile(file);
+        try
         {
-            using var stream = OwnerOnly.CreateFile(file);
             stream.Write(Encoding.ASCII.GetBytes(key.ExportPkcs8PrivateKeyPem() + "\n"));
             stream.Flush(flushToDisk: true);
-            return true;
-        });
+        }
+        catch
+        {
+            File.Delete(file); // Part of a key is not a key, and would stand in the way of the next.
+            throw;
+        }
         return ReleaseKey.Of(key.ExportSubjectPublicKeyInfo());
     }
 
@@ -52,7 +56,7 @@ internal static class KeyFiles
         try
         {
             if (new FileInfo(file) is { Exists: true, Length: > 2 * Limits.RootBytes }) throw new FleetException($"{file} is not a root.");
-            return JsonSerializer.Deserialize(Guard(() => File.ReadAllBytes(file)), FleetJson.Default.DsseEnvelope)
+            return JsonSerializer.Deserialize(File.ReadAllBytes(file), FleetJson.Default.DsseEnvelope)
                 ?? throw new FleetException($"{file} is empty.");
         }
         catch (JsonException e)
@@ -62,36 +66,21 @@ internal static class KeyFiles
     }
 
     /// <summary>Writes a root to a file.</summary>
-    public static void WriteRoot(string file, DsseEnvelope root) => Guard(() =>
-    {
-        DurableFile.Write(file, JsonSerializer.SerializeToUtf8Bytes(root, FleetJson.Indented.DsseEnvelope));
-        return true;
-    });
+    public static void WriteRoot(string file, DsseEnvelope root)
+        => DurableFile.Write(file, JsonSerializer.SerializeToUtf8Bytes(root, FleetJson.Indented.DsseEnvelope));
 
     private static ECDsa Read(string file)
     {
         var key = ECDsa.Create();
         try
         {
-            key.ImportFromPem(Guard(() => File.ReadAllText(file)));
+            key.ImportFromPem(File.ReadAllText(file));
             return key;
         }
         catch (Exception e) when (e is ArgumentException or CryptographicException)
         {
             key.Dispose();
             throw new FleetException($"{file} does not hold a key in PEM: {e.Message}", e);
-        }
-    }
-
-    private static T Guard<T>(Func<T> act)
-    {
-        try
-        {
-            return act();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new FleetException(e.Message, e);
         }
     }
 }

@@ -18,6 +18,11 @@ public sealed class EveryCommandTests : IDisposable
     public static TheoryData<string> Demanding
         => [.. Leaves(Tree).Where(verb => verb.Arguments.Any(IsRequired) || verb.Options.Any(option => option.Required)).Select(PathOf)];
 
+    public static TheoryData<string> WithAnArgument => [.. Leaves(Tree).Where(verb => verb.Arguments.Count > 0).Select(PathOf)];
+
+    public static TheoryData<string> Listing
+        => [.. Leaves(Tree).Where(verb => verb.Options.Any(option => option.Name == "--limit")).Select(PathOf)];
+
     public static TheoryData<string> Nouns
         => [.. Tree.Subcommands.Where(noun => noun.Subcommands.Count > 0).Select(noun => noun.Name)];
 
@@ -63,6 +68,25 @@ public sealed class EveryCommandTests : IDisposable
         Assert.Contains("--no-such-option", _fleet.Error, StringComparison.Ordinal);
         Assert.Contains($"See 'fleet {verb} --help'.", _fleet.Error, StringComparison.Ordinal);
         Assert.Empty(_fleet.Output);
+    }
+
+    /// <summary>A script whose variable was never set: asked so, 'devices show' asked for all devices.</summary>
+    [Theory]
+    [MemberData(nameof(WithAnArgument))]
+    public async Task Empty_argument_ends_with_2_and_is_named(string verb)
+    {
+        var command = Find(verb);
+        var options = command.Options.Where(option => option.Required).SelectMany(option => new[] { option.Name, "1" });
+        Assert.Equal(2, await _fleet.RunAsync([.. verb.Split(' '), .. command.Arguments.Select(_ => ""), .. options]));
+        Assert.Matches($"{command.Arguments[0].Name} is empty|annot parse argument ''", _fleet.Error);
+    }
+
+    [Theory]
+    [MemberData(nameof(Listing))]
+    public async Task List_of_no_lines_ends_with_2(string verb)
+    {
+        Assert.Equal(2, await _fleet.RunAsync([.. verb.Split(' '), "--limit", "0"]));
+        Assert.Contains("--limit 0 must be 1 or more.", _fleet.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -4,6 +4,7 @@ using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Trust;
 
 namespace Fleet.Cli.Commands;
@@ -54,9 +55,9 @@ internal static partial class KeysCommand
             await call.ConfirmAsync($"Make root {before.Root.Version + 1} with new keys ({call.Get(what)})? Devices trust the old ones no "
                 + "longer once they have followed.", cancellationToken);
             var root = await call.Client.PrepareRootAsync(change, cancellationToken);
-            if (RootChain.Follow(before.Root, root) is { Trusted: false } verdict)
+            if (RefusalOf(before, root) is { } reason)
                 throw new FleetException(
-                    verdict.Reason, $"fleet keys prepare {call.Get(what)} --out next-root.json, then 'fleet keys sign' where the keys are, "
+                    reason, $"fleet keys prepare {call.Get(what)} --out next-root.json, then 'fleet keys sign' where the keys are, "
                         + "then 'fleet keys apply'.");
             Show(call, await call.Client.ApplyRootAsync(root, cancellationToken));
         });
@@ -96,7 +97,7 @@ internal static partial class KeysCommand
             var keys = files.Select(Specs.KeyFiles.Create).ToList();
             var root = await call.Client.PrepareRootAsync(new RootChange { RootKeys = keys, Threshold = threshold }, cancellationToken);
             root = files.Aggregate(root, Specs.KeyFiles.Sign);
-            if (RootChain.Follow(before.Root, root) is { Trusted: false } verdict) throw new FleetException(verdict.Reason);
+            if (RefusalOf(before, root) is { } reason) throw new FleetException(reason);
             Show(call, await call.Client.ApplyRootAsync(root, cancellationToken));
         });
     }
@@ -156,6 +157,16 @@ internal static partial class KeysCommand
         call.Show(vouched, FleetJson.Default.KeysView, screen => screen.WriteLine(
             $"Anchor {vouched.TimeAnchor}: it is {vouched.Time:u}. Devices that are away take it when they come back."));
     });
+
+    /// <summary>Why devices would not follow to a root that was prepared; null when they would.</summary>
+    /// <exception cref="FleetException">Somebody else changed the keys between the two.</exception>
+    private static string? RefusalOf(KeysView before, DsseEnvelope root)
+    {
+        if (RootChain.Follow(before.Root, root) is not { Trusted: false } verdict) return null;
+        return verdict.Fault == RootFault.VersionSkipped
+            ? throw new FleetException("Somebody else changed the keys meanwhile, and nothing of this was done: repeat the command.")
+            : verdict.Reason;
+    }
 
     private static RootChange ChangeOf(string what) => what switch
     {

@@ -25,7 +25,7 @@ internal static class Style
         main[data-stale]::before{content:"The server does not answer: what follows may be old.";color:var(--bad)}
         main{max-width:75rem;margin:0 auto;padding:1rem 1.5rem 3rem}h1{font-size:1.4rem}h2{font-size:1.05rem;margin:1.8rem 0 .6rem}
         .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.8rem}
-        .tiles+.tiles,p+.tiles{margin-top:.8rem}.long{overflow-wrap:anywhere;min-width:9rem}
+        .tiles+.tiles,p+.tiles{margin-top:.8rem}h1,.tile b,.long{overflow-wrap:anywhere}.long{min-width:9rem}
         .tile{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.8rem 1rem}
         .tile b{display:block;font-size:1.6rem;font-variant-numeric:tabular-nums}.tile b.text{font-size:1.05rem}
         .soft,.tile span{color:var(--soft)}.tile span{display:block}

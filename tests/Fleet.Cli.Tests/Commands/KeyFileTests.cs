@@ -1,3 +1,7 @@
+using System.Text.Json;
+using Fleet.Cli.Tests.Client;
+using Fleet.Contracts;
+using Fleet.Contracts.Http;
 using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;
@@ -49,5 +53,21 @@ public sealed class KeyFileTests(RealServer server) : OnServerTests(server), ICl
         Assert.NotEqual(0, made.Code);
         Assert.Contains("too large", made.Output, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    /// <summary>Of two operators who replaced a key at once, one was told to prepare and sign a root by hand.</summary>
+    [Fact]
+    public async Task Of_two_who_replace_keys_at_once_one_is_told_to_repeat_it()
+    {
+        using var fleet = new SignedFleet();
+        var before = new KeysView(fleet.Root, fleet.Root.Fleet, [], DateTimeOffset.UnixEpoch, 0);
+        fleet.Rotate();
+        var third = fleet.Rotate();
+        using var canned = new CannedServer(
+            CannedServer.Answer("200 OK", JsonSerializer.Serialize(before, FleetJson.Default.KeysView)),
+            CannedServer.Answer("200 OK", JsonSerializer.Serialize(third, FleetJson.Default.DsseEnvelope)));
+        Assert.Equal(1, await Shell.RunAsync("keys", "rotate", "orders", "--yes", "--server", $"{canned.Url}"));
+        Assert.Equal(
+            "fleet: Somebody else changed the keys meanwhile, and nothing of this was done: repeat the command.", Shell.Error.Trim());
     }
 }

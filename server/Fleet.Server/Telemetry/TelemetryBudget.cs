@@ -8,8 +8,8 @@ using Fleet.Server.Settings;
 namespace Fleet.Server.Telemetry;
 
 /// <summary>
-/// What each device may store in a day: bytes, and models, each of which is a line on a page that all devices share. Kept in memory: a
-/// server that is started again begins to count anew, so that a day with restarts may bring a device's share more than once.
+/// What each device may store in a day: bytes, and models, each of which is a line on a page that all devices share, with its classes. Kept
+/// in memory: a server that is started again begins to count anew, so that a day with restarts may bring a device's share more than once.
 /// </summary>
 internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
 {
@@ -27,8 +27,11 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
             return new MessageRefusal(
                 $"more than {options.TelemetryBytesPerDay:#,0} bytes of telemetry in a day are not stored for one device",
                 IsForGood: false);
-        return account.Models.Union(NamesIn(batches)).Count() > ModelsPerDay
-            ? new MessageRefusal($"it has told of more than {ModelsPerDay} models in a day")
+        var models = new Dictionary<string, int>(account.Models, StringComparer.Ordinal);
+        Add(models, batches);
+        return models.Count > ModelsPerDay ? new MessageRefusal($"it has told of more than {ModelsPerDay} models in a day")
+            : models.Values.Sum() > TelemetryRules.MostClasses
+                ? new MessageRefusal($"its models have told of more than {TelemetryRules.MostClasses} classes in a day")
             : null;
     }
 
@@ -38,11 +41,15 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
         var account = Today(device);
         using var locked = account.Lock.EnterScope();
         account.Bytes += bytes;
-        account.Models.UnionWith(NamesIn(batches));
+        Add(account.Models, batches);
     }
 
-    private static IEnumerable<string> NamesIn(IReadOnlyList<TelemetryBatch> batches)
-        => batches.SelectMany(batch => batch.Models).Select(stats => stats.Model);
+    /// <summary>Adds the models of batches, each with the most classes it was seen with.</summary>
+    private static void Add(Dictionary<string, int> models, IReadOnlyList<TelemetryBatch> batches)
+    {
+        foreach (var stats in batches.SelectMany(batch => batch.Models))
+            models[stats.Model] = Math.Max(models.GetValueOrDefault(stats.Model), stats.Classes.Count);
+    }
 
     private Account Today(DeviceId device)
     {
@@ -60,6 +67,7 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
 
         public long Bytes { get; set; }
 
-        public HashSet<string> Models { get; } = new(StringComparer.Ordinal);
+        /// <summary>Classes by model.</summary>
+        public Dictionary<string, int> Models { get; } = new(StringComparer.Ordinal);
     }
 }

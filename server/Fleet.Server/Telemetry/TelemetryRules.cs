@@ -8,7 +8,10 @@ namespace Fleet.Server.Telemetry;
 internal static class TelemetryRules
 {
     private const int ConfidenceTenths = 10;
-    private const int MostClasses = 65_536;
+
+    /// <summary>Classes of all models of a device, in a batch and in a day: each is a number for every minute of a page.</summary>
+    public const int MostClasses = 65_536;
+
     private const int MostValues = 16;
     private const long LargestSequence = 1L << 53;
     private const long MostBytes = 1L << 60;
@@ -25,6 +28,8 @@ internal static class TelemetryRules
         if (batch.To < batch.From) return $"it ends at {batch.To:u}, before it begins at {batch.From:u}";
         if (batch.Models.Count > Limits.ModelsPerDevice)
             return $"it names {batch.Models.Count} models; a device runs at most {Limits.ModelsPerDevice}";
+        if (batch.Models.Sum(stats => (long)stats.Classes.Count) is > MostClasses and var classes && batch.Models.Count > 1)
+            return $"its models count {classes} classes; at most {MostClasses} are kept";
         return batch.Models.Select(ProblemOf).FirstOrDefault(problem => problem is not null)
             ?? (batch.Resources is { } machine ? ProblemOf(machine) : null);
     }

@@ -49,6 +49,9 @@ public sealed class TelemetryRulesTests
             Batch(Stats with { Classes = [LatencyHistogram.MaximumCount + 1] }), "a count of speech is beyond"),
         ["classes"] = (Batch(Stats with { Classes = new long[65_536] }), Batch(Stats with { Classes = new long[65_537] }),
             "speech counts 65537 classes; at most 65536 are kept"),
+        ["classes of all models"] = (
+            Batch(Stats with { Classes = new long[65_534] }, Stats), Batch(Stats with { Classes = new long[65_535] }, Stats),
+            "its models count 65537 classes; at most 65536 are kept"),
         ["values"] = (Batch(Stats with { Values = Values(16) }), Batch(Stats with { Values = Values(17) }),
             "speech tallies 17 values; at most 16 are kept"),
         ["count of a value"] = (Batch(Stats with { Values = [new ValueStats(0, 0, 0, 0, 0)] }),

@@ -9,6 +9,12 @@ internal static class Columns
     /// <summary>Most columns that one pack may hold: what is constant is short on the wire and long in memory.</summary>
     public const int Most = 8192;
 
+    /// <summary>
+    /// Most counts of classes in one pack, zeros among them, which nothing on the wire stands for: 16 models of a thousand classes in each
+    /// of 60 batches.
+    /// </summary>
+    public const int MostClassCounts = 1 << 20;
+
     public static void Write(CborWriter writer, IReadOnlyList<long> column)
     {
         if (column.All(value => value == column[0]))

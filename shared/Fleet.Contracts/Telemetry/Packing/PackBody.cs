@@ -32,7 +32,7 @@ internal static class PackBody
         var times = ReadTimes(ref reader, steps.Length);
         var models = new List<InferenceStats>[steps.Length];
         for (var i = 0; i < models.Length; i++) models[i] = [];
-        var (count, budget) = (reader.Array(MostSeries), Columns.Most);
+        var (count, budget) = (reader.Array(MostSeries), new PackBudget());
         for (var i = 0; i < count; i++) PackSeries.Read(ref reader, models, ref budget);
         var resources = PackResources.Read(ref reader, steps.Length);
         if (!reader.AtEnd) throw new FormatException("Something follows the end of its body.");

@@ -29,7 +29,7 @@ internal static class PackSeries
         PackValues.Write(writer, stats);
     }
 
-    public static void Read(ref CborReader reader, List<InferenceStats>[] models, ref int budget)
+    public static void Read(ref CborReader reader, List<InferenceStats>[] models, ref PackBudget budget)
     {
         reader.Array("A series", Fields);
         var (model, version, variant) = (
@@ -38,10 +38,12 @@ internal static class PackSeries
         var counts = Columns.Read(ref reader, batches, LatencyHistogram.MaximumCount);
         var errors = Columns.Read(ref reader, batches, LatencyHistogram.MaximumCount);
         long[] answered = [.. counts.Select(count => Math.Max(0, count - 1))];
-        var latency = Columns.ReadMatrix(ref reader, answered, LatencyHistogram.LastBucket, ref budget);
+        var latency = Columns.ReadMatrix(ref reader, answered, LatencyHistogram.LastBucket, ref budget.Columns);
         var classCount = (int)reader.Integer(0, LastClass + 1);
-        var classes = Columns.ReadMatrix(ref reader, answered, LastClass, ref budget);
-        var confidence = Columns.ReadMatrix(ref reader, answered, LastTenth, ref budget);
+        if ((budget.ClassCounts -= (long)classCount * counts.Count(count => count > 0)) < 0)
+            throw new FormatException($"Its batches hold more than {Columns.MostClassCounts} counts of classes.");
+        var classes = Columns.ReadMatrix(ref reader, answered, LastClass, ref budget.Columns);
+        var confidence = Columns.ReadMatrix(ref reader, answered, LastTenth, ref budget.Columns);
         var values = PackValues.Read(ref reader, batches);
         for (var i = 0; i < batches; i++)
         {

@@ -95,7 +95,10 @@ internal interface IFleetStore
 /// <summary>Telemetry as a device sent it.</summary>
 /// <param name="Bytes">The message, which <see cref="TelemetryPack.Decode"/> reads.</param>
 /// <param name="Batches">What it says.</param>
-internal sealed record TelemetryMessage(ReadOnlyMemory<byte> Bytes, IReadOnlyList<TelemetryBatch> Batches);
+/// <param name="Identity">
+/// Which enrollment of the device sent it: with another one its sequences begin anew. Null where that is not known.
+/// </param>
+internal sealed record TelemetryMessage(ReadOnlyMemory<byte> Bytes, IReadOnlyList<TelemetryBatch> Batches, string? Identity = null);
 
 /// <summary>A batch as it arrived.</summary>
 /// <param name="Device">Who sent it.</param>

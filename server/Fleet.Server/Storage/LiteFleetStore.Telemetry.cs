@@ -17,17 +17,17 @@ internal sealed partial class LiteFleetStore
     /// <inheritdoc/>
     public async IAsyncEnumerable<Sample> SamplesAsync(DateTimeOffset since, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var after = since.UtcTicks;
+        var after = await RunAsync(Writes.Nothing, _ => _telemetry.KeyOf(since), cancellationToken);
         while (true)
         {
             var packs = await RunAsync(
-                Writes.Nothing, database => LiteTelemetry.ReadArrivals(database, after, PacksPerTurn), cancellationToken);
-            foreach (var (key, pack) in packs)
+                Writes.Nothing, database => _telemetry.ReadArrivals(database, after, PacksPerTurn), cancellationToken);
+            foreach (var (_, arrivedAt, pack) in packs)
             {
                 foreach (var (device, message) in TelemetryBlock.Read(pack))
                 {
                     foreach (var batch in TelemetryBlock.Decode(message))
-                        yield return new Sample(DeviceId.Parse(device), new DateTimeOffset(key, TimeSpan.Zero), batch);
+                        yield return new Sample(DeviceId.Parse(device), arrivedAt, batch);
                 }
             }
             if (packs.Count < PacksPerTurn) yield break;

@@ -74,6 +74,9 @@ internal sealed partial class LiteFleetStore : IFleetStore, IAsyncDisposable
     /// <summary>Devices whose rollups were looked for on disk since the start, for those who measure.</summary>
     public long RollupReads => _telemetry.RollupReads;
 
+    /// <summary>Rollups in memory that are not written, for those who measure while nothing is stored.</summary>
+    public int UnwrittenRollups => _telemetry.UnwrittenRollups;
+
     /// <inheritdoc/>
     public Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class
     {

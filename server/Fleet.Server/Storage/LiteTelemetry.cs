@@ -15,6 +15,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
     private const string Rollups = "rollups";
     private const string Subjects = "subjects";
     private const string Progress = "progress";
+    private const int Marks = 1;
 
     // Values are parameters: LiteDB compiles each text it has not met before, which takes longer than the query.
     private const string Between = "$._id BETWEEN @0 AND @1";
@@ -24,29 +25,43 @@ internal sealed class LiteTelemetry(TimeProvider time)
 
     private const int PackBytes = 1 << 20;
     private const int WritesPerCommit = 32;
-    private const int MostUnwrittenRollups = 256;
+
     private const int RowsPerTurn = 256;
+
+    /// <summary>
+    /// What a device has in memory before it is written at once; all together have <see cref="FleetShare"/> times as much.
+    /// </summary>
+    private const int MostUnwrittenRollups = 256;
+    private const int MostUnwrittenNumbers = 1 << 17;
+    private const int FleetShare = 16;
 
     private static readonly TimeSpan WritingInterval = TimeSpan.FromMinutes(5);
 
     private readonly Dictionary<string, Subject> _subjects = [];
 
     // In the order in which they got something that is not written; one that was written meanwhile stays here until its turn.
-    private readonly Queue<(Subject Subject, long Key)> _unwritten = new();
+    private readonly Queue<(Subject Subject, long Key, long Since)> _unwritten = new();
+    private readonly ArrivalKeys _keys = new();
     private readonly List<(string Subject, ReadOnlyMemory<byte> Message)> _arrived = [];
     private int _arrivedBytes;
     private long _arrivedKey;
+
+    // Of the last row of arrivals: a key that was given to a message without anything new stands for nothing.
     private long _lastKey;
 
     /// <summary>Queries of rollups that went to the disk since the start.</summary>
     public long RollupReads { get; private set; }
+
+    /// <summary>Rollups in memory that are not written.</summary>
+    public int UnwrittenRollups => _subjects.Values.Sum(subject => subject.Open.Count);
 
     /// <summary>Adds the batches of a message that are not there yet.</summary>
     /// <returns>How many.</returns>
     public int Append(LiteDatabase database, DeviceId device, TelemetryMessage message)
     {
         var subject = Of(device.Value);
-        if (_arrived.Count == 0) _arrivedKey = Math.Max(_lastKey + 1, time.GetUtcNow().UtcTicks);
+        if (_arrived.Count == 0) _arrivedKey = _keys.Next(time.GetUtcNow());
+        var isAnother = subject.Meet(message.Identity);
         var added = new List<TelemetryBatch>(message.Batches.Count);
         foreach (var batch in message.Batches)
         {
@@ -58,6 +73,10 @@ internal sealed class LiteTelemetry(TimeProvider time)
         // Some came before, in another message: what is new is written for itself.
         else foreach (var batch in added) Arrived(device, TelemetryBlock.Encode(batch));
         if (_arrivedBytes > PackBytes) WriteArrived(database);
+        // Written down at once: a start that knew the sequences of the predecessor would pass over those of the successor.
+        if (isAnother) WriteNow(database, subject);
+        WriteIfLarge(database, subject);
+        WriteIfLarge(database, Of(Fleet));
         return added.Count;
     }
 
@@ -65,8 +84,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
     public void Committing(LiteDatabase database)
     {
         WriteArrived(database);
-        var due = time.GetUtcNow().UtcTicks - WritingInterval.Ticks;
-        WriteSubjects(database, WritesPerCommit, key => key <= due);
+        WriteSubjects(database, WritesPerCommit, since => time.GetElapsedTime(since) >= WritingInterval);
     }
 
     /// <summary>Writes rollups and what was seen of that many devices, the longest unwritten first.</summary>
@@ -87,11 +105,12 @@ internal sealed class LiteTelemetry(TimeProvider time)
         foreach (var row in database.GetCollection(Subjects).FindAll())
             _subjects[row["_id"].AsString] = Subject.Of(row);
 
+        _keys.Read(database.GetCollection(Progress).FindById(Marks)?["marks"]);
         var begin = database.GetCollection(Progress).FindById(0) is { } progress ? progress["key"].AsInt64 : 0;
-        _lastKey = begin;
+        _lastKey = _keys.Last = begin;
         foreach (var row in database.GetCollection(Arrivals).Find(BsonExpression.Create("$._id >= @0", begin)))
         {
-            _lastKey = row["_id"].AsInt64;
+            _lastKey = _keys.Last = row["_id"].AsInt64;
             foreach (var (device, message) in TelemetryBlock.Read(row["pack"].AsBinary))
             {
                 foreach (var batch in TelemetryBlock.Decode(message)) Take(Of(device), batch, _lastKey);
@@ -99,11 +118,14 @@ internal sealed class LiteTelemetry(TimeProvider time)
         }
     }
 
-    /// <summary>Packs of batches that arrived after <paramref name="after"/>, as ticks, with the key to go on from.</summary>
-    public static IReadOnlyList<(long Key, byte[] Pack)> ReadArrivals(LiteDatabase database, long after, int limit)
+    /// <summary>The key after which what arrived after <paramref name="since"/> is read.</summary>
+    public long KeyOf(DateTimeOffset since) => _keys.KeyOf(since);
+
+    /// <summary>Packs of batches, with the key to go on from and when they arrived.</summary>
+    public IReadOnlyList<(long Key, DateTimeOffset ArrivedAt, byte[] Pack)> ReadArrivals(LiteDatabase database, long after, int limit)
         => [
             .. database.GetCollection(Arrivals).Find(BsonExpression.Create("$._id > @0", after), limit: limit)
-                .Select(row => (row["_id"].AsInt64, row["pack"].AsBinary)),
+                .Select(row => (row["_id"].AsInt64, _keys.TimeOf(row["_id"].AsInt64), row["pack"].AsBinary)),
         ];
 
     /// <summary>The rollups of a device, or of all together, that are on disk and that are not yet. One period may be in both.</summary>
@@ -125,8 +147,14 @@ internal sealed class LiteTelemetry(TimeProvider time)
     {
         var arrivals = database.GetCollection(Arrivals);
         // What no rollup has seen stays: it is all there is of it.
-        var end = Math.Min(before.UtcTicks, _unwritten.TryPeek(out var oldest) ? oldest.Key : long.MaxValue);
-        var keys = arrivals.Find(BsonExpression.Create("$._id < @0", end), limit: RowsPerTurn).Select(row => row["_id"]).ToList();
+        var end = Math.Min(_keys.KeyOf(before), _unwritten.TryPeek(out var oldest) ? oldest.Key : long.MaxValue);
+        var (keys, bytes) = (new List<BsonValue>(), 0);
+        foreach (var row in arrivals.Find(BsonExpression.Create("$._id < @0", end), limit: RowsPerTurn))
+        {
+            keys.Add(row["_id"]);
+            // Each page goes through the log, and what is dropped because the disk is short must not fill it.
+            if ((bytes += row["pack"].AsBinary.Length) >= PackBytes) break;
+        }
         return keys.Count(key => arrivals.Delete(key));
     }
 
@@ -168,10 +196,11 @@ internal sealed class LiteTelemetry(TimeProvider time)
     {
         // Read again after a start: what is in the subject's rows already.
         if (key <= subject.WrittenKey) return;
-        subject.Add(batch, resources, key);
-        if (subject.IsUnwritten) return;
+        subject.Add(batch, resources, _keys.TimeOf(key));
         subject.IsUnwritten = true;
-        _unwritten.Enqueue((subject, key));
+        if (subject.IsQueued) return;
+        subject.IsQueued = true;
+        _unwritten.Enqueue((subject, key, time.GetTimestamp()));
     }
 
     private void Arrived(DeviceId device, ReadOnlyMemory<byte> message)
@@ -184,7 +213,8 @@ internal sealed class LiteTelemetry(TimeProvider time)
     {
         if (_arrived.Count == 0) return;
         database.GetCollection(Arrivals).Insert(new BsonDocument { ["_id"] = _arrivedKey, ["pack"] = TelemetryBlock.Write(_arrived) });
-        _lastKey = _arrivedKey++;
+        if (_keys.IsChanged) database.GetCollection(Progress).Upsert(new BsonDocument { ["_id"] = Marks, ["marks"] = _keys.ToRow() });
+        _lastKey = _arrivedKey;
         _arrived.Clear();
         _arrivedBytes = 0;
     }
@@ -192,11 +222,12 @@ internal sealed class LiteTelemetry(TimeProvider time)
     private bool WriteSubjects(LiteDatabase database, int most, Func<long, bool> isDue)
     {
         var written = 0;
-        while (written < most && _unwritten.TryPeek(out var oldest)
-            && (isDue(oldest.Key) || oldest.Subject.Open.Count > MostUnwrittenRollups))
+        while (written < most && _unwritten.TryPeek(out var oldest) && (isDue(oldest.Since) || !oldest.Subject.IsUnwritten))
         {
             _unwritten.Dequeue();
-            Write(database, oldest.Subject);
+            oldest.Subject.IsQueued = false;
+            // Nothing has come since it was written ahead of its turn: only the place in the queue is given up.
+            if (oldest.Subject.IsUnwritten) Write(database, oldest.Subject);
             written++;
         }
         if (written > 0)
@@ -205,6 +236,24 @@ internal sealed class LiteTelemetry(TimeProvider time)
             database.GetCollection(Progress).Upsert(new BsonDocument { ["_id"] = 0, ["key"] = key });
         }
         return _unwritten.Count > 0;
+    }
+
+    /// <summary>
+    /// Writes at once what grows beyond its share: one device that tells of many minutes, models or classes must not fill the memory until
+    /// its turn comes. Its place in the queue stays.
+    /// </summary>
+    private void WriteIfLarge(LiteDatabase database, Subject subject)
+    {
+        var share = subject.Name == Fleet ? FleetShare : 1;
+        if (subject.Open.Count <= MostUnwrittenRollups * share && subject.Numbers <= MostUnwrittenNumbers * share) return;
+        WriteNow(database, subject);
+    }
+
+    private void WriteNow(LiteDatabase database, Subject subject)
+    {
+        // What it was made of must be in the rows that are read again after a start.
+        WriteArrived(database);
+        Write(database, subject);
     }
 
     private void Write(LiteDatabase database, Subject subject)
@@ -233,6 +282,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
     {
         private SequenceRanges _seen = new();
         private long _newestTo;
+        private string? _identity;
 
         public string Name => name;
 
@@ -244,16 +294,37 @@ internal sealed class LiteTelemetry(TimeProvider time)
 
         public bool IsUnwritten { get; set; }
 
+        /// <summary>Whether it waits for its turn to be written, or stands there though it was written ahead of it.</summary>
+        public bool IsQueued { get; set; }
+
+        /// <summary>Numbers in what is not written.</summary>
+        public int Numbers { get; private set; }
+
         public Dictionary<(DateTimeOffset Minute, string Model), RollupBuilder> Open { get; } = [];
 
         public static Subject Of(BsonDocument row) => new(row["_id"].AsString)
         {
             _seen = SequenceRanges.Parse(row["seen"].AsString),
             _newestTo = row["to"].AsInt64,
+            _identity = row["identity"].AsString,
             WrittenKey = row["key"].AsInt64,
             // An earlier program did not write down the models.
             Models = row["models"] is BsonDocument models ? ModelTimes.Of(models) : new ModelTimes(row["to"].AsInt64),
         };
+
+        /// <summary>
+        /// Forgets what was seen when the device was enrolled anew: the disk is new, and the sequences begin again, whatever the clock of
+        /// the predecessor said.
+        /// </summary>
+        /// <returns>True when it was.</returns>
+        public bool Meet(string? identity)
+        {
+            if (identity is null || identity == _identity) return false;
+            var isAnother = _identity is not null;
+            if (isAnother) (_seen, _newestTo) = (new SequenceRanges(), 0);
+            _identity = identity;
+            return isAnother;
+        }
 
         /// <summary>
         /// False when the batch came before. A repeated batch began before the newest one ended; one that begins after it under a number
@@ -263,26 +334,28 @@ internal sealed class LiteTelemetry(TimeProvider time)
 
         /// <param name="batch">What the device did.</param>
         /// <param name="resources">The machine; null for all devices together.</param>
-        /// <param name="arrived">When it came, as ticks: a device whose clock runs ahead did it then, and not in the future.</param>
-        public void Add(TelemetryBatch batch, ResourceStats? resources, long arrived)
+        /// <param name="arrived">When it came: a device whose clock runs ahead did it then, and not in the future.</param>
+        public void Add(TelemetryBatch batch, ResourceStats? resources, DateTimeOffset arrived)
         {
             if (name != Fleet) _seen = (_seen.Contains(batch.Sequence) ? new SequenceRanges() : _seen).Add(batch.Sequence);
             _newestTo = Math.Max(_newestTo, batch.To.UtcTicks);
-            var to = batch.To.UtcTicks <= arrived ? batch.To : new DateTimeOffset(arrived, TimeSpan.Zero);
+            var to = batch.To <= arrived ? batch.To : arrived;
             var minute = RollupBuilder.StartOf(RollupPeriod.Minute, to);
             foreach (var stats in batch.Models)
             {
                 Models.Add(stats.Model, to.UtcTicks);
                 if (!Open.TryGetValue((minute, stats.Model), out var rollup))
                     Open[(minute, stats.Model)] = rollup = new RollupBuilder(minute);
+                Numbers -= rollup.Numbers;
                 rollup.Add(stats, to, resources);
+                Numbers += rollup.Numbers;
             }
         }
 
         public void Written(long key)
         {
             Open.Clear();
-            IsUnwritten = false;
+            (Numbers, IsUnwritten) = (0, false);
             WrittenKey = key;
         }
 
@@ -291,6 +364,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
             ["_id"] = name,
             ["seen"] = _seen.ToString(),
             ["to"] = _newestTo,
+            ["identity"] = _identity,
             ["key"] = WrittenKey,
             ["models"] = Models.ToRow(),
         };

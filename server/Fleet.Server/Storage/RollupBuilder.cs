@@ -22,6 +22,9 @@ internal sealed class RollupBuilder(DateTimeOffset from)
     /// <summary>Start of the period.</summary>
     public DateTimeOffset From => from;
 
+    /// <summary>Numbers it keeps in memory.</summary>
+    public int Numbers => _classes.Count + _confidence.Count + 2 * _buckets.Count;
+
     /// <summary>Start of the period that a moment belongs to.</summary>
     public static DateTimeOffset StartOf(RollupPeriod period, DateTimeOffset moment)
         => new(moment.UtcTicks - moment.UtcTicks % (period == RollupPeriod.Minute ? TimeSpan.TicksPerMinute : TimeSpan.TicksPerHour),

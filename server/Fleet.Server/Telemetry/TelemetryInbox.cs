@@ -2,6 +2,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
+using Fleet.Server.Devices;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 
@@ -34,7 +35,9 @@ internal sealed class TelemetryInbox(IFleetStore store, TelemetryBudget budget) 
         // All or none: what was refused in part would come again in whole.
         if (batches.Select(TelemetryRules.ProblemOf).FirstOrDefault(problem => problem is not null) is { } problem) return problem;
         if (budget.RefusalOf(device, payload.Length, batches) is { } refusal) return refusal;
-        if (await store.AppendSamplesAsync(device, new TelemetryMessage(payload, batches), cancellationToken) > 0)
+        var enrolled = (await store.FindAsync<Device>(device.Value, cancellationToken))?.Document;
+        var identity = enrolled is null ? null : $"{enrolled.Token} {enrolled.EnrolledAt:O}";
+        if (await store.AppendSamplesAsync(device, new TelemetryMessage(payload, batches, identity), cancellationToken) > 0)
             budget.Stored(device, payload.Length, batches);
         return null;
     }

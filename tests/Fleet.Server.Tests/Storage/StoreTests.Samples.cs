@@ -94,6 +94,50 @@ public abstract partial class StoreTests
         Assert.False(await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(1), default));
     }
 
+    /// <summary>What it sent was acknowledged and thrown away, until its counter had passed that of its predecessor.</summary>
+    [Fact]
+    public async Task Device_that_was_enrolled_anew_is_heard_though_the_clock_of_its_predecessor_was_a_year_ahead()
+    {
+        var ahead = _test.Clock.GetUtcNow().AddYears(1);
+        for (var n = 1; n <= 5; n++) Assert.Equal(1, await AppendAsync(_test.Batch(n) with { From = ahead, To = ahead }, "first"));
+        await _test.ReopenAsync();
+        Assert.Equal(0, await AppendAsync(_test.Batch(1), "first"));
+        for (var round = 0; round < 2; round++)
+        {
+            Assert.Equal(round == 0 ? 1 : 0, await AppendAsync(_test.Batch(1), "second"));
+            Assert.Equal(0, await AppendAsync(_test.Batch(1), "second"));
+            await _test.ReopenAsync();
+        }
+        Assert.Equal(1, await AppendAsync(_test.Batch(2), "second"));
+        Assert.Equal(7, (await RollupsAsync()).Sum(rollup => rollup.Batches));
+
+        Task<int> AppendAsync(TelemetryBatch batch, string identity) => _test.Store.AppendSamplesAsync(
+            TestStore.Device, new TelemetryMessage(TelemetryPack.Encode([batch]), [batch], identity), default);
+    }
+
+    /// <summary>Every batch that came later was kept until the time that the clock had shown for a moment.</summary>
+    [Fact]
+    public async Task Clock_of_the_server_that_was_years_ahead_keeps_no_telemetry_for_years()
+    {
+        var now = _test.Clock.GetUtcNow();
+        await FillAsync(3);
+        _test.Clock.AdjustTime(now.AddDays(800));
+        await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(100), default);
+        _test.Clock.AdjustTime(now.AddHours(1));
+        for (var n = 4; n <= 6; n++) await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(n), default);
+        await _test.ReopenAsync();
+
+        var samples = await SamplesAsync(DateTimeOffset.MinValue);
+        Assert.Equal([1, 2, 3, 100, 4, 5, 6], samples.Select(sample => sample.Batch.Sequence));
+        Assert.All(samples, sample => Assert.True(sample.ArrivedAt <= now.AddHours(2), $"{sample.ArrivedAt}"));
+        Assert.Equal([4, 5, 6], (await SamplesAsync(now.AddMinutes(59))).Select(sample => sample.Batch.Sequence).Where(n => n < 100));
+
+        _test.Clock.AdjustTime(now.AddDays(2));
+        await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(7), default);
+        await _test.Store.DropSamplesAsync(now.AddDays(1), default);
+        Assert.Equal(7, Assert.Single(await SamplesAsync(DateTimeOffset.MinValue)).Batch.Sequence);
+    }
+
     [Fact]
     public async Task Rollups_hold_every_batch_once_however_often_the_store_is_opened()
     {

@@ -8,6 +8,7 @@ using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Storage;
 using Fleet.Server.Telemetry;
+using Fleet.Server.Tests.Storage;
 using MQTTnet;
 
 namespace Fleet.Server.Tests.Telemetry;
@@ -192,6 +193,86 @@ public sealed class TelemetryAttackTests(RunningServer server) : IClassFixture<R
         Assert.All(packs, pack => Assert.Throws<FormatException>(() => TelemetryPack.Decode(pack)));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
+
+    /// <summary>A pack of two kilobytes that stood for half a gigabyte of zeros, and again for each reader.</summary>
+    [Fact]
+    public void Classes_that_never_occur_take_no_memory()
+    {
+        var classes = new long[65_536];
+        var pack = TelemetryPack.Encode(
+            [.. Enumerable.Range(0, Limits.BatchesPerPack).Select(n => Minute(n, Limits.ModelsPerDevice, classes))]);
+        Assert.InRange(pack.Length, 1, 4096);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Contains("counts of classes", Assert.Throws<FormatException>(() => TelemetryPack.Decode(pack)).Message,
+            StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 64 << 20);
+
+        // What a device full of models with a thousand classes each says in an hour is taken.
+        TelemetryBatch[] honest =
+            [.. Enumerable.Range(0, Limits.BatchesPerPack).Select(n => Minute(n, Limits.ModelsPerDevice, new long[1000]))];
+        Assert.Equal(honest.Length, TelemetryPack.Decode(TelemetryPack.Encode(honest)).Count);
+    }
+
+    [Fact]
+    public async Task Classes_that_one_device_invents_are_few_on_a_page_that_all_share()
+    {
+        var device = await server.EnrollAsync("classes");
+        using var client = await device.ConnectAsync();
+        Assert.Equal(MqttClientPublishReasonCode.Success, await SendAsync(1, 65_000));
+        Assert.Equal(MqttClientPublishReasonCode.Success, await SendAsync(2, 500));
+        Assert.Equal(MqttClientPublishReasonCode.PayloadFormatInvalid, await SendAsync(3, 500));
+        Assert.Equal(MqttClientPublishReasonCode.Success, await SendAsync(2, 500));
+
+        async Task<MqttClientPublishReasonCode> SendAsync(int model, int classes)
+        {
+            var batch = Minute(model, 1, new long[classes]);
+            batch = batch with { Models = [batch.Models[0] with { Model = $"classes-{model}" }] };
+            return (await TestDevice.PublishAsync(
+                client, Topics.Of(device.Id, Topics.Telemetry), TelemetryPack.Encode([batch]))).ReasonCode;
+        }
+    }
+
+    /// <summary>While an honest device waited for its turn in front of it, what a flooder told of grew for five minutes.</summary>
+    [Theory]
+    [InlineData(16, 2)]
+    [InlineData(1, 16_000)]
+    public async Task Rollups_of_a_device_that_tells_of_very_many_are_written_before_they_fill_the_memory(int models, int classes)
+    {
+        const int messages = 8;
+        await using var test = new LiteTestStore();
+        var store = (LiteFleetStore)test.Store;
+        await store.AppendSamplesAsync(DeviceId.Parse("honest"), test.Batch(1), default);
+        var most = 0;
+        for (var message = 0; message < messages; message++)
+        {
+            TelemetryBatch[] batches = [.. Enumerable.Range(message * 60, 60).Select(n => Minute(n, models, new long[classes]))];
+            await store.AppendSamplesAsync(TestStore.Device, new TelemetryMessage(TelemetryPack.Encode(batches), batches), default);
+            most = Math.Max(most, store.UnwrittenRollups);
+        }
+        // Of each subject what it may have, and of the device that sends a message more.
+        Assert.InRange(most, 1, models == 1 ? 300 : 16 * 256 + 256 + 1);
+        for (var round = 0; round < 2; round++)
+        {
+            var rollups = await test.Store.RollupsAsync([TestStore.Device], new(RollupPeriod.Minute, DateTimeOffset.MinValue), default);
+            Assert.Equal(messages * 60 * models, rollups[TestStore.Device].Sum(rollup => rollup.Batches));
+            Assert.Equal(messages * 60 * models + 1,
+                (await test.Store.FleetRollupsAsync(new(RollupPeriod.Minute, DateTimeOffset.MinValue), default)).Sum(each => each.Batches));
+            await test.ReopenAsync();
+        }
+    }
+
+    /// <summary>What models with these counts of classes did in one minute of the last days.</summary>
+    private static TelemetryBatch Minute(int n, int models, long[] classes) => new()
+    {
+        Sequence = n + 1,
+        From = new DateTimeOffset(2026, 11, 21, 0, 0, 0, TimeSpan.Zero).AddMinutes(n),
+        To = new DateTimeOffset(2026, 11, 21, 0, 0, 30, TimeSpan.Zero).AddMinutes(n),
+        Models =
+        [
+            .. Enumerable.Range(0, models)
+                .Select(m => new InferenceStats { Model = $"m-{m}", Version = 1, Variant = "v", Count = 0, Classes = classes }),
+        ],
+    };
 
     private static async Task ReadersSeeAsync(HttpClient client)
     {

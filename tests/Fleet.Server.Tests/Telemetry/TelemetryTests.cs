@@ -17,6 +17,31 @@ public sealed class TelemetryTests(RunningServer server) : IClassFixture<Running
     private static readonly DateTimeOffset Now = DateTimeOffset.UtcNow;
 
     [Fact]
+    public async Task Device_with_a_new_disk_is_heard_under_its_name_from_its_first_batch_on()
+    {
+        var before = await server.EnrollAsync("new-disk");
+        var later = DateTimeOffset.UtcNow.AddYears(1);
+        using (var client = await before.ConnectAsync())
+            Assert.Equal(MqttClientPublishReasonCode.Success,
+                await before.PublishAsync(client, Topics.Telemetry, Minute(later), FleetJson.Default.TelemetryBatch));
+        var after = await server.EnrollWithAsync((await server.ReturnTokenAsync("new-disk")).Token, "new-disk");
+        using (var client = await after.ConnectAsync())
+            Assert.Equal(MqttClientPublishReasonCode.Success,
+                await after.PublishAsync(client, Topics.Telemetry, Minute(DateTimeOffset.UtcNow), FleetJson.Default.TelemetryBatch));
+        var view = Assert.Single(JsonSerializer.Deserialize(
+            await server.Operator.GetStringAsync("/api/v1/telemetry?device=new-disk"), FleetJson.Default.IReadOnlyListTelemetryView)!);
+        Assert.Equal((2, 6), (view.Batches, view.Count));
+
+        static TelemetryBatch Minute(DateTimeOffset to) => new()
+        {
+            Sequence = 1,
+            From = to.AddMinutes(-1),
+            To = to,
+            Models = [new InferenceStats { Model = "m", Version = 1, Variant = "v", Count = 3 }],
+        };
+    }
+
+    [Fact]
     public async Task Batch_sent_twice_is_counted_once()
     {
         var device = await server.EnrollAsync("repeater");

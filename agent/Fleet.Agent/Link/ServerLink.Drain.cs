@@ -26,6 +26,7 @@ internal sealed partial class ServerLink
             {
                 if (filled.IsCompleted) filled = outbox.FilledAsync(broken.Token);
                 await SendReportedAsync(client, broken.Token);
+                _failures = 0;
                 foreach (var (pack, task) in sending.Where(one => one.Value.IsCompleted).ToArray())
                 {
                     sending.Remove(pack);

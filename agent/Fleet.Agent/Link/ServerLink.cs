@@ -28,6 +28,11 @@ internal sealed partial class ServerLink(
     /// <summary>Names this run of the agent, so that the server can tell a device that starts again from two that take turns.</summary>
     private readonly string _run = random.NextInt64().ToString("x16", System.Globalization.CultureInfo.InvariantCulture);
 
+    /// <summary>
+    /// Connections in a row in which the server stored nothing: one that it takes and cannot serve must not be made every second.
+    /// </summary>
+    private int _failures;
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -47,16 +52,17 @@ internal sealed partial class ServerLink(
             return Task.CompletedTask;
         };
 
-        var (failures, takeovers) = (0, 0);
+        var takeovers = 0;
         while (true)
         {
+            var stood = false;
             ended = new TaskCompletionSource<MqttClientDisconnectReason>(TaskCreationOptions.RunContinuationsAsynchronously);
             var reason = "the connection was closed";
             Exception? cause = null;
             try
             {
                 await ConnectAsync(client, stoppingToken);
-                failures = 0;
+                stood = true;
                 credentials.Arrived();
                 LogConnected(credentials.Identity.Mqtt, credentials.Identity.Device.Value);
                 if (credentials.Time.ClockProblem() is { } wrong) LogClock(wrong);
@@ -79,13 +85,13 @@ internal sealed partial class ServerLink(
                 await disconnecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             // What stood a moment ago is tried again first.
-            if (failures > 0) credentials.TryOther();
-            failures++;
+            if (!stood && _failures > 0) credentials.TryOther();
+            _failures++;
             var isTakenOver = IsTakeover(ended.Task, cause);
             takeovers = isTakenOver ? takeovers + 1 : 0;
             var delay = isTakenOver
                 ? TakeoverDelay(random, takeovers, options.MaximumReconnectDelay)
-                : Backoff.Next(random, failures, options.ReconnectDelay, options.MaximumReconnectDelay);
+                : Backoff.Next(random, _failures, options.ReconnectDelay, options.MaximumReconnectDelay);
             if (isTakenOver) LogTakenOver(credentials.Identity.Device.Value, delay);
             else LogDisconnected(credentials.Identity.Mqtt, reason.TrimEnd('.'), delay);
             await Task.Delay(delay, time, stoppingToken);

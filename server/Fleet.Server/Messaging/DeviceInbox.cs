@@ -73,7 +73,10 @@ internal sealed partial class DeviceInbox(
         {
             // The store and /health tell of it once; a fleet repeats it for every message.
             LogNotStored(device, channel, e.Message);
-            return MqttPubAckReasonCode.UnspecifiedError;
+            // Telemetry can wait where it is. Told that something failed, a device would connect anew at once, and a whole fleet with it.
+            return channel == Topics.Telemetry && e.Failure is StoreFailure.Full
+                ? MqttPubAckReasonCode.QuotaExceeded
+                : MqttPubAckReasonCode.UnspecifiedError;
         }
         // Whatever a room throws: the device keeps the message and sends it again, others are served meanwhile.
         catch (Exception e)

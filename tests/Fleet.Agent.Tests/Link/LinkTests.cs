@@ -117,6 +117,23 @@ public sealed class LinkTests
     }
 
     [Fact]
+    public async Task Connection_in_which_the_server_stores_nothing_is_made_again_later_each_time()
+    {
+        await using var server = await TestServer.StartAsync();
+        server.Acknowledge = _ => MqttPubAckReasonCode.UnspecifiedError;
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        agent.Start("Link:ReconnectDelay=00:00:00.01");
+        // The first wait is at most a hundredth of a second, and doubles.
+        await agent.Process.WaitForLineAsync(
+            "a wait of several times the first", line => line.Contains("did not store", StringComparison.Ordinal)
+                && WaitOf(line) is { } wait && wait > TimeSpan.FromMilliseconds(40), Eventually.DefaultDeadline);
+
+        static TimeSpan? WaitOf(string line)
+            => line.Split("Trying again in ") is [_, var rest] && TimeSpan.TryParse(rest.TrimEnd('.'), out var wait) ? wait : null;
+    }
+
+    [Fact]
     public async Task Broker_of_another_authority_is_not_talked_to()
     {
         await using var server = await TestServer.StartAsync();

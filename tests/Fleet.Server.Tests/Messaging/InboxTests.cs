@@ -3,6 +3,8 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Telemetry;
+using Fleet.Platform;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
 using Microsoft.Extensions.DependencyInjection;
@@ -77,6 +79,23 @@ public sealed class InboxTests
         // All of them counted in one document: a lost conflict would show as a lower number.
         Assert.Equal(devices.Length * reports, (await server.Store.FindAsync<DeviceDesired>("counter", default))!.Document.Revision);
         Assert.Equal(devices.Length * reports, observer.Committed);
+    }
+
+    /// <summary>Told that something failed, each device made a new connection, every second, and the fleet drowned the server.</summary>
+    [Fact]
+    public async Task Telemetry_that_the_disk_is_too_short_for_waits_on_the_device_and_reports_go_on()
+    {
+        // Between half of the reserve and all of it.
+        var free = DiskSpace.FreeBytes(Path.GetTempPath());
+        await using var server = new RunningServer($"--Fleet:FreeSpaceReserve={free + free / 2}");
+        await server.InitializeAsync();
+        var device = await server.EnrollAsync("patient");
+        using var client = await device.ConnectAsync();
+        var batch = new TelemetryBatch { Sequence = 1, From = DateTimeOffset.UtcNow, To = DateTimeOffset.UtcNow };
+        Assert.Equal(MqttClientPublishReasonCode.QuotaExceeded,
+            await device.PublishAsync(client, Topics.Telemetry, batch, FleetJson.Default.TelemetryBatch));
+        Assert.Equal(MqttClientPublishReasonCode.Success,
+            await device.PublishAsync(client, Topics.Reported, TestDevice.Report(0), FleetJson.Default.ReportedState));
     }
 
     private sealed class FailingObserver : IReportedStateObserver

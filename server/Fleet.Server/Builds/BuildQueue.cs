@@ -53,7 +53,8 @@ internal sealed partial class BuildQueue(
     }
 
     private async Task<IReadOnlyList<string>> OpenAsync(CancellationToken cancellationToken)
-        => [.. (await store.ListAsync<OpenBuild>("", null, options.MaximumOpenBuilds, cancellationToken)).Select(open => open.Id)];
+        => await store.AllAsync<OpenBuild>("", cancellationToken).Take(options.MaximumOpenBuilds).Select(open => open.Id)
+            .ToListAsync(cancellationToken);
 
     /// <summary>
     /// Applies a rule and commits, again when somebody else was faster. A build that ends leaves the queue in the same commit.

@@ -7,19 +7,23 @@ internal sealed partial class LeaseWatch(
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await queue.RenewAllAsync(stoppingToken);
         using var timer = new PeriodicTimer(options.RenewWithin, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        var renewed = false;
+        do
         {
             try
             {
-                await queue.LapseAsync(stoppingToken);
+                // No lease lapses before all have their full time again: a full disk may put that off, and must not stop the server.
+                if (renewed) await queue.LapseAsync(stoppingToken);
+                else await queue.RenewAllAsync(stoppingToken);
+                renewed = true;
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
                 LogTroubled(e);
             }
         }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     [LoggerMessage(LogLevel.Error, "Looking for lapsed leases failed and is tried again")]

@@ -26,10 +26,13 @@ internal sealed partial class RootWatch(
 
     private volatile bool _troubled;
 
+    // Some room could not act on the root: it is told again.
+    private bool _untold;
+
     /// <inheritdoc/>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await TellAsync(cancellationToken);
+        await TryTellAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
 
@@ -53,7 +56,7 @@ internal sealed partial class RootWatch(
                 looked = time.GetTimestamp();
                 await LookAsync(stoppingToken);
             }
-            else if (keys.Problems().Count == 0 == _troubled) await ChangedAsync(stoppingToken);
+            else if (_untold || keys.Problems().Count == 0 == _troubled) await ChangedAsync(stoppingToken);
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
@@ -61,8 +64,23 @@ internal sealed partial class RootWatch(
     /// <summary>A key cannot be used any more, or can be used again: devices that were told nothing meanwhile are told now.</summary>
     private async Task ChangedAsync(CancellationToken cancellationToken)
     {
-        if (_troubled) await TellAsync(cancellationToken);
+        if (_untold || _troubled) await TryTellAsync(cancellationToken);
         else Say();
+    }
+
+    /// <summary>A full disk keeps a room from acting on the root for now; it must not stop the server.</summary>
+    private async Task TryTellAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await TellAsync(cancellationToken);
+            _untold = false;
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            if (!_untold) LogNotTold(KeyInterval, e);
+            _untold = true;
+        }
     }
 
     private async Task LookAsync(CancellationToken cancellationToken)
@@ -101,6 +119,9 @@ internal sealed partial class RootWatch(
 
     [LoggerMessage(LogLevel.Information, "Root {Version} counts until {ExpiresAt:u}")]
     private partial void LogCounts(int version, DateTimeOffset expiresAt);
+
+    [LoggerMessage(LogLevel.Error, "Not all of the server could act on the root that counts; it is tried again every {Interval}")]
+    private partial void LogNotTold(TimeSpan interval, Exception exception);
 
     [LoggerMessage(LogLevel.Error, "The root could not be renewed; the next try is in an hour")]
     private partial void LogNotRenewed(Exception exception);

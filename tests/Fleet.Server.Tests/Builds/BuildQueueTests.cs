@@ -8,8 +8,10 @@ using Fleet.Contracts.Http;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Builds;
 using Fleet.Server.Settings;
+using Fleet.Server.Tests.Storage;
 using Fleet.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Fleet.Server.Tests.Builds;
 
@@ -70,6 +72,42 @@ public sealed class BuildQueueTests : IAsyncLifetime
                 answer.Problem!.Problems);
         }
         Assert.Equal(queued, await LeaseAsync() is not null);
+    }
+
+    [Fact]
+    public async Task Queue_may_be_as_long_as_its_settings_allow()
+    {
+        await using var fleet = await TestFleet.StartAsync("--Fleet:Builds:MaximumOpenBuilds=10000");
+        Assert.NotNull((await fleet.Queue.SubmitAsync(TestFleet.SpecOf("speech"), default)).Value);
+        Assert.NotNull(await fleet.Queue.LeaseAsync("worker-1", "workers", default));
+    }
+
+    /// <summary>A server that was started on a full disk while a build ran has stopped itself.</summary>
+    [Fact]
+    public async Task Leases_that_cannot_be_renewed_at_a_start_are_renewed_as_soon_as_the_disk_takes_it()
+    {
+        var build = await SubmitAsync();
+        var lease = (await LeaseAsync())!;
+        var options = _fleet.Of<BuildsOptions>();
+        var store = new FailingStore(_fleet.Store) { FailsToWrite = true };
+        var queue = new BuildQueue(
+            store, _fleet.Of<ArtifactStore>(), options, new FleetOptions(), _fleet.Clock, NullLogger<BuildQueue>.Instance);
+        var clock = new FakeTimeProvider(_fleet.Clock.GetUtcNow());
+        using var watch = new LeaseWatch(queue, options, clock, NullLogger<LeaseWatch>.Instance);
+        _fleet.Clock.Advance(options.RenewWithin / 2);
+        await watch.StartAsync(default);
+        await Eventually.TrueAsync("it was tried", () => store.Refusals > 0);
+        Assert.False(watch.ExecuteTask!.IsCompleted);
+
+        store.FailsToWrite = false;
+        await Eventually.TrueAsync("the lease has its full time again", async () =>
+        {
+            clock.Advance(options.RenewWithin);
+            return (await _fleet.Store.FindAsync<Build>(build.Id, default))!.Document.Lease!.ExpiresAt
+                == _fleet.Clock.GetUtcNow() + options.LeaseTime;
+        });
+        Assert.Equal(HttpStatusCode.OK, await ProgressAsync(lease, 0.5));
+        await watch.StopAsync(default);
     }
 
     [Fact]

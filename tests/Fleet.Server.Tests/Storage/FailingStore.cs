@@ -14,6 +14,9 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
     /// <summary>Commits and everything else that writes fail.</summary>
     public bool FailsToWrite { get; set; }
 
+    /// <summary>Commits that failed.</summary>
+    public int Refusals { get; private set; }
+
     public Task<Stored<T>?> FindAsync<T>(string id, CancellationToken cancellationToken) where T : class
         => FailsToRead ? throw Broken : store.FindAsync<T>(id, cancellationToken);
 
@@ -26,7 +29,11 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
         => FailsToRead ? throw Broken : store.ListNewestAsync<T>(prefix, before, limit, cancellationToken);
 
     public Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)
-        => FailsToWrite ? throw Broken : store.CommitAsync(changes, cancellationToken);
+    {
+        if (!FailsToWrite) return store.CommitAsync(changes, cancellationToken);
+        Refusals++;
+        throw Broken;
+    }
 
     public Task<int> AppendSamplesAsync(DeviceId device, TelemetryMessage message, CancellationToken cancellationToken)
         => FailsToWrite ? throw Broken : store.AppendSamplesAsync(device, message, cancellationToken);

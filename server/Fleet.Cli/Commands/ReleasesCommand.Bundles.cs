@@ -66,9 +66,13 @@ internal static partial class ReleasesCommand
             {
                 await using var content = File.OpenRead(call.Get(file));
                 var release = await call.Client.ImportAsync(content, cancellationToken);
+                if (release.WithdrawnAt is { } withdrawn)
+                    call.Shell.WriteHint($"Release {release.Manifest.Model} {release.Manifest.Version} was withdrawn here at "
+                        + $"{Figures.Moment(withdrawn)}: nothing rolls it out, and devices refuse it. Its artifacts are here again.");
                 call.Show(release, FleetJson.Default.ReleaseView, screen =>
                 {
                     ReleaseTables.Write(screen, release.Manifest, release.KeyId);
+                    if (release.WithdrawnAt is not null) return;
                     screen.WriteLine();
                     screen.WriteLine($"Next    fleet rollouts start --model {release.Manifest.Model} --version {release.Manifest.Version} "
                         + $"--waves 5%,25%,100%");

@@ -17,7 +17,9 @@ internal static class ArtifactEndpoints
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddArtifacts(this IServiceCollection services) => services
         .AddDocument("publishedArtifact", ArtifactsJson.Default.PublishedArtifact)
-        .AddSingleton(provider => new ArtifactStore(Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "artifacts")))
+        .AddSingleton(provider => new ArtifactStore(
+            Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "artifacts"),
+            space: provider.GetRequiredService<FreeSpace>()))
         .AddSingleton<ArtifactInventory>()
         .AddHostedService(provider => provider.GetRequiredService<ArtifactInventory>());
 
@@ -56,13 +58,12 @@ internal static class ArtifactEndpoints
     }
 
     private static async Task<IResult> UploadAsync(
-        string sha256, HttpRequest request, ArtifactStore artifacts, FreeSpace space, CancellationToken cancellationToken)
+        string sha256, HttpRequest request, ArtifactStore artifacts, CancellationToken cancellationToken)
     {
         if (!ArtifactStore.IsDigest(sha256))
             return Refusal.Invalid($"'{sha256}' is not a digest: one has 64 lower-case hexadecimal digits.").ToResult();
         if (request.ContentLength > Limits.ArtifactBytes) return TooLarge();
-        space.ThrowIfShort(Writes.Masses);
-        return await artifacts.StoreAsync(sha256, request.Body, cancellationToken) switch
+        return await artifacts.StoreAsync(sha256, request.Body, request.ContentLength, cancellationToken) switch
         {
             ArtifactOutcome.Stored => Results.StatusCode(StatusCodes.Status201Created),
             ArtifactOutcome.AlreadyThere => Results.Ok(),

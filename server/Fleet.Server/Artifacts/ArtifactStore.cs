@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using Fleet.Contracts;
 using Fleet.Platform;
+using Fleet.Server.Storage;
 
 namespace Fleet.Server.Artifacts;
 
@@ -10,7 +11,7 @@ internal enum ArtifactOutcome
 {
     /// <summary>It is stored now.</summary>
     Stored,
-    /// <summary>It was stored before; nothing was read.</summary>
+    /// <summary>It was stored before, whole; nothing was read.</summary>
     AlreadyThere,
     /// <summary>Its bytes have another digest than was said; nothing is kept.</summary>
     DigestMismatch,
@@ -25,15 +26,21 @@ internal enum ArtifactOutcome
 internal sealed class ArtifactStore
 {
     private const int BufferBytes = 128 * 1024;
+
+    /// <summary>How much may arrive before the space on the disk is looked at again: others upload as well.</summary>
+    private const int SpaceInterval = 16 << 20;
+
     private readonly string _folder;
     private readonly string _staging;
     private readonly long _maximumBytes;
+    private readonly FreeSpace? _space;
 
     /// <param name="folder">Where the files are.</param>
     /// <param name="maximumBytes">Most bytes of one artifact.</param>
-    public ArtifactStore(string folder, long maximumBytes = Limits.ArtifactBytes)
+    /// <param name="space">What must stay free on the disk; null for nothing.</param>
+    public ArtifactStore(string folder, long maximumBytes = Limits.ArtifactBytes, FreeSpace? space = null)
     {
-        (_folder, _staging, _maximumBytes) = (folder, Path.Combine(folder, "staging"), maximumBytes);
+        (_folder, _staging, _maximumBytes, _space) = (folder, Path.Combine(folder, "staging"), maximumBytes, space);
         Directory.CreateDirectory(_staging);
         foreach (var left in Directory.EnumerateFiles(_staging)) File.Delete(left);
     }
@@ -52,12 +59,18 @@ internal sealed class ArtifactStore
 
     /// <summary>
     /// Stores what <paramref name="content"/> holds if its digest is <paramref name="sha256"/>: hashed as it arrives, kept only if
-    /// right.
+    /// right. What is there already and damaged is replaced.
     /// </summary>
-    public async Task<ArtifactOutcome> StoreAsync(string sha256, Stream content, CancellationToken cancellationToken)
+    /// <param name="sha256">Its digest.</param>
+    /// <param name="content">Its bytes.</param>
+    /// <param name="length">How many they are; null when that is not known.</param>
+    /// <param name="cancellationToken">Ends it, and keeps nothing.</param>
+    /// <exception cref="StoreException">It would leave too little space on the disk.</exception>
+    public async Task<ArtifactOutcome> StoreAsync(string sha256, Stream content, long? length, CancellationToken cancellationToken)
     {
         var target = PathOf(sha256);
-        if (File.Exists(target)) return ArtifactOutcome.AlreadyThere;
+        if (await IsWholeAsync(target, sha256, length, cancellationToken)) return ArtifactOutcome.AlreadyThere;
+        _space?.ThrowIfShort(Writes.Masses, length ?? 0);
         // A name of its own for each upload: two workers may send the same artifact at once.
         var staged = Path.Combine(_staging, $"{sha256}.{Guid.NewGuid():N}");
         try
@@ -78,8 +91,17 @@ internal sealed class ArtifactStore
     public async Task<string> StoreAsync(byte[] content, CancellationToken cancellationToken)
     {
         var sha256 = Convert.ToHexStringLower(SHA256.HashData(content));
-        await StoreAsync(sha256, new MemoryStream(content), cancellationToken);
+        await StoreAsync(sha256, new MemoryStream(content), content.Length, cancellationToken);
         return sha256;
+    }
+
+    /// <summary>True when the file is there and not cut short: by its length where that is known, else by its bytes.</summary>
+    private static async Task<bool> IsWholeAsync(string path, string sha256, long? length, CancellationToken cancellationToken)
+    {
+        if (new FileInfo(path) is not { Exists: true } file) return false;
+        if (length is not null) return file.Length == length;
+        await using var content = File.OpenRead(path);
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken)) == sha256;
     }
 
     private async Task<(string Digest, bool Complete)> StageAsync(string path, Stream content, CancellationToken cancellationToken)
@@ -90,10 +112,15 @@ internal sealed class ArtifactStore
         {
             await using var file = new FileStream(
                 path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, useAsync: true);
-            long length = 0;
+            var (length, looked) = (0L, 0L);
             while (await content.ReadAsync(buffer, cancellationToken) is > 0 and var read)
             {
                 if ((length += read) > _maximumBytes) return ("", false);
+                if (length - looked >= SpaceInterval)
+                {
+                    _space?.ThrowIfShort(Writes.Masses);
+                    looked = length;
+                }
                 hash.AppendData(buffer, 0, read);
                 await file.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
             }

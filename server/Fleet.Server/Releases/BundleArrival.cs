@@ -3,7 +3,6 @@ using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Artifacts;
-using Fleet.Server.Storage;
 
 namespace Fleet.Server.Releases;
 
@@ -11,7 +10,7 @@ namespace Fleet.Server.Releases;
 /// A bundle as it arrives. The signed release comes first and is judged as a device would, before anything else is read; each further file
 /// is one that it names, of the size and digest that it names.
 /// </summary>
-internal sealed class BundleArrival(ArtifactStore artifacts, FreeSpace space, IReadOnlyList<ReleaseKey> trusted, DateTimeOffset now)
+internal sealed class BundleArrival(ArtifactStore artifacts, IReadOnlyList<ReleaseKey> trusted, DateTimeOffset now)
 {
     private readonly Dictionary<string, string> _files = [];
     private IReadOnlyDictionary<string, ArtifactReference> _expected = new Dictionary<string, ArtifactReference>();
@@ -74,8 +73,7 @@ internal sealed class BundleArrival(ArtifactStore artifacts, FreeSpace space, IR
         if (!_expected.TryGetValue(name, out var artifact))
             throw new FormatException($"It holds '{name}', which the release does not name.");
         if (artifact.Bytes != length) throw new FormatException($"'{name}' has {length:#,0} bytes; the release says {artifact.Bytes:#,0}.");
-        space.ThrowIfShort(Writes.Masses);
-        if (await artifacts.StoreAsync(artifact.Sha256, content, cancellationToken) is ArtifactOutcome.DigestMismatch
+        if (await artifacts.StoreAsync(artifact.Sha256, content, length, cancellationToken) is ArtifactOutcome.DigestMismatch
             or ArtifactOutcome.TooLarge)
             throw new FormatException($"'{name}' was changed after it was signed.");
         _files[name] = artifact.Sha256;

@@ -12,7 +12,7 @@ namespace Fleet.Server.Releases;
 
 /// <summary>Writes releases as bundles, and takes them from bundles.</summary>
 internal sealed partial class ReleaseBundles(
-    IFleetStore store, ArtifactStore artifacts, KnownProfiles profiles, FleetKeys keys, FreeSpace space, TimeProvider time,
+    IFleetStore store, ArtifactStore artifacts, KnownProfiles profiles, FleetKeys keys, TimeProvider time,
     ILogger<ReleaseBundles> logger)
 {
     /// <summary>Artifacts of a release that this server does not have, without which there is no bundle.</summary>
@@ -55,7 +55,7 @@ internal sealed partial class ReleaseBundles(
     /// </summary>
     public async Task<Answer<Release>> ReadAsync(Stream bundle, CancellationToken cancellationToken)
     {
-        var arrival = new BundleArrival(artifacts, space, keys.Root.ReleaseKeys(), time.GetUtcNow());
+        var arrival = new BundleArrival(artifacts, keys.Root.ReleaseKeys(), time.GetUtcNow());
         try
         {
             await BundleReader.ReadAsync(

@@ -24,20 +24,33 @@ internal enum Writes
 /// <param name="reserve">Bytes that stay free.</param>
 internal sealed class FreeSpace(string folder, long reserve)
 {
+    /// <summary>
+    /// True while the database holds so many free pages that nothing stored in it makes it longer: what was dropped makes room there, and
+    /// never on the disk.
+    /// </summary>
+    public bool HasRoomInside { get; set; }
+
     /// <summary>Bytes free now.</summary>
     public long Available => DiskSpace.FreeBytes(folder);
 
     /// <summary>What is not stored now for want of space, in a sentence; null when everything is.</summary>
     public string? Problem => Available is var available && available < reserve / 2 ? Sentence(available, "nothing is stored")
-        : available < reserve ? Sentence(available, "telemetry and uploads are not stored")
+        : available < reserve ? Sentence(available, HasRoomInside ? "uploads are not stored" : "telemetry and uploads are not stored")
         : null;
 
     /// <summary>Refuses what may not use the space that is left.</summary>
+    /// <param name="writes">What is written.</param>
+    /// <param name="bytes">How much of it, where that is known before.</param>
     /// <exception cref="StoreException">There is too little.</exception>
-    public void ThrowIfShort(Writes writes)
+    public void ThrowIfShort(Writes writes, long bytes = 0)
     {
-        var needed = writes switch { Writes.Masses => reserve, Writes.Documents => reserve / 2, _ => 0 };
-        if (needed > 0 && Available is var available && available < needed)
+        var needed = writes switch
+        {
+            Writes.Masses => HasRoomInside ? reserve / 2 : reserve,
+            Writes.Documents => reserve / 2,
+            _ => 0,
+        };
+        if (needed > 0 && Available is var available && available - bytes < needed)
             throw new StoreException(StoreFailure.Full, Sentence(available, "this is not stored"));
     }
 

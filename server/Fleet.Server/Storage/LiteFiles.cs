@@ -12,6 +12,10 @@ internal sealed class LiteFiles : IDisposable
     // Of the first page of LiteDB's file format (version 8): where PRAGMA USER_VERSION stands.
     private const int UserVersionOffset = 76;
 
+    // Where the first page says which page is free, and where each free one names the next.
+    private const int FreePageOffset = 60;
+    private const int NextPageOffset = 9;
+
     private readonly IDiskFile _data;
     private readonly IDiskFile _logFile;
     private readonly LiteLog _log;
@@ -62,6 +66,14 @@ internal sealed class LiteFiles : IDisposable
 
     /// <summary>Pages in the log.</summary>
     public long LogPages => _log.Pages;
+
+    /// <summary>Whether the database holds this many free pages, as the last checkpoint left it.</summary>
+    public bool HasFreePages(int pages)
+    {
+        var page = _data.Length < LiteLog.PageBytes ? -1 : Number(FreePageOffset);
+        for (; page >= 0 && pages > 0; pages--) page = Number((long)page * LiteLog.PageBytes + NextPageOffset);
+        return pages == 0;
+    }
 
     /// <summary>Syncs of the log since it was opened.</summary>
     public long Syncs { get; private set; }
@@ -126,11 +138,13 @@ internal sealed class LiteFiles : IDisposable
         _log.CutTo(_log.Pages);
     }
 
-    private int UserVersion()
+    private int UserVersion() => Number(UserVersionOffset);
+
+    private int Number(long offset)
     {
-        Span<byte> version = stackalloc byte[sizeof(int)];
-        _data.Read(UserVersionOffset, version);
-        return BinaryPrimitives.ReadInt32LittleEndian(version);
+        Span<byte> number = stackalloc byte[sizeof(int)];
+        _data.Read(offset, number);
+        return BinaryPrimitives.ReadInt32LittleEndian(number);
     }
 
     private static StoreException Corrupt(string what)

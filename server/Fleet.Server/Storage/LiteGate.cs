@@ -105,6 +105,7 @@ internal sealed class LiteGate : IAsyncDisposable
         try
         {
             _session.Checkpoint();
+            _settings.Space.HasRoomInside = _session.HasRoomInside;
         }
         // What it was to carry over is in the log still.
         catch (Exception e)
@@ -120,6 +121,7 @@ internal sealed class LiteGate : IAsyncDisposable
         try
         {
             _settings.Load(session.Database);
+            _settings.Space.HasRoomInside = session.HasRoomInside;
             _failed = null;
             return session;
         }

@@ -43,6 +43,9 @@ internal sealed class LiteSession : IDisposable
     /// <summary>True when the log is long enough to be carried over.</summary>
     public bool WantsCheckpoint => _files.LogPages >= _settings.CheckpointPages;
 
+    /// <summary>True when nothing that is stored until the next checkpoint makes the database longer.</summary>
+    public bool HasRoomInside => _files.HasFreePages(_settings.CheckpointPages);
+
     /// <summary>Carries the log over into the database and begins it anew.</summary>
     public void Checkpoint()
     {

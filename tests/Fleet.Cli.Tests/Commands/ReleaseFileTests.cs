@@ -69,6 +69,19 @@ public sealed partial class ReleaseFileTests : OnServerTests, IClassFixture<Real
         await TextOfAsync("releases", "export", "sight", "1", "--out", _folder["again.tar"]);
     }
 
+    /// <summary>It was followed by the line that rolls it out.</summary>
+    [Fact]
+    public async Task Import_of_a_release_that_was_withdrawn_here_says_so()
+    {
+        await _releases.CreateAsync("taste");
+        var file = _folder["taste.tar"];
+        await TextOfAsync("releases", "export", "taste", "1", "--out", file);
+        Assert.Contains("rollouts start", await TextOfAsync("releases", "import", file), StringComparison.Ordinal);
+        await TextOfAsync("releases", "withdraw", "taste", "1", "--yes");
+        Assert.DoesNotContain("rollouts start", await TextOfAsync("releases", "import", file), StringComparison.Ordinal);
+        Assert.Contains("Release taste 1 was withdrawn here", Shell.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task File_that_is_not_there_not_a_bundle_cut_or_of_a_newer_form_ends_with_1_and_says_what_it_is()
     {

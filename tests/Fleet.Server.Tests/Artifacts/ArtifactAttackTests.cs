@@ -101,8 +101,8 @@ public sealed class ArtifactAttackTests : IAsyncLifetime
         using var folder = new TemporaryFolder();
         var store = new ArtifactStore(folder.Path, maximumBytes: 1 << 20);
         var digest = new string('a', 64);
-        Assert.Equal(ArtifactOutcome.TooLarge, await store.StoreAsync(digest, new MemoryStream(new byte[(1 << 20) + 1]), default));
-        Assert.Equal(ArtifactOutcome.DigestMismatch, await store.StoreAsync(digest, new MemoryStream(new byte[1 << 20]), default));
+        Assert.Equal(ArtifactOutcome.TooLarge, await store.StoreAsync(digest, new MemoryStream(new byte[(1 << 20) + 1]), null, default));
+        Assert.Equal(ArtifactOutcome.DigestMismatch, await store.StoreAsync(digest, new MemoryStream(new byte[1 << 20]), null, default));
         Assert.Empty(Directory.GetFiles(folder.Path, "*", SearchOption.AllDirectories));
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Security.Cryptography;
 using Fleet.Contracts.Devices;
 using Fleet.Server.Storage;
 using Fleet.TestKit;
@@ -71,6 +72,45 @@ public abstract partial class StoreTests
         Assert.Null(await small.Store.ProblemAsync(default));
         Assert.True(await small.Store.AppendSamplesAsync(TestStore.Device, small.Batch(1), default));
         await small.Store.CommitAsync([StoreChange.Put("a", new Note("three"), 2)], default);
+    }
+
+    /// <summary>A database never gets shorter: on a disk that telemetry had filled, none was taken again, whatever was dropped.</summary>
+    [Fact]
+    public async Task Below_the_reserve_telemetry_is_stored_where_older_telemetry_was_dropped()
+    {
+        const long reserve = 8 << 20;
+        const int messageBytes = 100_000;
+        await using var small = _test.OnSmallDisk(reserve);
+        var (sequence, filled) = (0, 0);
+        while (filled < 18 << 20) filled += await AppendAsync();
+        // Opened anew, its log is empty and takes nothing of what is free.
+        await small.ReopenAsync();
+        small.Disk!.Fill(left: reserve * 7 / 8);
+        await Assert.ThrowsAsync<StoreException>(AppendAsync);
+        Assert.Contains("telemetry", await small.Store.ProblemAsync(default), StringComparison.Ordinal);
+
+        small.Clock.Advance(TimeSpan.FromDays(1));
+        Assert.True(await small.Store.DropSamplesAsync(small.Clock.GetUtcNow(), default) > 0);
+        await small.ReopenAsync();
+
+        Assert.DoesNotContain("telemetry", await small.Store.ProblemAsync(default), StringComparison.Ordinal);
+        var stored = 0;
+        await Assert.ThrowsAsync<StoreException>(async () =>
+        {
+            while (stored < 40 << 20) stored += await AppendAsync();
+        });
+        // Much of what was dropped is used again, and the disk keeps what is for documents.
+        Assert.InRange(stored, 4 << 20, 20 << 20);
+        Assert.InRange(small.Disk.Free, reserve / 2, long.MaxValue);
+        await small.Store.CommitAsync([StoreChange.Create("a", new Note("one"))], default);
+
+        async Task<int> AppendAsync()
+        {
+            // Noise, which nothing makes shorter.
+            var bytes = RandomNumberGenerator.GetBytes(messageBytes);
+            await small.Store.AppendSamplesAsync(TestStore.Device, new TelemetryMessage(bytes, [small.Batch(++sequence)]), default);
+            return messageBytes;
+        }
     }
 
     private static async Task AssertStoredAsync(IFleetStore store, CrashWriter writer)

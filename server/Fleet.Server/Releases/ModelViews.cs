@@ -8,23 +8,23 @@ namespace Fleet.Server.Releases;
 /// <summary>Models as operators see them.</summary>
 internal static class ModelViews
 {
-    /// <summary>Every model that was ever built, with where its releases came from.</summary>
+    /// <summary>Every model that was ever built or came in a bundle, with where its releases came from.</summary>
     public static async Task<IReadOnlyList<ModelView>> ModelViewsAsync(this IFleetStore store, CancellationToken cancellationToken)
     {
         var builds = await store.AllAsync<Build>("", cancellationToken).Select(stored => stored.Document).ToDictionaryAsync(
             build => build.Id, cancellationToken: cancellationToken);
         var releases = await store.AllAsync<Release>("", cancellationToken).Select(stored => stored.Document).ToLookupAsync(
             release => release.Model, cancellationToken: cancellationToken);
+        var built = builds.Values.CountBy(build => build.Spec.Model).ToDictionary(StringComparer.Ordinal);
         return
         [
-            .. builds.Values.CountBy(build => build.Spec.Model).OrderBy(
-                model => model.Key, StringComparer.Ordinal).Select(model => new ModelView
+            .. built.Keys.Union(releases.Select(model => model.Key)).Order(StringComparer.Ordinal).Select(name => new ModelView
             {
-                Name = model.Key,
-                LatestVersion = releases[model.Key].Select(release => release.Version).DefaultIfEmpty().Max(),
-                Versions = [.. releases[model.Key].OrderByDescending(release => release.Version)
+                Name = name,
+                LatestVersion = releases[name].Select(release => release.Version).DefaultIfEmpty().Max(),
+                Versions = [.. releases[name].OrderByDescending(release => release.Version)
                     .Select(release => Of(release, builds.GetValueOrDefault(release.Build)?.Spec))],
-                Builds = model.Value,
+                Builds = built.GetValueOrDefault(name),
             }),
         ];
     }

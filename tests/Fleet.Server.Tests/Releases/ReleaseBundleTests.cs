@@ -7,6 +7,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Trust;
 using Fleet.Server.Artifacts;
+using Fleet.Server.Builds;
 using Fleet.Server.Keys;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
@@ -114,20 +115,36 @@ public sealed class ReleaseBundleTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
     }
 
-    [Fact]
-    public async Task Artifact_that_was_lost_comes_back_from_the_bundle_of_its_release()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Artifact_that_was_lost_or_cut_short_comes_back_from_the_bundle_of_its_release(bool isCut)
     {
         var release = await _fleet.ReleaseAsync();
         var bundle = await ExportAsync(_fleet, release);
         var lost = _fleet.Of<ArtifactStore>().PathOf(release.ReadManifest().Variants[0].Artifact.Sha256);
-        File.Delete(lost);
+        var whole = await File.ReadAllBytesAsync(lost);
+        if (isCut) await File.WriteAllBytesAsync(lost, whole[..^1]);
+        else File.Delete(lost);
         using var refused = await _fleet.Http.GetAsync("/api/v1/releases/speech/1/bundle");
         Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
 
         using var answer = await _fleet.Http.PostAsync("/api/v1/releases/bundles", new ByteArrayContent(bundle));
 
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
-        Assert.True(File.Exists(lost));
+        Assert.Equal(whole, await File.ReadAllBytesAsync(lost));
+    }
+
+    /// <summary>A site without workers has no build of what it imports; its list of models was empty.</summary>
+    [Fact]
+    public async Task Model_that_came_in_a_bundle_is_listed_though_nothing_was_built_here()
+    {
+        await _fleet.ReleaseAsync();
+        var builds = await _fleet.Store.AllAsync<Build>("", default).ToListAsync();
+        await _fleet.Store.CommitAsync([.. builds.Select(build => build.Removal())], default);
+        var model = Assert.Single((await _fleet.Http.GetFromJsonAsync("/api/v1/models", FleetJson.Default.IReadOnlyListModelView))!);
+        Assert.Equal(("speech", 1, 0), (model.Name, model.LatestVersion, model.Builds));
+        Assert.Equal("unknown", Assert.Single(model.Versions).Teacher);
     }
 
     [Fact]

@@ -15,12 +15,19 @@ internal sealed partial class FleetClient
     public Task RevokeApiKeyAsync(string id, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/api-keys/{Escape(id)}"), cancellationToken);
 
-    /// <summary>The newest lines of the audit trail, in order.</summary>
-    public Task<IReadOnlyList<AuditView>> ListAuditAsync(
-        DateTimeOffset? since, string? who, int limit, CancellationToken cancellationToken)
-        => GetAsync(
-            $"api/v1/audit{Query(("since", since?.UtcDateTime.ToString("O")), ("who", who), ("limit", $"{limit}"))}",
-            Json.IReadOnlyListAuditView, cancellationToken);
+    /// <summary>
+    /// The newest lines of the audit trail, in order, at most <paramref name="most"/>, and whether older ones were left out.
+    /// </summary>
+    public async Task<(IReadOnlyList<AuditView> Lines, bool IsCut)> ListAuditAsync(
+        DateTimeOffset? since, string? who, int most, CancellationToken cancellationToken)
+    {
+        // One page holds the newest; where more are wanted, all are read from the first on.
+        var isPage = most < PageLength;
+        var query = Query(("since", since?.UtcDateTime.ToString("O")), ("who", who), ("after", isPage ? null : "0"));
+        var (lines, _) = await ListAsync(
+            $"api/v1/audit{query}", isPage ? most + 1 : int.MaxValue, Json.IReadOnlyListAuditView, cancellationToken);
+        return ([.. lines.TakeLast(most)], lines.Count > most);
+    }
 
     public Task<AuditVerification> VerifyAuditAsync(long? line, string? hash, CancellationToken cancellationToken)
         => GetAsync(

@@ -32,15 +32,24 @@ internal sealed partial class FleetClient
 
     /// <summary>A whole list, page after page.</summary>
     private async Task<IReadOnlyList<T>> ListAsync<T>(string path, JsonTypeInfo<IReadOnlyList<T>> type, CancellationToken cancellationToken)
+        => (await ListAsync(path, int.MaxValue, type, cancellationToken)).Entries;
+
+    /// <summary>A list, page after page until <paramref name="most"/> entries are read.</summary>
+    /// <returns>Its entries, and whether more were left out.</returns>
+    private async Task<(IReadOnlyList<T> Entries, bool IsCut)> ListAsync<T>(
+        string path, int most, JsonTypeInfo<IReadOnlyList<T>> type, CancellationToken cancellationToken)
     {
-        var all = new List<T>();
-        for (var next = $"{path}?limit={PageLength}"; next is not null;)
+        var entries = new List<T>();
+        string? next = $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}limit={Math.Min(most, PageLength)}";
+        while (next is not null && entries.Count < most)
         {
             using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, next), cancellationToken);
-            all.AddRange(await ReadAsync(response, type, cancellationToken));
+            entries.AddRange(await ReadAsync(response, type, cancellationToken));
             next = NextOf(response);
         }
-        return all;
+        var isCut = next is not null || entries.Count > most;
+        if (entries.Count > most) entries.RemoveRange(most, entries.Count - most);
+        return (entries, isCut);
     }
 
     /// <summary>Where the server says that a list goes on (RFC 8288); null at its end.</summary>

@@ -33,10 +33,10 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
     public Task RevokeTokenAsync(string id, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/tokens/{Escape(id)}"), cancellationToken);
 
-    public Task<IReadOnlyList<DeviceView>> ListDevicesAsync(string filter, string after, int limit, CancellationToken cancellationToken)
-        => GetAsync(
-            $"api/v1/devices{Query(("filter", filter), ("after", after), ("limit", $"{limit}"))}", Json.IReadOnlyListDeviceView,
-            cancellationToken);
+    /// <summary>Devices by id, at most <paramref name="most"/>, and whether more were left out.</summary>
+    public Task<(IReadOnlyList<DeviceView> Devices, bool IsCut)> ListDevicesAsync(
+        string filter, int most, CancellationToken cancellationToken)
+        => ListAsync($"api/v1/devices{Query(("filter", filter))}", most, Json.IReadOnlyListDeviceView, cancellationToken);
 
     public Task<DeviceView> GetDeviceAsync(string id, CancellationToken cancellationToken)
         => GetAsync($"api/v1/devices/{Escape(id)}", Json.DeviceView, cancellationToken);
@@ -71,12 +71,9 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
     public Task<RolloutPreview> PreviewRolloutAsync(RolloutPlan plan, CancellationToken cancellationToken)
         => PostAsync("api/v1/rollouts/preview", plan, Json.RolloutPlan, Json.RolloutPreview, cancellationToken);
 
-    /// <summary>The newest rollouts, and whether older ones were left out.</summary>
-    public async Task<(IReadOnlyList<RolloutView> Views, bool IsCut)> ListRolloutsAsync(CancellationToken cancellationToken)
-    {
-        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, "api/v1/rollouts"), cancellationToken);
-        return (await ReadAsync(response, Json.IReadOnlyListRolloutView, cancellationToken), NextOf(response) is not null);
-    }
+    /// <summary>The newest rollouts, at most <paramref name="most"/>, and whether older ones were left out.</summary>
+    public Task<(IReadOnlyList<RolloutView> Views, bool IsCut)> ListRolloutsAsync(int most, CancellationToken cancellationToken)
+        => ListAsync("api/v1/rollouts", most, Json.IReadOnlyListRolloutView, cancellationToken);
 
     public Task<RolloutView> GetRolloutAsync(string id, CancellationToken cancellationToken)
         => GetAsync($"api/v1/rollouts/{Escape(id)}", Json.RolloutView, cancellationToken);

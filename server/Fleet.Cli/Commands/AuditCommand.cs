@@ -27,7 +27,9 @@ internal static class AuditCommand
               fleet audit list --json | jq '.[] | select(.status >= 400)'
             """, [since, who, limit], async (call, cancellationToken) =>
         {
-            var lines = await call.Client.ListAuditAsync(call.Now - call.Get(since), call.Get(who), call.Get(limit), cancellationToken);
+            var (lines, isCut) = await call.Client.ListAuditAsync(
+                call.Now - call.Get(since), call.Get(who), call.Get(limit), cancellationToken);
+            if (isCut) call.Shell.WriteHint($"The newest {lines.Count} lines; --limit N shows more, --since and --who narrow.");
             call.Show(lines, FleetJson.Default.IReadOnlyListAuditView, screen =>
             {
                 var sheet = new Sheet(">line?", "when", "who", "what", ">answer", "from?", "changed?");
@@ -38,8 +40,6 @@ internal static class AuditCommand
                         line.From, ChangesOf(line));
                 screen.Write(sheet);
                 if (lines.Count == 0) screen.WriteHint("No line matches. --since looks further back.");
-                if (lines.Count == call.Get(limit))
-                    screen.WriteHint($"The newest {lines.Count} lines; --limit N shows more, --since and --who narrow.");
             });
         });
     }

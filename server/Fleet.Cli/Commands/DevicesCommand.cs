@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Fleet.Cli.Client;
 using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
@@ -12,7 +11,6 @@ namespace Fleet.Cli.Commands;
 internal static partial class DevicesCommand
 {
     /// <summary>Devices asked for at once.</summary>
-    private const int PageSize = 500;
 
     private static readonly Argument<string> Id = new("ID") { Description = "Id of the device." };
 
@@ -35,7 +33,8 @@ internal static partial class DevicesCommand
               fleet devices list --json | jq -r '.[] | select(.online | not) | .id'
             """, [filter, limit], async (call, cancellationToken) =>
         {
-            var devices = await PagesAsync(call.Client, call.Get(filter) ?? "", call.Get(limit), cancellationToken);
+            var (devices, isCut) = await call.Client.ListDevicesAsync(call.Get(filter) ?? "", call.Get(limit), cancellationToken);
+            if (isCut) call.Shell.WriteHint($"The first {devices.Count} devices; --limit N shows more, --filter narrows.");
             call.Show(devices, FleetJson.Default.IReadOnlyListDeviceView, screen =>
             {
                 DeviceTables.WriteList(screen, devices, call.Now);
@@ -44,8 +43,6 @@ internal static partial class DevicesCommand
                         call.Get(filter) is { Length: > 0 } text
                             ? $"No device matches {text}."
                             : "No device is enrolled. 'fleet tokens create' lets one join.");
-                if (devices.Count == call.Get(limit))
-                    screen.WriteHint($"The first {devices.Count} devices; --limit N shows more, --filter narrows.");
             });
         });
     }
@@ -92,19 +89,5 @@ internal static partial class DevicesCommand
             if (result.Tokens is [var token] && !DeviceFilter.TryParse(token.Value, out _, out var problem)) result.AddError(problem);
         });
         return option;
-    }
-
-    private static async Task<IReadOnlyList<DeviceView>> PagesAsync(
-        FleetClient client, string filter, int limit, CancellationToken cancellationToken)
-    {
-        var devices = new List<DeviceView>();
-        while (devices.Count < limit)
-        {
-            var wanted = Math.Min(PageSize, limit - devices.Count);
-            var page = await client.ListDevicesAsync(filter, devices.Count == 0 ? "" : devices[^1].Id.Value, wanted, cancellationToken);
-            devices.AddRange(page);
-            if (page.Count < wanted) break;
-        }
-        return devices;
     }
 }

@@ -30,20 +30,23 @@ internal static partial class RolloutsCommand
             + "are told to keep what they serve."),
         RollBack(shell));
 
-    private static Command List(Shell shell) => Verb.On(shell, "list", """
-        Lists rollouts, the newest first.
-
-        Example:
-          fleet rollouts list
-        """, [], async (call, cancellationToken) =>
+    private static Command List(Shell shell)
     {
-        var (rollouts, isCut) = await call.Client.ListRolloutsAsync(cancellationToken);
-        call.Show(rollouts, FleetJson.Default.IReadOnlyListRolloutView, screen =>
+        var limit = Verb.Limit("Most rollouts: the newest.", 100);
+        return Verb.On(shell, "list", """
+            Lists rollouts, the newest first.
+
+            Examples:
+              fleet rollouts list
+              fleet rollouts list --limit 1000
+            """, [limit], async (call, cancellationToken) =>
         {
-            RolloutTables.WriteList(screen, rollouts, call.Now);
-            if (isCut) screen.WriteSentence($"These are the newest {rollouts.Count}; 'fleet rollouts show ROLLOUT' shows older ones too.");
+            var (rollouts, isCut) = await call.Client.ListRolloutsAsync(call.Get(limit), cancellationToken);
+            if (isCut) call.Shell.WriteHint($"The newest {rollouts.Count} rollouts; --limit N shows more.");
+            call.Show(rollouts, FleetJson.Default.IReadOnlyListRolloutView,
+                screen => RolloutTables.WriteList(screen, rollouts, call.Now));
         });
-    });
+    }
 
     private static Command Show(Shell shell)
     {

@@ -42,7 +42,7 @@ internal sealed partial class DemoRun
         }
         step.Say("agents connect over MQTT with mutual TLS");
         await Polling.UntilAsync(
-            shell.Time, cancel => client.ListDevicesAsync("", "", 100, cancel), devices
+            shell.Time, async cancel => (await client.ListDevicesAsync("", 100, cancel)).Devices, devices
                 => devices.Count(device => device.Online) == Devices.Count, null, cancellationToken);
         step.Result(string.Join(", ", Devices.Select(device => device.Id)));
         return true;

@@ -49,7 +49,7 @@ internal sealed partial class DemoRun(Shell shell, DemoFolder folder, BuildSpec 
             TelemetryLimit * 2, "Serve live requests", (step, token) => ServeAsync(client, release, step, token), cancellationToken);
         var telemetry = await LimitAsync(
             TelemetryLimit, "Collect telemetry", (step, token) => CollectAsync(client, release, traffic, step, token), cancellationToken);
-        var devices = await client.ListDevicesAsync("", "", 100, cancellationToken);
+        var (devices, _) = await client.ListDevicesAsync("", 100, cancellationToken);
         return new DemoOutcome(
             client, build, report, rollout, [.. devices.OrderBy(device => Order(device.Id.Value))], telemetry, traffic, board.Elapsed);
     }

@@ -116,6 +116,25 @@ public sealed class FleetClientTests
         Assert.Single(views);
     }
 
+    [Fact]
+    public async Task List_is_read_page_after_page_as_far_as_was_asked_for()
+    {
+        var two = $"[{RolloutOf("a")},{RolloutOf("b")}]";
+        using var server = new CannedServer(
+            CannedServer.Answer("200 OK", two, headers: More), CannedServer.Answer("200 OK", two, headers: More),
+            CannedServer.Answer("200 OK", two));
+        using var client = new FleetClient(new ServerAddress(server.Url, null, null));
+        var (rollouts, isCut) = await client.ListRolloutsAsync(3, TestContext.Current.CancellationToken);
+        Assert.Equal((3, true), (rollouts.Count, isCut));
+        Assert.Equal(["GET /api/v1/rollouts?limit=3 HTTP/1.1", "GET /x HTTP/1.1"], server.Requests);
+        (rollouts, isCut) = await client.ListRolloutsAsync(2, TestContext.Current.CancellationToken);
+        Assert.Equal((2, false), (rollouts.Count, isCut));
+    }
+
+    private static string RolloutOf(string id) => $$$"""
+        {"id":"{{{id}}}","plan":{"model":"m","version":1,"waves":[{"percent":100}]},"status":"running","waves":[],"devices":[]}
+        """;
+
     private static string TelemetryOf(string device) => $$"""[{"device":"{{device}}","model":"vibration"}]""";
 
     private static async Task<(IReadOnlyList<string> Lines, int? Status)> RefusalAsync(string answer, string? key = null)

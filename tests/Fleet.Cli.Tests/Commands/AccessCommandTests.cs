@@ -36,6 +36,14 @@ public sealed class AccessCommandTests(RealServer server) : OnServerTests(server
         Assert.Matches($@"operator\s+POST /api/v1/tokens\s+201\s+127\.0\.0\.1\s+token/{token}", await TextOfAsync("audit", "list"));
         Assert.Empty((await JsonOfAsync("audit", "list", "--who", "nobody-at-all")).EnumerateArray());
 
+        Assert.Equal("", Shell.Error);
+        Assert.Single((await JsonOfAsync("audit", "list", "--limit", "1")).EnumerateArray());
+        Assert.Equal("The newest 1 lines; --limit N shows more, --since and --who narrow.\n", Shell.Error);
+        // More than a page: read from the first line on.
+        Assert.Equal(
+            (await JsonOfAsync("audit", "list", "--limit", "999")).GetRawText(),
+            (await JsonOfAsync("audit", "list", "--limit", "5000")).GetRawText());
+
         var whole = await JsonOfAsync("audit", "verify");
         var (line, hash) = (whole.GetProperty("last").GetInt64(), whole.GetProperty("chain").GetString()!);
         await TextOfAsync("audit", "verify", "--line", $"{line}", "--hash", hash);

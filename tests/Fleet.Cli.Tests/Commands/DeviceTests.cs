@@ -26,14 +26,22 @@ public sealed class DeviceTests(RealServer server) : OnServerTests(server), ICla
         Assert.Contains("No device matches id=nobody.", Shell.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A script that counted a list in JSON counted the first thousand, and nothing told it.</summary>
     [Fact]
-    public async Task List_that_was_cut_says_how_to_see_more()
+    public async Task List_that_was_cut_says_in_both_forms_how_to_see_more_and_one_that_is_whole_does_not()
     {
         await Server.EnrollAsync("mill-1", "site=graz");
         await Server.EnrollAsync("mill-2", "site=graz");
-        Assert.Equal(["mill-1"], Ids(await JsonOfAsync("devices", "list", "--filter", "label.site=graz", "--limit", "1")));
-        await TextOfAsync("devices", "list", "--filter", "label.site=graz", "--limit", "1");
-        Assert.Contains("The first 1 devices; --limit N shows more, --filter narrows.", Shell.Error, StringComparison.Ordinal);
+        string[] all = ["devices", "list", "--filter", "label.site=graz", "--limit", "2"];
+        await TextOfAsync(all);
+        Assert.Equal(["mill-1", "mill-2"], Ids(await JsonOfAsync(all)));
+        Assert.Equal("", Shell.Error);
+        string[] one = [.. all[..^1], "1"];
+        Assert.Equal(["mill-1"], Ids(await JsonOfAsync(one)));
+        const string hint = "The first 1 devices; --limit N shows more, --filter narrows.\n";
+        Assert.Equal(hint, Shell.Error);
+        await TextOfAsync(one);
+        Assert.Equal(hint + hint, Shell.Error);
     }
 
     [Fact]

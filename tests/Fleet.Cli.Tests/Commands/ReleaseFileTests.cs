@@ -18,7 +18,7 @@ public sealed partial class ReleaseFileTests : OnServerTests, IClassFixture<Real
     public async Task Exported_release_is_verified_by_openssl_with_the_commands_of_its_page_and_a_changed_one_is_not()
     {
         await _releases.CreateAsync("vibration");
-        var commands = Block().Match(Page[Page.IndexOf("Nothing but openssl", StringComparison.Ordinal)..]).Groups[1].Value;
+        var commands = Block().Match(Page[Page.IndexOf("checked by hand with openssl", StringComparison.Ordinal)..]).Groups[1].Value;
         var checks = commands[commands.IndexOf("openssl dgst", StringComparison.Ordinal)..];
 
         var good = await BashAsync(commands);

@@ -45,6 +45,7 @@ public sealed partial class GoldenTests
         ["self-response"] = typeof(SelfResponse),
         ["receipt"] = typeof(Receipt),
         ["carried-report"] = typeof(CarriedReport),
+        ["proving-report"] = typeof(ReportedState),
     };
 
     public static TheoryData<string> Names
@@ -112,6 +113,15 @@ public sealed partial class GoldenTests
             Now = Samples.Now,
         });
         Assert.True(verdict.Accepted, verdict.Reason);
+    }
+
+    [Fact]
+    public void Order_in_a_report_is_the_one_that_was_accepted_and_answers_its_revision()
+    {
+        var (report, told) = (Read<ReportedState>("proving-report"), Read<DesiredState>("ordered-state"));
+        Assert.Equal(told.Order!.Payload, report.Order!.Payload);
+        Assert.Equal(report.Revision, OrderVerifier.Read(report.Order)!.Revision);
+        Assert.Equal(told.Roots![0].Digest(), report.Trust!.Digest);
     }
 
     [Theory]

@@ -18,7 +18,9 @@ public sealed class SignedFleet : IDisposable
     /// <param name="time">The clock that signs.</param>
     /// <param name="rootKeys">Keys of the root role.</param>
     /// <param name="threshold">How many of them must sign.</param>
-    public SignedFleet(TimeProvider? time = null, int rootKeys = 1, int threshold = 1)
+    /// <param name="name">What names the fleet.</param>
+    public SignedFleet(
+        TimeProvider? time = null, int rootKeys = 1, int threshold = 1, string name = "00112233445566778899aabbccddeeff")
     {
         _time = time ?? TimeProvider.System;
         _rootKeys = [.. Enumerable.Range(0, rootKeys).Select(_ => NewKey())];
@@ -26,7 +28,7 @@ public sealed class SignedFleet : IDisposable
         var now = _time.GetUtcNow();
         Root = new TrustRoot
         {
-            Fleet = "00112233445566778899aabbccddeeff",
+            Fleet = name,
             Version = 1,
             IssuedAt = now,
             ExpiresAt = now.AddYears(1),

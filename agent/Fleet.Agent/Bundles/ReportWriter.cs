@@ -57,7 +57,7 @@ internal sealed class ReportWriter(DataFolder folder, TimeProvider time)
 
     private ReportedState StateOf(DeviceCredentials credentials, TrustedTime trusted, Outbox outbox, WrittenReports written)
     {
-        var desired = new DesiredFile(folder, NullLogger<DesiredFile>.Instance);
+        var desired = new DesiredFile(folder, credentials, NullLogger<DesiredFile>.Instance);
         var gate = new OrderGate(credentials, desired, new DesiredSlot(), trusted, NullLogger<OrderGate>.Instance);
         var report = new StateReport(
             new Journals(folder, NullLogger<Journals>.Instance), desired, gate, credentials,

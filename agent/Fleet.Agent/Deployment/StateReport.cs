@@ -26,7 +26,11 @@ internal sealed class StateReport(
     /// <summary>Queues the current state in the outbox. Of two that are sent at once, the one that was built last is queued last.</summary>
     public void Send()
     {
-        lock (_lock) outbox.SetReported(Serialize(Current()));
+        lock (_lock)
+        {
+            var current = Current();
+            outbox.SetReported(new QueuedReport(Serialize(current with { Order = null }), Serialize(current)));
+        }
     }
 
     /// <summary>Records how far a download is, and reports it now and then.</summary>
@@ -39,8 +43,12 @@ internal sealed class StateReport(
         if (due) Send();
     }
 
-    /// <summary>The current state.</summary>
-    public ReportedState Current() => Of(desired.Revision);
+    /// <summary>The current state, with the order that it answers.</summary>
+    public ReportedState Current()
+    {
+        var accepted = desired.Accepted;
+        return Of(accepted?.Revision ?? 0) with { Order = accepted?.Order };
+    }
 
     private ReportedState Of(long revision) => new()
     {
@@ -94,7 +102,9 @@ internal sealed class StateReport(
     /// <summary>The bytes of a report that <see cref="Fit"/> makes.</summary>
     internal static byte[] Serialize(ReportedState state) => Fit(state).Bytes;
 
-    /// <summary>A report and its bytes. Details are shortened where many models would exceed what the server reads.</summary>
+    /// <summary>
+    /// A report and its bytes. Where many models would exceed what the server reads, details are shortened, and the order is left out last.
+    /// </summary>
     internal static (ReportedState State, byte[] Bytes) Fit(ReportedState state)
     {
         var bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
@@ -103,7 +113,7 @@ internal sealed class StateReport(
             state = state with { Models = [.. state.Models.Select(model => model with { Detail = Shortened(model.Detail, length) })] };
             bytes = JsonSerializer.SerializeToUtf8Bytes(state, WireJson.Default.ReportedState);
         }
-        return (state, bytes);
+        return bytes.Length > Limits.ReportedStateBytes && state.Order is not null ? Fit(state with { Order = null }) : (state, bytes);
 
         static string Shortened(string detail, int length) => detail.Length > length ? detail[..length] : detail;
     }

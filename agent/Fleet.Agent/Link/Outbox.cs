@@ -22,8 +22,10 @@ internal sealed partial class Outbox
         = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     /// <summary>True when what waits is to go at once: it was left by an earlier run or connection, or something changed.</summary>
     private bool _flush = true;
-    private byte[]? _reported;
-    private byte[]? _lastReported;
+    private QueuedReport? _reported;
+    private QueuedReport? _lastReported;
+    /// <summary>True until the first report of a connection was taken.</summary>
+    private bool _proves;
     private long _bytes;
     private long _dropped;
 
@@ -59,16 +61,19 @@ internal sealed partial class Outbox
     }
 
     /// <summary>Sets the reported state; one that was not sent yet is replaced.</summary>
-    public void SetReported(byte[] state)
+    public void SetReported(QueuedReport state)
     {
         lock (_lock) _reported = _lastReported = state;
         Signal();
     }
 
-    /// <summary>Queues the last reported state again: a device says what it has on every connect, even when nothing has changed.</summary>
+    /// <summary>
+    /// A connection begins. The last reported state is queued again, even when nothing has changed or it was taken before: a device says
+    /// what it has on every connect, and proves it.
+    /// </summary>
     public void RepeatReported()
     {
-        lock (_lock) (_reported, _flush) = (_lastReported, true);
+        lock (_lock) (_reported, _proves, _flush) = (_lastReported, true, true);
         Signal();
     }
 
@@ -79,22 +84,18 @@ internal sealed partial class Outbox
         Signal();
     }
 
-    /// <summary>Takes the reported state to send it; after a failure <see cref="ReturnReported"/> puts it back.</summary>
+    /// <summary>
+    /// Takes the reported state to send it. One that does not arrive ends the connection, and the next begins with it.
+    /// </summary>
     public byte[]? TakeReported()
     {
         lock (_lock)
         {
-            var taken = _reported;
-            _reported = null;
-            return taken;
+            if (_reported is not { } taken) return null;
+            var proves = _proves;
+            (_reported, _proves) = (null, false);
+            return proves ? taken.Proving : taken.State;
         }
-    }
-
-    /// <summary>Puts back a reported state that did not arrive, unless a newer one waits.</summary>
-    public void ReturnReported(byte[] state)
-    {
-        lock (_lock) _reported ??= state;
-        Signal();
     }
 
     /// <summary>Waits until something new may have to be sent.</summary>
@@ -102,3 +103,8 @@ internal sealed partial class Outbox
 
     private void Signal() => _filled.Writer.TryWrite(true);
 }
+
+/// <summary>A reported state as it is sent.</summary>
+/// <param name="State">Its bytes.</param>
+/// <param name="Proving">The same with the order that the device accepted, which each connection begins with.</param>
+internal sealed record QueuedReport(byte[] State, byte[] Proving);

@@ -56,17 +56,9 @@ internal sealed partial class ServerLink
     private async Task SendReportedAsync(IMqttClient client, CancellationToken cancellationToken)
     {
         if (outbox.TakeReported() is not { } state) return;
-        try
-        {
-            var result = await SendAsync(client, Topics.Reported, state, cancellationToken);
-            if (!Stored(result))
-                throw new IOException($"the server did not store the reported state: {result.ReasonCode} {result.ReasonString}");
-        }
-        catch
-        {
-            outbox.ReturnReported(state);
-            throw;
-        }
+        var result = await SendAsync(client, Topics.Reported, state, cancellationToken);
+        if (!Stored(result))
+            throw new IOException($"the server did not store the reported state: {result.ReasonCode} {result.ReasonString}");
     }
 
     /// <summary>The server stores no more of this device for now: telemetry waits, reports go on.</summary>

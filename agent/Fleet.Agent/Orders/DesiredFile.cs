@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Fleet.Agent.Disk;
+using Fleet.Agent.Enrollment;
 using Fleet.Contracts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
@@ -16,11 +17,11 @@ internal sealed partial class DesiredFile
     private volatile DesiredState? _accepted;
 
     /// <summary>Reads the desired state that an earlier run accepted.</summary>
-    public DesiredFile(DataFolder folder, ILogger<DesiredFile> logger)
+    public DesiredFile(DataFolder folder, DeviceCredentials credentials, ILogger<DesiredFile> logger)
     {
         _folder = folder;
         if (DurableFile.Read(folder.Desired) is not { } content) return;
-        try { _accepted = JsonSerializer.Deserialize(content, WireJson.Default.DesiredState); }
+        try { _accepted = Begun(JsonSerializer.Deserialize(content, WireJson.Default.DesiredState), credentials.Root); }
         catch (JsonException e) { LogUnreadable(logger, folder.Desired, e.Message); }
     }
 
@@ -32,6 +33,15 @@ internal sealed partial class DesiredFile
 
     /// <summary>Its place among orders; (0, 0) before the first.</summary>
     public OrderPlace Place => _accepted?.Place() ?? default;
+
+    /// <summary>
+    /// What another fleet ordered, before the device was enrolled here, is wanted until this one says otherwise, and stands before all its
+    /// orders: their revisions do not compare.
+    /// </summary>
+    private static DesiredState? Begun(DesiredState? accepted, TrustRoot? root)
+        => root is not null && accepted?.Order is { } order && OrderVerifier.Read(order)?.Fleet is { } fleet && fleet != root.Fleet
+            ? accepted with { Revision = 0, Order = null }
+            : accepted;
 
     /// <summary>Stores a desired state.</summary>
     public void Accept(DesiredState desired) => Change(_ => desired);

@@ -48,17 +48,10 @@ internal static class DeviceEndpoints
     public static void MapDevices(this IEndpointRouteBuilder operators)
     {
         var devices = operators.MapGroup("/api/v1/devices");
-        operators.MapGet("/api/v1/strangers", (
-            [AsParameters] PageQuery page, HttpContext context, Caller caller, StrangerDevices strangers)
-            // They have no labels yet, so nobody can say whose they are.
-            => caller.WhyNot(DeviceFilter.All) is { } reason
-                ? Refusal.Forbidden(reason).ToResult()
-                : Paging.PageOf(
-                    context, page, strangers.All, stranger => stranger.Device.Value, FleetJson.Default.IReadOnlyListStrangerView))
-            .ForViewers()
-            .Tells<IReadOnlyList<StrangerView>>("ListStrangers", "Lists devices with a certificate of this server that it does not know.");
+        operators.MapGet("/api/v1/strangers", ListStrangersAsync).ForViewers().Tells<IReadOnlyList<StrangerView>>(
+            "ListStrangers", "Lists devices that a restored backup does not hold, or that say they are ahead of it and cannot show it.");
         operators.MapPost("/api/v1/strangers/{id}/adopt", AdoptAsync).ForOperators()
-            .Tells<DeviceView>("AdoptDevice", "Takes in a device that a restored backup does not hold.");
+            .Tells<DeviceView>("AdoptDevice", "Takes in a device that a restored backup does not hold, or vouches for its revision.");
         devices.MapGet("/", ListAsync).ForViewers().Tells<IReadOnlyList<DeviceView>>("ListDevices", "Lists devices by id.");
         devices.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, DeviceViews views, CancellationToken cancellationToken)
             => await store.DeviceAsync(caller, id, cancellationToken) is { } stored
@@ -108,12 +101,27 @@ internal static class DeviceEndpoints
             : Results.Json(await views.OfAsync(changed, cancellationToken), FleetJson.Default.DeviceView);
     }
 
+    private static async Task<IResult> ListStrangersAsync(
+        [AsParameters] PageQuery page, HttpContext context, Caller caller, StrangerDevices strangers, RestoredServer restored,
+        CancellationToken cancellationToken)
+    {
+        // They have no labels yet, so nobody can say whose they are.
+        if (caller.WhyNot(DeviceFilter.All) is { } reason) return Refusal.Forbidden(reason).ToResult();
+        var all = strangers.All.Concat(await restored.DoubtedAsync(cancellationToken))
+            .OrderBy(stranger => stranger.Device.Value, StringComparer.Ordinal).ToList();
+        return Paging.PageOf(context, page, all, stranger => stranger.Device.Value, FleetJson.Default.IReadOnlyListStrangerView);
+    }
+
     private static async Task<IResult> AdoptAsync(
-        string id, Caller caller, StrangerDevices strangers, DeviceViews views, DeviceChanges changes, CancellationToken cancellationToken)
+        string id, Caller caller, StrangerDevices strangers, RestoredServer restored, DeviceViews views, DeviceChanges changes,
+        CancellationToken cancellationToken)
     {
         if (caller.WhyNot(DeviceFilter.All) is { } reason) return Refusal.Forbidden(reason).ToResult();
-        if (await strangers.AdoptAsync(id, cancellationToken) is not { Value: { } adopted })
-            return Refusal.Unknown($"No device '{id}' that is not stored here has shown a certificate of this server.").ToResult();
+        var adopted = (await strangers.AdoptAsync(id, cancellationToken)).Value ?? await restored.VouchAsync(id, cancellationToken);
+        if (adopted is null)
+            return Refusal.Unknown(
+                $"No device '{id}' that is not stored here has shown a certificate of this server, nor one that is said it is ahead.")
+                .ToResult();
         changes.Tell(adopted.Id);
         return Results.Json(await views.OfAsync(adopted, cancellationToken), FleetJson.Default.DeviceView);
     }

@@ -27,8 +27,8 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     public DesiredRelease? Of(string model) => Assignments.FirstOrDefault(assignment => assignment.Model == model);
 
     /// <summary>
-    /// The revision that the device said it is at when that was above this server's: the server was restored from a backup that is older
-    /// than the device's last order, and goes on above it.
+    /// The revision of the order that the device showed when that was above this server's: the server was restored from a backup that is
+    /// older than the device's last order, and goes on above it.
     /// </summary>
     public long Floor { get; init; }
 
@@ -65,6 +65,11 @@ internal sealed record DeviceDesired(long Revision, IReadOnlyList<DesiredRelease
     /// <summary>The same revision, a model's release being somebody else's word than before: the device need not be told.</summary>
     public DeviceDesired Marked(string model, DesiredBy by)
         => this with { Assignments = [.. Assignments.Select(each => each.Model == model ? each with { By = by } : each)] };
+
+    /// <summary>
+    /// The same for a device that was enrolled anew: where nothing was ordered above it, what its predecessor showed counts no more.
+    /// </summary>
+    public DeviceDesired Reenrolled() => Floor > Revision ? this with { Floor = 0 } : this;
 
     /// <summary>The same order once more, under a revision that the device takes.</summary>
     public DeviceDesired Again() => this with { Revision = NextRevision };

@@ -63,7 +63,8 @@ internal sealed class ReportedInbox(
         // Here, where nothing comes between the look and the commit: over the network the device may be speaking at this moment.
         if (carried && before?.Document.State.ReportNumber is { } known && known >= reported.ReportNumber)
             return $"meanwhile the device has said what is newer over the network, which is as of report {known}";
-        var said = new DeviceReported(reported, time.GetUtcNow());
+        // The order it shows was this server's own; what follows from it is kept.
+        var said = new DeviceReported(reported with { Order = null }, time.GetUtcNow());
         var changes = new List<StoreChange> { before?.Change(said) ?? StoreChange.Create(device.Value, said) };
         var described = stored.Document.With(reported.Facts, await profiles.AllAsync(cancellationToken));
         if (described.Profile != stored.Document.Profile || !Same(stored.Document.Facts, reported.Facts))

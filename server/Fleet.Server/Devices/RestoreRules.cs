@@ -1,45 +1,87 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 
 namespace Fleet.Server.Devices;
 
-/// <summary>What a server that was restored from a backup learns from its devices. Pure.</summary>
+/// <summary>
+/// What a server that was restored from a backup learns from its devices: what they can show that it ordered itself, and nothing else.
+/// Pure.
+/// </summary>
 internal static class RestoreRules
 {
-    /// <summary>Revisions that a device may be ahead. More than this no backup explains, and the device is not believed.</summary>
-    public const long LargestLead = 1_000_000;
+    /// <summary>Models whose largest version is learnt; a device that was ordered more in its life is told them as they come.</summary>
+    public const int MostModels = 256;
 
-    /// <summary>What a device should run after a report that is ahead of it; the same instance when it is not.</summary>
-    /// <remarks>
-    /// What the device serves is believed where the release is stored, because the order that brought it was later than the backup. An
-    /// order that was given since this server started is kept and given again, under a revision that the device takes.
-    /// </remarks>
-    /// <param name="desired">What it should run, as this server knows.</param>
+    /// <summary>
+    /// How far above an order that goes back the release may be numbered that it went back from, which the order does not name.
+    /// </summary>
+    public const int MostSkipped = 1000;
+
+    /// <summary>
+    /// The order that a report answers, if it shows one that this fleet signed: judged as by a device that knows of no more than this
+    /// server.
+    /// </summary>
+    /// <param name="device">Who reports.</param>
     /// <param name="reported">The report.</param>
-    /// <param name="isStored">True for a release that is stored here.</param>
-    /// <param name="startedAt">When this server started: what was ordered since is no backup's.</param>
-    public static DeviceDesired CatchUp(
-        DeviceDesired desired, ReportedState reported, Func<string, int, bool> isStored, DateTimeOffset startedAt)
+    /// <param name="known">The revision that this server knows.</param>
+    /// <param name="root">The root that counts; the order must be of its epoch, because those before are behind whatever they say.</param>
+    /// <param name="keys">Keys that signed orders of that epoch.</param>
+    public static OrderVerdict Judge(
+        DeviceId device, ReportedState reported, long known, TrustRoot root, IReadOnlyList<ReleaseKey> keys)
     {
-        var lead = reported.Revision - Math.Max(desired.Revision, desired.Floor);
-        if (lead is <= 0 or > LargestLead) return desired;
-        var caught = desired with { Floor = reported.Revision };
-        var orderedSince = desired.Assignments.Any(assignment => assignment.By?.DecidedAt >= startedAt);
-        foreach (var model in reported.Models)
+        if (reported.Order is not { } shown)
+            return new OrderVerdict(null, OrderFault.Missing, "It shows no order that says so.");
+        var named = OrderVerifier.Read(shown)?.Assignments ?? [];
+        return OrderVerifier.Verify(shown, reported.Revision, named, new OrderGround
         {
-            var largest = Math.Max(model.Version, Math.Max(model.ActiveVersion ?? 0, model.PreviousVersion ?? 0));
-            caught = caught.Remembering(model.Model, largest);
-            if (!orderedSince && model.ActiveVersion is { } serves && isStored(model.Model, serves))
-                caught = Believing(caught, model.Model, serves);
-        }
-        return orderedSince ? caught.Again() : caught;
+            Root = root with { Keys = keys, Roles = root.Roles with { Orders = new TrustRole([.. keys.Select(key => key.Id)], 1) } },
+            Device = device,
+            Accepted = new OrderPlace(root.OrderEpoch, known),
+            Known = new HashSet<string>(),
+            // What was accepted stays accepted, however old it is.
+            Now = DateTimeOffset.MinValue,
+            TimeAnchor = long.MaxValue,
+        });
     }
 
-    private static DeviceDesired Believing(DeviceDesired desired, string model, int serves)
+    /// <summary>What a device should run after it showed an order that is ahead of it; the same instance when it is not.</summary>
+    /// <remarks>
+    /// What was ordered is believed where the release is stored, because it is later than the backup. An order that was given since is kept
+    /// and given again, under a revision that the device takes.
+    /// </remarks>
+    /// <param name="desired">What it should run, as this server knows.</param>
+    /// <param name="order">An order of this fleet to the device.</param>
+    /// <param name="reported">The report that it came with.</param>
+    /// <param name="stored">Releases of the order that are stored here.</param>
+    public static DeviceDesired CatchUp(
+        DeviceDesired desired, DeviceOrder order, ReportedState reported, IReadOnlySet<OrderedRelease> stored)
     {
-        var has = desired.Of(model);
-        if (has?.Version == serves) return desired;
-        var by = has?.By is { Target: not null } said ? said with { Rollout = null, InsteadOf = has.Version } : has?.By;
-        var believed = new DesiredRelease(model, serves, Rollback: serves < desired.Largest![model], by);
-        return desired with { Assignments = [.. desired.Assignments.Where(each => each.Model != model), believed] };
+        if (order.Revision <= Math.Max(desired.Revision, desired.Floor)) return desired;
+        var caught = order.Assignments.Aggregate(
+            desired with { Floor = order.Revision }, (known, release) => Remembering(known, release, reported));
+        if (desired.Assignments.Any(assignment => assignment.By?.DecidedAt > order.IssuedAt)) return caught.Again();
+        var believed = order.Assignments.Select(release => Believed(desired, release, stored));
+        return caught with { Assignments = [.. believed.OfType<DesiredRelease>()] };
+    }
+
+    private static DeviceDesired Remembering(DeviceDesired known, OrderedRelease release, ReportedState reported)
+    {
+        if (known.Largest?.Count >= MostModels && !known.Largest.ContainsKey(release.Model)) return known;
+        var largest = release.Version;
+        if (release.Rollback && reported.Models.FirstOrDefault(model => model.Model == release.Model) is { } said)
+            largest = Math.Clamp(Math.Max(said.Version, said.PreviousVersion ?? 0), release.Version, release.Version + MostSkipped);
+        return known.Remembering(release.Model, largest);
+    }
+
+    private static DesiredRelease? Believed(DeviceDesired desired, OrderedRelease release, IReadOnlySet<OrderedRelease> stored)
+    {
+        var has = desired.Of(release.Model);
+        if (!stored.Contains(release)) return has;
+        var by = has?.Version != release.Version && has?.By is { Target: not null } said
+            ? said with { Rollout = null, InsteadOf = has.Version }
+            : has?.By;
+        return new DesiredRelease(release.Model, release.Version, release.Rollback, by) { Window = release.Window, Group = release.Group };
     }
 }

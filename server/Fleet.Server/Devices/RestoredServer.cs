@@ -1,55 +1,108 @@
 using System.Collections.Concurrent;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Http;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Fleet.Server.Health;
+using Fleet.Server.Keys;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Devices;
 
 /// <summary>
-/// A server that was restored from a backup is behind its devices: they were told more than it knows. It goes on above the revisions and
-/// versions that they report, takes nothing back from them, and says so.
+/// A server that was restored from a backup is behind its devices: they were told more than it knows. It goes on above the orders that
+/// they show, takes nothing back from them, and says so. What a device says and cannot show changes nothing.
 /// </summary>
 internal sealed partial class RestoredServer(
-    IReleaseEnvelopes releases, ServerHealth health, TimeProvider time, ILogger<RestoredServer> logger) : IDeviceEnd
+    IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, ServerHealth health, TimeProvider time,
+    ILogger<RestoredServer> logger) : IDeviceEnd
 {
     private const string HealthSubject = "restored";
     private const int Examples = 5;
 
-    private readonly DateTimeOffset _startedAt = time.GetUtcNow();
     private readonly ConcurrentDictionary<DeviceId, string> _unknown = new();
 
-    /// <summary>What the device should run after it said what it has; the same instance when it is not ahead.</summary>
+    /// <summary>Devices that said what they could not show, each noted once.</summary>
+    private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _doubted = new();
+
+    /// <summary>What the device should run after it said what it has; the same instance when it shows nothing that is ahead.</summary>
     public async Task<DeviceDesired> CatchUpAsync(
         DeviceId device, DeviceDesired desired, ReportedState reported, CancellationToken cancellationToken)
     {
-        var known = new HashSet<(string, int)>();
-        var unknown = new List<string>();
-        foreach (var model in reported.Models)
+        if (reported.Revision <= desired.Revision)
         {
-            if (model.ActiveVersion is not { } version) continue;
-            if (await releases.FindAsync(model.Model, version, cancellationToken) is not null) known.Add((model.Model, version));
-            else unknown.Add($"{model.Model} {version}");
+            Tell(device, []);
+            return desired;
         }
-        Tell(device, unknown);
-        var caught = RestoreRules.CatchUp(desired, reported, (model, version) => known.Contains((model, version)), _startedAt);
+        // What it showed when it connected holds for what it says afterwards.
+        if (reported.Order is null && reported.Revision <= desired.Floor) return desired;
+        var verdict = RestoreRules.Judge(device, reported, desired.Revision, keys.Root, keys.OrderKeysOf(keys.Root.OrderEpoch));
+        if (verdict.Order is not { } order)
+        {
+            if (_doubted.TryAdd(device, time.GetUtcNow())) LogDoubted(device, reported.Revision, desired.Revision, verdict.Reason);
+            return desired;
+        }
+        var stored = new HashSet<OrderedRelease>();
+        foreach (var release in order.Assignments)
+        {
+            var envelope = await releases.FindAsync(release.Model, release.Version, cancellationToken);
+            if (envelope?.Digest() == release.Sha256) stored.Add(release);
+        }
+        Tell(device, [.. order.Assignments.Where(release => !stored.Contains(release))]);
+        var caught = RestoreRules.CatchUp(desired, order, reported, stored);
         if (!ReferenceEquals(caught, desired)) LogAhead(device, reported.Revision, desired.Revision);
         return caught;
     }
+
+    /// <summary>Devices that say they are ahead of this server and cannot show it, by id: their agents are older than the proof.</summary>
+    public async Task<IReadOnlyList<StrangerView>> DoubtedAsync(CancellationToken cancellationToken)
+    {
+        var views = new List<StrangerView>();
+        foreach (var (device, at) in _doubted.OrderBy(each => each.Key.Value, StringComparer.Ordinal))
+        {
+            var (desired, _) = await store.DesiredAsync(device, cancellationToken);
+            if (await LeadAsync(device, desired, cancellationToken) is { } revision) views.Add(new StrangerView(device, at, revision));
+        }
+        return views;
+    }
+
+    /// <summary>
+    /// An operator vouches for the revision that a device says it is at: its next order is above it. What it says that it serves is not
+    /// believed.
+    /// </summary>
+    /// <returns>The device; null when there is nothing to vouch for.</returns>
+    public Task<Device?> VouchAsync(string id, CancellationToken cancellationToken) => store.RetryAsync(async _ =>
+    {
+        if (!DeviceId.TryParse(id, out var device) || !_doubted.ContainsKey(device)) return null;
+        var stored = await store.DeviceAsync(device, cancellationToken);
+        var (desired, change) = await store.DesiredAsync(device, cancellationToken);
+        if (stored is null || await LeadAsync(device, desired, cancellationToken) is not { } revision) return null;
+        await store.CommitAsync([change(desired with { Floor = revision })], cancellationToken);
+        LogVouched(device, revision);
+        return stored.Document;
+    }, cancellationToken);
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<StoreChange>> EndAsync(DeviceId device, CancellationToken cancellationToken)
     {
         Tell(device, []);
+        _doubted.TryRemove(device, out _);
         return Task.FromResult<IReadOnlyList<StoreChange>>([]);
     }
 
-    private void Tell(DeviceId device, List<string> unknown)
+    /// <summary>The revision that a device reports, when it is ahead by no more than a device would follow; else null.</summary>
+    private async Task<long?> LeadAsync(DeviceId device, DeviceDesired desired, CancellationToken cancellationToken)
+        => await store.FindAsync<DeviceReported>(device.Value, cancellationToken) is { Document.State.Revision: var revision }
+            && revision > Math.Max(desired.Revision, desired.Floor) && revision - desired.Revision < OrderVerifier.MaximumJump
+            ? revision
+            : null;
+
+    private void Tell(DeviceId device, IReadOnlyList<OrderedRelease> unknown)
     {
-        if (unknown.Count > 0) _unknown[device] = string.Join(", ", unknown);
+        if (unknown.Count > 0) _unknown[device] = string.Join(", ", unknown.Select(release => $"{release.Model} {release.Version}"));
         else if (!_unknown.TryRemove(device, out _)) return;
         if (_unknown.IsEmpty) health.Clear(HealthSubject);
-        else health.Report(HealthSubject, $"{_unknown.Count} devices serve releases that are not stored here ("
+        else health.Report(HealthSubject, $"{_unknown.Count} devices were ordered releases that are not stored here ("
             + $"{string.Join("; ", _unknown.Take(Examples).Select(each => $"{each.Key}: {each.Value}"))}): this server was restored from "
             + $"an older backup. They go on serving them until their next order; new releases are numbered above.");
     }
@@ -57,4 +110,11 @@ internal sealed partial class RestoredServer(
     [LoggerMessage(LogLevel.Warning,
         "Device {Device} is at revision {Reported}, and this server knows {Known}: it was restored from a backup and goes on above")]
     private partial void LogAhead(DeviceId device, long reported, long known);
+
+    [LoggerMessage(LogLevel.Warning, "Device {Device} says that it is at revision {Reported}, this server knows {Known}, and that is not "
+        + "believed: {Reason} Where the server was restored and its agent is an old one: update it, or 'fleet devices adopt {Device}'")]
+    private partial void LogDoubted(DeviceId device, long reported, long known, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "An operator vouches that device {Device} is at revision {Revision}: its next order is above")]
+    private partial void LogVouched(DeviceId device, long revision);
 }

@@ -118,6 +118,8 @@ internal sealed partial class Enroller(
             known is null ? StoreChange.Create(asked.Device.Value, certificate) : known.Change(certificate),
         };
         if (await store.FindAsync<DeviceReported>(asked.Device.Value, cancellationToken) is { } said) changes.Add(said.Removal());
+        var (desired, change) = await store.DesiredAsync(asked.Device, cancellationToken);
+        if (desired.Reenrolled() is var begun && !ReferenceEquals(begun, desired)) changes.Add(change(begun));
         await store.CommitAsync(changes, cancellationToken);
         LogReenrolled(asked.Device, asked.Token.Id, issued.Serial);
         return new Enrolled(issued, IsNew: true, CutsConnection: true);

@@ -63,6 +63,13 @@ internal sealed partial class FleetKeys : IDisposable
         return null;
     }
 
+    /// <summary>Keys that orders of an epoch were signed with: of all its roots, because an order outlives its key.</summary>
+    public IReadOnlyList<ReleaseKey> OrderKeysOf(long epoch)
+        => [
+            .. Roots.Select(root => RootChain.Peek(root, out _)).OfType<TrustRoot>().Where(root => root.OrderEpoch == epoch)
+                .SelectMany(root => root.OrderKeys()).DistinctBy(key => key.Id),
+        ];
+
     /// <summary>Signs the statement about a release; null when the key is missing, see <see cref="Problems"/>.</summary>
     public DsseEnvelope? SignRelease(byte[] statement) => Found(ForReleases).Sign(DsseEnvelope.InToto, statement);
 

@@ -89,7 +89,12 @@ public sealed record PendingDeviceView(
 /// <summary>PATCH /api/v1/devices/{id}/labels: labels to set; null removes.</summary>
 public sealed record SetLabelsRequest(IReadOnlyDictionary<string, string?> Labels);
 
-/// <summary>GET /api/v1/strangers: a device that holds a certificate of this server's authority and is not stored here.</summary>
+/// <summary>
+/// GET /api/v1/strangers: a device that holds a certificate of this server's authority and is not stored here, or says what it cannot show.
+/// </summary>
 /// <param name="Device">Its id.</param>
-/// <param name="LastSeenAt">When it last showed its certificate.</param>
-public sealed record StrangerView(DeviceId Device, DateTimeOffset LastSeenAt);
+/// <param name="LastSeenAt">When it last showed its certificate, or first said so.</param>
+/// <param name="Revision">
+/// The revision that it says it is at, above what this server knows, and cannot show an order for; absent for one that is not stored.
+/// </param>
+public sealed record StrangerView(DeviceId Device, DateTimeOffset LastSeenAt, long? Revision = null);

@@ -7,7 +7,7 @@ namespace Fleet.Contracts.Protocol;
 /// <item>1 (2026-11-23): desired and reported state, signed release manifests, telemetry batches, enrollment.</item>
 /// <item>2 (2026-11-27): a model has a task; scores and gates are lists of named metrics; telemetry travels in packs.</item>
 /// <item>3 (2026-11-27): orders are signed, may hold releases together or until a window, and name what was withdrawn; keys change by
-/// roots; what a device measured is signed.</item>
+/// roots; what a device measured is signed; a report shows the order it answers.</item>
 /// </list>
 /// A server serves agents of the two previous numbers; both sides ignore fields they do not know.
 /// </remarks>

@@ -29,6 +29,12 @@ public sealed record ReportedState
     /// report counts if its number is above the one that its server knows.
     /// </summary>
     public long? ReportNumber { get; init; }
+
+    /// <summary>
+    /// The order that <see cref="Revision"/> answers, as the device accepted it. It proves to a server that was restored from an older
+    /// backup what that one had ordered. In the first report of each connection and in one that is carried; absent from all others.
+    /// </summary>
+    public DsseEnvelope? Order { get; init; }
 }
 
 /// <summary>One model on one device.</summary>

@@ -1,8 +1,8 @@
-using Fleet.Agent.Orders;
+using System.Text.Json;
 using Fleet.Agent.Tests.Fixtures;
+using Fleet.Contracts;
 using Fleet.Contracts.State;
 using Fleet.TestKit;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Tests.Bundles;
 
@@ -75,7 +75,8 @@ public sealed class InstallTests
         var order = site.Server.Fleet.Desired("dev-1", 5, assignment);
         var answer = await site.InstallAsync(CarriedFile.Of(site.Server, assignment, order));
         Assert.True(answer.Installed, answer.Detail);
-        Assert.Equal(5, new DesiredFile(site.Agent.Data, NullLogger<DesiredFile>.Instance).Revision);
+        var accepted = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(site.Agent.Data.Desired), FleetJson.Default.DesiredState);
+        Assert.Equal(5, accepted!.Revision);
     }
 
     [Fact]

@@ -92,7 +92,7 @@ internal sealed class TestServer : IAsyncDisposable
     private string? FirstRoot => KnowsNoOrders ? null : Fleet.Roots[0].Digest();
 
     /// <summary>The keys of the fleet, and the orders that its devices accept.</summary>
-    public SignedFleet Fleet { get; } = new();
+    public SignedFleet Fleet { get; init; } = new();
 
     /// <summary>True for a server of protocol 1: it shows no roots and signs no orders.</summary>
     public bool KnowsNoOrders { get; set; }
@@ -132,9 +132,13 @@ internal sealed class TestServer : IAsyncDisposable
 
     public ReleaseKey ReleaseKey => SignedFleet.PublicOf(Fleet.ReleaseKey);
 
-    public static async Task<TestServer> StartAsync(params string[] names)
+    public static Task<TestServer> StartAsync(params string[] names) => StartAsync(new TestServer(names));
+
+    /// <summary>A server of a fleet other than the usual one.</summary>
+    public static Task<TestServer> StartAsync(SignedFleet fleet) => StartAsync(new TestServer { Fleet = fleet });
+
+    private static async Task<TestServer> StartAsync(TestServer server)
     {
-        var server = new TestServer(names);
         await server._app.StartAsync();
         var ports = server._app.Urls.Select(url => new Uri(url).Port).ToArray();
         (server.HttpsPort, server.MqttPort) = (ports[0], ports[1]);

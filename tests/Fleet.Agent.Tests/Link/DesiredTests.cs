@@ -110,9 +110,9 @@ public sealed class DesiredTests
             ReleaseKeys = [],
             EnrolledAt = DateTimeOffset.UtcNow,
         };
+        var credentials = new DeviceCredentials(folder, identity, new TrustedTime(folder, TimeProvider.System));
         return new OrderGate(
-            new DeviceCredentials(folder, identity, new TrustedTime(folder, TimeProvider.System)),
-            new DesiredFile(folder, NullLogger<DesiredFile>.Instance), slot,
+            credentials, new DesiredFile(folder, credentials, NullLogger<DesiredFile>.Instance), slot,
             new TrustedTime(folder, TimeProvider.System), NullLogger<OrderGate>.Instance);
     }
 

@@ -82,15 +82,36 @@ public sealed class OutboxTests : IDisposable
     public void Of_reported_states_only_the_newest_waits()
     {
         var outbox = Open();
-        outbox.SetReported("old"u8.ToArray());
-        outbox.SetReported("new"u8.ToArray());
-        var taken = outbox.TakeReported()!;
-        Assert.Equal("new", Encoding.ASCII.GetString(taken));
-        Assert.Null(outbox.TakeReported());
-        outbox.SetReported("newest"u8.ToArray());
-        outbox.ReturnReported(taken);
-        Assert.Equal("newest", Encoding.ASCII.GetString(outbox.TakeReported()!));
+        outbox.SetReported(Report("old"));
+        outbox.SetReported(Report("new"));
+        Assert.Equal("new", Taken(outbox));
+        Assert.Null(Taken(outbox));
     }
+
+    [Fact]
+    public void First_report_of_each_connection_proves_what_was_ordered_and_no_other_carries_it()
+    {
+        var outbox = Open();
+        outbox.SetReported(Report("1"));
+        for (var connection = 0; connection < 2; connection++)
+        {
+            outbox.RepeatReported();
+            Assert.Equal("1 with its order", Taken(outbox));
+            Assert.Null(Taken(outbox));
+        }
+        outbox.SetReported(Report("2"));
+        Assert.Equal("2", Taken(outbox));
+
+        // The connection broke before that one arrived.
+        outbox.RepeatReported();
+        outbox.SetReported(Report("3"));
+        Assert.Equal("3 with its order", Taken(outbox));
+    }
+
+    private static QueuedReport Report(string state)
+        => new(Encoding.ASCII.GetBytes(state), Encoding.ASCII.GetBytes($"{state} with its order"));
+
+    private static string? Taken(Outbox outbox) => outbox.TakeReported() is { } taken ? Encoding.ASCII.GetString(taken) : null;
 
     private Outbox Open(LinkOptions? options = null)
     {

@@ -49,6 +49,53 @@ public sealed class OrderTests
         Assert.Equal(5, server.Reports.Last().Revision);
     }
 
+    /// <summary>What a restored server needs to go on above it, and what costs nothing while a connection stands.</summary>
+    [Fact]
+    public async Task Device_shows_the_order_that_it_accepted_once_in_each_connection_also_after_a_kill()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        var told = server.Fleet.Desired("dev-1", 4, TestRelease.Assign(server, 1));
+        await server.DesireAsync("dev-1", told);
+        agent.Start();
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await agent.KillAsync();
+        server.Reports.Clear();
+        agent.Start();
+        await Eventually.TrueAsync("it reports again", () => server.Reports.Any(report => report.Models.Count > 0));
+        Assert.Equal(4, server.Reports.First().Revision);
+        Assert.Equal(told.Order!.Payload, server.Reports.First().Order?.Payload);
+        await server.DesireAsync("dev-1", 5, TestRelease.Assign(server, 2));
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        Assert.Single(server.Reports, report => report.Order is not null);
+    }
+
+    /// <summary>A server that was lost without a backup is built anew, and its devices are enrolled there with what they have.</summary>
+    [Fact]
+    public async Task Device_of_another_fleet_takes_the_first_order_of_this_one()
+    {
+        using var folder = new TemporaryFolder();
+        await using var lost = await TestServer.StartAsync();
+        await using (var agent = new AgentProcess(lost, folder: folder.Path))
+        {
+            await agent.EnrollAsync();
+            await lost.DesireAsync("dev-1", 57, TestRelease.Assign(lost, 1));
+            agent.Start();
+            await lost.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        }
+
+        await using var built = await TestServer.StartAsync(new SignedFleet(name: new string('b', 32)));
+        await using var again = new AgentProcess(built, folder: folder.Path);
+        var enrolled = await again.RunAsync("enroll", "--server", built.Address.ToString(), "--token", built.Token.Reveal(),
+            "--id", "dev-1", "--replace");
+        Assert.True(enrolled.Code == 0, enrolled.Output);
+        await built.DesireAsync("dev-1", 1, TestRelease.Assign(built, 2));
+        again.Start();
+        await built.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        Assert.Null(built.Reports.First().Order);
+    }
+
     /// <summary>R10: after the server's clock was 800 days ahead once, every later release was expired, for good.</summary>
     [Fact]
     public async Task Release_of_a_server_whose_clock_was_ahead_once_expires_no_later_one()

@@ -1,8 +1,11 @@
+using System.Net.Http.Json;
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
+using Fleet.Server.Devices;
 using Fleet.Server.Health;
 using Fleet.Server.Keys;
 
@@ -17,6 +20,7 @@ public sealed class RestoredServerTests : IAsyncLifetime
     private static readonly DeviceId Device = DeviceId.Parse("dev-00000");
 
     private TestFleet _fleet = null!;
+    private DateTimeOffset _restoredFrom;
 
     public async ValueTask InitializeAsync() => _fleet = await TestFleet.StartAsync();
 
@@ -27,8 +31,7 @@ public sealed class RestoredServerTests : IAsyncLifetime
     {
         await _fleet.EnrollAsync(1);
         await ServeAsync();
-        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
-        await _fleet.RestartAsync();
+        await RestoreAsync();
         await SayAsync(revision: 7, serves: 1);
         Assert.Equal(1, (await _fleet.DesiredAsync(Device)).Revision); // nothing is sent until somebody orders something
         await ServeAsync();
@@ -41,8 +44,7 @@ public sealed class RestoredServerTests : IAsyncLifetime
     {
         await _fleet.EnrollAsync(1);
         await ServeAsync();
-        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
-        await _fleet.RestartAsync();
+        await RestoreAsync();
         var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()));
         await SayAsync(revision: 7, serves: 1);
         Assert.Equal((8, (2, false)), ((await _fleet.DesiredAsync(Device)).Revision, (await _fleet.ToldAsync(Device))!.Value));
@@ -56,8 +58,7 @@ public sealed class RestoredServerTests : IAsyncLifetime
         await _fleet.EnrollAsync(1);
         await ServeAsync();
         await _fleet.ReleaseAsync();
-        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
-        await _fleet.RestartAsync();
+        await RestoreAsync();
         await SayAsync(revision: 7, serves: 2);
         Assert.Equal((2, false), await _fleet.ToldAsync(Device));
         await _fleet.RestartAsync(); // the sweep of a start looks at everyone
@@ -70,8 +71,7 @@ public sealed class RestoredServerTests : IAsyncLifetime
     {
         await _fleet.EnrollAsync(1);
         await ServeAsync();
-        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
-        await _fleet.RestartAsync();
+        await RestoreAsync();
         await SayAsync(revision: 7, serves: 3);
         Assert.Equal((1, 1L), ((await _fleet.ToldAsync(Device))!.Value.Version, (await _fleet.DesiredAsync(Device)).Revision));
         Assert.Contains(
@@ -84,14 +84,65 @@ public sealed class RestoredServerTests : IAsyncLifetime
         Assert.Empty(_fleet.Of<ServerHealth>().Problems);
     }
 
+    /// <summary>The model was taken away after the backup, and another release was held back for a window.</summary>
     [Fact]
-    public async Task Revision_that_no_backup_explains_is_not_believed()
+    public async Task What_was_ordered_is_believed_with_all_that_the_order_says_and_leaves_out()
     {
         await _fleet.EnrollAsync(1);
         await ServeAsync();
-        await SayAsync(revision: 1L << 52, serves: 1_000_000);
+        await _fleet.ReleaseAsync("vibration");
+        await RestoreAsync();
+        var window = new ActivationWindow(new TimeOnly(2, 0), new TimeOnly(5, 0));
+        var before = await _fleet.DesiredAsync(Device);
+        var order = await _fleet.OrderAsync(Device, 7, _restoredFrom, new OrderedRelease("vibration", 1, "", Window: window));
+        var reported = new ReportedState { Revision = 7, Facts = new DeviceFacts { Architecture = "x64" }, Models = [] };
+        var caught = RestoreRules.CatchUp(before, order, reported, order.Assignments.ToHashSet());
+        Assert.Equal(("vibration", window), (Assert.Single(caught.Assignments).Model, caught.Assignments[0].Window));
+
+        await _fleet.SayAsync(Device, 7, _fleet.Signed(order));
+        Assert.Equal(window, (await _fleet.DesiredAsync(Device)).Of("vibration")!.Window); // a target may order the other again
+    }
+
+    /// <summary>A release that was withdrawn after the backup: devices went back from it, and their orders name it no more.</summary>
+    [Fact]
+    public async Task Number_of_a_release_that_devices_went_back_from_is_not_given_again()
+    {
+        await _fleet.EnrollAsync(1);
         await ServeAsync();
-        Assert.Equal((2L, 2), ((await _fleet.DesiredAsync(Device)).Revision, (await _fleet.ToldAsync(Device))!.Value.Version));
+        await RestoreAsync();
+        var order = await _fleet.OrderAsync(Device, 7, _restoredFrom, new OrderedRelease("speech", 1, "", Rollback: true));
+        var model = await _fleet.ModelAsync("speech", 1, DeploymentPhase.Active);
+        await _fleet.SayAsync(Device, 7, _fleet.Signed(order), model with { PreviousVersion = 3 });
+        Assert.Equal(4, (await _fleet.ReleaseAsync()).Version);
+    }
+
+    [Fact]
+    public async Task Order_that_an_earlier_key_signed_is_believed()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        await RestoreAsync();
+        var shown = _fleet.Signed(await _fleet.OrderAsync(Device, 7, _restoredFrom, new OrderedRelease("speech", 1, "")));
+        var keys = _fleet.Of<FleetKeys>();
+        Assert.Null(keys.Apply(keys.Prepare(new RootChange { Orders = true }, _fleet.Clock.GetUtcNow()).Value!));
+        await _fleet.SayAsync(Device, 7, shown);
+        Assert.Equal(7, (await _fleet.DesiredAsync(Device)).Floor);
+    }
+
+    /// <summary>An agent from before the proof shows nothing; it is listed, and an operator vouches for it.</summary>
+    [Fact]
+    public async Task Device_of_an_earlier_agent_is_ordered_above_its_revision_when_an_operator_vouches_for_it()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        await RestoreAsync();
+        await _fleet.SayAsync(Device, 7, order: null, await _fleet.ModelAsync("speech", 1, DeploymentPhase.Active));
+        Assert.Equal(7, Assert.Single(await StrangersAsync()).Revision);
+        using var adopted = await _fleet.Http.PostAsync(new Uri($"/api/v1/strangers/{Device}/adopt", UriKind.Relative), null);
+        adopted.EnsureSuccessStatusCode();
+        Assert.Empty(await StrangersAsync());
+        await ServeAsync();
+        Assert.Equal(8, (await _fleet.DesiredAsync(Device)).Revision);
     }
 
     /// <summary>
@@ -126,8 +177,7 @@ public sealed class RestoredServerTests : IAsyncLifetime
     {
         await _fleet.EnrollAsync(1);
         await ServeAsync();
-        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
-        await _fleet.RestartAsync();
+        await RestoreAsync();
         await TrustAsync(3, "5f");
         await SayAsync(revision: 7, serves: 3);
         Assert.Equal(2, _fleet.Of<ServerHealth>().Problems.Count);
@@ -148,10 +198,23 @@ public sealed class RestoredServerTests : IAsyncLifetime
     private async Task ServeAsync()
         => await _fleet.SucceedAsync((await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()))).Id);
 
-    private async Task SayAsync(long revision, int serves) => await _fleet.ReportAsync(Device, new ReportedState
+    /// <summary>The server starts from a backup, after which it ordered more that is lost.</summary>
+    private async Task RestoreAsync()
     {
-        Revision = revision,
-        Facts = new DeviceFacts { Architecture = "x64" },
-        Models = [await _fleet.ModelAsync("speech", serves, DeploymentPhase.Active)],
-    });
+        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
+        _restoredFrom = _fleet.Clock.GetUtcNow();
+        _fleet.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _fleet.RestartAsync();
+    }
+
+    /// <summary>The device connects, and serves what it was ordered before the server was restored.</summary>
+    private async Task SayAsync(long revision, int serves)
+    {
+        var order = await _fleet.OrderAsync(Device, revision, _restoredFrom, new OrderedRelease("speech", serves, ""));
+        await _fleet.SayAsync(
+            Device, revision, _fleet.Signed(order), await _fleet.ModelAsync("speech", serves, DeploymentPhase.Active));
+    }
+
+    private async Task<IReadOnlyList<StrangerView>> StrangersAsync()
+        => (await _fleet.Http.GetFromJsonAsync("/api/v1/strangers", FleetJson.Default.IReadOnlyListStrangerView))!;
 }

@@ -27,6 +27,12 @@ public sealed class StrangerDevicesTests(RunningServer server) : IClassFixture<R
         using var client = await device.ConnectAsync();
         await device.PublishAsync(client, Topics.Reported, TestDevice.Report(4), FleetJson.Default.ReportedState);
         Assert.Equal("x64", (await server.ViewAsync("since-backup")).Facts.Architecture);
+
+        // It says that it was told something, and shows no order: an operator vouches for that too.
+        var ahead = (await server.Operator.GetFromJsonAsync("/api/v1/strangers", FleetJson.Default.IReadOnlyListStrangerView))!;
+        Assert.Equal(4, Assert.Single(ahead).Revision);
+        using var vouched = await server.Operator.PostAsync(new Uri("/api/v1/strangers/since-backup/adopt", UriKind.Relative), null);
+        Assert.Equal(HttpStatusCode.OK, vouched.StatusCode);
         Assert.Empty((await server.Operator.GetFromJsonAsync("/api/v1/strangers", FleetJson.Default.IReadOnlyListStrangerView))!);
         await client.DisconnectAsync();
     }

@@ -66,6 +66,18 @@ public sealed class DeviceLifeTests : IAsyncLifetime
         Assert.Null(await _server.Store.FindAsync<DeviceReported>("press-2", default));
     }
 
+    /// <summary>The way back of a device whose orders were brought out of its reach.</summary>
+    [Fact]
+    public async Task Device_that_is_enrolled_anew_is_ordered_above_what_was_told_and_not_above_what_was_shown()
+    {
+        await _server.EnrollAsync("press-8");
+        var told = DeviceDesired.Nothing.With(new DesiredRelease("speech", 3)) with { Floor = 2_000_000 };
+        await _server.Store.CommitAsync([StoreChange.Create("press-8", told)], default);
+        await _server.EnrollWithAsync((await _server.ReturnTokenAsync("press-8")).Token, "press-8");
+        var (desired, _) = await _server.Store.DesiredAsync(Contracts.Devices.DeviceId.Parse("press-8"), default);
+        Assert.Equal((1L, 2L), (desired.Revision, desired.Again().Revision));
+    }
+
     [Fact]
     public async Task Token_of_a_returning_device_opens_for_no_other_and_once_only()
     {

@@ -10,6 +10,12 @@ internal sealed partial class CertificateAuthority
     /// <summary>A certificate is valid from a little earlier: clocks differ.</summary>
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// And from earlier still where it lives long enough, by what this server's clock may be ahead before anybody notices: once that is
+    /// corrected, what was issued meanwhile counts. At most a quarter of the term, since devices renew by the whole of it.
+    /// </summary>
+    private static readonly TimeSpan ClockAhead = TimeSpan.FromDays(30);
+
     /// <summary>A certificate for a device's key; name, use and lifetime are the server's to say.</summary>
     public IssuedCertificate IssueDevice(DeviceId device, PublicKey key, TimeSpan lifetime)
     {
@@ -50,7 +56,8 @@ internal sealed partial class CertificateAuthority
     private (DateTimeOffset From, DateTimeOffset Until) TermFor(TimeSpan lifetime)
     {
         var now = _time.GetUtcNow();
-        var from = Later(now - ClockSkew, _certificate.NotBefore);
+        var earlier = lifetime / 4 < ClockAhead ? lifetime / 4 : ClockAhead;
+        var from = Later(now - (earlier > ClockSkew ? earlier : ClockSkew), _certificate.NotBefore);
         var until = now + lifetime > _certificate.NotAfter ? _certificate.NotAfter : now + lifetime;
         return (from, Later(until, from));
     }

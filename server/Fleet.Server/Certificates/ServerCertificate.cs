@@ -81,7 +81,10 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
     {
         lock (_turn)
         {
-            if (_context is null || _certificate!.NotAfter.ToUniversalTime() - time.GetUtcNow().UtcDateTime < Lifetime / 3)
+            var now = time.GetUtcNow().UtcDateTime;
+            // Made by a clock that was ahead, it is not valid yet.
+            if (_context is null || _certificate!.NotAfter.ToUniversalTime() - now < Lifetime / 3
+                || _certificate.NotBefore.ToUniversalTime() > now)
             {
                 // The one before may still be in use by a handshake: it is left to the garbage collector.
                 _certificate = authority.IssueServer(options.PublicHost, Lifetime, AlternativeNames());

@@ -33,7 +33,10 @@ internal static class CertificateRules
         if (known.Current is not { } current) return CertificateStanding.Unrecorded;
         if (shown.Serial == current.Serial) return CertificateStanding.Current;
         if (shown.Serial == known.Previous)
-            return known.FirstUsedAt is { } used && now >= used + Grace ? CertificateStanding.Replaced : CertificateStanding.Previous;
+            // Either way: a clock that was ahead when the newest was first shown must not keep the one before for as long.
+            return known.FirstUsedAt is { } used && (now - used).Duration() >= Grace
+                ? CertificateStanding.Replaced
+                : CertificateStanding.Previous;
         // Only the authority makes certificates: one that is later than the newest was given to this device after the record was saved.
         return shown.ValidFrom > current.ValidFrom && !known.Replaced.Contains(shown.Serial)
             ? CertificateStanding.Newer

@@ -62,7 +62,7 @@ internal sealed partial class DeviceGate(
     private static DeviceCertificate? Noted(
         DeviceCertificate known, IssuedCertificate shown, CertificateStanding standing, DateTimeOffset now)
     {
-        var isTold = known.ReplacedShown is { } before && before.Serial == shown.Serial && now - before.At < AlarmInterval;
+        var isTold = known.ReplacedShown is { } before && before.Serial == shown.Serial && (now - before.At).Duration() < AlarmInterval;
         return standing switch
         {
             CertificateStanding.Current when known.FirstUsedAt is null => known with { FirstUsedAt = now },

@@ -11,8 +11,16 @@ namespace Fleet.Server.Enrollment;
 
 /// <summary>Issues certificates and puts together what a device gets with one.</summary>
 internal sealed class Issuer(
-    CertificateAuthority authority, FleetKeys keys, ListenAddresses addresses, FleetOptions options, TimeProvider time)
+    CertificateAuthority authority, FleetKeys keys, SigningClock clock, ListenAddresses addresses, FleetOptions options, TimeProvider time)
 {
+    /// <summary>
+    /// Why no certificate is issued now; null when one is. Dated by a clock that is wrong it would shut its device out for as long as the
+    /// clock was off; devices ask again.
+    /// </summary>
+    public ApiProblem? Problem() => clock.Problem() is { } problem
+        ? new ApiProblem($"No certificates are issued now. {problem}", StatusCodes.Status503ServiceUnavailable, [])
+        : null;
+
     /// <summary>A new certificate for a key that a device has proved to hold.</summary>
     public IssuedCertificate Issue(DeviceId device, PublicKey key) => authority.IssueDevice(device, key, options.DeviceCertificateLifetime);
 

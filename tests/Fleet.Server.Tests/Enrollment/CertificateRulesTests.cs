@@ -59,6 +59,14 @@ public sealed class CertificateRulesTests
             Assert.Equal(CertificateStanding.Replaced, CertificateRules.Judge(replaced, Certificate(serial, Now.AddDays(-1)), Now));
     }
 
+    /// <summary>A clock that was ahead when the new one was first shown kept the one before, perhaps stolen, for as long.</summary>
+    [Fact]
+    public void Replaced_certificate_gains_nothing_by_a_clock_that_was_ahead()
+    {
+        var used = Renewed with { FirstUsedAt = Now.AddDays(100) };
+        Assert.Equal(CertificateStanding.Replaced, CertificateRules.Judge(used, Certificate("B", Now.AddDays(-1)), Now));
+    }
+
     [Fact]
     public void Revoked_serial_stands_above_everything()
     {

@@ -6,6 +6,9 @@ namespace Fleet.Server.Storage;
 /// <summary>What every room does with a store.</summary>
 internal static class StoreExtensions
 {
+    /// <summary>Rounds that meet the very same conflict, at the same versions, until it is given up: nobody is in between.</summary>
+    private const int AlikeConflicts = 10;
+
     /// <summary>Opens the embedded store under the data folder and hands it to every room.</summary>
     public static IServiceCollection AddStorage(this IServiceCollection services) => services.AddSingleton(provider =>
     {
@@ -61,19 +64,21 @@ internal static class StoreExtensions
     /// Runs a read-decide-commit until no one came in between. <paramref name="attempt"/> must read again each time: it is a
     /// decision on what it finds, not on what it found.
     /// </summary>
+    /// <exception cref="VersionConflictException">Round after round it wants what cannot be: it does not read what it changes.</exception>
     public static async Task<T> RetryAsync<T>(
         this IFleetStore store, Func<IFleetStore, Task<T>> attempt, CancellationToken cancellationToken)
     {
-        while (true)
+        for (var (alike, last) = (0, ""); ;)
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
                 return await attempt(store);
             }
-            catch (VersionConflictException)
+            // Whoever came in between has committed: a round of this loop means progress for somebody, unless it finds what the last found.
+            catch (VersionConflictException e) when ((alike = e.Message == last ? alike + 1 : 0) < AlikeConflicts)
             {
-                // Whoever came in between has committed: every round of this loop means progress for somebody.
+                last = e.Message;
                 await Task.Yield();
             }
         }

@@ -47,6 +47,36 @@ public abstract partial class StoreTests
             () => _test.Store.CommitAsync([StoreChange.Create("a", new Note("two"))], default));
     }
 
+    /// <summary>Found in review: it went round until whoever asked hung up, with a commit queued each time.</summary>
+    [Fact]
+    public async Task Decision_that_does_not_read_what_it_changes_is_given_up()
+    {
+        await _test.Store.CommitAsync([StoreChange.Create("a", new Note("one"))], default);
+        var rounds = 0;
+        await Assert.ThrowsAsync<VersionConflictException>(() => _test.Store.RetryAsync(async store =>
+        {
+            if (rounds++ < 100) await store.CommitAsync([StoreChange.Create("a", new Note("two"))], default);
+            return rounds;
+        }, default));
+        Assert.InRange(rounds, 2, 50);
+    }
+
+    [Fact]
+    public async Task Decision_that_loses_against_others_again_and_again_is_made_in_the_end()
+    {
+        await _test.Store.CommitAsync([StoreChange.Create("a", new Note("0"))], default);
+        var rounds = 0;
+        await _test.Store.RetryAsync(async store =>
+        {
+            var found = (await store.FindAsync<Note>("a", default))!;
+            if (++rounds <= 50) await store.CommitAsync([found.Change(new Note($"{rounds}"))], default);
+            await store.CommitAsync([found.Change(new Note("mine"))], default);
+            return rounds;
+        }, default);
+        Assert.Equal(51, rounds);
+        Assert.Equal("mine", (await _test.Store.FindAsync<Note>("a", default))!.Document.Text);
+    }
+
     [Fact]
     public async Task Pages_follow_the_id_and_end_with_the_prefix()
     {

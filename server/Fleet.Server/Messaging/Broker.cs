@@ -39,8 +39,12 @@ internal sealed class Broker(
         server.InterceptingInboundPacketAsync += quota.InterceptAsync;
         server.InterceptingSubscriptionAsync += admission.InterceptSubscriptionAsync;
         server.InterceptingPublishAsync += inbox.InterceptAsync;
-        server.ClientConnectedAsync += connected => Tell(
-            connected.SessionItems, (observer, device) => observer.Connected(device, DeviceAdmission.RunOf(connected.UserProperties)));
+        server.ClientConnectedAsync += async connected =>
+        {
+            await Tell(
+                connected.SessionItems, (observer, device) => observer.Connected(device, DeviceAdmission.RunOf(connected.UserProperties)));
+            await admission.ConnectedAsync(connected);
+        };
         server.ClientSubscribedTopicAsync += subscribed => Tell(
             subscribed.SessionItems, (observer, device)
                 => observer.Subscribed(device, Topics.ChannelOf(device, subscribed.TopicFilter.Topic).ToString()));

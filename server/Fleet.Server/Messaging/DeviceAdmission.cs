@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
@@ -13,9 +14,10 @@ namespace Fleet.Server.Messaging;
 /// <summary>Who may connect, and who may publish and subscribe where.</summary>
 internal sealed partial class DeviceAdmission(
     CertificateAuthority authority, IDeviceGate gate, DeviceTraffic traffic, DeviceKeys keys, RefusedConnections refused,
-    ILogger<DeviceAdmission> logger)
+    DeviceOutbox outbox, ILogger<DeviceAdmission> logger)
 {
     private const string DeviceItem = "device";
+    private const string CertificateItem = "certificate";
     private const int MaximumKeepAliveSeconds = 12 * 3600;
     private const int MaximumRunLength = 64;
 
@@ -30,12 +32,25 @@ internal sealed partial class DeviceAdmission(
         if (code == MqttConnectReasonCode.Success)
         {
             connection.SessionItems[DeviceItem] = device!.Value;
+            connection.SessionItems[CertificateItem] = connection.ClientCertificate;
             keys.Shown(device.Value, connection.ClientCertificate);
             return;
         }
         connection.ReasonString = reason;
         refused.Add(new RefusedConnection(device?.Value, connection.ClientId, connection.RemoteEndPoint, reason));
         LogRefused(connection.ClientId, connection.RemoteEndPoint, reason);
+    }
+
+    /// <summary>
+    /// Judges a session once more that has begun. What was revoked between its admission and this moment had no session to end; from now on
+    /// a revocation finds it.
+    /// </summary>
+    public async Task ConnectedAsync(ClientConnectedEventArgs session)
+    {
+        if (DeviceOf(session.SessionItems) is not { } device || session.SessionItems[CertificateItem] is not X509Certificate2 shown) return;
+        if (await gate.WhyRefusedAsync(device, shown, CancellationToken.None) is not { } reason) return;
+        LogRefused(session.ClientId, session.RemoteEndPoint, reason);
+        await outbox.DisconnectAsync(device, $"{char.ToUpperInvariant(reason[0])}{reason[1..]}.");
     }
 
     /// <summary>The device of a session that was admitted.</summary>
@@ -71,16 +86,17 @@ internal sealed partial class DeviceAdmission(
             return (MqttConnectReasonCode.UnsupportedProtocolVersion, "it speaks MQTT of a version before 5");
         if (connection.ClientId != device.Value)
             return (MqttConnectReasonCode.ClientIdentifierNotValid, $"its certificate is that of device {device}");
+        // Before anything is charged to the device: whoever shows a certificate that counts no more must not use up its share.
+        if (await gate.WhyRefusedAsync(device, connection.ClientCertificate, connection.CancellationToken) is { } reason)
+            return (MqttConnectReasonCode.NotAuthorized, reason);
         if (traffic.CutUntil(device) is { } until)
             return (MqttConnectReasonCode.QuotaExceeded, $"it sent too much and is kept out until {until:u}");
         if (traffic.Charge(device, DeviceTraffic.CostOfMuch, 0).Wait > TimeSpan.Zero)
             return (MqttConnectReasonCode.ConnectionRateExceeded, "it connects more often than it may");
         // Without keep-alive a device whose link died would be online for ever.
-        if (connection.KeepAlivePeriod is null or 0 or > MaximumKeepAliveSeconds)
-            return (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must "
-                + $"be within 1..{MaximumKeepAliveSeconds}");
-        return await gate.WhyRefusedAsync(device, connection.ClientCertificate, connection.CancellationToken) is { } reason
-            ? (MqttConnectReasonCode.NotAuthorized, reason)
+        return connection.KeepAlivePeriod is null or 0 or > MaximumKeepAliveSeconds
+            ? (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must "
+                + $"be within 1..{MaximumKeepAliveSeconds}")
             : (MqttConnectReasonCode.Success, "");
     }
 

@@ -88,8 +88,8 @@ internal sealed class DeviceTraffic : IDisposable
     private sealed class DeviceMeter(MessagingOptions options)
     {
         private readonly Lock _lock = new();
-        private readonly TokenBucket _packets = new(options.PacketsPerSecond, options.PacketBurst);
-        private readonly TokenBucket _bytes = new(options.BytesPerSecond, options.ByteBurst);
+        private readonly TokenBucket _packets = new(options.PacketsPerSecond, options.PacketBurst, options.SlowedAtMost);
+        private readonly TokenBucket _bytes = new(options.BytesPerSecond, options.ByteBurst, options.SlowedAtMost);
         private TimeSpan? _slowed;
         private DateTimeOffset? _slowedSince;
         private long _refused;

@@ -4,7 +4,10 @@ namespace Fleet.Server.Messaging;
 /// Allows <paramref name="burst"/> at once and <paramref name="perSecond"/> for long. What is taken beyond that is owed, and paid by
 /// waiting. Pure: the time is handed in.
 /// </summary>
-internal sealed class TokenBucket(double perSecond, double burst)
+/// <param name="perSecond">Tokens that come back each second.</param>
+/// <param name="burst">Tokens that may be taken at once.</param>
+/// <param name="longest">What is owed is paid within that time, however much was taken.</param>
+internal sealed class TokenBucket(double perSecond, double burst, TimeSpan longest)
 {
     private double _spent;
     private TimeSpan _at;
@@ -18,7 +21,8 @@ internal sealed class TokenBucket(double perSecond, double burst)
     /// <returns>How long to wait until they would have been there; zero when they are.</returns>
     public TimeSpan Take(double cost, TimeSpan now)
     {
-        _spent = Math.Max(0, _spent - Math.Max(0, (now - _at).TotalSeconds) * perSecond) + cost;
+        var left = Math.Max(0, _spent - Math.Max(0, (now - _at).TotalSeconds) * perSecond);
+        _spent = Math.Min(left + cost, burst + longest.TotalSeconds * perSecond);
         _at = now;
         return _spent <= burst ? TimeSpan.Zero : TimeSpan.FromSeconds((_spent - burst) / perSecond);
     }

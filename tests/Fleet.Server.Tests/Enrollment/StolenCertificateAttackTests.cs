@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using Fleet.Server.Enrollment;
+using Fleet.Server.Messaging;
 using Fleet.TestKit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -87,6 +88,26 @@ public sealed class StolenCertificateAttackTests : IAsyncLifetime
 
         await _server.DoAsync("press-4", $"unrevoke?serial={stolen.Certificate.SerialNumber.ToLowerInvariant()}");
         Assert.Null(await stolen.RefusalAsync());
+    }
+
+    /// <summary>Found in review: the thief's tries were charged to the device, whose own connection was refused as one too many.</summary>
+    [Fact]
+    public async Task Certificate_that_counts_no_more_uses_up_nothing_of_the_share_of_its_device()
+    {
+        var stolen = await _server.EnrollAsync("press-8");
+        var owner = await stolen.RenewAsync();
+        Assert.Null(await owner.RefusalAsync());
+        _clock.Advance(CertificateRules.Grace);
+        // No time passes here, so that nothing is paid back.
+        var tries = new MessagingOptions().PacketBurst / DeviceTraffic.CostOfMuch + 1;
+        for (var n = 0; n < tries; n++)
+        {
+            var refusal = await Assert.ThrowsAsync<RefusedException>(() => stolen.ConnectAsync());
+            Assert.Contains("replaced by a newer one", refusal.Message, StringComparison.Ordinal);
+        }
+        using var connected = await owner.ConnectAsync();
+        Assert.True(connected.IsConnected);
+        Assert.Null((await _server.ViewAsync("press-8")).Traffic);
     }
 
     [Fact]

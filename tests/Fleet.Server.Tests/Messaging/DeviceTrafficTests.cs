@@ -15,7 +15,7 @@ public sealed class DeviceTrafficTests
     [Fact]
     public void Burst_is_free_and_what_is_owed_is_paid_by_waiting()
     {
-        var bucket = new TokenBucket(perSecond: 10, burst: 5);
+        var bucket = new TokenBucket(perSecond: 10, burst: 5, longest: TimeSpan.FromHours(1));
         Assert.All(Enumerable.Range(0, 5), _ => Assert.Equal(TimeSpan.Zero, bucket.Take(1, TimeSpan.Zero)));
         Assert.False(bucket.HasRecovered);
         Assert.Equal(TimeSpan.FromSeconds(0.1), bucket.Take(1, TimeSpan.Zero));
@@ -24,6 +24,14 @@ public sealed class DeviceTrafficTests
         Assert.Equal(TimeSpan.Zero, bucket.Take(0, TimeSpan.FromDays(1)));
         Assert.True(bucket.HasRecovered);
         Assert.Equal(TimeSpan.FromSeconds(0.5), bucket.Take(10, TimeSpan.FromHours(1)));
+    }
+
+    [Fact]
+    public void What_is_owed_is_paid_within_a_bound_however_much_was_taken()
+    {
+        var bucket = new TokenBucket(perSecond: 10, burst: 5, longest: TimeSpan.FromMinutes(1));
+        for (var n = 0; n < 1000; n++) Assert.InRange(bucket.Take(20, TimeSpan.Zero), TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        Assert.Equal(TimeSpan.Zero, bucket.Take(0, TimeSpan.FromMinutes(1)));
     }
 
     /// <summary>An agent drains what its outbox holds at most, as packs and as an agent of protocol 1 does: message by message.</summary>

@@ -33,7 +33,7 @@ internal sealed record AccessOptions : IRoomSettings
     [Description("Which value of that claim gives which role, such as fleet-admins=admin,line-3=operator. Unset, the values are roles.")]
     public string? OpenIdRoles { get; init; }
 
-    [Description("Claim with the filter of the devices a person is limited to. Unset, nobody who signs in so is limited.")]
+    [Description("Claim with the filter of the devices a person is limited to; * for all. Unset, nobody who signs in so is limited.")]
     public string? OpenIdFilterClaim { get; init; }
 
     [Description("How long the provider may take to answer. After it, whoever came is told that it cannot be reached (503).")]

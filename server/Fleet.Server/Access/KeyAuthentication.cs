@@ -27,10 +27,11 @@ internal sealed partial class KeyAuthentication(
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         var header = Request.Headers.Authorization.ToString();
-        // What judges its caller itself may be sent a credential of another kind than a key.
-        if (header.Length == 0 || Context.GetEndpoint()?.Metadata.GetMetadata<RoleStatement>()?.Role == RoleStatement.Everybody)
-            return AuthenticateResult.NoResult();
         var key = header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? header[Bearer.Length..] : null;
+        // What judges its caller itself may be sent a credential of another kind than a key.
+        if (header.Length == 0 || (key is null
+            && Context.GetEndpoint()?.Metadata.GetMetadata<RoleStatement>()?.Role == RoleStatement.Everybody))
+            return AuthenticateResult.NoResult();
         var found = await keys.FindAsync(key, Context.RequestAborted);
         if (found.Caller is { } caller)
         {

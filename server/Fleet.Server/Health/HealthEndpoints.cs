@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Fleet.Contracts;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.Protocol;
@@ -13,22 +14,23 @@ internal static class HealthEndpoints
     /// <summary>Registers the room.</summary>
     public static IServiceCollection AddHealth(this IServiceCollection services) => services.AddSingleton<ServerHealth>();
 
-    /// <summary>Maps <c>/health</c>, which needs no key.</summary>
+    /// <summary>
+    /// Maps <c>/health</c>, which needs no key: it says to everybody whether all is well, and what is not to those who see all devices,
+    /// for it names devices and releases.
+    /// </summary>
     public static void MapHealth(this WebApplication app)
-    {
-        app.MapGet("/health", async (ServerHealth health, IFleetStore store, CancellationToken cancellationToken) =>
+        => app.MapGet(
+            "/health", async (ClaimsPrincipal user, ServerHealth health, IFleetStore store, CancellationToken cancellationToken) =>
         {
             IReadOnlyList<string> problems = await store.ProblemAsync(cancellationToken) is { } problem
                 ? [problem, .. health.Problems]
                 : health.Problems;
-            return problems.Count > 0
-                ? Answer("troubled", problems, StatusCodes.Status503ServiceUnavailable)
-                : Answer("ok", [], StatusCodes.Status200OK);
+            var answer = new HealthResponse(problems.Count > 0 ? "troubled" : "ok", ProtocolVersion.Current);
+            if (SeesAll(user)) answer = answer with { Version = ServerVersion.Current, Problems = problems };
+            return Results.Json(
+                answer, FleetJson.Default.HealthResponse,
+                statusCode: problems.Count > 0 ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK);
         }).ForEverybody();
 
-        IResult Answer(string status, IReadOnlyList<string> problems, int code)
-            => Results.Json(
-                new HealthResponse(status, ServerVersion.Current, ProtocolVersion.Current) { Problems = problems },
-                FleetJson.Default.HealthResponse, statusCode: code);
-    }
+    private static bool SeesAll(ClaimsPrincipal user) => Roles.ThatPass(Roles.Viewer).Any(user.IsInRole) && !Caller.Of(user).IsLimited;
 }

@@ -1,11 +1,13 @@
 namespace Fleet.Contracts.Http;
 
-/// <summary>GET /health: what answers without a key.</summary>
+/// <summary>GET /health: what answers without a key, and says more to whoever sees all devices.</summary>
 /// <param name="Status"><c>ok</c> with status 200, or <c>troubled</c> with status 503 while something does not work.</param>
-/// <param name="Version">Version of the server.</param>
 /// <param name="Protocol">Newest protocol it speaks.</param>
-public sealed record HealthResponse(string Status, string Version, int Protocol)
+public sealed record HealthResponse(string Status, int Protocol)
 {
-    /// <summary>What does not work now, a sentence each.</summary>
-    public IReadOnlyList<string> Problems { get; set; } = [];
+    /// <summary>Version of the server; null where no key was shown.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>What does not work now, a sentence each; empty where no key was shown.</summary>
+    public IReadOnlyList<string> Problems { get; init; } = [];
 }

@@ -18,17 +18,19 @@ internal sealed class FailureLimit(TimeProvider time)
 
     private const int MaximumAddresses = 10_000;
 
-    private readonly ConcurrentDictionary<IPAddress, (DateTimeOffset Since, int Count)> _failures = new();
+    private readonly ConcurrentDictionary<IPAddress, (long Since, int Count)> _failures = new();
 
     /// <summary>Counts a failure: whoever asks was found wrong.</summary>
     /// <returns>True when there were too many, so that nothing but that is told.</returns>
     public bool IsTooMany(IPAddress address)
     {
-        var now = time.GetUtcNow();
+        // Not the clock: one that is set back would keep a window open for as long.
+        var now = time.GetTimestamp();
         // An attacker with many addresses must not fill the memory: then everybody starts afresh.
         if (_failures.Count > MaximumAddresses) _failures.Clear();
         var counted = _failures.AddOrUpdate(
-            address, (now, 1), (_, failures) => now - failures.Since < Window ? (failures.Since, failures.Count + 1) : (now, 1));
+            address, (now, 1),
+            (_, seen) => time.GetElapsedTime(seen.Since, now) < Window ? (seen.Since, seen.Count + 1) : (now, 1));
         return counted.Count > Failures;
     }
 }

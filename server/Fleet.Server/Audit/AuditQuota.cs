@@ -21,7 +21,7 @@ internal sealed class AuditQuota(TimeProvider time, int lines, TimeSpan window, 
     private const int MostCallers = 10_000;
     private const string Others = "others";
 
-    private readonly ConcurrentDictionary<string, (DateTimeOffset Since, int Count)> _callers = new();
+    private readonly ConcurrentDictionary<string, (long Since, int Count)> _callers = new();
     private readonly Channel<bool> _heldBack = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -34,7 +34,8 @@ internal sealed class AuditQuota(TimeProvider time, int lines, TimeSpan window, 
     /// <returns>True when it gets a line of its own.</returns>
     public bool Takes(string caller)
     {
-        var now = time.GetUtcNow();
+        // Not the clock: one that is set back would keep a window open for as long.
+        var now = time.GetTimestamp();
         if (_callers.Count >= mostCallers) Forget(now);
         // Whoever has many addresses shares the lines of one.
         var key = _callers.Count < mostCallers || _callers.ContainsKey(caller) ? caller : Others;
@@ -54,14 +55,14 @@ internal sealed class AuditQuota(TimeProvider time, int lines, TimeSpan window, 
     {
         foreach (var (caller, seen) in _callers)
         {
-            if (!all && !IsOver(seen, time.GetUtcNow())) continue;
+            if (!all && !IsOver(seen, time.GetTimestamp())) continue;
             if (_callers.TryRemove(caller, out var ended) && ended.Count > lines) yield return (caller, ended.Count - lines);
         }
     }
 
-    private bool IsOver((DateTimeOffset Since, int Count) seen, DateTimeOffset now) => now - seen.Since >= window;
+    private bool IsOver((long Since, int Count) seen, long now) => time.GetElapsedTime(seen.Since, now) >= window;
 
-    private void Forget(DateTimeOffset now)
+    private void Forget(long now)
     {
         foreach (var (caller, seen) in _callers)
         {

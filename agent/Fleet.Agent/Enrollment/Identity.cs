@@ -42,8 +42,11 @@ internal sealed record Identity
     /// <summary>When it was enrolled, by the server's clock.</summary>
     public required DateTimeOffset EnrolledAt { get; init; }
 
-    /// <summary>With an address that an order announced: kept until it is where the server answers.</summary>
-    public Identity Announced(ServerAddresses address)
+    /// <summary>
+    /// With the address that the newest order announces, kept until it is where the server answers. With null the server moves nowhere: an
+    /// address that was announced before is forgotten, and the one in use stays, for the order came over it.
+    /// </summary>
+    public Identity Announced(ServerAddresses? address)
         => this with { Next = address == new ServerAddresses(Server, Mqtt) ? null : address };
 
     /// <summary>With the two addresses exchanged.</summary>

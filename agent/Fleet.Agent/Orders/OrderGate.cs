@@ -82,8 +82,8 @@ internal sealed partial class OrderGate(
         if (order.TimeAnchor > trusted.Anchor) trusted.MoveTo(order.IssuedAt, order.TimeAnchor);
         else trusted.Advance(order.IssuedAt);
         // Kept beside the address in use, which the server leaves when it is ready.
-        if (order.Address is { } moved && credentials.Identity.Announced(moved).Next != credentials.Identity.Next)
-            credentials.Change(identity => identity.Announced(moved));
+        if (credentials.Identity.Announced(order.Address).Next != credentials.Identity.Next)
+            credentials.Change(identity => identity.Announced(order.Address));
         return null;
     }
 

@@ -158,6 +158,23 @@ public sealed class OrderTests
             && now.Mqtt == $"localhost:{next.Port}" && now.Next is null);
     }
 
+    /// <summary>Found in review: a move that was called off never left the device, which tried that address in every outage.</summary>
+    [Fact]
+    public async Task Device_forgets_an_announced_address_that_was_taken_back()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        agent.Start();
+        var order = server.Fleet.Order("dev-1", 1) with { Address = new ServerAddresses(server.Address, "localhost:1") };
+        await server.DesireAsync("dev-1", new DesiredState { Revision = 1, Assignments = [], Order = server.Fleet.Sign(order) });
+        await Eventually.TrueAsync("the address is kept", () => IdentityFile.Read(agent.Data)!.Next is not null);
+        await server.DesireAsync(
+            "dev-1", new DesiredState { Revision = 1, Assignments = [], Order = server.Fleet.Sign(order with { Address = null }) });
+        await Eventually.TrueAsync("the address is forgotten", () => IdentityFile.Read(agent.Data)!.Next is null);
+        Assert.Equal(server.Mqtt, IdentityFile.Read(agent.Data)!.Mqtt);
+    }
+
     /// <summary>A device in the field: its agent is newer than what enrolled it, and its server is upgraded later.</summary>
     [Fact]
     public async Task Device_from_before_orders_adopts_the_root_that_its_release_key_signed_and_obeys_nothing_else_from_then_on()

@@ -8,7 +8,7 @@ namespace Fleet.Server.Enrollment;
 
 /// <summary>The queue of devices that wait for an operator's approval.</summary>
 internal sealed partial class Approvals(
-    IFleetStore store, Enroller enroller, DeviceChanges observers, TimeProvider time, ILogger<Approvals> logger)
+    IFleetStore store, Enroller enroller, Issuer issuer, DeviceChanges observers, TimeProvider time, ILogger<Approvals> logger)
 {
     /// <summary>Those that wait and would be devices of <paramref name="seen"/>, in order of id.</summary>
     public async Task<IReadOnlyList<PendingDeviceView>> ListAsync(DeviceFilter seen, CancellationToken cancellationToken)
@@ -29,7 +29,8 @@ internal sealed partial class Approvals(
             if (await WaitingAsync(seen, id, cancellationToken) is not var (waiting, device)) return NobodyWaits(id);
             if (await store.DeviceAsync(device.Id, cancellationToken) is not null)
                 return Refusal.Conflict($"Device id '{id}' was taken meanwhile. Reject this one: fleet devices reject {id}");
-            var (changes, _) = enroller.Join(device, waiting.Document.Key());
+            if (issuer.Problem() is { } problem) return problem;
+            var (changes, _) = await enroller.JoinAsync(device, waiting.Document.Key(), cancellationToken);
             await store.CommitAsync([.. changes, waiting.Removal()], cancellationToken);
             observers.Tell(device.Id);
             LogApproved(device.Id, waiting.Document.Token);

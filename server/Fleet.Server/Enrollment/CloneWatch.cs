@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Fleet.Contracts.Devices;
+using Fleet.Server.Devices;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 
@@ -69,12 +70,13 @@ internal sealed partial class CloneWatch(IFleetStore store, TimeProvider time, I
         _cloned.Writer.TryWrite(device);
     }
 
-    /// <returns>False when it was told within the hour.</returns>
+    /// <returns>False when it was told within the hour, or the device has been removed since.</returns>
     private Task<bool> RaiseAsync(DeviceId device, CancellationToken cancellationToken) => store.RetryAsync(async _ =>
     {
+        if (await store.DeviceAsync(device, cancellationToken) is null) return false;
         var now = time.GetUtcNow();
         var known = await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken);
-        if (known?.Document.ClonedAt is { } before && now - before < AlarmInterval) return false;
+        if (known?.Document.ClonedAt is { } before && (now - before).Duration() < AlarmInterval) return false;
         await store.CommitAsync(
             [
                 known is null

@@ -16,11 +16,18 @@ internal sealed class DeviceLife(
     IFleetStore store, DeviceChanges observers, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, FleetKeys keys,
     ListenAddresses addresses, IEnumerable<IDeviceEnd> ends, TimeProvider time)
 {
-    /// <summary>Refuses a device from now on.</summary>
+    /// <summary>Refuses a device from now on, and whoever holds a token that lets it back.</summary>
     public async Task<Device?> RevokeAsync(string id, CancellationToken cancellationToken)
     {
-        var revoked = await store.UpdateAsync<Device>(
-            id, device => device.IsRevoked ? device : device with { RevokedAt = time.GetUtcNow() }, cancellationToken);
+        var revoked = await store.RetryAsync(async _ =>
+        {
+            if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device } stored) return null;
+            var now = time.GetUtcNow();
+            var changes = new List<StoreChange>(await store.WithdrawalsAsync(device.Id, now, cancellationToken));
+            if (!device.IsRevoked) changes.Add(stored.Change(device = device with { RevokedAt = now }));
+            await store.CommitAsync(changes, cancellationToken);
+            return device;
+        }, cancellationToken);
         if (revoked is null) return null;
         observers.Tell(revoked.Id);
         await outbox.DisconnectAsync(revoked.Id, "This device is revoked.");
@@ -40,16 +47,16 @@ internal sealed class DeviceLife(
     /// </summary>
     public async Task<Device?> RevokeAsync(string id, string serial, bool revoked, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
-        await store.RetryAsync(async _ =>
+        var found = await store.RetryAsync(async _ =>
         {
+            if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
             var known = await store.FindAsync<DeviceCertificate>(id, cancellationToken);
             var changed = (known?.Document ?? new DeviceCertificate()).Revoking(serial, revoked);
             await store.CommitAsync([known is null ? StoreChange.Create(id, changed) : known.Change(changed)], cancellationToken);
-            return changed;
+            return device;
         }, cancellationToken);
-        if (revoked) await outbox.DisconnectAsync(device.Id, $"Certificate {serial} is revoked.");
-        return device;
+        if (found is not null && revoked) await outbox.DisconnectAsync(found.Id, $"Certificate {serial} is revoked.");
+        return found;
     }
 
     /// <summary>A join token that lets this device alone come back, with a new key.</summary>
@@ -65,6 +72,7 @@ internal sealed class DeviceLife(
             CreatedAt = now,
             ExpiresAt = now + validFor,
             Reenrolls = device.Id,
+            ReenrollsFrom = device.EnrolledAt,
         };
         await store.CommitAsync([StoreChange.Create(token.Id, stored)], cancellationToken);
         return new CreateTokenResponse(token.Id, token.Reveal(), stored.ExpiresAt, addresses.Devices);
@@ -97,6 +105,7 @@ internal sealed class DeviceLife(
             ];
             var others = new List<StoreChange>();
             foreach (var end in ends) others.AddRange(await end.EndAsync(device.Document.Id, cancellationToken));
+            others.AddRange(await store.WithdrawalsAsync(device.Document.Id, time.GetUtcNow(), cancellationToken));
             await store.CommitAsync([.. changes.OfType<StoreChange>(), .. others], cancellationToken);
             return device.Document;
         }, cancellationToken);

@@ -62,11 +62,11 @@ internal sealed partial class Enroller(
         }.With(request.Facts, await profiles.AllAsync(cancellationToken));
 
     /// <summary>The changes that make it part of the fleet, and its certificate.</summary>
-    public (IReadOnlyList<StoreChange> Changes, IssuedCertificate Certificate) Join(Device device, PublicKey key)
+    public async Task<(IReadOnlyList<StoreChange> Changes, IssuedCertificate Certificate)> JoinAsync(
+        Device device, PublicKey key, CancellationToken cancellationToken)
     {
         var issued = issuer.Issue(device.Id, key);
-        var id = device.Id.Value;
-        return ([StoreChange.Create(id, device), StoreChange.Create(id, new DeviceCertificate { Current = issued })], issued);
+        return ([StoreChange.Create(device.Id.Value, device), await RecordAsync(device.Id, issued, cancellationToken)], issued);
     }
 
     private async Task<Answer<Enrolled>> TryAsync(Asked asked, CancellationToken cancellationToken)
@@ -80,8 +80,11 @@ internal sealed partial class Enroller(
         var waiting = await store.FindAsync<PendingEnrollment>(id.Value, cancellationToken);
         if (waiting?.Document.IsOf(token.Id, asked.Request) == true) return WaitFor(id, waiting.Document);
 
+        // Before the token is judged: by a clock that is wrong it may seem to have expired.
+        if (issuer.Problem() is { } clock) return clock;
         if ((stored.Document.WhyNot(token.Id, time.GetUtcNow()) ?? stored.Document.WhyNotFor(token.Id, id)) is { } reason)
             return Refusal.Forbidden(reason);
+        if (stored.Document.WhyNotBack(token.Id, existing?.Document) is { } gone) return Refusal.Forbidden(gone);
         var use = stored.Change(stored.Document with { Used = stored.Document.Used + 1 });
         if (existing is not null)
             return stored.Document.Reenrolls == id ? await ReenrollAsync(asked, existing, use, cancellationToken) : Taken(id);
@@ -94,7 +97,7 @@ internal sealed partial class Enroller(
     private async Task<Answer<Enrolled>> JoinAsync(Asked asked, StoredToken token, StoreChange use, CancellationToken cancellationToken)
     {
         var device = await DeviceOfAsync(asked.ToPending(time.GetUtcNow()), asked.Device, token.Labels, cancellationToken);
-        var (changes, certificate) = Join(device, asked.Request.Key);
+        var (changes, certificate) = await JoinAsync(device, asked.Request.Key, cancellationToken);
         await store.CommitAsync([use, .. changes], cancellationToken);
         LogEnrolled(asked.Device, asked.Token.Id, certificate.Serial);
         return new Enrolled(certificate, IsNew: true);
@@ -109,20 +112,25 @@ internal sealed partial class Enroller(
     {
         var device = (existing.Document with { Token = asked.Token.Id, RevokedAt = null })
             .With(asked.Facts, await profiles.AllAsync(cancellationToken));
-        var known = await store.FindAsync<DeviceCertificate>(asked.Device.Value, cancellationToken);
         var issued = issuer.Issue(asked.Device, asked.Request.Key);
-        var certificate = (known?.Document ?? new DeviceCertificate()).Reenrolled(issued);
-        var changes = new List<StoreChange>
-        {
-            use, existing.Change(device),
-            known is null ? StoreChange.Create(asked.Device.Value, certificate) : known.Change(certificate),
-        };
+        var changes = new List<StoreChange> { use, existing.Change(device), await RecordAsync(asked.Device, issued, cancellationToken) };
+        changes.AddRange(await store.WithdrawalsAsync(asked.Device, time.GetUtcNow(), cancellationToken, but: asked.Token.Id));
         if (await store.FindAsync<DeviceReported>(asked.Device.Value, cancellationToken) is { } said) changes.Add(said.Removal());
         var (desired, change) = await store.DesiredAsync(asked.Device, cancellationToken);
         if (desired.Reenrolled() is var begun && !ReferenceEquals(begun, desired)) changes.Add(change(begun));
+        // A number by the clock of the board before would keep its reports out.
+        if (await store.FindAsync<ImportedReport>(asked.Device.Value, cancellationToken) is { } carried) changes.Add(carried.Removal());
         await store.CommitAsync(changes, cancellationToken);
         LogReenrolled(asked.Device, asked.Token.Id, issued.Serial);
         return new Enrolled(issued, IsNew: true, CutsConnection: true);
+    }
+
+    /// <summary>The certificate as the only one that counts, whatever is recorded under that id.</summary>
+    private async Task<StoreChange> RecordAsync(DeviceId device, IssuedCertificate issued, CancellationToken cancellationToken)
+    {
+        var known = await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken);
+        var certificate = (known?.Document ?? new DeviceCertificate()).Reenrolled(issued);
+        return known is null ? StoreChange.Create(device.Value, certificate) : known.Change(certificate);
     }
 
     private async Task<Answer<Enrolled>> QueueAsync(

@@ -39,6 +39,8 @@ internal static class EnrollmentEndpoints
             .AddSingleton<CloneWatch>()
             .AddSingleton<IConnectionObserver>(provider => provider.GetRequiredService<CloneWatch>())
             .AddHostedService(provider => provider.GetRequiredService<CloneWatch>())
+            .AddSingleton<EnrollmentRetention>()
+            .AddHostedService(provider => provider.GetRequiredService<EnrollmentRetention>())
             .AddSingleton<Issuer>()
             .AddSingleton<Enroller>()
             .AddSingleton<Approvals>()

@@ -2,6 +2,7 @@ using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Server.Certificates;
+using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
@@ -24,6 +25,8 @@ internal sealed partial class Renewal(
     private async Task<Answer<EnrollResponse>> TryAsync(
         DeviceId device, IssuedCertificate shown, SigningRequest request, CancellationToken cancellationToken)
     {
+        // It was let in, and may have been removed before the last of its request came.
+        if (await store.DeviceAsync(device, cancellationToken) is null) return Refusal.Forbidden($"Device {device} is not enrolled here.");
         var stored = await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken);
         var standing = CertificateRules.Judge(stored?.Document, shown, time.GetUtcNow());
         if (!CertificateRules.MayRenew(standing, stored?.Document))
@@ -32,6 +35,7 @@ internal sealed partial class Renewal(
         if (standing == CertificateStanding.Previous && stored!.Document.Current is { } current && current.KeyHash == request.KeyHash)
             return issuer.AnswerWith(current);
 
+        if (issuer.Problem() is { } problem) return problem;
         var issued = issuer.Issue(device, request.Key);
         await store.CommitAsync(
             [

@@ -3,6 +3,7 @@ using System.Text;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Enrollment;
 using Fleet.Contracts.Http;
+using Fleet.Server.Devices;
 
 namespace Fleet.Server.Enrollment;
 
@@ -41,6 +42,12 @@ internal sealed record StoredToken
     /// </summary>
     public DeviceId? Reenrolls { get; init; }
 
+    /// <summary>
+    /// When that device had been enrolled as the token was made: whoever holds its id later is another. Null in what earlier programs
+    /// stored.
+    /// </summary>
+    public DateTimeOffset? ReenrollsFrom { get; init; }
+
     /// <summary>True when <paramref name="secret"/> is the token's.</summary>
     public bool IsProvedBy(string secret) => CryptographicOperations.FixedTimeEquals(
         Encoding.ASCII.GetBytes(JoinToken.HashOf(secret)), Encoding.ASCII.GetBytes(SecretHash));
@@ -61,6 +68,17 @@ internal sealed record StoredToken
         { IdPattern: { } pattern } when !IdPatterns.Matches(pattern, device.Value) => $"Join token {id} is for devices named '{pattern}'.",
         _ => null,
     };
+
+    /// <summary>Why the device that it lets back is not this one; null when it is, or when the token is for new devices.</summary>
+    public string? WhyNotBack(string id, Device? device)
+    {
+        if (Reenrolls is not { } bound) return null;
+        if (device is null) return $"Join token {id} lets device {bound} back, which is not enrolled here any more.";
+        var isThat = ReenrollsFrom is { } from
+            ? from == device.EnrolledAt
+            : device.EnrolledAt <= CreatedAt && !(device.RevokedAt > CreatedAt);
+        return isThat ? null : $"Join token {id} was made for device {bound} before it was removed or revoked: it lets nobody back.";
+    }
 
     /// <summary>What operators see.</summary>
     public TokenView ToView(string id)

@@ -1,0 +1,101 @@
+using Fleet.Server.Devices;
+using Fleet.Server.Keys;
+using Fleet.Server.Settings;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Enrollment;
+
+/// <summary>
+/// Removes what nobody can use any more: every return of a device makes a token, and each of these documents is kept in memory. Never by a
+/// clock that is wrong.
+/// </summary>
+internal sealed partial class EnrollmentRetention(
+    IFleetStore store, SigningClock clock, FleetOptions options, TimeProvider time, ILogger<EnrollmentRetention> logger) : BackgroundService
+{
+    /// <summary>How long what has ended can be read still.</summary>
+    public static readonly TimeSpan Kept = TimeSpan.FromDays(30);
+
+    private const int ChangesPerCommit = 1000;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromDays(1);
+
+    /// <summary>Removes what ended long enough ago.</summary>
+    public async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        if (clock.Problem() is not null) return;
+        var before = time.GetUtcNow() - Kept;
+        var tokens = await TokensAsync(before, cancellationToken);
+        List<StoreChange> gone =
+        [
+            .. tokens, .. await RejectedAsync(before, [.. tokens.Select(token => token.Id)], cancellationToken),
+            .. await EndedAsync(before, cancellationToken),
+        ];
+        foreach (var part in gone.Chunk(ChangesPerCommit)) await store.CommitAsync(part, cancellationToken);
+        if (gone.Count > 0) LogRemoved(gone.Count);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        do
+        {
+            try
+            {
+                await SweepAsync(stoppingToken);
+            }
+            // A disk that is short, or somebody who came in between: tomorrow is soon enough.
+            catch (StoreException e)
+            {
+                LogNotRemoved(e.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>Tokens that ended, but for those that say what a device will be which waits still.</summary>
+    private async Task<IReadOnlyList<StoreChange>> TokensAsync(DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        var waitedFor = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var pending in store.AllAsync<PendingEnrollment>("", cancellationToken))
+        {
+            if (pending.Document.RejectedAt is null) waitedFor.Add(pending.Document.Token);
+        }
+        return await RemovalsAsync<StoredToken>(
+            token => (token.Document.ExpiresAt < before || token.Document.RevokedAt < before) && !waitedFor.Contains(token.Id),
+            cancellationToken);
+    }
+
+    /// <summary>Requests that were rejected and cannot be made again: their token is gone.</summary>
+    private async Task<IReadOnlyList<StoreChange>> RejectedAsync(
+        DateTimeOffset before, HashSet<string> gone, CancellationToken cancellationToken)
+    {
+        var tokens = await store.AllAsync<StoredToken>("", cancellationToken).Select(token => token.Id).Where(id => !gone.Contains(id))
+            .ToHashSetAsync(cancellationToken: cancellationToken);
+        return await RemovalsAsync<PendingEnrollment>(
+            pending => pending.Document.RejectedAt < before && !tokens.Contains(pending.Document.Token), cancellationToken);
+    }
+
+    /// <summary>What a removed device was told last, once no certificate of it is valid any more.</summary>
+    private async Task<IReadOnlyList<StoreChange>> EndedAsync(DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        var removals = await RemovalsAsync<DeviceDesired>(
+            desired => desired.Document.EndedAt < before - options.DeviceCertificateLifetime, cancellationToken);
+        var ended = new List<StoreChange>();
+        foreach (var removal in removals)
+        {
+            if (await store.FindAsync<Device>(removal.Id, cancellationToken) is null) ended.Add(removal);
+        }
+        return ended;
+    }
+
+    private async Task<IReadOnlyList<StoreChange>> RemovalsAsync<T>(Func<Stored<T>, bool> isGone, CancellationToken cancellationToken)
+        where T : class
+        => await store.AllAsync<T>("", cancellationToken).Where(isGone).Select(stored => stored.Removal()).ToListAsync(cancellationToken);
+
+    [LoggerMessage(LogLevel.Information, "{Count} ended tokens, rejected requests and records of removed devices are forgotten")]
+    private partial void LogRemoved(int count);
+
+    [LoggerMessage(LogLevel.Warning, "Ended tokens and requests could not be removed; it is tried again in a day: {Reason}")]
+    private partial void LogNotRemoved(string reason);
+}

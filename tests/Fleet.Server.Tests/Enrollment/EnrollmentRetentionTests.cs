@@ -1,0 +1,85 @@
+using Fleet.Server.Devices;
+using Fleet.Server.Enrollment;
+using Fleet.Server.Settings;
+using Fleet.Server.Storage;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Fleet.Server.Tests.Enrollment;
+
+/// <summary>What has ended is forgotten: each return of a device makes a token, and all of it is in memory.</summary>
+public sealed class EnrollmentRetentionTests : IAsyncLifetime
+{
+    private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
+    private readonly RunningServer _server;
+
+    public EnrollmentRetentionTests() => _server = new RunningServer(services => services.AddSingleton<TimeProvider>(_clock));
+
+    public ValueTask InitializeAsync() => _server.InitializeAsync();
+
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
+
+    [Fact]
+    public async Task Tokens_go_a_month_after_their_end_and_with_them_what_was_rejected()
+    {
+        await _server.EnrollAsync("press-1");
+        var back = await _server.ReturnTokenAsync("press-1");
+        var approved = await _server.TokenAsync(uses: 2, approve: true, labels: new() { ["site"] = "berlin" });
+        foreach (var id in (string[])["press-2", "press-3"])
+        {
+            var (_, key) = await _server.TryEnrollAsync(approved.Token, id);
+            key.Dispose();
+        }
+        await RunningServer.PostAsync(_server.Operator, "/api/v1/enrollments/press-2/reject", "");
+
+        await SweepAsync(EnrollmentRetention.Kept);
+        Assert.NotNull(await _server.Store.FindAsync<StoredToken>(back.Id, default));
+        await SweepAsync(TimeSpan.FromHours(2));
+        Assert.Null(await _server.Store.FindAsync<StoredToken>(back.Id, default));
+        // One that waits is to get the labels of its token.
+        Assert.NotNull(await _server.Store.FindAsync<StoredToken>(approved.Id, default));
+        Assert.NotNull(await _server.Store.FindAsync<PendingEnrollment>("press-2", default));
+
+        await RunningServer.PostAsync(_server.Operator, "/api/v1/enrollments/press-3/approve", "");
+        Assert.Equal("berlin", (await _server.ViewAsync("press-3")).Labels["site"]);
+        await SweepAsync(TimeSpan.Zero);
+        Assert.Null(await _server.Store.FindAsync<StoredToken>(approved.Id, default));
+        Assert.Null(await _server.Store.FindAsync<PendingEnrollment>("press-2", default));
+    }
+
+    [Fact]
+    public async Task Last_revision_of_a_removed_device_goes_when_no_certificate_of_it_can_be_valid()
+    {
+        foreach (var id in (string[])["gone", "back"])
+        {
+            await _server.EnrollAsync(id);
+            await _server.Store.CommitAsync([StoreChange.Create(id, new DeviceDesired(7, []))], default);
+            (await _server.Operator.DeleteAsync($"/api/v1/devices/{id}")).Dispose();
+        }
+        await _server.EnrollAsync("back");
+        var lifetime = _server.Services.GetRequiredService<FleetOptions>().DeviceCertificateLifetime;
+
+        await SweepAsync(lifetime);
+        Assert.NotNull(await _server.Store.FindAsync<DeviceDesired>("gone", default));
+        await SweepAsync(EnrollmentRetention.Kept + TimeSpan.FromHours(1));
+        Assert.Null(await _server.Store.FindAsync<DeviceDesired>("gone", default));
+        Assert.NotNull(await _server.Store.FindAsync<DeviceDesired>("back", default));
+    }
+
+    /// <summary>A number by the clock of the board before, which was ahead, kept the reports of the new one out.</summary>
+    [Fact]
+    public async Task New_board_begins_with_no_report_that_was_carried_for_the_one_before()
+    {
+        await _server.EnrollAsync("press-4");
+        await _server.Store.CommitAsync(
+            [StoreChange.Create("press-4", new ImportedReport(1L << 62, "digest", _clock.GetUtcNow(), _clock.GetUtcNow()))], default);
+        await _server.EnrollWithAsync((await _server.ReturnTokenAsync("press-4")).Token, "press-4");
+        Assert.Null(await _server.Store.FindAsync<ImportedReport>("press-4", default));
+    }
+
+    private Task SweepAsync(TimeSpan later)
+    {
+        _clock.AdjustTime(_clock.GetUtcNow() + later); // no timer of those days has to run
+        return _server.Services.GetRequiredService<EnrollmentRetention>().SweepAsync(default);
+    }
+}

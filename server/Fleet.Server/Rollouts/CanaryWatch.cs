@@ -107,7 +107,7 @@ internal sealed class CanaryWatch(IFleetStore store)
         foreach (var candidate in candidates)
         {
             var opened = rollout.Waves[candidate.Wave - 1].OpenedAt ?? rollout.CreatedAt;
-            var window = new CanaryWindow(rollout.Plan, release.Version, opened);
+            var window = CanaryWindow.Of(rollout.Plan, release.Version, opened, now);
             if (window.End(history[candidate.Device], now) is not { } ended) continue;
             if (ended.Read(history[candidate.Device], isCandidate: true) is not { } reading) continue;
             var incumbents = All(waiting, areCandidates: false);

@@ -8,7 +8,10 @@ namespace Fleet.Server.Rollouts;
 /// <summary>The time in which a candidate is read, and the hour it is compared with. Pure.</summary>
 /// <param name="Plan">The rollout's plan.</param>
 /// <param name="Version">The release that a candidate serves.</param>
-/// <param name="Opened">When the candidate's wave opened: the hour before is the time with the old release.</param>
+/// <param name="Opened">
+/// When the candidate's wave opened: the hour before is the time with the old release. It is later for a device that took the release so
+/// late that minutes are not kept from then.
+/// </param>
 internal sealed record CanaryWindow(RolloutPlan Plan, int Version, DateTimeOffset Opened)
 {
     /// <summary>How long before its wave a device's own figures are read.</summary>
@@ -21,6 +24,13 @@ internal sealed record CanaryWindow(RolloutPlan Plan, int Version, DateTimeOffse
 
     /// <summary>One past its last minute.</summary>
     public DateTimeOffset To { get; init; }
+
+    /// <summary>The window of a device whose wave opened then; the oldest hour that is kept stands in for one that is not any more.</summary>
+    public static CanaryWindow Of(RolloutPlan plan, int version, DateTimeOffset opened, DateTimeOffset now)
+    {
+        var oldest = now - IFleetStore.MinutesKept + Before;
+        return new CanaryWindow(plan, version, opened < oldest ? oldest : opened);
+    }
 
     /// <summary>How long a device that answers few requests is waited for.</summary>
     public static TimeSpan Patience(CanaryPlan plan) => 4 * plan.Window + TimeSpan.FromMinutes(30);
@@ -47,16 +57,21 @@ internal sealed record CanaryWindow(RolloutPlan Plan, int Version, DateTimeOffse
         return null;
     }
 
-    /// <summary>A device's figures before and in the window; null when it has too few, or served another release meanwhile.</summary>
-    /// <param name="minutes">What it did.</param>
+    /// <summary>
+    /// A device's figures before and in the window; null when it has too few, or served another release meanwhile. Before are those of the
+    /// release that it served last: what it did with an older one does not count, and a device that waits must serve the same still.
+    /// </summary>
+    /// <param name="minutes">What it did, in order of time.</param>
     /// <param name="isCandidate">True when it should serve the new release in the window, false when it should not.</param>
     public Reading? Read(IReadOnlyList<Rollup> minutes, bool isCandidate)
     {
+        var earlier = Between(minutes, Opened - Before, Opened - Minute).Where(minute => minute.Version != Version).ToList();
+        if (earlier.Count == 0) return null;
+        var former = earlier[^1].Version;
         var window = Between(minutes, From, To);
-        if (window.Any(minute => minute.Version == Version != isCandidate)) return null;
+        if (window.Any(minute => minute.Version != (isCandidate ? Version : former))) return null;
         var reading = new Reading(
-            Measure.Of([.. Between(minutes, Opened - Before, Opened - Minute).Where(minute => minute.Version != Version)],
-                Plan.Canary.LatencyQuantile),
+            Measure.Of([.. earlier.Where(minute => minute.Version == former)], Plan.Canary.LatencyQuantile),
             Measure.Of(window, Plan.Canary.LatencyQuantile));
         return Math.Min(reading.Before.Requests, reading.After.Requests) < Plan.Canary.MinimumRequests ? null : reading;
     }

@@ -4,6 +4,7 @@ using Fleet.Agent.Validation;
 using Fleet.Platform;
 
 OwnerOnly.ByDefault();
+FolderOwner.Follow();
 
 // Contents page: what the program can be asked to do.
 return args switch

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 [assembly: DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
 
@@ -24,6 +25,30 @@ internal static partial class LibC
 
     /// <summary>EINVAL: how a file system says that it cannot flush folders.</summary>
     public const int InvalidArgument = 22;
+
+    /// <summary>AT_FDCWD.</summary>
+    public const int WorkingFolder = -100;
+
+    /// <summary>STATX_UID and STATX_GID.</summary>
+    public const uint StatusOfOwner = 0x18;
+
+    /// <summary>Bytes of struct statx, which is the same on all processors, and where user and group are in it.</summary>
+    public const int StatusBytes = 256;
+
+    /// <summary>Where the user is.</summary>
+    public const int StatusUser = 20;
+
+    /// <summary>Where the group is.</summary>
+    public const int StatusGroup = 24;
+
+    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Status(int folder, string path, int flags, uint mask, ref byte status);
+
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    public static partial int ChangeOwner(SafeFileHandle file, uint user, uint group);
+
+    [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int ChangeLinkOwner(string path, uint user, uint group);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);

@@ -30,6 +30,7 @@ public static class OwnerOnly
         {
             // A umask takes bits away when a file is created, perhaps the owner's own.
             File.SetUnixFileMode(file.SafeFileHandle, FileMode);
+            FolderOwner.Give(path, file.SafeFileHandle);
             return file;
         }
         catch
@@ -42,7 +43,9 @@ public static class OwnerOnly
     /// <summary>Creates a folder; leaves one that exists as it is. Missing folders above it get the mode that the umask gives.</summary>
     public static void CreateFolder(string path)
     {
+        if (Directory.Exists(path)) return;
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(path);
         else Directory.CreateDirectory(path, FolderMode);
+        FolderOwner.GiveFolder(path);
     }
 }

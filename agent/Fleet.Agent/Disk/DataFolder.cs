@@ -6,6 +6,8 @@ namespace Fleet.Agent.Disk;
 /// <param name="Root">The folder given with <c>--data</c>.</param>
 internal sealed record DataFolder(string Root)
 {
+    private const string AgentLock = "agent.lock";
+
     /// <summary>Who this device is: key, certificate, CA, root of trust. Readable by its owner only.</summary>
     public string Identity => Path.Combine(Root, "identity.json");
 
@@ -60,12 +62,35 @@ internal sealed record DataFolder(string Root)
     /// <summary>Claims the folder for this process.</summary>
     /// <exception cref="FolderInUseException">Another agent runs here.</exception>
     public FileStream Lock()
-        => Lock("agent.lock", $"Another agent uses {Root}: stop it, or give this one its own folder with --data.");
+        => Lock(AgentLock, $"Another agent uses {Root}: stop it, or give this one its own folder with --data.");
 
     /// <summary>Claims the numbers of reports, which an agent that runs here leaves alone.</summary>
     /// <exception cref="FolderInUseException">Another report is being written.</exception>
     public FileStream LockReports() => Lock("report.lock", $"Another report of {Root} is being written: try again when that is done.");
 
+    /// <summary>True while an agent, or a command that changes what it is, runs here. Nothing is created.</summary>
+    public bool IsInUse()
+    {
+        try
+        {
+            new FileStream(Path.Combine(Root, AgentLock), FileMode.Open, FileAccess.Read, FileShare.None).Dispose();
+            return false;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     private FileStream Lock(string name, string taken)
-        => ClaimedFile.TryOpen(Path.Combine(Root, name)) ?? throw new FolderInUseException(taken);
+    {
+        var path = Path.Combine(Root, name);
+        var file = ClaimedFile.TryOpen(path) ?? throw new FolderInUseException(taken);
+        FolderOwner.Give(path, file.SafeFileHandle);
+        return file;
+    }
 }

@@ -60,7 +60,11 @@ internal sealed class Installation(DataFolder folder, TextWriter output, TextWri
         {
             try
             {
-                await AgentHost.RunAsync(folder, Settings, isLinked: false, cancellationToken);
+                if (FolderOwner.UserOf(folder.Identity) is > 0 and var user && Environment.IsPrivilegedProcess)
+                {
+                    if (!folder.IsInUse()) throw new IOException(NotHere(user));
+                }
+                else await AgentHost.RunAsync(folder, Settings, isLinked: false, cancellationToken);
                 cancellationToken.ThrowIfCancellationRequested();
             }
             catch (FolderInUseException)
@@ -70,6 +74,11 @@ internal sealed class Installation(DataFolder folder, TextWriter output, TextWri
             await Task.Delay(Interval, cancellationToken);
         }
     }
+
+    /// <summary>An agent of root would leave files behind that the one of this device cannot open.</summary>
+    private string NotHere(uint user)
+        => $"No agent runs in {folder.Root}, which belongs to user {user}, and one that root starts would leave files there that only root "
+            + "can open. The release waits in that folder: start the agent (systemctl start fleet-agent) and it installs it.";
 
     private static string SentenceOf(InstallAnswer answer)
     {

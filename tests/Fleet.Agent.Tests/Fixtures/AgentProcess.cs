@@ -6,7 +6,8 @@ using Fleet.TestKit;
 namespace Fleet.Agent.Tests.Fixtures;
 
 /// <summary>The real agent as a process of its own, with a data folder that outlives it.</summary>
-internal sealed class AgentProcess(TestServer server, string device = "dev-1", string? folder = null) : IAsyncDisposable
+internal sealed class AgentProcess(TestServer server, string device = "dev-1", string? folder = null, uint? user = null)
+    : IAsyncDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private readonly TemporaryFolder _folder = new();
@@ -35,17 +36,27 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1", s
     }
 
     public Task<ProcessResult> RunAsync(string verb, params string[] arguments)
+        => ChildProcess.RunAsync(Program, [.. As, verb, "--data", Folder, .. arguments], Deadline);
+
+    /// <summary>Runs a command as the user of this test, whoever the agent runs as.</summary>
+    public Task<ProcessResult> RunHereAsync(string verb, params string[] arguments)
         => ChildProcess.RunAsync(Programs.Agent, [verb, "--data", Folder, .. arguments], Deadline);
+
+    private string Program => user is null ? Programs.Agent : "setpriv";
+
+    private string[] As => user is { } number
+        ? ["--reuid", $"{number}", "--regid", $"{number}", "--clear-groups", Programs.Agent]
+        : [];
 
     public void Start(params string[] settings)
     {
         string[] all =
         [
-            "Deployment:WatchPeriod=00:00:00.2", "Link:ReconnectDelay=00:00:00.050", "Link:MaximumReconnectDelay=00:00:00.5",
-            "Shelf:RetryDelay=00:00:00.050", "Shelf:MaximumRetryDelay=00:00:00.2", "Logging:LogLevel:Default=Debug", .. settings,
+            "Deployment:WatchPeriod=00:00:00.2", "Inference:Port=0", "Link:ReconnectDelay=00:00:00.050",
+            "Link:MaximumReconnectDelay=00:00:00.5", "Shelf:RetryDelay=00:00:00.050", "Shelf:MaximumRetryDelay=00:00:00.2", "Logging:LogLevel:Default=Debug", .. settings,
         ];
-        _process = ChildProcess.Start(Programs.Agent,
-            ["run", "--data", Folder, "--inference-port", "0", .. all.SelectMany(setting => (string[])["--set", setting])]);
+        _process = ChildProcess.Start(
+            Program, [.. As, "run", "--data", Folder, .. all.SelectMany(setting => (string[])["--set", setting])]);
     }
 
     /// <summary>Ends it as a power cut would, its children included.</summary>
@@ -54,6 +65,48 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1", s
         Process.Kill();
         await Process.WaitForExitAsync(Deadline);
         await Process.DisposeAsync();
+    }
+
+    /// <summary>Ends it in order, as a restart of its service does.</summary>
+    public async Task StopAsync()
+    {
+        Process.Terminate();
+        Assert.Equal(0, await Process.WaitForExitAsync(Deadline));
+        await Process.DisposeAsync();
+    }
+
+    /// <summary>Kills the inference host so often that what it serves is given up.</summary>
+    public async Task KillHostAsync(float factor)
+    {
+        for (var death = 0; death < 3; death++)
+        {
+            // Killed while it serves: a host that dies before it listens is nobody's fault.
+            await ServesAsync(factor);
+            foreach (var host in Process.Descendants())
+            {
+                using var process = System.Diagnostics.Process.GetProcessById(host);
+                process.Kill();
+                await process.WaitForExitAsync();
+            }
+        }
+    }
+
+    /// <summary>Why a model is not found by an application that asks for it; null when it is, or nobody answers.</summary>
+    public async Task<string?> NotFoundAsync(string model)
+    {
+        try
+        {
+            var address = (string?)JsonNode.Parse(await File.ReadAllTextAsync(Data.Endpoints))!["inference"];
+            using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
+            using var answer = await http.GetAsync(new Uri($"{address}/v2/models/{model}"));
+            return answer.StatusCode == System.Net.HttpStatusCode.NotFound
+                ? (string?)JsonNode.Parse(await answer.Content.ReadAsStringAsync())?["error"]
+                : null;
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException or System.Text.Json.JsonException)
+        {
+            return null;
+        }
     }
 
     /// <summary>What the model answers to (1, 2, 3): the factor of the model that serves, or null when none does.</summary>

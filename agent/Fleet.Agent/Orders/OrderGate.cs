@@ -1,6 +1,7 @@
 using Fleet.Agent.Enrollment;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
+using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
 namespace Fleet.Agent.Orders;
@@ -33,7 +34,8 @@ internal sealed partial class OrderGate(
     /// </summary>
     public void NotBegun(Exception trouble)
     {
-        lock (_lock) _refused = new OrderVerdict(null, OrderFault.NotStored, $"What was ordered could not be begun: {trouble.Message}");
+        var reason = DiskSpace.Explain(trouble, "it is tried again by itself");
+        lock (_lock) _refused = new OrderVerdict(null, OrderFault.NotStored, $"What was ordered could not be begun: {reason}");
         Refused?.Invoke();
     }
 
@@ -57,7 +59,8 @@ internal sealed partial class OrderGate(
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                _refused = new OrderVerdict(null, OrderFault.NotStored, $"The order could not be stored: {e.Message}");
+                var reason = DiskSpace.Explain(e, "the order counts when it comes again");
+                _refused = new OrderVerdict(null, OrderFault.NotStored, $"The order could not be stored: {reason}");
             }
             refused = _refused;
             if (refused is null) slot.Set(state);

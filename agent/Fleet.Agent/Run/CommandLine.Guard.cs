@@ -32,7 +32,8 @@ internal static partial class CommandLine
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return await FailAsync(ExitCode.Failed, e.Message);
+            return await FailAsync(
+                ExitCode.Failed, DiskSpace.Explain(e, "what was there is as it was, and the command can be run again"));
         }
     }
 

@@ -38,6 +38,14 @@ internal sealed class SmallDisk : IAsyncDisposable
         }
     }
 
+    /// <summary>Leaves so many bytes of a full disk.</summary>
+    public void Leave(int bytes)
+    {
+        Fill();
+        using var ballast = new FileStream(Ballast, FileMode.Open, FileAccess.Write);
+        ballast.SetLength(ballast.Length - bytes);
+    }
+
     /// <summary>Gives it back.</summary>
     public void MakeSpace() => File.Delete(Ballast);
 

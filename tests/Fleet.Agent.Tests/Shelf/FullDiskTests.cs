@@ -1,8 +1,14 @@
+using System.Text.Json;
+using Fleet.Agent.Bundles;
+using Fleet.Agent.Link;
 using Fleet.Agent.Shelf;
 using Fleet.Agent.Tests.Fixtures;
+using Fleet.Contracts;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Telemetry;
 using Fleet.Contracts.Trust;
 using Fleet.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Tests.Shelf;
 
@@ -103,6 +109,92 @@ public sealed class FullDiskTests
             var failed = await agent.RunAsync(verb, arguments);
             Assert.Equal(1, failed.Code);
             Assert.Contains("No space left", failed.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("   at ", failed.Output, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Whichever of the writes of a withdrawal finds no space: it is heeded in the end, and nothing else stops for it.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    public async Task Withdrawal_on_a_full_disk_says_what_helps_and_is_heeded_once_there_is_space(int pages)
+    {
+        await using var disk = await SmallDisk.MountAsync(mebibytes: 16);
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server, folder: disk.Path);
+        var (first, second) = (TestRelease.Assign(server, 1), TestRelease.Assign(server, 2));
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, first);
+        agent.Start("Shelf:ReservedBytes=0", "Telemetry:Interval=01:00:00");
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        await server.DesireAsync("dev-1", 2, second);
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        disk.Leave(pages * Environment.SystemPageSize);
+
+        var withdrawn = new WithdrawnRelease("vibration", 2, second.Release.Digest());
+        await server.DesireAsync("dev-1", server.Fleet.Withdrawing("dev-1", 3, [withdrawn], [second]));
+        await Eventually.TrueAsync("it is heeded, or says what helps",
+            () => server.Reports.Any(IsGone) || server.Reports.Any(report => report.Trust is { Fault: OrderFault.NotStored } trust
+                && trust.Detail.Contains("Make space on that disk", StringComparison.Ordinal)),
+            TimeSpan.FromSeconds(60), () => agent.Process.Output);
+        Assert.NotNull(await agent.ServedFactorAsync());
+        disk.MakeSpace();
+        await server.DesireAsync("dev-1", server.Fleet.Withdrawing("dev-1", 3, [withdrawn], [second]));
+        await Eventually.TrueAsync("it is heeded", () => server.Reports.Any(IsGone), TimeSpan.FromSeconds(60), () => agent.Process.Output);
+        await agent.ServesAsync(1);
+        await agent.KillAsync();
+        agent.Start();
+        await agent.ServesAsync(1);
+
+        static bool IsGone(ReportedState report)
+            => report.Models.Any(one => one is { Failure: DeploymentFailure.ReleaseWithdrawn, ActiveVersion: 1 });
+    }
+
+    [Fact]
+    public async Task Report_on_a_full_disk_says_what_helps_and_loses_no_telemetry_and_no_number_is_used_twice()
+    {
+        await using var disk = await SmallDisk.MountAsync(mebibytes: 4);
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server, folder: Path.Combine(disk.Path, "agent"));
+        using var media = new TemporaryFolder();
+        await agent.EnrollAsync();
+        var outbox = new Outbox(agent.Data, new LinkOptions(), NullLogger<Outbox>.Instance);
+        var batch = new TelemetryBatch { Sequence = 1, From = DateTimeOffset.UnixEpoch, To = DateTimeOffset.UnixEpoch };
+        outbox.Add(1, JsonSerializer.SerializeToUtf8Bytes(batch, WireJson.Default.TelemetryBatch));
+        var first = await ReportAsync(media["dev-1.report"]);
+
+        disk.Fill();
+        await FailsAsync(media["dev-1.report"]); // its number cannot be written
+        Assert.Equal(first.Number, new WrittenReports(agent.Data).Newest);
+        disk.MakeSpace();
+        var next = await ReportAsync(media["dev-1.report"]);
+        Assert.Equal((true, 1), (next.Number > first.Number, next.Batches));
+
+        await using var stick = await SmallDisk.MountAsync(mebibytes: 1);
+        var carried = Path.Combine(stick.Path, "dev-1.report");
+        stick.Fill();
+        await FailsAsync(carried); // the file cannot be written
+        Assert.False(File.Exists(carried));
+        stick.MakeSpace();
+        var last = await ReportAsync(carried);
+        Assert.Equal((true, 1), (last.Number > next.Number + 1, last.Batches));
+
+        async Task<ReportAnswer> ReportAsync(string file)
+        {
+            var written = await agent.RunAsync("report", file, "--json");
+            Assert.True(written.Code == 0, written.Output);
+            return JsonSerializer.Deserialize(
+                written.Output.Split('\n').First(line => line.StartsWith('{')), BundlesJson.Default.ReportAnswer)!;
+        }
+
+        async Task FailsAsync(string file)
+        {
+            var failed = await agent.RunAsync("report", file);
+            Assert.Equal(1, failed.Code);
+            Assert.Contains("No space left", failed.Output, StringComparison.Ordinal);
+            Assert.Contains("Make space on that disk; what was there is as it was", failed.Output, StringComparison.Ordinal);
             Assert.DoesNotContain("   at ", failed.Output, StringComparison.Ordinal);
         }
     }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Fleet.Agent.Disk;
 using Fleet.Platform;
@@ -15,8 +16,8 @@ internal sealed partial class Journals
     private readonly DataFolder _folder;
     private readonly ILogger<Journals> _logger;
     private volatile IReadOnlyDictionary<string, ModelJournal> _all;
-    /// <summary>Journals that count already and may not be in their own files yet.</summary>
-    private IReadOnlyList<ModelJournal> _unfinished = [];
+    /// <summary>Journals that count already and may not be in their own files yet; null when there are none.</summary>
+    private IReadOnlyList<ModelJournal>? _unfinished;
 
     /// <summary>Reads the journals that an earlier run left.</summary>
     public Journals(DataFolder folder, ILogger<Journals> logger)
@@ -28,14 +29,15 @@ internal sealed partial class Journals
             try
             {
                 var journal = JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.ModelJournal);
-                if (journal is not null) all[journal.Model] = journal;
+                if (journal is not null) all[journal.Model] = journal.Read();
             }
             catch (JsonException e)
             {
                 SetAside(path, e);
             }
         }
-        foreach (var journal in _unfinished = ReadChanging()) all[journal.Model] = journal;
+        _unfinished = ReadChanging();
+        foreach (var journal in _unfinished ?? []) all[journal.Model] = journal;
         _all = all;
     }
 
@@ -83,8 +85,10 @@ internal sealed partial class Journals
         else
         {
             // From here on all of them count, however many get into their own files: a start reads this one last.
+            IReadOnlyList<ModelJournal> changing =
+                [.. journals.Select(journal => journal.Written() with { Replaces = DigestOf(PathOf(journal.Model)) })];
             DurableFile.Write(
-                _folder.ChangingJournals, JsonSerializer.SerializeToUtf8Bytes(journals, JournalJson.Default.IReadOnlyListModelJournal));
+                _folder.ChangingJournals, JsonSerializer.SerializeToUtf8Bytes(changing, JournalJson.Default.IReadOnlyListModelJournal));
             _unfinished = journals;
         }
         var all = new SortedDictionary<string, ModelJournal>(_all.ToDictionary(), StringComparer.Ordinal);
@@ -96,28 +100,41 @@ internal sealed partial class Journals
     /// <summary>Brings what changed together into the files of its models; nothing else is written before that is done.</summary>
     private void Finish()
     {
-        if (_unfinished.Count == 0) return;
+        if (_unfinished is null) return;
         foreach (var journal in _unfinished) WriteFile(journal);
         File.Delete(_folder.ChangingJournals);
         DurableFile.FlushFolder(_folder.Journals);
-        _unfinished = [];
+        _unfinished = null;
     }
 
     private void WriteFile(ModelJournal journal) => DurableFile.Write(
-        Path.Combine(_folder.Journals, journal.Model + ".json"),
-        JsonSerializer.SerializeToUtf8Bytes(journal, JournalJson.Default.ModelJournal));
+        PathOf(journal.Model), JsonSerializer.SerializeToUtf8Bytes(journal.Written(), JournalJson.Default.ModelJournal));
 
-    private IReadOnlyList<ModelJournal> ReadChanging()
+    private string PathOf(string model) => Path.Combine(_folder.Journals, model + ".json");
+
+    private static string DigestOf(string path)
+        => DurableFile.Read(path) is { } content ? Convert.ToHexStringLower(SHA256.HashData(content)) : "";
+
+    /// <summary>
+    /// What a kill kept from its own files. A file that is not the one it was to replace holds the change already, or was written after it
+    /// by an agent that does not know this one: it counts as it is.
+    /// </summary>
+    private IReadOnlyList<ModelJournal>? ReadChanging()
     {
-        if (DurableFile.Read(_folder.ChangingJournals) is not { } content) return [];
+        if (DurableFile.Read(_folder.ChangingJournals) is not { } content) return null;
         try
         {
-            return JsonSerializer.Deserialize(content, JournalJson.Default.IReadOnlyListModelJournal) ?? [];
+            var changing = JsonSerializer.Deserialize(content, JournalJson.Default.IReadOnlyListModelJournal) ?? [];
+            return
+            [
+                .. changing.Where(journal => journal.Replaces is not { } before || before == DigestOf(PathOf(journal.Model)))
+                    .Select(journal => journal.Read()),
+            ];
         }
         catch (JsonException e)
         {
             SetAside(_folder.ChangingJournals, e);
-            return [];
+            return null;
         }
     }
 

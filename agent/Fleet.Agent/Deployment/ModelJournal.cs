@@ -24,9 +24,28 @@ internal sealed record ModelJournal
     /// <summary>The largest version whose signature was valid: the device goes below it only to a release that it keeps.</summary>
     public int LargestTrusted { get; init; }
 
+    /// <summary>
+    /// SHA-256 of the file that it replaces, empty where there is none: only while it changes together with others.
+    /// </summary>
+    public string? Replaces { get; init; }
+
     /// <summary>The journal with its last entry changed.</summary>
     public ModelJournal With(Func<JournalEntry, JournalEntry> change)
         => this with { Last = change(Last ?? throw new InvalidOperationException($"{Model} has no deployment.")) };
+
+    /// <summary>
+    /// The journal as it is on disk: an agent of an earlier version that follows this one reads it and goes on serving what is active.
+    /// </summary>
+    public ModelJournal Written() => Last is { } last && last.Worded() is { } worded ? this with { Last = worded } : this;
+
+    /// <summary>The journal as it is in memory.</summary>
+    public ModelJournal Read() => this with
+    {
+        Last = Last is { Exactly: { } exactly } last
+            ? last with { Phase = exactly.Phase, Failure = exactly.Failure, Exactly = null }
+            : Last,
+        Replaces = null,
+    };
 
     /// <summary>Digests of the artifacts that the running deployment, the active release and the previous one need.</summary>
     public IEnumerable<string> Needed()
@@ -77,12 +96,31 @@ internal sealed record JournalEntry
     /// <summary>How often the agent died while the release's own bytes ran.</summary>
     public int Interruptions { get; init; }
 
+    /// <summary>Phase and failure where agents of an earlier version do not know the words; only on disk.</summary>
+    public ExactWords? Exactly { get; init; }
+
     /// <summary>Digests of the artifacts it needs, known once its manifest is trusted.</summary>
     public IReadOnlyList<string> Artifacts { get; init; } = [];
+
+    /// <summary>
+    /// The entry in words that 0.2.0 knows, beside those that are meant; null where it knows them. It would set a journal with any other
+    /// word aside, and forget by that what serves.
+    /// </summary>
+    public JournalEntry? Worded()
+    {
+        var phase = Phase == DeploymentPhase.Holding ? DeploymentPhase.Verifying : Phase;
+        var isNew = Failure is DeploymentFailure.GroupFailed or DeploymentFailure.ReleaseWithdrawn;
+        var failure = isNew ? DeploymentFailure.Unexpected : Failure;
+        if (phase == Phase && failure == Failure) return null;
+        return this with { Phase = phase, Failure = failure, Exactly = new ExactWords(Phase, Failure) };
+    }
 
     /// <summary>Names a release by its signed bytes: SHA-256 in lower-case hexadecimal.</summary>
     public static string DigestOf(Assignment assignment) => assignment.Release.Digest();
 }
+
+/// <summary>A phase and a failure in the words of this version.</summary>
+internal sealed record ExactWords(DeploymentPhase Phase, DeploymentFailure Failure);
 
 /// <summary>A release that was verified, validated and served on this device.</summary>
 internal sealed record ServingRelease

@@ -118,7 +118,7 @@ internal sealed partial class DeploymentRun
         Span<Attempt> attempts, DeploymentPhase phase, Func<Attempt, (DeploymentFailure Failure, string Detail)> outcomeOf,
         Func<ModelJournal, ModelJournal> change)
     {
-        var known = attempts.ToArray().ToDictionary(attempt => attempt.Assignment.Model);
+        var (known, since) = (attempts.ToArray().ToDictionary(attempt => attempt.Assignment.Model), time.GetUtcNow());
         var written = journals.Change(known.Keys, now =>
         {
             var attempt = known[now.Model];
@@ -128,7 +128,7 @@ internal sealed partial class DeploymentRun
                 // The revision is the worker's to move: what is wanted may be wanted again while it is on its way.
                 Revision = now.Last?.Revision ?? last.Revision,
                 Phase = phase,
-                Since = time.GetUtcNow(),
+                Since = since,
                 Failure = failure,
                 Detail = Limits.Detail(detail),
                 Variant = attempt.Chosen?.Variant.Id ?? last.Variant,

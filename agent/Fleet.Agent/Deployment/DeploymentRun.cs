@@ -29,10 +29,15 @@ internal sealed partial class DeploymentRun(
     public void Dispose() => _turn.Dispose();
 
     /// <summary>Runs the phases to their end.</summary>
+    /// <param name="group">What is deployed.</param>
+    /// <param name="stopping">
+    /// The agent stops. Nothing else cuts short that what served before a failure is restored: an order that comes in those seconds waits.
+    /// </param>
+    /// <param name="cancellationToken">It is not wanted any more.</param>
     /// <exception cref="OperationCanceledException">
     /// A newer desired state took its place, or the agent stops; the journals say how far it came.
     /// </exception>
-    public async Task RunAsync(DeploymentGroup group, CancellationToken cancellationToken)
+    public async Task RunAsync(DeploymentGroup group, CancellationToken stopping, CancellationToken cancellationToken)
     {
         Attempt[] attempts =
         [
@@ -53,7 +58,7 @@ internal sealed partial class DeploymentRun(
                 if (Lifecycle.TakesTurns(phase) && !hasTurn) await _turn.WaitAsync(cancellationToken);
                 else if (!Lifecycle.TakesTurns(phase) && hasTurn) _turn.Release();
                 hasTurn = Lifecycle.TakesTurns(phase);
-                phase = Lifecycle.Next(phase, await PhaseAsync(phase, attempts, cancellationToken));
+                phase = Lifecycle.Next(phase, await PhaseAsync(phase, attempts, stopping, cancellationToken));
             }
             if (phase == DeploymentPhase.Active) Commit(attempts);
         }
@@ -71,13 +76,14 @@ internal sealed partial class DeploymentRun(
         all => shelf.Collect(all.Values.SelectMany(journal => journal.Needed()).ToHashSet(StringComparer.Ordinal)));
 
     /// <summary>Carries a phase out: for each release by itself, or for all of them at once where they share it.</summary>
-    private async Task<PhaseOutcome> PhaseAsync(DeploymentPhase phase, Attempt[] attempts, CancellationToken cancellationToken)
+    private async Task<PhaseOutcome> PhaseAsync(
+        DeploymentPhase phase, Attempt[] attempts, CancellationToken stopping, CancellationToken cancellationToken)
     {
         if (_sharedSteps.TryGetValue(phase, out var shared))
         {
             Enter(attempts, phase);
             var result = await TryAsync(attempts[0], phase, () => shared.RunAsync(attempts, cancellationToken), cancellationToken);
-            return await EndAsync(phase, attempts, result, cancellationToken);
+            return await EndAsync(phase, attempts, result, stopping);
         }
         for (var i = 0; i < attempts.Length; i++)
         {
@@ -86,21 +92,21 @@ internal sealed partial class DeploymentRun(
             var attempt = attempts[i];
             var result = await TryAsync(attempt, phase, () => _steps[phase].RunAsync(attempt, cancellationToken), cancellationToken);
             attempts[i] = result.Attempt;
-            if (await EndAsync(phase, attempts, result, cancellationToken) == PhaseOutcome.Failed) return PhaseOutcome.Failed;
+            if (await EndAsync(phase, attempts, result, stopping) == PhaseOutcome.Failed) return PhaseOutcome.Failed;
         }
         return PhaseOutcome.Succeeded;
     }
 
     /// <summary>Notes a failure for the whole group, and restores what served before where it was touched.</summary>
     private async Task<PhaseOutcome> EndAsync(
-        DeploymentPhase phase, Attempt[] attempts, StepResult result, CancellationToken cancellationToken)
+        DeploymentPhase phase, Attempt[] attempts, StepResult result, CancellationToken stopping)
     {
         if (result.Failure == DeploymentFailure.None) return PhaseOutcome.Succeeded;
         var failed = result.Attempt.Assignment;
         Fail(attempts, result);
         LogFailed(failed.Model, failed.Version, phase, result.Failure, result.Detail);
         if (Lifecycle.TouchesServing(phase))
-            await serving.RestoreAsync([.. attempts.Select(attempt => attempt.Journal)], cancellationToken);
+            await serving.RestoreAsync([.. attempts.Select(attempt => attempt.Journal)], stopping);
         return PhaseOutcome.Failed;
     }
 

@@ -15,12 +15,8 @@ internal sealed partial class DeploymentWorker
         withdrawn.Remember(desired.Withdrawn());
         var models = serving.HoldingWithdrawn().Select(journal => journal.Model).ToHashSet(StringComparer.Ordinal);
         if (models.Count == 0) return;
-        var stopped = _running.Where(one => one.Models.Any(models.Contains)).ToArray();
-        foreach (var running in stopped)
-        {
-            _running.Remove(running);
-            await running.StopAsync();
-        }
-        await serving.TakeOutAsync([.. stopped.SelectMany(running => running.Models)], cancellationToken);
+        await EndAsync([.. _running.Where(one => one.Models.Any(models.Contains))]);
+        await serving.TakeOutAsync(_stopped, cancellationToken);
+        _stopped.Clear();
     }
 }

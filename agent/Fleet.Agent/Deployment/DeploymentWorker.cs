@@ -29,6 +29,9 @@ internal sealed partial class DeploymentWorker(
     /// <summary>The deployments on their way. Only the worker's own loop touches it.</summary>
     private readonly List<Running> _running = [];
 
+    /// <summary>Models whose deployments were stopped before their end, until what served before them serves again.</summary>
+    private readonly HashSet<string> _stopped = new(StringComparer.Ordinal);
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -57,8 +60,9 @@ internal sealed partial class DeploymentWorker(
         }
         finally
         {
-            // The journals say how far each came; when the agent has ended, nothing writes to them any more.
-            foreach (var running in _running) await running.StopAsync();
+            // When the agent has ended, nothing writes to the journals any more.
+            await EndAsync([.. _running]);
+            NoteStopped();
         }
     }
 
@@ -80,23 +84,44 @@ internal sealed partial class DeploymentWorker(
             while (first.IsFaulted && dying.Remove(first)) first = await Task.WhenAny([changed, .. ending, .. dying.Keys]);
             await awake.CancelAsync();
             cancellationToken.ThrowIfCancellationRequested();
-            if (dying.TryGetValue(first, out var journal))
-            {
-                await serving.FallBackAsync(journal, await (Task<string>)first, cancellationToken);
-                report.Send();
-            }
+            await SeeToAsync(first, dying.GetValueOrDefault(first), cancellationToken);
+        }
+    }
+
+    /// <summary>Sees to a release that died, or to a deployment that ended.</summary>
+    private async Task SeeToAsync(Task first, ModelJournal? dying, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (dying is not null) await FallBackAsync(dying.Model, await (Task<string>)first, cancellationToken);
             else if (_running.FirstOrDefault(running => running.Task == first) is { } ended)
             {
-                _running.Remove(ended);
-                await ended.EndsAsync();
-                if (first.Exception?.InnerException is { } trouble && desiredFile.Accepted is { } accepted)
-                    await TryAgainAsync(trouble, accepted, cancellationToken);
+                await StopAsync(ended, cancellationToken);
+                await ended.Task;
             }
         }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            if (desiredFile.Accepted is { } accepted) await TryAgainAsync(e, accepted, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// Lets a release that no longer works give way. Deployments of those that give way with it stop for it, and go on afterwards.
+    /// </summary>
+    private async Task FallBackAsync(string fallen, string reason, CancellationToken cancellationToken)
+    {
+        var together = serving.Together(fallen).Select(journal => journal.Model).ToHashSet(StringComparer.Ordinal);
+        await EndAsync([.. _running.Where(running => running.Models.Any(together.Contains))]);
+        await serving.FallBackAsync(fallen, _stopped, reason, cancellationToken);
+        report.Send();
+        if (_stopped.Count > 0 && desiredFile.Accepted is { } accepted && slot.Newest is null) slot.Set(accepted);
+        _stopped.Clear();
     }
 
     private async Task ConvergeAsync(DesiredState desired, CancellationToken cancellationToken)
     {
+        await SettleAsync(cancellationToken);
         if (desired.Place() < desiredFile.Place)
         {
             LogOutdated(desired.Place(), desiredFile.Place);
@@ -133,7 +158,7 @@ internal sealed partial class DeploymentWorker(
         foreach (var (group, begun) in work)
         {
             var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var task = Task.Run(() => run.RunAsync(begun, stop.Token), CancellationToken.None);
+            var task = Task.Run(() => run.RunAsync(begun, cancellationToken, stop.Token), CancellationToken.None);
             _running.Add(new Running(group, [.. begun.Releases.Select(release => release.Model)], task, stop));
         }
     }
@@ -151,8 +176,7 @@ internal sealed partial class DeploymentWorker(
             : journal.With(last => last with { Revision = revision }));
         if (running.Task.IsFaulted || now.Any(journal => Lifecycle.IsFinal(journal.Last!.Phase)))
         {
-            _running.Remove(running);
-            await running.EndsAsync();
+            await StopAsync(running, cancellationToken);
             return group.Releases;
         }
         WantedRelease[] others = [.. group.Releases.Where(release => !running.Models.Contains(release.Model))];
@@ -176,14 +200,44 @@ internal sealed partial class DeploymentWorker(
         run.Tidy();
     }
 
-    /// <summary>Stops a deployment that is not wanted any more; what served before it serves again.</summary>
+    /// <summary>Stops a deployment that has not ended yet; what served before it serves again.</summary>
     private async Task StopAsync(Running running, CancellationToken cancellationToken)
     {
-        _running.Remove(running);
-        await running.StopAsync();
-        ModelJournal[] touched =
-            [.. running.Models.Select(journals.Of).Where(journal => Lifecycle.TouchesServing(journal.Last!.Phase))];
-        if (touched.Length > 0) await serving.RestoreAsync(touched, cancellationToken);
+        await EndAsync([running]);
+        await SettleAsync(cancellationToken);
+    }
+
+    /// <summary>Stops deployments and waits until they have ended. What they left is settled by who stops them.</summary>
+    private async Task EndAsync(IReadOnlyList<Running> ending)
+    {
+        foreach (var running in ending)
+        {
+            _running.Remove(running);
+            await running.StopAsync();
+            _stopped.UnionWith(running.Models);
+        }
+    }
+
+    private async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        if (_stopped.Count == 0) return;
+        await serving.SettleAsync(_stopped, cancellationToken);
+        _stopped.Clear();
+    }
+
+    /// <summary>
+    /// An agent that ends in order was not ended by what it deployed. Whatever keeps this from the disk does not keep it from ending.
+    /// </summary>
+    private void NoteStopped()
+    {
+        try
+        {
+            serving.NoteStopped(_stopped);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogNotNoted(e);
+        }
     }
 
     /// <summary>A full disk, for example: the agent stays, and tries again in a while unless something newer is wanted by then.</summary>
@@ -208,6 +262,10 @@ internal sealed partial class DeploymentWorker(
 
     [LoggerMessage(LogLevel.Information, "The deployment of {Model} gives way to desired revision {Revision}.")]
     private partial void LogSuperseded(string model, long revision);
+
+    [LoggerMessage(LogLevel.Warning,
+        "It could not be written down that deployments were stopped; the next start takes them for interrupted.")]
+    private partial void LogNotNoted(Exception exception);
 
     [LoggerMessage(LogLevel.Error, "Desired revision {Revision} could not be carried out; the next try is in {Delay}.")]
     private partial void LogTrouble(Exception exception, long revision, TimeSpan delay);

@@ -66,14 +66,15 @@ internal static class Reconciliation
 
     /// <summary>
     /// True when a deployment that was cut short by the end of the agent counts as its possible cause: its release's own bytes ran, and
-    /// no other release was being measured or switched to while this one was only watched.
+    /// no other release was being measured or switched to while this one was only watched. Of a group that is measured one by one, the
+    /// release that was begun last is the one that ran.
     /// </summary>
     /// <param name="interrupted">The deployment.</param>
     /// <param name="journals">All journals as the agent left them.</param>
     public static bool MayHaveEndedTheAgent(ModelJournal interrupted, IReadOnlyDictionary<string, ModelJournal> journals)
     {
         if (interrupted.Last is not { } last || !Lifecycle.RunsRelease(last.Phase)) return false;
-        return Lifecycle.TakesTurns(last.Phase)
-            || !journals.Values.Any(other => other.Model != interrupted.Model && other.Last is { } one && Lifecycle.TakesTurns(one.Phase));
+        return !journals.Values.Any(other => other.Model != interrupted.Model && other.Last is { } one && Lifecycle.TakesTurns(one.Phase)
+            && (!Lifecycle.TakesTurns(last.Phase) || one.Since > last.Since));
     }
 }

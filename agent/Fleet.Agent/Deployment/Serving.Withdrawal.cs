@@ -25,7 +25,7 @@ internal sealed partial class Serving
     /// leaves service; the journals say why. A deployment that was stopped for it starts over, and fails if it is of what was withdrawn.
     /// </summary>
     /// <param name="stopped">Further models whose deployments were stopped, because they go together with one of these.</param>
-    /// <param name="cancellationToken">Ends the wait for the inference host.</param>
+    /// <param name="cancellationToken">Ends the wait for the inference host, and for space on the disk.</param>
     public async Task TakeOutAsync(IReadOnlyCollection<string> stopped, CancellationToken cancellationToken)
     {
         var holding = HoldingWithdrawn().Union(stopped.Select(journals.Of)).ToList();
@@ -33,14 +33,26 @@ internal sealed partial class Serving
         var leaving = Leaving(holding);
         var after = await ServePreviousAsync(leaving, cancellationToken);
         foreach (var (before, journal) in leaving.Zip(after)) LogTakenOut(before.Model, before.Active!.Version, journal.Active?.Version);
-        ModelJournal[] staying = [.. holding.Except(leaving)];
-        ModelJournal[] touched = [.. staying.Where(journal => journal.Last is { } last && Lifecycle.TouchesServing(last.Phase))];
-        if (touched.Length > 0) await RestoreAsync(touched, cancellationToken);
-        journals.Write(
-        [
-            .. leaving.Zip(after, Gone).Select(Stopped),
-            .. staying.Select(journal => Stopped(journal with { Previous = Returnable(journal.Previous) })),
-        ]);
+        await EndAsync(
+            [.. leaving.Zip(after, Gone)],
+            [.. holding.Except(leaving).Select(journal => journal with { Previous = Returnable(journal.Previous) })],
+            cancellationToken);
+        foreach (var (before, journal) in leaving.Zip(after).Where(pair => pair.Second.Active is null))
+            await ExplainAsync(before.Model, ReasonOf(before, journal), cancellationToken);
+    }
+
+    /// <summary>Tells applications that ask for a model what became of it and who can help.</summary>
+    private Task ExplainAsync(string model, string reason, CancellationToken cancellationToken) => host.ExplainAsync(
+        model, $"{reason} It serves again once an operator of the fleet assigns another release to this device.", cancellationToken);
+
+    /// <summary>Tells applications again what the journals say of models that were taken out of service before this start.</summary>
+    private async Task ExplainWithdrawnAsync(CancellationToken cancellationToken)
+    {
+        foreach (var journal in journals.All.Values)
+        {
+            if (journal is { Active: null, Last: { Phase: DeploymentPhase.RolledBack, Failure: DeploymentFailure.ReleaseWithdrawn } last })
+                await ExplainAsync(journal.Model, last.Detail, cancellationToken);
+        }
     }
 
     private IReadOnlyList<ModelJournal> Leaving(IReadOnlyList<ModelJournal> all)
@@ -49,37 +61,34 @@ internal sealed partial class Serving
         return [.. all.Where(journal => MustGo(journal) || (journal.Active?.Group is { } group && groups.Contains(group)))];
     }
 
-    /// <summary>The journal after what served is gone: if that was the last deployment, it has failed by it.</summary>
-    private ModelJournal Gone(ModelJournal before, ModelJournal after)
+    private ModelJournal Gone(ModelJournal before, ModelJournal after) => Gone(
+        before, after,
+        withdrawn.Find(before.Active!.Digest) is null ? DeploymentFailure.GroupFailed : DeploymentFailure.ReleaseWithdrawn,
+        ReasonOf(before, after));
+
+    private string ReasonOf(ModelJournal before, ModelJournal after)
     {
-        if (after.Last is not { Phase: DeploymentPhase.Active } last || last.Digest != before.Active!.Digest) return after;
-        var own = withdrawn.Find(last.Digest);
-        var reason = own?.Sentence() ?? "A release that was switched to together with it was withdrawn by an operator.";
+        var reason = withdrawn.Find(before.Active!.Digest)?.Sentence()
+            ?? "A release that was switched to together with it was withdrawn by an operator.";
         var serves = after.Active is { } active
             ? $"Release {active.Version} serves."
             : "The device keeps no other release, and serves none.";
-        return after with
-        {
-            Last = last with
-            {
-                Phase = Lifecycle.Next(last.Phase, PhaseOutcome.Failed),
-                Since = time.GetUtcNow(),
-                Failure = own is null ? DeploymentFailure.GroupFailed : DeploymentFailure.ReleaseWithdrawn,
-                Detail = $"{reason} {serves}",
-            },
-        };
+        return $"{reason} {serves}";
     }
-
-    /// <summary>The journal of a deployment that was stopped for a withdrawal, and not by its own doing.</summary>
-    private static ModelJournal Stopped(ModelJournal journal) => journal.Last is { } last && !Lifecycle.IsFinal(last.Phase)
-        ? journal with { Last = last with { Phase = Lifecycle.Next(last.Phase, PhaseOutcome.Interrupted) } }
-        : journal;
 
     /// <summary>True for a model whose release may serve no longer.</summary>
     private bool MustGo(ModelJournal journal) => journal.Active is { } active && withdrawn.Find(active.Digest) is { KeepServing: false };
 
-    /// <summary>The release, unless it was withdrawn: then nothing returns to it.</summary>
-    private ServingRelease? Returnable(ServingRelease? kept) => kept is not null && withdrawn.Find(kept.Digest) is null ? kept : null;
+    /// <summary>
+    /// The release, unless nothing may return to it: it was withdrawn, or what was switched to together with it was. A device must not
+    /// serve a part of what it only ever served together.
+    /// </summary>
+    private ServingRelease? Returnable(ServingRelease? kept)
+    {
+        if (kept is null || withdrawn.Find(kept.Digest) is not null) return null;
+        return kept.Group is { } group && journals.All.Values.Any(journal
+            => journal.Previous is { } mate && mate.Group == group && withdrawn.Find(mate.Digest) is not null) ? null : kept;
+    }
 
     [LoggerMessage(LogLevel.Error, "{Model} {Version} was withdrawn and serves no longer; release {Previous} takes its place.")]
     private partial void LogTakenOut(string model, int version, int? previous);

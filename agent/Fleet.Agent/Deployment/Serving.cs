@@ -11,30 +11,30 @@ namespace Fleet.Agent.Deployment;
 /// switched to together give way together.
 /// </summary>
 internal sealed partial class Serving(
-    InferenceHost host, ArtifactShelf shelf, Journals journals, WithdrawnReleases withdrawn, TimeProvider time, ILogger<Serving> logger)
+    InferenceHost host, ArtifactShelf shelf, Journals journals, WithdrawnReleases withdrawn, OrderGate gate, TimeProvider time,
+    ILogger<Serving> logger)
 {
-    /// <summary>Serves every active release again. Runs first of all and needs no network.</summary>
+    private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(5);
+
+    /// <summary>Serves every active release again. Runs first of all and needs neither a network nor space on the disk.</summary>
     public async Task ResumeAsync(CancellationToken cancellationToken)
     {
+        var all = journals.All.Values.ToList();
+        var fallen = new List<ServingRelease>();
+        foreach (var group in GroupsOf(all.Except(Leaving(all)).Select(journal => journal.Active).OfType<ServingRelease>()))
+            if (await TryServeAsync(group, cancellationToken) is { } refused) fallen.Add(refused);
+        // What has to be written comes last: it may have to wait for space.
         await TakeOutAsync([], cancellationToken);
-        foreach (var group in journals.All.Values.Where(journal => journal.Active is not null)
-            .GroupBy(journal => (journal.Active!.Group, Alone: journal.Active.Group is null ? journal.Model : null)))
+        await ExplainWithdrawnAsync(cancellationToken);
+        foreach (var release in fallen)
         {
-            if (await TryServeAsync([.. group.Select(journal => journal.Active!)], cancellationToken) is not { } fallen) continue;
-            var journal = journals.Of(fallen.Manifest.Model);
-            if (await shelf.HoldsAsync(fallen.Variant.Artifact, cancellationToken))
+            var model = release.Manifest.Model;
+            if (await shelf.HoldsAsync(release.Variant.Artifact, cancellationToken))
             {
-                var reason = $"{journal.Model} {fallen.Version} could not be served again after the agent started.";
-                await FallBackAsync(journal, reason, cancellationToken);
-                continue;
+                var reason = $"{model} {release.Version} could not be served again after the agent started.";
+                await FallBackAsync(model, [], reason, cancellationToken);
             }
-            // The disk lost the file; the release did not fail. It is fetched again, and the previous one serves until then.
-            LogLost(journal.Model, fallen.Version);
-            journals.Write([.. (await ServePreviousAsync([.. group], cancellationToken)).Select(each => each.With(last => last with
-            {
-                Phase = Lifecycle.Next(DeploymentPhase.Idle, PhaseOutcome.Succeeded),
-                Since = time.GetUtcNow(),
-            }))]);
+            else await FetchAgainAsync(model, cancellationToken);
         }
     }
 
@@ -52,59 +52,182 @@ internal sealed partial class Serving(
     }
 
     /// <summary>
-    /// Replaces an active release that no longer works with the previous one, and with it those that were switched to together with it;
-    /// the journals say why.
+    /// Makes good that deployments were stopped before their end: what served before them serves again, and the journals do not hold the
+    /// interruption against them.
     /// </summary>
-    public async Task FallBackAsync(ModelJournal fallen, string reason, CancellationToken cancellationToken)
+    public async Task SettleAsync(IReadOnlyCollection<string> stopped, CancellationToken cancellationToken)
     {
-        ModelJournal[] together = [.. journals.All.Values.Where(journal => journal.Model == fallen.Model
-            || (fallen.Active?.Group is { } group && journal.Active?.Group == group))];
-        var others = $"{fallen.Model} {fallen.Active?.Version}, which was switched to together with it, no longer works: {reason}";
-        var written = new List<ModelJournal>();
-        foreach (var journal in await ServePreviousAsync(together, cancellationToken))
-        {
-            LogFellBack(journal.Model, journals.Of(journal.Model).Active?.Version ?? 0, journal.Active?.Version, reason);
-            var isFallen = journal.Model == fallen.Model;
-            written.Add(journal.Last is null ? journal : journal.With(last => last with
-            {
-                Phase = Lifecycle.Next(DeploymentPhase.Active, PhaseOutcome.Failed),
-                Since = time.GetUtcNow(),
-                Failure = isFallen ? DeploymentFailure.ActivationFailed : DeploymentFailure.GroupFailed,
-                Detail = isFallen ? reason : others,
-            }));
-        }
-        journals.Write(written);
+        await RestoreTouchedAsync([.. stopped.Select(journals.Of)], cancellationToken);
+        await RecordAsync(() => NoteStopped(stopped), cancellationToken);
     }
 
-    /// <summary>Serves what was there before, where it can be served, and returns the journals that say so; nothing is written.</summary>
-    private async Task<IReadOnlyList<ModelJournal>> ServePreviousAsync(
-        IReadOnlyList<ModelJournal> together, CancellationToken cancellationToken)
+    /// <summary>Writes down that deployments were stopped, and did not end the agent.</summary>
+    public void NoteStopped(IEnumerable<string> stopped) => journals.Change(stopped, Stopped);
+
+    /// <summary>A model whose release no longer works, and those that were switched to together with it.</summary>
+    public IReadOnlyList<ModelJournal> Together(string fallen) => [.. journals.All.Values.Where(journal => journal.Model == fallen
+        || (journals.Of(fallen).Active?.Group is { } group && journal.Active?.Group == group))];
+
+    /// <summary>
+    /// Replaces an active release that no longer works with the previous one, and with it those that were switched to together with it;
+    /// the journals say why. No deployment of these models runs meanwhile.
+    /// </summary>
+    /// <param name="fallen">The model.</param>
+    /// <param name="stopped">Models whose deployments were stopped for it.</param>
+    /// <param name="reason">Why it no longer works.</param>
+    /// <param name="cancellationToken">Ends the wait for the inference host, and for space on the disk.</param>
+    public async Task FallBackAsync(
+        string fallen, IReadOnlyCollection<string> stopped, string reason, CancellationToken cancellationToken)
     {
-        var after = new List<ModelJournal>();
-        foreach (var journal in together)
+        var leaving = Together(fallen);
+        var others = $"{fallen} {journals.Of(fallen).Active?.Version}, which was switched to together with it, no longer works: {reason}";
+        var after = await ServePreviousAsync(leaving, cancellationToken);
+        foreach (var (before, journal) in leaving.Zip(after))
+            LogFellBack(journal.Model, before.Active?.Version ?? 0, journal.Active?.Version, reason);
+        ModelJournal[] gone =
+        [
+            .. leaving.Zip(after, (before, journal) => before.Model == fallen
+                ? Gone(before, journal, DeploymentFailure.ActivationFailed, reason)
+                : Gone(before, journal, DeploymentFailure.GroupFailed, others)),
+        ];
+        await EndAsync(gone, [.. stopped.Select(journals.Of).Except(leaving)], cancellationToken);
+    }
+
+    /// <summary>
+    /// The disk lost the file of an active release; the release did not fail. It is fetched again with those that were switched to together
+    /// with it, and the previous ones serve until then.
+    /// </summary>
+    private async Task FetchAgainAsync(string model, CancellationToken cancellationToken)
+    {
+        LogLost(model, journals.Of(model).Active!.Version);
+        var leaving = Together(model);
+        var after = await ServePreviousAsync(leaving, cancellationToken);
+        ModelJournal[] begun =
+        [
+            .. leaving.Zip(after, (before, journal) => Served(before) is null ? journal : journal.With(last => last with
+            {
+                Phase = Lifecycle.Next(DeploymentPhase.Idle, PhaseOutcome.Succeeded),
+                Since = time.GetUtcNow(),
+            })),
+        ];
+        await EndAsync(begun, [], cancellationToken);
+    }
+
+    /// <summary>Writes which models serve something else, after those whose deployments were merely stopped serve what is active.</summary>
+    private async Task EndAsync(
+        IReadOnlyList<ModelJournal> changed, IReadOnlyList<ModelJournal> stopped, CancellationToken cancellationToken)
+    {
+        await RestoreTouchedAsync(stopped, cancellationToken);
+        ModelJournal[] written = [.. changed.Concat(stopped).Select(Stopped)];
+        await RecordAsync(() => journals.Write(written), cancellationToken);
+    }
+
+    private async Task RestoreTouchedAsync(IReadOnlyList<ModelJournal> stopped, CancellationToken cancellationToken)
+    {
+        ModelJournal[] touched = [.. stopped.Where(journal => journal.Last is { } last && Lifecycle.TouchesServing(last.Phase))];
+        if (touched.Length > 0) await RestoreAsync(touched, cancellationToken);
+    }
+
+    /// <summary>
+    /// Writes what serves by now, however long the disk has no space: nothing that serves is stopped for it, and until it is written
+    /// nothing is begun that a restart would find without it.
+    /// </summary>
+    private async Task RecordAsync(Action write, CancellationToken cancellationToken)
+    {
+        for (var isTroubled = false; ; isTroubled = true)
         {
-            var previous = Returnable(journal.Previous) is { } kept && await TryServeAsync([kept], cancellationToken) is null ? kept : null;
+            try
+            {
+                write();
+                if (isTroubled) gate.Begun();
+                return;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                LogNotWritten(e, AfterTrouble);
+                gate.NotBegun(e);
+                await Task.Delay(AfterTrouble, time, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Serves what was there before, where it can be served, and returns the journals that say so; nothing is written. All are switched to
+    /// at once where that is possible, and what was switched to together before never comes back in part.
+    /// </summary>
+    private async Task<IReadOnlyList<ModelJournal>> ServePreviousAsync(
+        IReadOnlyList<ModelJournal> leaving, CancellationToken cancellationToken)
+    {
+        ServingRelease[] kept = [.. leaving.Select(journal => Returnable(journal.Previous)).OfType<ServingRelease>()];
+        var groups = GroupsOf(kept);
+        var served = new List<ServingRelease>();
+        if (kept.Length > 0 && await TryServeAsync(kept, cancellationToken) is null) served.AddRange(kept);
+        else if (groups.Count > 1)
+        {
+            foreach (var group in groups)
+                if (await TryServeAsync(group, cancellationToken) is null) served.AddRange(group);
+        }
+        var after = new List<ModelJournal>();
+        foreach (var journal in leaving)
+        {
+            var previous = served.Find(one => ReferenceEquals(one, journal.Previous));
             if (previous is null) await host.RetireAsync(journal.Model, cancellationToken);
             after.Add(journal with { Active = previous, Previous = null });
         }
         return after;
     }
 
+    /// <summary>Releases by what they were switched to together with.</summary>
+    private static IReadOnlyList<ServingRelease[]> GroupsOf(IEnumerable<ServingRelease> releases) =>
+    [
+        .. releases.GroupBy(one => (one.Group, Alone: one.Group is null ? one.Manifest.Model : null)).Select(group => group.ToArray()),
+    ];
+
+    /// <summary>The deployment that brought what serves; null when the last one was of something else.</summary>
+    private static JournalEntry? Served(ModelJournal journal)
+        => journal.Last is { Phase: DeploymentPhase.Active } last && last.Digest == journal.Active?.Digest ? last : null;
+
+    /// <summary>The journal after what served is gone: if that was the last deployment, it has failed by it.</summary>
+    private ModelJournal Gone(ModelJournal before, ModelJournal after, DeploymentFailure failure, string detail)
+        => Served(before) is null ? after : after.With(last => last with
+        {
+            Phase = Lifecycle.Next(last.Phase, PhaseOutcome.Failed),
+            Since = time.GetUtcNow(),
+            Failure = failure,
+            Detail = detail,
+        });
+
+    /// <summary>The journal of a deployment that was stopped, and not by its own doing.</summary>
+    private static ModelJournal Stopped(ModelJournal journal) => journal.Last is { } last && !Lifecycle.IsFinal(last.Phase)
+        ? journal with { Last = last with { Phase = Lifecycle.Next(last.Phase, PhaseOutcome.Interrupted) } }
+        : journal;
+
     /// <returns>The release that could not be served, in which case none is; null when all serve.</returns>
     private async Task<ServingRelease?> TryServeAsync(ServingRelease[] releases, CancellationToken cancellationToken)
     {
         if (releases.FirstOrDefault(release => !shelf.Has(release.Variant.Artifact)) is { } missing) return missing;
-        try
+        for (var isTroubled = false; ; isTroubled = true)
         {
-            await host.ActivateAsync(
-                [.. releases.Select(release => release.Served(shelf.PathOf(release.Variant.Artifact)))], cancellationToken);
-            return null;
-        }
-        catch (ActivationException e)
-        {
-            var refused = releases.FirstOrDefault(release => release.Manifest.Model == e.Model) ?? releases[0];
-            LogNotServed(refused.Manifest.Model, refused.Version, e.Message);
-            return refused;
+            try
+            {
+                await host.ActivateAsync(
+                    [.. releases.Select(release => release.Served(shelf.PathOf(release.Variant.Artifact)))], cancellationToken);
+                if (isTroubled) gate.Begun();
+                return null;
+            }
+            catch (ActivationException e) when (e.HasNoHost)
+            {
+                // Its port is taken, for example: no release is to blame, and none gives way.
+                LogNoHost(e.Message, AfterTrouble);
+                gate.NotBegun(e);
+                await Task.Delay(AfterTrouble, time, cancellationToken);
+            }
+            catch (ActivationException e)
+            {
+                var refused = releases.FirstOrDefault(release => release.Manifest.Model == e.Model) ?? releases[0];
+                LogNotServed(refused.Manifest.Model, refused.Version, e.Message);
+                return refused;
+            }
         }
     }
 
@@ -117,6 +240,12 @@ internal sealed partial class Serving(
 
     [LoggerMessage(LogLevel.Error, "The artifact of {Model} {Version} is missing or damaged on disk; it is fetched again.")]
     private partial void LogLost(string model, int version);
+
+    [LoggerMessage(LogLevel.Error, "Nothing is served yet; the next try is in {Delay}. {Reason}")]
+    private partial void LogNoHost(string reason, TimeSpan delay);
+
+    [LoggerMessage(LogLevel.Error, "What serves could not be written down; the next try is in {Delay}.")]
+    private partial void LogNotWritten(Exception exception, TimeSpan delay);
 
     [LoggerMessage(LogLevel.Error, "{Model} {Version} no longer serves; release {Previous} takes its place. {Reason}")]
     private partial void LogFellBack(string model, int version, int? previous, string reason);

@@ -5,4 +5,7 @@ internal sealed class ActivationException(string message, Exception? cause = nul
 {
     /// <summary>The model it was; null where several were taken over and it is not known which.</summary>
     public string? Model { get; init; }
+
+    /// <summary>True when the host itself did not start: whatever it was to take over is not to blame.</summary>
+    public bool HasNoHost { get; init; }
 }

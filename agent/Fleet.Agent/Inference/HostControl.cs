@@ -27,7 +27,7 @@ internal sealed partial class HostControl(ModelTable models, ILogger<HostControl
                 }, CancellationToken.None);
                 continue;
             }
-            if (command.Retire is { } name) models.Retire(name);
+            if (command.Retire is { } name) models.Retire(name, command.Because);
             var statistics = command.Drain ? models.Drain() : null;
             await streams.WriteAsync(new HostReply(command.Id, Statistics: statistics), HostJson.Default.HostReply);
         }

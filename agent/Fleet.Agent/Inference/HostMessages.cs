@@ -7,8 +7,10 @@ namespace Fleet.Agent.Inference;
 /// <param name="Id">Grows by one; the reply repeats it.</param>
 /// <param name="Load">Load these variants beside what serves, warm them up, then swap them in together; none where one is refused.</param>
 /// <param name="Retire">Take this model out of service.</param>
+/// <param name="Because">Why that model does not serve, for applications that ask for it.</param>
 /// <param name="Drain">Hand over the statistics since the last drain.</param>
-internal sealed record HostCommand(long Id, IReadOnlyList<ServedModel>? Load = null, string? Retire = null, bool Drain = false);
+internal sealed record HostCommand(
+    long Id, IReadOnlyList<ServedModel>? Load = null, string? Retire = null, string? Because = null, bool Drain = false);
 
 /// <summary>Inference host to agent, one JSON line.</summary>
 /// <param name="Id">The command this answers; 0 says that the host listens, or why it cannot.</param>

@@ -49,7 +49,10 @@ internal sealed partial class HostProcess : IAsyncDisposable
     public async Task<string> ListensAsync(CancellationToken cancellationToken)
     {
         var listens = await _listens.Task.WaitAsync(cancellationToken);
-        return listens.Address ?? throw new ActivationException(listens.Error ?? "The inference host did not name its address.");
+        return listens.Address ?? throw new ActivationException(listens.Error ?? "The inference host did not name its address.")
+        {
+            HasNoHost = true,
+        };
     }
 
     /// <summary>Sends one command and waits for its reply.</summary>

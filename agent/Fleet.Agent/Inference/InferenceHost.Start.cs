@@ -27,7 +27,7 @@ internal sealed partial class InferenceHost
         {
             await process.DisposeAsync();
             if (e is not TimeoutException) throw;
-            throw new ActivationException($"The inference host did not listen within {options.StartDeadline}.", e);
+            throw new ActivationException($"The inference host did not listen within {options.StartDeadline}.", e) { HasNoHost = true };
         }
         // Applications keep the address they were told: every later process listens there too.
         _port = new Uri(Address).Port;
@@ -45,6 +45,8 @@ internal sealed partial class InferenceHost
 
     private async Task ReloadAsync(HostProcess process, CancellationToken cancellationToken)
     {
+        foreach (var (model, because) in _explained)
+            await process.SendAsync(new HostCommand(0, Retire: model, Because: because), cancellationToken);
         // Models that have killed the host before come last, so that the others do not wait for them.
         foreach (var placement in _placements.Values.OrderBy(placement => placement.DeathsWhileLoading).ToArray())
         {
@@ -65,12 +67,23 @@ internal sealed partial class InferenceHost
         if (options.EndpointsFile is not { } file) return;
         // Renamed into place: a reader sees the whole file or none.
         var endpoints = new HostEndpoints(address, options.Socket);
-        File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(endpoints, HostJson.Default.HostEndpoints));
-        File.Move(file + ".new", file, overwrite: true);
+        try
+        {
+            File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(endpoints, HostJson.Default.HostEndpoints));
+            File.Move(file + ".new", file, overwrite: true);
+        }
+        catch (IOException e)
+        {
+            // A full disk: what serves is worth more than the file that says where.
+            LogNoEndpoints(file, e.Message);
+        }
     }
 
     [LoggerMessage(LogLevel.Information, "The inference host (process {ProcessId}) listens at {Address}.")]
     private partial void LogStarted(int processId, string address);
+
+    [LoggerMessage(LogLevel.Error, "{File} could not be written, and models serve without it: {Reason}")]
+    private partial void LogNoEndpoints(string file, string reason);
 
     [LoggerMessage(LogLevel.Error, "{Model} could not be loaded again: {Reason}")]
     private partial void LogNotReloaded(string model, string reason);

@@ -19,8 +19,8 @@ internal sealed partial class InferenceHost
                 try
                 {
                     if (_process is { } ended && ended.Exited.IsCompleted) await EndedAsync(ended);
-                    else if (_process is null && _placements.Count > 0) await RunningAsync(_stopping.Token);
-                    if (_process is null && _placements.Count == 0)
+                    else if (_process is null && IsNeeded) await RunningAsync(_stopping.Token);
+                    if (_process is null && !IsNeeded)
                     {
                         _supervised = false;
                         return;
@@ -74,7 +74,7 @@ internal sealed partial class InferenceHost
         await process.DisposeAsync();
         var loading = _loading;
         _loading = [];
-        if (_stopping.IsCancellationRequested || (_placements.Count == 0 && loading.Count == 0)) return;
+        if (_stopping.IsCancellationRequested || (!IsNeeded && loading.Count == 0)) return;
 
         var exit = await process.Exited;
         _deathsInARow = time.GetElapsedTime(_startedAt) < options.StableAfter ? _deathsInARow + 1 : 1;

@@ -5,11 +5,13 @@ namespace Fleet.Agent.Inference;
 
 /// <summary>
 /// Keeps the inference host alive: a child process that owns ONNX Runtime. It starts when the first model is activated, restarts with
-/// everything that was active when it dies or hangs, and stops when the last model is retired.
+/// everything that was active when it dies or hangs, and stops when the last model is retired and none is explained.
 /// </summary>
 internal sealed partial class InferenceHost(InferenceOptions options, TimeProvider time, ILogger<InferenceHost> logger) : IAsyncDisposable
 {
     private readonly Dictionary<string, Placement> _placements = [];
+    /// <summary>Models that do not serve, and what applications that ask for them are told.</summary>
+    private readonly Dictionary<string, string> _explained = [];
     private readonly StatisticsLedger _ledger = new();
     private readonly CancellationTokenSource _stopping = new();
     /// <summary>Held while the process or the placements change.</summary>
@@ -28,6 +30,8 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     /// <summary>The host's process; null while there is none.</summary>
     public int? ProcessId => _process?.Id;
 
+    private bool IsNeeded => _placements.Count > 0 || _explained.Count > 0;
+
     /// <summary>
     /// Loads <paramref name="models"/> beside what serves, warms them up and swaps them in together. No request is dropped.
     /// </summary>
@@ -42,6 +46,7 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
             foreach (var model in models)
             {
                 _placements[model.Model] = new Placement(model);
+                _explained.Remove(model.Model);
                 LogActivated(model.Name(), Address);
             }
         }
@@ -55,20 +60,44 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
         }
     }
 
-    /// <summary>Takes a model out of service; with the last one the host itself ends.</summary>
+    /// <summary>Takes a model out of service; with the last one the host itself ends, and nobody is told why.</summary>
     public async Task RetireAsync(string model, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken);
         try
         {
-            if (!_placements.Remove(model) || _process is not { } process) return;
+            var isKnown = _placements.Remove(model) | _explained.Remove(model);
+            if (!isKnown || _process is not { } process) return;
             LogRetired(model);
-            if (_placements.Count == 0) process.Stop();
+            if (!IsNeeded) process.Stop();
             else await process.SendAsync(new HostCommand(0, Retire: model), cancellationToken);
         }
         catch (HostDiedException)
         {
             // It will not be loaded again.
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>
+    /// Takes a model out of service, and tells applications why for as long as it stays so: the host runs for that alone if need be.
+    /// </summary>
+    public async Task ExplainAsync(string model, string because, CancellationToken cancellationToken)
+    {
+        await _gate.WaitAsync(cancellationToken);
+        try
+        {
+            _explained[model] = because;
+            if (_placements.Remove(model)) LogRetired(model);
+            var process = await RunningAsync(cancellationToken);
+            await process.SendAsync(new HostCommand(0, Retire: model, Because: because), cancellationToken);
+        }
+        catch (Exception e) when (e is HostDiedException or ActivationException)
+        {
+            LogNotStarted(e.Message); // The next process is told as soon as it listens.
         }
         finally
         {

@@ -65,7 +65,11 @@ internal sealed partial class InferenceServer(ModelTable models, ILogger<Inferen
 
     private LoadedModel Acquire(string name, string? version)
     {
-        var model = models.Acquire(name) ?? throw new InferenceException(404, $"Model '{name}' is not served on this device.");
+        if (models.Acquire(name) is not { } model)
+        {
+            var because = models.Explain(name) is { } reason ? $" {reason}" : "";
+            throw new InferenceException(404, $"Model '{name}' is not served on this device.{because}");
+        }
         if (version is null || version == model.Description.Version.ToString(CultureInfo.InvariantCulture)) return model;
         var serving = model.Description.Version;
         model.Release();

@@ -7,6 +7,8 @@ namespace Fleet.Agent.Inference;
 internal sealed class ModelTable
 {
     private readonly ConcurrentDictionary<string, LoadedModel> _serving = new();
+    /// <summary>Models that do not serve, and why.</summary>
+    private readonly ConcurrentDictionary<string, string> _explained = new();
     private readonly Lock _changing = new();
     /// <summary>In service, or swapped out with statistics still to be drained.</summary>
     private readonly List<LoadedModel> _counted = [];
@@ -36,14 +38,20 @@ internal sealed class ModelTable
                 if (_serving.TryGetValue(model.Description.Model, out var replaced)) before.Add(replaced);
                 _counted.Add(model);
                 _serving[model.Description.Model] = model;
+                _explained.TryRemove(model.Description.Model, out _);
             }
         }
         foreach (var model in before) model.Release();
     }
 
+    /// <summary>Why a model does not serve; null when nobody said.</summary>
+    public string? Explain(string model) => _explained.GetValueOrDefault(model);
+
     /// <summary>Takes a model out of service.</summary>
-    public void Retire(string model)
+    public void Retire(string model, string? because)
     {
+        if (because is null) _explained.TryRemove(model, out _);
+        else _explained[model] = because;
         if (_serving.TryRemove(model, out var before)) before.Release();
     }
 

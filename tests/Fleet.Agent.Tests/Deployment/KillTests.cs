@@ -1,6 +1,7 @@
 using Fleet.Agent.Deployment;
 using Fleet.Agent.Tests.Fixtures;
 using Fleet.Contracts.State;
+using Fleet.Contracts.Trust;
 using Fleet.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -57,12 +58,15 @@ public sealed class KillTests
         var active = await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
         Assert.Equal((2, 1), (active.ActiveVersion, active.PreviousVersion));
         await agent.ServesAsync(factor);
+    }
 
-        static async Task<bool> HangAsync(Microsoft.AspNetCore.Http.HttpContext context, byte[] content, long from)
-        {
-            await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return true;
-        }
+    private static ModelJournal JournalOf(AgentProcess agent)
+        => new Journals(agent.Data, NullLogger<Journals>.Instance).Of("vibration");
+
+    private static async Task<bool> HangAsync(Microsoft.AspNetCore.Http.HttpContext context, byte[] content, long from)
+    {
+        await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return true;
     }
 
     [Fact]
@@ -169,20 +173,74 @@ public sealed class KillTests
         await agent.ServesAsync(1);
         await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
         await server.ReportedAsync("vibration", 2, DeploymentPhase.Watching);
-        for (var death = 0; death < 3; death++)
-        {
-            // Killed while it serves: a host that dies before it listens is nobody's fault.
-            await agent.ServesAsync(2);
-            foreach (var host in agent.Process.Descendants())
-            {
-                using var process = System.Diagnostics.Process.GetProcessById(host);
-                process.Kill();
-                await process.WaitForExitAsync();
-            }
-        }
+        await agent.KillHostAsync(2);
         var given = await server.ReportedAsync("vibration", 2, DeploymentPhase.RolledBack);
         Assert.Equal((DeploymentFailure.ActivationFailed, (int?)1), (given.Failure, given.ActiveVersion));
         await agent.ServesAsync(1);
+    }
+
+    [Fact]
+    public async Task Order_that_comes_while_the_release_before_is_restored_does_not_leave_the_failed_one_serving()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
+        await agent.KillAsync();
+        agent.Start("Deployment:WatchPeriod=00:02:00");
+        await agent.ServesAsync(1);
+        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Watching);
+        await agent.KillHostAsync(2);
+        await Eventually.TrueAsync("release 2 has failed, and release 1 is about to be restored",
+            () => JournalOf(agent).Last!.Phase == DeploymentPhase.RolledBack, TimeSpan.FromSeconds(60));
+        server.Misbehave = HangAsync;
+        await server.DesireAsync("dev-1", 3, TestRelease.Assign(server, 3));
+        await server.ReportedAsync("vibration", 3, DeploymentPhase.Downloading);
+        await agent.ServesAsync(1);
+        Assert.Equal(1, JournalOf(agent).Active!.Version);
+    }
+
+    /// <summary>A device that is restarted for other reasons, three times within a watch, had its release given up.</summary>
+    [Fact]
+    public async Task Agent_that_is_stopped_in_order_again_and_again_holds_it_against_no_release()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
+        await agent.KillAsync();
+        agent.Start("Deployment:WatchPeriod=00:02:00");
+        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
+        for (var stop = 0; stop < 3; stop++)
+        {
+            await Eventually.TrueAsync("release 2 is watched",
+                () => JournalOf(agent).Last is { Version: 2, Phase: DeploymentPhase.Watching }, TimeSpan.FromSeconds(60));
+            await agent.StopAsync();
+            Assert.Equal((DeploymentPhase.Preflight, 0), (JournalOf(agent).Last!.Phase, JournalOf(agent).Last!.Interruptions));
+            agent.Start(stop < 2 ? "Deployment:WatchPeriod=00:02:00" : "Deployment:WatchPeriod=00:00:00.2");
+        }
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        Assert.Equal(0, JournalOf(agent).Last!.Interruptions);
+    }
+
+    /// <summary>Another program took the port while the agent was away: the release was given up, and the one before it too.</summary>
+    [Fact]
+    public async Task Agent_whose_port_is_taken_serves_once_it_is_free_and_no_release_gives_way()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
+        await agent.KillAsync();
+        using (var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0))
+        {
+            other.Start();
+            agent.Start($"Inference:Port={((System.Net.IPEndPoint)other.LocalEndpoint).Port}");
+            await Eventually.TrueAsync("it says that nothing is served, and what helps",
+                () => server.Reports.Any(report => report.Trust!.Detail.Contains("--inference-port", StringComparison.Ordinal)),
+                TimeSpan.FromSeconds(60), () => agent.Process.Output);
+        }
+        await agent.ServesAsync(1);
+        Assert.DoesNotContain(server.Reports, report => report.Models.Any(model => model.Phase == DeploymentPhase.RolledBack));
+        await Eventually.TrueAsync("nothing is wrong any more", () => server.Reports.Last().Trust!.Fault == OrderFault.None);
     }
 
     [Fact]

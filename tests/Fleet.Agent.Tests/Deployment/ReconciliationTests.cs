@@ -166,6 +166,29 @@ public sealed class ReconciliationTests
         };
     }
 
+    [Theory]
+    [InlineData(-1, true, "it was begun last")]
+    [InlineData(0, true, "both were switched to at once")]
+    [InlineData(1, false, "the other was begun after it, and it had been measured by then")]
+    public void End_of_the_agent_is_blamed_on_the_release_of_a_group_that_was_begun_last(int otherAfter, bool blamed, string because)
+    {
+        var journals = new Dictionary<string, ModelJournal> { ["m"] = In("m", 0), ["other"] = In("other", otherAfter) };
+        Assert.True(blamed == Reconciliation.MayHaveEndedTheAgent(journals["m"], journals), because);
+
+        static ModelJournal In(string model, int after) => new()
+        {
+            Model = model,
+            Last = new JournalEntry
+            {
+                Revision = 1,
+                Version = 1,
+                Digest = "d",
+                Phase = DeploymentPhase.Validating,
+                Since = DateTimeOffset.UnixEpoch.AddSeconds(after),
+            },
+        };
+    }
+
     private static Assignment Assign(string release, string model = "m", string? group = null) => new()
     {
         Model = model,

@@ -1,7 +1,9 @@
+using Fleet.Agent.Deployment;
 using Fleet.Agent.Tests.Fixtures;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
 using Fleet.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fleet.Agent.Tests.Deployment;
 
@@ -185,6 +187,94 @@ public sealed class WithdrawalTests
         await ReportedAsync(server, "release 2 is refused", 5, one => one.Failure == DeploymentFailure.ReleaseWithdrawn);
         await agent.ServesAsync(1);
     }
+
+    /// <summary>What was only ever served together does not come back in part.</summary>
+    [Fact]
+    public async Task Release_that_was_switched_to_together_with_a_withdrawn_one_is_not_kept_to_return_to()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        var (first, second) = await ServeTwoPairsAsync(server, agent);
+        await WithdrawAsync(server, 3, [Withdrawn(first[0])], second);
+        await BothAsync(server, "neither is kept", 3, one => one is { ActiveVersion: 2, PreviousVersion: null });
+        await WithdrawAsync(server, 4, [Withdrawn(second[0])], second);
+        await BothAsync(server, "neither serves", 4, one => one.ActiveVersion is null);
+        Assert.Null(await agent.ServedFactorAsync("sound"));
+    }
+
+    [Fact]
+    public async Task Pair_of_which_one_is_lost_from_the_disk_does_not_come_back_in_part()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        var (_, second) = await ServeTwoPairsAsync(server, agent);
+        var sound = new Journals(agent.Data, NullLogger<Journals>.Instance).Of("sound");
+        File.Delete(Path.Combine(agent.Data.Shelf, sound.Previous!.Variant.Artifact.Sha256));
+        await WithdrawAsync(server, 3, [Withdrawn(second[0])], second);
+        await BothAsync(server, "neither serves", 3, one => one.ActiveVersion is null);
+        Assert.Null(await agent.ServedFactorAsync());
+    }
+
+    [Fact]
+    public async Task Pair_comes_back_together_when_one_of_those_that_took_its_place_is_withdrawn()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        var (_, second) = await ServeTwoPairsAsync(server, agent);
+        await WithdrawAsync(server, 3, [Withdrawn(second[0])], second);
+        await BothAsync(server, "both are back", 3, one => one.ActiveVersion == 1);
+        await agent.ServesAsync(1);
+        await agent.ServesAsync(10, "sound");
+    }
+
+    [Fact]
+    public async Task Applications_are_told_that_a_model_was_withdrawn_and_who_can_help_also_after_a_restart()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        var only = TestRelease.Assign(server, 1);
+        await agent.ServeAsync(only);
+        await WithdrawAsync(server, 2, [Withdrawn(only)], only);
+        await ReportedAsync(server, "release 1 is gone", 2, one => one.Failure == DeploymentFailure.ReleaseWithdrawn);
+        await ToldAsync(agent);
+        await agent.KillAsync();
+        agent.Start();
+        await ToldAsync(agent);
+        await server.DesireAsync("dev-1", 3, TestRelease.Assign(server, 2));
+        await agent.ServesAsync(2);
+
+        static Task ToldAsync(AgentProcess agent) => Eventually.TrueAsync("an application is told", async () =>
+        {
+            return await agent.NotFoundAsync("vibration") is { } error
+                && error.Contains("Release 1 of vibration was withdrawn by an operator.", StringComparison.Ordinal)
+                && error.EndsWith("once an operator of the fleet assigns another release to this device.", StringComparison.Ordinal);
+        });
+    }
+
+    /// <summary>A device that serves two models at release 2 and keeps both at release 1, each pair switched to together.</summary>
+    private static async Task<(Assignment[] First, Assignment[] Second)> ServeTwoPairsAsync(TestServer server, AgentProcess agent)
+    {
+        var (first, second) = (PairOf(1), PairOf(2));
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, first);
+        agent.Start();
+        await BothAsync(server, "the first pair serves", 1, one => one.Phase == DeploymentPhase.Active);
+        await server.DesireAsync("dev-1", 2, second);
+        await BothAsync(server, "the second pair serves", 2, one => one.Phase == DeploymentPhase.Active);
+        return (first, second);
+
+        Assignment[] PairOf(int version) =>
+        [
+            TestRelease.Assign(server, version) with { Group = $"pair-{version}" },
+            TestRelease.Assign(server, version, factor: 10 * version, "sound") with { Group = $"pair-{version}" },
+        ];
+    }
+
+    private static Task BothAsync(TestServer server, string what, long revision, Func<ReportedModel, bool> holds)
+        => Eventually.TrueAsync(
+            $"it is reported for revision {revision} that {what}",
+            () => server.Reports.Any(report => report.Revision == revision && report.Models is { Count: 2 } both && both.All(holds)),
+            TimeSpan.FromSeconds(60));
 
     private static WithdrawnRelease Withdrawn(Assignment release, bool keepServing = false)
         => new(release.Model, release.Version, release.Release.Digest(), keepServing);

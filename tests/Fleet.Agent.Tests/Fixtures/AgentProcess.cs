@@ -53,7 +53,8 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1", s
         string[] all =
         [
             "Deployment:WatchPeriod=00:00:00.2", "Inference:Port=0", "Link:ReconnectDelay=00:00:00.050",
-            "Link:MaximumReconnectDelay=00:00:00.5", "Shelf:RetryDelay=00:00:00.050", "Shelf:MaximumRetryDelay=00:00:00.2", "Logging:LogLevel:Default=Debug", .. settings,
+            "Link:MaximumReconnectDelay=00:00:00.5", "Shelf:RetryDelay=00:00:00.050", "Shelf:MaximumRetryDelay=00:00:00.2",
+            "Logging:LogLevel:Default=Debug", .. settings,
         ];
         _process = ChildProcess.Start(
             Program, [.. As, "run", "--data", Folder, .. all.SelectMany(setting => (string[])["--set", setting])]);

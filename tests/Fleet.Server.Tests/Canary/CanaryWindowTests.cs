@@ -11,7 +11,7 @@ public sealed class CanaryWindowTests
     private static readonly DateTimeOffset Noon = new(2026, 5, 4, 12, 0, 0, TimeSpan.Zero);
     private static readonly RolloutPlan Plan = new() { Model = "speech", Version = 3, Waves = [] };
 
-    /// <summary>A rollout of release 2 ended half an hour before this one opened: its minutes are read, those of release 1 are not.</summary>
+    /// <summary>A rollout of release 2 ended half an hour before this one opened: its minutes are read, not those of release 1.</summary>
     [Theory]
     [InlineData(true, 3)]
     [InlineData(false, 2)]

@@ -40,7 +40,7 @@ public sealed class UnavailableBudgetTests : IAsyncLifetime
         var rollout = await FailedAsync(2);
         Assert.Null((await _fleet.Orders.RetryAsync(rollout, default)).Problem);
         var held = await _fleet.UntilAsync(rollout, "says why", view => view.Waves[0].Held is not null);
-        Assert.StartsWith("1 devices of site 'berlin' are unavailable and the plan allows 1: on their way", held.Waves[0].Held,
+        Assert.StartsWith("1 device of site 'berlin' is unavailable and the plan allows 1: on their way", held.Waves[0].Held,
             StringComparison.Ordinal);
         await _fleet.RestartAsync();
         Connect(2);

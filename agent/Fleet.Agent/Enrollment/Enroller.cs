@@ -64,7 +64,7 @@ internal sealed class Enroller(DataFolder folder, FactsReader facts, TimeProvide
             EnrolledAt = response.ServerTime,
         };
         // The identity last: it is what makes the device enrolled.
-        TrustedTime.Store(folder, response.ServerTime);
+        TrustedTime.Store(folder, response.ServerTime, response.TimeAnchor ?? 0);
         IdentityFile.Write(folder, identity);
         DeviceKey.Forget(folder);
         return identity;

@@ -110,8 +110,8 @@ internal sealed class TrustedTime
         }
     }
 
-    /// <summary>Stores the time that an enrollment brought.</summary>
-    public static void Store(DataFolder folder, DateTimeOffset signed) => Store(folder, new Known(signed, 0));
+    /// <summary>Stores the time that an enrollment brought, and its anchor: a recorded order of it cannot set time back.</summary>
+    public static void Store(DataFolder folder, DateTimeOffset signed, long anchor = 0) => Store(folder, new Known(signed, anchor));
 
     private static void Store(DataFolder folder, Known known) => DurableFile.Write(
         folder.TrustedTime, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{known.Signed:O}\n{known.Anchor}\n")));

@@ -28,5 +28,5 @@ internal sealed class Issuer(
     /// <param name="certificate">The certificate.</param>
     /// <param name="roots">The roots that lead from the one it knows to the one in force; null where it asks for them later.</param>
     public EnrollResponse AnswerWith(IssuedCertificate certificate, IReadOnlyList<DsseEnvelope>? roots = null)
-        => new(certificate.Pem, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots);
+        => new(certificate.Pem, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots, clock.Anchor);
 }

@@ -50,7 +50,9 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
             return;
         }
         await SweepAsync(context.RequestAborted);
-        var id = HashOf($"{Caller.Of(context.User).Name}\n{key}");
+        // Two keys of one name may see different devices: neither is given what the other was answered.
+        var caller = Caller.Of(context.User);
+        var id = HashOf($"{caller.Name}\n{string.Join(' ', caller.Roles.Order())}\n{caller.Devices}\n{key}");
         var fingerprint = FingerprintOf(request, body);
         if (!_running.TryAdd(id, true))
         {

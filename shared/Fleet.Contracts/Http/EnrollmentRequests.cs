@@ -48,9 +48,10 @@ public sealed record EnrollRequest(string Token, DeviceId DeviceId, string Certi
 /// <param name="Mqtt">Host and port of the broker.</param>
 /// <param name="ServerTime">The server's clock: the first trusted time.</param>
 /// <param name="Roots">Roots of trust, the one that the join token names first; null of a server before them.</param>
+/// <param name="TimeAnchor">How often an admin has vouched for that clock: orders from before do not set it back. Null means never.</param>
 public sealed record EnrollResponse(
     string Certificate, string CertificateAuthority, IReadOnlyList<ReleaseKey> ReleaseKeys, string Mqtt, DateTimeOffset ServerTime,
-    IReadOnlyList<DsseEnvelope>? Roots = null);
+    IReadOnlyList<DsseEnvelope>? Roots = null, long? TimeAnchor = null);
 
 /// <summary>GET /self on the devices' port: who the server takes the caller for, and where its broker is now.</summary>
 /// <param name="Device">The device.</param>

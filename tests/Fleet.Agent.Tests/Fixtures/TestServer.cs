@@ -97,6 +97,9 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>True for a server of protocol 1: it shows no roots and signs no orders.</summary>
     public bool KnowsNoOrders { get; set; }
 
+    /// <summary>How often an admin has vouched for its clock, as it tells a device that enrolls.</summary>
+    public long? TimeAnchor { get; set; }
+
     /// <summary>True for a server whose answers to enrollments, renewals and calls never end.</summary>
     public bool IsEndless { get; set; }
 
@@ -294,7 +297,7 @@ internal sealed class TestServer : IAsyncDisposable
 
     private async Task AnswerAsync(HttpContext context, string certificate) => await context.Response.WriteAsync(JsonSerializer.Serialize(
         new EnrollResponse(certificate, Authority.Certificate.ExportCertificatePem(), [ReleaseKey], Mqtt, DateTimeOffset.UtcNow,
-            KnowsNoOrders ? null : Fleet.Roots),
+            KnowsNoOrders ? null : Fleet.Roots, TimeAnchor),
         FleetJson.Default.EnrollResponse));
 
     private async Task ArtifactAsync(HttpContext context, string digest)

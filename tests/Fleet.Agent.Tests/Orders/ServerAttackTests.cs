@@ -114,6 +114,20 @@ public sealed class ServerAttackTests
         await GoesOnAsync(server, agent);
     }
 
+    /// <summary>Freeze: it was judged by the time that it brings itself, and expired releases would count again.</summary>
+    [Fact]
+    public async Task Recorded_order_that_vouched_for_a_time_does_not_set_back_a_device_that_was_enrolled_since()
+    {
+        await using var server = await TestServer.StartAsync();
+        server.TimeAnchor = 1;
+        await using var agent = await ServingAsync(server);
+        var longAgo = DateTimeOffset.UtcNow.AddDays(-365);
+        var order = server.Fleet.Order("dev-1", 3) with { IssuedAt = longAgo, ExpiresAt = longAgo.AddDays(90), TimeAnchor = 1 };
+        await server.DesireAsync("dev-1", new DesiredState { Revision = 3, Assignments = [], Order = server.Fleet.Sign(order) });
+        await server.RefusedAsync(OrderFault.Expired);
+        await GoesOnAsync(server, agent);
+    }
+
     [Fact]
     public async Task Root_of_a_fleet_of_their_own_is_refused_with_everything_it_signs()
     {

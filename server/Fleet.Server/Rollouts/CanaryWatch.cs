@@ -109,6 +109,7 @@ internal sealed class CanaryWatch(IFleetStore store)
             var opened = rollout.Waves[candidate.Wave - 1].OpenedAt ?? rollout.CreatedAt;
             var window = CanaryWindow.Of(rollout.Plan, release.Version, opened, now);
             if (window.End(history[candidate.Device], now) is not { } ended) continue;
+            if (!ended.IsHeard(waiting.Select(device => history[device]), now)) continue;
             if (ended.Read(history[candidate.Device], isCandidate: true) is not { } reading) continue;
             var incumbents = All(waiting, areCandidates: false);
             if (incumbents.Count == 0) continue;

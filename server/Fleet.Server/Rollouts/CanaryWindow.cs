@@ -17,6 +17,12 @@ internal sealed record CanaryWindow(RolloutPlan Plan, int Version, DateTimeOffse
     /// <summary>How long before its wave a device's own figures are read.</summary>
     public static readonly TimeSpan Before = TimeSpan.FromHours(1);
 
+    /// <summary>
+    /// How long what others did in the window is waited for: agents send batches without news by thirties, which takes five minutes unless
+    /// they are told to measure seldom.
+    /// </summary>
+    private static readonly TimeSpan Lag = TimeSpan.FromMinutes(10);
+
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     /// <summary>Its first minute.</summary>
@@ -25,7 +31,7 @@ internal sealed record CanaryWindow(RolloutPlan Plan, int Version, DateTimeOffse
     /// <summary>One past its last minute.</summary>
     public DateTimeOffset To { get; init; }
 
-    /// <summary>The window of a device whose wave opened then; the oldest hour that is kept stands in for one that is not any more.</summary>
+    /// <summary>The window of a device whose wave opened then; the oldest hour that is kept stands in for one that is gone.</summary>
     public static CanaryWindow Of(RolloutPlan plan, int version, DateTimeOffset opened, DateTimeOffset now)
     {
         var oldest = now - IFleetStore.MinutesKept + Before;
@@ -55,6 +61,20 @@ internal sealed record CanaryWindow(RolloutPlan Plan, int Version, DateTimeOffse
                 return this with { From = from, To = minute.From + Minute };
         }
         return null;
+    }
+
+    /// <summary>
+    /// False while most of those that answered requests before have not told yet what they did in the window. Errors are told at once and
+    /// calm is not: those who are heard first are not a fair sample.
+    /// </summary>
+    /// <param name="incumbents">What each did, in order of time.</param>
+    /// <param name="now">Nobody is waited for forever.</param>
+    public bool IsHeard(IEnumerable<IReadOnlyList<Rollup>> incumbents, DateTimeOffset now)
+    {
+        if (now >= To + Lag) return true;
+        var newest = incumbents.Where(minutes => minutes.Any(minute => minute.From >= Opened - Before && minute.From < Opened))
+            .Select(minutes => minutes[^1].From).ToList();
+        return 2 * newest.Count(from => from >= To - Minute) >= newest.Count;
     }
 
     /// <summary>

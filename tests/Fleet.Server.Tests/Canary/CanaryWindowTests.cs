@@ -46,6 +46,20 @@ public sealed class CanaryWindowTests
         Assert.Equal(Noon, CanaryWindow.Of(Plan, 3, Noon, Noon + TimeSpan.FromHours(3)).Opened);
     }
 
+    /// <summary>Agents tell errors at once and hold back what is calm: a device read beside the loud alone would look well.</summary>
+    [Fact]
+    public void Window_waits_until_most_have_told_what_they_did_in_it_and_not_forever()
+    {
+        var window = WindowAt(Noon);
+        IReadOnlyList<Rollup> calm = [.. Minutes(-60, 62, version: 2, errors: 0)];
+        IReadOnlyList<Rollup> loud = [.. Minutes(-60, 71, version: 2, errors: 9)];
+        IReadOnlyList<Rollup> silent = [];
+
+        Assert.False(window.IsHeard([calm, calm, loud], window.To + TimeSpan.FromMinutes(1)));
+        Assert.True(window.IsHeard([calm, loud, loud, silent, silent], window.To + TimeSpan.FromMinutes(1)));
+        Assert.True(window.IsHeard([calm, calm, loud], window.To + TimeSpan.FromMinutes(10)));
+    }
+
     private static CanaryWindow WindowAt(DateTimeOffset opened) => new(Plan, 3, opened)
     {
         From = opened + TimeSpan.FromMinutes(5),

@@ -126,7 +126,9 @@ internal sealed record Rollout
     /// <param name="devices">Its device rollouts.</param>
     public WaveTally TallyOf(Wave wave, IEnumerable<DeviceRollout> devices)
     {
-        var counts = devices.CountBy(device => device.Status).ToDictionary();
+        // One that is on its way back, or is back, is not on its way to the release any more.
+        var counts = devices.Where(device => device is not { Status: DeviceRolloutStatus.Running, Return: not null })
+            .CountBy(device => device.Status).ToDictionary();
         var left = counts.GetValueOrDefault(DeviceRolloutStatus.Left);
         // They were told, failed, and are to be told once more.
         var again = counts.GetValueOrDefault(DeviceRolloutStatus.Waiting);

@@ -132,6 +132,7 @@ public sealed class RolloutReturnTests : IAsyncLifetime
         await _fleet.AppearAsync(devices[2], 1); // it was off all the while
         var view = await _fleet.ViewAsync(second);
         Assert.Equal((RolloutStatus.Aborted, new ReturnsView(1, 1, 0, 0)), (view.Status, view.Returns));
+        Assert.Equal((1, 0), (view.Waves[0].Succeeded, view.Waves[0].Running));
         await StartAsync("100%");
     }
 

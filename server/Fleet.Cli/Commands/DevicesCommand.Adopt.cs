@@ -15,8 +15,9 @@ internal static partial class DevicesCommand
             Takes in devices that hold a certificate of this server's authority and are not stored: they enrolled after the backup from
             which the server was restored. Each is there again with its next try to connect; its labels must be set anew.
 
-            Lists too who says to be at a revision above what the server knows and cannot show the order: an agent from before 0.3, or a
-            liar. Update that agent, or name the device here to vouch for it: its next order is above.
+            Lists too who says to be at a revision above what the server knows and
+            cannot show the order: an agent from before 0.3, or a liar. Update that
+            agent, or name the device here to vouch for it: its next order is above.
 
             Examples:
               fleet devices adopt

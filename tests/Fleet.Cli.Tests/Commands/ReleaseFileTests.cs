@@ -73,13 +73,13 @@ public sealed partial class ReleaseFileTests : OnServerTests, IClassFixture<Real
     [Fact]
     public async Task Import_of_a_release_that_was_withdrawn_here_says_so()
     {
-        await _releases.CreateAsync("taste");
-        var file = _folder["taste.tar"];
-        await TextOfAsync("releases", "export", "taste", "1", "--out", file);
+        await _releases.CreateAsync("scent");
+        var file = _folder["scent.tar"];
+        await TextOfAsync("releases", "export", "scent", "1", "--out", file);
         Assert.Contains("rollouts start", await TextOfAsync("releases", "import", file), StringComparison.Ordinal);
-        await TextOfAsync("releases", "withdraw", "taste", "1", "--yes");
+        await TextOfAsync("releases", "withdraw", "scent", "1", "--yes");
         Assert.DoesNotContain("rollouts start", await TextOfAsync("releases", "import", file), StringComparison.Ordinal);
-        Assert.Contains("Release taste 1 was withdrawn here", Shell.Error, StringComparison.Ordinal);
+        Assert.Contains("Release scent 1 was withdrawn here", Shell.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -48,8 +48,12 @@ public sealed class TwoModelsTests(FleetFixture fleet)
         Assert.Equal([1, 1], await ServedAsync());
     }
 
+    /// <summary>Versions of eye and ear that serve.</summary>
     private async Task<int?[]> ServedAsync()
-        => [.. (await fleet.Server.DeviceAsync("pair-1")).Models.Select(model => model.ActiveVersion)];
+    {
+        var models = (await fleet.Server.DeviceAsync("pair-1")).Models.ToDictionary(model => model.Model, model => model.ActiveVersion);
+        return [models["eye"], models["ear"]];
+    }
 
     private Task<ProcessResult> StartAsync(string version, string how, string? ear = null) => fleet.CliAsync(
         "rollouts", "start", "--model", "eye", "--version", version, "--and", $"ear={ear ?? version}", "--waves", "100%",

@@ -106,8 +106,8 @@ public sealed class IdempotencyTests : IAsyncLifetime
     [Fact]
     public async Task Key_of_a_caller_of_the_same_name_that_sees_other_devices_is_another_key()
     {
-        using var berlin = await _server.ApiAsync("press-line", [Roles.Operator], "site=berlin");
-        using var paris = await _server.ApiAsync("press-line", [Roles.Operator], "site=paris");
+        using var berlin = await _server.ApiAsync("press-line", [Roles.Operator], "label.site=berlin");
+        using var paris = await _server.ApiAsync("press-line", [Roles.Operator], "label.site=paris");
         using var first = await PostAsync(One, "k-1", berlin);
         using var second = await PostAsync(One, "k-1", paris);
         Assert.False(second.Headers.Contains(IdempotentCalls.ReplayedHeader));

@@ -29,7 +29,7 @@ internal sealed class StateReport(
         lock (_lock)
         {
             var current = Current();
-            outbox.SetReported(new QueuedReport(Serialize(current with { Order = null }), Serialize(current)));
+            outbox.SetReported(new QueuedReport(Serialize(current with { Order = null }), () => Serialize(current)));
         }
     }
 

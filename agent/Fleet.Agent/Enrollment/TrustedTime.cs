@@ -110,7 +110,7 @@ internal sealed class TrustedTime
         }
     }
 
-    /// <summary>Stores the time that an enrollment brought, and its anchor: a recorded order of it cannot set time back.</summary>
+    /// <summary>Stores the time that an enrollment brought, and its anchor: only an order with a later one sets it back.</summary>
     public static void Store(DataFolder folder, DateTimeOffset signed, long anchor = 0) => Store(folder, new Known(signed, anchor));
 
     private static void Store(DataFolder folder, Known known) => DurableFile.Write(

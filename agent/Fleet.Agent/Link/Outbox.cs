@@ -94,7 +94,7 @@ internal sealed partial class Outbox
             if (_reported is not { } taken) return null;
             var proves = _proves;
             (_reported, _proves) = (null, false);
-            return proves ? taken.Proving : taken.State;
+            return proves ? taken.Proving() : taken.State;
         }
     }
 
@@ -106,5 +106,5 @@ internal sealed partial class Outbox
 
 /// <summary>A reported state as it is sent.</summary>
 /// <param name="State">Its bytes.</param>
-/// <param name="Proving">The same with the order that the device accepted, which each connection begins with.</param>
-internal sealed record QueuedReport(byte[] State, byte[] Proving);
+/// <param name="Proving">Makes the same with the order that the device accepted, which each connection begins with.</param>
+internal sealed record QueuedReport(byte[] State, Func<byte[]> Proving);

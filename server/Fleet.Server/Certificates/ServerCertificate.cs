@@ -18,8 +18,8 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
     private static readonly TimeSpan Lifetime = TimeSpan.FromDays(90);
 
     /// <summary>
-    /// As long as an agent waits for its connection. With less, a fleet that comes back at once has its handshakes cut while all of them
-    /// go on, and each begins anew.
+    /// As long as an agent waits for its connection: a shorter one would end, on a busy machine, what the agent at the other end still
+    /// waits for and then begins anew.
     /// </summary>
     private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(30);
 

@@ -120,7 +120,8 @@ internal static class DeviceEndpoints
         var adopted = (await strangers.AdoptAsync(id, cancellationToken)).Value ?? await restored.VouchAsync(id, cancellationToken);
         if (adopted is null)
             return Refusal.Unknown(
-                $"No device '{id}' that is not stored here has shown a certificate of this server, nor one that is said it is ahead.")
+                $"Device '{id}' is neither one that is not stored here and has shown a certificate of this server, nor one that claims to "
+                    + "be ahead of it.")
                 .ToResult();
         changes.Tell(adopted.Id);
         return Results.Json(await views.OfAsync(adopted, cancellationToken), FleetJson.Default.DeviceView);

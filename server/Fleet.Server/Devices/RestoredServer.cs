@@ -102,9 +102,9 @@ internal sealed partial class RestoredServer(
         if (unknown.Count > 0) _unknown[device] = string.Join(", ", unknown.Select(release => $"{release.Model} {release.Version}"));
         else if (!_unknown.TryRemove(device, out _)) return;
         if (_unknown.IsEmpty) health.Clear(HealthSubject);
-        else health.Report(HealthSubject, $"{_unknown.Count} devices were ordered releases that are not stored here ("
-            + $"{string.Join("; ", _unknown.Take(Examples).Select(each => $"{each.Key}: {each.Value}"))}): this server was restored from "
-            + $"an older backup. They go on serving them until their next order; new releases are numbered above.");
+        else health.Report(HealthSubject, $"{_unknown.Count} {(_unknown.Count == 1 ? "device was" : "devices were")} ordered releases that "
+            + $"are not stored here ({string.Join("; ", _unknown.Take(Examples).Select(each => $"{each.Key}: {each.Value}"))}): this "
+            + "server was restored from an older backup. They go on serving them until their next order; new releases are numbered above.");
     }
 
     [LoggerMessage(LogLevel.Warning,

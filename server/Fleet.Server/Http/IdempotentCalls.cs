@@ -22,7 +22,6 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
     public static readonly TimeSpan Kept = TimeSpan.FromHours(24);
 
     private const int LongestKey = 128;
-    private const int BufferBytes = 16 * 1024;
     private static readonly TimeSpan SweepInterval = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<string, bool> _running = new();
@@ -183,7 +182,7 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
     {
         if (request.ContentLength > limit) return null;
         using var bytes = new MemoryStream();
-        var buffer = new byte[BufferBytes];
+        var buffer = new byte[16 * 1024];
         while (await request.Body.ReadAsync(buffer, cancellationToken) is > 0 and var read)
         {
             if (bytes.Length + read > limit) return null;
@@ -194,16 +193,12 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
         return body;
     }
 
-    /// <summary>Hash of address and body, the latter as hexadecimal digits: a part at a time, since it may have megabytes.</summary>
+    /// <summary>Hash of address and body.</summary>
     private static string FingerprintOf(HttpRequest request, byte[] body)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes($"{request.Path}{request.QueryString}\n"));
-        for (var at = 0; at < body.Length; at += BufferBytes)
-        {
-            var part = body.AsSpan(at, Math.Min(BufferBytes, body.Length - at));
-            hash.AppendData(Encoding.ASCII.GetBytes(Convert.ToHexString(part)));
-        }
+        hash.AppendData(body);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 

@@ -68,16 +68,19 @@ internal static class StoreExtensions
     public static async Task<T> RetryAsync<T>(
         this IFleetStore store, Func<IFleetStore, Task<T>> attempt, CancellationToken cancellationToken)
     {
-        for (var (alike, last) = (0, ""); ;)
+        var (alike, last) = (0, "");
+        while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
             try
             {
                 return await attempt(store);
             }
-            // Whoever came in between has committed: a round of this loop means progress for somebody, unless it finds what the last found.
-            catch (VersionConflictException e) when ((alike = e.Message == last ? alike + 1 : 0) < AlikeConflicts)
+            catch (VersionConflictException e)
             {
+                // Whoever came in between has committed: a round means progress for somebody, unless it meets what the last one met.
+                alike = e.Message == last ? alike + 1 : 0;
+                if (alike == AlikeConflicts) throw;
                 last = e.Message;
                 await Task.Yield();
             }

@@ -94,8 +94,8 @@ public sealed record MeasuredBy(string Worker, string Machine, string Report, st
     /// The same for people. The validation set came from the worker as well: what a device measures again, it measures with samples that
     /// the worker chose.
     /// </summary>
-    public string InWords() => $"by worker {Worker} with key {Key ?? "unknown"}, on {Machine}; the samples that devices measure again with "
-        + "are that worker's choice too";
+    public string InWords() => $"by worker {Worker} with key {Key ?? "unknown"}, on {Machine}; devices measure again, with samples that "
+        + "this worker chose";
 }
 
 /// <summary>One precision and target form of the model.</summary>

@@ -167,12 +167,7 @@ public sealed class KillTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.ServeAsync(TestRelease.Assign(server, 1));
-        await agent.KillAsync();
-        agent.Start("Deployment:WatchPeriod=00:02:00");
-        await agent.ServesAsync(1);
-        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
-        await server.ReportedAsync("vibration", 2, DeploymentPhase.Watching);
+        await WatchSecondAsync(server, agent);
         await agent.KillHostAsync(2);
         var given = await server.ReportedAsync("vibration", 2, DeploymentPhase.RolledBack);
         Assert.Equal((DeploymentFailure.ActivationFailed, (int?)1), (given.Failure, given.ActiveVersion));
@@ -184,12 +179,7 @@ public sealed class KillTests
     {
         await using var server = await TestServer.StartAsync();
         await using var agent = new AgentProcess(server);
-        await agent.ServeAsync(TestRelease.Assign(server, 1));
-        await agent.KillAsync();
-        agent.Start("Deployment:WatchPeriod=00:02:00");
-        await agent.ServesAsync(1);
-        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
-        await server.ReportedAsync("vibration", 2, DeploymentPhase.Watching);
+        await WatchSecondAsync(server, agent);
         await agent.KillHostAsync(2);
         await Eventually.TrueAsync("release 2 has failed, and release 1 is about to be restored",
             () => JournalOf(agent).Last!.Phase == DeploymentPhase.RolledBack, TimeSpan.FromSeconds(60));
@@ -254,5 +244,16 @@ public sealed class KillTests
         agent.Start();
         await agent.ServesAsync(1);
         await Eventually.TrueAsync("only what serves is kept", () => Directory.EnumerateFiles(agent.Data.Shelf).Count() == 1);
+    }
+
+    /// <summary>Release 1 serves, and release 2 is watched for two minutes after it.</summary>
+    private static async Task WatchSecondAsync(TestServer server, AgentProcess agent)
+    {
+        await agent.ServeAsync(TestRelease.Assign(server, 1));
+        await agent.KillAsync();
+        agent.Start("Deployment:WatchPeriod=00:02:00");
+        await agent.ServesAsync(1);
+        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2));
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Watching);
     }
 }

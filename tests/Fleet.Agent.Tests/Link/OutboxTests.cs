@@ -109,7 +109,7 @@ public sealed class OutboxTests : IDisposable
     }
 
     private static QueuedReport Report(string state)
-        => new(Encoding.ASCII.GetBytes(state), Encoding.ASCII.GetBytes($"{state} with its order"));
+        => new(Encoding.ASCII.GetBytes(state), () => Encoding.ASCII.GetBytes($"{state} with its order"));
 
     private static string? Taken(Outbox outbox) => outbox.TakeReported() is { } taken ? Encoding.ASCII.GetString(taken) : null;
 

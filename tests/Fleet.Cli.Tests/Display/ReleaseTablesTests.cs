@@ -57,7 +57,7 @@ public sealed class ReleaseTablesTests
         var measured = new MeasuredBy("builder-7", "a laptop", new string('d', 64), "contractor");
         var (table, _) = Screen.Of(screen => ReleaseTables.Write(screen, Manifest with { Measured = measured }, "k"));
         Assert.Contains("by worker builder-7 with key contractor, on a laptop", table, StringComparison.Ordinal);
-        Assert.Contains("samples that devices measure again with are that worker's choice", table, StringComparison.Ordinal);
+        Assert.Contains("devices measure again, with samples that this worker chose", table, StringComparison.Ordinal);
         Assert.Contains(
             "does not say by whom", Screen.Of(screen => ReleaseTables.Write(screen, Manifest, "k")).Item1, StringComparison.Ordinal);
     }

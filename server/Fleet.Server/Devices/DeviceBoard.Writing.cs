@@ -41,16 +41,21 @@ internal sealed partial class DeviceBoard
     {
         foreach (var part in _unwritten.ToArray().Chunk(DevicesPerCommit))
         {
-            var changes = new List<StoreChange>();
-            foreach (var (device, at) in part)
+            // A device that is removed meanwhile must not keep the others from being written.
+            await store.RetryAsync(async _ =>
             {
-                var seen = new DeviceSeen(at);
-                changes.Add(
-                    await store.FindAsync<DeviceSeen>(device.Value, cancellationToken) is { } stored
-                        ? stored.Change(seen)
-                        : StoreChange.Create(device.Value, seen));
-            }
-            await store.CommitAsync(changes, cancellationToken);
+                var changes = new List<StoreChange>();
+                foreach (var (device, at) in part)
+                {
+                    var seen = new DeviceSeen(at);
+                    changes.Add(
+                        await store.FindAsync<DeviceSeen>(device.Value, cancellationToken) is { } stored
+                            ? stored.Change(seen)
+                            : StoreChange.Create(device.Value, seen));
+                }
+                await store.CommitAsync(changes, cancellationToken);
+                return true;
+            }, cancellationToken);
             // Only now, and only what was written: a commit that failed, or a device heard meanwhile, is written next time.
             foreach (var written in part) _unwritten.TryRemove(written);
         }

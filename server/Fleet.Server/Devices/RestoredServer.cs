@@ -17,10 +17,9 @@ internal sealed partial class RestoredServer(
     IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, ServerHealth health, TimeProvider time,
     ILogger<RestoredServer> logger) : IDeviceEnd
 {
-    private const string HealthSubject = "restored";
-    private const int Examples = 5;
-
-    private readonly ConcurrentDictionary<DeviceId, string> _unknown = new();
+    private readonly DeviceFinding _unknown = health.Finding("restored", count =>
+        $"{count} {(count == 1 ? "device was" : "devices were")} ordered releases that are not stored here: this server was restored from "
+        + "an older backup. They go on serving them until their next order; new releases are numbered above.");
 
     /// <summary>Devices that said what they could not show, each noted once.</summary>
     private readonly ConcurrentDictionary<DeviceId, DateTimeOffset> _doubted = new();
@@ -99,12 +98,8 @@ internal sealed partial class RestoredServer(
 
     private void Tell(DeviceId device, IReadOnlyList<OrderedRelease> unknown)
     {
-        if (unknown.Count > 0) _unknown[device] = string.Join(", ", unknown.Select(release => $"{release.Model} {release.Version}"));
-        else if (!_unknown.TryRemove(device, out _)) return;
-        if (_unknown.IsEmpty) health.Clear(HealthSubject);
-        else health.Report(HealthSubject, $"{_unknown.Count} {(_unknown.Count == 1 ? "device was" : "devices were")} ordered releases that "
-            + $"are not stored here ({string.Join("; ", _unknown.Take(Examples).Select(each => $"{each.Key}: {each.Value}"))}): this "
-            + "server was restored from an older backup. They go on serving them until their next order; new releases are numbered above.");
+        if (unknown.Count == 0) _unknown.Remove(device);
+        else _unknown.Add(device, string.Join(", ", unknown.Select(release => $"{release.Model} {release.Version}")));
     }
 
     [LoggerMessage(LogLevel.Warning,

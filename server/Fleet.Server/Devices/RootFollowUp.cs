@@ -10,20 +10,21 @@ namespace Fleet.Server.Devices;
 
 /// <summary>
 /// Tells a device again that reports an older root than the newest: the order it got may have come with too few roots. Once for each
-/// version it reports, so that a device that refuses a root is not told for ever. Devices that follow a root which this server never made
-/// are told of in health: its keys were restored from an older backup, and releases signed since may be refused.
+/// version it reports, so that a device that refuses a root is not told for ever. Devices that say they follow a root which this server
+/// never made are warned of in health: its keys may be from an older backup, and releases signed since may be refused.
 /// </summary>
 internal sealed class RootFollowUp(FleetKeys keys, DesiredNotices notices, ServerHealth health)
     : IReportedStateObserver, IDeviceEnd
 {
-    private const string HealthSubject = "roots";
-
     /// <summary>Further ahead no backup is: the device made it up.</summary>
     private const int MostAhead = 100;
 
     private readonly ConcurrentDictionary<DeviceId, TrustReport> _reported = new();
     private readonly ConcurrentDictionary<DeviceId, int> _told = new();
-    private readonly ConcurrentDictionary<DeviceId, int> _elsewhere = new();
+    private readonly DeviceFinding _finding = health.Finding("roots", count =>
+        $"{count} {(count == 1 ? "device says that it follows" : "devices say that they follow")} a root that is not on this server, whose "
+        + $"newest is {keys.Root.Version}. If its keys were restored from an older backup, devices may refuse what it signs until a newer "
+        + "root than theirs counts: repeat 'fleet keys rotate releases' until 'fleet keys list' shows it. If not, look at these devices.");
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<StoreChange>> ObserveAsync(DeviceId device, ReportedState reported, CancellationToken cancellationToken)
@@ -48,28 +49,13 @@ internal sealed class RootFollowUp(FleetKeys keys, DesiredNotices notices, Serve
     public Task<IReadOnlyList<StoreChange>> EndAsync(DeviceId device, CancellationToken cancellationToken)
     {
         _told.TryRemove(device, out _);
-        if (_elsewhere.TryRemove(device, out _)) Say();
+        _finding.Remove(device);
         return Task.FromResult<IReadOnlyList<StoreChange>>([]);
     }
 
     private void Tell(DeviceId device, TrustReport trust)
     {
-        if (trust.Root <= keys.Root.Version + MostAhead && !keys.Has(trust.Root, trust.Digest)) _elsewhere[device] = trust.Root;
-        else if (!_elsewhere.TryRemove(device, out _)) return;
-        Say();
-    }
-
-    private void Say()
-    {
-        if (_elsewhere.IsEmpty)
-        {
-            health.Clear(HealthSubject);
-            return;
-        }
-        var (example, newest) = _elsewhere.MaxBy(each => each.Value);
-        health.Report(HealthSubject,
-            $"{_elsewhere.Count} devices follow a root that is not on this server ({example}: root {newest}; newest "
-            + $"here: {keys.Root.Version}): its keys were restored from an older backup. Devices may refuse what it signs until root "
-            + $"{newest + 1} counts: repeat 'fleet keys rotate releases' until 'fleet keys list' shows it.");
+        if (trust.Root <= keys.Root.Version + MostAhead && !keys.Has(trust.Root, trust.Digest)) _finding.Add(device, $"root {trust.Root}");
+        else _finding.Remove(device);
     }
 }

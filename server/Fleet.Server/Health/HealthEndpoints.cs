@@ -15,8 +15,8 @@ internal static class HealthEndpoints
     public static IServiceCollection AddHealth(this IServiceCollection services) => services.AddSingleton<ServerHealth>();
 
     /// <summary>
-    /// Maps <c>/health</c>, which needs no key: it says to everybody whether all is well, and what is not to those who see all devices,
-    /// for it names devices and releases.
+    /// Maps <c>/health</c>, which needs no key: it says to everybody whether the server is well, and what is not to those who see all
+    /// devices, for it names devices and releases. Warnings change neither the word nor the status.
     /// </summary>
     public static void MapHealth(this WebApplication app)
         => app.MapGet(
@@ -26,7 +26,7 @@ internal static class HealthEndpoints
                 ? [problem, .. health.Problems]
                 : health.Problems;
             var answer = new HealthResponse(problems.Count > 0 ? "troubled" : "ok", ProtocolVersion.Current);
-            if (SeesAll(user)) answer = answer with { Version = ServerVersion.Current, Problems = problems };
+            if (SeesAll(user)) answer = answer with { Version = ServerVersion.Current, Problems = problems, Warnings = health.Warnings };
             return Results.Json(
                 answer, FleetJson.Default.HealthResponse,
                 statusCode: problems.Count > 0 ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK);

@@ -111,10 +111,13 @@ internal sealed partial class RootWatch(
         if (clock.Problem() is { } wrong) health.Report(ClockSubject, wrong);
         else health.Clear(ClockSubject);
         var left = keys.Root.ExpiresAt - clock.Now();
-        if (left < Warning)
-            health.Report(RootSubject, $"Root {keys.Root.Version} expires at {keys.Root.ExpiresAt:u}; from then on devices take nothing "
+        if (left <= TimeSpan.Zero || left >= Warning) health.Clear(RootSubject);
+        if (left <= TimeSpan.Zero)
+            health.Report(RootSubject, $"Root {keys.Root.Version} expired at {keys.Root.ExpiresAt:u}: devices take nothing new. Its keys "
+                + "are not on this server: fleet keys prepare expiry");
+        else if (left < Warning)
+            health.Warn(RootSubject, $"Root {keys.Root.Version} expires at {keys.Root.ExpiresAt:u}; from then on devices take nothing "
                 + "new. Its keys are not on this server: fleet keys prepare expiry");
-        else health.Clear(RootSubject);
     }
 
     [LoggerMessage(LogLevel.Information, "Root {Version} counts until {ExpiresAt:u}")]

@@ -17,11 +17,13 @@ internal sealed class ServerMetrics : IDisposable
     {
         var factory = Metrics.WithCustomRegistry(_registry);
         var online = factory.CreateGauge("fleet_devices_online", "Devices that are connected now.");
-        var problems = factory.CreateGauge("fleet_problems", "What /health has to say now.");
+        var problems = factory.CreateGauge("fleet_problems", "Problems of the server that /health tells of now.");
+        var warnings = factory.CreateGauge("fleet_warnings", "Warnings that /health tells of now.");
         _registry.AddBeforeCollectCallback(() =>
         {
             online.Set(board.Online.Count);
             problems.Set(health.Problems.Count);
+            warnings.Set(health.Warnings.Count);
         });
         _counters = MeterAdapter.StartListening(new MeterAdapterOptions
         {

@@ -14,11 +14,10 @@ namespace Fleet.Server.Releases;
 /// </summary>
 internal sealed class WithdrawnServing(IFleetStore store, ServerHealth health) : IReportedStateObserver, IDeviceEnd
 {
-    private const string HealthSubject = "withdrawn";
-    private const int Examples = 5;
-
     private readonly ConcurrentDictionary<DeviceId, string> _reported = new();
-    private readonly ConcurrentDictionary<DeviceId, string> _serving = new();
+    private readonly DeviceFinding _serving = health.Finding("withdrawn", count =>
+        $"{count} {(count == 1 ? "device serves" : "devices serve")} releases that were withdrawn, although they could have heard of it: "
+        + "update their agents, or move them to another release.");
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<StoreChange>> ObserveAsync(
@@ -41,23 +40,15 @@ internal sealed class WithdrawnServing(IFleetStore store, ServerHealth health) :
     /// <inheritdoc/>
     public void Committed(DeviceId device)
     {
-        if (_reported.TryRemove(device, out var still)) Tell(device, still);
+        if (!_reported.TryRemove(device, out var still)) return;
+        if (still.Length > 0) _serving.Add(device, still);
+        else _serving.Remove(device);
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<StoreChange>> EndAsync(DeviceId device, CancellationToken cancellationToken)
     {
-        Tell(device, "");
+        _serving.Remove(device);
         return Task.FromResult<IReadOnlyList<StoreChange>>([]);
-    }
-
-    private void Tell(DeviceId device, string still)
-    {
-        if (still.Length > 0) _serving[device] = still;
-        else if (!_serving.TryRemove(device, out _)) return;
-        if (_serving.IsEmpty) health.Clear(HealthSubject);
-        else health.Report(HealthSubject, $"{_serving.Count} devices serve releases that were withdrawn, although they could have heard "
-            + $"of it ({string.Join("; ", _serving.Take(Examples).Select(each => $"{each.Key}: {each.Value}"))}): update their agents, or "
-            + "move them to another release.");
     }
 }

@@ -20,7 +20,9 @@ public sealed class HealthAttackTests(RunningServer server) : IClassFixture<Runn
         using var device = server.DevicesAs(null);
         using var worker = server.ApiAs((await File.ReadAllTextAsync(server.Folder["keys", "worker.key"])).Trim());
         using var limited = await server.ApiAsync("berlin", [Roles.Viewer], "label.site=berlin");
-        server.Services.GetRequiredService<ServerHealth>().Report("test", Secret);
+        var health = server.Services.GetRequiredService<ServerHealth>();
+        health.Report("test", Secret);
+        health.Warn("other", Secret);
         foreach (var client in (HttpClient[])[nobody, wrong, device, worker, limited])
         {
             using var answer = await client.GetAsync(new Uri("/health", UriKind.Relative));
@@ -30,10 +32,12 @@ public sealed class HealthAttackTests(RunningServer server) : IClassFixture<Runn
             Assert.Equal("troubled", told.Status);
             Assert.Null(told.Version);
             Assert.Empty(told.Problems);
+            Assert.Empty(told.Warnings);
             Assert.DoesNotContain("press-7", body, StringComparison.Ordinal);
         }
         using var seesAll = await server.ApiAsync("viewer", [Roles.Viewer]);
         Assert.Contains("press-7", await (await seesAll.GetAsync("/health")).Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        server.Services.GetRequiredService<ServerHealth>().Clear("test");
+        health.Clear("test");
+        health.Clear("other");
     }
 }

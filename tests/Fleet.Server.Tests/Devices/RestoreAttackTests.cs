@@ -77,7 +77,7 @@ public sealed class RestoreAttackTests : IAsyncLifetime
         var artifact = secret.ReadManifest().Variants[0].Artifact.Sha256;
         using var answer = await client.GetAsync(new Uri($"/artifacts/{artifact}", UriKind.Relative));
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
-        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+        Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
     }
 
     [Theory]

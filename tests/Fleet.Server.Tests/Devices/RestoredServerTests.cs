@@ -74,14 +74,13 @@ public sealed class RestoredServerTests : IAsyncLifetime
         await RestoreAsync();
         await SayAsync(revision: 7, serves: 3);
         Assert.Equal((1, 1L), ((await _fleet.ToldAsync(Device))!.Value.Version, (await _fleet.DesiredAsync(Device)).Revision));
-        Assert.Contains(
-            _fleet.Of<ServerHealth>().Problems, problem => problem.Contains("dev-00000: speech 3", StringComparison.Ordinal));
+        Assert.Equal([new WarnedDevice(Device, "speech 3")], Assert.Single(_fleet.Of<ServerHealth>().Warnings).Devices);
 
         var release = await _fleet.ReleaseAsync();
         Assert.Equal(4, release.Version);
         var rollout = await _fleet.RollOutAsync(TestFleet.PlanOf(release));
         await _fleet.SucceedAsync(rollout.Id);
-        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+        Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
     }
 
     /// <summary>The model was taken away after the backup, and another release was held back for a window.</summary>
@@ -153,22 +152,24 @@ public sealed class RestoredServerTests : IAsyncLifetime
     {
         await _fleet.EnrollAsync(1);
         await TrustAsync(1 + 2, "5f");
-        Assert.Contains(_fleet.Of<ServerHealth>().Problems, problem
-            => problem.Contains("dev-00000: root 3; newest here: 1", StringComparison.Ordinal)
-                && problem.Contains("until root 4 counts: repeat 'fleet keys rotate releases'", StringComparison.Ordinal));
+        var warning = Assert.Single(_fleet.Of<ServerHealth>().Warnings);
+        Assert.StartsWith("1 device says that it follows a root that is not on this server, whose newest is 1.", warning.Text,
+            StringComparison.Ordinal);
+        Assert.Contains("repeat 'fleet keys rotate releases'", warning.Text, StringComparison.Ordinal);
+        Assert.Equal([new WarnedDevice(Device, "root 3")], warning.Devices);
 
         var keys = _fleet.Of<FleetKeys>();
         while (keys.Root.Version < 4)
         {
             Assert.Null(keys.Apply(keys.Prepare(new RootChange { Releases = true }, _fleet.Clock.GetUtcNow()).Value!));
             await TrustAsync(3, "5f"); // another root of the same version does not clear it
-            Assert.Single(_fleet.Of<ServerHealth>().Problems);
+            Assert.Single(_fleet.Of<ServerHealth>().Warnings);
         }
         await TrustAsync(4, keys.Roots[^1].Digest());
-        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+        Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
 
         await TrustAsync(int.MaxValue, "5f");
-        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+        Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
     }
 
     /// <summary>Found in review: a device that was decommissioned meanwhile kept the server troubled until its next start.</summary>
@@ -180,11 +181,11 @@ public sealed class RestoredServerTests : IAsyncLifetime
         await RestoreAsync();
         await TrustAsync(3, "5f");
         await SayAsync(revision: 7, serves: 3);
-        Assert.Equal(2, _fleet.Of<ServerHealth>().Problems.Count);
+        Assert.Equal(2, _fleet.Of<ServerHealth>().Warnings.Count);
 
         using var removed = await _fleet.Http.DeleteAsync(new Uri($"/api/v1/devices/{Device}", UriKind.Relative));
         removed.EnsureSuccessStatusCode();
-        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+        Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
     }
 
     private Task TrustAsync(int root, string digest) => _fleet.ReportAsync(Device, new ReportedState

@@ -79,7 +79,11 @@ public sealed class KeyChangeTests : IAsyncLifetime
         Assert.NotNull(Keys.Apply(prepared));
         Assert.Null(Keys.Apply(prepared.SignedBy(elsewhere)));
         _fleet.Clock.Advance(Keys.Root.ExpiresAt - _fleet.Clock.GetUtcNow() - TimeSpan.FromDays(10));
-        await Eventually.TrueAsync("health asks for it", async () => (await _fleet.Http.GetAsync(new Uri("/health", UriKind.Relative)))
+        var uri = new Uri("/health", UriKind.Relative);
+        await Eventually.TrueAsync("health asks for it", async () => (await _fleet.Http.GetStringAsync(uri))
+            .Contains("Root 2 expires at", StringComparison.Ordinal));
+        _fleet.Clock.Advance(TimeSpan.FromDays(11));
+        await Eventually.TrueAsync("an expired root is a problem", async () => (await _fleet.Http.GetAsync(uri))
             .StatusCode == HttpStatusCode.ServiceUnavailable);
         Assert.Equal(2, Keys.Root.Version);
     }

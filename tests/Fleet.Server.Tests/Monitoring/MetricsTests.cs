@@ -20,12 +20,14 @@ public sealed class MetricsTests(RunningServer server) : IClassFixture<RunningSe
         traffic.Refused(device, "for the test");
         for (var n = 0; n < 100; n++) traffic.Charge(device, 1000, 0);
         server.Services.GetRequiredService<ServerHealth>().Report("test", "Something is wrong.");
+        server.Services.GetRequiredService<ServerHealth>().Warn("test", "Somebody should look.");
 
         var after = await ReadAsync();
 
         Assert.Equal(2, after["fleet_messages_refused"] - before.GetValueOrDefault("fleet_messages_refused"));
         Assert.Equal(1, after["fleet_devices_slowed"] - before.GetValueOrDefault("fleet_devices_slowed"));
         Assert.Equal(1, after["fleet_problems"] - before["fleet_problems"]);
+        Assert.Equal(1, after["fleet_warnings"] - before["fleet_warnings"]);
         Assert.Equal(0, after["fleet_devices_online"]);
         Assert.DoesNotContain("counted-1", await server.Operator.GetStringAsync("/metrics"), StringComparison.Ordinal);
         server.Services.GetRequiredService<ServerHealth>().Clear("test");

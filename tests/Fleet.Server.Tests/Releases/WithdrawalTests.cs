@@ -221,7 +221,7 @@ public sealed class WithdrawalTests : IAsyncLifetime
         await _fleet.UntilToldAsync(First, 1);
         Assert.Null((await _fleet.DesiredAsync(First)).Withdrawn);
         await SayAsync(First, await _fleet.ModelAsync("speech", 2, DeploymentPhase.Active), protocol);
-        Assert.Contains("dev-00000: speech 2", Assert.Single(_fleet.Of<ServerHealth>().Problems), StringComparison.Ordinal);
+        Assert.Equal([new WarnedDevice(First, "speech 2")], Assert.Single(_fleet.Of<ServerHealth>().Warnings).Devices);
     }
 
     [Fact]
@@ -236,15 +236,16 @@ public sealed class WithdrawalTests : IAsyncLifetime
         Assert.Contains(
             "speech 2 was withdrawn and still serves on dev-00000, dev-00001.", await _fleet.Http.GetStringAsync("/"),
             StringComparison.Ordinal);
-        Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+        Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
 
         await _fleet.AppearAsync(First, 1);
         await _fleet.AppearAsync(Second, 2);
-        Assert.Contains(
-            "1 devices serve releases that were withdrawn", Assert.Single(_fleet.Of<ServerHealth>().Problems), StringComparison.Ordinal);
-        Assert.Contains("dev-00001: speech 2", _fleet.Of<ServerHealth>().Problems[0], StringComparison.Ordinal);
-        await _fleet.AppearAsync(Second, 1);
+        var warning = Assert.Single(_fleet.Of<ServerHealth>().Warnings);
+        Assert.StartsWith("1 device serves releases that were withdrawn", warning.Text, StringComparison.Ordinal);
+        Assert.Equal([new WarnedDevice(Second, "speech 2")], warning.Devices);
         Assert.Empty(_fleet.Of<ServerHealth>().Problems);
+        await _fleet.AppearAsync(Second, 1);
+        Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
         Assert.DoesNotContain("was withdrawn", await _fleet.Http.GetStringAsync("/"), StringComparison.Ordinal);
     }
 

@@ -29,7 +29,7 @@ internal static class Measurement
     public static async Task RunAsync(LiteFleetStore store, string kind, int writers, TimeSpan time)
     {
         var size = kind == "packs" ? PackSize : 1;
-        var inbox = new TelemetryInbox(store, new TelemetryBudget(Unbounded, TimeProvider.System));
+        var inbox = new TelemetryInbox(store, new TelemetryBudget(store, Unbounded, TimeProvider.System));
         var messages = MessagesOf(size);
         var done = 0L;
         var cpu = Process.GetCurrentProcess().TotalProcessorTime;
@@ -65,7 +65,7 @@ internal static class Measurement
         var bytes = BytesWritten();
         await using (var store = open(clock))
         {
-            var inbox = new TelemetryInbox(store, new TelemetryBudget(Unbounded, TimeProvider.System));
+            var inbox = new TelemetryInbox(store, new TelemetryBudget(store, Unbounded, TimeProvider.System));
             for (var minute = 0; minute < 60; minute++, clock.Now += TimeSpan.FromMinutes(1))
             {
                 // Each device at a minute of its own, as in a real fleet.

@@ -61,6 +61,16 @@ internal interface IFleetStore
     Task<int> AppendSamplesAsync(DeviceId device, TelemetryMessage message, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Bytes of the messages with anything new that arrived from a device on a day, by the server's clock and in UTC: of today or the last
+    /// day that it sent any.
+    /// </summary>
+    /// <param name="device">The device.</param>
+    /// <param name="identity">Which enrollment of it; of those before nothing counts. Null for any.</param>
+    /// <param name="day">The day.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    Task<long> SampleBytesAsync(DeviceId device, string? identity, DateOnly day, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Every batch that arrived after <paramref name="since"/>, as it was sent, in the order of arrival. For export: it reads what the
     /// whole fleet has sent since.
     /// </summary>

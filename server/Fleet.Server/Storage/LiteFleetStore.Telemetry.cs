@@ -15,6 +15,10 @@ internal sealed partial class LiteFleetStore
         => RunAsync(Writes.Masses, database => _telemetry.Append(database, device, message), cancellationToken);
 
     /// <inheritdoc/>
+    public Task<long> SampleBytesAsync(DeviceId device, string? identity, DateOnly day, CancellationToken cancellationToken)
+        => RunAsync(Writes.Nothing, _ => _telemetry.BytesOf(device, identity, day), cancellationToken);
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<Sample> SamplesAsync(DateTimeOffset since, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var after = await RunAsync(Writes.Nothing, _ => _telemetry.KeyOf(since), cancellationToken);

@@ -69,6 +69,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
             Take(subject, batch, _arrivedKey);
             added.Add(batch);
         }
+        if (added.Count > 0) subject.Count(message.Bytes.Length, _keys.TimeOf(_arrivedKey));
         if (added.Count == message.Batches.Count) Arrived(device, message.Bytes);
         // Some came before, in another message: what is new is written for itself.
         else foreach (var batch in added) Arrived(device, TelemetryBlock.Encode(batch));
@@ -113,10 +114,16 @@ internal sealed class LiteTelemetry(TimeProvider time)
             _lastKey = _keys.Last = row["_id"].AsInt64;
             foreach (var (device, message) in TelemetryBlock.Read(row["pack"].AsBinary))
             {
-                foreach (var batch in TelemetryBlock.Decode(message)) Take(Of(device), batch, _lastKey);
+                var subject = Of(device);
+                if (_lastKey > subject.WrittenKey) subject.Count(message.Length, _keys.TimeOf(_lastKey));
+                foreach (var batch in TelemetryBlock.Decode(message)) Take(subject, batch, _lastKey);
             }
         }
     }
+
+    /// <summary>Bytes that arrived on a day from an enrollment of a device.</summary>
+    public long BytesOf(DeviceId device, string? identity, DateOnly day)
+        => _subjects.GetValueOrDefault(device.Value)?.BytesOf(identity, day) ?? 0;
 
     /// <summary>The key after which what arrived after <paramref name="since"/> is read.</summary>
     public long KeyOf(DateTimeOffset since) => _keys.KeyOf(since);
@@ -284,6 +291,9 @@ internal sealed class LiteTelemetry(TimeProvider time)
         private long _newestTo;
         private string? _identity;
 
+        // What arrived on the last day that anything did.
+        private (int Day, long Bytes) _arrivals;
+
         public string Name => name;
 
         /// <summary>When it last did what: whoever asks for something else need not look into its rows.</summary>
@@ -307,6 +317,7 @@ internal sealed class LiteTelemetry(TimeProvider time)
             _seen = SequenceRanges.Parse(row["seen"].AsString),
             _newestTo = row["to"].AsInt64,
             _identity = row["identity"].AsString,
+            _arrivals = row["day"] is { IsNumber: true } day ? (day.AsInt32, row["bytes"].AsInt64) : default,
             WrittenKey = row["key"].AsInt64,
             // An earlier program did not write down the models.
             Models = row["models"] is BsonDocument models ? ModelTimes.Of(models) : new ModelTimes(row["to"].AsInt64),
@@ -321,10 +332,20 @@ internal sealed class LiteTelemetry(TimeProvider time)
         {
             if (identity is null || identity == _identity) return false;
             var isAnother = _identity is not null;
-            if (isAnother) (_seen, _newestTo) = (new SequenceRanges(), 0);
+            if (isAnother) (_seen, _newestTo, _arrivals) = (new SequenceRanges(), 0, default);
             _identity = identity;
             return isAnother;
         }
+
+        /// <summary>Counts a message.</summary>
+        public void Count(int bytes, DateTimeOffset arrived)
+        {
+            var day = DateOnly.FromDateTime(arrived.UtcDateTime).DayNumber;
+            _arrivals = (day, (day == _arrivals.Day ? _arrivals.Bytes : 0) + bytes);
+        }
+
+        public long BytesOf(string? identity, DateOnly day)
+            => day.DayNumber == _arrivals.Day && (identity is null || _identity is null || identity == _identity) ? _arrivals.Bytes : 0;
 
         /// <summary>
         /// False when the batch came before. A repeated batch began before the newest one ended; one that begins after it under a number
@@ -365,6 +386,8 @@ internal sealed class LiteTelemetry(TimeProvider time)
             ["seen"] = _seen.ToString(),
             ["to"] = _newestTo,
             ["identity"] = _identity,
+            ["day"] = _arrivals.Day,
+            ["bytes"] = _arrivals.Bytes,
             ["key"] = WrittenKey,
             ["models"] = Models.ToRow(),
         };

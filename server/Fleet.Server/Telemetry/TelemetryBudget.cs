@@ -4,14 +4,22 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Messaging;
 using Fleet.Server.Settings;
+using Fleet.Server.Storage;
 
 namespace Fleet.Server.Telemetry;
 
+/// <summary>Who sends telemetry.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Identity">Which enrollment of it; null where that is not known.</param>
+internal readonly record struct TelemetrySender(DeviceId Device, string? Identity);
+
 /// <summary>
-/// What each device may store in a day: bytes, and models, each of which is a line on a page that all devices share, with its classes. Kept
-/// in memory: a server that is started again begins to count anew, so that a day with restarts may bring a device's share more than once.
+/// What each device may store in a day: bytes, and models, each of which is a line on a page that all devices share, with its classes. Bytes
+/// are counted on from those in the store, so that a restart is worth nothing. Models are counted in memory: after a restart a device may
+/// tell of as many others, which no device can bring about. Who is enrolled anew with a new key, which an operator allows, begins anew, so
+/// that nobody who held the key before keeps it silent.
 /// </summary>
-internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
+internal sealed class TelemetryBudget(IFleetStore store, FleetOptions options, TimeProvider time)
 {
     /// <summary>Models of a device in a day; it runs fewer at a time.</summary>
     public const int ModelsPerDay = 4 * Limits.ModelsPerDevice;
@@ -19,9 +27,11 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
     private readonly ConcurrentDictionary<DeviceId, Account> _accounts = new();
 
     /// <summary>Why a message is not stored; null when it may be.</summary>
-    public MessageRefusal? RefusalOf(DeviceId device, long bytes, IReadOnlyList<TelemetryBatch> batches)
+    public async Task<MessageRefusal?> RefusalAsync(
+        TelemetrySender sender, long bytes, IReadOnlyList<TelemetryBatch> batches, CancellationToken cancellationToken)
     {
-        var account = Today(device);
+        var account = Today(sender);
+        if (!account.IsRead) account.Read(await store.SampleBytesAsync(sender.Device, sender.Identity, account.Day, cancellationToken));
         using var locked = account.Lock.EnterScope();
         if (account.Bytes + bytes > options.TelemetryBytesPerDay)
             return new MessageRefusal(
@@ -36,9 +46,9 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
     }
 
     /// <summary>Counts what was stored.</summary>
-    public void Stored(DeviceId device, long bytes, IReadOnlyList<TelemetryBatch> batches)
+    public void Stored(TelemetrySender sender, long bytes, IReadOnlyList<TelemetryBatch> batches)
     {
-        var account = Today(device);
+        var account = Today(sender);
         using var locked = account.Lock.EnterScope();
         account.Bytes += bytes;
         Add(account.Models, batches);
@@ -51,23 +61,38 @@ internal sealed class TelemetryBudget(FleetOptions options, TimeProvider time)
             models[stats.Model] = Math.Max(models.GetValueOrDefault(stats.Model), stats.Classes.Count);
     }
 
-    private Account Today(DeviceId device)
+    private Account Today(TelemetrySender sender)
     {
         var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
-        return _accounts.AddOrUpdate(device,
-            static (_, day) => new Account(day), static (_, account, day) => account.Day == day ? account : new Account(day), today);
+        return _accounts.AddOrUpdate(sender.Device,
+            static (_, now) => new Account(now.Day, now.Identity),
+            static (_, account, now) => account.Day == now.Day && account.Identity == now.Identity ? account : new(now.Day, now.Identity),
+            (Day: today, sender.Identity));
     }
 
     /// <summary>Messages of one device come one after another, and a report that is carried here in a file beside them.</summary>
-    private sealed class Account(DateOnly day)
+    private sealed class Account(DateOnly day, string? identity)
     {
         public Lock Lock { get; } = new();
 
         public DateOnly Day => day;
 
+        public string? Identity => identity;
+
+        /// <summary>Whether <see cref="Bytes"/> hold what was stored before this account was opened.</summary>
+        public bool IsRead { get; private set; }
+
         public long Bytes { get; set; }
 
         /// <summary>Classes by model.</summary>
         public Dictionary<string, int> Models { get; } = new(StringComparer.Ordinal);
+
+        /// <summary>Takes what is in the store. Whoever stored meanwhile is in it, and is counted once.</summary>
+        public void Read(long stored)
+        {
+            using var locked = Lock.EnterScope();
+            if (IsRead) return;
+            (Bytes, IsRead) = (stored, true);
+        }
     }
 }

@@ -34,11 +34,12 @@ internal sealed class TelemetryInbox(IFleetStore store, TelemetryBudget budget) 
         }
         // All or none: what was refused in part would come again in whole.
         if (batches.Select(TelemetryRules.ProblemOf).FirstOrDefault(problem => problem is not null) is { } problem) return problem;
-        if (budget.RefusalOf(device, payload.Length, batches) is { } refusal) return refusal;
         var enrolled = (await store.FindAsync<Device>(device.Value, cancellationToken))?.Document;
         var identity = enrolled is null ? null : $"{enrolled.Token} {enrolled.EnrolledAt:O}";
+        if (await budget.RefusalAsync(new TelemetrySender(device, identity), payload.Length, batches, cancellationToken) is { } refusal)
+            return refusal;
         if (await store.AppendSamplesAsync(device, new TelemetryMessage(payload, batches, identity), cancellationToken) > 0)
-            budget.Stored(device, payload.Length, batches);
+            budget.Stored(new TelemetrySender(device, identity), payload.Length, batches);
         return null;
     }
 }

@@ -6,6 +6,7 @@ using Fleet.Contracts.State;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Messaging;
 using Fleet.Server.Settings;
+using Fleet.Server.Storage;
 using Fleet.Server.Telemetry;
 using Fleet.TestKit;
 using Microsoft.Extensions.DependencyInjection;
@@ -154,7 +155,7 @@ public sealed class FloodAttackTests
     {
         const long most = 1 << 20;
         await using var server = new RunningServer(services => services.AddSingleton(provider => new TelemetryBudget(
-            provider.GetRequiredService<FleetOptions>() with { TelemetryBytesPerDay = most }, _clock)));
+            provider.GetRequiredService<IFleetStore>(), provider.GetRequiredService<FleetOptions>() with { TelemetryBytesPerDay = most }, _clock)));
         await server.InitializeAsync();
         var device = await server.EnrollAsync("talkative");
         using var client = await device.ConnectAsync();

@@ -38,6 +38,9 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
     public Task<int> AppendSamplesAsync(DeviceId device, TelemetryMessage message, CancellationToken cancellationToken)
         => FailsToWrite ? throw Broken : store.AppendSamplesAsync(device, message, cancellationToken);
 
+    public Task<long> SampleBytesAsync(DeviceId device, string? identity, DateOnly day, CancellationToken cancellationToken)
+        => FailsToRead ? throw Broken : store.SampleBytesAsync(device, identity, day, cancellationToken);
+
     public IAsyncEnumerable<Sample> SamplesAsync(DateTimeOffset since, CancellationToken cancellationToken)
         => FailsToRead ? throw Broken : store.SamplesAsync(since, cancellationToken);
 

@@ -90,10 +90,11 @@ internal static class DeviceTables
 
     private static void WriteTraffic(Sheet sheet, TrafficView traffic, DateTimeOffset now)
     {
+        var from = traffic.From is { } address ? $", from {address}" : "";
         if (traffic.CutUntil is { } until)
-            sheet.Add("Traffic", new Cell($"too much: kept out until {Figures.Moment(until)}", Tone.Bad));
+            sheet.Add("Traffic", new Cell($"too much: kept out until {Figures.Moment(until)}{from}", Tone.Bad));
         else if (traffic.SlowedSince is { } since)
-            sheet.Add("Traffic", new Cell($"too much: slowed since {Figures.Moment(since)}", Tone.Bad));
+            sheet.Add("Traffic", new Cell($"too much: slowed since {Figures.Moment(since)}{from}", Tone.Bad));
         if (traffic.Refused > 0)
             sheet.Add("Refused", $"{Figures.Counted(traffic.Refused, "message")}, the last {DurationText.Ago(traffic.LastRefusalAt, now)}: "
                 + $"{traffic.LastRefusal}");

@@ -35,7 +35,7 @@ internal sealed partial class DeviceBoard(
         => _seen.TryGetValue(device, out var at) ? at : (await store.FindAsync<DeviceSeen>(device.Value, cancellationToken))?.Document.At;
 
     /// <inheritdoc/>
-    public void Connected(DeviceId device, string? run)
+    public void Connected(DeviceId device, string? run, Origin from)
     {
         _online[device] = time.GetUtcNow();
         Heard(device);

@@ -34,6 +34,9 @@ internal sealed record DeviceCertificate
     /// <summary>When two sessions with this identity were last seen to take turns, within an hour; null when none were.</summary>
     public DateTimeOffset? ClonedAt { get; init; }
 
+    /// <summary>Where the sessions came from that took turns.</summary>
+    public IReadOnlyList<string> ClonedFrom { get; init; } = [];
+
     /// <summary>With a new certificate in the place of <paramref name="shown"/>, which is accepted for a while.</summary>
     public DeviceCertificate Renewed(IssuedCertificate issued, string shown) => this with
     {
@@ -59,6 +62,7 @@ internal sealed record DeviceCertificate
         Replaced = Without(null, Current?.Serial, Previous),
         ReplacedShown = null,
         ClonedAt = null,
+        ClonedFrom = [],
     };
 
     /// <summary>

@@ -17,10 +17,13 @@ internal sealed class DeviceIdentities(IFleetStore store) : IDeviceIdentities
             ? new CertificateView(
                 current.Serial, current.ValidFrom, current.ValidUntil, known.FirstUsedAt, known.Revoked is [] ? null : known.Revoked)
             : null;
-        return (certificate, AlarmsOf(known));
+        return (certificate, AlarmsOf(device, known));
     }
 
-    private static List<AlarmView> AlarmsOf(DeviceCertificate known)
+    private static string FromOf(DeviceCertificate known)
+        => known.ClonedFrom.Count == 0 ? "" : $", from {string.Join(", ", known.ClonedFrom)}";
+
+    private static List<AlarmView> AlarmsOf(DeviceId device, DeviceCertificate known)
     {
         var alarms = new List<AlarmView>();
         if (known.ReplacedShown is { } replaced)
@@ -29,7 +32,8 @@ internal sealed class DeviceIdentities(IFleetStore store) : IDeviceIdentities
                 replaced.At));
         if (known.ClonedAt is { } at)
             alarms.Add(new AlarmView(
-                "clone", "Two sessions with this identity take turns: its data folder was copied, or somebody holds its key.", at));
+                "clone", $"Two sessions with this identity take turns{FromOf(known)}: its data folder was copied, or somebody holds its "
+                    + $"key. 'fleet devices reenroll {device}' ends every key but the new one.", at));
         return alarms;
     }
 }

@@ -14,7 +14,7 @@ namespace Fleet.Server.Enrollment;
 /// </summary>
 internal sealed class DeviceLife(
     IFleetStore store, DeviceChanges observers, DeviceBoard board, DeviceOutbox outbox, CertificateAuthority authority, FleetKeys keys,
-    ListenAddresses addresses, IEnumerable<IDeviceEnd> ends, TimeProvider time)
+    ListenAddresses addresses, CloneWatch clones, IEnumerable<IDeviceEnd> ends, TimeProvider time)
 {
     /// <summary>Refuses a device from now on, and whoever holds a token that lets it back.</summary>
     public async Task<Device?> RevokeAsync(string id, CancellationToken cancellationToken)
@@ -82,7 +82,9 @@ internal sealed class DeviceLife(
     public async Task<Device?> AcknowledgeAsync(string id, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
-        await store.UpdateAsync<DeviceCertificate>(id, known => known with { ReplacedShown = null, ClonedAt = null }, cancellationToken);
+        await store.UpdateAsync<DeviceCertificate>(
+            id, known => known with { ReplacedShown = null, ClonedAt = null, ClonedFrom = [] }, cancellationToken);
+        clones.Settled(device.Id);
         return device;
     }
 

@@ -15,7 +15,7 @@ namespace Fleet.Server.Enrollment;
 /// <summary>Turns a join token and a signing request into a device with a certificate.</summary>
 internal sealed partial class Enroller(
     IFleetStore store, KnownProfiles profiles, CertificateAuthority authority, FleetKeys keys, Issuer issuer, DeviceOutbox outbox,
-    DeviceChanges observers, FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
+    DeviceTraffic traffic, CloneWatch clones, DeviceChanges observers, FleetOptions options, TimeProvider time, ILogger<Enroller> logger)
 {
     /// <summary>
     /// Enrolls a device. The use of the token, the device and its certificate are one commit: a token of N uses gives N devices however
@@ -39,7 +39,12 @@ internal sealed partial class Enroller(
             _ => TryAsync(new Asked(request.DeviceId, token, signing, request.Facts), cancellationToken), cancellationToken);
         if (answer.Value is { IsNew: true }) observers.Tell(request.DeviceId);
         if (answer.Value is { CutsConnection: true })
+        {
+            // Whatever was done with the keys before is not held against the new one.
+            traffic.Forget(request.DeviceId);
+            clones.Settled(request.DeviceId);
             await outbox.DisconnectAsync(request.DeviceId, "Another key was enrolled for this device.");
+        }
         return answer.Value is { } enrolled
             ? issuer.AnswerWith(enrolled.Certificate, keys.RootsFrom(token.Root))
             : answer.Problem!;

@@ -38,6 +38,7 @@ internal static class EnrollmentEndpoints
             .AddSingleton<IDeviceIdentities, DeviceIdentities>()
             .AddSingleton<CloneWatch>()
             .AddSingleton<IConnectionObserver>(provider => provider.GetRequiredService<CloneWatch>())
+            .AddSingleton<IDeviceEnd>(provider => provider.GetRequiredService<CloneWatch>())
             .AddHostedService(provider => provider.GetRequiredService<CloneWatch>())
             .AddSingleton<EnrollmentRetention>()
             .AddHostedService(provider => provider.GetRequiredService<EnrollmentRetention>())

@@ -79,7 +79,7 @@ internal sealed class ChangeFeed : ICommitObserver, IConnectionObserver
     }
 
     /// <inheritdoc/>
-    public void Connected(DeviceId device, string? run) => Publish(new ChangeView(ChangeKind.Device, device.Value));
+    public void Connected(DeviceId device, string? run, Origin from) => Publish(new ChangeView(ChangeKind.Device, device.Value));
 
     /// <inheritdoc/>
     public void Disconnected(DeviceId device) => Publish(new ChangeView(ChangeKind.Device, device.Value));

@@ -7,7 +7,8 @@ namespace Fleet.Server.Messaging;
 
 /// <summary>The embedded MQTT 5 broker: started before the first connection can come, stopped after telling every device.</summary>
 internal sealed class Broker(
-    MqttServer server, DeviceAdmission admission, DeviceQuota quota, DeviceInbox inbox, IEnumerable<IConnectionObserver> observers)
+    MqttServer server, DeviceAdmission admission, DeviceQuota quota, DeviceInbox inbox, SessionTurns turns,
+    IEnumerable<IConnectionObserver> observers)
     : IHostedLifecycleService
 {
     /// <summary>Messages waiting for one device. Only its newest desired state matters, so the oldest are dropped.</summary>
@@ -42,7 +43,8 @@ internal sealed class Broker(
         server.ClientConnectedAsync += async connected =>
         {
             await Tell(
-                connected.SessionItems, (observer, device) => observer.Connected(device, DeviceAdmission.RunOf(connected.UserProperties)));
+                connected.SessionItems, (observer, device) => observer.Connected(
+                    device, DeviceAdmission.RunOf(connected.UserProperties), Origin.Of(connected.RemoteEndPoint)));
             await admission.ConnectedAsync(connected);
         };
         server.ClientSubscribedTopicAsync += subscribed => Tell(
@@ -51,7 +53,7 @@ internal sealed class Broker(
         // A connection that was taken over has a successor already: the device is not gone.
         server.ClientDisconnectedAsync += disconnected => disconnected.DisconnectType == MqttClientDisconnectType.Takeover
             ? Tell(disconnected.SessionItems, (observer, device) => observer.TakenOver(device))
-            : Tell(disconnected.SessionItems, (observer, device) => observer.Disconnected(device));
+            : Tell(disconnected.SessionItems, (observer, device) => observer.Disconnected(device), turns.Left);
         return server.StartAsync();
     }
 
@@ -70,10 +72,12 @@ internal sealed class Broker(
     /// <inheritdoc/>
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private Task Tell(System.Collections.IDictionary sessionItems, Action<IConnectionObserver, DeviceId> tell)
+    private Task Tell(
+        System.Collections.IDictionary sessionItems, Action<IConnectionObserver, DeviceId> tell, Action<DeviceId>? first = null)
     {
         if (DeviceAdmission.DeviceOf(sessionItems) is { } device)
         {
+            first?.Invoke(device);
             foreach (var observer in _observers) tell(observer, device);
         }
         return Task.CompletedTask;

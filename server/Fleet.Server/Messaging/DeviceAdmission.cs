@@ -14,10 +14,11 @@ namespace Fleet.Server.Messaging;
 /// <summary>Who may connect, and who may publish and subscribe where.</summary>
 internal sealed partial class DeviceAdmission(
     CertificateAuthority authority, IDeviceGate gate, DeviceTraffic traffic, DeviceKeys keys, RefusedConnections refused,
-    DeviceOutbox outbox, ILogger<DeviceAdmission> logger)
+    SessionTurns turns, DeviceOutbox outbox, ILogger<DeviceAdmission> logger)
 {
     private const string DeviceItem = "device";
     private const string CertificateItem = "certificate";
+    private const string OriginItem = "origin";
     private const int MaximumKeepAliveSeconds = 12 * 3600;
     private const int MaximumRunLength = 64;
 
@@ -47,6 +48,8 @@ internal sealed partial class DeviceAdmission(
     /// </summary>
     public async Task ConnectedAsync(ClientConnectedEventArgs session)
     {
+        // Here, for a session that is taken over keeps its items.
+        session.SessionItems[OriginItem] = Origin.Of(session.RemoteEndPoint);
         if (DeviceOf(session.SessionItems) is not { } device || session.SessionItems[CertificateItem] is not X509Certificate2 shown) return;
         if (await gate.WhyRefusedAsync(device, shown, CancellationToken.None) is not { } reason) return;
         LogRefused(session.ClientId, session.RemoteEndPoint, reason);
@@ -55,6 +58,10 @@ internal sealed partial class DeviceAdmission(
 
     /// <summary>The device of a session that was admitted.</summary>
     public static DeviceId? DeviceOf(System.Collections.IDictionary sessionItems) => sessionItems[DeviceItem] as DeviceId?;
+
+    /// <summary>Where the connection of a session comes from.</summary>
+    public static Origin OriginOf(System.Collections.IDictionary sessionItems)
+        => sessionItems[OriginItem] is Origin from ? from : default;
 
     /// <summary>What a device calls the run of its program; null when it does not say, or at a length that nobody needs.</summary>
     public static string? RunOf(List<MqttUserProperty>? properties)
@@ -71,7 +78,8 @@ internal sealed partial class DeviceAdmission(
         subscription.ProcessSubscription = false;
         subscription.Response.ReasonCode = MqttSubscribeReasonCode.NotAuthorized;
         if (DeviceOf(subscription.SessionItems) is { } stranger)
-            traffic.Refused(stranger, $"it may not subscribe to {Shorten(subscription.TopicFilter.Topic)}, which is not its own");
+            traffic.Refused(stranger, OriginOf(subscription.SessionItems),
+                $"it may not subscribe to {Shorten(subscription.TopicFilter.Topic)}, which is not its own");
         LogForeignSubscription(subscription.ClientId, Shorten(subscription.TopicFilter.Topic));
         return Task.CompletedTask;
     }
@@ -89,14 +97,17 @@ internal sealed partial class DeviceAdmission(
         // Before anything is charged to the device: whoever shows a certificate that counts no more must not use up its share.
         if (await gate.WhyRefusedAsync(device, connection.ClientCertificate, connection.CancellationToken) is { } reason)
             return (MqttConnectReasonCode.NotAuthorized, reason);
-        if (traffic.CutUntil(device) is { } until)
+        var from = Origin.Of(connection.RemoteEndPoint);
+        if (traffic.CutUntil(device, from) is { } until)
             return (MqttConnectReasonCode.QuotaExceeded, $"it sent too much and is kept out until {until:u}");
-        if (traffic.Charge(device, DeviceTraffic.CostOfMuch, 0).Wait > TimeSpan.Zero)
+        if (traffic.Charge(device, from, DeviceTraffic.CostOfMuch, 0).Wait > TimeSpan.Zero)
             return (MqttConnectReasonCode.ConnectionRateExceeded, "it connects more often than it may");
         // Without keep-alive a device whose link died would be online for ever.
-        return connection.KeepAlivePeriod is null or 0 or > MaximumKeepAliveSeconds
-            ? (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must "
-                + $"be within 1..{MaximumKeepAliveSeconds}")
+        if (connection.KeepAlivePeriod is null or 0 or > MaximumKeepAliveSeconds)
+            return (MqttConnectReasonCode.ImplementationSpecificError, $"its keep-alive is {connection.KeepAlivePeriod ?? 0} s and must "
+                + $"be within 1..{MaximumKeepAliveSeconds}");
+        return turns.Take(device, from) is { } end
+            ? (MqttConnectReasonCode.ServerBusy, $"this identity is in use twice, and another session has its turn until {end:u}")
             : (MqttConnectReasonCode.Success, "");
     }
 

@@ -31,7 +31,9 @@ internal sealed partial class DeviceInbox(
         if (DeviceAdmission.DeviceOf(publish.SessionItems) is not { } device || !Topics.MayPublish(device, topic))
         {
             if (DeviceAdmission.DeviceOf(publish.SessionItems) is { } stranger)
-                traffic.Refused(stranger, $"it may not publish to {DeviceAdmission.Shorten(topic)}, which is not its own");
+                traffic.Refused(
+                    stranger, DeviceAdmission.OriginOf(publish.SessionItems),
+                    $"it may not publish to {DeviceAdmission.Shorten(topic)}, which is not its own");
             LogForeign(publish.ClientId, DeviceAdmission.Shorten(topic));
             publish.Response.ReasonCode = MqttPubAckReasonCode.NotAuthorized;
             return;
@@ -44,13 +46,13 @@ internal sealed partial class DeviceInbox(
         var message = publish.ApplicationMessage;
         if (!_handlers.TryGetValue(channel, out var handler) || message.Retain)
         {
-            Refuse(device, channel, message.Retain ? "retained messages are not kept" : "this channel is not known");
+            Refuse(device, publish, channel, message.Retain ? "retained messages are not kept" : "this channel is not known");
             return MqttPubAckReasonCode.ImplementationSpecificError;
         }
         if (message.Payload.Length > handler.MaximumBytes)
         {
             // Sent again it would be as long: the device is told that this payload will never be taken.
-            Refuse(device, channel, $"it has {message.Payload.Length:#,0} bytes; at most {handler.MaximumBytes:#,0} are accepted");
+            Refuse(device, publish, channel, $"it has {message.Payload.Length:#,0} bytes; at most {handler.MaximumBytes:#,0} are accepted");
             return MqttPubAckReasonCode.PayloadFormatInvalid;
         }
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(publish.CancellationToken);
@@ -59,7 +61,7 @@ internal sealed partial class DeviceInbox(
         {
             if (await handler.HandleAsync(device, message.Payload.ToArray(), deadline.Token) is { } refusal)
             {
-                Refuse(device, channel, refusal.Reason);
+                Refuse(device, publish, channel, refusal.Reason);
                 return refusal.IsForGood ? MqttPubAckReasonCode.PayloadFormatInvalid : MqttPubAckReasonCode.QuotaExceeded;
             }
             foreach (var observer in _observers) observer.Heard(device);
@@ -86,9 +88,9 @@ internal sealed partial class DeviceInbox(
         }
     }
 
-    private void Refuse(DeviceId device, string channel, string reason)
+    private void Refuse(DeviceId device, InterceptingPublishEventArgs publish, string channel, string reason)
     {
-        traffic.Refused(device, $"{channel}: {reason}");
+        traffic.Refused(device, DeviceAdmission.OriginOf(publish.SessionItems), $"{channel}: {reason}");
         LogRefused(device, channel, reason);
     }
 

@@ -45,7 +45,8 @@ internal interface IConnectionObserver
     /// <summary>A device connected.</summary>
     /// <param name="device">The device.</param>
     /// <param name="run">What it calls the run of its program; null when it does not say.</param>
-    void Connected(DeviceId device, string? run);
+    /// <param name="from">Where it connects from.</param>
+    void Connected(DeviceId device, string? run, Origin from);
 
     /// <summary>A device's connection was ended by another one of the same identity.</summary>
     void TakenOver(DeviceId device);

@@ -17,14 +17,15 @@ internal sealed partial class DeviceQuota(
     public async Task InterceptAsync(InterceptingPacketEventArgs packet)
     {
         if (DeviceAdmission.DeviceOf(packet.SessionItems) is not { } device) return;
+        var from = Origin.Of(packet.RemoteEndPoint);
         if (TopicsOf(packet.Packet) is > Limits.SubscriptionsPerDevice and var topics)
         {
-            traffic.Cut(device);
+            traffic.Cut(device, from);
             await CutAsync(device, packet, MqttDisconnectReasonCode.QuotaExceeded,
                 $"it names {topics} topics at once; at most {Limits.SubscriptionsPerDevice} are accepted");
             return;
         }
-        var verdict = traffic.Charge(device, CostOf(packet.Packet), BytesOf(packet.Packet));
+        var verdict = traffic.Charge(device, from, CostOf(packet.Packet), BytesOf(packet.Packet));
         if (verdict.BeginsToBeSlowed) LogSlowed(device, options.PacketsPerSecond, options.BytesPerSecond);
         if (verdict.IsCut)
         {
@@ -51,6 +52,8 @@ internal sealed partial class DeviceQuota(
     private async Task CutAsync(DeviceId device, InterceptingPacketEventArgs packet, MqttDisconnectReasonCode code, string reason)
     {
         packet.ProcessPacket = false;
+        // A connection that was taken over meanwhile has ended: its successor, which may be somebody else's, is not to pay for it.
+        if (packet.CancellationToken.IsCancellationRequested) return;
         LogCut(device, reason, options.CutFor);
         await outbox.DisconnectAsync(device, reason, code);
     }

@@ -14,7 +14,9 @@ internal readonly record struct TrafficVerdict(TimeSpan Wait, bool BeginsToBeSlo
 
 /// <summary>
 /// How much each device sends. Who sends more than its share is slowed, and cut when that does not help; what it sent that was refused
-/// costs more than what was taken. Kept in memory, a few hundred bytes for each device that connected since the start.
+/// costs more than what was taken. What comes from one place does not count against another, so that a copy of a device's key uses up
+/// nothing of the device's own share (<see cref="DeviceAccount"/>). Kept in memory, a few hundred bytes for each device and place since the
+/// start: the shares begin anew with the server, which is worth one burst and no more, and no device can bring it about.
 /// </summary>
 internal sealed class DeviceTraffic : IDisposable
 {
@@ -24,7 +26,7 @@ internal sealed class DeviceTraffic : IDisposable
     /// <summary>The meter of everything that this server counts.</summary>
     public const string MeterName = "Fleet";
 
-    private readonly ConcurrentDictionary<DeviceId, DeviceMeter> _devices = new();
+    private readonly ConcurrentDictionary<DeviceId, DeviceAccount> _devices = new();
     private readonly Meter _meter;
     private readonly Counter<long> _slowed;
     private readonly Counter<long> _cut;
@@ -47,102 +49,47 @@ internal sealed class DeviceTraffic : IDisposable
 
     /// <summary>Counts what a device sent.</summary>
     /// <param name="device">The device.</param>
+    /// <param name="from">Where its connection comes from.</param>
     /// <param name="packets">Packets, or what they stand for.</param>
     /// <param name="bytes">Their bytes.</param>
-    public TrafficVerdict Charge(DeviceId device, int packets, long bytes)
+    public TrafficVerdict Charge(DeviceId device, Origin from, int packets, long bytes)
     {
-        var verdict = Of(device).Charge(packets, bytes, _time.GetElapsedTime(_begin), _time.GetUtcNow());
+        var verdict = Of(device).Charge(from, packets, bytes, _time.GetElapsedTime(_begin), _time.GetUtcNow());
         if (verdict.BeginsToBeSlowed) _slowed.Add(1);
         if (verdict.IsCut) _cut.Add(1);
         return verdict;
     }
 
     /// <summary>Counts a message that was refused for good.</summary>
-    public void Refused(DeviceId device, string reason)
+    public void Refused(DeviceId device, Origin from, string reason)
     {
         _refused.Add(1);
-        Of(device).Refused(Limits.Detail(reason), CostOfMuch, _time.GetElapsedTime(_begin), _time.GetUtcNow());
+        Of(device).Refused(from, Limits.Detail(reason), CostOfMuch, _time.GetElapsedTime(_begin), _time.GetUtcNow());
     }
 
     /// <summary>Cuts a device at once, for what no agent does.</summary>
-    public void Cut(DeviceId device)
+    public void Cut(DeviceId device, Origin from)
     {
         _cut.Add(1);
-        Of(device).Cut(_time.GetUtcNow());
+        Of(device).Cut(from, _time.GetElapsedTime(_begin), _time.GetUtcNow());
     }
 
-    /// <summary>Until when the device is kept out; null when it is not.</summary>
-    public DateTimeOffset? CutUntil(DeviceId device)
-        => _devices.TryGetValue(device, out var meter) && meter.CutUntil > _time.GetUtcNow() ? meter.CutUntil : null;
+    /// <summary>Until when connections of the device from there are kept out; null when they are not.</summary>
+    public DateTimeOffset? CutUntil(DeviceId device, Origin from)
+        => _devices.TryGetValue(device, out var account)
+            ? account.CutUntil(from, _time.GetElapsedTime(_begin), _time.GetUtcNow())
+            : null;
+
+    /// <summary>Begins anew with a device that has a new key: what was done with the one before is not its own.</summary>
+    public void Forget(DeviceId device) => _devices.TryRemove(device, out _);
 
     /// <summary>What there is to say about a device's traffic; null when there is nothing.</summary>
     public TrafficView? ViewOf(DeviceId device)
-        => _devices.TryGetValue(device, out var meter) ? meter.ToView(_time.GetUtcNow()) : null;
+        => _devices.TryGetValue(device, out var account) ? account.ToView(_time.GetUtcNow()) : null;
 
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();
 
-    private DeviceMeter Of(DeviceId device) => _devices.GetOrAdd(device, static (_, options) => new DeviceMeter(options), _options);
-
-    /// <summary>The account of one device.</summary>
-    private sealed class DeviceMeter(MessagingOptions options)
-    {
-        private readonly Lock _lock = new();
-        private readonly TokenBucket _packets = new(options.PacketsPerSecond, options.PacketBurst, options.SlowedAtMost);
-        private readonly TokenBucket _bytes = new(options.BytesPerSecond, options.ByteBurst, options.SlowedAtMost);
-        private TimeSpan? _slowed;
-        private DateTimeOffset? _slowedSince;
-        private long _refused;
-        private string? _lastRefusal;
-        private DateTimeOffset? _lastRefusalAt;
-
-        public DateTimeOffset? CutUntil { get; private set; }
-
-        public TrafficVerdict Charge(int packets, long bytes, TimeSpan now, DateTimeOffset at)
-        {
-            lock (_lock)
-            {
-                var (forPackets, forBytes) = (_packets.Take(packets, now), _bytes.Take(bytes, now));
-                var wait = forPackets > forBytes ? forPackets : forBytes;
-                var begins = wait > TimeSpan.Zero && _slowed is null;
-                if (begins) (_slowed, _slowedSince) = (now, at);
-                if (_packets.HasRecovered && _bytes.HasRecovered) (_slowed, _slowedSince) = (null, null);
-                if (_slowed is not { } since || now - since < options.SlowedAtMost) return new(wait, begins, false);
-                CutUntil = at + options.CutFor;
-                (_slowed, _slowedSince) = (null, null);
-                return new(wait, begins, true);
-            }
-        }
-
-        public void Refused(string reason, int packets, TimeSpan now, DateTimeOffset at)
-        {
-            lock (_lock)
-            {
-                _packets.Take(packets, now);
-                _refused++;
-                (_lastRefusal, _lastRefusalAt) = (reason, at);
-            }
-        }
-
-        public void Cut(DateTimeOffset at)
-        {
-            lock (_lock) CutUntil = at + options.CutFor;
-        }
-
-        public TrafficView? ToView(DateTimeOffset now)
-        {
-            lock (_lock)
-            {
-                var view = new TrafficView
-                {
-                    SlowedSince = _slowedSince,
-                    CutUntil = CutUntil > now ? CutUntil : null,
-                    Refused = _refused,
-                    LastRefusal = _lastRefusal,
-                    LastRefusalAt = _lastRefusalAt,
-                };
-                return view == new TrafficView() ? null : view;
-            }
-        }
-    }
+    private DeviceAccount Of(DeviceId device)
+        => _devices.GetOrAdd(device, static (_, options) => new DeviceAccount(options), _options);
 }

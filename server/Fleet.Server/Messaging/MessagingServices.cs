@@ -20,6 +20,7 @@ internal static class MessagingServices
             .AddSingleton<DeviceInbox>()
             .AddSingleton<DeviceOutbox>()
             .AddSingleton<DeviceTraffic>()
+            .AddSingleton<SessionTurns>()
             .AddSingleton<DeviceKeys>()
             .AddSingleton<DeviceQuota>()
             .AddHostedService<Broker>();

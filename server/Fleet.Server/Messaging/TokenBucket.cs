@@ -15,6 +15,9 @@ internal sealed class TokenBucket(double perSecond, double burst, TimeSpan longe
     /// <summary>True when at least half of the burst is there again.</summary>
     public bool HasRecovered => _spent <= burst / 2;
 
+    /// <summary>True when nothing was taken that has not come back.</summary>
+    public bool IsFull => _spent <= 0;
+
     /// <summary>Takes tokens.</summary>
     /// <param name="cost">How many.</param>
     /// <param name="now">The time since any moment that stays the same.</param>

@@ -9,6 +9,9 @@ public sealed record TrafficView
     /// <summary>Until when it is kept out because slowing it did not help; null when it is not.</summary>
     public DateTimeOffset? CutUntil { get; init; }
 
+    /// <summary>Where that comes from which is slowed or kept out: an address, or the network of one; null when nothing is.</summary>
+    public string? From { get; init; }
+
     /// <summary>Messages that were refused for good.</summary>
     public long Refused { get; init; }
 

@@ -65,7 +65,7 @@ public sealed class DeviceBoardTests : IAsyncDisposable
     public async Task Device_is_online_from_its_connect_to_its_disconnect_and_last_seen_comes_from_memory_first()
     {
         Assert.Null(await _board.LastSeenAsync(TestStore.Device, default));
-        _board.Connected(TestStore.Device, null);
+        _board.Connected(TestStore.Device, null, default);
         Assert.True(_board.IsOnline(TestStore.Device));
 
         _test.Clock.Advance(TimeSpan.FromSeconds(10));

@@ -16,22 +16,31 @@ public sealed class CloneTests(RunningServer server) : IClassFixture<RunningServ
     [InlineData("a b a", true)]
     [InlineData("a b c a", true)]
     [InlineData("a b b b a", true)]
+    [InlineData("a - a", true)]
+    [InlineData("- a -", false)]
+    [InlineData("- - - -", false)]
     public void Run_that_comes_back_after_another_means_two_programs(string runs, bool cloned)
     {
-        var history = runs.Split(' ').Aggregate(SessionHistory.Empty, (known, run) => known.Connected(run));
+        var history = runs.Split(' ').Aggregate(SessionHistory.Empty, (known, run) => known.Connected(run == "-" ? null : run));
         Assert.Equal(cloned, history.IsCloned);
     }
 
     [Theory]
-    [InlineData(9, 1, false)]
-    [InlineData(10, 1, true)]
-    [InlineData(30, 70, false)]
-    public void Program_without_runs_is_suspected_when_it_is_taken_over_often(int takeovers, int secondsApart, bool cloned)
+    [InlineData("none", 9, 1, false)]
+    [InlineData("none", 10, 1, true)]
+    [InlineData("none", 30, 70, false)]
+    [InlineData("another", 9, 1, false)]
+    [InlineData("another", 10, 1, true)]
+    [InlineData("another", 30, 70, false)]
+    [InlineData("the same", 30, 1, false)]
+    public void Session_that_is_taken_over_often_by_no_run_of_its_own_is_suspected(string run, int takeovers, int secondsApart, bool cloned)
     {
         var start = DateTimeOffset.UnixEpoch;
-        var history = Enumerable.Range(0, takeovers)
-            .Aggregate(SessionHistory.Empty, (known, i) => known.TakenOver(start.AddSeconds((double)i * secondsApart)));
+        var history = Enumerable.Range(0, takeovers).Aggregate(SessionHistory.Empty.Connected(RunOf(-1)), (known, i)
+            => known.TakenOver(start.AddSeconds((double)i * secondsApart)).Connected(RunOf(i)));
         Assert.Equal(cloned, history.IsCloned);
+
+        string? RunOf(int n) => run == "none" ? null : run == "another" ? $"run-{n}" : run;
     }
 
     [Fact]

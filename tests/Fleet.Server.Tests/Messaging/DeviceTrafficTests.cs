@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Telemetry;
 using Fleet.Server.Messaging;
@@ -9,6 +10,7 @@ namespace Fleet.Server.Tests.Messaging;
 public sealed class DeviceTrafficTests
 {
     private static readonly DeviceId Device = DeviceId.Parse("dev-1");
+    private static readonly Origin Here = new("192.0.2.1");
 
     private readonly FakeTimeProvider _clock = new();
 
@@ -44,14 +46,14 @@ public sealed class DeviceTrafficTests
         var began = _clock.GetUtcNow();
         for (var n = 0; n < messages; n++)
         {
-            var verdict = traffic.Charge(Device, 1, bytes);
+            var verdict = traffic.Charge(Device, Here, 1, bytes);
             Assert.False(verdict.IsCut);
             // No acknowledgement waits longer than a client is patient.
             Assert.InRange(verdict.Wait, TimeSpan.Zero, TimeSpan.FromSeconds(5));
             _clock.Advance(verdict.Wait);
         }
         Assert.InRange(_clock.GetUtcNow() - began, TimeSpan.Zero, TimeSpan.FromMinutes(10));
-        Assert.Null(traffic.CutUntil(Device));
+        Assert.Null(traffic.CutUntil(Device, Here));
     }
 
     [Fact]
@@ -67,17 +69,17 @@ public sealed class DeviceTrafficTests
 
         Assert.False(FloodFor(TimeSpan.FromMinutes(2)));
 
-        Assert.Equal(_clock.GetUtcNow() + options.CutFor, traffic.CutUntil(Device));
-        Assert.Equal(traffic.CutUntil(Device), traffic.ViewOf(Device)!.CutUntil);
+        Assert.Equal(_clock.GetUtcNow() + options.CutFor, traffic.CutUntil(Device, Here));
+        Assert.Equal(traffic.CutUntil(Device, Here), traffic.ViewOf(Device)!.CutUntil);
         _clock.Advance(options.CutFor);
-        Assert.Null(traffic.CutUntil(Device));
+        Assert.Null(traffic.CutUntil(Device, Here));
 
         // True as long as it is not cut.
         bool FloodFor(TimeSpan time)
         {
             for (var end = _clock.GetUtcNow() + time; _clock.GetUtcNow() < end;)
             {
-                var verdict = traffic.Charge(Device, 100, 0);
+                var verdict = traffic.Charge(Device, Here, 100, 0);
                 if (verdict.IsCut) return false;
                 _clock.Advance(verdict.Wait);
             }
@@ -86,13 +88,45 @@ public sealed class DeviceTrafficTests
     }
 
     [Fact]
+    public void What_comes_from_one_place_does_not_count_against_another_and_many_places_share_what_is_left()
+    {
+        var options = new MessagingOptions();
+        using var traffic = new DeviceTraffic(options, _clock);
+        for (var place = 2; place < 2 + DeviceAccount.MostOrigins - 1; place++) UseUp(new Origin($"192.0.2.{place}"));
+        Assert.Equal(TimeSpan.Zero, traffic.Charge(Device, Here, options.PacketBurst, 0).Wait);
+
+        UseUp(new Origin("192.0.2.50"));
+        Assert.NotEqual(TimeSpan.Zero, traffic.Charge(Device, new Origin("192.0.2.51"), 1, 0).Wait);
+        Assert.NotEqual(TimeSpan.Zero, traffic.Charge(Device, Here, 1, 0).Wait);
+        Assert.Equal("192.0.2.2", traffic.ViewOf(Device)!.From);
+
+        // What has been paid for long gives its place to another.
+        _clock.Advance(options.PacketBurst / options.PacketsPerSecond * TimeSpan.FromSeconds(1) + TimeSpan.FromMinutes(1));
+        Assert.Equal(TimeSpan.Zero, traffic.Charge(Device, new Origin("192.0.2.52"), options.PacketBurst, 0).Wait);
+
+        traffic.Forget(Device);
+        Assert.Null(traffic.ViewOf(Device));
+        Assert.Equal(TimeSpan.Zero, traffic.Charge(Device, Here, options.PacketBurst, 0).Wait);
+
+        void UseUp(Origin from) => Assert.NotEqual(TimeSpan.Zero, traffic.Charge(Device, from, options.PacketBurst + 1, 0).Wait);
+    }
+
+    [Theory]
+    [InlineData("192.0.2.7", "192.0.2.7")]
+    [InlineData("::ffff:192.0.2.7", "192.0.2.7")]
+    [InlineData("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64")]
+    [InlineData("::1", "::1")]
+    public void Place_is_an_address_or_the_network_of_one(string address, string place)
+        => Assert.Equal(place, Origin.Of(new IPEndPoint(IPAddress.Parse(address), 1)).Text);
+
+    [Fact]
     public void What_is_refused_is_counted_and_costs_as_much_as_many_packets()
     {
         var options = new MessagingOptions();
         using var traffic = new DeviceTraffic(options, _clock);
         for (var n = 0; n < options.PacketBurst / DeviceTraffic.CostOfMuch; n++)
-            traffic.Refused(Device, "telemetry: sequence -1 is negative");
-        Assert.NotEqual(TimeSpan.Zero, traffic.Charge(Device, 1, 0).Wait);
+            traffic.Refused(Device, Here, "telemetry: sequence -1 is negative");
+        Assert.NotEqual(TimeSpan.Zero, traffic.Charge(Device, Here, 1, 0).Wait);
         var view = traffic.ViewOf(Device)!;
         Assert.Equal((30L, "telemetry: sequence -1 is negative"), (view.Refused, view.LastRefusal));
     }
@@ -113,7 +147,7 @@ public sealed class DeviceTrafficTests
         ]);
         for (var round = 0; round < 2; round++)
         {
-            var (reading, account) = (TimeOf(() => TelemetryPack.Decode(pack)), TimeOf(() => traffic.Charge(Device, 1, pack.Length)));
+            var (reading, account) = (TimeOf(() => TelemetryPack.Decode(pack)), TimeOf(() => traffic.Charge(Device, Here, 1, pack.Length)));
             if (round == 1) Assert.True(account < reading / 4, $"{account.TotalNanoseconds} ns beside {reading.TotalNanoseconds} ns");
         }
 

@@ -16,9 +16,9 @@ public sealed class MetricsTests(RunningServer server) : IClassFixture<RunningSe
         var traffic = server.Services.GetRequiredService<DeviceTraffic>();
         var before = await ReadAsync();
         var device = DeviceId.Parse("counted-1");
-        traffic.Refused(device, "for the test");
-        traffic.Refused(device, "for the test");
-        for (var n = 0; n < 100; n++) traffic.Charge(device, 1000, 0);
+        traffic.Refused(device, default, "for the test");
+        traffic.Refused(device, default, "for the test");
+        for (var n = 0; n < 100; n++) traffic.Charge(device, default, 1000, 0);
         server.Services.GetRequiredService<ServerHealth>().Report("test", "Something is wrong.");
         server.Services.GetRequiredService<ServerHealth>().Warn("test", "Somebody should look.");
 

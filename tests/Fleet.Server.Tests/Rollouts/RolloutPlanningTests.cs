@@ -171,7 +171,7 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
         Assert.Contains("unavailable and the plan allows 2: offline berlin-00002, berlin-00003",
             (await _fleet.ViewAsync(rollout)).Waves[0].Held, StringComparison.Ordinal);
 
-        foreach (var back in offline) _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse(back), null);
+        foreach (var back in offline) _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse(back), null, default);
         for (var finished = 1; finished <= 4; finished++)
         {
             await _fleet.UntilAsync(rollout, "goes on", view =>
@@ -281,7 +281,7 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
     private async Task EnrollAtAsync(string site, int count, int? online = null)
     {
         await _fleet.EnrollAsync(count, prefix: site, labels: new Dictionary<string, string> { ["site"] = site });
-        for (var i = 0; i < (online ?? count); i++) _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse($"{site}-{i:00000}"), null);
+        for (var i = 0; i < (online ?? count); i++) _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse($"{site}-{i:00000}"), null, default);
     }
 
     private async Task<string> StartAsync(string waves, Func<RolloutPlan, RolloutPlan>? with = null, string model = "speech")

@@ -168,7 +168,7 @@ public sealed class UnavailableBudgetTests : IAsyncLifetime
 
     private void Connect(int devices)
     {
-        for (var i = 0; i < devices; i++) _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse($"dev-{i:00000}"), null);
+        for (var i = 0; i < devices; i++) _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse($"dev-{i:00000}"), null, default);
     }
 
     private async Task<DeviceRolloutView> DeviceAsync(string rollout, DeviceId device)

@@ -1,0 +1,125 @@
+using Fleet.Contracts.Http;
+
+namespace Fleet.Server.Messaging;
+
+/// <summary>
+/// What one device may still send, apart for each place it sends from: somebody elsewhere who holds a copy of its key has a share of their
+/// own. Places beyond <see cref="MostOrigins"/> share one, so that many addresses are worth no more than that.
+/// </summary>
+internal sealed class DeviceAccount(MessagingOptions options)
+{
+    /// <summary>Places that are told apart; one that has nothing to pay gives way to a new one.</summary>
+    public const int MostOrigins = 4;
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<Origin, Share> _shares = [];
+    private Share? _others;
+    private long _refused;
+    private string? _lastRefusal;
+    private DateTimeOffset? _lastRefusalAt;
+
+    /// <summary>Counts what came from a place.</summary>
+    public TrafficVerdict Charge(Origin from, int packets, long bytes, TimeSpan now, DateTimeOffset at)
+    {
+        lock (_lock) return Of(from, now, at).Charge(packets, bytes, now, at);
+    }
+
+    /// <summary>Counts a message from a place that was refused.</summary>
+    public void Refused(Origin from, string reason, int packets, TimeSpan now, DateTimeOffset at)
+    {
+        lock (_lock)
+        {
+            Of(from, now, at).Take(packets, now);
+            _refused++;
+            (_lastRefusal, _lastRefusalAt) = (reason, at);
+        }
+    }
+
+    /// <summary>Keeps out what comes from a place.</summary>
+    public void Cut(Origin from, TimeSpan now, DateTimeOffset at)
+    {
+        lock (_lock) Of(from, now, at).Cut(at);
+    }
+
+    /// <summary>Until when what comes from a place is kept out; null when it is not.</summary>
+    public DateTimeOffset? CutUntil(Origin from, TimeSpan now, DateTimeOffset at)
+    {
+        lock (_lock) return Of(from, now, at).CutUntil is { } until && until > at ? until : null;
+    }
+
+    /// <summary>
+    /// What there is to say; null when there is nothing. Of several places it tells of the one that is kept out, or slowed the longest.
+    /// </summary>
+    public TrafficView? ToView(DateTimeOffset now)
+    {
+        lock (_lock)
+        {
+            var cut = All().Where(each => each.Share.CutUntil > now).OrderByDescending(each => each.Share.CutUntil).FirstOrDefault();
+            var slowed = All().Where(each => each.Share.SlowedSince is not null).OrderBy(each => each.Share.SlowedSince).FirstOrDefault();
+            var view = new TrafficView
+            {
+                SlowedSince = slowed.Share?.SlowedSince,
+                CutUntil = cut.Share?.CutUntil,
+                From = cut.From ?? slowed.From,
+                Refused = _refused,
+                LastRefusal = _lastRefusal,
+                LastRefusalAt = _lastRefusalAt,
+            };
+            return view == new TrafficView() ? null : view;
+        }
+    }
+
+    private IEnumerable<(string From, Share Share)> All()
+    {
+        foreach (var (from, share) in _shares) yield return (from.ToString(), share);
+        if (_others is not null) yield return ("several addresses", _others);
+    }
+
+    private Share Of(Origin from, TimeSpan now, DateTimeOffset at)
+    {
+        if (_shares.TryGetValue(from, out var share)) return share;
+        if (_shares.Count >= MostOrigins)
+        {
+            var idle = _shares.FirstOrDefault(each => each.Value.OwesNothing(now, at));
+            if (idle.Value is null) return _others ??= new Share(options);
+            _shares.Remove(idle.Key);
+        }
+        return _shares[from] = new Share(options);
+    }
+
+    /// <summary>What may come from one place.</summary>
+    private sealed class Share(MessagingOptions options)
+    {
+        private readonly TokenBucket _packets = new(options.PacketsPerSecond, options.PacketBurst, options.SlowedAtMost);
+        private readonly TokenBucket _bytes = new(options.BytesPerSecond, options.ByteBurst, options.SlowedAtMost);
+        private TimeSpan? _slowed;
+
+        public DateTimeOffset? SlowedSince { get; private set; }
+
+        public DateTimeOffset? CutUntil { get; private set; }
+
+        public TrafficVerdict Charge(int packets, long bytes, TimeSpan now, DateTimeOffset at)
+        {
+            var (forPackets, forBytes) = (_packets.Take(packets, now), _bytes.Take(bytes, now));
+            var wait = forPackets > forBytes ? forPackets : forBytes;
+            var begins = wait > TimeSpan.Zero && _slowed is null;
+            if (begins) (_slowed, SlowedSince) = (now, at);
+            if (_packets.HasRecovered && _bytes.HasRecovered) (_slowed, SlowedSince) = (null, null);
+            if (_slowed is not { } since || now - since < options.SlowedAtMost) return new(wait, begins, false);
+            CutUntil = at + options.CutFor;
+            (_slowed, SlowedSince) = (null, null);
+            return new(wait, begins, true);
+        }
+
+        public void Take(int packets, TimeSpan now) => _packets.Take(packets, now);
+
+        public void Cut(DateTimeOffset at) => CutUntil = at + options.CutFor;
+
+        public bool OwesNothing(TimeSpan now, DateTimeOffset at)
+        {
+            _packets.Take(0, now);
+            _bytes.Take(0, now);
+            return _packets.IsFull && _bytes.IsFull && !(CutUntil > at);
+        }
+    }
+}

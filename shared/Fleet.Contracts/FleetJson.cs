@@ -125,6 +125,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(SetPinRequest))]
 [JsonSerializable(typeof(IReadOnlyList<StrangerView>))]
 [JsonSerializable(typeof(HealthResponse))]
+[JsonSerializable(typeof(ReleasePreview))]
 [JsonSerializable(typeof(ChangesView))]
 public sealed partial class FleetJson : JsonSerializerContext
 {

@@ -47,6 +47,9 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
     public Task<ReleaseView> CreateReleaseAsync(CreateReleaseRequest request, CancellationToken cancellationToken)
         => PostAsync("api/v1/releases", request, Json.CreateReleaseRequest, Json.ReleaseView, cancellationToken);
 
+    public Task<ReleasePreview> PreviewReleaseAsync(CreateReleaseRequest request, CancellationToken cancellationToken)
+        => PostAsync("api/v1/releases/preview", request, Json.CreateReleaseRequest, Json.ReleasePreview, cancellationToken);
+
     public Task<IReadOnlyList<ReleaseView>> ListReleasesAsync(CancellationToken cancellationToken)
         => ListAsync("api/v1/releases", Json.IReadOnlyListReleaseView, cancellationToken);
 

@@ -5,6 +5,7 @@ using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
 
 namespace Fleet.Cli.Commands;
 
@@ -27,12 +28,13 @@ internal static partial class ReleasesCommand
         };
         var validFor = Verb.Duration("--valid-for", "How long devices newly trust it [default: a year].");
         return Verb.On(shell, "create", """
-            Signs the accepted variants of a build as the next release of its model.
+            Signs the accepted variants of a build as the next release of its model. It shows first what would be signed and who measured
+            what of it. Where something was measured by nobody it asks at a terminal, and says so to a script.
 
             Examples:
               fleet releases create BUILD
               fleet releases create --model vibration --valid-for 90d
-            """, [build, model, validFor], async (call, cancellationToken) =>
+            """, [build, model, validFor, Verb.Yes()], async (call, cancellationToken) =>
         {
             var id = (call.Find(build), call.Get(model)) switch
             {
@@ -42,15 +44,31 @@ internal static partial class ReleasesCommand
                     + "--model NAME")
                 { Code = ExitCode.Usage },
             };
-            var release = await call.Client.CreateReleaseAsync(new CreateReleaseRequest(id, call.Get(validFor)), cancellationToken);
+            var request = new CreateReleaseRequest(id, call.Get(validFor));
+            await ShowBeforeAsync(call, await call.Client.PreviewReleaseAsync(request, cancellationToken), cancellationToken);
+            var release = await call.Client.CreateReleaseAsync(request, cancellationToken);
             call.Show(release, FleetJson.Default.ReleaseView, screen =>
             {
-                ReleaseTables.Write(screen, release.Manifest, release.KeyId);
-                screen.WriteLine();
+                ReleaseTables.WriteSigned(screen, release);
                 screen.WriteLine($"Next    fleet rollouts start --model {release.Manifest.Model} --version {release.Manifest.Version} "
                     + $"--waves 5%,25%,100%");
             });
         });
+    }
+
+    /// <summary>
+    /// Says what would be signed and whose word it is, before it is; what nobody measured is signed by a person's word alone.
+    /// </summary>
+    private static async Task ShowBeforeAsync(Call call, ReleasePreview preview, CancellationToken cancellationToken)
+    {
+        if (preview.IsReleased) return;
+        var (manifest, measured) = (preview.Manifest, ReleaseMeasurements.Of(preview.Manifest));
+        if (!call.Json) ReleaseTables.WriteDraft(call.Shell, manifest, measured);
+        if (measured.Unmeasured.Count == 0) return;
+        var nobody = $"Nobody measured {measured.NobodyInWords()}.";
+        // A release can be withdrawn, and variants for other machines than the worker's are never timed: a script is not stopped.
+        if (call.Shell.CanAsk) await call.ConfirmAsync($"Sign {manifest.Model} {manifest.Version}? {nobody}", cancellationToken);
+        else call.Shell.WriteHint(nobody);
     }
 
     private static async Task<string> NewestBuildAsync(FleetClient client, string model, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using Fleet.Cli.Client;
 using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 
 namespace Fleet.Cli.Commands;
@@ -40,6 +41,7 @@ internal static partial class RolloutsCommand
             var plan = options.Read(call);
             if (plan.Problems() is { Count: > 0 } problems)
                 throw new FleetException(["The rollout plan breaks rules:", .. problems]) { Code = ExitCode.Usage };
+            await SayWhoMeasuredAsync(call, plan, cancellationToken);
             if (call.Get(dryRun))
             {
                 var preview = await call.Client.PreviewRolloutAsync(plan, cancellationToken);
@@ -56,5 +58,16 @@ internal static partial class RolloutsCommand
             });
             if (call.Get(wait)) RequireSuccess(rollout);
         });
+    }
+
+    /// <summary>Says before a release is rolled out whose word its figures are. A script reads that with the release.</summary>
+    private static async Task SayWhoMeasuredAsync(Call call, RolloutPlan plan, CancellationToken cancellationToken)
+    {
+        if (call.Json) return;
+        foreach (var moved in plan.Moved())
+        {
+            var release = await call.Client.GetReleaseAsync(moved.Model, moved.Version, cancellationToken);
+            call.Shell.WriteSentence(ReleaseMeasurements.Of(release.Manifest).Summary($"{moved}"));
+        }
     }
 }

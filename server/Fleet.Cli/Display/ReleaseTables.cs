@@ -44,7 +44,32 @@ internal static class ReleaseTables
         sheet.Add("Judged by", $"{manifest.ValidationSet.Name}, {Figures.Bytes(manifest.ValidationSet.Bytes)}");
         screen.Write(sheet);
         screen.WriteLine();
+        WriteVariants(screen, manifest);
+    }
 
+    /// <summary>What would be signed, with who measured what of it.</summary>
+    public static void WriteDraft(Shell screen, ReleaseManifest manifest, ReleaseMeasurements measured)
+    {
+        screen.WriteHeading($"To be signed: {manifest.Model} {manifest.Version} of build {manifest.Build}");
+        WriteVariants(screen, manifest);
+        screen.WriteLine();
+        screen.WriteHeading("Who measured what");
+        var sheet = new Sheet("", "");
+        sheet.Add("Server", measured.Server);
+        sheet.Add("Worker", measured.Worker);
+        sheet.Add("Devices", measured.Devices);
+        sheet.Add("Nobody", measured.Unmeasured.Count > 0 ? new Cell(measured.NobodyInWords(), Tone.Bad) : measured.NobodyInWords());
+        screen.Write(sheet);
+        screen.WriteLine();
+    }
+
+    /// <summary>That it is signed, after it was shown.</summary>
+    public static void WriteSigned(Shell screen, ReleaseView release)
+        => screen.WriteLine($"Release {release.Manifest.Model} {release.Manifest.Version} is signed by key {ShortKey(release.KeyId)}; "
+            + $"devices newly trust it until {Figures.Moment(release.Manifest.ExpiresAt)}.");
+
+    private static void WriteVariants(Shell screen, ReleaseManifest manifest)
+    {
         var expected = new ScoreColumn(manifest.Variants.Select(variant => (Scores?)variant.Expected));
         var variants = new Sheet("variant", "profile", "scheme?", ">size", $">{expected.Title}", "gates", "sha-256?");
         foreach (var variant in manifest.Variants)

@@ -32,54 +32,26 @@ internal sealed partial class Publisher(
     /// </summary>
     public async Task<Answer<Release>> PublishAsync(CreateReleaseRequest request, CancellationToken cancellationToken)
     {
-        var validFor = request.ValidFor ?? DefaultValidity;
-        if (validFor <= TimeSpan.Zero || validFor > LongestValidity)
-            return Refusal.Invalid($"validFor {validFor} must be above zero and at most {LongestValidity.Days} days.");
-        if (clock.Problem() is { } wrong) return Refusal.Conflict("Nothing is released by a clock that may be wrong.", wrong);
         while (true)
         {
-            if (await store.FindAsync<Build>(request.BuildId, cancellationToken) is not { } build)
-                return Refusal.Unknown($"There is no build '{request.BuildId}'.");
-            if (build.Document.ReportSha256 is not { } reportSha256)
-                return Refusal.Conflict(
-                    $"Build {request.BuildId} is {build.Document.Status.ToWords()}; only a build that succeeded can be released.");
-            if (await ReleaseOfAsync(build.Document, cancellationToken) is { } existing && existing.IsLive(time.GetUtcNow()))
-            {
-                return request.ValidFor is null || existing.CreatedAt + request.ValidFor == existing.ExpiresAt
-                    ? existing
-                    : Refusal.Conflict(
-                        $"Build {build.Id} is released as {existing.Model} {existing.Version}, valid until {existing.ExpiresAt:u}. "
-                        + "A release never changes: withdraw it first to sign the build again for another time.");
-            }
-
-            var report = JsonSerializer.Deserialize(
-                await File.ReadAllBytesAsync(artifacts.PathOf(reportSha256), cancellationToken), FleetJson.Default.BuildReport)!;
-            var model = await store.FindAsync<Model>(build.Document.Spec.Model, cancellationToken);
-            var version = await LatestAsync(build.Document.Spec.Model, model?.Document.LatestVersion ?? 0, cancellationToken) + 1;
-            var manifest = ReleaseDraft.Of(build.Document, report, version, time.GetUtcNow(), validFor);
-            if (manifest.Variants.Count == 0)
-                return Refusal.Conflict(
-                    $"Build {build.Id} has no accepted variant; nothing was released.", ReleaseDraft.ReasonsAgainst(report));
-            if (ManifestRules.ProblemsOf(manifest) is { Count: > 0 } problems)
-                return Refusal.Conflict($"Build {build.Id} does not make a valid release.", problems);
-            if (MissingOf(manifest) is { Count: > 0 } missing)
-                return Refusal.Conflict($"Artifacts of build {build.Id} are missing on the server.", missing);
-
+            var answer = await DraftAsync(request, cancellationToken);
+            if (answer.Value is not var (build, model, manifest, existing)) return answer.Problem!;
+            if (existing is not null) return existing;
             if (Sign(manifest) is not var (release, verdict)) return Refusal.Conflict("Nothing was released.", keys.Problems());
             if (!verdict.Trusted) return Refusal.Conflict($"No device would trust this release: {verdict.Reason}");
 
             List<StoreChange> changes =
             [
-                StoreChange.Create(Release.IdOf(release.Model, version), release),
-                model?.Change(new Model(version)) ?? StoreChange.Create(release.Model, new Model(version)),
-                build.Change(build.Document with { ReleasedVersion = version }),
+                StoreChange.Create(Release.IdOf(release.Model, manifest.Version), release),
+                model?.Change(new Model(manifest.Version)) ?? StoreChange.Create(release.Model, new Model(manifest.Version)),
+                build.Change(build.Document with { ReleasedVersion = manifest.Version }),
                 .. await profiles.ChangesForAsync(manifest.Profiles ?? [], cancellationToken),
                 .. await store.NewArtifactsAsync(manifest, cancellationToken),
             ];
             try
             {
                 await store.CommitAsync(changes, cancellationToken);
-                LogPublished(release.Model, version, manifest.Variants.Count, build.Id);
+                LogPublished(release.Model, manifest.Version, manifest.Variants.Count, build.Id);
                 if (manifest.Profiles is not null) await profiles.ReviewDevicesAsync(cancellationToken);
                 return release;
             }
@@ -89,6 +61,49 @@ internal sealed partial class Publisher(
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
+    }
+
+    /// <summary>What publishing a build would sign now; nothing is.</summary>
+    public async Task<Answer<ReleasePreview>> PreviewAsync(CreateReleaseRequest request, CancellationToken cancellationToken)
+    {
+        var answer = await DraftAsync(request, cancellationToken);
+        return answer.Value is { } draft ? new ReleasePreview(draft.Manifest, draft.Existing is not null) : answer.Problem!;
+    }
+
+    /// <summary>What a build leads to, or the release that was made of it.</summary>
+    private async Task<Answer<Draft>> DraftAsync(CreateReleaseRequest request, CancellationToken cancellationToken)
+    {
+        var validFor = request.ValidFor ?? DefaultValidity;
+        if (validFor <= TimeSpan.Zero || validFor > LongestValidity)
+            return Refusal.Invalid($"validFor {validFor} must be above zero and at most {LongestValidity.Days} days.");
+        if (clock.Problem() is { } wrong) return Refusal.Conflict("Nothing is released by a clock that may be wrong.", wrong);
+        if (await store.FindAsync<Build>(request.BuildId, cancellationToken) is not { } build)
+            return Refusal.Unknown($"There is no build '{request.BuildId}'.");
+        if (build.Document.ReportSha256 is not { } reportSha256)
+            return Refusal.Conflict(
+                $"Build {request.BuildId} is {build.Document.Status.ToWords()}; only a build that succeeded can be released.");
+        var model = await store.FindAsync<Model>(build.Document.Spec.Model, cancellationToken);
+        if (await ReleaseOfAsync(build.Document, cancellationToken) is { } existing && existing.IsLive(time.GetUtcNow()))
+        {
+            return request.ValidFor is null || existing.CreatedAt + request.ValidFor == existing.ExpiresAt
+                ? new Draft(build, model, existing.ReadManifest(), existing)
+                : Refusal.Conflict(
+                    $"Build {build.Id} is released as {existing.Model} {existing.Version}, valid until {existing.ExpiresAt:u}. "
+                    + "A release never changes: withdraw it first to sign the build again for another time.");
+        }
+
+        var report = JsonSerializer.Deserialize(
+            await File.ReadAllBytesAsync(artifacts.PathOf(reportSha256), cancellationToken), FleetJson.Default.BuildReport)!;
+        var version = await LatestAsync(build.Document.Spec.Model, model?.Document.LatestVersion ?? 0, cancellationToken) + 1;
+        var manifest = ReleaseDraft.Of(build.Document, report, version, time.GetUtcNow(), validFor);
+        if (manifest.Variants.Count == 0)
+            return Refusal.Conflict(
+                $"Build {build.Id} has no accepted variant; nothing was released.", ReleaseDraft.ReasonsAgainst(report));
+        if (ManifestRules.ProblemsOf(manifest) is { Count: > 0 } problems)
+            return Refusal.Conflict($"Build {build.Id} does not make a valid release.", problems);
+        if (MissingOf(manifest) is { Count: > 0 } missing)
+            return Refusal.Conflict($"Artifacts of build {build.Id} are missing on the server.", missing);
+        return new Draft(build, model, manifest, null);
     }
 
     /// <summary>
@@ -126,6 +141,9 @@ internal sealed partial class Publisher(
     private List<string> MissingOf(ReleaseManifest manifest)
         => [.. manifest.Artifacts().Where(artifact => artifacts.LengthOf(artifact.Sha256) != artifact.Bytes)
             .Select(artifact => $"{artifact.Name} ({artifact.Sha256}, {artifact.Bytes:#,0} bytes)")];
+
+    /// <summary>What may be signed, read in one look.</summary>
+    private sealed record Draft(Stored<Build> Build, Stored<Model>? Model, ReleaseManifest Manifest, Release? Existing);
 
     [LoggerMessage(LogLevel.Warning,
         "Devices were told releases of {Model} up to {Told}, and {Stored} is the newest stored here: the next number is above")]

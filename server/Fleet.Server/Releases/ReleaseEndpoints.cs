@@ -38,6 +38,8 @@ internal static class ReleaseEndpoints
         var releases = operators.MapGroup("/api/v1/releases");
         releases.MapPost("/", CreateAsync).ForOperators().Takes<CreateReleaseRequest>()
             .Tells<ReleaseView>("CreateRelease", "Signs the accepted variants of a build as a release.", StatusCodes.Status201Created);
+        releases.MapPost("/preview", PreviewAsync).ForOperators().Takes<CreateReleaseRequest>()
+            .Tells<ReleasePreview>("PreviewRelease", "Shows what would be signed of a build, and signs nothing.");
         releases.MapGet("/", async (
             string? model, [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store,
             CancellationToken cancellationToken) =>
@@ -82,6 +84,14 @@ internal static class ReleaseEndpoints
                 (await ReleasesInUse.ReadAsync(store, caller, cancellationToken)).ViewOf(release), FleetJson.Default.ReleaseView,
                 statusCode: StatusCodes.Status201Created)
             : answer.Problem!.ToResult();
+    }
+
+    private static async Task<IResult> PreviewAsync(HttpRequest request, Publisher publisher, CancellationToken cancellationToken)
+    {
+        var asked = await RequestBody.ReadAsync(request, FleetJson.Strict.CreateReleaseRequest, cancellationToken);
+        return asked.Value is null
+            ? asked.Problem!.ToResult()
+            : (await publisher.PreviewAsync(asked.Value, cancellationToken)).ToResult(FleetJson.Default.ReleasePreview);
     }
 
     private static async Task<IResult> ExportAsync(

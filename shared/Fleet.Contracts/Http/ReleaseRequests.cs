@@ -8,6 +8,11 @@ namespace Fleet.Contracts.Http;
 /// <param name="ValidFor">How long devices newly trust it; null for a year.</param>
 public sealed record CreateReleaseRequest(string BuildId, TimeSpan? ValidFor = null);
 
+/// <summary>POST /api/v1/releases/preview: what would be signed; nothing is.</summary>
+/// <param name="Manifest">What would be signed now, or what was.</param>
+/// <param name="IsReleased">True when the build is released already: nothing new would be signed.</param>
+public sealed record ReleasePreview(ReleaseManifest Manifest, bool IsReleased);
+
 /// <summary>GET /api/v1/releases: one release.</summary>
 public sealed record ReleaseView
 {

@@ -25,6 +25,13 @@ internal sealed class RealReleases(RealServer server) : IDisposable
 
     /// <summary>The next release of a model.</summary>
     public async Task<ReleaseManifest> CreateAsync(string model)
+        => (await PostAsync(_operators, "/api/v1/releases", new CreateReleaseRequest(await BuildAsync(model), null),
+            FleetJson.Default.CreateReleaseRequest, FleetJson.Default.ReleaseView)).Manifest;
+
+    /// <summary>A build that has succeeded.</summary>
+    /// <param name="model">Its model.</param>
+    /// <param name="latency">What the worker says of the time of an inference; null when it measured none.</param>
+    public async Task<string> BuildAsync(string model, LatencySummary? latency = null)
     {
         var spec = new BuildSpec
         {
@@ -37,15 +44,14 @@ internal sealed class RealReleases(RealServer server) : IDisposable
         var lease = await PostAsync(
             _workers, "/api/v1/worker/leases", new LeaseRequest("test"), FleetJson.Default.LeaseRequest, FleetJson.Default.LeaseResponse);
         Assert.Equal(build.Id, lease.BuildId);
-        var complete = new CompleteRequest(lease.LeaseId, await ReportAsync(lease.Spec), "<!doctype html><title>report</title>");
+        var complete = new CompleteRequest(lease.LeaseId, await ReportAsync(lease.Spec, latency), "<!doctype html><title>report</title>");
         await PostAsync(
             _workers, $"/api/v1/worker/builds/{build.Id}/complete", complete, FleetJson.Default.CompleteRequest,
             FleetJson.Default.BuildView);
-        return (await PostAsync(_operators, "/api/v1/releases", new CreateReleaseRequest(build.Id, null),
-            FleetJson.Default.CreateReleaseRequest, FleetJson.Default.ReleaseView)).Manifest;
+        return build.Id;
     }
 
-    private async Task<BuildReport> ReportAsync(BuildSpec spec) => new()
+    private async Task<BuildReport> ReportAsync(BuildSpec spec, LatencySummary? latency) => new()
     {
         Spec = spec,
         StartedAt = DateTimeOffset.UnixEpoch,
@@ -67,7 +73,7 @@ internal sealed class RealReleases(RealServer server) : IDisposable
                 Profile = "x64",
                 Scheme = "int8-static-u8s8",
                 Artifact = await ArtifactAsync("x64-int8.onnx", 2000),
-                Scores = new Scores { Accuracy = 0.95, Samples = 100 },
+                Scores = new Scores { Accuracy = 0.95, Samples = 100, Latency = latency },
                 Accepted = true,
                 Reasons = [],
             },

@@ -1,5 +1,7 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Fleet.Contracts.Releases;
+using Fleet.Contracts.Validation;
 using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;
@@ -141,6 +143,54 @@ public sealed partial class ReleaseFileTests : OnServerTests, IClassFixture<Real
         Assert.Equal(2, created.GetProperty("manifest").GetProperty("version").GetInt32());
         Assert.Equal(1, await RunAsync("releases", "withdraw", "taste", "9", "--yes"));
         Assert.Contains("There is no release taste 9", Words(Shell.Error), StringComparison.Ordinal);
+    }
+
+    /// <summary>T5: it was said after it had been signed, and where it was rolled out not at all.</summary>
+    [Fact]
+    public async Task Who_measured_what_is_said_before_a_release_is_signed_and_before_it_is_rolled_out()
+    {
+        var build = await _releases.BuildAsync("touch", LatencySummary.OfMilliseconds(1, 2, 3));
+        var said = Words(await TextOfAsync("releases", "create", build));
+        var before = said.IndexOf("Who measured what", StringComparison.Ordinal);
+        Assert.InRange(before, 0, said.IndexOf("is signed by", StringComparison.Ordinal));
+        Assert.Contains("Server nothing: it takes figures, verdicts and samples as the worker says them", said, StringComparison.Ordinal);
+        Assert.Contains("accuracy, latency p50, latency p95, latency p99, by worker test with key worker, on a processor", said,
+            StringComparison.Ordinal);
+        Assert.Contains("Nobody nothing of what is promised", said, StringComparison.Ordinal);
+        // Signed already: nothing is asked and nothing new is said of it.
+        Assert.DoesNotContain("Who measured", await TextOfAsync("releases", "create", build), StringComparison.Ordinal);
+
+        foreach (var dryRun in (string[][])[["--dry-run"], []])
+        {
+            var from = Shell.Output.Length;
+            // There is no device: it was said before that was found.
+            Assert.Equal(1, await RunAsync(["rollouts", "start", "--model", "touch", "--version", "1", "--waves", "100%", .. dryRun]));
+            Assert.Contains("There is no device", Words(Shell.Error), StringComparison.Ordinal);
+            var start = Words(Shell.Output[from..]);
+            Assert.StartsWith("Who measured touch 1: the server: nothing", start, StringComparison.Ordinal);
+            Assert.Contains("by worker test with key worker, on a processor", start, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task What_nobody_measured_is_asked_about_before_it_is_signed_and_said_where_nobody_can_answer()
+    {
+        Assert.Equal(1, VersionOf(await JsonOfAsync("releases", "create", await _releases.BuildAsync("warmth"))));
+        Assert.Contains("Nobody measured the latency of x64-int8", Words(Shell.Error), StringComparison.Ordinal);
+
+        var build = await _releases.BuildAsync("balance");
+        Shell.Answers = "n\n";
+        Assert.Equal(1, await RunAsync("releases", "create", build));
+        Assert.Contains("Nobody the latency of x64-int8", Words(Shell.Output), StringComparison.Ordinal);
+        Assert.Equal("[]", (await JsonOfAsync("releases", "list", "--model", "balance")).GetRawText());
+
+        Shell.Answers = "y\n";
+        Assert.Contains("is signed by key", Words(await TextOfAsync("releases", "create", build)), StringComparison.Ordinal);
+        Shell.Answers = "n\n";
+        Assert.Equal(1, VersionOf(await JsonOfAsync("releases", "create", build)));
+        Assert.Equal(2, VersionOf(await JsonOfAsync("releases", "create", await _releases.BuildAsync("balance"), "--yes")));
+
+        static int VersionOf(JsonElement release) => release.GetProperty("manifest").GetProperty("version").GetInt32();
     }
 
     public override void Dispose()

@@ -21,6 +21,7 @@ public sealed class BodyTests(RunningServer server) : IClassFixture<RunningServe
         ["PATCH /api/v1/devices/{id}/labels"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/builds"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/releases"] = (Roles.Operator, Limits.ApiRequestBytes),
+        ["POST /api/v1/releases/preview"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/rollouts"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["POST /api/v1/rollouts/preview"] = (Roles.Operator, Limits.ApiRequestBytes),
         ["PUT /api/v1/targets/{name}"] = (Roles.Operator, Limits.ApiRequestBytes),

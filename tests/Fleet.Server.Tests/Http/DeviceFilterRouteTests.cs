@@ -69,6 +69,7 @@ public sealed partial class DeviceFilterRouteTests : IAsyncLifetime
         ["DELETE /api/v1/tokens/{id}"] = Gets.OwnDevices,
         ["GET /api/v1/releases"] = Gets.OwnDevices,
         ["POST /api/v1/releases"] = Gets.NoDevices,
+        ["POST /api/v1/releases/preview"] = Gets.NoDevices,
         ["GET /api/v1/releases/{model}/{version:int}"] = Gets.OwnDevices,
         ["GET /api/v1/releases/{model}/{version:int}/bundle"] = Gets.NoDevices,
         ["POST /api/v1/releases/{model}/{version:int}/withdraw"] = Gets.Nothing,

@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
@@ -55,6 +57,26 @@ public sealed class PublisherTests : IAsyncLifetime
         var measured = (await PublishAsync(build)).Value!.ReadManifest().Measured;
         var report = (await _fleet.Store.FindAsync<Build>(build, default))!.Document.ReportSha256;
         Assert.Equal(new MeasuredBy("tester", "a processor", report!, "workers"), measured);
+    }
+
+    /// <summary>What is shown before it is signed is what is signed, and looking changes nothing.</summary>
+    [Fact]
+    public async Task Preview_shows_what_would_be_signed_and_signs_nothing()
+    {
+        var build = await _fleet.BuildAsync("speech", await _fleet.VariantAsync("x64-int8", "x64"));
+        var request = new CreateReleaseRequest(build);
+        for (var n = 0; n < 2; n++)
+        {
+            var before = (await _fleet.Of<Publisher>().PreviewAsync(request, default)).Value!;
+            Assert.Equal((1, false), (before.Manifest.Version, before.IsReleased));
+            Assert.Equal("tester", before.Manifest.Measured!.Worker);
+        }
+        var shown = (await _fleet.Of<Publisher>().PreviewAsync(request, default)).Value!.Manifest;
+        var signed = (await PublishAsync(build)).Value!.ReadManifest();
+        Assert.Equal(JsonSerializer.Serialize(shown, FleetJson.Default.ReleaseManifest),
+            JsonSerializer.Serialize(signed, FleetJson.Default.ReleaseManifest));
+        Assert.True((await _fleet.Of<Publisher>().PreviewAsync(request, default)).Value!.IsReleased);
+        Assert.Equal(404, (await _fleet.Of<Publisher>().PreviewAsync(new CreateReleaseRequest("none"), default)).Problem!.Status);
     }
 
     [Fact]

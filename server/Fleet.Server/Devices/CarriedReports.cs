@@ -74,10 +74,9 @@ internal sealed partial class CarriedReports(
         {
             var device = authority.IssuedTo(certificate)
                 ?? throw new FormatException("The certificate in it was not issued by this server's authority: it is of another fleet.");
-            using var key = certificate.GetECDsaPublicKey()
-                ?? throw new FormatException($"The key of {device} is not an ECDSA key, which reports are signed with.");
-            var signer = ReleaseKey.Of(key.ExportSubjectPublicKeyInfo());
-            var report = CarriedReportReader.Read(file, device, signer);
+            var signer = DeviceSignature.KeyOf(certificate)
+                ?? throw new FormatException($"The key of {device} is of a kind that reports are not signed with.");
+            var report = CarriedReportReader.Read(file, device, signer, DeviceSignature.Holds);
             if (DeviceRules.ProblemOf(report.State) is { } problem)
                 throw new FormatException($"The state in it is not taken: {problem}.");
             return new Proven(certificate, signer, report, Convert.ToHexStringLower(SHA256.HashData(file.Report.Payload)));

@@ -4,6 +4,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Protocol;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
+using Fleet.Server.Certificates;
 
 namespace Fleet.Server.Devices;
 
@@ -41,7 +42,8 @@ internal sealed partial class ReportJudge(IReleaseEnvelopes releases, ILogger<Re
         if (keys.Count == 0) return model with { Receipt = null };
         if (model.Receipt is { } receipt)
         {
-            return ReceiptVerifier.ProblemOf(receipt, keys, device, reported.Revision, model, envelope?.Digest()) is { } forged
+            return ReceiptVerifier.ProblemOf(
+                receipt, keys, device, reported.Revision, model, envelope?.Digest(), DeviceSignature.Holds) is { } forged
                 ? Refused(device, model, DeploymentFailure.ReceiptInvalid, forged)
                 : model;
         }

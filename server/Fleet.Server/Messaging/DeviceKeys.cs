@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
+using Fleet.Server.Certificates;
 
 namespace Fleet.Server.Messaging;
 
@@ -28,8 +29,5 @@ internal sealed class DeviceKeys
     }
 
     private static IReadOnlyList<ReleaseKey> KeysOf(X509Certificate2 certificate)
-    {
-        using var key = certificate.GetECDsaPublicKey();
-        return key is null ? [] : [ReleaseKey.Of(key.ExportSubjectPublicKeyInfo())];
-    }
+        => DeviceSignature.KeyOf(certificate) is { } key ? [key] : [];
 }

@@ -27,8 +27,9 @@ public static class CarriedReportReader
     /// <param name="file">The file.</param>
     /// <param name="device">The device that its certificate names.</param>
     /// <param name="key">The key of that certificate.</param>
+    /// <param name="check">How a signature is checked; null where keys of devices are for ECDSA.</param>
     /// <exception cref="FormatException">It is not that; the message says why.</exception>
-    public static CarriedReport Read(ReportFile file, DeviceId device, ReleaseKey key)
+    public static CarriedReport Read(ReportFile file, DeviceId device, ReleaseKey key, SignatureCheck? check = null)
     {
         var envelope = file.Report;
         if (envelope.PayloadType != CarriedReport.PayloadType)
@@ -36,7 +37,7 @@ public static class CarriedReportReader
         if (envelope.Payload.Length > Limits.CarriedReportBytes)
             throw new FormatException(
                 $"What was signed has {envelope.Payload.Length:#,0} bytes; at most {Limits.CarriedReportBytes:#,0} are read.");
-        if (EnvelopeSigners.Of(envelope, [key], out var named).Count == 0)
+        if (EnvelopeSigners.Of(envelope, [key], out var named, check).Count == 0)
             throw new FormatException(named
                 ? "The signature does not match: it was changed after it was signed."
                 : $"It is signed by {EnvelopeSigners.Shortened(envelope.Signatures.Select(one => one.KeyId))}, and not by the key of the "

@@ -14,12 +14,14 @@ public static class ReceiptVerifier
     /// <param name="revision">The revision that is reported.</param>
     /// <param name="model">What is reported of the model.</param>
     /// <param name="release">The release, by its digest; null when it is not known here.</param>
+    /// <param name="check">How a signature is checked; null where keys of devices are for ECDSA.</param>
     public static string? ProblemOf(
-        DsseEnvelope envelope, IReadOnlyList<ReleaseKey> keys, DeviceId device, long revision, ReportedModel model, string? release)
+        DsseEnvelope envelope, IReadOnlyList<ReleaseKey> keys, DeviceId device, long revision, ReportedModel model, string? release,
+        SignatureCheck? check = null)
     {
         if (envelope.PayloadType != Receipt.PayloadType)
             return $"Its payload type '{envelope.PayloadType}' is not {Receipt.PayloadType}.";
-        if (EnvelopeSigners.Of(envelope, keys, out _).Count == 0)
+        if (EnvelopeSigners.Of(envelope, keys, out _, check).Count == 0)
             return $"It is signed by {EnvelopeSigners.Shortened(envelope.Signatures.Select(signature => signature.KeyId))}, and not by a "
                 + $"key of {device} ({EnvelopeSigners.Shortened(keys.Select(key => key.Id))}).";
         if (Read(envelope) is not { } receipt) return "What was signed does not read as a receipt.";

@@ -6,6 +6,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
+using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Enrollment;
 using Fleet.Server.Storage;
@@ -58,6 +59,21 @@ public sealed class CarriedReportAttackTests : IAsyncLifetime
     {
         var signed = JsonSerializer.Deserialize(_device.FileOf(await _device.ReportAsync(100)), FleetJson.Default.ReportFile)!.Report;
         await RefusedAsync(_device.FileOf(signed with { Signatures = [] }), HttpStatusCode.BadRequest, "signed by nobody");
+    }
+
+    [Fact]
+    public async Task Report_of_an_Ed25519_key_is_taken_and_one_that_was_changed_is_not()
+    {
+        var key = new Ed25519Key();
+        var certificate = key.CertificateOf(_device.Id, _fleet.Of<CertificateAuthority>());
+        var report = await _device.ReportAsync(100, model => model with { Receipt = key.Sign(model.Receipt!) }, _device.Pack(1));
+        var signed = key.Sign(CarriedReport.PayloadType, JsonSerializer.SerializeToUtf8Bytes(report, FleetJson.Default.CarriedReport));
+        await RefusedAsync(
+            _device.FileOf(signed with { Payload = [.. signed.Payload[..^1], (byte)' ', signed.Payload[^1]] }, certificate),
+            HttpStatusCode.BadRequest, "it was changed after it was signed");
+        await RefusedAsync(
+            _device.FileOf(new Ed25519Key().Sign(signed), certificate), HttpStatusCode.BadRequest, "not by the key of the certificate");
+        await CarriedDevice.ImportAsync(_fleet, _device.FileOf(signed, certificate));
     }
 
     [Fact]

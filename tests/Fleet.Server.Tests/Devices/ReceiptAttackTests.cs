@@ -164,6 +164,49 @@ public sealed class ReceiptAttackTests : IAsyncLifetime
         Assert.Equal(DeviceRolloutStatus.Succeeded, (await PartAsync()).Status);
     }
 
+    /// <summary>Found in review: what such a device measured was taken without any signature, by whoever had its connection.</summary>
+    [Fact]
+    public async Task Receipt_of_an_Ed25519_key_holds_and_is_shown()
+    {
+        var key = ConnectWithEd25519();
+        await SayAsync(model => model, (model, revision) => key.Sign(Signed(model, revision)));
+        Assert.Equal(DeviceRolloutStatus.Succeeded, (await PartAsync()).Status);
+        Assert.NotNull((await ModelAsync()).Receipt);
+    }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("another Ed25519 key")]
+    [InlineData("another kind of key")]
+    [InlineData("changed bytes")]
+    [InlineData("cut short")]
+    public async Task Receipt_of_a_device_with_an_Ed25519_key_is_refused_when_it_does_not_hold(string how)
+    {
+        var key = ConnectWithEd25519();
+        var id = ReleaseKey.IdOf(key.PublicKey);
+        await SayAsync(model => model, (model, revision) =>
+        {
+            var signed = key.Sign(Signed(model, revision));
+            return how switch
+            {
+                "none" => null,
+                "another Ed25519 key" => signed with { Signatures = [new Ed25519Key().Sign(signed).Signatures[0] with { KeyId = id }] },
+                "another kind of key" => signed with { Signatures = [Signed(model, revision).Signatures[0] with { KeyId = id }] },
+                "changed bytes" => signed with { Payload = [.. signed.Payload[..^1], (byte)' ', signed.Payload[^1]] },
+                _ => signed with { Signatures = [signed.Signatures[0] with { Sig = signed.Signatures[0].Sig[..32] }] },
+            };
+        });
+        await RefusedAsync(DeploymentFailure.ReceiptInvalid);
+    }
+
+    private Ed25519Key ConnectWithEd25519()
+    {
+        var key = new Ed25519Key();
+        using var certificate = X509Certificate2.CreateFromPem(key.CertificateOf(Device, _fleet.Of<CertificateAuthority>()));
+        _fleet.Of<DeviceKeys>().Shown(Device, certificate);
+        return key;
+    }
+
     private async Task ForgedAsync(Func<ReportedModel, long, DsseEnvelope> forge)
     {
         await SayAsync(model => model, forge);

@@ -68,6 +68,7 @@ internal sealed partial class RolloutEngine(
     {
         DateTimeOffset? next = null;
         var (troubled, looked) = (new List<string>(), new HashSet<string>(StringComparer.Ordinal));
+        var storeFails = false;
         await foreach (var open in store.AllAsync<OpenRollout>("", cancellationToken))
         {
             if (!looked.Add(open.Document.Rollout)) continue; // It is open for each of its models.
@@ -80,14 +81,24 @@ internal sealed partial class RolloutEngine(
             {
                 LogTroubled(open.Document.Rollout, RetryDelay, e);
                 troubled.Add($"{open.Document.Rollout} ({e.Message})");
+                storeFails |= e is StoreException;
                 due = time.GetUtcNow() + RetryDelay;
             }
             if (next is null || due < next) next = due ?? next;
         }
-        if (troubled.Count == 0) health.Clear(HealthSubject);
-        else health.Report(HealthSubject, $"Rollouts cannot be carried forward: {string.Join(", ", troubled)}. They are tried again "
-            + $"every {RetryDelay.TotalSeconds:0} s.");
+        Say(troubled, storeFails);
         return next;
+    }
+
+    /// <summary>What keeps one rollout, such as something of its devices that was not foreseen, does not keep the server.</summary>
+    private void Say(IReadOnlyList<string> troubled, bool storeFails)
+    {
+        health.Clear(HealthSubject);
+        if (troubled.Count == 0) return;
+        var said = $"Rollouts cannot be carried forward: {string.Join(", ", troubled)}. They are tried again every "
+            + $"{RetryDelay.TotalSeconds:0} s.";
+        if (storeFails) health.Report(HealthSubject, said);
+        else health.Warn(HealthSubject, said);
     }
 
     /// <summary>Takes a rollout as far as it goes now.</summary>

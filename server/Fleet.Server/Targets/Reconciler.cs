@@ -21,6 +21,8 @@ internal sealed partial class Reconciler(
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(5);
 
     private readonly ITargetMove[] _moves = [.. moves];
+    private readonly DeviceFinding _failing = health.Finding("devicesOfTargets", count =>
+        $"{count} {(count == 1 ? "device" : "devices")} cannot be told what their targets say, for a reason of their own. All others are.");
 
     /// <inheritdoc/>
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
@@ -71,12 +73,32 @@ internal sealed partial class Reconciler(
     {
         foreach (var part in devices.Chunk(DevicesPerCommit))
         {
+            if (await TryConvergePartAsync(part, cancellationToken)) continue;
+            // Something about one of them was not foreseen: the others are not to wait for it.
+            foreach (var device in part) await TryConvergePartAsync([device], cancellationToken);
+        }
+    }
+
+    /// <returns>False when it failed for one of several; of one alone it is said.</returns>
+    private async Task<bool> TryConvergePartAsync(IReadOnlyList<DeviceId> part, CancellationToken cancellationToken)
+    {
+        try
+        {
             foreach (var device in await store.RetryAsync(_ => TryConvergeAsync(part, cancellationToken), cancellationToken))
                 notices.Notify(device);
             foreach (var device in part)
             {
                 foreach (var move in _moves) await move.MeetAsync(device, cancellationToken);
             }
+            foreach (var device in part) _failing.Remove(device);
+            return true;
+        }
+        catch (Exception e) when (e is not StoreException && !cancellationToken.IsCancellationRequested)
+        {
+            if (part is not [var alone]) return false;
+            LogDeviceFailed(alone, SweepInterval, e);
+            _failing.Add(alone, e.Message);
+            return true;
         }
     }
 
@@ -195,6 +217,9 @@ internal sealed partial class Reconciler(
 
     [LoggerMessage(LogLevel.Debug, "Device {Device} cannot be told {Model} {Version}: {Reason}")]
     private partial void LogUnsuited(DeviceId device, string model, int version, string reason);
+
+    [LoggerMessage(LogLevel.Error, "Device {Device} could not be told what its targets say; it is tried again within {Interval}")]
+    private partial void LogDeviceFailed(DeviceId device, TimeSpan interval, Exception exception);
 
     [LoggerMessage(LogLevel.Error, "Devices could not be told what their targets say; it is tried again within {Interval}")]
     private partial void LogFailed(TimeSpan interval, Exception exception);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Fleet.Contracts;
@@ -5,7 +6,9 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
+using Fleet.Server.Targets;
 using Fleet.TestKit;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Fleet.Server.Tests.Devices;
 
@@ -48,6 +51,29 @@ public sealed class HealthReportAttackTests : IAsyncLifetime
         Assert.Equal([new WarnedDevice(Device, "speech 1")], Assert.Single((await HealthAsync()).Warnings).Devices);
     }
 
+    /// <summary>Whatever it is about a device that nobody foresaw: it keeps neither the others from their targets nor the server.</summary>
+    [Fact]
+    public async Task Device_that_cannot_be_told_of_its_target_is_warned_of_by_name_and_all_others_are_told()
+    {
+        var met = new ConcurrentDictionary<string, bool>();
+        await using var server = new RunningServer(services => services.AddSingleton<ITargetMove>(new Stumbling("bad", met)));
+        await server.InitializeAsync();
+        foreach (var device in (string[])["bad", "good-1", "good-2"]) await server.EnrollAsync(device);
+        await Eventually.TrueAsync("the others are met", () => met.ContainsKey("good-1") && met.ContainsKey("good-2"));
+        await Eventually.TrueAsync("health names the device", async () =>
+            (await HealthAsync(server.Operator)).Warnings is [{ Count: 1, Devices: [{ Device.Value: "bad" }] }]);
+    }
+
+    private sealed class Stumbling(string over, ConcurrentDictionary<string, bool> met) : ITargetMove
+    {
+        public Task MeetAsync(DeviceId device, CancellationToken cancellationToken)
+        {
+            if (device.Value == over) throw new OverflowException("It says what nobody foresaw.");
+            met[device.Value] = true;
+            return Task.CompletedTask;
+        }
+    }
+
     private Task ReportAsync(TrustReport trust) => _fleet.ReportAsync(Device, new ReportedState
     {
         Revision = 0,
@@ -56,9 +82,11 @@ public sealed class HealthReportAttackTests : IAsyncLifetime
         Trust = trust,
     });
 
-    private async Task<HealthResponse> HealthAsync()
+    private Task<HealthResponse> HealthAsync() => HealthAsync(_fleet.Http);
+
+    private static async Task<HealthResponse> HealthAsync(HttpClient http)
     {
-        using var answer = await _fleet.Http.GetAsync(new Uri("/health", UriKind.Relative));
+        using var answer = await http.GetAsync(new Uri("/health", UriKind.Relative));
         var body = await answer.Content.ReadAsStringAsync();
         Assert.True(answer.StatusCode == HttpStatusCode.OK, body);
         var health = JsonSerializer.Deserialize(body, FleetJson.Default.HealthResponse)!;

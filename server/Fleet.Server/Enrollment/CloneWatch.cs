@@ -115,7 +115,8 @@ internal sealed partial class CloneWatch(
     }
 
     /// <returns>False when it was told within the hour, or the device has been removed since.</returns>
-    private Task<bool> RaiseAsync(DeviceId device, IReadOnlyList<string> from, CancellationToken cancellationToken) => store.RetryAsync(async _ =>
+    private Task<bool> RaiseAsync(
+        DeviceId device, IReadOnlyList<string> from, CancellationToken cancellationToken) => store.RetryAsync(async _ =>
     {
         if (await store.DeviceAsync(device, cancellationToken) is null) return false;
         InDoubt(device, from);

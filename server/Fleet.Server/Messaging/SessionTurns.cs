@@ -5,8 +5,8 @@ namespace Fleet.Server.Messaging;
 
 /// <summary>
 /// Lets the holders of an identity that is in use twice take turns, so that none keeps the other from getting anything done: whoever has
-/// the session keeps it for <see cref="Turn"/> against connections from elsewhere, and no longer. A holder that connects again and again from
-/// where it is draws no turn out. Devices that are not in doubt are not looked at.
+/// the session keeps it for <see cref="Turn"/> against connections from elsewhere, and no longer. A holder that connects again and again
+/// from where it is draws no turn out. Devices that are not in doubt are not looked at.
 /// </summary>
 internal sealed class SessionTurns(TimeProvider time)
 {

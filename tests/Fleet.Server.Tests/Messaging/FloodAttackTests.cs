@@ -155,7 +155,8 @@ public sealed class FloodAttackTests
     {
         const long most = 1 << 20;
         await using var server = new RunningServer(services => services.AddSingleton(provider => new TelemetryBudget(
-            provider.GetRequiredService<IFleetStore>(), provider.GetRequiredService<FleetOptions>() with { TelemetryBytesPerDay = most }, _clock)));
+            provider.GetRequiredService<IFleetStore>(),
+            provider.GetRequiredService<FleetOptions>() with { TelemetryBytesPerDay = most }, _clock)));
         await server.InitializeAsync();
         var device = await server.EnrollAsync("talkative");
         using var client = await device.ConnectAsync();

@@ -15,9 +15,9 @@ internal readonly record struct TelemetrySender(DeviceId Device, string? Identit
 
 /// <summary>
 /// What each device may store in a day: bytes, and models, each of which is a line on a page that all devices share, with its classes.
-/// Bytes are counted on from those in the store, so that a restart is worth nothing. Models are counted in memory: after a restart, which no
-/// device can bring about, one may tell of as many others. Who is enrolled anew with a new key, which an operator allows, begins anew, so
-/// that nobody who held the key before keeps it silent.
+/// Bytes are counted on from those in the store, so that a restart is worth nothing. Models are counted in memory: after a restart, which
+/// no device can bring about, one may tell of as many others. Who is enrolled anew with a new key, which an operator allows, begins anew,
+/// so that nobody who held the key before keeps it silent.
 /// </summary>
 internal sealed class TelemetryBudget(IFleetStore store, FleetOptions options, TimeProvider time)
 {

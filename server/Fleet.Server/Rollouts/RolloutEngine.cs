@@ -91,7 +91,7 @@ internal sealed partial class RolloutEngine(
     }
 
     /// <summary>What keeps one rollout, such as something of its devices that was not foreseen, does not keep the server.</summary>
-    private void Say(IReadOnlyList<string> troubled, bool storeFails)
+    private void Say(List<string> troubled, bool storeFails)
     {
         health.Clear(HealthSubject);
         if (troubled.Count == 0) return;

@@ -143,6 +143,7 @@ internal static class Program
         operators.MapDeviceLife();
         operators.MapServerMoves();
         operators.MapArtifacts();
+        operators.MapArtifactSweep();
         operators.MapBuilds();
         operators.MapReleases();
         operators.MapTargets();

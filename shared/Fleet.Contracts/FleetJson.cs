@@ -28,7 +28,8 @@ namespace Fleet.Contracts;
     Converters =
     [
         typeof(FiniteConverter),
-        typeof(ListConverter<AlarmView>), typeof(ListConverter<ApiKeyView>), typeof(ListConverter<Assignment>),
+        typeof(ListConverter<AlarmView>), typeof(ListConverter<ApiKeyView>), typeof(ListConverter<ArtifactView>),
+        typeof(ListConverter<Assignment>),
         typeof(ListConverter<AuditChangeView>), typeof(ListConverter<AuditView>), typeof(ListConverter<BuildView>),
         typeof(ListConverter<ChangeView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
@@ -117,6 +118,9 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(CreateApiKeyRequest))]
 [JsonSerializable(typeof(CreateApiKeyResponse))]
 [JsonSerializable(typeof(IReadOnlyList<ApiKeyView>))]
+[JsonSerializable(typeof(IReadOnlyList<ArtifactView>))]
+[JsonSerializable(typeof(SweepRequest))]
+[JsonSerializable(typeof(SweepView))]
 [JsonSerializable(typeof(IReadOnlyList<AuditView>))]
 [JsonSerializable(typeof(AuditVerification))]
 [JsonSerializable(typeof(IReadOnlyList<TargetView>))]

@@ -56,18 +56,6 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
     public Task<ReleaseView> GetReleaseAsync(string model, int version, CancellationToken cancellationToken)
         => GetAsync($"api/v1/releases/{Escape(model)}/{version}", Json.ReleaseView, cancellationToken);
 
-    /// <summary>The bytes of an artifact, at most <paramref name="maximumBytes"/>.</summary>
-    public async Task<byte[]> GetArtifactAsync(string sha256, int maximumBytes, CancellationToken cancellationToken)
-    {
-        using var response = await SendAsync(
-            new HttpRequestMessage(HttpMethod.Get, $"api/v1/artifacts/{Escape(sha256)}"), cancellationToken);
-        return await ReadAsync(response, async content =>
-        {
-            await content.LoadIntoBufferAsync(maximumBytes, cancellationToken);
-            return await content.ReadAsByteArrayAsync(cancellationToken);
-        });
-    }
-
     public Task<RolloutView> StartRolloutAsync(RolloutPlan plan, CancellationToken cancellationToken)
         => PostAsync("api/v1/rollouts", plan, Json.RolloutPlan, Json.RolloutView, cancellationToken);
 

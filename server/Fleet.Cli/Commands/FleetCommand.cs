@@ -34,6 +34,7 @@ internal static class FleetCommand
             DevicesCommand.Create(shell),
             ModelsCommand.Create(shell),
             ReleasesCommand.Create(shell),
+            ArtifactsCommand.Create(shell),
             RolloutsCommand.Create(shell),
             TargetsCommand.Create(shell),
             TelemetryCommand.Create(shell),

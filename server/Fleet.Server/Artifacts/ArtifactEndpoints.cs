@@ -19,9 +19,11 @@ internal static class ArtifactEndpoints
         .AddDocument("publishedArtifact", ArtifactsJson.Default.PublishedArtifact)
         .AddSingleton(provider => new ArtifactStore(
             Path.Combine(provider.GetRequiredService<FleetOptions>().DataFolder, "artifacts"),
-            space: provider.GetRequiredService<FreeSpace>()))
+            space: provider.GetRequiredService<FreeSpace>(), time: provider.GetRequiredService<TimeProvider>()))
         .AddSingleton<ArtifactInventory>()
-        .AddHostedService(provider => provider.GetRequiredService<ArtifactInventory>());
+        .AddHostedService(provider => provider.GetRequiredService<ArtifactInventory>())
+        .AddSingleton<ArtifactSweep>()
+        .AddHostedService(provider => provider.GetRequiredService<ArtifactSweep>());
 
     /// <summary>Maps the download of every artifact; for whoever reads.</summary>
     public static void MapArtifacts(this IEndpointRouteBuilder operators)

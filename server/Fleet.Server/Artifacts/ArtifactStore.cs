@@ -21,7 +21,8 @@ internal enum ArtifactOutcome
 
 /// <summary>
 /// Files by digest: <c>artifacts/{sha256}</c>. A file under its digest is whole and on disk, because it gets that name only after
-/// it was hashed and flushed; what a killed server leaves behind is in <c>artifacts/staging</c> and swept at the next start.
+/// it was hashed and flushed; what a killed server leaves behind is in <c>artifacts/staging</c> and swept at the next start. The time
+/// of a file says when it was written, or taken as being there already, and so how long nobody has asked for it to be kept.
 /// </summary>
 internal sealed class ArtifactStore
 {
@@ -34,13 +35,21 @@ internal sealed class ArtifactStore
     private readonly string _staging;
     private readonly long _maximumBytes;
     private readonly FreeSpace? _space;
+    private readonly TimeProvider _time;
+
+    // Held while a file gets its name, is taken as being there, or is removed: of two who meet at one file, either finds it whole or gone.
+    private readonly Lock _names = new();
+    private readonly HashSet<ArtifactHold> _holds = [];
 
     /// <param name="folder">Where the files are.</param>
     /// <param name="maximumBytes">Most bytes of one artifact.</param>
     /// <param name="space">What must stay free on the disk; null for nothing.</param>
-    public ArtifactStore(string folder, long maximumBytes = Limits.ArtifactBytes, FreeSpace? space = null)
+    /// <param name="time">What files are dated by; the machine's clock when null.</param>
+    public ArtifactStore(
+        string folder, long maximumBytes = Limits.ArtifactBytes, FreeSpace? space = null, TimeProvider? time = null)
     {
         (_folder, _staging, _maximumBytes, _space) = (folder, Path.Combine(folder, "staging"), maximumBytes, space);
+        _time = time ?? TimeProvider.System;
         Directory.CreateDirectory(_staging);
         foreach (var left in Directory.EnumerateFiles(_staging)) File.Delete(left);
     }
@@ -57,6 +66,63 @@ internal sealed class ArtifactStore
         ? Path.Combine(_folder, sha256)
         : throw new ArgumentException($"'{sha256}' is not a SHA-256 digest: one has 64 lower-case hexadecimal digits.", nameof(sha256));
 
+    /// <summary>The folder the files are in.</summary>
+    public string Folder => _folder;
+
+    /// <summary>Every artifact.</summary>
+    public IReadOnlyList<ArtifactFile> Files()
+        => [.. new DirectoryInfo(_folder).EnumerateFiles().Where(file => IsDigest(file.Name) && file.Exists)
+            .Select(file => new ArtifactFile(file.Name, file.Length, WrittenAt(file)))];
+
+    /// <summary>
+    /// From now until the hold ends nothing that is stored, or taken as being there, counts as unused: for whoever will name it at the
+    /// end.
+    /// </summary>
+    /// <param name="why">Who holds it, for people.</param>
+    public ArtifactHold Hold(string why)
+    {
+        var hold = new ArtifactHold(_time.GetUtcNow(), why, ended =>
+        {
+            lock (_names) _holds.Remove(ended);
+        });
+        lock (_names) _holds.Add(hold);
+        return hold;
+    }
+
+    /// <summary>What is held now.</summary>
+    public IReadOnlyList<ArtifactHold> Holds()
+    {
+        lock (_names) return [.. _holds];
+    }
+
+    /// <summary>
+    /// The length of an artifact that is about to be named, null when it is not there. It counts as written now: no look from before
+    /// takes it away.
+    /// </summary>
+    public long? Claim(string sha256)
+    {
+        var file = new FileInfo(PathOf(sha256));
+        lock (_names)
+        {
+            if (!file.Exists) return null;
+            file.LastWriteTimeUtc = _time.GetUtcNow().UtcDateTime;
+            return file.Length;
+        }
+    }
+
+    /// <summary>Removes an artifact, unless it was written, claimed or taken again since it was looked at.</summary>
+    /// <returns>True when it is gone by this.</returns>
+    public bool Remove(ArtifactFile seen)
+    {
+        var file = new FileInfo(PathOf(seen.Sha256));
+        lock (_names)
+        {
+            if (!file.Exists || WrittenAt(file) != seen.WrittenAt) return false;
+            file.Delete();
+            return true;
+        }
+    }
+
     /// <summary>
     /// Stores what <paramref name="content"/> holds if its digest is <paramref name="sha256"/>: hashed as it arrives, kept only if
     /// right. What is there already and damaged is replaced.
@@ -69,7 +135,8 @@ internal sealed class ArtifactStore
     public async Task<ArtifactOutcome> StoreAsync(string sha256, Stream content, long? length, CancellationToken cancellationToken)
     {
         var target = PathOf(sha256);
-        if (await IsWholeAsync(target, sha256, length, cancellationToken)) return ArtifactOutcome.AlreadyThere;
+        // A sweep may have been faster than the claim: then it is stored again.
+        if (await IsWholeAsync(target, sha256, length, cancellationToken) && Claim(sha256) is not null) return ArtifactOutcome.AlreadyThere;
         _space?.ThrowIfShort(Writes.Masses, length ?? 0);
         // A name of its own for each upload: two workers may send the same artifact at once.
         var staged = Path.Combine(_staging, $"{sha256}.{Guid.NewGuid():N}");
@@ -78,7 +145,8 @@ internal sealed class ArtifactStore
             var (digest, complete) = await StageAsync(staged, content, cancellationToken);
             if (!complete) return ArtifactOutcome.TooLarge;
             if (digest != sha256) return ArtifactOutcome.DigestMismatch;
-            DurableFile.MoveIntoPlace(staged, target);
+            File.SetLastWriteTimeUtc(staged, _time.GetUtcNow().UtcDateTime);
+            lock (_names) DurableFile.MoveIntoPlace(staged, target);
             return ArtifactOutcome.Stored;
         }
         finally
@@ -95,13 +163,23 @@ internal sealed class ArtifactStore
         return sha256;
     }
 
+    private static DateTimeOffset WrittenAt(FileInfo file) => new(file.LastWriteTimeUtc, TimeSpan.Zero);
+
     /// <summary>True when the file is there and not cut short: by its length where that is known, else by its bytes.</summary>
     private static async Task<bool> IsWholeAsync(string path, string sha256, long? length, CancellationToken cancellationToken)
     {
         if (new FileInfo(path) is not { Exists: true } file) return false;
         if (length is not null) return file.Length == length;
-        await using var content = File.OpenRead(path);
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken)) == sha256;
+        try
+        {
+            await using var content = File.OpenRead(path);
+            return Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken)) == sha256;
+        }
+        catch (FileNotFoundException)
+        {
+            // Swept since the line above.
+            return false;
+        }
     }
 
     private async Task<(string Digest, bool Complete)> StageAsync(string path, Stream content, CancellationToken cancellationToken)

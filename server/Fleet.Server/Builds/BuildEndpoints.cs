@@ -19,6 +19,7 @@ internal static class BuildEndpoints
         .AddDocument("build", BuildsJson.Default.Build)
         .AddDocument("openBuild", BuildsJson.Default.OpenBuild)
         .AddSingleton<BuildQueue>()
+        .AddSingleton<IArtifactNaming, BuildArtifacts>()
         .AddSingleton<WorkerHost>()
         .AddHostedService<LeaseWatch>()
         .AddHostedService<LocalWorkers>();

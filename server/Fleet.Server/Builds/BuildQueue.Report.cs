@@ -47,7 +47,7 @@ internal sealed partial class BuildQueue
         {
             if (!ArtifactStore.IsDigest(artifact.Sha256))
                 problems.Add($"Artifact {artifact.Name} has digest '{artifact.Sha256}', which is not 64 lower-case hexadecimal digits.");
-            else if (artifacts.LengthOf(artifact.Sha256) is not { } length)
+            else if (artifacts.Claim(artifact.Sha256) is not { } length)
                 problems.Add($"Artifact {artifact.Name} ({artifact.Sha256}) was not uploaded.");
             else if (length != artifact.Bytes)
                 problems.Add($"Artifact {artifact.Name} is said to have {artifact.Bytes:#,0} bytes; {length:#,0} were uploaded.");

@@ -55,6 +55,8 @@ internal sealed partial class ReleaseBundles(
     /// </summary>
     public async Task<Answer<Release>> ReadAsync(Stream bundle, CancellationToken cancellationToken)
     {
+        // A large bundle may take longer to arrive than what nobody names is kept.
+        using var hold = artifacts.Hold("a release is being imported");
         var arrival = new BundleArrival(artifacts, keys.Root.ReleaseKeys(), time.GetUtcNow());
         try
         {

@@ -23,6 +23,7 @@ internal static class ReleaseEndpoints
         .AddDocument("model", ReleasesJson.Default.Model)
         .AddSingleton<IReleaseEnvelopes, ReleaseEnvelopes>()
         .AddSingleton<IArtifactAccess, AssignedArtifacts>()
+        .AddSingleton<IArtifactNaming, ReleaseNaming>()
         .AddSingleton<IRootObserver, ReleaseSignatures>()
         .AddDocument("withdrawal", ReleasesJson.Default.Withdrawal)
         .AddSingleton<Withdrawals>()

@@ -45,6 +45,9 @@ internal sealed record FleetOptions : IRoomSettings
         + "every change.")]
     public long FreeSpaceReserve { get; init; } = 256_000_000;
 
+    [Description("How long artifacts are kept that no release and no build uses, such as what an interrupted build has uploaded.")]
+    public TimeSpan UnusedArtifactsKept { get; init; } = TimeSpan.FromDays(7);
+
     [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off longer must enroll again.")]
     public TimeSpan DeviceCertificateLifetime { get; init; } = TimeSpan.FromDays(365);
 
@@ -85,6 +88,7 @@ internal sealed record FleetOptions : IRoomSettings
             TelemetryRetention >= TimeSpan.FromHours(1), nameof(TelemetryRetention), $"{TelemetryRetention} must be at least an hour");
         rules.Within(nameof(TelemetryBytesPerDay), TelemetryBytesPerDay, 1024 * 1024, 1L << 40);
         rules.Require(FreeSpaceReserve >= 0, nameof(FreeSpaceReserve), $"{FreeSpaceReserve} must be a number of bytes, 0 or more");
+        rules.Within(nameof(UnusedArtifactsKept), UnusedArtifactsKept, TimeSpan.FromHours(1), TenYears);
         rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), TenYears);
         return rules.Problems;
     }

@@ -40,6 +40,7 @@ public sealed partial class DeviceFilterRouteTests : IAsyncLifetime
         ["GET /metrics"] = Gets.Nothing,
         ["POST /logout"] = Gets.NoDevices,
         ["GET /api/v1/openapi.json"] = Gets.NoDevices,
+        ["GET /api/v1/artifacts"] = Gets.NoDevices,
         ["GET /api/v1/artifacts/{sha256}"] = Gets.NoDevices,
         ["HEAD /api/v1/artifacts/{sha256}"] = Gets.NoDevices,
         ["GET /api/v1/builds"] = Gets.NoDevices,

@@ -21,12 +21,19 @@ internal sealed partial class FleetClient
     public async Task<(IReadOnlyList<AuditView> Lines, bool IsCut)> ListAuditAsync(
         DateTimeOffset? since, string? who, int most, CancellationToken cancellationToken)
     {
-        // One page holds the newest; where more are wanted, all are read from the first on.
-        var isPage = most < PageLength;
-        var query = Query(("since", since?.UtcDateTime.ToString("O")), ("who", who), ("after", isPage ? null : "0"));
-        var (lines, _) = await ListAsync(
-            $"api/v1/audit{query}", isPage ? most + 1 : int.MaxValue, Json.IReadOnlyListAuditView, cancellationToken);
-        return ([.. lines.TakeLast(most)], lines.Count > most);
+        // The trail is read from its end, as far as is asked for.
+        var pages = new Stack<IReadOnlyList<AuditView>>();
+        var count = 0;
+        string? previous = "api/v1/audit" + Query(
+            ("since", since?.UtcDateTime.ToString("O")), ("who", who), ("limit", $"{Math.Min(most, PageLength)}"));
+        while (previous is not null && count < most)
+        {
+            using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, previous), cancellationToken);
+            pages.Push(await ReadAsync(response, Json.IReadOnlyListAuditView, cancellationToken));
+            count += pages.Peek().Count;
+            previous = LinkOf(response, "prev");
+        }
+        return ([.. pages.SelectMany(page => page).TakeLast(most)], previous is not null || count > most);
     }
 
     public Task<AuditVerification> VerifyAuditAsync(long? line, string? hash, CancellationToken cancellationToken)

@@ -45,7 +45,7 @@ internal sealed partial class FleetClient
         {
             using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, next), cancellationToken);
             entries.AddRange(await ReadAsync(response, type, cancellationToken));
-            next = NextOf(response);
+            next = LinkOf(response, "next");
         }
         var isCut = next is not null || entries.Count > most;
         if (entries.Count > most) entries.RemoveRange(most, entries.Count - most);
@@ -53,9 +53,9 @@ internal sealed partial class FleetClient
     }
 
     /// <summary>Where the server says that a list goes on (RFC 8288); null at its end.</summary>
-    private static string? NextOf(HttpResponseMessage response)
+    private static string? LinkOf(HttpResponseMessage response, string relation)
         => response.Headers.TryGetValues("Link", out var links)
-            && links.FirstOrDefault(link => link.EndsWith("rel=\"next\"", StringComparison.Ordinal)) is { } link
+            && links.FirstOrDefault(link => link.EndsWith($"rel=\"{relation}\"", StringComparison.Ordinal)) is { } link
             ? link[(link.IndexOf('<', StringComparison.Ordinal) + 1)..link.IndexOf('>', StringComparison.Ordinal)].TrimStart('/')
             : null;
 

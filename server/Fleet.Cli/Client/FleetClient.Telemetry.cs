@@ -21,7 +21,7 @@ internal sealed partial class FleetClient
                 ("limit", limit.ToString(CultureInfo.InvariantCulture)));
             using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, $"api/v1/telemetry{query}"), cancellationToken);
             views.AddRange(await ReadAsync(response, Json.IReadOnlyListTelemetryView, cancellationToken));
-            if (NextOf(response) is null) return (views, false);
+            if (LinkOf(response, "next") is null) return (views, false);
             if ((left -= limit) == 0) return (views, true);
             after = views[^1].Device!.Value.Value;
         }

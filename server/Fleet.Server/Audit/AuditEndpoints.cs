@@ -37,7 +37,8 @@ internal static class AuditEndpoints
     public static void MapAudit(this IEndpointRouteBuilder operators)
     {
         var audit = operators.MapGroup("/api/v1/audit").ForAdmins();
-        audit.MapGet("/", List).Tells<IReadOnlyList<AuditView>>("ListAudit", "Lists lines of the audit trail.");
+        audit.MapGet("/", List).Tells<IReadOnlyList<AuditView>>(
+            "ListAudit", "Lists lines of the audit trail: the newest, those before a number, or those behind one.");
         audit.MapGet("/verification", async (
             long? number, string? chain, AuditReader reader, CancellationToken cancellationToken)
             => Results.Json(await reader.VerifyAsync(number, chain, cancellationToken), FleetJson.Default.AuditVerification))
@@ -45,11 +46,15 @@ internal static class AuditEndpoints
     }
 
     private static IResult List(
-        DateTimeOffset? since, string? who, long? after, int? limit, HttpContext context, AuditReader reader,
+        DateTimeOffset? since, string? who, long? after, long? before, int? limit, HttpContext context, AuditReader reader,
         CancellationToken cancellationToken)
     {
-        var (views, goesOn) = reader.List(new AuditQuery(since, who, after, limit ?? PageLength), cancellationToken);
-        if (goesOn) Paging.SayNext(context, views[^1].Number.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        if (after is not null && before is not null)
+            return Refusal.Invalid("after and before are of two directions: one of them is enough.").ToResult();
+        var query = new AuditQuery(since, who, after, limit ?? PageLength) { Before = before };
+        var (views, goesOn) = reader.List(query, cancellationToken);
+        if (goesOn && after is not null) Paging.SayNext(context, $"{views[^1].Number}");
+        else if (goesOn) Paging.SayPrevious(context, $"{views[0].Number}");
         return Results.Json(views, FleetJson.Default.IReadOnlyListAuditView);
     }
 }

@@ -7,16 +7,49 @@ namespace Fleet.Server.Audit;
 /// <summary>What is asked of the trail.</summary>
 /// <param name="Since">Only what happened since; null for all.</param>
 /// <param name="Who">Only what this person, program or device did; null for everybody.</param>
-/// <param name="After">Only lines behind this number; null for the newest ones.</param>
+/// <param name="After">Only lines behind this number, the first of them; null for the newest ones.</param>
 /// <param name="Limit">Most lines.</param>
-internal sealed record AuditQuery(DateTimeOffset? Since, string? Who, long? After, int Limit);
+internal sealed record AuditQuery(DateTimeOffset? Since, string? Who, long? After, int Limit)
+{
+    /// <summary>Only lines before this number, the newest of them; null for all.</summary>
+    public long? Before { get; init; }
+}
 
 /// <summary>Reads the trail: the file that is written now, and those that were moved to another name beside it.</summary>
 internal sealed class AuditReader(FleetOptions options, AuditTrail trail, IFleetStore store)
 {
-    /// <summary>The lines that are asked for, in order, and whether there are more.</summary>
+    /// <summary>
+    /// The lines that are asked for, in order, and whether there are more: behind them where the query says where it begins, before them
+    /// where it asks for the newest.
+    /// </summary>
     public (IReadOnlyList<AuditView> Views, bool GoesOn) List(AuditQuery query, CancellationToken cancellationToken)
+        => query.After is null ? Newest(query, cancellationToken) : Following(query, cancellationToken);
+
+    /// <summary>From the end of the trail backwards, and no further than the page needs.</summary>
+    private (IReadOnlyList<AuditView> Views, bool GoesOn) Newest(AuditQuery query, CancellationToken cancellationToken)
     {
+        var page = new List<AuditView>();
+        foreach (var bytes in Files().Reverse().SelectMany(AuditFile.LinesBackwardOf))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (AuditChain.Read(bytes.Span) is not { } entry) continue;
+            // Lines of earlier programs are numbered by their place, which only a reader from the first on knows.
+            if (entry.Number == 0) return Following(query, cancellationToken);
+            if (!IsAskedFor(query, entry, entry.Number)) continue;
+            if (page.Count == query.Limit)
+            {
+                page.Reverse();
+                return (page, true);
+            }
+            page.Add(ViewOf(entry, entry.Number));
+        }
+        page.Reverse();
+        return (page, false);
+    }
+
+    private (IReadOnlyList<AuditView> Views, bool GoesOn) Following(AuditQuery query, CancellationToken cancellationToken)
+    {
+        var isCut = false;
         var page = new Queue<AuditView>();
         long line = 0;
         foreach (var bytes in Files().SelectMany(AuditFile.LinesOf))
@@ -26,9 +59,11 @@ internal sealed class AuditReader(FleetOptions options, AuditTrail trail, IFleet
             if (AuditChain.Read(bytes.Span) is not { } entry || !IsAskedFor(query, entry, NumberOf(entry, line))) continue;
             if (query.After is not null && page.Count == query.Limit) return ([.. page], true);
             page.Enqueue(ViewOf(entry, NumberOf(entry, line)));
-            if (page.Count > query.Limit) page.Dequeue();
+            if (page.Count <= query.Limit) continue;
+            page.Dequeue();
+            isCut = true;
         }
-        return ([.. page], false);
+        return ([.. page], isCut);
     }
 
     /// <summary>Checks every line, and the end against what the database knows and what whoever asks has noted.</summary>
@@ -69,7 +104,7 @@ internal sealed class AuditReader(FleetOptions options, AuditTrail trail, IFleet
 
     private static bool IsAskedFor(AuditQuery query, AuditEntry entry, long number)
         => (query.Since is null || entry.At >= query.Since) && (query.Who is null || entry.Who == query.Who)
-            && (query.After is null || number > query.After);
+            && (query.After is null || number > query.After) && (query.Before is null || number < query.Before);
 
     private static AuditView ViewOf(AuditEntry entry, long number) => new(number, entry.At, entry.Who, entry.From, entry.What)
     {

@@ -36,13 +36,22 @@ internal static class Paging
     /// <summary>Adds <c>Link: &lt;…&gt;; rel="next"</c> to the answer.</summary>
     /// <param name="context">The request.</param>
     /// <param name="after">The key of the last item that is shown, which the next page begins behind.</param>
-    public static void SayNext(HttpContext context, string after)
+    /// <param name="path">Where the list goes on; null for the path that was asked for.</param>
+    public static void SayNext(HttpContext context, string after, string? path = null) => Say(context, path, "after", after, "next");
+
+    /// <summary>Adds <c>Link: &lt;…&gt;; rel="prev"</c> to the answer, where a list is read from its end.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="before">The key of the first item that is shown, which the page before ends at.</param>
+    public static void SayPrevious(HttpContext context, string before) => Say(context, null, "before", before, "prev");
+
+    private static void Say(HttpContext context, string? path, string parameter, string key, string relation)
     {
         var query = QueryString.Create(
         [
-            .. context.Request.Query.Where(each => each.Key != "after").Select(each => KeyValuePair.Create(each.Key, (string?)each.Value)),
-            KeyValuePair.Create("after", (string?)after),
+            .. context.Request.Query.Where(each => !each.Key.Equals(parameter, StringComparison.OrdinalIgnoreCase))
+                .Select(each => KeyValuePair.Create(each.Key, (string?)each.Value)),
+            KeyValuePair.Create(parameter, (string?)key),
         ]);
-        context.Response.Headers.Link = $"<{context.Request.Path}{query}>; rel=\"next\"";
+        context.Response.Headers.Link = $"<{path ?? context.Request.Path}{query}>; rel=\"{relation}\"";
     }
 }

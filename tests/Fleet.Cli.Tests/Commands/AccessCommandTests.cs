@@ -39,7 +39,7 @@ public sealed class AccessCommandTests(RealServer server) : OnServerTests(server
         Assert.Equal("", Shell.Error);
         Assert.Single((await JsonOfAsync("audit", "list", "--limit", "1")).EnumerateArray());
         Assert.Equal("The newest 1 lines; --limit N shows more, --since and --who narrow.\n", Shell.Error);
-        // More than a page: read from the first line on.
+        // More than a page, and less than there is.
         Assert.Equal(
             (await JsonOfAsync("audit", "list", "--limit", "999")).GetRawText(),
             (await JsonOfAsync("audit", "list", "--limit", "5000")).GetRawText());

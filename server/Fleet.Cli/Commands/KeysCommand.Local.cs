@@ -59,7 +59,7 @@ internal static partial class KeysCommand
 
     private static void WriteSigned(Shell shell, string path, TrustRoot named, DsseEnvelope signed)
     {
-        KeyTables.Write(shell, named, []);
+        KeyTables.Write(shell, named, _ => "elsewhere");
         shell.WriteLine();
         shell.WriteLine($"{path} has {Figures.Counted(signed.Signatures.Count, "signature")}: "
             + $"{EnvelopeSigners.Shortened(signed.Signatures.Select(signature => signature.KeyId))}.");

@@ -61,7 +61,12 @@ internal sealed partial class FleetKeys
     }
 
     /// <summary>What operators see.</summary>
-    public KeysView View(SigningClock clock) => new(Root, Roots[^1].Digest(), OnServer, clock.Now(), clock.Anchor);
+    public KeysView View(SigningClock clock) => new(
+        Root, Roots[^1].Digest(), OnServer, clock.Now(), clock.Anchor)
+    {
+        InModule = [.. _held.Present().Where(key => key.IsInModule).Select(key => key.Public.Id)],
+        Problems = Problems(),
+    };
 
     /// <summary>Why a key that <paramref name="next"/> names is neither in use here nor waiting; null when all are.</summary>
     private string? WhyAKeyIsMissing(TrustRoot next)

@@ -54,6 +54,9 @@ internal sealed class SigningKey : IDisposable
         }
     }
 
+    /// <summary>True when its private half is in a security module.</summary>
+    public bool IsInModule => _key is ModuleKey;
+
     /// <summary>Why it does not sign now; null when it does.</summary>
     public string? Problem() => (_key as ModuleKey)?.Problem();
 

@@ -6,11 +6,18 @@ namespace Fleet.Contracts.Http;
 /// <summary>GET /api/v1/keys: whose keys count.</summary>
 /// <param name="Root">The newest root.</param>
 /// <param name="Digest">SHA-256 of its payload: what join tokens name.</param>
-/// <param name="OnServer">Ids of the keys whose private half is on the server.</param>
+/// <param name="OnServer">Ids of the keys that the server signs with.</param>
 /// <param name="Time">What time it is by the server's clock.</param>
 /// <param name="TimeAnchor">How often an admin has vouched for that clock.</param>
 public sealed record KeysView(
-    TrustRoot Root, string Digest, IReadOnlyList<string> OnServer, DateTimeOffset Time, long TimeAnchor);
+    TrustRoot Root, string Digest, IReadOnlyList<string> OnServer, DateTimeOffset Time, long TimeAnchor)
+{
+    /// <summary>Those of them whose private half is in a security module (PKCS#11) that the server uses.</summary>
+    public IReadOnlyList<string> InModule { get; set; } = [];
+
+    /// <summary>Why releases or orders are not signed now, a sentence each.</summary>
+    public IReadOnlyList<string> Problems { get; set; } = [];
+}
 
 /// <summary>POST /api/v1/keys/changes: asks for the next root. Nothing counts before it is applied.</summary>
 public sealed record RootChange

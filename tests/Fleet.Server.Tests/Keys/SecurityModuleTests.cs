@@ -43,6 +43,10 @@ public sealed class SecurityModuleTests : IAsyncLifetime
         Assert.Equal(Keys.Root.ReleaseKeys().Single().Id, release.KeyId);
         Assert.NotNull(Keys.SignOrder(FleetKeysTests.Order(Keys.Root)));
         Assert.Equal(["ca.key", "operator.key", "root.key", "roots.json", "worker.key"], FilesOfKeys());
+        var shown = Keys.View(Fleet.Of<SigningClock>());
+        Assert.Equal(
+            shown.Root.Roles.Releases.Keys.Concat(shown.Root.Roles.Orders.Keys).Order(), shown.InModule.Order());
+        Assert.Equal(shown.InModule.Concat(shown.Root.Roles.Root.Keys).Order(), shown.OnServer.Order());
         await Fleet.RestartAsync();
         Assert.Equal(release.KeyId, (await Fleet.ReleaseAsync()).KeyId);
     }
@@ -85,6 +89,9 @@ public sealed class SecurityModuleTests : IAsyncLifetime
         Assert.Contains("it is not there", Assert.Single(refused.Problem!.Problems), StringComparison.Ordinal);
         Assert.Contains("token 'fleet test'", Assert.Single(Problems), StringComparison.Ordinal);
         Assert.Null(Keys.SignOrder(FleetKeysTests.Order(Keys.Root)));
+        var shown = Keys.View(Fleet.Of<SigningClock>());
+        Assert.Empty(shown.InModule);
+        Assert.Contains("it is not there", Assert.Single(shown.Problems), StringComparison.Ordinal);
         var prepared = Keys.Prepare(new RootChange { Releases = true }, Fleet.Clock.GetUtcNow());
         Assert.Contains("it is not there", Assert.Single(prepared.Problem!.Problems), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await Fleet.Http.GetAsync(new Uri("/health", UriKind.Relative))).StatusCode);

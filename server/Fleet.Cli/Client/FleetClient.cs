@@ -76,13 +76,11 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
         => SendAsync(new HttpRequestMessage(HttpMethod.Post, $"api/v1/rollouts/{Escape(id)}/{verb}"), cancellationToken);
 
     /// <param name="id">The rollout.</param>
-    /// <param name="to">Where its devices go, a release of its one model also without a name; empty for what each served before.</param>
+    /// <param name="to">Where its devices go, a release of each of its models; empty for what each served before.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task RollBackAsync(string id, IReadOnlyList<PlannedRelease> to, CancellationToken cancellationToken)
     {
-        var query = to is [{ Model: "", Version: var version }]
-            ? Query(("version", $"{version}"))
-            : Query(("releases", string.Join(',', to.Select(release => $"{release.Model}={release.Version}"))));
+        var query = Query(("releases", string.Join(',', to.Select(release => $"{release.Model}={release.Version}"))));
         return SendAsync(
             new HttpRequestMessage(HttpMethod.Post, $"api/v1/rollouts/{Escape(id)}/rollback{query}"), cancellationToken);
     }

@@ -92,7 +92,7 @@ internal static partial class RolloutsCommand
 
     private static Command RollBack(Shell shell)
     {
-        var to = new Option<PlannedRelease[]>("--to")
+        var to = new Option<RollbackGoal[]>("--to")
         {
             HelpName = "N",
             Description = "Release that all its devices go to, older or newer; of several models NAME=N, once for each [default: what each "
@@ -114,10 +114,12 @@ internal static partial class RolloutsCommand
             """, [Id, to, wait, Verb.Yes()], async (call, cancellationToken) =>
         {
             var asked = await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
-            PlannedRelease[] goal = call.Get(to) ?? [];
-            var where = goal.Length == 0
-                ? "returns to the release it last served"
-                : $"goes to {string.Join(" and ", goal.Select(each => each.Model.Length == 0 ? $"release {each.Version}" : $"{each}"))}";
+            var plan = asked.Plan;
+            List<PlannedRelease> goal = [.. (call.Get(to) ?? []).Select(each => each.Of(plan) ?? throw new FleetException(
+                $"Rollout {asked.Id} moves {plan.ReleasesInWords()}: say of which model release {each.Version} is, and one of each: "
+                    + $"{string.Join(' ', plan.Moved().Select(moved => $"--to {moved.Model}=N"))}")
+            { Code = ExitCode.Usage })];
+            var where = goal.Count == 0 ? "returns to the release it last served" : $"goes to {string.Join(" and ", goal)}";
             await call.ConfirmAsync($"Roll back rollout {asked.Id} of {asked.Plan.ReleasesInWords()}? Every device that was told "
                 + $"{where}.", cancellationToken);
             await call.Client.RollBackAsync(asked.Id, goal, cancellationToken);

@@ -19,10 +19,12 @@ internal static class Waves
     }
 
     /// <summary>Where a rollback goes, as <c>--to</c> names it: <c>2</c>, or <c>sound=2</c> of several models.</summary>
-    public static PlannedRelease ParseGoal(string text, Action<string> fail)
-        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
-            ? new PlannedRelease("", version)
-            : ParseRelease(text, fail);
+    public static RollbackGoal ParseGoal(string text, Action<string> fail)
+    {
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var version)) return new RollbackGoal(null, version);
+        var release = ParseRelease(text, fail);
+        return new RollbackGoal(release.Model, release.Version);
+    }
 
     /// <summary>
     /// Reads <c>5%,25%,100%</c>, numbers of devices: <c>1,10,100%</c>, or filters, whose terms are joined by an ampersand:
@@ -110,6 +112,16 @@ internal static class Waves
 
     private static double? Number(string text)
         => double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : null;
+}
+
+/// <summary>Where a rollback goes, as a command line gives it.</summary>
+/// <param name="Model">Model name; null where a number stands alone, for the one model of a rollout.</param>
+/// <param name="Version">Release number.</param>
+internal sealed record RollbackGoal(string? Model, int Version)
+{
+    /// <summary>The release that is meant; null when the number alone does not say of which model.</summary>
+    public PlannedRelease? Of(RolloutPlan plan)
+        => (Model ?? (plan.Moved() is [var only] ? only.Model : null)) is { } model ? new PlannedRelease(model, Version) : null;
 }
 
 /// <summary>Deadlines as a command line gives them.</summary>

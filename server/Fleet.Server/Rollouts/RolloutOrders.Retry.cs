@@ -4,6 +4,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Http;
+using Fleet.Server.Releases;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Rollouts;
@@ -46,6 +47,14 @@ internal sealed partial class RolloutOrders
             return Refusal.Unknown($"There is no rollout '{id}'.");
         if (rollout.Status is RolloutStatus.Aborted or RolloutStatus.RolledBack)
             return Refusal.Conflict($"Rollout {id} is {rollout.Status.ToWords()}: start it again instead.");
+        foreach (var planned in rollout.Plan.Moved())
+        {
+            var release = await store.FindAsync<Release>(Release.IdOf(planned.Model, planned.Version), cancellationToken);
+            if (ProblemOf(planned, release?.Document, time.GetUtcNow()) is { } problem)
+                return Refusal.Conflict(
+                    $"Rollout {id} cannot be retried. {problem.Title}",
+                    "Then start a rollout of the new release: its devices are asked anew.");
+        }
         return await OtherOpenAsync(rollout, cancellationToken);
     }
 

@@ -11,22 +11,27 @@ namespace Fleet.Server.Rollouts;
 internal sealed partial class RolloutOrders
 {
     /// <summary>Stops for good and returns every device: to what it last served, or to a release of the one model.</summary>
-    public Task<Answer<Rollout>> RollBackAsync(string id, int? version, CancellationToken cancellationToken)
-        => RollBackToAsync(id, version is { } number ? [new PlannedRelease("", number)] : [], cancellationToken);
+    public async Task<Answer<Rollout>> RollBackAsync(string id, int? version, CancellationToken cancellationToken)
+    {
+        if (version is not { } number) return await RollBackToAsync(id, [], cancellationToken);
+        if (await store.FindAsync<Rollout>(id, cancellationToken) is not { Document: var rollout })
+            return Refusal.Unknown($"There is no rollout '{id}'.");
+        return rollout.Plan.Moved() is [var only]
+            ? await RollBackToAsync(id, [new PlannedRelease(only.Model, number)], cancellationToken)
+            : NotOfEach(rollout);
+    }
 
     /// <summary>
     /// Stops for good and returns every device that was told: to what it last served, or to releases that the operator names. The targets
     /// go back with them. Refused where a newer order has taken its place.
     /// </summary>
     /// <param name="id">The rollout.</param>
-    /// <param name="to">Where they go, a release of each model, of one also without its name; empty for what each served before.</param>
+    /// <param name="to">Where they go, a release of each model; empty for what each served before.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task<Answer<Rollout>> RollBackToAsync(string id, IReadOnlyList<PlannedRelease> to, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Rollout>(id, cancellationToken) is { Document: { Status: not RolloutStatus.RolledBack } rollout })
         {
-            if (to is [{ Model: "", Version: var only }] && rollout.Plan.Moved() is [var moved])
-                to = [new PlannedRelease(moved.Model, only)];
             if (await WhyNotBackAsync(rollout, to, cancellationToken) is { } problem) return problem;
         }
         return await ChangeAsync(id, "rolled back", (found, _) => Task.FromResult<Rollout?>(found.Status switch
@@ -87,10 +92,7 @@ internal sealed partial class RolloutOrders
         var moved = rollout.Plan.Moved();
         if (!moved.Select(each => each.Model).Order(StringComparer.Ordinal).SequenceEqual(
             to.Select(each => each.Model).Order(StringComparer.Ordinal)))
-            return Refusal.Invalid(
-                $"Rollout {rollout.Id} moves {rollout.Plan.ReleasesInWords()}: where it goes names one release of each model, "
-                    + $"such as {string.Join(", ", moved.Select(each => $"{each.Model}=N"))}.",
-                ["Without a release, every device returns to what it served before of each."]);
+            return NotOfEach(rollout);
         if (moved.All(to.Contains)) return Refusal.Invalid($"{rollout.Plan.ReleasesInWords()} is what rollout {rollout.Id} brought.");
         foreach (var (model, version) in to)
         {
@@ -103,6 +105,11 @@ internal sealed partial class RolloutOrders
         }
         return null;
     }
+
+    private static ApiProblem NotOfEach(Rollout rollout) => Refusal.Invalid(
+        $"Rollout {rollout.Id} moves {rollout.Plan.ReleasesInWords()}: where it goes names one release of each model, "
+            + $"such as {string.Join(", ", rollout.Plan.Moved().Select(each => $"{each.Model}=N"))}.",
+        "Without a release, every device returns to what it served before of each.");
 
     /// <summary>What took the place of a rollout that had succeeded, in words; null when nothing did.</summary>
     private async Task<string?> NewerAsync(Rollout rollout, MovedTarget moved, CancellationToken cancellationToken)

@@ -221,6 +221,32 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
         Assert.Equal((4, 0), ((await _fleet.ViewAsync(rollout)).Waves[0].Succeeded, (await _fleet.ViewAsync(rollout)).Waves[0].Failed));
     }
 
+    /// <summary>Devices were asked for what they could only refuse.</summary>
+    [Theory]
+    [InlineData(true, "was withdrawn at ")]
+    [InlineData(false, " expired at ")]
+    public async Task Retry_of_a_release_that_no_device_would_take_is_refused_with_what_helps(bool withdrawn, string why)
+    {
+        await _fleet.EnrollAsync(2);
+        var release = await _fleet.ReleaseAsync("speech", TimeSpan.FromDays(1));
+        var rollout = (await _fleet.RollOutAsync(TestFleet.PlanOf(release) with { MaximumFailureRate = 0.5, MinimumFinished = 2 })).Id;
+        var devices = await _fleet.RunningAsync(rollout);
+        await _fleet.ReportAsync(devices[0], DeploymentPhase.Active);
+        await _fleet.FailAsync(devices[1], serves: null, DeploymentFailure.DownloadFailed);
+        await _fleet.UntilAsync(rollout, "succeeds", view => view.Status == RolloutStatus.Succeeded);
+        if (withdrawn)
+            await _fleet.Of<Fleet.Server.Releases.Withdrawals>().WithdrawAsync(release.Model, release.Version, true, default);
+        else _fleet.Clock.Advance(TimeSpan.FromDays(2));
+
+        var refused = (await _fleet.Orders.RetryAsync(rollout, default)).Problem!;
+        Assert.Equal(409, refused.Status);
+        Assert.StartsWith($"Rollout {rollout} cannot be retried. Release speech 1", refused.Title, StringComparison.Ordinal);
+        Assert.Contains(why, refused.Title, StringComparison.Ordinal);
+        Assert.EndsWith("Release the build again.", refused.Title, StringComparison.Ordinal);
+        Assert.Equal(["Then start a rollout of the new release: its devices are asked anew."], refused.Problems);
+        Assert.Equal(1, (await _fleet.ViewAsync(rollout)).Waves[0].Failed);
+    }
+
     [Fact]
     public async Task Rollout_that_supersedes_aborts_the_open_one_and_takes_its_place()
     {

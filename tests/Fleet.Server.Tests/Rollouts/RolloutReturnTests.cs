@@ -296,6 +296,9 @@ public sealed class RolloutReturnTests : IAsyncLifetime
         var answer = await _fleet.Orders.RollBackAsync(rollout, version, default);
         Assert.True(answer.Problem is null, answer.Problem?.Title);
         Assert.Equal((RolloutStatus.RolledBack, true), (answer.Value!.Status, answer.Value.FinishedAt is not null));
+        // A number alone is stored with the model that it is of.
+        IReadOnlyList<PlannedRelease> to = version is { } number ? [new PlannedRelease("speech", number)] : [];
+        Assert.Equal(to, answer.Value.ReturnsTo);
     }
 
     /// <summary>The next release, served by every device.</summary>

@@ -114,6 +114,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(RolloutPreview))]
 [JsonSerializable(typeof(IReadOnlyList<ModelView>))]
 [JsonSerializable(typeof(IReadOnlyList<RolloutView>))]
+[JsonSerializable(typeof(IReadOnlyList<DeviceRolloutView>))]
 [JsonSerializable(typeof(IReadOnlyList<TelemetryView>))]
 [JsonSerializable(typeof(CreateApiKeyRequest))]
 [JsonSerializable(typeof(CreateApiKeyResponse))]

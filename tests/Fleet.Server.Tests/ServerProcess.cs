@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Fleet.Contracts;
@@ -87,6 +88,19 @@ internal sealed class ServerProcess : IAsyncDisposable
     public async Task<RolloutView> RolloutAsync(string id)
         => JsonSerializer.Deserialize(
             await Http.GetStringAsync(new Uri($"/api/v1/rollouts/{id}", UriKind.Relative)), FleetJson.Default.RolloutView)!;
+
+    /// <summary>All devices of a rollout, page after page.</summary>
+    public async Task<IReadOnlyList<DeviceRolloutView>> RolloutDevicesAsync(string id)
+    {
+        var devices = new List<DeviceRolloutView>();
+        for (string? path = $"/api/v1/rollouts/{id}/devices?limit=1000"; path is not null;)
+        {
+            using var answer = await Http.GetAsync(new Uri(path, UriKind.Relative));
+            devices.AddRange((await answer.Content.ReadFromJsonAsync(FleetJson.Default.IReadOnlyListDeviceRolloutView))!);
+            path = answer.Headers.TryGetValues("Link", out var links) ? links.Single()[1..].Split('>')[0] : null;
+        }
+        return devices;
+    }
 
     public ValueTask DisposeAsync()
     {

@@ -66,8 +66,20 @@ internal sealed partial class FleetClient(ServerAddress address, HttpMessageHand
     public Task<(IReadOnlyList<RolloutView> Views, bool IsCut)> ListRolloutsAsync(int most, CancellationToken cancellationToken)
         => ListAsync("api/v1/rollouts", most, Json.IReadOnlyListRolloutView, cancellationToken);
 
+    /// <summary>A rollout and the first of its devices.</summary>
     public Task<RolloutView> GetRolloutAsync(string id, CancellationToken cancellationToken)
         => GetAsync($"api/v1/rollouts/{Escape(id)}", Json.RolloutView, cancellationToken);
+
+    /// <summary>Devices of a rollout by wave and id, at most <paramref name="most"/>, and whether more were left out.</summary>
+    /// <param name="id">The rollout.</param>
+    /// <param name="status">Only those; null for all.</param>
+    /// <param name="most">How many.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task<(IReadOnlyList<DeviceRolloutView> Devices, bool IsCut)> ListRolloutDevicesAsync(
+        string id, DeviceRolloutStatus? status, int most, CancellationToken cancellationToken)
+        => ListAsync(
+            $"api/v1/rollouts/{Escape(id)}/devices{Query(("status", status?.ToString()))}", most,
+            Json.IReadOnlyListDeviceRolloutView, cancellationToken);
 
     /// <param name="id">The rollout.</param>
     /// <param name="verb"><c>pause</c>, <c>resume</c>, <c>approve</c>, <c>retry</c> or <c>abort</c>.</param>

@@ -51,20 +51,57 @@ internal static partial class RolloutsCommand
     private static Command Show(Shell shell)
     {
         var watch = new Option<bool>("--watch") { Description = "Follow it until it has ended." };
+        var status = new Option<DeviceRolloutStatus?>("--status")
+        {
+            HelpName = "STATUS",
+            Description = "Only devices that are waiting, running, succeeded, failed or left.",
+            CustomParser = result =>
+            {
+                var word = result.Tokens[0].Value;
+                if (Enum.TryParse<DeviceRolloutStatus>(word, ignoreCase: true, out var known) && word.All(char.IsAsciiLetter)) return known;
+                result.AddError($"--status '{word}' must be waiting, running, succeeded, failed or left.");
+                return null;
+            },
+        };
+        var limit = Verb.Limit("Most devices.", 100);
         return Verb.On(shell, "show", """
-            Shows one rollout: its waves and every device's part in it.
+            Shows one rollout: its waves and the parts of its devices in it, by wave and id.
 
             Examples:
               fleet rollouts show ROLLOUT
+              fleet rollouts show ROLLOUT --status failed --limit 1000
               fleet rollouts show ROLLOUT --watch
-            """, [Id, watch], async (call, cancellationToken) =>
+            """, [Id, watch, status, limit], async (call, cancellationToken) =>
         {
             var rollout = call.Get(watch)
                 ? await WatchAsync(call, call.Get(Id), endAtPause: false, cancellationToken)
                 : await call.Client.GetRolloutAsync(call.Get(Id), cancellationToken);
+            var most = call.Get(limit);
+            if (call.Get(status) is { } wanted)
+            {
+                var (devices, isCut) = await call.Client.ListRolloutDevicesAsync(rollout.Id, wanted, most, cancellationToken);
+                rollout = rollout with { Devices = devices, MoreDevices = isCut ? CountOf(rollout, wanted) - devices.Count : 0 };
+            }
+            else if (most < rollout.Devices.Count || (most > rollout.Devices.Count && rollout.MoreDevices > 0))
+            {
+                var all = rollout.Devices.Count + rollout.MoreDevices;
+                var (devices, _) = await call.Client.ListRolloutDevicesAsync(rollout.Id, null, most, cancellationToken);
+                rollout = rollout with { Devices = devices, MoreDevices = all - devices.Count };
+            }
+            if (rollout.MoreDevices > 0)
+                call.Shell.WriteHint($"{Figures.Counted(rollout.MoreDevices, "device")} more: --limit N shows them, --status narrows.");
             call.Show(rollout, FleetJson.Default.RolloutView, screen => RolloutTables.Write(screen, rollout));
         });
     }
+
+    private static int CountOf(RolloutView rollout, DeviceRolloutStatus status) => rollout.Waves.Sum(wave => status switch
+    {
+        DeviceRolloutStatus.Waiting => wave.Waiting,
+        DeviceRolloutStatus.Running => wave.Running,
+        DeviceRolloutStatus.Succeeded => wave.Succeeded,
+        DeviceRolloutStatus.Failed => wave.Failed,
+        _ => wave.Left,
+    });
 
     /// <param name="shell">Where it writes.</param>
     /// <param name="verb">The order.</param>

@@ -75,13 +75,14 @@ internal static class Follow
     /// <summary>Where it stands, in one line.</summary>
     private static string Progress(RolloutView rollout)
     {
-        var running = rollout.Devices.Where(device => device.Status == DeviceRolloutStatus.Running).ToList();
-        // A fleet is counted; a handful of devices is named with what each of them does.
-        var doing = running.Count switch
+        var running = rollout.Waves.Sum(wave => wave.Running);
+        // A fleet is counted; a handful of devices is named with what each of them does, where all of them are among the first.
+        var named = rollout.Devices.Where(device => device.Status == DeviceRolloutStatus.Running).ToList();
+        var doing = running switch
         {
             0 => "finished, watched for its soak time",
-            <= 3 => string.Join(", ", running.Select(device => $"{device.Device} {device.Phase.ToWords()}")),
-            _ => $"{Figures.Count(running.Count)} running",
+            <= 3 when named.Count == running => string.Join(", ", named.Select(device => $"{device.Device} {device.Phase.ToWords()}")),
+            _ => $"{Figures.Count(running)} running",
         };
         var paused = rollout.Status == RolloutStatus.Paused ? $"paused ({rollout.Reason}); " : "";
         return $"{paused}wave {rollout.OpenWave} of {rollout.Waves.Count}: {doing}";

@@ -50,8 +50,8 @@ internal static class RolloutEndpoints
             return reason is not null
                 ? Refusal.Forbidden(reason).ToResult()
                 : await ViewAsync(
-                    store, await orders.StartAsync(plan.Value, caller.Name, cancellationToken),
-                    StatusCodes.Status201Created, cancellationToken);
+                    store, await orders.StartAsync(plan.Value, caller.Name, cancellationToken), cancellationToken,
+                    StatusCodes.Status201Created);
         }).ForOperators().Takes<RolloutPlan>()
             .Tells<RolloutView>("StartRollout", "Starts a rollout by a plan.", StatusCodes.Status201Created);
         rollouts.MapPost("/preview",
@@ -72,10 +72,11 @@ internal static class RolloutEndpoints
                     caller, await store.RolloutViewsAsync(page.After, page.Size + 1, cancellationToken), cancellationToken),
                 page, rollout => rollout.Id, FleetJson.Default.IReadOnlyListRolloutView)).ForViewers()
                     .Tells<IReadOnlyList<RolloutView>>("ListRollouts", "Lists rollouts, the newest first.");
-        rollouts.MapGet("/{id}", async (string id, Caller caller, IFleetStore store, CancellationToken cancellationToken)
-            => await store.RolloutViewAsync(id, caller, cancellationToken) is { } view
-                ? Results.Json(view, FleetJson.Default.RolloutView)
-                : Unknown(id)).ForViewers().Tells<RolloutView>("GetRollout", "Shows a rollout with its waves and devices.");
+        rollouts.MapGet("/{id}", GetAsync).ForViewers()
+            .Tells<RolloutView>("GetRollout", "Shows a rollout with its waves and the first of its devices.");
+        rollouts.MapGet("/{id}/devices", DevicesAsync).ForViewers()
+            .Tells<IReadOnlyList<DeviceRolloutView>>(
+                "ListRolloutDevices", "Lists the devices of a rollout, by wave and id: all of them, or those of one status.");
         MapOrders(rollouts);
     }
 
@@ -102,8 +103,7 @@ internal static class RolloutEndpoints
             if (rollout is not null && WhyNot(caller, rollout.Plan) is { } reason) return Refusal.Forbidden(reason).ToResult();
             return rollout is { Status: RolloutStatus.AwaitingApproval } && rollout.StartedBy == caller.Name
                 ? Refusal.Forbidden($"'{caller.Name}' started rollout {id}: somebody else must approve it.").ToResult()
-                : await ViewAsync(
-                    store, await orders.ApproveAsync(id, caller.Name, cancellationToken), StatusCodes.Status200OK, cancellationToken);
+                : await ViewAsync(store, await orders.ApproveAsync(id, caller.Name, cancellationToken), cancellationToken);
         }).ForApprovers().Tells<RolloutView>("ApproveRollout", "Approves a rollout that somebody else has started: it begins.");
 
         void MapOrder(
@@ -114,12 +114,55 @@ internal static class RolloutEndpoints
                 .ForOperators().Tells<RolloutView>($"{char.ToUpperInvariant(verb[0])}{verb[1..]}Rollout", summary);
     }
 
+    private static async Task<IResult> DevicesAsync(
+        string id, string? status, [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store,
+        CancellationToken cancellationToken)
+    {
+        if (!TryRead(status, out var wanted))
+            return Refusal.Invalid($"status '{status}' must be waiting, running, succeeded, failed or left.").ToResult();
+        if (await store.RolloutViewAsync(id, caller, cancellationToken) is not { } view) return Unknown(id);
+        // Cut before it is narrowed: a device that the page before ended with may have another status by now.
+        var from = page.After is { } after ? view.Devices.TakeWhile(device => device.Device.Value != after).Count() + 1 : 0;
+        if (from > view.Devices.Count)
+            return Refusal.Invalid($"after '{page.After}' is no device of rollout {id}: read the list from its start.").ToResult();
+        return Paging.Answer(
+            context,
+            [.. view.Devices.Skip(from).Where(device => wanted is null || device.Status == wanted).Take(page.Size + 1)],
+            page, device => device.Device.Value, FleetJson.Default.IReadOnlyListDeviceRolloutView);
+    }
+
+    private static async Task<IResult> GetAsync(
+        string id, int? limit, HttpContext context, Caller caller, IFleetStore store, CancellationToken cancellationToken)
+    {
+        if (await store.RolloutViewAsync(id, caller, cancellationToken) is not { } whole) return Unknown(id);
+        var view = FirstPageOf(whole, limit ?? PageQuery.Length);
+        if (view.MoreDevices > 0) Paging.SayNext(context, view.Devices[^1].Device.Value, $"/api/v1/rollouts/{id}/devices");
+        return Results.Json(view, FleetJson.Default.RolloutView);
+    }
+
+    /// <summary>A rollout with as many of its devices as a page holds; the others are a list of their own.</summary>
+    private static RolloutView FirstPageOf(RolloutView whole, int length = PageQuery.Length) => whole with
+    {
+        Devices = [.. whole.Devices.Take(length)],
+        MoreDevices = Math.Max(0, whole.Devices.Count - length),
+    };
+
+    /// <summary>A status by its word; all of them when there is none.</summary>
+    private static bool TryRead(string? word, out DeviceRolloutStatus? status)
+    {
+        status = null;
+        if (word is null) return true;
+        if (!Enum.TryParse<DeviceRolloutStatus>(word, ignoreCase: true, out var known) || !word.All(char.IsAsciiLetter)) return false;
+        status = known;
+        return true;
+    }
+
     private static async Task<IResult> OrderAsync(
         string id, Caller caller, IFleetStore store, Func<string, CancellationToken, Task<Answer<Rollout>>> order,
         CancellationToken cancellationToken)
         => await store.FindAsync<Rollout>(id, cancellationToken) is { } stored && WhyNot(caller, stored.Document.Plan) is { } reason
             ? Refusal.Forbidden(reason).ToResult()
-            : await ViewAsync(store, await order(id, cancellationToken), StatusCodes.Status200OK, cancellationToken);
+            : await ViewAsync(store, await order(id, cancellationToken), cancellationToken);
 
     /// <summary>A filter that does not read is refused with the other rules of its plan.</summary>
     private static string? WhyNot(Caller caller, RolloutPlan plan)
@@ -139,11 +182,13 @@ internal static class RolloutEndpoints
     }
 
     private static async Task<IResult> ViewAsync(
-        IFleetStore store, Answer<Rollout> answer, int status, CancellationToken cancellationToken) => answer switch
+        IFleetStore store, Answer<Rollout> answer, CancellationToken cancellationToken, int status = StatusCodes.Status200OK)
+        => answer switch
         {
             { Problem: { } problem } => problem.ToResult(),
             { Value: var rollout } => Results.Json(
-                await store.RolloutViewAsync(rollout!.Id, cancellationToken), FleetJson.Default.RolloutView, statusCode: status),
+                FirstPageOf((await store.RolloutViewAsync(rollout!.Id, cancellationToken))!), FleetJson.Default.RolloutView,
+                statusCode: status),
         };
 
     private static IResult Unknown(string id) => Refusal.Unknown($"There is no rollout '{id}'.").ToResult();

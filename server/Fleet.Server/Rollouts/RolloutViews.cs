@@ -23,7 +23,10 @@ internal static class RolloutViews
         return views;
     }
 
-    /// <summary>One rollout with its devices, those that wait included; null when there is none of that id.</summary>
+    /// <summary>
+    /// One rollout with all its devices by wave and id, those that wait included; null when there is none of that id. A device keeps its
+    /// place while it moves on, so that pages behind one another miss none.
+    /// </summary>
     public static async Task<RolloutView?> RolloutViewAsync(this IFleetStore store, string id, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Rollout>(id, cancellationToken) is not { Document: var rollout }) return null;
@@ -37,8 +40,8 @@ internal static class RolloutViews
         return Of(rollout, devices) with
         {
             Fetched = fetched.Values.Sum(each => each.Bytes),
-            Devices = [.. devices.OrderBy(device => device.Wave).ThenBy(device => device.Device.Value, StringComparer.Ordinal)
-                .Select(device => Of(device, fetched.GetValueOrDefault(DeviceRollout.IdOf(id, device.Device)))), .. waiting],
+            Devices = [.. devices.Select(device => Of(device, fetched.GetValueOrDefault(DeviceRollout.IdOf(id, device.Device))))
+                .Concat(waiting).OrderBy(device => device.Wave).ThenBy(device => device.Device.Value, StringComparer.Ordinal)],
         };
     }
 

@@ -38,8 +38,12 @@ public sealed record RolloutView
     public ReturnsView? Returns { get; init; }
     /// <summary>Bytes that its devices have fetched for it, repeated downloads included; counted to within seconds.</summary>
     public long Fetched { get; init; }
-    /// <summary>Devices: in the list view empty.</summary>
+    /// <summary>
+    /// The first of its devices, by wave and id; in the list view none. GET /api/v1/rollouts/{id}/devices lists all of them.
+    /// </summary>
     public IReadOnlyList<DeviceRolloutView> Devices { get; set; } = [];
+    /// <summary>How many devices it has behind those; in the list view 0.</summary>
+    public int MoreDevices { get; set; }
 }
 
 /// <summary>How one wave stands.</summary>

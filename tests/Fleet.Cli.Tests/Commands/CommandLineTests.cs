@@ -48,6 +48,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("rollouts start --model a --waves 100%", "--version")]
     [InlineData("rollouts start --model a --version 1 --and b:2 --waves 100%", "'b:2' is not a release: write NAME=N")]
     [InlineData("rollouts start --model a --version 1 --and b=2 --and a=2 --waves 100%", "model 'a' is named twice")]
+    [InlineData("rollouts show r --status broken", "--status 'broken' must be waiting, running, succeeded, failed or left.")]
     [InlineData("rollouts rollback r --to b:2", "'b:2' is not a release: write NAME=N")]
     [InlineData("devices list --filter colour=red", "Filter term 'colour=red' is not understood")]
     [InlineData("devices label press-7 site", "Label 'site' is not understood")]

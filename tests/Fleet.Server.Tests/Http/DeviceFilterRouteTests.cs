@@ -86,6 +86,7 @@ public sealed partial class DeviceFilterRouteTests : IAsyncLifetime
         ["POST /api/v1/rollouts"] = Gets.OwnDevices,
         ["POST /api/v1/rollouts/preview"] = Gets.OwnDevices,
         ["GET /api/v1/rollouts/{id}"] = Gets.OwnDevices,
+        ["GET /api/v1/rollouts/{id}/devices"] = Gets.OwnDevices,
         ["POST /api/v1/rollouts/{id}/abort"] = Gets.OwnDevices,
         ["POST /api/v1/rollouts/{id}/approve"] = Gets.OwnDevices,
         ["POST /api/v1/rollouts/{id}/pause"] = Gets.OwnDevices,

@@ -146,8 +146,9 @@ internal sealed class ReconnectStorm : IAsyncDisposable
             Evidence);
         var processor = second.Processor - before;
         RolloutView? view = null;
-        await Eventually.TrueAsync("what they said counts", async () => (view = await second.RolloutAsync(id)).Devices.All(
+        await Eventually.TrueAsync("what they said counts", async () => (await second.RolloutDevicesAsync(id)).All(
             device => device.Phase == DeploymentPhase.Downloading), Deadline, Evidence);
+        view = await second.RolloutAsync(id);
         return new StormReport
         {
             ToldBefore = toldBefore,

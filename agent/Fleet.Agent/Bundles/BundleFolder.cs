@@ -36,9 +36,12 @@ internal sealed class BundleFolder(DataFolder folder)
         return name;
     }
 
-    /// <summary>Bundles that wait, by path.</summary>
+    /// <summary>Bundles that wait, by path, in the order in which they came.</summary>
     public IReadOnlyList<string> Waiting()
-        => [.. Directory.EnumerateFiles(folder.Bundles, "*" + Bundle).Order(StringComparer.Ordinal)];
+        => [
+            .. new DirectoryInfo(folder.Bundles).EnumerateFiles("*" + Bundle).OrderBy(file => file.LastWriteTimeUtc)
+                .ThenBy(file => file.Name, StringComparer.Ordinal).Select(file => file.FullName),
+        ];
 
     /// <summary>Says what became of a bundle, and removes it.</summary>
     public static void Reply(string path, InstallAnswer answer)

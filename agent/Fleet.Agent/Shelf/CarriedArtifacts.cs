@@ -12,11 +12,13 @@ namespace Fleet.Agent.Shelf;
 /// </summary>
 internal sealed class CarriedArtifacts(ArtifactShelf shelf)
 {
-    private readonly ConcurrentDictionary<string, Place> _places = new(StringComparer.Ordinal);
+    /// <summary>Several files may hold the same artifact: one that is removed takes it from no other.</summary>
+    private readonly ConcurrentDictionary<Place, long> _offsets = new();
+
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Names an artifact and where its bytes lie.</summary>
-    public void Add(string sha256, string path, long offset) => _places[sha256] = new Place(path, offset);
+    public void Add(string sha256, string path, long offset) => _offsets[new Place(sha256, path)] = offset;
 
     /// <summary>What an earlier run left is known: who asks for an artifact need not wait any longer.</summary>
     public void Known() => _known.TrySetResult();
@@ -24,19 +26,19 @@ internal sealed class CarriedArtifacts(ArtifactShelf shelf)
     /// <summary>Forgets the artifacts of a file, which is about to be removed.</summary>
     public void Forget(string path)
     {
-        foreach (var (digest, place) in _places.Where(one => one.Value.Path == path).ToArray())
-            _places.TryRemove(KeyValuePair.Create(digest, place));
+        foreach (var place in _offsets.Keys.Where(place => place.Path == path).ToArray()) _offsets.TryRemove(place, out _);
     }
 
     /// <summary>Brings an artifact onto the shelf; false when it was not carried here, or is not what was signed.</summary>
     public async Task<bool> BringAsync(ArtifactReference artifact, CancellationToken cancellationToken)
     {
         await _known.Task.WaitAsync(cancellationToken);
-        if (!_places.TryGetValue(artifact.Sha256, out var place) || !File.Exists(place.Path)) return false;
+        if (_offsets.FirstOrDefault(one => one.Key.Sha256 == artifact.Sha256 && File.Exists(one.Key.Path))
+            is not { Key: { } place, Value: var offset }) return false;
         var staging = shelf.StagingPathOf(artifact);
         try
         {
-            if (await CopyAsync(place, staging, artifact.Bytes, cancellationToken) == artifact.Sha256)
+            if (await CopyAsync(place.Path, offset, staging, artifact.Bytes, cancellationToken) == artifact.Sha256)
             {
                 shelf.Accept(artifact);
                 return true;
@@ -52,12 +54,12 @@ internal sealed class CarriedArtifacts(ArtifactShelf shelf)
         }
     }
 
-    private static async Task<string> CopyAsync(Place from, string to, long bytes, CancellationToken cancellationToken)
+    private static async Task<string> CopyAsync(string from, long offset, string to, long bytes, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using var source = new FileStream(from.Path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 0, true);
+        await using var source = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 0, true);
         await using var target = new FileStream(to, FileMode.Create, FileAccess.Write, FileShare.None, 0, true);
-        source.Position = from.Offset;
+        source.Position = offset;
         var buffer = new byte[64 * 1024];
         while (bytes > 0)
         {
@@ -71,5 +73,5 @@ internal sealed class CarriedArtifacts(ArtifactShelf shelf)
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private sealed record Place(string Path, long Offset);
+    private sealed record Place(string Sha256, string Path);
 }

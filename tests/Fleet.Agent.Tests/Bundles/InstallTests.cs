@@ -1,6 +1,11 @@
+using System.Security.Cryptography;
 using System.Text.Json;
+using Fleet.Agent.Bundles;
+using Fleet.Agent.Disk;
+using Fleet.Agent.Shelf;
 using Fleet.Agent.Tests.Fixtures;
 using Fleet.Contracts;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.State;
 using Fleet.TestKit;
 
@@ -86,5 +91,73 @@ public sealed class InstallTests
         Assert.True((await site.InstallAsync(CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, 1)))).Installed);
         var answer = await site.InstallAsync(CarriedFile.Of(site.Server, TestRelease.Assign(site.Server, 2, factor: -1)));
         Assert.Equal((false, DeploymentFailure.GateMissed, 1), (answer.Installed, answer.Failure, answer.ActiveVersion));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Bundle_that_waits_for_a_sign_keeps_none_that_is_carried_after_it_waiting(bool ordered)
+    {
+        await using var site = await Carrying.StartAsync();
+        using var folder = new TemporaryFolder();
+        await site.Server.DesireAsync("dev-1", 1, TestRelease.Assign(site.Server, 1));
+        site.Agent.Start("Deployment:SignInterval=00:00:00.1", $"Deployment:ActivationSign=file:{folder["stopped"]}");
+        await site.Server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+
+        var first = site.InstallAsync(BundleOf(2));
+        await site.Server.ReportedAsync("vibration", 2, DeploymentPhase.Holding);
+        var second = site.InstallAsync(BundleOf(3));
+        await site.Server.ReportedAsync("vibration", 3, DeploymentPhase.Holding);
+        var superseded = await first;
+        Assert.False(superseded.Installed);
+        Assert.Contains("Another release is wanted", superseded.Detail, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(folder["stopped"], "");
+        Assert.True((await second).Installed);
+        await site.Agent.ServesAsync(3);
+
+        byte[] BundleOf(int version)
+        {
+            var assignment = TestRelease.Assign(site.Server, version);
+            return CarriedFile.Of(
+                site.Server, assignment, ordered ? site.Server.Fleet.Desired("dev-1", version, assignment) : null);
+        }
+    }
+
+    [Fact]
+    public async Task Bundles_that_wait_are_taken_in_the_order_in_which_they_came()
+    {
+        using var folder = new TemporaryFolder();
+        var data = new DataFolder(folder.Path);
+        data.Create();
+        var bundles = new BundleFolder(data);
+        await File.WriteAllTextAsync(folder["release.tar"], "a bundle");
+        var names = new List<string>();
+        for (var i = 0; i < 8; i++)
+        {
+            names.Add(await bundles.PutAsync(folder["release.tar"], default));
+            File.SetLastWriteTimeUtc(Path.Combine(data.Bundles, $"{names[^1]}.tar"), DateTime.UnixEpoch.AddMinutes(i));
+        }
+        Assert.Equal(names, bundles.Waiting().Select(Path.GetFileNameWithoutExtension));
+    }
+
+    [Fact]
+    public async Task Artifact_that_two_bundles_hold_is_found_when_one_of_them_is_removed()
+    {
+        using var folder = new TemporaryFolder();
+        var data = new DataFolder(folder.Path);
+        data.Create();
+        var content = ShelfFixture.Content(1000);
+        var artifact = new ArtifactReference("validation.npz", Convert.ToHexStringLower(SHA256.HashData(content)), content.Length);
+        var carried = new CarriedArtifacts(new ArtifactShelf(data));
+        foreach (var bundle in (string[])["first.tar", "second.tar"])
+        {
+            await File.WriteAllBytesAsync(folder[bundle], content);
+            carried.Add(artifact.Sha256, folder[bundle], 0);
+        }
+        carried.Known();
+        carried.Forget(folder["second.tar"]);
+        Assert.True(await carried.BringAsync(artifact, default));
+        carried.Forget(folder["first.tar"]);
+        Assert.False(await carried.BringAsync(artifact, default));
     }
 }

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Releases;
 using Fleet.Server.Storage;
@@ -9,7 +10,7 @@ namespace Fleet.Server.Rollouts;
 /// Where targets go back to when a release of theirs is not to be served any more: along the rollouts that brought what they have, the
 /// latest first and all targets of one together, so that no device gets a pair that never was.
 /// </summary>
-internal sealed class FormerReleases(IFleetStore store)
+internal sealed class FormerReleases(IFleetStore store) : ITargetHistory
 {
     /// <summary>Releases that a target may go back by; further back nobody means them.</summary>
     private const int MostSteps = 100;
@@ -64,6 +65,22 @@ internal sealed class FormerReleases(IFleetStore store)
             changes.Add(release.Change(release.Document));
         }
         return changes;
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlySet<int>> FormerAsync(Target target, CancellationToken cancellationToken)
+    {
+        var former = new HashSet<int>();
+        await foreach (var stored in store.AllAsync<Rollout>("", cancellationToken))
+        {
+            var rollout = stored.Document;
+            // Another target may have had the name, of other devices.
+            if (!DeviceFilter.TryParse(rollout.Plan.Filter, out var filter, out _) || Target.CanonicalFilter(filter) != target.Filter)
+                continue;
+            foreach (var moved in rollout.Targets)
+                if (moved.Target == target.Name && moved.Model == target.Model && moved.Before is { } before) former.Add(before.Version);
+        }
+        return former;
     }
 
     private static bool IsTogether(TargetRelease? one, TargetRelease other)

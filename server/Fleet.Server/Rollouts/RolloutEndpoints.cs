@@ -27,6 +27,7 @@ internal static class RolloutEndpoints
         .AddHostedService(provider => provider.GetRequiredService<FetchLedger>())
         .AddSingleton<RolloutWake>()
         .AddSingleton<FormerReleases>()
+        .AddSingleton<ITargetHistory>(provider => provider.GetRequiredService<FormerReleases>())
         .AddSingleton<RolloutTargets>()
         .AddSingleton<Releases.IWithdrawalObserver, WithdrawnTargets>()
         .AddSingleton<WaveOpening>()

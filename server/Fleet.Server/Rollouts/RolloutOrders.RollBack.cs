@@ -103,7 +103,7 @@ internal sealed partial class RolloutOrders
                     return Refusal.Conflict($"Release {model} {version} was withdrawn at {withdrawn:u}: no device returns to it.");
             }
         }
-        return null;
+        return await targets.WhyNotBackAsync(rollout, to, cancellationToken);
     }
 
     private static ApiProblem NotOfEach(Rollout rollout) => Refusal.Invalid(

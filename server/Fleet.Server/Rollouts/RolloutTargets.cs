@@ -1,3 +1,4 @@
+using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Releases;
@@ -7,7 +8,7 @@ using Fleet.Server.Targets;
 namespace Fleet.Server.Rollouts;
 
 /// <summary>What a rollout does with the targets it moves: finds or makes them, marks them, moves them together, gives them back.</summary>
-internal sealed class RolloutTargets(IFleetStore store, FormerReleases former)
+internal sealed class RolloutTargets(IFleetStore store, FormerReleases former, SecondPerson second)
 {
     private const int NameLength = 48;
 
@@ -46,6 +47,20 @@ internal sealed class RolloutTargets(IFleetStore store, FormerReleases former)
             after = await former.BackAsync(after, back, null, cancellationToken);
         }
         return await former.ChangesAsync(stored, after, cancellationToken) ?? await EndAsync(rollout, now, cancellationToken);
+    }
+
+    /// <summary>Why devices do not go back to releases that are named without a second person; null when they may.</summary>
+    public async Task<ApiProblem?> WhyNotBackAsync(
+        Rollout rollout, IReadOnlyList<PlannedRelease> to, CancellationToken cancellationToken)
+    {
+        foreach (var (model, version) in to)
+        {
+            var moved = rollout.Targets.FirstOrDefault(each => each.Model == model);
+            var target = moved is null ? null : await store.FindAsync<Target>(moved.Target, cancellationToken);
+            if (await second.WhyNotBackAsync(target?.Document, moved?.Before, model, version, cancellationToken) is { } needed)
+                return needed;
+        }
+        return null;
     }
 
     private async Task<bool> IsWithdrawnAsync(Rollout rollout, CancellationToken cancellationToken)

@@ -51,7 +51,8 @@ internal sealed record FleetOptions : IRoomSettings
     [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off longer must enroll again.")]
     public TimeSpan DeviceCertificateLifetime { get; init; } = TimeSpan.FromDays(365);
 
-    [Description("Whether every rollout must be approved by a second person before its first device is told.")]
+    [Description("Whether every rollout must be approved by a second person before its first device is told. Targets, pins and "
+        + "'rollback --to' then only bring back what devices had before.")]
     public bool RolloutsNeedApproval { get; init; }
 
     /// <summary>The names of <see cref="AllowedHosts"/>.</summary>

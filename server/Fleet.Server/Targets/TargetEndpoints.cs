@@ -18,6 +18,7 @@ internal static class TargetEndpoints
         .AddSingleton<IDeviceObserver>(provider => provider.GetRequiredService<ConvergenceQueue>())
         .AddSingleton<IReportedStateObserver>(provider => provider.GetRequiredService<ConvergenceQueue>())
         .AddSingleton<IDeviceEnd, PinnedEnd>()
+        .AddSingleton<SecondPerson>()
         .AddSingleton<TargetOrders>()
         .AddHostedService<Reconciler>();
 

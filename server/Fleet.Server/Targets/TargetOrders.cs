@@ -8,7 +8,8 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Targets;
 
 /// <summary>What an operator may order of targets and pins. Each order is one commit; the reconciler does the rest.</summary>
-internal sealed partial class TargetOrders(IFleetStore store, ConvergenceQueue queue, TimeProvider time, ILogger<TargetOrders> logger)
+internal sealed partial class TargetOrders(
+    IFleetStore store, SecondPerson second, ConvergenceQueue queue, TimeProvider time, ILogger<TargetOrders> logger)
 {
     private const int MaximumTargets = 1000;
 
@@ -49,6 +50,7 @@ internal sealed partial class TargetOrders(IFleetStore store, ConvergenceQueue q
                 return Refusal.Unknown($"There is no release {model} {version}.");
             if (Suitability.ReasonAgainst(release.Document, await store.CandidateAsync(device, cancellationToken), time.GetUtcNow())
                 is { } reason) return Refusal.Conflict($"Device {device.Id} cannot be pinned to {model} {version}: {reason}");
+            if (await second.WhyNotPinAsync(device, model, version, cancellationToken) is { } needed) return needed;
             var pin = new Pin(device.Id, model, version, time.GetUtcNow());
             var id = Pin.IdOf(device.Id, model);
             var stored = await store.FindAsync<Pin>(id, cancellationToken);
@@ -102,6 +104,8 @@ internal sealed partial class TargetOrders(IFleetStore store, ConvergenceQueue q
             return Refusal.Conflict(
                 $"Release {request.Version} is older than {current.Version}, which target {name} has: going back must be asked for "
                 + $"(--allow-older).");
+        if (await second.WhyNotSetAsync(name, stored?.Document, request.Model, request.Version, filter, cancellationToken)
+            is { } needed) return needed;
 
         var target = (stored?.Document ?? new Target { Name = name, Model = request.Model, Filter = filter, CreatedAt = now }) with
         {

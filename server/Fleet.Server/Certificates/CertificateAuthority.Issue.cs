@@ -40,10 +40,9 @@ internal sealed partial class CertificateAuthority
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_certificate, true, false));
         foreach (var extension in more) request.CertificateExtensions.Add(extension);
 
-        var (from, until) = TermFor(lifetime);
-        // RFC 5280: a positive number of at most 20 bytes; 16 of chance cannot meet again.
-        var serial = RandomNumberGenerator.GetBytes(16);
-        serial[0] &= 0x7f;
+        var now = _time.GetUtcNow();
+        var (from, until) = TermFor(lifetime, now);
+        var serial = DatedSerial.Create(now);
         // The generator: the key that is certified may be of another kind than the authority's. One key object is not made for several
         // threads at once.
         lock (_key)
@@ -53,9 +52,8 @@ internal sealed partial class CertificateAuthority
     /// <summary>
     /// Within the authority's own term: a clock set back while the server runs is no reason for an exception in a handshake.
     /// </summary>
-    private (DateTimeOffset From, DateTimeOffset Until) TermFor(TimeSpan lifetime)
+    private (DateTimeOffset From, DateTimeOffset Until) TermFor(TimeSpan lifetime, DateTimeOffset now)
     {
-        var now = _time.GetUtcNow();
         var earlier = lifetime / 4 < ClockAhead ? lifetime / 4 : ClockAhead;
         var from = Later(now - (earlier > ClockSkew ? earlier : ClockSkew), _certificate.NotBefore);
         var until = now + lifetime > _certificate.NotAfter ? _certificate.NotAfter : now + lifetime;

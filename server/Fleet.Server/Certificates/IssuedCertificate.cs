@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Serialization;
 
 namespace Fleet.Server.Certificates;
 
@@ -11,6 +12,10 @@ namespace Fleet.Server.Certificates;
 /// <param name="Pem">The certificate.</param>
 internal sealed record IssuedCertificate(string Serial, string KeyHash, DateTimeOffset ValidFrom, DateTimeOffset ValidUntil, string Pem)
 {
+    /// <summary>When it was issued; to a few minutes, by which it was dated back, of one that an earlier program issued.</summary>
+    [JsonIgnore]
+    public DateTimeOffset IssuedAt => DatedSerial.TimeOf(Serial) ?? ValidFrom;
+
     /// <summary>The same of a certificate that was shown.</summary>
     public static IssuedCertificate Of(X509Certificate2 certificate) => new(
         certificate.SerialNumber, KeyHashOf(certificate.PublicKey), certificate.NotBefore.ToUniversalTime(),

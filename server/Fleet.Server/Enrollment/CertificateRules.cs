@@ -38,7 +38,8 @@ internal static class CertificateRules
                 ? CertificateStanding.Replaced
                 : CertificateStanding.Previous;
         // Only the authority makes certificates: one that is later than the newest was given to this device after the record was saved.
-        return shown.ValidFrom > current.ValidFrom && !known.Replaced.Contains(shown.Serial)
+        // Later by when it was issued: how far it is dated back depends on the settings and the program of that day.
+        return shown.IssuedAt > current.IssuedAt && !known.Replaced.Contains(shown.Serial)
             ? CertificateStanding.Newer
             : CertificateStanding.Replaced;
     }

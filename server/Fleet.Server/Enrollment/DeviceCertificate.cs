@@ -8,7 +8,7 @@ namespace Fleet.Server.Enrollment;
 /// </summary>
 internal sealed record DeviceCertificate
 {
-    /// <summary>Serials kept of certificates that were replaced; the authority's dates tell of older ones.</summary>
+    /// <summary>Serials kept of certificates that were replaced; when they were issued tells of older ones.</summary>
     private const int ReplacedKept = 16;
 
     private const int RevokedKept = 64;

@@ -1,5 +1,8 @@
 using System.Net;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Fleet.Contracts.Devices;
+using Fleet.Server.Certificates;
 using Fleet.Server.Enrollment;
 using Fleet.Server.Messaging;
 using Fleet.TestKit;
@@ -155,5 +158,66 @@ public sealed class StolenCertificateAttackTests : IAsyncLifetime
         _clock.Advance(CertificateRules.Grace);
         Assert.NotNull(await device.RefusalAsync());
         Assert.NotNull((await _server.ViewAsync("press-7")).Certificate!.FirstUsedAt);
+    }
+
+    /// <summary>
+    /// Found in review: a new certificate is dated back by weeks, one of version 0.2.0 by minutes. The older one was taken for the newer,
+    /// and the board that an operator had let in was shut out for the thief.
+    /// </summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Certificate_of_an_earlier_program_is_ended_by_a_new_key_and_by_a_renewal(bool newKey)
+    {
+        var device = await _server.EnrollAsync("press-9");
+        var stolen = OfEarlierProgram(device, _clock.GetUtcNow().AddDays(-10));
+        device = OfEarlierProgram(device, _clock.GetUtcNow().AddDays(-9));
+        var stored = await _server.Store.FindAsync<DeviceCertificate>("press-9", default);
+        await _server.Store.CommitAsync([stored!.Removal()], default); // that program recorded none
+        Assert.Null(await stolen.RefusalAsync());
+
+        var owner = newKey
+            ? await _server.EnrollWithAsync((await _server.ReturnTokenAsync("press-9")).Token, "press-9")
+            : await device.RenewAsync();
+        Assert.Null(await owner.RefusalAsync());
+        Assert.Contains("replaced by a newer one", await stolen.RefusalAsync(), StringComparison.Ordinal);
+        _clock.Advance(CertificateRules.Grace);
+        Assert.Null(await owner.RefusalAsync());
+    }
+
+    /// <summary>A certificate is dated back by a quarter of its life, and the setting says how long that is.</summary>
+    [Theory]
+    [InlineData(20, 365)]
+    [InlineData(365, 20)]
+    public void Certificate_is_newer_than_another_only_when_it_was_issued_later_whatever_its_lifetime(int daysBefore, int daysThen)
+    {
+        var before = Issued(daysBefore);
+        _clock.Advance(TimeSpan.FromDays(1));
+        var then = Issued(daysThen);
+        Assert.Equal(CertificateStanding.Replaced, Judge(current: then, shown: before));
+        Assert.Equal(CertificateStanding.Newer, Judge(current: before, shown: then));
+    }
+
+    private CertificateStanding Judge(IssuedCertificate current, IssuedCertificate shown)
+        => CertificateRules.Judge(new DeviceCertificate { Current = current }, shown, _clock.GetUtcNow());
+
+    private IssuedCertificate Issued(int days)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return _server.Services.GetRequiredService<CertificateAuthority>()
+            .IssueDevice(DeviceId.Parse("press-10"), new PublicKey(key), TimeSpan.FromDays(days));
+    }
+
+    /// <summary>A device with a certificate as version 0.2.0 issued it: valid from five minutes before, with a serial of chance.</summary>
+    private TestDevice OfEarlierProgram(TestDevice device, DateTimeOffset at)
+    {
+        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={device.Id}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.2")], false));
+        var serial = RandomNumberGenerator.GetBytes(16);
+        serial[0] &= 0x7f;
+        using var authority = X509Certificate2.CreateFromPemFile(_server.Folder["ca.pem"], _server.Folder["keys", "ca.key"]);
+        using var certificate = request.Create(authority, at.AddMinutes(-5), at.AddDays(365), serial);
+        return new TestDevice(_server, device.Id, key, device.Identity with { Certificate = certificate.ExportCertificatePem() });
     }
 }

@@ -30,7 +30,7 @@ public sealed class RunningServer : IAsyncLifetime
     private readonly ConcurrentDictionary<string, Lazy<Task<TestDevice>>> _devices = new();
     private WebApplication? _server;
 
-    private readonly string[] _settings;
+    private string[] _settings;
 
     public RunningServer() : this((Action<IServiceCollection>?)null)
     {
@@ -83,9 +83,10 @@ public sealed class RunningServer : IAsyncLifetime
         _server = null;
     }
 
-    /// <summary>Stops the server and starts it again on the same folder, on other ports.</summary>
-    internal async Task RestartAsync()
+    /// <summary>Stops the server and starts it again on the same folder, on other ports, with other settings when some are given.</summary>
+    internal async Task RestartAsync(params string[] settings)
     {
+        if (settings.Length > 0) _settings = settings;
         await StopAsync();
         await InitializeAsync();
     }

@@ -126,7 +126,7 @@ internal sealed partial class CloneWatch(
         await store.CommitAsync(
             [
                 known is null
-                    ? StoreChange.Create(device.Value, new DeviceCertificate { ClonedAt = now, ClonedFrom = from })
+                    ? StoreChange.Create(device.Value, DeviceCertificate.Unrecorded(now) with { ClonedAt = now, ClonedFrom = from })
                     : known.Change(known.Document with { ClonedAt = now, ClonedFrom = from }),
             ],
             cancellationToken);

@@ -1,4 +1,5 @@
 using Fleet.Server.Certificates;
+using Fleet.Server.Settings;
 
 namespace Fleet.Server.Enrollment;
 
@@ -19,6 +20,9 @@ internal sealed record DeviceCertificate
     /// <summary>When the newest was first shown; null until then.</summary>
     public DateTimeOffset? FirstUsedAt { get; init; }
 
+    /// <summary>When the last of all that the device was given ends, replaced ones included; null before this was kept.</summary>
+    public DateTimeOffset? LastEnd { get; init; }
+
     /// <summary>Serial of the one that the newest was renewed from.</summary>
     public string? Previous { get; init; }
 
@@ -37,10 +41,19 @@ internal sealed record DeviceCertificate
     /// <summary>Where the sessions came from that took turns.</summary>
     public IReadOnlyList<string> ClonedFrom { get; init; } = [];
 
+    /// <summary>
+    /// The record of a device that was given certificates which are recorded nowhere: by an earlier program, or after the backup.
+    /// </summary>
+    public static DeviceCertificate Unrecorded(DateTimeOffset now) => new() { LastEnd = now + FleetOptions.LongestCertificateLifetime };
+
+    /// <summary>Without what is in doubt: an operator has seen to it, or the device has been removed.</summary>
+    public DeviceCertificate Settled() => this with { ReplacedShown = null, ClonedAt = null, ClonedFrom = [] };
+
     /// <summary>With a new certificate in the place of <paramref name="shown"/>, which is accepted for a while.</summary>
     public DeviceCertificate Renewed(IssuedCertificate issued, string shown) => this with
     {
         Current = issued,
+        LastEnd = LaterEnd(issued),
         FirstUsedAt = null,
         Previous = shown,
         // A certificate that was issued and never fetched is given up as well.
@@ -54,15 +67,13 @@ internal sealed record DeviceCertificate
             : this with { Revoked = [.. Revoked.Where(other => other != serial).Concat(revoked ? [serial] : []).TakeLast(RevokedKept)] };
 
     /// <summary>With a new certificate, and none of those before.</summary>
-    public DeviceCertificate Reenrolled(IssuedCertificate issued) => this with
+    public DeviceCertificate Reenrolled(IssuedCertificate issued) => Settled() with
     {
         Current = issued,
+        LastEnd = LaterEnd(issued),
         FirstUsedAt = null,
         Previous = null,
         Replaced = Without(null, Current?.Serial, Previous),
-        ReplacedShown = null,
-        ClonedAt = null,
-        ClonedFrom = [],
     };
 
     /// <summary>
@@ -70,6 +81,8 @@ internal sealed record DeviceCertificate
     /// </summary>
     public DeviceCertificate Caught(IssuedCertificate shown, DateTimeOffset now)
         => (Current is { } before ? Renewed(shown, before.Serial) : this with { Current = shown }) with { FirstUsedAt = now };
+
+    private DateTimeOffset? LaterEnd(IssuedCertificate issued) => LastEnd > issued.ValidUntil ? LastEnd : issued.ValidUntil;
 
     private List<string> Without(string? kept, params string?[] replaced)
         => [.. Replaced.Concat(replaced.OfType<string>()).Where(serial => serial != kept).Distinct().TakeLast(ReplacedKept)];

@@ -51,7 +51,7 @@ internal sealed class DeviceLife(
         {
             if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
             var known = await store.FindAsync<DeviceCertificate>(id, cancellationToken);
-            var changed = (known?.Document ?? new DeviceCertificate()).Revoking(serial, revoked);
+            var changed = (known?.Document ?? DeviceCertificate.Unrecorded(time.GetUtcNow())).Revoking(serial, revoked);
             await store.CommitAsync([known is null ? StoreChange.Create(id, changed) : known.Change(changed)], cancellationToken);
             return device;
         }, cancellationToken);
@@ -82,15 +82,15 @@ internal sealed class DeviceLife(
     public async Task<Device?> AcknowledgeAsync(string id, CancellationToken cancellationToken)
     {
         if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
-        await store.UpdateAsync<DeviceCertificate>(
-            id, known => known with { ReplacedShown = null, ClonedAt = null, ClonedFrom = [] }, cancellationToken);
+        await store.UpdateAsync<DeviceCertificate>(id, known => known.Settled(), cancellationToken);
         clones.Settled(device.Id);
         return device;
     }
 
     /// <summary>
-    /// Removes a device: what it is, should run and said, its pins and its certificate. What it measured and which rollouts it was part of
-    /// stays as long as such things are kept. Its id may be enrolled anew, and goes on above the last revision that was told.
+    /// Removes a device: what it is, should run and said, and its pins. What it measured and which rollouts it was part of stays as long as
+    /// such things are kept, and which certificates it had as long as one is valid: none counts for the next device of its id. That may be
+    /// enrolled anew, and goes on above the last revision that was told.
     /// </summary>
     public async Task<bool> DecommissionAsync(string id, CancellationToken cancellationToken)
     {
@@ -98,12 +98,14 @@ internal sealed class DeviceLife(
         {
             if (await store.FindAsync<Device>(id, cancellationToken) is not { } device) return null;
             var desired = await store.FindAsync<DeviceDesired>(id, cancellationToken);
+            var certificate = await store.FindAsync<DeviceCertificate>(id, cancellationToken);
             var ended = (desired?.Document ?? DeviceDesired.Nothing).Ended(time.GetUtcNow());
             StoreChange?[] changes =
             [
                 device.Removal(), desired?.Change(ended) ?? StoreChange.Create(id, ended),
                 await RemovalAsync<DeviceReported>(id, cancellationToken), await RemovalAsync<DeviceSeen>(id, cancellationToken),
-                await RemovalAsync<DeviceCertificate>(id, cancellationToken),
+                // Changed in any case: a renewal that comes in between fails and finds no device.
+                certificate?.Change(certificate.Document.Settled()),
             ];
             var others = new List<StoreChange>();
             foreach (var end in ends) others.AddRange(await end.EndAsync(device.Document.Id, cancellationToken));

@@ -71,7 +71,12 @@ internal sealed partial class Enroller(
         Device device, PublicKey key, CancellationToken cancellationToken)
     {
         var issued = issuer.Issue(device.Id, key);
-        return ([StoreChange.Create(device.Id.Value, device), await RecordAsync(device.Id, issued, cancellationToken)], issued);
+        return (
+            [
+                StoreChange.Create(device.Id.Value, device),
+                await store.RecordAsync(device.Id, issued, new DeviceCertificate(), cancellationToken),
+            ],
+            issued);
     }
 
     private async Task<Answer<Enrolled>> TryAsync(Asked asked, CancellationToken cancellationToken)
@@ -117,9 +122,13 @@ internal sealed partial class Enroller(
     {
         var device = (existing.Document with { Token = asked.Token.Id, RevokedAt = null })
             .With(asked.Facts, await profiles.AllAsync(cancellationToken));
-        var issued = issuer.Issue(asked.Device, asked.Request.Key);
-        var changes = new List<StoreChange> { use, existing.Change(device), await RecordAsync(asked.Device, issued, cancellationToken) };
-        changes.AddRange(await store.WithdrawalsAsync(asked.Device, time.GetUtcNow(), cancellationToken, but: asked.Token.Id));
+        var (issued, now) = (issuer.Issue(asked.Device, asked.Request.Key), time.GetUtcNow());
+        var changes = new List<StoreChange>
+        {
+            use, existing.Change(device),
+            await store.RecordAsync(asked.Device, issued, DeviceCertificate.Unrecorded(now), cancellationToken),
+        };
+        changes.AddRange(await store.WithdrawalsAsync(asked.Device, now, cancellationToken, but: asked.Token.Id));
         if (await store.FindAsync<DeviceReported>(asked.Device.Value, cancellationToken) is { } said) changes.Add(said.Removal());
         var (desired, change) = await store.DesiredAsync(asked.Device, cancellationToken);
         if (desired.Reenrolled() is var begun && !ReferenceEquals(begun, desired)) changes.Add(change(begun));
@@ -128,14 +137,6 @@ internal sealed partial class Enroller(
         await store.CommitAsync(changes, cancellationToken);
         LogReenrolled(asked.Device, asked.Token.Id, issued.Serial);
         return new Enrolled(issued, IsNew: true, CutsConnection: true);
-    }
-
-    /// <summary>The certificate as the only one that counts, whatever is recorded under that id.</summary>
-    private async Task<StoreChange> RecordAsync(DeviceId device, IssuedCertificate issued, CancellationToken cancellationToken)
-    {
-        var known = await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken);
-        var certificate = (known?.Document ?? new DeviceCertificate()).Reenrolled(issued);
-        return known is null ? StoreChange.Create(device.Value, certificate) : known.Change(certificate);
     }
 
     private async Task<Answer<Enrolled>> QueueAsync(

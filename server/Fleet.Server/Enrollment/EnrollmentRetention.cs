@@ -10,7 +10,7 @@ namespace Fleet.Server.Enrollment;
 /// clock that is wrong.
 /// </summary>
 internal sealed partial class EnrollmentRetention(
-    IFleetStore store, SigningClock clock, FleetOptions options, TimeProvider time, ILogger<EnrollmentRetention> logger) : BackgroundService
+    IFleetStore store, SigningClock clock, TimeProvider time, ILogger<EnrollmentRetention> logger) : BackgroundService
 {
     /// <summary>How long what has ended can be read still.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromDays(30);
@@ -76,15 +76,18 @@ internal sealed partial class EnrollmentRetention(
             pending => pending.Document.RejectedAt < before && !tokens.Contains(pending.Document.Token), cancellationToken);
     }
 
-    /// <summary>What a removed device was told last, once no certificate of it is valid any more.</summary>
+    /// <summary>What a removed device was told last, and its certificates, once none of them is valid any more.</summary>
     private async Task<IReadOnlyList<StoreChange>> EndedAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
-        var removals = await RemovalsAsync<DeviceDesired>(
-            desired => desired.Document.EndedAt < before - options.DeviceCertificateLifetime, cancellationToken);
         var ended = new List<StoreChange>();
-        foreach (var removal in removals)
+        await foreach (var desired in store.AllAsync<DeviceDesired>("", cancellationToken))
         {
-            if (await store.FindAsync<Device>(removal.Id, cancellationToken) is null) ended.Add(removal);
+            if (desired.Document.EndedAt is not { } at) continue;
+            if (await store.FindAsync<Device>(desired.Id, cancellationToken) is not null) continue;
+            var certificate = await store.FindAsync<DeviceCertificate>(desired.Id, cancellationToken);
+            if ((certificate?.Document.LastEnd ?? at + FleetOptions.LongestCertificateLifetime) >= before) continue;
+            ended.Add(desired.Removal());
+            if (certificate is not null) ended.Add(certificate.Removal());
         }
         return ended;
     }

@@ -40,7 +40,7 @@ internal sealed partial class Renewal(
         await store.CommitAsync(
             [
                 stored is null
-                    ? StoreChange.Create(device.Value, new DeviceCertificate().Renewed(issued, shown.Serial))
+                    ? StoreChange.Create(device.Value, DeviceCertificate.Unrecorded(time.GetUtcNow()).Renewed(issued, shown.Serial))
                     : stored.Change(stored.Document.Renewed(issued, shown.Serial)),
             ],
             cancellationToken);

@@ -6,6 +6,9 @@ namespace Fleet.Server.Settings;
 /// <summary>Settings that several rooms share, section <c>Fleet</c>.</summary>
 internal sealed record FleetOptions : IRoomSettings
 {
+    /// <summary>The most that <see cref="DeviceCertificateLifetime"/> may be.</summary>
+    public static readonly TimeSpan LongestCertificateLifetime = TimeSpan.FromDays(3650);
+
     private static readonly TimeSpan TenYears = TimeSpan.FromDays(3650);
 
     string IRoomSettings.Section => "Fleet";
@@ -90,7 +93,7 @@ internal sealed record FleetOptions : IRoomSettings
         rules.Within(nameof(TelemetryBytesPerDay), TelemetryBytesPerDay, 1024 * 1024, 1L << 40);
         rules.Require(FreeSpaceReserve >= 0, nameof(FreeSpaceReserve), $"{FreeSpaceReserve} must be a number of bytes, 0 or more");
         rules.Within(nameof(UnusedArtifactsKept), UnusedArtifactsKept, TimeSpan.FromHours(1), TenYears);
-        rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), TenYears);
+        rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), LongestCertificateLifetime);
         return rules.Problems;
     }
 }

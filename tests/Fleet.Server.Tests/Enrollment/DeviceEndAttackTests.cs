@@ -11,6 +11,7 @@ using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
 using Fleet.TestKit;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Fleet.Server.Tests.Enrollment;
 
@@ -40,7 +41,8 @@ public sealed class DeviceEndAttackTests
         using var answer = await client.SendAsync(request);
 
         Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
-        Assert.Null(await server.Store.FindAsync<DeviceCertificate>("slow", default));
+        var known = await server.Store.FindAsync<DeviceCertificate>("slow", default);
+        Assert.Equal(device.Certificate.SerialNumber, known!.Document.Current!.Serial);
         Assert.Null(await (await server.EnrollAsync("slow")).RefusalAsync());
     }
 
@@ -53,6 +55,29 @@ public sealed class DeviceEndAttackTests
         var (answer, key) = await server.TryEnrollAsync((await server.TokenAsync()).Token, "orphan").WaitAsync(Eventually.DefaultDeadline);
         key.Dispose();
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    /// <summary>
+    /// Found in review: with its device a certificate was forgotten, also a revoked one, and by a clock that had been ahead it was newer.
+    /// </summary>
+    [Fact]
+    public async Task Certificate_of_a_removed_device_counts_for_no_later_one_of_its_id_whatever_the_clock_said()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var server = new RunningServer(services => services.AddSingleton<TimeProvider>(clock));
+        await server.InitializeAsync();
+        clock.AdjustTime(clock.GetUtcNow().AddDays(20)); // by which nothing is noticed
+        await server.RestartAsync();
+        var stolen = await server.EnrollAsync("press");
+        clock.AdjustTime(clock.GetUtcNow().AddDays(-20));
+        await server.RestartAsync();
+        (await RunningServer.PostAsync(server.Operator, "/api/v1/keys/time-anchor", "")).Dispose();
+
+        (await server.Operator.DeleteAsync("/api/v1/devices/press")).Dispose();
+        var next = await server.EnrollAsync("press");
+
+        Assert.Contains("replaced by a newer one", await stolen.RefusalAsync(), StringComparison.Ordinal);
+        Assert.Null(await next.RefusalAsync());
     }
 
     [Fact]

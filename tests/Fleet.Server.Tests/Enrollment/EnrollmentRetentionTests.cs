@@ -66,6 +66,23 @@ public sealed class EnrollmentRetentionTests : IAsyncLifetime
         Assert.NotNull(await _server.Store.FindAsync<DeviceDesired>("back", default));
     }
 
+    /// <summary>Found in review: it was kept by the setting of the day, while a certificate was valid for months.</summary>
+    [Fact]
+    public async Task Removed_device_is_known_until_its_last_certificate_ends_though_the_lifetime_was_lowered()
+    {
+        var device = await _server.EnrollAsync("gone");
+        (await _server.Operator.DeleteAsync("/api/v1/devices/gone")).Dispose();
+        await _server.RestartAsync("--Fleet:DeviceCertificateLifetime=30.00:00:00");
+        await SweepAsync(TimeSpan.FromDays(90));
+        Assert.NotNull(await _server.Store.FindAsync<DeviceDesired>("gone", default));
+        Assert.NotNull(await device.RefusalAsync());
+        Assert.Empty(_server.Services.GetRequiredService<StrangerDevices>().All); // nobody is asked to adopt it
+
+        await SweepAsync(TimeSpan.FromDays(365 - 90) + EnrollmentRetention.Kept + TimeSpan.FromHours(1));
+        Assert.Null(await _server.Store.FindAsync<DeviceDesired>("gone", default));
+        Assert.Null(await _server.Store.FindAsync<DeviceCertificate>("gone", default));
+    }
+
     /// <summary>A number by the clock of the board before, which was ahead, kept the reports of the new one out.</summary>
     [Fact]
     public async Task New_board_begins_with_no_report_that_was_carried_for_the_one_before()

@@ -24,7 +24,7 @@ internal sealed partial class DeviceGate(
         {
             // One that was decommissioned is known: nobody should take it in for one that a backup lost.
             if ((await store.FindAsync<DeviceDesired>(device.Value, cancellationToken))?.Document.EndedAt is null)
-                strangers.Knocked(device);
+                strangers.Knocked(device, IssuedCertificate.Of(certificate));
             return $"device {device} is not enrolled here";
         }
         if (stored.IsRevoked) return $"the certificate of device {device} is revoked";

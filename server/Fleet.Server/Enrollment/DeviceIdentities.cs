@@ -1,12 +1,13 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
+using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
 
 namespace Fleet.Server.Enrollment;
 
 /// <summary>A device's certificate, and why its identity is in doubt, for people.</summary>
-internal sealed class DeviceIdentities(IFleetStore store) : IDeviceIdentities
+internal sealed class DeviceIdentities(IFleetStore store, TimeProvider time) : IDeviceIdentities
 {
     /// <inheritdoc/>
     public async Task<(CertificateView? Certificate, IReadOnlyList<AlarmView> Alarms)> FindAsync(
@@ -19,6 +20,10 @@ internal sealed class DeviceIdentities(IFleetStore store) : IDeviceIdentities
             : null;
         return (certificate, AlarmsOf(device, known));
     }
+
+    /// <inheritdoc/>
+    public Task<StoreChange> AdoptAsync(DeviceId device, IssuedCertificate certificate, CancellationToken cancellationToken)
+        => store.RecordAsync(device, certificate, DeviceCertificate.Unrecorded(time.GetUtcNow()), cancellationToken);
 
     private static string FromOf(DeviceCertificate known)
         => known.ClonedFrom.Count == 0 ? "" : $", from {string.Join(", ", known.ClonedFrom)}";

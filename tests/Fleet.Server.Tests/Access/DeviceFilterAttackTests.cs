@@ -96,7 +96,8 @@ public sealed class DeviceFilterAttackTests : IAsyncLifetime
     [Fact]
     public async Task Devices_that_nobody_knows_are_neither_listed_nor_adopted()
     {
-        _fleet.Of<StrangerDevices>().Knocked(DeviceId.Parse("stranger"));
+        _fleet.Of<StrangerDevices>().Knocked(
+            DeviceId.Parse("stranger"), new("01", "key", DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, "pem"));
         Assert.Equal(HttpStatusCode.Forbidden, (await _limited.GetAsync("/api/v1/strangers")).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await _limited.PostAsync("/api/v1/strangers/stranger/adopt", null)).StatusCode);
     }

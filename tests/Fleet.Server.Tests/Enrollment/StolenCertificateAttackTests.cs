@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts.Devices;
 using Fleet.Server.Certificates;
+using Fleet.Server.Devices;
 using Fleet.Server.Enrollment;
 using Fleet.Server.Messaging;
 using Fleet.TestKit;
@@ -196,6 +197,36 @@ public sealed class StolenCertificateAttackTests : IAsyncLifetime
         var then = Issued(daysThen);
         Assert.Equal(CertificateStanding.Replaced, Judge(current: then, shown: before));
         Assert.Equal(CertificateStanding.Newer, Judge(current: before, shown: then));
+    }
+
+    /// <summary>
+    /// Found in review: a device that enrolled and renewed since the backup was adopted by its name, and a copy of its first certificate
+    /// counted again, renewed, and shut it out.
+    /// </summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)] // its owner comes after it was adopted
+    public async Task Copied_certificate_of_a_device_that_is_adopted_after_a_restore_shuts_nobody_out(bool ownerKnocks)
+    {
+        var stolen = await _server.EnrollAsync("press-11");
+        _clock.Advance(TimeSpan.FromDays(1));
+        var owner = await stolen.RenewAsync();
+        var device = await _server.Store.FindAsync<Device>("press-11", default);
+        var known = await _server.Store.FindAsync<DeviceCertificate>("press-11", default);
+        await _server.Store.CommitAsync([device!.Removal(), known!.Removal()], default); // as the restored database has it
+
+        if (ownerKnocks) Assert.NotNull(await owner.RefusalAsync());
+        Assert.NotNull(await stolen.RefusalAsync());
+        using (var adopted = await RunningServer.PostAsync(_server.Operator, "/api/v1/strangers/press-11/adopt", ""))
+            Assert.Equal(HttpStatusCode.OK, adopted.StatusCode);
+        Assert.Null(await owner.RefusalAsync());
+
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var answer = await stolen.TryRenewAsync(key);
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        _clock.Advance(CertificateRules.Grace);
+        Assert.NotNull(await stolen.RefusalAsync());
+        Assert.Null(await owner.RefusalAsync());
     }
 
     private CertificateStanding Judge(IssuedCertificate current, IssuedCertificate shown)

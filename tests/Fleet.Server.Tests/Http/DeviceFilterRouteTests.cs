@@ -119,7 +119,8 @@ public sealed partial class DeviceFilterRouteTests : IAsyncLifetime
         var waits = await _server.TokenAsync(labels: munich, idPattern: "veiled-*", approve: true);
         var (response, key) = await _server.TryEnrollAsync(waits.Token, "veiled-2");
         using (key) Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
-        _server.Services.GetRequiredService<StrangerDevices>().Knocked(DeviceId.Parse("veiled-3"));
+        _server.Services.GetRequiredService<StrangerDevices>().Knocked(
+            DeviceId.Parse("veiled-3"), new("01", "key", DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch, "pem"));
     }
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();

@@ -68,6 +68,6 @@ internal static class ServerCommand
         }
         screen.Write(sheet);
         if (view.WaitingDevices is { Count: > 0 } waiting)
-            screen.WriteHint($"Not there since: {string.Join(", ", waiting)}{(waiting.Count < view.Waiting ? ", ..." : "")}");
+            screen.WriteHint($"Have not heard it: {string.Join(", ", waiting)}{(waiting.Count < view.Waiting ? ", ..." : "")}");
     }
 }

@@ -49,7 +49,8 @@ internal static class RestoreRules
     /// <summary>What a device should run after it showed an order that is ahead of it; the same instance when it is not.</summary>
     /// <remarks>
     /// What was ordered is believed where the release is stored, because it is later than the backup. An order that was given since is kept
-    /// and given again, under a revision that the device takes.
+    /// and given again, under a revision that the device takes. So is what was believed where that is the whole order, which changes
+    /// nothing on the device: it would else refuse whatever is signed to it until somebody orders something, an announced address too.
     /// </remarks>
     /// <param name="desired">What it should run, as this server knows.</param>
     /// <param name="order">An order of this fleet to the device.</param>
@@ -63,7 +64,8 @@ internal static class RestoreRules
             desired with { Floor = order.Revision }, (known, release) => Remembering(known, release, reported));
         if (desired.Assignments.Any(assignment => assignment.By?.DecidedAt > order.IssuedAt)) return caught.Again();
         var believed = order.Assignments.Select(release => Believed(desired, release, stored));
-        return caught with { Assignments = [.. believed.OfType<DesiredRelease>()] };
+        var next = caught with { Assignments = [.. believed.OfType<DesiredRelease>()] };
+        return order.Assignments.All(stored.Contains) ? next.Again() : next;
     }
 
     private static DeviceDesired Remembering(DeviceDesired known, OrderedRelease release, ReportedState reported)

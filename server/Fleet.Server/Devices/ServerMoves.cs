@@ -50,7 +50,7 @@ internal sealed class ServerMoves(
     }
 
     /// <summary>
-    /// Where the server is, where it goes, and which devices of <paramref name="seen"/> have not been there to hear it.
+    /// Where the server is, where it goes, and which devices of <paramref name="seen"/> have not heard it.
     /// </summary>
     public async Task<ServerView> ViewAsync(DeviceFilter seen, CancellationToken cancellationToken)
     {
@@ -63,10 +63,24 @@ internal sealed class ServerMoves(
             var id = device.Document.Id;
             if (device.Document.IsRevoked) continue;
             // Every connect is answered with an order, and who is connected was told at once.
-            if (board.IsOnline(id) || await board.LastSeenAsync(id, cancellationToken) > move.At) told++;
+            var wasThere = board.IsOnline(id) || await board.LastSeenAsync(id, cancellationToken) > move.At;
+            if (wasThere && !await RefusesAsync(id, move.At, cancellationToken)) told++;
             else if (waiting++ < NamedDevices) named.Add(id);
         }
         return new ServerView(here, move.Address, move.At, told, waiting, named);
+    }
+
+    /// <summary>
+    /// True when a device hears nothing of the move though it is there: it is ahead of a server that was restored, or has said that it
+    /// refuses what it is told.
+    /// </summary>
+    private async Task<bool> RefusesAsync(DeviceId device, DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        var (desired, _) = await store.DesiredAsync(device, cancellationToken);
+        if (desired.Floor > desired.Revision) return true;
+        return await store.FindAsync<DeviceReported>(device.Value, cancellationToken) is { Document: var said }
+            && (said.State.Revision > desired.Revision
+                || (said.At > since && (said.State.Trust?.Fault ?? OrderFault.None) != OrderFault.None));
     }
 
     /// <summary>

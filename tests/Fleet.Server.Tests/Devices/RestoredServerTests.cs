@@ -33,10 +33,54 @@ public sealed class RestoredServerTests : IAsyncLifetime
         await ServeAsync();
         await RestoreAsync();
         await SayAsync(revision: 7, serves: 1);
-        Assert.Equal(1, (await _fleet.DesiredAsync(Device)).Revision); // nothing is sent until somebody orders something
         await ServeAsync();
-        Assert.Equal(8, (await _fleet.DesiredAsync(Device)).Revision);
+        Assert.Equal(9, (await _fleet.DesiredAsync(Device)).Revision);
         Assert.Equal((2, false), await _fleet.ToldAsync(Device));
+    }
+
+    /// <summary>
+    /// Found in review: with nothing to order, a device that was ahead refused all that it was told, and a move of the server lost it.
+    /// </summary>
+    [Fact]
+    public async Task Device_that_is_ahead_and_serves_what_is_stored_is_ordered_the_same_again_and_hears_of_a_move()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        await RestoreAsync();
+        var before = await _fleet.DesiredAsync(Device);
+        await SayAsync(revision: 7, serves: 1);
+        var after = await _fleet.DesiredAsync(Device);
+        Assert.Equal((8, before.Assignments[0]), (after.Revision, Assert.Single(after.Assignments)));
+
+        Appear();
+        var moved = await MoveAsync();
+        Assert.Equal((1, 0), (moved.Told, moved.Waiting));
+        var (state, _) = await _fleet.Of<OrderedStates>().OfAsync(Device, default);
+        var order = OrderVerifier.Read(state!.Order!)!;
+        Assert.Equal((8, "there.example:8883"), (order.Revision, order.Address!.Mqtt));
+    }
+
+    /// <summary>It was counted among those that know the new address, because it was connected.</summary>
+    [Fact]
+    public async Task Device_that_refuses_what_it_is_told_is_not_counted_among_those_that_know_of_a_move()
+    {
+        await _fleet.EnrollAsync(3);
+        await ServeAsync();
+        await RestoreAsync();
+        await SayAsync(revision: 7, serves: 3); // which is not stored
+        foreach (var device in (string[])[Device.Value, "dev-00001", "dev-00002"]) Appear(device);
+        await MoveAsync();
+        _fleet.Clock.Advance(TimeSpan.FromSeconds(1));
+        await _fleet.ReportAsync(DeviceId.Parse("dev-00001"), new ReportedState
+        {
+            Revision = 1,
+            Models = [],
+            Facts = new DeviceFacts { Architecture = "x64" },
+            Trust = new TrustReport { Root = 1, Fault = OrderFault.Expired },
+        });
+
+        var moved = (await _fleet.Http.GetFromJsonAsync("/api/v1/server", FleetJson.Default.ServerView))!;
+        Assert.Equal((1, "dev-00000, dev-00001"), (moved.Told, string.Join(", ", moved.WaitingDevices!)));
     }
 
     [Fact]
@@ -186,6 +230,17 @@ public sealed class RestoredServerTests : IAsyncLifetime
         using var removed = await _fleet.Http.DeleteAsync(new Uri($"/api/v1/devices/{Device}", UriKind.Relative));
         removed.EnsureSuccessStatusCode();
         Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
+    }
+
+    private void Appear(string device = "dev-00000") => _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse(device), run: null);
+
+    private async Task<ServerView> MoveAsync()
+    {
+        using var content = JsonContent.Create(
+            new ServerAddresses(new Uri("https://there.example:8443"), "there.example:8883"), FleetJson.Default.ServerAddresses);
+        using var answer = await _fleet.Http.PostAsync(new Uri("/api/v1/server/move", UriKind.Relative), content);
+        answer.EnsureSuccessStatusCode();
+        return (await answer.Content.ReadFromJsonAsync(FleetJson.Default.ServerView))!;
     }
 
     private Task TrustAsync(int root, string digest) => _fleet.ReportAsync(Device, new ReportedState

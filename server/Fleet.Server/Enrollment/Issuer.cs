@@ -4,6 +4,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Releases;
 using Fleet.Server.Certificates;
 using Fleet.Server.Hosting;
+using Fleet.Server.Http;
 using Fleet.Server.Keys;
 using Fleet.Server.Settings;
 
@@ -24,9 +25,15 @@ internal sealed class Issuer(
     /// <summary>A new certificate for a key that a device has proved to hold.</summary>
     public IssuedCertificate Issue(DeviceId device, PublicKey key) => authority.IssueDevice(device, key, options.DeviceCertificateLifetime);
 
-    /// <summary>What a device gets with its certificate.</summary>
+    /// <summary>
+    /// What a device gets with its certificate; later, while the clock is wrong, also where the certificate was issued before: a device
+    /// that enrolls takes the time of this answer for true, wherever it lies.
+    /// </summary>
     /// <param name="certificate">The certificate.</param>
     /// <param name="roots">The roots that lead from the one it knows to the one in force; null where it asks for them later.</param>
-    public EnrollResponse AnswerWith(IssuedCertificate certificate, IReadOnlyList<DsseEnvelope>? roots = null)
-        => new(certificate.Pem, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots, clock.Anchor);
+    public Answer<EnrollResponse> AnswerWith(IssuedCertificate certificate, IReadOnlyList<DsseEnvelope>? roots = null)
+        => Problem() is { } problem
+            ? problem
+            : new EnrollResponse(
+                certificate.Pem, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots, clock.Anchor);
 }

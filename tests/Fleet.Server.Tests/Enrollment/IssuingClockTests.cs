@@ -55,6 +55,27 @@ public sealed class IssuingClockTests : IAsyncLifetime
         Assert.True(connected.IsConnected);
     }
 
+    /// <summary>Found in review: whoever fetched what had been issued before took the wrong time for true, every order for old.</summary>
+    [Theory]
+    [InlineData(true)] // an operator let it in meanwhile
+    [InlineData(false)] // the first answer was lost
+    public async Task Certificate_from_before_the_clock_jumped_is_fetched_once_that_is_corrected(bool approve)
+    {
+        var token = await _server.TokenAsync(approve: approve);
+        var (first, key) = await _server.TryEnrollAsync(token.Token, "press-4");
+        first.Dispose();
+        if (approve) (await RunningServer.PostAsync(_server.Operator, "/api/v1/enrollments/press-4/approve", "")).Dispose();
+
+        await TurnAsync(365);
+        var (refused, _) = await _server.TryEnrollAsync(token.Token, "press-4", key: key);
+        await RefusedAsync(refused);
+
+        await TurnAsync(-365);
+        var device = await _server.EnrollWithAsync(token.Token, "press-4", key);
+        Assert.Equal(_clock.GetUtcNow(), device.Identity.ServerTime);
+        Assert.Null(await device.RefusalAsync());
+    }
+
     private static async Task RefusedAsync(HttpResponseMessage answer)
     {
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);

@@ -3,6 +3,7 @@ using Fleet.Contracts.Http;
 using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Hosting;
+using Fleet.Server.Http;
 using Fleet.Server.Keys;
 using Fleet.Server.Messaging;
 using Fleet.Server.Storage;
@@ -59,10 +60,29 @@ internal sealed class DeviceLife(
         return found;
     }
 
-    /// <summary>A join token that lets this device alone come back, with a new key.</summary>
-    public async Task<CreateTokenResponse?> LetBackAsync(string id, TimeSpan validFor, CancellationToken cancellationToken)
+    /// <summary>
+    /// A join token that lets this device alone come back, with a new key. A revocation withdraws all that were made before, so none is
+    /// made in its moment.
+    /// </summary>
+    public async Task<Answer<CreateTokenResponse>> LetBackAsync(string id, TimeSpan validFor, CancellationToken cancellationToken)
     {
-        if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var device }) return null;
+        if (await store.FindAsync<Device>(id, cancellationToken) is not { Document: var asked }) return Unknown(id);
+        return await store.RetryAsync<Answer<CreateTokenResponse>>(async _ =>
+        {
+            if (await store.FindAsync<Device>(id, cancellationToken) is not { } found || found.Document.EnrolledAt != asked.EnrolledAt)
+                return Unknown(id);
+            if (found.Document.IsRevoked && !asked.IsRevoked)
+                return Refusal.Conflict($"Device {id} was revoked in this moment. If it is to come back all the same, ask again.");
+            var (answer, changes) = TokenFor(found, validFor);
+            await store.CommitAsync(changes, cancellationToken);
+            return answer;
+        }, cancellationToken);
+    }
+
+    /// <summary>The token, and the device as it is: of this commit and one that revokes it one fails, and looks again.</summary>
+    private (CreateTokenResponse Answer, IReadOnlyList<StoreChange> Changes) TokenFor(Stored<Device> found, TimeSpan validFor)
+    {
+        var device = found.Document;
         var token = JoinToken.Create(authority.Fingerprint, keys.Roots[^1].Digest());
         var now = time.GetUtcNow();
         var stored = new StoredToken
@@ -74,8 +94,9 @@ internal sealed class DeviceLife(
             Reenrolls = device.Id,
             ReenrollsFrom = device.EnrolledAt,
         };
-        await store.CommitAsync([StoreChange.Create(token.Id, stored)], cancellationToken);
-        return new CreateTokenResponse(token.Id, token.Reveal(), stored.ExpiresAt, addresses.Devices);
+        return (
+            new CreateTokenResponse(token.Id, token.Reveal(), stored.ExpiresAt, addresses.Devices),
+            [StoreChange.Create(token.Id, stored), found.Change(device)]);
     }
 
     /// <summary>An operator has seen to what was in doubt about a device.</summary>
@@ -119,6 +140,8 @@ internal sealed class DeviceLife(
         observers.Tell(removed.Id);
         return true;
     }
+
+    private static ApiProblem Unknown(string id) => Refusal.Unknown($"There is no device '{id}'.");
 
     private async Task<StoreChange?> RemovalAsync<T>(string id, CancellationToken cancellationToken) where T : class
         => (await store.FindAsync<T>(id, cancellationToken))?.Removal();

@@ -108,9 +108,8 @@ internal static class DeviceLifeEndpoints
         if (validFor <= TimeSpan.Zero || validFor > LongestReturn)
             return Refusal.Invalid($"validFor {validFor} must be above zero and at most {LongestReturn.Days} days.").ToResult();
         if (await store.DeviceAsync(caller, id, cancellationToken) is null) return Unknown(id);
-        return await life.LetBackAsync(id, validFor, cancellationToken) is { } token
-            ? Results.Json(token, FleetJson.Default.CreateTokenResponse, statusCode: StatusCodes.Status201Created)
-            : Unknown(id);
+        return (await life.LetBackAsync(id, validFor, cancellationToken))
+            .ToResult(FleetJson.Default.CreateTokenResponse, StatusCodes.Status201Created);
     }
 
     private static async Task<IResult> ViewAsync(string id, Device? device, DeviceViews views, CancellationToken cancellationToken)

@@ -2,6 +2,9 @@ using System.Net;
 using Fleet.Contracts.Http;
 using Fleet.Server.Enrollment;
 using Fleet.Server.Http;
+using Fleet.Server.Storage;
+using Fleet.Server.Tests.Storage;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Fleet.Server.Tests.Enrollment;
 
@@ -60,6 +63,34 @@ public sealed class ReturnTokenAttackTests(RunningServer server) : IClassFixture
         var next = await server.EnrollAsync("moment");
         Assert.Contains("before it was removed", await RefusalAsync(token, "moment"), StringComparison.Ordinal);
         Assert.Null(await next.RefusalAsync());
+    }
+
+    /// <summary>Found in review: it was stored after the revocation had looked for tokens, and undid it.</summary>
+    [Fact]
+    public async Task Token_made_in_the_moment_of_the_revocation_does_not_undo_that()
+    {
+        FailingStore store = null!;
+        await using var own = new RunningServer(services =>
+        {
+            var kept = services.Last(service => service.ServiceType == typeof(IFleetStore));
+            services.AddSingleton<IFleetStore>(provider => store = new FailingStore((IFleetStore)kept.ImplementationFactory!(provider)));
+        });
+        await own.InitializeAsync();
+        await own.EnrollAsync("race");
+        store.BeforeCommit = async changes =>
+        {
+            if (!changes.Any(change => change.Document is StoredToken { Reenrolls: not null })) return;
+            store.BeforeCommit = null;
+            await own.DoAsync("race", "revoke");
+        };
+
+        using var answer = await RunningServer.PostAsync(own.Operator, "/api/v1/devices/race/reenroll", """{"validFor":"01:00:00"}""");
+
+        Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode);
+        Assert.Contains("was revoked in this moment", (await RunningServer.ProblemOf(answer)).Title, StringComparison.Ordinal);
+        Assert.True((await own.ViewAsync("race")).Revoked);
+        Assert.DoesNotContain(
+            await own.Store.AllAsync<StoredToken>("", default).ToListAsync(), token => token.Document.Reenrolls is not null);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using Fleet.Server.Storage;
 
 namespace Fleet.Server.Tests.Storage;
 
-/// <summary>A real store in front of which calls fail as long as a test says so.</summary>
+/// <summary>A real store in front of which calls fail as long as a test says so, or something comes in between.</summary>
 internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDisposable
 {
     private static readonly StoreException Broken = new(StoreFailure.Unavailable, "The disk does not answer.");
@@ -13,6 +13,9 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
 
     /// <summary>Commits and everything else that writes fail.</summary>
     public bool FailsToWrite { get; set; }
+
+    /// <summary>What somebody else does just before a commit with these changes.</summary>
+    public Func<IReadOnlyList<StoreChange>, Task>? BeforeCommit { get; set; }
 
     /// <summary>Commits that failed.</summary>
     public int Refusals { get; private set; }
@@ -28,11 +31,15 @@ internal sealed class FailingStore(IFleetStore store) : IFleetStore, IAsyncDispo
         where T : class
         => FailsToRead ? throw Broken : store.ListNewestAsync<T>(prefix, before, limit, cancellationToken);
 
-    public Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)
+    public async Task CommitAsync(IReadOnlyList<StoreChange> changes, CancellationToken cancellationToken)
     {
-        if (!FailsToWrite) return store.CommitAsync(changes, cancellationToken);
-        Refusals++;
-        throw Broken;
+        if (FailsToWrite)
+        {
+            Refusals++;
+            throw Broken;
+        }
+        if (BeforeCommit is { } before) await before(changes);
+        await store.CommitAsync(changes, cancellationToken);
     }
 
     public Task<int> AppendSamplesAsync(DeviceId device, TelemetryMessage message, CancellationToken cancellationToken)

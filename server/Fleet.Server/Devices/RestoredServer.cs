@@ -14,7 +14,7 @@ namespace Fleet.Server.Devices;
 /// they show, takes nothing back from them, and says so. What a device says and cannot show changes nothing.
 /// </summary>
 internal sealed partial class RestoredServer(
-    IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, ServerHealth health, TimeProvider time,
+    IFleetStore store, IReleaseEnvelopes releases, FleetKeys keys, SigningClock clock, ServerHealth health, TimeProvider time,
     ILogger<RestoredServer> logger) : IDeviceEnd
 {
     private readonly DeviceFinding _unknown = health.Finding("restored", count =>
@@ -28,6 +28,7 @@ internal sealed partial class RestoredServer(
     public async Task<DeviceDesired> CatchUpAsync(
         DeviceId device, DeviceDesired desired, ReportedState reported, CancellationToken cancellationToken)
     {
+        LearnAnchor(device, reported);
         if (reported.Revision <= desired.Revision)
         {
             Tell(device, []);
@@ -35,7 +36,7 @@ internal sealed partial class RestoredServer(
         }
         // What it showed when it connected holds for what it says afterwards.
         if (reported.Order is null && reported.Revision <= desired.Floor) return desired;
-        var verdict = RestoreRules.Judge(device, reported, desired.Revision, keys.Root, keys.OrderKeysOf(keys.Root.OrderEpoch));
+        var verdict = Judge(device, reported, desired.Revision);
         if (verdict.Order is not { } order)
         {
             if (_doubted.TryAdd(device, time.GetUtcNow())) LogDoubted(device, reported.Revision, desired.Revision, verdict.Reason);
@@ -95,6 +96,19 @@ internal sealed partial class RestoredServer(
             && revision > Math.Max(desired.Revision, desired.Floor) && revision - desired.Revision < OrderVerifier.MaximumJump
             ? revision
             : null;
+
+    private OrderVerdict Judge(DeviceId device, ReportedState reported, long known)
+        => RestoreRules.Judge(device, reported, known, keys.Root, keys.OrderKeysOf(keys.Root.OrderEpoch));
+
+    /// <summary>
+    /// Times that an admin vouched for after the backup are forgotten with their numbers: under one of those the next would be ignored by
+    /// whoever has taken it. Orders are told again for that at the same revision, so it does not matter which is ahead.
+    /// </summary>
+    private void LearnAnchor(DeviceId device, ReportedState reported)
+    {
+        if (reported.Order is not { } shown || OrderVerifier.Read(shown) is not { } read || read.TimeAnchor <= clock.LatestAnchor) return;
+        if (Judge(device, reported, reported.Revision).Order is { } order) clock.Shown(order.TimeAnchor);
+    }
 
     private void Tell(DeviceId device, IReadOnlyList<OrderedRelease> unknown)
     {

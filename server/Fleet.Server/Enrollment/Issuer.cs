@@ -35,5 +35,6 @@ internal sealed class Issuer(
         => Problem() is { } problem
             ? problem
             : new EnrollResponse(
-                certificate.Pem, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots, clock.Anchor);
+                certificate.Pem, authority.Pem, keys.Root.ReleaseKeys(), addresses.Mqtt, time.GetUtcNow(), roots,
+                clock.LatestAnchor);
 }

@@ -43,8 +43,9 @@ internal static class KeyEndpoints
         keys.MapPost("/time-anchor", async (
             FleetKeys held, SigningClock clock, RootWatch watch, CancellationToken cancellationToken) =>
         {
+            var before = clock.Anchor;
             clock.Vouch();
-            Note("clock", $$"""{"anchor":{{clock.Anchor - 1}}}""", $$"""{"anchor":{{clock.Anchor}}}""");
+            Note("clock", $$"""{"anchor":{{before}}}""", $$"""{"anchor":{{clock.Anchor}}}""");
             await watch.TellAsync(cancellationToken);
             return Results.Json(held.View(clock), FleetJson.Default.KeysView);
         }).Tells<KeysView>("AnchorTime", "Vouches for the server's clock.");

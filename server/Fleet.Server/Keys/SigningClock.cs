@@ -16,6 +16,9 @@ internal sealed class SigningClock
     /// <summary>How far it may be set back: corrections of a few minutes are everyday.</summary>
     public static readonly TimeSpan Correction = TimeSpan.FromMinutes(10);
 
+    /// <summary>How far an anchor that a device shows may lie ahead: each is an admin's doing, and numbers must not run out.</summary>
+    public const int MostAhead = 1000;
+
     private readonly Lock _lock = new();
     private readonly string _file;
     private readonly TimeProvider _time;
@@ -35,6 +38,15 @@ internal sealed class SigningClock
     public long Anchor
     {
         get { lock (_lock) return _known.Anchor; }
+    }
+
+    /// <summary>
+    /// The latest anchor that a device is known to have taken, which is above <see cref="Anchor"/> after a restore: that time is not this
+    /// server's to tell, and the next one counts only above it.
+    /// </summary>
+    public long LatestAnchor
+    {
+        get { lock (_lock) return Math.Max(_known.Anchor, _known.Taken); }
     }
 
     /// <summary>The time to sign with: the clock, unless it was set back.</summary>
@@ -73,7 +85,16 @@ internal sealed class SigningClock
     /// <summary>An admin vouches for the clock: it is believed from now on, and devices are to take its time.</summary>
     public void Vouch()
     {
-        lock (_lock) Take(new KnownTime(_time.GetUtcNow(), _known.Anchor + 1));
+        lock (_lock) Take(new KnownTime(_time.GetUtcNow(), LatestAnchor + 1));
+    }
+
+    /// <summary>A device has shown, signed by this fleet, that it took an anchor.</summary>
+    public void Shown(long anchor)
+    {
+        lock (_lock)
+        {
+            if (anchor > LatestAnchor && anchor - _known.Anchor <= MostAhead) Take(_known with { At = Accounted(), Taken = anchor });
+        }
     }
 
     private static KnownTime? Read(string file)
@@ -101,7 +122,11 @@ internal sealed class SigningClock
 /// <summary>The time a server knew last.</summary>
 /// <param name="At">The time.</param>
 /// <param name="Anchor">How often an admin has vouched for the clock.</param>
-internal sealed record KnownTime(DateTimeOffset At, long Anchor);
+internal sealed record KnownTime(DateTimeOffset At, long Anchor)
+{
+    /// <summary>The latest anchor that a device has shown; 0 where none was above this server's.</summary>
+    public long Taken { get; init; }
+}
 
 /// <summary>Generated serialization of this room's own files and documents.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, RespectRequiredConstructorParameters = true)]

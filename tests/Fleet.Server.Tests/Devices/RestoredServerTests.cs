@@ -1,7 +1,10 @@
 using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Contracts.Trust;
@@ -170,6 +173,26 @@ public sealed class RestoredServerTests : IAsyncLifetime
         Assert.Null(keys.Apply(keys.Prepare(new RootChange { Orders = true }, _fleet.Clock.GetUtcNow()).Value!));
         await _fleet.SayAsync(Device, 7, shown);
         Assert.Equal(7, (await _fleet.DesiredAsync(Device)).Floor);
+    }
+
+    [Fact]
+    public async Task Time_that_an_admin_vouches_for_after_a_restore_is_above_what_devices_have_taken()
+    {
+        await _fleet.EnrollAsync(1);
+        await ServeAsync();
+        await RestoreAsync();
+        // The revision is the one of the backup: anchoring the time orders nothing.
+        var order = (await _fleet.OrderAsync(Device, 1, _restoredFrom, new OrderedRelease("speech", 1, ""))) with { TimeAnchor = 3 };
+        using var foreign = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(order with { TimeAnchor = 9 }, FleetJson.Default.DeviceOrder);
+        await _fleet.SayAsync(Device, 1, DsseEnvelope.Sign(DeviceOrder.PayloadType, bytes, foreign));
+        await _fleet.SayAsync(Device, 1, _fleet.Signed(order));
+        Assert.Equal((0, 3), (_fleet.Of<SigningClock>().Anchor, _fleet.Of<SigningClock>().LatestAnchor));
+
+        using var vouched = await _fleet.Http.PostAsync(new Uri("/api/v1/keys/time-anchor", UriKind.Relative), null);
+        vouched.EnsureSuccessStatusCode();
+        var (state, _) = await _fleet.Of<OrderedStates>().OfAsync(Device, default);
+        Assert.Equal(4, OrderVerifier.Read(state!.Order!)!.TimeAnchor);
     }
 
     /// <summary>An agent from before the proof shows nothing; it is listed, and an operator vouches for it.</summary>

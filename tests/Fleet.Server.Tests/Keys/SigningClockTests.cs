@@ -49,5 +49,23 @@ public sealed class SigningClockTests : IDisposable
         Assert.Equal(Begin, Open(new FakeTimeProvider(DateTimeOffset.UnixEpoch)).Now());
     }
 
+    /// <summary>Found in review: after a restore the next number was one that devices had taken, and they ignored it.</summary>
+    [Fact]
+    public void Anchor_that_devices_have_taken_is_passed_by_the_next_and_loses_no_time()
+    {
+        var time = new FakeTimeProvider(Begin);
+        var clock = Open(time);
+        time.Advance(TimeSpan.FromDays(1));
+        clock.Shown(7);
+        clock.Shown(3);
+        clock.Shown(1 + SigningClock.MostAhead);
+        Assert.Equal((0L, 7L), (clock.Anchor, clock.LatestAnchor));
+
+        var again = Open(new FakeTimeProvider(Begin));
+        Assert.Equal(Begin.AddDays(1), again.Now());
+        again.Vouch();
+        Assert.Equal((8L, 8L), (again.Anchor, again.LatestAnchor));
+    }
+
     private SigningClock Open(TimeProvider time) => new(_folder["clock.json"], time);
 }

@@ -17,6 +17,10 @@ internal sealed record SimulatedCourse(int? Canary, IReadOnlyList<double[]> Mark
 /// <param name="Limit">The limit.</param>
 internal sealed record FixedThreshold(string Name, int Mark, int Minimum, double Limit)
 {
+    /// <summary>The share of rollouts that it stops.</summary>
+    public double Stops(IReadOnlyCollection<SimulatedCourse> courses)
+        => courses.Count(course => DevicesIn(course) is not null) / (double)courses.Count;
+
     /// <summary>Devices read when it stops the rollout; null when it does not.</summary>
     public int? DevicesIn(SimulatedCourse course)
     {
@@ -51,15 +55,22 @@ internal static class CanarySimulation
     }
 
     /// <summary>
-    /// Thresholds of one metric that stop as many of the rollouts in which nothing changed as is stated: for each figure and minimum.
+    /// Thresholds of one metric, for each figure and minimum, with the lowest limits that stop no more than a share of the rollouts of any
+    /// harmless release.
     /// </summary>
-    public static IReadOnlyList<FixedThreshold> Thresholds(string metric, IReadOnlyList<SimulatedCourse> unchanged, double significance)
+    public static IReadOnlyList<FixedThreshold> Thresholds(
+        string metric, IReadOnlyCollection<IReadOnlyList<SimulatedCourse>> harmless, double share)
         => [.. from mark in Marks.Index()
                where mark.Item.Metric == metric
                from minimum in Minimums
-               let highest = unchanged.Select(course => course.Marks.Skip(minimum - 1).Max(marks => marks[mark.Index])).Order().ToArray()
-               select new FixedThreshold(
-                   mark.Item.Name, mark.Index, minimum, highest[(int)Math.Ceiling(highest.Length * (1 - significance)) - 1])];
+               let limit = harmless.Max(courses => LimitOf(courses, mark.Index, minimum, share))
+               select new FixedThreshold(mark.Item.Name, mark.Index, minimum, limit)];
+
+    private static double LimitOf(IReadOnlyList<SimulatedCourse> courses, int mark, int minimum, double share)
+    {
+        var highest = courses.Select(course => course.Marks.Skip(minimum - 1).Max(marks => marks[mark])).Order().ToArray();
+        return highest[(int)Math.Ceiling(highest.Length * (1 - share)) - 1];
+    }
 
     /// <summary>The median of the devices that were read when a rollout was stopped; what was not stopped counts as infinite.</summary>
     public static double MedianDevices(IEnumerable<int?> devices)
@@ -84,14 +95,14 @@ internal static class CanarySimulation
         return new SimulatedCourse(stopped, marks);
     }
 
-    /// <summary>Tests the tolerance alone: what an interval is made of besides decides nothing.</summary>
+    /// <summary>Tests the tolerance alone, from above: what an interval is made of besides stops nothing.</summary>
     private static CanaryEvidence AtTolerance(CanaryPlan plan) => new()
     {
         Metrics = [.. CanaryEvidence.Of(plan).Metrics.Select(metric => metric with
         {
             Changes = [metric.Tolerance],
             Above = [RankEvidence.None],
-            Below = [RankEvidence.None],
+            Below = [],
         })],
     };
 

@@ -16,12 +16,21 @@ public sealed class CanarySimulationTests
     private const int MostStopped = 24;
 
     [Theory]
-    [InlineData(1.0, 0.05, 0)]
-    [InlineData(0.5, 0.05, 0)]
-    [InlineData(1.0, 0.3, 2)]
-    public void Release_that_harms_nobody_is_stopped_no_oftener_than_stated(double latencyTimes, double weather, double morning)
+    [InlineData(1.0, 0.05, 0, 0)]
+    [InlineData(0.5, 0.05, 0, 0)]
+    [InlineData(1.0, 0.3, 2, 0)]
+    [InlineData(1.0, 0.05, 0, 0.01)]
+    public void Release_that_harms_nobody_is_stopped_no_oftener_than_stated(
+        double latencyTimes, double weather, double morning, double trouble)
     {
-        var effect = new Effect("harmless") { Share = 0.5, LatencyTimes = latencyTimes, Weather = weather, Morning = morning };
+        var effect = new Effect("harmless")
+        {
+            Share = 0.5,
+            LatencyTimes = latencyTimes,
+            Weather = weather,
+            Morning = morning,
+            Trouble = trouble,
+        };
 
         var stopped = CanarySimulation.Run(effect, Rollouts, Significance).Count(course => course.Canary is not null);
 
@@ -29,7 +38,8 @@ public sealed class CanarySimulationTests
     }
 
     /// <summary>
-    /// The threshold is one that rollouts know elsewhere, a limit of the figure itself; it stops as many of the releases at the tolerance.
+    /// The threshold is one that rollouts know elsewhere, a limit of the figure itself. It stops as many of the releases at the tolerance
+    /// as one of the canary's four metrics may.
     /// </summary>
     [Theory]
     [InlineData(CanaryMetrics.Errors, 0.01, 1, 0)]
@@ -46,7 +56,8 @@ public sealed class CanarySimulationTests
             Confidence = Math.Min(confidence, 0.01),
         };
 
-        var thresholds = CanarySimulation.Thresholds(metric, CanarySimulation.Run(tolerable, Rollouts, Significance), Significance);
+        var thresholds = CanarySimulation.Thresholds(
+            metric, [CanarySimulation.Run(tolerable, Rollouts, Significance)], Significance / CanaryMetrics.All.Count);
         var courses = CanarySimulation.Run(worse, Rollouts / 2, Significance, seed: 2);
 
         var canary = CanarySimulation.MedianDevices(courses.Select(course => course.Canary));
@@ -54,5 +65,19 @@ public sealed class CanarySimulationTests
             .Min(threshold => CanarySimulation.MedianDevices(courses.Select(threshold.DevicesIn)));
         Assert.InRange(canary, 2, 10);
         Assert.True(2 * canary <= best, $"{canary} devices against {best}");
+    }
+
+    /// <summary>Seven of ten devices are as before, and each of them speaks for the release.</summary>
+    [Theory]
+    [InlineData(0.05, 1)]
+    [InlineData(0, 2)]
+    public void Release_that_harms_three_of_ten_devices_is_stopped_early_in_the_second_wave(double errors, double latencyTimes)
+    {
+        var worse = new Effect("worse for some") { Errors = errors, LatencyTimes = latencyTimes, Share = 0.3 };
+
+        var devices = CanarySimulation.Run(worse, Rollouts / 2, Significance, seed: 2).Select(course => course.Canary).ToList();
+
+        Assert.InRange(CanarySimulation.MedianDevices(devices), 2, 12);
+        Assert.InRange(devices.Count(each => each is null), 0, 3);
     }
 }

@@ -27,6 +27,9 @@ internal sealed record Effect(string Name)
 
     /// <summary>The most that it adds to the logarithm of the load while the rollout runs: a day that begins.</summary>
     public double Morning { get; init; }
+
+    /// <summary>Chance that a device runs into trouble of its own within five minutes, whatever it serves, and for half an hour.</summary>
+    public double Trouble { get; init; }
 }
 
 /// <summary>
@@ -38,6 +41,7 @@ internal sealed class SimulatedRollout
     private const int BaselineSteps = 12;
     private const int ReadEachStep = 8;
     private const double MinutesOfStep = 5;
+    private const int TroubleSteps = 6;
     private const double Memory = 0.8;
     private static readonly double Renewal = Math.Sqrt(1 - Memory * Memory);
 
@@ -127,16 +131,20 @@ internal sealed class SimulatedRollout
     {
         device.Load = Memory * device.Load + Renewal * Normal();
         device.Bursts = Memory * device.Bursts + Renewal * Normal();
+        if (_effect.Trouble > 0 && _random.NextDouble() < _effect.Trouble) device.TroubledUntil = _step + TroubleSteps;
+        var troubled = _step < device.TroubledUntil;
         var hit = device.Serves && device.Suffers;
         var requests = Math.Max(30, Math.Round(device.PerMinute * MinutesOfStep * Math.Exp(0.2 * Normal())));
         var rate = device.ErrorRate * Math.Exp(0.5 * device.Bursts + _weather);
         if (hit) rate = rate * _effect.ErrorsTimes + _effect.Errors;
+        if (troubled) rate += 0.3;
         device.Steps.Add(new SimulatedStep(
             requests,
             Math.Min(requests, Poisson(requests * Math.Min(0.9, rate))),
             device.Latency + 0.1 * device.Load + _latencyWeather + 0.6 * Normal() / Math.Sqrt(requests)
-                + (hit ? Math.Log(_effect.LatencyTimes) : 0),
-            device.Confidence + 0.01 * device.Load + 0.1 * Normal() / Math.Sqrt(requests) - (hit ? _effect.Confidence : 0)));
+                + (hit ? Math.Log(_effect.LatencyTimes) : 0) + (troubled ? Math.Log(2) : 0),
+            device.Confidence + 0.01 * device.Load + 0.1 * Normal() / Math.Sqrt(requests) - (hit ? _effect.Confidence : 0)
+                - (troubled ? 0.2 : 0)));
     }
 
     private double Normal()
@@ -165,6 +173,8 @@ internal sealed class SimulatedRollout
         public bool Suffers { get; init; }
 
         public bool Serves { get; set; }
+
+        public int TroubledUntil { get; set; }
 
         public double Load { get; set; }
 

@@ -21,7 +21,7 @@ internal sealed class DeviceAccount(MessagingOptions options)
     /// <summary>Counts what came from a place.</summary>
     public TrafficVerdict Charge(Origin from, int packets, long bytes, TimeSpan now, DateTimeOffset at)
     {
-        lock (_lock) return Of(from, now, at).Charge(packets, bytes, now, at);
+        lock (_lock) return Of(from, now).Charge(packets, bytes, now, at);
     }
 
     /// <summary>Counts a message from a place that was refused.</summary>
@@ -29,28 +29,28 @@ internal sealed class DeviceAccount(MessagingOptions options)
     {
         lock (_lock)
         {
-            Of(from, now, at).Take(packets, now);
+            Of(from, now).Take(packets, now);
             _refused++;
             (_lastRefusal, _lastRefusalAt) = (reason, at);
         }
     }
 
     /// <summary>Keeps out what comes from a place.</summary>
-    public void Cut(Origin from, TimeSpan now, DateTimeOffset at)
+    public void Cut(Origin from, TimeSpan now)
     {
-        lock (_lock) Of(from, now, at).Cut(at);
+        lock (_lock) Of(from, now).Cut(now);
     }
 
     /// <summary>Until when what comes from a place is kept out; null when it is not.</summary>
     public DateTimeOffset? CutUntil(Origin from, TimeSpan now, DateTimeOffset at)
     {
-        lock (_lock) return Of(from, now, at).CutUntil is { } until && until > at ? until : null;
+        lock (_lock) return Of(from, now).CutUntil is { } until && until > now ? at + (until - now) : null;
     }
 
     /// <summary>
     /// What there is to say; null when there is nothing. Of several places it tells of the one that is kept out, or slowed the longest.
     /// </summary>
-    public TrafficView? ToView(DateTimeOffset now)
+    public TrafficView? ToView(TimeSpan now, DateTimeOffset at)
     {
         lock (_lock)
         {
@@ -59,7 +59,7 @@ internal sealed class DeviceAccount(MessagingOptions options)
             var view = new TrafficView
             {
                 SlowedSince = slowed.Share?.SlowedSince,
-                CutUntil = cut.Share?.CutUntil,
+                CutUntil = at + (cut.Share?.CutUntil - now),
                 From = cut.From ?? slowed.From,
                 Refused = _refused,
                 LastRefusal = _lastRefusal,
@@ -75,12 +75,12 @@ internal sealed class DeviceAccount(MessagingOptions options)
         if (_others is not null) yield return ("several addresses", _others);
     }
 
-    private Share Of(Origin from, TimeSpan now, DateTimeOffset at)
+    private Share Of(Origin from, TimeSpan now)
     {
         if (_shares.TryGetValue(from, out var share)) return share;
         if (_shares.Count >= MostOrigins)
         {
-            var idle = _shares.FirstOrDefault(each => each.Value.OwesNothing(now, at));
+            var idle = _shares.FirstOrDefault(each => each.Value.OwesNothing(now));
             if (idle.Value is null) return _others ??= new Share(options);
             _shares.Remove(idle.Key);
         }
@@ -96,7 +96,8 @@ internal sealed class DeviceAccount(MessagingOptions options)
 
         public DateTimeOffset? SlowedSince { get; private set; }
 
-        public DateTimeOffset? CutUntil { get; private set; }
+        /// <summary>By the time that passes, as everything that is kept out: a clock that is set back keeps nobody out for longer.</summary>
+        public TimeSpan? CutUntil { get; private set; }
 
         public TrafficVerdict Charge(int packets, long bytes, TimeSpan now, DateTimeOffset at)
         {
@@ -106,20 +107,20 @@ internal sealed class DeviceAccount(MessagingOptions options)
             if (begins) (_slowed, SlowedSince) = (now, at);
             if (_packets.HasRecovered && _bytes.HasRecovered) (_slowed, SlowedSince) = (null, null);
             if (_slowed is not { } since || now - since < options.SlowedAtMost) return new(wait, begins, false);
-            CutUntil = at + options.CutFor;
+            CutUntil = now + options.CutFor;
             (_slowed, SlowedSince) = (null, null);
             return new(wait, begins, true);
         }
 
         public void Take(int packets, TimeSpan now) => _packets.Take(packets, now);
 
-        public void Cut(DateTimeOffset at) => CutUntil = at + options.CutFor;
+        public void Cut(TimeSpan now) => CutUntil = now + options.CutFor;
 
-        public bool OwesNothing(TimeSpan now, DateTimeOffset at)
+        public bool OwesNothing(TimeSpan now)
         {
             _packets.Take(0, now);
             _bytes.Take(0, now);
-            return _packets.IsFull && _bytes.IsFull && !(CutUntil > at);
+            return _packets.IsFull && _bytes.IsFull && !(CutUntil > now);
         }
     }
 }

@@ -71,7 +71,7 @@ internal sealed class DeviceTraffic : IDisposable
     public void Cut(DeviceId device, Origin from)
     {
         _cut.Add(1);
-        Of(device).Cut(from, _time.GetElapsedTime(_begin), _time.GetUtcNow());
+        Of(device).Cut(from, _time.GetElapsedTime(_begin));
     }
 
     /// <summary>Until when connections of the device from there are kept out; null when they are not.</summary>
@@ -85,7 +85,7 @@ internal sealed class DeviceTraffic : IDisposable
 
     /// <summary>What there is to say about a device's traffic; null when there is nothing.</summary>
     public TrafficView? ViewOf(DeviceId device)
-        => _devices.TryGetValue(device, out var account) ? account.ToView(_time.GetUtcNow()) : null;
+        => _devices.TryGetValue(device, out var account) ? account.ToView(_time.GetElapsedTime(_begin), _time.GetUtcNow()) : null;
 
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();

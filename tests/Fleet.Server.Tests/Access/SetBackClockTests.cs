@@ -29,23 +29,4 @@ public sealed class SetBackClockTests
         Assert.Equal([("nobody at ::1", 1)], quota.End(all: false));
         Assert.True(quota.Takes("nobody at ::1"));
     }
-
-    /// <summary>A clock that is set back while time goes on.</summary>
-    private sealed class TurnedClock : TimeProvider
-    {
-        private DateTimeOffset _now = DateTimeOffset.UtcNow;
-        private long _ticks = TimeSpan.TicksPerDay;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override DateTimeOffset GetUtcNow() => _now;
-
-        public override long GetTimestamp() => _ticks;
-
-        public void Turn(TimeSpan back, TimeSpan passed)
-        {
-            _now -= back;
-            _ticks += passed.Ticks;
-        }
-    }
 }

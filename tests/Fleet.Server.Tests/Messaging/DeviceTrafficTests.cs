@@ -56,6 +56,21 @@ public sealed class DeviceTrafficTests
         Assert.Null(traffic.CutUntil(Device, Here));
     }
 
+    /// <summary>Found in review: it was kept out for as long as the clock had been ahead.</summary>
+    [Fact]
+    public void Device_that_was_cut_while_the_clock_was_ahead_is_let_in_in_time()
+    {
+        var (clock, options, ahead) = (new TurnedClock(), new MessagingOptions(), TimeSpan.FromDays(800));
+        clock.Turn(-ahead, TimeSpan.Zero);
+        using var traffic = new DeviceTraffic(options, clock);
+        traffic.Cut(Device, Here);
+        clock.Turn(ahead, options.CutFor - TimeSpan.FromSeconds(1));
+        Assert.Equal(clock.GetUtcNow() + TimeSpan.FromSeconds(1), traffic.CutUntil(Device, Here));
+        clock.Turn(TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        Assert.Null(traffic.CutUntil(Device, Here));
+        Assert.Null(traffic.ViewOf(Device));
+    }
+
     [Fact]
     public void Device_that_goes_on_is_cut_and_one_that_paused_begins_anew()
     {

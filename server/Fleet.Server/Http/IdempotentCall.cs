@@ -7,6 +7,9 @@ namespace Fleet.Server.Http;
 /// <param name="ExpiresAt">When it is forgotten.</param>
 internal sealed record IdempotentCall(string Fingerprint, DateTimeOffset ExpiresAt)
 {
+    /// <summary>Who made it.</summary>
+    public string Caller { get; set; } = "";
+
     /// <summary>How it was answered; 0 while it runs.</summary>
     public int Status { get; set; }
 
@@ -15,6 +18,7 @@ internal sealed record IdempotentCall(string Fingerprint, DateTimeOffset Expires
 
     /// <summary>
     /// The answer, encrypted with a key that only the caller has: an answer may hold a secret that the store keeps the hash of alone.
+    /// Null while it runs, and where it was too large.
     /// </summary>
     public byte[]? Answer { get; set; }
 }

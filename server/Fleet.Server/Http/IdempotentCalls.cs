@@ -10,7 +10,7 @@ namespace Fleet.Server.Http;
 /// <summary>
 /// Makes a POST safe to send again: with an <c>Idempotency-Key</c>, what was answered once is answered again for a day, and done once.
 /// </summary>
-internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
+internal sealed partial class IdempotentCalls(IFleetStore store, TimeProvider time, ILogger<IdempotentCalls> logger)
 {
     /// <summary>The header.</summary>
     public const string Header = "Idempotency-Key";
@@ -21,17 +21,24 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
     /// <summary>How long an answer is kept.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromHours(24);
 
+    /// <summary>Most bytes of one answer that are kept, packed: a rollout that names fifty thousand devices is within them.</summary>
+    public const int MostOfAnAnswer = 2 * 1024 * 1024;
+
     private const int LongestKey = 128;
+    private const int PerCommit = 250;
     private static readonly TimeSpan SweepInterval = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<string, bool> _running = new();
-    private long _sweptTicks;
+    private readonly KeptCalls _kept = new();
+    private readonly long _begin = time.GetTimestamp();
+    private long _nextSweep;
 
     /// <summary>Answers from what is kept, or runs what follows and keeps its answer.</summary>
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
-        if (!HttpMethods.IsPost(request.Method) || request.Headers[Header].Count == 0 || !IsForPeople(context))
+        if (!HttpMethods.IsPost(request.Method) || request.Headers[Header].Count == 0 || !IsForPeople(context)
+            || context.GetEndpoint()?.Metadata.GetMetadata<ChangesNothing>() is not null)
         {
             await next(context);
             return;
@@ -60,7 +67,7 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
         }
         try
         {
-            await AnswerAsync(context, next, new Call(id, key, fingerprint));
+            await AnswerAsync(context, next, new Call(id, caller.Name, key, fingerprint));
         }
         finally
         {
@@ -70,37 +77,53 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
 
     private static Task RefuseAsync(HttpContext context, Contracts.Http.ApiProblem problem) => problem.ToResult().ExecuteAsync(context);
 
-    private sealed record Call(string Id, string Key, string Fingerprint);
+    private sealed record Call(string Id, string Caller, string Key, string Fingerprint);
 
     private async Task AnswerAsync(HttpContext context, RequestDelegate next, Call call)
     {
-        var stored = await store.FindAsync<IdempotentCall>(call.Id, context.RequestAborted);
-        if (stored is { Document: { } before } && before.ExpiresAt > time.GetUtcNow())
+        var (stored, now) = (await store.FindAsync<IdempotentCall>(call.Id, context.RequestAborted), time.GetUtcNow());
+        if (stored is { Document: { } before } && !IsOver(before, now))
         {
             await (WhyNot(before, call) is { } problem
                 ? RefuseAsync(context, problem)
                 : ReplayAsync(context, before, call));
             return;
         }
-        var begun = new IdempotentCall(call.Fingerprint, time.GetUtcNow() + Kept);
+        if (stored is null && !_kept.HasRoomFor(call.Caller))
+        {
+            await RefuseAsync(context, new(
+                $"'{call.Caller}' has made {KeptCalls.MostCalls:#,0} calls with an {Header} within a day: no more are kept.",
+                StatusCodes.Status429TooManyRequests, [$"Send the call without {Header}, or wait."]));
+            return;
+        }
+        var begun = new IdempotentCall(call.Fingerprint, now + Kept) { Caller = call.Caller };
         await store.CommitAsync([stored?.Change(begun) ?? StoreChange.Create(call.Id, begun)], context.RequestAborted);
+        if (stored is null) _kept.Begins(call.Caller);
         var answer = await RunAsync(context, next, call);
         // What failed on this side may be tried again; everything else is the answer.
-        var isKept = context.Response.StatusCode < StatusCodes.Status500InternalServerError;
-        if (isKept)
+        if (context.Response.StatusCode < StatusCodes.Status500InternalServerError) await KeepAsync(context.Response, answer, call);
+        else await ForgetAsync(call);
+        if (answer.Length > 0) await context.Response.Body.WriteAsync(answer, context.RequestAborted);
+    }
+
+    /// <summary>Keeps an answer. The call was done: what keeps its answer from the store does not keep it from the caller.</summary>
+    private async Task KeepAsync(HttpResponse response, byte[] answer, Call call)
+    {
+        var packed = Seal(Pack(answer), call);
+        var isKept = packed.Length <= MostOfAnAnswer && _kept.Keeps(call.Caller, packed.Length);
+        try
         {
-            await store.UpdateAsync<IdempotentCall>(call.Id, kept => kept with
+            await store.UpdateAsync<IdempotentCall>(call.Id, begun => begun with
             {
-                Status = context.Response.StatusCode,
-                ContentType = context.Response.ContentType,
-                Answer = Seal(answer, call),
+                Status = response.StatusCode,
+                ContentType = response.ContentType,
+                Answer = isKept ? packed : null,
             }, CancellationToken.None);
         }
-        else
+        catch (StoreException e)
         {
-            await ForgetAsync(call.Id);
+            LogNotKept(call.Caller, e.Message);
         }
-        if (answer.Length > 0) await context.Response.Body.WriteAsync(answer, context.RequestAborted);
     }
 
     private async Task<byte[]> RunAsync(HttpContext context, RequestDelegate next, Call call)
@@ -118,7 +141,7 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
         }
         catch
         {
-            await ForgetAsync(call.Id);
+            await ForgetAsync(call);
             throw;
         }
         finally
@@ -128,38 +151,63 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
         }
     }
 
-    private static Contracts.Http.ApiProblem? WhyNot(IdempotentCall before, Call call)
-        => before.Fingerprint != call.Fingerprint
-            ? new($"This {Header} belongs to another call: a new call needs a new one.", StatusCodes.Status422UnprocessableEntity, [])
-            : before.Status == 0
-                ? Refusal.Conflict($"The server stopped while the call with this {Header} ran: look whether it was done, then use a new "
-                    + $"one.")
-                : null;
+    private static Contracts.Http.ApiProblem? WhyNot(IdempotentCall before, Call call) => before switch
+    {
+        _ when before.Fingerprint != call.Fingerprint
+            => new($"This {Header} belongs to another call: a new call needs a new one.", StatusCodes.Status422UnprocessableEntity, []),
+        { Status: 0 } => Refusal.Conflict(
+            $"How the call with this {Header} ended is not known (the server stopped, or its disk was full): look "
+                + "whether it was done, then use a new one."),
+        { Answer: null } => Refusal.Conflict(
+            $"The call with this {Header} was done and answered with {before.Status}; the answer was too large to be kept.",
+            "Read what it made or changed."),
+        _ => null,
+    };
 
     private static async Task ReplayAsync(HttpContext context, IdempotentCall before, Call call)
     {
         context.Response.StatusCode = before.Status;
         context.Response.ContentType = before.ContentType;
         context.Response.Headers[ReplayedHeader] = "true";
-        await context.Response.Body.WriteAsync(Open(before.Answer ?? [], call), context.RequestAborted);
+        await UnpackAsync(Open(before.Answer!, call), context.Response.Body, context.RequestAborted);
     }
 
-    private async Task ForgetAsync(string id)
+    private async Task ForgetAsync(Call call)
     {
-        if (await store.FindAsync<IdempotentCall>(id, CancellationToken.None) is { } stored)
-            await store.CommitAsync([stored.Removal()], CancellationToken.None);
+        _kept.Forgets(call.Caller);
+        try
+        {
+            if (await store.FindAsync<IdempotentCall>(call.Id, CancellationToken.None) is { } stored)
+                await store.CommitAsync([stored.Removal()], CancellationToken.None);
+        }
+        catch (StoreException e)
+        {
+            LogNotKept(call.Caller, e.Message);
+        }
     }
 
+    /// <summary>True when it counts no more. One that would be kept for longer was made while the clock was ahead.</summary>
+    private static bool IsOver(IdempotentCall call, DateTimeOffset now) => call.ExpiresAt <= now || call.ExpiresAt - now > 2 * Kept;
+
+    /// <summary>Forgets what is over and counts what is left, once an hour by time that passes.</summary>
     private async Task SweepAsync(CancellationToken cancellationToken)
     {
+        var (passed, next) = (time.GetElapsedTime(_begin).Ticks, Interlocked.Read(ref _nextSweep));
+        if (passed < next || Interlocked.CompareExchange(ref _nextSweep, passed + SweepInterval.Ticks, next) != next) return;
         var now = time.GetUtcNow();
-        var swept = Interlocked.Read(ref _sweptTicks);
-        if (now.UtcTicks - swept < SweepInterval.Ticks || Interlocked.CompareExchange(ref _sweptTicks, now.UtcTicks, swept) != swept)
-            return;
-        var expired = await store.AllAsync<IdempotentCall>("", cancellationToken).Where(call => call.Document.ExpiresAt <= now)
-            .ToListAsync(cancellationToken);
-        foreach (var call in expired.Where(call => !_running.ContainsKey(call.Id)))
-            await store.CommitAsync([call.Removal()], cancellationToken);
+        var all = await store.AllAsync<IdempotentCall>("", cancellationToken).ToListAsync(cancellationToken);
+        foreach (var over in all.Where(call => IsOver(call.Document, now) && !_running.ContainsKey(call.Id)).Chunk(PerCommit))
+        {
+            try
+            {
+                await store.CommitAsync([.. over.Select(call => call.Removal())], cancellationToken);
+            }
+            catch (VersionConflictException)
+            {
+                // One of them has begun anew: the next hour's turn takes the others.
+            }
+        }
+        _kept.Recount(all.Select(call => call.Document).Where(call => !IsOver(call, now)));
     }
 
     private static bool IsForPeople(HttpContext context)
@@ -204,25 +252,6 @@ internal sealed class IdempotentCalls(IFleetStore store, TimeProvider time)
 
     private static string HashOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
-    private static byte[] Seal(byte[] answer, Call call)
-    {
-        var nonce = RandomNumberGenerator.GetBytes(AesGcm.NonceByteSizes.MaxSize);
-        var (sealedAnswer, tag) = (new byte[answer.Length], new byte[AesGcm.TagByteSizes.MaxSize]);
-        using var cipher = CipherOf(call);
-        cipher.Encrypt(nonce, answer, sealedAnswer, tag);
-        return [.. nonce, .. tag, .. sealedAnswer];
-    }
-
-    private static byte[] Open(byte[] kept, Call call)
-    {
-        var (nonce, tag) = (AesGcm.NonceByteSizes.MaxSize, AesGcm.TagByteSizes.MaxSize);
-        var answer = new byte[kept.Length - nonce - tag];
-        using var cipher = CipherOf(call);
-        cipher.Decrypt(kept.AsSpan(0, nonce), kept.AsSpan(nonce + tag), kept.AsSpan(nonce, tag), answer);
-        return answer;
-    }
-
-    private static AesGcm CipherOf(Call call) => new(
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.ASCII.GetBytes(call.Key), 32, Encoding.ASCII.GetBytes(call.Id)),
-        AesGcm.TagByteSizes.MaxSize);
+    [LoggerMessage(LogLevel.Warning, "How a call of '{Caller}' with an idempotency key ended could not be kept: {Reason}")]
+    private partial void LogNotKept(string caller, string reason);
 }

@@ -63,7 +63,7 @@ internal static class RolloutEndpoints
             return WhyNot(caller, plan.Value) is { } reason
                 ? Refusal.Forbidden(reason).ToResult()
                 : (await orders.PreviewAsync(plan.Value, cancellationToken)).ToResult(FleetJson.Default.RolloutPreview);
-        }).ForOperators().Takes<RolloutPlan>()
+        }).ForOperators().WithMetadata(new ChangesNothing()).Takes<RolloutPlan>()
             .Tells<RolloutPreview>("PreviewRollout", "Tells who would get what by a plan, and why others would not; changes nothing.");
         rollouts.MapGet("/", async (
             [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store, CancellationToken cancellationToken)

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace Fleet.Server.Tests.Http;
 
 /// <summary>A POST that is sent again because nobody knows whether the first one arrived.</summary>
-public sealed class IdempotencyTests : IAsyncLifetime
+public sealed partial class IdempotencyTests : IAsyncLifetime
 {
     private const string One = """{"uses":1,"validFor":"01:00:00"}""";
     private const string Two = """{"uses":2,"validFor":"01:00:00"}""";
@@ -164,12 +164,12 @@ public sealed class IdempotencyTests : IAsyncLifetime
     }
 
     /// <summary>A POST of an operator, as it comes to what keeps answers.</summary>
-    private DefaultHttpContext ContextOf(Stream answer, CancellationToken aborted)
+    private DefaultHttpContext ContextOf(Stream answer, CancellationToken aborted, string key = "k-1")
     {
         var context = new DefaultHttpContext { RequestServices = _server.Services, RequestAborted = aborted };
         context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new RoleStatement(Roles.Operator)), null));
         (context.Request.Method, context.Request.Path) = (HttpMethods.Post, "/api/v1/tokens");
-        context.Request.Headers[IdempotentCalls.Header] = "k-1";
+        context.Request.Headers[IdempotentCalls.Header] = key;
         context.Response.Body = answer;
         return context;
     }

@@ -136,6 +136,7 @@ internal static class Program
         var operators = app.MapOperatorCalls();
         operators.MapOpenApi(ApiDocument.Path).ForViewers();
         operators.MapApiKeys();
+        operators.MapSessions();
         operators.MapAudit();
         operators.MapKeys();
         operators.MapTokens();

@@ -41,8 +41,8 @@ namespace Fleet.Contracts;
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),
         typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
-        typeof(ListConverter<RolloutView>), typeof(ListConverter<StatementSubject>), typeof(ListConverter<StatePair>),
-        typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
+        typeof(ListConverter<RolloutView>), typeof(ListConverter<SessionView>), typeof(ListConverter<StatementSubject>),
+        typeof(ListConverter<StatePair>), typeof(ListConverter<Threshold>), typeof(ListConverter<TelemetryPoint>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<ModelView>), typeof(ListConverter<TelemetryView>),
         typeof(ListConverter<TargetView>), typeof(ListConverter<PinView>), typeof(ListConverter<PendingDeviceView>),
         typeof(ListConverter<StrangerView>), typeof(ListConverter<PhaseDeadline>), typeof(ListConverter<RolloutPreviewDevice>),
@@ -122,6 +122,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(IReadOnlyList<ArtifactView>))]
 [JsonSerializable(typeof(SweepRequest))]
 [JsonSerializable(typeof(SweepView))]
+[JsonSerializable(typeof(IReadOnlyList<SessionView>))]
 [JsonSerializable(typeof(IReadOnlyList<AuditView>))]
 [JsonSerializable(typeof(AuditVerification))]
 [JsonSerializable(typeof(IReadOnlyList<TargetView>))]

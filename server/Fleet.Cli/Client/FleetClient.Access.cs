@@ -15,6 +15,12 @@ internal sealed partial class FleetClient
     public Task RevokeApiKeyAsync(string id, CancellationToken cancellationToken)
         => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/api-keys/{Escape(id)}"), cancellationToken);
 
+    public Task<IReadOnlyList<SessionView>> ListSessionsAsync(CancellationToken cancellationToken)
+        => ListAsync("api/v1/sessions", Json.IReadOnlyListSessionView, cancellationToken);
+
+    public Task EndSessionsAsync(string name, CancellationToken cancellationToken)
+        => SendAsync(new HttpRequestMessage(HttpMethod.Delete, $"api/v1/sessions{Query(("name", name))}"), cancellationToken);
+
     /// <summary>
     /// The newest lines of the audit trail, in order, at most <paramref name="most"/>, and whether older ones were left out.
     /// </summary>

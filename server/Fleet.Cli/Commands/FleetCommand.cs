@@ -39,6 +39,7 @@ internal static class FleetCommand
             TargetsCommand.Create(shell),
             TelemetryCommand.Create(shell),
             ApiKeysCommand.Create(shell),
+            SessionsCommand.Create(shell),
             AuditCommand.Create(shell),
             ServerCommand.Create(shell),
             KeysCommand.Create(shell),

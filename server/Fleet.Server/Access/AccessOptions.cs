@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Text;
 using Fleet.Server.Http;
 using Fleet.Server.Settings;
 
@@ -47,6 +48,15 @@ internal sealed record AccessOptions : IRoomSettings
         => OpenIdRoles is null
             ? OfPeople.ToDictionary(role => role)
             : Terms.Where(term => term.Length == 2).DistinctBy(term => term[0]).ToDictionary(term => term[0], term => term[1]);
+
+    /// <summary>
+    /// Changes with what is said of the provider, of roles and of filters: who was let in by other words comes in anew. Null without one.
+    /// </summary>
+    public string? ProviderMark() => OpenIdAuthority is null
+        ? null
+        : ApiKey.HashOf(string.Join('\n', ((string?[])[
+            OpenIdAuthority, OpenIdClient, OpenIdNameClaim, OpenIdRoleClaim, OpenIdRoles, OpenIdFilterClaim,
+        ]).Select(setting => Convert.ToBase64String(Encoding.UTF8.GetBytes(setting ?? "")))));
 
     private static IEnumerable<string> OfPeople => Roles.OfKeys.Except([Roles.Worker]);
 

@@ -11,6 +11,12 @@ namespace Fleet.Server.Access;
 /// <param name="ExpiresAt">When it ends.</param>
 internal sealed record Session(string Hash, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt)
 {
+    /// <summary>
+    /// How far a session may seem to come from the future: the clock that is corrected by less was right enough. One from later was opened
+    /// while the clock was ahead, and would last for as long as that was.
+    /// </summary>
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(10);
+
     /// <summary>The API key it was opened with, which it lasts no longer than; null where a provider of identities vouched.</summary>
     public string? Key { get; set; }
 
@@ -22,6 +28,20 @@ internal sealed record Session(string Hash, DateTimeOffset CreatedAt, DateTimeOf
 
     /// <summary>The devices the person is limited to, where a provider vouched.</summary>
     public string Filter { get; set; } = "";
+
+    /// <summary>What the settings said of the provider that vouched (<see cref="AccessOptions.ProviderMark"/>).</summary>
+    public string? Provider { get; set; }
+
+    /// <summary>When it ends by itself: a lifetime that was shortened counts for it as well.</summary>
+    public DateTimeOffset EndsAt(AccessOptions options)
+        => CreatedAt + options.SessionLifetime is var end && end < ExpiresAt ? end : ExpiresAt;
+
+    /// <summary>
+    /// True when nobody is held by it any more, whatever became of its key: it has ended, or settings that gave its roles and devices have
+    /// changed.
+    /// </summary>
+    public bool IsOver(DateTimeOffset now, AccessOptions options)
+        => now >= EndsAt(options) || CreatedAt - now > ClockTolerance || (Key is null && Provider != options.ProviderMark());
 
     /// <summary>True when <paramref name="secret"/> is its cookie's.</summary>
     public bool IsProvedBy(string secret)

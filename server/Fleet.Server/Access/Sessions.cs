@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Fleet.Contracts.Http;
 using Fleet.Server.Http;
 using Fleet.Server.Storage;
 
@@ -29,7 +30,13 @@ internal sealed class Sessions(IFleetStore store, AccessOptions options, TimePro
         var (id, secret) = (RandomNumberGenerator.GetHexString(16, lowercase: true),
             RandomNumberGenerator.GetHexString(64, lowercase: true));
         var session = new Session(ApiKey.HashOf(secret), now, now + options.SessionLifetime) { Key = key };
-        if (key is null) session = session with { Name = caller.Name, Roles = [.. caller.Roles], Filter = caller.Devices.ToString() };
+        if (key is null) session = session with
+        {
+            Name = caller.Name,
+            Roles = [.. caller.Roles],
+            Filter = caller.Devices.ToString(),
+            Provider = options.ProviderMark(),
+        };
         await store.CommitAsync([StoreChange.Create(id, session)], context.RequestAborted);
         context.Response.Cookies.Append(Cookie, $"{id}.{secret}", CookieOf(context.Request, session.ExpiresAt));
     }
@@ -45,14 +52,54 @@ internal sealed class Sessions(IFleetStore store, AccessOptions options, TimePro
     /// <summary>Whose session a request carries; null when it carries none that is right.</summary>
     public async Task<(string Id, Caller Caller, string Csrf)?> FindAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
         if (IdAndSecretOf(request) is not var (id, secret)
             || await store.FindAsync<Session>(id, cancellationToken) is not { Document: var session }
-            || !session.IsProvedBy(secret) || now >= session.ExpiresAt)
+            || !session.IsProvedBy(secret) || await CallerOfAsync(session, cancellationToken) is not { } caller)
             return null;
-        if (session.Key is null) return (id, session.ToCaller(), Session.CsrfTokenOf(secret));
+        return (id, caller, Session.CsrfTokenOf(secret));
+    }
+
+    /// <summary>Who is signed in, each as often as the person has a session.</summary>
+    public async Task<IReadOnlyList<SessionView>> ListAsync(CancellationToken cancellationToken)
+    {
+        var views = new List<SessionView>();
+        await foreach (var (id, _, session) in store.AllAsync<Session>("", cancellationToken))
+        {
+            if (await CallerOfAsync(session, cancellationToken) is not { } caller) continue;
+            views.Add(new SessionView(id, caller.Name, [.. caller.Roles], session.CreatedAt, session.EndsAt(options))
+            {
+                Filter = caller.Devices.ToString(),
+                ApiKey = session.Key,
+            });
+        }
+        return views;
+    }
+
+    /// <summary>Ends every session of a person.</summary>
+    /// <returns>True when there was one.</returns>
+    public async Task<bool> EndAsync(string name, CancellationToken cancellationToken)
+    {
+        var any = false;
+        foreach (var view in (await ListAsync(cancellationToken)).Where(view => view.Name == name))
+        {
+            any |= await store.RetryAsync(async _ =>
+            {
+                if (await store.FindAsync<Session>(view.Id, cancellationToken) is not { } stored) return false;
+                await store.CommitAsync([stored.Removal()], cancellationToken);
+                return true;
+            }, cancellationToken);
+        }
+        return any;
+    }
+
+    /// <summary>Whom a session holds; null when it holds nobody any more.</summary>
+    private async Task<Caller?> CallerOfAsync(Session session, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        if (session.IsOver(now, options)) return null;
+        if (session.Key is null) return session.ToCaller();
         return await store.FindAsync<ApiKey>(session.Key, cancellationToken) is { Document: var key } && key.WhyNot(now) is null
-            ? (id, key.ToCaller(), Session.CsrfTokenOf(secret))
+            ? key.ToCaller()
             : null;
     }
 
@@ -70,7 +117,7 @@ internal sealed class Sessions(IFleetStore store, AccessOptions options, TimePro
 
     private async Task ForgetExpiredAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var expired = await store.AllAsync<Session>("", cancellationToken).Where(session => session.Document.ExpiresAt <= now)
+        var expired = await store.AllAsync<Session>("", cancellationToken).Where(session => session.Document.IsOver(now, options))
             .Take(IFleetStore.MaximumPage).ToListAsync(cancellationToken);
         foreach (var session in expired)
         {

@@ -32,3 +32,19 @@ public sealed record ApiKeyView(string Id, string Name, IReadOnlyList<string> Ro
     /// <summary>When it was last used, to ten minutes; null when it never was.</summary>
     public DateTimeOffset? LastUsedAt { get; set; }
 }
+
+/// <summary>GET /api/v1/sessions: somebody who is signed in to the pages.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Name">Who it is: <c>oidc/NAME</c> where a provider of identities vouched.</param>
+/// <param name="Roles">What the person may do.</param>
+/// <param name="CreatedAt">When the person signed in.</param>
+/// <param name="EndsAt">When the session ends.</param>
+public sealed record SessionView(
+    string Id, string Name, IReadOnlyList<string> Roles, DateTimeOffset CreatedAt, DateTimeOffset EndsAt)
+{
+    /// <summary>The devices the person is limited to; empty for all.</summary>
+    public string Filter { get; set; } = "";
+
+    /// <summary>Id of the API key it was opened with, and ends with; null where a provider of identities vouched.</summary>
+    public string? ApiKey { get; set; }
+}

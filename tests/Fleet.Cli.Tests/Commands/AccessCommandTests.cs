@@ -30,6 +30,25 @@ public sealed class AccessCommandTests(RealServer server) : OnServerTests(server
     }
 
     [Fact]
+    public async Task Person_who_is_signed_in_is_listed_and_signed_out()
+    {
+        var key = (await TextOfAsync("api-keys", "create", "sven", "--role", "viewer")).Trim();
+        using var handler = new SocketsHttpHandler { AllowAutoRedirect = false };
+        using var browser = new HttpClient(handler) { BaseAddress = new Uri(Server.Api) };
+        browser.DefaultRequestHeaders.Accept.ParseAdd("text/html");
+        using var signedIn = await browser.PostAsync("/login", new FormUrlEncodedContent([KeyValuePair.Create("key", key)]));
+        using var page = await browser.GetAsync(new Uri("/devices", UriKind.Relative));
+        Assert.Equal(System.Net.HttpStatusCode.OK, page.StatusCode);
+
+        Assert.Matches($@"sven\s+viewer\s+all\s+.*{key.Split('.')[1]}", await TextOfAsync("sessions", "list"));
+        Assert.Contains("sven is signed out.", await TextOfAsync("sessions", "end", "sven", "--yes"), StringComparison.Ordinal);
+        using var after = await browser.GetAsync(new Uri("/devices", UriKind.Relative));
+        Assert.Equal(System.Net.HttpStatusCode.Redirect, after.StatusCode);
+        Assert.Equal(1, await RunAsync("sessions", "end", "sven", "--yes"));
+        Assert.Contains("'sven' is not signed in.", Shell.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Audit_trail_tells_who_did_what_and_a_line_that_was_changed_ends_with_1()
     {
         var token = (await JsonOfAsync("tokens", "create")).GetProperty("id").GetString();

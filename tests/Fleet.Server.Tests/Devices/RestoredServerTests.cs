@@ -255,7 +255,7 @@ public sealed class RestoredServerTests : IAsyncLifetime
         Assert.Empty(_fleet.Of<ServerHealth>().Warnings);
     }
 
-    private void Appear(string device = "dev-00000") => _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse(device), run: null);
+    private void Appear(string device = "dev-00000") => _fleet.Of<DeviceBoard>().Connected(DeviceId.Parse(device), null, default);
 
     private async Task<ServerView> MoveAsync()
     {

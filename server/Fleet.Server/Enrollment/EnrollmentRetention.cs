@@ -82,7 +82,7 @@ internal sealed partial class EnrollmentRetention(
         var ended = new List<StoreChange>();
         await foreach (var desired in store.AllAsync<DeviceDesired>("", cancellationToken))
         {
-            if (desired.Document.EndedAt is not { } at) continue;
+            if (desired.Document.EndedAt is not { } at || at >= before) continue;
             if (await store.FindAsync<Device>(desired.Id, cancellationToken) is not null) continue;
             var certificate = await store.FindAsync<DeviceCertificate>(desired.Id, cancellationToken);
             if ((certificate?.Document.LastEnd ?? at + FleetOptions.LongestCertificateLifetime) >= before) continue;

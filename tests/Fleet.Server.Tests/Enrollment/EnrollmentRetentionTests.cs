@@ -83,6 +83,18 @@ public sealed class EnrollmentRetentionTests : IAsyncLifetime
         Assert.Null(await _server.Store.FindAsync<DeviceCertificate>("gone", default));
     }
 
+    [Fact]
+    public async Task Last_revision_of_a_device_that_was_off_past_its_certificates_end_is_kept_for_a_month()
+    {
+        await _server.EnrollAsync("off");
+        await SweepAsync(TimeSpan.FromDays(425));
+        (await _server.Operator.DeleteAsync("/api/v1/devices/off")).Dispose();
+        await SweepAsync(EnrollmentRetention.Kept);
+        Assert.NotNull(await _server.Store.FindAsync<DeviceDesired>("off", default));
+        await SweepAsync(TimeSpan.FromHours(1));
+        Assert.Null(await _server.Store.FindAsync<DeviceDesired>("off", default));
+    }
+
     /// <summary>A number by the clock of the board before, which was ahead, kept the reports of the new one out.</summary>
     [Fact]
     public async Task New_board_begins_with_no_report_that_was_carried_for_the_one_before()

@@ -52,11 +52,12 @@ internal sealed record AccessOptions : IRoomSettings
     /// <summary>
     /// Changes with what is said of the provider, of roles and of filters: who was let in by other words comes in anew. Null without one.
     /// </summary>
-    public string? ProviderMark() => OpenIdAuthority is null
-        ? null
-        : ApiKey.HashOf(string.Join('\n', ((string?[])[
-            OpenIdAuthority, OpenIdClient, OpenIdNameClaim, OpenIdRoleClaim, OpenIdRoles, OpenIdFilterClaim,
-        ]).Select(setting => Convert.ToBase64String(Encoding.UTF8.GetBytes(setting ?? "")))));
+    public string? ProviderMark()
+    {
+        if (OpenIdAuthority is null) return null;
+        string?[] settings = [OpenIdAuthority, OpenIdClient, OpenIdNameClaim, OpenIdRoleClaim, OpenIdRoles, OpenIdFilterClaim];
+        return ApiKey.HashOf(string.Join(' ', settings.Select(setting => Convert.ToBase64String(Encoding.UTF8.GetBytes(setting ?? "")))));
+    }
 
     private static IEnumerable<string> OfPeople => Roles.OfKeys.Except([Roles.Worker]);
 

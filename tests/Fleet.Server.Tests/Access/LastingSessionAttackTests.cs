@@ -41,11 +41,14 @@ public sealed class LastingSessionAttackTests(RunningServer server) : IClassFixt
     public async Task Session_ends_with_the_settings_that_gave_its_roles_and_devices()
     {
         var cookie = await SignedInAsync();
-        foreach (var changed in (AccessOptions[])
+        AccessOptions[] changes =
         [
-            Options with { OpenIdFilterClaim = "devices" }, Options with { OpenIdRoles = "line-3=viewer" },
-            Options with { OpenIdAuthority = "https://other.example" }, Options with { OpenIdAuthority = null },
-        ]) Assert.False(await IsSignedInAsync(cookie, changed));
+            Options with { OpenIdFilterClaim = "devices" },
+            Options with { OpenIdRoles = "line-3=viewer" },
+            Options with { OpenIdAuthority = "https://other.example" },
+            Options with { OpenIdAuthority = null },
+        ];
+        foreach (var changed in changes) Assert.False(await IsSignedInAsync(cookie, changed));
         Assert.True(await IsSignedInAsync(cookie, Options));
     }
 

@@ -20,6 +20,7 @@ using Fleet.Server.Settings;
 using Fleet.Server.Storage;
 using Fleet.Server.Targets;
 using Fleet.Server.Telemetry;
+using Microsoft.Extensions.Hosting.Systemd;
 
 namespace Fleet.Server;
 
@@ -92,7 +93,9 @@ internal static class Program
         builder.WebHost.ConfigureKestrel(
             kestrel => DataFolder.Check(kestrel.ApplicationServices.GetRequiredService<FleetOptions>().DataFolder));
         builder.AddListeners();
-        builder.Services.AddSystemd();
+        // Tells systemd that the server listens, and that it stops.
+        if (SystemdUnit.IsThisProcess)
+            builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>().AddSingleton<IHostLifetime, SystemdLifetime>();
         builder.Services.AddProblems();
         builder.Services.AddHealth();
         builder.Services.AddStorage();

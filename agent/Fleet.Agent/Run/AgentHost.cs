@@ -12,9 +12,11 @@ using Fleet.Agent.Settings;
 using Fleet.Agent.Shelf;
 using Fleet.Agent.Telemetry;
 using Fleet.Agent.Validation;
+using Fleet.Platform;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
@@ -56,12 +58,13 @@ internal static class AgentHost
             .AddFilter("Microsoft", LogLevel.Warning)
             .AddConfiguration(builder.Configuration.GetSection("Logging"))
             .AddConsole(console => console.LogToStandardErrorThreshold = isLinked ? LogLevel.None : LogLevel.Trace);
-        // After all others: under systemd its own formatter would take over, which lets escape sequences through.
+        // Whatever the settings say: other formatters let escape sequences through.
         builder.Services.PostConfigure<ConsoleLoggerOptions>(console => console.FormatterName = LogLines.FormatterName);
         builder.Services.AddSingleton<ConsoleFormatter, LogLines>();
         builder.Services.AddSingleton<IHostLifetime, StopLifetime>();
-        // Under systemd its own lifetime takes over.
-        builder.Services.AddSystemd();
+        // Under systemd its own lifetime takes over, and tells it that the agent runs.
+        if (SystemdUnit.IsThisProcess)
+            builder.Services.AddSingleton<ISystemdNotifier, SystemdNotifier>().AddSingleton<IHostLifetime, SystemdLifetime>();
 
         var configuration = builder.Configuration;
         builder.Services

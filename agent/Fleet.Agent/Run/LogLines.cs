@@ -1,6 +1,5 @@
 using System.Globalization;
 using Fleet.Platform;
-using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
@@ -14,7 +13,7 @@ internal sealed class LogLines(TimeProvider time) : ConsoleFormatter(FormatterNa
     public const string FormatterName = "fleet";
 
     /// <summary>The journal has the time, and takes the level from a number in front.</summary>
-    private readonly bool _journal = SystemdHelpers.IsSystemdService();
+    private readonly bool _journal = SystemdUnit.IsThisProcess;
 
     /// <inheritdoc/>
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)

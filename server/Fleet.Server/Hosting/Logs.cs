@@ -1,6 +1,5 @@
 using System.Globalization;
 using Fleet.Platform;
-using Microsoft.Extensions.Hosting.Systemd;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
@@ -16,7 +15,7 @@ internal static class Logs
         builder.Logging.ClearProviders();
         builder.Logging.AddConsoleFormatter<SentenceFormatter, ConsoleFormatterOptions>();
         builder.Logging.AddConsole();
-        // After all others: under systemd its own formatter would take over, which lets escape sequences through.
+        // Whatever the settings say: other formatters let escape sequences through.
         builder.Services.PostConfigure<ConsoleLoggerOptions>(console => console.FormatterName = SentenceFormatter.FormatterName);
         var start = new ServerStart();
         builder.Services.AddSingleton(start);
@@ -47,7 +46,7 @@ internal sealed class SentenceFormatter(IOptions<ConsoleFormatterOptions> option
     /// <summary>The formatter's name in settings.</summary>
     public const string FormatterName = "sentence";
 
-    private readonly bool _journal = SystemdHelpers.IsSystemdService();
+    private readonly bool _journal = SystemdUnit.IsThisProcess;
     private readonly string _format = options.Value.TimestampFormat ?? "yyyy-MM-dd HH:mm:ss";
 
     /// <inheritdoc/>

@@ -13,27 +13,22 @@ using Fleet.TestKit;
 namespace Fleet.EndToEnd.Tests;
 
 /// <summary>
-/// A real agent of protocol 1 against this server. It is built from the last commit that spoke it, as
-/// <c>git worktree add ../protocol-1 03c022f &amp;&amp; dotnet build ../protocol-1/agent/Fleet.Agent</c>, and named by the variable
-/// FLEET_OLD_AGENT; that of 0.2.0, the last of protocol 2, from commit 4a1d202 and by FLEET_RELEASED_AGENT. Everywhere else
+/// A real agent of protocol 1, and that of 0.2.0, the last of protocol 2, against this server. <c>tests/old-agents.sh</c> builds them from
+/// the repository's history; the variables FLEET_OLD_AGENT and FLEET_RELEASED_AGENT name others. Everywhere else
 /// <c>Fleet.Server.Tests.Devices.ProtocolOneTests</c> say its messages to the real server.
 /// </summary>
 [Collection(nameof(OneFleet))]
 public sealed class OldAgentTests(FleetFixture fleet)
 {
-    private const string ReleasedAbsent =
-        "FLEET_RELEASED_AGENT does not name the fleet-agent of 0.2.0, built from commit 4a1d202; tests of the server say what it says.";
-
-    private const string Absent =
-        "FLEET_OLD_AGENT does not name a fleet-agent of protocol 1, built from commit 03c022f; ProtocolOneTests say what it says.";
+    private const string Absent = "The agents of earlier versions are not built here; tests/old-agents.sh does so.";
 
     public static bool IsPresent => File.Exists(Program);
 
     public static bool IsReleasedPresent => File.Exists(Released);
 
-    private static string? Released => Environment.GetEnvironmentVariable("FLEET_RELEASED_AGENT");
+    private static string Released => AgentOf("FLEET_RELEASED_AGENT", "0.2.0");
 
-    private static string? Program => Environment.GetEnvironmentVariable("FLEET_OLD_AGENT");
+    private static string Program => AgentOf("FLEET_OLD_AGENT", "protocol-1");
 
     [Fact(Skip = Absent, SkipUnless = nameof(IsPresent))]
     public async Task Agent_of_protocol_1_enrolls_deploys_a_classifier_and_reports()
@@ -74,7 +69,7 @@ public sealed class OldAgentTests(FleetFixture fleet)
                 .Message.Contains("The device speaks protocol 1", StringComparison.Ordinal) == true);
     }
 
-    [Fact(Skip = ReleasedAbsent, SkipUnless = nameof(IsReleasedPresent))]
+    [Fact(Skip = Absent, SkipUnless = nameof(IsReleasedPresent))]
     public async Task Agent_of_0_2_serves_a_release_and_is_left_out_of_windows_and_of_several_models_together()
     {
         await using var agent = await fleet.AgentAsync("released", "old-3", program: Released);
@@ -94,6 +89,9 @@ public sealed class OldAgentTests(FleetFixture fleet)
         Assert.Contains("The device speaks protocol 2, and several models together need 3", await RefusalOfAsync(together),
             StringComparison.Ordinal);
     }
+
+    private static string AgentOf(string variable, string name)
+        => Environment.GetEnvironmentVariable(variable) ?? Repository.PathOf(".artifacts", "old-agents", name, "fleet-agent");
 
     private async Task<string> RefusalOfAsync(RolloutPlan plan)
         => (await Record.ExceptionAsync(() => fleet.Server.StartRolloutAsync(plan)))?.Message ?? "nothing";

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Fleet.Contracts.Devices;
@@ -21,6 +22,12 @@ internal sealed partial class CertificateAuthority : IDisposable
     private readonly X509Certificate2 _certificate;
     private readonly ECDsa _key;
     private readonly TimeProvider _time;
+
+    /// <summary>
+    /// Certificates of connections whose chain was built: building it again costs as much as the signatures of a handshake. Only what
+    /// never changes is remembered, which is that this authority issued it to a device.
+    /// </summary>
+    private readonly ConditionalWeakTable<X509Certificate2, object> _issued = [];
 
     private CertificateAuthority(X509Certificate2 certificate, TimeProvider time)
     {
@@ -54,7 +61,25 @@ internal sealed partial class CertificateAuthority : IDisposable
     }
 
     /// <summary>True when <paramref name="certificate"/> was issued by this authority to a device and is valid now.</summary>
-    public bool IsDevice(X509Certificate2 certificate) => IsDevice(certificate, X509VerificationFlags.NoFlag);
+    public bool IsDevice(X509Certificate2 certificate)
+        => IsIssued(certificate) && IsTimely(certificate, _time.GetUtcNow().UtcDateTime);
+
+    /// <summary>
+    /// How a handshake judges a device's certificate: by this authority alone, so that the certificates that the machine trusts are not
+    /// read for it, and at any time, since <see cref="DeviceOf"/> judges the time.
+    /// </summary>
+    public X509ChainPolicy HandshakePolicy() => Policy();
+
+    /// <summary>The same as <see cref="IsDevice(X509Certificate2)"/>, of a handshake that has built the chain already.</summary>
+    /// <param name="certificate">What the device showed.</param>
+    /// <param name="chain">Its chain, built by <see cref="HandshakePolicy"/> without an error.</param>
+    public bool IsDevice(X509Certificate2 certificate, X509Chain chain)
+    {
+        // The authority signs devices itself: what came between them is not its own.
+        if (chain.ChainElements is [_, var root] && root.Certificate.RawDataMemory.Span.SequenceEqual(Public.RawDataMemory.Span))
+            _issued.AddOrUpdate(certificate, this);
+        return IsDevice(certificate);
+    }
 
     /// <summary>The device a certificate names, when this authority issued it and it is valid now.</summary>
     public DeviceId? DeviceOf(X509Certificate2? certificate)
@@ -62,23 +87,40 @@ internal sealed partial class CertificateAuthority : IDisposable
 
     /// <summary>The device a certificate names, when this authority issued it, also where its time has passed.</summary>
     public DeviceId? IssuedTo(X509Certificate2 certificate)
-        => IsDevice(certificate, X509VerificationFlags.IgnoreNotTimeValid) ? NameOf(certificate) : null;
+        => IsIssued(certificate) ? NameOf(certificate) : null;
 
     private static DeviceId? NameOf(X509Certificate2 certificate)
         => DeviceId.TryParse(certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), out var device) ? device : null;
 
-    private bool IsDevice(X509Certificate2 certificate, X509VerificationFlags flags)
+    private bool IsIssued(X509Certificate2 certificate)
     {
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(Public);
-        // Revocation is asked of the store, at every connect: no list to distribute.
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        chain.ChainPolicy.VerificationFlags = flags;
-        chain.ChainPolicy.VerificationTime = _time.GetUtcNow().UtcDateTime;
-        chain.ChainPolicy.ApplicationPolicy.Add(new Oid(ClientAuthentication));
-        return chain.Build(certificate);
+        if (_issued.TryGetValue(certificate, out _)) return true;
+        using var chain = new X509Chain { ChainPolicy = Policy() };
+        if (!chain.Build(certificate)) return false;
+        _issued.AddOrUpdate(certificate, this);
+        return true;
+    }
+
+    private bool IsTimely(X509Certificate2 certificate, DateTime now)
+        => IsWithin(certificate, now) && IsWithin(Public, now);
+
+    private static bool IsWithin(X509Certificate2 certificate, DateTime now)
+        => certificate.NotBefore.ToUniversalTime() <= now && now <= certificate.NotAfter.ToUniversalTime();
+
+    private X509ChainPolicy Policy()
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            // Revocation is asked of the store, at every connect: no list to distribute.
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+            VerificationFlags = X509VerificationFlags.IgnoreNotTimeValid,
+            VerificationTime = _time.GetUtcNow().UtcDateTime,
+        };
+        policy.CustomTrustStore.Add(Public);
+        policy.ApplicationPolicy.Add(new Oid(ClientAuthentication));
+        return policy;
     }
 
     /// <inheritdoc/>

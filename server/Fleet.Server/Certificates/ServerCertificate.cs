@@ -61,12 +61,13 @@ internal sealed class ServerCertificate(CertificateAuthority authority, FleetOpt
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             ClientCertificateRequired = certificates != ClientCertificateMode.NoCertificate,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-            RemoteCertificateValidationCallback = (_, shown, _, _) =>
+            CertificateChainPolicy = authority.HandshakePolicy(),
+            RemoteCertificateValidationCallback = (_, shown, chain, errors) =>
             {
                 var certificate = shown as X509Certificate2;
                 var isLetIn = certificate is null
                     ? certificates != ClientCertificateMode.RequireCertificate
-                    : authority.IsDevice(certificate);
+                    : errors == SslPolicyErrors.None && authority.IsDevice(certificate, chain!);
                 if (!isLetIn)
                     refused(handshake.Connection.RemoteEndPoint, certificate?.GetNameInfo(X509NameType.SimpleName, forIssuer: false));
                 return isLetIn;

@@ -20,6 +20,7 @@ internal static class Listeners
     {
         builder.Services.AddSingleton<HostNames>();
         builder.Services.AddSingleton<ListenAddresses>().AddHostedService<EndpointsFile>();
+        builder.Services.AddSingleton<ConnectionTurns>().AddHostedService(provider => provider.GetRequiredService<ConnectionTurns>());
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -49,6 +50,7 @@ internal static class Listeners
             });
             kestrel.Listen(address, options.MqttPort, listener =>
             {
+                listener.UseTurns(services.GetRequiredService<ConnectionTurns>());
                 listener.UseHttps(certificate.For(ClientCertificateMode.RequireCertificate, Refused));
                 listener.UsePacketLimit(Limits.MqttPacketBytes);
                 listener.UseMqtt();

@@ -36,7 +36,13 @@ internal sealed class StormDevice(DeviceId id, X509Certificate2 certificate, Sto
     private readonly SslClientAuthenticationOptions _tls = new()
     {
         ClientCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true),
-        // Whom devices trust is the subject of other tests.
+        // Whom devices trust is the subject of other tests: none of the machine's certificates are read for each of thousands.
+        CertificateChainPolicy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+        },
         RemoteCertificateValidationCallback = (_, shown, _, _) => shown is not null,
     };
 

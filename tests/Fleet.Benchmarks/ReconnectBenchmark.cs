@@ -31,7 +31,7 @@ internal static class ReconnectBenchmark
             begins; the server is killed (SIGKILL) while it tells the others, and started again at once. Each device comes back by the
             agent's own rule (a random wait below a bound that doubles from 1 s to 2 minutes, and 30 s for a try), says what it has,
             subscribes, and takes its order only if the signature holds. The machine is shared: compare processor time and counts; seconds
-            say how it looked here. The server's time holds what a new process compiles first, which is the same for any number of devices.
+            say how it looked here. The server's time holds what a new process compiles first.
 
             | devices | {string.Join(" | ", Runs.Select(devices => $"{devices:N0}"))} |
             |---|{string.Concat(Enumerable.Repeat("--:|", Runs.Length))}

@@ -1,9 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
-using System.Text.Json;
 using Fleet.Contracts;
-using Fleet.Contracts.Builds;
 using Fleet.Contracts.Http;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Audit;

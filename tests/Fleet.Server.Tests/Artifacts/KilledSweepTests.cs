@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Fleet.Server.Artifacts;
 using Fleet.Server.Audit;
-using Fleet.Server.Storage;
 using Fleet.TestKit;
 
 namespace Fleet.Server.Tests.Artifacts;
@@ -54,7 +53,7 @@ public sealed class KilledSweepTests : IAsyncLifetime
         Assert.Empty((await reader.VerifyAsync(null, null, default)).Problems);
         var named = reader.List(new AuditQuery(null, "fleet-server", 0, 100_000), default).Views
             .SelectMany(line => line.Changes).Select(change => change.What).ToHashSet();
-        Assert.Empty(left.Where(digest => !named.Contains($"artifact/{digest}")));
+        Assert.DoesNotContain(left, digest => !named.Contains($"artifact/{digest}"));
 
         int Remaining() => Directory.EnumerateFiles(folder).Count() - used.Count - 1;
     }

@@ -12,7 +12,10 @@ internal sealed partial record DeviceRollout
 
     public required DeviceId Device { get; init; }
 
-    /// <summary>Its models: one, or several that it switches to together.</summary>
+    /// <summary>
+    /// Its models: one, or several that it switches to together. Beside those of the plan there are those that an earlier plan moved
+    /// together with them and that the device does not serve yet.
+    /// </summary>
     public IReadOnlyList<ModelRollout> Models { get => field ?? [AsKeptBefore()]; init; }
 
     /// <summary>Its wave, from 1.</summary>
@@ -54,6 +57,9 @@ internal sealed partial record DeviceRollout
         DesiredRelease[] has = [.. Models.Select(model => desired.Of(model.Model)).OfType<DesiredRelease>()];
         return has.Length == Models.Count && has.All(release => release.By?.Rollout == Rollout) ? has : null;
     }
+
+    /// <summary>What holds its releases together on the device; null for one.</summary>
+    public string? Group() => Models.Count > 1 ? Rollout : null;
 
     /// <summary>The id of a device's part in a rollout.</summary>
     public static string IdOf(string rollout, DeviceId device) => $"{PrefixOf(rollout)}{device}";

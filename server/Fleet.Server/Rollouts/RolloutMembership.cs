@@ -41,7 +41,8 @@ internal sealed partial class RolloutMembership(
         if (part is not null)
         {
             if (part.Document.Status is not (DeviceRolloutStatus.Running or DeviceRolloutStatus.Waiting)
-                || await ReasonToLeaveAsync(rollout, device, cancellationToken) is not { } reason) return false;
+                || (await ReasonToLeaveAsync(rollout, device, cancellationToken)
+                    ?? await ReasonToPartAsync(rollout, part.Document, cancellationToken)) is not { } reason) return false;
             await store.CommitAsync([part.Change(DeviceRolloutRules.Leave(part.Document, reason, time.GetUtcNow()))], cancellationToken);
             LogLeft(deviceId, id, reason);
             return true;
@@ -78,6 +79,13 @@ internal sealed partial class RolloutMembership(
         var targets = RolloutTargets.AsMoved(rollout, await store.TargetsAsync(cancellationToken));
         return RolloutTargets.ReasonAgainst(rollout, device, desired, pins, targets);
     }
+
+    /// <summary>Of a model that the plan does not name and the device was told along with its models, somebody else may order.</summary>
+    private async Task<string?> ReasonToPartAsync(Rollout rollout, DeviceRollout part, CancellationToken cancellationToken)
+        => part.Models.Count > rollout.Plan.Moved().Count
+            && part.OrderedBy((await store.DesiredAsync(part.Device, cancellationToken)).Desired) is null
+                ? "The device was ordered otherwise since."
+                : null;
 
     /// <summary>The changes that put a device at the end of the last wave.</summary>
     private async Task<IReadOnlyList<StoreChange>> JoinAsync(Stored<Rollout> stored, DeviceId device, CancellationToken cancellationToken)

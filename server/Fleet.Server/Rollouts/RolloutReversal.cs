@@ -77,7 +77,7 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
         }
 
         DesiredRelease[] back =
-            [.. ways.Where(way => way.Version is not null).Select(way => OrderOf(way) with { Group = rollout.Group() })];
+            [.. ways.Where(way => way.Version is not null).Select(way => OrderOf(way) with { Group = part.Group() })];
         var next = back.Length > 0 ? desired.With(back) : desired;
         next = ways.Where(way => way.Version is null).Aggregate(next, (known, way) => known.Without(way.Model.Model));
         changes.Add(change(next));
@@ -96,7 +96,7 @@ internal sealed class RolloutReversal(IFleetStore store, TimeProvider time)
         foreach (var model in part.Models.Where(model => IsBy(rollout, model, desired)))
         {
             var ruling = await RulingAsync(part.Device, model.Model, cancellationToken);
-            var own = rollout.Targets.FirstOrDefault(moved => moved.Model == model.Model)?.Target;
+            var own = desired.Of(model.Model)?.By?.Target;
             ways.Add(new Way(model, model.Version, ruling)
             {
                 IsHeld = ruling?.Version == model.Version && (ruling.IsPin || ruling.Target != own),

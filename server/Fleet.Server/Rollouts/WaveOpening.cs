@@ -48,7 +48,7 @@ internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, 
         var moved = RolloutTargets.AsMoved(rollout, targets);
         var budget = await UnavailableBudget.ReadAsync(store, board, rollout, cancellationToken);
         var bytes = await ByteBudget.ReadAsync(store, ledger, rollout, cancellationToken);
-        var manifests = await ManifestsAsync(rollout, cancellationToken);
+        var manifests = await ManifestsAsync(rollout.Plan.Moved(), cancellationToken);
         string? held = null;
         var isSpent = false;
         for (var position = rollout.Told; position < end; position++)
@@ -92,17 +92,27 @@ internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, 
         var reported = (await store.FindAsync<DeviceReported>(id.Value, cancellationToken))?.Document.State;
         // What it could take when the rollout began may have changed: an older agent, another profile, more models.
         var candidate = new Candidate(device, desired, reported?.Protocol);
+        var along = GroupRules.Along(desired, [.. manifests.Select(manifest => manifest.Model)], reported);
+        // What another rollout has under way together is not taken apart by this one.
+        if (along.Any(release => moved.Any(target => target.Moving == release.Group))) return null;
+        IReadOnlyList<PlannedRelease> releases =
+            [.. rollout.Plan.Moved(), .. along.Select(release => new PlannedRelease(release.Model, release.Version))];
+        if (along.Count > 0) manifests = await ManifestsAsync(releases, cancellationToken);
         if ((RolloutSelection.ReasonAgainst(manifests, candidate)
             ?? RolloutTargets.LimitsOf(rollout.Plan)?.ReasonAgainst(manifests, candidate)) is not null) return null;
-        var begun = Begin(rollout, id, desired, reported, now) with { MostBytes = ReleaseLimits.BytesOf(manifests, device.Facts) };
+        var begun = Begin(rollout, id, releases, desired, reported, now) with
+        {
+            MostBytes = ReleaseLimits.BytesOf(manifests, device.Facts),
+        };
         var (part, next) = Tell(begun, rollout, desired, reported, now);
         return new Offer(part, ReferenceEquals(next, desired) ? null : change(next), next.Revision != desired.Revision);
     }
 
-    private async Task<IReadOnlyList<ReleaseManifest>> ManifestsAsync(Rollout rollout, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<ReleaseManifest>> ManifestsAsync(
+        IReadOnlyList<PlannedRelease> releases, CancellationToken cancellationToken)
     {
         var manifests = new List<ReleaseManifest>();
-        foreach (var (model, version) in rollout.Plan.Moved())
+        foreach (var (model, version) in releases)
         {
             if (await store.FindAsync<Release>(Release.IdOf(model, version), cancellationToken) is { Document: var release })
                 manifests.Add(release.ReadManifest());
@@ -115,7 +125,9 @@ internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, 
         DeviceRollout begun, Rollout rollout, DeviceDesired desired, ReportedState? reported, DateTimeOffset now)
     {
         DesiredBy ByOf(ModelRollout model)
-            => new(rollout.Targets.FirstOrDefault(moved => moved.Model == model.Model)?.Target, rollout.CreatedAt)
+            => new(
+                rollout.Targets.FirstOrDefault(moved => moved.Model == model.Model)?.Target ?? desired.Of(model.Model)?.By?.Target,
+                rollout.CreatedAt)
             {
                 Rollout = rollout.Id,
             };
@@ -129,17 +141,18 @@ internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, 
         var next = desired.With(begun.Models.Select(model => new DesiredRelease(model.Model, model.Version, By: ByOf(model))
         {
             Window = rollout.Plan.Window,
-            Group = rollout.Group(),
+            Group = begun.Group(),
         }));
         return (begun with { Revision = next.Revision }, next);
     }
 
     private static DeviceRollout Begin(
-        Rollout rollout, DeviceId device, DeviceDesired desired, ReportedState? reported, DateTimeOffset now) => new()
+        Rollout rollout, DeviceId device, IEnumerable<PlannedRelease> releases, DeviceDesired desired, ReportedState? reported,
+        DateTimeOffset now) => new()
         {
             Rollout = rollout.Id,
             Device = device,
-            Models = [.. rollout.Plan.Moved().Select(release => Begin(release, desired, reported))],
+            Models = [.. releases.Select(release => Begin(release, desired, reported))],
             Wave = rollout.OpenWave,
             Revision = desired.Revision,
             ToldAt = now,

@@ -32,6 +32,39 @@ internal static class GroupRules
             .Select(group => group.Key!).ToHashSet(StringComparer.Ordinal);
     }
 
+    /// <summary>
+    /// What is told along with new releases of some models: the others of a group that these are of, unless the device serves all of it.
+    /// Half of what it was to switch to together would be a pair that nobody ordered.
+    /// </summary>
+    /// <param name="told">What it was told last.</param>
+    /// <param name="models">Models that are told something new.</param>
+    /// <param name="reported">What it said last; null for nothing.</param>
+    public static IReadOnlyList<DesiredRelease> Along(DeviceDesired told, IReadOnlyCollection<string> models, ReportedState? reported) =>
+    [
+        .. Unserved(told, reported).Where(group => group.Any(release => models.Contains(release.Model)))
+            .SelectMany(group => group).Where(release => !models.Contains(release.Model)),
+    ];
+
+    /// <summary>
+    /// What a device is about to be told, where some of a group that it does not serve whole is replaced: what takes its place is switched
+    /// to together with the rest.
+    /// </summary>
+    /// <param name="standing">What it was told, as it counts.</param>
+    /// <param name="next">What it is about to be told.</param>
+    /// <param name="reported">What it said last; null for nothing.</param>
+    public static DeviceDesired Joined(DeviceDesired standing, DeviceDesired next, ReportedState? reported)
+    {
+        foreach (var group in Unserved(standing, reported).ToList())
+        {
+            DesiredRelease[] members = [.. group.Select(told => next.Of(told.Model)).OfType<DesiredRelease>()];
+            DesiredRelease[] changed = [.. members.Where(member => !group.Any(told => ReferenceEquals(told, member)))];
+            if (changed.Length == 0 || members.Length < 2) continue;
+            var name = changed.Select(member => member.Group).FirstOrDefault(name => name is not null) ?? group.Key;
+            if (members.Any(member => member.Group != name)) next = next.With(members.Select(member => member with { Group = name }));
+        }
+        return next;
+    }
+
     /// <summary>What the device was told, without releases of some groups: they are nobody's word any more.</summary>
     public static DeviceDesired Without(DeviceDesired desired, IReadOnlySet<string> groups) => desired with
     {
@@ -55,6 +88,11 @@ internal static class GroupRules
         return ((int?[])[said?.ActiveVersion, said?.PreviousVersion]).OfType<int>().Where(version => version != told.Version
             && !withdrawn.Any(release => !release.KeepServing && release.Model == told.Model && release.Version == version));
     }
+
+    /// <summary>Groups of several releases that the device was told of and does not serve whole.</summary>
+    private static IEnumerable<IGrouping<string?, DesiredRelease>> Unserved(DeviceDesired told, ReportedState? reported)
+        => told.Assignments.Where(release => release.Group is not null).GroupBy(release => release.Group)
+            .Where(group => group.Count() > 1 && !group.All(release => Serves(reported, release)));
 
     private static bool Serves(ReportedState? reported, DesiredRelease told)
         => reported?.Models.Any(model => model.Model == told.Model && model.ActiveVersion == told.Version) == true;

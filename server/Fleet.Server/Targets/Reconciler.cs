@@ -157,7 +157,7 @@ internal sealed partial class Reconciler(
                     : next.Without(left.Model);
                 LogGivesWay(device.Id, left.Model, left.Version);
             }
-            return next;
+            return GroupRules.Joined(standing, next, reported);
         }
     }
 

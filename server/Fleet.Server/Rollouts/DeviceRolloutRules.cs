@@ -95,6 +95,20 @@ internal static class DeviceRolloutRules
         return closesAt < silentAt ? closesAt : silentAt;
     }
 
+    /// <summary>
+    /// The device rollout by a clock that was set back: what one that was ahead wrote down counts from when this one is listened by. The
+    /// same instance where nothing lies ahead.
+    /// </summary>
+    public static DeviceRollout ByClock(DeviceRollout current, DateTimeOffset now, DateTimeOffset listeningSince)
+    {
+        bool IsAhead(DateTimeOffset time) => time - now > RolloutRules.ClockTolerance;
+        return !IsAhead(current.PhaseSince) && !IsAhead(current.ToldAt) ? current : current with
+        {
+            PhaseSince = IsAhead(current.PhaseSince) ? listeningSince : current.PhaseSince,
+            ToldAt = IsAhead(current.ToldAt) ? listeningSince : current.ToldAt,
+        };
+    }
+
     /// <summary>The device rollout of a device that did not finish in time.</summary>
     public static DeviceRollout Late(RolloutPlan plan, DeviceRollout current, DateTimeOffset listeningSince, DateTimeOffset now)
     {

@@ -42,6 +42,9 @@ internal sealed record Rollout
     /// <summary>When it began.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary>When it was ordered, as <see cref="OrderTimes"/> says; rollouts of before that was kept, when they began.</summary>
+    public DateTimeOffset DecidedAt { get => field == default ? CreatedAt : field; init; }
+
     /// <summary>When it was resumed last. Deadlines count from here: while it was paused nothing was judged.</summary>
     public DateTimeOffset? ResumedAt { get; init; }
 

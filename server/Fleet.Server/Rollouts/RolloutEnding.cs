@@ -50,7 +50,7 @@ internal sealed class RolloutEnding(
     {
         // The order that rolled it back took its targets along; what came to them since counts more.
         var changes = new List<StoreChange>(
-            rollout.Status == RolloutStatus.RolledBack ? [] : await targets.EndAsync(rollout, time.GetUtcNow(), cancellationToken));
+            rollout.Status == RolloutStatus.RolledBack ? [] : await targets.EndAsync(rollout, cancellationToken));
         foreach (var (model, _) in rollout.Plan.Moved())
         {
             if (await store.FindAsync<OpenRollout>(model, cancellationToken) is { } open && open.Document.Rollout == rollout.Id)

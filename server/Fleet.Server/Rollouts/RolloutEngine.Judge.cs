@@ -11,7 +11,9 @@ internal sealed partial class RolloutEngine
     {
         var now = _clock.Read();
         var rollout = stored.Document;
-        var listeningSince = rollout.ResumedAt is { } resumed && resumed > _clock.Since ? resumed : _clock.Since;
+        // One that was resumed by a clock that was ahead is listened to since that was set back.
+        var listeningSince = rollout.ResumedAt is { } resumed && resumed > _clock.Since
+            && resumed - now <= RolloutRules.ClockTolerance ? resumed : _clock.Since;
         var told = await ToldAsync(rollout, cancellationToken);
         if (await SilenceAsync(rollout, told, listeningSince, now, cancellationToken)) told = await ToldAsync(rollout, cancellationToken);
 
@@ -36,7 +38,7 @@ internal sealed partial class RolloutEngine
             if (!after.IsOpen) converging.ChangedForAll();
         }
         if (decision.Step != RolloutStep.Wait) return decision;
-        var failsAt = told.Min(each => FailsAt(rollout, each.Document, listeningSince));
+        var failsAt = told.Min(each => FailsAt(rollout, each.Document, now, listeningSince));
         return decision with { At = new[] { decision.At, failsAt, compared.NextLook }.Min() };
     }
 
@@ -58,8 +60,10 @@ internal sealed partial class RolloutEngine
         return told;
     }
 
-    private static DateTimeOffset? FailsAt(Rollout rollout, DeviceRollout part, DateTimeOffset listeningSince)
-        => DeviceRolloutRules.FailsAt(rollout.Plan, part, rollout.Waves.ElementAtOrDefault(part.Wave - 1)?.OpenedAt, listeningSince);
+    private static DateTimeOffset? FailsAt(Rollout rollout, DeviceRollout part, DateTimeOffset now, DateTimeOffset listeningSince)
+        => DeviceRolloutRules.FailsAt(
+            rollout.Plan, DeviceRolloutRules.ByClock(part, now, listeningSince),
+            rollout.Waves.ElementAtOrDefault(part.Wave - 1)?.OpenedAt, listeningSince);
 
     /// <summary>Fails devices that are too late, those of earlier waves that did not hold it up included.</summary>
     /// <returns>True when there were any.</returns>
@@ -67,11 +71,14 @@ internal sealed partial class RolloutEngine
         Rollout rollout, IReadOnlyList<Stored<DeviceRollout>> told, DateTimeOffset listeningSince, DateTimeOffset now,
         CancellationToken cancellationToken)
     {
-        var late = told.Where(each => FailsAt(rollout, each.Document, listeningSince) <= now).ToArray();
+        var late = told.Where(each => FailsAt(rollout, each.Document, now, listeningSince) <= now).ToArray();
         foreach (var part in late.Chunk(RolloutMembers.Size))
         {
             await store.CommitAsync(
-                [.. part.Select(each => each.Change(DeviceRolloutRules.Late(rollout.Plan, each.Document, listeningSince, now)))],
+                [
+                    .. part.Select(each => each.Change(DeviceRolloutRules.Late(
+                        rollout.Plan, DeviceRolloutRules.ByClock(each.Document, now, listeningSince), listeningSince, now))),
+                ],
                 cancellationToken);
             LogLate(rollout.Id, part.Length);
         }

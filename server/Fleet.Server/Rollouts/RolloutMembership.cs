@@ -31,6 +31,10 @@ internal sealed partial class RolloutMembership(
         }
     }
 
+    /// <inheritdoc/>
+    public async Task<DateTimeOffset?> LatestAsync(CancellationToken cancellationToken)
+        => (await store.ListNewestAsync<Rollout>("", null, 1, cancellationToken)).FirstOrDefault()?.Document.DecidedAt;
+
     /// <returns>True when something changed.</returns>
     private async Task<bool> TryMeetAsync(string id, DeviceId deviceId, CancellationToken cancellationToken)
     {

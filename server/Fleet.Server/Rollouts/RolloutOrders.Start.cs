@@ -120,7 +120,8 @@ internal sealed partial class RolloutOrders
             if (ProblemOf(planned, release, now) is { } problem) return problem;
             manifests.Add(release!.ReadManifest());
         }
-        var id = NewId.At(now);
+        var decided = await times.NextAsync(cancellationToken);
+        var id = NewId.At(decided);
         var begun = await targets.BeginAsync(plan, Target.CanonicalFilter(filter), id, now, cancellationToken);
         var rollout = new Rollout
         {
@@ -128,6 +129,7 @@ internal sealed partial class RolloutOrders
             Plan = plan,
             Waves = [],
             CreatedAt = now,
+            DecidedAt = decided,
             Targets = [.. begun.Select(each => new MovedTarget(each.Target.Model, each.Target.Name, each.Target.Release))],
         };
         var known = await store.TargetsAsync(cancellationToken);

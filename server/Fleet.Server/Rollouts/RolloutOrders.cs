@@ -5,13 +5,14 @@ using Fleet.Server.Devices;
 using Fleet.Server.Http;
 using Fleet.Server.Settings;
 using Fleet.Server.Storage;
+using Fleet.Server.Targets;
 
 namespace Fleet.Server.Rollouts;
 
 /// <summary>What an operator may order of a rollout. Each order is one commit and may be repeated; the engine does the rest.</summary>
 internal sealed partial class RolloutOrders(
     IFleetStore store, FleetOptions options, WaveOpening opening, RolloutReversal reversal, RolloutEnding ending, RolloutTargets targets,
-    DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutOrders> logger)
+    OrderTimes times, DesiredNotices notices, RolloutWake wake, TimeProvider time, ILogger<RolloutOrders> logger)
 {
     /// <summary>Tells no further device until it is resumed. Devices that were told go on.</summary>
     public Task<Answer<Rollout>> PauseAsync(
@@ -23,7 +24,9 @@ internal sealed partial class RolloutOrders(
             _ => null,
         }), cancellationToken);
 
-    /// <summary>Goes on. When the rules had paused it, the failures seen so far are accepted: whoever resumes has looked at them.</summary>
+    /// <summary>
+    /// Goes on. When the rules had paused it, the failures seen so far are accepted: whoever resumes has looked at them, and at the clock.
+    /// </summary>
     public Task<Answer<Rollout>> ResumeAsync(
         string id, CancellationToken cancellationToken) => ChangeAsync(id, "resumed", async (rollout, now) => rollout.Status switch
     {
@@ -31,7 +34,7 @@ internal sealed partial class RolloutOrders(
         RolloutStatus.Paused
             => (
                 rollout.PausedByRule
-                    ? rollout.WithOpen(rollout.Open with
+                    ? rollout.WithOpen(rollout.Open.NotAfter(now) with
                     {
                         Acknowledged = await FailedAsync(rollout, cancellationToken),
                         Uncompared = true,
@@ -39,7 +42,7 @@ internal sealed partial class RolloutOrders(
                     {
                         AcceptedMetrics = [.. rollout.AcceptedMetrics.Union(CanaryState.WorseIn(rollout.Open.Canary))],
                     }
-                    : rollout) with
+                    : rollout.WithOpen(rollout.Open.NotAfter(now))) with
             {
                 Status = RolloutStatus.Running,
                 Reason = "",
@@ -92,7 +95,7 @@ internal sealed partial class RolloutOrders(
     private async Task CommitAsync(Stored<Rollout> stored, Rollout after, CancellationToken cancellationToken)
     {
         if (after is { IsOpen: false, FinishedAt: null }) after = after with { FinishedAt = time.GetUtcNow() };
-        List<StoreChange> changes = [stored.Change(after), .. await targets.EndAsync(after, time.GetUtcNow(), cancellationToken)];
+        List<StoreChange> changes = [stored.Change(after), .. await targets.EndAsync(after, cancellationToken)];
         foreach (var (model, _) in after.Plan.Moved())
         {
             var open = await store.FindAsync<OpenRollout>(model, cancellationToken);

@@ -8,7 +8,7 @@ using Fleet.Server.Targets;
 namespace Fleet.Server.Rollouts;
 
 /// <summary>What a rollout does with the targets it moves: finds or makes them, marks them, moves them together, gives them back.</summary>
-internal sealed class RolloutTargets(IFleetStore store, FormerReleases former, SecondPerson second)
+internal sealed class RolloutTargets(IFleetStore store, FormerReleases former, SecondPerson second, OrderTimes times)
 {
     private const int NameLength = 48;
 
@@ -35,18 +35,19 @@ internal sealed class RolloutTargets(IFleetStore store, FormerReleases former, S
     }
 
     /// <summary>What becomes of the targets when the rollout stands where it stands now; nothing while that is open.</summary>
-    public async Task<IReadOnlyList<StoreChange>> EndAsync(Rollout rollout, DateTimeOffset now, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<StoreChange>> EndAsync(Rollout rollout, CancellationToken cancellationToken)
     {
         if (rollout.Status is RolloutStatus.Running or RolloutStatus.Paused or RolloutStatus.AwaitingApproval) return [];
         var stored = await store.AllAsync<Target>("", cancellationToken).ToListAsync(cancellationToken);
         var brings = stored.Exists(target => Brings(rollout, target.Document)) && !await IsWithdrawnAsync(rollout, cancellationToken);
+        var now = await times.NextAsync(cancellationToken);
         IReadOnlyList<Target> after = [.. stored.Select(target => Ended(rollout, target.Document, brings, now))];
         if (rollout.Status == RolloutStatus.RolledBack)
         {
             var back = stored.Zip(after).Where(pair => pair.First.Document.Release != pair.Second.Release).Select(pair => pair.First.Id);
             after = await former.BackAsync(after, back, null, cancellationToken);
         }
-        return await former.ChangesAsync(stored, after, cancellationToken) ?? await EndAsync(rollout, now, cancellationToken);
+        return await former.ChangesAsync(stored, after, cancellationToken) ?? await EndAsync(rollout, cancellationToken);
     }
 
     /// <summary>Why devices do not go back to releases that are named without a second person; null when they may.</summary>
@@ -82,7 +83,7 @@ internal sealed class RolloutTargets(IFleetStore store, FormerReleases former, S
         && rollout.Targets.Any(moved => moved.Target == target.Name) && !IsBrought(rollout, target)
         && !IsNewer(rollout, target);
 
-    private static bool IsNewer(Rollout rollout, Target target) => target.Release?.DecidedAt > rollout.CreatedAt;
+    private static bool IsNewer(Rollout rollout, Target target) => target.Release?.DecidedAt > rollout.DecidedAt;
 
     private static Target Ended(Rollout rollout, Target target, bool brings, DateTimeOffset now)
     {
@@ -101,7 +102,7 @@ internal sealed class RolloutTargets(IFleetStore store, FormerReleases former, S
     }
 
     private static TargetRelease ReleaseOf(Rollout rollout, string model)
-        => new(rollout.Plan.Moved().First(release => release.Model == model).Version, rollout.CreatedAt, rollout.Id);
+        => new(rollout.Plan.Moved().First(release => release.Model == model).Version, rollout.DecidedAt, rollout.Id);
 
     /// <summary>What a plan asks of each device; null for nothing.</summary>
     public static ReleaseLimits? LimitsOf(RolloutPlan plan) => plan is { MaximumBytesPerDevice: null, Window: null }
@@ -146,7 +147,7 @@ internal sealed class RolloutTargets(IFleetStore store, FormerReleases former, S
                 => moved.Any(each => each.Name == own.Target && each.Selects(device))
                     ? $"Target {target} of priority {priority} decides for the device."
                     : "The filter no longer selects the device.",
-            { DecidedAt: var at, Version: var version } when at > rollout.CreatedAt
+            { DecidedAt: var at, Version: var version } when at > rollout.DecidedAt
                 => $"Release {version} came to target {own.Target} since.",
             _ => null,
         };

@@ -32,6 +32,13 @@ internal sealed record Wave(int Number, int Start, int End)
     /// <summary>Why no further device can be told, whatever those on their way do; null when nothing keeps them.</summary>
     public string? Spent { get; init; }
 
+    /// <summary>The same by a clock that was set back: nothing of it lies after now.</summary>
+    public Wave NotAfter(DateTimeOffset now) => this with
+    {
+        OpenedAt = OpenedAt > now ? now : OpenedAt,
+        FinishedAt = FinishedAt > now ? now : FinishedAt,
+    };
+
     /// <summary>Devices it has.</summary>
     public int Total => End - Start - Skipped;
 }

@@ -127,7 +127,7 @@ internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, 
         DesiredBy ByOf(ModelRollout model)
             => new(
                 rollout.Targets.FirstOrDefault(moved => moved.Model == model.Model)?.Target ?? desired.Of(model.Model)?.By?.Target,
-                rollout.CreatedAt)
+                rollout.DecidedAt)
             {
                 Rollout = rollout.Id,
             };

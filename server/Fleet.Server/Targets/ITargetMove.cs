@@ -10,4 +10,7 @@ internal interface ITargetMove
     /// May be called any number of times.
     /// </summary>
     Task MeetAsync(DeviceId device, CancellationToken cancellationToken);
+
+    /// <summary>When the latest move was ordered; null before the first.</summary>
+    Task<DateTimeOffset?> LatestAsync(CancellationToken cancellationToken);
 }

@@ -19,6 +19,7 @@ internal static class TargetEndpoints
         .AddSingleton<IReportedStateObserver>(provider => provider.GetRequiredService<ConvergenceQueue>())
         .AddSingleton<IDeviceEnd, PinnedEnd>()
         .AddSingleton<SecondPerson>()
+        .AddSingleton<OrderTimes>()
         .AddSingleton<TargetOrders>()
         .AddHostedService<Reconciler>();
 

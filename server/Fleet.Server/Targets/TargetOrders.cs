@@ -9,7 +9,8 @@ namespace Fleet.Server.Targets;
 
 /// <summary>What an operator may order of targets and pins. Each order is one commit; the reconciler does the rest.</summary>
 internal sealed partial class TargetOrders(
-    IFleetStore store, SecondPerson second, ConvergenceQueue queue, TimeProvider time, ILogger<TargetOrders> logger)
+    IFleetStore store, SecondPerson second, ConvergenceQueue queue, OrderTimes times, TimeProvider time,
+    ILogger<TargetOrders> logger)
 {
     private const int MaximumTargets = 1000;
 
@@ -109,7 +110,7 @@ internal sealed partial class TargetOrders(
 
         var target = (stored?.Document ?? new Target { Name = name, Model = request.Model, Filter = filter, CreatedAt = now }) with
         {
-            Release = new TargetRelease(request.Version, now),
+            Release = new TargetRelease(request.Version, await times.NextAsync(cancellationToken)),
             Priority = request.Priority ?? stored?.Document.Priority ?? 0,
         };
         await store.CommitAsync([stored?.Change(target) ?? StoreChange.Create(name, target), Unchanged(found)], cancellationToken);

@@ -97,7 +97,7 @@ public sealed partial class GroupedRolloutTests
         for (var i = 0; i < 3; i++) await FinishAsync(rollout = await StartAsync());
         await WithdrawAsync("vision", 2);
         var taken = (await _fleet.Store.FindAsync<Rollout>(rollout, default))!.Document with { Status = RolloutStatus.RolledBack };
-        await _fleet.Store.CommitAsync(await _fleet.Of<RolloutTargets>().EndAsync(taken, _fleet.Clock.GetUtcNow(), default), default);
+        await _fleet.Store.CommitAsync(await _fleet.Of<RolloutTargets>().EndAsync(taken, default), default);
         Assert.All(await _fleet.Store.TargetsAsync(default), target => Assert.Equal(1, target.Release!.Version));
     }
 
@@ -109,10 +109,10 @@ public sealed partial class GroupedRolloutTests
         var rollout = await StartAsync();
         var succeeded = (await _fleet.Store.FindAsync<Rollout>(rollout, default))!.Document with { Status = RolloutStatus.Succeeded };
         var targets = _fleet.Of<RolloutTargets>();
-        var late = await targets.EndAsync(succeeded, _fleet.Clock.GetUtcNow(), default);
+        var late = await targets.EndAsync(succeeded, default);
         await WithdrawAsync("vision", 2);
         await Assert.ThrowsAsync<VersionConflictException>(() => _fleet.Store.CommitAsync(late, default));
-        var after = (await targets.EndAsync(succeeded, _fleet.Clock.GetUtcNow(), default)).Select(change => change.Document);
+        var after = (await targets.EndAsync(succeeded, default)).Select(change => change.Document);
         Assert.DoesNotContain(after.OfType<Target>(), target => target.Release?.Version == 2);
     }
 

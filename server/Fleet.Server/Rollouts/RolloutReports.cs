@@ -17,14 +17,8 @@ internal sealed class RolloutReports(IFleetStore store, RolloutWake wake, TimePr
         // A report that named a model twice would change one document twice.
         foreach (var model in reported.Models.Select(model => model.Model).Distinct())
         {
-            // One that did not hold up its rollout may finish after that has ended; an end is then final.
-            var open = (await store.FindAsync<OpenRollout>(model, cancellationToken))?.Document.Rollout;
-            var rollout = open ?? (await store.DesiredAsync(device, cancellationToken)).Desired.Of(model)?.By?.Rollout;
-            if (rollout is null) continue;
-            var id = DeviceRollout.IdOf(rollout, device);
-            if (await store.FindAsync<DeviceRollout>(id, cancellationToken) is { } stored
-                && (open is not null || stored.Document.Status == DeviceRolloutStatus.Running))
-                parts[id] = (stored, DeviceRolloutRules.Answer(stored.Document, reported, time.GetUtcNow()));
+            if (await PartAsync(device, model, cancellationToken) is { } stored)
+                parts[stored.Id] = (stored, DeviceRolloutRules.Answer(stored.Document, reported, time.GetUtcNow()));
         }
         var ended = await ReturnsAsync(device, reported, parts, cancellationToken);
         return
@@ -37,6 +31,19 @@ internal sealed class RolloutReports(IFleetStore store, RolloutWake wake, TimePr
 
     /// <inheritdoc/>
     public void Committed(DeviceId device) => wake.Set();
+
+    /// <summary>
+    /// The device's part in the rollout that is open for a model; before its wave, or where none is open, that in the one whose word it
+    /// follows still. One that did not hold up its rollout may finish after that has ended; an end is then final.
+    /// </summary>
+    private async Task<Stored<DeviceRollout>?> PartAsync(DeviceId device, string model, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync<OpenRollout>(model, cancellationToken) is { Document.Rollout: var open }
+            && await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(open, device), cancellationToken) is { } part) return part;
+        return (await store.DesiredAsync(device, cancellationToken)).Desired.Of(model)?.By?.Rollout is { } told
+            && await store.FindAsync<DeviceRollout>(DeviceRollout.IdOf(told, device), cancellationToken)
+                is { Document.Status: DeviceRolloutStatus.Running } late ? late : null;
+    }
 
     /// <summary>Moves devices that are on their way back.</summary>
     /// <returns>The marks of those that have arrived, or never will.</returns>

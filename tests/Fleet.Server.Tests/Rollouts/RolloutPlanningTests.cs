@@ -75,6 +75,21 @@ public sealed class RolloutPlanningTests : IAsyncLifetime
         Assert.Equal(5, (await _fleet.ViewAsync(rollout)).Waves[0].Succeeded);
     }
 
+    /// <summary>Found in review: with another rollout open, only the device's part in that was looked for, before it had one.</summary>
+    [Fact]
+    public async Task Late_device_counts_in_its_rollout_also_while_the_next_one_is_open_and_has_not_told_it()
+    {
+        await _fleet.EnrollAsync(5);
+        var rollout = await StartAsync("100%", plan => plan with { MinimumSuccessRate = 0.8, MaximumFailureRate = 0.3 });
+        var devices = await _fleet.RunningAsync(rollout);
+        foreach (var device in devices.Skip(1)) await _fleet.ReportAsync(device, DeploymentPhase.Active);
+        await _fleet.UntilAsync(rollout, "succeeds", view => view.Status == RolloutStatus.Succeeded);
+        var next = await StartAsync("100%", plan => plan with { RequiresApproval = true });
+        Assert.Empty(await _fleet.RunningAsync(next));
+        await _fleet.ReportAsync(devices[0], DeploymentPhase.Active);
+        Assert.Equal((0, 5), ((await _fleet.ViewAsync(rollout)).Waves[0].Running, (await _fleet.ViewAsync(rollout)).Waves[0].Succeeded));
+    }
+
     [Fact]
     public async Task Wave_has_a_deadline_of_its_own_and_a_phase_may_have_another()
     {

@@ -52,7 +52,7 @@ internal sealed class PlanOptions
         CustomParser = result => Waves.ParseDeadlines(result.Tokens[0].Value, result.AddError),
     };
     private readonly Option<TimeSpan?> _waveDeadline = Verb.Duration(
-        "--wave-deadline", "How long a wave may be open before its devices that have not finished count as failed [default: no limit].");
+        "--wave-deadline", "How long a device may take, from when its wave tells it, before it counts as failed [default: no limit].");
     private readonly Option<TimeSpan?> _soak = Verb.Duration(
         "--soak", "How long a finished wave is watched before the next one opens [default: 0s].");
     private readonly Option<long?> _bytesPerDevice = Size(

@@ -84,14 +84,13 @@ internal static class DeviceRolloutRules
     /// <summary>When the device has failed unless it finishes, by the deadlines of its phase and of its wave.</summary>
     /// <param name="plan">The plan.</param>
     /// <param name="current">The device rollout.</param>
-    /// <param name="waveOpenedAt">When its wave opened.</param>
     /// <param name="listeningSince">Since when reports could have been heard.</param>
-    public static DateTimeOffset? FailsAt(
-        RolloutPlan plan, DeviceRollout current, DateTimeOffset? waveOpenedAt, DateTimeOffset listeningSince)
+    /// <remarks>A wave's deadline counts from when the device was told: budgets may tell it long after the wave opened.</remarks>
+    public static DateTimeOffset? FailsAt(RolloutPlan plan, DeviceRollout current, DateTimeOffset listeningSince)
     {
         var silentAt = SilentAt(current, plan.DeadlineOf(current.Phase), listeningSince);
         if (silentAt is null || plan.WaveDeadline is not { } deadline) return silentAt;
-        var closesAt = SilentAt(current.Status, waveOpenedAt ?? current.ToldAt, deadline, listeningSince);
+        var closesAt = SilentAt(current.Status, current.ToldAt, deadline, listeningSince);
         return closesAt < silentAt ? closesAt : silentAt;
     }
 

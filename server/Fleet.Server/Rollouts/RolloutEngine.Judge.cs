@@ -61,9 +61,7 @@ internal sealed partial class RolloutEngine
     }
 
     private static DateTimeOffset? FailsAt(Rollout rollout, DeviceRollout part, DateTimeOffset now, DateTimeOffset listeningSince)
-        => DeviceRolloutRules.FailsAt(
-            rollout.Plan, DeviceRolloutRules.ByClock(part, now, listeningSince),
-            rollout.Waves.ElementAtOrDefault(part.Wave - 1)?.OpenedAt, listeningSince);
+        => DeviceRolloutRules.FailsAt(rollout.Plan, DeviceRolloutRules.ByClock(part, now, listeningSince), listeningSince);
 
     /// <summary>Fails devices that are too late, those of earlier waves that did not hold it up included.</summary>
     /// <returns>True when there were any.</returns>

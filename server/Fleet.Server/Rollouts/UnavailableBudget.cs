@@ -1,5 +1,6 @@
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Rollouts;
+using Fleet.Contracts.State;
 using Fleet.Server.Devices;
 using Fleet.Server.Storage;
 
@@ -7,8 +8,8 @@ namespace Fleet.Server.Rollouts;
 
 /// <summary>
 /// Which devices may be told now, so that of those with one value of a label at most as many as the plan allows are unavailable at once:
-/// offline for whatever reason, on their way in any open rollout, or on their way back from one. Revoked devices are not in service and do
-/// not count.
+/// offline for whatever reason, on their way in any open rollout, or on their way back from one. One that was given up as silent is on its
+/// way as long as its order stands. Revoked devices are not in service and do not count.
 /// </summary>
 /// <remarks>It is read anew for each part of a wave, which costs as many documents as the fleet has devices.</remarks>
 internal sealed class UnavailableBudget
@@ -40,7 +41,7 @@ internal sealed class UnavailableBudget
         await foreach (var open in store.AllAsync<OpenRollout>("", cancellationToken))
         {
             await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(open.Document.Rollout), cancellationToken))
-                if (part.Document.Status == DeviceRolloutStatus.Running) read.Count(part.Document.Device);
+                if (await IsOnItsWayAsync(store, part.Document, cancellationToken)) read.Count(part.Document.Device);
         }
         await foreach (var pending in store.AllAsync<PendingReturn>("", cancellationToken))
             read.Count(PendingReturn.DeviceOf(pending.Id));
@@ -65,6 +66,12 @@ internal sealed class UnavailableBudget
     {
         if (_groupOf.TryGetValue(device, out var name)) _groups[name].Unavailable.Add(device);
     }
+
+    private static async Task<bool> IsOnItsWayAsync(IFleetStore store, DeviceRollout part, CancellationToken cancellationToken)
+        => part.Status == DeviceRolloutStatus.Running
+            // It said nothing in time, and may do what it was told at any moment; what it says then ends this.
+            || (part is { Status: DeviceRolloutStatus.Failed, Failure: DeploymentFailure.Silent, Return: null }
+                && part.OrderedBy((await store.DesiredAsync(part.Device, cancellationToken)).Desired) is not null);
 
     /// <summary>Devices of a group that may be unavailable at once: at least one, or the rollout would never end.</summary>
     private static int Allowed(DisruptionBudget budget, int devices)

@@ -44,7 +44,7 @@ public sealed record RolloutPlan
     /// <summary>Deadlines of single phases, where they differ: a download over a slow line.</summary>
     public IReadOnlyList<PhaseDeadline> PhaseDeadlines { get; set; } = [];
 
-    /// <summary>How long a wave may be open before its devices that have not finished count as failed; null for no limit.</summary>
+    /// <summary>How long a device may take, from when its wave tells it, before it counts as failed; null for no limit.</summary>
     public TimeSpan? WaveDeadline { get; init; }
 
     /// <summary>How long a finished wave is watched before the next one opens.</summary>

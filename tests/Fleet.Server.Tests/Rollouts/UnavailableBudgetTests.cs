@@ -3,6 +3,7 @@ using Fleet.Contracts.Http;
 using Fleet.Contracts.Rollouts;
 using Fleet.Contracts.State;
 using Fleet.Server.Devices;
+using Fleet.Server.Rollouts;
 
 namespace Fleet.Server.Tests.Rollouts;
 
@@ -131,6 +132,53 @@ public sealed class UnavailableBudgetTests : IAsyncLifetime
         foreach (var device in devices) await _fleet.AppearAsync(device);
         await _fleet.UntilAsync(rollout, "tells the first", view => view.Waves[0].Running == 1);
     }
+
+    /// <summary>Found in review: whoever was told after the wave had been open for its deadline failed at once.</summary>
+    [Fact]
+    public async Task Device_that_the_budget_let_go_late_has_as_long_as_the_first()
+    {
+        await EnrollAsync(3);
+        var rollout = (await _fleet.RollOutAsync(TestFleet.PlanOf(await _fleet.ReleaseAsync()) with
+        {
+            MaximumUnavailable = OneAtATime,
+            MaximumFailureRate = 0,
+            PhaseDeadline = TimeSpan.FromHours(2),
+            WaveDeadline = TimeSpan.FromHours(1),
+        })).Id;
+        for (var finished = 0; finished < 3; finished++)
+        {
+            await _fleet.UntilAsync(rollout, "tells the next", view => view.Waves[0].Running == 1);
+            _fleet.Clock.Advance(TimeSpan.FromMinutes(50));
+            _fleet.Of<RolloutWake>().Set();
+            await _fleet.ReportAsync(Assert.Single(await _fleet.RunningAsync(rollout)), DeploymentPhase.Active);
+            var succeeded = finished + 1;
+            await _fleet.UntilAsync(rollout, "counts it", view => view.Waves[0].Succeeded == succeeded);
+        }
+        await _fleet.UntilAsync(rollout, "succeeds", view => view.Status == RolloutStatus.Succeeded);
+    }
+
+    /// <summary>Found in review: it gave its place away, and switched later beside whoever had been told in its stead.</summary>
+    [Fact]
+    public async Task Device_that_was_given_up_as_silent_keeps_its_place_until_it_says_how_it_ended()
+    {
+        await EnrollAsync(2);
+        var rollout = await StartAsync();
+        var slow = Assert.Single(await _fleet.RunningAsync(rollout));
+        await _fleet.ReportAsync(slow, DeploymentPhase.Downloading);
+        _fleet.Clock.Advance(TimeSpan.FromMinutes(15));
+        _fleet.Of<RolloutWake>().Set();
+        await _fleet.UntilAsync(rollout, "gives it up", view => view.Waves[0].Failed == 1);
+        var other = (await _fleet.ViewAsync(rollout)).Devices.Single(device => device.Device != slow).Device;
+        Assert.EndsWith($"on their way {slow}.", (await BudgetAsync(rollout)).ReasonAgainst(other), StringComparison.Ordinal);
+
+        await _fleet.ReportAsync(slow, DeploymentPhase.Active);
+        Assert.Null((await BudgetAsync(rollout)).ReasonAgainst(other));
+        await _fleet.UntilAsync(rollout, "tells the other", view => view.Waves[0].Running == 1);
+        await _fleet.SucceedAsync(rollout);
+    }
+
+    private async Task<UnavailableBudget> BudgetAsync(string rollout) => await UnavailableBudget.ReadAsync(
+        _fleet.Store, _fleet.Of<DeviceBoard>(), (await _fleet.Store.FindAsync<Rollout>(rollout, default))!.Document, default);
 
     /// <summary>A rollout whose devices all failed, and which ended.</summary>
     private async Task<string> FailedAsync(int devices)

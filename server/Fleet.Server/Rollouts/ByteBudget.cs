@@ -22,6 +22,9 @@ internal sealed class ByteBudget
     private ByteBudget(long? most, long served, IReadOnlyDictionary<string, FetchedBytes> fetched)
         => (_most, _served, _fetched) = (most, served, fetched);
 
+    /// <summary>Documents that were read for it.</summary>
+    public int Read { get; private set; }
+
     /// <summary>True when devices are on their way that may need less than they could.</summary>
     public bool MayGetBetter => _needed > 0;
 
@@ -47,8 +50,12 @@ internal sealed class ByteBudget
         var served = (await store.FindAsync<FetchedBytes>(rollout.Id, cancellationToken))?.Document.Bytes ?? 0;
         var budget = new ByteBudget(
             rollout.Plan.MaximumBytes, served, await store.FetchedAsync(rollout.Id, cancellationToken));
+        budget.Read += budget._fetched.Count;
         await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(rollout.Id), cancellationToken))
+        {
+            budget.Read++;
             if (part.Document.Status == DeviceRolloutStatus.Running) budget.Count(budget.NeedOf(part.Document));
+        }
         return budget;
     }
 

@@ -12,6 +12,7 @@ internal sealed partial class RolloutEngine
     {
         using var turn = await opening.TurnAsync(cancellationToken);
         var again = rollout.Retries ? await opening.AgainAsync(rollout, time.GetUtcNow(), cancellationToken) : null;
+        _read += again?.Read ?? 0;
         if (again is not null and ({ Changes.Count: > 0 } or { Rollout.Retries: false }))
         {
             await CommitAsync(stored, again, cancellationToken);
@@ -22,8 +23,10 @@ internal sealed partial class RolloutEngine
                 rollout, await store.MembersAsync(rollout, rollout.Told, cancellationToken), await store.TargetsAsync(cancellationToken),
                 time.GetUtcNow(), cancellationToken)
             : new WavePart(rollout.WithOpen(rollout.Open with { Held = null }), [], []);
+        _read += part.Read;
         var open = part.Rollout.Open with { Held = part.Rollout.Open.Held ?? again?.Rollout.Open.Held };
         var moves = part.Rollout.Told != rollout.Told;
+        open = open.SayingWhy(moves ? null : rollout.Open, time.GetUtcNow());
         if (moves || open != rollout.Open)
             await CommitAsync(stored, part with { Rollout = part.Rollout.WithOpen(open) }, cancellationToken);
         return moves;

@@ -20,8 +20,9 @@ internal sealed partial class RolloutEngine(
     private static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// A look reads every device that was told, about a microsecond each. Reports that come one by one would each have one: with a rest
-    /// four times as long the engine takes a fifth of a processor at most, and what it decides comes no later than anybody sees.
+    /// A look reads every device that was told, about a microsecond each, and where a budget holds the rest, every device of the fleet.
+    /// Reports that come one by one would each have one: with a rest four times as long the engine takes a fifth of a processor, and what
+    /// it decides comes no later than anybody sees.
     /// </summary>
     private static readonly TimeSpan RestPerDevice = TimeSpan.FromMicroseconds(4);
     private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(1);
@@ -29,7 +30,7 @@ internal sealed partial class RolloutEngine(
 
     private readonly ListeningClock _clock = new(time);
 
-    /// <summary>Device rollouts that were read since the last rest.</summary>
+    /// <summary>Documents that were read since the last rest: device rollouts, and what budgets count.</summary>
     private int _read;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -25,6 +25,9 @@ internal sealed class UnavailableBudget
 
     private UnavailableBudget(DisruptionBudget? budget) => _budget = budget;
 
+    /// <summary>Documents that were read for it.</summary>
+    public int Read { get; private set; }
+
     /// <summary>The group of a device; empty for one without the label.</summary>
     public static string GroupOf(Device device, string label) => device.Labels.GetValueOrDefault(label) ?? "";
 
@@ -36,15 +39,25 @@ internal sealed class UnavailableBudget
         if (read._budget is null) return read;
         await foreach (var device in store.AllAsync<Device>("", cancellationToken))
         {
+            read.Read++;
             if (!device.Document.IsRevoked) read.Add(device.Document, board.IsOnline(device.Document.Id));
         }
-        await foreach (var open in store.AllAsync<OpenRollout>("", cancellationToken))
+        // One of several models is open for each of them.
+        var open = await store.AllAsync<OpenRollout>("", cancellationToken).Select(open => open.Document.Rollout)
+            .ToHashSetAsync(StringComparer.Ordinal, cancellationToken);
+        foreach (var id in open)
         {
-            await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(open.Document.Rollout), cancellationToken))
+            await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(id), cancellationToken))
+            {
+                read.Read++;
                 if (await IsOnItsWayAsync(store, part.Document, cancellationToken)) read.Count(part.Document.Device);
+            }
         }
         await foreach (var pending in store.AllAsync<PendingReturn>("", cancellationToken))
+        {
+            read.Read++;
             read.Count(PendingReturn.DeviceOf(pending.Id));
+        }
         return read;
     }
 

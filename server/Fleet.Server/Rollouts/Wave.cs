@@ -29,6 +29,9 @@ internal sealed record Wave(int Number, int Start, int End)
     /// <summary>Why the next device is not told yet; null when nothing holds it.</summary>
     public string? Held { get; init; }
 
+    /// <summary>When that was written down.</summary>
+    public DateTimeOffset? HeldAt { get; init; }
+
     /// <summary>Why no further device can be told, whatever those on their way do; null when nothing keeps them.</summary>
     public string? Spent { get; init; }
 
@@ -38,6 +41,22 @@ internal sealed record Wave(int Number, int Start, int End)
         OpenedAt = OpenedAt > now ? now : OpenedAt,
         FinishedAt = FinishedAt > now ? now : FinishedAt,
     };
+
+    /// <summary>
+    /// The same, saying of what holds it no more often than it is looked at again: the reason names devices and counts, and each that goes
+    /// or comes would be a commit.
+    /// </summary>
+    /// <param name="before">What is stored of it; null where it is written down anyway.</param>
+    /// <param name="now">The moment.</param>
+    public Wave SayingWhy(Wave? before, DateTimeOffset now)
+    {
+        if (Held is null) return this with { HeldAt = null };
+        if (before?.Held is null) return this with { HeldAt = now };
+        var isFresh = now - before.HeldAt is { } age && age >= TimeSpan.Zero && age < UnavailableBudget.LookAgainAfter;
+        return before.Held == Held || (isFresh && Spent is null)
+            ? this with { Held = before.Held, HeldAt = before.HeldAt }
+            : this with { HeldAt = now };
+    }
 
     /// <summary>Devices it has.</summary>
     public int Total => End - Start - Skipped;

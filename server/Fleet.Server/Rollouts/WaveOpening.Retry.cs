@@ -23,7 +23,7 @@ internal sealed partial class WaveOpening
         string? held = null;
         foreach (var part in await WaitingAsync(rollout, cancellationToken))
         {
-            if (changes.Count >= 2 * RolloutMembers.Size) return new WavePart(rollout, changes, told); // The others come next.
+            if (changes.Count >= 2 * RolloutMembers.Size) return Part(rollout); // The others come next.
             var device = part.Document.Device;
             var order = await OrderAgainAsync(part.Document, cancellationToken);
             var (unavailable, spent) = (budget.ReasonAgainst(device), bytes.ReasonAgainst(bytes.NeedOf(part.Document)));
@@ -38,7 +38,9 @@ internal sealed partial class WaveOpening
                 changes.Add(part.Change(DeviceRolloutRules.AwaitNoMore(part.Document, order is null ? Gone : spent, now)));
             else held ??= unavailable ?? spent;
         }
-        return new WavePart(rollout.WithOpen(rollout.Open with { Held = held }) with { Retries = held is not null }, changes, told);
+        return Part(rollout.WithOpen(rollout.Open with { Held = held }) with { Retries = held is not null });
+
+        WavePart Part(Rollout after) => new(after, changes, told) { Read = budget.Read + bytes.Read };
     }
 
     private async Task<IReadOnlyList<Stored<DeviceRollout>>> WaitingAsync(Rollout rollout, CancellationToken cancellationToken)

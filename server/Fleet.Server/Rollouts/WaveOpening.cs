@@ -13,7 +13,11 @@ namespace Fleet.Server.Rollouts;
 /// <param name="Rollout">The rollout with its cursor moved.</param>
 /// <param name="Changes">Device rollouts and desired states; the rollout itself is not among them.</param>
 /// <param name="Told">Devices whose desired state is among the changes: they are told after the commit.</param>
-internal sealed record WavePart(Rollout Rollout, IReadOnlyList<StoreChange> Changes, IReadOnlyList<DeviceId> Told);
+internal sealed record WavePart(Rollout Rollout, IReadOnlyList<StoreChange> Changes, IReadOnlyList<DeviceId> Told)
+{
+    /// <summary>Documents that its budgets were read from.</summary>
+    public int Read { get; init; }
+}
 
 /// <summary>Tells the devices of the open wave, <see cref="RolloutMembers.Size"/> at a time.</summary>
 internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, FetchLedger ledger) : IDisposable
@@ -77,7 +81,7 @@ internal sealed partial class WaveOpening(IFleetStore store, DeviceBoard board, 
             if (offer.IsNew) told.Add(id);
         }
         var wave = rollout.Open with { Skipped = rollout.Open.Skipped + skipped, Held = held, Spent = isSpent ? held : null };
-        return new WavePart(rollout.WithOpen(wave) with { Told = end }, changes, told);
+        return new WavePart(rollout.WithOpen(wave) with { Told = end }, changes, told) { Read = budget.Read + bytes.Read };
     }
 
     /// <summary>What a device would be told; null when it is not the rollout's to decide for any more, or could only fail.</summary>

@@ -177,6 +177,40 @@ public sealed class UnavailableBudgetTests : IAsyncLifetime
         await _fleet.SucceedAsync(rollout);
     }
 
+    /// <summary>The engine rests by how much it has read, budgets included.</summary>
+    [Fact]
+    public async Task Budget_reads_a_rollout_of_several_models_once_and_says_how_much_it_has_read()
+    {
+        await EnrollAsync(4);
+        for (var i = 0; i < 4; i++) await _fleet.AppearAsync(DeviceId.Parse($"dev-{i:00000}"));
+        PlannedRelease[] releases =
+            [new("speech", (await _fleet.ReleaseAsync()).Version), new("vision", (await _fleet.ReleaseAsync("vision")).Version)];
+        var rollout = (await _fleet.RollOutAsync(new RolloutPlan
+        {
+            Releases = releases,
+            Waves = [new WavePlan { Percent = 100 }],
+            MaximumUnavailable = new DisruptionBudget { Label = "site", Count = 3 },
+        })).Id;
+        Assert.Equal(4 + 3, (await BudgetAsync(rollout)).Read);
+    }
+
+    [Theory]
+    [InlineData(null, 0, null, true)] // nothing held it before
+    [InlineData("a", 5, "b", false)]
+    [InlineData("a", 10, "b", true)]
+    [InlineData("a", -5, "b", true)] // the clock was set back
+    [InlineData("a", 10, "a", false)]
+    [InlineData("a", 5, null, true)]
+    public void What_holds_a_wave_is_written_no_more_often_than_it_is_looked_at_again(
+        string? before, int secondsAgo, string? held, bool isWritten)
+    {
+        var now = new DateTimeOffset(2026, 11, 28, 12, 0, 0, TimeSpan.Zero);
+        var wave = new Wave(1, 0, 10) { Held = before, HeldAt = before is null ? null : now.AddSeconds(-secondsAgo) };
+        var after = (wave with { Held = held ?? (before is null ? "a" : null) }).SayingWhy(wave, now);
+        Assert.Equal(isWritten, after != wave);
+        Assert.Equal(now, (wave with { Held = "c" }).SayingWhy(null, now).HeldAt);
+    }
+
     private async Task<UnavailableBudget> BudgetAsync(string rollout) => await UnavailableBudget.ReadAsync(
         _fleet.Store, _fleet.Of<DeviceBoard>(), (await _fleet.Store.FindAsync<Rollout>(rollout, default))!.Document, default);
 

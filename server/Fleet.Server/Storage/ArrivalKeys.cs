@@ -5,8 +5,8 @@ namespace Fleet.Server.Storage;
 /// <summary>
 /// Keys of arrivals: they ascend whatever the clock does, and say when something arrived. They are the ticks of the clock as long as it
 /// goes forward. Set back, it is followed from a mark on: a key and the time that it stands for. What arrived before a mark did so before
-/// its time, so that a clock that was years ahead for a moment keeps nothing for years. A clock that catches up with the keys was wrong
-/// between.
+/// its time, so that a clock that was years ahead for a moment keeps nothing for years. A clock that catches up with the keys, or comes
+/// back most of the way, was wrong between.
 /// </summary>
 internal sealed class ArrivalKeys
 {
@@ -26,7 +26,7 @@ internal sealed class ArrivalKeys
     /// <summary>The key of what arrives now.</summary>
     public long Next(DateTimeOffset now)
     {
-        while (_marks.Count > 0 && KeyOf(now.UtcTicks, _marks.Count - 1) > Last) Unmark();
+        while (_marks.Count > 0 && (KeyOf(now.UtcTicks, _marks.Count - 1) > Last || IsBack(now.UtcTicks))) Unmark();
         if (KeyOf(now.UtcTicks, _marks.Count) <= Last - Tolerance) Mark(now.UtcTicks);
         return Last = Math.Max(Last + 1, KeyOf(now.UtcTicks, _marks.Count));
     }
@@ -35,7 +35,7 @@ internal sealed class ArrivalKeys
     public DateTimeOffset TimeOf(long key)
     {
         var marks = _marks.TakeWhile(mark => mark.Key <= key).Count();
-        var time = marks == 0 ? key : _marks[marks - 1].At + (key - _marks[marks - 1].Key);
+        var time = TimeOf(key, marks);
         if (marks < _marks.Count) time = Math.Min(time, _marks[marks].At);
         return new DateTimeOffset(time, TimeSpan.Zero);
     }
@@ -76,6 +76,18 @@ internal sealed class ArrivalKeys
         IsChanged = true;
         _marks.RemoveAt(_marks.Count - 1);
     }
+
+    /// <summary>
+    /// True when the clock has gone forward, since the last key, by more than half of what it went back at the mark: it was wrong in
+    /// between, and not before, though it may have been a little ahead then.
+    /// </summary>
+    private bool IsBack(long now)
+    {
+        var mark = _marks[^1];
+        return now - TimeOf(Last, _marks.Count) > (TimeOf(mark.Key - 1, _marks.Count - 1) - mark.At) / 2;
+    }
+
+    private long TimeOf(long key, int marks) => marks == 0 ? key : _marks[marks - 1].At + (key - _marks[marks - 1].Key);
 
     private long KeyOf(long ticks, int marks) => marks == 0 ? ticks : _marks[marks - 1].Key + (ticks - _marks[marks - 1].At);
 }

@@ -138,6 +138,31 @@ public abstract partial class StoreTests
         Assert.Equal(7, Assert.Single(await SamplesAsync(DateTimeOffset.MinValue)).Batch.Sequence);
     }
 
+    /// <summary>Found in review: the clock was an hour fast, and the machine then booted without the time.</summary>
+    [Fact]
+    public async Task Clock_that_was_a_little_ahead_and_then_years_behind_makes_nobody_forget_telemetry()
+    {
+        var now = _test.Clock.GetUtcNow();
+        await FillAsync(3);
+        _test.Clock.AdjustTime(now.AddHours(1));
+        await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(4), default);
+        _test.Clock.AdjustTime(now.AddYears(-1));
+        await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(5), default);
+        await _test.ReopenAsync();
+        _test.Clock.AdjustTime(now.AddMinutes(2));
+        await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(6), default);
+        await _test.Store.DropSamplesAsync(now.AddDays(-14), default);
+
+        var samples = await SamplesAsync(DateTimeOffset.MinValue);
+        Assert.Equal([1, 2, 3, 4, 5, 6], samples.Select(sample => sample.Batch.Sequence));
+        Assert.All(samples, sample => Assert.InRange(sample.ArrivedAt, now, now.AddMinutes(3)));
+
+        _test.Clock.AdjustTime(now.AddDays(15));
+        await _test.Store.AppendSamplesAsync(TestStore.Device, _test.Batch(7), default);
+        await _test.Store.DropSamplesAsync(now.AddDays(1), default);
+        Assert.Equal(7, Assert.Single(await SamplesAsync(DateTimeOffset.MinValue)).Batch.Sequence);
+    }
+
     [Fact]
     public async Task Rollups_hold_every_batch_once_however_often_the_store_is_opened()
     {

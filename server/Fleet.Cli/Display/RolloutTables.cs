@@ -60,6 +60,8 @@ internal static class RolloutTables
         CanaryTable.Write(screen, rollout);
         foreach (var left in rollout.Excluded) screen.WriteSentence(TargetTables.ExclusionOf("Left out", left));
         if (rollout.Returns is not null) screen.WriteSentence($"Of the devices it told: {ReturnsOf(rollout.Returns)}.");
+        if (rollout.Forgotten > 0)
+            screen.WriteSentence($"No longer listed, since it ended long ago: {Figures.Counted(rollout.Forgotten, "device")}.");
         if (rollout.Devices.Count == 0) return;
 
         screen.WriteLine();

@@ -107,6 +107,9 @@ internal sealed record Rollout
     /// <summary>True when its waves end with every device the target selects: then the target moves, and late devices join.</summary>
     public bool IsWhole { get; init; }
 
+    /// <summary>Devices that it told and keeps nothing of any more, as they stood last.</summary>
+    public IReadOnlyList<ForgottenDevices> Forgotten { get; init; } = [];
+
     /// <summary>Members in all.</summary>
     public int Members => Waves.Count == 0 ? 0 : Waves[^1].End;
 
@@ -132,6 +135,9 @@ internal sealed record Rollout
         // One that is on its way back, or is back, is not on its way to the release any more.
         var counts = devices.Where(device => device is not { Status: DeviceRolloutStatus.Running, Return: not null })
             .CountBy(device => device.Status).ToDictionary();
+        foreach (var gone in Forgotten.Where(gone => gone.Wave == wave.Number))
+            if (gone is not { Status: DeviceRolloutStatus.Running, Return: not null })
+                counts[gone.Status] = counts.GetValueOrDefault(gone.Status) + gone.Devices;
         var left = counts.GetValueOrDefault(DeviceRolloutStatus.Left);
         // They were told, failed, and are to be told once more.
         var again = counts.GetValueOrDefault(DeviceRolloutStatus.Waiting);
@@ -143,6 +149,16 @@ internal sealed record Rollout
             counts.GetValueOrDefault(DeviceRolloutStatus.Failed),
             wave.Acknowledged);
     }
+
+    /// <summary>With some of its devices counted instead of kept.</summary>
+    public Rollout Forgetting(IEnumerable<DeviceRollout> devices) => this with
+    {
+        Forgotten =
+        [
+            .. Forgotten.Concat(devices.Select(device => new ForgottenDevices(device.Wave, device.Status, device.Return?.Status, 1)))
+                .GroupBy(gone => gone with { Devices = 0 }).Select(same => same.Key with { Devices = same.Sum(gone => gone.Devices) }),
+        ],
+    };
 
     /// <summary>With the open wave replaced.</summary>
     public Rollout WithOpen(Wave wave) => this with { Waves = [.. Waves.Select(each => each.Number == wave.Number ? wave : each)] };
@@ -158,6 +174,13 @@ internal sealed record RolloutMembers(IReadOnlyList<DeviceId> Devices)
     /// <summary>The id of one part.</summary>
     public static string IdOf(string rollout, int number) => $"{rollout}/{number:0000}";
 }
+
+/// <summary>Devices that a rollout keeps nothing of any more.</summary>
+/// <param name="Wave">Their wave, from 1.</param>
+/// <param name="Status">Where they stood.</param>
+/// <param name="Return">How far they were on their way back; null where nobody sent them back.</param>
+/// <param name="Devices">How many.</param>
+internal sealed record ForgottenDevices(int Wave, DeviceRolloutStatus Status, DeviceReturnStatus? Return, int Devices);
 
 /// <summary>A standing target that a rollout moves.</summary>
 /// <param name="Model">Its model.</param>

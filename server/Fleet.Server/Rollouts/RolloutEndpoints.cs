@@ -36,6 +36,8 @@ internal static class RolloutEndpoints
         .AddSingleton<RolloutOrders>()
         .AddSingleton<ITargetMove, RolloutMembership>()
         .AddSingleton<Devices.IReportedStateObserver, RolloutReports>()
+        .AddSingleton<RolloutRetention>()
+        .AddHostedService(provider => provider.GetRequiredService<RolloutRetention>())
         .AddHostedService<RolloutEngine>();
 
     /// <summary>Maps <c>/api/v1/rollouts</c>.</summary>

@@ -59,6 +59,7 @@ internal static class RolloutSight
             Waves = [.. view.Waves.Select(wave => Of(wave, [.. byWave[wave.Number]]))],
             Returns = RolloutViews.ReturnsOf([.. own.Select(device => device.Return?.Status).OfType<DeviceReturnStatus>()]),
             Excluded = [],
+            Forgotten = 0,
             Fetched = own.Sum(device => device.Fetched),
             Reason = view.Reason.Length == 0 ? "" : Withheld,
         };

@@ -39,7 +39,7 @@ internal static class RolloutViews
         var fetched = await store.FetchedAsync(id, cancellationToken);
         return Of(rollout, devices) with
         {
-            Fetched = fetched.Values.Sum(each => each.Bytes),
+            Fetched = (await store.FindAsync<FetchedBytes>(id, cancellationToken))?.Document.Bytes ?? 0,
             Devices = [.. devices.Select(device => Of(device, fetched.GetValueOrDefault(DeviceRollout.IdOf(id, device.Device))))
                 .Concat(waiting).OrderBy(device => device.Wave).ThenBy(device => device.Device.Value, StringComparer.Ordinal)],
         };
@@ -81,7 +81,13 @@ internal static class RolloutViews
             Targets = [.. rollout.Targets.Select(moved => moved.Target)],
             StartedBy = rollout.StartedBy,
             ApprovedBy = rollout.ApprovedBy,
-            Returns = ReturnsOf([.. devices.Select(device => device.Return?.Status).OfType<DeviceReturnStatus>()]),
+            Returns = ReturnsOf(
+            [
+                .. devices.Select(device => device.Return?.Status)
+                    .Concat(rollout.Forgotten.SelectMany(gone => Enumerable.Repeat(gone.Return, gone.Devices)))
+                    .OfType<DeviceReturnStatus>(),
+            ]),
+            Forgotten = rollout.Forgotten.Sum(gone => gone.Devices),
             Excluded = rollout.Excluded,
             Waves = [.. rollout.Waves.Select(wave => Of(wave, rollout.TallyOf(wave, byWave[wave.Number])) with
             {

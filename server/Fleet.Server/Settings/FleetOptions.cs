@@ -54,6 +54,10 @@ internal sealed record FleetOptions : IRoomSettings
     [Description("How long a device's certificate is valid. Devices renew after two thirds; one that was off longer must enroll again.")]
     public TimeSpan DeviceCertificateLifetime { get; init; } = TimeSpan.FromDays(365);
 
+    [Description("How long the devices of a rollout that ended are listed. Its counts stay, and devices that nothing newer was ordered "
+        + "to.")]
+    public TimeSpan RolloutRetention { get; init; } = TimeSpan.FromDays(30);
+
     [Description("Whether every rollout must be approved by a second person before its first device is told. Targets, pins and "
         + "'rollback --to' then only bring back what devices had before.")]
     public bool RolloutsNeedApproval { get; init; }
@@ -94,6 +98,7 @@ internal sealed record FleetOptions : IRoomSettings
         rules.Require(FreeSpaceReserve >= 0, nameof(FreeSpaceReserve), $"{FreeSpaceReserve} must be a number of bytes, 0 or more");
         rules.Within(nameof(UnusedArtifactsKept), UnusedArtifactsKept, TimeSpan.FromHours(1), TenYears);
         rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), LongestCertificateLifetime);
+        rules.Require(RolloutRetention >= TimeSpan.FromDays(1), nameof(RolloutRetention), $"{RolloutRetention} must be at least a day");
         return rules.Problems;
     }
 }

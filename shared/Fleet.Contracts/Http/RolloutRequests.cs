@@ -38,6 +38,8 @@ public sealed record RolloutView
     public ReturnsView? Returns { get; init; }
     /// <summary>Bytes that its devices have fetched for it, repeated downloads included; counted to within seconds.</summary>
     public long Fetched { get; init; }
+    /// <summary>Devices that it told and no longer lists one by one, since it ended long ago; the counts of its waves hold them.</summary>
+    public int Forgotten { get; init; }
     /// <summary>
     /// The first of its devices, by wave and id; in the list view none. GET /api/v1/rollouts/{id}/devices lists all of them.
     /// </summary>

@@ -1,0 +1,112 @@
+using Fleet.Server.Devices;
+using Fleet.Server.Keys;
+using Fleet.Server.Settings;
+using Fleet.Server.Storage;
+
+namespace Fleet.Server.Rollouts;
+
+/// <summary>
+/// Forgets, of rollouts that ended long enough ago, what they kept of each device that has been ordered something newer since: ten thousand
+/// devices and a rollout a week would make half a million such documents a year, all of them in memory. A rollout keeps how many they were,
+/// and what the rest of them needs. Never by a clock that is wrong.
+/// </summary>
+internal sealed partial class RolloutRetention(
+    IFleetStore store, SigningClock clock, FleetOptions options, TimeProvider time, ILogger<RolloutRetention> logger) : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromDays(1);
+
+    /// <summary>Forgets what may be forgotten by now.</summary>
+    public async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        if (clock.Problem() is not null) return;
+        var before = time.GetUtcNow() - options.RolloutRetention;
+        var ended = await store.AllAsync<Rollout>("", cancellationToken)
+            .Where(rollout => !rollout.Document.IsOpen && (rollout.Document.FinishedAt ?? rollout.Document.CreatedAt) < before)
+            .Select(rollout => rollout.Id).ToListAsync(cancellationToken);
+        if (ended.Count == 0) return;
+        var returning = await store.AllAsync<PendingReturn>("", cancellationToken)
+            .Select(pending => DeviceRollout.IdOf(pending.Document.Rollout, PendingReturn.DeviceOf(pending.Id)))
+            .ToHashSetAsync(StringComparer.Ordinal, cancellationToken);
+        foreach (var rollout in ended)
+        {
+            if (await ForgetAsync(rollout, returning, cancellationToken) is > 0 and var devices) LogForgotten(devices, rollout);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        do
+        {
+            try
+            {
+                await SweepAsync(stoppingToken);
+            }
+            // A disk that is short, or somebody who came in between: tomorrow is soon enough.
+            catch (StoreException e)
+            {
+                LogNotForgotten(e.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>Forgets a rollout's devices, a part in a commit, and with the last of them the order in which it told them.</summary>
+    /// <returns>How many.</returns>
+    private async Task<int> ForgetAsync(string id, HashSet<string> returning, CancellationToken cancellationToken)
+    {
+        var (gone, stays) = (new List<Stored<DeviceRollout>>(), false);
+        await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(id), cancellationToken))
+        {
+            if (returning.Contains(part.Id) || await IsWordAsync(part.Document, cancellationToken)) stays = true;
+            else gone.Add(part);
+        }
+        var forgotten = 0;
+        foreach (var part in gone.Chunk(RolloutMembers.Size).DefaultIfEmpty([]))
+        {
+            forgotten += part.Length;
+            if (await store.FindAsync<Rollout>(id, cancellationToken) is not { Document.IsOpen: false } rollout) return forgotten;
+            var removals = await RemovalsAsync(part, cancellationToken);
+            if (!stays && forgotten == gone.Count) removals.AddRange(await RestAsync(rollout.Document, cancellationToken));
+            if (removals.Count > 0)
+                await store.CommitAsync(
+                    [rollout.Change(rollout.Document.Forgetting(part.Select(each => each.Document))), .. removals], cancellationToken);
+        }
+        return forgotten;
+    }
+
+    /// <summary>True when the device follows the word of the rollout still: it may finish, be asked once more, or be taken back.</summary>
+    private async Task<bool> IsWordAsync(DeviceRollout part, CancellationToken cancellationToken)
+        => (await store.DesiredAsync(part.Device, cancellationToken)).Desired.Assignments.Any(has => has.By?.Rollout == part.Rollout);
+
+    private async Task<List<StoreChange>> RemovalsAsync(Stored<DeviceRollout>[] parts, CancellationToken cancellationToken)
+    {
+        var removals = new List<StoreChange>();
+        foreach (var part in parts)
+        {
+            removals.Add(part.Removal());
+            var fetched = FetchedBytes.IdOf(part.Document.Rollout, part.Document.Device);
+            if (await store.FindAsync<FetchedBytes>(fetched, cancellationToken) is { } bytes) removals.Add(bytes.Removal());
+        }
+        return removals;
+    }
+
+    private async Task<IReadOnlyList<StoreChange>> RestAsync(Rollout rollout, CancellationToken cancellationToken)
+    {
+        var removals = await store.AllAsync<RolloutMembers>($"{rollout.Id}/", cancellationToken).Select(part => part.Removal())
+            .ToListAsync(cancellationToken);
+        foreach (var (model, _) in rollout.Plan.Moved())
+        {
+            if (await store.FindAsync<CanaryRecord>(CanaryRecord.IdOf(rollout, model), cancellationToken) is { } record)
+                removals.Add(record.Removal());
+        }
+        return removals;
+    }
+
+    [LoggerMessage(LogLevel.Information, "{Devices} devices of rollout {Rollout}, which ended long ago, are forgotten")]
+    private partial void LogForgotten(int devices, string rollout);
+
+    [LoggerMessage(LogLevel.Warning, "Devices of ended rollouts could not be forgotten; it is tried again in a day: {Reason}")]
+    private partial void LogNotForgotten(string reason);
+}

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
@@ -50,15 +51,17 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         SampleSource Described(string from, int count)
             => new(from, count) { Shapes = from == SampleSource.Synthetic ? shapes?.Given(state) : null };
 
-        var calibration = source.Calibration is { } data
-            ? Limited(ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples)
-            : null;
         var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes, source.Task);
+        var calibrating = CalibratingOf(source, validation, state);
+        var calibration = source.Calibration is not { } data ? null : Limited(
+            calibrating is not null ? new PickedFeeds(validation.Feeds, calibrating)
+                : ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples);
         var heldOut = new HeldOut(validation.Feeds, validation.Truth)
         {
             Detection = source.Detection,
             LabelUnit = source.LabelUnit,
             Travelling = request.Travelling,
+            Calibrating = calibrating,
         };
         var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder);
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
@@ -73,15 +76,27 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Duration = _time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
             Calibration = calibration is null ? null : Described(source.Calibration!, calibration.Count),
-            Validation = Described(source.Validation, validation.Feeds.Count),
+            Validation = Described(source.Validation, heldOut.Judging.Count),
+            Parts = made.Parts with { OfCalibration = calibrating is not null },
             Labelled = validation.Truth.IsLabelled,
             Task = validation.Truth.Task,
             Measure = made.Measure,
             Spec = spec,
             Original = made.Original,
+            OriginalIntervals = made.Intervals,
             Variants = made.Variants,
         };
     }
+
+    /// <summary>
+    /// Of samples that are to calibrate and to judge, those that calibrate; null where others judge. Made-up ones are drawn twice.
+    /// </summary>
+    private static IReadOnlyList<int>? CalibratingOf(SourceSpec source, ModelSamples samples, ModelState state)
+        => source.Calibration == source.Validation && source.Validation != SampleSource.Synthetic && samples.Feeds.Count > 1
+            ? SampleSplit.Of([.. Enumerable.Range(0, samples.Feeds.Count)],
+                samples.Truth.Task == ModelTask.Classification ? samples.Truth.Classes : null, samples.Feeds.Sources,
+                sequence: state.Links.Count > 0 && !state.Restarts).Selection
+            : null;
 
     private static IFeedSource Limited(IFeedSource samples, int most) => samples.Count > most ? new FirstFeeds(samples, most) : samples;
 }

@@ -39,6 +39,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<HealthWarning>), typeof(ListConverter<WarnedDevice>),
         typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),
+        typeof(ListConverter<MetricInterval>),
         typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
         typeof(ListConverter<ReleaseView>), typeof(ListConverter<ReportedModel>), typeof(ListConverter<RolloutExclusion>),
         typeof(ListConverter<RolloutView>), typeof(ListConverter<SessionView>), typeof(ListConverter<StatementSubject>),

@@ -29,11 +29,11 @@ internal static class QuantizeCommand
             HelpName = "DATA",
             Description = "Samples that fix the ranges of activations; without them only schemes that need none are tried.",
         };
-        var validation = new Option<string>("--validation")
+        var validation = new Option<string?>("--validation")
         {
             HelpName = "DATA",
-            Description = "Samples that judge; other ones than those that calibrate.",
-            DefaultValueFactory = _ => SampleSource.Synthetic,
+            Description = "Samples that judge: half of them choose, the others report. Without them half of those that calibrate do, or "
+                + "made-up ones.",
         };
         var labels = new Option<string?>("--labels")
         {
@@ -141,7 +141,8 @@ internal static class QuantizeCommand
                 {
                     Onnx = Path.GetFullPath(parsed.GetRequiredValue(model)),
                     Calibration = ModelOptions.FullPath(parsed.GetValue(calibration)),
-                    Validation = ModelOptions.FullPath(parsed.GetRequiredValue(validation))!,
+                    Validation = ModelOptions.FullPath(
+                        parsed.GetValue(validation) ?? parsed.GetValue(calibration) ?? SampleSource.Synthetic)!,
                     ValidationLabels = ModelOptions.FullPath(parsed.GetValue(labels)),
                     Task = parsed.GetValue(task),
                     LabelUnit = parsed.GetValue(unit),

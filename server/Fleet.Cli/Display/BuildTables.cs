@@ -29,13 +29,14 @@ internal static class BuildTables
         var measure = ReportMeasure.Of(report);
         var agrees = report.Variants.Any(variant => variant.Scores?.Agreement is not null);
         var variants = new Sheet([
-            "variant", "scheme?", ">size", HeadingOf(measure), .. agrees ? [">agrees"] : Array.Empty<string>(),
+            "variant", "scheme?", ">size", HeadingOf(measure), ">95 %?", .. agrees ? [">agrees"] : Array.Empty<string>(),
             ">p50 ms", ">speed", ">memory?", ">energy?", "verdict",
         ]);
         foreach (var variant in report.Variants)
         {
             variants.Add([
                 variant.Id, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), FigureOf(measure, variant),
+                RangeOf(measure, variant),
                 .. agrees ? [Figures.Percent(variant.Scores?.Agreement)] : Array.Empty<Cell>(),
                 Figures.BareMilliseconds(variant.Scores?.Latency?.P50), variant.SpeedUp is { } factor
                     ? FormattableString.Invariant($"{factor:0.00}x")
@@ -58,6 +59,12 @@ internal static class BuildTables
     public static string FigureOf(ReportMeasure measure, VariantReport variant)
         => measure.IsCloseness ? Figures.Decibels(variant.Closeness?.SignalToNoise)
         : measure.Of(variant) is { } figure ? measure.Text(figure.Value) : Figures.None;
+
+    /// <summary>Where that figure lies, with a confidence of 95 %.</summary>
+    public static string RangeOf(ReportMeasure measure, VariantReport variant)
+        => variant.Intervals.FirstOrDefault(one => one.Name == measure.Name) is not { } interval ? Figures.None
+            : measure.IsCloseness ? $"{Figures.Decibels(interval.Low)}-{Figures.Decibels(interval.High)}"
+            : $"{measure.Text(interval.Low)}-{measure.Text(interval.High)}";
 
     /// <summary>The verdict on a variant: one is chosen for each profile, and what is beaten in everything is not released.</summary>
     public static Cell Verdict(VariantReport variant) => variant switch

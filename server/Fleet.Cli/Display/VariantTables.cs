@@ -17,6 +17,7 @@ internal static class VariantTables
             screen.WriteSentence($"Made-up samples were used{(shapes.Length > 0 ? $" ({shapes})" : "")}: sizes and speeds hold, closeness "
                 + $"to the float model is a first look only.");
         }
+        if (HeldOutOf(report.Parts) is { } heldOut) screen.WriteSentence(heldOut);
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();
         var measure = ReportMeasure.Of(report);
@@ -25,7 +26,7 @@ internal static class VariantTables
             .. measure.IsCloseness ? [">cosine"] : new[] { BuildTables.HeadingOf(measure), ">against fp32?" },
             .. agrees ? [">agrees?"] : Array.Empty<string>(),
         ];
-        var sheet = new Sheet(["profile", "scheme", ">size", ">of fp32?", ">snr db", .. measures, ">speed", "verdict"]);
+        var sheet = new Sheet(["profile", "scheme", ">size", ">of fp32?", ">snr db", ">95 %", .. measures, ">speed", "verdict"]);
         foreach (var variant in report.Variants)
         {
             Cell[] measured = measure.IsCloseness
@@ -35,6 +36,7 @@ internal static class VariantTables
             sheet.Add([
                 variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes),
                 Figures.Percent((double?)variant.Artifact?.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
+                BuildTables.RangeOf(measure, variant),
                 .. measured,
                 variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
                 BuildTables.Verdict(variant)]);
@@ -52,6 +54,15 @@ internal static class VariantTables
             screen.WriteLine($"Next      fleet models prove {Path.Combine(folder, chosen.Artifact!.Name)} --reference {model} --validation "
                 + $"{report.Validation.From}{string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {shape}"))}");
     }
+
+    private static string? HeldOutOf(SampleParts? parts) => parts switch
+    {
+        null => null,
+        { Shared: true } => "The samples that chose also report: too few were given to tell how good a variant is on others.",
+        { OfCalibration: true } => $"No other samples were given to judge: half of those given calibrated, "
+            + $"{Figures.Count(parts.Selection)} chose, {Figures.Count(parts.Report)} report.",
+        _ => $"{Figures.Count(parts.Selection)} samples chose, the other {Figures.Count(parts.Report)} report.",
+    };
 
     /// <summary>Every processor next to the native one.</summary>
     public static void Write(Shell screen, ProofReport report)

@@ -8,12 +8,17 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Evaluation;
 
-/// <summary>The float model on the samples that judge: what every variant is compared with, by the scoring that devices use.</summary>
+/// <summary>
+/// The float model on the samples that judge: what every variant is compared with, by the scoring that devices use. Some of the samples
+/// choose between variants in the making; the others report, and no figure that is told rests on samples that chose.
+/// </summary>
 internal sealed class Baseline : IDisposable
 {
     private readonly HeldOut _heldOut;
     private readonly KeptOutputs _outputs;
     private readonly SampleTruth _truth;
+    private Bootstrap _bootstrap;
+    private Metric? _decides;
 
     private Baseline(string path, InferenceSession session, HeldOut heldOut, CancellationToken cancellationToken)
     {
@@ -27,7 +32,15 @@ internal sealed class Baseline : IDisposable
                     "The float model's outputs are zero, or not finite, for every one of these samples, so nothing could be told "
                         + "of a variant; give samples that it has an answer for.");
             _truth = heldOut.Truth.ComparedWith(_outputs);
-            Original = Judge(Enumerable.Range(0, _outputs.Samples).Select(_outputs.At));
+            Split = SampleSplit.Of(heldOut.Judging, heldOut.Truth.Task == ModelTask.Classification ? heldOut.Truth.Classes : null,
+                Samples.Sources, IsSequence);
+            (Original, Selected, _decides, _bootstrap) = OfFloat();
+            // What decides was measured on one half alone, such as the boxes of a detector that sees one in few pictures.
+            if (!double.IsFinite(Selected.Figure.Value) && double.IsFinite(Original.Figure.Value))
+            {
+                (Split, _decides) = (SampleSplit.Shared(heldOut.Judging), null);
+                (Original, Selected, _decides, _bootstrap) = OfFloat();
+            }
         }
         catch
         {
@@ -42,8 +55,14 @@ internal sealed class Baseline : IDisposable
     /// <summary>True when there are labels to judge by.</summary>
     public bool IsLabelled => _heldOut.Truth.IsLabelled;
 
-    /// <summary>The float model's own figures; that which decides is among them.</summary>
+    /// <summary>Which of them choose, and which report.</summary>
+    public SampleSplit Split { get; }
+
+    /// <summary>The float model's own figures on the samples that report; that which decides is among them.</summary>
     public Judged Original { get; }
+
+    /// <summary>The same on the samples that choose.</summary>
+    public Judged Selected { get; }
 
     /// <summary>Values that the model gives for a sample.</summary>
     public long ValuesPerSample => _outputs.Values / Math.Max(1, Samples.Count);
@@ -78,9 +97,24 @@ internal sealed class Baseline : IDisposable
         }
     }
 
-    /// <summary>Judges another model by the task.</summary>
-    public Judged Judge(InferenceSession session, CancellationToken cancellationToken)
-        => Judge(SampleOutputs.Each(session, Samples, JudgedOf(session), cancellationToken));
+    /// <summary>Judges another model on the samples that choose.</summary>
+    public Judged Compare(InferenceSession session, CancellationToken cancellationToken)
+        => Compared(Run(session, Split.Selection, cancellationToken).Select(one => one.Outputs));
+
+    /// <summary>Judges another model on the samples that report, with an interval of every figure.</summary>
+    public Judged Tell(InferenceSession session, CancellationToken cancellationToken)
+        => Told(Run(session, Reported(), cancellationToken));
+
+    /// <summary>
+    /// Where the loss against the float model lies, by the same draws of both: what makes a sample hard is hard for both.
+    /// </summary>
+    public MetricInterval? DropOf(Judged told) => told.Draws.Count == 0 || Original.Draws.Count == 0
+        ? null
+        : _bootstrap.IntervalOf(MetricValue.Of(Metric.All[told.Figure.Name], told.Loss - Original.Loss), [
+            .. told.Draws.Zip(Original.Draws,
+                (variant, original) => told.Figure.Better == MetricDirection.Higher ? original - variant : variant - original)
+                .Where(double.IsFinite),
+        ]);
 
     /// <summary>Latency of the float model and of another, measured in turns.</summary>
     public (LatencySummary Float, LatencySummary Variant) LatencyAgainst(InferenceSession session, CancellationToken cancellationToken)
@@ -98,18 +132,50 @@ internal sealed class Baseline : IDisposable
     private string[] JudgedOf(InferenceSession session)
         => SampleOutputs.JudgedOf(session, _heldOut.Truth.Task, _heldOut.Detection);
 
-    private Judged Judge(IEnumerable<SampleOutputs> samples)
+    private (Judged Original, Judged Selected, Metric Decides, Bootstrap Bootstrap) OfFloat()
+    {
+        _bootstrap = new Bootstrap(Split.Report.Count);
+        var original = Told(Reported().Select(place => (place, _outputs.At(place))));
+        _decides = Metric.All[original.Figure.Name];
+        return (original, Compared(Split.Selection.Select(_outputs.At)), _decides, _bootstrap);
+    }
+
+    private int[] Reported() => [.. Split.Report.Union(_heldOut.Travelling ?? []).Order()];
+
+    private IEnumerable<(int Place, SampleOutputs Outputs)> Run(
+        InferenceSession session, IReadOnlyList<int> places, CancellationToken cancellationToken)
+        => places.Zip(SampleOutputs.Each(session, new PickedFeeds(Samples, places), JudgedOf(session), cancellationToken));
+
+    private Judged Compared(IEnumerable<SampleOutputs> samples) => Scored(() =>
+    {
+        var score = ScoreOf(_truth.Pick(Split.Selection));
+        foreach (var sample in samples) score.Add(sample.Of);
+        return Judged(score.Measured(), null);
+    });
+
+    private Judged Told(IEnumerable<(int Place, SampleOutputs Outputs)> samples) => Scored(() =>
+    {
+        var report = (Score: ScoreOf(_truth.Pick(Split.Report)), Samples: Split.Report.ToHashSet());
+        var travelling = _heldOut.Travelling is { } some ? (Score: ScoreOf(_truth.Pick(some)), Samples: some.ToHashSet()) : default;
+        foreach (var (place, sample) in samples)
+        {
+            if (report.Samples.Contains(place)) report.Score.Add(sample.Of);
+            if (travelling.Samples?.Contains(place) == true) travelling.Score.Add(sample.Of);
+        }
+        var (measured, draws) = (report.Score.Measured(), _bootstrap.Of(report.Score));
+        var judged = Judged(measured, travelling.Score?.Measured());
+        return judged with
+        {
+            Intervals = _bootstrap.Intervals(measured, draws),
+            Draws = [.. draws.Select(draw => draw.FirstOrDefault(value => value.Name == judged.Figure.Name)?.Value ?? double.NaN)],
+        };
+    });
+
+    private Judged Scored(Func<Judged> score)
     {
         try
         {
-            var all = ScoreOf(_truth);
-            var travelling = _heldOut.Travelling is { } some ? (Score: ScoreOf(_truth.Pick(some)), Samples: some.ToHashSet()) : default;
-            foreach (var (place, sample) in samples.Index())
-            {
-                all.Add(sample.Of);
-                if (travelling.Samples?.Contains(place) == true) travelling.Score.Add(sample.Of);
-            }
-            return Judged(all.Measured(), travelling.Score?.Measured());
+            return score();
         }
         catch (FormatException e)
         {
@@ -138,7 +204,7 @@ internal sealed class Baseline : IDisposable
     // A detector whose float model is sure of no box on these samples is left with decibels.
     private Metric MetricThatDecides(IReadOnlyList<MetricValue> measured)
     {
-        if (Original is { } original) return Metric.All[original.Figure.Name];
+        if (_decides is not null) return _decides;
         var task = TaskDefinition.Of(_truth.Task);
         return IsLabelled ? task.GateMetric(labelled: true)
             : _truth.Task == ModelTask.Detection && measured.Any(figure => figure.Name == Metric.BoxAgreement.Name) ? Metric.BoxAgreement

@@ -49,6 +49,7 @@ internal sealed record SampleOutputs(IReadOnlyList<string> Names, IReadOnlyList<
 
     /// <summary>
     /// Runs every sample through <paramref name="session"/>, one at a time as a device does: dynamic scales are taken over a whole run.
+    /// What only moves state on is run and says nothing.
     /// </summary>
     /// <exception cref="InvalidDataException">The model does not run on the samples.</exception>
     public static IEnumerable<SampleOutputs> Each(
@@ -61,6 +62,7 @@ internal sealed record SampleOutputs(IReadOnlyList<string> Names, IReadOnlyList<
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 using var results = Run(session, options, feed, asked);
+                if (feed.IsForState) continue;
                 yield return new SampleOutputs(asked, [.. results.Take(asked.Length).Select(Singles)],
                     [.. results.Take(asked.Length).Select(ColumnsOf)]);
             }

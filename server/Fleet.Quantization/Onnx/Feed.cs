@@ -17,8 +17,18 @@ internal sealed class Feed(IReadOnlyDictionary<string, OrtValue> values, IReadOn
     /// <summary>True when the next feed of the pass starts from outputs of this one.</summary>
     public bool CarriesState => _carried.Count > 0;
 
+    /// <summary>True when this is run for the state that it leaves alone: what it says is not wanted.</summary>
+    public bool IsForState { get; private set; }
+
     /// <summary>The values, in the order of <see cref="Names"/>.</summary>
     public IReadOnlyCollection<OrtValue> Values { get; } = [.. values.Values];
+
+    /// <summary>The same feed, run for its state alone.</summary>
+    public Feed ForState()
+    {
+        IsForState = true;
+        return this;
+    }
 
     /// <summary>
     /// Runs the model and lets its state flow on to the next feed: every sample of a pass must then be run, in order, by one
@@ -56,6 +66,11 @@ internal interface IFeedSource
 {
     /// <summary>Samples in all.</summary>
     int Count { get; }
+
+    /// <summary>
+    /// What each sample came from, where several samples come from one file: they may be alike. Null where each stands by itself.
+    /// </summary>
+    IReadOnlyList<int>? Sources => null;
 
     /// <summary>The samples in order, at most <paramref name="batchSize"/> in each feed. The reader disposes of each.</summary>
     IEnumerable<Feed> Batches(int batchSize);

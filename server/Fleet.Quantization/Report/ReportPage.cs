@@ -153,9 +153,13 @@ internal static class ReportPage
     {
         var measure = Html(Capital(view.Measure.Title));
         var quality = view.Measure.Of(variant) is { } figure
-            ? Number(view.Measure.Text(figure.Value), measure, view.Measure.IsCloseness
-                ? $"cosine {variant.Closeness!.Cosine.ToString("0.0000", CultureInfo.InvariantCulture)}"
-                : view.Measure.Lost(variant) ?? "")
+            ? Number(view.Measure.Text(figure.Value), measure, string.Join("; ", new[]
+            {
+                RangeOf(view.Measure, variant),
+                view.Measure.IsCloseness
+                    ? $"cosine {variant.Closeness!.Cosine.ToString("0.0000", CultureInfo.InvariantCulture)}"
+                    : view.Measure.Lost(variant),
+            }.OfType<string>()))
             : Number(None, measure);
         page.Append($"<tr class=\"{(variant.Accepted ? "" : "rejected")}\" "
             + $"data-variant=\"{Html(variant.Id)}\"><td>{ReportMark.Of(variant.Scheme)
@@ -230,6 +234,10 @@ internal static class ReportPage
         if (view.HasAgreement)
             Term("Agreement", "Share of decisions (the largest value of a row of the first output) that are the fp32 model's, right or "
                 + $"wrong.{(view.Measure.Name == Metric.Accuracy.Name ? " It falls before accuracy does." : "")}");
+        if (view.Variants.Any(variant => variant.Intervals.Count > 0))
+            Term("From … to", "Where the figure lies on all samples of this kind, with a confidence of 95 %: it was computed again over "
+                + "a thousand draws from the samples that report (bootstrap). Those samples chose nothing: between calibrators, "
+                + "techniques and layers others did.");
         Term("Speed", "Median time of the fp32 model over the variant's, timed call by call in turns in one process on the machine named "
             + "above: above 1 is faster. Within 3 % counts as equal, because two runs of one model differ by as much.");
         Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but "
@@ -281,6 +289,11 @@ internal static class ReportPage
         ];
         return parts.Length == 0 ? None : string.Join(", ", parts);
     }
+
+    private static string? RangeOf(ReportMeasure measure, VariantReport variant)
+        => variant.Intervals.FirstOrDefault(interval => interval.Name == measure.Name) is { } range
+            ? $"{measure.Text(range.Low)} to {measure.Text(range.High)}"
+            : null;
 
     private static string Quality(ReportMeasure measure, double quality)
         => measure.Text(quality) + (measure.IsCloseness && quality >= Closeness.Exact ? "" : " " + measure.Title);

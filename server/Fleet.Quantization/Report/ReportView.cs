@@ -90,7 +90,7 @@ internal sealed record ReportView
         Title = report.Model,
         Lead = $"{Count(report.Parameters)} weights in {Size(report.Bytes)}. Quantized {Moment(report.StartedAt)} in "
             + $"{Duration(report.Duration)} on {report.MeasuredOn}.",
-        Warnings = WarningsFor(report.Calibration, report.Validation),
+        Warnings = [.. WarningsFor(report.Calibration, report.Validation), .. WarningsFor(report.Parts)],
         Original = new NetworkReport
         {
             Description = report.Model,
@@ -104,7 +104,8 @@ internal sealed record ReportView
         Measure = ReportMeasure.Of(report),
         DetailsTitle = "What was asked, and the samples",
         Details = [
-            $"Calibration: {SamplesFrom(report.Calibration)}. Validation: {SamplesFrom(report.Validation)}.",
+            $"Calibration: {SamplesFrom(report.Calibration)}. Validation: {SamplesFrom(report.Validation)}"
+                + $"{(report.Parts is { } parts ? Invariant($"; {parts.Selection} chose, {parts.Report} report") : "")}.",
             $"SHA-256 of the model: {report.Sha256}",
         ],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.QuantizationSpec),
@@ -127,6 +128,15 @@ internal sealed record ReportView
         return warnings;
     }
 
+    private static IEnumerable<string> WarningsFor(SampleParts? parts)
+    {
+        if (parts?.Shared == true)
+            yield return "The samples that chose between techniques also report, because there were too few: the figures are too good.";
+        else if (parts?.OfCalibration == true)
+            yield return "No other samples were given to judge, so that the samples of the calibration were split: some fixed ranges, some "
+                + "chose, the rest report.";
+    }
+
     private static string Searched(IReadOnlyList<WidthTrial>? tried)
     {
         if (tried?.Where(trial => trial.Fits).MaxBy(trial => trial.Width) is not { } best) return "";
@@ -138,6 +148,8 @@ internal sealed record ReportView
         return $" Its width was searched: of {tried.Count} tried, {Told(best)} is the largest within the "
             + $"budget{(beyond is null ? "" : $"; {Told(beyond)} is not")}.";
     }
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     private static string SamplesOf(BuildReport report) => report.Validation is { } validation
         ? $"calibration {SamplesFrom(report.Calibration)}; validation {SamplesFrom(validation)}"

@@ -16,11 +16,14 @@ internal sealed class FolderFeeds : IFeedSource
     private readonly ModelState _state;
 
     private FolderFeeds(IReadOnlyList<string> files, IReadOnlyList<ModelInput> inputs, ModelState state,
-        int count, IReadOnlyList<long>? labels)
-        => (_files, _inputs, _state, Count, Labels) = (files, inputs, state, count, labels);
+        IReadOnlyList<int> sources, IReadOnlyList<long>? labels)
+        => (_files, _inputs, _state, Sources, Labels) = (files, inputs, state, sources, labels);
 
     /// <inheritdoc/>
-    public int Count { get; }
+    public int Count => Sources.Count;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int> Sources { get; }
 
     /// <summary>Class of each sample; null where neither folders nor files say.</summary>
     public IReadOnlyList<long>? Labels { get; }
@@ -43,13 +46,14 @@ internal sealed class FolderFeeds : IFeedSource
             throw new InvalidDataException(
                 $"{folder} holds {files.Length} samples files (npy, npz, pgm, ppm); 1 to {MaximumFiles} are read.");
 
-        var (count, labels, labelled) = (0, new List<long>(), 0);
+        var (sources, labels, labelled) = (new List<int>(), new List<long>(), 0);
+        var place = 0;
         foreach (var (label, group) in groups.Index())
         {
             foreach (var file in group)
             {
                 var samples = ArrayFeeds.Read(file, inputs, state);
-                count += samples.Count;
+                sources.AddRange(Enumerable.Repeat(place++, samples.Count));
                 if (classes.Length > 0) labels.AddRange(Enumerable.Repeat((long)label, samples.Count));
                 else if (samples.Labels is { } own) labels.AddRange(own);
                 if (classes.Length == 0 && samples.Labels is not null) labelled++;
@@ -57,7 +61,7 @@ internal sealed class FolderFeeds : IFeedSource
         }
         if (labelled > 0 && labelled < files.Length)
             throw new InvalidDataException($"{folder}: {labelled} of {files.Length} files have labels; all must, or none.");
-        return new FolderFeeds(files, inputs, state, count, labels.Count > 0 ? labels : null);
+        return new FolderFeeds(files, inputs, state, sources, labels.Count > 0 ? labels : null);
     }
 
     /// <inheritdoc/>

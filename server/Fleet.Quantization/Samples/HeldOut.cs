@@ -6,7 +6,7 @@ using Fleet.Quantization.Onnx;
 namespace Fleet.Quantization.Samples;
 
 /// <summary>The samples that judge variants, and what is known of them.</summary>
-/// <param name="Samples">Held out: nothing was calibrated or trained on them.</param>
+/// <param name="Samples">Held out: nothing was trained on them, and nothing calibrated but on those that are named.</param>
 /// <param name="Truth">The task, and labels in its form where there are some; without, closeness to the float model is the measure.</param>
 internal sealed record HeldOut(IFeedSource Samples, SampleTruth Truth)
 {
@@ -18,6 +18,12 @@ internal sealed record HeldOut(IFeedSource Samples, SampleTruth Truth)
 
     /// <summary>Numbers of the samples that travel with a release, in rising order; null for all.</summary>
     public IReadOnlyList<int>? Travelling { get; init; }
+
+    /// <summary>Numbers of samples that fixed ranges, because nobody gave others: they judge nothing. Null for none.</summary>
+    public IReadOnlyList<int>? Calibrating { get; init; }
+
+    /// <summary>Numbers of the samples that judge, in rising order.</summary>
+    public IReadOnlyList<int> Judging => [.. Enumerable.Range(0, Samples.Count).Except(Calibrating ?? [])];
 
     /// <summary>Samples of classes, or samples of which nothing is known.</summary>
     /// <exception cref="InvalidDataException">There are not as many labels as samples.</exception>

@@ -76,13 +76,16 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
             throw new InvalidDataException($"Weight '{tensor.Name}' holds {values[bad]} at {bad}; only finite weights can be quantized.");
         var quantized = BalancedWeights.Of(values, tensor.Dims, axis);
         string New(string kind) => NewName(kind, taken);
-        var (integers, scales, real) = (New("w"), New("s"), New("d"));
+        var (integers, scales, zeros, real) = (New("w"), New("s"), New("z"), New("d"));
         home.Initializer.Remove(tensor);
         home.Initializer.Add(Tensors.Of(integers, quantized.Values, [.. tensor.Dims]));
         home.Initializer.Add(Tensors.Of(scales, quantized.Scales, quantized.Scales.Length));
+        // Written down, and not shared: the runtime's pass behind session.x64quantprecision rewrites those that it finds, and of a weight
+        // without any it makes a file that does not load.
+        home.Initializer.Add(Tensors.Of(zeros, new sbyte[quantized.Scales.Length], quantized.Scales.Length));
         // They come before everything that reads the weight.
         var first = 0;
-        home.Node.Insert(first++, Nodes.Node("DequantizeLinear", [integers, scales], [real]).With("axis", axis));
+        home.Node.Insert(first++, Nodes.Node("DequantizeLinear", [integers, scales, zeros], [real]).With("axis", axis));
         if (quantized.PlaceScales.Length > 0)
         {
             var (places, balanced) = (New("s"), New("d"));

@@ -91,11 +91,11 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var enough = bench.Baseline.IsSequence
             ? MostRankingSamples
             : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample), FewestRankingSamples, MostRankingSamples);
-        var ranking = new SpreadFeeds(bench.Baseline.Samples, (int)enough);
+        var ranking = new SpreadFeeds(new PickedFeeds(bench.Baseline.Samples, bench.Baseline.Split.Selection), (int)enough);
         return new AccuracyControl(
-            wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
-            .Quantize(bench.Limit, bench.AimOf(wanted), model => bench.Judge(model, wanted.Scheme.Name, settings, cancellationToken),
-                cancellationToken);
+            wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what),
+            settings).Quantize(bench.SelectionLimit, bench.AimOf(wanted),
+                model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
     }
 
     private Attempted Judged(Wanted wanted, VariantReport empty, ControlledModel made, Progress progress)
@@ -106,9 +106,16 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         // The time of another target's form on this processor would say nothing.
         var here = bench.IsHere(wanted.Profile);
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
-        var judged = fused.Model.Judged;
+        progress.Report(0, "judging on the samples that chose nothing");
+        var honest = new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model);
+        if (!ReferenceEquals(honest.Model, fused.Model))
+        {
+            OnnxFile.Save(honest.Model.Model, file);
+            fused = fused with { Model = honest.Model, Left = here ? Unfused(wanted, file, settings) : [] };
+        }
+        var judged = honest.Judged;
         var accepted = judged.Loss <= bench.Limit;
-        var scores = new Scores { Metrics = judged.Figures, Samples = bench.Baseline.Samples.Count };
+        var scores = new Scores { Metrics = judged.Figures, Samples = bench.Baseline.Split.Report.Count };
         if (here)
         {
             progress.Report(0, "timing");
@@ -127,12 +134,15 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 : null,
             Closeness = judged.Closeness,
             Drop = bench.DropOf(judged),
+            DropInterval = bench.DropIntervalOf(judged),
+            Intervals = judged.Intervals,
+            Overfitted = honest.Overfitted,
             Layers = LayerExplanation.Of(graph, scheme, fused.Model, fused.Returned, accepted, bench.DropOf(judged) is not null),
             Accepted = accepted,
         };
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme);
-        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench)] },
-            fused.Left.Count > 0, judged.Figure);
+        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons] },
+            fused.Left.Length > 0, judged.Figure);
     }
 
     /// <summary>
@@ -150,16 +160,18 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         // A model in which everything is float is the float model.
         if (returned.Count == 0 || kept.Count >= operators.Count) return asItIs;
         var model = made.Requantize(kept);
-        var judged = bench.Judge(model, wanted.Scheme.Name, settings, cancellationToken);
-        if (!(judged.Loss <= Math.Max(bench.Limit, made.Judged.Loss))) return asItIs;
+        var judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken);
+        if (!(judged.Loss <= Math.Max(bench.SelectionLimit, made.Judged.Loss))) return asItIs;
         OnnxFile.Save(model, file);
-        return new FusedModel(made with { Model = model, Judged = judged }, returned,
-            [.. FusionCheck.UnfusedNodesOf(file, settings).Select(Nodes.Title)]);
+        return new FusedModel(made with { Model = model, Judged = judged }, returned, Unfused(wanted, file, settings));
     }
+
+    private static string[] Unfused(Wanted wanted, string file, RuntimeSettings settings)
+        => wanted.Scheme.DequantizesWeights ? [] : [.. FusionCheck.UnfusedNodesOf(file, settings).Select(Nodes.Title)];
 
     /// <summary>A model as it ships to this machine.</summary>
     /// <param name="Model">The model.</param>
     /// <param name="Returned">First outputs of operators that were returned to float because the runtime does not fuse them.</param>
     /// <param name="Left">Operators that the runtime still computes in float.</param>
-    private sealed record FusedModel(ControlledModel Model, IReadOnlyList<string> Returned, IReadOnlyList<string> Left);
+    private sealed record FusedModel(ControlledModel Model, IReadOnlyList<string> Returned, string[] Left);
 }

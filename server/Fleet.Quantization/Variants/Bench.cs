@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
@@ -47,38 +48,57 @@ internal sealed class Bench : IDisposable
     /// <summary>Times of variants, each beside the float model.</summary>
     public PairedClock Clock { get; } = new();
 
-    /// <summary>What the figure that decides must reach.</summary>
-    public Threshold Required => Baseline.Original.Figure switch
-    {
-        { Name: var name } when name == Metric.SignalToNoise.Name => Threshold.Of(Metric.SignalToNoise, _settings.MinimumSignalToNoise),
-        { Name: var name } when name == Metric.BoxAgreement.Name => Threshold.Of(Metric.BoxAgreement, _settings.MinimumBoxAgreement),
-        var figure => Threshold.Allowing(figure, _settings.MaximumDrop),
-    };
+    /// <summary>What the figure that decides must reach, on the samples that report.</summary>
+    public Threshold Required => RequiredOf(Baseline.Original.Figure);
 
-    /// <summary>The largest loss that is accepted, as <see cref="Judged.Loss"/> counts.</summary>
-    public double Limit => Required is { Minimum: { } least } ? -least : Required.Maximum!.Value;
+    /// <summary>The largest loss that is accepted, as <see cref="Judged.Loss"/> counts, on the samples that report.</summary>
+    public double Limit => LossOf(Required);
+
+    /// <summary>The same on the samples that choose.</summary>
+    public double SelectionLimit => LossOf(RequiredOf(Baseline.Selected.Figure));
 
     /// <summary>
     /// What a model lost of the metric that decides, in its unit; null where that is decibels, which are a distance from the float model
     /// already, and where it could not be measured.
     /// </summary>
-    public double? DropOf(Judged judged)
-        => judged.Figure.Name != Metric.SignalToNoise.Name && judged.Loss - Baseline.Original.Loss is var lost && double.IsFinite(lost)
+    public double? DropOf(Judged told)
+        => told.Figure.Name != Metric.SignalToNoise.Name && told.Loss - Baseline.Original.Loss is var lost && double.IsFinite(lost)
             ? lost
             : null;
+
+    /// <summary>Where that loss lies; null where there is none, or too few samples.</summary>
+    public MetricInterval? DropIntervalOf(Judged told) => DropOf(told) is null ? null : Baseline.DropOf(told);
+
+    /// <summary>What to say where too few samples report to tell a variant's figure as exactly as asked; null where enough do.</summary>
+    public string? LackingOf(VariantReport variant)
+    {
+        var (figure, samples) = (Baseline.Original.Figure, Baseline.Split.Report.Count);
+        var asked = Precision.Asked(figure, _settings.MaximumDrop);
+        var title = Threshold.Lowered(figure.Title());
+        return variant.Drop is not null
+            ? Precision.Lacking($"what is lost of {title}", figure.Unit, variant.DropInterval, samples, asked)
+            : Precision.Lacking(title, figure.Unit, variant.Intervals.FirstOrDefault(one => one.Name == figure.Name), samples, asked);
+    }
 
     /// <summary>The loss that a variant's scheme tries to reach; the limit where bytes are what counts.</summary>
     public double AimOf(Wanted wanted)
         => Baseline.Original.Figure.Name == Metric.SignalToNoise.Name && wanted.Scheme.Aim is { } decibels
             && _settings.Goal != QuantizationGoal.Size
             && VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is null
-                ? Math.Min(Limit, -decibels) : Limit;
+                ? Math.Min(SelectionLimit, -decibels) : SelectionLimit;
 
     /// <summary>True when this machine is of the profile: figures taken here are then claims about it.</summary>
     public bool IsHere(HardwareProfile profile) => profile.Matches(_machine.Facts);
 
-    /// <summary>What the runtime is told when this machine judges a variant.</summary>
-    public RuntimeSettings SettingsOf(Wanted wanted) => wanted.Scheme.Runtime(wanted.Profile.Runtime).On(_machine.Facts.IsaFlags);
+    /// <summary>
+    /// What the runtime is told when this machine judges a variant: of its own profile what a device is told, of another's that nothing may
+    /// saturate here that does not there.
+    /// </summary>
+    public RuntimeSettings SettingsOf(Wanted wanted)
+    {
+        var settings = wanted.Scheme.Runtime(wanted.Profile.Runtime);
+        return IsHere(wanted.Profile) ? settings.On(_machine.Facts.IsaFlags) : settings.Exact(_machine.Facts.IsaFlags);
+    }
 
     /// <summary>The same as text: profiles that agree in it share a scheme's model.</summary>
     public string SettingsTextOf(Wanted wanted)
@@ -88,11 +108,18 @@ internal sealed class Bench : IDisposable
         return string.Join(' ', entries.Append(here.IntraOpThreads.ToString(CultureInfo.InvariantCulture)));
     }
 
-    /// <summary>Compares a model with the float one.</summary>
-    public Judged Judge(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)
+    /// <summary>Compares a model with the float one on the samples that choose.</summary>
+    public Judged Compare(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)
     {
         using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name, settings);
-        return Baseline.Judge(session, cancellationToken);
+        return Baseline.Compare(session, cancellationToken);
+    }
+
+    /// <summary>Compares a model with the float one on the samples that report.</summary>
+    public Judged Tell(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)
+    {
+        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name, settings);
+        return Baseline.Tell(session, cancellationToken);
     }
 
     /// <summary>Times a variant beside the float model, and takes what else running on this machine costs.</summary>
@@ -108,7 +135,7 @@ internal sealed class Bench : IDisposable
     /// <summary>The float model's figures; its time where it ran on a profile of this machine.</summary>
     public Scores Float(bool here, CancellationToken cancellationToken)
     {
-        var unmeasured = new Scores { Metrics = Baseline.Original.Figures, Samples = Baseline.Samples.Count };
+        var unmeasured = new Scores { Metrics = Baseline.Original.Figures, Samples = Baseline.Split.Report.Count };
         if (!here) return unmeasured;
         if (Clock.Float is null) Clock.AddFloat(LatencyRun.Measure([Baseline.Session], Baseline.Samples, cancellationToken)[0]);
         MeasureFloat(cancellationToken);
@@ -126,6 +153,13 @@ internal sealed class Bench : IDisposable
         Baseline.Dispose();
         if (_sample is not null) File.Delete(_sample);
     }
+
+    private Threshold RequiredOf(MetricValue ofFloat)
+        => ofFloat.Name == Metric.SignalToNoise.Name ? Threshold.Of(Metric.SignalToNoise, _settings.MinimumSignalToNoise)
+            : ofFloat.Name == Metric.BoxAgreement.Name ? Threshold.Of(Metric.BoxAgreement, _settings.MinimumBoxAgreement)
+            : Threshold.Allowing(ofFloat, _settings.MaximumDrop);
+
+    private static double LossOf(Threshold required) => required is { Minimum: { } least } ? -least : required.Maximum!.Value;
 
     private void MeasureFloat(CancellationToken cancellationToken)
         => _floatCosts ??= WithCosts(new Scores(), FloatFile, Baseline.Session, OnnxRuntimeSession.Plain, cancellationToken);

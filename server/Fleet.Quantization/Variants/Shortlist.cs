@@ -41,12 +41,13 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         },
     };
 
-    private static VariantReport Decided(VariantReport report, VariantDecision decision)
+    private VariantReport Decided(VariantReport report, VariantDecision decision)
     {
         string[] reasons = decision.OverBudget.TryGetValue(report.Id, out var excess) ? [excess, .. report.Reasons]
             : report.Accepted && decision.NotChosen.TryGetValue(report.Id, out var why) ? [.. report.Reasons, $"Not chosen: {why}"]
             : [.. report.Reasons];
         var accepted = report.Accepted && excess is null;
+        if (decision.Chosen == report.Id && bench.LackingOf(report) is { } lacking) reasons = [.. reasons, lacking];
         return report with
         {
             Accepted = accepted,

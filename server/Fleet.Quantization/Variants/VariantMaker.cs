@@ -15,7 +15,14 @@ namespace Fleet.Quantization.Variants;
 /// <param name="Original">The float model.</param>
 /// <param name="Variants">Every variant tried, the rejected ones included; the float model among them where it is the choice.</param>
 /// <param name="Measure">Name of the metric that they were judged by.</param>
-internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport> Variants, string Measure);
+internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport> Variants, string Measure)
+{
+    /// <summary>How many samples chose, and how many reported.</summary>
+    public required SampleParts Parts { get; init; }
+
+    /// <summary>Where the float model's figures lie.</summary>
+    public IReadOnlyList<MetricInterval> Intervals { get; init; } = [];
+}
 
 /// <summary>
 /// Makes the variants of a float model for every profile, of a student as of a model of one's own: each scheme with accuracy
@@ -92,7 +99,14 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             .Choose(wanted.Where(one => one.Profile == profile).Select(one => tried[one.Id])))];
         progress.Report(new BuildProgress("Variants made", 1));
         return new MadeVariants(bench.Float(request.Settings.Profiles.Any(bench.IsHere), cancellationToken), reports,
-            bench.Baseline.Original.Figure.Name);
+            bench.Baseline.Original.Figure.Name)
+        {
+            Parts = new SampleParts(bench.Baseline.Split.Selection.Count, bench.Baseline.Split.Report.Count)
+            {
+                Shared = !bench.Baseline.Split.IsHeldOut,
+            },
+            Intervals = bench.Baseline.Original.Intervals,
+        };
     }
 
     private static QuantizationSource Calibrated(

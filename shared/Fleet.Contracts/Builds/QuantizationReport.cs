@@ -34,6 +34,9 @@ public sealed record QuantizationReport
     /// <summary>Where the samples came from that judged.</summary>
     public required SampleSource Validation { get; init; }
 
+    /// <summary>How many of those chose, and how many reported; absent in reports from before they were told apart.</summary>
+    public SampleParts? Parts { get; init; }
+
     /// <summary>
     /// True when the samples that judged had labels: the measure is then the first metric of the task, otherwise closeness to the float
     /// model.
@@ -52,8 +55,26 @@ public sealed record QuantizationReport
     /// <summary>What was measured of the float model.</summary>
     public required Scores Original { get; init; }
 
+    /// <summary>Where the float model's figures lie, as <see cref="VariantReport.Intervals"/>.</summary>
+    public IReadOnlyList<MetricInterval> OriginalIntervals { get; set; } = [];
+
     /// <summary>Every variant tried, the rejected ones included.</summary>
     public required IReadOnlyList<VariantReport> Variants { get; init; }
+}
+
+/// <summary>
+/// How the samples that judge were used: some choose between calibrators, techniques and layers, the others report; no figure that is told
+/// rests on a sample that chose.
+/// </summary>
+/// <param name="Selection">Samples that chose.</param>
+/// <param name="Report">Samples that reported.</param>
+public sealed record SampleParts(int Selection, int Report)
+{
+    /// <summary>True where the same samples did both: there was one, or what decides showed in too few of them.</summary>
+    public bool Shared { get; init; }
+
+    /// <summary>True where they are part of the calibration data, because nobody gave others.</summary>
+    public bool OfCalibration { get; init; }
 }
 
 /// <summary>Where samples came from.</summary>

@@ -30,7 +30,8 @@ public sealed record SourceSpec
     public string? Calibration { get; init; }
 
     /// <summary>
-    /// Samples that judge, in the same forms. An npz may hold labels as the task has them: <c>labels</c>, and <c>labels.boxes</c> for
+    /// Samples that judge, in the same forms; where they are those that calibrate, half of them judge and the rest calibrate. An
+    /// npz may hold labels as the task has them: <c>labels</c>, and <c>labels.boxes</c> for
     /// detection.
     /// </summary>
     public required string Validation { get; init; }

@@ -45,6 +45,19 @@ public sealed record VariantReport
     /// </summary>
     public double? Drop { get; init; }
 
+    /// <summary>Where that loss lies, with a confidence of 95 %, by the same resamplings of both; absent where nothing was lost so, or
+    /// there were too few samples.</summary>
+    public MetricInterval? DropInterval { get; init; }
+
+    /// <summary>
+    /// Where the figures of <see cref="Scores"/> and <see cref="Closeness"/> lie, with a confidence of 95 % (bootstrap over the samples
+    /// that report); none in older reports, and where there were too few samples.
+    /// </summary>
+    public IReadOnlyList<MetricInterval> Intervals { get; set; } = [];
+
+    /// <summary>True when it is much better on the samples that chose it than on those that report.</summary>
+    public bool Overfitted { get; init; }
+
     /// <summary>
     /// Median fp32 latency over this variant's, both measured interleaved in one process; above 1 is faster. Null when not of this
     /// processor's profile.

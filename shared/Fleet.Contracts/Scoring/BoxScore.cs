@@ -32,14 +32,14 @@ internal sealed class BoxScore : TaskScore
         _agreement.Add(found, DetectionReader.Confident(_form, reference));
     }
 
-    private protected override IEnumerable<MetricValue> Figures()
+    private protected override IEnumerable<MetricValue> Figures(SampleWeights weights)
     {
-        if (_labelled is { At50To95: { } all, At50: { } half })
+        if (_labelled.At50To95Of(weights) is { } all && _labelled.At50Of(weights) is { } half)
         {
             yield return MetricValue.Of(Metric.Map50To95, all);
             yield return MetricValue.Of(Metric.Map50, half);
         }
-        if (_agreement is not { At50To95: { } agreement, At50: { } present }) yield break;
+        if (_agreement.At50To95Of(weights) is not { } agreement || _agreement.At50Of(weights) is not { } present) yield break;
         yield return MetricValue.Of(Metric.BoxAgreement, agreement);
         yield return MetricValue.Of(Metric.BoxAgreement50, present);
     }

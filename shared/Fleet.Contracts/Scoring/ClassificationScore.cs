@@ -22,32 +22,34 @@ public static class ClassificationScore
     /// Share of samples decided as <paramref name="labels"/> say, 0 to 1; 0 without samples. With another model's decisions as labels it is
     /// the agreement.
     /// </summary>
-    public static double Accuracy(ReadOnlySpan<long> decided, ReadOnlySpan<long> labels)
+    public static double Accuracy(ReadOnlySpan<long> decided, ReadOnlySpan<long> labels, SampleWeights weights = default)
     {
         Require(decided, labels);
-        var right = 0;
+        var (right, all) = (0L, 0L);
         for (var i = 0; i < decided.Length; i++)
         {
-            if (decided[i] == labels[i]) right++;
+            all += weights[i];
+            if (decided[i] == labels[i]) right += weights[i];
         }
-        return (double)right / Math.Max(1, decided.Length);
+        return (double)right / Math.Max(1, all);
     }
 
     /// <summary>Mean over the classes that occur of 2 TP / (2 TP + FP + FN), 0 to 1; 0 without samples.</summary>
-    public static double MacroF1(ReadOnlySpan<long> decided, ReadOnlySpan<long> labels)
+    public static double MacroF1(ReadOnlySpan<long> decided, ReadOnlySpan<long> labels, SampleWeights weights = default)
     {
         Require(decided, labels);
         var counts = new Dictionary<long, (int Right, int Wrong)>();
         for (var i = 0; i < decided.Length; i++)
         {
+            if (weights[i] == 0) continue;
             if (decided[i] == labels[i])
             {
-                Count(counts, labels[i], right: 1, wrong: 0);
+                Count(counts, labels[i], right: weights[i], wrong: 0);
                 continue;
             }
             // Missed by one class, claimed by another: one error of each.
-            Count(counts, labels[i], right: 0, wrong: 1);
-            Count(counts, decided[i], right: 0, wrong: 1);
+            Count(counts, labels[i], right: 0, wrong: weights[i]);
+            Count(counts, decided[i], right: 0, wrong: weights[i]);
         }
         return counts.Count == 0 ? 0 : counts.Values.Average(count => 2.0 * count.Right / (2.0 * count.Right + count.Wrong));
     }

@@ -18,14 +18,15 @@ internal sealed class DecisionScore(SampleTruth truth, IReadOnlyList<string> out
         if (Compares(Outputs[0])) _reference.Add(ClassificationScore.Decide(Truth.Reference(Outputs[0], sample)));
     }
 
-    private protected override IEnumerable<MetricValue> Figures()
+    private protected override IEnumerable<MetricValue> Figures(SampleWeights weights)
     {
         long[] decided = [.. _decided];
         if (Truth.Classes is { } labels)
         {
-            yield return MetricValue.Of(Metric.Accuracy, ClassificationScore.Accuracy(decided, labels));
-            yield return MetricValue.Of(Metric.MacroF1, ClassificationScore.MacroF1(decided, labels));
+            yield return MetricValue.Of(Metric.Accuracy, ClassificationScore.Accuracy(decided, labels, weights));
+            yield return MetricValue.Of(Metric.MacroF1, ClassificationScore.MacroF1(decided, labels, weights));
         }
-        if (Compares(Outputs[0])) yield return MetricValue.Of(Metric.Agreement, ClassificationScore.Accuracy(decided, [.. _reference]));
+        if (Compares(Outputs[0]))
+            yield return MetricValue.Of(Metric.Agreement, ClassificationScore.Accuracy(decided, [.. _reference], weights));
     }
 }

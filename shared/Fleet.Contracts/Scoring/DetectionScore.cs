@@ -19,43 +19,54 @@ public sealed class DetectionScore
     public int Samples { get; private set; }
 
     /// <summary>Mean average precision at an overlap of one half; null when no sample has a true box.</summary>
-    public double? At50 => Mean(0, 1);
+    public double? At50 => At50Of(SampleWeights.Equal);
 
     /// <summary>The mean over overlaps 0.50, 0.55, … 0.95; null when no sample has a true box.</summary>
-    public double? At50To95 => Mean(0, Overlaps);
+    public double? At50To95 => At50To95Of(SampleWeights.Equal);
+
+    /// <summary>The same as <see cref="At50"/>, each sample as often as it counts.</summary>
+    public double? At50Of(SampleWeights weights) => Mean(0, 1, weights);
+
+    /// <summary>The same as <see cref="At50To95"/>, each sample as often as it counts.</summary>
+    public double? At50To95Of(SampleWeights weights) => Mean(0, Overlaps, weights);
 
     /// <summary>Takes one sample in.</summary>
     public void Add(IReadOnlyList<DetectedBox> found, IReadOnlyList<TrueBox> truth)
     {
-        Samples++;
         foreach (var label in found.Select(box => box.Class).Union(truth.Select(box => box.Class)))
         {
             if (!_classes.TryGetValue(label, out var matches)) _classes[label] = matches = new ClassMatches();
-            matches.Add(
+            matches.Add(Samples,
                 [
                     .. found.Where(box => box.Class == label && float.IsFinite(box.Score))
                         .OrderByDescending(box => box.Score).Take(MaximumBoxes),
                 ],
                 [.. truth.Where(box => box.Class == label).Select(box => box.Box)]);
         }
+        Samples++;
     }
 
-    private double? Mean(int first, int count)
+    private double? Mean(int first, int count, SampleWeights weights)
     {
-        var judged = _classes.Values.Where(matches => matches.Truths > 0).ToArray();
-        return judged.Length == 0 ? null : judged.Average(matches => Enumerable.Range(first, count).Average(matches.Precision));
+        var judged = _classes.Values.Where(matches => matches.Truths(weights) > 0).ToArray();
+        return judged.Length == 0
+            ? null
+            : judged.Average(matches => Enumerable.Range(first, count).Average(step => matches.Precision(step, weights)));
     }
 
     /// <summary>The boxes of one class over all samples, each with the overlaps at which it was matched.</summary>
     private sealed class ClassMatches
     {
-        private readonly List<(float Score, int MatchedAt)> _found = [];
+        private readonly List<(float Score, int MatchedAt, int Sample)> _found = [];
+        private readonly List<(int Sample, int Count)> _truths = [];
+        private bool _ordered = true;
 
-        public int Truths { get; private set; }
+        /// <summary>True boxes, each as often as its sample counts.</summary>
+        public long Truths(SampleWeights weights) => _truths.Sum(one => (long)weights[one.Sample] * one.Count);
 
-        public void Add(DetectedBox[] found, Box[] truth)
+        public void Add(int sample, DetectedBox[] found, Box[] truth)
         {
-            Truths += truth.Length;
+            if (truth.Length > 0) _truths.Add((sample, truth.Length));
             var matched = new int[found.Length];
             var overlaps = new double[found.Length, truth.Length];
             for (var i = 0; i < found.Length; i++)
@@ -77,22 +88,25 @@ public sealed class DetectionScore
                     matched[i] |= 1 << step;
                 }
             }
-            for (var i = 0; i < found.Length; i++) _found.Add((found[i].Score, matched[i]));
+            for (var i = 0; i < found.Length; i++) _found.Add((found[i].Score, matched[i], sample));
+            _ordered = false;
         }
 
         /// <summary>Average precision at one overlap.</summary>
-        public double Precision(int step)
+        public double Precision(int step, SampleWeights weights)
         {
-            // Stable, as COCO's merge sort is: of equal scores the earlier sample counts first.
-            var ordered = _found.OrderByDescending(box => box.Score).ToArray();
-            var (recall, precision) = (new double[ordered.Length], new double[ordered.Length]);
-            var right = 0;
-            for (var i = 0; i < ordered.Length; i++)
+            var ordered = Ordered();
+            var truths = Truths(weights);
+            var (recall, precision) = (new double[ordered.Count], new double[ordered.Count]);
+            var (right, seen) = (0L, 0L);
+            for (var i = 0; i < ordered.Count; i++)
             {
-                if ((ordered[i].MatchedAt & (1 << step)) != 0) right++;
-                (recall[i], precision[i]) = ((double)right / Truths, (double)right / (i + 1));
+                var times = weights[ordered[i].Sample];
+                seen += times;
+                if ((ordered[i].MatchedAt & (1 << step)) != 0) right += times;
+                (recall[i], precision[i]) = ((double)right / truths, (double)right / Math.Max(1, seen));
             }
-            for (var i = ordered.Length - 1; i > 0; i--) precision[i - 1] = Math.Max(precision[i - 1], precision[i]);
+            for (var i = ordered.Count - 1; i > 0; i--) precision[i - 1] = Math.Max(precision[i - 1], precision[i]);
 
             var (sum, at) = (0.0, 0);
             for (var point = 0; point < RecallPoints; point++)
@@ -101,6 +115,16 @@ public sealed class DetectionScore
                 if (at < recall.Length) sum += precision[at];
             }
             return sum / RecallPoints;
+        }
+
+        /// <summary>By falling score; stable, as COCO's merge sort is: of equal scores the earlier sample counts first.</summary>
+        private List<(float Score, int MatchedAt, int Sample)> Ordered()
+        {
+            if (_ordered) return _found;
+            (var sorted, _ordered) = (_found.OrderByDescending(box => box.Score).ToArray(), true);
+            _found.Clear();
+            _found.AddRange(sorted);
+            return _found;
         }
     }
 }

@@ -17,14 +17,26 @@ public static class EmbeddingScore
     /// <param name="neighbours">How many neighbours count.</param>
     public static double? Recall(ReadOnlySpan<float> vectors, ReadOnlySpan<float> reference, int samples, int neighbours = Neighbours)
     {
+        var wanted = Math.Min(neighbours, samples - 1);
+        return SharedBy(vectors, reference, samples, neighbours) is { } shared
+            ? (double)shared.Sum(one => (long)one) / ((long)samples * wanted)
+            : null;
+    }
+
+    /// <summary>
+    /// Of each sample, how many of its nearest by the float model are among as many nearest by the variant; null when there are no others.
+    /// </summary>
+    internal static int[]? SharedBy(ReadOnlySpan<float> vectors, ReadOnlySpan<float> reference, int samples, int neighbours)
+    {
         if (vectors.Length != reference.Length || (samples > 0 && vectors.Length % samples != 0))
             throw new ArgumentException($"{vectors.Length} and {reference.Length} values do not make {samples} vectors each.");
         var wanted = Math.Min(neighbours, samples - 1);
         if (wanted < 1) return null;
         var (own, theirs) = (Normalized(vectors, samples), Normalized(reference, samples));
-        var shared = 0L;
-        for (var i = 0; i < samples; i++) shared += Nearest(own, samples, i, wanted).Intersect(Nearest(theirs, samples, i, wanted)).Count();
-        return (double)shared / ((long)samples * wanted);
+        return [
+            .. Enumerable.Range(0, samples)
+                .Select(i => Nearest(own, samples, i, wanted).Intersect(Nearest(theirs, samples, i, wanted)).Count()),
+        ];
     }
 
     private static int[] Nearest(float[] vectors, int samples, int of, int count)

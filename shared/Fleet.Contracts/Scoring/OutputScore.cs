@@ -50,4 +50,15 @@ public sealed class OutputScore
         }
         return this;
     }
+
+    /// <summary>Takes in what another added up, as often as it counts.</summary>
+    public void Add(OutputScore other, int times)
+    {
+        // What is not a number stays so only where it counts.
+        if (times == 0) return;
+        _signal += times * other._signal;
+        _power += times * other._power;
+        _product += times * other._product;
+        _noise += times * other._noise;
+    }
 }

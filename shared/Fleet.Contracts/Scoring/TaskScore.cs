@@ -13,7 +13,7 @@ public delegate ReadOnlySpan<float> SampleOutput(string name, out int columns);
 /// </summary>
 public abstract class TaskScore
 {
-    private readonly OutputScore _closeness = new();
+    private readonly List<OutputScore> _closeness = [];
     private readonly string[] _compared;
     private int _next;
 
@@ -54,6 +54,7 @@ public abstract class TaskScore
     /// <exception cref="FormatException">The outputs do not have the form of the task.</exception>
     public void Add(SampleOutput output)
     {
+        var closeness = new OutputScore();
         foreach (var name in _compared)
         {
             var values = output(name, out _);
@@ -61,26 +62,36 @@ public abstract class TaskScore
             if (values.Length != reference.Length)
                 throw new FormatException(
                     $"Output '{name}' has {values.Length} values for a sample; the float model gave {reference.Length}.");
-            _closeness.Add(values, reference);
+            closeness.Add(values, reference);
         }
+        if (_compared.Length > 0) _closeness.Add(closeness);
         Take(_next++, output);
     }
 
     /// <summary>What was measured, in the order of the task's metrics.</summary>
-    public IReadOnlyList<MetricValue> Measured()
+    public IReadOnlyList<MetricValue> Measured() => Measured(SampleWeights.Equal);
+
+    /// <summary>
+    /// What would have been measured had each sample been there as often as <paramref name="weights"/> says: a bootstrap asks so.
+    /// </summary>
+    public IReadOnlyList<MetricValue> Measured(SampleWeights weights)
     {
         var definition = TaskDefinition.Of(Truth.Task);
         var order = definition.LabelMetrics.Concat(definition.ReferenceMetrics).Select(metric => metric.Name).ToList();
+        var all = new OutputScore();
+        foreach (var (sample, one) in _closeness.Index()) all.Add(one, weights[sample]);
         IEnumerable<MetricValue> closeness = _compared.Length == 0 ? []
-            : [MetricValue.Of(Metric.Cosine, _closeness.Cosine), MetricValue.Of(Metric.SignalToNoise, _closeness.SignalToNoise)];
-        return [.. Figures().Concat(closeness).Where(value => double.IsFinite(value.Value)).OrderBy(value => order.IndexOf(value.Name))];
+            : [MetricValue.Of(Metric.Cosine, all.Cosine), MetricValue.Of(Metric.SignalToNoise, all.SignalToNoise)];
+        return [
+            .. Figures(weights).Concat(closeness).Where(value => double.IsFinite(value.Value)).OrderBy(value => order.IndexOf(value.Name)),
+        ];
     }
 
     /// <summary>Takes sample number <paramref name="sample"/> in.</summary>
     private protected abstract void Take(int sample, SampleOutput output);
 
     /// <summary>The task's own figures.</summary>
-    private protected abstract IEnumerable<MetricValue> Figures();
+    private protected abstract IEnumerable<MetricValue> Figures(SampleWeights weights);
 
     private protected bool Compares(string output) => _compared.Contains(output);
 }

@@ -17,11 +17,14 @@ internal sealed class ValueScore(SampleTruth truth, IReadOnlyList<string> output
         _predicted.AddRange(values);
     }
 
-    private protected override IEnumerable<MetricValue> Figures()
+    private protected override IEnumerable<MetricValue> Figures(SampleWeights weights)
     {
         if (Truth.Values is not { } labels) yield break;
         float[] predicted = [.. _predicted];
-        yield return MetricValue.Of(Metric.RootMeanSquareError, RegressionScore.RootMeanSquareError(predicted, labels), unit);
-        yield return MetricValue.Of(Metric.MeanAbsoluteError, RegressionScore.MeanAbsoluteError(predicted, labels), unit);
+        var columns = labels.Length / Math.Max(1, Truth.Samples);
+        yield return MetricValue.Of(
+            Metric.RootMeanSquareError, RegressionScore.RootMeanSquareError(predicted, labels, weights, columns), unit);
+        yield return MetricValue.Of(
+            Metric.MeanAbsoluteError, RegressionScore.MeanAbsoluteError(predicted, labels, weights, columns), unit);
     }
 }

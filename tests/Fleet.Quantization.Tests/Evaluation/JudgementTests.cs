@@ -73,16 +73,20 @@ public sealed class JudgementTests
         using (var baseline = Baseline.Measure(
             folder.File("model.onnx"), HeldOut.Of(samples, labels), TestContext.Current.CancellationToken))
         {
-            var same = baseline.Judge(session, TestContext.Current.CancellationToken).Closeness;
+            var same = baseline.Tell(session, TestContext.Current.CancellationToken).Closeness;
             Assert.Equal((Closeness.Exact, 1.0), (same.SignalToNoise, same.Agreement));
             Assert.Equal(1, same.Cosine, 1e-12);
-            var expected = outputs.Against(AllOutputs.Of(session, samples, TestContext.Current.CancellationToken));
-            var judged = baseline.Judge(other, TestContext.Current.CancellationToken);
+            // What reports is half of the samples; the other half chose.
+            var reporting = new PickedFeeds(samples, baseline.Split.Report);
+            Assert.Equal(25, reporting.Count);
+            outputs = AllOutputs.Of(other, reporting, TestContext.Current.CancellationToken);
+            var expected = outputs.Against(AllOutputs.Of(session, reporting, TestContext.Current.CancellationToken));
+            var judged = baseline.Tell(other, TestContext.Current.CancellationToken);
             Assert.Equal(expected.SignalToNoise, judged.Closeness.SignalToNoise, 1e-6);
             Assert.Equal(expected.Cosine, judged.Closeness.Cosine, 1e-5);
             Assert.Equal(expected.Agreement, judged.Closeness.Agreement);
             Assert.InRange(judged.Closeness.Agreement!.Value, 0, 0.9);
-            Assert.Equal(MetricValue.Of(Metric.Accuracy, outputs.Decisions.Count(decision => decision == 2) / 50.0), judged.Figure);
+            Assert.Equal(MetricValue.Of(Metric.Accuracy, outputs.Decisions.Count(decision => decision == 2) / 25.0), judged.Figure);
             Assert.True(File.Exists(folder.File("model.onnx.outputs")));
         }
         Assert.False(File.Exists(folder.File("model.onnx.outputs")));
@@ -100,9 +104,14 @@ public sealed class JudgementTests
         var heldOut = new HeldOut(samples, SampleTruth.Read(ModelTask.Regression, labels, 5)) { LabelUnit = "kW", Travelling = [1, 3] };
         using var baseline = Baseline.Measure(model, heldOut, TestContext.Current.CancellationToken);
         using var session = OnnxRuntimeSession.Open(other);
-        var judged = baseline.Judge(session, TestContext.Current.CancellationToken);
-        // Errors are 0, 1, 2, 3, 4 in all, and 1 and 3 of those that travel.
-        Assert.Equal(MetricValue.Of(Metric.RootMeanSquareError, Math.Sqrt(6), "kW"), judged.Figure);
+        var judged = baseline.Tell(session, TestContext.Current.CancellationToken);
+        // The error of each sample is its number; 1 and 3 travel, whether they report or not.
+        var report = Math.Sqrt(baseline.Split.Report.Average(sample => sample * sample));
+        Assert.Equal((3, "kW"), (baseline.Split.Report.Count, judged.Figure.Unit));
+        Assert.Equal(report, judged.Figure.Value, 9);
+        var selection = Math.Sqrt(baseline.Split.Selection.Average(sample => sample * sample));
+        Assert.Equal(selection, baseline.Compare(session, TestContext.Current.CancellationToken).Figure.Value, 9);
+        Assert.True(judged.Interval is { Low: var low, High: var high } && low <= report && report <= high);
         Assert.Equal(["rmse", "mae"], judged.Figures.Select(figure => figure.Name));
         Assert.Equal([Math.Sqrt(5), 2], judged.Travelling!.Select(figure => figure.Value));
         Assert.Equal(0, baseline.Original.Figure.Value);
@@ -119,7 +128,7 @@ public sealed class JudgementTests
             new HeldOut(new TinySamples([-1, -2], [1], new long[2]).Feeds("x"), SampleTruth.Read(ModelTask.Regression, labels, 2)),
             TestContext.Current.CancellationToken);
         using var session = OnnxRuntimeSession.Open(other);
-        var judged = baseline.Judge(session, TestContext.Current.CancellationToken);
+        var judged = baseline.Tell(session, TestContext.Current.CancellationToken);
         Assert.Equal(double.PositiveInfinity, judged.Loss);
         Assert.Empty(judged.Figures);
     }

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Fleet.Contracts.Devices;
 
-namespace Fleet.Quantization.Evaluation;
+namespace Fleet.Quantization.Onnx;
 
 /// <summary>What the worker runs on: latencies are claims about this machine alone.</summary>
 internal static class ThisMachine

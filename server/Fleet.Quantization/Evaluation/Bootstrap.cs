@@ -1,0 +1,86 @@
+using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
+using MathNet.Numerics.Distributions;
+
+namespace Fleet.Quantization.Evaluation;
+
+/// <summary>
+/// How far a figure may be from what all samples of its kind would give: it is computed again over samples drawn from those there are,
+/// with replacement, as many as there are (Efron, Bootstrap methods: another look at the jackknife, Annals of Statistics 7, 1979). Every
+/// model is drawn alike, so that differences between models are of the same draws.
+/// </summary>
+internal sealed class Bootstrap
+{
+    /// <summary>Confidence of an interval.</summary>
+    public const double Level = 0.95;
+
+    /// <summary>Fewer samples say nothing of how they scatter.</summary>
+    public const int FewestSamples = 3;
+
+    private const int Seed = 7, Draws = 1_000;
+
+    private readonly double _tail;
+
+    /// <summary>Draws for so many samples.</summary>
+    public Bootstrap(int samples)
+    {
+        Samples = samples;
+        if (samples < FewestSamples) return;
+        // Percentiles of few samples are too narrow; taken so far out that they are as wide as Student's interval of a mean (Hesterberg,
+        // What teachers should know about the bootstrap, The American Statistician 69, 2015, "expanded percentile interval").
+        var student = StudentT.InvCDF(0, 1, samples - 1, (1 - Level) / 2);
+        _tail = Normal.CDF(0, 1, Math.Sqrt(samples / (samples - 1.0)) * student);
+    }
+
+    /// <summary>Samples that are drawn from.</summary>
+    public int Samples { get; }
+
+    /// <summary>The figures of each draw; none where there are too few samples.</summary>
+    public IReadOnlyList<IReadOnlyList<MetricValue>> Of(TaskScore score)
+    {
+        if (Samples < FewestSamples) return [];
+        var random = new Random(Seed);
+        var (times, draws) = (new int[Samples], new IReadOnlyList<MetricValue>[Draws]);
+        for (var draw = 0; draw < Draws; draw++)
+        {
+            Array.Clear(times);
+            for (var i = 0; i < Samples; i++) times[random.Next(Samples)]++;
+            draws[draw] = score.Measured(new SampleWeights(times));
+        }
+        return draws;
+    }
+
+    /// <summary>The interval of every figure that was measured.</summary>
+    public IReadOnlyList<MetricInterval> Intervals(IReadOnlyList<MetricValue> measured, IReadOnlyList<IReadOnlyList<MetricValue>> draws)
+        => [
+            .. measured.Select(figure => IntervalOf(figure, [
+                .. draws.Select(draw => draw.FirstOrDefault(value => value.Name == figure.Name)?.Value).OfType<double>(),
+            ])).OfType<MetricInterval>(),
+        ];
+
+    /// <summary>The interval of a figure; null where nothing can be told of it.</summary>
+    /// <param name="figure">The figure over all samples.</param>
+    /// <param name="drawn">The same of each draw.</param>
+    public MetricInterval? IntervalOf(MetricValue figure, double[] drawn)
+    {
+        if (drawn.Length == 0 || !double.IsFinite(figure.Value)) return null;
+        Array.Sort(drawn);
+        var (low, high) = (At(drawn, _tail), At(drawn, 1 - _tail));
+        // Where every sample says the same, every draw does, and still the next sample may differ: by the rule of three it does so in at
+        // most three of as many (Hanley and Lippman-Hand, If nothing goes wrong, is everything all right?, JAMA 249, 1983).
+        if (figure.Unit == Units.Ratio && low == high && figure.Value is 0 or 1)
+        {
+            var rest = Math.Min(1, 3.0 / Samples);
+            (low, high) = figure.Value == 0 ? (0.0, rest) : (1 - rest, 1.0);
+        }
+        return new MetricInterval(figure.Name, Math.Min(low, figure.Value), Math.Max(high, figure.Value));
+    }
+
+    private static double At(double[] sorted, double share)
+    {
+        var place = share * (sorted.Length - 1);
+        var below = (int)place;
+        return below + 1 < sorted.Length ? sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]) : sorted[below];
+    }
+}

@@ -1,0 +1,92 @@
+using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
+using Fleet.Quantization.Accuracy;
+using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Schemes;
+
+namespace Fleet.Quantization.Variants;
+
+/// <summary>What was told of a variant on samples that had no part in its making.</summary>
+/// <param name="Model">The variant: the one given, or a plainer one where that was better by nothing but its choice of samples.</param>
+/// <param name="Judged">Its figures.</param>
+/// <param name="Overfitted">True where the variant shipped looks better on the samples that chose it than their number explains.</param>
+/// <param name="Reasons">What to say of it.</param>
+internal sealed record ToldModel(ControlledModel Model, Judged Judged, bool Overfitted, IReadOnlyList<string> Reasons);
+
+/// <summary>
+/// Tells a variant's figures on the samples that report, and holds them against those of the samples that chose it. Where the two
+/// contradict each other, the variant was fitted to its samples, and one made without choosing takes its place if it is as good.
+/// </summary>
+/// <param name="bench">What it is measured on.</param>
+/// <param name="wanted">The variant.</param>
+/// <param name="source">What it was made of.</param>
+/// <param name="settings">What the runtime is told here.</param>
+/// <param name="cancellationToken">Stops between runs of a model.</param>
+internal sealed class Overfitting(
+    Bench bench, Wanted wanted, QuantizationSource source, RuntimeSettings settings, CancellationToken cancellationToken)
+{
+    /// <summary>The figures of <paramref name="made"/>, or of the plainer one that takes its place.</summary>
+    public ToldModel Told(ControlledModel made)
+    {
+        var told = Tell(made);
+        if (!Contradicts(made.Judged, told)) return new ToldModel(made, told, Overfitted: false, []);
+        var contradiction = $"On the samples that chose it {Shown(made.Judged)}, on others {Shown(told)}";
+        if (made.Techniques.Count > 0 || made.Calibrator != source.Calibrator)
+        {
+            var plain = Plain(made);
+            var toldOfPlain = Tell(plain);
+            if (toldOfPlain.Loss <= told.Loss)
+                return new ToldModel(plain, toldOfPlain, Contradicts(plain.Judged, toldOfPlain),
+                    [$"{contradiction}: the plain one, {Shown(toldOfPlain)}, took its place."]);
+        }
+        return new ToldModel(made, told, Overfitted: true, [$"{contradiction}: it is fitted to the samples that chose it."]);
+    }
+
+    /// <summary>
+    /// True when the samples that chose tell more than those that report, by more than the scatter of both explains at a confidence of
+    /// 95 %.
+    /// </summary>
+    internal static bool Contradicts(
+        double chosen, double told, double low, double high, MetricDirection better, int choosing, int reporting)
+    {
+        var (gain, spread) = better == MetricDirection.Higher ? (chosen - told, high - told) : (told - chosen, told - low);
+        // Both halves scatter, each by the root of its size.
+        return gain > spread * Math.Sqrt(1 + (double)reporting / Math.Max(1, choosing)) && gain > 0;
+    }
+
+    private bool Contradicts(Judged chosen, Judged told)
+    {
+        var split = bench.Baseline.Split;
+        if (!split.IsHeldOut || told.Interval is not { } interval || !double.IsFinite(chosen.Figure.Value)) return false;
+        // Against labels the losses are compared: one half may be the harder for the float model too.
+        return bench.DropOf(told) is { } drop && bench.DropIntervalOf(told) is { } lost
+            ? Contradicts(chosen.Loss - bench.Baseline.Selected.Loss, drop, lost.Low, lost.High, MetricDirection.Lower,
+                split.Selection.Count, split.Report.Count)
+            : Contradicts(chosen.Figure.Value, told.Figure.Value, interval.Low, interval.High, told.Figure.Better,
+                split.Selection.Count, split.Report.Count);
+    }
+
+    private ControlledModel Plain(ControlledModel made)
+    {
+        ControlledModel Of(IReadOnlySet<string> kept)
+        {
+            var model = wanted.Scheme.Apply(source, kept);
+            return made with
+            {
+                Model = model,
+                Judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken),
+                Calibrator = source.Calibrator,
+                Techniques = [],
+                SignalToNoise = null,
+                Requantize = others => wanted.Scheme.Apply(source, others),
+            };
+        }
+        return Of(made.Returned.Select(one => one.Output).ToHashSet());
+    }
+
+    private Judged Tell(ControlledModel made) => bench.Tell(made.Model, wanted.Scheme.Name, settings, cancellationToken);
+
+    private static string Shown(Judged judged)
+        => $"{Threshold.Lowered(judged.Figure.Title())} is {Units.Text(Math.Round(judged.Figure.Value, 3), judged.Figure.Unit)}";
+}

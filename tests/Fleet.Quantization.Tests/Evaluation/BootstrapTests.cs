@@ -1,0 +1,77 @@
+using Fleet.Contracts.Scoring;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Tensors;
+using Fleet.Quantization.Evaluation;
+
+namespace Fleet.Quantization.Tests.Evaluation;
+
+public sealed class BootstrapTests
+{
+    [Theory]
+    [InlineData(8)]
+    [InlineData(30)]
+    [InlineData(200)]
+    public void Interval_of_a_root_mean_square_holds_the_truth_about_nineteen_times_in_twenty(int samples)
+    {
+        // Errors are normal with a deviation of 1, which the root of their mean square estimates.
+        var random = new Random(5);
+        var (held, rounds) = (0, 400);
+        var bootstrap = new Bootstrap(samples);
+        for (var round = 0; round < rounds; round++)
+        {
+            float[] errors = [
+                .. Enumerable.Range(0, samples).Select(_ =>
+                    (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))),
+            ];
+            var score = Regression(errors);
+            var interval = bootstrap.Intervals(score.Measured(), bootstrap.Of(score))
+                .Single(one => one.Name == Metric.RootMeanSquareError.Name);
+            if (interval.Holds(1)) held++;
+        }
+        // A root of few squares is skewed, which percentiles do not follow.
+        Assert.InRange((double)held / rounds, samples < 20 ? 0.85 : 0.91, 0.985);
+    }
+
+    [Fact]
+    public void Share_of_one_is_not_certain_however_often_the_same_samples_are_drawn()
+    {
+        var bootstrap = new Bootstrap(30);
+        var interval = bootstrap.IntervalOf(MetricValue.Of(Metric.Accuracy, 1), [.. Enumerable.Repeat(1.0, 1_000)])!;
+        Assert.Equal(0.9, interval.Low, 9);
+        Assert.Equal(1, interval.High);
+    }
+
+    [Fact]
+    public void Two_samples_tell_nothing_of_how_they_scatter()
+    {
+        var bootstrap = new Bootstrap(2);
+        var score = Regression([1, 2]);
+        Assert.Empty(bootstrap.Of(score));
+        Assert.Empty(bootstrap.Intervals(score.Measured(), bootstrap.Of(score)));
+    }
+
+    [Fact]
+    public void Weight_counts_a_sample_as_often_as_it_would_stand_there()
+    {
+        var (once, thrice) = (Regression([1, 5]), Regression([1, 5, 5, 5]));
+        Assert.Equal(
+            thrice.Measured().Select(value => value.Value), once.Measured(new SampleWeights([1, 3])).Select(value => value.Value));
+        Assert.Equal(
+            Regression([1]).Measured().Select(value => value.Value), once.Measured(new SampleWeights([1, 0])).Select(value => value.Value));
+    }
+
+    private static TaskScore Regression(float[] errors)
+    {
+        var labels = new Dictionary<string, NpyArray> { ["labels"] = NpyArray.Of(new float[errors.Length], errors.Length) };
+        var score = TaskScore.For(SampleTruth.Read(ModelTask.Regression, labels, errors.Length), ["y"]);
+        foreach (var error in errors)
+        {
+            score.Add((string _, out int columns) =>
+            {
+                columns = 1;
+                return new[] { error };
+            });
+        }
+        return score;
+    }
+}

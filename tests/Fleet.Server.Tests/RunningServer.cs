@@ -121,7 +121,7 @@ public sealed class RunningServer : IAsyncLifetime
     /// <summary>A client of the devices' port that trusts this server's authority alone, and shows this certificate.</summary>
     internal HttpClient DevicesAs(X509Certificate2? certificate)
     {
-        var handler = new SocketsHttpHandler();
+        var handler = new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) };
         handler.SslOptions.CertificateChainPolicy = TestDevice.Trusting(AuthorityPem);
         if (certificate is not null) handler.SslOptions.ClientCertificates = [certificate];
         return new HttpClient(handler) { BaseAddress = new Uri(Addresses.Devices) };

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Evaluation;

@@ -30,21 +30,21 @@ internal sealed class ConnectionTurns : BackgroundService
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var begun = 0;
-        try
+        await foreach (var turn in _waiting.Reader.ReadAllAsync(stoppingToken))
         {
-            await foreach (var turn in _waiting.Reader.ReadAllAsync(stoppingToken))
-            {
-                if (!turn.TrySetResult()) continue;
-                // To the end of the thread pool's queue: what those before have to do is there already, and comes first.
-                if (++begun % AtOnce == 0) await Task.Yield();
-            }
+            if (!turn.TrySetResult()) continue;
+            // To the end of the thread pool's queue: what those before have to do is there already, and comes first.
+            if (++begun % AtOnce == 0) await Task.Yield();
         }
-        finally
-        {
-            // A listener that stops waits for its connections: none may wait for a turn that never comes.
-            _waiting.Writer.Complete();
-            while (_waiting.Reader.TryRead(out var turn)) turn.TrySetCanceled(CancellationToken.None);
-        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        // A listener that stops waits for its connections: none may wait for a turn that never comes.
+        _waiting.Writer.TryComplete();
+        while (_waiting.Reader.TryRead(out var turn)) turn.TrySetCanceled(CancellationToken.None);
     }
 }
 

@@ -96,7 +96,7 @@ internal sealed class DeviceAccount(MessagingOptions options)
 
         public DateTimeOffset? SlowedSince { get; private set; }
 
-        /// <summary>By the time that passes, as everything that is kept out: a clock that is set back keeps nobody out for longer.</summary>
+        /// <summary>By the time that passes: a clock that is set back keeps nobody out for longer.</summary>
         public TimeSpan? CutUntil { get; private set; }
 
         public TrafficVerdict Charge(int packets, long bytes, TimeSpan now, DateTimeOffset at)

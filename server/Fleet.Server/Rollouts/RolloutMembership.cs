@@ -33,7 +33,7 @@ internal sealed partial class RolloutMembership(
 
     /// <inheritdoc/>
     public async Task<DateTimeOffset?> LatestAsync(CancellationToken cancellationToken)
-        => (await store.ListNewestAsync<Rollout>("", null, 1, cancellationToken)).FirstOrDefault()?.Document.DecidedAt;
+        => await store.ListNewestAsync<Rollout>("", null, 1, cancellationToken) is [var latest, ..] ? latest.Document.DecidedAt : null;
 
     /// <returns>True when something changed.</returns>
     private async Task<bool> TryMeetAsync(string id, DeviceId deviceId, CancellationToken cancellationToken)

@@ -72,6 +72,8 @@ public sealed class HealthReportAttackTests : IAsyncLifetime
             met[device.Value] = true;
             return Task.CompletedTask;
         }
+
+        public Task<DateTimeOffset?> LatestAsync(CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(null);
     }
 
     private Task ReportAsync(TrustReport trust) => _fleet.ReportAsync(Device, new ReportedState

@@ -68,7 +68,7 @@ internal sealed partial class DeploymentWorker(
 
     /// <summary>
     /// Waits for a desired state, and sees to what happens meanwhile: a deployment that ends, and a release that stops working and gives
-    /// way to the previous one.
+    /// way to the previous one, also while a deployment is on its way that has not touched it yet.
     /// </summary>
     private async Task AwaitOrderAsync(CancellationToken cancellationToken)
     {
@@ -76,7 +76,7 @@ internal sealed partial class DeploymentWorker(
         {
             using var awake = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var changed = slot.ChangedAsync(null, awake.Token);
-            var dying = journals.All.Values.Where(journal => journal.Active is not null && !IsRunning(journal.Model))
+            var dying = journals.All.Values.Where(journal => journal.Active is not null && !IsSwitching(journal))
                 .ToDictionary(journal => (Task)host.DiesRepeatedlyAsync(journal.Model, awake.Token));
             Task[] ending = [.. _running.Select(running => running.Task)];
             var first = await Task.WhenAny([changed, .. ending, .. dying.Keys]);
@@ -93,7 +93,11 @@ internal sealed partial class DeploymentWorker(
     {
         try
         {
-            if (dying is not null) await FallBackAsync(dying.Model, await (Task<string>)first, cancellationToken);
+            if (dying is not null)
+            {
+                // By now a deployment may have begun to switch: then it was what that brought which died, and it restores what served.
+                if (!IsSwitching(journals.Of(dying.Model))) await FallBackAsync(dying.Model, await (Task<string>)first, cancellationToken);
+            }
             else if (_running.FirstOrDefault(running => running.Task == first) is { } ended)
             {
                 await StopAsync(ended, cancellationToken);
@@ -185,7 +189,9 @@ internal sealed partial class DeploymentWorker(
         return group.Releases;
     }
 
-    private bool IsRunning(string model) => _running.Any(running => running.Models.Contains(model));
+    /// <summary>True from the moment a deployment of the model switches until it has ended: it watches over what it brought.</summary>
+    private bool IsSwitching(ModelJournal journal) => _running.Any(running => running.Models.Contains(journal.Model))
+        && (Lifecycle.TouchesServing(journal.Last!.Phase) || Lifecycle.IsFinal(journal.Last.Phase));
 
     private async Task RetireAsync(DesiredState desired, CancellationToken cancellationToken)
     {

@@ -21,7 +21,9 @@ internal sealed partial class Serving(
     {
         var all = journals.All.Values.ToList();
         var fallen = new List<ServingRelease>();
-        foreach (var group in GroupsOf(all.Except(Leaving(all)).Select(journal => journal.Active).OfType<ServingRelease>()))
+        // What was switched to last comes first, as the first to be suspected if the host keeps dying.
+        var resumed = all.Except(Leaving(all)).OrderByDescending(journal => Served(journal)?.Since);
+        foreach (var group in GroupsOf(resumed.Select(journal => journal.Active).OfType<ServingRelease>()))
             if (await TryServeAsync(group, cancellationToken) is { } refused) fallen.Add(refused);
         // What has to be written comes last: it may have to wait for space.
         await TakeOutAsync([], cancellationToken);
@@ -210,7 +212,7 @@ internal sealed partial class Serving(
         {
             try
             {
-                await host.ActivateAsync(
+                await host.RestoreAsync(
                     [.. releases.Select(release => release.Served(shelf.PathOf(release.Variant.Artifact)))], cancellationToken);
                 if (isTroubled) gate.Begun();
                 return null;

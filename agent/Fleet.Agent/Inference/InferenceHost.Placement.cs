@@ -4,12 +4,20 @@ namespace Fleet.Agent.Inference;
 internal sealed partial class InferenceHost
 {
     /// <summary>One model that should serve, and how often the host died with it.</summary>
-    private sealed class Placement(ServedModel model)
+    /// <param name="model">The model.</param>
+    /// <param name="place">Its place in the order in which models came.</param>
+    private sealed class Placement(ServedModel model, long place)
     {
         private readonly TaskCompletionSource<string> _givenUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly List<long> _deaths = [];
 
         public ServedModel Model { get; } = model;
+
+        /// <summary>Larger than that of every model that came before; the same for models that came together.</summary>
+        public long Place { get; } = place;
+
+        /// <summary>Deaths that count, as of the last one.</summary>
+        public int Deaths => _deaths.Count;
 
         public int DeathsWhileLoading { get; set; }
 
@@ -23,6 +31,8 @@ internal sealed partial class InferenceHost
             _deaths.RemoveAll(death => time.GetElapsedTime(death) > window);
             return _deaths.Count;
         }
+
+        public void ForgetDeaths() => _deaths.Clear();
 
         public void GiveUp(string reason) => _givenUp.TrySetResult(reason);
     }

@@ -18,7 +18,7 @@ internal sealed partial class InferenceHost
             await EndedAsync(ending);
         }
 
-        var process = new HostProcess(_port, options.Socket, Received, logger);
+        var process = Begin();
         try
         {
             Address = await process.ListensAsync(cancellationToken).WaitAsync(options.StartDeadline, time, cancellationToken);
@@ -43,14 +43,30 @@ internal sealed partial class InferenceHost
         return process;
     }
 
+    /// <summary>Starts the process.</summary>
+    /// <exception cref="ActivationException">The device has no memory or no process left for it, for example.</exception>
+    private HostProcess Begin()
+    {
+        try
+        {
+            return new HostProcess(_port, options.Socket, Received, logger);
+        }
+        catch (Exception e)
+        {
+            throw new ActivationException($"The inference host could not be started: {e.Message}.", e) { HasNoHost = true };
+        }
+    }
+
     private async Task ReloadAsync(HostProcess process, CancellationToken cancellationToken)
     {
         foreach (var (model, because) in _explained)
             await process.SendAsync(new HostCommand(0, Retire: model, Because: because), cancellationToken);
-        // Models that have killed the host before come last, so that the others do not wait for them.
-        foreach (var placement in _placements.Values.OrderBy(placement => placement.DeathsWhileLoading).ToArray())
+        // Models that have killed the host before come last, so that the others do not wait for them, and of the others the suspects: one
+        // that kills it as soon as it serves would have whatever is loading then blamed for it.
+        foreach (var placement in _placements.Values.OrderBy(placement => placement.DeathsWhileLoading).ThenBy(placement => placement.Place)
+            .ToArray())
         {
-            if (placement.DeathsWhileLoading >= options.DeathsToGiveUp) continue;
+            if (!IsLoaded(placement)) continue;
             try
             {
                 await LoadAsync(process, [placement.Model], cancellationToken);
@@ -72,10 +88,24 @@ internal sealed partial class InferenceHost
             File.WriteAllBytes(file + ".new", JsonSerializer.SerializeToUtf8Bytes(endpoints, HostJson.Default.HostEndpoints));
             File.Move(file + ".new", file, overwrite: true);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // A full disk: what serves is worth more than the file that says where.
             LogNoEndpoints(file, e.Message);
+        }
+    }
+
+    private void DeleteEndpoints()
+    {
+        if (options.EndpointsFile is not { } file) return;
+        try
+        {
+            File.Delete(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A disk that can only be read, for example: the next host listens at the same address.
+            LogStaleEndpoints(file, e.Message);
         }
     }
 
@@ -84,6 +114,9 @@ internal sealed partial class InferenceHost
 
     [LoggerMessage(LogLevel.Error, "{File} could not be written, and models serve without it: {Reason}")]
     private partial void LogNoEndpoints(string file, string reason);
+
+    [LoggerMessage(LogLevel.Error, "{File} could not be deleted, and names a host that does not listen: {Reason}")]
+    private partial void LogStaleEndpoints(string file, string reason);
 
     [LoggerMessage(LogLevel.Error, "{Model} could not be loaded again: {Reason}")]
     private partial void LogNotReloaded(string model, string reason);

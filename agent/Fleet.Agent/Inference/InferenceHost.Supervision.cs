@@ -1,3 +1,4 @@
+using Fleet.Agent.Children;
 using Fleet.Platform;
 using Microsoft.Extensions.Logging;
 
@@ -6,40 +7,43 @@ namespace Fleet.Agent.Inference;
 /// <summary>The part that starts, watches and restarts the process.</summary>
 internal sealed partial class InferenceHost
 {
+    /// <summary>Keeps the host running for as long as it is needed: whatever goes wrong, the next try comes.</summary>
     private async Task SuperviseAsync()
     {
-        try
+        while (true)
         {
-            while (true)
+            try
             {
                 if (_process is { } process) await BeatAsync(process);
                 else await Task.Delay(DelayAfter(_deathsInARow), time, _stopping.Token);
-
-                await _gate.WaitAsync(_stopping.Token);
-                try
-                {
-                    if (_process is { } ended && ended.Exited.IsCompleted) await EndedAsync(ended);
-                    else if (_process is null && IsNeeded) await RunningAsync(_stopping.Token);
-                    if (_process is null && !IsNeeded)
-                    {
-                        _supervised = false;
-                        return;
-                    }
-                }
-                catch (Exception e) when (e is HostDiedException or ActivationException)
-                {
-                    if (_process is null) _deathsInARow++;
-                    LogNotStarted(e.Message);
-                }
-                finally
-                {
-                    _gate.Release();
-                }
+                if (!await SeeToAsync()) return;
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return; // The agent ends.
+            }
+            catch (Exception e)
+            {
+                if (_process is null) _deathsInARow++;
+                LogNotStarted(e.Message);
             }
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+    }
+
+    /// <summary>Takes note of a process that has ended, or starts one.</summary>
+    /// <returns>False when none is needed any more.</returns>
+    private async Task<bool> SeeToAsync()
+    {
+        await _gate.WaitAsync(_stopping.Token);
+        try
         {
-            // The agent ends.
+            if (_process is { } ended && ended.Exited.IsCompleted) await EndedAsync(ended);
+            else if (_process is null && IsNeeded) await RunningAsync(_stopping.Token);
+            return _supervised = _process is not null || IsNeeded;
+        }
+        finally
+        {
+            _gate.Release();
         }
     }
 
@@ -70,7 +74,7 @@ internal sealed partial class InferenceHost
     private async Task EndedAsync(HostProcess process)
     {
         (_process, Address) = (null, null);
-        if (options.EndpointsFile is { } file) File.Delete(file);
+        DeleteEndpoints();
         await process.DisposeAsync();
         var loading = _loading;
         _loading = [];
@@ -79,17 +83,44 @@ internal sealed partial class InferenceHost
         var exit = await process.Exited;
         _deathsInARow = time.GetElapsedTime(_startedAt) < options.StableAfter ? _deathsInARow + 1 : 1;
         LogDied(process.Id, exit.ToString(), DelayAfter(_deathsInARow));
-        foreach (var placement in _placements.Values.Where(placement => loading.Count == 0 || loading.Contains(placement.Model)))
+        if (loading.Count > 0) BlameLoading(loading, exit);
+        else BlameNewest(exit);
+    }
+
+    /// <summary>A death while a model loads is that model's.</summary>
+    private void BlameLoading(IReadOnlyList<ServedModel> loading, ChildExit exit)
+    {
+        foreach (var placement in _placements.Values.Where(placement => loading.Contains(placement.Model)))
         {
-            if (loading.Count > 0) placement.DeathsWhileLoading++;
-            var deaths = placement.DeathsWithin(options.DeathWindow, time);
-            if (deaths >= options.DeathsToGiveUp)
-            {
-                placement.GiveUp(
-                    $"The inference host died {deaths} times since {placement.Model.Name()} was activated; the last time it {exit}.");
-            }
+            placement.DeathsWhileLoading++;
+            if (placement.DeathsWithin(options.DeathWindow, time) >= options.DeathsToGiveUp) GiveUp(placement, exit);
         }
     }
+
+    /// <summary>
+    /// Of several models that were there at each of too many deaths, the one that came last gives way: what served before it goes on, and
+    /// is suspected only if the host goes on dying without it.
+    /// </summary>
+    private void BlameNewest(ChildExit exit)
+    {
+        // Until one that was given up has left, it is the one.
+        if (_placements.Values.Any(placement => placement.GivenUp.IsCompleted && IsLoaded(placement))) return;
+        var suspects = _placements.Values.Where(IsLoaded)
+            .Where(placement => placement.DeathsWithin(options.DeathWindow, time) >= options.DeathsToGiveUp).ToList();
+        if (suspects.Count == 0) return;
+        var newest = suspects.Max(placement => placement.Place);
+        foreach (var placement in suspects)
+        {
+            if (placement.Place == newest) GiveUp(placement, exit);
+            else placement.ForgetDeaths();
+        }
+    }
+
+    private static void GiveUp(Placement placement, ChildExit exit) => placement.GiveUp(
+        $"The inference host died {placement.Deaths} times since {placement.Model.Name()} was activated; the last time it {exit}.");
+
+    /// <summary>False once it killed the host too often while it loaded: it is not loaded again.</summary>
+    private bool IsLoaded(Placement placement) => placement.DeathsWhileLoading < options.DeathsToGiveUp;
 
     private TimeSpan DelayAfter(int deathsInARow) => Backoff.Bound(deathsInARow, options.RestartDelay, options.MaximumRestartDelay);
 

@@ -22,6 +22,8 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     private IReadOnlyList<ServedModel> _loading = [];
     private int _port = options.Port;
     private int _deathsInARow;
+    /// <summary>Places of the model that was activated last, and of the one that was restored last: before all others.</summary>
+    private long _newest, _oldest;
     private long _startedAt;
 
     /// <summary>Where applications reach the host, <c>http://127.0.0.1:P</c>; null while it does not listen.</summary>
@@ -36,16 +38,28 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     /// Loads <paramref name="models"/> beside what serves, warms them up and swaps them in together. No request is dropped.
     /// </summary>
     /// <exception cref="ActivationException">One could not be loaded. What served before still serves, of all of them.</exception>
-    public async Task ActivateAsync(IReadOnlyList<ServedModel> models, CancellationToken cancellationToken)
+    public Task ActivateAsync(IReadOnlyList<ServedModel> models, CancellationToken cancellationToken)
+        => ServeAsync(models, isProven: false, cancellationToken);
+
+    /// <summary>
+    /// Does the same with models that have served on this device before: if the host goes on dying, they are suspected last, and of
+    /// several the one that was restored first goes first.
+    /// </summary>
+    /// <exception cref="ActivationException">One could not be loaded. What served before still serves, of all of them.</exception>
+    public Task RestoreAsync(IReadOnlyList<ServedModel> models, CancellationToken cancellationToken)
+        => ServeAsync(models, isProven: true, cancellationToken);
+
+    private async Task ServeAsync(IReadOnlyList<ServedModel> models, bool isProven, CancellationToken cancellationToken)
     {
         await _gate.WaitAsync(cancellationToken);
         try
         {
             var process = await RunningAsync(cancellationToken);
             await LoadAsync(process, models, cancellationToken);
+            var place = isProven ? --_oldest : ++_newest;
             foreach (var model in models)
             {
-                _placements[model.Model] = new Placement(model);
+                _placements[model.Model] = new Placement(model, place);
                 _explained.Remove(model.Model);
                 LogActivated(model.Name(), Address);
             }
@@ -124,7 +138,7 @@ internal sealed partial class InferenceHost(InferenceOptions options, TimeProvid
     /// <summary>
     /// Waits until the host has died <see cref="InferenceOptions.DeathsToGiveUp"/> times within <see cref="InferenceOptions.DeathWindow"/>,
     /// all of them since <paramref name="model"/> was activated, and returns that as a sentence. Which of several models killed it is not
-    /// always known: a death while one loads is that model's, any other counts for each model that was active.
+    /// always known: a death while one loads is that model's; of those that were there at all others, the one that came last gives way.
     /// </summary>
     public async Task<string> DiesRepeatedlyAsync(string model, CancellationToken cancellationToken)
     {

@@ -108,7 +108,12 @@ internal sealed partial class ServerLink
     /// <summary>A batch out of the outbox; null when it was dropped meanwhile, or is unreadable and dropped now.</summary>
     private TelemetryBatch? Batch(long sequence)
     {
-        if (outbox.Read(sequence) is not { } bytes) return null;
+        if (outbox.Read(sequence) is not { } bytes)
+        {
+            // Somebody who needed the space may have deleted it: what is not there any more does not wait any more.
+            outbox.Acknowledge(sequence);
+            return null;
+        }
         try
         {
             return JsonSerializer.Deserialize(bytes, WireJson.Default.TelemetryBatch);

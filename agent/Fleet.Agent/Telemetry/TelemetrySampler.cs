@@ -31,24 +31,25 @@ internal sealed partial class TelemetrySampler(
     {
         _sequence = Math.Max(outbox.LargestSequence, ReadSequence());
         resources.Read([]); // Processor use counts from here.
-        var from = time.GetUtcNow();
+        var began = time.GetTimestamp();
         using var timer = new PeriodicTimer(options.Interval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             try
             {
                 var models = await host.DrainAsync(stoppingToken);
-                var to = time.GetUtcNow();
+                var (to, ended) = (time.GetUtcNow(), time.GetTimestamp());
                 _machine = TelemetryPace.Steady(_machine, resources.Read(host.ProcessId is { } child ? [child] : []));
                 Keep(new TelemetryBatch
                 {
                     Sequence = NextSequence(),
-                    From = from,
+                    // By the clock that nobody sets: no server takes a batch that ends before it began.
+                    From = to - time.GetElapsedTime(began, ended),
                     To = to,
                     Models = models,
                     Resources = _machine,
                 });
-                from = to;
+                began = ended;
             }
             catch (IOException e)
             {

@@ -48,8 +48,9 @@ public sealed class GroupFaultTests : IAsyncLifetime
         var fallen = await _server.ReportedAsync("vibration", 2, DeploymentPhase.RolledBack);
         var other = await _server.ReportedAsync("speech", 2, DeploymentPhase.RolledBack);
         Assert.Equal((1, 1), (fallen.ActiveVersion, other.ActiveVersion));
-        DeploymentFailure[] failures = [fallen.Failure, other.Failure];
-        Assert.Equal([DeploymentFailure.ActivationFailed, DeploymentFailure.GroupFailed], failures.Order());
+        // Which of the three is named is chance: the host died with all of them.
+        Assert.All([fallen.Failure, other.Failure],
+            failure => Assert.True(failure is DeploymentFailure.ActivationFailed or DeploymentFailure.GroupFailed, $"{failure}"));
         foreach (var model in Models) await _agent.ServesAsync(1, model);
 
         _goOn.TrySetResult();
@@ -72,6 +73,8 @@ public sealed class GroupFaultTests : IAsyncLifetime
         while (_server.Reports.TryDequeue(out _)) { }
         _agent.Start();
         foreach (var model in Models) await _agent.ServesAsync(1, model);
+        // It serves first; what is reported is written down.
+        await _server.ReportedAsync("sound", "sound fell back with its group", model => model is { Version: 3, ActiveVersion: 1 });
         Assert.Equal((3, 1), (JournalOf("sound").Last!.Version, JournalOf("sound").Active!.Version));
         _goOn.TrySetResult();
         await _agent.ServesAsync(3, "sound");

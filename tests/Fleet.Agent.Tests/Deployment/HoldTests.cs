@@ -56,6 +56,75 @@ public sealed class HoldTests
         await agent.ServesAsync(1);
     }
 
+    /// <summary>Found in review: a rollout that superseded another of the same release kept to the other's window, or to none.</summary>
+    [Fact]
+    public async Task Newer_order_of_the_same_release_says_when_a_device_that_is_on_its_way_switches()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server);
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
+        agent.Start(Quick);
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+
+        var now = TimeOnly.FromDateTime(DateTime.Now);
+        var closed = new ActivationWindow(now.AddHours(11), now.AddHours(12));
+        var goOn = new TaskCompletionSource();
+        server.Misbehave = async (context, _, _) =>
+        {
+            await goOn.Task.WaitAsync(context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return context.RequestAborted.IsCancellationRequested;
+        };
+        var second = TestRelease.Assign(server, 2);
+        await server.DesireAsync("dev-1", 2, second);
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Downloading);
+        await server.DesireAsync("dev-1", 3, second with { Window = closed });
+        await Eventually.TrueAsync("the window is known", () => server.Reports.Last().Revision == 3);
+        goOn.SetResult();
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Holding);
+        await agent.Process.WaitForLineAsync($"waits for {closed}", Eventually.DefaultDeadline);
+        await agent.ServesAsync(1);
+        await server.DesireAsync("dev-1", 4, second);
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+        Assert.DoesNotContain(server.Reports.TakeWhile(report => report.Revision < 4),
+            report => report.Models.Any(model => model.ActiveVersion == 2));
+    }
+
+    /// <summary>Found in review: a device whose zone was set after its agent had started kept to windows in UTC.</summary>
+    [Fact]
+    public async Task Time_zone_that_is_set_while_the_agent_runs_counts_for_its_window()
+    {
+        using var folder = new TemporaryFolder();
+        await using var server = await TestServer.StartAsync();
+        await using var agent = new AgentProcess(server) { Environment = new Dictionary<string, string?> { ["TZ"] = folder["zone"] } };
+        await File.WriteAllBytesAsync(folder["zone"], Zone(TimeSpan.Zero));
+        await agent.EnrollAsync();
+        await server.DesireAsync("dev-1", 1, TestRelease.Assign(server, 1));
+        agent.Start(Quick);
+        await server.ReportedAsync("vibration", 1, DeploymentPhase.Active);
+        var utc = TimeOnly.FromDateTime(DateTime.UtcNow);
+        var closed = new ActivationWindow(utc.AddHours(10), utc.AddHours(12));
+        await server.DesireAsync("dev-1", 2, TestRelease.Assign(server, 2) with { Window = closed });
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Holding);
+        await agent.ServesAsync(1);
+
+        await File.WriteAllBytesAsync(folder["zone.new"], Zone(TimeSpan.FromHours(11)));
+        File.Move(folder["zone.new"], folder["zone"], overwrite: true);
+        await server.ReportedAsync("vibration", 2, DeploymentPhase.Active);
+    }
+
+    /// <summary>A file as in /usr/share/zoneinfo: one offset and no changes (RFC 9636).</summary>
+    private static byte[] Zone(TimeSpan offset)
+    {
+        var zone = new byte[44 + 6 + 4];
+        "TZif"u8.CopyTo(zone);
+        zone[39] = 1; // one kind of local time
+        zone[43] = 4; // and the bytes of its name
+        System.Buffers.Binary.BinaryPrimitives.WriteInt32BigEndian(zone.AsSpan(44), (int)offset.TotalSeconds);
+        "XST\0"u8.CopyTo(zone.AsSpan(50));
+        return zone;
+    }
+
     [Theory]
     [InlineData("", true)]
     [InlineData("file:FOLDER/there", true)]

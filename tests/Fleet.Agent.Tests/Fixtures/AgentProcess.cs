@@ -15,6 +15,12 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1", s
 
     public DataFolder Data => new(Folder);
 
+    /// <summary>The file of its program.</summary>
+    public string Executable { get; init; } = Programs.Agent;
+
+    /// <summary>Environment variables to run it with.</summary>
+    public IReadOnlyDictionary<string, string?>? Environment { get; init; }
+
     private string Folder => folder ?? _folder.Path;
 
     public ChildProcess Process => _process ?? throw new InvalidOperationException("The agent was not started.");
@@ -40,12 +46,12 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1", s
 
     /// <summary>Runs a command as the user of this test, whoever the agent runs as.</summary>
     public Task<ProcessResult> RunHereAsync(string verb, params string[] arguments)
-        => ChildProcess.RunAsync(Programs.Agent, [verb, "--data", Folder, .. arguments], Deadline);
+        => ChildProcess.RunAsync(Executable, [verb, "--data", Folder, .. arguments], Deadline);
 
-    private string Program => user is null ? Programs.Agent : "setpriv";
+    private string Program => user is null ? Executable : "setpriv";
 
     private string[] As => user is { } number
-        ? ["--reuid", $"{number}", "--regid", $"{number}", "--clear-groups", Programs.Agent]
+        ? ["--reuid", $"{number}", "--regid", $"{number}", "--clear-groups", Executable]
         : [];
 
     public void Start(params string[] settings)
@@ -57,7 +63,7 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1", s
             "Logging:LogLevel:Default=Debug", .. settings,
         ];
         _process = ChildProcess.Start(
-            Program, [.. As, "run", "--data", Folder, .. all.SelectMany(setting => (string[])["--set", setting])]);
+            Program, [.. As, "run", "--data", Folder, .. all.SelectMany(setting => (string[])["--set", setting])], Environment);
     }
 
     /// <summary>Ends it as a power cut would, its children included.</summary>
@@ -83,12 +89,18 @@ internal sealed class AgentProcess(TestServer server, string device = "dev-1", s
         {
             // Killed while it serves: a host that dies before it listens is nobody's fault.
             await ServesAsync(factor);
-            foreach (var host in Process.Descendants())
-            {
-                using var process = System.Diagnostics.Process.GetProcessById(host);
-                process.Kill();
-                await process.WaitForExitAsync();
-            }
+            await KillHostsAsync();
+        }
+    }
+
+    /// <summary>Kills the inference host, and what measures a release if something does.</summary>
+    public async Task KillHostsAsync()
+    {
+        foreach (var host in Process.Descendants())
+        {
+            using var process = System.Diagnostics.Process.GetProcessById(host);
+            process.Kill();
+            await process.WaitForExitAsync();
         }
     }
 

@@ -31,7 +31,8 @@ public sealed class DesiredTests
     {
         var slot = new DesiredSlot();
         using var folder = new TemporaryFolder();
-        var inbox = new DesiredInbox(GateOf(new DataFolder(folder.Path), slot), NullLogger<DesiredInbox>.Instance);
+        using var inbox = new DesiredInbox(
+            GateOf(new DataFolder(folder.Path), slot), TimeProvider.System, NullLogger<DesiredInbox>.Instance);
         inbox.Receive(Bytes("""{"revision":3,"assignments":[]}"""));
         inbox.Receive(Bytes(text.Replace("RELEASE", Release, StringComparison.Ordinal)));
         Assert.Equal(3, slot.Newest?.Revision);

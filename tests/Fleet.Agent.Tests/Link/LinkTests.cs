@@ -63,6 +63,19 @@ public sealed class LinkTests
             same => Assert.Single(same.Select(batch => (batch.From, batch.To)).Distinct()));
     }
 
+    /// <summary>Found in review: the agent looked for them without pause, and sent no telemetry any more.</summary>
+    [Fact]
+    public async Task Telemetry_that_somebody_deleted_to_make_space_does_not_hold_up_what_follows()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var proxy = new TcpFaultProxy("127.0.0.1", server.MqttPort) { Refuses = true };
+        await using var agent = await StartAsync(server, proxy, FastTelemetry, "Link:PackSize=2", "Link:InFlight=1");
+        await Eventually.TrueAsync("batches wait on disk", () => Directory.EnumerateFiles(agent.Data.Outbox, "*.json").Count() > 5);
+        foreach (var path in Directory.EnumerateFiles(agent.Data.Outbox, "*.json")) File.Delete(path);
+        proxy.Refuses = false;
+        await Eventually.TrueAsync("what was counted since arrives", () => server.Telemetry.Count > 5);
+    }
+
     [Fact]
     public async Task What_the_server_does_not_acknowledge_as_stored_is_sent_again()
     {

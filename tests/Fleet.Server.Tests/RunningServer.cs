@@ -100,7 +100,11 @@ public sealed class RunningServer : IAsyncLifetime
     /// <summary>A client of the operators' port that sends this key.</summary>
     internal HttpClient ApiAs(string? key)
     {
-        var client = new HttpClient { BaseAddress = new Uri(Addresses.Api) };
+        // A busy server may take longer than a second to refuse a body before it is sent.
+        var client = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1) })
+        {
+            BaseAddress = new Uri(Addresses.Api),
+        };
         if (key is not null) client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return client;
     }

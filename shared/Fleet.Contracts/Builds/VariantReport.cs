@@ -55,6 +55,12 @@ public sealed record VariantReport
     /// </summary>
     public IReadOnlyList<MetricInterval> Intervals { get; set; } = [];
 
+    /// <summary>
+    /// The figure that decides on the samples that chose it: the best of many, and no claim. Absent in older reports, and where it was not
+    /// measured.
+    /// </summary>
+    public MetricValue? Selected { get; init; }
+
     /// <summary>True when it is much better on the samples that chose it than on those that report.</summary>
     public bool Overfitted { get; init; }
 

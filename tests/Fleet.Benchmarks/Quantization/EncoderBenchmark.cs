@@ -44,12 +44,15 @@ internal static class EncoderBenchmark
             }.Select(name => $"\nAs the runtime optimizes it, {name}: {contest.OperatorsOf(name)}.\n"));
     }
 
-    private static SampleFeeds States(int count, int seed)
+    private static SampleFeeds States(int count, int seed) => States(Encoder, count, seed);
+
+    /// <summary>Drawn hidden states for an encoder.</summary>
+    public static SampleFeeds States(EncoderModel encoder, int count, int seed)
     {
         var random = new Random(seed);
-        var values = new float[count * Encoder.Length * Encoder.Width];
+        var values = new float[count * encoder.Length * encoder.Width];
         for (var i = 0; i < values.Length; i++)
             values[i] = (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(Math.Tau * random.NextDouble()));
-        return new SampleFeeds("x", values, [Encoder.Length, Encoder.Width]);
+        return new SampleFeeds("x", values, [encoder.Length, encoder.Width]);
     }
 }

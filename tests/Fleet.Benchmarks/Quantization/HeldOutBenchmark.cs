@@ -34,8 +34,7 @@ internal static class HeldOutBenchmark
                 (count, seed) => new("input", PhotoLikePictures.Make(count, 240, 320, seed, value => (value - 127) / 128), [3, 240, 320])),
             new("MCUNet", SharedData.PathOf("onnx-deeploy", "hist-MCUNet", "network.onnx"),
                 (count, seed) => new("input", PhotoLikePictures.Make(count, 96, 96, seed, value => (value - 127) / 64), [3, 96, 96])),
-            new("encoder", folder["encoder.onnx"], (count, seed) => TinyModels.SamplesFor(
-                OnnxFile.Load(folder["encoder.onnx"]), count, seed).Feeds(encoder.Build().Graph.Input[0].Name)),
+            new("encoder", folder["encoder.onnx"], (count, seed) => EncoderBenchmark.States(encoder, count, seed)),
         ];
         var text = new StringBuilder();
         text.AppendLine("| model | samples given | variants | told − unseen, median | largest | within the interval | by the old figure: "

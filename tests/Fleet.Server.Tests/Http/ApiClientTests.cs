@@ -41,7 +41,7 @@ public sealed class ApiClientTests : IAsyncLifetime
         {
             foreach (var device in rollout.Devices!.Where(device => device.Status == DeviceRolloutStatus.Running))
                 await _fleet.ReportAsync(DeviceId.Parse(device.Device), DeploymentPhase.Active);
-            rollout = await _api.GetRolloutAsync(rollout.Id, limit.Token);
+            rollout = await _api.GetRolloutAsync(rollout.Id, null, limit.Token);
         }
 
         Assert.Equal(RolloutStatus.Succeeded, rollout.Status);

@@ -40,7 +40,7 @@ public sealed class QuantizerTests
         Assert.Empty(OnnxGraph.ProblemsOf(model.Graph));
         float[] Run(ModelProto one)
         {
-            using var session = OnnxRuntimeSession.Open(one.ToByteArray(), "test");
+            using var session = OnnxRuntimeSession.Open(one.ToByteArray(), "test", ExactProducts.Settings);
             return ModelOutputs.Of(session, TinyModels.SamplesFor(prepared.Model, 32, seed: 2).Feeds("x"),
                 TestContext.Current.CancellationToken).Values;
         }

@@ -28,15 +28,17 @@ internal static class BuildTables
 
         var measure = ReportMeasure.Of(report);
         var agrees = report.Variants.Any(variant => variant.Scores?.Agreement is not null);
+        var ranges = report.Variants.Any(variant => variant.Intervals.Count > 0);
         var variants = new Sheet([
-            "variant", "scheme?", ">size", HeadingOf(measure), ">95 %?", .. agrees ? [">agrees"] : Array.Empty<string>(),
+            "variant", "scheme?", ">size", HeadingOf(measure), .. ranges ? [">95 %?"] : Array.Empty<string>(),
+            .. agrees ? [">agrees"] : Array.Empty<string>(),
             ">p50 ms", ">speed", ">memory?", ">energy?", "verdict",
         ]);
         foreach (var variant in report.Variants)
         {
             variants.Add([
                 variant.Id, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes), FigureOf(measure, variant),
-                RangeOf(measure, variant),
+                .. ranges ? [RangeOf(measure, variant)] : Array.Empty<Cell>(),
                 .. agrees ? [Figures.Percent(variant.Scores?.Agreement)] : Array.Empty<Cell>(),
                 Figures.BareMilliseconds(variant.Scores?.Latency?.P50), variant.SpeedUp is { } factor
                     ? FormattableString.Invariant($"{factor:0.00}x")

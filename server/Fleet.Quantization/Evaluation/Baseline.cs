@@ -36,7 +36,7 @@ internal sealed class Baseline : IDisposable
                 Samples.Sources, IsSequence);
             (Original, Selected, _decides, _bootstrap) = OfFloat();
             // What decides was measured on one half alone, such as the boxes of a detector that sees one in few pictures.
-            if (!double.IsFinite(Selected.Figure.Value) && double.IsFinite(Original.Figure.Value))
+            if (double.IsFinite(Selected.Figure.Value) != double.IsFinite(Original.Figure.Value))
             {
                 (Split, _decides) = (SampleSplit.Shared(heldOut.Judging), null);
                 (Original, Selected, _decides, _bootstrap) = OfFloat();
@@ -110,7 +110,7 @@ internal sealed class Baseline : IDisposable
     /// </summary>
     public MetricInterval? DropOf(Judged told) => told.Draws.Count == 0 || Original.Draws.Count == 0
         ? null
-        : _bootstrap.IntervalOf(MetricValue.Of(Metric.All[told.Figure.Name], told.Loss - Original.Loss), [
+        : _bootstrap.LossOf(MetricValue.Of(Metric.All[told.Figure.Name], told.Loss - Original.Loss), [
             .. told.Draws.Zip(Original.Draws,
                 (variant, original) => told.Figure.Better == MetricDirection.Higher ? original - variant : variant - original)
                 .Where(double.IsFinite),

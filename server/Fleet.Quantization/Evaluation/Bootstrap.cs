@@ -37,13 +37,14 @@ internal sealed class Bootstrap
     public int Samples { get; }
 
     /// <summary>The figures of each draw; none where there are too few samples.</summary>
-    public IReadOnlyList<IReadOnlyList<MetricValue>> Of(TaskScore score)
+    public IReadOnlyList<IReadOnlyList<MetricValue>> Of(TaskScore score, CancellationToken cancellationToken = default)
     {
         if (Samples < FewestSamples) return [];
         var random = new Random(Seed);
         var (times, draws) = (new int[Samples], new IReadOnlyList<MetricValue>[Draws]);
         for (var draw = 0; draw < Draws; draw++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             Array.Clear(times);
             for (var i = 0; i < Samples; i++) times[random.Next(Samples)]++;
             draws[draw] = score.Measured(new SampleWeights(times));
@@ -59,6 +60,19 @@ internal sealed class Bootstrap
             ])).OfType<MetricInterval>(),
         ];
 
+    /// <summary>The interval of what is lost of a figure.</summary>
+    /// <param name="lost">What is lost over all samples.</param>
+    /// <param name="drawn">The same of each draw.</param>
+    public MetricInterval? LossOf(MetricValue lost, double[] drawn)
+    {
+        if (drawn.Length == 0 || !double.IsFinite(lost.Value)) return null;
+        Array.Sort(drawn);
+        // What loses nothing on these may lose or win on the next, by the rule of three.
+        var rest = lost.Unit == Units.Ratio && drawn[0] == drawn[^1] ? Math.Min(1, 3.0 / Samples) : 0;
+        return new MetricInterval(
+            lost.Name, Math.Min(At(drawn, _tail), lost.Value) - rest, Math.Max(At(drawn, 1 - _tail), lost.Value) + rest);
+    }
+
     /// <summary>The interval of a figure; null where nothing can be told of it.</summary>
     /// <param name="figure">The figure over all samples.</param>
     /// <param name="drawn">The same of each draw.</param>
@@ -73,6 +87,15 @@ internal sealed class Bootstrap
         {
             var rest = Math.Min(1, 3.0 / Samples);
             (low, high) = figure.Value == 0 ? (0.0, rest) : (1 - rest, 1.0);
+        }
+        // A share of samples that is nearly all of them has too few errors for percentiles (Wilson, Probable inference, the law of
+        // succession, and statistical inference, Journal of the American Statistical Association 22, 1927).
+        if (figure.Name == Metric.Accuracy.Name)
+        {
+            var (n, z2) = ((double)Samples, Math.Pow(Normal.InvCDF(0, 1, (1 + Level) / 2), 2));
+            var middle = (figure.Value + z2 / (2 * n)) / (1 + z2 / n);
+            var half = Math.Sqrt(z2 * (figure.Value * (1 - figure.Value) / n + z2 / (4 * n * n))) / (1 + z2 / n);
+            (low, high) = (Math.Max(0, Math.Min(low, middle - half)), Math.Min(1, Math.Max(high, middle + half)));
         }
         return new MetricInterval(figure.Name, Math.Min(low, figure.Value), Math.Max(high, figure.Value));
     }

@@ -6,10 +6,8 @@ namespace Fleet.Quantization.Onnx;
 /// <summary>Opens ONNX Runtime sessions the way the worker wants them: quiet, on one thread, without telemetry.</summary>
 internal static class OnnxRuntimeSession
 {
-    /// <summary>
-    /// No settings beyond the worker's own. Products of 8-bit integers are exact on every processor: without VNNI they saturate otherwise.
-    /// </summary>
-    public static readonly RuntimeSettings Plain = new RuntimeSettings().Exact(ThisMachine.Facts.IsaFlags);
+    /// <summary>No settings beyond the worker's own.</summary>
+    public static readonly RuntimeSettings Plain = new();
 
     static OnnxRuntimeSession() => NativeVariables.Set();
 

@@ -15,9 +15,13 @@ internal sealed class SpreadFeeds(IFeedSource source, int most) : IFeedSource
     public IEnumerable<Feed> Batches(int batchSize)
     {
         var taken = 0;
-        foreach (var (place, feed) in source.Batches(1).Index())
+        var place = -1;
+        foreach (var feed in source.Batches(1))
         {
-            if (taken < Count && (feed.CarriesState || place >= (long)taken * source.Count / Count))
+            if (!feed.IsForState) place++;
+            // What is run for its state alone is no sample.
+            if (feed.IsForState) yield return feed;
+            else if (taken < Count && (feed.CarriesState || place >= (long)taken * source.Count / Count))
             {
                 taken++;
                 yield return feed;

@@ -107,7 +107,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var here = bench.IsHere(wanted.Profile);
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
         progress.Report(0, "judging on the samples that chose nothing");
-        var honest = new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model);
+        var honest = new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
         if (!ReferenceEquals(honest.Model, fused.Model))
         {
             OnnxFile.Save(honest.Model.Model, file);
@@ -125,8 +125,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         {
             Artifact = Artifacts.Reference(file),
             Techniques = [
-                .. scheme.CalibratedValues(graph).Count > 0 ? [$"{made.Calibrator.Name} calibration"] : Array.Empty<string>(),
-                .. made.Techniques.Select(technique => technique.Name), .. scheme.Techniques,
+                .. scheme.CalibratedValues(graph).Count > 0 ? [$"{honest.Model.Calibrator.Name} calibration"] : Array.Empty<string>(),
+                .. honest.Model.Techniques.Select(technique => technique.Name), .. scheme.Techniques,
             ],
             Scores = scores,
             Travelling = judged.Travelling is { } figures

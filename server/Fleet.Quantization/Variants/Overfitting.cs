@@ -27,18 +27,20 @@ internal sealed class Overfitting(
     Bench bench, Wanted wanted, QuantizationSource source, RuntimeSettings settings, CancellationToken cancellationToken)
 {
     /// <summary>The figures of <paramref name="made"/>, or of the plainer one that takes its place.</summary>
-    public ToldModel Told(ControlledModel made)
+    /// <param name="made">The variant.</param>
+    /// <param name="returned">First outputs of operators that stay float because the runtime does not fuse them.</param>
+    public ToldModel Told(ControlledModel made, IReadOnlyList<string> returned)
     {
         var told = Tell(made);
         if (!Contradicts(made.Judged, told)) return new ToldModel(made, told, Overfitted: false, []);
         var contradiction = $"On the samples that chose it {Shown(made.Judged)}, on others {Shown(told)}";
         if (made.Techniques.Count > 0 || made.Calibrator != source.Calibrator)
         {
-            var plain = Plain(made);
+            var plain = Plain(made, returned);
             var toldOfPlain = Tell(plain);
             if (toldOfPlain.Loss <= told.Loss)
                 return new ToldModel(plain, toldOfPlain, Contradicts(plain.Judged, toldOfPlain),
-                    [$"{contradiction}: the plain one, {Shown(toldOfPlain)}, took its place."]);
+                    [$"{contradiction}: the plain one, there {Shown(toldOfPlain)}, took its place by those others."]);
         }
         return new ToldModel(made, told, Overfitted: true, [$"{contradiction}: it is fitted to the samples that chose it."]);
     }
@@ -48,41 +50,39 @@ internal sealed class Overfitting(
     /// 95 %.
     /// </summary>
     internal static bool Contradicts(
-        double chosen, double told, double low, double high, MetricDirection better, int choosing, int reporting)
+        double chosen, double told, double low, double high, MetricDirection better, int choosing, int reporting, double least = 0)
     {
         var (gain, spread) = better == MetricDirection.Higher ? (chosen - told, high - told) : (told - chosen, told - low);
         // Both halves scatter, each by the root of its size.
-        return gain > spread * Math.Sqrt(1 + (double)reporting / Math.Max(1, choosing)) && gain > 0;
+        return gain > Math.Max(spread, least) * Math.Sqrt(1 + (double)reporting / Math.Max(1, choosing)) && gain > 0;
     }
 
     private bool Contradicts(Judged chosen, Judged told)
     {
         var split = bench.Baseline.Split;
         if (!split.IsHeldOut || told.Interval is not { } interval || !double.IsFinite(chosen.Figure.Value)) return false;
+        // A share is known no better than to some three samples, however alike they are (the rule of three).
+        var least = told.Figure.Unit == Units.Ratio ? 3.0 / split.Report.Count : 0;
         // Against labels the losses are compared: one half may be the harder for the float model too.
         return bench.DropOf(told) is { } drop && bench.DropIntervalOf(told) is { } lost
             ? Contradicts(chosen.Loss - bench.Baseline.Selected.Loss, drop, lost.Low, lost.High, MetricDirection.Lower,
-                split.Selection.Count, split.Report.Count)
+                split.Selection.Count, split.Report.Count, least)
             : Contradicts(chosen.Figure.Value, told.Figure.Value, interval.Low, interval.High, told.Figure.Better,
-                split.Selection.Count, split.Report.Count);
+                split.Selection.Count, split.Report.Count, least);
     }
 
-    private ControlledModel Plain(ControlledModel made)
+    private ControlledModel Plain(ControlledModel made, IReadOnlyList<string> returned)
     {
-        ControlledModel Of(IReadOnlySet<string> kept)
+        var model = wanted.Scheme.Apply(source, made.Returned.Select(one => one.Output).Concat(returned).ToHashSet());
+        return made with
         {
-            var model = wanted.Scheme.Apply(source, kept);
-            return made with
-            {
-                Model = model,
-                Judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken),
-                Calibrator = source.Calibrator,
-                Techniques = [],
-                SignalToNoise = null,
-                Requantize = others => wanted.Scheme.Apply(source, others),
-            };
-        }
-        return Of(made.Returned.Select(one => one.Output).ToHashSet());
+            Model = model,
+            Judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken),
+            Calibrator = source.Calibrator,
+            Techniques = [],
+            SignalToNoise = null,
+            Requantize = others => wanted.Scheme.Apply(source, others),
+        };
     }
 
     private Judged Tell(ControlledModel made) => bench.Tell(made.Model, wanted.Scheme.Name, settings, cancellationToken);

@@ -274,13 +274,14 @@ internal sealed class QdqWriter
 
     /// <summary>
     /// The zero points of a weight, all alike. ONNX Runtime makes an integer Gemm or MatMul only where they are written down, and
-    /// not shared: its pass behind <c>session.x64quantprecision</c> replaces them for each weight and fails at the second, and of a Conv
-    /// without them that is not fused it makes one that does not run. TensorRT's may be shared.
+    /// not shared: its pass behind <c>session.x64quantprecision</c> replaces them for each weight and fails at the second. For
+    /// Conv it adds them itself. TensorRT is given them everywhere, as its own tools write them; there they may be shared.
     /// </summary>
-    private string WeightZeroPoint(WeightedOperator weighted)
+    private string? WeightZeroPoint(WeightedOperator weighted)
     {
         if (_form.UnsignedWeights)
             return Constant(Tensors.Of(NewName("z"), [.. Enumerable.Repeat(UnsignedZero, weighted.Channels)], weighted.Channels));
+        if (!_form.Symmetric && weighted.Node.OpType == "Conv") return null;
         if (_form.Symmetric && _zeroVectors.TryGetValue(weighted.Channels, out var shared)) return shared;
         var name = NewName("z");
         return _zeroVectors[weighted.Channels] = Constant(Tensors.Of(name, new sbyte[weighted.Channels], weighted.Channels));

@@ -45,6 +45,8 @@ internal static class SweepEndpoints
         if (grace < SweepRules.ShortestGrace)
             return Refusal.Invalid(
                 $"unusedFor {grace} must be at least {SweepRules.ShortestGrace}: what runs now may name what it uploads.").ToResult();
+        if (grace > SweepRules.LongestGrace)
+            return Refusal.Invalid($"unusedFor {grace} must be at most {SweepRules.LongestGrace}.").ToResult();
         var result = await sweep.SweepAsync(grace, caller.Name, wanted.DryRun, cancellationToken);
         return Results.Json(ViewOf(result, grace, wanted.DryRun), FleetJson.Default.SweepView);
     }

@@ -6,6 +6,9 @@ internal static class SweepRules
     /// <summary>Nothing goes sooner, whoever asks: what is named within a request was claimed in it.</summary>
     public static readonly TimeSpan ShortestGrace = TimeSpan.FromHours(1);
 
+    /// <summary>Longer is not meant: whoever asks for more wants nothing removed.</summary>
+    public static readonly TimeSpan LongestGrace = TimeSpan.FromDays(3650);
+
     /// <summary>
     /// Since when a file is unused: since a look found it so, or it was written or taken again later. What seems to come from the future
     /// begins now, so that a clock that was set back keeps nothing for years.

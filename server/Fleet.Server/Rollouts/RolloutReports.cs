@@ -57,7 +57,12 @@ internal sealed class RolloutReports(IFleetStore store, RolloutWake wake, TimePr
             var id = DeviceRollout.IdOf(pending.Document.Rollout, device);
             if (!parts.TryGetValue(id, out var part))
             {
-                if (await store.FindAsync<DeviceRollout>(id, cancellationToken) is not { } stored) continue;
+                if (await store.FindAsync<DeviceRollout>(id, cancellationToken) is not { } stored)
+                {
+                    // Its rollout has forgotten the device: nothing is on its way any more.
+                    ended.Add(pending.Removal());
+                    continue;
+                }
                 part = (stored, stored.Document);
             }
             if (part.After.Return is not { } way) continue;

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Rollouts;
 using Fleet.Server.Devices;
 using Fleet.Server.Keys;
 using Fleet.Server.Settings;
@@ -59,7 +60,8 @@ internal sealed partial class RolloutRetention(
         var (gone, stays) = (new List<Stored<DeviceRollout>>(), false);
         await foreach (var part in store.AllAsync<DeviceRollout>(DeviceRollout.PrefixOf(id), cancellationToken))
         {
-            if (returning.Contains(part.Id) || await IsWordAsync(part.Document, cancellationToken)) stays = true;
+            var back = returning.Contains(part.Id) || part.Document.Return is { Status: DeviceReturnStatus.SentBack };
+            if (back || await IsWordAsync(part.Document, cancellationToken)) stays = true;
             else gone.Add(part);
         }
         var forgotten = 0;
@@ -78,7 +80,10 @@ internal sealed partial class RolloutRetention(
 
     /// <summary>True when the device follows the word of the rollout still: it may finish, be asked once more, or be taken back.</summary>
     private async Task<bool> IsWordAsync(DeviceRollout part, CancellationToken cancellationToken)
-        => (await store.DesiredAsync(part.Device, cancellationToken)).Desired.Assignments.Any(has => has.By?.Rollout == part.Rollout);
+        => (await store.DesiredAsync(part.Device, cancellationToken)).Desired.Assignments.Any(has => has.By is { } by
+            // What was ordered before there were targets names no rollout: the release tells.
+            ? by.Rollout == part.Rollout
+            : part.Models.Any(model => model.Model == has.Model && model.Version == has.Version));
 
     private async Task<List<StoreChange>> RemovalsAsync(Stored<DeviceRollout>[] parts, CancellationToken cancellationToken)
     {

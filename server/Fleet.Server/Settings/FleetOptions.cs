@@ -92,13 +92,12 @@ internal sealed record FleetOptions : IRoomSettings
                 Uri.CheckHostName(name) is not UriHostNameType.Unknown, nameof(AllowedHosts),
                 $"'{name}' must be a host name or an IP address, without a port");
         rules.Within(nameof(Workers), Workers, 0, 64);
-        rules.Require(
-            TelemetryRetention >= TimeSpan.FromHours(1), nameof(TelemetryRetention), $"{TelemetryRetention} must be at least an hour");
+        rules.Within(nameof(TelemetryRetention), TelemetryRetention, TimeSpan.FromHours(1), TenYears);
         rules.Within(nameof(TelemetryBytesPerDay), TelemetryBytesPerDay, 1024 * 1024, 1L << 40);
         rules.Require(FreeSpaceReserve >= 0, nameof(FreeSpaceReserve), $"{FreeSpaceReserve} must be a number of bytes, 0 or more");
         rules.Within(nameof(UnusedArtifactsKept), UnusedArtifactsKept, TimeSpan.FromHours(1), TenYears);
         rules.Within(nameof(DeviceCertificateLifetime), DeviceCertificateLifetime, TimeSpan.FromMinutes(10), LongestCertificateLifetime);
-        rules.Require(RolloutRetention >= TimeSpan.FromDays(1), nameof(RolloutRetention), $"{RolloutRetention} must be at least a day");
+        rules.Within(nameof(RolloutRetention), RolloutRetention, TimeSpan.FromDays(1), TenYears);
         return rules.Problems;
     }
 }

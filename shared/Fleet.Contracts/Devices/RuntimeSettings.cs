@@ -21,15 +21,5 @@ public sealed record RuntimeSettings
             ? this with { SessionEntries = SessionEntries.Where(entry => entry.Key != QuantPrecision).ToDictionary() }
             : this;
 
-    /// <summary>
-    /// The same with 8-bit products that never saturate, where that takes a setting: what another processor computes is then computed
-    /// here with the same integers.
-    /// </summary>
-    /// <param name="isaFlags">Instruction sets of this machine.</param>
-    public RuntimeSettings Exact(IReadOnlyList<string> isaFlags) => (this with
-    {
-        SessionEntries = SessionEntries.Append(new(QuantPrecision, "1")).DistinctBy(entry => entry.Key).ToDictionary(),
-    }).On(isaFlags);
-
     private const string QuantPrecision = "session.x64quantprecision";
 }

@@ -36,9 +36,15 @@ public sealed class BootstrapTests
     public void Share_of_one_is_not_certain_however_often_the_same_samples_are_drawn()
     {
         var bootstrap = new Bootstrap(30);
-        var interval = bootstrap.IntervalOf(MetricValue.Of(Metric.Accuracy, 1), [.. Enumerable.Repeat(1.0, 1_000)])!;
-        Assert.Equal(0.9, interval.Low, 9);
-        Assert.Equal(1, interval.High);
+        double[] drawn = [.. Enumerable.Repeat(1.0, 1_000)];
+        // The rule of three; and of right decisions Wilson's interval of 30 of 30.
+        var boxes = bootstrap.IntervalOf(MetricValue.Of(Metric.BoxAgreement, 1), drawn)!;
+        Assert.Equal((0.9, 1.0), (Math.Round(boxes.Low, 9), boxes.High));
+        var accuracy = bootstrap.IntervalOf(MetricValue.Of(Metric.Accuracy, 1), drawn)!;
+        Assert.Equal((0.8865, 1.0), (Math.Round(accuracy.Low, 4), accuracy.High));
+        // Nothing lost may be won or lost on the next samples.
+        var lost = bootstrap.LossOf(MetricValue.Of(Metric.Accuracy, 0), new double[1_000])!;
+        Assert.Equal((-0.1, 0.1), (Math.Round(lost.Low, 9), Math.Round(lost.High, 9)));
     }
 
     [Fact]

@@ -265,7 +265,7 @@ public sealed class StepsTests
 
         private float[] Run(ModelProto model)
         {
-            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "test");
+            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "test", ExactProducts.Settings);
             return ModelOutputs.Of(session, _judging, TestContext.Current.CancellationToken).Values;
         }
     }

@@ -32,7 +32,9 @@ public sealed class VariantMakerTests
                 .Select(report => report.Scheme));
         // What does not suit this model is not tried.
         Assert.DoesNotContain(made, report => report.Id == "x64-int8-stem");
-        Assert.All(made.Where(report => !report.Id.EndsWith("int4", StringComparison.Ordinal)),
+        // Forms for other processors saturate here where there is no VNNI, and lose what they would not lose there.
+        Assert.All(made.Where(report => !report.Id.EndsWith("int4", StringComparison.Ordinal)
+            && (ExactProducts.AreNative || report.Profile == "x64")),
             report => Assert.True(report.Accepted, string.Join(" ", report.Reasons)));
         Assert.All(made, report =>
         {
@@ -178,12 +180,12 @@ public sealed class VariantMakerTests
     }
 
     /// <remarks>
-    /// Without VNNI x64 has a setting that guards against saturation; what is judged here for another processor is guarded alike.
+    /// Without VNNI x64 has a setting that guards against saturation, and what its variant computes may be another thing.
     /// </remarks>
     [Theory]
-    [InlineData("avx512_vnni")]
-    [InlineData("avx2")]
-    public void Profiles_that_want_the_same_model_have_it_made_once(string flag)
+    [InlineData("avx512_vnni", "x64")]
+    [InlineData("avx2", "x64,arm-cpu")]
+    public void Profiles_that_want_the_same_model_have_it_made_once(string flag, string worked)
     {
         using var folder = new ScratchFolder();
         var model = Classifier().Save(folder);
@@ -195,7 +197,7 @@ public sealed class VariantMakerTests
                 [.. profiles.Select(name => BuiltInProfiles.Find(name)!)]),
             folder.File("out")), steps, TestContext.Current.CancellationToken);
         Assert.Equal(2, made.Variants.Count(report => report.Scheme == "int8-weights"));
-        Assert.Equal(["Making x64-int8-weights"],
+        Assert.Equal(worked.Split(',').Select(profile => $"Making {profile}-int8-weights"),
             steps.Said.Where(step => step.Contains(": ranking", StringComparison.Ordinal)).Select(step => step.Split(':')[0]).Distinct());
         Assert.Equal(File.ReadAllBytes(folder.File("out/x64-int8-weights.onnx")),
             File.ReadAllBytes(folder.File("out/arm-cpu-int8-weights.onnx")));

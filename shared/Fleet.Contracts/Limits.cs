@@ -91,7 +91,7 @@ public static class Limits
     public const int DetailLength = 2000;
 
     /// <summary>
-    /// Cuts <paramref name="detail"/> at <see cref="DetailLength"/>, so that a long message is reported rather than refused.
+    /// Cuts <paramref name="detail"/> at <paramref name="most"/> characters, so that a long message is reported rather than refused.
     /// </summary>
-    public static string Detail(string detail) => detail.Length <= DetailLength ? detail : detail[..(DetailLength - 1)] + "…";
+    public static string Detail(string detail, int most = DetailLength) => detail.Length <= most ? detail : detail[..(most - 1)] + "…";
 }

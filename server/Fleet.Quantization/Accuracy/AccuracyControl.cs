@@ -1,4 +1,3 @@
-using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx.Protos;
@@ -18,17 +17,15 @@ namespace Fleet.Quantization.Accuracy;
 /// <param name="source">The float model, its histograms and samples.</param>
 /// <param name="outputsOf">What a model says of the samples that rank.</param>
 /// <param name="say">Told what it tries, in words for people.</param>
-/// <param name="settings">What the runtime is told when samples rank; nothing when left out.</param>
 internal sealed class AccuracyControl(
-    IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null,
-    RuntimeSettings? settings = null)
+    IQuantizationScheme scheme, QuantizationSource source, Func<InferenceSession, float[]> outputsOf, Action<string>? say = null)
 {
     /// <summary>Decibels that a technique must win.</summary>
     private const double WorthATechnique = 0.2;
 
     private static readonly IReadOnlySet<string> None = new HashSet<string>();
 
-    private readonly RankingSamples _samples = new(source.Model.Model, outputsOf, settings);
+    private readonly RankingSamples _samples = new(source.Model.Model, outputsOf);
 
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumLoss">The budget.</param>

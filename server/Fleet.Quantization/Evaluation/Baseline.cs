@@ -10,14 +10,14 @@ namespace Fleet.Quantization.Evaluation;
 
 /// <summary>
 /// The float model on the samples that judge: what every variant is compared with, by the scoring that devices use. Some of the samples
-/// choose between variants in the making; the others report, and no figure that is told rests on samples that chose.
+/// choose between variants in the making; the others report. Where there are too few to tell the two apart, all do both.
 /// </summary>
 internal sealed class Baseline : IDisposable
 {
     private readonly HeldOut _heldOut;
     private readonly KeptOutputs _outputs;
     private readonly SampleTruth _truth;
-    private Bootstrap _bootstrap;
+    private readonly Bootstrap _bootstrap;
     private Metric? _decides;
 
     private Baseline(string path, InferenceSession session, HeldOut heldOut, CancellationToken cancellationToken)
@@ -34,12 +34,14 @@ internal sealed class Baseline : IDisposable
             _truth = heldOut.Truth.ComparedWith(_outputs);
             Split = SampleSplit.Of(heldOut.Judging, heldOut.Truth.Task == ModelTask.Classification ? heldOut.Truth.Classes : null,
                 Samples.Sources, IsSequence);
-            (Original, Selected, _decides, _bootstrap) = OfFloat();
+            _bootstrap = new Bootstrap(Split.Report.Count);
+            (Original, Selected) = OfFloat(cancellationToken);
             // What decides was measured on one half alone, such as the boxes of a detector that sees one in few pictures.
             if (double.IsFinite(Selected.Figure.Value) != double.IsFinite(Original.Figure.Value))
             {
                 (Split, _decides) = (SampleSplit.Shared(heldOut.Judging), null);
-                (Original, Selected, _decides, _bootstrap) = OfFloat();
+                _bootstrap = new Bootstrap(Split.Report.Count);
+                (Original, Selected) = OfFloat(cancellationToken);
             }
         }
         catch
@@ -103,7 +105,7 @@ internal sealed class Baseline : IDisposable
 
     /// <summary>Judges another model on the samples that report, with an interval of every figure.</summary>
     public Judged Tell(InferenceSession session, CancellationToken cancellationToken)
-        => Told(Run(session, Reported(), cancellationToken));
+        => Told(Run(session, Reported(), cancellationToken), cancellationToken);
 
     /// <summary>
     /// Where the loss against the float model lies, by the same draws of both: what makes a sample hard is hard for both.
@@ -115,6 +117,9 @@ internal sealed class Baseline : IDisposable
                 (variant, original) => told.Figure.Better == MetricDirection.Higher ? original - variant : variant - original)
                 .Where(double.IsFinite),
         ]);
+
+    /// <inheritdoc cref="Bootstrap.RuleOfThree"/>
+    public double RuleOfThree => _bootstrap.RuleOfThree;
 
     /// <summary>Latency of the float model and of another, measured in turns.</summary>
     public (LatencySummary Float, LatencySummary Variant) LatencyAgainst(InferenceSession session, CancellationToken cancellationToken)
@@ -132,12 +137,11 @@ internal sealed class Baseline : IDisposable
     private string[] JudgedOf(InferenceSession session)
         => SampleOutputs.JudgedOf(session, _heldOut.Truth.Task, _heldOut.Detection);
 
-    private (Judged Original, Judged Selected, Metric Decides, Bootstrap Bootstrap) OfFloat()
+    private (Judged Original, Judged Selected) OfFloat(CancellationToken cancellationToken)
     {
-        _bootstrap = new Bootstrap(Split.Report.Count);
-        var original = Told(Reported().Select(place => (place, _outputs.At(place))));
+        var original = Told(Reported().Select(place => (place, _outputs.At(place))), cancellationToken);
         _decides = Metric.All[original.Figure.Name];
-        return (original, Compared(Split.Selection.Select(_outputs.At)), _decides, _bootstrap);
+        return (original, Compared(Split.Selection.Select(_outputs.At)));
     }
 
     private int[] Reported() => [.. Split.Report.Union(_heldOut.Travelling ?? []).Order()];
@@ -153,7 +157,7 @@ internal sealed class Baseline : IDisposable
         return Judged(score.Measured(), null);
     });
 
-    private Judged Told(IEnumerable<(int Place, SampleOutputs Outputs)> samples) => Scored(() =>
+    private Judged Told(IEnumerable<(int Place, SampleOutputs Outputs)> samples, CancellationToken cancellationToken) => Scored(() =>
     {
         var report = (Score: ScoreOf(_truth.Pick(Split.Report)), Samples: Split.Report.ToHashSet());
         var travelling = _heldOut.Travelling is { } some ? (Score: ScoreOf(_truth.Pick(some)), Samples: some.ToHashSet()) : default;
@@ -162,7 +166,7 @@ internal sealed class Baseline : IDisposable
             if (report.Samples.Contains(place)) report.Score.Add(sample.Of);
             if (travelling.Samples?.Contains(place) == true) travelling.Score.Add(sample.Of);
         }
-        var (measured, draws) = (report.Score.Measured(), _bootstrap.Of(report.Score));
+        var (measured, draws) = (report.Score.Measured(), _bootstrap.Of(report.Score, cancellationToken));
         var judged = Judged(measured, travelling.Score?.Measured());
         return judged with
         {

@@ -36,8 +36,14 @@ internal sealed class Bootstrap
     /// <summary>Samples that are drawn from.</summary>
     public int Samples { get; }
 
+    /// <summary>
+    /// What a share may still be off where every sample says the same: by the rule of three the next ones differ in at most three of as
+    /// many (Hanley and Lippman-Hand, If nothing goes wrong, is everything all right?, JAMA 249, 1983).
+    /// </summary>
+    public double RuleOfThree => Math.Min(1, 3.0 / Samples);
+
     /// <summary>The figures of each draw; none where there are too few samples.</summary>
-    public IReadOnlyList<IReadOnlyList<MetricValue>> Of(TaskScore score, CancellationToken cancellationToken = default)
+    public IReadOnlyList<IReadOnlyList<MetricValue>> Of(TaskScore score, CancellationToken cancellationToken)
     {
         if (Samples < FewestSamples) return [];
         var random = new Random(Seed);
@@ -67,8 +73,8 @@ internal sealed class Bootstrap
     {
         if (drawn.Length == 0 || !double.IsFinite(lost.Value)) return null;
         Array.Sort(drawn);
-        // What loses nothing on these may lose or win on the next, by the rule of three.
-        var rest = lost.Unit == Units.Ratio && drawn[0] == drawn[^1] ? Math.Min(1, 3.0 / Samples) : 0;
+        // What loses nothing on these may lose or win on the next.
+        var rest = lost.Unit == Units.Ratio && drawn[0] == drawn[^1] ? RuleOfThree : 0;
         return new MetricInterval(
             lost.Name, Math.Min(At(drawn, _tail), lost.Value) - rest, Math.Max(At(drawn, 1 - _tail), lost.Value) + rest);
     }
@@ -81,13 +87,9 @@ internal sealed class Bootstrap
         if (drawn.Length == 0 || !double.IsFinite(figure.Value)) return null;
         Array.Sort(drawn);
         var (low, high) = (At(drawn, _tail), At(drawn, 1 - _tail));
-        // Where every sample says the same, every draw does, and still the next sample may differ: by the rule of three it does so in at
-        // most three of as many (Hanley and Lippman-Hand, If nothing goes wrong, is everything all right?, JAMA 249, 1983).
+        // Where every sample says the same, every draw does, and still the next sample may differ.
         if (figure.Unit == Units.Ratio && low == high && figure.Value is 0 or 1)
-        {
-            var rest = Math.Min(1, 3.0 / Samples);
-            (low, high) = figure.Value == 0 ? (0.0, rest) : (1 - rest, 1.0);
-        }
+            (low, high) = figure.Value == 0 ? (0.0, RuleOfThree) : (1 - RuleOfThree, 1.0);
         // A share of samples that is nearly all of them has too few errors for percentiles (Wilson, Probable inference, the law of
         // succession, and statistical inference, Journal of the American Statistical Association 22, 1927).
         if (figure.Name == Metric.Accuracy.Name)

@@ -9,7 +9,7 @@ namespace Fleet.Quantization.Evaluation;
 internal sealed record SampleSplit(IReadOnlyList<int> Selection, IReadOnlyList<int> Report)
 {
     /// <summary>Seed of the draw: the same samples always fall alike.</summary>
-    public const int Seed = 20;
+    private const int Seed = 20;
 
     /// <summary>
     /// Most samples that choose. A share is then known to about one point (one standard error of a half), and the difference of two

@@ -9,31 +9,34 @@ internal static class OnnxRuntimeSession
     /// <summary>No settings beyond the worker's own.</summary>
     public static readonly RuntimeSettings Plain = new();
 
+    /// <summary>The same, and no product of 8-bit integers saturates, whatever this processor is: what a comparison wants.</summary>
+    public static readonly RuntimeSettings Exact = Plain.Exact(ThisMachine.Facts.IsaFlags);
+
     static OnnxRuntimeSession() => NativeVariables.Set();
 
     /// <summary>
     /// Opens a model file. The worker runs everything on the CPU; other providers of <paramref name="runtime"/> are for devices.
     /// </summary>
     /// <param name="path">The model.</param>
-    /// <param name="runtime">Threads and session entries.</param>
+    /// <param name="runtime">Threads and session entries; <see cref="Exact"/> when left out.</param>
     /// <exception cref="InvalidDataException">The runtime refuses the model; the message holds its reason.</exception>
     public static InferenceSession Open(string path, RuntimeSettings? runtime = null) => Opened(path, () =>
     {
-        using var options = Options(runtime ?? Plain);
+        using var options = Options(runtime ?? Exact);
         return new InferenceSession(path, options);
     });
 
     /// <summary>Opens a model from memory.</summary>
     public static InferenceSession Open(byte[] model, string name, RuntimeSettings? runtime = null) => Opened(name, () =>
     {
-        using var options = Options(runtime ?? Plain);
+        using var options = Options(runtime ?? Exact);
         return new InferenceSession(model, options);
     });
 
     /// <summary>Opens a model from memory, optimized at <paramref name="level"/>.</summary>
     public static InferenceSession Open(byte[] model, string name, GraphOptimizationLevel level) => Opened(name, () =>
     {
-        using var options = Options(Plain);
+        using var options = Options(Exact);
         options.GraphOptimizationLevel = level;
         return new InferenceSession(model, options);
     });

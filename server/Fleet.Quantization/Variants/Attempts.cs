@@ -93,8 +93,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample), FewestRankingSamples, MostRankingSamples);
         var ranking = new SpreadFeeds(new PickedFeeds(bench.Baseline.Samples, bench.Baseline.Split.Selection), (int)enough);
         return new AccuracyControl(
-            wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what),
-            settings).Quantize(bench.SelectionLimit, bench.AimOf(wanted),
+            wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
+            .Quantize(bench.SelectionLimit, bench.AimOf(wanted),
                 model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
     }
 

@@ -90,8 +90,15 @@ internal sealed class Bench : IDisposable
     /// <summary>True when this machine is of the profile: figures taken here are then claims about it.</summary>
     public bool IsHere(HardwareProfile profile) => profile.Matches(_machine.Facts);
 
-    /// <summary>What the runtime is told when this machine judges a variant.</summary>
-    public RuntimeSettings SettingsOf(Wanted wanted) => wanted.Scheme.Runtime(wanted.Profile.Runtime).On(_machine.Facts.IsaFlags);
+    /// <summary>
+    /// What the runtime is told when this machine judges a variant: of its own profile what a device is told, of another's that nothing may
+    /// saturate here that does not there.
+    /// </summary>
+    public RuntimeSettings SettingsOf(Wanted wanted)
+    {
+        var settings = wanted.Scheme.Runtime(wanted.Profile.Runtime).On(_machine.Facts.IsaFlags);
+        return IsHere(wanted.Profile) ? settings : settings.Exact(_machine.Facts.IsaFlags);
+    }
 
     /// <summary>The same as text: profiles that agree in it share a scheme's model.</summary>
     public string SettingsTextOf(Wanted wanted)

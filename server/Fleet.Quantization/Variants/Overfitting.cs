@@ -61,8 +61,8 @@ internal sealed class Overfitting(
     {
         var split = bench.Baseline.Split;
         if (!split.IsHeldOut || told.Interval is not { } interval || !double.IsFinite(chosen.Figure.Value)) return false;
-        // A share is known no better than to some three samples, however alike they are (the rule of three).
-        var least = told.Figure.Unit == Units.Ratio ? 3.0 / split.Report.Count : 0;
+        // A share is known no better than that, however alike the samples are.
+        var least = told.Figure.Unit == Units.Ratio ? bench.Baseline.RuleOfThree : 0;
         // Against labels the losses are compared: one half may be the harder for the float model too.
         return bench.DropOf(told) is { } drop && bench.DropIntervalOf(told) is { } lost
             ? Contradicts(chosen.Loss - bench.Baseline.Selected.Loss, drop, lost.Low, lost.High, MetricDirection.Lower,

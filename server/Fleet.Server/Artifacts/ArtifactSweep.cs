@@ -114,7 +114,10 @@ internal sealed partial class ArtifactSweep(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>Removes files. The trail says so before, so that an end in between leaves none that went without a line.</summary>
+    /// <summary>
+    /// Removes files. The trail says so before, so that an end in between leaves none that went without a line; where the trail cannot be
+    /// written, its own trouble is in health, and the files go all the same: a full disk needs it.
+    /// </summary>
     private async Task<IReadOnlyList<SeenArtifact>> RemoveAsync(
         SeenArtifact[] part, string who, CancellationToken cancellationToken)
     {

@@ -25,7 +25,9 @@ internal sealed class AuditReader(FleetOptions options, AuditTrail trail, IFleet
     public (IReadOnlyList<AuditView> Views, bool GoesOn) List(AuditQuery query, CancellationToken cancellationToken)
         => query.After is null ? Newest(query, cancellationToken) : Following(query, cancellationToken);
 
-    /// <summary>From the end of the trail backwards, and no further than the page needs.</summary>
+    /// <summary>
+    /// From the end of the trail backwards, no further than the page needs; with <c>since</c> or <c>who</c> that may be all of it.
+    /// </summary>
     private (IReadOnlyList<AuditView> Views, bool GoesOn) Newest(AuditQuery query, CancellationToken cancellationToken)
     {
         var page = new List<AuditView>();

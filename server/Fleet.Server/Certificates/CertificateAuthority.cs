@@ -64,12 +64,6 @@ internal sealed partial class CertificateAuthority : IDisposable
     public bool IsDevice(X509Certificate2 certificate)
         => IsIssued(certificate) && IsTimely(certificate, _time.GetUtcNow().UtcDateTime);
 
-    /// <summary>
-    /// How a handshake judges a device's certificate: by this authority alone, so that the certificates that the machine trusts are not
-    /// read for it, and at any time, since <see cref="DeviceOf"/> judges the time.
-    /// </summary>
-    public X509ChainPolicy HandshakePolicy() => Policy();
-
     /// <summary>The same as <see cref="IsDevice(X509Certificate2)"/>, of a handshake that has built the chain already.</summary>
     /// <param name="certificate">What the device showed.</param>
     /// <param name="chain">Its chain, built by <see cref="HandshakePolicy"/> without an error.</param>
@@ -95,7 +89,7 @@ internal sealed partial class CertificateAuthority : IDisposable
     private bool IsIssued(X509Certificate2 certificate)
     {
         if (_issued.TryGetValue(certificate, out _)) return true;
-        using var chain = new X509Chain { ChainPolicy = Policy() };
+        using var chain = new X509Chain { ChainPolicy = HandshakePolicy() };
         if (!chain.Build(certificate)) return false;
         _issued.AddOrUpdate(certificate, this);
         return true;
@@ -107,7 +101,11 @@ internal sealed partial class CertificateAuthority : IDisposable
     private static bool IsWithin(X509Certificate2 certificate, DateTime now)
         => certificate.NotBefore.ToUniversalTime() <= now && now <= certificate.NotAfter.ToUniversalTime();
 
-    private X509ChainPolicy Policy()
+    /// <summary>
+    /// How a handshake judges a device's certificate: by this authority alone, so that the certificates that the machine trusts are not
+    /// read for it, and at any time, since <see cref="DeviceOf"/> judges the time.
+    /// </summary>
+    public X509ChainPolicy HandshakePolicy()
     {
         var policy = new X509ChainPolicy
         {

@@ -11,7 +11,7 @@ internal static class DeviceSignature
 {
     private const string Ed25519 = "1.3.101.112";
 
-    /// <summary>The key of a certificate; null where it is of a kind that signs nothing here, which none is that is certified.</summary>
+    /// <summary>The key of a certificate; null for any other kind, which is never certified.</summary>
     public static ReleaseKey? KeyOf(X509Certificate2 certificate)
     {
         if (certificate.PublicKey.Oid.Value == Ed25519) return ReleaseKey.Of(certificate.PublicKey.ExportSubjectPublicKeyInfo());

@@ -120,7 +120,7 @@ internal static class DeviceEndpoints
         var adopted = (await strangers.AdoptAsync(id, cancellationToken)).Value ?? await restored.VouchAsync(id, cancellationToken);
         if (adopted is null)
             return Refusal.Unknown(
-                $"Device '{id}' is neither one that is not stored here and has shown a certificate of this server, nor one that claims to "
+                $"Device '{id}' cannot be adopted: it is stored here, or has shown no certificate of this server, and it does not claim to "
                     + "be ahead of it.")
                 .ToResult();
         changes.Tell(adopted.Id);

@@ -32,9 +32,12 @@ internal sealed partial class CloneWatch(
     /// <inheritdoc/>
     public void Connected(DeviceId device, string? run, Origin from)
     {
-        _origins.AddOrUpdate(device, _ => [from], (_, known) => known[^1] == from
-            ? known
-            : known.Remove(from).Add(from) is { Count: > Named } many ? many.RemoveAt(0) : known.Remove(from).Add(from));
+        _origins.AddOrUpdate(device, _ => [from], (_, known) =>
+        {
+            if (known[^1] == from) return known;
+            var next = known.Remove(from).Add(from);
+            return next.Count > Named ? next.RemoveAt(0) : next;
+        });
         Note(device, history => history.Connected(run));
     }
 
@@ -118,7 +121,12 @@ internal sealed partial class CloneWatch(
     private Task<bool> RaiseAsync(
         DeviceId device, IReadOnlyList<string> from, CancellationToken cancellationToken) => store.RetryAsync(async _ =>
     {
-        if (await store.DeviceAsync(device, cancellationToken) is null) return false;
+        if (await store.DeviceAsync(device, cancellationToken) is null)
+        {
+            // Removed, perhaps between a try before and this one: nobody could acknowledge it.
+            Settled(device);
+            return false;
+        }
         InDoubt(device, from);
         var now = time.GetUtcNow();
         var known = await store.FindAsync<DeviceCertificate>(device.Value, cancellationToken);

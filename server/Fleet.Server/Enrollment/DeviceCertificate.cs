@@ -82,7 +82,9 @@ internal sealed record DeviceCertificate
     public DeviceCertificate Caught(IssuedCertificate shown, DateTimeOffset now)
         => (Current is { } before ? Renewed(shown, before.Serial) : this with { Current = shown }) with { FirstUsedAt = now };
 
-    private DateTimeOffset? LaterEnd(IssuedCertificate issued) => LastEnd > issued.ValidUntil ? LastEnd : issued.ValidUntil;
+    /// <summary>A record of an earlier version does not say the last end: it is at least that of the certificate in force.</summary>
+    private DateTimeOffset? LaterEnd(IssuedCertificate issued)
+        => (LastEnd ?? Current?.ValidUntil) is { } end && end > issued.ValidUntil ? end : issued.ValidUntil;
 
     private List<string> Without(string? kept, params string?[] replaced)
         => [.. Replaced.Concat(replaced.OfType<string>()).Where(serial => serial != kept).Distinct().TakeLast(ReplacedKept)];

@@ -61,8 +61,8 @@ internal sealed class DeviceLife(
     }
 
     /// <summary>
-    /// A join token that lets this device alone come back, with a new key. A revocation withdraws all that were made before, so none is
-    /// made in its moment.
+    /// A join token that lets this device alone come back, with a new key. A revocation withdraws every token made before it, so one that
+    /// falls into the same moment is refused.
     /// </summary>
     public async Task<Answer<CreateTokenResponse>> LetBackAsync(string id, TimeSpan validFor, CancellationToken cancellationToken)
     {

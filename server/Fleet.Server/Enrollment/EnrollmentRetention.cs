@@ -6,24 +6,21 @@ using Fleet.Server.Storage;
 namespace Fleet.Server.Enrollment;
 
 /// <summary>
-/// Removes what nobody can use any more: every return of a device makes a token, and each of these documents is kept in memory. Never by a
-/// clock that is wrong.
+/// Removes what nobody can use any more: every return of a device makes a token, and each of these documents is kept in memory.
 /// </summary>
 internal sealed partial class EnrollmentRetention(
-    IFleetStore store, SigningClock clock, TimeProvider time, ILogger<EnrollmentRetention> logger) : BackgroundService
+    IFleetStore store, SigningClock clock, TimeProvider time, ILogger<EnrollmentRetention> logger)
+        : DailyRetention(clock, time, logger)
 {
     /// <summary>How long what has ended can be read still.</summary>
     public static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
     private const int ChangesPerCommit = 1000;
 
-    private static readonly TimeSpan Interval = TimeSpan.FromDays(1);
-
-    /// <summary>Removes what ended long enough ago.</summary>
-    public async Task SweepAsync(CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    protected override async Task ForgetAsync(CancellationToken cancellationToken)
     {
-        if (clock.Problem() is not null) return;
-        var before = time.GetUtcNow() - Kept;
+        var before = Time.GetUtcNow() - Kept;
         var tokens = await TokensAsync(before, cancellationToken);
         List<StoreChange> gone =
         [
@@ -31,26 +28,7 @@ internal sealed partial class EnrollmentRetention(
             .. await EndedAsync(before, cancellationToken),
         ];
         foreach (var part in gone.Chunk(ChangesPerCommit)) await store.CommitAsync(part, cancellationToken);
-        if (gone.Count > 0) LogRemoved(gone.Count);
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Interval, time);
-        do
-        {
-            try
-            {
-                await SweepAsync(stoppingToken);
-            }
-            // A disk that is short, or somebody who came in between: tomorrow is soon enough.
-            catch (StoreException e)
-            {
-                LogNotRemoved(e.Message);
-            }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        if (gone.Count > 0) LogRemoved(Logger, gone.Count);
     }
 
     /// <summary>Tokens that ended, but for those that say what a device will be which waits still.</summary>
@@ -97,8 +75,5 @@ internal sealed partial class EnrollmentRetention(
         => await store.AllAsync<T>("", cancellationToken).Where(isGone).Select(stored => stored.Removal()).ToListAsync(cancellationToken);
 
     [LoggerMessage(LogLevel.Information, "{Count} ended tokens, rejected requests and records of removed devices are forgotten")]
-    private partial void LogRemoved(int count);
-
-    [LoggerMessage(LogLevel.Warning, "Ended tokens and requests could not be removed; it is tried again in a day: {Reason}")]
-    private partial void LogNotRemoved(string reason);
+    private static partial void LogRemoved(ILogger logger, int count);
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Fleet.Contracts;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Http;
 
@@ -23,7 +24,7 @@ internal sealed class DeviceFinding(Func<int, string> sentence)
     /// <param name="device">The device.</param>
     /// <param name="detail">What is known, in a few words.</param>
     public void Add(DeviceId device, string detail)
-        => _devices[device] = detail.Length <= MostDetail ? detail : $"{detail[..MostDetail]}…";
+        => _devices[device] = Limits.Detail(detail, MostDetail);
 
     /// <summary>Says that it is so of a device no more.</summary>
     public void Remove(DeviceId device) => _devices.TryRemove(device, out _);

@@ -32,12 +32,20 @@ internal sealed class ServerHealth
     /// <summary>Says that a subject of this server is in trouble; a later report about it replaces this one.</summary>
     /// <param name="subject">What is in trouble, in one word, the same each time.</param>
     /// <param name="problem">What is wrong, in a sentence for whoever is called at night.</param>
-    public void Report(string subject, string problem) => _problems[subject] = problem;
+    public void Report(string subject, string problem)
+    {
+        _problems[subject] = problem;
+        _warnings.TryRemove(subject, out _);
+    }
 
-    /// <summary>Says that a subject will need somebody, while everything works as yet.</summary>
+    /// <summary>Says that a subject will need somebody, while everything works as yet; it replaces a report, as that replaces it.</summary>
     /// <param name="subject">What it is about, in one word, the same each time.</param>
     /// <param name="warning">What it needs, in a sentence.</param>
-    public void Warn(string subject, string warning) => _warnings[subject] = warning;
+    public void Warn(string subject, string warning)
+    {
+        _warnings[subject] = warning;
+        _problems.TryRemove(subject, out _);
+    }
 
     /// <summary>Says that a subject is well again.</summary>
     public void Clear(string subject)

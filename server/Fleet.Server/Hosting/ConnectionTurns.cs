@@ -10,7 +10,7 @@ namespace Fleet.Server.Hosting;
 /// </summary>
 internal sealed class ConnectionTurns : BackgroundService
 {
-    /// <summary>The thread pool's queue is waited for after so many: a thread each, so that no processor is idle meanwhile.</summary>
+    /// <summary>After so many it waits behind the thread pool's queue: one for each thread, so that no processor is idle.</summary>
     private static readonly int AtOnce = Environment.ProcessorCount;
 
     private readonly Channel<TaskCompletionSource> _waiting = Channel.CreateUnbounded<TaskCompletionSource>(

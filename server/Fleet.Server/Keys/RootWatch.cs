@@ -111,7 +111,7 @@ internal sealed partial class RootWatch(
         if (clock.Problem() is { } wrong) health.Report(ClockSubject, wrong);
         else health.Clear(ClockSubject);
         var left = keys.Root.ExpiresAt - clock.Now();
-        if (left <= TimeSpan.Zero || left >= Warning) health.Clear(RootSubject);
+        if (left >= Warning) health.Clear(RootSubject);
         if (left <= TimeSpan.Zero)
             health.Report(RootSubject, $"Root {keys.Root.Version} expired at {keys.Root.ExpiresAt:u}: devices take nothing new. Its keys "
                 + "are not on this server: fleet keys prepare expiry");

@@ -51,9 +51,14 @@ internal sealed class Broker(
             subscribed.SessionItems, (observer, device)
                 => observer.Subscribed(device, Topics.ChannelOf(device, subscribed.TopicFilter.Topic).ToString()));
         // A connection that was taken over has a successor already: the device is not gone.
-        server.ClientDisconnectedAsync += disconnected => disconnected.DisconnectType == MqttClientDisconnectType.Takeover
-            ? Tell(disconnected.SessionItems, (observer, device) => observer.TakenOver(device))
-            : Tell(disconnected.SessionItems, (observer, device) => observer.Disconnected(device), turns.Left);
+        server.ClientDisconnectedAsync += disconnected =>
+        {
+            if (disconnected.DisconnectType == MqttClientDisconnectType.Takeover)
+                return Tell(disconnected.SessionItems, (observer, device) => observer.TakenOver(device));
+            if (DeviceAdmission.DeviceOf(disconnected.SessionItems) is { } left)
+                turns.Left(left, Origin.Of(disconnected.RemoteEndPoint));
+            return Tell(disconnected.SessionItems, (observer, device) => observer.Disconnected(device));
+        };
         return server.StartAsync();
     }
 
@@ -72,12 +77,10 @@ internal sealed class Broker(
     /// <inheritdoc/>
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private Task Tell(
-        System.Collections.IDictionary sessionItems, Action<IConnectionObserver, DeviceId> tell, Action<DeviceId>? first = null)
+    private Task Tell(System.Collections.IDictionary sessionItems, Action<IConnectionObserver, DeviceId> tell)
     {
         if (DeviceAdmission.DeviceOf(sessionItems) is { } device)
         {
-            first?.Invoke(device);
             foreach (var observer in _observers) tell(observer, device);
         }
         return Task.CompletedTask;

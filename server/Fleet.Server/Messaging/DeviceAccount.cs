@@ -8,7 +8,7 @@ namespace Fleet.Server.Messaging;
 /// </summary>
 internal sealed class DeviceAccount(MessagingOptions options)
 {
-    /// <summary>Places that are told apart; one that has nothing to pay gives way to a new one.</summary>
+    /// <summary>Places that are told apart; one that has nothing to pay gives way to a new one, but for the first.</summary>
     public const int MostOrigins = 4;
 
     private readonly Lock _lock = new();
@@ -80,19 +80,23 @@ internal sealed class DeviceAccount(MessagingOptions options)
         if (_shares.TryGetValue(from, out var share)) return share;
         if (_shares.Count >= MostOrigins)
         {
-            var idle = _shares.FirstOrDefault(each => each.Value.OwesNothing(now));
-            if (idle.Value is null) return _others ??= new Share(options);
+            // The first place never gives way: the device was there before whoever copied it.
+            var idle = _shares.OrderByDescending(each => each.Value.Since).SkipLast(1)
+                .FirstOrDefault(each => each.Value.OwesNothing(now));
+            if (idle.Value is null) return _others ??= new Share(options, now);
             _shares.Remove(idle.Key);
         }
-        return _shares[from] = new Share(options);
+        return _shares[from] = new Share(options, now);
     }
 
     /// <summary>What may come from one place.</summary>
-    private sealed class Share(MessagingOptions options)
+    private sealed class Share(MessagingOptions options, TimeSpan since)
     {
         private readonly TokenBucket _packets = new(options.PacketsPerSecond, options.PacketBurst, options.SlowedAtMost);
         private readonly TokenBucket _bytes = new(options.BytesPerSecond, options.ByteBurst, options.SlowedAtMost);
         private TimeSpan? _slowed;
+
+        public TimeSpan Since => since;
 
         public DateTimeOffset? SlowedSince { get; private set; }
 

@@ -14,9 +14,9 @@ internal readonly record struct TrafficVerdict(TimeSpan Wait, bool BeginsToBeSlo
 
 /// <summary>
 /// How much each device sends. Who sends more than its share is slowed, and cut when that does not help; what it sent that was refused
-/// costs more than what was taken. What comes from one place does not count against another, so that a copy of a device's key uses up
-/// nothing of the device's own share (<see cref="DeviceAccount"/>). Kept in memory, a few hundred bytes for each device and place since the
-/// start: the shares begin anew with the server, which is worth one burst and no more, and no device can bring it about.
+/// costs more than what was taken. What comes from one place does not count against another, so that a copy of a device's key that is
+/// elsewhere uses up nothing of the device's own share (<see cref="DeviceAccount"/>). Kept in memory since the start: the shares begin anew
+/// with the server, which is worth one burst and no more, and no device can bring it about.
 /// </summary>
 internal sealed class DeviceTraffic : IDisposable
 {

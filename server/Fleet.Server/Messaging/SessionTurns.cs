@@ -40,11 +40,15 @@ internal sealed class SessionTurns(TimeProvider time)
         }
     }
 
-    /// <summary>The session ended by itself: nobody has it.</summary>
-    public void Left(DeviceId device)
+    /// <summary>A session from there ended by itself: if it was the holder's, nobody has it.</summary>
+    public void Left(DeviceId device, Origin from)
     {
         if (!_contested.TryGetValue(device, out var holder)) return;
-        lock (holder) holder.IsThere = false;
+        lock (holder)
+        {
+            // Who was before may be heard to leave only now.
+            if (holder.From == from) holder.IsThere = false;
+        }
     }
 
     private sealed class Holder

@@ -39,7 +39,7 @@ internal static class ReleaseEndpoints
         var releases = operators.MapGroup("/api/v1/releases");
         releases.MapPost("/", CreateAsync).ForOperators().Takes<CreateReleaseRequest>()
             .Tells<ReleaseView>("CreateRelease", "Signs the accepted variants of a build as a release.", StatusCodes.Status201Created);
-        releases.MapPost("/preview", PreviewAsync).ForOperators().Takes<CreateReleaseRequest>()
+        releases.MapPost("/preview", PreviewAsync).ForOperators().Takes<CreateReleaseRequest>().WithMetadata(new ChangesNothing())
             .Tells<ReleasePreview>("PreviewRelease", "Shows what would be signed of a build, and signs nothing.");
         releases.MapGet("/", async (
             string? model, [AsParameters] PageQuery page, HttpContext context, Caller caller, IFleetStore store,

@@ -94,8 +94,11 @@ internal sealed partial class RolloutEngine(
     /// <summary>What keeps one rollout, such as something of its devices that was not foreseen, does not keep the server.</summary>
     private void Say(List<string> troubled, bool storeFails)
     {
-        health.Clear(HealthSubject);
-        if (troubled.Count == 0) return;
+        if (troubled.Count == 0)
+        {
+            health.Clear(HealthSubject);
+            return;
+        }
         var said = $"Rollouts cannot be carried forward: {string.Join(", ", troubled)}. They are tried again every "
             + $"{RetryDelay.TotalSeconds:0} s.";
         if (storeFails) health.Report(HealthSubject, said);

@@ -9,18 +9,16 @@ namespace Fleet.Server.Rollouts;
 /// <summary>
 /// Forgets, of rollouts that ended long enough ago, what they kept of each device that has been ordered something newer since: ten thousand
 /// devices and a rollout a week would make half a million such documents a year, all of them in memory. A rollout keeps how many they were,
-/// and what the rest of them needs. Never by a clock that is wrong.
+/// and what the rest of them needs.
 /// </summary>
 internal sealed partial class RolloutRetention(
-    IFleetStore store, SigningClock clock, FleetOptions options, TimeProvider time, ILogger<RolloutRetention> logger) : BackgroundService
+    IFleetStore store, SigningClock clock, FleetOptions options, TimeProvider time, ILogger<RolloutRetention> logger)
+        : DailyRetention(clock, time, logger)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromDays(1);
-
-    /// <summary>Forgets what may be forgotten by now.</summary>
-    public async Task SweepAsync(CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    protected override async Task ForgetAsync(CancellationToken cancellationToken)
     {
-        if (clock.Problem() is not null) return;
-        var before = time.GetUtcNow() - options.RolloutRetention;
+        var before = Time.GetUtcNow() - options.RolloutRetention;
         var ended = await store.AllAsync<Rollout>("", cancellationToken)
             .Where(rollout => !rollout.Document.IsOpen && (rollout.Document.FinishedAt ?? rollout.Document.CreatedAt) < before)
             .Select(rollout => rollout.Id).ToListAsync(cancellationToken);
@@ -30,27 +28,8 @@ internal sealed partial class RolloutRetention(
             .ToHashSetAsync(StringComparer.Ordinal, cancellationToken);
         foreach (var rollout in ended)
         {
-            if (await ForgetAsync(rollout, returning, cancellationToken) is > 0 and var devices) LogForgotten(devices, rollout);
+            if (await ForgetAsync(rollout, returning, cancellationToken) is > 0 and var devices) LogForgotten(Logger, devices, rollout);
         }
-    }
-
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Interval, time);
-        do
-        {
-            try
-            {
-                await SweepAsync(stoppingToken);
-            }
-            // A disk that is short, or somebody who came in between: tomorrow is soon enough.
-            catch (StoreException e)
-            {
-                LogNotForgotten(e.Message);
-            }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     /// <summary>Forgets a rollout's devices, a part in a commit, and with the last of them the order in which it told them.</summary>
@@ -110,8 +89,5 @@ internal sealed partial class RolloutRetention(
     }
 
     [LoggerMessage(LogLevel.Information, "{Devices} devices of rollout {Rollout}, which ended long ago, are forgotten")]
-    private partial void LogForgotten(int devices, string rollout);
-
-    [LoggerMessage(LogLevel.Warning, "Devices of ended rollouts could not be forgotten; it is tried again in a day: {Reason}")]
-    private partial void LogNotForgotten(string reason);
+    private static partial void LogForgotten(ILogger logger, int devices, string rollout);
 }

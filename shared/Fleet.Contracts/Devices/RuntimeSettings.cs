@@ -17,9 +17,25 @@ public sealed record RuntimeSettings
     /// out where VNNI multiplies without saturating, since it only costs there (1.7 times the latency of a small CNN).
     /// </summary>
     public RuntimeSettings On(IReadOnlyList<string> isaFlags)
-        => SessionEntries.ContainsKey(QuantPrecision) && (isaFlags.Contains("avx512_vnni") || isaFlags.Contains("avx_vnni"))
+        => SessionEntries.ContainsKey(QuantPrecision) && HasVnni(isaFlags)
             ? this with { SessionEntries = SessionEntries.Where(entry => entry.Key != QuantPrecision).ToDictionary() }
             : this;
 
-    private const string QuantPrecision = "session.x64quantprecision";
+    /// <summary>
+    /// The same on a machine where 8-bit products would saturate, so that they do not: operators between quantized tensors are computed in
+    /// float, from the integers of the model, and operators of integers with exact products. What another processor computes is then
+    /// computed here, but not as fast.
+    /// </summary>
+    /// <param name="isaFlags">Instruction sets of the machine.</param>
+    public RuntimeSettings Exact(IReadOnlyList<string> isaFlags)
+    {
+        if (HasVnni(isaFlags) || !isaFlags.Contains("sse2")) return this;
+        var entries = new Dictionary<string, string>(SessionEntries);
+        foreach (var entry in (string[])[NoIntegers, QuantPrecision]) entries.TryAdd(entry, "1");
+        return this with { SessionEntries = entries };
+    }
+
+    private static bool HasVnni(IReadOnlyList<string> isaFlags) => isaFlags.Contains("avx512_vnni") || isaFlags.Contains("avx_vnni");
+
+    private const string QuantPrecision = "session.x64quantprecision", NoIntegers = "session.disable_quant_qdq";
 }

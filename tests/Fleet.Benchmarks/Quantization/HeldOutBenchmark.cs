@@ -87,7 +87,7 @@ internal static class HeldOutBenchmark
             StringComparison.Ordinal)))
         {
             using var session = OnnxRuntimeSession.Open(
-                Path.Combine(output, variant.Artifact!.Name), variant.Runtime.On(ThisMachine.Facts.IsaFlags));
+                Path.Combine(output, variant.Artifact!.Name), variant.Runtime.Exact(ThisMachine.Facts.IsaFlags));
             var unseen = baseline.Tell(session, cancellationToken);
             if (variant.Intervals.FirstOrDefault(one => one.Name == Metric.SignalToNoise.Name) is not { } told
                 || unseen.Intervals.FirstOrDefault(one => one.Name == Metric.SignalToNoise.Name) is not { } seen) continue;

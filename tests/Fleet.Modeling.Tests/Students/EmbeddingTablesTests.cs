@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Students;
 using Fleet.Modeling.Students.Layers;
@@ -42,7 +43,8 @@ public sealed class EmbeddingTablesTests : IDisposable
         Assert.Contains(model.MetadataProps, entry => entry.Key == StudentExport.VocabularyKey);
 
         using var one = OnnxRuntimeSession.Open(_folder["m.onnx"]);
-        using var other = OnnxRuntimeSession.Open(_folder["q.onnx"]);
+        using var other = OnnxRuntimeSession.Open(
+            _folder["q.onnx"], BuiltInProfiles.X64.Runtime.On(ThisMachine.Facts.IsaFlags));
         var closeness = AllOutputs.Of(other, feeds, CancellationToken.None)
             .Against(AllOutputs.Of(one, feeds, CancellationToken.None));
         Assert.True(closeness.SignalToNoise > decibels, $"{closeness.SignalToNoise}");

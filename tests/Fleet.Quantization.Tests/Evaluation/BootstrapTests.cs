@@ -24,7 +24,7 @@ public sealed class BootstrapTests
                     (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))),
             ];
             var score = Regression(errors);
-            var interval = bootstrap.Intervals(score.Measured(), bootstrap.Of(score))
+            var interval = bootstrap.Intervals(score.Measured(), bootstrap.Of(score, TestContext.Current.CancellationToken))
                 .Single(one => one.Name == Metric.RootMeanSquareError.Name);
             if (interval.Holds(1)) held++;
         }
@@ -52,8 +52,8 @@ public sealed class BootstrapTests
     {
         var bootstrap = new Bootstrap(2);
         var score = Regression([1, 2]);
-        Assert.Empty(bootstrap.Of(score));
-        Assert.Empty(bootstrap.Intervals(score.Measured(), bootstrap.Of(score)));
+        Assert.Empty(bootstrap.Of(score, TestContext.Current.CancellationToken));
+        Assert.Empty(bootstrap.Intervals(score.Measured(), bootstrap.Of(score, TestContext.Current.CancellationToken)));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
@@ -265,7 +266,8 @@ public sealed class StepsTests
 
         private float[] Run(ModelProto model)
         {
-            using var session = OnnxRuntimeSession.Open(model.ToByteArray(), "test", ExactProducts.Settings);
+            using var session = OnnxRuntimeSession.Open(
+                model.ToByteArray(), "test", BuiltInProfiles.X64.Runtime.On(ThisMachine.Facts.IsaFlags));
             return ModelOutputs.Of(session, _judging, TestContext.Current.CancellationToken).Values;
         }
     }

@@ -42,7 +42,6 @@ public sealed class QdqTests
     [Theory, MemberData(nameof(Cases))]
     public void Outputs_stay_close_to_the_float_model(string model, string scheme)
     {
-        ExactProducts.Require(scheme);
         var quantized = Quantize(model, scheme);
         Assert.InRange(Judgement.SignalToNoise(Run(quantized.Model, quantized.Source), Run(quantized.Source, quantized.Source)), 28,
             double.PositiveInfinity);
@@ -136,7 +135,6 @@ public sealed class QdqTests
     [Theory, MemberData(nameof(Cases))]
     public void Whatever_operators_are_kept_float_the_ranges_are_known(string model, string scheme)
     {
-        ExactProducts.Require(scheme);
         using var folder = new ScratchFolder();
         OnnxFile.Save(TinyModels.All[model](), folder.File("m.onnx"));
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
@@ -174,8 +172,7 @@ public sealed class QdqTests
 
     private static float[] Run(ModelProto model, ModelProto source)
     {
-        using var session = OnnxRuntimeSession.Open(
-            Google.Protobuf.MessageExtensions.ToByteArray(model), "test", ExactProducts.Settings);
+        using var session = OnnxRuntimeSession.Open(Google.Protobuf.MessageExtensions.ToByteArray(model), "test");
         return ModelOutputs.Of(session, TinyModels.SamplesFor(source, 32, seed: 2).Feeds(source.Graph.Input[0].Name),
             TestContext.Current.CancellationToken).Values;
     }

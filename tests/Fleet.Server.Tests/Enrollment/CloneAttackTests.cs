@@ -153,12 +153,14 @@ public sealed class CloneAttackTests : IAsyncLifetime
         var device = await _server.EnrollAsync(Id);
         using var own = await device.ConnectAsync(From(Own, "the-device"));
         var copies = new List<IMqttClient>();
-        for (var n = 0; n < SessionHistory.ManyTakeovers; n++)
+        // The server may hear of a takeover after the session that took over: it then counts with the next.
+        for (var n = 0; n < 2 * SessionHistory.ManyTakeovers && !await IsSuspectedAsync(); n++)
             copies.Add(await device.ConnectAsync(From(Elsewhere, named ? $"run-{n}" : null)));
-        await Eventually.TrueAsync("the device is a suspected clone",
-            async () => (await _server.ViewAsync(Id)).Alarms.Any(alarm => alarm.Kind == "clone"));
+        await Eventually.TrueAsync("the device is a suspected clone", IsSuspectedAsync);
         copies.ForEach(copy => copy.Dispose());
     }
+
+    private async Task<bool> IsSuspectedAsync() => (await _server.ViewAsync(Id)).Alarms.Any(alarm => alarm.Kind == "clone");
 
     private async Task<TrafficView?> TrafficAsync() => (await _server.ViewAsync(Id)).Traffic;
 

@@ -1,3 +1,4 @@
+using Fleet.Server.Certificates;
 using Fleet.Server.Devices;
 using Fleet.Server.Enrollment;
 using Fleet.Server.Settings;
@@ -81,6 +82,19 @@ public sealed class EnrollmentRetentionTests : IAsyncLifetime
         await SweepAsync(TimeSpan.FromDays(365 - 90) + EnrollmentRetention.Kept + TimeSpan.FromHours(1));
         Assert.Null(await _server.Store.FindAsync<DeviceDesired>("gone", default));
         Assert.Null(await _server.Store.FindAsync<DeviceCertificate>("gone", default));
+    }
+
+    /// <summary>A record of an earlier program names no last end: the certificate in force is then all that is known.</summary>
+    [Fact]
+    public void Renewal_keeps_the_later_end_of_what_an_earlier_program_recorded()
+    {
+        var now = _clock.GetUtcNow();
+        IssuedCertificate Until(int days) => new($"serial-{days}", "hash", now, now.AddDays(days), "pem");
+        var earlier = new DeviceCertificate { Current = Until(365) };
+        Assert.Equal(now.AddDays(365), earlier.Renewed(Until(30), "serial-365").LastEnd);
+        Assert.Equal(now.AddDays(365), earlier.Reenrolled(Until(30)).LastEnd);
+        Assert.Equal(now.AddDays(400), earlier.Renewed(Until(400), "serial-365").LastEnd);
+        Assert.Equal(now.AddDays(30), new DeviceCertificate().Reenrolled(Until(30)).LastEnd);
     }
 
     [Fact]

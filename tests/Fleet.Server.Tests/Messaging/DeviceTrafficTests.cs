@@ -126,6 +126,21 @@ public sealed class DeviceTrafficTests
         void UseUp(Origin from) => Assert.NotEqual(TimeSpan.Zero, traffic.Charge(Device, from, options.PacketBurst + 1, 0).Wait);
     }
 
+    /// <summary>Found in review: a quiet device's share gave way first, since it owed nothing.</summary>
+    [Fact]
+    public void Copy_with_many_places_does_not_push_out_the_first_one()
+    {
+        var options = new MessagingOptions();
+        using var traffic = new DeviceTraffic(options, _clock);
+        Assert.Equal(TimeSpan.Zero, traffic.Charge(Device, Here, 1, 0).Wait);
+        for (var place = 2; place < 20; place++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(10));
+            Assert.NotEqual(TimeSpan.Zero, traffic.Charge(Device, new Origin($"192.0.2.{place}"), options.PacketBurst + 1, 0).Wait);
+        }
+        Assert.Equal(TimeSpan.Zero, traffic.Charge(Device, Here, options.PacketBurst, 0).Wait);
+    }
+
     [Theory]
     [InlineData("192.0.2.7", "192.0.2.7")]
     [InlineData("::ffff:192.0.2.7", "192.0.2.7")]

@@ -47,13 +47,25 @@ public sealed class SessionTurnsTests
     {
         _turns.Contested(Device);
         Assert.Null(_turns.Take(Device, Here));
-        _turns.Left(Device);
+        _turns.Left(Device, Here);
         Assert.Null(_turns.Take(Device, There));
         _clock.Advance(SessionTurns.Turn - TimeSpan.FromSeconds(1));
-        _turns.Left(Device);
+        _turns.Left(Device, There);
         Assert.Null(_turns.Take(Device, There));
         _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.Null(_turns.Take(Device, Here));
+    }
+
+    /// <summary>Found in review: whoever had the turn before took it back at once, again and again.</summary>
+    [Fact]
+    public void Former_holder_that_is_heard_to_leave_late_frees_no_turn()
+    {
+        _turns.Contested(Device);
+        Assert.Null(_turns.Take(Device, Here));
+        _clock.Advance(SessionTurns.Turn);
+        Assert.Null(_turns.Take(Device, There));
+        _turns.Left(Device, Here);
+        Assert.NotNull(_turns.Take(Device, Here));
     }
 
     [Fact]

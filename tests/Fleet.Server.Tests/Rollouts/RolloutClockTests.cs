@@ -81,6 +81,7 @@ public sealed class RolloutClockTests : IAsyncLifetime
     public async Task Device_that_moved_last_by_a_clock_that_was_ahead_is_silent_at_its_deadline_by_the_corrected_one()
     {
         var rollout = (await _fleet.RollOutAsync(PlanOf(1) with { MaximumFailureRate = 1 })).Id;
+        await _fleet.UntilAsync(rollout, "tells all", view => view.Waves[0].Running == 4);
         Set(Ahead);
         await _fleet.ReportAsync(First, DeploymentPhase.Downloading);
         Set(-Ahead);

@@ -18,7 +18,7 @@ internal sealed class Baseline : IDisposable
     private readonly KeptOutputs _outputs;
     private readonly SampleTruth _truth;
     private readonly Bootstrap _bootstrap;
-    private Metric? _decides;
+    private readonly Metric? _decides;
 
     private Baseline(string path, InferenceSession session, HeldOut heldOut, CancellationToken cancellationToken)
     {
@@ -32,17 +32,19 @@ internal sealed class Baseline : IDisposable
                     "The float model's outputs are zero, or not finite, for every one of these samples, so nothing could be told "
                         + "of a variant; give samples that it has an answer for.");
             _truth = heldOut.Truth.ComparedWith(_outputs);
-            Split = SampleSplit.Of(heldOut.Judging, heldOut.Truth.Task == ModelTask.Classification ? heldOut.Truth.Classes : null,
-                Samples.Sources, IsSequence);
-            _bootstrap = new Bootstrap(Split.Report.Count);
+            var classes = heldOut.Truth.Task == ModelTask.Classification ? heldOut.Truth.Classes : null;
+            Split = SampleSplit.Of(heldOut.Judging, classes, Samples.Sources, IsSequence);
+            _bootstrap = new Bootstrap(Split.Clusters);
             (Original, Selected) = OfFloat(cancellationToken);
             // What decides was measured on one half alone, such as the boxes of a detector that sees one in few pictures.
-            if (double.IsFinite(Selected.Figure.Value) != double.IsFinite(Original.Figure.Value))
+            if (Selected.Figure.Name != Original.Figure.Name
+                || double.IsFinite(Selected.Figure.Value) != double.IsFinite(Original.Figure.Value))
             {
-                (Split, _decides) = (SampleSplit.Shared(heldOut.Judging), null);
-                _bootstrap = new Bootstrap(Split.Report.Count);
+                Split = SampleSplit.Shared(heldOut.Judging, classes, Samples.Sources, IsSequence);
+                _bootstrap = new Bootstrap(Split.Clusters);
                 (Original, Selected) = OfFloat(cancellationToken);
             }
+            _decides = Metric.All[Original.Figure.Name];
         }
         catch
         {
@@ -138,11 +140,8 @@ internal sealed class Baseline : IDisposable
         => SampleOutputs.JudgedOf(session, _heldOut.Truth.Task, _heldOut.Detection);
 
     private (Judged Original, Judged Selected) OfFloat(CancellationToken cancellationToken)
-    {
-        var original = Told(Reported().Select(place => (place, _outputs.At(place))), cancellationToken);
-        _decides = Metric.All[original.Figure.Name];
-        return (original, Compared(Split.Selection.Select(_outputs.At)));
-    }
+        => (Told(Reported().Select(place => (place, _outputs.At(place))), cancellationToken),
+            Compared(Split.Selection.Select(_outputs.At)));
 
     private int[] Reported() => [.. Split.Report.Union(_heldOut.Travelling ?? []).Order()];
 

@@ -20,21 +20,29 @@ internal sealed class Bootstrap
 
     private const int Seed = 7, Draws = 1_000;
 
+    private readonly SampleClusters _clusters;
     private readonly double _tail;
 
-    /// <summary>Draws for so many samples.</summary>
+    /// <summary>Draws for so many samples, each by itself.</summary>
     public Bootstrap(int samples)
+        : this(SampleClusters.Single(samples))
     {
-        Samples = samples;
-        if (samples < FewestSamples) return;
+    }
+
+    /// <summary>Draws clusters of samples.</summary>
+    public Bootstrap(SampleClusters clusters)
+    {
+        _clusters = clusters;
+        var drawn = clusters.Drawn;
+        if (drawn < FewestSamples) return;
         // Percentiles of few samples are too narrow; taken so far out that they are as wide as Student's interval of a mean (Hesterberg,
         // What teachers should know about the bootstrap, The American Statistician 69, 2015, "expanded percentile interval").
-        var student = StudentT.InvCDF(0, 1, samples - 1, (1 - Level) / 2);
-        _tail = Normal.CDF(0, 1, Math.Sqrt(samples / (samples - 1.0)) * student);
+        var student = StudentT.InvCDF(0, 1, drawn - 1, (1 - Level) / 2);
+        _tail = Normal.CDF(0, 1, Math.Sqrt(drawn / (drawn - 1.0)) * student);
     }
 
     /// <summary>Samples that are drawn from.</summary>
-    public int Samples { get; }
+    public int Samples => _clusters.Samples;
 
     /// <summary>
     /// What a share may still be off where every sample says the same: by the rule of three the next ones differ in at most three of as
@@ -45,14 +53,17 @@ internal sealed class Bootstrap
     /// <summary>The figures of each draw; none where there are too few samples.</summary>
     public IReadOnlyList<IReadOnlyList<MetricValue>> Of(TaskScore score, CancellationToken cancellationToken)
     {
-        if (Samples < FewestSamples) return [];
+        if (_clusters.Drawn < FewestSamples) return [];
         var random = new Random(Seed);
         var (times, draws) = (new int[Samples], new IReadOnlyList<MetricValue>[Draws]);
         for (var draw = 0; draw < Draws; draw++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             Array.Clear(times);
-            for (var i = 0; i < Samples; i++) times[random.Next(Samples)]++;
+            for (var i = 0; i < _clusters.Drawn; i++)
+            {
+                foreach (var place in _clusters.Places[random.Next(_clusters.Places.Count)]) times[place]++;
+            }
             draws[draw] = score.Measured(new SampleWeights(times));
         }
         return draws;
@@ -88,8 +99,12 @@ internal sealed class Bootstrap
         Array.Sort(drawn);
         var (low, high) = (At(drawn, _tail), At(drawn, 1 - _tail));
         // Where every sample says the same, every draw does, and still the next sample may differ.
-        if (figure.Unit == Units.Ratio && low == high && figure.Value is 0 or 1)
+        if (figure.Unit == Units.Ratio && drawn[0] == drawn[^1])
+        {
+            // Boxes of a single picture: no draw without it has any, and nothing tells how others would scatter.
+            if (figure.Value is not (0 or 1)) return null;
             (low, high) = figure.Value == 0 ? (0.0, RuleOfThree) : (1 - RuleOfThree, 1.0);
+        }
         // A share of samples that is nearly all of them has too few errors for percentiles (Wilson, Probable inference, the law of
         // succession, and statistical inference, Journal of the American Statistical Association 22, 1927).
         if (figure.Name == Metric.Accuracy.Name)

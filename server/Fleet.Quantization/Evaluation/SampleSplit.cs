@@ -20,8 +20,8 @@ internal sealed record SampleSplit(IReadOnlyList<int> Selection, IReadOnlyList<i
     /// <summary>False where the same samples had to do both.</summary>
     public bool IsHeldOut => !Selection.SequenceEqual(Report);
 
-    /// <summary>All samples choose and report: where there is one, or where what decides shows in too few of them.</summary>
-    public static SampleSplit Shared(IReadOnlyList<int> samples) => new(samples, samples);
+    /// <summary>What of the samples that report is drawn together.</summary>
+    public required SampleClusters Clusters { get; init; }
 
     /// <summary>Splits samples in halves.</summary>
     /// <param name="samples">Their numbers, in rising order.</param>
@@ -33,12 +33,14 @@ internal sealed record SampleSplit(IReadOnlyList<int> Selection, IReadOnlyList<i
     public static SampleSplit Of(
         IReadOnlyList<int> samples, IReadOnlyList<long>? classes = null, IReadOnlyList<int>? sources = null, bool sequence = false)
     {
-        if (samples.Count < 2) return Shared(samples);
+        if (samples.Count < 2) return Shared(samples, classes, sources, sequence);
         var most = Math.Min(samples.Count / 2, MostSelecting);
-        if (sequence) return new SampleSplit([.. samples.Take(most)], [.. samples.Skip(most)]);
-        var groups = samples.GroupBy(sample => sources?[sample] ?? sample).Select(group => group.ToArray()).ToArray();
-        // A single source is all there is: its samples are then split as if each stood by itself.
-        if (groups.Length == 1) groups = [.. samples.Select(sample => new[] { sample })];
+        if (sequence)
+            return new SampleSplit([.. samples.Take(most)], [.. samples.Skip(most)])
+            {
+                Clusters = SampleClusters.Blocks(samples.Count - most),
+            };
+        var groups = GroupsOf(samples, classes, sources);
         new Random(Seed).Shuffle(groups);
         var chosen = new List<int>();
         foreach (var group in Spread(groups, classes))
@@ -49,7 +51,34 @@ internal sealed record SampleSplit(IReadOnlyList<int> Selection, IReadOnlyList<i
         // Two sources, one of them large: the smaller one chooses.
         if (chosen.Count == 0) chosen.AddRange(groups.MinBy(group => group.Length)!);
         chosen.Sort();
-        return new SampleSplit(chosen, [.. samples.Except(chosen)]);
+        int[] report = [.. samples.Except(chosen)];
+        return new SampleSplit(chosen, report) { Clusters = SampleClusters.Of(report, groups) };
+    }
+
+    /// <summary>All samples choose and report: where there is one, or where what decides shows in too few of them.</summary>
+    /// <inheritdoc cref="Of" path="/param"/>
+    public static SampleSplit Shared(
+        IReadOnlyList<int> samples, IReadOnlyList<long>? classes = null, IReadOnlyList<int>? sources = null, bool sequence = false)
+        => new(samples, samples)
+        {
+            Clusters = sequence
+                ? SampleClusters.Blocks(samples.Count) : SampleClusters.Of(samples, GroupsOf(samples, classes, sources)),
+        };
+
+    /// <summary>
+    /// What belongs together. The samples of a file that holds all there is stand by themselves: of everything, or of a class, as where
+    /// each class has its own file. Kept together they would leave the other half without it.
+    /// </summary>
+    private static int[][] GroupsOf(IReadOnlyList<int> samples, IReadOnlyList<long>? classes, IReadOnlyList<int>? sources)
+    {
+        int SourceOf(int sample) => sources?[sample] ?? sample;
+        var alone = classes is null ? [] : samples.GroupBy(sample => classes[sample])
+            .Where(same => same.Select(SourceOf).Distinct().Count() == 1).Select(same => SourceOf(same.First())).ToHashSet();
+        var groups = samples.GroupBy(SourceOf).ToArray();
+        return [
+            .. groups.SelectMany(group => groups.Length == 1 || alone.Contains(group.Key)
+                ? group.Select(sample => new[] { sample }) : [group.ToArray()]),
+        ];
     }
 
     /// <summary>The groups in the order of the draw, each class spread evenly over them.</summary>

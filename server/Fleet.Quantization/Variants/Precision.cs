@@ -29,6 +29,8 @@ internal static class Precision
     /// <param name="asked">Half the width it should have.</param>
     public static string? Lacking(string title, string unit, MetricInterval? interval, int samples, double asked)
     {
+        if (interval is null && samples >= Bootstrap.FewestSamples)
+            return Text($"Of {samples} samples that report too few tell how far {title} may be off; give more to --validation.");
         if (interval is null)
             return Text($"{samples} sample{(samples == 1 ? "" : "s")} report: too few to tell how far {title} may be off; give at least ")
                 + Text($"{2 * Bootstrap.FewestSamples} to --validation.");

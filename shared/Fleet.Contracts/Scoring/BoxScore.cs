@@ -34,14 +34,14 @@ internal sealed class BoxScore : TaskScore
 
     private protected override IEnumerable<MetricValue> Figures(SampleWeights weights)
     {
-        if (_labelled.At50To95Of(weights) is { } all && _labelled.At50Of(weights) is { } half)
+        if (_labelled.Of(weights) is { } found)
         {
-            yield return MetricValue.Of(Metric.Map50To95, all);
-            yield return MetricValue.Of(Metric.Map50, half);
+            yield return MetricValue.Of(Metric.Map50To95, found.At50To95);
+            yield return MetricValue.Of(Metric.Map50, found.At50);
         }
-        if (_agreement.At50To95Of(weights) is not { } agreement || _agreement.At50Of(weights) is not { } present) yield break;
-        yield return MetricValue.Of(Metric.BoxAgreement, agreement);
-        yield return MetricValue.Of(Metric.BoxAgreement50, present);
+        if (_agreement.Of(weights) is not { } agreed) yield break;
+        yield return MetricValue.Of(Metric.BoxAgreement, agreed.At50To95);
+        yield return MetricValue.Of(Metric.BoxAgreement50, agreed.At50);
     }
 
     private static long[] Classes(ReadOnlySpan<float> labels)

@@ -19,16 +19,19 @@ public sealed class DetectionScore
     public int Samples { get; private set; }
 
     /// <summary>Mean average precision at an overlap of one half; null when no sample has a true box.</summary>
-    public double? At50 => At50Of(SampleWeights.Equal);
+    public double? At50 => Of(SampleWeights.Equal)?.At50;
 
     /// <summary>The mean over overlaps 0.50, 0.55, … 0.95; null when no sample has a true box.</summary>
-    public double? At50To95 => At50To95Of(SampleWeights.Equal);
+    public double? At50To95 => Of(SampleWeights.Equal)?.At50To95;
 
-    /// <summary>The same as <see cref="At50"/>, each sample as often as it counts.</summary>
-    public double? At50Of(SampleWeights weights) => Mean(0, 1, weights);
-
-    /// <summary>The same as <see cref="At50To95"/>, each sample as often as it counts.</summary>
-    public double? At50To95Of(SampleWeights weights) => Mean(0, Overlaps, weights);
+    /// <summary>Both, each sample as often as it counts; null when none that counts has a true box. Grows with the boxes found.</summary>
+    public (double At50, double At50To95)? Of(SampleWeights weights)
+    {
+        double[][] judged = [
+            .. _classes.Values.Where(matches => matches.Truths(weights) > 0).Select(matches => matches.Precisions(weights)),
+        ];
+        return judged.Length == 0 ? null : (judged.Average(steps => steps[0]), judged.Average(steps => steps.Average()));
+    }
 
     /// <summary>Takes one sample in.</summary>
     public void Add(IReadOnlyList<DetectedBox> found, IReadOnlyList<TrueBox> truth)
@@ -46,19 +49,14 @@ public sealed class DetectionScore
         Samples++;
     }
 
-    private double? Mean(int first, int count, SampleWeights weights)
-    {
-        var judged = _classes.Values.Where(matches => matches.Truths(weights) > 0).ToArray();
-        return judged.Length == 0
-            ? null
-            : judged.Average(matches => Enumerable.Range(first, count).Average(step => matches.Precision(step, weights)));
-    }
-
     /// <summary>The boxes of one class over all samples, each with the overlaps at which it was matched.</summary>
     private sealed class ClassMatches
     {
         private readonly List<(float Score, int MatchedAt, int Sample)> _found = [];
         private readonly List<(int Sample, int Count)> _truths = [];
+        private readonly List<(long Right, double Precision)>[] _curves = [
+            .. Enumerable.Range(0, Overlaps).Select(_ => new List<(long, double)>()),
+        ];
         private bool _ordered = true;
 
         /// <summary>True boxes, each as often as its sample counts.</summary>
@@ -92,27 +90,37 @@ public sealed class DetectionScore
             _ordered = false;
         }
 
-        /// <summary>Average precision at one overlap.</summary>
-        public double Precision(int step, SampleWeights weights)
+        /// <summary>Average precision at each overlap.</summary>
+        public double[] Precisions(SampleWeights weights)
         {
-            var ordered = Ordered();
             var truths = Truths(weights);
-            var (recall, precision) = (new double[ordered.Count], new double[ordered.Count]);
-            var (right, seen) = (0L, 0L);
-            for (var i = 0; i < ordered.Count; i++)
+            var seen = 0L;
+            foreach (var curve in _curves) curve.Clear();
+            foreach (var (_, matchedAt, sample) in Ordered())
             {
-                var times = weights[ordered[i].Sample];
+                var times = weights[sample];
                 seen += times;
-                if ((ordered[i].MatchedAt & (1 << step)) != 0) right += times;
-                (recall[i], precision[i]) = ((double)right / truths, (double)right / Math.Max(1, seen));
+                if (times == 0) continue;
+                // Precision is highest, and recall grows, where a box is right.
+                for (var step = 0; step < Overlaps; step++)
+                {
+                    if ((matchedAt & (1 << step)) == 0) continue;
+                    var right = times + (_curves[step].Count > 0 ? _curves[step][^1].Right : 0);
+                    _curves[step].Add((right, (double)right / seen));
+                }
             }
-            for (var i = ordered.Count - 1; i > 0; i--) precision[i - 1] = Math.Max(precision[i - 1], precision[i]);
+            return Array.ConvertAll(_curves, curve => Average(curve, truths));
+        }
 
+        private static double Average(List<(long Right, double Precision)> curve, long truths)
+        {
+            for (var i = curve.Count - 1; i > 0; i--)
+                curve[i - 1] = curve[i - 1] with { Precision = Math.Max(curve[i - 1].Precision, curve[i].Precision) };
             var (sum, at) = (0.0, 0);
             for (var point = 0; point < RecallPoints; point++)
             {
-                while (at < recall.Length && recall[at] < 0.01 * point) at++;
-                if (at < recall.Length) sum += precision[at];
+                while (at < curve.Count && (double)curve[at].Right / truths < 0.01 * point) at++;
+                if (at < curve.Count) sum += curve[at].Precision;
             }
             return sum / RecallPoints;
         }

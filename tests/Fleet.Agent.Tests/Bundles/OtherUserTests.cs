@@ -41,6 +41,7 @@ public sealed class OtherUserTests : IAsyncLifetime
     {
         var bundle = Bundle(3);
         _agent.Start();
+        await _agent.Process.WaitForLineAsync("Connected to", Deadline);
         var installed = await _agent.RunHereAsync("install", bundle);
         Assert.True(installed.Code == 0, $"{installed.Output}\n{_agent.Process.Output}");
         await _agent.ServesAsync(3);

@@ -80,6 +80,16 @@ public sealed class DetectionScoreTests
             Truth: [new TrueBox(Here, 0), new TrueBox(new Box(50, 50, 60, 60), 0)])).At50!.Value, 0.01);
 
     [Fact]
+    public void Weight_counts_a_picture_as_often_as_it_would_stand_there()
+    {
+        (DetectedBox[], TrueBox[]) right = ([new(Here, 0, 0.9f), new(Here, 0, 0.5f)], [new(Here, 0)]);
+        (DetectedBox[], TrueBox[]) wrong = ([new(new Box(50, 50, 60, 60), 0, 0.95f)], [new(Here, 0)]);
+        Assert.Equal(Of(right, right, right, wrong).Of(SampleWeights.Equal), Of(right, wrong).Of(new SampleWeights([3, 1])));
+        Assert.Equal(Of(right).Of(SampleWeights.Equal), Of(right, wrong).Of(new SampleWeights([1, 0])));
+        Assert.Null(Of(right).Of(new SampleWeights([0])));
+    }
+
+    [Fact]
     public void Class_without_a_true_box_does_not_count()
         => Assert.Equal(1, Of((Found: [new DetectedBox(Here, 0, 0.9f), new DetectedBox(Here, 7, 0.9f)],
             Truth: [new TrueBox(Here, 0)])).At50!.Value);

@@ -2,6 +2,7 @@ using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Evaluation;
+using MathNet.Numerics.Distributions;
 
 namespace Fleet.Quantization.Tests.Evaluation;
 
@@ -31,6 +32,34 @@ public sealed class BootstrapTests
         // A root of few squares is skewed, which percentiles do not follow.
         Assert.InRange((double)held / rounds, samples < 20 ? 0.85 : 0.91, 0.985);
     }
+
+    /// <summary>Drawn one by one, ten alike samples of each file pass for ten times as much as they tell.</summary>
+    [Theory]
+    [InlineData(true, 0.87, 0.99)]
+    [InlineData(false, 0, 0.7)]
+    public void Interval_over_alike_samples_holds_the_truth_only_where_a_file_is_drawn_as_one(bool together, double least, double most)
+    {
+        var random = new Random(6);
+        var (files, each, held, rounds) = (30, 10, 0, 200);
+        int[][] groups = [.. Enumerable.Range(0, files).Select(file => Enumerable.Range(file * each, each).ToArray())];
+        int[] samples = [.. Enumerable.Range(0, files * each)];
+        var bootstrap = new Bootstrap(together ? SampleClusters.Of(samples, groups) : SampleClusters.Single(samples.Length));
+        for (var round = 0; round < rounds; round++)
+        {
+            float[] errors = [
+                .. Enumerable.Range(0, files).SelectMany(_ => Enumerable.Repeat((float)Normal.Sample(random, 0, 1), each)),
+            ];
+            var score = Regression(errors);
+            var interval = bootstrap.Intervals(score.Measured(), bootstrap.Of(score, TestContext.Current.CancellationToken))
+                .Single(one => one.Name == Metric.RootMeanSquareError.Name);
+            if (interval.Holds(1)) held++;
+        }
+        Assert.InRange((double)held / rounds, least, most);
+    }
+
+    [Fact]
+    public void Boxes_of_a_single_picture_tell_nothing_of_others()
+        => Assert.Null(new Bootstrap(10).IntervalOf(MetricValue.Of(Metric.Map50, 0.4), [.. Enumerable.Repeat(0.4, 1_000)]));
 
     [Fact]
     public void Share_of_one_is_not_certain_however_often_the_same_samples_are_drawn()

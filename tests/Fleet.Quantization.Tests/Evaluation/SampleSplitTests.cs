@@ -42,6 +42,33 @@ public sealed class SampleSplitTests
         Assert.Equal(30, split.Selection.Count);
     }
 
+    /// <summary>A file for each class, kept together, would leave each half without half of the classes.</summary>
+    [Fact]
+    public void Only_file_of_a_class_is_split()
+    {
+        long[] classes = [.. Numbers(60).Select(sample => (long)(sample / 15))];
+        var split = SampleSplit.Of(Numbers(60), classes, [.. classes.Select(label => (int)label)]);
+        Assert.Equal([7, 7, 8, 8], split.Selection.CountBy(sample => classes[sample]).Select(one => one.Value).Order());
+        Assert.Equal(split.Report.Count, split.Clusters.Places.Count);
+    }
+
+    [Fact]
+    public void Samples_of_one_file_are_drawn_together()
+    {
+        var split = SampleSplit.Of(Numbers(60), sources: [.. Numbers(60).Select(sample => sample / 6)]);
+        Assert.Equal((5, 30), (split.Clusters.Drawn, split.Clusters.Samples));
+        Assert.All(split.Clusters.Places, cluster => Assert.Single(cluster.Select(place => split.Report[place] / 6).Distinct()));
+        Assert.Equal(Numbers(30), split.Clusters.Places.SelectMany(cluster => cluster).Order());
+    }
+
+    [Fact]
+    public void Neighbours_of_a_sequence_are_drawn_together()
+    {
+        var clusters = SampleSplit.Of(Numbers(54), sequence: true).Clusters;
+        Assert.Equal((27, 9), (clusters.Places.Count, clusters.Drawn));
+        Assert.Equal([25, 26, 0], clusters.Places[25]);
+    }
+
     [Fact]
     public void Smaller_of_two_files_chooses()
         => Assert.Equal([0, 1], SampleSplit.Of(Numbers(20), sources: [.. Numbers(20).Select(sample => sample < 2 ? 0 : 1)]).Selection);
@@ -76,6 +103,12 @@ public sealed class SampleSplitTests
         if (said is null) Assert.Null(lacking);
         else Assert.Contains(said, lacking, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(2, "2 samples report: too few")]
+    [InlineData(50, "Of 50 samples that report too few tell")]
+    public void Figure_without_an_interval_is_said_to_have_none(int samples, string said)
+        => Assert.StartsWith(said, Precision.Lacking("accuracy", Units.Ratio, null, samples, 0.01), StringComparison.Ordinal);
 
     private static int[] Numbers(int count) => [.. Enumerable.Range(0, count)];
 }

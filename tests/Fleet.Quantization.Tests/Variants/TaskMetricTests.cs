@@ -103,6 +103,27 @@ public sealed class TaskMetricTests : IDisposable
         Assert.Equal("signalToNoise", Make(model, heldOut, new QuantizationSpec { Schemes = ["int8-static-u8s8"] }).Measure);
     }
 
+    /// <summary>Its half chooses: the other would have left this detector to decibels, and nobody would have been told.</summary>
+    [Fact]
+    public void Detector_that_is_sure_of_boxes_in_one_half_alone_is_held_to_them_by_all_samples()
+    {
+        var model = Detector().Save(_folder);
+        using var session = OnnxRuntimeSession.Open(model);
+        var selection = SampleSplit.Of([.. Enumerable.Range(0, 30)]).Selection;
+        var (samples, surest) = Enumerable.Range(1, 30).Select(seed =>
+        {
+            var drawn = TinyModels.SamplesFor(OnnxFile.Load(model), 30, seed);
+            return (drawn, SampleOutputs.Each(session, drawn.Feeds("x"), ["scores"], TestContext.Current.CancellationToken)
+                .Select((one, sample) => (Score: one.Values[0].Max(), Sample: sample)).OrderByDescending(one => one.Score).Take(2).ToArray());
+        }).First(drawn => selection.Contains(drawn.Item2[0].Sample) && drawn.Item2[0].Score > drawn.Item2[1].Score);
+        var heldOut = new HeldOut(samples.Feeds("x"), SampleTruth.Read(ModelTask.Detection, new Dictionary<string, NpyArray>(), 30))
+        {
+            Detection = new DetectionForm { ConfidentScore = (surest[0].Score + surest[1].Score) / 2 },
+        };
+        var made = Make(model, heldOut, new QuantizationSpec { Schemes = ["int8-static-u8s8"] });
+        Assert.Equal(("boxAgreement", true), (made.Measure, made.Parts.Shared));
+    }
+
     [Fact]
     public void Classes_have_their_macro_f1_beside_the_accuracy()
     {

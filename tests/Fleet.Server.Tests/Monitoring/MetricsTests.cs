@@ -20,7 +20,7 @@ public sealed class MetricsTests(RunningServer server) : IClassFixture<RunningSe
         traffic.Refused(device, default, "for the test");
         for (var n = 0; n < 100; n++) traffic.Charge(device, default, 1000, 0);
         server.Services.GetRequiredService<ServerHealth>().Report("test", "Something is wrong.");
-        server.Services.GetRequiredService<ServerHealth>().Warn("test", "Somebody should look.");
+        server.Services.GetRequiredService<ServerHealth>().Warn("another test", "Somebody should look.");
 
         var after = await ReadAsync();
 
@@ -31,6 +31,7 @@ public sealed class MetricsTests(RunningServer server) : IClassFixture<RunningSe
         Assert.Equal(0, after["fleet_devices_online"]);
         Assert.DoesNotContain("counted-1", await server.Operator.GetStringAsync("/metrics"), StringComparison.Ordinal);
         server.Services.GetRequiredService<ServerHealth>().Clear("test");
+        server.Services.GetRequiredService<ServerHealth>().Clear("another test");
     }
 
     [Fact]

@@ -75,7 +75,7 @@ public sealed class ArtifactSweepTests : IAsyncLifetime
         await _fleet.Of<Withdrawals>().WithdrawAsync(withdrawn.Model, withdrawn.Version, false, default);
         var before = Digests();
         await SweepAsync();
-        _fleet.Clock.Advance(TimeSpan.FromDays(400));
+        _fleet.Later(TimeSpan.FromDays(400));
 
         var result = await SweepAsync(Hour);
         Assert.Empty(result.Gone);
@@ -92,7 +92,7 @@ public sealed class ArtifactSweepTests : IAsyncLifetime
         await _fleet.Queue.LeaseAsync("tester", "workers", default);
         _fleet.Clock.Advance(TimeSpan.FromSeconds(1));
         var upload = await JunkAsync();
-        _fleet.Clock.Advance(TimeSpan.FromDays(30));
+        _fleet.Later(TimeSpan.FromDays(30));
         // Its worker is silent; another may take it any time, and is told that the upload is there.
         await SweepAsync(Hour);
         var held = Assert.Single((await SweepAsync(Hour)).Seen, seen => seen.File.Sha256 == upload);
@@ -116,7 +116,7 @@ public sealed class ArtifactSweepTests : IAsyncLifetime
         var kept = await File.ReadAllBytesAsync(Artifacts.PathOf(report));
         File.Delete(Artifacts.PathOf(report));
         await _fleet.RestartAsync();
-        _fleet.Clock.Advance(TimeSpan.FromDays(30));
+        _fleet.Later(TimeSpan.FromDays(30));
         Assert.Contains(
             (await SweepAsync(Hour)).Seen,
             seen => seen.HeldBy?.StartsWith($"the report of build {id}", StringComparison.Ordinal) == true);
@@ -139,7 +139,7 @@ public sealed class ArtifactSweepTests : IAsyncLifetime
         using var slow = new StallingStream(bundle, bundle.Length - 3000, async () =>
         {
             await SweepAsync(Hour);
-            _fleet.Clock.Advance(TimeSpan.FromDays(30));
+            _fleet.Later(TimeSpan.FromDays(30));
             await SweepAsync(Hour);
             swept = (await SweepAsync(Hour)).Seen.Count(seen => seen.HeldBy == "a release is being imported");
         });

@@ -126,7 +126,7 @@ public sealed class CarriedReportTests : IAsyncLifetime
     {
         using var ended = new CarriedDevice(_fleet, "site-00000", TimeSpan.FromMinutes(10));
         _ = ended.Issued;
-        _fleet.Clock.Advance(TimeSpan.FromDays(400));
+        _fleet.Later(TimeSpan.FromDays(400));
         Assert.Equal(100, (await CarriedDevice.ImportAsync(_fleet, ended.FileOf(await ended.ReportAsync(100)))).Device.Report?.Number);
     }
 

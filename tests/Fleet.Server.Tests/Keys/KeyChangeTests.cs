@@ -65,7 +65,7 @@ public sealed class KeyChangeTests : IAsyncLifetime
     public async Task Root_is_renewed_in_the_last_third_of_its_life_while_its_key_is_here()
     {
         var first = Keys.Root;
-        _fleet.Clock.Advance((first.ExpiresAt - first.IssuedAt) * 0.7);
+        _fleet.Later((first.ExpiresAt - first.IssuedAt) * 0.7);
         await Eventually.TrueAsync("the root is renewed", () => Keys.Root.Version == 2);
         Assert.Equal(first.Keys.Select(key => key.Id), Keys.Root.Keys.Select(key => key.Id));
         Assert.True(Keys.Root.ExpiresAt > first.ExpiresAt);
@@ -78,11 +78,11 @@ public sealed class KeyChangeTests : IAsyncLifetime
         var prepared = Keys.Prepare(new RootChange { RootKeys = [SignedFleet.PublicOf(elsewhere)] }, _fleet.Clock.GetUtcNow()).Value!;
         Assert.NotNull(Keys.Apply(prepared));
         Assert.Null(Keys.Apply(prepared.SignedBy(elsewhere)));
-        _fleet.Clock.Advance(Keys.Root.ExpiresAt - _fleet.Clock.GetUtcNow() - TimeSpan.FromDays(10));
+        _fleet.Later(Keys.Root.ExpiresAt - _fleet.Clock.GetUtcNow() - TimeSpan.FromDays(10));
         var uri = new Uri("/health", UriKind.Relative);
         await Eventually.TrueAsync("health asks for it", async () => (await _fleet.Http.GetStringAsync(uri))
             .Contains("Root 2 expires at", StringComparison.Ordinal));
-        _fleet.Clock.Advance(TimeSpan.FromDays(11));
+        _fleet.Later(TimeSpan.FromDays(11));
         await Eventually.TrueAsync("an expired root is a problem", async () => (await _fleet.Http.GetAsync(uri))
             .StatusCode == HttpStatusCode.ServiceUnavailable);
         Assert.Equal(2, Keys.Root.Version);

@@ -85,7 +85,7 @@ public sealed class WithdrawalTests : IAsyncLifetime
         Assert.Equal(revision, (await _fleet.DesiredAsync(Second)).Revision);
         // Somebody may carry it there in a file.
         Assert.Equal(1, Assert.Single((await OrderAsync(Second)).Withdrawn!).Version);
-        _fleet.Clock.Advance(TimeSpan.FromDays(400));
+        _fleet.Later(TimeSpan.FromDays(400));
         Assert.Null((await OrderAsync(Second)).Withdrawn);
         Assert.NotNull((await OrderAsync(First)).Withdrawn);
     }

@@ -114,7 +114,8 @@ public sealed class TaskMetricTests : IDisposable
         {
             var drawn = TinyModels.SamplesFor(OnnxFile.Load(model), 30, seed);
             return (drawn, SampleOutputs.Each(session, drawn.Feeds("x"), ["scores"], TestContext.Current.CancellationToken)
-                .Select((one, sample) => (Score: one.Values[0].Max(), Sample: sample)).OrderByDescending(one => one.Score).Take(2).ToArray());
+                .Select((one, sample) => (Score: one.Values[0].Max(), Sample: sample))
+                .OrderByDescending(one => one.Score).Take(2).ToArray());
         }).First(drawn => selection.Contains(drawn.Item2[0].Sample) && drawn.Item2[0].Score > drawn.Item2[1].Score);
         var heldOut = new HeldOut(samples.Feeds("x"), SampleTruth.Read(ModelTask.Detection, new Dictionary<string, NpyArray>(), 30))
         {

@@ -40,6 +40,10 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         var settings = VariantSettings.Of(request);
         var (startedAt, start) = (_time.GetUtcNow(), _time.GetTimestamp());
         var model = PreparedModel.Read(source.Onnx);
+        if (QuantizedForm.Of(model) is { } form)
+            throw new InvalidDataException(
+                $"{Path.GetFileName(source.Onnx)} is quantized already ({form}) and was left alone: rounded twice it would lose more and win "
+                    + "nothing. Give the float model that it was made of.");
         IReadOnlyList<ModelInput> inputs;
         ModelState state;
         SyntheticShapes? shapes;

@@ -39,7 +39,7 @@ public sealed class BadInputTests
                 .Build()), ["m.onnx", "Gemm"]),
         ["cycle"] = (folder => Save(folder,
             new GraphBuilder().Input("x", 1, 4).Node("Add", ["x", "b"], "a").Node("Relu", ["a"], "b").Output("b", 1, 4).Build()),
-                ["m.onnx is broken", "reads 'b', which nothing before it makes"]),
+                ["m.onnx is broken", "its operators wait for each other in a circle"]),
         ["output made twice"] = (
             Broken(model => model.Graph.Node.Add(Nodes.Node("Relu", ["x"], ["y"]))), ["makes 'y', which is already there"]),
         ["missing constant"] = (Broken(model => model.Graph.Initializer.Clear()), ["reads 'w', which nothing before it makes"]),

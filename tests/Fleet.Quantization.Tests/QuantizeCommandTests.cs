@@ -105,6 +105,35 @@ public sealed class QuantizeCommandTests
             variant => Assert.True(variant.Accepted, string.Join(" ", variant.Reasons)));
     }
 
+    [Fact]
+    public async Task Operators_in_any_order_are_sorted()
+    {
+        using var folder = new ScratchFolder();
+        new GraphBuilder(opset: 13).Input("x", -1, 64).Weight("w1", 64, 64).Weight("w2", 64, 16)
+            .Node("Relu", ["a"], "r").Node("MatMul", ["x", "w1"], "a").Node("MatMul", ["r", "w2"], "y")
+            .Output("y", -1, 16).Save(folder, "m.onnx");
+        var report = await QuantizeAsync(
+            folder, folder.File("m.onnx"), "--calibration", "synthetic", "--scheme", "int8-static-u8s8,int8-weights");
+        Assert.All(report.Variants.Where(variant => variant.Scheme != "fp32"),
+            variant => Assert.True(variant.Accepted, string.Join(" ", variant.Reasons)));
+    }
+
+    [Fact]
+    public async Task Model_that_is_quantized_already_is_called_so_and_left_alone()
+    {
+        using var folder = new ScratchFolder();
+        new GraphBuilder().Input("x", -1, 64).Constant(Tensors.Of("s", [0.02f])).Constant(Tensors.Of("z", (sbyte[])[3]))
+            .Constant(Tensors.Of("w", [.. Enumerable.Range(0, 64 * 64).Select(i => (sbyte)(i % 251 - 125))], 64, 64))
+            .Node("QuantizeLinear", ["x", "s", "z"], "q").Node("DequantizeLinear", ["q", "s", "z"], "real")
+            .Node("DequantizeLinear", ["w", "s", "z"], "weight").Node("MatMul", ["real", "weight"], "y")
+            .Output("y", -1, 64).Save(folder, "m.onnx");
+        var result = await RunAsync(folder, folder.File("m.onnx"), "--calibration", "synthetic");
+        Assert.Equal(1, result.Code);
+        Assert.StartsWith("m.onnx is quantized already (QuantizeLinear 1, DequantizeLinear 2) and was left alone", result.Output,
+            StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.File("out")));
+    }
+
     private static Task<ProcessResult> RunAsync(ScratchFolder folder, string model, params string[] options)
         => FleetModels.QuantizeAsync([model, "--profile", "x64", "--out", folder.File("out"), .. options], Deadline);
 

@@ -6,7 +6,8 @@ namespace Fleet.Quantization.Onnx;
 internal sealed partial class OnnxGraph
 {
     /// <summary>
-    /// The problems of the structure of a graph and of the graphs inside its nodes: a value made twice, or read before anything makes it.
+    /// The problems of the structure of a graph and of the graphs inside its nodes: a value made twice, read before anything makes it, or
+    /// made of itself.
     /// </summary>
     public static IReadOnlyList<string> ProblemsOf(GraphProto graph)
     {
@@ -30,8 +31,10 @@ internal sealed partial class OnnxGraph
         }
         var known = new HashSet<string>(around);
         known.UnionWith(own);
+        var (before, early) = (problems.Count, false);
         foreach (var node in graph.Node)
         {
+            early |= ValuesReadBy(node).Any(value => !known.Contains(value));
             problems.AddRange(node.Input.Where(input => input.Length > 0 && !known.Contains(input))
                 .Select(input => $"{node.Title()} reads '{input}', which nothing before it makes."));
             foreach (var inner in node.Subgraphs()) Judge(inner, known, problems);
@@ -41,11 +44,16 @@ internal sealed partial class OnnxGraph
                 known.Add(output);
             }
         }
+        if (early && NodeOrder.CycleIn(graph) is { Count: > 0 } cycle) problems.Insert(before, Circle(cycle));
         problems.AddRange(graph.Output.Where(output => !own.Contains(output.Name))
             .Select(output => $"Output '{output.Name}' is made by no node."));
         if (graph.Output.DistinctBy(output => output.Name).Count() < graph.Output.Count)
             problems.Add($"{Title(graph)} has two outputs of one name.");
     }
+
+    private static string Circle(IReadOnlyList<NodeProto> cycle)
+        => $"its operators wait for each other in a circle: {cycle[0].Title()} reads what {cycle[^1].Title()} makes, which is made of what "
+            + $"{cycle[0].Title()} makes{(cycle.Count > 2 ? $", by way of {cycle.Count - 2} more" : "")}.";
 
     private static string Title(GraphProto graph) => graph.Name.Length > 0 ? $"Graph {graph.Name}" : "The graph";
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Fleet.Contracts.Releases;
+using Fleet.Quantization.Onnx;
 
 namespace Fleet.Quantization;
 
@@ -12,4 +13,8 @@ internal static class Artifacts
         using var file = File.OpenRead(path);
         return new ArtifactReference(Path.GetFileName(path), Convert.ToHexStringLower(SHA256.HashData(file)), file.Length);
     }
+
+    /// <summary>The file beside a model that holds its weights; null where they are in the model.</summary>
+    public static ArtifactReference? DataOf(string modelPath)
+        => OnnxFile.DataPathOf(modelPath) is var data && File.Exists(data) ? Reference(data) : null;
 }

@@ -23,6 +23,9 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
 
     private readonly TimeProvider _time = time ?? TimeProvider.System;
 
+    /// <summary>Most bytes of one file of a variant.</summary>
+    internal long LargestFile { get; init; } = OnnxFile.MaximumBytes;
+
     /// <summary>Makes and judges the variants. It works on the calling thread, for seconds to minutes.</summary>
     /// <param name="request">The model, its samples, and what is wanted.</param>
     /// <param name="outputFolder">Where the files of the variants go; made when it is not there.</param>
@@ -67,13 +70,13 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Travelling = request.Travelling,
             Calibrating = calibrating,
         };
-        var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder);
+        var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder) { LargestFile = LargestFile };
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
         return new QuantizationReport
         {
             Model = Path.GetFileName(source.Onnx),
             Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(source.Onnx))),
-            Bytes = new FileInfo(source.Onnx).Length,
+            Bytes = OnnxFile.BytesOf(source.Onnx),
             Parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16))
                 .Sum(tensor => tensor.Elements()),
             StartedAt = startedAt,

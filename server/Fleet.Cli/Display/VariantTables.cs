@@ -34,8 +34,8 @@ internal static class VariantTables
                 : [BuildTables.FigureOf(measure, variant), measure.Lost(variant) ?? Figures.None];
             if (agrees) measured = [.. measured, Figures.Percent(variant.Closeness?.Agreement)];
             sheet.Add([
-                variant.Profile, variant.Scheme, Figures.Bytes(variant.Artifact?.Bytes),
-                Figures.Percent((double?)variant.Artifact?.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
+                variant.Profile, variant.Scheme, Figures.Bytes(variant.Bytes),
+                Figures.Percent((double?)variant.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
                 BuildTables.RangeOf(measure, variant),
                 .. measured,
                 variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,

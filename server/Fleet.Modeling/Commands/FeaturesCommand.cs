@@ -3,7 +3,6 @@ using Fleet.Modeling.Teachers;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Commands;
@@ -54,7 +53,7 @@ internal static class FeaturesCommand
     private static Dictionary<string, string> Shapes(string path, ModelProto model, string[] names)
     {
         OnnxFeatures.AddOutputs(model, names);
-        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), path);
+        using var session = OnnxRuntimeSession.Open(model, path);
         var inputs = ModelInput.Of(session);
         using var feed = new SyntheticFeeds(inputs, 1, seed: 1, shapes: SyntheticShapes.Of(session, inputs, ModelState.None, [])).Batches(1)
             .Single();

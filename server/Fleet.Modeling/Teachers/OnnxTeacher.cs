@@ -3,7 +3,6 @@ using Fleet.Modeling.Students;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Modeling.Teachers;
@@ -88,7 +87,7 @@ internal sealed partial class OnnxTeacher : ITeacherModel
         var values = names.Select(name => OnnxFeatures.ValueOf(model, name)
             ?? throw new BuildException($"Teacher {Path} has no feature '{name}'; it has {OnnxFeatures.Listed(model)}.")).ToList();
         OnnxFeatures.AddOutputs(model, values);
-        var session = OnnxRuntimeSession.Open(model.ToByteArray(), Path);
+        var session = OnnxRuntimeSession.Open(model, Path);
         _session.Dispose();
         (_session, _outputs) = (session, [.. _answers, .. values]);
         var shapes = RunOne();

@@ -1,7 +1,6 @@
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Accuracy;
@@ -19,7 +18,7 @@ internal sealed class RankingSamples(ModelProto floatModel, Func<InferenceSessio
 
     private static float[] OutputsOf(ModelProto model, Func<InferenceSession, float[]> outputsOf, string name)
     {
-        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name);
+        using var session = OnnxRuntimeSession.Open(model, name);
         return outputsOf(session);
     }
 }

@@ -1,6 +1,5 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Calibration;
@@ -38,7 +37,7 @@ internal static class CalibrationRun
         CancellationToken cancellationToken)
     {
         if (values.Count == 0) return;
-        using var session = OnnxRuntimeSession.Open(Observed(model, values).ToByteArray(), "the model to calibrate");
+        using var session = OnnxRuntimeSession.Open(Observed(model, values), "the model to calibrate");
         var sizes = Sizes(session, values, source);
         var batch = (int)Math.Clamp(ActivationBytes / Math.Max(1, sizes.Sum(size => size.Bytes)), 1, batchSize);
         foreach (var group in Groups(sizes))

@@ -22,7 +22,7 @@ internal sealed class Baseline : IDisposable
 
     private Baseline(string path, InferenceSession session, HeldOut heldOut, CancellationToken cancellationToken)
     {
-        (Session, _heldOut, Bytes) = (session, heldOut, new FileInfo(path).Length);
+        (Session, _heldOut, Bytes) = (session, heldOut, OnnxFile.BytesOf(path));
         using (var first = Samples.Batches(1).FirstOrDefault()) IsSequence = first?.CarriesState == true;
         _outputs = KeptOutputs.Of(session, Samples, JudgedOf(session), path + ".outputs", cancellationToken);
         try
@@ -77,7 +77,7 @@ internal sealed class Baseline : IDisposable
     /// <summary>Samples one run takes.</summary>
     public int BatchSize => ModelOutputs.BatchSizeOf(Session);
 
-    /// <summary>Size of the float model's file.</summary>
+    /// <summary>Size of the float model.</summary>
     public long Bytes { get; }
 
     /// <summary>The float model's own session, for what is measured beside its answers.</summary>

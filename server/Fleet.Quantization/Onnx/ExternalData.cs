@@ -6,25 +6,47 @@ using DataLocation = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataLocati
 namespace Fleet.Quantization.Onnx;
 
 /// <summary>Weights that lie in files beside the model (https://onnx.ai/onnx/repo-docs/ExternalData.html).</summary>
-internal static class ExternalData
+internal static partial class ExternalData
 {
-    /// <summary>Reads every such tensor of <paramref name="model"/> into it.</summary>
+    /// <summary>Most bytes of weights of one model: a small file may name any number of parts of a large one.</summary>
+    public const long MaximumBytes = 64L << 30;
+
+    /// <summary>Reads every such tensor of <paramref name="model"/> into it; what several share is read once.</summary>
     /// <exception cref="InvalidDataException">A file is missing, too short, or named outside the model's folder.</exception>
     public static void ReadInto(ModelProto model, string modelPath)
     {
-        var folder = Path.GetFullPath(Path.GetDirectoryName(Path.GetFullPath(modelPath))!);
-        var budget = OnnxFile.MaximumBytes;
-        foreach (var tensor in TensorsOf(model).Where(tensor => tensor.DataLocation == DataLocation.External))
+        var folder = FolderOf(modelPath);
+        var budget = MaximumBytes;
+        var read = new Dictionary<Part, ByteString>();
+        foreach (var tensor in TensorsOf(model).Where(IsApart))
         {
-            var bytes = Read(tensor, folder, budget);
-            budget -= bytes.Length;
-            tensor.RawData = UnsafeByteOperations.UnsafeWrap(bytes);
+            var part = PartOf(tensor, folder);
+            if (!read.TryGetValue(part, out var bytes))
+            {
+                if ((budget -= part.Length) < 0)
+                    throw new InvalidDataException(
+                        $"The model's weights are larger than {MaximumBytes:N0} bytes; make it smaller before it is quantized.");
+                read[part] = bytes = Read(tensor, part);
+            }
+            tensor.RawData = bytes;
             tensor.DataLocation = DataLocation.Default;
             tensor.ExternalData.Clear();
         }
     }
 
-    private static byte[] Read(TensorProto tensor, string folder, long budget)
+    /// <summary>The files, whole paths, that hold weights of a model which was not read into yet.</summary>
+    /// <exception cref="InvalidDataException">One is missing, or named outside the model's folder.</exception>
+    public static IReadOnlyList<string> FilesOf(ModelProto model, string modelPath)
+        => [.. TensorsOf(model).Where(IsApart).Select(tensor => PartOf(tensor, FolderOf(modelPath)).Path).Distinct()];
+
+    /// <summary>Bytes of the weights that lie in a model itself.</summary>
+    public static long BytesOf(ModelProto model) => TensorsOf(model).Sum(tensor => (long)tensor.RawData.Length);
+
+    private static bool IsApart(TensorProto tensor) => tensor.DataLocation == DataLocation.External;
+
+    private static string FolderOf(string modelPath) => Path.GetFullPath(Path.GetDirectoryName(Path.GetFullPath(modelPath))!);
+
+    private static Part PartOf(TensorProto tensor, string folder)
     {
         string? Value(string key) => tensor.ExternalData.FirstOrDefault(entry => entry.Key == key)?.Value;
         long Number(string key, long absent) => Value(key) is not { } text ? absent
@@ -49,20 +71,26 @@ internal static class ExternalData
             throw new InvalidDataException(
                 $"Tensor '{tensor.Name}' names '{location}', which is a link; put the file itself beside the model.");
 
-        using var file = File.OpenRead(path);
+        var bytes = new FileInfo(path).Length;
         var offset = Number("offset", 0);
-        var length = Number("length", Math.Max(0, file.Length - offset));
-        if (offset > file.Length || length > file.Length - offset)
+        var length = Number("length", Math.Max(0, bytes - offset));
+        if (offset > bytes || length > bytes - offset)
             throw new InvalidDataException(
-                $"Tensor '{tensor.Name}' needs {length} bytes at {offset} of '{location}', which has {file.Length}; copy that file again.");
-        if (length > budget)
+                $"Tensor '{tensor.Name}' needs {length} bytes at {offset} of '{location}', which has {bytes}; copy that file again.");
+        return new Part(path, offset, length);
+    }
+
+    private static ByteString Read(TensorProto tensor, Part part)
+    {
+        if (part.Length > Array.MaxLength)
             throw new InvalidDataException(
-                $"The model's weights are larger than {OnnxFile.MaximumBytes:N0} bytes, the most one ONNX file can hold; make it smaller "
-                    + $"before it is quantized.");
-        var bytes = new byte[length];
-        file.Position = offset;
+                $"Tensor '{tensor.Name}' has {part.Length:N0} bytes, and one tensor may have {Array.MaxLength:N0}; export the model with "
+                    + "it in parts.");
+        using var file = File.OpenRead(part.Path);
+        var bytes = new byte[part.Length];
+        file.Position = part.Offset;
         file.ReadExactly(bytes);
-        return bytes;
+        return UnsafeByteOperations.UnsafeWrap(bytes);
     }
 
     /// <summary>True when the file, or a folder on the way to it from the model's, is a link: it may lead anywhere.</summary>
@@ -100,4 +128,7 @@ internal static class ExternalData
 
     private static IEnumerable<TensorProto> TensorsOf(SparseTensorProto sparse)
         => new[] { sparse.Values, sparse.Indices }.OfType<TensorProto>();
+
+    /// <summary>A part of a file.</summary>
+    private readonly record struct Part(string Path, long Offset, long Length);
 }

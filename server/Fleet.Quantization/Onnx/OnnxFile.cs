@@ -6,8 +6,18 @@ namespace Fleet.Quantization.Onnx;
 /// <summary>Loads and saves ONNX files.</summary>
 internal static class OnnxFile
 {
-    /// <summary>Largest file the format's encoding can hold; larger models keep their weights in files beside it.</summary>
+    /// <summary>
+    /// Largest file that the format's encoding (protobuf) can hold; a larger model keeps its weights in a file beside it.
+    /// </summary>
     public const long MaximumBytes = int.MaxValue;
+
+    /// <summary>Operators, names and shapes of a large model: more than any has.</summary>
+    private const long RoomForTheRest = 256 << 20;
+
+    /// <summary>
+    /// Where the weights of the model at <paramref name="path"/> lie when they are written apart; the file need not be there.
+    /// </summary>
+    public static string DataPathOf(string path) => path + ".data";
 
     /// <summary>
     /// Reads a model, with the weights that lie in files beside it and its operators in an order in which they can be run.
@@ -44,14 +54,54 @@ internal static class OnnxFile
             : throw new InvalidDataException($"{name} is not an ONNX model: it holds no graph of operators; export or copy it again.");
     }
 
-    /// <summary>Writes a model so that a reader finds the old file or the new one, never half of it.</summary>
-    public static void Save(ModelProto model, string path)
+    /// <summary>
+    /// Writes a model so that a reader finds the old file or the new one, never half of it. What would be larger than one file may be has
+    /// its weights in another (<see cref="DataPathOf"/>), which is there before the model that names it.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="path">Its file.</param>
+    /// <param name="largest">Most bytes of one file.</param>
+    public static void Save(ModelProto model, string path, long largest = MaximumBytes)
     {
-        var size = model.CalculateSize();
-        var partial = path + ".partial";
-        using (var file = new FileStream(partial, FileMode.Create, FileAccess.Write, FileShare.None, Math.Clamp(size, 1, 1 << 20)))
+        var data = DataPathOf(path);
+        if (Fits(model, largest))
         {
-            model.WriteTo(file);
+            Write(path, model.WriteTo);
+            // Of a larger model that was here before.
+            File.Delete(data);
+            return;
+        }
+        var apart = model.Clone();
+        Write(data, file => ExternalData.MoveInto(file, Path.GetFileName(data), apart));
+        Write(path, apart.WriteTo);
+    }
+
+    /// <summary>True when the model can be one file, or one array of bytes.</summary>
+    public static bool Fits(ModelProto model, long largest = MaximumBytes)
+        // The format's library counts in 32 bits: what may be larger is not given to it.
+        => ExternalData.BytesOf(model) is var weights && weights <= MaximumBytes / 2
+            ? model.CalculateSize() <= largest
+            : weights <= largest - RoomForTheRest;
+
+    /// <summary>Removes a model and the file of its weights.</summary>
+    public static void Delete(string path)
+    {
+        File.Delete(path);
+        File.Delete(DataPathOf(path));
+    }
+
+    /// <summary>The bytes of a model's file and of those that hold its weights.</summary>
+    /// <exception cref="InvalidDataException">The file is not an ONNX model.</exception>
+    public static long BytesOf(string path)
+        => new FileInfo(path).Length + ExternalData.FilesOf(Parse(File.ReadAllBytes(path), Path.GetFileName(path)), path)
+            .Sum(file => new FileInfo(file).Length);
+
+    private static void Write(string path, Action<FileStream> write)
+    {
+        var partial = path + ".partial";
+        using (var file = new FileStream(partial, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 17))
+        {
+            write(file);
             file.Flush(flushToDisk: true);
         }
         File.Move(partial, path, overwrite: true);

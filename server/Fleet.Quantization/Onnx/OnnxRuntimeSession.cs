@@ -1,4 +1,6 @@
 using Fleet.Contracts.Devices;
+using Fleet.Quantization.Onnx.Protos;
+using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Onnx;
@@ -11,6 +13,12 @@ internal static class OnnxRuntimeSession
 
     /// <summary>The same, and no product of 8-bit integers saturates, whatever this processor is: what a comparison wants.</summary>
     public static readonly RuntimeSettings Exact = Plain.Exact(ThisMachine.Facts.IsaFlags);
+
+    /// <summary>Names the file that the weights of an optimized model are written to.</summary>
+    private const string WeightsApart = "session.optimized_model_external_initializers_file_name";
+
+    /// <summary>Folding may make weights larger: of 16 bits 32, of one table two, one of them transposed.</summary>
+    private const int GrowthOfFolding = 4;
 
     static OnnxRuntimeSession() => NativeVariables.Set();
 
@@ -41,16 +49,56 @@ internal static class OnnxRuntimeSession
         return new InferenceSession(model, options);
     });
 
-    /// <summary>Writes the model as the runtime optimizes it at <paramref name="level"/>.</summary>
+    /// <summary>Opens a model of any size from memory.</summary>
+    public static InferenceSession Open(
+        ModelProto model, string name, RuntimeSettings? runtime = null, long largest = OnnxFile.MaximumBytes)
+        => OnnxFile.Fits(model, largest)
+            ? Open(model.ToByteArray(), name, runtime)
+            : FromFile(model, largest, path => Open(path, runtime));
+
+    /// <summary>Opens a model of any size from memory, optimized at <paramref name="level"/>.</summary>
+    public static InferenceSession Open(ModelProto model, string name, GraphOptimizationLevel level)
+        => OnnxFile.Fits(model)
+            ? Open(model.ToByteArray(), name, level)
+            : FromFile(model, OnnxFile.MaximumBytes, path => Opened(name, () =>
+            {
+                using var options = Options(Exact);
+                options.GraphOptimizationLevel = level;
+                return new InferenceSession(path, options);
+            }));
+
+    /// <summary>
+    /// Writes the model as the runtime optimizes it at <paramref name="level"/>, with its weights in a file beside it where they may be too
+    /// many for one.
+    /// </summary>
     public static void SaveOptimized(
-        string path, string optimizedPath, GraphOptimizationLevel level, RuntimeSettings? runtime = null, string? name = null)
-            => Opened(name ?? path, () =>
+        string path, string optimizedPath, GraphOptimizationLevel level, RuntimeSettings? runtime = null, string? name = null,
+        long largest = OnnxFile.MaximumBytes)
+        => Opened(name ?? path, () =>
         {
             using var options = Options(runtime ?? Plain);
             options.GraphOptimizationLevel = level;
             options.OptimizedModelFilePath = optimizedPath;
+            if (OnnxFile.BytesOf(path) > largest / GrowthOfFolding)
+                options.AddSessionConfigEntry(WeightsApart, Path.GetFileName(OnnxFile.DataPathOf(optimizedPath)));
             return new InferenceSession(path, options);
         }).Dispose();
+
+    /// <summary>The runtime takes no more from memory than one array holds; of what it has opened it needs no file any more.</summary>
+    private static InferenceSession FromFile(ModelProto model, long largest, Func<string, InferenceSession> open)
+    {
+        var folder = Directory.CreateTempSubdirectory("fleet-model-").FullName;
+        try
+        {
+            var path = Path.Combine(folder, "model.onnx");
+            OnnxFile.Save(model, path, largest);
+            return open(path);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
 
     private static SessionOptions Options(RuntimeSettings runtime)
     {

@@ -17,18 +17,21 @@ internal sealed record PreparedModel(ModelProto Model)
     /// <summary>An index over the graph.</summary>
     public OnnxGraph Graph { get; } = new(Model);
 
-    /// <summary>Prepares the model at <paramref name="path"/>; scratch files go to <paramref name="workFolder"/>.</summary>
+    /// <summary>Prepares the model at <paramref name="path"/>.</summary>
+    /// <param name="path">The model.</param>
+    /// <param name="workFolder">Where scratch files go.</param>
+    /// <param name="largest">Most bytes of one file.</param>
     /// <exception cref="InvalidDataException">It is not a model that ONNX Runtime loads; the message says why.</exception>
-    public static PreparedModel From(string path, string workFolder)
+    public static PreparedModel From(string path, string workFolder, long largest = OnnxFile.MaximumBytes)
     {
         var source = Read(path);
         Directory.CreateDirectory(workFolder);
         var (plain, folded) = (Path.Combine(workFolder, "plain.onnx"), Path.Combine(workFolder, "folded.onnx"));
         try
         {
-            OnnxFile.Save(source, plain);
+            OnnxFile.Save(source, plain, largest);
             // Level basic folds and removes but keeps to standard operators; higher levels bind the file to this processor.
-            OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path);
+            OnnxRuntimeSession.SaveOptimized(plain, folded, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path, largest: largest);
             var model = OnnxFile.Load(folded);
             if (model.Graph.Node.Count == 0)
                 throw new InvalidDataException(
@@ -37,7 +40,7 @@ internal sealed record PreparedModel(ModelProto Model)
             {
                 // The CPU has few 16-bit kernels: the runtime casts weights for the others, once it has folded constants. Folded again,
                 // they are constants like any other.
-                OnnxRuntimeSession.SaveOptimized(folded, plain, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path);
+                OnnxRuntimeSession.SaveOptimized(folded, plain, GraphOptimizationLevel.ORT_ENABLE_BASIC, name: path, largest: largest);
                 model = OnnxFile.Load(plain);
             }
             Clean(model, source);
@@ -58,8 +61,8 @@ internal sealed record PreparedModel(ModelProto Model)
         }
         finally
         {
-            File.Delete(plain);
-            File.Delete(folded);
+            OnnxFile.Delete(plain);
+            OnnxFile.Delete(folded);
         }
     }
 

@@ -1,5 +1,4 @@
 using Fleet.Quantization.Onnx.Protos;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Onnx;
@@ -19,7 +18,7 @@ internal static class ValueTypes
         var asked = model.Clone();
         asked.Graph.ValueInfo.Clear();
         asked.Graph.Output.AddRange(inner.Select(value => new ValueInfoProto { Name = value }));
-        using var session = OnnxRuntimeSession.Open(asked.ToByteArray(), "the model", GraphOptimizationLevel.ORT_DISABLE_ALL);
+        using var session = OnnxRuntimeSession.Open(asked, "the model", GraphOptimizationLevel.ORT_DISABLE_ALL);
         model.Graph.ValueInfo.Clear();
         model.Graph.ValueInfo.AddRange(
             inner.Where(value => session.OutputMetadata[value].IsTensor).Select(value => Describe(value, session.OutputMetadata[value])));

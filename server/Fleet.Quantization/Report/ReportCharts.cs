@@ -23,7 +23,7 @@ internal static class ReportCharts
 
     /// <summary>Size of the file against quality, of one profile; null when nothing could be made.</summary>
     public static string? SizeAndQuality(ReportView view, string profile)
-        => Scatter(view, Points(view, profile, variant => variant.Artifact?.Bytes, view.Original.Bytes), "size of the file", Size);
+        => Scatter(view, Points(view, profile, variant => variant.Bytes, view.Original.Bytes), "size of the file", Size);
 
     /// <summary>Median latency against quality, of one profile; null when it was not timed.</summary>
     public static string? LatencyAndQuality(ReportView view, string profile)

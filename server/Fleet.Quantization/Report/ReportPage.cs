@@ -67,13 +67,13 @@ internal static class ReportPage
         foreach (var profile in view.Profiles)
         {
             var tried = view.Variants.Count(variant => variant.Profile == profile && variant.Scheme != "fp32");
-            if (view.Variants.FirstOrDefault(variant => variant.Profile == profile && variant.Chosen) is { Artifact: { } file } chosen)
+            if (view.Variants.FirstOrDefault(variant => variant.Profile == profile && variant.Chosen) is { Bytes: { } bytes } chosen)
             {
                 string[] notes = chosen.Scheme == "fp32"
                     ? [$"none of {tried} techniques is better by the goal of {Html(Goal(view))}"]
                     :
                     [
-                        $"{Size(file.Bytes)}, {Percent((double)file.Bytes / view.Original.Bytes)} of fp32",
+                        $"{Size(bytes)}, {Percent((double)bytes / view.Original.Bytes)} of fp32",
                         .. chosen.SpeedUp is { } speed ? [$"{Factor(speed)} the speed of fp32"] : new[] { "not timed here" },
                         .. view.Measure.Of(chosen) is { } figure ? [Quality(view.Measure, figure.Value)] : Array.Empty<string>(),
                     ];
@@ -167,8 +167,8 @@ internal static class ReportPage
             .Append($"<td>{Html(variant.Scheme)}{(variant.Techniques.Count > 0
                 ? $"<small>{Html(string.Join(", ", variant.Techniques))}</small>"
                 : "")}</td>")
-            .Append(variant.Artifact is { } file
-                ? Number(Size(file.Bytes), "Size", $"{Percent((double)file.Bytes / view.Original.Bytes)} of fp32")
+            .Append(variant.Bytes is { } bytes
+                ? Number(Size(bytes), "Size", $"{Percent((double)bytes / view.Original.Bytes)} of fp32")
                 : Number(None, "Size"))
             .Append(quality)
             .Append(!view.HasAgreement ? ""

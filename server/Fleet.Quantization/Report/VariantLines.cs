@@ -14,7 +14,7 @@ internal static class VariantLines
         {
             Console.WriteLine(string.Concat(
                 Text($"{(variant.Chosen ? "*" : " ")} {variant.Id.PadRight(idWidth)}  ")
-                    + Text($"{variant.Scheme.PadRight(schemeWidth)}{variant.Artifact?.Bytes,13:N0} bytes"),
+                    + Text($"{variant.Scheme.PadRight(schemeWidth)}{variant.Bytes,13:N0} bytes"),
                 !measure.IsCloseness && measure.Of(variant) is { } figure ? $"  {measure.Title} {figure.Text()}" : "",
                 variant.Closeness is { } close ? Text($"  {close.SignalToNoise,6:0.0} dB") : "",
                 variant.Closeness?.Agreement is { } agreement ? Text($"  agrees {agreement:0.000}") : "",

@@ -1,6 +1,5 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Techniques;
@@ -38,7 +37,7 @@ internal sealed partial class StretchedRun : IDisposable
                 run._held.Add(feed.Names.Zip(feed.Values).ToDictionary(pair => pair.First, pair => pair.Second));
                 cancellationToken.ThrowIfCancellationRequested();
                 if (!feed.CarriesState) continue;
-                session ??= OnnxRuntimeSession.Open(model.ToByteArray(), "the model to quantize");
+                session ??= OnnxRuntimeSession.Open(model, "the model to quantize");
                 feed.Run(session, options, []).Dispose();
             }
             return run;
@@ -71,7 +70,7 @@ internal sealed partial class StretchedRun : IDisposable
         if (_made.Length > 0 && !made.SequenceEqual(_made)) return false;
         _made = made;
         var stretch = Stretch.To(value, model, _held[0]);
-        using var session = OnnxRuntimeSession.Open(stretch.Model.ToByteArray(), "a stretch of the model to quantize");
+        using var session = OnnxRuntimeSession.Open(stretch.Model, "a stretch of the model to quantize");
         using var options = new RunOptions();
         foreach (var held in _held)
         {

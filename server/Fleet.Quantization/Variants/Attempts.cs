@@ -102,7 +102,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     {
         var (scheme, graph, settings) = (wanted.Scheme, source.Model.Graph, bench.SettingsOf(wanted));
         var file = Path.Combine(request.OutputFolder, wanted.Id + ".onnx");
-        OnnxFile.Save(made.Model, file);
+        OnnxFile.Save(made.Model, file, request.LargestFile);
         // The time of another target's form on this processor would say nothing.
         var here = bench.IsHere(wanted.Profile);
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
@@ -110,7 +110,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var honest = new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
         if (!ReferenceEquals(honest.Model, fused.Model))
         {
-            OnnxFile.Save(honest.Model.Model, file);
+            OnnxFile.Save(honest.Model.Model, file, request.LargestFile);
             fused = fused with { Model = honest.Model, Left = here ? Unfused(wanted, file, settings) : [] };
         }
         var judged = honest.Judged;
@@ -124,6 +124,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var report = empty with
         {
             Artifact = Artifacts.Reference(file),
+            Data = Artifacts.DataOf(file),
             Techniques = [
                 .. scheme.CalibratedValues(graph).Count > 0 ? [$"{honest.Model.Calibrator.Name} calibration"] : Array.Empty<string>(),
                 .. honest.Model.Techniques.Select(technique => technique.Name), .. scheme.Techniques,
@@ -163,7 +164,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var model = made.Requantize(kept);
         var judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken);
         if (!(judged.Loss <= Math.Max(bench.SelectionLimit, made.Judged.Loss))) return asItIs;
-        OnnxFile.Save(model, file);
+        OnnxFile.Save(model, file, request.LargestFile);
         return new FusedModel(made with { Model = model, Judged = judged }, returned, Unfused(wanted, file, settings));
     }
 

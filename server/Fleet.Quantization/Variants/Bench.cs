@@ -7,7 +7,6 @@ using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Variants;
@@ -111,14 +110,14 @@ internal sealed class Bench : IDisposable
     /// <summary>Compares a model with the float one on the samples that choose.</summary>
     public Judged Compare(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)
     {
-        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name, settings);
+        using var session = OnnxRuntimeSession.Open(model, name, settings);
         return Baseline.Compare(session, cancellationToken);
     }
 
     /// <summary>Compares a model with the float one on the samples that report.</summary>
     public Judged Tell(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)
     {
-        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name, settings);
+        using var session = OnnxRuntimeSession.Open(model, name, settings);
         return Baseline.Tell(session, cancellationToken);
     }
 

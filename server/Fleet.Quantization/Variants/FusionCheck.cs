@@ -33,7 +33,7 @@ internal static class FusionCheck
         }
         finally
         {
-            File.Delete(optimized);
+            OnnxFile.Delete(optimized);
         }
     }
 

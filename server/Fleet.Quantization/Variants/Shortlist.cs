@@ -60,7 +60,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private static Candidate CandidateOf(Attempted attempted)
     {
         var report = attempted.Report;
-        return new Candidate(report.Id, report.Artifact!.Bytes,
+        return new Candidate(report.Id, report.Bytes!.Value,
             attempted.Figure ?? throw new InvalidOperationException($"{report.Id} has a file and was not judged."))
         {
             Speed = report.SpeedUp,
@@ -86,13 +86,15 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private VariantReport FloatVariant()
     {
         var file = Path.Combine(request.OutputFolder, _floatId + ".onnx");
-        OnnxFile.Save(OnnxFile.Load(bench.FloatFile), file);
+        OnnxFile.Save(OnnxFile.Load(bench.FloatFile), file, request.LargestFile);
+        var data = Artifacts.DataOf(file);
         return new VariantReport
         {
             Id = _floatId,
             Profile = profile.Name,
             Scheme = VariantMaker.FloatScheme,
             Artifact = Artifacts.Reference(file),
+            Data = data,
             Runtime = profile.Runtime,
             Scores = bench.Float(_here, cancellationToken),
             Travelling = bench.Baseline.Original.Travelling is { } figures
@@ -103,7 +105,10 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             SpeedUp = _here ? 1 : null,
             Accepted = true,
             Chosen = true,
-            Reasons = ["The float model itself: no variant is both good enough and better by the goal."],
+            Reasons = [
+                "The float model itself: no variant is both good enough and better by the goal.",
+                .. data is null ? Array.Empty<string>() : [VariantReasons.InTwoFiles(data)],
+            ],
         };
     }
 }

@@ -60,18 +60,18 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     {
         Directory.CreateDirectory(request.OutputFolder);
         progress.Report(new BuildProgress("Preparing the model", 0));
-        var model = PreparedModel.From(request.ModelPath, request.OutputFolder);
+        var model = PreparedModel.From(request.ModelPath, request.OutputFolder, request.LargestFile);
         var floatFile = Path.Combine(request.OutputFolder, FloatScheme + ".onnx");
         try
         {
-            OnnxFile.Save(model.Model, floatFile);
+            OnnxFile.Save(model.Model, floatFile, request.LargestFile);
             using var bench = new Bench(floatFile, request, _machine, cancellationToken);
             Confirm(request.ModelPath, floatFile, request.HeldOut.Samples, cancellationToken);
             return Make(model, bench, request, progress, cancellationToken);
         }
         finally
         {
-            File.Delete(floatFile);
+            OnnxFile.Delete(floatFile);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Accuracy;
@@ -24,6 +25,11 @@ internal static class VariantReasons
 {
     /// <summary>Layers that a sentence names; the report lists each.</summary>
     private const int MostNamed = 6;
+
+    /// <summary>What to know of a variant whose weights lie in a file of their own.</summary>
+    public static string InTwoFiles(ArtifactReference data)
+        => Text($"Its weights are in {data.Name} beside it, because one ONNX file holds at most {OnnxFile.MaximumBytes:N0} bytes: keep ")
+            + "the two together. A release has one file for each variant, so that this one cannot be released.";
 
     /// <summary>The sentences.</summary>
     /// <param name="subject">The variant.</param>
@@ -54,8 +60,9 @@ internal static class VariantReasons
             yield return $"Kept in float because the runtime does not compute them in integers: "
                 + $"{Named(notFused.Select(layer => layer.Layer))}.";
         if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {Named(unfused)}.";
-        if (report.Artifact!.Bytes >= floatBytes)
-            yield return Text($"The file is not smaller than the float model ({report.Artifact.Bytes:N0} of {floatBytes:N0} bytes).");
+        if (report.Bytes >= floatBytes)
+            yield return Text($"It is not smaller than the float model ({report.Bytes:N0} of {floatBytes:N0} bytes).");
+        if (report.Data is { } data) yield return InTwoFiles(data);
         if (scheme is TrainedGridScheme { Meaning: { } meaning }) yield return meaning;
         if (scheme is StaticInt8Scheme { Form.Symmetric: true } or TrainedGridScheme { Form.Symmetric: true })
         {

@@ -10,4 +10,8 @@ namespace Fleet.Quantization.Variants;
 /// <param name="Settings">Profiles, schemes, limits, goal.</param>
 /// <param name="OutputFolder">Where the files <c>ID.onnx</c> go.</param>
 internal sealed record VariantRequest(
-    string ModelPath, IFeedSource? Calibration, HeldOut HeldOut, VariantSettings Settings, string OutputFolder);
+    string ModelPath, IFeedSource? Calibration, HeldOut HeldOut, VariantSettings Settings, string OutputFolder)
+{
+    /// <summary>Most bytes of one file; what is larger has its weights in another.</summary>
+    public long LargestFile { get; init; } = OnnxFile.MaximumBytes;
+}

@@ -68,7 +68,10 @@ internal static class ReleaseDraft
         return custom.Length > 0 ? custom : null;
     }
 
-    /// <summary>A variant that is beaten in everything by another of its profile would be downloaded for nothing.</summary>
+    /// <summary>
+    /// A variant that is beaten in everything by another of its profile would be downloaded for nothing; one in two files would arrive
+    /// without its weights.
+    /// </summary>
     private static bool IsReleasable(VariantReport variant)
-        => variant is { Accepted: true, Dominated: false, Artifact: not null, Scores: not null };
+        => variant is { Accepted: true, Dominated: false, Artifact: not null, Data: null, Scores: not null };
 }

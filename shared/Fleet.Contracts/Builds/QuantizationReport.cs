@@ -13,7 +13,7 @@ public sealed record QuantizationReport
     /// <summary>SHA-256 of that file in lower-case hexadecimal.</summary>
     public required string Sha256 { get; init; }
 
-    /// <summary>Size of that file.</summary>
+    /// <summary>Size of that file, and of the files beside it that hold its weights.</summary>
     public required long Bytes { get; init; }
 
     /// <summary>Floating-point weights in it.</summary>

@@ -25,6 +25,15 @@ public sealed record VariantReport
     /// <summary>The file; absent when it could not be made.</summary>
     public ArtifactReference? Artifact { get; init; }
 
+    /// <summary>
+    /// Its weights, where they are in a file of their own beside it because one file of the format holds at most 2 GiB; absent otherwise. A
+    /// release has one file for each variant, so that such a variant cannot be released.
+    /// </summary>
+    public ArtifactReference? Data { get; init; }
+
+    /// <summary>Bytes of its files; null when it could not be made.</summary>
+    [JsonIgnore] public long? Bytes => Artifact?.Bytes + (Data?.Bytes ?? 0);
+
     /// <summary>What the inference host must set.</summary>
     public RuntimeSettings Runtime { get; set; } = new();
 

@@ -37,6 +37,21 @@ public sealed class PublisherTests : IAsyncLifetime
         Assert.Equal(("speech", 1, build), (manifest.Model, manifest.Version, manifest.Build));
     }
 
+    /// <summary>A release has one file for each variant: without the other a device would have a model without weights.</summary>
+    [Fact]
+    public async Task Variant_whose_weights_are_in_a_file_of_their_own_is_not_released()
+    {
+        var large = await _fleet.VariantAsync("x64-fp32", "x64") with
+        {
+            Data = await _fleet.ArtifactAsync("x64-fp32.onnx.data", 5000),
+            Reasons = ["Its weights are in x64-fp32.onnx.data beside it."],
+        };
+        var build = await _fleet.BuildAsync("speech", await _fleet.VariantAsync("x64-int8", "x64"), large);
+        Assert.Equal(["x64-int8"], (await PublishAsync(build)).Value!.ReadManifest().Variants.Select(variant => variant.Id));
+        var refusal = (await PublishAsync(await _fleet.BuildAsync("vision", large))).Problem!;
+        Assert.Equal(["x64-fp32: Its weights are in x64-fp32.onnx.data beside it."], refusal.Problems);
+    }
+
     [Fact]
     public async Task Release_is_trusted_by_a_device_that_holds_the_servers_key_and_by_no_other()
     {

@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Requantization;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Variants;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
@@ -20,6 +22,12 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
 {
     /// <summary>Seeds of made-up samples: those that judge are not those that fixed the ranges.</summary>
     internal const int CalibrationSeed = 1, ValidationSeed = 2;
+
+    /// <summary>Samples on which a model that was made float is compared with the quantized one.</summary>
+    private const int ComparingSamples = 16;
+
+    /// <summary>What rounding to 8 or 4 bits adds stays above this; what answers otherwise falls below it.</summary>
+    private const double SmallestRequantizedSignalToNoise = 5;
 
     private readonly TimeProvider _time = time ?? TimeProvider.System;
 
@@ -39,14 +47,39 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(progress);
-        var (source, spec) = (request.Source, request.Quantization);
+        var given = request.Source.Onnx;
+        if (QuantizedForm.Of(PreparedModel.Read(given)) is not { } form)
+            return Run(request, given, null, outputFolder, progress, cancellationToken);
+        if (!request.Source.Requantize)
+            throw new InvalidDataException(
+                $"{Path.GetFileName(given)} is quantized already ({form}) and was left alone: rounded twice it would lose more and win "
+                    + "nothing. Give the float model that it was made of or, where there is none, have this one made float first "
+                    + "(--requantize, in a build spec source.requantize).");
+        Directory.CreateDirectory(outputFolder);
+        var path = Path.Combine(outputFolder, "requantized.onnx");
+        try
+        {
+            progress.Report(new BuildProgress("Making the model float", 0));
+            FloatFile.Write(given, path, LargestFile);
+            return Run(request, path, form, outputFolder, progress, cancellationToken);
+        }
+        finally
+        {
+            OnnxFile.Delete(path);
+        }
+    }
+
+    /// <summary>The same of a float model: the given one or, where that is of <paramref name="form"/>, what was made of it.</summary>
+    private QuantizationReport Run(
+        QuantizationRequest request, string path, string? form, string outputFolder, IProgress<BuildProgress> progress,
+        CancellationToken cancellationToken)
+    {
+        var (given, source, spec) = (request.Source.Onnx, request.Source with { Onnx = path }, request.Quantization);
         var settings = VariantSettings.Of(request);
         var (startedAt, start) = (_time.GetUtcNow(), _time.GetTimestamp());
-        var model = PreparedModel.Read(source.Onnx);
-        if (QuantizedForm.Of(model) is { } form)
-            throw new InvalidDataException(
-                $"{Path.GetFileName(source.Onnx)} is quantized already ({form}) and was left alone: rounded twice it would lose more and win "
-                    + "nothing. Give the float model that it was made of.");
+        var model = PreparedModel.Read(path);
+        var parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16))
+            .Sum(tensor => tensor.Elements());
         IReadOnlyList<ModelInput> inputs;
         ModelState state;
         SyntheticShapes? shapes;
@@ -70,15 +103,19 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Travelling = request.Travelling,
             Calibrating = calibrating,
         };
+        var requantized = form is null
+            ? null
+            : new RequantizedModel(form, OnnxFile.BytesOf(given), ClosenessOf(path, given, validation.Feeds, cancellationToken));
         var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder) { LargestFile = LargestFile };
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
         return new QuantizationReport
         {
-            Model = Path.GetFileName(source.Onnx),
-            Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(source.Onnx))),
+            Model = Path.GetFileName(given),
+            Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(given))),
+            Requantized = requantized,
             Bytes = OnnxFile.BytesOf(source.Onnx),
-            Parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16))
-                .Sum(tensor => tensor.Elements()),
+            // Counted before: a model of some GiB is not kept meanwhile.
+            Parameters = parameters,
             StartedAt = startedAt,
             Duration = _time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
@@ -93,6 +130,21 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             OriginalIntervals = made.Intervals,
             Variants = made.Variants,
         };
+    }
+
+    /// <summary>Decibels to which the model that was made float answers as the quantized one.</summary>
+    /// <exception cref="InvalidDataException">It answers something else.</exception>
+    private static double ClosenessOf(string path, string quantized, IFeedSource samples, CancellationToken cancellationToken)
+    {
+        var few = new FirstFeeds(samples, ComparingSamples);
+        using var made = OnnxRuntimeSession.Open(path);
+        using var given = OnnxRuntimeSession.Open(quantized);
+        var decibels = AllOutputs.Of(made, few, cancellationToken).Against(AllOutputs.Of(given, few, cancellationToken)).SignalToNoise;
+        return decibels >= SmallestRequantizedSignalToNoise
+            ? decibels
+            : throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                $"{Path.GetFileName(quantized)} answers something else once it is made float ({decibels:0.0} dB of signal to noise); give ")
+                + "the float model that it was made of.");
     }
 
     /// <summary>

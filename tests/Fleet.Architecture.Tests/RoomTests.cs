@@ -167,6 +167,10 @@ public sealed class RoomTests
             "graphs are read and written without knowing why"
         },
         {
+            "server/Fleet.Quantization/Requantization", @"Fleet\.Quantization\.(?!Requantization\b|Onnx\b)\w+",
+            "Fleet.Quantization.Schemes.IQuantizationScheme", "a model is made float whatever is made of it then"
+        },
+        {
             "server/Fleet.Quantization/Calibration", @"Fleet\.Quantization\.(?!Calibration\b|Onnx\b)\w+",
             "Fleet.Quantization.Schemes.IQuantizationScheme", "ranges are found the same way whatever is made of them"
         },

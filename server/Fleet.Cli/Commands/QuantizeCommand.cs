@@ -90,6 +90,10 @@ internal static class QuantizeCommand
             HelpName = "GB",
             Description = "Memory that the work may take; the default is three quarters of what this machine has.",
         };
+        var requantize = new Option<bool>("--requantize")
+        {
+            Description = "Takes a model that is quantized already: it is made float first. Without this it is left alone.",
+        };
         var output = new Option<string>("--out")
         {
             HelpName = "FOLDER",
@@ -128,7 +132,7 @@ internal static class QuantizeCommand
             """)
             {
                 model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, task, unit, state, shape, memory,
-                output, Verb.Json(),
+                requantize, output, Verb.Json(),
             };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -140,6 +144,7 @@ internal static class QuantizeCommand
                 Source = new SourceSpec
                 {
                     Onnx = Path.GetFullPath(parsed.GetRequiredValue(model)),
+                    Requantize = parsed.GetValue(requantize),
                     Calibration = ModelOptions.FullPath(parsed.GetValue(calibration)),
                     Validation = ModelOptions.FullPath(
                         parsed.GetValue(validation) ?? parsed.GetValue(calibration) ?? SampleSource.Synthetic)!,

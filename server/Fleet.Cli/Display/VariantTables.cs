@@ -11,6 +11,7 @@ internal static class VariantTables
     {
         screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Count(report.Validation.Count)} samples judged in "
             + $"{DurationText.Of(report.Duration)} on {report.MeasuredOn}");
+        if (report.Requantized is { } requantized) screen.WriteSentence(requantized.ToString());
         if (report.Calibration?.IsMadeUp == true || report.Validation.IsMadeUp)
         {
             var shapes = string.Join(", ", report.Validation.Shapes ?? report.Calibration?.Shapes ?? []);

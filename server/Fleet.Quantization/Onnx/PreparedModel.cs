@@ -88,16 +88,18 @@ internal sealed record PreparedModel(ModelProto Model)
         (model.ProducerName, model.ProducerVersion, model.Domain, model.ModelVersion) = ("fleet", "", source.Domain, source.ModelVersion);
         model.MetadataProps.Clear();
         model.MetadataProps.AddRange(source.MetadataProps);
-        // Where each node came from in the exporter's source is often more bytes than a small model's weights.
-        model.DocString = "";
-        foreach (var graph in Scopes.Of(model.Graph))
+        (model.DocString, model.Graph.DocString) = (source.DocString, source.Graph.DocString);
+        foreach (var (kept, given) in model.Graph.Input.Concat(model.Graph.Output)
+            .Join(source.Graph.Input.Concat(source.Graph.Output), value => value.Name, value => value.Name, (kept, given) => (kept, given)))
         {
-            graph.DocString = "";
-            graph.MetadataProps.Clear();
+            kept.DocString = given.DocString;
         }
+        foreach (var graph in Scopes.Of(model.Graph)) graph.MetadataProps.Clear();
         foreach (var node in Scopes.NodesOf(model.Graph))
         {
-            node.DocString = "";
+            // A person's note is a line. Several are where an exporter's source called the operator: often more bytes than a small model's
+            // weights.
+            if (node.DocString.Contains('\n', StringComparison.Ordinal)) node.DocString = "";
             node.MetadataProps.Clear();
         }
     }

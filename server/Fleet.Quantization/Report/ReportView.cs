@@ -90,7 +90,10 @@ internal sealed record ReportView
         Title = report.Model,
         Lead = $"{Count(report.Parameters)} weights in {Size(report.Bytes)}. Quantized {Moment(report.StartedAt)} in "
             + $"{Duration(report.Duration)} on {report.MeasuredOn}.",
-        Warnings = [.. WarningsFor(report.Calibration, report.Validation), .. WarningsFor(report.Parts)],
+        Warnings = [
+            .. report.Requantized is { } requantized ? [requantized.ToString()] : Array.Empty<string>(),
+            .. WarningsFor(report.Calibration, report.Validation), .. WarningsFor(report.Parts),
+        ],
         Original = new NetworkReport
         {
             Description = report.Model,

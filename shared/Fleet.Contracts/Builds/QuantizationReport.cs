@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
@@ -15,6 +16,12 @@ public sealed record QuantizationReport
 
     /// <summary>Size of that file, and of the files beside it that hold its weights.</summary>
     public required long Bytes { get; init; }
+
+    /// <summary>
+    /// What the model was when it was given, where it was quantized already and was made float first; absent for a float model. Digest and
+    /// name are of that file, and the size is of the float model made of it.
+    /// </summary>
+    public RequantizedModel? Requantized { get; init; }
 
     /// <summary>Floating-point weights in it.</summary>
     public required long Parameters { get; init; }
@@ -75,6 +82,22 @@ public sealed record SampleParts(int Selection, int Report)
 
     /// <summary>True where they are part of the calibration data, because nobody gave others.</summary>
     public bool OfCalibration { get; init; }
+}
+
+/// <summary>A model that was quantized already when it was given, and was made float to be quantized again.</summary>
+/// <param name="Form">The operators that show it, such as <c>QuantizeLinear 1, DequantizeLinear 2</c>.</param>
+/// <param name="Bytes">Its size as it was given.</param>
+/// <param name="SignalToNoise">Decibels to which the float model made of it answers as it did.</param>
+public sealed record RequantizedModel(string Form, long Bytes, double SignalToNoise)
+{
+    /// <summary>What a reader must know of it.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"The model was quantized already ({Form}; {Bytes:N0} bytes) and was made float again, which answers {Likeness}. Variants are ")
+        + "compared with that float model: what the first rounding lost, none of them has.";
+
+    private string Likeness => SignalToNoise >= Closeness.Exact
+        ? "exactly as it did"
+        : string.Create(CultureInfo.InvariantCulture, $"as it did to {SignalToNoise:0.0} dB");
 }
 
 /// <summary>Where samples came from.</summary>

@@ -9,8 +9,14 @@ namespace Fleet.Contracts.Builds;
 /// </summary>
 public sealed record SourceSpec
 {
-    /// <summary>The float ONNX model.</summary>
+    /// <summary>The ONNX model, a float one.</summary>
     public required string Onnx { get; init; }
+
+    /// <summary>
+    /// True to take a model that is quantized already: it is made float first. Otherwise it is refused, because the float model that it was
+    /// made of gives better variants.
+    /// </summary>
+    public bool Requantize { get; init; }
 
     /// <summary>
     /// What the model does; absent: classification when its first output is one row of scores for each sample, else outputs.

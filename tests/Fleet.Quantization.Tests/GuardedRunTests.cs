@@ -6,7 +6,7 @@ namespace Fleet.Quantization.Tests;
 /// <summary>What a guarded run leaves where results belong, however it ends: the built programs, stopped, killed and failing.</summary>
 public sealed class GuardedRunTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(8);
 
     [Fact]
     public async Task Run_that_is_stopped_or_killed_leaves_nothing_where_results_belong()

@@ -16,7 +16,7 @@ namespace Fleet.Quantization.Tests;
 /// </summary>
 public sealed class QuantizeCommandTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(8);
 
     [Theory]
     [InlineData("onnx-ultraface/version-RFB-320_simplified.onnx", "int8-weights", "int8-weights")]

@@ -36,6 +36,14 @@ internal static class Nodes
     public static string Title(this NodeProto node)
         => node.Name.Length > 0 ? node.Name : $"{node.OpType} of {node.Output.FirstOrDefault()}";
 
+    /// <summary>A short name of a kind that is not <paramref name="taken"/>, which then is.</summary>
+    public static string NewName(string kind, HashSet<string> taken)
+    {
+        var number = 0;
+        while (!taken.Add($"{kind}{number}")) number++;
+        return $"{kind}{number}";
+    }
+
     /// <summary>The graphs this node carries: branches of <c>If</c>, bodies of <c>Loop</c> and <c>Scan</c>.</summary>
     public static IEnumerable<GraphProto> Subgraphs(this NodeProto node)
     {

@@ -20,6 +20,14 @@ internal interface IQuantizationScheme
     IReadOnlyList<string> OperatorsOf(OnnxGraph graph);
 
     /// <summary>
+    /// Of <see cref="OperatorsOf"/> those that compute in float all the same: their weights are bytes in the file alone.
+    /// </summary>
+    IReadOnlyList<string> InFloat(OnnxGraph graph) => [];
+
+    /// <summary>True where an activation's scale is taken over a whole batch, so that one sample changes what another becomes.</summary>
+    bool RoundsByBatch(OnnxGraph graph) => false;
+
+    /// <summary>
     /// False for a graph on which it would do what another scheme does, or reach hardly any weights, so that nobody need try it.
     /// </summary>
     bool Suits(OnnxGraph graph) => true;

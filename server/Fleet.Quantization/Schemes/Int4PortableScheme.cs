@@ -31,6 +31,9 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     public string Suffix => "int4-portable";
 
     /// <inheritdoc/>
+    public bool RoundsByBatch(OnnxGraph graph) => TiedTable.Of(graph).Count > 0;
+
+    /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
@@ -48,8 +51,15 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
+        var tied = TiedTable.Of(source.Model.Graph).Select(one => one.Product.Node.Output[0]).ToHashSet();
         var model = MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "int4", (product, rewriting) =>
         {
+            // The table is bytes, and one that is tied to a product is stored once.
+            if (tied.Contains(product.Node.Output[0]))
+            {
+                DynamicProducts.Write(product, rewriting);
+                return;
+            }
             var (weights, rows, columns) = product.RowMajor();
             var rounded = BlockWeights.Of(weights, rows, columns, BlockSize, BlockRounding.HalfQuadratic);
             var integers = RowByRow(rounded.Integers, columns, rounded.Blocks * BlockSize)[..(rows * columns)];
@@ -65,7 +75,7 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
         });
         OpsetUpgrade21.Apply(model);
         model.IrVersion = Math.Max(model.IrVersion, IrVersion);
-        return EmbeddingTables.Shrink(model, keptFloat);
+        return EmbeddingTables.Shrink(model, keptFloat, source.Model.Graph);
     }
 
     private static TensorProto Few(string name, ReadOnlySpan<byte> values, int rows, int columns)

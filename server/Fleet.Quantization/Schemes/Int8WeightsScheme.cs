@@ -2,6 +2,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization.Schemes;
@@ -39,7 +40,7 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
 
     /// <inheritdoc/>
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
-        => [.. StoredWeight.Of(graph.Model).Select(weight => weight.Readers[0]).Distinct()];
+        => [.. StoredWeight.Of(StoredOnce.Of(graph.Model)).Select(weight => weight.Readers[0]).Distinct()];
 
     /// <inheritdoc/>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile)
@@ -49,7 +50,7 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     /// <exception cref="InvalidDataException">The model has no float weights worth storing as bytes.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
-        var model = source.Model.Model.Clone();
+        var model = StoredOnce.Of(source.Model.Model).Clone();
         model.Graph.ValueInfo.Clear();
         var weights = StoredWeight.Of(model);
         if (weights.Count == 0)
@@ -71,11 +72,8 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     private static string Store(StoredWeight weight, HashSet<string> taken)
     {
         var (home, tensor, axis, _) = weight;
-        var values = tensor.ToSingles();
-        if (Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad)
-            throw new InvalidDataException($"Weight '{tensor.Name}' holds {values[bad]} at {bad}; only finite weights can be quantized.");
-        var quantized = BalancedWeights.Of(values, tensor.Dims, axis);
-        string New(string kind) => NewName(kind, taken);
+        var quantized = BalancedWeights.Of(weight.Values(), tensor.Dims, axis);
+        string New(string kind) => Nodes.NewName(kind, taken);
         var (integers, scales, zeros, real) = (New("w"), New("s"), New("z"), New("d"));
         home.Initializer.Remove(tensor);
         home.Initializer.Add(Tensors.Of(integers, quantized.Values, [.. tensor.Dims]));
@@ -109,17 +107,10 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
         var (home, tensor, _, _) = weight;
         if (!tensor.Is(DataType.Float) || tensor.ToSingles() is var values && !values.All(value => MathF.Abs(value) <= LargestHalf))
             return null;
-        var (half, real) = (NewName("h", taken), NewName("d", taken));
+        var (half, real) = (Nodes.NewName("h", taken), Nodes.NewName("d", taken));
         home.Initializer.Remove(tensor);
         home.Initializer.Add(Tensors.Of(half, Array.ConvertAll(values, value => (Half)value), [.. tensor.Dims]));
         home.Node.Insert(0, Nodes.Node("Cast", [half], [real]).With("to", (long)DataType.Float));
         return real;
-    }
-
-    private static string NewName(string kind, HashSet<string> taken)
-    {
-        var number = 0;
-        while (!taken.Add($"{kind}{number}")) number++;
-        return $"{kind}{number}";
     }
 }

@@ -1,6 +1,7 @@
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Weights;
 using Fleet.Quantization.Writing;
 
 namespace Fleet.Quantization.Schemes;
@@ -26,37 +27,52 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.Equalization, Technique.Smoothing, Technique.BiasCorrection];
 
     /// <inheritdoc/>
-    public bool Suits(OnnxGraph graph) => !floatStem || FloatStem.Of(graph).Count > 0;
+    public bool Suits(OnnxGraph graph)
+        => !floatStem || FloatStem.Of(graph).Count > 0 && WeightShare.IsWorthwhile(graph, PlanOf(graph).Weighted.Keys);
 
     /// <inheritdoc/>
     /// <remarks>Those that share another's scale as well: they need a range of their own once what lies between is kept float.</remarks>
-    public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [.. QuantizationPlan.For(graph, form, StemOf(graph)).Values];
+    public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [.. PlanOf(graph).Values];
 
     /// <inheritdoc/>
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
     {
-        var plan = QuantizationPlan.For(graph, form, StemOf(graph));
+        var plan = PlanOf(graph);
         var weighted = graph.Graph.Node.Select(node => node.OutputAt(0)).OfType<string>().Where(plan.Weighted.ContainsKey);
-        return [.. weighted, .. form.Symmetric ? [] : EmbeddingTables.OperatorsOf(graph)];
+        return [.. weighted, .. InFloat(graph), .. form.Symmetric ? [] : EmbeddingTables.OperatorsOf(graph)];
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> InFloat(OnnxGraph graph) => [.. AtRest(graph).Select(weight => weight.Readers[0]).Distinct()];
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has nothing this scheme could quantize.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
-        var stem = StemOf(source.Model.Graph);
+        var graph = source.Model.Graph;
+        var stem = StemOf(graph);
         if (floatStem && stem.Count == 0)
             throw new InvalidDataException(
                 "The model does not begin with a convolution over an image's few channels, which is what this scheme keeps in float.");
-        var plan = QuantizationPlan.For(source.Model.Graph, form, stem.Concat(keptFloat).ToHashSet());
+        var plan = QuantizationPlan.For(graph, form, stem.Concat(keptFloat).ToHashSet());
         if (plan.Weighted.Count == 0 && keptFloat.Count == 0)
             throw new InvalidDataException(
-                "The model has no Conv, Gemm or MatMul with constant float weights outside If, Loop and Scan, which is what static int8 "
-                    + "quantizes.");
-        var written = QdqWriter.Write(source.Model.Graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+                $"{(stem.Count > 0 ? "Beyond the first layers, which this scheme keeps in float, the model" : "The model")} has no "
+                    + $"{(form.Symmetric ? "ConvTranspose, " : "")}Conv, Gemm or MatMul with constant float weights outside If, Loop and "
+                    + "Scan, which is what static int8 quantizes.");
+        var written = QdqWriter.Write(graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
-        return form.Symmetric ? written : EmbeddingTables.Shrink(written, keptFloat);
+        return form.Symmetric
+            ? TiedTable.PickFromWeights(written, graph)
+            : WeightsAtRest.Store(EmbeddingTables.Shrink(written, keptFloat, graph, form.UnsignedWeights),
+                AtRest(graph).Where(weight => !weight.Readers.Any(keptFloat.Contains)));
     }
+
+    private QuantizationPlan PlanOf(OnnxGraph graph) => QuantizationPlan.For(graph, form, StemOf(graph));
+
+    /// <summary>Weights of operators that stay float for want of a kernel; TensorRT chooses 16 bits for those itself.</summary>
+    private IEnumerable<StoredWeight> AtRest(OnnxGraph graph)
+        => form.Symmetric ? [] : WeightsAtRest.Of(graph, PlanOf(graph).Weighted.Keys.Concat(StemOf(graph)).ToHashSet());
 
     private IReadOnlySet<string> StemOf(OnnxGraph graph) => floatStem ? FloatStem.Of(graph) : new HashSet<string>();
 }

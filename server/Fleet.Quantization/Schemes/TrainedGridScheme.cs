@@ -60,6 +60,6 @@ internal sealed class TrainedGridScheme(string method, BitWidths widths, Integer
     {
         var written = QdqWriter.Write(trained.Graph, QuantizationPlan.For(trained.Graph, form, keptFloat ?? Empty), form, grids);
         // Its tables have been rounded before training: in float they would be the same numbers.
-        return form.Symmetric ? written : EmbeddingTables.Shrink(written, Empty);
+        return form.Symmetric ? written : EmbeddingTables.Shrink(written);
     }
 }

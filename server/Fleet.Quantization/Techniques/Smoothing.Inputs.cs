@@ -10,9 +10,11 @@ internal sealed partial class Smoothing
     /// <summary>The values that matrix products read, each with all the products that read it.</summary>
     private static List<ProductInput> Inputs(OnnxGraph graph)
     {
+        // A product that is tied to a table would come apart from it.
+        var tied = TiedTable.Of(graph).Select(one => one.Product.Weight.Name).ToHashSet();
         bool IsProduct(NodeProto node, string value, out WeightedOperator? product)
             => (product = WeightedOperator.At(node, graph)) is { Node.OpType: "MatMul" or "Gemm" } && node.Input[0] == value
-                && graph.ConsumersOf(product.Weight.Name).Count == 1;
+                && graph.ConsumersOf(product.Weight.Name).Count == 1 && !tied.Contains(product.Weight.Name);
 
         var inputs = new List<ProductInput>();
         var values = graph.Graph.Input.Select(input => input.Name)

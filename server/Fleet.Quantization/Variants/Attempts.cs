@@ -7,6 +7,7 @@ using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Writing;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Variants;
@@ -102,7 +103,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     {
         var (scheme, graph, settings) = (wanted.Scheme, source.Model.Graph, bench.SettingsOf(wanted));
         var file = Path.Combine(request.OutputFolder, wanted.Id + ".onnx");
-        OnnxFile.Save(made.Model, file, request.LargestFile);
+        OnnxFile.Save(StoredOnce.Of(made.Model), file, request.LargestFile);
         // The time of another target's form on this processor would say nothing.
         var here = bench.IsHere(wanted.Profile);
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
@@ -110,7 +111,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var honest = new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
         if (!ReferenceEquals(honest.Model, fused.Model))
         {
-            OnnxFile.Save(honest.Model.Model, file, request.LargestFile);
+            OnnxFile.Save(StoredOnce.Of(honest.Model.Model), file, request.LargestFile);
             fused = fused with { Model = honest.Model, Left = here ? Unfused(wanted, file, settings) : [] };
         }
         var judged = honest.Judged;
@@ -142,7 +143,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             Layers = LayerExplanation.Of(graph, scheme, fused.Model, fused.Returned, accepted, bench.DropOf(judged) is not null),
             Accepted = accepted,
         };
-        var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme);
+        var mates = scheme.RoundsByBatch(graph) ? bench.MatesOf(honest.Model.Model, wanted.Id, settings, cancellationToken) : null;
+        var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
         return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons] },
             fused.Left.Length > 0, judged.Figure);
     }
@@ -164,7 +166,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var model = made.Requantize(kept);
         var judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken);
         if (!(judged.Loss <= Math.Max(bench.SelectionLimit, made.Judged.Loss))) return asItIs;
-        OnnxFile.Save(model, file, request.LargestFile);
+        OnnxFile.Save(StoredOnce.Of(model), file, request.LargestFile);
         return new FusedModel(made with { Model = model, Judged = judged }, returned, Unfused(wanted, file, settings));
     }
 

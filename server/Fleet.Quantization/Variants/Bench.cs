@@ -7,6 +7,8 @@ using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Samples;
+using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Variants;
@@ -119,6 +121,13 @@ internal sealed class Bench : IDisposable
     {
         using var session = OnnxRuntimeSession.Open(model, name, settings);
         return Baseline.Tell(session, cancellationToken);
+    }
+
+    /// <summary>What others in a batch cost a sample of a model; null where that cannot be told.</summary>
+    public BatchMates? MatesOf(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)
+    {
+        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name, settings);
+        return BatchMates.Measure(Baseline.Session, session, new PickedFeeds(Baseline.Samples, Baseline.Split.Report), cancellationToken);
     }
 
     /// <summary>Times a variant beside the float model, and takes what else running on this machine costs.</summary>

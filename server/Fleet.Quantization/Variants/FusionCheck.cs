@@ -11,7 +11,8 @@ namespace Fleet.Quantization.Variants;
 /// </summary>
 internal static class FusionCheck
 {
-    private static readonly string[] FloatOperators = ["Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"];
+    private static readonly string[] FloatOperators =
+        ["Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul", "FusedMatMul"];
 
     /// <summary>The float operators that read a dequantized weight after full optimization.</summary>
     public static IReadOnlyList<string> UnfusedOperatorsOf(string path, RuntimeSettings runtime)

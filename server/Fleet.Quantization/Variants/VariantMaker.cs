@@ -7,6 +7,7 @@ using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Writing;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Variants;
@@ -64,7 +65,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var floatFile = Path.Combine(request.OutputFolder, FloatScheme + ".onnx");
         try
         {
-            OnnxFile.Save(model.Model, floatFile, request.LargestFile);
+            OnnxFile.Save(StoredOnce.Of(model.Model), floatFile, request.LargestFile);
             using var bench = new Bench(floatFile, request, _machine, cancellationToken);
             Confirm(request.ModelPath, floatFile, request.HeldOut.Samples, cancellationToken);
             return Make(model, bench, request, progress, cancellationToken);

@@ -18,7 +18,11 @@ namespace Fleet.Quantization.Variants;
 /// <param name="Unfused">Operators that the runtime computes in float.</param>
 /// <param name="Scheme">Its scheme.</param>
 internal sealed record ReasonsOf(
-    VariantReport Report, Judged Judged, ControlledModel Model, IReadOnlyList<string> Unfused, IQuantizationScheme Scheme);
+    VariantReport Report, Judged Judged, ControlledModel Model, IReadOnlyList<string> Unfused, IQuantizationScheme Scheme)
+{
+    /// <summary>What others in a batch cost a sample; null where each is rounded for itself, or it cannot be told.</summary>
+    public BatchMates? Mates { get; init; }
+}
 
 /// <summary>What to know of one variant, in sentences: why it is rejected, what was done for it, what stayed float.</summary>
 internal static class VariantReasons
@@ -59,6 +63,13 @@ internal static class VariantReasons
         if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } notFused)
             yield return $"Kept in float because the runtime does not compute them in integers: "
                 + $"{Named(notFused.Select(layer => layer.Layer))}.";
+        if (scheme.InFloat(source.Model.Graph).Except(controlled.Returned.Select(one => one.Output)).ToArray() is { Length: > 0 } stored)
+            yield return $"Computed in float, for which the runtime has no integer kernel; their weights are bytes in the file alone: "
+                + $"{Named(stored.Select(output => TitleOf(output, source)))}.";
+        if (subject.Mates is { Matter: true } mates)
+            yield return "It rounds activations by the largest value of a whole batch: a sample has "
+                + Text($"{mates.Alone:0.0} dB of signal to noise alone and {mates.Beside:0.0} dB in a batch beside one ")
+                + Text($"{BatchMates.Louder} times louder; run samples one by one where that matters.");
         if (unfused.Count > 0) yield return $"The runtime computes in float, with weights dequantized at every run: {Named(unfused)}.";
         if (report.Bytes >= floatBytes)
             yield return Text($"It is not smaller than the float model ({report.Bytes:N0} of {floatBytes:N0} bytes).");

@@ -43,6 +43,16 @@ internal sealed record StoredWeight(GraphProto Home, TensorProto Tensor, int Axi
         ];
     }
 
+    /// <summary>Its values.</summary>
+    /// <exception cref="InvalidDataException">One of them is not finite; the message says which.</exception>
+    public float[] Values()
+    {
+        var values = Tensor.ToSingles();
+        return Array.FindIndex(values, value => !float.IsFinite(value)) is >= 0 and var bad
+            ? throw new InvalidDataException($"Weight '{Tensor.Name}' holds {values[bad]} at {bad}; only finite weights can be quantized.")
+            : values;
+    }
+
     private bool Gains
     {
         get

@@ -46,7 +46,7 @@ internal static class DynamicLstm
             var tensor = graph.Constant(weight)!;
             var (values, scales) = Transposed(tensor);
             var (directions, gates, width) = (tensor.Dims[0], tensor.Dims[1], tensor.Dims[2]);
-            var names = (New("w", taken), New("s", taken), New("z", taken));
+            var names = (Nodes.NewName("w", taken), Nodes.NewName("s", taken), Nodes.NewName("z", taken));
             var home = homes[weight];
             home.Initializer.Add(Tensors.Of(names.Item1, values, directions, width, gates));
             home.Initializer.Add(Tensors.Of(names.Item2, scales, directions, gates));
@@ -90,12 +90,5 @@ internal static class DynamicLstm
             foreach (var unread in graph.Initializer.Where(tensor => !read.Contains(tensor.Name)).ToArray())
                 graph.Initializer.Remove(unread);
         }
-    }
-
-    private static string New(string kind, HashSet<string> taken)
-    {
-        var number = 0;
-        while (!taken.Add($"{kind}{number}")) number++;
-        return $"{kind}{number}";
     }
 }

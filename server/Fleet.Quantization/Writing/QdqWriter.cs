@@ -13,7 +13,7 @@ namespace Fleet.Quantization.Writing;
 internal sealed class QdqWriter
 {
     /// <summary>What stands for zero in unsigned weights.</summary>
-    private const byte UnsignedZero = 128;
+    public const byte UnsignedZero = 128;
 
     /// <summary>The operator set that knows 4-bit integers, and the one that knows those of 2 bits.</summary>
     private const long Int4Opset = 21, Int2Opset = 25;
@@ -168,11 +168,12 @@ internal sealed class QdqWriter
 
         var values = weighted.Values();
         var quantized = _grids is null
-            ? ChannelWeights.Of(values, weighted.Weight.Dims, weighted.Axis, smallestScales)
+            ? ChannelWeights.Of(values, weighted.Extents, weighted.Axis, smallestScales)
             : ChannelWeights.On(_grids.Weights[weighted.Node.Output[0]], values, weighted.Weight.Dims, weighted.Axis);
 
         var integers = Stored(quantized.Values, [.. weighted.Weight.Dims], _grids?.Weights[weighted.Node.Output[0]].Bits ?? 8);
-        var name = Dequantized(integers, quantized.Scales, weighted.Axis, WeightZeroPoint(weighted));
+        var name = weighted.HasOneScale ? Dequantized(integers, quantized.Scales[0])
+            : Dequantized(integers, quantized.Scales, weighted.Axis, WeightZeroPoint(weighted));
         return _weights[key] = (name, quantized.Scales);
     }
 
@@ -219,8 +220,15 @@ internal sealed class QdqWriter
     private static float[] Bias(WeightedOperator weighted)
     {
         var values = weighted.Bias!.ToSingles();
-        if (values.Length != weighted.Channels) values = [.. Enumerable.Repeat(values[0], weighted.Channels)];
+        if (values.Length == 1 && weighted.Channels != 1) values = [.. Enumerable.Repeat(values[0], weighted.Channels)];
         return weighted.BiasFactor == 1 ? values : Array.ConvertAll(values, value => value * weighted.BiasFactor);
+    }
+
+    private string Dequantized(string integers, float scale)
+    {
+        var name = NewName("d");
+        _model.Graph.Node.Add(Nodes.Node("DequantizeLinear", [integers, Scale(scale), ZeroPoint(0)], [name]));
+        return name;
     }
 
     private string Dequantized(string integers, float[] scales, int axis, string? zeroPoint)

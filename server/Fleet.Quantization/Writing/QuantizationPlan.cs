@@ -59,7 +59,8 @@ internal sealed class QuantizationPlan
     {
         foreach (var node in _graph.Graph.Node)
         {
-            if (WeightedOperator.At(node, _graph) is not { } weighted || keptFloat.Contains(node.Output[0])) continue;
+            var found = WeightedOperator.At(node, _graph) ?? (_form.IntegerOutputs ? null : WeightedOperator.Transposed(node, _graph));
+            if (found is not { } weighted || keptFloat.Contains(node.Output[0])) continue;
             _weighted[node.Output[0]] = weighted;
             _values.Add(node.Input[0]);
             // An integer convolution writes integers; a matrix product may write float, which keeps the last layer exact.

@@ -25,7 +25,7 @@ internal static class TensorRtRules
                 problems.Add($"{node.Title()} works on {(DataType)zeroPoint.DataType}; only int8 is taken.");
             else if (zeroPoint.ToInt64s().Any(value => value != 0)) problems.Add($"{node.Title()} has a zero point other than 0.");
         }
-        foreach (var node in graph.Graph.Node.Where(node => node.OpType is "Conv" or "Gemm" or "MatMul"))
+        foreach (var node in graph.Graph.Node.Where(node => node.OpType is "Conv" or "ConvTranspose" or "Gemm" or "MatMul"))
         {
             if (Dequantize(graph, node.InputAt(2)) is not null) problems.Add($"{node.Title()} has a quantized bias.");
             if (Dequantize(graph, node.InputAt(1)) is not { } weight || graph.Constant(weight.InputAt(0)) is null) continue;

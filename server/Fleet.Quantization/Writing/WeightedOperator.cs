@@ -11,8 +11,16 @@ namespace Fleet.Quantization.Writing;
 /// <param name="Bias">Its bias, or null.</param>
 internal sealed record WeightedOperator(NodeProto Node, TensorProto Weight, int Axis, TensorProto? Bias)
 {
-    /// <summary>Output channels.</summary>
-    public int Channels => (int)Weight.Dims[Axis];
+    /// <summary>Output channels; 1 where all of the weight has one scale.</summary>
+    public int Channels => (int)Extents[Axis];
+
+    /// <summary>
+    /// True where all of the weight shares one scale: that of a transposed convolution with groups has no axis of output channels.
+    /// </summary>
+    public bool HasOneScale => Node.Is("ConvTranspose") && Node.Int("group", 1) != 1;
+
+    /// <summary>The weight's shape, as scales are counted along it.</summary>
+    public IReadOnlyList<long> Extents => HasOneScale ? [Weight.Elements(), 1] : Weight.Dims;
 
     /// <summary>What the weight is multiplied with before use: Gemm's alpha, which integer kernels want folded.</summary>
     public float WeightFactor => Node.Is("Gemm") ? Node.Float("alpha", 1) : 1;
@@ -52,6 +60,19 @@ internal sealed record WeightedOperator(NodeProto Node, TensorProto Weight, int 
             "MatMul" when weight.Dims.Count == 2 => new WeightedOperator(node, weight, 1, null),
             _ => null,
         };
+    }
+
+    /// <summary>
+    /// The transposed convolution at <paramref name="node"/>, or null when it is none with constant weights. TensorRT computes it in
+    /// integers; ONNX Runtime has no such kernel on processors.
+    /// </summary>
+    public static WeightedOperator? Transposed(NodeProto node, OnnxGraph graph)
+    {
+        if (!node.Is("ConvTranspose") || node.InputAt(0) is not { } input || graph.Constant(input) is not null) return null;
+        if (graph.Constant(node.InputAt(1)) is not { Dims.Count: >= 3 } weight || !weight.Is(DataType.Float) || weight.Elements() == 0)
+            return null;
+        var bias = graph.Constant(node.InputAt(2));
+        return (node.InputAt(2) is null) == (bias is null) ? new WeightedOperator(node, weight, 1, bias) : null;
     }
 
     private static int ColumnsOf(NodeProto node, TensorProto weight) => node.Int("transB", 0) != 0 ? 0 : weight.Dims.Count - 1;

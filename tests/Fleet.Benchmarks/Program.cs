@@ -29,6 +29,7 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["quantize-command"] = ("UltraFace: what the command takes and what it needs installed, beside an older commit",
         QuantizeCommandBenchmark.RunAsync),
     ["quantize-held-out"] = ("what reports say of variants against samples that nobody had seen", HeldOutBenchmark.RunAsync),
+    ["quantize-cost-model"] = ("whether the cost model orders variants as measuring does on this processor", CostModelBenchmark.RunAsync),
     ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD",
         QuantizationAwareBenchmark.RunAsync),

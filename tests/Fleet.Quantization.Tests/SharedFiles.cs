@@ -11,6 +11,14 @@ internal static class SharedFiles
         return path;
     }
 
+    /// <summary>The full path of a file that failed in use, under <c>../shared/cases/quantize</c>; skips the test without it.</summary>
+    public static string RequireCase(string name)
+    {
+        var path = Find("../cases/quantize/" + name);
+        Assert.SkipWhen(path is null, $"../shared/cases/quantize/{name} is not beside this repository.");
+        return path;
+    }
+
     private static string? Find(string relative)
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

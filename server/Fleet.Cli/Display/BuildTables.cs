@@ -32,7 +32,7 @@ internal static class BuildTables
         var variants = new Sheet([
             "variant", "scheme?", ">size", HeadingOf(measure), .. ranges ? [">95 %?"] : Array.Empty<string>(),
             .. agrees ? [">agrees"] : Array.Empty<string>(),
-            ">p50 ms", ">speed", ">memory?", ">energy?", "verdict",
+            ">p50 ms", ">speed", ">speed 95 %?", ">memory?", ">energy?", "verdict",
         ]);
         foreach (var variant in report.Variants)
         {
@@ -40,9 +40,7 @@ internal static class BuildTables
                 variant.Id, variant.Scheme, Figures.Bytes(variant.Bytes), FigureOf(measure, variant),
                 .. ranges ? [RangeOf(measure, variant)] : Array.Empty<Cell>(),
                 .. agrees ? [Figures.Percent(variant.Scores?.Agreement)] : Array.Empty<Cell>(),
-                Figures.BareMilliseconds(variant.Scores?.Latency?.P50), variant.SpeedUp is { } factor
-                    ? FormattableString.Invariant($"{factor:0.00}x")
-                    : Figures.None,
+                Figures.BareMilliseconds(variant.Scores?.Latency?.P50), SpeedOf(variant), SpeedRangeOf(variant),
                 Figures.Bytes(variant.Scores?.PeakMemoryBytes), Figures.Energy(variant.Scores?.EnergyJoules), Verdict(variant),
             ]);
         }
@@ -67,6 +65,18 @@ internal static class BuildTables
         => variant.Intervals.FirstOrDefault(one => one.Name == measure.Name) is not { } interval ? Figures.None
             : measure.IsCloseness ? $"{Figures.Decibels(interval.Low)}-{Figures.Decibels(interval.High)}"
             : $"{measure.Text(interval.Low)}-{measure.Text(interval.High)}";
+
+    /// <summary>How many times as fast as fp32 it was measured to be; what was not measured is called an estimate.</summary>
+    public static string SpeedOf(VariantReport variant)
+        => variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x")
+            : variant.EstimatedSpeedUp is { } estimate ? FormattableString.Invariant($"est. {estimate:0.0}x")
+            : Figures.None;
+
+    /// <summary>Where the measured speed lies, with a confidence of 95 %.</summary>
+    public static string SpeedRangeOf(VariantReport variant)
+        => variant.SpeedUpInterval is { } interval
+            ? FormattableString.Invariant($"{interval.Low:0.00}-{interval.High:0.00}")
+            : Figures.None;
 
     /// <summary>The verdict on a variant: one is chosen for each profile, and what is beaten in everything is not released.</summary>
     public static Cell Verdict(VariantReport variant) => variant switch

@@ -27,7 +27,9 @@ internal static class VariantTables
             .. measure.IsCloseness ? [">cosine"] : new[] { BuildTables.HeadingOf(measure), ">against fp32?" },
             .. agrees ? [">agrees?"] : Array.Empty<string>(),
         ];
-        var sheet = new Sheet(["profile", "scheme", ">size", ">of fp32?", ">snr db", ">95 %", .. measures, ">speed", "verdict"]);
+        var sheet = new Sheet([
+            "profile", "scheme", ">size", ">of fp32?", ">snr db", ">95 %", .. measures, ">speed", ">speed 95 %?", "verdict",
+        ]);
         foreach (var variant in report.Variants)
         {
             Cell[] measured = measure.IsCloseness
@@ -39,8 +41,7 @@ internal static class VariantTables
                 Figures.Percent((double?)variant.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
                 BuildTables.RangeOf(measure, variant),
                 .. measured,
-                variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x") : Figures.None,
-                BuildTables.Verdict(variant)]);
+                BuildTables.SpeedOf(variant), BuildTables.SpeedRangeOf(variant), BuildTables.Verdict(variant)]);
         }
         screen.Write(sheet);
         if (report.Variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();

@@ -28,8 +28,8 @@ internal sealed record Candidate(string Id, long Bytes, MetricValue Figure)
     /// <summary>True for the float model itself, which is the choice when nothing else is.</summary>
     public bool IsFloat { get; init; }
 
-    /// <summary>Median float latency over this one's; null when the profile is not this machine's.</summary>
-    public double? Speed { get; init; }
+    /// <summary>How fast it is beside the float model, measured or estimated; null when neither could be had.</summary>
+    public RelativeSpeed? Speed { get; init; }
 
     /// <summary>95th percentile of one inference; null when it was not measured.</summary>
     public TimeSpan? LatencyP95 { get; init; }
@@ -42,6 +42,12 @@ internal sealed record Candidate(string Id, long Bytes, MetricValue Figure)
 
     /// <summary>True when its weights are dequantized at every run without being meant to.</summary>
     public bool Unfused { get; init; }
+
+    /// <summary>Of the float model, the size as it was given, before it was prepared; null for others.</summary>
+    public long? GivenBytes { get; init; }
+
+    /// <summary>True when its weights have four bits: taken where that is known to be faster, or where bytes are what counts.</summary>
+    public bool IsFourBit { get; init; }
 }
 
 /// <summary>The choice.</summary>
@@ -51,17 +57,15 @@ internal sealed record Candidate(string Id, long Bytes, MetricValue Figure)
 /// <param name="NotChosen">Why each other one is not chosen, by id.</param>
 internal sealed record VariantDecision(
     string? Chosen, IReadOnlyList<string> Front, IReadOnlyDictionary<string, string> OverBudget,
-    IReadOnlyDictionary<string, string> NotChosen);
+    IReadOnlyDictionary<string, string> NotChosen)
+{
+    /// <summary>What is not known of the speed of the chosen one, in a sentence; null where it was told.</summary>
+    public string? Untold { get; init; }
+}
 
 /// <summary>Which of a profile's variants to take. Pure.</summary>
 internal static class VariantChoice
 {
-    /// <summary>
-    /// Speeds whose ratio is within 3 % are equal: medians of some hundred interleaved calls differ by that much between two runs
-    /// of the same model. "Not slower than the float model" is therefore a speed of at least 0.97.
-    /// </summary>
-    public const double EqualSpeed = 0.97;
-
     /// <summary>Decides for one profile.</summary>
     /// <param name="candidates">The variants and the float model.</param>
     /// <param name="goal">What to choose by.</param>
@@ -78,31 +82,32 @@ internal static class VariantChoice
             else allowed.Add(candidate);
         }
 
-        var front = new List<Candidate>();
+        var original = candidates.First(candidate => candidate.IsFloat);
+        var unfit = allowed.Select(candidate => (candidate.Id, Why: WhyUnfit(candidate, original, goal, budget)))
+            .Where(one => one.Why is not null).ToDictionary(one => one.Id, one => one.Why!);
+        var (front, fit) = (new List<Candidate>(), new List<Candidate>());
         foreach (var candidate in allowed)
         {
-            if (allowed.FirstOrDefault(other => Dominates(other, candidate)) is { } better)
-                notChosen[candidate.Id] =
-                    $"{(better.IsFloat ? "The float model" : better.Id)} is as small, as fast and as good, and better in one of them.";
-            else front.Add(candidate);
-        }
-
-        var fit = new List<Candidate>();
-        foreach (var candidate in front)
-        {
-            if (WhyUnfit(candidate, goal) is { } why) notChosen[candidate.Id] = why;
+            // What may not be taken takes nothing's place.
+            if (allowed.FirstOrDefault(other => Dominates(other, candidate)
+                && (!unfit.ContainsKey(other.Id) || unfit.ContainsKey(candidate.Id))) is { } better)
+            {
+                notChosen[candidate.Id] = $"{NameOf(better)} is as small, as fast and as good, and better in one of them.";
+                continue;
+            }
+            front.Add(candidate);
+            if (unfit.TryGetValue(candidate.Id, out var why)) notChosen[candidate.Id] = why;
             else fit.Add(candidate);
         }
         var chosen = Best(fit, goal);
         foreach (var candidate in fit.Where(candidate => candidate != chosen))
-        {
-            notChosen[candidate.Id] = $"{(chosen!.IsFloat ? "The float model" : chosen.Id)} is {Comparison(chosen, candidate, goal)}.";
-        }
+            notChosen[candidate.Id] = $"{NameOf(chosen!)} is {Comparison(chosen!, candidate, goal)}.";
         return new VariantDecision(chosen?.Id,
             [
                 .. front.OrderBy(candidate => candidate.Bytes).ThenBy(candidate => candidate.Id, StringComparer.Ordinal)
                     .Select(candidate => candidate.Id),
-            ], overBudget, notChosen);
+            ], overBudget, notChosen)
+        { Untold = chosen is null ? null : Untold(chosen, [.. fit.Where(candidate => candidate != chosen)], goal) };
     }
 
     /// <summary>The tighter limit of both, in each figure.</summary>
@@ -115,9 +120,6 @@ internal static class VariantChoice
 
     private static T? Tighter<T>(T? one, T? other) where T : struct, IComparable<T>
         => one is not { } first ? other : other is not { } second ? one : first.CompareTo(second) <= 0 ? first : second;
-
-    /// <summary>True when <paramref name="speed"/>, the float latency over this one's, is slower than float beyond noise.</summary>
-    public static bool IsSlower(double? speed) => speed < EqualSpeed;
 
     private static string? ExcessOf(Candidate candidate, ProfileBudget budget)
     {
@@ -133,63 +135,108 @@ internal static class VariantChoice
     }
 
     /// <summary>
-    /// As good in all three and better in one. What was not timed is beaten by the float model alone, which a larger file never
-    /// replaces: among the others its device may find it the faster.
+    /// As good in all three and better in one. What was not timed, or not told apart, is beaten by the float model alone, which a larger
+    /// file never replaces: among the others its device may find it the faster.
     /// </summary>
     private static bool Dominates(Candidate one, Candidate other)
     {
-        var measured = one.Speed / other.Speed;
-        if (measured is null && !one.IsFloat) return false;
-        var ratio = measured ?? 1;
-        return one.Bytes <= other.Bytes && one.Quality >= other.Quality && ratio >= EqualSpeed
-            && (one.Bytes < other.Bytes || one.Quality > other.Quality || ratio > 1 / EqualSpeed || (one.IsFloat && !other.IsFloat));
+        if (one.Bytes > other.Bytes || one.Quality < other.Quality) return false;
+        var better = one.Bytes < other.Bytes || one.Quality > other.Quality || one.IsFloat;
+        return one.Speed is not { IsEstimate: false } own || other.Speed is not { IsEstimate: false } others
+            ? one.IsFloat
+            : own.IsAsFastAs(others) && (better || own.IsFasterThan(others));
     }
 
-    private static string? WhyUnfit(Candidate candidate, QuantizationGoal goal) => goal switch
+    private static string? WhyUnfit(Candidate candidate, Candidate original, QuantizationGoal goal, ProfileBudget budget)
     {
-        _ when candidate.IsFloat || goal == QuantizationGoal.Size => null,
-        _ when candidate.Unfused =>
-            "The runtime dequantizes its weights at every run and computes in float; only a goal of size would take it.",
-        _ when IsSlower(candidate.Speed) =>
-            Text($"It runs at {candidate.Speed:0.00} times the speed of the float model; only a goal of size would take it."),
-        _ => null,
-    };
+        if (candidate.IsFloat) return null;
+        if (Math.Min(original.Bytes, original.GivenBytes ?? original.Bytes) is var bytes && candidate.Bytes >= bytes)
+            return Text($"Its file is not smaller than the float model ({candidate.Bytes:N0} of {bytes:N0} bytes).");
+        if (goal == QuantizationGoal.Size) return null;
+        if (candidate.Unfused)
+            return "The runtime dequantizes its weights at every run and computes in float; only a goal of size would take it.";
+        if (IsFaster(original, candidate))
+            return $"{SpeedOf(candidate)} the speed of the float model; only a goal of size would take it.";
+        // A budget of bytes is a goal of size as well.
+        return candidate.IsFourBit && budget.MaximumBytes is null && !IsFaster(candidate, original)
+            ? "Four-bit weights are taken where they are faster than the float model, which is not known of these, or for a goal of size."
+            : null;
+    }
 
+    private static bool IsFaster(Candidate one, Candidate other)
+        => one.Speed is { } own && other.Speed is { } others && own.IsFasterThan(others);
+
+    /// <summary>
+    /// What nothing is told to be faster than is alike in speed: of these the best in the metric that decides is taken, then the smallest.
+    /// Of the float model, which is always nearest to itself, nothing is gained where something smaller is no slower.
+    /// </summary>
     private static Candidate? Best(List<Candidate> fit, QuantizationGoal goal)
     {
-        if (fit.Count == 0) return null;
-        var fastest = fit.Max(Speed) * EqualSpeed;
         var ordered = goal switch
         {
-            // What is as fast as the fastest is judged by size; what was not timed has no fastest, so that size decides.
-            QuantizationGoal.Latency =>
-                fit.Where(candidate => Speed(candidate) >= fastest).OrderBy(candidate => candidate.Bytes)
-                    .ThenByDescending(candidate => candidate.Quality),
-            QuantizationGoal.Size =>
-                fit.OrderBy(candidate => candidate.Bytes).ThenByDescending(Speed).ThenByDescending(candidate => candidate.Quality),
-            // The float model is always nearest to itself: it is the answer only where nothing else is left.
-            _ => fit.OrderBy(candidate => candidate.IsFloat).ThenByDescending(candidate => candidate.Quality).ThenByDescending(Speed)
+            QuantizationGoal.Latency => fit.Where(candidate => !fit.Any(other => IsFaster(other, candidate)))
+                .OrderBy(candidate => candidate.IsFloat).ThenByDescending(candidate => candidate.Quality)
+                .ThenBy(candidate => candidate.Bytes),
+            QuantizationGoal.Size => fit.OrderBy(candidate => candidate.Bytes).ThenByDescending(candidate => candidate.Quality),
+            _ => fit.OrderBy(candidate => candidate.IsFloat).ThenByDescending(candidate => candidate.Quality)
                 .ThenBy(candidate => candidate.Bytes),
         };
-        return ordered.ThenBy(candidate => candidate.Id, StringComparer.Ordinal).First();
+        return ordered.ThenBy(candidate => candidate.Id, StringComparer.Ordinal).FirstOrDefault();
     }
 
-    private static double Speed(Candidate candidate) => candidate.Speed ?? 1;
+    private static string NameOf(Candidate candidate) => candidate.IsFloat ? "The float model" : candidate.Id;
+
+    private static string SpeedOf(Candidate candidate)
+        => candidate.Speed is { IsEstimate: true } estimate
+            ? Text($"It is estimated to run at {estimate.Value:0.0} times") : $"It runs at {candidate.Speed}";
 
     private static string Smaller(Candidate chosen, Candidate other)
         => Text($"smaller ({chosen.Bytes:N0} against {other.Bytes:N0} bytes)");
 
+    private static string Better(Candidate chosen, Candidate other) => chosen.Quality > other.Quality
+        ? $"better in {Threshold.Lowered(chosen.Figure.Title())} ({chosen.Figure.Text()} against {other.Figure.Text()})"
+        : chosen.Bytes < other.Bytes ? Smaller(chosen, other) : "as good and as small";
+
     private static string Comparison(Candidate chosen, Candidate other, QuantizationGoal goal) => goal switch
     {
-        QuantizationGoal.Latency when chosen.Speed / other.Speed > 1 / EqualSpeed =>
-            Text($"faster ({chosen.Speed:0.00} against {other.Speed:0.00} times the float model)"),
-        QuantizationGoal.Latency when chosen.Speed is not null => $"as fast and {Smaller(chosen, other)}",
-        QuantizationGoal.Latency =>
-            $"{Smaller(chosen, other)}; neither was timed, because the profile is not this machine's",
-        QuantizationGoal.Size => Smaller(chosen, other),
+        QuantizationGoal.Latency => Faster(chosen, other),
+        QuantizationGoal.Size when chosen.Bytes < other.Bytes => Smaller(chosen, other),
         _ when other.IsFloat => "smaller and not slower",
-        _ => $"better in {Threshold.Lowered(chosen.Figure.Title())} ({chosen.Figure.Text()} against {other.Figure.Text()})",
+        _ => Better(chosen, other),
     };
+
+    private static string Faster(Candidate chosen, Candidate other)
+    {
+        var gain = other.IsFloat ? Smaller(chosen, other) : Better(chosen, other);
+        return (chosen.Speed, other.Speed) switch
+        {
+            ({ } own, { } others) when own.IsFasterThan(others) => own.IsEstimate || others.IsEstimate
+                ? Text($"estimated to be faster ({own.Value:0.0} against {others.Value:0.0} times the float model; neither was timed)")
+                : Text($"faster ({own.Value:0.00} against {others.Value:0.00} times the float model)"),
+            ({ } own, { } others) => own.IsEstimate || others.IsEstimate
+                ? Text($"about as fast by an estimate ({own.Value:0.0} against {others.Value:0.0} times the float model; neither was ")
+                    + $"timed) and {gain}"
+                : $"as fast as can be told ({own} against {others}) and {gain}",
+            _ => $"{gain}; neither was timed, because the profile is not this machine's",
+        };
+    }
+
+    /// <summary>What devices are left to tell of the speed of what was chosen.</summary>
+    private static string? Untold(Candidate chosen, IReadOnlyList<Candidate> others, QuantizationGoal goal)
+    {
+        if (goal == QuantizationGoal.Size || chosen is { IsFloat: true } or { Speed: null }) return null;
+        if (chosen.Speed.IsEstimate)
+            return Text($"It is estimated to run at {chosen.Speed.Value:0.0} times the speed of the float model, by its operators and ")
+                + "what this profile has kernels for; nothing was timed, and devices will tell.";
+        string[] alike = [
+            .. others.Where(other => other.Speed is { } speed && !chosen.Speed.IsFasterThan(speed)
+                && !(chosen.Speed.IsAsFastAs(speed) && speed.IsAsFastAs(chosen.Speed)))
+                .Select(other => $"{(other.IsFloat ? "the float model" : other.Id)} ({other.Speed})"),
+        ];
+        return goal == QuantizationGoal.Latency && alike.Length > 0
+            ? $"Its speed ({chosen.Speed}) could not be told here from that of {string.Join(", ", alike)}; devices will tell."
+            : null;
+    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -123,11 +123,12 @@ internal sealed class Baseline : IDisposable
     /// <inheritdoc cref="Bootstrap.RuleOfThree"/>
     public double RuleOfThree => _bootstrap.RuleOfThree;
 
-    /// <summary>Latency of the float model and of another, measured in turns.</summary>
-    public (LatencySummary Float, LatencySummary Variant) LatencyAgainst(InferenceSession session, CancellationToken cancellationToken)
-        => LatencyRun.Measure([Session, session], Samples, cancellationToken) is [var first, var second]
-            ? (first, second)
-            : throw new InvalidOperationException("Two models were measured.");
+    /// <summary>Times another model beside the float one, in turns.</summary>
+    /// <param name="session">The other model.</param>
+    /// <param name="everyThread">True where it computes on threads of its own.</param>
+    /// <param name="cancellationToken">Stops between calls.</param>
+    public TimedPair TimeAgainst(InferenceSession session, bool everyThread, CancellationToken cancellationToken)
+        => LatencyRun.Pair(Session, session, Samples, everyThread, cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,9 +1,16 @@
 using System.Diagnostics;
 using Fleet.Contracts.Validation;
+using Fleet.Quantization.Choice;
 using Fleet.Quantization.Onnx;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Evaluation;
+
+/// <summary>A variant beside the float model: each one's time on the wall, and how the processor times compare.</summary>
+/// <param name="Float">The float model's latency.</param>
+/// <param name="Variant">The variant's.</param>
+/// <param name="Speed">The float model's processor time over the variant's.</param>
+internal sealed record TimedPair(LatencySummary Float, LatencySummary Variant, RelativeSpeed Speed);
 
 /// <summary>
 /// Times one inference at batch 1. Models are compared call by call in one process, so that whatever else the machine does falls
@@ -29,6 +36,17 @@ internal static class LatencyRun
     /// <summary>After this time no further round begins.</summary>
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
 
+    /// <summary>Most pairs of calls, and the most time for them, where the ratio of two models is not yet told.</summary>
+    private const int MaximumPairs = 20_000;
+
+    private static readonly TimeSpan PairBudget = TimeSpan.FromSeconds(12);
+
+    /// <summary>Least time for pairs of calls: some hundred of a tiny model are over before a busy machine has shown that it is.</summary>
+    private static readonly TimeSpan LeastPairTime = TimeSpan.FromSeconds(0.3);
+
+    /// <summary>Pairs between looks at the interval.</summary>
+    private const int PairsBetweenLooks = 50;
+
     /// <summary>The latency of each of <paramref name="sessions"/> on the same sample, measured in turns.</summary>
     public static IReadOnlyList<LatencySummary> Measure(
         IReadOnlyList<InferenceSession> sessions, IFeedSource source, CancellationToken cancellationToken)
@@ -38,34 +56,26 @@ internal static class LatencyRun
     public static IReadOnlyList<LatencySummary> Measure(
         IReadOnlyList<(InferenceSession Session, IFeedSource Samples)> models, CancellationToken cancellationToken)
     {
-        var feeds = models.Select(model => model.Samples.Batches(1).First()).ToArray();
-        using var options = new RunOptions();
-        var times = models.Select(_ => new List<TimeSpan>(MaximumCalls)).ToArray();
-        void Call(int i) => models[i].Session.Run(options, feeds[i].Names, feeds[i].Values, models[i].Session.OutputNames).Dispose();
-        try
-        {
-            var began = Stopwatch.GetTimestamp();
-            for (var round = 0; round < WarmUpCalls && (round < 2 || Stopwatch.GetElapsedTime(began) < WarmUp); round++)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                for (var i = 0; i < models.Count; i++) Call(i);
-            }
-            for (var round = 0; round < MaximumCalls && (round < MinimumCalls || Stopwatch.GetElapsedTime(began) < Budget); round++)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                for (var i = 0; i < models.Count; i++)
-                {
-                    var call = Stopwatch.GetTimestamp();
-                    Call(i);
-                    times[i].Add(Stopwatch.GetElapsedTime(call));
-                }
-            }
-        }
-        finally
-        {
-            foreach (var feed in feeds) feed.Dispose();
-        }
-        return [.. times.Select(Summary)];
+        using var turns = new Turns(models, everyThread: false);
+        turns.Take((_, _) => false, cancellationToken);
+        return [.. turns.Wall.Select(Summary)];
+    }
+
+    /// <summary>A variant beside the float model; pairs of calls are added until their ratio is told, or time is up.</summary>
+    /// <param name="original">The float model.</param>
+    /// <param name="variant">The variant.</param>
+    /// <param name="samples">What they run on.</param>
+    /// <param name="everyThread">True where one of them computes on threads of its own, which count.</param>
+    /// <param name="cancellationToken">Stops between calls.</param>
+    public static TimedPair Pair(
+        InferenceSession original, InferenceSession variant, IFeedSource samples, bool everyThread, CancellationToken cancellationToken)
+    {
+        using var turns = new Turns([(original, samples), (variant, samples)], everyThread);
+        RelativeSpeed Speed()
+            => RelativeSpeed.Of([.. turns.Cpu[0].Zip(turns.Cpu[1], (ofFloat, own) => (double)ofFloat / Math.Max(1, own))]);
+        turns.Take((rounds, elapsed) => rounds < MaximumPairs && elapsed < PairBudget
+            && (elapsed < LeastPairTime || rounds % PairsBetweenLooks != 0 || !Speed().IsNarrow), cancellationToken);
+        return new TimedPair(Summary(turns.Wall[0]), Summary(turns.Wall[1]), Speed());
     }
 
     private static LatencySummary Summary(List<TimeSpan> times)
@@ -73,5 +83,53 @@ internal static class LatencyRun
         times.Sort();
         TimeSpan At(double share) => times[Math.Min(times.Count - 1, (int)(share * times.Count))];
         return new LatencySummary(At(0.5), At(0.95), At(0.99));
+    }
+
+    /// <summary>Calls of several models in turns, and what each took.</summary>
+    private sealed class Turns(IReadOnlyList<(InferenceSession Session, IFeedSource Samples)> models, bool everyThread) : IDisposable
+    {
+        private readonly Feed[] _feeds = [.. models.Select(model => model.Samples.Batches(1).First())];
+        private readonly RunOptions _options = new();
+
+        /// <summary>By model, the time on the wall of each call.</summary>
+        public IReadOnlyList<List<TimeSpan>> Wall { get; } = [.. models.Select(_ => new List<TimeSpan>(MaximumCalls))];
+
+        /// <summary>By model, nanoseconds of processor time of each call.</summary>
+        public IReadOnlyList<List<long>> Cpu { get; } = [.. models.Select(_ => new List<long>(MaximumCalls))];
+
+        /// <summary>Warms up and calls, beyond the usual rounds while <paramref name="more"/> are asked for.</summary>
+        public void Take(Func<int, TimeSpan, bool> more, CancellationToken cancellationToken)
+        {
+            var began = Stopwatch.GetTimestamp();
+            for (var round = 0; round < WarmUpCalls && (round < 2 || Stopwatch.GetElapsedTime(began) < WarmUp); round++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                for (var i = 0; i < models.Count; i++) Call(i);
+            }
+            for (var round = 0; IsUsual(round, began) || more(round, Stopwatch.GetElapsedTime(began)); round++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                for (var i = 0; i < models.Count; i++)
+                {
+                    var (wall, cpu) = (Stopwatch.GetTimestamp(), CpuClock.Now(everyThread));
+                    Call(i);
+                    Cpu[i].Add(CpuClock.Now(everyThread) - cpu);
+                    Wall[i].Add(Stopwatch.GetElapsedTime(wall));
+                }
+            }
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            foreach (var feed in _feeds) feed.Dispose();
+            _options.Dispose();
+        }
+
+        private static bool IsUsual(int round, long began)
+            => round < MaximumCalls && (round < MinimumCalls || Stopwatch.GetElapsedTime(began) < Budget);
+
+        private void Call(int i)
+            => models[i].Session.Run(_options, _feeds[i].Names, _feeds[i].Values, models[i].Session.OutputNames).Dispose();
     }
 }

@@ -74,7 +74,7 @@ internal static class ReportPage
                     :
                     [
                         $"{Size(bytes)}, {Percent((double)bytes / view.Original.Bytes)} of fp32",
-                        .. chosen.SpeedUp is { } speed ? [$"{Factor(speed)} the speed of fp32"] : new[] { "not timed here" },
+                        Speed(chosen),
                         .. view.Measure.Of(chosen) is { } figure ? [Quality(view.Measure, figure.Value)] : Array.Empty<string>(),
                     ];
                 Tile(page, profile, chosen.Scheme, notes);
@@ -173,7 +173,7 @@ internal static class ReportPage
             .Append(quality)
             .Append(!view.HasAgreement ? ""
                 : Number(variant.Scores?.Agreement is { } agreement ? Percent(agreement) : None, "Agreement"))
-            .Append(Measured(variant.Scores ?? new Scores(), timed, variant.SpeedUp))
+            .Append(Measured(variant.Scores ?? new Scores(), timed, variant))
             .Append("</tr>\n");
         if (variant.Reasons.Count == 0 && variant.Layers.Count == 0) return;
         page.Append($"<tr class=\"reasons\"><td colspan=\"{(view.HasAgreement ? 9 : 8)}\">");
@@ -217,7 +217,9 @@ internal static class ReportPage
     private static string ChoiceInWords(ReportView view, string profile, bool timed)
     {
         var goal = $"The goal is {Goal(view)}.";
-        var where = timed ? "" : " Another processor's: not timed here, so that size decides; devices measure for themselves.";
+        var where = timed ? ""
+            : " Another processor's: not timed here. Speeds are estimates; where they are alike the closest is taken, then the smallest. "
+                + "Devices measure for themselves.";
         return view.Variants.FirstOrDefault(variant => variant.Profile == profile && variant.Chosen) switch
         {
             null => $"{goal} Nothing keeps within the limits; each says why.{where}",
@@ -238,8 +240,13 @@ internal static class ReportPage
             Term("From … to", "Where the figure lies on all samples of this kind, with a confidence of 95 %: it was computed again over "
                 + "a thousand draws from the samples that report (bootstrap). Those samples chose nothing: between calibrators, "
                 + "techniques and layers others did.");
-        Term("Speed", "Median time of the fp32 model over the variant's, timed call by call in turns in one process on the machine named "
-            + "above: above 1 is faster. Within 3 % counts as equal, because two runs of one model differ by as much.");
+        Term("Speed", "Processor time of the fp32 model over the variant's, timed call by call in turns in one process on the machine "
+            + "named above: the median of the pairs, above 1 is faster. From … to is where it lies with a confidence of 95 %. Two "
+            + "variants are equal where that cannot tell them apart, or within 3 %, because one model that is loaded twice differs by as "
+            + "much: then the closest is taken, and of these the smallest.");
+        if (view.Variants.Any(variant => variant.EstimatedSpeedUp is not null))
+            Term("Estimated speed", "For processors that are not this one: operators, as the runtime fuses them, counted by what such a "
+                + "processor has kernels for and what they move. It was not measured; a quarter in either direction counts as alike.");
         Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but "
             + "another is as small, as fast and as good, so that it is not released. Rejected: may not be released. Not made: the "
             + "technique does not suit the model, or needs samples that were not given.");
@@ -258,12 +265,25 @@ internal static class ReportPage
         page.Append("</dl></section>\n");
     }
 
-    private static string Measured(Scores scores, bool timed, double? speed) => timed
+    private static string Measured(Scores scores, bool timed, VariantReport? variant) => timed
         ? Number(scores.Latency is { } latency ? Time(latency.P50) : NotMeasured, "Median time",
-            speed is { } factor ? Factor(factor) + " as fast" : "")
+            variant?.SpeedUp is { } factor
+                ? Factor(factor) + " as fast" + (variant.SpeedUpInterval is { } range
+                    ? $", {Factor(range.Low)} to {Factor(range.High)}" : "")
+                : "")
             + Number(scores.EnergyJoules is { } joules ? Energy(joules) : NotMeasured, "Energy")
             + Number(scores.PeakMemoryBytes is { } bytes ? Size(bytes) : NotMeasured, "Peak memory")
-        : Number(NotMeasured, "Median time") + Number(NotMeasured, "Energy") + Number(NotMeasured, "Peak memory");
+        : Number(NotMeasured, "Median time", variant?.EstimatedSpeedUp is { } estimate ? $"estimated {About(estimate)} as fast" : "")
+            + Number(NotMeasured, "Energy") + Number(NotMeasured, "Peak memory");
+
+    private static string Speed(VariantReport variant) => variant switch
+    {
+        { SpeedUp: { } speed } => $"{Factor(speed)} the speed of fp32",
+        { EstimatedSpeedUp: { } estimate } => $"estimated {About(estimate)} the speed of fp32, not timed here",
+        _ => "not timed here",
+    };
+
+    private static string About(double factor) => factor.ToString("0.0", CultureInfo.InvariantCulture) + "×";
 
     private static string Verdict(VariantReport variant) => variant switch
     {

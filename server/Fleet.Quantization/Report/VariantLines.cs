@@ -18,7 +18,9 @@ internal static class VariantLines
                 !measure.IsCloseness && measure.Of(variant) is { } figure ? $"  {measure.Title} {figure.Text()}" : "",
                 variant.Closeness is { } close ? Text($"  {close.SignalToNoise,6:0.0} dB") : "",
                 variant.Closeness?.Agreement is { } agreement ? Text($"  agrees {agreement:0.000}") : "",
-                variant.SpeedUp is { } speed ? Text($"  {speed:0.00}x") : "",
+                variant.SpeedUp is { } speed ? Text($"  {speed:0.00}x")
+                    : variant.EstimatedSpeedUp is { } estimate ? Text($"  est. {estimate:0.0}x") : "",
+                variant.SpeedUpInterval is { } range ? Text($" ({range.Low:0.00}-{range.High:0.00})") : "",
                 variant.Accepted ? "  accepted" : "  rejected"));
             foreach (var reason in variant.Reasons) Console.WriteLine($"    {reason}");
         }

@@ -63,4 +63,7 @@ internal interface IQuantizationScheme
     /// True when weights are meant to be dequantized at run time, so that a float operator beside them is not a failed fusion.
     /// </summary>
     bool DequantizesWeights => false;
+
+    /// <summary>True when its weights have four bits or fewer, which few kernels compute with.</summary>
+    bool IsFourBit => false;
 }

@@ -34,6 +34,9 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     public bool RoundsByBatch(OnnxGraph graph) => TiedTable.Of(graph).Count > 0;
 
     /// <inheritdoc/>
+    public bool IsFourBit => true;
+
+    /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>

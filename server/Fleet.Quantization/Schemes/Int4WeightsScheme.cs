@@ -22,6 +22,9 @@ internal sealed class Int4WeightsScheme(string name, string suffix, BlockRoundin
     public string Suffix => suffix;
 
     /// <inheritdoc/>
+    public bool IsFourBit => true;
+
+    /// <inheritdoc/>
     public bool Suits(OnnxGraph graph) => MatrixProducts.Of(graph).Any() && WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
 
     /// <inheritdoc/>

@@ -16,7 +16,11 @@ namespace Fleet.Quantization.Variants;
 /// <param name="Report">What came of it; times are added when all are taken.</param>
 /// <param name="Unfused">The runtime dequantizes its weights at every run without being meant to.</param>
 /// <param name="Figure">What it was accepted or rejected by; null when it could not be made.</param>
-internal sealed record Attempted(VariantReport Report, bool Unfused, MetricValue? Figure = null);
+internal sealed record Attempted(VariantReport Report, bool Unfused, MetricValue? Figure = null)
+{
+    /// <summary>True when its weights have four bits.</summary>
+    public bool IsFourBit { get; init; }
+}
 
 /// <summary>
 /// Variants of one scheme for profiles that agree in what the runtime is told: the model is made once, by accuracy control, and
@@ -146,7 +150,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var mates = scheme.RoundsByBatch(graph) ? bench.MatesOf(honest.Model.Model, wanted.Id, settings, cancellationToken) : null;
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
         return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons] },
-            fused.Left.Length > 0, judged.Figure);
+            fused.Left.Length > 0, judged.Figure)
+        { IsFourBit = scheme.IsFourBit };
     }
 
     /// <summary>

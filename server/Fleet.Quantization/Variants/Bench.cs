@@ -134,8 +134,7 @@ internal sealed class Bench : IDisposable
     public Scores Measured(string id, string file, RuntimeSettings settings, Scores scores, CancellationToken cancellationToken)
     {
         using var session = OnnxRuntimeSession.Open(file, settings);
-        var (ofFloat, ofVariant) = Baseline.LatencyAgainst(session, cancellationToken);
-        Clock.Add(id, ofFloat, ofVariant);
+        Clock.Add(id, Baseline.TimeAgainst(session, everyThread: settings.IntraOpThreads > 1, cancellationToken));
         MeasureFloat(cancellationToken);
         return WithCosts(scores, file, session, settings, cancellationToken);
     }

@@ -1,25 +1,27 @@
 using Fleet.Contracts.Validation;
+using Fleet.Quantization.Choice;
+using Fleet.Quantization.Evaluation;
 
 namespace Fleet.Quantization.Variants;
 
 /// <summary>
 /// One clock for all variants. Each is timed in turns with the float model, so that the ratio of the two holds whatever else the
 /// machine does; but a machine that is busy now and idle a minute later gives two variants times that cannot stand side by side.
-/// Every time is therefore told as that of the quietest pair: the variant's own, scaled by what the float model took beside it. What
-/// is drawn, what is written and what is chosen by are then the same figure.
+/// The ratio is that of processor times, which a neighbour does not lengthen, and every time on the wall is told as that of the quietest
+/// pair: the float model's time there, over the ratio. What is drawn, what is written and what is chosen by are then the same figure.
 /// </summary>
 internal sealed class PairedClock
 {
-    private readonly Dictionary<string, (LatencySummary Float, LatencySummary Variant)> _pairs = [];
+    private readonly Dictionary<string, TimedPair> _pairs = [];
 
     /// <summary>The float model's time, where it was quietest; null when nothing was timed.</summary>
     public LatencySummary? Float { get; private set; }
 
     /// <summary>Takes a variant's time and the float model's beside it.</summary>
-    public void Add(string id, LatencySummary ofFloat, LatencySummary ofVariant)
+    public void Add(string id, TimedPair pair)
     {
-        _pairs[id] = (ofFloat, ofVariant);
-        AddFloat(ofFloat);
+        _pairs[id] = pair;
+        AddFloat(pair.Float);
     }
 
     /// <summary>Takes a time of the float model alone.</summary>
@@ -32,10 +34,10 @@ internal sealed class PairedClock
     public LatencySummary? Of(string id)
     {
         if (!_pairs.TryGetValue(id, out var pair)) return null;
-        var scale = Float!.P50 / pair.Float.P50;
+        var scale = Float!.P50 / pair.Speed.Value / pair.Variant.P50;
         return new LatencySummary(pair.Variant.P50 * scale, pair.Variant.P95 * scale, pair.Variant.P99 * scale);
     }
 
     /// <summary>How many times as fast as the float model a variant is; null when it was not timed.</summary>
-    public double? SpeedUpOf(string id) => Of(id) is { } latency ? Float!.P50 / latency.P50 : null;
+    public RelativeSpeed? SpeedOf(string id) => _pairs.TryGetValue(id, out var pair) ? pair.Speed : null;
 }

@@ -13,12 +13,18 @@ namespace Fleet.Quantization.Variants;
 /// <param name="cancellationToken">Stops between runs of a model.</param>
 internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantRequest request, CancellationToken cancellationToken)
 {
+    /// <summary>What the interval of <see cref="VariantReport.SpeedUp"/> is called.</summary>
+    private const string SpeedUp = "speedUp";
+
     private readonly string _floatId = $"{profile.Name}-{VariantMaker.FloatScheme}";
     private readonly bool _here = bench.IsHere(profile);
+    private readonly CostModel _costs = new(profile, bench.Baseline.Samples);
+    private double? _floatCost;
 
     /// <summary>Marks what to take; the float model joins the variants where it is the choice.</summary>
     public IEnumerable<VariantReport> Choose(IEnumerable<Attempted> tried)
     {
+        _floatCost = _here ? null : _costs.CyclesOf(bench.FloatFile, profile.Runtime, cancellationToken);
         Attempted[] timed = [.. tried.Select(Timed)];
         Candidate[] candidates = [
             .. timed.Where(attempted => attempted.Report is { Artifact: not null }).Select(CandidateOf), FloatCandidate(),
@@ -31,15 +37,23 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         ];
     }
 
-    /// <summary>Times are told once all are taken, by one clock.</summary>
-    private Attempted Timed(Attempted attempted) => attempted.Report.Scores is not { } scores ? attempted : attempted with
-    {
-        Report = attempted.Report with
+    /// <summary>Times are told once all are taken, by one clock; what is not of this machine has an estimate.</summary>
+    private Attempted Timed(Attempted attempted) => attempted.Report is not { Scores: { } scores, Artifact: { } file } report
+        ? attempted
+        : attempted with
         {
-            Scores = Bench.WithTime(scores, bench.Clock.Of(attempted.Report.Id)),
-            SpeedUp = bench.Clock.SpeedUpOf(attempted.Report.Id),
-        },
-    };
+            Report = report with
+            {
+                Scores = Bench.WithTime(scores, bench.Clock.Of(report.Id)),
+                SpeedUp = bench.Clock.SpeedOf(report.Id)?.Value,
+                SpeedUpInterval = bench.Clock.SpeedOf(report.Id) is { } speed
+                    ? new MetricInterval(SpeedUp, speed.Low, speed.High)
+                    : null,
+                EstimatedSpeedUp = _floatCost is { } whole
+                    ? whole / _costs.CyclesOf(Path.Combine(request.OutputFolder, file.Name), report.Runtime, cancellationToken)
+                    : null,
+            },
+        };
 
     private VariantReport Decided(VariantReport report, VariantDecision decision)
     {
@@ -47,7 +61,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             : report.Accepted && decision.NotChosen.TryGetValue(report.Id, out var why) ? [.. report.Reasons, $"Not chosen: {why}"]
             : [.. report.Reasons];
         var accepted = report.Accepted && excess is null;
-        if (decision.Chosen == report.Id && bench.LackingOf(report) is { } lacking) reasons = [.. reasons, lacking];
+        if (decision.Chosen == report.Id)
+            reasons = [.. reasons, .. new[] { decision.Untold, bench.LackingOf(report) }.OfType<string>()];
         return report with
         {
             Accepted = accepted,
@@ -57,17 +72,19 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         };
     }
 
-    private static Candidate CandidateOf(Attempted attempted)
+    private Candidate CandidateOf(Attempted attempted)
     {
         var report = attempted.Report;
         return new Candidate(report.Id, report.Bytes!.Value,
             attempted.Figure ?? throw new InvalidOperationException($"{report.Id} has a file and was not judged."))
         {
-            Speed = report.SpeedUp,
+            Speed = bench.Clock.SpeedOf(report.Id)
+                ?? (report.EstimatedSpeedUp is { } estimate ? RelativeSpeed.Estimated(estimate) : null),
             LatencyP95 = report.Scores?.Latency?.P95,
             MemoryBytes = report.Scores?.PeakMemoryBytes,
             Collapse = report.Accepted ? null : report.Reasons[0],
             Unfused = attempted.Unfused,
+            IsFourBit = attempted.IsFourBit,
         };
     }
 
@@ -77,7 +94,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         return new Candidate(_floatId, bench.Baseline.Bytes, bench.Baseline.Original.Figure)
         {
             IsFloat = true,
-            Speed = _here ? 1 : null,
+            GivenBytes = OnnxFile.BytesOf(request.ModelPath),
+            Speed = RelativeSpeed.Original,
             LatencyP95 = scores.Latency?.P95,
             MemoryBytes = scores.PeakMemoryBytes,
         };

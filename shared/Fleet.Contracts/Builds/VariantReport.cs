@@ -74,10 +74,19 @@ public sealed record VariantReport
     public bool Overfitted { get; init; }
 
     /// <summary>
-    /// Median fp32 latency over this variant's, both measured interleaved in one process; above 1 is faster. Null when not of this
+    /// fp32's processor time over this variant's, the median of pairs of calls in one process; above 1 is faster. Null when not of this
     /// processor's profile.
     /// </summary>
     public double? SpeedUp { get; init; }
+
+    /// <summary>Where <see cref="SpeedUp"/> lies, with a confidence of 95 %; absent in older reports and where nothing was timed.</summary>
+    public MetricInterval? SpeedUpInterval { get; init; }
+
+    /// <summary>
+    /// The same by counting operators for a profile that is not this processor's: an estimate, never measured. Null where
+    /// <see cref="SpeedUp"/> was measured, and where nothing could be estimated.
+    /// </summary>
+    public double? EstimatedSpeedUp { get; init; }
 
     /// <summary>What stayed float and why, and which layers cost most where it was rejected.</summary>
     public IReadOnlyList<LayerReport> Layers { get; set; } = [];

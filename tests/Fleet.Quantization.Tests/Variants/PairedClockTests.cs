@@ -1,4 +1,6 @@
 using Fleet.Contracts.Validation;
+using Fleet.Quantization.Choice;
+using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Variants;
 
 namespace Fleet.Quantization.Tests.Variants;
@@ -11,14 +13,23 @@ public sealed class PairedClockTests
     {
         var clock = new PairedClock();
         // The first is 1.27 times as fast as the float model, timed under load; the second 1.09 times, timed when it was quiet.
-        clock.Add("loaded", Latency(15.1), Latency(11.9));
-        clock.Add("quiet", Latency(9.2), Latency(8.46));
+        clock.Add("loaded", Pair(15.1, 11.9));
+        clock.Add("quiet", Pair(9.2, 8.46));
         Assert.Equal(9.2, clock.Float!.P50.TotalMilliseconds, 1e-3);
         Assert.Equal(9.2 / (15.1 / 11.9), clock.Of("loaded")!.P50.TotalMilliseconds, 1e-3);
         Assert.Equal(8.46, clock.Of("quiet")!.P50.TotalMilliseconds, 1e-3);
         // Whoever is faster by the ratio is faster by the figure.
-        Assert.True(clock.SpeedUpOf("loaded") > clock.SpeedUpOf("quiet") && clock.Of("loaded")!.P50 < clock.Of("quiet")!.P50);
-        Assert.Equal(15.1 / 11.9, clock.SpeedUpOf("loaded")!.Value, 1e-3);
+        Assert.True(clock.SpeedOf("loaded")!.IsFasterThan(clock.SpeedOf("quiet")!) && clock.Of("loaded")!.P50 < clock.Of("quiet")!.P50);
+        Assert.Equal(15.1 / 11.9, clock.SpeedOf("loaded")!.Value, 1e-3);
+    }
+
+    [Fact]
+    public void Figure_follows_processor_time_where_a_neighbour_lengthened_the_wall_clock()
+    {
+        var clock = new PairedClock();
+        // On the wall the variant took longer than the float model; of the processor it took half.
+        clock.Add("x", Pair(10, 14) with { Speed = new RelativeSpeed(2, 1.9, 2.1) });
+        Assert.Equal((5, 6), (clock.Of("x")!.P50.TotalMilliseconds, clock.Of("x")!.P95.TotalMilliseconds));
     }
 
     [Fact]
@@ -29,8 +40,11 @@ public sealed class PairedClockTests
         clock.AddFloat(Latency(3));
         Assert.Equal(3, clock.Float!.P50.TotalMilliseconds, 1e-3);
         Assert.Null(clock.Of("never"));
-        Assert.Null(clock.SpeedUpOf("never"));
+        Assert.Null(clock.SpeedOf("never"));
     }
+
+    private static TimedPair Pair(double original, double variant)
+        => new(Latency(original), Latency(variant), new RelativeSpeed(original / variant, original / variant, original / variant));
 
     private static LatencySummary Latency(double milliseconds)
         => new(TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds * 1.2),

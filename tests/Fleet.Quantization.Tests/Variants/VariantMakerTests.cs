@@ -66,9 +66,13 @@ public sealed class VariantMakerTests
         using var folder = new ScratchFolder();
         var reports = Make(folder, Classifier().Save(folder), new QuantizationSpec());
         Assert.All(reports.Where(report => report is { Profile: "x64", Artifact: not null }),
-            report => Assert.True(report.Scores!.Latency!.P50 > TimeSpan.Zero && report.SpeedUp > 0));
+            report => Assert.True(report.Scores!.Latency!.P50 > TimeSpan.Zero
+                && (report.Scheme == "fp32" || report.SpeedUpInterval!.Holds(report.SpeedUp!.Value))));
         Assert.All(reports.Where(report => report.Profile != "x64"),
-            report => Assert.True(report.Scores!.Latency is null && report.SpeedUp is null));
+            report => Assert.True(report.Scores!.Latency is null && report is { SpeedUp: null, SpeedUpInterval: null }));
+        // Others are estimated, which is not said to be a measurement.
+        Assert.All(reports.Where(report => report is { Artifact: not null, Scheme: not "fp32" }),
+            report => Assert.Equal(report.Profile != "x64", report.EstimatedSpeedUp > 0));
     }
 
     [Fact]
@@ -78,7 +82,8 @@ public sealed class VariantMakerTests
         var reports = Make(folder, Hostile().Save(folder), new QuantizationSpec { MaximumDrop = 0 });
         Assert.All(reports.GroupBy(report => report.Profile),
             profile => Assert.True(Assert.Single(profile, report => report.Chosen).Accepted));
-        Assert.DoesNotContain(reports, report => report.Chosen && report.SpeedUp < VariantChoice.EqualSpeed);
+        Assert.DoesNotContain(
+            reports, report => report.Chosen && report.SpeedUp < RelativeSpeed.Equal && report.SpeedUpInterval?.High < 1);
     }
 
     [Fact]

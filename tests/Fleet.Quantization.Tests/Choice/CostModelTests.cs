@@ -1,0 +1,89 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Quantization.Calibration;
+using Fleet.Quantization.Choice;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Tests.Models;
+
+namespace Fleet.Quantization.Tests.Choice;
+
+/// <summary>Estimates for processors that are not here.</summary>
+public sealed class CostModelTests
+{
+    private static readonly HardwareProfile[] Arms = [BuiltInProfiles.ArmCpu, BuiltInProfiles.ArmCpuDotProduct, new HardwareProfile
+    {
+        Name = "matrix",
+        Match = new ProfileMatch { Architectures = ["arm64"], RequiredIsaFlags = ["asimddp", "i8mm"] },
+        Numeric = new NumericRules { Activations = "int8" },
+    }];
+
+    [Fact]
+    public void Eight_bits_are_worth_more_the_more_of_them_a_processor_multiplies_at_once()
+    {
+        double[] worth = [.. Arms.Select(arm => SpeedOf(Convolutions(), QuantizationSchemes.Int8S8S8, arm))];
+        Assert.True(1 < worth[0] && 1.5 * worth[0] < worth[1] && worth[1] < worth[2], string.Join(", ", worth));
+    }
+
+    [Theory]
+    [InlineData(1, 1024, true)] // one row: weights come from memory, and of four bits an eighth does
+    [InlineData(64, 256, false)] // many rows: products are what counts, and unpacking comes on top
+    public void Four_bits_are_faster_where_moving_weights_is_what_takes_time(int rows, int width, bool faster)
+    {
+        var model = new GraphBuilder().Input("x", rows, width).Weight("a", width, width).Weight("b", width, width)
+            .Node("MatMul", ["x", "a"], "h").Node("Relu", ["h"], "r").Node("MatMul", ["r", "b"], "y").Output("y", rows, width);
+        var speed = RelativeSpeed.Estimated(SpeedOf(model, QuantizationSchemes.Int4Weights, BuiltInProfiles.ArmCpu));
+        Assert.Equal(faster, speed.IsFasterThan(RelativeSpeed.Original));
+    }
+
+    [Fact]
+    public void Weights_that_are_dequantized_at_every_run_cost_more_than_float()
+    {
+        // Without the setting that folds them at load.
+        Assert.InRange(SpeedOf(Products(), QuantizationSchemes.Int8Weights, BuiltInProfiles.ArmCpu, plain: true), 0.1, 0.9);
+        Assert.InRange(SpeedOf(Products(), QuantizationSchemes.Int8Weights, BuiltInProfiles.ArmCpu), 0.99, 1.01);
+    }
+
+    [Fact]
+    public void TensorRT_computes_halves_faster_than_floats_and_bytes_faster_than_halves()
+    {
+        var (halves, bytes) = (SpeedOf(Convolutions(), QuantizationSchemes.Float16, BuiltInProfiles.Jetson),
+            SpeedOf(Convolutions(), QuantizationSchemes.Int8Symmetric, BuiltInProfiles.Jetson));
+        Assert.True(1.05 < halves && halves < bytes, $"{halves}, {bytes}");
+    }
+
+    [Fact]
+    public void Model_that_does_not_run_here_has_no_estimate()
+    {
+        using var folder = new ScratchFolder();
+        File.WriteAllText(folder.File("m.onnx"), "not a model");
+        var model = Products();
+        Assert.Null(new CostModel(BuiltInProfiles.ArmCpu, TinyModels.SamplesFor(model.Build(), 1, 1).Feeds("x"))
+            .CyclesOf(folder.File("m.onnx"), new RuntimeSettings(), TestContext.Current.CancellationToken));
+        Assert.Equal([folder.File("m.onnx")], Directory.GetFiles(folder.Path));
+    }
+
+    private static GraphBuilder Convolutions() => new GraphBuilder().Input("x", 1, 32, 56, 56).Weight("a", 64, 32, 3, 3)
+        .Weight("b", 64, 64, 3, 3).Weight("c", 64, 64, 3, 3).Node("Conv", ["x", "a"], "h").Node("Relu", ["h"], "r")
+        .Node("Conv", ["r", "b"], "i").Node("Relu", ["i"], "s").Node("Conv", ["s", "c"], "y").Output("y", 1, 64, 50, 50);
+
+    private static GraphBuilder Products() => new GraphBuilder().Input("x", 1, 512).Weight("a", 512, 512).Weight("b", 512, 64)
+        .Node("MatMul", ["x", "a"], "h").Node("Relu", ["h"], "r").Node("MatMul", ["r", "b"], "y").Output("y", 1, 64);
+
+    private static double SpeedOf(GraphBuilder graph, IQuantizationScheme scheme, HardwareProfile profile, bool plain = false)
+    {
+        using var folder = new ScratchFolder();
+        var prepared = PreparedModel.From(graph.Save(folder), folder.Path);
+        OnnxFile.Save(prepared.Model, folder.File("float.onnx"));
+        var samples = TinyModels.SamplesFor(prepared.Model, 2, 1).Feeds("x");
+        var histograms = CalibrationRun.Count(
+            prepared.Model, scheme.CalibratedValues(prepared.Graph), samples, 1, TestContext.Current.CancellationToken);
+        OnnxFile.Save(scheme.Apply(new QuantizationSource(prepared, histograms, Calibrators.Named("minmax")), new HashSet<string>()),
+            folder.File("variant.onnx"));
+        var costs = new CostModel(profile, samples);
+        double Cycles(string file, RuntimeSettings runtime)
+            => costs.CyclesOf(folder.File(file), runtime, TestContext.Current.CancellationToken)!.Value;
+        return Cycles("float.onnx", profile.Runtime)
+            / Cycles("variant.onnx", plain ? profile.Runtime : scheme.Runtime(profile.Runtime));
+    }
+}

@@ -140,7 +140,7 @@ internal static class VariantChoice
     /// </summary>
     private static bool Dominates(Candidate one, Candidate other)
     {
-        if (one.Bytes > other.Bytes || one.Quality < other.Quality) return false;
+        if (one == other || one.Bytes > other.Bytes || one.Quality < other.Quality) return false;
         var better = one.Bytes < other.Bytes || one.Quality > other.Quality || one.IsFloat;
         return one.Speed is not { IsEstimate: false } own || other.Speed is not { IsEstimate: false } others
             ? one.IsFloat

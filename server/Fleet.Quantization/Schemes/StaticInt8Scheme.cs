@@ -60,7 +60,7 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
                 $"{(stem.Count > 0 ? "Beyond the first layers, which this scheme keeps in float, the model" : "The model")} has no "
                     + $"{(form.Symmetric ? "ConvTranspose, " : "")}Conv, Gemm or MatMul with constant float weights outside If, Loop and "
                     + "Scan, which is what static int8 quantizes.");
-        var written = QdqWriter.Write(graph, plan, form, source.RangesOf(plan.CalibratedValues, form));
+        var written = SharedWeights.Unsigned(QdqWriter.Write(graph, plan, form, source.RangesOf(plan.CalibratedValues, form)));
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
         return form.Symmetric
             ? TiedTable.PickFromWeights(written, graph)

@@ -82,7 +82,7 @@ internal static class StoredOnce
         {
             for (var i = 0; i < node.Input.Count; i++) node.Input[i] = renamed.GetValueOrDefault(node.Input[i], node.Input[i]);
         }
-        return written;
+        return SharedWeights.Unsigned(written);
     }
 
     private static void Remove(GraphProto graph, string constant)

@@ -1,4 +1,3 @@
-using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Choice;
@@ -30,8 +29,8 @@ public sealed class CostModelTests
     [InlineData(64, 256, false)] // many rows: products are what counts, and unpacking comes on top
     public void Four_bits_are_faster_where_moving_weights_is_what_takes_time(int rows, int width, bool faster)
     {
-        var model = new GraphBuilder().Input("x", rows, width).Weight("a", width, width).Weight("b", width, width)
-            .Node("MatMul", ["x", "a"], "h").Node("Relu", ["h"], "r").Node("MatMul", ["r", "b"], "y").Output("y", rows, width);
+        var model = new GraphBuilder().Input("x", 1, rows, width).Weight("a", width, width).Weight("b", width, width)
+            .Node("MatMul", ["x", "a"], "h").Node("Relu", ["h"], "r").Node("MatMul", ["r", "b"], "y").Output("y", 1, rows, width);
         var speed = RelativeSpeed.Estimated(SpeedOf(model, QuantizationSchemes.Int4Weights, BuiltInProfiles.ArmCpu));
         Assert.Equal(faster, speed.IsFasterThan(RelativeSpeed.Original));
     }

@@ -35,7 +35,7 @@ internal static class SharedWeights
 
     /// <summary>How many products the runtime makes a copy for.</summary>
     private static int MultipliersOf(NodeProto reader, OnnxGraph graph)
-        => reader.OpType == "DequantizeLinear" ? graph.ConsumersOf(reader.Output[0]).Count() : 1;
+        => reader.OpType == "DequantizeLinear" ? graph.ConsumersOf(reader.Output[0]).Count : 1;
 
     private static bool MayChange(NodeProto reader, TensorProto weight, OnnxGraph graph) => reader.OpType switch
     {

@@ -107,6 +107,8 @@ public sealed class BuildSpecRulesTests
             "quantization.schemes must name at least one scheme"),
         ["unknown goal"] = (spec => spec with { Quantization = spec.Quantization with { Goal = "beauty" } },
             "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
+        ["unknown effort"] = (spec => spec with { Quantization = spec.Quantization with { Effort = "lazy" } },
+            "quantization.effort 'lazy' is not known; it is one of fast, balanced, thorough"),
         ["signal to noise"] = (spec => spec with { Quantization = spec.Quantization with { MinimumSignalToNoise = 151 } },
             "quantization.minimumSignalToNoise 151"),
         ["no teacher"] = (spec => spec with { Teacher = new TeacherSpec() }, "teacher needs one of family"),

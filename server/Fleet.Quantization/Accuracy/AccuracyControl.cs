@@ -27,6 +27,9 @@ internal sealed class AccuracyControl(
 
     private readonly RankingSamples _samples = new(source.Model.Model, outputsOf);
 
+    /// <summary>Calibrators that are tried beside that of the source where it misses the aim.</summary>
+    public IReadOnlyList<ICalibrator> OtherCalibrators { get; init; } = Calibrators.All;
+
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumLoss">The budget.</param>
     /// <param name="aim">A smaller loss that is worth returning operators for; where it cannot be had, the budget is enough.</param>
@@ -54,7 +57,7 @@ internal sealed class AccuracyControl(
     {
         if (cleanest.Techniques.Count > 0) yield return ("without techniques", new Recipe(source, [], null));
         if (scheme.CalibratedValues(source.Model.Graph).Count == 0) yield break;
-        foreach (var calibrator in Calibrators.All.Where(calibrator => calibrator != source.Calibrator))
+        foreach (var calibrator in OtherCalibrators.Where(calibrator => calibrator != source.Calibrator))
             yield return ($"{calibrator.Name} calibration", cleanest with { From = source with { Calibrator = calibrator } });
     }
 

@@ -33,8 +33,8 @@ internal sealed record RelativeSpeed(double Value, double Low, double High)
     /// <summary>True where nobody timed it: the operators of the model were counted.</summary>
     public bool IsEstimate { get; init; }
 
-    /// <summary>True where more pairs would tell little more.</summary>
-    public bool IsNarrow => High <= Low * 1.02;
+    /// <summary>Upper bound over lower bound: near 1, more pairs would tell little more.</summary>
+    public double Width => High / Low;
 
     /// <summary>An estimate, as far off as estimates are.</summary>
     public static RelativeSpeed Estimated(double value)

@@ -126,9 +126,10 @@ internal sealed class Baseline : IDisposable
     /// <summary>Times another model beside the float one, in turns.</summary>
     /// <param name="session">The other model.</param>
     /// <param name="everyThread">True where it computes on threads of its own.</param>
+    /// <param name="time">How long.</param>
     /// <param name="cancellationToken">Stops between calls.</param>
-    public TimedPair TimeAgainst(InferenceSession session, bool everyThread, CancellationToken cancellationToken)
-        => LatencyRun.Pair(Session, session, Samples, everyThread, cancellationToken);
+    public TimedPair TimeAgainst(InferenceSession session, bool everyThread, PairTime time, CancellationToken cancellationToken)
+        => LatencyRun.Pair(Session, session, Samples, everyThread, time, cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -12,6 +12,12 @@ namespace Fleet.Quantization.Evaluation;
 /// <param name="Speed">The float model's processor time over the variant's.</param>
 internal sealed record TimedPair(LatencySummary Float, LatencySummary Variant, RelativeSpeed Speed);
 
+/// <summary>How long a variant is timed beside the float model.</summary>
+/// <param name="Least">Least time, as far as <see cref="LatencyRun.MaximumCalls"/> take as long.</param>
+/// <param name="Most">Most time for pairs of calls, where the ratio of the two is not told yet.</param>
+/// <param name="Width">It is told where the upper bound of its interval is at most so many times the lower one.</param>
+internal sealed record PairTime(TimeSpan Least, TimeSpan Most, double Width);
+
 /// <summary>
 /// Times one inference at batch 1. Models are compared call by call in one process, so that whatever else the machine does falls
 /// on all of them alike.
@@ -28,7 +34,7 @@ internal static class LatencyRun
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1);
 
     /// <summary>Most measured calls of each model; enough for a 99th percentile.</summary>
-    private const int MaximumCalls = 500;
+    public const int MaximumCalls = 500;
 
     /// <summary>Fewest measured calls of each model, however slow.</summary>
     private const int MinimumCalls = 30;
@@ -36,10 +42,8 @@ internal static class LatencyRun
     /// <summary>After this time no further round begins.</summary>
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
 
-    /// <summary>Most pairs of calls, and the most time for them, where the ratio of two models is not yet told.</summary>
+    /// <summary>Most pairs of calls, where the ratio of two models is not yet told.</summary>
     private const int MaximumPairs = 20_000;
-
-    private static readonly TimeSpan PairBudget = TimeSpan.FromSeconds(12);
 
     /// <summary>Least time for pairs of calls: some hundred of a tiny model are over before a busy machine has shown that it is.</summary>
     private static readonly TimeSpan LeastPairTime = TimeSpan.FromSeconds(0.3);
@@ -56,7 +60,7 @@ internal static class LatencyRun
     public static IReadOnlyList<LatencySummary> Measure(
         IReadOnlyList<(InferenceSession Session, IFeedSource Samples)> models, CancellationToken cancellationToken)
     {
-        using var turns = new Turns(models, everyThread: false);
+        using var turns = new Turns(models, everyThread: false, Budget);
         turns.Take((_, _) => false, cancellationToken);
         return [.. turns.Wall.Select(Summary)];
     }
@@ -66,15 +70,17 @@ internal static class LatencyRun
     /// <param name="variant">The variant.</param>
     /// <param name="samples">What they run on.</param>
     /// <param name="everyThread">True where one of them computes on threads of its own, which count.</param>
+    /// <param name="time">How long.</param>
     /// <param name="cancellationToken">Stops between calls.</param>
     public static TimedPair Pair(
-        InferenceSession original, InferenceSession variant, IFeedSource samples, bool everyThread, CancellationToken cancellationToken)
+        InferenceSession original, InferenceSession variant, IFeedSource samples, bool everyThread, PairTime time,
+        CancellationToken cancellationToken)
     {
-        using var turns = new Turns([(original, samples), (variant, samples)], everyThread);
+        using var turns = new Turns([(original, samples), (variant, samples)], everyThread, time.Least);
         RelativeSpeed Speed()
             => RelativeSpeed.Of([.. turns.Cpu[0].Zip(turns.Cpu[1], (ofFloat, own) => (double)ofFloat / Math.Max(1, own))]);
-        turns.Take((rounds, elapsed) => rounds < MaximumPairs && elapsed < PairBudget
-            && (elapsed < LeastPairTime || rounds % PairsBetweenLooks != 0 || !Speed().IsNarrow), cancellationToken);
+        turns.Take((rounds, elapsed) => rounds < MaximumPairs && elapsed < time.Most
+            && (elapsed < LeastPairTime || rounds % PairsBetweenLooks != 0 || Speed().Width > time.Width), cancellationToken);
         return new TimedPair(Summary(turns.Wall[0]), Summary(turns.Wall[1]), Speed());
     }
 
@@ -86,7 +92,8 @@ internal static class LatencyRun
     }
 
     /// <summary>Calls of several models in turns, and what each took.</summary>
-    private sealed class Turns(IReadOnlyList<(InferenceSession Session, IFeedSource Samples)> models, bool everyThread) : IDisposable
+    private sealed class Turns(
+        IReadOnlyList<(InferenceSession Session, IFeedSource Samples)> models, bool everyThread, TimeSpan usual) : IDisposable
     {
         private readonly Feed[] _feeds = [.. models.Select(model => model.Samples.Batches(1).First())];
         private readonly RunOptions _options = new();
@@ -126,8 +133,8 @@ internal static class LatencyRun
             _options.Dispose();
         }
 
-        private static bool IsUsual(int round, long began)
-            => round < MaximumCalls && (round < MinimumCalls || Stopwatch.GetElapsedTime(began) < Budget);
+        private bool IsUsual(int round, long began)
+            => round < MaximumCalls && (round < MinimumCalls || Stopwatch.GetElapsedTime(began) < usual);
 
         private void Call(int i)
             => models[i].Session.Run(_options, _feeds[i].Names, _feeds[i].Values, models[i].Session.OutputNames).Dispose();

@@ -3,6 +3,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Accuracy;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
@@ -99,7 +100,9 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var ranking = new SpreadFeeds(new PickedFeeds(bench.Baseline.Samples, bench.Baseline.Split.Selection), (int)enough);
         return new AccuracyControl(
             wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
-            .Quantize(bench.SelectionLimit, bench.AimOf(wanted),
+        {
+            OtherCalibrators = request.Settings.Effort.OtherCalibrators ? Calibrators.All : [],
+        }.Quantize(bench.SelectionLimit, bench.AimOf(wanted),
                 model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
     }
 

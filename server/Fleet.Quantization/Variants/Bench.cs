@@ -134,7 +134,7 @@ internal sealed class Bench : IDisposable
     public Scores Measured(string id, string file, RuntimeSettings settings, Scores scores, CancellationToken cancellationToken)
     {
         using var session = OnnxRuntimeSession.Open(file, settings);
-        Clock.Add(id, Baseline.TimeAgainst(session, everyThread: settings.IntraOpThreads > 1, cancellationToken));
+        Clock.Add(id, Baseline.TimeAgainst(session, everyThread: settings.IntraOpThreads > 1, _settings.Effort.Pairs, cancellationToken));
         MeasureFloat(cancellationToken);
         return WithCosts(scores, file, session, settings, cancellationToken);
     }

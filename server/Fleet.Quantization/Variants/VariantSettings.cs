@@ -16,6 +16,9 @@ internal sealed record VariantSettings(
     /// <summary>What the choice is made by.</summary>
     public QuantizationGoal Goal { get; init; } = QuantizationGoal.Latency;
 
+    /// <summary>How much is tried.</summary>
+    public Effort Effort { get; init; } = Effort.Balanced;
+
     /// <summary>
     /// Largest loss of the metric that decides, where there are labels, as <see cref="QuantizationSpec.MaximumDrop"/> counts.
     /// </summary>
@@ -35,19 +38,20 @@ internal sealed record VariantSettings(
 
     /// <summary>The settings that a request asks for.</summary>
     /// <exception cref="InvalidDataException">It names an unknown profile.</exception>
-    /// <exception cref="ArgumentException">It names an unknown scheme, goal or calibrator.</exception>
+    /// <exception cref="ArgumentException">It names an unknown scheme, goal, effort or calibrator.</exception>
     public static VariantSettings Of(QuantizationRequest request)
         => Of(request.Quantization, [.. request.Quantization.Profiles.Select(name => ProfileNamed(name, request.Quantization))],
             request.Budget);
 
     /// <summary>The settings that a spec asks for.</summary>
-    /// <exception cref="ArgumentException">It names an unknown scheme, goal or calibrator.</exception>
+    /// <exception cref="ArgumentException">It names an unknown scheme, goal, effort or calibrator.</exception>
     public static VariantSettings Of(QuantizationSpec spec, IReadOnlyList<HardwareProfile> profiles, ProfileBudget? budget = null) => new(
         profiles,
         spec.Schemes is null or [QuantizationSpec.Auto] ? [] : [.. spec.Schemes.Distinct().Select(QuantizationSchemes.Named)],
         Calibrators.Named(spec.Calibrator))
     {
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
+        Effort = Effort.Named(spec.Effort),
         MaximumDrop = spec.MaximumDrop,
         MinimumBoxAgreement = spec.MinimumBoxAgreement ?? QuantizationSpec.DefaultBoxAgreement,
         MinimumSignalToNoise = spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise,

@@ -18,6 +18,9 @@ public static partial class BuildSpecRules
     /// <summary>What variants are chosen by.</summary>
     public static readonly IReadOnlyList<string> Goals = ["latency", "size", "accuracy"];
 
+    /// <summary>How much is tried, the least first; <c>balanced</c> where nothing is said.</summary>
+    public static readonly IReadOnlyList<string> Efforts = ["fast", "balanced", "thorough"];
+
     private static void JudgeQuantization(QuantizationSpec spec, Problems problems)
     {
         problems.Require(spec.Profiles.Count > 0, "quantization.profiles must name at least one profile.");
@@ -35,6 +38,7 @@ public static partial class BuildSpecRules
         foreach (var scheme in spec.Schemes ?? [])
             problems.OneOf("quantization.schemes", scheme, spec.Schemes!.Count == 1 ? [QuantizationSpec.Auto, .. Schemes] : Schemes);
         if (spec.Goal is { } goal) problems.OneOf("quantization.goal", goal, Goals);
+        if (spec.Effort is { } effort) problems.OneOf("quantization.effort", effort, Efforts);
         problems.OneOf("quantization.calibrator", spec.Calibrator, Calibrators);
         problems.Require(spec.CalibrationSamples is >= 8 and <= 1_000_000,
             $"quantization.calibrationSamples {spec.CalibrationSamples} must be within 8..1000000.");

@@ -22,6 +22,11 @@ public sealed record QuantizationSpec
     /// <summary>What the choice among good variants is made by: <c>latency</c> (the default), <c>size</c> or <c>accuracy</c>.</summary>
     public string? Goal { get; init; }
 
+    /// <summary>
+    /// How much is tried for a better variant, and how exactly it is timed: <c>fast</c>, <c>balanced</c> (the default) or <c>thorough</c>.
+    /// </summary>
+    public string? Effort { get; init; }
+
     /// <summary>Training samples that calibrate the activation ranges; they are streamed, memory does not grow with them.</summary>
     public int CalibrationSamples { get; set; } = 512;
 

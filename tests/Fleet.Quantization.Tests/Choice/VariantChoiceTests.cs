@@ -3,6 +3,7 @@ using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Variants;
 
 namespace Fleet.Quantization.Tests.Choice;
 
@@ -217,5 +218,6 @@ public sealed class VariantChoiceTests
     {
         Assert.Equal(QuantizationSchemes.All.Select(scheme => scheme.Name).Order(), BuildSpecRules.Schemes.Order());
         Assert.Equal(Enum.GetNames<QuantizationGoal>().Select(name => name.ToLowerInvariant()), BuildSpecRules.Goals);
+        Assert.Equal([Effort.Fast, Effort.Balanced, Effort.Thorough], BuildSpecRules.Efforts.Select(Effort.Named));
     }
 }

@@ -1,0 +1,36 @@
+using Fleet.Contracts.Builds;
+using Fleet.Quantization.Evaluation;
+
+namespace Fleet.Quantization.Variants;
+
+/// <summary>
+/// How much is tried for a better variant and how exactly it is timed. What each costs, and what it finds, is in the table of the benchmark
+/// <c>quantize-cost</c>.
+/// </summary>
+/// <param name="Name">The word in a spec.</param>
+/// <param name="Pairs">How long a variant is timed beside the float model.</param>
+internal sealed record Effort(string Name, PairTime Pairs)
+{
+    /// <summary>A first look: ranges are taken in one way, and a speed is told to 5 %.</summary>
+    public static readonly Effort Fast = new("fast", new PairTime(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1.5), 1.05))
+    {
+        OtherCalibrators = false,
+    };
+
+    /// <summary>What is shipped: other calibrators are tried where the one asked for misses the aim.</summary>
+    public static readonly Effort Balanced = new("balanced", new PairTime(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), 1.03));
+
+    /// <summary>The same, with every speed told as exactly as this machine allows.</summary>
+    public static readonly Effort Thorough = new("thorough", new PairTime(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(12), 1.02));
+
+    private static readonly Effort[] All = [Fast, Balanced, Thorough];
+
+    /// <summary>True where other calibrators than the one asked for are tried when that misses the aim.</summary>
+    public bool OtherCalibrators { get; init; } = true;
+
+    /// <summary>The effort of that name; <see cref="Balanced"/> where none is asked for.</summary>
+    /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>
+    public static Effort Named(string? name) => name is null ? Balanced : All.FirstOrDefault(one => one.Name == name)
+        ?? throw new ArgumentException(
+            $"Effort '{name}' is not known; it is one of {string.Join(", ", BuildSpecRules.Efforts)}.", nameof(name));
+}

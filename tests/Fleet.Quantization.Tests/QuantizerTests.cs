@@ -53,7 +53,7 @@ public sealed class QuantizerTests
     {
         // One column of 33 rows: a block of 32 whose extreme is -4, and one row left over.
         float[] weights = [-4, 2, 0, .. Enumerable.Repeat(0.5f, 29), 7];
-        var packed = BlockWeights.Of(weights, rows: 33, columns: 1, blockSize: 32);
+        var packed = BlockWeights.Of(weights, rows: 33, columns: 1, BlockForm.Usual);
         Assert.Equal(2, packed.Blocks);
         Assert.Equal([0.5f, -0.875f], packed.Scales);
         Assert.True(packed.IsSymmetric);

@@ -14,7 +14,7 @@ namespace Fleet.Quantization.Schemes;
 /// </summary>
 internal sealed class Int4PortableScheme : IQuantizationScheme
 {
-    private const int BlockSize = 32;
+    private static readonly ProductRounding Rounding = new(BlockForm.Usual, BlockRounding.HalfQuadratic);
     private const long IrVersion = 10;
 
     /// <summary>Leaves MatMul and Add apart, and lets the fused product compute with 8-bit activations.</summary>
@@ -54,18 +54,17 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
-        var tied = TiedTable.Of(source.Model.Graph).Select(one => one.Product.Node.Output[0]).ToHashSet();
+        var all = source.Rounded(Rounding);
         var model = MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "int4", (product, rewriting) =>
         {
             // The table is bytes, and one that is tied to a product is stored once.
-            if (tied.Contains(product.Node.Output[0]))
+            if (!all.TryGetValue(product.Node.Output[0], out var rounded))
             {
                 DynamicProducts.Write(product, rewriting);
                 return;
             }
-            var (weights, rows, columns) = product.RowMajor();
-            var rounded = BlockWeights.Of(weights, rows, columns, BlockSize, BlockRounding.HalfQuadratic);
-            var integers = RowByRow(rounded.Integers, columns, rounded.Blocks * BlockSize)[..(rows * columns)];
+            var (rows, columns) = ((int)(product.Weight.Elements() / product.Channels), product.Channels);
+            var integers = RowByRow(rounded.Integers, columns, rounded.Blocks * rounded.Form.Size)[..(rows * columns)];
             var weight = rewriting.Constant(Few(rewriting.NewName("w"), integers, rows, columns));
             var scale = rewriting.Constant(
                 Tensors.Of(rewriting.NewName("s"), RowByRow(rounded.Scales, columns, rounded.Blocks), rounded.Blocks, columns));
@@ -73,7 +72,7 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
                 Few(rewriting.NewName("z"), RowByRow(rounded.ZeroPoints, columns, rounded.Blocks), rounded.Blocks, columns));
             var real = rewriting.NewName("d");
             rewriting.Emit(Nodes.Node("DequantizeLinear", [weight, scale, zeroPoint], [real]).With("axis", 0)
-                .With("block_size", BlockSize));
+                .With("block_size", rounded.Form.Size));
             rewriting.Finish(product, output => Nodes.Node("MatMul", [product.Node.Input[0], real], [output]));
         });
         OpsetUpgrade21.Apply(model);

@@ -34,11 +34,16 @@ internal static class QuantizationSchemes
     public static readonly IQuantizationScheme Int8Weights = new Int8WeightsScheme();
 
     /// <summary>4-bit weights, rounded to nearest.</summary>
-    public static readonly IQuantizationScheme Int4Weights = new Int4WeightsScheme("int4-weights", "int4-nearest", BlockRounding.Nearest);
+    public static readonly IQuantizationScheme Int4Weights = new BlockWeightsScheme(
+        "int4-weights", "int4-nearest", new ProductRounding(BlockForm.Usual, BlockRounding.Nearest));
 
     /// <summary>4-bit weights, rounded by half-quadratic quantization.</summary>
-    public static readonly IQuantizationScheme Int4HalfQuadratic = new Int4WeightsScheme(
-        "int4-weights-hqq", "int4", BlockRounding.HalfQuadratic);
+    public static readonly IQuantizationScheme Int4HalfQuadratic = new BlockWeightsScheme(
+        "int4-weights-hqq", "int4", new ProductRounding(BlockForm.Usual, BlockRounding.HalfQuadratic));
+
+    /// <summary>4-bit weights, rounded by what layers read.</summary>
+    public static readonly IQuantizationScheme Int4Gptq = new BlockWeightsScheme(
+        "int4-weights-gptq", "int4-gptq", new ProductRounding(BlockForm.Usual, BlockRounding.HalfQuadratic, Compensates: true));
 
     /// <summary>4-bit weights in standard operators.</summary>
     public static readonly IQuantizationScheme Int4Portable = new Int4PortableScheme();
@@ -47,7 +52,7 @@ internal static class QuantizationSchemes
         new[]
         {
             Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int8Weights, Int4Weights, Int4HalfQuadratic,
-            Int4Portable,
+            Int4Gptq, Int4Portable,
         }.ToFrozenDictionary(scheme => scheme.Name);
 
     /// <summary>All of them.</summary>

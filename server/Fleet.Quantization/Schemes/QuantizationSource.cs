@@ -1,5 +1,7 @@
+using System.Runtime.CompilerServices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Weights;
 
 namespace Fleet.Quantization.Schemes;
 
@@ -10,6 +12,8 @@ namespace Fleet.Quantization.Schemes;
 internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictionary<string, Histogram> Histograms, ICalibrator Calibrator)
 {
     private readonly Dictionary<(ICalibrator, IntegerForm, string), ValueRange> _ranges = [];
+    private readonly ConditionalWeakTable<PreparedModel, Dictionary<ProductRounding, IReadOnlyDictionary<string, BlockWeights>>> _rounded
+        = [];
 
     /// <summary>The samples behind the histograms, for techniques that must look at the model again; null when there are none.</summary>
     public IFeedSource? Samples { get; init; }
@@ -23,6 +27,16 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
             _ranges.TryGetValue((Calibrator, form, value), out var range)
                 ? range
                 : _ranges[(Calibrator, form, value)] = Calibrator.Choose(Histograms[value], form));
+
+    /// <summary>
+    /// The weights of the model's matrix products as <paramref name="rounding"/> rounds them; done once, then remembered, however many
+    /// models are made with some of them kept float.
+    /// </summary>
+    public IReadOnlyDictionary<string, BlockWeights> Rounded(ProductRounding rounding)
+    {
+        var known = _rounded.GetOrCreateValue(Model);
+        return known.TryGetValue(rounding, out var rounded) ? rounded : known[rounding] = rounding.Of(this);
+    }
 
     /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>
     public QuantizationSource Recalibrated(PreparedModel model, IQuantizationScheme scheme, CancellationToken cancellationToken)

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Fleet.Quantization.Weights;
 
 /// <summary>
@@ -8,8 +10,8 @@ namespace Fleet.Quantization.Weights;
 /// <item>the error by shrinking: <c>E = sign(r) max(0, |r| - |r|^(p-1) / beta)</c> with <c>r = W - W_q(z)</c>,</item>
 /// <item>the zero point in closed form: <c>z = mean(q - (W - E) / s)</c>, beta growing at each turn.</item>
 /// </list>
-/// The paper leaves the zero point real and the scale as it was. The runtime's is a 4-bit integer, so the real one is rounded, and
-/// the scale then fitted to the integers by least squares. The block keeps whichever it had or gets is closer to the weights.
+/// The paper leaves the zero point real and the scale as it was. The runtime's is an integer of as few bits, so the real one is rounded,
+/// and the scale then fitted to the integers by least squares. The block keeps whichever it had or gets is closer to the weights.
 /// </summary>
 internal static class HalfQuadratic
 {
@@ -17,19 +19,20 @@ internal static class HalfQuadratic
     private const int Turns = 20, Fittings = 3;
 
     /// <summary>A scale and zero point for <paramref name="values"/>, no further from them than the given.</summary>
-    public static (float Scale, byte ZeroPoint) Refine(ReadOnlySpan<float> values, float scale, byte zeroPoint)
+    public static (float Scale, byte ZeroPoint) Refine(ReadOnlySpan<float> values, BlockForm form, float scale, byte zeroPoint)
     {
-        var best = Fitted(values, scale, zeroPoint);
-        if (SquaredError(values, scale, zeroPoint) is var given && given <= best.Error) best = (scale, zeroPoint, given);
-        var (low, high) = (Math.Min(0, values.ToArray().Min()), Math.Max(0, values.ToArray().Max()));
-        var whole = ((double)high - low) / 15;
+        var best = Fitted(values, form, scale, zeroPoint);
+        if (SquaredError(values, form, scale, zeroPoint) is var given && given <= best.Error) best = (scale, zeroPoint, given);
+        var (low, high) = (Math.Min(0, TensorPrimitives.Min(values)), Math.Max(0, TensorPrimitives.Max(values)));
+        var whole = ((double)high - low) / form.Highest;
         // Too small or too large to divide by: there is nothing to refine.
         if (!float.IsNormal((float)whole)) return (best.Scale, best.ZeroPoint);
-        var robust = Fitted(values, (float)whole, (byte)Math.Clamp(Math.Round(ZeroPointOf(values, whole, -low / whole)), 0, 15));
+        var zero = Math.Clamp(Math.Round(ZeroPointOf(values, form, whole, -low / whole)), 0, form.Highest);
+        var robust = Fitted(values, form, (float)whole, (byte)zero);
         return robust.Error < best.Error ? (robust.Scale, robust.ZeroPoint) : (best.Scale, best.ZeroPoint);
     }
 
-    private static double ZeroPointOf(ReadOnlySpan<float> values, double scale, double zeroPoint)
+    private static double ZeroPointOf(ReadOnlySpan<float> values, BlockForm form, double scale, double zeroPoint)
     {
         // In units of the scale, so that what counts as an outlier does not depend on the size of the weights.
         for (var (turn, beta) = (0, FirstBeta); turn < Turns; turn++, beta *= BetaGrowth)
@@ -38,7 +41,7 @@ internal static class HalfQuadratic
             foreach (var value in values)
             {
                 var weight = value / scale;
-                var integer = Math.Clamp(Math.Round(weight + zeroPoint), 0, 15);
+                var integer = Math.Clamp(Math.Round(weight + zeroPoint), 0, form.Highest);
                 var residual = weight - (integer - zeroPoint);
                 var size = Math.Abs(residual);
                 var error = size == 0 ? 0 : Math.Sign(residual) * Math.Max(0, size - Math.Pow(size, Power - 1) / beta);
@@ -50,31 +53,32 @@ internal static class HalfQuadratic
     }
 
     /// <summary>The scale that fits best to a zero point, found with the integers in turns.</summary>
-    private static (float Scale, byte ZeroPoint, double Error) Fitted(ReadOnlySpan<float> values, float scale, byte zeroPoint)
+    private static (float Scale, byte ZeroPoint, double Error) Fitted(
+        ReadOnlySpan<float> values, BlockForm form, float scale, byte zeroPoint)
     {
-        var best = (Scale: scale, ZeroPoint: zeroPoint, Error: SquaredError(values, scale, zeroPoint));
+        var best = (Scale: scale, ZeroPoint: zeroPoint, Error: SquaredError(values, form, scale, zeroPoint));
         for (var i = 0; i < Fittings && scale != 0; i++)
         {
             double product = 0, square = 0;
             foreach (var value in values)
             {
-                double level = BlockWeights.Round(value, scale, zeroPoint) - zeroPoint;
+                double level = form.Round(value, scale, zeroPoint) - zeroPoint;
                 product += value * level;
                 square += level * level;
             }
             if (square == 0) break;
             scale = (float)(product / square);
-            if (SquaredError(values, scale, zeroPoint) is var error && error < best.Error) best = (scale, zeroPoint, error);
+            if (SquaredError(values, form, scale, zeroPoint) is var error && error < best.Error) best = (scale, zeroPoint, error);
         }
         return best;
     }
 
-    private static double SquaredError(ReadOnlySpan<float> values, float scale, byte zeroPoint)
+    private static double SquaredError(ReadOnlySpan<float> values, BlockForm form, float scale, byte zeroPoint)
     {
         double sum = 0;
         foreach (var value in values)
         {
-            double error = value - scale * (BlockWeights.Round(value, scale, zeroPoint) - zeroPoint);
+            double error = value - scale * (form.Round(value, scale, zeroPoint) - zeroPoint);
             sum += error * error;
         }
         return sum;

@@ -12,7 +12,8 @@ public static partial class BuildSpecRules
     public static readonly IReadOnlyList<string> Schemes =
         [
             "int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "int8-static-u8u8", "int8-static-u8s8-float-stem",
-            "int8-dynamic", "int8-weights", "int4-weights", "int4-weights-hqq", "int4-weights-portable", "fp16",
+            "int8-dynamic", "int8-weights", "int4-weights", "int4-weights-hqq", "int4-weights-gptq",
+            "int4-weights-portable", "fp16",
         ];
 
     /// <summary>What variants are chosen by.</summary>

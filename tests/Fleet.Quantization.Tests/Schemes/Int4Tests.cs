@@ -34,7 +34,7 @@ public sealed class Int4Tests
         }
         double Error(BlockRounding rounding)
         {
-            var rounded = BlockWeights.Of(weights, 96, 8, 32, rounding);
+            var rounded = BlockWeights.Of(weights, 96, 8, BlockForm.Usual, rounding);
             return Enumerable.Range(0, weights.Length).Sum(i =>
             {
                 var (row, column) = (i / 8, i % 8);
@@ -54,7 +54,7 @@ public sealed class Int4Tests
             float[] weights = [.. Enumerable.Repeat(value, 40)];
             foreach (var rounding in Enum.GetValues<BlockRounding>())
             {
-                var rounded = BlockWeights.Of(weights, 40, 1, 32, rounding);
+                var rounded = BlockWeights.Of(weights, 40, 1, BlockForm.Usual, rounding);
                 Assert.All(Enumerable.Range(0, 40),
                     row => Assert.Equal(value, rounded.Scales[row / 32] * (rounded.Integers[row] - rounded.ZeroPoints[row / 32]), 1e-6f));
             }
@@ -64,6 +64,7 @@ public sealed class Int4Tests
     [Theory]
     [InlineData("int4-weights")]
     [InlineData("int4-weights-hqq")]
+    [InlineData("int4-weights-gptq")]
     [InlineData("int4-weights-portable")]
     public void Every_product_becomes_a_4_bit_kernel_and_says_what_its_weights_say(string name)
     {
@@ -78,7 +79,10 @@ public sealed class Int4Tests
         var prepared = PreparedModel.From(folder.File("m.onnx"), folder.Path);
         var scheme = QuantizationSchemes.Named(name);
         var model = scheme.Apply(
-            new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax")), new HashSet<string>());
+            new QuantizationSource(prepared, new Dictionary<string, Histogram>(), Calibrators.Named("minmax"))
+            {
+                Samples = TinyModels.SamplesFor(prepared.Model, 32, seed: 1).Feeds("x"),
+            }, new HashSet<string>());
         var runtime = scheme.Runtime(new RuntimeSettings());
         OnnxFile.Save(model, folder.File("q.onnx"));
         OnnxRuntimeSession.SaveOptimized(folder.File("q.onnx"), folder.File("o.onnx"), GraphOptimizationLevel.ORT_ENABLE_ALL, runtime);

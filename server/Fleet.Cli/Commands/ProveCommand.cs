@@ -6,7 +6,6 @@ using Fleet.Cli.Processes;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Devices;
 
 namespace Fleet.Cli.Commands;
 
@@ -35,12 +34,13 @@ internal static class ProveCommand
         var profile = new Option<string?>("--profile")
         {
             HelpName = "NAME",
-            Description = "Profile whose session settings are used [default: those of the report that 'quantize' left beside the variant].",
+            Description = "Profile whose session settings are used, with what the file needs [default: those of the report that "
+                + "'quantize' left beside the variant, or what the file says that it needs].",
         };
         var entries = new Option<string[]>("--session-entry")
         {
             HelpName = "KEY=VALUE",
-            Description = "A session setting, such as session.x64quantprecision=1. May be repeated.",
+            Description = "A session setting that wins over all others, such as session.x64quantprecision=1. May be repeated.",
         };
         var state = ModelOptions.State("State that the model carries from sample to sample.");
         var shape = ModelOptions.Shape("Shape of made-up samples of an input.");
@@ -90,7 +90,9 @@ internal static class ProveCommand
                 Reference = ModelOptions.FullPath(parsed.GetValue(reference)),
                 Processors = parsed.GetValue(processors)?
                     .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
-                Runtime = SettingsOf(parsed.GetValue(profile), parsed.GetValue(entries) ?? []),
+                Runtime = parsed.GetValue(profile) is { } named ? ProfileArguments.Of(named)[0].Runtime : null,
+                SessionEntries = (parsed.GetValue(entries) ?? []).Select(entry => entry.Split('=', 2))
+                    .GroupBy(entry => entry[0]).ToDictionary(alike => alike.Key, alike => alike.Last()[1]),
             };
             if (parsed.GetValue(samples) is { } most) request.Samples = most;
             var report = await RunAsync(shell, request, cancellationToken);
@@ -119,19 +121,5 @@ internal static class ProveCommand
         {
             File.Delete(file);
         }
-    }
-
-    /// <summary>The settings that are asked for; null when nothing is said.</summary>
-    private static RuntimeSettings? SettingsOf(string? profile, string[] entries)
-    {
-        if (profile is null && entries.Length == 0) return null;
-        var settings = profile is null ? new RuntimeSettings() : ProfileArguments.Of(profile)[0].Runtime;
-        var all = settings.SessionEntries.ToDictionary();
-        foreach (var entry in entries)
-        {
-            var at = entry.IndexOf('=', StringComparison.Ordinal);
-            all[entry[..at]] = entry[(at + 1)..];
-        }
-        return settings with { SessionEntries = all };
     }
 }

@@ -32,7 +32,7 @@ internal static class BuildTables
         var variants = new Sheet([
             "variant", "scheme?", ">size", HeadingOf(measure), .. ranges ? [">95 %?"] : Array.Empty<string>(),
             .. agrees ? [">agrees"] : Array.Empty<string>(),
-            ">p50 ms", ">speed", ">speed 95 %?", ">memory?", ">energy?", "verdict",
+            ">p50 ms", ">speed", ">speed 95 %?", ">memory?", ">energy?", "settings?", "verdict",
         ]);
         foreach (var variant in report.Variants)
         {
@@ -41,7 +41,8 @@ internal static class BuildTables
                 .. ranges ? [RangeOf(measure, variant)] : Array.Empty<Cell>(),
                 .. agrees ? [Figures.Percent(variant.Scores?.Agreement)] : Array.Empty<Cell>(),
                 Figures.BareMilliseconds(variant.Scores?.Latency?.P50), SpeedOf(variant), SpeedRangeOf(variant),
-                Figures.Bytes(variant.Scores?.PeakMemoryBytes), Figures.Energy(variant.Scores?.EnergyJoules), Verdict(variant),
+                Figures.Bytes(variant.Scores?.PeakMemoryBytes), Figures.Energy(variant.Scores?.EnergyJoules),
+                variant.Runtime.EntriesText(), Verdict(variant),
             ]);
         }
         screen.Write(variants);

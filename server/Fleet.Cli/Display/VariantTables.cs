@@ -6,6 +6,9 @@ namespace Fleet.Cli.Display;
 /// <summary>What came of quantizing and of proving, as tables.</summary>
 internal static class VariantTables
 {
+    /// <summary>Guards against 8-bit products that saturate, which they do on some processors.</summary>
+    private const string Guard = "session.x64quantprecision";
+
     /// <summary>Every variant with its verdict, then what to know of each.</summary>
     public static void Write(Shell screen, QuantizationReport report, string model, string folder)
     {
@@ -28,7 +31,7 @@ internal static class VariantTables
             .. agrees ? [">agrees?"] : Array.Empty<string>(),
         ];
         var sheet = new Sheet([
-            "profile", "scheme", ">size", ">of fp32?", ">snr db", ">95 %", .. measures, ">speed", ">speed 95 %?", "verdict",
+            "profile", "scheme", ">size", ">of fp32?", ">snr db", ">95 %", .. measures, ">speed", ">speed 95 %?", "settings?", "verdict",
         ]);
         foreach (var variant in report.Variants)
         {
@@ -41,7 +44,8 @@ internal static class VariantTables
                 Figures.Percent((double?)variant.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
                 BuildTables.RangeOf(measure, variant),
                 .. measured,
-                BuildTables.SpeedOf(variant), BuildTables.SpeedRangeOf(variant), BuildTables.Verdict(variant)]);
+                BuildTables.SpeedOf(variant), BuildTables.SpeedRangeOf(variant), variant.Runtime.EntriesText(),
+                BuildTables.Verdict(variant)]);
         }
         screen.Write(sheet);
         if (report.Variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();
@@ -72,8 +76,9 @@ internal static class VariantTables
         screen.WriteHeading($"{report.Variant}: {Figures.Count(report.Samples)} samples of {report.Validation}, "
             + $"{(report.Reference is { } reference ? $"against {reference}" : "against its own native run")}");
         if (report.Runtime.SessionEntries.Count > 0)
-            screen.WriteSentence($"With {string.Join(", ", report.Runtime.SessionEntries.Select(entry => $"{entry.Key}={entry.Value}"))}, "
-                + $"left out where the processor does not need it.");
+            screen.WriteSentence($"With {report.Runtime.EntriesText()}"
+                + $"{(report.Runtime.SessionEntries.ContainsKey(Guard) ? ", the guard left out where nothing saturates" : "")}.");
+        foreach (var note in report.Notes) screen.WriteSentence(note);
         screen.WriteLine();
         var labelled = report.Processors.Any(processor => processor.Accuracy is not null);
         var sheet = new Sheet([

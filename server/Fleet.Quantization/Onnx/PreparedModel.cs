@@ -87,7 +87,8 @@ internal sealed record PreparedModel(ModelProto Model)
     {
         (model.ProducerName, model.ProducerVersion, model.Domain, model.ModelVersion) = ("fleet", "", source.Domain, source.ModelVersion);
         model.MetadataProps.Clear();
-        model.MetadataProps.AddRange(source.MetadataProps);
+        // What a variant needs is no property of the float model that was made of it.
+        model.MetadataProps.AddRange(source.MetadataProps.Where(entry => entry.Key != NeededSettings.Key));
         (model.DocString, model.Graph.DocString) = (source.DocString, source.Graph.DocString);
         foreach (var (kept, given) in model.Graph.Input.Concat(model.Graph.Output)
             .Join(source.Graph.Input.Concat(source.Graph.Output), value => value.Name, value => value.Name, (kept, given) => (kept, given)))

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Quantization.Onnx;
 
 namespace Fleet.Quantization.Proof;
 
@@ -25,8 +26,6 @@ internal static class ProofRules
 
     /// <summary>Decibels that a run must reach against the native run where there is no float model to compare with.</summary>
     public const double AgainstNative = 30;
-
-    private const string QuantPrecision = "session.x64quantprecision";
 
     /// <summary>The verdict on one processor.</summary>
     /// <param name="processor">The processor.</param>
@@ -65,8 +64,8 @@ internal static class ProofRules
     }
 
     private static string RemedyFor(EmulatedProcessor processor, RuntimeSettings runtime)
-        => processor.Architecture == "x64" && !runtime.SessionEntries.ContainsKey(QuantPrecision)
-            ? $" Its 8-bit products saturate: set {QuantPrecision}=1, or use unsigned weights."
+        => processor.Architecture == "x64" && !runtime.SessionEntries.ContainsKey(NeededSettings.QuantPrecision)
+            ? $" Its 8-bit products saturate: set {NeededSettings.QuantPrecision}=1, or use unsigned weights."
             : "";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -21,6 +21,9 @@ internal sealed record ProofTask(
     string VariantPath, string? ReferencePath, IFeedSource Samples, IReadOnlyList<long>? Labels, string Source, int MaximumSamples,
     RuntimeSettings Runtime, IReadOnlyList<EmulatedProcessor> Processors)
 {
+    /// <summary>What a reader should know of the file, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Seed of samples that are made up: that of those which judged the variant when it was made.</summary>
     private const int Seed = 2;
 
@@ -35,31 +38,47 @@ internal sealed record ProofTask(
             if (file is not null && !File.Exists(file)) throw new InvalidDataException($"{file} does not exist.");
         }
         using var session = OnnxRuntimeSession.Open(source.Onnx);
-        var inputs = ModelInput.WithTables(ModelInput.Of(session), OnnxFile.Load(request.Reference ?? source.Onnx));
+        var variant = OnnxFile.Load(source.Onnx);
+        var inputs = ModelInput.WithTables(
+            ModelInput.Of(session), request.Reference is { } reference ? OnnxFile.Load(reference) : variant);
         var state = ModelState.Of(session, inputs, source.State ?? []);
         var data = ModelSamples.Read(source.Validation, inputs, state, Seed, source.ValidationLabels,
             SyntheticShapes.For(source, session, inputs, state), source.Task);
+        var needed = NeededSettings.In(variant);
         return new ProofTask(source.Onnx, request.Reference, data.Feeds,
             data.Truth.Task == ModelTask.Classification ? data.Truth.Classes : null, data.Source, request.Samples,
-            request.Runtime ?? Recorded(source.Onnx),
-            request.Processors is { } names ? [.. names.Select(EmulatedProcessor.Named)] : EmulatedProcessor.Usual);
+            SettingsOf(request, needed),
+            request.Processors is { } names ? [.. names.Select(EmulatedProcessor.Named)] : EmulatedProcessor.Usual)
+        { Notes = needed.Ignored };
     }
 
     /// <summary>
-    /// The settings in the report that lies beside the variant; none where there is no report, or it does not name the variant.
+    /// What the session is created with: the settings of the profile that is named or, without one, of the report beside the variant,
+    /// which are those that devices get; without that what the file says of itself. A single entry that is asked for wins over them.
     /// </summary>
-    private static RuntimeSettings Recorded(string variant)
+    private static RuntimeSettings SettingsOf(ProofRequest request, NeededSettings needed)
+    {
+        var settings = request.Runtime is { } ofProfile ? needed.Over(ofProfile)
+            : Recorded(request.Variant.Onnx) ?? new RuntimeSettings { SessionEntries = needed.Entries };
+        var entries = settings.SessionEntries.ToDictionary();
+        foreach (var (key, value) in request.SessionEntries ?? new Dictionary<string, string>()) entries[key] = value;
+        return settings with { SessionEntries = entries };
+    }
+
+    /// <summary>
+    /// The settings in the report that lies beside the variant; null where there is none, or it does not name the variant.
+    /// </summary>
+    private static RuntimeSettings? Recorded(string variant)
     {
         var report = Path.Combine(Path.GetDirectoryName(variant)!, "report.json");
-        if (!File.Exists(report)) return new RuntimeSettings();
+        if (!File.Exists(report)) return null;
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(report));
             return json.RootElement.GetProperty("variants").EnumerateArray()
                 .Where(entry => entry.TryGetProperty("artifact", out var artifact)
                     && artifact.GetProperty("name").GetString() == Path.GetFileName(variant))
-                .Select(entry => entry.GetProperty("runtime").Deserialize(FleetJson.Default.RuntimeSettings)).FirstOrDefault()
-                    ?? new RuntimeSettings();
+                .Select(entry => entry.GetProperty("runtime").Deserialize(FleetJson.Default.RuntimeSettings)).FirstOrDefault();
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
         {

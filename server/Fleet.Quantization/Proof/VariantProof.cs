@@ -79,6 +79,7 @@ internal sealed class VariantProof(Emulation emulation)
                 Validation = task.Source,
                 Samples = samples,
                 Runtime = task.Runtime,
+                Notes = task.Notes,
                 MeasuredOn = ThisMachine.Description,
                 Processors = proofs,
             };

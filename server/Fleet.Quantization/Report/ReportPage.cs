@@ -166,6 +166,8 @@ internal static class ReportPage
                 .Inline(ReportCharts.StateOf(variant))}{Html(variant.Id)}</td><td>{Verdict(variant)}</td>")
             .Append($"<td>{Html(variant.Scheme)}{(variant.Techniques.Count > 0
                 ? $"<small>{Html(string.Join(", ", variant.Techniques))}</small>"
+                : "")}{(variant.Runtime.SessionEntries.Count > 0
+                ? $"<small>set: {Html(variant.Runtime.EntriesText())}</small>"
                 : "")}</td>")
             .Append(variant.Bytes is { } bytes
                 ? Number(Size(bytes), "Size", $"{Percent((double)bytes / view.Original.Bytes)} of fp32")

@@ -11,7 +11,7 @@ internal static class FloatFile
     /// <summary>With its handling of quantized graphs off, ONNX Runtime folds what dequantizes a constant like any other node.</summary>
     private static readonly RuntimeSettings Folding = OnnxRuntimeSession.Plain with
     {
-        SessionEntries = new Dictionary<string, string> { ["session.disable_quant_qdq"] = "1" },
+        SessionEntries = new Dictionary<string, string> { [NeededSettings.NoQuantized] = "1" },
     };
 
     /// <summary>Writes it.</summary>

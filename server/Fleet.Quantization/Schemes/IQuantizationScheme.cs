@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -51,10 +52,13 @@ internal interface IQuantizationScheme
     /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>
     ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat);
 
+    /// <summary>Session entries without which its models are not computed as they are meant, whoever loads them.</summary>
+    IReadOnlyDictionary<string, string> Needs => FrozenDictionary<string, string>.Empty;
+
     /// <summary>
     /// What a device must set to run its models as they are meant: the settings of the profile, with what the form itself needs.
     /// </summary>
-    RuntimeSettings Runtime(RuntimeSettings ofProfile) => ofProfile;
+    RuntimeSettings Runtime(RuntimeSettings ofProfile) => new NeededSettings(Needs).Over(ofProfile);
 
     /// <summary>What it does beside rounding, in words for reports, such as <c>bias correction</c>.</summary>
     IReadOnlyList<string> Techniques => [];

@@ -1,4 +1,3 @@
-using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
@@ -16,13 +15,6 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
 {
     private static readonly ProductRounding Rounding = new(BlockForm.Usual, BlockRounding.HalfQuadratic);
     private const long IrVersion = 10;
-
-    /// <summary>Leaves MatMul and Add apart, and lets the fused product compute with 8-bit activations.</summary>
-    private static readonly Dictionary<string, string> Entries = new Dictionary<string, string>
-    {
-        ["optimization.disable_specified_optimizers"] = "MatMulAddFusion",
-        ["session.qdq_matmulnbits_accuracy_level"] = "4",
-    };
 
     /// <inheritdoc/>
     public string Name => "int4-weights-portable";
@@ -43,12 +35,12 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
         => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. EmbeddingTables.OperatorsOf(graph)];
 
-    /// <inheritdoc/>
-    public RuntimeSettings Runtime(RuntimeSettings ofProfile)
-        => ofProfile with
-        {
-            SessionEntries = ofProfile.SessionEntries.Where(entry => !Entries.ContainsKey(entry.Key)).Concat(Entries).ToDictionary(),
-        };
+    /// <summary>MatMul and Add are left apart, and the fused product computes with 8-bit activations.</summary>
+    public IReadOnlyDictionary<string, string> Needs { get; } = new Dictionary<string, string>
+    {
+        [NeededSettings.DisabledOptimizers] = "MatMulAddFusion",
+        [NeededSettings.FewBitsAccuracy] = "4",
+    };
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights.</exception>

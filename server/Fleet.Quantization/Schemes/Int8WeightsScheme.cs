@@ -1,4 +1,3 @@
-using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
@@ -15,12 +14,6 @@ namespace Fleet.Quantization.Schemes;
 /// </summary>
 internal sealed class Int8WeightsScheme : IQuantizationScheme
 {
-    /// <summary>
-    /// ONNX Runtime keeps DequantizeLinear for its integer kernels; with its handling of such nodes off, it folds one that reads a
-    /// constant like any other node, once, at load.
-    /// </summary>
-    private const string FoldAtLoad = "session.disable_quant_qdq";
-
     private const float LargestHalf = 65504;
 
     /// <inheritdoc/>
@@ -42,9 +35,11 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
         => [.. StoredWeight.Of(StoredOnce.Of(graph.Model)).Select(weight => weight.Readers[0]).Distinct()];
 
-    /// <inheritdoc/>
-    public RuntimeSettings Runtime(RuntimeSettings ofProfile)
-        => ofProfile with { SessionEntries = new Dictionary<string, string>(ofProfile.SessionEntries) { [FoldAtLoad] = "1" } };
+    /// <summary>
+    /// ONNX Runtime keeps DequantizeLinear for its integer kernels; with its handling of such nodes off, it folds one that reads a
+    /// constant like any other node, once, at load.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Needs { get; } = new Dictionary<string, string> { [NeededSettings.NoQuantized] = "1" };
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no float weights worth storing as bytes.</exception>

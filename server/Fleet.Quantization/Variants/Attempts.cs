@@ -6,6 +6,7 @@ using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Writing;
@@ -21,6 +22,9 @@ internal sealed record Attempted(VariantReport Report, bool Unfused, MetricValue
 {
     /// <summary>True when its weights have four bits.</summary>
     public bool IsFourBit { get; init; }
+
+    /// <summary>What its file names that it needs.</summary>
+    public NeededSettings? Needed { get; init; }
 }
 
 /// <summary>
@@ -110,7 +114,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     {
         var (scheme, graph, settings) = (wanted.Scheme, source.Model.Graph, bench.SettingsOf(wanted));
         var file = Path.Combine(request.OutputFolder, wanted.Id + ".onnx");
-        OnnxFile.Save(StoredOnce.Of(made.Model), file, request.LargestFile);
+        Save(made.Model, scheme, file);
         // The time of another target's form on this processor would say nothing.
         var here = bench.IsHere(wanted.Profile);
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
@@ -118,7 +122,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var honest = new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
         if (!ReferenceEquals(honest.Model, fused.Model))
         {
-            OnnxFile.Save(StoredOnce.Of(honest.Model.Model), file, request.LargestFile);
+            Save(honest.Model.Model, scheme, file);
             fused = fused with { Model = honest.Model, Left = here ? Unfused(wanted, file, settings) : [] };
         }
         var judged = honest.Judged;
@@ -154,7 +158,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
         return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons] },
             fused.Left.Length > 0, judged.Figure)
-        { IsFourBit = scheme.IsFourBit };
+        { IsFourBit = scheme.IsFourBit, Needed = NeededSettings.Of(honest.Model.Model, scheme.Needs) };
     }
 
     /// <summary>
@@ -174,8 +178,16 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var model = made.Requantize(kept);
         var judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken);
         if (!(judged.Loss <= Math.Max(bench.SelectionLimit, made.Judged.Loss))) return asItIs;
-        OnnxFile.Save(StoredOnce.Of(model), file, request.LargestFile);
+        Save(model, wanted.Scheme, file);
         return new FusedModel(made with { Model = model, Judged = judged }, returned, Unfused(wanted, file, settings));
+    }
+
+    /// <summary>Writes a variant with what it needs wherever it is loaded.</summary>
+    private void Save(ModelProto made, IQuantizationScheme scheme, string file)
+    {
+        var model = StoredOnce.Of(made);
+        NeededSettings.Of(model, scheme.Needs).WriteTo(model);
+        OnnxFile.Save(model, file, request.LargestFile);
     }
 
     private static string[] Unfused(Wanted wanted, string file, RuntimeSettings settings)

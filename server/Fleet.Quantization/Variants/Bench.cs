@@ -105,8 +105,7 @@ internal sealed class Bench : IDisposable
     public string SettingsTextOf(Wanted wanted)
     {
         var here = SettingsOf(wanted);
-        var entries = here.SessionEntries.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key}={entry.Value}");
-        return string.Join(' ', entries.Append(here.IntraOpThreads.ToString(CultureInfo.InvariantCulture)));
+        return string.Create(CultureInfo.InvariantCulture, $"{here.EntriesText()} {here.IntraOpThreads}");
     }
 
     /// <summary>Compares a model with the float one on the samples that choose.</summary>
@@ -137,6 +136,30 @@ internal sealed class Bench : IDisposable
         Clock.Add(id, Baseline.TimeAgainst(session, everyThread: settings.IntraOpThreads > 1, _settings.Effort.Pairs, cancellationToken));
         MeasureFloat(cancellationToken);
         return WithCosts(scores, file, session, settings, cancellationToken);
+    }
+
+    /// <summary>A variant in ONNX Runtime as it is when nothing is set, beside what was told of it.</summary>
+    /// <param name="variant">The variant.</param>
+    /// <param name="file">Its file.</param>
+    /// <param name="needed">What its file names that it needs.</param>
+    /// <param name="cancellationToken">Stops between runs of a model.</param>
+    /// <returns>A sentence; null where nothing was set for it here that it needs.</returns>
+    public string? PlainOf(VariantReport variant, string file, NeededSettings needed, CancellationToken cancellationToken)
+    {
+        if (PlainRuntime.NeededOf(variant.Runtime.On(_machine.Facts.IsaFlags), needed) is not { Count: > 0 } settings
+            || Clock.SpeedOf(variant.Id) is not { } told || variant.Closeness is not { } close)
+            return null;
+        try
+        {
+            using var session = OnnxRuntimeSession.Open(file, OnnxRuntimeSession.Plain);
+            var plain = Baseline.TimeAgainst(session, everyThread: false, cancellationToken).Speed;
+            return PlainRuntime.Measured(settings, told.Value / plain.Value, close.SignalToNoise,
+                Baseline.Tell(session, cancellationToken).Closeness.SignalToNoise);
+        }
+        catch (InvalidDataException)
+        {
+            return PlainRuntime.Measured(settings, null, 0, 0);
+        }
     }
 
     /// <summary>The float model's figures; its time where it ran on a profile of this machine.</summary>

@@ -32,7 +32,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         var decision = VariantChoice.Decide(
             candidates, request.Settings.Goal, VariantChoice.Tighter(request.Settings.Budget, profile.Budget));
         return [
-            .. timed.Select(attempted => Decided(attempted.Report, decision)),
+            .. timed.Select(attempted => Decided(attempted, decision)),
             .. decision.Chosen == _floatId ? [FloatVariant()] : Array.Empty<VariantReport>(),
         ];
     }
@@ -55,14 +55,15 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             },
         };
 
-    private VariantReport Decided(VariantReport report, VariantDecision decision)
+    private VariantReport Decided(Attempted attempted, VariantDecision decision)
     {
+        var report = attempted.Report;
         string[] reasons = decision.OverBudget.TryGetValue(report.Id, out var excess) ? [excess, .. report.Reasons]
             : report.Accepted && decision.NotChosen.TryGetValue(report.Id, out var why) ? [.. report.Reasons, $"Not chosen: {why}"]
             : [.. report.Reasons];
         var accepted = report.Accepted && excess is null;
         if (decision.Chosen == report.Id)
-            reasons = [.. reasons, .. new[] { decision.Untold, bench.LackingOf(report) }.OfType<string>()];
+            reasons = [.. reasons, .. new[] { PlainOf(attempted), decision.Untold, bench.LackingOf(report) }.OfType<string>()];
         return report with
         {
             Accepted = accepted,
@@ -70,6 +71,14 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Dominated = accepted && !decision.Front.Contains(report.Id),
             Reasons = reasons,
         };
+    }
+
+    /// <summary>What becomes of the variant to take where nobody sets what it needs; null where it needs nothing.</summary>
+    private string? PlainOf(Attempted attempted)
+    {
+        if (attempted is not { Report: { Artifact: { } file } report, Needed: { } needed }) return null;
+        if (_here) return bench.PlainOf(report, Path.Combine(request.OutputFolder, file.Name), needed, cancellationToken);
+        return PlainRuntime.NeededOf(report.Runtime, needed) is { Count: > 0 } settings ? PlainRuntime.Untold(settings) : null;
     }
 
     private Candidate CandidateOf(Attempted attempted)

@@ -20,6 +20,9 @@ public sealed record ProofReport
     /// <summary>What the session was created with; on each processor less what it does not need.</summary>
     public RuntimeSettings Runtime { get; set; } = new();
 
+    /// <summary>What a reader should know of the file, such as what it asks for and does not get; none in older reports.</summary>
+    public IReadOnlyList<string> Notes { get; set; } = [];
+
     /// <summary>The machine of the native figures.</summary>
     public required string MeasuredOn { get; init; }
 

@@ -14,8 +14,14 @@ public sealed record ProofRequest
     /// <summary>Processors by name; absent: the usual ones.</summary>
     public IReadOnlyList<string>? Processors { get; init; }
 
-    /// <summary>Settings of the session; absent: those of the report that quantizing left beside the variant.</summary>
+    /// <summary>
+    /// Settings of a profile, to which what the file itself needs is added; absent: those of the report that quantizing left beside the
+    /// variant or, where there is none, what the file says that it needs.
+    /// </summary>
     public RuntimeSettings? Runtime { get; init; }
+
+    /// <summary>Session entries that win over those; absent for none.</summary>
+    public IReadOnlyDictionary<string, string>? SessionEntries { get; init; }
 
     /// <summary>Samples that are run at most: emulation takes some hundred times as long.</summary>
     public int Samples { get; set; } = 100;

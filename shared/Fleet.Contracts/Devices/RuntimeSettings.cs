@@ -12,6 +12,10 @@ public sealed record RuntimeSettings
     /// <summary>ONNX Runtime session configuration entries, such as <c>session.x64quantprecision</c>.</summary>
     public IReadOnlyDictionary<string, string> SessionEntries { get; set; } = new Dictionary<string, string>();
 
+    /// <summary>The session entries as text, such as <c>session.x64quantprecision=1</c>, apart by spaces.</summary>
+    public string EntriesText() => string.Join(' ',
+        SessionEntries.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key}={entry.Value}"));
+
     /// <summary>
     /// These settings on a processor with <paramref name="isaFlags"/>: what guards against 8-bit products that saturate is left
     /// out where VNNI multiplies without saturating, since it only costs there (1.7 times the latency of a small CNN).

@@ -1,0 +1,83 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
+using Fleet.Quantization.Tests.Models;
+using Fleet.Quantization.Variants;
+
+namespace Fleet.Quantization.Tests.Variants;
+
+/// <summary>A variant where nobody sets what it needs.</summary>
+public sealed class PlainRuntimeTests
+{
+    private static readonly string[] Settings = ["session.disable_quant_qdq=1"];
+
+    [Fact]
+    public void Variant_to_take_says_what_plain_ONNX_Runtime_makes_of_it_and_its_file_names_the_setting()
+    {
+        using var folder = new ScratchFolder();
+        var (here, other) = (Chosen(folder, "x64", "int8-weights"), Chosen(folder, "arm-cpu", "int8-weights"));
+        var measured = Assert.Single(here.Reasons, reason => reason.Contains("plain ONNX Runtime", StringComparison.Ordinal));
+        Assert.Matches("^Without session.disable_quant_qdq=1, which stands in its file, plain ONNX Runtime takes [1-9][0-9]*\\.[0-9]{2} "
+            + "times the processor time told and answers as told\\.$", measured);
+        Assert.Contains(
+            other.Reasons, reason => reason.StartsWith("It needs session.disable_quant_qdq=1 wherever", StringComparison.Ordinal));
+        foreach (var variant in (VariantReport[])[here, other])
+        {
+            var file = OnnxFile.Load(folder.File($"{variant.Profile}/{variant.Artifact!.Name}"));
+            Assert.Equal([new("session.disable_quant_qdq", "1")], NeededSettings.In(file).Entries);
+            // No metadata but that, in few bytes.
+            Assert.InRange(Assert.Single(file.MetadataProps).CalculateSize(), 1, 80);
+        }
+    }
+
+    [Fact]
+    public void Signed_products_name_their_guard_in_the_file_for_every_profile_and_on_screen_where_it_is_set()
+    {
+        using var folder = new ScratchFolder();
+        foreach (var profile in (string[])["x64", "arm-cpu"])
+        {
+            var variant = Chosen(folder, profile, "int8-dynamic");
+            var file = OnnxFile.Load(folder.File($"{profile}/{variant.Artifact!.Name}"));
+            Assert.Equal([new("session.x64quantprecision", "1")], NeededSettings.In(file).Entries);
+            Assert.Equal(profile == "x64",
+                variant.Reasons.Any(reason => reason.StartsWith("Without session.x64quantprecision=1,", StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
+    public void Guard_of_a_profile_is_no_need_of_a_file_without_signed_products()
+    {
+        Assert.Equal(Settings, PlainRuntime.NeededOf(
+            new RuntimeSettings
+            {
+                SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1", [NeededSettings.NoQuantized] = "1" },
+            },
+            new NeededSettings(new Dictionary<string, string> { [NeededSettings.NoQuantized] = "1" })));
+        // What a profile adds for reasons of its own is one.
+        Assert.Equal(["session.disable_prepacking=1"], PlainRuntime.NeededOf(
+            new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.disable_prepacking"] = "1" } },
+            new NeededSettings(new Dictionary<string, string>())));
+    }
+
+    [Theory]
+    [InlineData(1.05, 35, 35.4, "takes the processor time told and answers as told.")]
+    [InlineData(1.06, 35, 34.5, "takes 1.06 times the processor time told and answers as told.")]
+    [InlineData(0.58, 35.2, 12.3,
+        "takes 0.58 times the processor time told and comes as close to the float model as 12.3 dB, not 35.2 dB.")]
+    [InlineData(null, 0, 0, "does not load it.")]
+    public void Five_percent_and_half_a_decibel_are_told(double? time, double told, double plain, string end)
+        => Assert.EndsWith($"plain ONNX Runtime {end}", PlainRuntime.Measured(Settings, time, told, plain), StringComparison.Ordinal);
+
+    private static VariantReport Chosen(ScratchFolder folder, string profile, string scheme)
+    {
+        var model = new GraphBuilder().Input("x", -1, 256).Weight("w", 256, 512).Weight("v", 512, 256).Node("MatMul", ["x", "w"], "h")
+            .Node("Relu", ["h"], "r").Node("MatMul", ["r", "v"], "y").Output("y", -1, 256).Save(folder);
+        var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 16, 3);
+        return new VariantMaker(new DeviceFacts { Architecture = "x64", IsaFlags = ["avx2"] }).Make(
+            new VariantRequest(model, null, HeldOut.Of(samples.Feeds("x")),
+                VariantSettings.Of(new QuantizationSpec { Schemes = [scheme], Goal = "size" }, [BuiltInProfiles.Find(profile)!]),
+                folder.File(profile)),
+            new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants.Single(variant => variant.Chosen);
+    }
+}

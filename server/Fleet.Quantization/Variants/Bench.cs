@@ -152,7 +152,7 @@ internal sealed class Bench : IDisposable
         try
         {
             using var session = OnnxRuntimeSession.Open(file, OnnxRuntimeSession.Plain);
-            var plain = Baseline.TimeAgainst(session, everyThread: false, cancellationToken).Speed;
+            var plain = Baseline.TimeAgainst(session, everyThread: false, _settings.Effort.Pairs, cancellationToken).Speed;
             return PlainRuntime.Measured(settings, told.Value / plain.Value, close.SignalToNoise,
                 Baseline.Tell(session, cancellationToken).Closeness.SignalToNoise);
         }

@@ -199,6 +199,10 @@ public sealed class RoomTests
             "Fleet.Quantization.Schemes.IQuantizationScheme", "what is judged is the file that ships, whoever made it"
         },
         {
+            "server/Fleet.Quantization/Estimates", @"Fleet\.Quantization\.(?!Estimates\b|Onnx\b)\w+",
+            "Fleet.Quantization.Schemes.IQuantizationScheme", "an estimate is of a file, whoever made it"
+        },
+        {
             "server/Fleet.Quantization/Choice", @"Fleet\.Quantization\.(?!Choice\b)\w+|Microsoft\.ML",
             "Fleet.Quantization.Variants.VariantMaker", "the choice is a function of figures"
         },

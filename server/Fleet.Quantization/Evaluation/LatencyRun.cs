@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Fleet.Contracts.Validation;
-using Fleet.Quantization.Choice;
 using Fleet.Quantization.Onnx;
 using Microsoft.ML.OnnxRuntime;
 

@@ -2,6 +2,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Choice;
+using Fleet.Quantization.Estimates;
 using Fleet.Quantization.Onnx;
 
 namespace Fleet.Quantization.Variants;

@@ -24,7 +24,8 @@ internal static class SharedWeights
         foreach (var weight in graph.Graph.Initializer.Where(tensor => tensor.Is(DataType.Int8) && tensor.Dims.Count > 1).ToArray())
         {
             var readers = graph.ConsumersOf(weight.Name).Distinct().ToArray();
-            if (readers.Sum(reader => MultipliersOf(reader, graph)) < 2 || !readers.All(reader => MayChange(reader, weight, graph))) continue;
+            var products = readers.Sum(reader => MultipliersOf(reader, graph));
+            if (products < 2 || !readers.All(reader => MayChange(reader, weight, graph))) continue;
             var place = graph.Graph.Initializer.IndexOf(weight);
             graph.Graph.Initializer[place] = Tensors.Of(
                 weight.Name, [.. weight.RawData.Select(value => (byte)(value ^ Zero))], [.. weight.Dims]);

@@ -3,7 +3,7 @@ using System.Text;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization;
-using Fleet.Quantization.Choice;
+using Fleet.Quantization.Estimates;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;

@@ -15,11 +15,12 @@ public sealed class BuildTablesTests
     public void Chosen_variant_is_marked_and_what_was_measured_stands_beside_it()
     {
         var table = Table(labelled: true);
-        Assert.Matches(@"(?m)^VARIANT +SCHEME +SIZE +ACCURACY +AGREES +P50 MS +SPEED +MEMORY +ENERGY +VERDICT$", table);
-        Assert.Matches(@"(?m)^x64-int8 +int8-static-u8s8 +64\.0 KiB +97\.5 % +99\.1 % +0\.410 +2\.10x +60\.0 MiB +12\.5 uJ +\* chosen$",
+        Assert.Matches(@"(?m)^VARIANT +SCHEME +SIZE +ACCURACY +AGREES +P50 MS +SPEED +SPEED 95 % +MEMORY +ENERGY +VERDICT$",
             table);
+        Assert.Matches(@"(?m)^x64-int8 +int8-static-u8s8 +64\.0 KiB +97\.5 % +99\.1 % +0\.410 +2\.10x +1\.98-2\.24 +60\.0 MiB +12\.5 uJ +"
+            + @"\* chosen$", table);
         Assert.Matches(@"(?m)^x64-int8-dynamic .* beaten$", table);
-        Assert.Matches(@"(?m)^x64-int4 .* - +- +- +- +rejected$", table);
+        Assert.Matches(@"(?m)^x64-int4 .* - +est. 0.9x +- +- +- +rejected$", table);
         Assert.Matches(@"(?m)^x64-int8-stem +int8-static-u8s8-float-stem +- .* not made$", table);
         Assert.Contains("x64-int4: It collapsed.", table, StringComparison.Ordinal);
     }
@@ -118,6 +119,7 @@ public sealed class BuildTablesTests
                 {
                     Chosen = true,
                     SpeedUp = 2.1,
+                    SpeedUpInterval = new MetricInterval("speed", 1.98, 2.24),
                     Scores = chosen.Scores! with
                     {
                         Latency = new LatencySummary(time, time, time),
@@ -126,7 +128,7 @@ public sealed class BuildTablesTests
                     },
                 },
                 Of("x64-int8-dynamic", "int8-dynamic") with { Dominated = true },
-                Of("x64-int4", "int4-weights") with { Accepted = false, Reasons = ["It collapsed."] },
+                Of("x64-int4", "int4-weights") with { Accepted = false, Reasons = ["It collapsed."], EstimatedSpeedUp = 0.9 },
                 Of("x64-int8-stem", "int8-static-u8s8-float-stem") with
                 {
                     Artifact = null,

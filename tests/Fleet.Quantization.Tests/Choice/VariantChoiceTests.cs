@@ -65,8 +65,11 @@ public sealed class VariantChoiceTests
             ["slower than float may be taken for size"] = (
             [Make("int4", 150, 0.94, 0.6), Original], "size", None, "int4", ["int4", "fp32"], []),
             ["slower within noise is as fast, and smaller"] = ([Make("int8", 250, 0.94, 0.975), Original], "latency", None,
-            "int8", ["int8", "fp32"], [("fp32", "int8 is as fast as can be told (0.98, 0.97 to 0.98 times against 1.00 times) and smaller (250 against "
-                + "1,000 bytes).")]),
+            "int8", ["int8", "fp32"],
+            [
+                ("fp32", "int8 is as fast as can be told (0.98, 0.97 to 0.98 times against 1.00 times) and smaller (250 against "
+                    + "1,000 bytes)."),
+            ]),
             ["slower just beyond noise is slower"] = (
             [Make("int8", 250, 0.94, 0.969), Original], "latency", None, "fp32", ["int8", "fp32"], []),
             ["collapsed: neither chosen nor on the front"] = (

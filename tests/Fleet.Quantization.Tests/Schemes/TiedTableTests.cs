@@ -42,7 +42,8 @@ public sealed class TiedTableTests
         if (scheme != "int8-static-symmetric")
         {
             Assert.InRange(quantized.SignalToNoise(
-                new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }), least, 100);
+                new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }),
+                least, 100);
         }
         Assert.Empty(OnnxGraph.ProblemsOf(quantized.Model.Graph));
         // Turned or not, it is a constant once it is loaded.

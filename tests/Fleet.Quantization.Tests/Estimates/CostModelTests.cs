@@ -1,11 +1,11 @@
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
-using Fleet.Quantization.Choice;
+using Fleet.Quantization.Estimates;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Tests.Models;
 
-namespace Fleet.Quantization.Tests.Choice;
+namespace Fleet.Quantization.Tests.Estimates;
 
 /// <summary>Estimates for processors that are not here.</summary>
 public sealed class CostModelTests

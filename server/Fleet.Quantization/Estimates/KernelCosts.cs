@@ -1,6 +1,6 @@
 using Fleet.Contracts.Devices;
 
-namespace Fleet.Quantization.Choice;
+namespace Fleet.Quantization.Estimates;
 
 /// <summary>
 /// What the kernels of a kind of processor do in a cycle of one core: what a cost model needs to know of a profile. The figures are

@@ -1,7 +1,7 @@
 using System.Globalization;
 using MathNet.Numerics.Distributions;
 
-namespace Fleet.Quantization.Choice;
+namespace Fleet.Quantization;
 
 /// <summary>How many times as fast as the float model a variant is, and where that lies with a confidence of 95 %.</summary>
 /// <param name="Value">The factor; above 1 is faster.</param>

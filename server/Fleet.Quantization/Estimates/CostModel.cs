@@ -4,7 +4,7 @@ using Fleet.Quantization.Onnx.Protos;
 using Microsoft.ML.OnnxRuntime;
 using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
-namespace Fleet.Quantization.Choice;
+namespace Fleet.Quantization.Estimates;
 
 /// <summary>
 /// How long a model takes on processors that are not here, as an estimate: its operators as the runtime fuses them, each by what the

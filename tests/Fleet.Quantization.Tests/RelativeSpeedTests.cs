@@ -1,6 +1,4 @@
-using Fleet.Quantization.Choice;
-
-namespace Fleet.Quantization.Tests.Choice;
+namespace Fleet.Quantization.Tests;
 
 /// <summary>What pairs of calls tell of two models.</summary>
 public sealed class RelativeSpeedTests

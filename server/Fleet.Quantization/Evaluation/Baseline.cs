@@ -172,7 +172,7 @@ internal sealed class Baseline : IDisposable
         return judged with
         {
             Intervals = _bootstrap.Intervals(measured, draws),
-            Draws = [.. draws.Select(draw => draw.FirstOrDefault(value => value.Name == judged.Figure.Name)?.Value ?? double.NaN)],
+            Draws = [.. draws.Draws.Select(draw => draw.FirstOrDefault(value => value.Name == judged.Figure.Name)?.Value ?? double.NaN)],
         };
     });
 

@@ -20,6 +20,9 @@ internal sealed class Bootstrap
 
     private const int Seed = 7, Draws = 1_000;
 
+    /// <summary>Least error of a draw, of that of all samples: one that drew a sample again and again knows of none.</summary>
+    private const double LeastError = 0.05;
+
     private readonly SampleClusters _clusters;
     private readonly double _tail;
 
@@ -50,31 +53,39 @@ internal sealed class Bootstrap
     /// </summary>
     public double RuleOfThree => Math.Min(1, 3.0 / Samples);
 
-    /// <summary>The figures of each draw; none where there are too few samples.</summary>
-    public IReadOnlyList<IReadOnlyList<MetricValue>> Of(TaskScore score, CancellationToken cancellationToken)
+    /// <summary>What is measured of each draw; nothing where there are too few samples.</summary>
+    public Resampling Of(TaskScore score, CancellationToken cancellationToken)
     {
-        if (_clusters.Drawn < FewestSamples) return [];
-        var random = new Random(Seed);
-        var (times, draws) = (new int[Samples], new IReadOnlyList<MetricValue>[Draws]);
+        if (_clusters.Drawn < FewestSamples) return Resampling.None;
+        var (random, error) = (new Random(Seed), ErrorOf(score.InfluenceOnDecibels(SampleWeights.Equal),
+            Enumerable.Range(0, _clusters.Places.Count), (double)_clusters.Drawn / _clusters.Places.Count));
+        var decibels = DecibelsOf(score.Measured());
+        var (times, drawn) = (new int[Samples], new int[_clusters.Drawn]);
+        var (draws, studentized) = (new IReadOnlyList<MetricValue>[Draws], new List<double>(Draws));
         for (var draw = 0; draw < Draws; draw++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             Array.Clear(times);
-            for (var i = 0; i < _clusters.Drawn; i++)
+            for (var i = 0; i < drawn.Length; i++)
             {
-                foreach (var place in _clusters.Places[random.Next(_clusters.Places.Count)]) times[place]++;
+                drawn[i] = random.Next(_clusters.Places.Count);
+                foreach (var place in _clusters.Places[drawn[i]]) times[place]++;
             }
-            draws[draw] = score.Measured(new SampleWeights(times));
+            var weights = new SampleWeights(times);
+            draws[draw] = score.Measured(weights);
+            if (error > 0 && DecibelsOf(draws[draw]) is { } own)
+                studentized.Add((own - decibels!.Value) / Math.Max(ErrorOf(score.InfluenceOnDecibels(weights), drawn, 1), LeastError * error));
         }
-        return draws;
+        studentized.Sort();
+        return new Resampling(draws, error, studentized);
     }
 
     /// <summary>The interval of every figure that was measured.</summary>
-    public IReadOnlyList<MetricInterval> Intervals(IReadOnlyList<MetricValue> measured, IReadOnlyList<IReadOnlyList<MetricValue>> draws)
+    public IReadOnlyList<MetricInterval> Intervals(IReadOnlyList<MetricValue> measured, Resampling resampling)
         => [
-            .. measured.Select(figure => IntervalOf(figure, [
-                .. draws.Select(draw => draw.FirstOrDefault(value => value.Name == figure.Name)?.Value).OfType<double>(),
-            ])).OfType<MetricInterval>(),
+            .. measured.Select(figure => Widened(figure, resampling, IntervalOf(figure, [
+                .. resampling.Draws.Select(draw => draw.FirstOrDefault(value => value.Name == figure.Name)?.Value).OfType<double>(),
+            ]))).OfType<MetricInterval>(),
         ];
 
     /// <summary>The interval of what is lost of a figure.</summary>
@@ -117,10 +128,53 @@ internal sealed class Bootstrap
         return new MetricInterval(figure.Name, Math.Min(low, figure.Value), Math.Max(high, figure.Value));
     }
 
-    private static double At(double[] sorted, double share)
+    /// <summary>
+    /// Where a few samples make most of the noise, those that are missing are missing from every draw as well: percentiles are then too
+    /// narrow towards less. How far each draw is off, by its own error, tells more (Efron and Tibshirani, An Introduction to the
+    /// Bootstrap, 1993, 12.5, "bootstrap-t"); the wider of both holds.
+    /// </summary>
+    private static MetricInterval? Widened(MetricValue figure, Resampling resampling, MetricInterval? interval)
     {
-        var place = share * (sorted.Length - 1);
-        var below = (int)place;
-        return below + 1 < sorted.Length ? sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]) : sorted[below];
+        if (interval is null || figure.Name != Metric.SignalToNoise.Name || resampling.Studentized.Count == 0) return interval;
+        double End(double share) => Math.Clamp(
+            figure.Value - At(resampling.Studentized, share) * resampling.Error, -OutputScore.ExactDecibels, OutputScore.ExactDecibels);
+        return interval with
+        {
+            Low = Math.Min(interval.Low, End((1 + Level) / 2)),
+            High = Math.Max(interval.High, End((1 - Level) / 2)),
+        };
     }
+
+    /// <summary>
+    /// Standard error of the decibels by the influence of each cluster (delta method).
+    /// </summary>
+    /// <param name="influence">Of each sample.</param>
+    /// <param name="clusters">Numbers of the clusters that are there, again for each time that they are.</param>
+    /// <param name="share">How much of them are as many samples as there are: runs of neighbours overlap.</param>
+    private double ErrorOf(double[] influence, IEnumerable<int> clusters, double share)
+    {
+        if (influence.Length == 0) return 0;
+        var squares = clusters.Sum(cluster => Math.Pow(_clusters.Places[cluster].Sum(place => influence[place]), 2));
+        return Math.Sqrt(squares * share * _clusters.Drawn / (_clusters.Drawn - 1.0));
+    }
+
+    private static double? DecibelsOf(IReadOnlyList<MetricValue> figures)
+        => figures.FirstOrDefault(figure => figure.Name == Metric.SignalToNoise.Name)?.Value;
+
+    private static double At(IReadOnlyList<double> sorted, double share)
+    {
+        var place = share * (sorted.Count - 1);
+        var below = (int)place;
+        return below + 1 < sorted.Count ? sorted[below] + (place - below) * (sorted[below + 1] - sorted[below]) : sorted[below];
+    }
+}
+
+/// <summary>What is measured of samples that are drawn again.</summary>
+/// <param name="Draws">The figures of each draw.</param>
+/// <param name="Error">Standard error of the decibels of all samples; 0 where none can be told.</param>
+/// <param name="Studentized">By how many of its own standard errors the decibels of each draw are off, in rising order.</param>
+internal sealed record Resampling(IReadOnlyList<IReadOnlyList<MetricValue>> Draws, double Error, IReadOnlyList<double> Studentized)
+{
+    /// <summary>Too few samples to draw from.</summary>
+    public static readonly Resampling None = new([], 0, []);
 }

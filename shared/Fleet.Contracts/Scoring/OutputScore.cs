@@ -51,6 +51,15 @@ public sealed class OutputScore
         return this;
     }
 
+    /// <summary>
+    /// How far this part moves the decibels of all when it is there once more: 10 / ln 10 times its share of the signal less its share of
+    /// the noise. 0 where the decibels are not those of a ratio.
+    /// </summary>
+    public double InfluenceOn(OutputScore all)
+        => Math.Abs(all.SignalToNoise) < ExactDecibels
+            ? 10 / Math.Log(10) * (_signal / all._signal - _noise / all._noise)
+            : 0;
+
     /// <summary>Takes in what another added up, as often as it counts.</summary>
     public void Add(OutputScore other, int times)
     {

@@ -78,13 +78,29 @@ public abstract class TaskScore
     {
         var definition = TaskDefinition.Of(Truth.Task);
         var order = definition.LabelMetrics.Concat(definition.ReferenceMetrics).Select(metric => metric.Name).ToList();
-        var all = new OutputScore();
-        foreach (var (sample, one) in _closeness.Index()) all.Add(one, weights[sample]);
+        var all = Closeness(weights);
         IEnumerable<MetricValue> closeness = _compared.Length == 0 ? []
             : [MetricValue.Of(Metric.Cosine, all.Cosine), MetricValue.Of(Metric.SignalToNoise, all.SignalToNoise)];
         return [
             .. Figures(weights).Concat(closeness).Where(value => double.IsFinite(value.Value)).OrderBy(value => order.IndexOf(value.Name)),
         ];
+    }
+
+    /// <summary>
+    /// How far each sample moves <see cref="Metric.SignalToNoise"/> (<see cref="OutputScore.InfluenceOn"/>) where they count as
+    /// <paramref name="weights"/> says; none where nothing is compared.
+    /// </summary>
+    public double[] InfluenceOnDecibels(SampleWeights weights)
+    {
+        var all = Closeness(weights);
+        return [.. _closeness.Select(one => one.InfluenceOn(all))];
+    }
+
+    private OutputScore Closeness(SampleWeights weights)
+    {
+        var all = new OutputScore();
+        foreach (var (sample, one) in _closeness.Index()) all.Add(one, weights[sample]);
+        return all;
     }
 
     /// <summary>Takes sample number <paramref name="sample"/> in.</summary>

@@ -1,5 +1,4 @@
 using Fleet.Contracts.Validation;
-using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Variants;
 

@@ -1,6 +1,5 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
-using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;

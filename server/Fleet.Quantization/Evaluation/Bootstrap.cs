@@ -74,7 +74,10 @@ internal sealed class Bootstrap
             var weights = new SampleWeights(times);
             draws[draw] = score.Measured(weights);
             if (error > 0 && DecibelsOf(draws[draw]) is { } own)
-                studentized.Add((own - decibels!.Value) / Math.Max(ErrorOf(score.InfluenceOnDecibels(weights), drawn, 1), LeastError * error));
+            {
+                var ownError = ErrorOf(score.InfluenceOnDecibels(weights), drawn, 1);
+                studentized.Add((own - decibels!.Value) / Math.Max(ownError, LeastError * error));
+            }
         }
         studentized.Sort();
         return new Resampling(draws, error, studentized);
@@ -145,9 +148,7 @@ internal sealed class Bootstrap
         };
     }
 
-    /// <summary>
-    /// Standard error of the decibels by the influence of each cluster (delta method).
-    /// </summary>
+    /// <summary>Standard error of the decibels by the influence of each cluster (delta method).</summary>
     /// <param name="influence">Of each sample.</param>
     /// <param name="clusters">Numbers of the clusters that are there, again for each time that they are.</param>
     /// <param name="share">How much of them are as many samples as there are: runs of neighbours overlap.</param>

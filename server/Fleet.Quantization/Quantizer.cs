@@ -74,7 +74,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         QuantizationRequest request, string path, string? form, string outputFolder, IProgress<BuildProgress> progress,
         CancellationToken cancellationToken)
     {
-        var (given, source, spec) = (request.Source.Onnx, request.Source with { Onnx = path }, request.Quantization);
+        var (file, source, spec) = (request.Source.Onnx, request.Source with { Onnx = path }, request.Quantization);
         var settings = VariantSettings.Of(request);
         var (startedAt, start) = (_time.GetUtcNow(), _time.GetTimestamp());
         var model = PreparedModel.Read(path);
@@ -88,14 +88,19 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             state = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), model), source.State ?? []);
             shapes = SyntheticShapes.For(source, session, inputs, state);
         }
-        SampleSource Described(string from, int count)
-            => new(from, count) { Shapes = from == SampleSource.Synthetic ? shapes?.Given(state) : null };
+        SampleSource Described(string from, int count, Preprocessing? preprocessing) => new(from, count)
+        {
+            Shapes = from == SampleSource.Synthetic ? shapes?.Given(state) : null,
+            Preprocessing = preprocessing,
+        };
 
-        var validation = ModelSamples.Read(source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes, source.Task);
+        var validation = ModelSamples.Read(
+            source.Validation, inputs, state, ValidationSeed, source.ValidationLabels, shapes, source.Task, source);
         var calibrating = CalibratingOf(source, validation, state);
-        var calibration = source.Calibration is not { } data ? null : Limited(
-            calibrating is not null ? new PickedFeeds(validation.Feeds, calibrating)
-                : ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes).Feeds, spec.CalibrationSamples);
+        var given = source.Calibration is not { } data ? null : calibrating is not null ? validation
+            : ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes, files: source with { Classes = null });
+        var calibration = given is null ? null : Limited(
+            calibrating is null ? given.Feeds : new PickedFeeds(validation.Feeds, calibrating), spec.CalibrationSamples);
         var heldOut = new HeldOut(validation.Feeds, validation.Truth)
         {
             Detection = source.Detection,
@@ -105,13 +110,13 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         };
         var requantized = form is null
             ? null
-            : new RequantizedModel(form, OnnxFile.BytesOf(given), ClosenessOf(path, given, validation.Feeds, cancellationToken));
+            : new RequantizedModel(form, OnnxFile.BytesOf(file), ClosenessOf(path, file, validation.Feeds, cancellationToken));
         var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder) { LargestFile = LargestFile };
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
         return new QuantizationReport
         {
-            Model = Path.GetFileName(given),
-            Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(given))),
+            Model = Path.GetFileName(file),
+            Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file))),
             Requantized = requantized,
             Bytes = OnnxFile.BytesOf(source.Onnx),
             // Counted before: a model of some GiB is not kept meanwhile.
@@ -119,8 +124,8 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             StartedAt = startedAt,
             Duration = _time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
-            Calibration = calibration is null ? null : Described(source.Calibration!, calibration.Count),
-            Validation = Described(source.Validation, heldOut.Judging.Count),
+            Calibration = calibration is null ? null : Described(source.Calibration!, calibration.Count, given!.Preprocessing),
+            Validation = Described(source.Validation, heldOut.Judging.Count, validation.Preprocessing),
             Parts = made.Parts with { OfCalibration = calibrating is not null },
             Labelled = validation.Truth.IsLabelled,
             Task = validation.Truth.Task,

@@ -84,6 +84,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(BuildReport))]
 [JsonSerializable(typeof(QuantizationRequest))]
 [JsonSerializable(typeof(QuantizationReport))]
+[JsonSerializable(typeof(Preprocessing))]
 [JsonSerializable(typeof(BuildProgress))]
 [JsonSerializable(typeof(ProofRequest))]
 [JsonSerializable(typeof(ProofReport))]

@@ -37,7 +37,9 @@ public sealed class ProjectTests
         "TorchSharp libtorch-cpu-linux-x64 Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Microsoft.Extensions.Hosting "
             + "System.CommandLine", "only the worker carries native training code")]
     [InlineData("server/Fleet.Quantize", "", "what runs a model is small to install")]
-    [InlineData("server/Fleet.Quantization", "Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Grpc.Tools MathNet.Numerics",
+    [InlineData("server/Fleet.Quantization",
+        "Microsoft.ML.OnnxRuntime System.Numerics.Tensors Google.Protobuf Grpc.Tools MathNet.Numerics "
+            + "SkiaSharp SkiaSharp.NativeAssets.Linux.NoDependencies",
         "whoever takes the library takes its packages with it")]
     [InlineData("server/Fleet.Cli", "System.CommandLine Spectre.Console YamlDotNet", "the tool is small")]
     [InlineData("tests/Fleet.TestKit", "", "whatever runs a test can load the kit")]

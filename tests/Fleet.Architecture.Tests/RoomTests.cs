@@ -191,8 +191,12 @@ public sealed class RoomTests
             "Fleet.Quantization.Accuracy.AccuracyControl", "a technique changes the float model; whether it helped is judged elsewhere"
         },
         {
-            "server/Fleet.Quantization/Samples", @"Fleet\.Quantization\.(?!Samples\b|Onnx\b)\w+", "Fleet.Quantization.Evaluation.Baseline",
-            "samples are the same whether they calibrate or judge"
+            "server/Fleet.Quantization/Samples", @"Fleet\.Quantization\.(?!Samples\b|Media\b|Onnx\b)\w+",
+            "Fleet.Quantization.Evaluation.Baseline", "samples are the same whether they calibrate or judge"
+        },
+        {
+            "server/Fleet.Quantization/Media", @"Fleet\.Quantization\.(?!Media\b)\w+|Microsoft\.ML", "Fleet.Quantization.Onnx.OnnxGraph",
+            "pictures and sound are read alike for training and for quantizing, without knowing what takes them"
         },
         {
             "server/Fleet.Quantization/Evaluation", @"Fleet\.Quantization\.(?:Schemes|Techniques|Accuracy|Variants|Choice|Report|Proof)",

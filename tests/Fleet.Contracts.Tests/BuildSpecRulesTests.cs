@@ -98,6 +98,12 @@ public sealed class BuildSpecRulesTests
         ["shapes of samples that are not made up"] = (
             spec => Own(spec, Source with { Validation = "v.npz", Shapes = [new InputShape("x", [1, 3, 8, 8])] }),
             "source.shapes has no meaning without made-up samples"),
+        ["a mean of two channels"] = (spec => Own(spec, Source with { Preprocessing = new() { Mean = [1, 2] } }),
+            "source.preprocessing.mean must be one number, or one for each of 3 channels."),
+        ["a range that falls"] = (spec => Own(spec, Source with { Preprocessing = new() { Range = [1, 0] } }),
+            "source.preprocessing.range must be two numbers, the lower one first"),
+        ["a share without cropping"] = (spec => Own(spec, Source with { Preprocessing = new() { CropShare = 0.5 } }),
+            "source.preprocessing.cropShare is for source.preprocessing.fit 'crop'."),
         ["a model of one's own without classes"] = (spec => Own(spec, Source with { Classes = [] }), "source.classes must name"),
         ["unknown scheme"] = (spec => spec with { Quantization = spec.Quantization with { Schemes = ["int2"] } },
             "quantization.schemes 'int2' is not known; it is one of auto, int8-static-u8s8"),

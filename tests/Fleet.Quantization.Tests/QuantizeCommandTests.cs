@@ -4,6 +4,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Tests.Media;
 using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Tests.Onnx;
 using Fleet.TestKit;
@@ -136,6 +137,35 @@ public sealed class QuantizeCommandTests
 
     private static Task<ProcessResult> RunAsync(ScratchFolder folder, string model, params string[] options)
         => FleetModels.QuantizeAsync([model, "--profile", "x64", "--out", folder.File("out"), .. options], Deadline);
+
+    [Fact]
+    public async Task Folder_of_pictures_calibrates_and_judges_and_the_report_says_how_they_became_inputs()
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.ConvRelu(), folder.File("m.onnx"));
+        Directory.CreateDirectory(folder.File("pictures"));
+        var random = new Random(4);
+        for (var picture = 0; picture < 24; picture++)
+        {
+            var pixels = new byte[16 * 12 * 3];
+            random.NextBytes(pixels);
+            await File.WriteAllBytesAsync(
+                folder.File($"pictures/{picture}.png"), PngWriter.Write(16, 12, 3, pixels), TestContext.Current.CancellationToken);
+        }
+        string[] asked = ["--calibration", folder.File("pictures"), "--scheme", "int8-static-u8s8",
+            "--preprocess", "range=0,255 mean=127 deviation=64", "--preprocess", "fit=crop resize=antialias"];
+        var report = await QuantizeAsync(folder, folder.File("m.onnx"), asked);
+        Assert.Equal((24, "8x8 pixels (cropped to the middle, bilinear with antialiasing, half-pixel centres), RGB, NCHW, "
+            + "values from 0 to 255, less a mean of 127, divided by 64"),
+            (report.Calibration!.Count + report.Validation.Count, report.Validation.Preprocessing!.ToString()));
+        Assert.Contains(report.Validation.Preprocessing.ToString(),
+            await File.ReadAllTextAsync(folder.File("out/report.html"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+
+        await File.WriteAllBytesAsync(folder.File("pictures/torn.png"), new byte[100], TestContext.Current.CancellationToken);
+        var refused = await RunAsync(folder, folder.File("m.onnx"), asked);
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("pictures/torn.png: The file does not begin as a PNG", refused.Output, StringComparison.Ordinal);
+    }
 
     private static async Task<QuantizationReport> QuantizeAsync(ScratchFolder folder, string model, params string[] options)
     {

@@ -44,6 +44,7 @@ internal static class ProveCommand
         };
         var state = ModelOptions.State("State that the model carries from sample to sample.");
         var shape = ModelOptions.Shape("Shape of made-up samples of an input.");
+        var preprocessing = PreprocessingOption.Create("without any, those of the report that 'quantize' left beside the variant.");
         var samples = new Option<int?>("--samples")
         {
             HelpName = "N",
@@ -75,7 +76,7 @@ internal static class ProveCommand
                 --session-entry session.x64quantprecision=1
               fleet models prove variants/arm-cpu-int8.onnx --validation test/ \
                 --samples 500 --json
-            """) { variant, validation, reference, processors, profile, entries, state, shape, samples, Verb.Json() };
+            """) { variant, validation, reference, processors, profile, entries, state, shape, preprocessing, samples, Verb.Json() };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var request = new ProofRequest
@@ -86,6 +87,7 @@ internal static class ProveCommand
                     Validation = ModelOptions.FullPath(parsed.GetRequiredValue(validation))!,
                     State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null,
                     Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null,
+                    Preprocessing = parsed.GetValue(preprocessing),
                 },
                 Reference = ModelOptions.FullPath(parsed.GetValue(reference)),
                 Processors = parsed.GetValue(processors)?

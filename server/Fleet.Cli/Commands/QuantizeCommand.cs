@@ -85,6 +85,7 @@ internal static class QuantizeCommand
         var state = ModelOptions.State("State that the model carries from sample to sample; usual names are found without it.");
         var shape = ModelOptions.Shape(
             "Shape of made-up samples of an input; without it free axes get the smallest of some usual extents that the model runs with.");
+        var preprocessing = PreprocessingOption.Create("what is left out follows from the model's input.");
         var memory = new Option<double?>("--memory")
         {
             HelpName = "GB",
@@ -116,23 +117,30 @@ internal static class QuantizeCommand
             Makes small variants of your own ONNX model for each hardware profile, judges them against it, and marks the one to take.
 
             DATA is an npz (arrays by input name) or npy whose first axis counts samples, a
-            folder of such files or of PGM and PPM pictures, or the word synthetic for
-            made-up inputs, good for a first look. An array 'labels' in the npz, or a folder
-            in the folder for each class, makes the metric of the task the measure: accuracy
-            of classes, RMSE of numbers, mAP of boxes. Without labels it is closeness to the
-            float model.
+            folder of such files or of pictures (PNG, JPEG, PGM, PPM) or sound (WAV), or the
+            word synthetic for made-up inputs, good for a first look. An array 'labels' in
+            the npz, or a folder in the folder for each class, makes the metric of the task
+            the measure: accuracy of classes, RMSE of numbers, mAP of boxes. Without labels
+            it is closeness to the float model. The number of a class is the name of its
+            folder where all are numbers, else its place in the order of names.
+
+            Pictures become the size and the layout that the input has; values lie between
+            0 and 1 unless --preprocess says otherwise, and the report says what was done.
+            Sound is cut into windows of the input's length.
 
             Examples:
               fleet models quantize model.onnx --calibration train.npz \
                 --validation held-out.npz --out variants
+              fleet models quantize detector.onnx --calibration pictures/ \
+                --preprocess "range=0,255 mean=127 deviation=128" --out variants
               fleet models quantize model.onnx --calibration synthetic \
                 --profile x64,x64-avx2 --out first-look
               fleet models quantize model.onnx --validation test/ --profile board.yaml \
                 --scheme int8-dynamic,int4-weights --out variants --json
             """)
             {
-                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, task, unit, state, shape, memory,
-                requantize, output, Verb.Json(),
+                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, task, unit, state, shape,
+                preprocessing, memory, requantize, output, Verb.Json(),
             };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -153,6 +161,7 @@ internal static class QuantizeCommand
                     LabelUnit = parsed.GetValue(unit),
                     State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null,
                     Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null,
+                    Preprocessing = parsed.GetValue(preprocessing),
                 },
                 Quantization = Defaults with
                 {

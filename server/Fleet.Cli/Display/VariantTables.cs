@@ -21,6 +21,9 @@ internal static class VariantTables
             screen.WriteSentence($"Made-up samples were used{(shapes.Length > 0 ? $" ({shapes})" : "")}: sizes and speeds hold, closeness "
                 + $"to the float model is a first look only.");
         }
+        if ((report.Validation.Preprocessing ?? report.Calibration?.Preprocessing) is { } preprocessing)
+            screen.WriteSentence(
+                $"Files became inputs so: {preprocessing}. Where the model was trained otherwise, say so with --preprocess.");
         if (HeldOutOf(report.Parts) is { } heldOut) screen.WriteSentence(heldOut);
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();

@@ -47,7 +47,7 @@ internal static class SourceBuild
         var inputs = ModelInput.WithTables(ModelInput.Of(session), model);
         var state = ModelState.Of(session, inputs, source.State ?? []);
         var validation = ModelSamples.Read(source.Validation, inputs, state, Quantizer.ValidationSeed, source.ValidationLabels,
-            SyntheticShapes.For(source, session, inputs, state), source.Task);
+            SyntheticShapes.For(source, session, inputs, state), source.Task, source);
         var samples = validation.Feeds;
         var classes = ClassesOf(session);
         var task = source.Task

@@ -43,7 +43,8 @@ internal sealed record ProofTask(
             ModelInput.Of(session), request.Reference is { } reference ? OnnxFile.Load(reference) : variant);
         var state = ModelState.Of(session, inputs, source.State ?? []);
         var data = ModelSamples.Read(source.Validation, inputs, state, Seed, source.ValidationLabels,
-            SyntheticShapes.For(source, session, inputs, state), source.Task);
+            SyntheticShapes.For(source, session, inputs, state), source.Task,
+            source with { Preprocessing = source.Preprocessing ?? RecordedPreprocessing.Beside(source.Onnx) });
         var needed = NeededSettings.In(variant);
         return new ProofTask(source.Onnx, request.Reference, data.Feeds,
             data.Truth.Task == ModelTask.Classification ? data.Truth.Classes : null, data.Source, request.Samples,

@@ -164,6 +164,7 @@ internal sealed record ReportView
         null => "none",
         { IsMadeUp: true } => string.Create(CultureInfo.InvariantCulture,
             $"{source.Count} made up (synthetic{(source.Shapes is { Count: > 0 } shapes ? $"; {string.Join(", ", shapes)}" : "")})"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{source.Count} of {source.From}"),
+        _ => string.Create(CultureInfo.InvariantCulture,
+            $"{source.Count} of {source.From}{(source.Preprocessing is { } used ? $" ({used})" : "")}"),
     };
 }

@@ -29,7 +29,7 @@ internal sealed class ArrayFeeds : IFeedSource
     /// </summary>
     public IReadOnlyList<long>? Labels { get; }
 
-    /// <summary>Reads an npz (arrays by input name), an npy file or a picture (the only input).</summary>
+    /// <summary>Reads an npz (arrays by input name) or an npy file (the only input).</summary>
     /// <exception cref="InvalidDataException">The arrays do not fit the inputs; the message says which and how.</exception>
     public static ArrayFeeds Read(
         string path, IReadOnlyList<ModelInput> inputs, ModelState? state = null, ModelTask task = ModelTask.Classification)
@@ -45,9 +45,7 @@ internal sealed class ArrayFeeds : IFeedSource
                 ? NpzArchive.Read(file, MaximumBytes)
                 : new Dictionary<string, NpyArray>
                 {
-                    [fed is [var only] ? only : ""] = PortableImage.IsOne(path)
-                        ? PortableImage.Read(File.ReadAllBytes(path))
-                        : NpyArray.Parse(File.ReadAllBytes(path)),
+                    [fed is [var only] ? only : ""] = NpyArray.Parse(File.ReadAllBytes(path)),
                 };
             return From(arrays, inputs, name, state, task);
         }

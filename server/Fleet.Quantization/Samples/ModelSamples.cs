@@ -2,6 +2,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
+using Fleet.Quantization.Media;
 using Fleet.Quantization.Onnx;
 
 namespace Fleet.Quantization.Samples;
@@ -16,8 +17,11 @@ internal sealed record ModelSamples(
 {
     /// <summary>What is taken, for the help of commands.</summary>
     public const string Forms =
-        "npz (arrays by input name, and 'labels') or npy whose first axis counts samples, a folder of such files or of PGM and PPM "
-            + "pictures (a folder in it for each class gives labels), or 'synthetic'";
+        "npz (arrays by input name, and 'labels') or npy whose first axis counts samples, a folder of such files or of PNG, JPEG, PGM, PPM "
+            + "or WAV (a folder in it for each class gives labels), or 'synthetic'";
+
+    /// <summary>How pictures and sound became samples, each part; null for arrays.</summary>
+    public Preprocessing? Preprocessing { get; init; }
 
     /// <summary>Samples made up when there are none.</summary>
     private const int SyntheticSamples = 32;
@@ -31,12 +35,15 @@ internal sealed record ModelSamples(
     /// <param name="shapes">Of samples that are made up; null for the usual ones.</param>
     /// <param name="task">What the model does, which says the form of the labels; absent, labels are classes, and without them nothing
     /// is known.</param>
+    /// <param name="files">How pictures and sound become inputs, and the names of classes, where someone said.</param>
     /// <exception cref="InvalidDataException">There are none, or they do not fit; the message says which and how.</exception>
     public static ModelSamples Read(
         string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null,
-        SyntheticShapes? shapes = null, ModelTask? task = null)
+        SyntheticShapes? shapes = null, ModelTask? task = null, SourceSpec? files = null)
     {
-        var (feeds, classes) = Read(data, inputs, state, seed, shapes, task ?? ModelTask.Classification);
+        var (feeds, classes) = data == SampleSource.Synthetic
+            ? (new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null)
+            : InFiles(data, inputs, state, task ?? ModelTask.Classification, files);
         IReadOnlyDictionary<string, NpyArray> labels;
         if (task is null or ModelTask.Classification)
         {
@@ -47,21 +54,23 @@ internal sealed record ModelSamples(
         }
         else labels = TaskLabels.Read(task.Value, data, labelsPath, feeds.Count);
         var truth = SampleTruth.Read(task ?? (labels.Count > 0 ? ModelTask.Classification : ModelTask.Outputs), labels, feeds.Count);
-        return new ModelSamples(feeds, truth, labels, data);
+        return new ModelSamples(feeds, truth, labels, data) { Preprocessing = (feeds as FolderFeeds)?.Preprocessing };
     }
 
-    private static (IFeedSource Feeds, IReadOnlyList<long>? Classes) Read(
-        string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, SyntheticShapes? shapes, ModelTask task)
+    private static (IFeedSource Feeds, IReadOnlyList<long>? Classes) InFiles(
+        string data, IReadOnlyList<ModelInput> inputs, ModelState state, ModelTask task, SourceSpec? files)
     {
-        if (data == SampleSource.Synthetic) return (new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null);
-        if (Directory.Exists(data))
+        if (Directory.Exists(data) || (File.Exists(data) && (MediaFiles.IsPicture(data) || MediaFiles.IsSound(data))))
         {
-            var folder = FolderFeeds.Read(data, inputs, state);
+            if (files?.Preprocessing is { } asked && BuildSpecRules.ProblemsOf(asked) is { Count: > 0 } problems)
+                throw new InvalidDataException(string.Join(' ', problems));
+            var folder = FolderFeeds.Read(data, inputs, state, files?.Preprocessing, files?.Classes);
             return (folder, task == ModelTask.Classification ? folder.Labels : null);
         }
         if (!File.Exists(data)) throw new InvalidDataException($"{data} does not exist.");
-        var file = ArrayFeeds.Read(data, inputs, state, task);
-        return (file, file.Labels);
+        if (MediaFiles.RemedyFor(data) is { } remedy) throw new InvalidDataException($"{Path.GetFileName(data)}: {remedy}");
+        var arrays = ArrayFeeds.Read(data, inputs, state, task);
+        return (arrays, arrays.Labels);
     }
 
     private static long[] LabelsIn(string path, int samples)

@@ -33,6 +33,7 @@ public static partial class BuildSpecRules
         problems.Require(source.Validation.Length > 0, "source.validation must name a file or be 'synthetic'.");
         problems.Require(source.Classes is not { Count: 0 }, "source.classes must name at least one class; leave it out for none.");
         problems.Require(source.Shapes is null || source.HasMadeUpSamples, "source.shapes has no meaning without made-up samples.");
+        if (source.Preprocessing is { } preprocessing) JudgePreprocessing(preprocessing, "source.preprocessing.", problems);
         problems.Require(source.ValidationLabels is null || source.Validation != SampleSource.Synthetic,
             "source.validationLabels has no meaning beside made-up samples.");
     }

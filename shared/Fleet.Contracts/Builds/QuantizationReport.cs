@@ -111,6 +111,9 @@ public sealed record SampleSource(string From, int Count)
     /// <summary>Shapes of made-up samples; null for others.</summary>
     public IReadOnlyList<InputShape>? Shapes { get; init; }
 
+    /// <summary>How pictures and sound became inputs, each part that was used; absent for arrays.</summary>
+    public Preprocessing? Preprocessing { get; init; }
+
     /// <summary>True when they were made up.</summary>
     [JsonIgnore] public bool IsMadeUp => From == Synthetic;
 }

@@ -30,8 +30,8 @@ public sealed record SourceSpec
     public DetectionForm? Detection { get; init; }
 
     /// <summary>
-    /// Samples that fix the ranges of activations: an npz (arrays by input name), an npy (the only input), or <c>synthetic</c>;
-    /// absent leaves only schemes that need no samples.
+    /// Samples that fix the ranges of activations: an npz (arrays by input name), an npy (the only input), a picture or sound (PNG, JPEG,
+    /// PGM, PPM, WAV), a folder of such files, or <c>synthetic</c>; absent leaves only schemes that need no samples.
     /// </summary>
     public string? Calibration { get; init; }
 
@@ -45,7 +45,10 @@ public sealed record SourceSpec
     /// <summary>Labels of the validation samples as an npy of class numbers; absent: those in the npz, or none.</summary>
     public string? ValidationLabels { get; init; }
 
-    /// <summary>Class names in the order of the output's columns; absent: the column numbers.</summary>
+    /// <summary>
+    /// Class names in the order of the output's columns; absent: the column numbers. Where each class has a folder, its name is
+    /// one of these.
+    /// </summary>
     public IReadOnlyList<string>? Classes { get; init; }
 
     /// <summary>
@@ -59,6 +62,9 @@ public sealed record SourceSpec
     /// model runs with.
     /// </summary>
     public IReadOnlyList<InputShape>? Shapes { get; init; }
+
+    /// <summary>How pictures and sound in files become inputs; absent: as the input has it (<see cref="Builds.Preprocessing"/>).</summary>
+    public Preprocessing? Preprocessing { get; init; }
 
     /// <summary>True when samples are to be made up.</summary>
     [JsonIgnore] public bool HasMadeUpSamples => Calibration == SampleSource.Synthetic || Validation == SampleSource.Synthetic;

@@ -64,6 +64,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("models quantize m.onnx --out o --profile toaster", "Profile 'toaster' is not known; it is one of arm-cpu")]
     [InlineData("models quantize m.onnx --out o --scheme int3", "--scheme 'int3' is not known; it is one of auto")]
     [InlineData("models quantize m.onnx --out o --goal beauty", "--goal 'beauty' is not known; it is one of latency, size, accuracy")]
+    [InlineData("models quantize m.onnx --out o --preprocess means=1", "--preprocess 'means=1' is not KEY=VALUE with one of mean,")]
+    [InlineData("models quantize m.onnx --out o --preprocess layout=nwhc", "'layout=nwhc' does not have one of nchw, nhwc.")]
+    [InlineData("models quantize m.onnx --out o --preprocess deviation=0", "deviation must be one number above 0")]
+    [InlineData("models prove m.onnx --validation v --preprocess width=9", "width and height are given both or not at all.")]
     [InlineData("models prove m.onnx", "--validation")]
     public async Task Wrong_usage_ends_with_2_and_says_what_is_wrong_on_standard_error(string command, string message)
     {

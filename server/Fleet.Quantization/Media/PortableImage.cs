@@ -1,22 +1,15 @@
 using System.Globalization;
-using Fleet.Contracts.Tensors;
 
-namespace Fleet.Quantization.Samples;
+namespace Fleet.Quantization.Media;
 
 /// <summary>
 /// Pictures in the portable formats PGM (grey) and PPM (colour), binary, 8 bits: what any image tool writes without a library.
 /// </summary>
 internal static class PortableImage
 {
-    /// <summary>Most pixels of one picture.</summary>
-    private const long MaximumPixels = 64L << 20;
-
-    /// <summary>True for a file this reads, by its extension.</summary>
-    public static bool IsOne(string path) => Path.GetExtension(path) is ".pgm" or ".ppm";
-
-    /// <summary>Channels, height, width; each value 0 to 1.</summary>
+    /// <summary>The picture.</summary>
     /// <exception cref="FormatException">It is not such a picture.</exception>
-    public static NpyArray Read(ReadOnlySpan<byte> file)
+    public static Picture Read(ReadOnlySpan<byte> file)
     {
         var channels = file switch
         {
@@ -27,17 +20,15 @@ internal static class PortableImage
         var rest = file[2..];
         int width = Number(ref rest), height = Number(ref rest), largest = Number(ref rest);
         if (largest is < 1 or > 255) throw new FormatException($"The picture has values up to {largest}; 8 bits are read.");
-        if ((long)width * height is < 1 or > MaximumPixels)
-            throw new FormatException($"The picture has {width}x{height} pixels; 1 to {MaximumPixels} are read.");
+        Picture.CheckSize(width, height);
         // One white space ends the header.
         if (rest.Length - 1 != (long)width * height * channels)
             throw new FormatException(
                 $"The picture has {rest.Length - 1} bytes of pixels; {width}x{height} of {channels} channels need "
                     + $"{(long)width * height * channels}.");
-        var pixels = rest[1..];
-        var values = new float[pixels.Length];
-        for (var i = 0; i < pixels.Length; i++) values[i % channels * width * height + i / channels] = pixels[i] / (float)largest;
-        return NpyArray.Of(values, channels, height, width);
+        if (largest < byte.MaxValue && rest[1..].ContainsAnyInRange((byte)(largest + 1), byte.MaxValue))
+            throw new FormatException($"The picture has values above {largest}, which its header names as the largest.");
+        return new Picture(width, height, channels == 1, channels, rest[1..].ToArray(), largest);
     }
 
     private static int Number(ref ReadOnlySpan<byte> rest)

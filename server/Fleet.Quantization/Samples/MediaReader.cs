@@ -1,0 +1,81 @@
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tensors;
+using Fleet.Quantization.Media;
+using Microsoft.ML.OnnxRuntime.Tensors;
+
+namespace Fleet.Quantization.Samples;
+
+/// <summary>
+/// Pictures and sound as samples of a model. Each file is decoded once where the disk for temporary files has room: samples are read as
+/// often as variants are judged.
+/// </summary>
+/// <param name="inputs">What the model takes.</param>
+/// <param name="state">What of it carries from sample to sample.</param>
+/// <param name="asked">How files become inputs; null for what follows from the input.</param>
+internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState state, Preprocessing? asked)
+{
+    private const string SideBySide = "Pictures and sound lie side by side; put each kind into a folder of its own.";
+
+    private readonly Preprocessing _asked = asked ?? new Preprocessing();
+    private readonly PreparedFiles _prepared = new();
+    private PicturePlan? _pictures;
+    private SoundPlan? _sound;
+
+    /// <summary>What was done so far, each part; null when nothing was read.</summary>
+    public Preprocessing? Used => _pictures?.Used ?? _sound?.Used;
+
+    /// <summary>The samples of one file.</summary>
+    /// <exception cref="InvalidDataException">It cannot be read, or not become an input; the message names it and what helps.</exception>
+    public ArrayFeeds Read(string path)
+    {
+        // The folder too: pictures of a class have the same names as those of another.
+        var name = Path.Combine(Path.GetFileName(Path.GetDirectoryName(path)) ?? "", Path.GetFileName(path));
+        var input = InputFor(name);
+        var array = _prepared.Find(path);
+        if (array is null)
+        {
+            try
+            {
+                var (values, shape) = Prepare(path, input);
+                array = NpyArray.Of(values, shape);
+            }
+            catch (FormatException e)
+            {
+                throw new InvalidDataException($"{name}: {e.Message}", e);
+            }
+            _prepared.Keep(path, array);
+        }
+        return ArrayFeeds.From(new Dictionary<string, NpyArray> { [input.Name] = array }, inputs, name, state);
+    }
+
+    private PreparedSamples Prepare(string path, ModelInput input)
+    {
+        var taken = new MediaInput(input.Name, input.Extents) { WholeNumbers = LimitsOf(input.Type) };
+        if (MediaFiles.IsPicture(path))
+        {
+            if (_sound is not null) throw new FormatException(SideBySide);
+            _pictures ??= PicturePlan.Of(taken, _asked);
+            return _pictures.Prepare(PictureFile.Read(path));
+        }
+        if (_pictures is not null) throw new FormatException(SideBySide);
+        _sound ??= SoundPlan.Of(taken, _asked);
+        using var file = File.OpenRead(path);
+        return _sound.Prepare(WavFile.Read(file));
+    }
+
+    private ModelInput InputFor(string name)
+    {
+        ModelInput[] fed = [.. inputs.Where(input => state.Links.All(link => link.Input != input))];
+        return fed is [var only] ? only : throw new InvalidDataException(
+            $"{name} feeds one input, and the model takes {string.Join(", ", fed.Select(input => input.ToString()))}: give samples as npz "
+                + "with an array for each.");
+    }
+
+    private static (double Low, double High)? LimitsOf(TensorElementType type) => type switch
+    {
+        TensorElementType.UInt8 => (byte.MinValue, byte.MaxValue),
+        TensorElementType.Int8 => (sbyte.MinValue, sbyte.MaxValue),
+        TensorElementType.Int32 or TensorElementType.Int64 => (int.MinValue, int.MaxValue),
+        _ => null,
+    };
+}

@@ -67,8 +67,11 @@ internal sealed class AccuracyControl(
     private (Recipe Recipe, ModelProto Model) Cleanest(CancellationToken cancellationToken)
     {
         var (best, made, changed) = (new Recipe(source, [], null), scheme.Apply(source, None), source);
-        ITechnique[] techniques = [.. scheme.Helpers.Select(KnownTechniques.Of).Where(technique => technique.Suits(source.Model.Graph))];
-        if (source.Samples is null || techniques.Length == 0) return (best, made);
+        ITechnique[] techniques = [
+            .. scheme.Helpers.Select(KnownTechniques.Of)
+                .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph)),
+        ];
+        if (techniques.Length == 0) return (best, made);
         var plain = _samples.SignalToNoiseOf(made, scheme.Name);
         var cleanest = plain;
         foreach (var technique in techniques)

@@ -21,6 +21,12 @@ internal sealed class BlockWeightsScheme(string name, string suffix, ProductRoun
     public bool IsFourBit => true;
 
     /// <inheritdoc/>
+    public BlockForm? Blocks => rounding.Form;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Technique> Helpers { get; } = [Technique.ActivationAwareScaling];
+
+    /// <inheritdoc/>
     public bool Suits(OnnxGraph graph) => MatrixProducts.Of(graph).Any() && WeightShare.IsWorthwhile(graph, OperatorsOf(graph));
 
     /// <inheritdoc/>
@@ -38,7 +44,7 @@ internal sealed class BlockWeightsScheme(string name, string suffix, ProductRoun
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
         var graph = source.Model.Graph;
-        var rounded = source.Rounded(rounding);
+        var rounded = source.Once(rounding, rounding.Of);
         var model = MatrixProducts.Rewrite(graph, keptFloat, "int4", (product, rewriting) =>
         {
             if (rounded.GetValueOrDefault(product.Node.Output[0]) is { } weights) BlockProducts.Write(product, weights, rewriting);

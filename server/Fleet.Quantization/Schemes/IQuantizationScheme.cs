@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Weights;
 
 namespace Fleet.Quantization.Schemes;
 
@@ -67,6 +68,9 @@ internal interface IQuantizationScheme
     /// True when weights are meant to be dequantized at run time, so that a float operator beside them is not a failed fusion.
     /// </summary>
     bool DequantizesWeights => false;
+
+    /// <summary>The blocks in which weights of matrix products are rounded; null where they are not rounded in blocks.</summary>
+    BlockForm? Blocks => null;
 
     /// <summary>True when its weights have four bits or fewer, which few kernels compute with.</summary>
     bool IsFourBit => false;

@@ -29,6 +29,12 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     public bool IsFourBit => true;
 
     /// <inheritdoc/>
+    public BlockForm? Blocks => Rounding.Form;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Technique> Helpers { get; } = [Technique.ActivationAwareScaling];
+
+    /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
@@ -46,7 +52,7 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
-        var all = source.Rounded(Rounding);
+        var all = source.Once(Rounding, Rounding.Of);
         var model = MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "int4", (product, rewriting) =>
         {
             // The table is bytes, and one that is tied to a product is stored once.

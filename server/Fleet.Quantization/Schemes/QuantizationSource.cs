@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Weights;
 
 namespace Fleet.Quantization.Schemes;
 
@@ -12,8 +11,7 @@ namespace Fleet.Quantization.Schemes;
 internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictionary<string, Histogram> Histograms, ICalibrator Calibrator)
 {
     private readonly Dictionary<(ICalibrator, IntegerForm, string), ValueRange> _ranges = [];
-    private readonly ConditionalWeakTable<PreparedModel, Dictionary<ProductRounding, IReadOnlyDictionary<string, BlockWeights>>> _rounded
-        = [];
+    private readonly ConditionalWeakTable<PreparedModel, Dictionary<object, object>> _made = [];
 
     /// <summary>The samples behind the histograms, for techniques that must look at the model again; null when there are none.</summary>
     public IFeedSource? Samples { get; init; }
@@ -29,13 +27,13 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
                 : _ranges[(Calibrator, form, value)] = Calibrator.Choose(Histograms[value], form));
 
     /// <summary>
-    /// The weights of the model's matrix products as <paramref name="rounding"/> rounds them; done once, then remembered, however many
-    /// models are made with some of them kept float.
+    /// What <paramref name="key"/> stands for of this model: made once, then remembered, however many models are made with some of the
+    /// operators kept float.
     /// </summary>
-    public IReadOnlyDictionary<string, BlockWeights> Rounded(ProductRounding rounding)
+    public T Once<T>(object key, Func<QuantizationSource, T> make) where T : class
     {
-        var known = _rounded.GetOrCreateValue(Model);
-        return known.TryGetValue(rounding, out var rounded) ? rounded : known[rounding] = rounding.Of(this);
+        var made = _made.GetOrCreateValue(Model);
+        return (T)(made.TryGetValue(key, out var known) ? known : made[key] = make(this));
     }
 
     /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>

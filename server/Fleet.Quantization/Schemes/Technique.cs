@@ -14,4 +14,7 @@ internal enum Technique
 
     /// <summary>Expected errors folded into biases.</summary>
     BiasCorrection,
+
+    /// <summary>Weights behind loud channels scaled up before they are rounded.</summary>
+    ActivationAwareScaling,
 }

@@ -3,11 +3,14 @@ using Fleet.Quantization.Schemes;
 
 namespace Fleet.Quantization.Techniques;
 
-/// <summary>A technique that changes the float model so that a scheme loses less of it. It needs samples.</summary>
+/// <summary>A technique that changes the float model so that a scheme loses less of it.</summary>
 internal interface ITechnique
 {
     /// <summary>Name in reports.</summary>
     string Name { get; }
+
+    /// <summary>False when it finds something to do without samples too.</summary>
+    bool NeedsSamples => true;
 
     /// <summary>True when there is something in <paramref name="graph"/> that it could change.</summary>
     bool Suits(OnnxGraph graph);

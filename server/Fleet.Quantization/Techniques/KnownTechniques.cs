@@ -14,12 +14,16 @@ internal static class KnownTechniques
     /// <summary>Expected errors folded into biases.</summary>
     public static readonly ITechnique BiasCorrection = new BiasCorrection();
 
+    /// <summary>Weights behind loud channels scaled up before they are rounded.</summary>
+    public static readonly ITechnique ActivationAwareScaling = new ActivationAwareScaling();
+
     /// <summary>What carries out <paramref name="technique"/>.</summary>
     public static ITechnique Of(Technique technique) => technique switch
     {
         Technique.Equalization => Equalization,
         Technique.Smoothing => Smoothing,
         Technique.BiasCorrection => BiasCorrection,
+        Technique.ActivationAwareScaling => ActivationAwareScaling,
         _ => throw new ArgumentOutOfRangeException(nameof(technique), technique, "There is no such technique."),
     };
 }

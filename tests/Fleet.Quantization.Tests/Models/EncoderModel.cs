@@ -13,10 +13,9 @@ namespace Fleet.Quantization.Tests.Models;
 /// <param name="Inner">Channels of the feed-forward layer.</param>
 /// <param name="Heads">Attention heads.</param>
 /// <param name="Length">Tokens.</param>
-internal sealed record EncoderModel(int Layers, int Width, int Inner, int Heads, int Length)
+/// <param name="Classes">Scores; a re-ranker has one.</param>
+internal sealed record EncoderModel(int Layers, int Width, int Inner, int Heads, int Length, int Classes = 8)
 {
-    private const int Classes = 8;
-
     /// <summary>One channel in so many stands out, by so much.</summary>
     private const int OutlierEvery = 64;
     private const float OutlierGain = 15;

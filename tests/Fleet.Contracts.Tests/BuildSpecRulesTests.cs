@@ -113,6 +113,10 @@ public sealed class BuildSpecRulesTests
             "quantization.schemes must name at least one scheme"),
         ["unknown goal"] = (spec => spec with { Quantization = spec.Quantization with { Goal = "beauty" } },
             "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
+        ["nothing to keep"] = (
+            spec => spec with { Quantization = spec.Quantization with { Keep = [] } }, "quantization.keep has 0 entries"),
+        ["layer without a name"] = (spec => spec with { Quantization = spec.Quantization with { Only = [""] } },
+            "quantization.only '' must be the name of a layer"),
         ["unknown effort"] = (spec => spec with { Quantization = spec.Quantization with { Effort = "lazy" } },
             "quantization.effort 'lazy' is not known; it is one of fast, balanced, thorough"),
         ["signal to noise"] = (spec => spec with { Quantization = spec.Quantization with { MinimumSignalToNoise = 151 } },

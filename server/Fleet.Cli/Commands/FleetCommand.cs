@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Fleet.Cli.Client;
-using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
+using Fleet.Contracts;
 
 namespace Fleet.Cli.Commands;
 
@@ -105,7 +105,7 @@ internal static class FleetCommand
         var known = isOption
             ? command.Options.Where(option => !option.Hidden).Select(option => option.Name)
             : command.Subcommands.Where(verb => !verb.Hidden).Select(verb => verb.Name);
-        var near = NearestKey.Of(first, known);
+        var near = NearestWord.Of(first, known);
         if (near is null && taken is null && (isOption || command.Subcommands.Count == 0))
             return parsed.Errors.Select(error => error.Message).Distinct();
         var kind = isOption ? "an option" : "a command";

@@ -71,6 +71,23 @@ internal static class QuantizeCommand
             Description = "Signal to noise against the float model below which a variant is rejected, where there are no labels.",
             DefaultValueFactory = _ => QuantizationSpec.DefaultSignalToNoise,
         };
+        var drop = new Option<double>("--maximum-drop")
+        {
+            HelpName = "SHARE",
+            Description = "Largest loss, where there are labels, on the samples that report: points of accuracy or mAP (0.01 is one "
+                + "point), a share of an error such as RMSE. A variant that loses more is rejected.",
+            DefaultValueFactory = _ => Defaults.MaximumDrop,
+        };
+        var keep = LayersOption("--keep",
+            "Layer that stays float: its name, or an operator such as Conv for all of that kind; * stands for any letters. May be "
+                + "repeated.");
+        var only = LayersOption("--only", "Layer that alone is quantized, named as for --keep. May be repeated.");
+        var effort = new Option<string>("--effort")
+        {
+            HelpName = "NAME",
+            Description = $"How much is tried, and how exactly it is timed: {string.Join(", ", BuildSpecRules.Efforts)}.",
+            DefaultValueFactory = _ => "balanced",
+        };
         var task = new Option<ModelTask?>("--task")
         {
             HelpName = "TASK",
@@ -103,13 +120,22 @@ internal static class QuantizeCommand
         };
         foreach (var (option, known) in (ReadOnlySpan<(Option<string>, IReadOnlyList<string>)>)[
             (schemes, [QuantizationSpec.Auto, .. BuildSpecRules.Schemes]), (goal, BuildSpecRules.Goals),
-            (calibrator, BuildSpecRules.Calibrators),
+            (calibrator, BuildSpecRules.Calibrators), (effort, BuildSpecRules.Efforts),
         ])
         {
             option.Validators.Add(result =>
             {
                 foreach (var name in Names(result.GetValueOrDefault<string>() ?? "").Where(name => !known.Contains(name)))
                     result.AddError($"{option.Name} '{name}' is not known; it is one of {string.Join(", ", known)}.");
+            });
+        }
+
+        foreach (var (option, most) in (ReadOnlySpan<(Option<double>, double)>)[(drop, 1), (smallest, BuildSpecRules.MostSignalToNoise)])
+        {
+            option.Validators.Add(result =>
+            {
+                if (result.GetValueOrDefault<double>() is not (>= 0 and var value) || value > most)
+                    result.AddError($"{option.Name} must be within 0..{most}.");
             });
         }
 
@@ -137,10 +163,12 @@ internal static class QuantizeCommand
                 --profile x64,x64-avx2 --out first-look
               fleet models quantize model.onnx --validation test/ --profile board.yaml \
                 --scheme int8-dynamic,int4-weights --out variants --json
+              fleet models quantize model.onnx --calibration train.npz \
+                --keep Conv_0 --keep 'head/*' --minimum-snr 30 --out variants
             """)
             {
-                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, task, unit, state, shape,
-                preprocessing, memory, requantize, output, Verb.Json(),
+                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, task, unit,
+                state, shape, preprocessing, memory, requantize, output, Verb.Json(),
             };
         command.SetAction(async (parsed, cancellationToken) =>
         {
@@ -171,6 +199,10 @@ internal static class QuantizeCommand
                     Goal = parsed.GetRequiredValue(goal),
                     Calibrator = parsed.GetRequiredValue(calibrator),
                     MinimumSignalToNoise = parsed.GetRequiredValue(smallest),
+                    MaximumDrop = parsed.GetRequiredValue(drop),
+                    Keep = parsed.GetValue(keep) is { Length: > 0 } kept ? kept : null,
+                    Only = parsed.GetValue(only) is { Length: > 0 } alone ? alone : null,
+                    Effort = parsed.GetRequiredValue(effort),
                 },
             };
             var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
@@ -196,6 +228,9 @@ internal static class QuantizeCommand
         return JsonSerializer.Deserialize(
             await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
     }
+
+    private static Option<string[]> LayersOption(string name, string description)
+        => new(name) { HelpName = "LAYER|OPTYPE", Description = description };
 
     private static string[] Names(string list) => list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Fleet.Cli.Client;
 using Fleet.Cli.Display;
-using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 
@@ -64,7 +63,7 @@ internal static class TelemetryCommand
     {
         var models = (await client.ListModelsAsync(cancellationToken)).Select(model => model.Name).ToList();
         if (models.Contains(name)) return;
-        var guess = NearestKey.Of(name, models) is { } near ? $" Did you mean '{near}'?" : "";
+        var guess = NearestWord.Of(name, models) is { } near ? $" Did you mean '{near}'?" : "";
         throw new FleetException($"There is no model '{name}'.{guess} 'fleet models list' shows those there are.");
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Fleet.Cli.Terminal;
+using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 
 namespace Fleet.Cli.Specs;
@@ -13,7 +14,7 @@ internal sealed partial class YamlToJson
     {
         var keys = KeysOf(info);
         var message = $"{entryPath} is not a known key";
-        if (NearestKey.Of(key, keys) is { } near) return $"{message}; did you mean '{near}'? Known here: {string.Join(", ", keys)}.";
+        if (NearestWord.Of(key, keys) is { } near) return $"{message}; did you mean '{near}'? Known here: {string.Join(", ", keys)}.";
         // People write a nested key one level too high: `epochs` under `teacher` is a key of `teacher.training`.
         var deeper = info.Properties.FirstOrDefault(
             property => Type(property) is { Kind: JsonTypeInfoKind.Object } child && KeysOf(child).Contains(key));

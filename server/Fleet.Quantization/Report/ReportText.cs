@@ -67,6 +67,7 @@ internal static class ReportText
         LayerFate.ReturnedToFloat => "stayed float: rounding it cost too much",
         LayerFate.NotQuantizable => "stayed float: this technique has no form for it",
         LayerFate.NotFused => "stayed float: the runtime would compute it in float anyway",
+        LayerFate.Asked => "stayed float: that was asked for",
         LayerFate.Costly => "rounded: one of the layers that cost most",
         _ => throw new ArgumentOutOfRangeException(nameof(fate), fate, null),
     };

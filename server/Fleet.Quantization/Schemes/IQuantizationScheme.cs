@@ -26,6 +26,9 @@ internal interface IQuantizationScheme
     /// </summary>
     IReadOnlyList<string> InFloat(OnnxGraph graph) => [];
 
+    /// <summary>Operators that it could quantize and that stay float because somebody asked for that.</summary>
+    IReadOnlyList<string> Held(OnnxGraph graph) => [];
+
     /// <summary>True where an activation's scale is taken over a whole batch, so that one sample changes what another becomes.</summary>
     bool RoundsByBatch(OnnxGraph graph) => false;
 

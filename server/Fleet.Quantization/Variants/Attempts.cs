@@ -66,6 +66,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         Attempted Failed(string reason) => new(empty with { Reasons = [reason] }, Unfused: false);
         try
         {
+            if (wanted.Scheme.Held(source.Model.Graph).Count > 0 && wanted.Scheme.OperatorsOf(source.Model.Graph).Count == 0)
+                return Failed("Nothing is left for it to quantize: all that it could stays float, as was asked for.");
             return request.Calibration is null && wanted.Scheme.CalibratedValues(source.Model.Graph).Count > 0
                 ? Failed("It needs calibration samples, and there are none.")
                 : Judged(wanted, empty, Controlled(wanted, progress), progress);

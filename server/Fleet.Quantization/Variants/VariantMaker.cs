@@ -79,8 +79,15 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     private static MadeVariants Make(
         PreparedModel model, Bench bench, VariantRequest request, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
+        var layers = NamedLayers.In(model.Graph, request.Settings.Keep, request.Settings.Only);
+        // Profiles that share a scheme share what holds it back.
+        var held = new Dictionary<IQuantizationScheme, IQuantizationScheme>();
+        IQuantizationScheme Held(IQuantizationScheme scheme)
+            => layers is null ? scheme
+                : held.TryGetValue(scheme, out var known) ? known : held[scheme] = new HeldScheme(scheme, layers);
         Wanted[] wanted = [
-            .. Wanted.Of(request.Settings).Where(one => request.Settings.Schemes.Count > 0 || one.Scheme.Suits(model.Graph)),
+            .. Wanted.Of(request.Settings).Where(one => request.Settings.Schemes.Count > 0 || one.Scheme.Suits(model.Graph))
+                .Select(one => one with { Scheme = Held(one.Scheme) }),
         ];
         progress.Report(new BuildProgress("Calibrating", 0.05));
         var source = Calibrated(model, wanted, bench, request, cancellationToken);

@@ -42,7 +42,8 @@ internal static class VariantReasons
     public static IEnumerable<string> Of(ReasonsOf subject, QuantizationSource source, Bench bench)
     {
         var floatBytes = bench.Baseline.Bytes;
-        var (report, judged, controlled, unfused, scheme) = subject;
+        var (report, judged, controlled, unfused, asked) = subject;
+        var scheme = asked is HeldScheme held ? held.Whole : asked;
         if (!report.Accepted)
         {
             yield return Rejection(judged.Figure, bench.Baseline.Original.Figure, bench.Required);
@@ -60,10 +61,12 @@ internal static class VariantReasons
             yield return $"Kept in {scheme.Kept} because rounding cost too much: "
                 + $"{Named(controlled.Returned.Select(returned =>
                     Text($"{TitleOf(returned.Output, source)} ({returned.Gain:+0.0;-0.0} dB)")))}.";
+        if (asked.Held(source.Model.Graph) is { Count: > 0 } alone)
+            yield return $"Kept in {scheme.Kept} because that was asked for: {Named(alone.Select(output => TitleOf(output, source)))}.";
         if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } notFused)
             yield return $"Kept in float because the runtime does not compute them in integers: "
                 + $"{Named(notFused.Select(layer => layer.Layer))}.";
-        if (scheme.InFloat(source.Model.Graph).Except(controlled.Returned.Select(one => one.Output)).ToArray() is { Length: > 0 } stored)
+        if (asked.InFloat(source.Model.Graph).Except(controlled.Returned.Select(one => one.Output)).ToArray() is { Length: > 0 } stored)
             yield return $"Computed in float, for which the runtime has no integer kernel; their weights are bytes in the file alone: "
                 + $"{Named(stored.Select(output => TitleOf(output, source)))}.";
         if (subject.Mates is { Matter: true } mates)

@@ -16,6 +16,12 @@ internal sealed record VariantSettings(
     /// <summary>What the choice is made by.</summary>
     public QuantizationGoal Goal { get; init; } = QuantizationGoal.Latency;
 
+    /// <summary>Layers and operators that stay float.</summary>
+    public IReadOnlyList<string> Keep { get; init; } = [];
+
+    /// <summary>Layers and operators that alone are quantized; empty for all.</summary>
+    public IReadOnlyList<string> Only { get; init; } = [];
+
     /// <summary>How much is tried.</summary>
     public Effort Effort { get; init; } = Effort.Balanced;
 
@@ -51,6 +57,8 @@ internal sealed record VariantSettings(
         Calibrators.Named(spec.Calibrator))
     {
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
+        Keep = spec.Keep ?? [],
+        Only = spec.Only ?? [],
         Effort = Effort.Named(spec.Effort),
         MaximumDrop = spec.MaximumDrop,
         MinimumBoxAgreement = spec.MinimumBoxAgreement ?? QuantizationSpec.DefaultBoxAgreement,

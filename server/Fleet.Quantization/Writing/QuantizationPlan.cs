@@ -18,10 +18,13 @@ internal sealed class QuantizationPlan
     private readonly Dictionary<string, string> _absorbedClamps = [];
     private readonly Dictionary<string, ValueRange> _fixedRanges = [];
 
-    private QuantizationPlan(OnnxGraph graph, IntegerForm form)
+    private readonly IReadOnlySet<string> _keptFloat;
+
+    private QuantizationPlan(OnnxGraph graph, IntegerForm form, IReadOnlySet<string> keptFloat)
     {
         _graph = graph;
         _form = form;
+        _keptFloat = keptFloat;
     }
 
     /// <summary>Convolutions and matrix products in integers, by output.</summary>
@@ -45,22 +48,22 @@ internal sealed class QuantizationPlan
     /// <summary>Plans <paramref name="graph"/> for <paramref name="form"/>.</summary>
     /// <param name="graph">A prepared graph.</param>
     /// <param name="form">The integers wanted.</param>
-    /// <param name="keptFloat">First outputs of weighted operators that stay float.</param>
+    /// <param name="keptFloat">First outputs of operators that stay float; of those without weights, that carry no integers on.</param>
     public static QuantizationPlan For(OnnxGraph graph, IntegerForm form, IReadOnlySet<string> keptFloat)
     {
-        var plan = new QuantizationPlan(graph, form);
-        plan.DemandAroundWeights(keptFloat);
+        var plan = new QuantizationPlan(graph, form, keptFloat);
+        plan.DemandAroundWeights();
         if (form.IntegerOutputs) plan.CarryIntegersThrough();
         plan.AbsorbClamps();
         return plan;
     }
 
-    private void DemandAroundWeights(IReadOnlySet<string> keptFloat)
+    private void DemandAroundWeights()
     {
         foreach (var node in _graph.Graph.Node)
         {
             var found = WeightedOperator.At(node, _graph) ?? (_form.IntegerOutputs ? null : WeightedOperator.Transposed(node, _graph));
-            if (found is not { } weighted || keptFloat.Contains(node.Output[0])) continue;
+            if (found is not { } weighted || _keptFloat.Contains(node.Output[0])) continue;
             _weighted[node.Output[0]] = weighted;
             _values.Add(node.Input[0]);
             // An integer convolution writes integers; a matrix product may write float, which keeps the last layer exact.
@@ -118,7 +121,8 @@ internal sealed class QuantizationPlan
         && DataInputs(node).All(input => _values.Contains(input) || _graph.Constant(input) is not null);
 
     /// <summary>An operator that can pass integers on, with the outputs it writes after a clamp has been absorbed.</summary>
-    private bool Carries(NodeProto node) => node.IsStandard() && node.Output.Count > 0 && OperatorRules.RoleOf(node.OpType) switch
+    private bool Carries(NodeProto node) => node.IsStandard() && node.Output.Count > 0 && !_keptFloat.Contains(node.Output[0])
+        && OperatorRules.RoleOf(node.OpType) switch
     {
         OperatorRole.Rescaling => DataInputs(node).Any(input => _graph.Constant(input) is null),
         // The second output of MaxPool is indices, which integers do not change but the integer kernel does not write.
@@ -140,7 +144,8 @@ internal sealed class QuantizationPlan
     /// </summary>
     private string AfterClamp(string value)
     {
-        if (!_form.ClampsAtZero || _graph.OnlyConsumerOf(value) is not { } next || !next.IsStandard() || next.InputAt(0) != value)
+        if (!_form.ClampsAtZero || _graph.OnlyConsumerOf(value) is not { } next || !next.IsStandard() || next.InputAt(0) != value
+            || _keptFloat.Contains(next.Output[0]))
             return value;
         if (next.OpType == "Relu") return next.Output[0];
         return next.OpType == "Clip" && Bound(next, 1, float.NegativeInfinity) is <= 0 && Bound(next, 2, float.PositiveInfinity) is >= 0

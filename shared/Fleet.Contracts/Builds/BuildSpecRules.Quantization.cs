@@ -16,6 +16,12 @@ public static partial class BuildSpecRules
             "int4-weights-portable", "fp16",
         ];
 
+    /// <summary>Most decibels that can be asked for: no rounding comes so close.</summary>
+    public const int MostSignalToNoise = 150;
+
+    /// <summary>Layers and operators that a spec names, and characters of each name; models have names of a hundred.</summary>
+    private const int MaximumNamedLayers = 1000, MaximumLayerName = 500;
+
     /// <summary>What variants are chosen by.</summary>
     public static readonly IReadOnlyList<string> Goals = ["latency", "size", "accuracy"];
 
@@ -40,12 +46,22 @@ public static partial class BuildSpecRules
             problems.OneOf("quantization.schemes", scheme, spec.Schemes!.Count == 1 ? [QuantizationSpec.Auto, .. Schemes] : Schemes);
         if (spec.Goal is { } goal) problems.OneOf("quantization.goal", goal, Goals);
         if (spec.Effort is { } effort) problems.OneOf("quantization.effort", effort, Efforts);
+        foreach (var (key, named) in (ReadOnlySpan<(string, IReadOnlyList<string>?)>)[
+            ("quantization.keep", spec.Keep), ("quantization.only", spec.Only),
+        ])
+        {
+            problems.Require(named is null or { Count: > 0 and <= MaximumNamedLayers },
+                $"{key} has {named?.Count} entries; 1 to {MaximumNamedLayers} layers or operators are named, or the key is left out.");
+            foreach (var layer in (named ?? []).Where(layer => layer is not { Length: > 0 and <= MaximumLayerName }))
+                problems.Require(false, $"{key} '{layer}' must be the name of a layer or of an operator, of at most {MaximumLayerName} "
+                    + "characters.");
+        }
         problems.OneOf("quantization.calibrator", spec.Calibrator, Calibrators);
         problems.Require(spec.CalibrationSamples is >= 8 and <= 1_000_000,
             $"quantization.calibrationSamples {spec.CalibrationSamples} must be within 8..1000000.");
         problems.Require(spec.MaximumDrop is >= 0 and <= 1, $"quantization.maximumDrop {spec.MaximumDrop} must be within 0..1.");
-        problems.Require(spec.MinimumSignalToNoise is null or >= 0 and <= 150,
-            $"quantization.minimumSignalToNoise {spec.MinimumSignalToNoise} must be within 0..150.");
+        problems.Require(spec.MinimumSignalToNoise is null or >= 0 and <= MostSignalToNoise,
+            $"quantization.minimumSignalToNoise {spec.MinimumSignalToNoise} must be within 0..{MostSignalToNoise}.");
         problems.Require(spec.MinimumBoxAgreement is null or >= 0 and <= 1,
             $"quantization.minimumBoxAgreement {spec.MinimumBoxAgreement} must be within 0..1.");
     }

@@ -27,6 +27,17 @@ public sealed record QuantizationSpec
     /// </summary>
     public string? Effort { get; init; }
 
+    /// <summary>
+    /// Layers that stay float in every variant, each by its name in the report, by a value that it makes, or by its operator (<c>Conv</c>)
+    /// for all of that kind; <c>*</c> stands for any letters. Absent: accuracy alone decides.
+    /// </summary>
+    public IReadOnlyList<string>? Keep { get; init; }
+
+    /// <summary>
+    /// The only layers that are quantized, named as in <c>keep</c>; what lies between them and has no weights follows. Absent: all.
+    /// </summary>
+    public IReadOnlyList<string>? Only { get; init; }
+
     /// <summary>Training samples that calibrate the activation ranges; they are streamed, memory does not grow with them.</summary>
     public int CalibrationSamples { get; set; } = 512;
 

@@ -158,6 +158,8 @@ public enum LayerFate
     NotQuantizable,
     /// <summary>Float, because the runtime does not compute it in integers on this processor.</summary>
     NotFused,
+    /// <summary>Float, because the request or the spec names it.</summary>
+    Asked,
     /// <summary>Quantized, in a variant that was rejected: one of the layers that cost most.</summary>
     Costly,
 }

@@ -1,7 +1,7 @@
-namespace Fleet.Cli.Specs;
+namespace Fleet.Contracts;
 
 /// <summary>Guesses which known word a mistyped one was meant to be.</summary>
-internal static class NearestKey
+public static class NearestWord
 {
     /// <summary>The nearest of <paramref name="known"/>, or null when none is near enough to be worth a guess.</summary>
     public static string? Of(string word, IEnumerable<string> known) => known
@@ -18,7 +18,7 @@ internal static class NearestKey
         => word.Replace("_", "", StringComparison.Ordinal).Replace("-", "", StringComparison.Ordinal).ToLowerInvariant();
 
     /// <summary>Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment).</summary>
-    internal static int Distance(string a, string b)
+    public static int Distance(string a, string b)
     {
         var table = new int[a.Length + 1, b.Length + 1];
         for (var i = 0; i <= a.Length; i++) table[i, 0] = i;

@@ -1,9 +1,7 @@
-using Fleet.Cli.Specs;
-
-namespace Fleet.Cli.Tests.Specs;
+namespace Fleet.Contracts.Tests;
 
 /// <summary>What was probably meant.</summary>
-public sealed class NearestKeyTests
+public sealed class NearestWordTests
 {
     private static readonly string[] Keys = ["learningRate", "batchSize", "epochs", "seed", "width"];
 
@@ -16,14 +14,14 @@ public sealed class NearestKeyTests
     [InlineData("epcohs", "epochs")]
     [InlineData("sed", "seed")]
     [InlineData("wdith", "width")]
-    public void Word_that_is_nearly_a_key_is_taken_for_it(string word, string key) => Assert.Equal(key, NearestKey.Of(word, Keys));
+    public void Word_that_is_nearly_a_key_is_taken_for_it(string word, string key) => Assert.Equal(key, NearestWord.Of(word, Keys));
 
     [Theory]
     [InlineData("colour")]
     [InlineData("x")]
     [InlineData("")]
     [InlineData("rate")]
-    public void Word_that_is_like_none_is_not_guessed_at(string word) => Assert.Null(NearestKey.Of(word, Keys));
+    public void Word_that_is_like_none_is_not_guessed_at(string word) => Assert.Null(NearestWord.Of(word, Keys));
 
     [Theory]
     [InlineData("", "", 0)]
@@ -34,7 +32,7 @@ public sealed class NearestKeyTests
     [InlineData("abc", "bca", 2)]
     [InlineData("kitten", "sitting", 3)]
     public void Distance_counts_insertions_deletions_replacements_and_swaps(string a, string b, int distance)
-        => Assert.Equal(distance, NearestKey.Distance(a, b));
+        => Assert.Equal(distance, NearestWord.Distance(a, b));
 
     [Fact]
     public void Distance_is_the_same_both_ways_and_zero_only_between_equals()
@@ -43,9 +41,9 @@ public sealed class NearestKeyTests
         for (var attempt = 0; attempt < 2000; attempt++)
         {
             var (a, b) = (Word(random), Word(random));
-            Assert.Equal(NearestKey.Distance(a, b), NearestKey.Distance(b, a));
-            Assert.Equal(a == b, NearestKey.Distance(a, b) == 0);
-            Assert.InRange(NearestKey.Distance(a, b), Math.Abs(a.Length - b.Length), Math.Max(a.Length, b.Length));
+            Assert.Equal(NearestWord.Distance(a, b), NearestWord.Distance(b, a));
+            Assert.Equal(a == b, NearestWord.Distance(a, b) == 0);
+            Assert.InRange(NearestWord.Distance(a, b), Math.Abs(a.Length - b.Length), Math.Max(a.Length, b.Length));
         }
     }
 

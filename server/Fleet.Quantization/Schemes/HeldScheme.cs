@@ -1,0 +1,66 @@
+using Fleet.Contracts.Devices;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+
+namespace Fleet.Quantization.Schemes;
+
+/// <summary>A scheme that leaves layers alone which a person named: whatever else is returned to float, they are.</summary>
+/// <param name="scheme">The scheme.</param>
+/// <param name="layers">What was named.</param>
+internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers) : IQuantizationScheme
+{
+    /// <inheritdoc/>
+    public string Name => scheme.Name;
+
+    /// <inheritdoc/>
+    public string Suffix => scheme.Suffix;
+
+    /// <summary>The scheme without what was named.</summary>
+    public IQuantizationScheme Whole => scheme;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Technique> Helpers => scheme.Helpers;
+
+    /// <inheritdoc/>
+    public double? Aim => scheme.Aim;
+
+    /// <inheritdoc/>
+    public string Kept => scheme.Kept;
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> Needs => scheme.Needs;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Techniques => scheme.Techniques;
+
+    /// <inheritdoc/>
+    public bool DequantizesWeights => scheme.DequantizesWeights;
+
+    /// <inheritdoc/>
+    public bool IsFourBit => scheme.IsFourBit;
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => scheme.CalibratedValues(graph);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. scheme.OperatorsOf(graph).Where(layers.MayChange)];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> InFloat(OnnxGraph graph) => [.. scheme.InFloat(graph).Where(layers.MayChange)];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Held(OnnxGraph graph) => [.. scheme.OperatorsOf(graph).Where(output => !layers.MayChange(output))];
+
+    /// <inheritdoc/>
+    public bool RoundsByBatch(OnnxGraph graph) => scheme.RoundsByBatch(graph);
+
+    /// <inheritdoc/>
+    public bool Suits(OnnxGraph graph) => scheme.Suits(graph);
+
+    /// <inheritdoc/>
+    public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
+        => scheme.Apply(source, keptFloat.Concat(layers.Kept).Concat(Held(source.Model.Graph)).ToHashSet());
+
+    /// <inheritdoc/>
+    public RuntimeSettings Runtime(RuntimeSettings ofProfile) => scheme.Runtime(ofProfile);
+}

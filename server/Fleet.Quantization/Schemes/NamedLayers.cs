@@ -1,0 +1,70 @@
+using System.IO.Enumeration;
+using Fleet.Contracts;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+
+namespace Fleet.Quantization.Schemes;
+
+/// <summary>
+/// The layers of a graph that a person named, by first output: those that stay float, and those that alone are quantized. A layer is named
+/// by its name, by a value that it makes, or with all of its kind by its operator; a star stands for any letters.
+/// </summary>
+internal sealed class NamedLayers
+{
+    /// <summary>Names that a refusal lists where none is near.</summary>
+    private const int MostListed = 8;
+
+    private const string Fused = "/MatMulAddFusion";
+
+    private readonly HashSet<string>? _only;
+
+    private NamedLayers(HashSet<string> kept, HashSet<string>? only) => (Kept, _only) = (kept, only);
+
+    /// <summary>First outputs of what stays float.</summary>
+    public IReadOnlySet<string> Kept { get; }
+
+    /// <summary>Finds what was named; null where nothing was.</summary>
+    /// <param name="graph">The prepared graph.</param>
+    /// <param name="keep">What stays float.</param>
+    /// <param name="only">What alone is quantized; empty for everything.</param>
+    /// <exception cref="InvalidDataException">A name is not of this graph; the message holds the nearest that is.</exception>
+    public static NamedLayers? In(OnnxGraph graph, IReadOnlyList<string> keep, IReadOnlyList<string> only)
+    {
+        if (keep.Count == 0 && only.Count == 0) return null;
+        NodeProto[] nodes = [.. Scopes.NodesOf(graph.Graph).Where(node => node.OutputAt(0) is not null)];
+        HashSet<string> Found(IReadOnlyList<string> names, string option)
+            => [.. names.SelectMany(name => Matching(nodes, name, option)).Select(node => node.Output[0])];
+        return new NamedLayers(Found(keep, "keep"), only.Count == 0 ? null : Found(only, "only"));
+    }
+
+    /// <summary>True when the operator of that first output may be quantized.</summary>
+    public bool MayChange(string output) => !Kept.Contains(output) && _only?.Contains(output) != false;
+
+    private static NodeProto[] Matching(NodeProto[] nodes, string name, string option)
+    {
+        bool Means(string candidate) => name.Contains('*', StringComparison.Ordinal)
+            ? FileSystemName.MatchesSimpleExpression(name, candidate, ignoreCase: false)
+            : candidate == name;
+        NodeProto[] found = [
+            .. nodes.Where(node => NamesOf(node).Any(Means) || node.Output.Any(Means)
+                || KindsOf(node).Any(kind => string.Equals(kind, name, StringComparison.OrdinalIgnoreCase))),
+        ];
+        if (found.Length > 0) return found;
+        string[] kinds = [.. nodes.SelectMany(KindsOf).Distinct().Order(StringComparer.Ordinal)];
+        string[] titles = [.. nodes.SelectMany(NamesOf)];
+        throw new InvalidDataException($"'{name}' of --{option} (in a build spec quantization.{option}) is no layer and no operator of the "
+            + (NearestWord.Of(name, [.. titles, .. kinds]) is { } near
+                ? $"model; did you mean '{near}'?"
+                : $"model. Its operators are {string.Join(", ", kinds)}; its layers {string.Join(", ", titles.Take(MostListed))}"
+                    + $"{(titles.Length > MostListed ? " and others" : "")}."));
+    }
+
+    /// <summary>
+    /// Of a product that took in the sum behind it, which the runtime names <c>dense/MatMulAddFusion</c>, its own name too.
+    /// </summary>
+    private static IEnumerable<string> NamesOf(NodeProto node) => IsFused(node) ? [node.Name[..^Fused.Length], node.Name] : [node.Title()];
+
+    private static IEnumerable<string> KindsOf(NodeProto node) => IsFused(node) ? ["MatMul", node.OpType] : [node.OpType];
+
+    private static bool IsFused(NodeProto node) => node.Name.EndsWith(Fused, StringComparison.Ordinal);
+}

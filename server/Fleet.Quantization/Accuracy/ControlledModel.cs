@@ -36,6 +36,12 @@ internal sealed record ControlledModel(
     /// <summary>Operators that stayed float, the worst first.</summary>
     public IReadOnlyList<ReturnedOperator> Returned { get; init; } = [];
 
+    /// <summary>
+    /// Weights of operators that stayed float that have 8 bits in the file, by name, where the others have 16; null where all are as they
+    /// were.
+    /// </summary>
+    public IReadOnlySet<string>? InBytes { get; init; }
+
     /// <summary>Every operator that was quantized at first, the costliest first; empty where the budget was met without ranking.</summary>
     public IReadOnlyList<RankedOperator> Ranking { get; init; } = [];
 }

@@ -29,7 +29,7 @@ internal static class MediaFiles
     /// <summary>What helps with a file that holds pictures or sound in a form that is not read; null for any other file.</summary>
     public static string? RemedyFor(string path) => Path.GetExtension(path) switch
     {
-        var end when OtherPictures.Contains(end) => 
+        var end when OtherPictures.Contains(end) =>
             $"pictures are read from PNG, JPEG, PGM and PPM, not from {end}: convert it, or move it away.",
         var end when OtherSounds.Contains(end) => $"sound is read from WAV, not from {end}: convert it, or move it away.",
         _ => null,

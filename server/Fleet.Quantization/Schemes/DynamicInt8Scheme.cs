@@ -48,6 +48,9 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
         return EmbeddingTables.Shrink(model, keptFloat, graph);
     }
 
+    /// <inheritdoc/>
+    public bool KeptMayShrink => true;
+
     private static ModelProto Products(QuantizationSource source, IReadOnlySet<string> keptFloat)
         => MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "dynamic int8", DynamicProducts.Write);
 }

@@ -51,6 +51,12 @@ internal interface IQuantizationScheme
     /// <summary>The numbers that an operator keeps when it is not quantized, in words.</summary>
     string Kept => "float";
 
+    /// <summary>True where weights of operators that are kept may be stored in fewer than 32 bits: nothing but accuracy kept them.</summary>
+    bool KeptMayShrink => false;
+
+    /// <summary>True where those may be bytes that become float when the file is loaded.</summary>
+    bool KeptMayBeBytes => KeptMayShrink;
+
     /// <summary>The quantized model.</summary>
     /// <param name="source">The float model and its histograms.</param>
     /// <param name="keptFloat">Operators, of <see cref="OperatorsOf"/>, that stay float.</param>

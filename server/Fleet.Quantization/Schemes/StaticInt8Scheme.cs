@@ -68,6 +68,13 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
                 AtRest(graph).Where(weight => !weight.Readers.Any(keptFloat.Contains)));
     }
 
+    /// <inheritdoc/>
+    public bool KeptMayShrink => true;
+
+    /// <inheritdoc/>
+    /// <remarks>TensorRT takes 16 bits behind a Cast, and bytes behind a DequantizeLinear alone.</remarks>
+    public bool KeptMayBeBytes => !form.Symmetric;
+
     private QuantizationPlan PlanOf(OnnxGraph graph) => QuantizationPlan.For(graph, form, StemOf(graph));
 
     /// <summary>Weights of operators that stay float for want of a kernel; TensorRT chooses 16 bits for those itself.</summary>

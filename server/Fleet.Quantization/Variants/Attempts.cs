@@ -120,6 +120,13 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         // The time of another target's form on this processor would say nothing.
         var here = bench.IsHere(wanted.Profile);
         var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
+        var smaller = new SmallerKept(scheme, model => bench.Compare(model, scheme.Name, settings, cancellationToken), cancellationToken)
+            .Of(fused.Model, bench.SelectionLimit);
+        if (!ReferenceEquals(smaller, fused.Model))
+        {
+            Save(smaller.Model, scheme, file);
+            fused = fused with { Model = smaller };
+        }
         progress.Report(0, "judging on the samples that chose nothing");
         var honest = new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
         if (!ReferenceEquals(honest.Model, fused.Model))

@@ -63,6 +63,9 @@ internal static class VariantReasons
                     Text($"{TitleOf(returned.Output, source)} ({returned.Gain:+0.0;-0.0} dB)")))}.";
         if (asked.Held(source.Model.Graph) is { Count: > 0 } alone)
             yield return $"Kept in {scheme.Kept} because that was asked for: {Named(alone.Select(output => TitleOf(output, source)))}.";
+        if (controlled.InBytes is { } bytes)
+            yield return "Weights that stayed float have 16 bits in the file"
+                + (bytes.Count > 0 ? $", and {bytes.Count} of them 8" : "") + "; the runtime makes floats of them when it loads it.";
         if (report.Layers.Where(layer => layer.Fate == LayerFate.NotFused).ToArray() is { Length: > 0 } notFused)
             yield return $"Kept in float because the runtime does not compute them in integers: "
                 + $"{Named(notFused.Select(layer => layer.Layer))}.";

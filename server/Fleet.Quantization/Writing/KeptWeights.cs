@@ -1,0 +1,52 @@
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Weights;
+using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
+
+namespace Fleet.Quantization.Writing;
+
+/// <summary>
+/// Weights of operators that were kept float in a quantized model: 16 or 8 bits in the file, float once it is loaded. What computes with
+/// them has only constants before them, so the runtime makes floats of them once.
+/// </summary>
+internal static class KeptWeights
+{
+    /// <summary>The largest number of 16 bits.</summary>
+    private const float LargestHalf = 65504;
+
+    /// <summary>
+    /// Largest error of rounding to 16 bits, against the weight as a whole: ten bits of fraction leave 0.0003. Weights that are mostly
+    /// smaller than 16 bits have exponents for lose more.
+    /// </summary>
+    private const double LargestError = 0.001;
+
+    /// <summary>The weights that are float in <paramref name="model"/>, the largest first.</summary>
+    public static IReadOnlyList<StoredWeight> Of(ModelProto model)
+        => [.. StoredWeight.Of(model).Where(weight => weight.Tensor.Is(DataType.Float)).OrderByDescending(weight => weight.Tensor.Elements())];
+
+    /// <summary>A copy of <paramref name="model"/> with some of its weights in 8 bits and the others in 16.</summary>
+    /// <param name="model">The quantized model.</param>
+    /// <param name="bytes">Names of those with 8 bits.</param>
+    public static ModelProto Stored(ModelProto model, IReadOnlySet<string> bytes)
+    {
+        var written = model.Clone();
+        var weights = Of(written);
+        WeightsAtRest.Store(written, weights.Where(weight => bytes.Contains(weight.Tensor.Name)));
+        foreach (var weight in weights.Where(weight => !bytes.Contains(weight.Tensor.Name))) Halve(written, weight);
+        return written;
+    }
+
+    private static void Halve(ModelProto model, StoredWeight weight)
+    {
+        var values = weight.Tensor.ToSingles();
+        var halves = Array.ConvertAll(values, value => (Half)value);
+        if (values.Any(value => !(MathF.Abs(value) <= LargestHalf))) return;
+        var error = values.Zip(halves).Sum(pair => Math.Pow(pair.First - (double)pair.Second, 2));
+        if (error > LargestError * LargestError * values.Sum(value => (double)value * value)) return;
+        var half = Nodes.NewName("h", new HashSet<string>(new OnnxGraph(model).Names));
+        weight.Home.Initializer.Remove(weight.Tensor);
+        weight.Home.Initializer.Add(Tensors.Of(half, halves, [.. weight.Tensor.Dims]));
+        // It keeps its name, and comes before everything that reads it.
+        weight.Home.Node.Insert(0, Nodes.Node("Cast", [half], [weight.Tensor.Name]).With("to", (long)DataType.Float));
+    }
+}

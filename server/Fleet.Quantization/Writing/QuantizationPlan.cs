@@ -123,12 +123,12 @@ internal sealed class QuantizationPlan
     /// <summary>An operator that can pass integers on, with the outputs it writes after a clamp has been absorbed.</summary>
     private bool Carries(NodeProto node) => node.IsStandard() && node.Output.Count > 0 && !_keptFloat.Contains(node.Output[0])
         && OperatorRules.RoleOf(node.OpType) switch
-    {
-        OperatorRole.Rescaling => DataInputs(node).Any(input => _graph.Constant(input) is null),
-        // The second output of MaxPool is indices, which integers do not change but the integer kernel does not write.
-        OperatorRole.Passing => _graph.Constant(node.Input[0]) is null && (node.OpType != "MaxPool" || node.OutputAt(1) is null),
-        _ => false,
-    };
+        {
+            OperatorRole.Rescaling => DataInputs(node).Any(input => _graph.Constant(input) is null),
+            // The second output of MaxPool is indices, which integers do not change but the integer kernel does not write.
+            OperatorRole.Passing => _graph.Constant(node.Input[0]) is null && (node.OpType != "MaxPool" || node.OutputAt(1) is null),
+            _ => false,
+        };
 
     private static IEnumerable<string> DataInputs(NodeProto node)
         => (OperatorRules.TakesManyInputs(node.OpType) ? node.Input : node.Input.Take(1)).Where(input => input.Length > 0);

@@ -1,6 +1,5 @@
 using Fleet.Quantization.Media;
 using Fleet.Quantization.Onnx;
-using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Tests.Models;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
@@ -60,8 +59,7 @@ public sealed class PictureResizingTests
     private static float[] WithOnnxRuntime(byte[] bytes, int width, int height, int newWidth, int newHeight, bool antialias)
     {
         var model = new GraphBuilder(18).Input("x", 1, 1, height, width).Output("y", 1, 1, newHeight, newWidth)
-            .Constant(new TensorProto { Name = "sizes", DataType = (int)TensorProto.Types.DataType.Int64, Dims = { 4 },
-                Int64Data = { 1, 1, newHeight, newWidth } })
+            .Constant(Tensors.Of("sizes", [1L, 1L, newHeight, newWidth], 4))
             .Node("Resize", ["x", "", "", "sizes"], "y", node =>
             {
                 node.With("mode", "linear");

@@ -54,7 +54,11 @@ internal sealed record ModelSamples(
         }
         else labels = TaskLabels.Read(task.Value, data, labelsPath, feeds.Count);
         var truth = SampleTruth.Read(task ?? (labels.Count > 0 ? ModelTask.Classification : ModelTask.Outputs), labels, feeds.Count);
-        return new ModelSamples(feeds, truth, labels, data) { Preprocessing = (feeds as FolderFeeds)?.Preprocessing };
+        var folder = feeds as FolderFeeds;
+        return new ModelSamples(folder is null ? feeds : new KeptFeeds(folder), truth, labels, data)
+        {
+            Preprocessing = folder?.Preprocessing,
+        };
     }
 
     private static (IFeedSource Feeds, IReadOnlyList<long>? Classes) InFiles(

@@ -19,6 +19,9 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// <summary>Samples in one run.</summary>
     public int BatchSize { get; init; } = 1;
 
+    /// <summary>Every scheme that is tried: activations are counted for all of them at once. Empty where there is one.</summary>
+    public IReadOnlyList<IQuantizationScheme> Schemes { get; init; } = [];
+
     /// <summary>The ranges of <paramref name="values"/> for integers of <paramref name="form"/>; chosen once, then remembered.</summary>
     public IReadOnlyDictionary<string, ValueRange> RangesOf(IEnumerable<string> values, IntegerForm form)
         => values.Where(Histograms.ContainsKey).ToDictionary(value => value, value =>
@@ -36,15 +39,25 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
         return (T)(made.TryGetValue(key, out var known) ? known : made[key] = make(this));
     }
 
+    /// <summary>
+    /// The same with a changed model, where the change depends on model and samples alone: it is made once for all schemes, calibrators and
+    /// layers that stay float. This where nothing changed.
+    /// </summary>
+    public QuantizationSource ChangedOnce(string what, Func<QuantizationSource> change) => Once(what, _ => change()) is var changed
+        && ReferenceEquals(changed.Model, Model) ? this : changed with { Calibrator = Calibrator };
+
     /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>
     public QuantizationSource Recalibrated(PreparedModel model, IQuantizationScheme scheme, CancellationToken cancellationToken)
-        => new(model, CalibrationRun.Count(model.Model, scheme.CalibratedValues(model.Graph),
-            Samples ?? throw new InvalidOperationException("There are no samples to calibrate with."), BatchSize, cancellationToken),
-                Calibrator)
+    {
+        var samples = Samples ?? throw new InvalidOperationException("There are no samples to calibrate with.");
+        string[] values = [.. Schemes.Append(scheme).SelectMany(one => one.CalibratedValues(model.Graph)).Distinct()];
+        return new(model, CalibrationRun.Count(model.Model, values, samples, BatchSize, cancellationToken), Calibrator)
         {
-            Samples = Samples,
+            Samples = samples,
             BatchSize = BatchSize,
+            Schemes = Schemes,
         };
+    }
 
     /// <summary>The same with another float model of which the activations are alike.</summary>
     public QuantizationSource WithModel(PreparedModel model) => this with { Model = model };

@@ -41,8 +41,11 @@ internal sealed class BiasCorrection : ITechnique
             .Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>().Where(layer => TakesBias(layer, graph)).ToArray();
         if (layers.Length == 0) return source;
         var samples = new FirstFeeds(source.Samples!, SamplesOf(source));
-        var wanted = ChannelMoments.Run(
-            graph.Model, layers.ToDictionary(layer => layer.Node.Output[0], AxisOf), samples, source.BatchSize, cancellationToken);
+        // Of every layer that any scheme could correct: what the float model does is the same for all.
+        var wanted = source.Once(Name, _ => ChannelMoments.Run(
+            graph.Model, graph.Graph.Node.Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>()
+                .Where(layer => TakesBias(layer, graph)).ToDictionary(layer => layer.Node.Output[0], AxisOf),
+            samples, source.BatchSize, cancellationToken));
 
         // With a bias for every layer from the start, the quantized models differ in numbers alone.
         var corrected = source.WithModel(

@@ -31,6 +31,9 @@ internal sealed class CrossLayerEqualization : ITechnique
     /// <inheritdoc/>
     public QuantizationSource Apply(
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+        => source.ChangedOnce(Name, () => Equalized(source, scheme, cancellationToken));
+
+    private static QuantizationSource Equalized(QuantizationSource source, IQuantizationScheme scheme, CancellationToken cancellationToken)
     {
         var graph = source.Model.Graph;
         var pairs = graph.Graph.Node.Select(node => Pair.At(node, graph)).OfType<Pair>().ToArray();

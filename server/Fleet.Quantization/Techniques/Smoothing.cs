@@ -27,6 +27,9 @@ internal sealed class Smoothing : ITechnique
     /// <inheritdoc/>
     public QuantizationSource Apply(
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+        => source.ChangedOnce(Name, () => Smoothed(source, scheme, cancellationToken));
+
+    private static QuantizationSource Smoothed(QuantizationSource source, IQuantizationScheme scheme, CancellationToken cancellationToken)
     {
         var graph = source.Model.Graph;
         var inputs = ProductInput.Of(graph);

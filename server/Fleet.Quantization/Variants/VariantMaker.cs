@@ -125,7 +125,12 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var histograms = request.Calibration is null
             ? new Dictionary<string, Histogram>()
             : CalibrationRun.Count(model.Model, values, request.Calibration, batch, cancellationToken);
-        return new QuantizationSource(model, histograms, request.Settings.Calibrator) { Samples = request.Calibration, BatchSize = batch };
+        return new QuantizationSource(model, histograms, request.Settings.Calibrator)
+        {
+            Samples = request.Calibration,
+            BatchSize = batch,
+            Schemes = [.. wanted.Select(one => one.Scheme).Distinct()],
+        };
     }
 
     /// <summary>

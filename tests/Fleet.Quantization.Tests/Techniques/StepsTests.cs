@@ -43,6 +43,19 @@ public sealed class StepsTests
         Assert.All(after, extreme => Assert.Equal(before.Max(), extreme, before.Max() * 1e-4));
     }
 
+    [Fact]
+    public void Equalization_is_found_once_for_all_schemes_and_calibrators()
+    {
+        using var prepared = new Prepared(Uneven("depthwise"));
+        var other = prepared.Source with { Calibrator = Calibrators.Named("entropy") };
+        var first = KnownTechniques.Equalization.Apply(prepared.Source, Scheme, None, TestContext.Current.CancellationToken);
+        var second = KnownTechniques.Equalization.Apply(
+            other, QuantizationSchemes.Named("int8-static-symmetric"), None, TestContext.Current.CancellationToken);
+        Assert.Same(first.Model, second.Model);
+        Assert.Same(first.Histograms, second.Histograms);
+        Assert.Equal((prepared.Source.Calibrator, other.Calibrator), (first.Calibrator, second.Calibrator));
+    }
+
     [Theory]
     [InlineData("Clip")]
     [InlineData("Sigmoid")]

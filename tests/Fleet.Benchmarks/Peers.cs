@@ -29,6 +29,14 @@ internal static class Peers
     public static Task<string> QuantizeAsync(string model, string output, IEnumerable<string> options, CancellationToken cancellationToken)
         => RunAsync(["quantize", model, output, .. options], cancellationToken);
 
+    /// <summary>Makes the peer's file of a model, and tells what that took.</summary>
+    public static async Task<ProgramCost> CostOfQuantizingAsync(
+        string model, string output, IEnumerable<string> options, CancellationToken cancellationToken)
+    {
+        await using var turn = await TurnAsync(cancellationToken);
+        return await ProgramCost.OfAsync("bash", [Script, "quantize", model, output, .. options], cancellationToken);
+    }
+
     /// <summary>Runs the script. One at a time: its runs share a folder for the files they exchange.</summary>
     public static async Task<string> RunAsync(IEnumerable<string> arguments, CancellationToken cancellationToken)
     {

@@ -28,6 +28,7 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
     ["quantize-growth"] = ("time and peak memory of `quantize` as samples and models grow", GrowthBenchmark.RunAsync),
     ["quantize-command"] = ("UltraFace: what the command takes and what it needs installed, beside an older commit",
         QuantizeCommandBenchmark.RunAsync),
+    ["quantize-cost"] = ("processor time and memory of quantizing, beside the peer's", QuantizeCostBenchmark.RunAsync),
     ["quantize-held-out"] = ("what reports say of variants against samples that nobody had seen", HeldOutBenchmark.RunAsync),
     ["quantize-cost-model"] = ("whether the cost model orders variants as measuring does on this processor", CostModelBenchmark.RunAsync),
     ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),

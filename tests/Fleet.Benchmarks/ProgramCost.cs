@@ -25,7 +25,8 @@ internal sealed record ProgramCost(TimeSpan Wall, TimeSpan Processor, long Large
         {
             while (!child.HasExited)
             {
-                int[] ids = [child.Id, .. child.Descendants()];
+                // A root of its own (chroot) hides the mark by which descendants are known.
+                int[] ids = [.. child.Descendants().Concat(Descendants(child.Id)).Append(child.Id).Distinct()];
                 most = Math.Max(most, ids.Length);
                 foreach (var id in ids) largest = Math.Max(largest, ProcessMemory.PeakResident(id) ?? 0);
                 await Task.Delay(Glance, cancellationToken);
@@ -34,6 +35,16 @@ internal sealed record ProgramCost(TimeSpan Wall, TimeSpan Processor, long Large
             if (code != 0) throw new InvalidOperationException($"{program} ended with code {code}: {child.Output}");
         }
         return new ProgramCost(Stopwatch.GetElapsedTime(began), ChildrenProcessor() - before, largest, most);
+    }
+
+    private static IEnumerable<int> Descendants(int id)
+    {
+        var children = $"/proc/{id}/task/{id}/children";
+        string[] ids;
+        // What ended meanwhile has none.
+        try { ids = File.ReadAllText(children).Split(' ', StringSplitOptions.RemoveEmptyEntries); }
+        catch (IOException) { return []; }
+        return ids.Select(child => int.Parse(child, CultureInfo.InvariantCulture)).SelectMany(child => Descendants(child).Prepend(child));
     }
 
     // proc_pid_stat(5): cutime and cstime, fields 16 and 17, of children that have ended and been waited for, theirs included. They are

@@ -48,6 +48,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(progress);
         var given = request.Source.Onnx;
+        if (request.Recipe is { } recipe) request = OfRecipe(request, recipe);
         if (QuantizedForm.Of(PreparedModel.Read(given)) is not { } form)
             return Run(request, given, null, outputFolder, progress, cancellationToken);
         if (!request.Source.Requantize)
@@ -111,12 +112,18 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         var requantized = form is null
             ? null
             : new RequantizedModel(form, OnnxFile.BytesOf(file), ClosenessOf(path, file, validation.Feeds, cancellationToken));
-        var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder) { LargestFile = LargestFile };
+        var wanted = new VariantRequest(source.Onnx, calibration, heldOut, settings, outputFolder)
+        {
+            LargestFile = LargestFile,
+            Fixed = request.Recipe is { } recipe ? new FixedChoices(recipe) : null,
+        };
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
+        var sha256 = Sha256Of(file);
+        var calibrated = calibration is null ? null : Described(source.Calibration!, calibration.Count, given!.Preprocessing);
         return new QuantizationReport
         {
             Model = Path.GetFileName(file),
-            Sha256 = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file))),
+            Sha256 = sha256,
             Requantized = requantized,
             Bytes = OnnxFile.BytesOf(source.Onnx),
             // Counted before: a model of some GiB is not kept meanwhile.
@@ -124,7 +131,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             StartedAt = startedAt,
             Duration = _time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
-            Calibration = calibration is null ? null : Described(source.Calibration!, calibration.Count, given!.Preprocessing),
+            Calibration = calibrated,
             Validation = Described(source.Validation, heldOut.Judging.Count, validation.Preprocessing),
             Parts = made.Parts with { OfCalibration = calibrating is not null },
             Labelled = validation.Truth.IsLabelled,
@@ -134,7 +141,35 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Original = made.Original,
             OriginalIntervals = made.Intervals,
             Variants = made.Variants,
+            Recipe = new QuantizationRecipe
+            {
+                Version = QuantizationRecipe.CurrentVersion,
+                Model = Path.GetFileName(file),
+                Sha256 = sha256,
+                OnnxRuntime = ThisMachine.OnnxRuntime,
+                MadeOn = ThisMachine.Description,
+                Calibration = calibrated,
+                Spec = spec,
+                Variants = made.Recipes,
+            },
         };
+    }
+
+    /// <summary>What a recipe asks for, of the model that it was written for.</summary>
+    private static QuantizationRequest OfRecipe(QuantizationRequest request, QuantizationRecipe recipe)
+    {
+        if (!File.Exists(request.Source.Onnx)) throw new InvalidDataException($"{request.Source.Onnx} does not exist.");
+        var sha256 = Sha256Of(request.Source.Onnx);
+        return sha256 == recipe.Sha256
+            ? request with { Quantization = recipe.Spec }
+            : throw new InvalidDataException($"The recipe was written for another model ({recipe.Model}, SHA-256 {recipe.Sha256}) than "
+                + $"{Path.GetFileName(request.Source.Onnx)} (SHA-256 {sha256}); give that one, or quantize this one without the recipe.");
+    }
+
+    private static string Sha256Of(string path)
+    {
+        using var file = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 
     /// <summary>Decibels to which the model that was made float answers as the quantized one.</summary>

@@ -50,6 +50,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<RolloutPreviewTarget>), typeof(ListConverter<PlannedRelease>), typeof(ListConverter<DeviceModelView>),
         typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
+        typeof(ListConverter<VariantRecipe>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>), typeof(ListConverter<WithdrawnRelease>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<byte[]>),
@@ -84,6 +85,7 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(BuildReport))]
 [JsonSerializable(typeof(QuantizationRequest))]
 [JsonSerializable(typeof(QuantizationReport))]
+[JsonSerializable(typeof(QuantizationRecipe))]
 [JsonSerializable(typeof(Preprocessing))]
 [JsonSerializable(typeof(BuildProgress))]
 [JsonSerializable(typeof(ProofRequest))]

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Cli.Display;
 using Fleet.Cli.Processes;
+using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
@@ -88,6 +89,12 @@ internal static class QuantizeCommand
             Description = $"How much is tried, and how exactly it is timed: {string.Join(", ", BuildSpecRules.Efforts)}.",
             DefaultValueFactory = _ => "balanced",
         };
+        var recipe = new Option<string?>("--recipe")
+        {
+            HelpName = "FILE",
+            Description = "recipe.json of an earlier run of the same model with the same samples: makes its variants again, byte by byte, "
+                + "and decides nothing anew.",
+        };
         var task = new Option<ModelTask?>("--task")
         {
             HelpName = "TASK",
@@ -167,9 +174,16 @@ internal static class QuantizeCommand
                 --keep Conv_0 --keep 'head/*' --minimum-snr 30 --out variants
             """)
             {
-                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, task, unit,
-                state, shape, preprocessing, memory, requantize, output, Verb.Json(),
+                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, recipe,
+                task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
             };
+        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort];
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(recipe) is not { Implicit: false }) return;
+            foreach (var option in decided.Where(option => result.GetResult(option) is { Implicit: false }))
+                result.AddError($"{option.Name} is decided by --recipe; leave one of the two out.");
+        });
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var targets = ProfileArguments.Of(parsed.GetRequiredValue(profiles));
@@ -204,6 +218,7 @@ internal static class QuantizeCommand
                     Only = parsed.GetValue(only) is { Length: > 0 } alone ? alone : null,
                     Effort = parsed.GetRequiredValue(effort),
                 },
+                Recipe = parsed.GetValue(recipe) is { } earlier ? RecipeFile.Read(earlier) : null,
             };
             var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
             var most = (long)(parsed.GetValue(memory) * 1e9 ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * DefaultShare);

@@ -59,6 +59,8 @@ internal static class VariantTables
         screen.WriteLine();
         var page = Path.Combine(folder, "report.html");
         screen.WriteLine($"Report    {(File.Exists(page) ? page : Path.Combine(folder, "report.json"))}");
+        if (File.Exists(Path.Combine(folder, "recipe.json")))
+            screen.WriteLine($"Again     fleet models quantize {model} … --recipe {Path.Combine(folder, "recipe.json")}");
         if (report.Variants.FirstOrDefault(variant => variant is { Chosen: true, Artifact: not null }) is { } chosen)
             screen.WriteLine($"Next      fleet models prove {Path.Combine(folder, chosen.Artifact!.Name)} --reference {model} --validation "
                 + $"{report.Validation.From}{string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {shape}"))}");

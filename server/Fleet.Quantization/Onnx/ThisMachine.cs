@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Fleet.Contracts.Devices;
+using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Onnx;
 
@@ -14,6 +15,9 @@ internal static class ThisMachine
     /// <summary>Name and number of processors, for reports.</summary>
     public static string Description
         => $"{(Facts.Processor.Length > 0 ? Facts.Processor : Facts.Architecture)}, {Facts.LogicalCpus} logical processors";
+
+    /// <summary>The version of ONNX Runtime that computes here.</summary>
+    public static string OnnxRuntime => OrtEnv.Instance().GetVersionString();
 
     /// <summary>Facts from the lines of <c>/proc/cpuinfo</c>.</summary>
     public static DeviceFacts Read(IReadOnlyList<string> lines)

@@ -62,5 +62,9 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
         => scheme.Apply(source, keptFloat.Concat(layers.Kept).Concat(Held(source.Model.Graph)).ToHashSet());
 
     /// <inheritdoc/>
+    /// <remarks>Who keeps a layer float wants its weights as they are.</remarks>
+    public bool KeptMayShrink => false;
+
+    /// <inheritdoc/>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile) => scheme.Runtime(ofProfile);
 }

@@ -17,6 +17,15 @@ internal static class KnownTechniques
     /// <summary>Weights behind loud channels scaled up before they are rounded.</summary>
     public static readonly ITechnique ActivationAwareScaling = new ActivationAwareScaling();
 
+    /// <summary>The technique of that name in reports.</summary>
+    /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>
+    public static ITechnique Named(string name)
+    {
+        ITechnique[] all = [.. Enum.GetValues<Technique>().Select(Of)];
+        return all.FirstOrDefault(technique => technique.Name == name) ?? throw new ArgumentException(
+            $"Technique '{name}' is not known; it is one of {string.Join(", ", all.Select(technique => technique.Name))}.", nameof(name));
+    }
+
     /// <summary>What carries out <paramref name="technique"/>.</summary>
     public static ITechnique Of(Technique technique) => technique switch
     {

@@ -25,6 +25,9 @@ internal sealed record Attempted(VariantReport Report, bool Unfused, MetricValue
 
     /// <summary>What its file names that it needs.</summary>
     public NeededSettings? Needed { get; init; }
+
+    /// <summary>What was decided for it; null when it could not be made.</summary>
+    public VariantRecipe? Recipe { get; init; }
 }
 
 /// <summary>
@@ -70,13 +73,17 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 return Failed("Nothing is left for it to quantize: all that it could stays float, as was asked for.");
             return request.Calibration is null && wanted.Scheme.CalibratedValues(source.Model.Graph).Count > 0
                 ? Failed("It needs calibration samples, and there are none.")
-                : Judged(wanted, empty, Controlled(wanted, progress), progress);
+                : Judged(wanted, empty, request.Fixed is { } choices ? Again(wanted, choices) : Controlled(wanted, progress), progress);
         }
         catch (Exception e) when (IsOfTheModel(e))
         {
             return Failed(e.Message.Trim());
         }
     }
+
+    private ControlledModel Again(Wanted wanted, FixedChoices choices)
+        => choices.Make(wanted, source,
+            model => bench.Compare(model, wanted.Scheme.Name, bench.SettingsOf(wanted), cancellationToken), cancellationToken);
 
     private static bool IsOfTheModel(Exception e)
         => e is InvalidDataException or OnnxRuntimeException or ArgumentException or IOException or ArithmeticException;
@@ -119,16 +126,14 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         Save(made.Model, scheme, file);
         // The time of another target's form on this processor would say nothing.
         var here = bench.IsHere(wanted.Profile);
-        var fused = here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []);
-        var smaller = new SmallerKept(scheme, model => bench.Compare(model, scheme.Name, settings, cancellationToken), cancellationToken)
-            .Of(fused.Model, bench.SelectionLimit);
-        if (!ReferenceEquals(smaller, fused.Model))
-        {
-            Save(smaller.Model, scheme, file);
-            fused = fused with { Model = smaller };
-        }
+        var fused = request.Fixed is not null
+            ? new FusedModel(made, [], here ? Unfused(wanted, file, settings) : [])
+            : Shrunk(here ? Fused(made, wanted, file, settings) : new FusedModel(made, [], []), wanted, file, settings);
         progress.Report(0, "judging on the samples that chose nothing");
-        var honest = new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
+        var honest = request.Fixed is { } choices
+            ? new ToldModel(made, bench.Tell(made.Model, scheme.Name, settings, cancellationToken), Overfitted: false,
+                [choices.Compared(wanted.Id, Artifacts.Reference(file).Sha256)])
+            : new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
         if (!ReferenceEquals(honest.Model, fused.Model))
         {
             Save(honest.Model.Model, scheme, file);
@@ -167,7 +172,19 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
         return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons] },
             fused.Left.Length > 0, judged.Figure)
-        { IsFourBit = scheme.IsFourBit, Needed = NeededSettings.Of(honest.Model.Model, scheme.Needs) };
+        {
+            IsFourBit = scheme.IsFourBit,
+            Needed = NeededSettings.Of(honest.Model.Model, scheme.Needs),
+            Recipe = new VariantRecipe
+            {
+                Id = wanted.Id,
+                Calibrator = honest.Model.Calibrator.Name,
+                Techniques = [.. honest.Model.Techniques.Select(technique => technique.Name)],
+                KeptFloat = [.. honest.Model.Returned.Select(one => one.Output).Concat(fused.Returned).Distinct()],
+                InBytes = ReferenceEquals(honest.Model, fused.Model) && honest.Model.InBytes is { } names ? [.. names.Order()] : null,
+                Sha256 = report.Artifact.Sha256,
+            },
+        };
     }
 
     /// <summary>
@@ -189,6 +206,17 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         if (!(judged.Loss <= Math.Max(bench.SelectionLimit, made.Judged.Loss))) return asItIs;
         Save(model, wanted.Scheme, file);
         return new FusedModel(made with { Model = model, Judged = judged }, returned, Unfused(wanted, file, settings));
+    }
+
+    /// <summary>Stores what stays float in fewer bytes where that costs nothing.</summary>
+    private FusedModel Shrunk(FusedModel fused, Wanted wanted, string file, RuntimeSettings settings)
+    {
+        var smaller = new SmallerKept(
+            wanted.Scheme, model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken)
+            .Of(fused.Model, bench.SelectionLimit);
+        if (ReferenceEquals(smaller, fused.Model)) return fused;
+        Save(smaller.Model, wanted.Scheme, file);
+        return fused with { Model = smaller };
     }
 
     /// <summary>Writes a variant with what it needs wherever it is loaded.</summary>

@@ -30,12 +30,26 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         Candidate[] candidates = [
             .. timed.Where(attempted => attempted.Report is { Artifact: not null }).Select(CandidateOf), FloatCandidate(),
         ];
-        var decision = VariantChoice.Decide(
-            candidates, request.Settings.Goal, VariantChoice.Tighter(request.Settings.Budget, profile.Budget));
+        var decision = AsFixed(VariantChoice.Decide(
+            candidates, request.Settings.Goal, VariantChoice.Tighter(request.Settings.Budget, profile.Budget)), candidates);
         return [
             .. timed.Select(attempted => Decided(attempted, decision)),
             .. decision.Chosen == _floatId ? [FloatVariant()] : Array.Empty<VariantReport>(),
         ];
+    }
+
+    /// <summary>The choice of a recipe in the place of one by what was measured.</summary>
+    private VariantDecision AsFixed(VariantDecision decision, IReadOnlyList<Candidate> candidates)
+    {
+        if (request.Fixed is not { } choices) return decision;
+        var chosen = choices.ChosenOf(candidates.Select(candidate => candidate.Id));
+        return decision with
+        {
+            Chosen = chosen,
+            Untold = null,
+            NotChosen = candidates.Where(candidate => candidate.Id != chosen)
+                .ToDictionary(candidate => candidate.Id, _ => chosen is null ? "the recipe takes none." : $"the recipe takes {chosen}."),
+        };
     }
 
     /// <summary>Times are told once all are taken, by one clock; what is not of this machine has an estimate.</summary>
@@ -68,7 +82,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         return report with
         {
             Accepted = accepted,
-            Chosen = decision.Chosen == report.Id,
+            Chosen = accepted && decision.Chosen == report.Id,
             Dominated = accepted && !decision.Front.Contains(report.Id),
             Reasons = reasons,
         };

@@ -23,6 +23,9 @@ internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport
 
     /// <summary>Where the float model's figures lie.</summary>
     public IReadOnlyList<MetricInterval> Intervals { get; init; } = [];
+
+    /// <summary>What was decided for each variant that was made.</summary>
+    public IReadOnlyList<VariantRecipe> Recipes { get; init; } = [];
 }
 
 /// <summary>
@@ -87,7 +90,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
                 : held.TryGetValue(scheme, out var known) ? known : held[scheme] = new HeldScheme(scheme, layers);
         Wanted[] wanted = [
             .. Wanted.Of(request.Settings).Where(one => request.Settings.Schemes.Count > 0 || one.Scheme.Suits(model.Graph))
-                .Select(one => one with { Scheme = Held(one.Scheme) }),
+                .Where(one => request.Fixed?.Holds(one.Id) != false).Select(one => one with { Scheme = Held(one.Scheme) }),
         ];
         progress.Report(new BuildProgress("Calibrating", 0.05));
         var source = Calibrated(model, wanted, bench, request, cancellationToken);
@@ -114,8 +117,18 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
                 Shared = !bench.Baseline.Split.IsHeldOut,
             },
             Intervals = bench.Baseline.Original.Intervals,
+            Recipes = [.. reports.Select(report => RecipeOf(report, tried, source)).OfType<VariantRecipe>()],
         };
     }
+
+    /// <summary>What was decided for a variant; null for one that could not be made.</summary>
+    private static VariantRecipe? RecipeOf(VariantReport report, Dictionary<string, Attempted> tried, QuantizationSource source)
+        => report.Artifact is not { } file ? null
+            : (tried.GetValueOrDefault(report.Id)?.Recipe
+                ?? new VariantRecipe { Id = report.Id, Calibrator = source.Calibrator.Name, Sha256 = file.Sha256 }) with
+            {
+                Chosen = report.Chosen,
+            };
 
     private static QuantizationSource Calibrated(
         PreparedModel model, Wanted[] wanted, Bench bench, VariantRequest request, CancellationToken cancellationToken)

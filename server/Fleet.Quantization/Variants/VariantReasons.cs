@@ -59,8 +59,7 @@ internal static class VariantReasons
         }
         if (controlled.Returned.Count > 0)
             yield return $"Kept in {scheme.Kept} because rounding cost too much: "
-                + $"{Named(controlled.Returned.Select(returned =>
-                    Text($"{TitleOf(returned.Output, source)} ({returned.Gain:+0.0;-0.0} dB)")))}.";
+                + $"{Named(controlled.Returned.Select(returned => TitleOf(returned.Output, source) + Gained(returned.Gain)))}.";
         if (asked.Held(source.Model.Graph) is { Count: > 0 } alone)
             yield return $"Kept in {scheme.Kept} because that was asked for: {Named(alone.Select(output => TitleOf(output, source)))}.";
         if (controlled.InBytes is { } bytes)
@@ -103,6 +102,9 @@ internal static class VariantReasons
             ? Text($"Signal to noise is {figure.Value:0.0} dB against the float model; at least {required.Minimum:0.0} dB is required.")
             : $"{figure.Title()} is {figure.Text()}, and {original.Text()} of the float model; {limit}.";
     }
+
+    /// <summary>What a layer won in float; a recipe says that it stays so and not why.</summary>
+    private static string Gained(double gain) => double.IsFinite(gain) ? Text($" ({gain:+0.0;-0.0} dB)") : "";
 
     private static string TitleOf(string output, QuantizationSource source)
         => source.Model.Graph.ProducerOf(output)?.Title() ?? output;

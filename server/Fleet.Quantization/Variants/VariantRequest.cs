@@ -12,6 +12,9 @@ namespace Fleet.Quantization.Variants;
 internal sealed record VariantRequest(
     string ModelPath, IFeedSource? Calibration, HeldOut HeldOut, VariantSettings Settings, string OutputFolder)
 {
+    /// <summary>Decisions that are taken as they were; null: they are made anew.</summary>
+    public FixedChoices? Fixed { get; init; }
+
     /// <summary>Most bytes of one file; what is larger has its weights in another.</summary>
     public long LargestFile { get; init; } = OnnxFile.MaximumBytes;
 }

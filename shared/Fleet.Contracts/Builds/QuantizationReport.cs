@@ -67,6 +67,9 @@ public sealed record QuantizationReport
 
     /// <summary>Every variant tried, the rejected ones included.</summary>
     public required IReadOnlyList<VariantReport> Variants { get; init; }
+
+    /// <summary>What was decided, for a file of its own; null in a report that was read from a file.</summary>
+    [JsonIgnore] public QuantizationRecipe? Recipe { get; init; }
 }
 
 /// <summary>

@@ -13,6 +13,12 @@ public sealed record QuantizationRequest
     /// <summary>Profiles, schemes, goal and limits of accuracy.</summary>
     public QuantizationSpec Quantization { get; set; } = new();
 
+    /// <summary>
+    /// Decisions that are taken as they were, profiles and schemes among them; absent: they are made anew. What <see cref="Quantization"/>
+    /// says is then of no account.
+    /// </summary>
+    public QuantizationRecipe? Recipe { get; init; }
+
     /// <summary>What every variant must keep within, beside the budget of its profile; absent for nothing.</summary>
     public ProfileBudget? Budget { get; init; }
 

@@ -52,6 +52,41 @@ public sealed class OwnModelTests : IDisposable
     }
 
     [Fact]
+    public async Task Recipe_makes_the_variants_again_and_takes_no_other_decision_beside_it()
+    {
+        Assert.Equal(0, await _fleet.RunAsync(
+            "models", "quantize", Model(), "--profile", "arm-cpu", "--scheme", "int8-dynamic", "--out", _folder["first"]));
+        Assert.Contains("--recipe " + _folder["first", "recipe.json"], _fleet.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await _fleet.RunAsync(
+            "models", "quantize", Model(), "--recipe", _folder["first", "recipe.json"], "--out", _folder["again"]));
+        Assert.Contains("arm-cpu-int8-dynamic: Made again by its recipe, byte by byte.", _fleet.Output, StringComparison.Ordinal);
+        Assert.Equal(await File.ReadAllBytesAsync(_folder["first", "arm-cpu-int8-dynamic.onnx"]),
+            await File.ReadAllBytesAsync(_folder["again", "arm-cpu-int8-dynamic.onnx"]));
+
+        Assert.Equal(2, await _fleet.RunAsync(
+            "models", "quantize", Model(), "--recipe", _folder["first", "recipe.json"], "--goal", "size", "--out", _folder["again"]));
+        Assert.Contains("--goal is decided by --recipe; leave one of the two out.", _fleet.Error, StringComparison.Ordinal);
+        foreach (var (file, word) in (IEnumerable<(string, string)>)[("nowhere", "does not exist"), ("first/report", "is not a recipe")])
+        {
+            Assert.Equal(1, await _fleet.RunAsync(
+                "models", "quantize", Model(), "--recipe", _folder[$"{file}.json"], "--out", _folder["again"]));
+            Assert.Contains(word, _fleet.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Layer_that_is_not_of_the_model_is_refused_with_the_nearest_and_a_limit_with_its_bounds()
+    {
+        Assert.Equal(1, await _fleet.RunAsync("models", "quantize", Model(), "--keep", "MatMull", "--out", _folder["variants"]));
+        Assert.Contains("'MatMull' of --keep", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("did you mean 'MatMul'?", _fleet.Error, StringComparison.Ordinal);
+        Assert.Equal(2, await _fleet.RunAsync("models", "quantize", Model(), "--maximum-drop", "1.5", "--out", _folder["variants"]));
+        Assert.Contains("--maximum-drop must be within 0..1.", _fleet.Error, StringComparison.Ordinal);
+        Assert.Equal(2, await _fleet.RunAsync("models", "quantize", Model(), "--minimum-snr", "-1", "--out", _folder["variants"]));
+        Assert.Contains("--minimum-snr must be within 0..150.", _fleet.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Model_that_cannot_be_used_ends_with_1_and_its_sentence_and_leaves_nothing()
     {
         await File.WriteAllTextAsync(_folder["noise.onnx"], "no model");

@@ -72,7 +72,10 @@ internal sealed class Build(TimeProvider time)
         var made = new VariantMaker().Make(
             new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
                 HeldOutOf(data, travelling),
-                VariantSettings.Of(spec.Quantization, profiles, spec.Gate.Budget) with { Trained = trained }, File("variants")),
+                VariantSettings.Of(spec.Quantization, profiles, spec.Gate.Budget) with { Trained = trained }, File("variants"))
+            {
+                Deadline = new Deadline(spec.Quantization.TimeLimit, TimeProvider.System),
+            },
             new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling));
 

@@ -47,10 +47,11 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(progress);
+        var deadline = request.Recipe is null ? new Deadline(request.Quantization.TimeLimit, _time) : Deadline.None;
         var given = request.Source.Onnx;
         if (request.Recipe is { } recipe) request = OfRecipe(request, recipe);
         if (QuantizedForm.Of(PreparedModel.Read(given)) is not { } form)
-            return Run(request, given, null, outputFolder, progress, cancellationToken);
+            return Run(request, given, null, outputFolder, deadline, progress, cancellationToken);
         if (!request.Source.Requantize)
             throw new InvalidDataException(
                 $"{Path.GetFileName(given)} is quantized already ({form}) and was left alone: rounded twice it would lose more and win "
@@ -62,7 +63,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         {
             progress.Report(new BuildProgress("Making the model float", 0));
             FloatFile.Write(given, path, LargestFile);
-            return Run(request, path, form, outputFolder, progress, cancellationToken);
+            return Run(request, path, form, outputFolder, deadline, progress, cancellationToken);
         }
         finally
         {
@@ -72,7 +73,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
 
     /// <summary>The same of a float model: the given one or, where that is of <paramref name="form"/>, what was made of it.</summary>
     private QuantizationReport Run(
-        QuantizationRequest request, string path, string? form, string outputFolder, IProgress<BuildProgress> progress,
+        QuantizationRequest request, string path, string? form, string outputFolder, Deadline deadline, IProgress<BuildProgress> progress,
         CancellationToken cancellationToken)
     {
         var (file, source, spec) = (request.Source.Onnx, request.Source with { Onnx = path }, request.Quantization);
@@ -116,6 +117,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         {
             LargestFile = LargestFile,
             Fixed = request.Recipe is { } recipe ? new FixedChoices(recipe) : null,
+            Deadline = deadline,
         };
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
         var sha256 = Sha256Of(file);

@@ -113,6 +113,8 @@ public sealed class BuildSpecRulesTests
             "quantization.schemes must name at least one scheme"),
         ["unknown goal"] = (spec => spec with { Quantization = spec.Quantization with { Goal = "beauty" } },
             "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
+        ["no time"] = (spec => spec with { Quantization = spec.Quantization with { TimeLimit = TimeSpan.Zero } },
+            "quantization.timeLimit 00:00:00 must be above zero"),
         ["nothing to keep"] = (
             spec => spec with { Quantization = spec.Quantization with { Keep = [] } }, "quantization.keep has 0 entries"),
         ["layer without a name"] = (spec => spec with { Quantization = spec.Quantization with { Only = [""] } },

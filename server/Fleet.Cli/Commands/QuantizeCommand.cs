@@ -89,6 +89,13 @@ internal static class QuantizeCommand
             Description = $"How much is tried, and how exactly it is timed: {string.Join(", ", BuildSpecRules.Efforts)}.",
             DefaultValueFactory = _ => "balanced",
         };
+        var limit = Verb.Duration("--time-limit",
+            "Time after which nothing further is tried, such as 10m: a search takes the best so far, a variant that has not begun is not "
+                + "made.");
+        limit.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<TimeSpan?>() <= TimeSpan.Zero) result.AddError("--time-limit must be above zero.");
+        });
         var recipe = new Option<string?>("--recipe")
         {
             HelpName = "FILE",
@@ -174,10 +181,10 @@ internal static class QuantizeCommand
                 --keep Conv_0 --keep 'head/*' --minimum-snr 30 --out variants
             """)
             {
-                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, recipe,
-                task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
+                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, limit,
+                recipe, task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
             };
-        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort];
+        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, limit];
         command.Validators.Add(result =>
         {
             if (result.GetResult(recipe) is not { Implicit: false }) return;
@@ -217,6 +224,7 @@ internal static class QuantizeCommand
                     Keep = parsed.GetValue(keep) is { Length: > 0 } kept ? kept : null,
                     Only = parsed.GetValue(only) is { Length: > 0 } alone ? alone : null,
                     Effort = parsed.GetRequiredValue(effort),
+                    TimeLimit = parsed.GetValue(limit),
                 },
                 Recipe = parsed.GetValue(recipe) is { } earlier ? RecipeFile.Read(earlier) : null,
             };

@@ -30,6 +30,9 @@ internal sealed class AccuracyControl(
     /// <summary>Calibrators that are tried beside that of the source where it misses the aim.</summary>
     public IReadOnlyList<ICalibrator> OtherCalibrators { get; init; } = Calibrators.All;
 
+    /// <summary>When it takes the best so far.</summary>
+    public Deadline Deadline { get; init; } = Deadline.None;
+
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumLoss">The budget.</param>
     /// <param name="aim">A smaller loss that is worth returning operators for; where it cannot be had, the budget is enough.</param>
@@ -43,14 +46,22 @@ internal sealed class AccuracyControl(
         foreach (var (what, other) in Others(recipe))
         {
             if (search.Best.Judged.Loss <= aim) return search.Best;
+            if (Deadline.HasPassed) break;
             say?.Invoke(what);
             search.Try(other);
         }
         if (search.Best.Judged.Loss <= aim) return search.Best;
 
-        var ranking = new OperatorRanking(scheme, search.Recipe.From, _samples, say, cancellationToken).Rank();
-        var fewest = new FewestReturned(search, ranking, scheme.Kept, say).Find(aim);
-        return (fewest.Judged.Loss > aim && search.Best.Judged.Loss <= maximumLoss ? search.Best : fewest) with { Ranking = ranking };
+        var ranking = Deadline.HasPassed
+            ? null
+            : new OperatorRanking(scheme, search.Recipe.From, _samples, say, cancellationToken) { Deadline = Deadline }.Rank();
+        if (ranking is null) return search.Best with { IsCutShort = true };
+        var fewest = new FewestReturned(search, ranking, scheme.Kept, say) { Deadline = Deadline }.Find(aim);
+        return (fewest.Judged.Loss > aim && search.Best.Judged.Loss <= maximumLoss ? search.Best : fewest) with
+        {
+            Ranking = ranking,
+            IsCutShort = Deadline.HasPassed,
+        };
     }
 
     private IEnumerable<(string What, Recipe Recipe)> Others(Recipe cleanest)
@@ -77,6 +88,7 @@ internal sealed class AccuracyControl(
         foreach (var technique in techniques)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            if (Deadline.HasPassed) break;
             say?.Invoke(technique.Name);
             var further = technique.Apply(changed, scheme, None, cancellationToken);
             if (ReferenceEquals(further.Model, changed.Model)) continue;

@@ -42,6 +42,9 @@ internal sealed record ControlledModel(
     /// </summary>
     public IReadOnlySet<string>? InBytes { get; init; }
 
+    /// <summary>True when the time was up before everything was tried.</summary>
+    public bool IsCutShort { get; init; }
+
     /// <summary>Every operator that was quantized at first, the costliest first; empty where the budget was met without ranking.</summary>
     public IReadOnlyList<RankedOperator> Ranking { get; init; } = [];
 }

@@ -17,6 +17,9 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
 
     private ControlledModel _best = search.Best;
 
+    /// <summary>When it takes the best so far.</summary>
+    public Deadline Deadline { get; init; } = Deadline.None;
+
     /// <summary>
     /// The model with the fewest operators returned that loses at most <paramref name="maximumLoss"/>, or the one that comes nearest.
     /// </summary>
@@ -24,7 +27,7 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
     {
         var most = (int)(ranking.Count * MaximumShare);
         var (low, high) = (0, 0);
-        while (high == 0 && low < most)
+        while (high == 0 && low < most && !Deadline.HasPassed)
         {
             var count = Math.Min(Math.Max(1, low * 2), most);
             var attempt = Returning(count);
@@ -32,7 +35,7 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
             if (attempt.Judged.Loss <= maximumLoss) high = count;
             else low = count;
         }
-        while (high - low > 1)
+        while (high - low > 1 && !Deadline.HasPassed)
         {
             var middle = (low + high) / 2;
             var attempt = Returning(middle);

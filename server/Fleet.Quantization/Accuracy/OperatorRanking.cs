@@ -24,6 +24,10 @@ internal sealed class OperatorRanking(
 
     private readonly IReadOnlyList<string> _all = scheme.OperatorsOf(from.Model.Graph);
     private int _ranked;
+    private bool _isCutShort;
+
+    /// <summary>When it gives up: half a ranking would return the wrong operators.</summary>
+    public Deadline Deadline { get; init; } = Deadline.None;
 
     private int GroupSize => Math.Max(1, (_all.Count + RankedSingly - 1) / RankedSingly);
 
@@ -36,10 +40,13 @@ internal sealed class OperatorRanking(
         }
     }
 
-    /// <summary>The operators, the one that makes most of the error at the front.</summary>
-    public List<RankedOperator> Rank()
+    /// <summary>
+    /// The operators, the one that makes most of the error at the front; null when the time was up before all were judged.
+    /// </summary>
+    public List<RankedOperator>? Rank()
     {
         Noise[] noises = [.. GroupSize == 1 ? Singly(_all) : Grouped()];
+        if (_isCutShort) return null;
         var total = noises.Sum(one => one.Power);
         return [
             .. noises.OrderByDescending(one => one.Power)
@@ -65,6 +72,7 @@ internal sealed class OperatorRanking(
     private double PowerOf(IReadOnlyCollection<string> alone)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (_isCutShort |= Deadline.HasPassed) return 0;
         say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"ranking layers, {++_ranked} of {Runs}"));
         return Math.Pow(10, -samples.SignalToNoiseOf(scheme.Apply(from, _all.Except(alone).ToHashSet()), scheme.Name) / 10);
     }

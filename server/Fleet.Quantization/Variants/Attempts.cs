@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
@@ -49,6 +50,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     /// <summary>Output values over which the power of an error is taken; of independent ones as many tell it to some percent.</summary>
     private const int RankingValues = 10_000;
 
+    private string TimeLimit => $"the time limit of {request.Deadline.Limit.ToString("c", CultureInfo.InvariantCulture)}";
+
     private ControlledModel? _controlled;
     private Exception? _failure;
 
@@ -71,6 +74,10 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         {
             if (wanted.Scheme.Held(source.Model.Graph).Count > 0 && wanted.Scheme.OperatorsOf(source.Model.Graph).Count == 0)
                 return Failed("Nothing is left for it to quantize: all that it could stays float, as was asked for.");
+            // What is made for another profile costs no search.
+            if (request.Deadline.HasPassed && _controlled is null && _failure is null)
+                return Failed($"Not tried: {TimeLimit} had passed. Give it more (--time-limit, in a build spec quantization.timeLimit), or "
+                    + "name fewer profiles or schemes.");
             return request.Calibration is null && wanted.Scheme.CalibratedValues(source.Model.Graph).Count > 0
                 ? Failed("It needs calibration samples, and there are none.")
                 : Judged(wanted, empty, request.Fixed is { } choices ? Again(wanted, choices) : Controlled(wanted, progress), progress);
@@ -115,6 +122,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
         {
             OtherCalibrators = request.Settings.Effort.OtherCalibrators ? Calibrators.All : [],
+            Deadline = request.Deadline,
         }.Quantize(bench.SelectionLimit, bench.AimOf(wanted),
                 model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
     }
@@ -170,7 +178,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         };
         var mates = scheme.RoundsByBatch(graph) ? bench.MatesOf(honest.Model.Model, wanted.Id, settings, cancellationToken) : null;
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
-        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons] },
+        string[] cut = made.IsCutShort ? [$"The search for a closer one ended early: {TimeLimit} had passed."] : [];
+        return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons, .. cut] },
             fused.Left.Length > 0, judged.Figure)
         {
             IsFourBit = scheme.IsFourBit,
@@ -181,7 +190,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 Calibrator = honest.Model.Calibrator.Name,
                 Techniques = [.. honest.Model.Techniques.Select(technique => technique.Name)],
                 KeptFloat = [.. honest.Model.Returned.Select(one => one.Output).Concat(fused.Returned).Distinct()],
-                InBytes = ReferenceEquals(honest.Model, fused.Model) && honest.Model.InBytes is { } names ? [.. names.Order()] : null,
+                InBytes = honest.Model.InBytes is { } names ? [.. names.Order()] : null,
                 Sha256 = report.Artifact.Sha256,
             },
         };

@@ -81,6 +81,7 @@ internal sealed class Overfitting(
             Calibrator = source.Calibrator,
             Techniques = [],
             SignalToNoise = null,
+            InBytes = null,
             Requantize = others => wanted.Scheme.Apply(source, others),
         };
     }

@@ -92,7 +92,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     private string? PlainOf(Attempted attempted)
     {
         if (attempted is not { Report: { Artifact: { } file } report, Needed: { } needed }) return null;
-        if (_here) return bench.PlainOf(report, Path.Combine(request.OutputFolder, file.Name), needed, cancellationToken);
+        if (_here && !request.Deadline.HasPassed)
+            return bench.PlainOf(report, Path.Combine(request.OutputFolder, file.Name), needed, cancellationToken);
         return PlainRuntime.NeededOf(report.Runtime, needed) is { Count: > 0 } settings ? PlainRuntime.Untold(settings) : null;
     }
 

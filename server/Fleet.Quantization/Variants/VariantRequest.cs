@@ -15,6 +15,9 @@ internal sealed record VariantRequest(
     /// <summary>Decisions that are taken as they were; null: they are made anew.</summary>
     public FixedChoices? Fixed { get; init; }
 
+    /// <summary>When no further variant begins, and the search for each takes the best so far.</summary>
+    public Deadline Deadline { get; init; } = Deadline.None;
+
     /// <summary>Most bytes of one file; what is larger has its weights in another.</summary>
     public long LargestFile { get; init; } = OnnxFile.MaximumBytes;
 }

@@ -45,6 +45,8 @@ public static partial class BuildSpecRules
         foreach (var scheme in spec.Schemes ?? [])
             problems.OneOf("quantization.schemes", scheme, spec.Schemes!.Count == 1 ? [QuantizationSpec.Auto, .. Schemes] : Schemes);
         if (spec.Goal is { } goal) problems.OneOf("quantization.goal", goal, Goals);
+        problems.Require(spec.TimeLimit is not { } limit || limit > TimeSpan.Zero,
+            $"quantization.timeLimit {spec.TimeLimit} must be above zero.");
         if (spec.Effort is { } effort) problems.OneOf("quantization.effort", effort, Efforts);
         foreach (var (key, named) in (ReadOnlySpan<(string, IReadOnlyList<string>?)>)[
             ("quantization.keep", spec.Keep), ("quantization.only", spec.Only),

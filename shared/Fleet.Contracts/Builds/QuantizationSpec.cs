@@ -28,6 +28,12 @@ public sealed record QuantizationSpec
     public string? Effort { get; init; }
 
     /// <summary>
+    /// Time after which nothing further is tried: a search takes the best so far, a variant that has not begun is not made. Absent: as long
+    /// as it takes.
+    /// </summary>
+    public TimeSpan? TimeLimit { get; init; }
+
+    /// <summary>
     /// Layers that stay float in every variant, each by its name in the report, by a value that it makes, or by its operator (<c>Conv</c>)
     /// for all of that kind; <c>*</c> stands for any letters. Absent: accuracy alone decides.
     /// </summary>

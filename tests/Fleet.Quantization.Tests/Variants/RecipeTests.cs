@@ -1,8 +1,6 @@
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Tensors;
-using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Variants;
@@ -103,7 +101,7 @@ public sealed class RecipeTests(RecipeTests.FirstRun first) : IClassFixture<Reci
 
         public FirstRun()
         {
-            Save();
+            UnevenModel.Save(_folder);
             Report = Run("first");
             Recipe = Written("first");
         }
@@ -134,23 +132,6 @@ public sealed class RecipeTests(RecipeTests.FirstRun first) : IClassFixture<Reci
             }, _folder.File(folder), progress ?? new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
             report.WriteTo(_folder.File(folder));
             return report;
-        }
-
-        /// <summary>Two matrices, of which the first holds few large numbers among many small ones: at 8 bits it costs much.</summary>
-        private void Save()
-        {
-            var random = new Random(5);
-            float[] values = [
-                .. Enumerable.Range(0, 64 * 64).Select(_ => (random.NextSingle() - 0.5f) * (random.Next(200) == 0 ? 200 : 1)),
-            ];
-            new GraphBuilder().Input("x", -1, 64).Constant(Tensors.Of("w1", values, 64, 64)).Weight("w2", 64, 64).Weight("w3", 64, 64)
-                .Node("MatMul", ["x", "w1"], "h", node => node.Name = "first").Node("Tanh", ["h"], "t")
-                .Node("MatMul", ["t", "w2"], "g", node => node.Name = "second").Node("Relu", ["g"], "r")
-                .Node("MatMul", ["r", "w3"], "y", node => node.Name = "third").Output("y", -1, 64).Save(_folder, "m.onnx");
-            using var file = File.Create(_folder.File("samples.npz"));
-            NpzArchive.Write(file, [
-                new("x", NpyArray.Of([.. Enumerable.Range(0, 64 * 64).Select(_ => random.NextSingle() * 2 - 1)], 64, 64)),
-            ]);
         }
     }
 

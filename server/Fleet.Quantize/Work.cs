@@ -34,6 +34,17 @@ internal static class Work
         return proof.Holds;
     }
 
+    /// <summary>
+    /// Compares a variant with its float model and writes the figures to <paramref name="reportPath"/>, and a page where one is asked for.
+    /// </summary>
+    public static void Inspect(string requestPath, string reportPath, string? pagePath, CancellationToken cancellationToken)
+    {
+        var request = Read(requestPath, FleetJson.Default.InspectionRequest);
+        var report = VariantInspector.Run(request, new ProgressLines(), cancellationToken);
+        if (pagePath is not null) report.WritePage(pagePath);
+        File.WriteAllText(reportPath, JsonSerializer.Serialize(report, FleetJson.Indented.InspectionReport));
+    }
+
     private static T Read<T>(string path, JsonTypeInfo<T> type)
     {
         try

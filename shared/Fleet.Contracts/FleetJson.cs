@@ -37,7 +37,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<CanaryFinding>), typeof(ListConverter<ModelResource>), typeof(ListConverter<CanaryMetricPlan>),
         typeof(ListConverter<FeaturePairSpec>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<HealthWarning>), typeof(ListConverter<WarnedDevice>),
-        typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>),
+        typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>), typeof(ListConverter<LayerInspection>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),
         typeof(ListConverter<MetricInterval>),
         typeof(ListConverter<OrderedRelease>), typeof(ListConverter<ProcessorProof>), typeof(ListConverter<ReleaseKey>),
@@ -87,6 +87,8 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(QuantizationReport))]
 [JsonSerializable(typeof(QuantizationRecipe))]
 [JsonSerializable(typeof(Preprocessing))]
+[JsonSerializable(typeof(InspectionRequest))]
+[JsonSerializable(typeof(InspectionReport))]
 [JsonSerializable(typeof(BuildProgress))]
 [JsonSerializable(typeof(ProofRequest))]
 [JsonSerializable(typeof(ProofReport))]

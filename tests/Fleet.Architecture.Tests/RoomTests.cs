@@ -219,6 +219,10 @@ public sealed class RoomTests
             "Fleet.Quantization.Schemes.IQuantizationScheme", "what is proven is a file, whoever made it"
         },
         {
+            "server/Fleet.Quantization/Inspection", @"Fleet\.Quantization\.(?:Schemes|Techniques|Accuracy|Variants|Choice|Report)",
+            "Fleet.Quantization.Schemes.IQuantizationScheme", "what is looked into is a file, whoever made it"
+        },
+        {
             "server/Fleet.Modeling/Students/Layers", @"Fleet\.Modeling\.(?!Students\.Layers\b|Data\b)\w+",
             "Fleet.Modeling.Training.TrainingLoop", "a layer can be read alone: it knows torch and ONNX, not who trains it"
         },

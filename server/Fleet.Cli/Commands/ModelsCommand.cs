@@ -14,7 +14,8 @@ internal static partial class ModelsCommand
 
     public static Command Create(Shell shell) => Verb.Noun(
         "models", "Models: builds that make small variants of a teacher, and variants of a model of your own.", List(shell), Build(shell),
-        Builds(shell), Cancel(shell), Report(shell), QuantizeCommand.Create(shell), ProveCommand.Create(shell));
+        Builds(shell), Cancel(shell), Report(shell), QuantizeCommand.Create(shell), ProveCommand.Create(shell),
+        InspectCommand.Create(shell));
 
     private static Command List(Shell shell) => Verb.On(shell, "list", """
         Lists models and where each of their releases came from.

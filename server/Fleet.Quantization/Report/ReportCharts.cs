@@ -216,7 +216,7 @@ internal static class ReportCharts
     }
 
     /// <summary>Round bounds and distance for a range, three to six lines.</summary>
-    private static (double Low, double High, double Step) Ticks(double low, double high, double least)
+    internal static (double Low, double High, double Step) Ticks(double low, double high, double least)
     {
         var span = Math.Max(high - low, least);
         var step = Step(span, 5);
@@ -224,7 +224,7 @@ internal static class ReportCharts
     }
 
     /// <summary>The smallest round distance that divides a span into at most <paramref name="lines"/>.</summary>
-    private static double Step(double span, int lines)
+    internal static double Step(double span, int lines)
     {
         var power = Math.Pow(10, Math.Floor(Math.Log10(span / lines)));
         return Roundings.Select(rounding => rounding * power).First(step => span / step <= lines + 1e-9);
@@ -244,23 +244,23 @@ internal static class ReportCharts
         }
     }
 
-    private static StringBuilder Begin(int width, int height, string title)
+    internal static StringBuilder Begin(int width, int height, string title)
         => new StringBuilder().Append(
             CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{Html(title)}\">");
 
-    private static string End(StringBuilder svg) => svg.Append("</svg>").ToString();
+    internal static string End(StringBuilder svg) => svg.Append("</svg>").ToString();
 
-    private static void Horizontal(StringBuilder svg, double y, double from, double to, string label)
+    internal static void Horizontal(StringBuilder svg, double y, double from, double to, string label)
     {
         Line(svg, "grid", from, y, to, y);
         Text(svg, from - 8, y + 4, "tick", label, "end");
     }
 
-    private static void Line(StringBuilder svg, string kind, double x1, double y1, double x2, double y2)
+    internal static void Line(StringBuilder svg, string kind, double x1, double y1, double x2, double y2)
         => svg.Append($"<line class=\"{kind}\" x1=\"{N(x1)}\" y1=\"{N(y1)}\" x2=\"{N(x2)}\" y2=\"{N(y2)}\"/>");
 
-    private static void Text(StringBuilder svg, double x, double y, string kind, string text, string anchor)
+    internal static void Text(StringBuilder svg, double x, double y, string kind, string text, string anchor)
         => svg.Append($"<text class=\"{kind}\" x=\"{N(x)}\" y=\"{N(y)}\" text-anchor=\"{anchor}\">{Html(text)}</text>");
 
-    private static string N(double number) => number.ToString("0.#", CultureInfo.InvariantCulture);
+    internal static string N(double number) => number.ToString("0.#", CultureInfo.InvariantCulture);
 }

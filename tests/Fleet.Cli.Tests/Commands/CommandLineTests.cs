@@ -22,6 +22,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("models report")]
     [InlineData("models quantize")]
     [InlineData("models prove")]
+    [InlineData("models inspect")]
     [InlineData("releases verify")]
     [InlineData("rollouts start")]
     [InlineData("rollouts rollback")]
@@ -69,6 +70,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("models quantize m.onnx --out o --preprocess deviation=0", "deviation must be one number above 0")]
     [InlineData("models prove m.onnx --validation v --preprocess width=9", "width and height are given both or not at all.")]
     [InlineData("models prove m.onnx", "--validation")]
+    [InlineData("models inspect v.onnx --validation d", "--reference")]
+    [InlineData("models inspect v.onnx --reference m.onnx --validation d --samples 0", "--samples must be at least 1.")]
     public async Task Wrong_usage_ends_with_2_and_says_what_is_wrong_on_standard_error(string command, string message)
     {
         Assert.Equal(2, await _fleet.RunAsync(command.Split(' ')));

@@ -98,6 +98,25 @@ public sealed class OwnModelTests : IDisposable
         Assert.Contains("nowhere.onnx does not exist", _fleet.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Variant_is_inspected_layer_by_layer_in_a_table_as_json_and_on_a_page()
+    {
+        Assert.Equal(0, await _fleet.RunAsync("models", "quantize", Model(), "--profile", "arm-cpu", "--scheme", "int8-dynamic",
+            "--out", _folder["variants"], "--json"));
+        string[] inspect = ["models", "inspect", _folder["variants", "arm-cpu-int8-dynamic.onnx"], "--reference", _folder["model.onnx"],
+            "--validation", "synthetic"];
+        Assert.Equal(0, await _fleet.RunAsync([.. inspect, "--output", _folder["layers.html"]]));
+        Assert.Equal(2, System.Text.RegularExpressions.Regex.Count(
+            _fleet.Output, @"(?m)^\S+ +MatMulInteger +\d+\.\d +\d+\.\d +- +0/\d+ +u?int8 +dynamic "));
+        Assert.Contains("<svg", await File.ReadAllTextAsync(_folder["layers.html"]), StringComparison.Ordinal);
+        var before = _fleet.Output.Length;
+        Assert.Equal(0, await _fleet.RunAsync([.. inspect, "--samples", "4", "--json"]));
+        Assert.Equal(4, JsonSerializer.Deserialize(_fleet.Output[before..], FleetJson.Strict.InspectionReport)!.Samples.Count);
+        Assert.Equal(1, await _fleet.RunAsync("models", "inspect", _folder["nowhere.onnx"], "--reference", _folder["model.onnx"],
+            "--validation", "synthetic"));
+        Assert.Contains("nowhere.onnx does not exist", _fleet.Error, StringComparison.Ordinal);
+    }
+
     [Fact(Skip = NotHere, SkipUnless = nameof(Emulates))]
     public async Task Variant_is_proved_on_another_processor()
     {

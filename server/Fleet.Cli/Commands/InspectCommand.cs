@@ -1,0 +1,106 @@
+using System.CommandLine;
+using System.Text.Json;
+using Fleet.Cli.Client;
+using Fleet.Cli.Display;
+using Fleet.Cli.Processes;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary><c>fleet models inspect</c>: what each layer of a variant costs, beside its float model.</summary>
+internal static class InspectCommand
+{
+    public static Command Create(Shell shell)
+    {
+        var variant = new Argument<string>("VARIANT") { Description = "ONNX file of the variant." };
+        var reference = new Option<string>("--reference")
+        {
+            HelpName = "MODEL",
+            Description = "The float model that it was made of.",
+            Required = true,
+        };
+        var validation = new Option<string>("--validation")
+        {
+            HelpName = "DATA",
+            Description = "Samples that both run on, as 'fleet models quantize' takes them.",
+            Required = true,
+        };
+        var state = ModelOptions.State("State that the model carries from sample to sample.");
+        var shape = ModelOptions.Shape("Shape of made-up samples of an input.");
+        var preprocessing = PreprocessingOption.Create("without any, those of the report that 'quantize' left beside the variant.");
+        var samples = new Option<int?>("--samples")
+        {
+            HelpName = "N",
+            Description = "Samples that are run at most, from all over DATA [default: 32].",
+        };
+        samples.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() < 1) result.AddError("--samples must be at least 1.");
+        });
+        var output = new Option<string?>("--output")
+        {
+            HelpName = "FILE",
+            Description = "Where a page with a chart goes (HTML).",
+        };
+        var command = new TaughtCommand("inspect", """
+            Lists the layers of a variant with the error of each, alone and together with all before it, and what causes it.
+
+            ALONE is the signal to noise of a layer's output when it alone is rounded, HERE
+            what has gathered there in the variant, in decibels. CUT OFF is the share of
+            values outside the range that its integers stand for. OUTLIERS are channels
+            whose largest magnitude is more than 6 times that of the median channel.
+
+            Examples:
+              fleet models inspect variants/x64-int8.onnx --reference model.onnx \
+                --validation held-out.npz
+              fleet models inspect variants/x64-int8.onnx --reference model.onnx \
+                --validation pictures/ --output layers.html
+              fleet models inspect variants/x64-int8.onnx --reference model.onnx \
+                --validation held-out.npz --samples 100 --json
+            """) { variant, reference, validation, state, shape, preprocessing, samples, output, Verb.Json() };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var request = new InspectionRequest
+            {
+                Variant = new SourceSpec
+                {
+                    Onnx = Path.GetFullPath(parsed.GetRequiredValue(variant)),
+                    Validation = ModelOptions.FullPath(parsed.GetRequiredValue(validation))!,
+                    State = parsed.GetValue(state) is { Length: > 0 } pairs ? pairs : null,
+                    Shapes = parsed.GetValue(shape) is { Length: > 0 } shapes ? shapes : null,
+                    Preprocessing = parsed.GetValue(preprocessing),
+                },
+                Reference = Path.GetFullPath(parsed.GetRequiredValue(reference)),
+            };
+            if (parsed.GetValue(samples) is { } most) request.Samples = most;
+            var page = parsed.GetValue(output) is { } file ? Path.GetFullPath(file) : null;
+            var report = await RunAsync(shell, request, page, cancellationToken);
+            if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.InspectionReport);
+            else LayerTable.Write(shell, report, page);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static async Task<InspectionReport> RunAsync(
+        Shell shell, InspectionRequest request, string? page, CancellationToken cancellationToken)
+    {
+        var name = Path.GetFileName(request.Variant.Onnx);
+        var file = Path.GetTempFileName();
+        try
+        {
+            string[] results = page is null ? [file] : [file, page];
+            var (code, complaints) = await new QuantizeProgram(shell, name)
+                .RunAsync($"Inspect {name}", "inspect", request, FleetJson.Default.InspectionRequest, results, cancellationToken);
+            return code == 0
+                ? JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file, cancellationToken), FleetJson.Default.InspectionReport)!
+                : throw new FleetException(complaints);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}

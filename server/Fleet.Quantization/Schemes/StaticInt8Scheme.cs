@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -74,6 +75,33 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     /// <inheritdoc/>
     /// <remarks>TensorRT takes 16 bits behind a Cast, and bytes behind a DequantizeLinear alone.</remarks>
     public bool KeptMayBeBytes => !form.Symmetric;
+
+    /// <summary>
+    /// Scales of every float value of the model, for a runtime that chooses itself what it computes in integers and is told ranges alone.
+    /// What layers that stay float write has none, nor has what is not finite.
+    /// </summary>
+    public IReadOnlyDictionary<string, float> ScalesOf(
+        QuantizationSource source, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+    {
+        var graph = source.Model.Graph;
+        string[] values = [
+            .. graph.Graph.Input.Select(input => input.Name).Concat(graph.Graph.Node.SelectMany(node => node.Output))
+                .Where(value => graph.TypeOf(value)?.TensorType?.ElemType == (int)TensorProto.Types.DataType.Float
+                    && !keptFloat.Contains(value)),
+        ];
+        var seen = values.ToDictionary(value => value, value => source.Histograms.GetValueOrDefault(value) ?? new Histogram());
+        var endless = new HashSet<string>();
+        CalibrationRun.Observe(source.Model.Model, [.. values.Where(value => !source.Histograms.ContainsKey(value))], source.Samples!,
+            source.BatchSize, (name, value) =>
+            {
+                // What masks with infinity has no range.
+                var numbers = value.GetTensorDataAsSpan<float>();
+                if (TensorPrimitives.IsFiniteAll(numbers)) seen[name].Add(numbers);
+                else endless.Add(name);
+            }, cancellationToken);
+        return values.Where(value => seen[value].Count > 0 && !endless.Contains(value)).ToDictionary(
+            value => value, value => Affine.For(source.Calibrator.Choose(seen[value], form), form).Scale);
+    }
 
     private QuantizationPlan PlanOf(OnnxGraph graph) => QuantizationPlan.For(graph, form, StemOf(graph));
 

@@ -89,6 +89,17 @@ internal static class QuantizeCommand
             Description = $"How much is tried, and how exactly it is timed: {string.Join(", ", BuildSpecRules.Efforts)}.",
             DefaultValueFactory = _ => "balanced",
         };
+        var opset = new Option<int?>("--opset")
+        {
+            HelpName = "N",
+            Description = $"Operator set of the files, {BuildSpecRules.OldestOpset} to {BuildSpecRules.NewestOpset} [default: that of the "
+                + "model].",
+        };
+        opset.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int?>() is < BuildSpecRules.OldestOpset or > BuildSpecRules.NewestOpset)
+                result.AddError($"--opset must be within {BuildSpecRules.OldestOpset}..{BuildSpecRules.NewestOpset}.");
+        });
         var limit = Verb.Duration("--time-limit",
             "Time after which nothing further is tried, such as 10m: a search takes the best so far, a variant that has not begun is not "
                 + "made.");
@@ -182,9 +193,9 @@ internal static class QuantizeCommand
             """)
             {
                 model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, limit,
-                recipe, task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
+                opset, recipe, task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
             };
-        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, limit];
+        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, limit, opset];
         command.Validators.Add(result =>
         {
             if (result.GetResult(recipe) is not { Implicit: false }) return;
@@ -225,6 +236,7 @@ internal static class QuantizeCommand
                     Only = parsed.GetValue(only) is { Length: > 0 } alone ? alone : null,
                     Effort = parsed.GetRequiredValue(effort),
                     TimeLimit = parsed.GetValue(limit),
+                    Opset = parsed.GetValue(opset),
                 },
                 Recipe = parsed.GetValue(recipe) is { } earlier ? RecipeFile.Read(earlier) : null,
             };

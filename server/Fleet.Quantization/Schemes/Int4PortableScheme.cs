@@ -14,7 +14,6 @@ namespace Fleet.Quantization.Schemes;
 internal sealed class Int4PortableScheme : IQuantizationScheme
 {
     private static readonly ProductRounding Rounding = new(BlockForm.Usual, BlockRounding.HalfQuadratic);
-    private const long IrVersion = 10;
 
     /// <inheritdoc/>
     public string Name => "int4-weights-portable";
@@ -73,8 +72,7 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
                 .With("block_size", rounded.Form.Size));
             rewriting.Finish(product, output => Nodes.Node("MatMul", [product.Node.Input[0], real], [output]));
         });
-        OpsetUpgrade21.Apply(model);
-        model.IrVersion = Math.Max(model.IrVersion, IrVersion);
+        LaterOpset.Raise(model);
         return EmbeddingTables.Shrink(model, keptFloat, source.Model.Graph);
     }
 

@@ -64,7 +64,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     {
         Directory.CreateDirectory(request.OutputFolder);
         progress.Report(new BuildProgress("Preparing the model", 0));
-        var model = PreparedModel.From(request.ModelPath, request.OutputFolder, request.LargestFile);
+        var model = Raised(PreparedModel.From(request.ModelPath, request.OutputFolder, request.LargestFile), request.Settings.Opset);
         var floatFile = Path.Combine(request.OutputFolder, FloatScheme + ".onnx");
         try
         {
@@ -77,6 +77,17 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         {
             OnnxFile.Delete(floatFile);
         }
+    }
+
+    /// <summary>The model in the operator set that is asked for.</summary>
+    private static PreparedModel Raised(PreparedModel model, int? opset)
+    {
+        if (opset is not { } target) return model;
+        if (model.Model.StandardVersion() is var version && version > target)
+            throw new InvalidDataException($"The model is written in operator set {version}, and one is raised, never lowered, to that of "
+                + $"--opset {target} (in a build spec quantization.opset); ask for {version} to {LaterOpset.Newest}, or leave it out.");
+        LaterOpset.Raise(model.Model, target);
+        return new PreparedModel(model.Model);
     }
 
     private static MadeVariants Make(

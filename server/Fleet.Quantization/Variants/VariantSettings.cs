@@ -16,6 +16,9 @@ internal sealed record VariantSettings(
     /// <summary>What the choice is made by.</summary>
     public QuantizationGoal Goal { get; init; } = QuantizationGoal.Latency;
 
+    /// <summary>Operator set of the files; null for that of the model.</summary>
+    public int? Opset { get; init; }
+
     /// <summary>Layers and operators that stay float.</summary>
     public IReadOnlyList<string> Keep { get; init; } = [];
 
@@ -57,6 +60,7 @@ internal sealed record VariantSettings(
         Calibrators.Named(spec.Calibrator))
     {
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
+        Opset = spec.Opset,
         Keep = spec.Keep ?? [],
         Only = spec.Only ?? [],
         Effort = Effort.Named(spec.Effort),

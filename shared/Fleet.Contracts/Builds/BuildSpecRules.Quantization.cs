@@ -16,6 +16,9 @@ public static partial class BuildSpecRules
             "int4-weights-portable", "fp16",
         ];
 
+    /// <summary>The oldest and the newest operator set that variants are written in.</summary>
+    public const int OldestOpset = 13, NewestOpset = 21;
+
     /// <summary>Most decibels that can be asked for: no rounding comes so close.</summary>
     public const int MostSignalToNoise = 150;
 
@@ -45,6 +48,8 @@ public static partial class BuildSpecRules
         foreach (var scheme in spec.Schemes ?? [])
             problems.OneOf("quantization.schemes", scheme, spec.Schemes!.Count == 1 ? [QuantizationSpec.Auto, .. Schemes] : Schemes);
         if (spec.Goal is { } goal) problems.OneOf("quantization.goal", goal, Goals);
+        problems.Require(spec.Opset is null or >= OldestOpset and <= NewestOpset,
+            $"quantization.opset {spec.Opset} must be within {OldestOpset}..{NewestOpset}.");
         problems.Require(spec.TimeLimit is not { } limit || limit > TimeSpan.Zero,
             $"quantization.timeLimit {spec.TimeLimit} must be above zero.");
         if (spec.Effort is { } effort) problems.OneOf("quantization.effort", effort, Efforts);

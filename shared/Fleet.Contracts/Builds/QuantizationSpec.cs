@@ -28,6 +28,12 @@ public sealed record QuantizationSpec
     public string? Effort { get; init; }
 
     /// <summary>
+    /// Operator set that variants are written in, 13 to 21 and not before that of the model; absent: that of the model, or 13 where it is
+    /// older. A form that needs a later one, such as <c>int4-weights-portable</c>, has it.
+    /// </summary>
+    public int? Opset { get; init; }
+
+    /// <summary>
     /// Time after which nothing further is tried: a search takes the best so far, a variant that has not begun is not made. Absent: as long
     /// as it takes.
     /// </summary>

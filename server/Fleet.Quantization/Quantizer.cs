@@ -163,7 +163,11 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         if (!File.Exists(request.Source.Onnx)) throw new InvalidDataException($"{request.Source.Onnx} does not exist.");
         var sha256 = Sha256Of(request.Source.Onnx);
         return sha256 == recipe.Sha256
-            ? request with { Quantization = recipe.Spec }
+            ? request with
+            {
+                Quantization = recipe.Spec,
+                Source = request.Source with { Preprocessing = request.Source.Preprocessing ?? recipe.Calibration?.Preprocessing },
+            }
             : throw new InvalidDataException($"The recipe was written for another model ({recipe.Model}, SHA-256 {recipe.Sha256}) than "
                 + $"{Path.GetFileName(request.Source.Onnx)} (SHA-256 {sha256}); give that one, or quantize this one without the recipe.");
     }

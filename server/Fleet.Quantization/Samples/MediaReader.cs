@@ -16,6 +16,11 @@ internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState s
 {
     private const string SideBySide = "Pictures and sound lie side by side; put each kind into a folder of its own.";
 
+    private static readonly HashSet<string> RateNames = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "sr", "rate", "sample_rate", "sampling_rate", "samplerate",
+    };
+
     private readonly Preprocessing _asked = asked ?? new Preprocessing();
     private readonly PreparedFiles _prepared = new();
     private PicturePlan? _pictures;
@@ -45,7 +50,12 @@ internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState s
             }
             _prepared.Keep(path, array);
         }
-        return ArrayFeeds.From(new Dictionary<string, NpyArray> { [input.Name] = array }, inputs, name, state);
+        var arrays = new Dictionary<string, NpyArray> { [input.Name] = array };
+        if (_sound?.Used.SampleRate is { } rate)
+        {
+            foreach (var one in inputs.Where(IsRate)) arrays[one.Name] = NpyArray.Of([(long)rate]);
+        }
+        return ArrayFeeds.From(arrays, inputs, name, state);
     }
 
     private PreparedSamples Prepare(string path, ModelInput input)
@@ -65,11 +75,15 @@ internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState s
 
     private ModelInput InputFor(string name)
     {
-        ModelInput[] fed = [.. inputs.Where(input => state.Links.All(link => link.Input != input))];
+        ModelInput[] fed = [.. inputs.Where(input => !IsRate(input) && state.Links.All(link => link.Input != input))];
         return fed is [var only] ? only : throw new InvalidDataException(
             $"{name} feeds one input, and the model takes {string.Join(", ", fed.Select(input => input.ToString()))}: give samples as npz "
                 + "with an array for each.");
     }
+
+    /// <summary>True for an input of one whole number that is told the rate of sound, as speech detectors are.</summary>
+    private static bool IsRate(ModelInput input) => RateNames.Contains(input.Name) && input.Extents.Count == 0
+        && (input.Type is TensorElementType.Int64 or TensorElementType.Int32);
 
     private static (double Low, double High)? LimitsOf(TensorElementType type) => type switch
     {

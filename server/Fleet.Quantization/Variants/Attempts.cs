@@ -179,8 +179,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var mates = scheme.RoundsByBatch(graph) ? bench.MatesOf(honest.Model.Model, wanted.Id, settings, cancellationToken) : null;
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
         string[] cut = made.IsCutShort ? [$"The search for a closer one ended early: {TimeLimit} had passed."] : [];
-        string[] ranges = wanted.Scheme is StaticInt8Scheme { Form.Symmetric: true } symmetric
-            ? [WriteRanges(symmetric, wanted.Id, honest.Model, fused.Returned)] : [];
+        string[] ranges = ((wanted.Scheme as HeldScheme)?.Whole ?? wanted.Scheme) is StaticInt8Scheme { Form.Symmetric: true } symmetric
+            ? [WriteRanges(symmetric, wanted, honest.Model, fused.Returned)] : [];
         return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons, .. cut, .. ranges] },
             fused.Left.Length > 0, judged.Figure)
         {
@@ -231,13 +231,13 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     }
 
     /// <summary>Writes the ranges of the float model for TensorRT, and says what they are for.</summary>
-    private string WriteRanges(StaticInt8Scheme scheme, string id, ControlledModel made, IReadOnlyList<string> returned)
+    private string WriteRanges(StaticInt8Scheme scheme, Wanted wanted, ControlledModel made, IReadOnlyList<string> returned)
     {
-        var kept = made.Returned.Select(one => one.Output).Concat(returned).ToHashSet();
+        var kept = made.Returned.Select(one => one.Output).Concat(returned).Concat(wanted.Scheme.Held(source.Model.Graph)).ToHashSet();
         var scales = scheme.ScalesOf(source with { Calibrator = made.Calibrator }, kept, cancellationToken);
-        File.WriteAllText(Path.Combine(request.OutputFolder, id + ".calib"), TensorRtCache.Of(scales));
-        return $"{id}.calib has the ranges of {scales.Count} values of the float model, for TensorRT to choose by itself what it computes "
-            + "in integers (trtexec --int8 --calib). No board has loaded it.";
+        File.WriteAllText(Path.Combine(request.OutputFolder, wanted.Id + ".calib"), TensorRtCache.Of(scales));
+        return $"{wanted.Id}.calib has the ranges of {scales.Count} values of the float model, for TensorRT to choose by itself what "
+            + "it computes in integers (trtexec --int8 --calib). No board has loaded it.";
     }
 
     /// <summary>Writes a variant with what it needs wherever it is loaded.</summary>

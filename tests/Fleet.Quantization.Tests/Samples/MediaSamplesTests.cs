@@ -106,6 +106,23 @@ public sealed class MediaSamplesTests : IDisposable
     }
 
     [Fact]
+    public void Input_that_is_told_the_rate_of_sound_gets_that_of_the_file()
+    {
+        Sound("data/a.wav", 8_000, 1, [16384, 0, 0, 8192]);
+        var samples = ModelSamples.Read(_folder.File("data"), [
+            Input([-1, 2], TensorElementType.Float), Input([], TensorElementType.Int64) with { Name = "sr" },
+        ], ModelState.None, seed: 1);
+        foreach (var feed in samples.Feeds.Batches(1))
+        {
+            using (feed)
+            {
+                Assert.Equal(["x", "sr"], feed.Names);
+                Assert.Equal(8_000, feed.Values.Last().GetTensorDataAsSpan<long>()[0]);
+            }
+        }
+    }
+
+    [Fact]
     public void What_cannot_become_an_input_is_refused_with_the_file_and_what_helps()
     {
         Picture("broken/fine.png", 2, 1, Colours);

@@ -28,8 +28,10 @@ public sealed class TensorRtCacheTests
         Assert.Throws<InvalidDataException>(() => TensorRtCache.Of(new Dictionary<string, float> { ["a"] = float.NaN }));
     }
 
-    [Fact]
-    public void Variant_for_jetson_has_the_ranges_of_every_value_beside_it()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Variant_for_jetson_has_the_ranges_of_every_value_beside_it_but_of_what_layers_kept_float_write(bool keepsTheLast)
     {
         using var folder = new ScratchFolder();
         // Beside the network a mask that is infinite, as attention has it.
@@ -46,7 +48,13 @@ public sealed class TensorRtCacheTests
         var report = new Quantizer().Run(new QuantizationRequest
         {
             Source = new SourceSpec { Onnx = folder.File("model.onnx"), Calibration = folder.File("x.npy"), Validation = "synthetic" },
-            Quantization = new QuantizationSpec { Profiles = ["jetson"], Schemes = ["int8-static-symmetric"], Calibrator = "minmax" },
+            Quantization = new QuantizationSpec
+            {
+                Profiles = ["jetson"],
+                Schemes = ["int8-static-symmetric"],
+                Calibrator = "minmax",
+                Keep = keepsTheLast ? ["y"] : null,
+            },
         }, folder.Path, new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
         var variant = report.Variants.Single(one => one.Scheme == "int8-static-symmetric");
         var lines = File.ReadAllLines(folder.File($"{variant.Id}.calib"));
@@ -54,7 +62,8 @@ public sealed class TensorRtCacheTests
         var scales = lines.Skip(1).Select(line => line.Split(": ")).ToDictionary(
             line => line[0],
             line => BitConverter.UInt32BitsToSingle(uint.Parse(line[1], NumberStyles.HexNumber, CultureInfo.InvariantCulture)));
-        Assert.Subset(scales.Keys.ToHashSet(), new HashSet<string> { "x", "r1", "y" });
+        Assert.Subset(scales.Keys.ToHashSet(), new HashSet<string> { "x", "r1" });
+        Assert.Equal(!keepsTheLast, scales.ContainsKey("y"));
         Assert.DoesNotContain("masked", scales.Keys);
         // The variant rounds its input with the same scale.
         var graph = new OnnxGraph(OnnxFile.Load(folder.File(variant.Artifact!.Name)));

@@ -115,6 +115,8 @@ public sealed class BuildSpecRulesTests
             "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
         ["operator set before those written"] = (spec => spec with { Quantization = spec.Quantization with { Opset = 12 } },
             "quantization.opset 12 must be within 13..21"),
+        ["unknown format"] = (spec => spec with { Quantization = spec.Quantization with { Format = "tflite" } },
+            "quantization.format 'tflite' is not known; it is one of onnx, ort"),
         ["no time"] = (spec => spec with { Quantization = spec.Quantization with { TimeLimit = TimeSpan.Zero } },
             "quantization.timeLimit 00:00:00 must be above zero"),
         ["nothing to keep"] = (

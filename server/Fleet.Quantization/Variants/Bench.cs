@@ -162,6 +162,10 @@ internal sealed class Bench : IDisposable
         }
     }
 
+    /// <summary>Writes a variant of this machine in ORT format as well, and says what came of it.</summary>
+    public string WriteOrt(RuntimeSettings runtime, string file, CancellationToken cancellationToken)
+        => OrtFormat.Write(file, runtime.On(_machine.Facts.IsaFlags), Baseline.Samples, cancellationToken);
+
     /// <summary>The float model's figures; its time where it ran on a profile of this machine.</summary>
     public Scores Float(bool here, CancellationToken cancellationToken)
     {

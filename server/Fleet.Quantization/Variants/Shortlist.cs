@@ -78,7 +78,10 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             : [.. report.Reasons];
         var accepted = report.Accepted && excess is null;
         if (decision.Chosen == report.Id)
-            reasons = [.. reasons, .. new[] { PlainOf(attempted), decision.Untold, bench.LackingOf(report) }.OfType<string>()];
+        {
+            string?[] more = [PlainOf(attempted), decision.Untold, bench.LackingOf(report), OrtOf(report.Runtime, report.Id)];
+            reasons = [.. reasons, .. more.OfType<string>()];
+        }
         return report with
         {
             Accepted = accepted,
@@ -87,6 +90,11 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Reasons = reasons,
         };
     }
+
+    /// <summary>What came of writing the variant to take in ORT format; null where nobody asked for that.</summary>
+    private string? OrtOf(RuntimeSettings runtime, string id) => !request.Settings.InOrtFormat ? null
+        : _here ? bench.WriteOrt(runtime, Path.Combine(request.OutputFolder, id + ".onnx"), cancellationToken)
+        : OrtFormat.OnlyHere;
 
     /// <summary>What becomes of the variant to take where nobody sets what it needs; null where it needs nothing.</summary>
     private string? PlainOf(Attempted attempted)
@@ -151,6 +159,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Reasons = [
                 "The float model itself: no variant is both good enough and better by the goal.",
                 .. data is null ? Array.Empty<string>() : [VariantReasons.InTwoFiles(data)],
+                .. OrtOf(profile.Runtime, _floatId) is { } other ? [other] : Array.Empty<string>(),
             ],
         };
     }

@@ -16,6 +16,9 @@ internal sealed record VariantSettings(
     /// <summary>What the choice is made by.</summary>
     public QuantizationGoal Goal { get; init; } = QuantizationGoal.Latency;
 
+    /// <summary>True where the variant to take is written in ONNX Runtime's own format as well.</summary>
+    public bool InOrtFormat { get; init; }
+
     /// <summary>Operator set of the files; null for that of the model.</summary>
     public int? Opset { get; init; }
 
@@ -60,6 +63,7 @@ internal sealed record VariantSettings(
         Calibrators.Named(spec.Calibrator))
     {
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
+        InOrtFormat = spec.Format == OrtFormat.Name,
         Opset = spec.Opset,
         Keep = spec.Keep ?? [],
         Only = spec.Only ?? [],

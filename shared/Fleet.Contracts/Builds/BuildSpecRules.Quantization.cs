@@ -16,6 +16,9 @@ public static partial class BuildSpecRules
             "int4-weights-portable", "fp16",
         ];
 
+    /// <summary>Formats of files; ONNX is always written.</summary>
+    public static readonly IReadOnlyList<string> Formats = ["onnx", "ort"];
+
     /// <summary>The oldest and the newest operator set that variants are written in.</summary>
     public const int OldestOpset = 13, NewestOpset = 21;
 
@@ -48,6 +51,7 @@ public static partial class BuildSpecRules
         foreach (var scheme in spec.Schemes ?? [])
             problems.OneOf("quantization.schemes", scheme, spec.Schemes!.Count == 1 ? [QuantizationSpec.Auto, .. Schemes] : Schemes);
         if (spec.Goal is { } goal) problems.OneOf("quantization.goal", goal, Goals);
+        if (spec.Format is { } format) problems.OneOf("quantization.format", format, Formats);
         problems.Require(spec.Opset is null or >= OldestOpset and <= NewestOpset,
             $"quantization.opset {spec.Opset} must be within {OldestOpset}..{NewestOpset}.");
         problems.Require(spec.TimeLimit is not { } limit || limit > TimeSpan.Zero,

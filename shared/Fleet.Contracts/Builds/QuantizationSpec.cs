@@ -28,6 +28,11 @@ public sealed record QuantizationSpec
     public string? Effort { get; init; }
 
     /// <summary>
+    /// <c>ort</c> writes the variant to take for this machine in ONNX Runtime's own format as well; <c>onnx</c> or absent: ONNX alone.
+    /// </summary>
+    public string? Format { get; init; }
+
+    /// <summary>
     /// Operator set that variants are written in, 13 to 21 and not before that of the model; absent: that of the model, or 13 where it is
     /// older. A form that needs a later one, such as <c>int4-weights-portable</c>, has it.
     /// </summary>

@@ -33,6 +33,9 @@ internal sealed class AccuracyControl(
     /// <summary>When it takes the best so far.</summary>
     public Deadline Deadline { get; init; } = Deadline.None;
 
+    /// <summary>How finely operators are ranked where some must stay float.</summary>
+    public RankingDetail Detail { get; init; } = RankingDetail.Full;
+
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumLoss">The budget.</param>
     /// <param name="aim">A smaller loss that is worth returning operators for; where it cannot be had, the budget is enough.</param>
@@ -52,16 +55,29 @@ internal sealed class AccuracyControl(
         }
         if (search.Best.Judged.Loss <= aim) return search.Best;
 
-        var ranking = Deadline.HasPassed
-            ? null
-            : new OperatorRanking(scheme, search.Recipe.From, _samples, say, cancellationToken) { Deadline = Deadline }.Rank();
-        if (ranking is null) return search.Best with { IsCutShort = true };
+        if (Deadline.HasPassed || RankingOf(search.Recipe.From, cancellationToken) is not { } ranking)
+            return search.Best with { IsCutShort = true };
         var fewest = new FewestReturned(search, ranking, scheme.Kept, say) { Deadline = Deadline }.Find(aim);
         return (fewest.Judged.Loss > aim && search.Best.Judged.Loss <= maximumLoss ? search.Best : fewest) with
         {
             Ranking = ranking,
             IsCutShort = Deadline.HasPassed,
         };
+    }
+
+    /// <summary>
+    /// The operators, the costliest first: as another scheme ranked them where it rounds them alike. Null where time was up before.
+    /// </summary>
+    private IReadOnlyList<RankedOperator>? RankingOf(QuantizationSource from, CancellationToken cancellationToken)
+    {
+        List<RankedOperator>? Rank()
+            => new OperatorRanking(scheme, from, _samples, say, Detail, cancellationToken) { Deadline = Deadline }.Rank();
+        if (scheme.RoundsAs is not { } alike) return Rank();
+        // Without operators where time was up: nothing that is asked later has more of it.
+        var shared = from.Once((alike, from.Calibrator), _ => Rank() ?? []);
+        var own = scheme.OperatorsOf(from.Model.Graph).ToHashSet();
+        RankedOperator[] ranked = [.. shared.Where(one => own.Contains(one.Output))];
+        return ranked.Length == own.Count ? ranked : Deadline.HasPassed ? null : Rank();
     }
 
     private IEnumerable<(string What, Recipe Recipe)> Others(Recipe cleanest)

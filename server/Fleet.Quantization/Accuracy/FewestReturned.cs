@@ -25,12 +25,21 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
     /// </summary>
     public ControlledModel Find(double maximumLoss)
     {
+        // What techniques find of the model is found again for the layers that remain alone, not for each count that is tried.
+        var rough = FindRoughly(maximumLoss);
+        if (search.Recipe.Techniques.Count == 0 || rough.Returned.Count == 0 || Deadline.HasPassed) return rough;
+        var exact = Returning(rough.Returned.Count, search.With, ", made exactly");
+        return exact.Judged.Loss <= rough.Judged.Loss ? exact : rough;
+    }
+
+    private ControlledModel FindRoughly(double maximumLoss)
+    {
         var most = (int)(ranking.Count * MaximumShare);
         var (low, high) = (0, 0);
         while (high == 0 && low < most && !Deadline.HasPassed)
         {
             var count = Math.Min(Math.Max(1, low * 2), most);
-            var attempt = Returning(count);
+            var attempt = Returning(count, search.Roughly);
             if (attempt.Judged.Loss < _best.Judged.Loss) _best = attempt;
             if (attempt.Judged.Loss <= maximumLoss) high = count;
             else low = count;
@@ -38,18 +47,18 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
         while (high - low > 1 && !Deadline.HasPassed)
         {
             var middle = (low + high) / 2;
-            var attempt = Returning(middle);
+            var attempt = Returning(middle, search.Roughly);
             if (attempt.Judged.Loss <= maximumLoss) (_best, high) = (attempt, middle);
             else low = middle;
         }
         return _best;
     }
 
-    private ControlledModel Returning(int count)
+    private ControlledModel Returning(int count, Func<IReadOnlySet<string>, ControlledModel> make, string how = "")
     {
-        say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{count} of {ranking.Count} layers in {kept}"));
+        say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{count} of {ranking.Count} layers in {kept}{how}"));
         RankedOperator[] first = [.. ranking.Take(count)];
-        var attempt = search.With(first.Select(ranked => ranked.Output).ToHashSet());
+        var attempt = make(first.Select(ranked => ranked.Output).ToHashSet());
         var won = search.Best.Judged.Loss - attempt.Judged.Loss;
         var all = first.Sum(ranked => ShareOf(ranked.Gain));
         return attempt with

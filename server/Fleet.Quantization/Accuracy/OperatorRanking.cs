@@ -3,6 +3,15 @@ using Fleet.Quantization.Schemes;
 
 namespace Fleet.Quantization.Accuracy;
 
+/// <summary>How many operators are ranked one by one.</summary>
+/// <param name="Singly">Up to so many are; of more, neighbours are ranked together first.</param>
+/// <param name="Opened">Groups of neighbours whose members are then ranked one by one.</param>
+internal sealed record RankingDetail(int Singly, int Opened)
+{
+    /// <summary>Nearly every operator by itself.</summary>
+    public static readonly RankingDetail Full = new(64, 8);
+}
+
 /// <summary>
 /// Ranks operators by how much of the output's error each makes. Each is judged by the error of a model in which it alone is
 /// quantized. Returning one operator of a quantized model to float tells less: two neighbours share the rounded value between them,
@@ -12,16 +21,12 @@ namespace Fleet.Quantization.Accuracy;
 /// <param name="from">The float model, its histograms and samples.</param>
 /// <param name="samples">The samples that rank.</param>
 /// <param name="say">Told how far it is.</param>
+/// <param name="detail">How many are ranked one by one.</param>
 /// <param name="cancellationToken">Stops between models.</param>
 internal sealed class OperatorRanking(
-    IQuantizationScheme scheme, QuantizationSource from, RankingSamples samples, Action<string>? say, CancellationToken cancellationToken)
+    IQuantizationScheme scheme, QuantizationSource from, RankingSamples samples, Action<string>? say, RankingDetail detail,
+    CancellationToken cancellationToken)
 {
-    /// <summary>Up to so many operators are ranked one by one; of more, neighbours are ranked together first.</summary>
-    private const int RankedSingly = 64;
-
-    /// <summary>Groups of neighbours whose members are then ranked one by one.</summary>
-    private const int GroupsOpened = 8;
-
     private readonly IReadOnlyList<string> _all = scheme.OperatorsOf(from.Model.Graph);
     private int _ranked;
     private bool _isCutShort;
@@ -29,14 +34,14 @@ internal sealed class OperatorRanking(
     /// <summary>When it gives up: half a ranking would return the wrong operators.</summary>
     public Deadline Deadline { get; init; } = Deadline.None;
 
-    private int GroupSize => Math.Max(1, (_all.Count + RankedSingly - 1) / RankedSingly);
+    private int GroupSize => Math.Max(1, (_all.Count + detail.Singly - 1) / detail.Singly);
 
     private int Runs
     {
         get
         {
             var groups = (_all.Count + GroupSize - 1) / GroupSize;
-            return GroupSize == 1 ? _all.Count : groups + Math.Min(groups, GroupsOpened) * GroupSize;
+            return GroupSize == 1 ? _all.Count : groups + Math.Min(groups, detail.Opened) * GroupSize;
         }
     }
 
@@ -62,8 +67,8 @@ internal sealed class OperatorRanking(
             .OrderByDescending(group => group.Power).ToArray();
         return
         [
-            .. Singly(noisiest.Take(GroupsOpened).SelectMany(group => group.Outputs)),
-            .. noisiest.Skip(GroupsOpened)
+            .. Singly(noisiest.Take(detail.Opened).SelectMany(group => group.Outputs)),
+            .. noisiest.Skip(detail.Opened)
                 .SelectMany(group => group.Outputs.Select(output => new Noise(output, group.Power / group.Outputs.Length))),
         ];
     }

@@ -10,8 +10,10 @@ namespace Fleet.Quantization.Accuracy;
 /// <param name="SignalToNoise">Decibels without and with them; null where there are none.</param>
 internal sealed record Recipe(QuantizationSource From, IReadOnlyList<ITechnique> Techniques, (double Plain, double Improved)? SignalToNoise)
 {
-    /// <summary>The quantized model, with these operators in float.</summary>
-    public ModelProto Make(IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
-        => scheme.Apply(Techniques.Aggregate(From, (source, technique) => technique.Apply(source, scheme, keptFloat, cancellationToken)),
-            keptFloat);
+    /// <summary>The quantized model, with these operators in float; roughly for a search that only compares.</summary>
+    public ModelProto Make(
+        IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken, bool roughly = false)
+        => scheme.Apply(Techniques.Aggregate(From, (source, technique) => roughly
+            ? technique.ApplyRoughly(source, scheme, keptFloat, cancellationToken)
+            : technique.Apply(source, scheme, keptFloat, cancellationToken)), keptFloat);
 }

@@ -43,10 +43,13 @@ internal sealed class RecipeSearch
     /// <summary>What the best recipe makes with these operators in float.</summary>
     public ControlledModel With(IReadOnlySet<string> keptFloat) => Made(Recipe, keptFloat);
 
-    private ControlledModel Made(Recipe recipe, IReadOnlySet<string> keptFloat)
+    /// <summary>About what the best recipe makes with these operators in float; it costs a fraction.</summary>
+    public ControlledModel Roughly(IReadOnlySet<string> keptFloat) => Made(Recipe, keptFloat, roughly: true);
+
+    private ControlledModel Made(Recipe recipe, IReadOnlySet<string> keptFloat, bool roughly = false)
     {
         _cancellationToken.ThrowIfCancellationRequested();
-        return Judged(recipe, recipe.Make(_scheme, keptFloat, _cancellationToken));
+        return Judged(recipe, recipe.Make(_scheme, keptFloat, _cancellationToken, roughly));
     }
 
     private ControlledModel Judged(Recipe recipe, ModelProto model)

@@ -48,6 +48,11 @@ internal interface IQuantizationScheme
     /// </summary>
     double? Aim => null;
 
+    /// <summary>
+    /// Names schemes that round operators so much alike that the costliest for one are the costliest for all; null for none but this.
+    /// </summary>
+    string? RoundsAs => null;
+
     /// <summary>The numbers that an operator keeps when it is not quantized, in words.</summary>
     string Kept => "float";
 

@@ -67,7 +67,8 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     private static string Store(StoredWeight weight, HashSet<string> taken)
     {
         var (home, tensor, axis, _) = weight;
-        var quantized = BalancedWeights.Of(weight.Values(), tensor.Dims, axis);
+        var quantized = RoundedOnce.Of(tensor, (nameof(BalancedWeights), axis, string.Join(',', tensor.Dims)),
+            () => BalancedWeights.Of(weight.Values(), tensor.Dims, axis));
         string New(string kind) => Nodes.NewName(kind, taken);
         var (integers, scales, zeros, real) = (New("w"), New("s"), New("z"), New("d"));
         home.Initializer.Remove(tensor);

@@ -20,6 +20,10 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     /// <inheritdoc/>
     public string Suffix => suffix;
 
+    /// <inheritdoc/>
+    /// <remarks>The forms for processors have 255 or 256 levels, whichever of them are below zero.</remarks>
+    public string? RoundsAs => form.Symmetric ? null : "int8-static";
+
     /// <summary>The integers it writes.</summary>
     public IntegerForm Form => form;
 

@@ -24,6 +24,8 @@ internal sealed class BiasCorrection : ITechnique
     /// </summary>
     private const int HeldActivations = 3;
 
+    private static readonly IReadOnlySet<string> None = new HashSet<string>();
+
     /// <inheritdoc/>
     public string Name => "bias correction";
 
@@ -34,12 +36,42 @@ internal sealed class BiasCorrection : ITechnique
     /// <inheritdoc/>
     public QuantizationSource Apply(
         QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+        => keptFloat.Count == 0
+            ? ApplyRoughly(source, scheme, keptFloat, cancellationToken)
+            : Corrected(source, ShiftsOf(source, LayersOf(source, scheme, keptFloat), scheme, keptFloat, cancellationToken));
+
+    /// <inheritdoc/>
+    /// <remarks>A layer that stays float is not corrected; the others as if it were quantized too.</remarks>
+    public QuantizationSource ApplyRoughly(
+        QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat, CancellationToken cancellationToken)
+    {
+        var all = source.Once((Name, scheme, source.Calibrator),
+            from => ShiftsOf(from, LayersOf(from, scheme, None), scheme, None, cancellationToken));
+        var layers = LayersOf(source, scheme, keptFloat).Select(layer => layer.Node.Name).ToHashSet();
+        return Corrected(source, all.Where(shift => layers.Contains(shift.Key)).ToDictionary());
+    }
+
+    private static QuantizationSource Corrected(QuantizationSource source, Dictionary<string, double[]> shifts)
+        => shifts.Count == 0 ? source : source.WithModel(Shifted(source.Model, shifts));
+
+    private static WeightedOperator[] LayersOf(QuantizationSource source, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat)
     {
         var graph = source.Model.Graph;
         var operators = scheme.OperatorsOf(graph).Except(keptFloat).ToHashSet();
-        var layers = graph.Graph.Node.Where(node => operators.Contains(node.OutputAt(0) ?? ""))
-            .Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>().Where(layer => TakesBias(layer, graph)).ToArray();
-        if (layers.Length == 0) return source;
+        return [
+            .. graph.Graph.Node.Where(node => operators.Contains(node.OutputAt(0) ?? ""))
+                .Select(node => WeightedOperator.At(node, graph)).OfType<WeightedOperator>().Where(layer => TakesBias(layer, graph)),
+        ];
+    }
+
+    /// <summary>By name of the layer, what is to be added to each of its channels.</summary>
+    private Dictionary<string, double[]> ShiftsOf(
+        QuantizationSource source, WeightedOperator[] layers, IQuantizationScheme scheme, IReadOnlySet<string> keptFloat,
+        CancellationToken cancellationToken)
+    {
+        var shifts = layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels]);
+        if (layers.Length == 0) return shifts;
+        var graph = source.Model.Graph;
         var samples = new FirstFeeds(source.Samples!, SamplesOf(source));
         // Of every layer that any scheme could correct: what the float model does is the same for all.
         var wanted = source.Once(Name, _ => ChannelMoments.Run(
@@ -48,8 +80,7 @@ internal sealed class BiasCorrection : ITechnique
             samples, source.BatchSize, cancellationToken));
 
         // With a bias for every layer from the start, the quantized models differ in numbers alone.
-        var corrected = source.WithModel(
-            Shifted(source.Model, layers.ToDictionary(layer => layer.Node.Name, layer => new double[layer.Channels])));
+        var corrected = Corrected(source, shifts);
         using var run = StretchedRun.Over(graph.Model, samples, cancellationToken);
         var stretched = true;
         foreach (var layer in layers)
@@ -67,10 +98,10 @@ internal sealed class BiasCorrection : ITechnique
             if (!stretched)
                 seen = ChannelMoments.Run(quantized, new Dictionary<string, int> { [written.Output[0]] = AxisOf(layer) }, samples,
                     source.BatchSize, cancellationToken)[written.Output[0]];
-            var shift = wanted[layer.Node.Output[0]].Means.Zip(seen.Means, (mean, shifted) => mean - shifted).ToArray();
-            corrected = corrected.WithModel(Shifted(corrected.Model, new Dictionary<string, double[]> { [layer.Node.Name] = shift }));
+            shifts[layer.Node.Name] = wanted[layer.Node.Output[0]].Means.Zip(seen.Means, (mean, shifted) => mean - shifted).ToArray();
+            corrected = Corrected(corrected, new Dictionary<string, double[]> { [layer.Node.Name] = shifts[layer.Node.Name] });
         }
-        return corrected;
+        return shifts;
     }
 
     private static int SamplesOf(QuantizationSource source)

@@ -45,7 +45,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     /// Samples that compare techniques and rank operators: as many as NNCF takes, fewer where each has many outputs and none follows from
     /// the one before.
     /// </summary>
-    private const int MostRankingSamples = 300, FewestRankingSamples = 16;
+    private const int MostRankingSamples = 300;
 
     /// <summary>Output values over which the power of an error is taken; of independent ones as many tell it to some percent.</summary>
     private const int RankingValues = 10_000;
@@ -116,13 +116,15 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
         var enough = bench.Baseline.IsSequence
             ? MostRankingSamples
-            : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample), FewestRankingSamples, MostRankingSamples);
+            : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample),
+                request.Settings.Effort.FewestRankingSamples, MostRankingSamples);
         var ranking = new SpreadFeeds(new PickedFeeds(bench.Baseline.Samples, bench.Baseline.Split.Selection), (int)enough);
         return new AccuracyControl(
             wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
         {
             OtherCalibrators = request.Settings.Effort.OtherCalibrators ? Calibrators.All : [],
             Deadline = request.Deadline,
+            Detail = request.Settings.Effort.Ranking,
         }.Quantize(bench.SelectionLimit, bench.AimOf(wanted),
                 model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
     }

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Evaluation;
 
 namespace Fleet.Quantization.Variants;
@@ -15,10 +16,16 @@ internal sealed record Effort(string Name, PairTime Pairs)
     public static readonly Effort Fast = new("fast", new PairTime(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1.5), 1.05))
     {
         OtherCalibrators = false,
+        Ranking = new RankingDetail(Singly: 16, Opened: 4),
+        FewestRankingSamples = 4,
     };
 
     /// <summary>What is shipped: other calibrators are tried where the one asked for misses the aim.</summary>
-    public static readonly Effort Balanced = new("balanced", new PairTime(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), 1.03));
+    public static readonly Effort Balanced = new("balanced", new PairTime(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(4), 1.03))
+    {
+        Ranking = new RankingDetail(Singly: 32, Opened: 4),
+        FewestRankingSamples = 8,
+    };
 
     /// <summary>The same, with every speed told as exactly as this machine allows.</summary>
     public static readonly Effort Thorough = new("thorough", new PairTime(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(12), 1.02));
@@ -27,6 +34,14 @@ internal sealed record Effort(string Name, PairTime Pairs)
 
     /// <summary>True where other calibrators than the one asked for are tried when that misses the aim.</summary>
     public bool OtherCalibrators { get; init; } = true;
+
+    /// <summary>How finely operators are ranked where some must stay float.</summary>
+    public RankingDetail Ranking { get; init; } = RankingDetail.Full;
+
+    /// <summary>
+    /// Fewest samples that compare techniques and rank operators, where each has so many outputs that few tell the power of an error.
+    /// </summary>
+    public int FewestRankingSamples { get; init; } = 16;
 
     /// <summary>The effort of that name; <see cref="Balanced"/> where none is asked for.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>

@@ -166,15 +166,25 @@ internal sealed class QdqWriter
             && (smallestScales is null || shared.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second)))
             return shared;
 
-        var values = weighted.Values();
         var quantized = _grids is null
-            ? ChannelWeights.Of(values, weighted.Extents, weighted.Axis, smallestScales)
-            : ChannelWeights.On(_grids.Weights[weighted.Node.Output[0]], values, weighted.Weight.Dims, weighted.Axis);
+            ? Rounded(weighted, smallestScales)
+            : ChannelWeights.On(_grids.Weights[weighted.Node.Output[0]], weighted.Values(), weighted.Weight.Dims, weighted.Axis);
 
         var integers = Stored(quantized.Values, [.. weighted.Weight.Dims], _grids?.Weights[weighted.Node.Output[0]].Bits ?? 8);
         var name = weighted.HasOneScale ? Dequantized(integers, quantized.Scales[0])
             : Dequantized(integers, quantized.Scales, weighted.Axis, WeightZeroPoint(weighted));
         return _weights[key] = (name, quantized.Scales);
+    }
+
+    private static ChannelWeights Rounded(WeightedOperator weighted, float[]? smallestScales)
+    {
+        var free = RoundedOnce.Of(weighted.Weight,
+            (nameof(ChannelWeights), weighted.Axis, weighted.WeightFactor, weighted.HasOneScale, string.Join(',', weighted.Weight.Dims)),
+            () => ChannelWeights.Of(weighted.Values(), weighted.Extents, weighted.Axis));
+        // Hardly ever is a bias so large that it asks for more.
+        return smallestScales is null || free.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second)
+            ? free
+            : ChannelWeights.Of(weighted.Values(), weighted.Extents, weighted.Axis, smallestScales);
     }
 
     /// <summary>Bits that a weight of <paramref name="bits"/> takes in a file for processors: ONNX has integers of 2, 4 and 8.</summary>

@@ -91,8 +91,36 @@ public sealed class AccuracyControlTests
             "bias correction", "without techniques",
             .. Calibrators.All.Where(calibrator => calibrator.Name != "minmax").Select(calibrator => $"{calibrator.Name} calibration"),
             .. Enumerable.Range(1, 6).Select(i => $"ranking layers, {i} of 6"), "1 of 6 layers in float", "2 of 6 layers in float",
-            "3 of 6 layers in float",
+            "3 of 6 layers in float", "3 of 6 layers in float, made exactly",
         ], said);
+    }
+
+    [Fact]
+    public void Bias_is_corrected_exactly_for_the_layers_that_were_found_alone()
+    {
+        using var chain = new Chain(layers: 6, unevenAfter: 1);
+        var controlled = chain.Control([Technique.BiasCorrection], others: [])
+            .Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken);
+        Assert.Equal([KnownTechniques.BiasCorrection], controlled.Techniques);
+        Assert.Equal(3, controlled.Returned.Count);
+        // The plain model, one for each corrected layer and the corrected one; one without techniques; one for each layer that is ranked;
+        // one for each count tried; and again one for each of the three that remain, and the last.
+        Assert.Equal((1 + 6 + 1) + 1 + 6 + 3 + (3 + 1), chain.ModelsMade);
+        Assert.Equal(controlled.Requantize(controlled.Returned.Select(one => one.Output).ToHashSet()), controlled.Model);
+    }
+
+    [Fact]
+    public void Schemes_that_round_alike_rank_once()
+    {
+        using var chain = new Chain(layers: 6, unevenAfter: 1);
+        List<string>[] said = [[], []];
+        var (first, second) = (Ranked(QuantizationSchemes.Int8U8S8, said[0]), Ranked(QuantizationSchemes.Int8U8U8, said[1]));
+        Assert.Contains("ranking layers, 6 of 6", said[0]);
+        Assert.DoesNotContain(said[1], what => what.StartsWith("ranking", StringComparison.Ordinal));
+        Assert.Equal(first, second);
+
+        IReadOnlyList<RankedOperator> Ranked(IQuantizationScheme scheme, List<string> heard)
+            => chain.Control(scheme, heard.Add).Quantize(-200, -200, chain.Judge, TestContext.Current.CancellationToken).Ranking;
     }
 
     /// <summary>Square layers with Relu, one value between two of them uneven.</summary>
@@ -125,9 +153,15 @@ public sealed class AccuracyControlTests
 
         public int ModelsMade { get; private set; }
 
-        public AccuracyControl Control(IReadOnlyList<Technique> steps, Action<string>? say = null)
-            => new(new Counted(this, steps), _source,
-                session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values, say);
+        public AccuracyControl Control(
+            IReadOnlyList<Technique> steps, Action<string>? say = null, IReadOnlyList<ICalibrator>? others = null)
+            => Control(new Counted(this, steps), say, others);
+
+        public AccuracyControl Control(IQuantizationScheme scheme, Action<string>? say, IReadOnlyList<ICalibrator>? others = null)
+            => new(scheme, _source, session => ModelOutputs.Of(session, _samples, TestContext.Current.CancellationToken).Values, say)
+            {
+                OtherCalibrators = others ?? Calibrators.All,
+            };
 
         /// <summary>By its decibels: a budget of -25 asks for 25 dB.</summary>
         public Judged Judge(ModelProto model) => Judged.By(new Closeness(Judgement.SignalToNoise(Run(model), _reference), 1, 1));

@@ -23,6 +23,7 @@ internal static class LayerTable
         screen.WriteHeading($"{report.Variant}: {closeness} {report.Reference}, "
             + $"{Figures.Count(report.Samples.Count)} samples");
         if (report.Samples.Preprocessing is { } preprocessing) screen.WriteSentence($"Files became inputs so: {preprocessing}.");
+        foreach (var sentence in report.Settings) screen.WriteSentence(sentence);
         if (report.Samples.IsMadeUp) screen.WriteSentence("Made-up samples were used: figures are a first look only.");
         screen.WriteLine();
         var sheet = new Sheet(["layer", "op", ">alone", ">here", ">cut off", ">outliers", "weights?", "values?", "float range?"]);

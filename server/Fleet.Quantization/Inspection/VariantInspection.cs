@@ -123,6 +123,7 @@ internal sealed class VariantInspection
             Reference = Path.GetFileName(_request.Reference),
             Samples = new SampleSource(_request.Variant.Validation, _samples.Count) { Preprocessing = _preprocessing },
             SignalToNoise = OfOutputs(),
+            Settings = NeededSettings.In(_variant).InWords(),
             Layers = [
                 .. _layers.Where(layer => sums.ContainsKey(layer.Value)).Select(layer => Figures(
                     layer, sums[layer.Value], alone.TryGetValue(layer, out var own) ? own : null, scales.ContainsKey(layer.Value),

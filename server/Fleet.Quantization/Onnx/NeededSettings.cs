@@ -80,6 +80,15 @@ internal sealed partial record NeededSettings(IReadOnlyDictionary<string, string
         return new NeededSettings(entries) { Ignored = ignored };
     }
 
+    /// <summary>What the file says, and what of it was left out, in sentences.</summary>
+    public IReadOnlyList<string> InWords()
+        => [
+            .. Entries.Count == 0
+                ? Array.Empty<string>()
+                : [$"Wherever it is loaded it needs {new RuntimeSettings { SessionEntries = Entries }.EntriesText()}, its file says."],
+            .. Ignored,
+        ];
+
     /// <summary>Writes them into a model, in the place of what it said before.</summary>
     public void WriteTo(ModelProto model)
     {

@@ -34,7 +34,7 @@ internal static class InspectionPage
             <p class="kicker">Layer by layer</p>
             <h1>{Html(report.Variant)}</h1>
             <p class="lead">{Html($"Beside {report.Reference}, on {Count(report.Samples.Count)} samples of {report.Samples.From}{used}. "
-                + $"Its outputs are {Decibels(report.SignalToNoise)} close.")}</p>
+                + $"Its outputs are {Decibels(report.SignalToNoise)} close. {string.Join(' ', report.Settings)}")}</p>
             </header>
             <section><h2>Where errors come from, and how they gather</h2>
             <p class="note">Signal to noise of each layer's output against the float model, in the order in which layers run; higher is

@@ -18,6 +18,11 @@ public sealed record InspectionReport
     /// <summary>The layers that are rounded, in the order in which they run.</summary>
     public required IReadOnlyList<LayerInspection> Layers { get; init; }
 
+    /// <summary>
+    /// What the file says of the session entries that it needs wherever it is loaded, in sentences; none where it says nothing.
+    /// </summary>
+    public IReadOnlyList<string> Settings { get; set; } = [];
+
     /// <summary>Rounded layers of the variant that have no value in the float model to be compared with.</summary>
     public int NotCompared { get; init; }
 }

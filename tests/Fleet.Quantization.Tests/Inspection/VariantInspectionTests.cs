@@ -62,6 +62,19 @@ public sealed class VariantInspectionTests : IDisposable
     }
 
     [Fact]
+    public void What_the_file_needs_wherever_it_is_loaded_is_told_in_report_and_page()
+    {
+        var model = Chain().Constant(Tensors.Of("w1", [2f], 1, 1)).Node("MatMul", ["x", "w1"], "y");
+        var variant = Chain().Constant(Tensors.Of("w1", [(sbyte)2], 1, 1)).Constant(Tensors.Of("s", [1f]))
+            .Constant(Tensors.Of("z", [(sbyte)0])).Node("DequantizeLinear", ["w1", "s", "z"], "d").Node("MatMul", ["x", "d"], "y");
+        Assert.Empty(Inspect(model, variant, NpyArray.Of([1f], 1, 1)).Settings);
+        new NeededSettings(new Dictionary<string, string> { [NeededSettings.NoQuantized] = "1" }).WriteTo(variant.Build());
+        var report = Inspect(model, variant, NpyArray.Of([1f], 1, 1));
+        Assert.Equal(["Wherever it is loaded it needs session.disable_quant_qdq=1, its file says."], report.Settings);
+        Assert.Contains(report.Settings[0], InspectionPage.Render(report), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Channel_that_stretches_the_range_is_named()
     {
         float[] weights = [1, 2, 3, 4, 40];

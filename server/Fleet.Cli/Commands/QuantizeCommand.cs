@@ -72,6 +72,11 @@ internal static class QuantizeCommand
             Description = "Signal to noise against the float model below which a variant is rejected, where there are no labels.",
             DefaultValueFactory = _ => QuantizationSpec.DefaultSignalToNoise,
         };
+        var averageBits = new Option<double?>("--average-bits")
+        {
+            HelpName = "BITS",
+            Description = "Tries mixed-weights too: 2 to 8 bits by layer, so many on average, scales included; 4 where it is named.",
+        };
         var drop = new Option<double>("--maximum-drop")
         {
             HelpName = "SHARE",
@@ -200,10 +205,10 @@ internal static class QuantizeCommand
                 --keep Conv_0 --keep 'head/*' --minimum-snr 30 --out variants
             """)
             {
-                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, limit,
-                opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
+                model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only,
+                effort, limit, opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
             };
-        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, keep, only, effort, limit, opset, format];
+        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only, effort, limit, opset, format];
         command.Validators.Add(result =>
         {
             if (result.GetResult(recipe) is not { Implicit: false }) return;
@@ -246,6 +251,7 @@ internal static class QuantizeCommand
                     TimeLimit = parsed.GetValue(limit),
                     Opset = parsed.GetValue(opset),
                     Format = parsed.GetRequiredValue(format) is "onnx" ? null : parsed.GetRequiredValue(format),
+                    AverageBits = parsed.GetValue(averageBits),
                 },
                 Recipe = parsed.GetValue(recipe) is { } earlier ? RecipeFile.Read(earlier) : null,
             };

@@ -18,6 +18,7 @@ internal sealed record ReportMark(string Kind, string Words, IReadOnlyList<(doub
     private static readonly ReportMark Dynamic = new("k1", "dynamic int8: activations rounded at run time", Corners(4, 0));
     private static readonly ReportMark Weights8 = new("k2", "8-bit weights only", Corners(3, 180));
     private static readonly ReportMark Weights4 = new("k3", "4-bit weights", Corners(3, 0));
+    private static readonly ReportMark Mixed = new("k7", "weights of 2 to 8 bits", Corners(4, 22.5));
     private static readonly ReportMark Half = new("k4", "16-bit floats", Corners(5, 0));
     private static readonly ReportMark Trained = new("k5", "trained on its grid", Corners(6, 30));
     private static readonly ReportMark Other = new("k6", "another technique", Corners(8, 22.5));
@@ -31,6 +32,7 @@ internal sealed record ReportMark(string Kind, string Words, IReadOnlyList<(doub
         _ when scheme.StartsWith("int8-dynamic", StringComparison.Ordinal) => Dynamic,
         _ when scheme.StartsWith("int8-weights", StringComparison.Ordinal) => Weights8,
         _ when scheme.StartsWith("int4", StringComparison.Ordinal) => Weights4,
+        _ when scheme.StartsWith("mixed-weights", StringComparison.Ordinal) => Mixed,
         _ when scheme.StartsWith("qat-", StringComparison.Ordinal) || scheme.StartsWith("qkd-", StringComparison.Ordinal) => Trained,
         _ => Other,
     };

@@ -9,7 +9,7 @@ internal static class ReportStyle
           color-scheme: light dark;
           --page: #f6f7f9; --card: #ffffff; --ink: #16191f; --muted: #5c6470; --faint: #8a919c; --line: #e3e6eb; --grid: #eceef2;
           --teacher: #6b7280; --ink-mark: #16191f; --k0: #2563c9; --k1: #0f8a68; --k2: #b8860b; --k3: #c2470c; --k4: #8b3fc1;
-            --k5: #b0275f; --k6: #0b7285;
+            --k5: #b0275f; --k6: #0b7285; --k7: #7a5c00;
           --good: #0f7a4d; --good-wash: #e5f4ec; --bad: #b3261e; --bad-wash: #fbeae9; --fair: #5c6470; --fair-wash: #eef0f3;
             --warn: #8a5a00; --warn-wash: #fdf3dc;
         }
@@ -17,7 +17,7 @@ internal static class ReportStyle
           :root {
             --page: #101216; --card: #181b21; --ink: #eceef2; --muted: #a0a8b4; --faint: #7a828e; --line: #2a2f38; --grid: #23272f;
             --teacher: #9aa3b0; --ink-mark: #eceef2; --k0: #6ea0f5; --k1: #3fbf95; --k2: #e3b341; --k3: #f5825a; --k4: #bb86ec;
-              --k5: #ec7fae; --k6: #55c2d6;
+              --k5: #ec7fae; --k6: #55c2d6; --k7: #d9b84a;
             --good: #5fd39b; --good-wash: #16301f; --bad: #ff8f87; --bad-wash: #3a1c1b; --fair: #a0a8b4; --fair-wash: #252a32;
               --warn: #f0c46b; --warn-wash: #33290f;
           }
@@ -89,7 +89,7 @@ internal static class ReportStyle
         .phase { stroke: var(--faint); stroke-width: 1; stroke-dasharray: 2 3; }
         .mark-teacher { --c: var(--teacher); } .mark-student, .k-fp32 { --c: var(--ink-mark); }
         .k0 { --c: var(--k0); } .k1 { --c: var(--k1); } .k2 { --c: var(--k2); } .k3 { --c: var(--k3); } .k4 { --c: var(--k4); }
-        .k5 { --c: var(--k5); } .k6 { --c: var(--k6); }
+        .k5 { --c: var(--k5); } .k6 { --c: var(--k6); } .k7 { --c: var(--k7); }
         .dot { fill: var(--c); stroke: var(--card); stroke-width: 1.5; }
         .dot.hollow { fill: var(--card); stroke: var(--c); stroke-width: 1.8; }
         .curve.mark-teacher { stroke-dasharray: 7 4; }

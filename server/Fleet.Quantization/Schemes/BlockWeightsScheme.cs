@@ -6,10 +6,10 @@ using Fleet.Quantization.Writing;
 namespace Fleet.Quantization.Schemes;
 
 /// <summary>
-/// 4-bit weights in blocks with a scale each, for MatMul and Gemm. Tables of vectors become bytes, and so does the product that is tied to
+/// Weights of few bits in blocks with a scale each, for MatMul and Gemm. Tables of vectors become bytes, and so does the product that is tied to
 /// one: both then read the same.
 /// </summary>
-internal sealed class BlockWeightsScheme(string name, string suffix, ProductRounding rounding) : IQuantizationScheme
+internal sealed class BlockWeightsScheme(string name, string suffix, IProductRounding rounding) : IQuantizationScheme
 {
     /// <inheritdoc/>
     public string Name => name;
@@ -21,7 +21,7 @@ internal sealed class BlockWeightsScheme(string name, string suffix, ProductRoun
     public bool IsFourBit => true;
 
     /// <inheritdoc/>
-    public BlockForm? Blocks => rounding.Form;
+    public BlockForm? Blocks => rounding.Usual;
 
     /// <inheritdoc/>
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.ActivationAwareScaling];
@@ -51,6 +51,8 @@ internal sealed class BlockWeightsScheme(string name, string suffix, ProductRoun
             else DynamicProducts.Write(product, rewriting);
         });
         model.Declare(Opsets.Microsoft, 1);
+        // What puts 3 bits together is newer than the rest.
+        if (rounded.Values.Any(weights => weights.Form.Bits == 3)) LaterOpset.Raise(model, ThreeBits.FirstOpset);
         return EmbeddingTables.Shrink(model, keptFloat, graph);
     }
 }

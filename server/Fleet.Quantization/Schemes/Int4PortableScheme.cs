@@ -28,7 +28,7 @@ internal sealed class Int4PortableScheme : IQuantizationScheme
     public bool IsFourBit => true;
 
     /// <inheritdoc/>
-    public BlockForm? Blocks => Rounding.Form;
+    public BlockForm? Blocks => Rounding.Usual;
 
     /// <inheritdoc/>
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.ActivationAwareScaling];

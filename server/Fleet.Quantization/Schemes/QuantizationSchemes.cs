@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Weights;
@@ -45,6 +46,9 @@ internal static class QuantizationSchemes
     public static readonly IQuantizationScheme Int4Gptq = new BlockWeightsScheme(
         "int4-weights-gptq", "int4-gptq", new ProductRounding(BlockForm.Usual, BlockRounding.HalfQuadratic, Compensates: true));
 
+    /// <summary>2 to 8 bits by layer, as many on average as specs that do not say otherwise ask for.</summary>
+    public static readonly IQuantizationScheme Mixed = MixedOf(QuantizationSpec.DefaultAverageBits);
+
     /// <summary>4-bit weights in standard operators.</summary>
     public static readonly IQuantizationScheme Int4Portable = new Int4PortableScheme();
 
@@ -52,7 +56,7 @@ internal static class QuantizationSchemes
         new[]
         {
             Int8U8S8, Int8S8S8, Int8Symmetric, Int8U8U8, Int8FloatStem, Float16, Int8Dynamic, Int8Weights, Int4Weights, Int4HalfQuadratic,
-            Int4Gptq, Int4Portable,
+            Int4Gptq, Int4Portable, Mixed,
         }.ToFrozenDictionary(scheme => scheme.Name);
 
     /// <summary>All of them.</summary>
@@ -65,6 +69,10 @@ internal static class QuantizationSchemes
         : throw new ArgumentException(
             $"Quantization scheme '{name}' is not known; it is one of {string.Join(", ", ByName.Keys.Order())}.", nameof(name));
 
+    /// <summary>2 to 8 bits by layer, so many on average.</summary>
+    public static IQuantizationScheme MixedOf(double averageBits)
+        => new BlockWeightsScheme("mixed-weights", "mixed", new BudgetedRounding(averageBits));
+
     /// <summary>The schemes a profile's numeric rules ask for, the smallest file first.</summary>
     public static IReadOnlyList<IQuantizationScheme> For(HardwareProfile profile)
     {
@@ -74,11 +82,12 @@ internal static class QuantizationSchemes
     }
 
     /// <summary>Everything worth trying on a profile: what its rules ask for, and for processors the forms that need no samples.</summary>
-    public static IReadOnlyList<IQuantizationScheme> CandidatesFor(HardwareProfile profile)
+    public static IReadOnlyList<IQuantizationScheme> CandidatesFor(HardwareProfile profile, IQuantizationScheme? mixed = null)
         => profile.Numeric.SymmetricActivations ? For(profile)
             : [
                 .. For(profile), .. IntegerForm.For(profile.Numeric) == IntegerForm.U8S8
                     ? [Int8FloatStem]
                     : Array.Empty<IQuantizationScheme>(), Int8Dynamic, Int8Weights, Int4HalfQuadratic,
+                .. mixed is null ? Array.Empty<IQuantizationScheme>() : [mixed],
             ];
 }

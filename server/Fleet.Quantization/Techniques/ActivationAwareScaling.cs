@@ -95,7 +95,7 @@ internal sealed class ActivationAwareScaling : ITechnique
         var loudness = Enumerable.Range(0, channels).Select(channel => Math.Sqrt(moments[channel * channels + channel])).ToArray();
         // What was never heard may yet be: it is taken for the quietest that was.
         var quietest = loudness.Where(one => one > 0).DefaultIfEmpty(1).Min();
-        var weights = input.Products.Select(product => Some(product)).ToArray();
+        var weights = input.Products.Select(product => product.Some(MostColumns)).ToArray();
         double LossOf(double[] factors) => weights.Sum(one => Loss(one.Values, one.Columns, factors, moments, form));
 
         var plain = LossOf(Enumerable.Repeat(1.0, channels).ToArray());
@@ -110,16 +110,6 @@ internal sealed class ActivationAwareScaling : ITechnique
         return (best.Factors, best.Loss / plain);
     }
 
-    /// <summary>Some columns of a product's weight, from all over it.</summary>
-    private static (float[] Values, int Columns) Some(WeightedOperator product)
-    {
-        var (weights, rows, columns) = product.RowMajor();
-        var taken = Math.Min(columns, MostColumns);
-        var some = new float[rows * taken];
-        for (var i = 0; i < some.Length; i++) some[i] = weights[i / taken * columns + (int)((long)(i % taken) * columns / taken)];
-        return (some, taken);
-    }
-
     /// <summary>What products lose when their weights are rounded with rows scaled by <paramref name="factors"/>.</summary>
     private static double Loss(float[] weights, int columns, double[] factors, float[] moments, BlockForm form)
     {
@@ -130,15 +120,6 @@ internal sealed class ActivationAwareScaling : ITechnique
         var errors = new float[weights.Length];
         for (var i = 0; i < errors.Length; i++)
             errors[i] = weights[i] - (float)(rounded.Real(i / columns, i % columns) / factors[i / columns]);
-
-        var (loss, gathered) = (0.0, new float[columns]);
-        for (var row = 0; row < rows; row++)
-        {
-            Array.Clear(gathered);
-            for (var other = 0; other < rows; other++)
-                TensorPrimitives.MultiplyAdd(errors.AsSpan(other * columns, columns), moments[row * rows + other], gathered, gathered);
-            loss += TensorPrimitives.Dot<float>(gathered, errors.AsSpan(row * columns, columns));
-        }
-        return loss;
+        return ProductLoss.Of(errors, columns, moments);
     }
 }

@@ -31,6 +31,9 @@ internal sealed record VariantSettings(
     /// <summary>How much is tried.</summary>
     public Effort Effort { get; init; } = Effort.Balanced;
 
+    /// <summary>Weights of so many bits on average as are asked for, tried where no schemes are named; null where none are.</summary>
+    public IQuantizationScheme? Mixed { get; init; }
+
     /// <summary>
     /// Largest loss of the metric that decides, where there are labels, as <see cref="QuantizationSpec.MaximumDrop"/> counts.
     /// </summary>
@@ -59,9 +62,10 @@ internal sealed record VariantSettings(
     /// <exception cref="ArgumentException">It names an unknown scheme, goal, effort or calibrator.</exception>
     public static VariantSettings Of(QuantizationSpec spec, IReadOnlyList<HardwareProfile> profiles, ProfileBudget? budget = null) => new(
         profiles,
-        spec.Schemes is null or [QuantizationSpec.Auto] ? [] : [.. spec.Schemes.Distinct().Select(QuantizationSchemes.Named)],
+        spec.Schemes is null or [QuantizationSpec.Auto] ? [] : [.. spec.Schemes.Distinct().Select(name => Named(name, spec))],
         Calibrators.Named(spec.Calibrator))
     {
+        Mixed = spec.AverageBits is { } averageBits ? QuantizationSchemes.MixedOf(averageBits) : null,
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
         InOrtFormat = spec.Format == OrtFormat.Name,
         Opset = spec.Opset,
@@ -73,6 +77,11 @@ internal sealed record VariantSettings(
         MinimumSignalToNoise = spec.MinimumSignalToNoise ?? QuantizationSpec.DefaultSignalToNoise,
         Budget = budget ?? new ProfileBudget(),
     };
+
+    private static IQuantizationScheme Named(string name, QuantizationSpec spec)
+        => QuantizationSchemes.Named(name) is var scheme && scheme == QuantizationSchemes.Mixed && spec.AverageBits is { } bits
+            ? QuantizationSchemes.MixedOf(bits)
+            : scheme;
 
     private static HardwareProfile ProfileNamed(string name, QuantizationSpec spec) => spec.Find(name)
         ?? throw new InvalidDataException(

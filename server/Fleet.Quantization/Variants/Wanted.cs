@@ -16,7 +16,7 @@ internal sealed record Wanted(string Id, HardwareProfile Profile, IQuantizationS
     {
         var trained = settings.Trained.Where(trained => trained.Profile == profile.Name).Select(trained => trained.Scheme);
         IQuantizationScheme[] schemes = [
-            .. settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile) : settings.Schemes, .. trained,
+            .. settings.Schemes.Count == 0 ? QuantizationSchemes.CandidatesFor(profile, settings.Mixed) : settings.Schemes, .. trained,
         ];
         var shared = schemes.GroupBy(scheme => scheme.Suffix).Where(group => group.Count() > 1).Select(group => group.Key).ToHashSet();
         return schemes.Select(scheme =>

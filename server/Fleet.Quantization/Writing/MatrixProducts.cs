@@ -49,6 +49,16 @@ internal static class MatrixProducts
         }
         return (values, rows, columns);
     }
+
+    /// <summary>At most <paramref name="most"/> columns of the same, from all over it: what rounding does to them it does to all.</summary>
+    public static (float[] Values, int Rows, int Columns) Some(this WeightedOperator product, int most)
+    {
+        var (weights, rows, columns) = product.RowMajor();
+        var taken = Math.Min(columns, most);
+        var some = new float[rows * taken];
+        for (var i = 0; i < some.Length; i++) some[i] = weights[i / taken * columns + (int)((long)(i % taken) * columns / taken)];
+        return (some, rows, taken);
+    }
 }
 
 /// <summary>A model in the making.</summary>

@@ -13,7 +13,7 @@ public static partial class BuildSpecRules
         [
             "int8-static-u8s8", "int8-static-s8s8", "int8-static-symmetric", "int8-static-u8u8", "int8-static-u8s8-float-stem",
             "int8-dynamic", "int8-weights", "int4-weights", "int4-weights-hqq", "int4-weights-gptq",
-            "int4-weights-portable", "fp16",
+            "int4-weights-portable", "mixed-weights", "fp16",
         ];
 
     /// <summary>Formats of files; ONNX is always written.</summary>
@@ -73,6 +73,8 @@ public static partial class BuildSpecRules
         problems.Require(spec.MaximumDrop is >= 0 and <= 1, $"quantization.maximumDrop {spec.MaximumDrop} must be within 0..1.");
         problems.Require(spec.MinimumSignalToNoise is null or >= 0 and <= MostSignalToNoise,
             $"quantization.minimumSignalToNoise {spec.MinimumSignalToNoise} must be within 0..{MostSignalToNoise}.");
+        problems.Require(spec.AverageBits is null or >= QuantizationSpec.FewestAverageBits and <= 8,
+            $"quantization.averageBits {spec.AverageBits} must be within {QuantizationSpec.FewestAverageBits}..8.");
         problems.Require(spec.MinimumBoxAgreement is null or >= 0 and <= 1,
             $"quantization.minimumBoxAgreement {spec.MinimumBoxAgreement} must be within 0..1.");
     }

@@ -55,6 +55,12 @@ public sealed record QuantizationSpec
     /// </summary>
     public IReadOnlyList<string>? Only { get; init; }
 
+    /// <summary>
+    /// Bits that a weight of a matrix product may take on average in <c>mixed-weights</c>, scales included; absent:
+    /// <see cref="DefaultAverageBits"/>. Where it is set, that scheme is among those that are tried by themselves.
+    /// </summary>
+    public double? AverageBits { get; init; }
+
     /// <summary>Training samples that calibrate the activation ranges; they are streamed, memory does not grow with them.</summary>
     public int CalibrationSamples { get; set; } = 512;
 
@@ -91,6 +97,12 @@ public sealed record QuantizationSpec
 
     /// <summary>All boxes are there and lie well: UltraFace's int8 variants find 0.98 to 0.99 of it.</summary>
     public const double DefaultBoxAgreement = 0.9;
+
+    /// <summary>A fifth less than 4-bit weights in blocks of 32 take with their scales, and with samples closer than those.</summary>
+    public const double DefaultAverageBits = 4;
+
+    /// <summary>Fewest bits that may be asked for: 2-bit weights take little less with their scales.</summary>
+    public const double FewestAverageBits = 2.5;
 
     /// <summary>Noise of a thirtieth of the signal's power: outputs of most models still say the same.</summary>
     public const double DefaultSignalToNoise = 15;

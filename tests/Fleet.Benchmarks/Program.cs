@@ -25,6 +25,7 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
         DetectionBenchmark.RunAsync),
     ["quantize-mcunet"] = ("MCUNet golden pair: closeness and speed of every scheme, beside the peer's", McuNetBenchmark.RunAsync),
     ["quantize-encoder"] = ("a 4-layer transformer encoder: int8 and int4 beside the peer's", EncoderBenchmark.RunAsync),
+    ["quantize-bits"] = ("closeness against bytes at 8 bits and fewer: GPTQ, AWQ, block sizes, bits by layer", BitsBenchmark.RunAsync),
     ["quantize-growth"] = ("time and peak memory of `quantize` as samples and models grow", GrowthBenchmark.RunAsync),
     ["quantize-command"] = ("UltraFace: what the command takes and what it needs installed, beside an older commit",
         QuantizeCommandBenchmark.RunAsync),

@@ -56,7 +56,9 @@ internal interface IQuantizationScheme
     /// <summary>The numbers that an operator keeps when it is not quantized, in words.</summary>
     string Kept => "float";
 
-    /// <summary>True where weights of operators that are kept may be stored in fewer than 32 bits: nothing but accuracy kept them.</summary>
+    /// <summary>
+    /// True where weights of operators that are kept may be stored in fewer than 32 bits: nothing but accuracy kept them.
+    /// </summary>
     bool KeptMayShrink => false;
 
     /// <summary>True where those may be bytes that become float when the file is loaded.</summary>

@@ -22,7 +22,10 @@ internal static class KeptWeights
 
     /// <summary>The weights that are float in <paramref name="model"/>, the largest first.</summary>
     public static IReadOnlyList<StoredWeight> Of(ModelProto model)
-        => [.. StoredWeight.Of(model).Where(weight => weight.Tensor.Is(DataType.Float)).OrderByDescending(weight => weight.Tensor.Elements())];
+        => [
+            .. StoredWeight.Of(model).Where(weight => weight.Tensor.Is(DataType.Float))
+                .OrderByDescending(weight => weight.Tensor.Elements()),
+        ];
 
     /// <summary>A copy of <paramref name="model"/> with some of its weights in 8 bits and the others in 16.</summary>
     /// <param name="model">The quantized model.</param>

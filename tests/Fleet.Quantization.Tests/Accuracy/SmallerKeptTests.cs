@@ -50,9 +50,12 @@ public sealed class SmallerKeptTests
         using var folder = new ScratchFolder();
         var quantized = QuantizedModel.Of(Model(), "int8-static-u8s8", folder, new HashSet<string> { "b" });
         var made = new ControlledModel(quantized.Model, At(given), Calibrators.Named("minmax"), _ => quantized.Model);
-        var small = new SmallerKept(quantized.Scheme, model => At(
-            model.Graph.Node.Any(node => node.OpType == "Mul" && node.Input.Any(input => IsMadeOf(input, DataType.Int8, model))) ? bytes : halves),
-            TestContext.Current.CancellationToken).Of(made, limit: -20);
+        Judged Judge(ModelProto model)
+        {
+            var scaled = model.Graph.Node.Where(node => node.OpType == "Mul").SelectMany(node => node.Input);
+            return At(scaled.Any(input => IsMadeOf(input, DataType.Int8, model)) ? bytes : halves);
+        }
+        var small = new SmallerKept(quantized.Scheme, Judge, TestContext.Current.CancellationToken).Of(made, limit: -20);
         Assert.Equal(inBytes, small.InBytes is null ? null : small.InBytes.Count > 0);
         Assert.Equal(inBytes is null, ReferenceEquals(small, made));
     }

@@ -128,7 +128,9 @@ public sealed class VariantInspectionTests : IDisposable
         {
             Source = new SourceSpec
             {
-                Onnx = _folder.File("model.onnx"), Calibration = _folder.File("x.npy"), Validation = _folder.File("x.npy"),
+                Onnx = _folder.File("model.onnx"),
+                Calibration = _folder.File("x.npy"),
+                Validation = _folder.File("x.npy"),
             },
             Quantization = new QuantizationSpec { Profiles = ["x64"], Schemes = [scheme], MinimumSignalToNoise = 0 },
         }, _folder.Path, new Progress<BuildProgress>(), TestContext.Current.CancellationToken);

@@ -42,6 +42,9 @@ internal sealed record ControlledModel(
     /// </summary>
     public IReadOnlySet<string>? InBytes { get; init; }
 
+    /// <summary>True when its techniques were applied roughly, by what they found with all layers quantized.</summary>
+    public bool IsRough { get; init; }
+
     /// <summary>True when the time was up before everything was tried.</summary>
     public bool IsCutShort { get; init; }
 

@@ -49,7 +49,7 @@ internal sealed class RecipeSearch
     private ControlledModel Made(Recipe recipe, IReadOnlySet<string> keptFloat, bool roughly = false)
     {
         _cancellationToken.ThrowIfCancellationRequested();
-        return Judged(recipe, recipe.Make(_scheme, keptFloat, _cancellationToken, roughly));
+        return Judged(recipe, recipe.Make(_scheme, keptFloat, _cancellationToken, roughly)) with { IsRough = roughly };
     }
 
     private ControlledModel Judged(Recipe recipe, ModelProto model)

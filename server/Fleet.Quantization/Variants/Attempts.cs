@@ -194,6 +194,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 Calibrator = honest.Model.Calibrator.Name,
                 Techniques = [.. honest.Model.Techniques.Select(technique => technique.Name)],
                 KeptFloat = [.. honest.Model.Returned.Select(one => one.Output).Concat(fused.Returned).Distinct()],
+                Roughly = honest.Model.IsRough,
                 InBytes = honest.Model.InBytes is { } names ? [.. names.Order()] : null,
                 Sha256 = report.Artifact.Sha256,
             },
@@ -218,7 +219,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken);
         if (!(judged.Loss <= Math.Max(bench.SelectionLimit, made.Judged.Loss))) return asItIs;
         Save(model, wanted.Scheme, file);
-        return new FusedModel(made with { Model = model, Judged = judged }, returned, Unfused(wanted, file, settings));
+        return new FusedModel(made with { Model = model, Judged = judged, IsRough = false }, returned, Unfused(wanted, file, settings));
     }
 
     /// <summary>Stores what stays float in fewer bytes where that costs nothing.</summary>

@@ -52,12 +52,13 @@ internal sealed class FixedChoices
         var recipe = new Recipe(
             source with { Calibrator = Calibrators.Named(fixedOne.Calibrator) },
             [.. fixedOne.Techniques.Select(KnownTechniques.Named)], null);
-        var model = recipe.Make(wanted.Scheme, fixedOne.KeptFloat.ToHashSet(), cancellationToken);
+        var model = recipe.Make(wanted.Scheme, fixedOne.KeptFloat.ToHashSet(), cancellationToken, fixedOne.Roughly);
         if (fixedOne.InBytes is { } names) model = KeptWeights.Stored(model, names.ToHashSet());
         return new ControlledModel(model, judge(model), recipe.From.Calibrator, kept => recipe.Make(wanted.Scheme, kept, cancellationToken))
         {
             Techniques = recipe.Techniques,
             InBytes = fixedOne.InBytes?.ToHashSet(),
+            IsRough = fixedOne.Roughly,
             Returned = [.. fixedOne.KeptFloat.Select(output => new ReturnedOperator(output, double.NaN, double.NaN))],
         };
     }

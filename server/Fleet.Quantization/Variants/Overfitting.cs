@@ -82,6 +82,7 @@ internal sealed class Overfitting(
             Techniques = [],
             SignalToNoise = null,
             InBytes = null,
+            IsRough = false,
             Requantize = others => wanted.Scheme.Apply(source, others),
         };
     }

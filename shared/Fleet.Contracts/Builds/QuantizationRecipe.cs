@@ -51,6 +51,9 @@ public sealed record VariantRecipe
     /// <summary>Operators that stay float, each by the first value that it makes in the prepared model.</summary>
     public IReadOnlyList<string> KeptFloat { get; set; } = [];
 
+    /// <summary>True where techniques went by what they had found with all layers quantized.</summary>
+    public bool Roughly { get; init; }
+
     /// <summary>
     /// Weights of those that have 8 bits in the file, by name in the prepared model, where the others have 16; absent: all have 32.
     /// </summary>

@@ -6,8 +6,8 @@ using Fleet.Quantization.Writing;
 namespace Fleet.Quantization.Schemes;
 
 /// <summary>
-/// Weights of few bits in blocks with a scale each, for MatMul and Gemm. Tables of vectors become bytes, and so does the product that is tied to
-/// one: both then read the same.
+/// Weights of few bits in blocks with a scale each, for MatMul and Gemm. Tables of vectors become bytes, and so does the product that is
+/// tied to one: both then read the same.
 /// </summary>
 internal sealed class BlockWeightsScheme(string name, string suffix, IProductRounding rounding) : IQuantizationScheme
 {

@@ -1,6 +1,7 @@
 using Fleet.Cli.Display;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
@@ -15,10 +16,10 @@ public sealed class BuildTablesTests
     public void Chosen_variant_is_marked_and_what_was_measured_stands_beside_it()
     {
         var table = Table(labelled: true);
-        Assert.Matches(@"(?m)^VARIANT +SCHEME +SIZE +ACCURACY +AGREES +P50 MS +SPEED +SPEED 95 % +MEMORY +ENERGY +VERDICT$",
+        Assert.Matches(@"(?m)^VARIANT +SCHEME +SIZE +ACCURACY +AGREES +P50 MS +SPEED +SPEED 95 % +MEMORY +ENERGY +SETTINGS +VERDICT$",
             table);
         Assert.Matches(@"(?m)^x64-int8 +int8-static-u8s8 +64\.0 KiB +97\.5 % +99\.1 % +0\.410 +2\.10x +1\.98-2\.24 +60\.0 MiB +12\.5 uJ +"
-            + @"\* chosen$", table);
+            + @"session\.x64quantprecision=1 +\* chosen$", table);
         Assert.Matches(@"(?m)^x64-int8-dynamic .* beaten$", table);
         Assert.Matches(@"(?m)^x64-int4 .* - +est. 0.9x +- +- +- +rejected$", table);
         Assert.Matches(@"(?m)^x64-int8-stem +int8-static-u8s8-float-stem +- .* not made$", table);
@@ -118,6 +119,10 @@ public sealed class BuildTablesTests
                 chosen with
                 {
                     Chosen = true,
+                    Runtime = new RuntimeSettings
+                    {
+                        SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" },
+                    },
                     SpeedUp = 2.1,
                     SpeedUpInterval = new MetricInterval("speed", 1.98, 2.24),
                     Scores = chosen.Scores! with

@@ -161,6 +161,9 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
     private static QuantizationRequest OfRecipe(QuantizationRequest request, QuantizationRecipe recipe)
     {
         if (!File.Exists(request.Source.Onnx)) throw new InvalidDataException($"{request.Source.Onnx} does not exist.");
+        // Names of profiles become names of files.
+        if (BuildSpecRules.ProblemsOf(recipe.Spec) is { Count: > 0 } problems)
+            throw new InvalidDataException($"The recipe is not one that quantizing writes: {string.Join(" ", problems)}");
         var sha256 = Sha256Of(request.Source.Onnx);
         return sha256 == recipe.Sha256
             ? request with

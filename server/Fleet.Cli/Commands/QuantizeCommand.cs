@@ -102,7 +102,7 @@ internal static class QuantizeCommand
         };
         opset.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int?>() is < BuildSpecRules.OldestOpset or > BuildSpecRules.NewestOpset)
+            if (Verb.Parsed<int?>(result) is < BuildSpecRules.OldestOpset or > BuildSpecRules.NewestOpset)
                 result.AddError($"--opset must be within {BuildSpecRules.OldestOpset}..{BuildSpecRules.NewestOpset}.");
         });
         var format = new Option<string>("--format")
@@ -117,7 +117,7 @@ internal static class QuantizeCommand
                 + "made.");
         limit.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<TimeSpan?>() <= TimeSpan.Zero) result.AddError("--time-limit must be above zero.");
+            if (Verb.Parsed<TimeSpan?>(result) <= TimeSpan.Zero) result.AddError("--time-limit must be above zero.");
         });
         var recipe = new Option<string?>("--recipe")
         {
@@ -172,7 +172,7 @@ internal static class QuantizeCommand
         {
             option.Validators.Add(result =>
             {
-                if (result.GetValueOrDefault<double>() is not (>= 0 and var value) || value > most)
+                if (Verb.Parsed<double?>(result) is { } value && (!(value >= 0) || value > most))
                     result.AddError($"{option.Name} must be within 0..{most}.");
             });
         }

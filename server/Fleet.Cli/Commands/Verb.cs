@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Fleet.Cli.Client;
 using Fleet.Cli.Terminal;
 
@@ -53,13 +54,27 @@ internal static class Verb
         return command;
     }
 
+    /// <summary>What was given to an option; null where it cannot be read, which is then said.</summary>
+    public static T? Parsed<T>(OptionResult result)
+    {
+        try
+        {
+            return result.GetValueOrDefault<T>();
+        }
+        catch (InvalidOperationException e)
+        {
+            result.AddError(e.Message);
+            return default;
+        }
+    }
+
     /// <summary>An option that says how many lines a list has at most.</summary>
     public static Option<int> Limit(string description, int otherwise)
     {
         var limit = new Option<int>("--limit") { HelpName = "N", Description = description, DefaultValueFactory = _ => otherwise };
         limit.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is var given and < 1) result.AddError($"--limit {given} must be 1 or more.");
+            if (Parsed<int?>(result) is { } given and < 1) result.AddError($"--limit {given} must be 1 or more.");
         });
         return limit;
     }

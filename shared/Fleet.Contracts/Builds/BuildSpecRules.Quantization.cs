@@ -34,6 +34,14 @@ public static partial class BuildSpecRules
     /// <summary>How much is tried, the least first; <c>balanced</c> where nothing is said.</summary>
     public static readonly IReadOnlyList<string> Efforts = ["fast", "balanced", "thorough"];
 
+    /// <summary>Every rule that the part of a spec which quantizes breaks.</summary>
+    public static IReadOnlyList<string> ProblemsOf(QuantizationSpec spec)
+    {
+        var problems = new Problems();
+        JudgeQuantization(spec, problems);
+        return problems.All;
+    }
+
     private static void JudgeQuantization(QuantizationSpec spec, Problems problems)
     {
         problems.Require(spec.Profiles.Count > 0, "quantization.profiles must name at least one profile.");

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Variants;
@@ -62,6 +63,7 @@ public sealed class RecipeTests(RecipeTests.FirstRun first) : IClassFixture<Reci
     [InlineData("version", "is of version 99, and this program reads version 1")]
     [InlineData("twice", "names the variant 'x64-int8' twice")]
     [InlineData("empty", "holds no variants")]
+    [InlineData("outside", "is not one that quantizing writes")]
     public void Recipe_that_cannot_be_followed_is_refused(string fault, string word)
     {
         var recipe = first.Recipe;
@@ -69,6 +71,10 @@ public sealed class RecipeTests(RecipeTests.FirstRun first) : IClassFixture<Reci
         {
             "model" => recipe with { Sha256 = "00" },
             "version" => recipe with { Version = 99 },
+            "outside" => recipe with
+            {
+                Spec = recipe.Spec with { Profiles = ["../x"], CustomProfiles = [BuiltInProfiles.ArmCpu with { Name = "../x" }] },
+            },
             "twice" => recipe with { Variants = [recipe.Variants[0], recipe.Variants[0]] },
             _ => recipe with { Variants = [] },
         };

@@ -73,9 +73,13 @@ internal sealed record RelativeSpeed(double Value, double Low, double High)
     public override string ToString() => Low == High
         ? Text($"{Value:0.00} times") : Text($"{Value:0.00}, {Low:0.00} to {High:0.00} times");
 
-    /// <summary>How much of the logarithm of the ratio to <paramref name="other"/> may be chance.</summary>
-    private double MarginOver(RelativeSpeed other)
-        => Math.Sqrt(Math.Pow(Math.Log(Value / Low), 2) + Math.Pow(Math.Log(other.High / other.Value), 2));
+    /// <summary>
+    /// How much of the logarithm of the ratio to <paramref name="other"/> may be chance. What one estimate of a model has wrong another
+    /// has wrong as well: two of them are off by no more than one.
+    /// </summary>
+    private double MarginOver(RelativeSpeed other) => IsEstimate && other.IsEstimate
+        ? Math.Log(EstimateError)
+        : Math.Sqrt(Math.Pow(Math.Log(Value / Low), 2) + Math.Pow(Math.Log(other.High / other.Value), 2));
 
     private static double Median(double[] values)
     {

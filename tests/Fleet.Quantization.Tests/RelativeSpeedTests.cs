@@ -44,6 +44,12 @@ public sealed class RelativeSpeedTests
         => Assert.Equal(faster, new RelativeSpeed(value, low, high).IsFasterThan(new RelativeSpeed(other, otherLow, otherHigh)));
 
     [Theory]
+    [InlineData(1.50, 1.19, true)]
+    [InlineData(1.50, 1.21, false)]
+    public void Estimates_are_told_apart_from_a_quarter_on(double value, double other, bool faster)
+        => Assert.Equal(faster, RelativeSpeed.Estimated(value).IsFasterThan(RelativeSpeed.Estimated(other)));
+
+    [Theory]
     [InlineData(1)]
     [InlineData(5)]
     [InlineData(30)]

@@ -1,6 +1,7 @@
 using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Weights;
 
 namespace Fleet.Quantization.Schemes;
 
@@ -15,8 +16,14 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
     /// <inheritdoc/>
     public string Suffix => scheme.Suffix;
 
-    /// <summary>The scheme without what was named.</summary>
+    /// <inheritdoc/>
     public IQuantizationScheme Whole => scheme;
+
+    /// <inheritdoc/>
+    public string? RoundsAs => scheme.RoundsAs;
+
+    /// <inheritdoc/>
+    public BlockForm? Blocks => scheme.Blocks;
 
     /// <inheritdoc/>
     public IReadOnlyList<Technique> Helpers => scheme.Helpers;
@@ -64,6 +71,9 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
     /// <inheritdoc/>
     /// <remarks>Who keeps a layer float wants its weights as they are.</remarks>
     public bool KeptMayShrink => false;
+
+    /// <inheritdoc/>
+    public bool KeptMayBeBytes => false;
 
     /// <inheritdoc/>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile) => scheme.Runtime(ofProfile);

@@ -29,6 +29,9 @@ internal interface IQuantizationScheme
     /// <summary>Operators that it could quantize and that stay float because somebody asked for that.</summary>
     IReadOnlyList<string> Held(OnnxGraph graph) => [];
 
+    /// <summary>The scheme itself, where this is one that holds layers back.</summary>
+    IQuantizationScheme Whole => this;
+
     /// <summary>True where an activation's scale is taken over a whole batch, so that one sample changes what another becomes.</summary>
     bool RoundsByBatch(OnnxGraph graph) => false;
 

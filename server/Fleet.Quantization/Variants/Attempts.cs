@@ -181,7 +181,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var mates = scheme.RoundsByBatch(graph) ? bench.MatesOf(honest.Model.Model, wanted.Id, settings, cancellationToken) : null;
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
         string[] cut = made.IsCutShort ? [$"The search for a closer one ended early: {TimeLimit} had passed."] : [];
-        string[] ranges = ((wanted.Scheme as HeldScheme)?.Whole ?? wanted.Scheme) is StaticInt8Scheme { Form.Symmetric: true } symmetric
+        string[] ranges = wanted.Scheme.Whole is StaticInt8Scheme { Form.Symmetric: true } symmetric
             ? [WriteRanges(symmetric, wanted, honest.Model, fused.Returned)] : [];
         return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons, .. cut, .. ranges] },
             fused.Left.Length > 0, judged.Figure)

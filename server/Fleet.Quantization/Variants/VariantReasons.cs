@@ -43,7 +43,7 @@ internal static class VariantReasons
     {
         var floatBytes = bench.Baseline.Bytes;
         var (report, judged, controlled, unfused, asked) = subject;
-        var scheme = asked is HeldScheme held ? held.Whole : asked;
+        var scheme = asked.Whole;
         if (!report.Accepted)
         {
             yield return Rejection(judged.Figure, bench.Baseline.Original.Figure, bench.Required);

@@ -19,6 +19,14 @@ public sealed class NamedLayersTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    /// <summary>What an interface says by default a scheme that wraps another must not.</summary>
+    [Fact]
+    public void Scheme_that_holds_layers_back_answers_everything_for_itself()
+    {
+        var map = typeof(HeldScheme).GetInterfaceMap(typeof(IQuantizationScheme));
+        Assert.All(map.TargetMethods, method => Assert.Equal(typeof(HeldScheme), method.DeclaringType));
+    }
+
     [Theory]
     [InlineData("int8-static-u8s8", "float")]
     [InlineData("int8-dynamic", "float")]

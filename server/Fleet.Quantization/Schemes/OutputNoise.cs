@@ -38,7 +38,7 @@ internal static class OutputNoise
     {
         var answers = outputs.ToDictionary(output => output, _ => new List<float>());
         CalibrationRun.Observe(model, outputs, new SpreadFeeds(source.Samples!, MostSamples), source.BatchSize,
-            (name, value) => answers[name].AddRange(value.GetTensorDataAsSpan<float>()), CancellationToken.None);
+            (name, value) => answers[name].AddRange(value.GetTensorDataAsSpan<float>()), source.Cancellation);
         return answers;
     }
 

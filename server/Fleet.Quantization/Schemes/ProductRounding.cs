@@ -49,7 +49,7 @@ internal sealed record ProductRounding(BlockForm Usual, BlockRounding Scales, bo
         return source.Samples is { } samples
             ? SecondMoments.Run(source.Model.Model,
                 reading.ToDictionary(pair => pair.Key, pair => (int)(pair.Value[0].Weight.Elements() / pair.Value[0].Channels)),
-                new SpreadFeeds(samples, MostSamples), source.BatchSize, CancellationToken.None)
+                new SpreadFeeds(samples, MostSamples), source.BatchSize, source.Cancellation)
                 .Select(pair => ((IReadOnlyList<WeightedOperator>)reading[pair.Value], (float[]?)pair.Sums))
             : reading.Values.Select(products => ((IReadOnlyList<WeightedOperator>)products, (float[]?)null));
     }

@@ -16,6 +16,9 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// <summary>The samples behind the histograms, for techniques that must look at the model again; null when there are none.</summary>
     public IFeedSource? Samples { get; init; }
 
+    /// <summary>Stops between runs of the model.</summary>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>Samples in one run.</summary>
     public int BatchSize { get; init; } = 1;
 
@@ -56,6 +59,7 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
             Samples = samples,
             BatchSize = BatchSize,
             Schemes = Schemes,
+            Cancellation = Cancellation,
         };
     }
 

@@ -153,6 +153,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         {
             Samples = request.Calibration,
             BatchSize = batch,
+            Cancellation = cancellationToken,
             Schemes = [.. wanted.Select(one => one.Scheme).Distinct()],
         };
     }

@@ -145,6 +145,10 @@ internal static class QuantizeCommand
             HelpName = "GB",
             Description = "Memory that the work may take; the default is three quarters of what this machine has.",
         };
+        memory.Validators.Add(result =>
+        {
+            if (Verb.Parsed<double?>(result) is { } most && !(most > 0)) result.AddError($"--memory {most} must be above zero.");
+        });
         var requantize = new Option<bool>("--requantize")
         {
             Description = "Takes a model that is quantized already: it is made float first. Without this it is left alone.",
@@ -163,7 +167,8 @@ internal static class QuantizeCommand
         {
             option.Validators.Add(result =>
             {
-                foreach (var name in Names(result.GetValueOrDefault<string>() ?? "").Where(name => !known.Contains(name)))
+                var given = result.GetValueOrDefault<string>() ?? "";
+                foreach (var name in (option == schemes ? Names(given) : [given]).Where(name => !known.Contains(name)))
                     result.AddError($"{option.Name} '{name}' is not known; it is one of {string.Join(", ", known)}.");
             });
         }

@@ -14,8 +14,6 @@ namespace Fleet.Quantization.Schemes;
 /// </summary>
 internal sealed class Int8WeightsScheme : IQuantizationScheme
 {
-    private const float LargestHalf = 65504;
-
     /// <inheritdoc/>
     public string Name => "int8-weights";
 
@@ -67,8 +65,7 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     private static string Store(StoredWeight weight, HashSet<string> taken)
     {
         var (home, tensor, axis, _) = weight;
-        var quantized = RoundedOnce.Of(tensor, (nameof(BalancedWeights), axis, string.Join(',', tensor.Dims)),
-            () => BalancedWeights.Of(weight.Values(), tensor.Dims, axis));
+        var quantized = weight.Balanced();
         string New(string kind) => Nodes.NewName(kind, taken);
         var (integers, scales, zeros, real) = (New("w"), New("s"), New("z"), New("d"));
         home.Initializer.Remove(tensor);
@@ -101,11 +98,10 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     private static string? Halved(StoredWeight weight, HashSet<string> taken)
     {
         var (home, tensor, _, _) = weight;
-        if (!tensor.Is(DataType.Float) || tensor.ToSingles() is var values && !values.All(value => MathF.Abs(value) <= LargestHalf))
-            return null;
+        if (!tensor.Is(DataType.Float) || KeptWeights.Halves(tensor.ToSingles()) is not { } halves) return null;
         var (half, real) = (Nodes.NewName("h", taken), Nodes.NewName("d", taken));
         home.Initializer.Remove(tensor);
-        home.Initializer.Add(Tensors.Of(half, Array.ConvertAll(values, value => (Half)value), [.. tensor.Dims]));
+        home.Initializer.Add(Tensors.Of(half, halves, [.. tensor.Dims]));
         home.Node.Insert(0, Nodes.Node("Cast", [half], [real]).With("to", (long)DataType.Float));
         return real;
     }

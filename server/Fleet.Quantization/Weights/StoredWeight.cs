@@ -53,6 +53,11 @@ internal sealed record StoredWeight(GraphProto Home, TensorProto Tensor, int Axi
             : values;
     }
 
+    /// <summary>Its values as signed bytes; rounded once, then remembered.</summary>
+    /// <exception cref="InvalidDataException">One of them is not finite; the message says which.</exception>
+    public BalancedWeights Balanced() => RoundedOnce.Of(Tensor, (nameof(BalancedWeights), Axis, string.Join(',', Tensor.Dims)),
+        () => BalancedWeights.Of(Values(), Tensor.Dims, Axis));
+
     private bool Gains
     {
         get

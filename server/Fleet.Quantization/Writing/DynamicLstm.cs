@@ -65,7 +65,7 @@ internal static class DynamicLstm
     /// The integer of zero: weights are unsigned. Signed ones saturate on x86 without VNNI, where the session entry that repairs
     /// matrix products does not reach this operator: Silero's LSTM lost 5.3 dB there.
     /// </summary>
-    private const byte Zero = 128;
+    private const byte Zero = QdqWriter.UnsignedZero;
 
     /// <summary>The operator wants inputs by gates where LSTM has gates by inputs; each gate of each direction has a scale.</summary>
     private static (byte[] Values, float[] Scales) Transposed(TensorProto tensor)

@@ -11,9 +11,6 @@ namespace Fleet.Quantization.Writing;
 /// </summary>
 internal static class KeptWeights
 {
-    /// <summary>The largest number of 16 bits.</summary>
-    private const float LargestHalf = 65504;
-
     /// <summary>
     /// Largest error of rounding to 16 bits, against the weight as a whole: ten bits of fraction leave 0.0003. Weights that are mostly
     /// smaller than 16 bits have exponents for lose more.
@@ -35,18 +32,22 @@ internal static class KeptWeights
         var written = model.Clone();
         var weights = Of(written);
         WeightsAtRest.Store(written, weights.Where(weight => bytes.Contains(weight.Tensor.Name)));
-        foreach (var weight in weights.Where(weight => !bytes.Contains(weight.Tensor.Name))) Halve(written, weight);
+        var taken = new HashSet<string>(new OnnxGraph(written).Names);
+        foreach (var weight in weights.Where(weight => !bytes.Contains(weight.Tensor.Name))) Halve(weight, taken);
         return written;
     }
 
-    private static void Halve(ModelProto model, StoredWeight weight)
+    /// <summary>Values in 16 bits; null where one is larger than those hold, or not finite.</summary>
+    public static Half[]? Halves(float[] values)
+        => values.All(value => MathF.Abs(value) <= (float)Half.MaxValue) ? Array.ConvertAll(values, value => (Half)value) : null;
+
+    private static void Halve(StoredWeight weight, HashSet<string> taken)
     {
         var values = weight.Tensor.ToSingles();
-        var halves = Array.ConvertAll(values, value => (Half)value);
-        if (values.Any(value => !(MathF.Abs(value) <= LargestHalf))) return;
+        if (Halves(values) is not { } halves) return;
         var error = values.Zip(halves).Sum(pair => Math.Pow(pair.First - (double)pair.Second, 2));
         if (error > LargestError * LargestError * values.Sum(value => (double)value * value)) return;
-        var half = Nodes.NewName("h", new HashSet<string>(new OnnxGraph(model).Names));
+        var half = Nodes.NewName("h", taken);
         weight.Home.Initializer.Remove(weight.Tensor);
         weight.Home.Initializer.Add(Tensors.Of(half, halves, [.. weight.Tensor.Dims]));
         // It keeps its name, and comes before everything that reads it.

@@ -10,9 +10,6 @@ namespace Fleet.Quantization.Writing;
 /// </summary>
 internal static class SharedWeights
 {
-    /// <summary>The zero of an unsigned weight.</summary>
-    private const byte Zero = 128;
-
     /// <summary>
     /// Makes those unsigned that <paramref name="model"/>, which is changed and returned, multiplies with unsigned activations. Signed
     /// activations know signed weights alone, and are for processors without that pass.
@@ -28,7 +25,7 @@ internal static class SharedWeights
             if (products < 2 || !readers.All(reader => MayChange(reader, weight, graph))) continue;
             var place = graph.Graph.Initializer.IndexOf(weight);
             graph.Graph.Initializer[place] = Tensors.Of(
-                weight.Name, [.. weight.RawData.Select(value => (byte)(value ^ Zero))], [.. weight.Dims]);
+                weight.Name, [.. weight.RawData.Select(value => (byte)(value ^ QdqWriter.UnsignedZero))], [.. weight.Dims]);
             foreach (var reader in readers) SetZero(reader, graph, taken);
         }
         return model;
@@ -58,7 +55,7 @@ internal static class SharedWeights
         var (place, like) = reader.OpType == "MatMulInteger" ? (3, reader.InputAt(3)) : (2, reader.InputAt(1));
         long[] extents = graph.Constant(like) is { } one ? [.. one.Dims] : [];
         var zeros = Tensors.Of(Nodes.NewName("z", taken),
-            [.. Enumerable.Repeat(Zero, (int)extents.Aggregate(1L, (product, extent) => product * extent))], extents);
+            [.. Enumerable.Repeat(QdqWriter.UnsignedZero, (int)extents.Aggregate(1L, (product, extent) => product * extent))], extents);
         graph.Graph.Initializer.Add(zeros);
         if (reader.InputAt(place) is { } old && graph.ConsumersOf(old) is [_] && graph.Constant(old) is { } unread)
             graph.Graph.Initializer.Remove(unread);

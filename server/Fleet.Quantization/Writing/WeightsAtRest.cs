@@ -40,7 +40,7 @@ internal static class WeightsAtRest
     private static string Store(GraphProto home, StoredWeight weight, HashSet<string> taken)
     {
         var (tensor, axis) = (weight.Tensor, weight.Axis);
-        var quantized = BalancedWeights.Of(weight.Values(), tensor.Dims, axis);
+        var quantized = weight.Balanced();
         string New(string kind) => Nodes.NewName(kind, taken);
         var (integers, whole, scales, real) = (New("w"), New("f"), New("s"), New("d"));
         home.Initializer.Remove(home.Initializer.Single(one => one.Name == tensor.Name));

@@ -34,6 +34,7 @@ public static class Units
     {
         Ratio or OfLabels => Number(value),
         Bytes => $"{Number(value / (1 << 20))} MiB",
+        Decibels => $"{value.ToString("0.##", CultureInfo.InvariantCulture)} {unit}",
         Joules when Math.Abs(value) < 1 => $"{Number(value * 1000)} mJ",
         _ => $"{Number(value)} {unit}",
     };

@@ -17,4 +17,13 @@ internal static class Artifacts
     /// <summary>The file beside a model that holds its weights; null where they are in the model.</summary>
     public static ArtifactReference? DataOf(string modelPath)
         => OnnxFile.DataPathOf(modelPath) is var data && File.Exists(data) ? Reference(data) : null;
+
+    /// <summary>The files beside somebody's model that hold its weights, by their paths from its folder.</summary>
+    /// <exception cref="InvalidDataException">One is missing, or named outside the model's folder.</exception>
+    public static IReadOnlyList<ArtifactReference> WeightsOf(string modelPath)
+        => [
+            .. ExternalData.FilesOf(OnnxFile.Parse(File.ReadAllBytes(modelPath), Path.GetFileName(modelPath)), modelPath)
+                .Select(file => Reference(file) with { Name = Path.GetRelativePath(Path.GetDirectoryName(modelPath)!, file) })
+                .OrderBy(file => file.Name, StringComparer.Ordinal),
+        ];
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
@@ -120,7 +119,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Deadline = deadline,
         };
         var made = new VariantMaker(machine).Make(wanted, progress, cancellationToken);
-        var sha256 = Sha256Of(file);
+        var sha256 = Artifacts.Reference(file).Sha256;
         var calibrated = calibration is null ? null : Described(source.Calibration!, calibration.Count, given!.Preprocessing);
         return new QuantizationReport
         {
@@ -143,14 +142,18 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Original = made.Original,
             OriginalIntervals = made.Intervals,
             Variants = made.Variants,
+            NotMadeAgain = wanted.Fixed?.NotMadeAgain(made.Variants) ?? [],
             Recipe = new QuantizationRecipe
             {
                 Version = QuantizationRecipe.CurrentVersion,
                 Model = Path.GetFileName(file),
                 Sha256 = sha256,
+                Data = Artifacts.WeightsOf(file),
                 OnnxRuntime = ThisMachine.OnnxRuntime,
                 MadeOn = ThisMachine.Description,
                 Calibration = calibrated,
+                Preprocessing = (given ?? validation).Preprocessing is { } used
+                    ? used with { SampleRate = source.Preprocessing?.SampleRate } : null,
                 Spec = spec,
                 Variants = made.Recipes,
             },
@@ -160,25 +163,12 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
     /// <summary>What a recipe asks for, of the model that it was written for.</summary>
     private static QuantizationRequest OfRecipe(QuantizationRequest request, QuantizationRecipe recipe)
     {
-        if (!File.Exists(request.Source.Onnx)) throw new InvalidDataException($"{request.Source.Onnx} does not exist.");
-        // Names of profiles become names of files.
-        if (BuildSpecRules.ProblemsOf(recipe.Spec) is { Count: > 0 } problems)
-            throw new InvalidDataException($"The recipe is not one that quantizing writes: {string.Join(" ", problems)}");
-        var sha256 = Sha256Of(request.Source.Onnx);
-        return sha256 == recipe.Sha256
-            ? request with
-            {
-                Quantization = recipe.Spec,
-                Source = request.Source with { Preprocessing = request.Source.Preprocessing ?? recipe.Calibration?.Preprocessing },
-            }
-            : throw new InvalidDataException($"The recipe was written for another model ({recipe.Model}, SHA-256 {recipe.Sha256}) than "
-                + $"{Path.GetFileName(request.Source.Onnx)} (SHA-256 {sha256}); give that one, or quantize this one without the recipe.");
-    }
-
-    private static string Sha256Of(string path)
-    {
-        using var file = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(file));
+        FixedChoices.Check(recipe, request.Source.Onnx);
+        return request with
+        {
+            Quantization = recipe.Spec,
+            Source = request.Source with { Preprocessing = request.Source.Preprocessing ?? recipe.Preprocessing },
+        };
     }
 
     /// <summary>Decibels to which the model that was made float answers as the quantized one.</summary>

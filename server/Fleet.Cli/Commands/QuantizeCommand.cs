@@ -123,7 +123,7 @@ internal static class QuantizeCommand
         {
             HelpName = "FILE",
             Description = "recipe.json of an earlier run of the same model with the same samples: makes its variants again, byte by byte, "
-                + "and decides nothing anew.",
+                + "and decides nothing anew. Ends with 1 where a file differs or is not made.",
         };
         var task = new Option<ModelTask?>("--task")
         {
@@ -265,7 +265,9 @@ internal static class QuantizeCommand
             var report = await RunAsync(shell, request, folder, most, cancellationToken);
             if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.QuantizationReport);
             else VariantTables.Write(shell, report, parsed.GetRequiredValue(model), folder);
-            return ExitCode.Success;
+            if (report.NotMadeAgain.Count == 0) return ExitCode.Success;
+            shell.WriteError(["The recipe did not make the same files again:", .. report.NotMadeAgain]);
+            return ExitCode.Failure;
         });
         return command;
     }

@@ -142,7 +142,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         progress.Report(0, "judging on the samples that chose nothing");
         var honest = request.Fixed is { } choices
             ? new ToldModel(made, bench.Tell(made.Model, scheme.Name, settings, cancellationToken), Overfitted: false,
-                [choices.Compared(wanted.Id, Artifacts.Reference(file).Sha256)])
+                [choices.Compared(empty with { Artifact = Artifacts.Reference(file), Data = Artifacts.DataOf(file) })])
             : new Overfitting(bench, wanted, source, settings, cancellationToken).Told(fused.Model, fused.Returned);
         if (!ReferenceEquals(honest.Model, fused.Model))
         {

@@ -29,8 +29,42 @@ internal sealed class FixedChoices
         (_recipe, _variants) = (recipe, recipe.Variants.ToDictionary(variant => variant.Id));
     }
 
+    /// <summary>Refuses a recipe that was written for another model or that asks for what no recipe may.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="modelPath">The model that is given.</param>
+    /// <exception cref="InvalidDataException">It cannot be followed; the message says why and names what differs.</exception>
+    public static void Check(QuantizationRecipe recipe, string modelPath)
+    {
+        if (!File.Exists(modelPath)) throw new InvalidDataException($"{modelPath} does not exist.");
+        // Names of profiles become names of files.
+        if (BuildSpecRules.ProblemsOf(recipe.Spec) is { Count: > 0 } problems)
+            throw new InvalidDataException($"The recipe is not one that quantizing writes: {string.Join(" ", problems)}");
+        var model = Artifacts.Reference(modelPath);
+        if (model.Sha256 != recipe.Sha256)
+            throw new InvalidDataException($"The recipe was written for another model ({recipe.Model}, SHA-256 {recipe.Sha256}) than "
+                + $"{model.Name} (SHA-256 {model.Sha256}); give that one, or quantize this one without the recipe.");
+        // The model names these files: as it is the same, so are their names.
+        foreach (var file in Artifacts.WeightsOf(modelPath))
+        {
+            if (recipe.Data.FirstOrDefault(one => one.Name == file.Name)?.Sha256 is var expected && expected != file.Sha256)
+                throw new InvalidDataException($"The recipe was written for other weights of {model.Name}: {file.Name} has SHA-256 "
+                    + $"{file.Sha256}, the recipe's has {expected ?? "none"}; give that file, or quantize this model without the recipe.");
+        }
+    }
+
     /// <summary>True where the recipe made the variant.</summary>
     public bool Holds(string id) => _variants.ContainsKey(id);
+
+    /// <summary>Refuses a recipe that names variants which its spec does not make.</summary>
+    /// <param name="makeable">Those that it makes.</param>
+    /// <exception cref="InvalidDataException">It names others; the message lists them.</exception>
+    public void RefuseOthersThan(IReadOnlyCollection<string> makeable)
+    {
+        string[] unknown = [.. _variants.Keys.Except(makeable)];
+        if (unknown.Length > 0)
+            throw new InvalidDataException($"The recipe names variants that its spec does not make of this model: "
+                + $"{string.Join(", ", unknown)}; it makes {string.Join(", ", makeable)}.");
+    }
 
     /// <summary>Of some variants the one that the recipe takes; null where it takes none of them.</summary>
     public string? ChosenOf(IEnumerable<string> ids) => ids.FirstOrDefault(id => _variants.TryGetValue(id, out var one) && one.Chosen);
@@ -63,10 +97,25 @@ internal sealed class FixedChoices
         };
     }
 
-    /// <summary>Whether the file is that of the recipe, and what to look at where it is not.</summary>
-    public string Compared(string id, string sha256) => sha256 == _variants[id].Sha256
-        ? "Made again by its recipe, byte by byte."
-        : $"Made again by its recipe, and its bytes differ: other calibration samples, another ONNX Runtime (the recipe's is "
-            + $"{_recipe.OnnxRuntime}, this is {ThisMachine.OnnxRuntime}), or a processor that computes floats otherwise (the recipe's is "
-            + $"{_recipe.MadeOn}).";
+    /// <summary>Whether the files are those of the recipe, and what to look at where they are not.</summary>
+    public string Compared(VariantReport made) => Differs(made) is { } difference
+        ? $"Made again by its recipe, and {difference}"
+        : "Made again by its recipe, byte by byte.";
+
+    /// <summary>What did not come out as the recipe says, a sentence for each variant.</summary>
+    public IReadOnlyList<string> NotMadeAgain(IReadOnlyList<VariantReport> made)
+        => [
+            .. _recipe.Variants.Select(one => made.FirstOrDefault(variant => variant.Id == one.Id) switch
+            {
+                null => $"{one.Id} was not made.",
+                { Artifact: null } variant => $"{one.Id} was not made: {string.Join(' ', variant.Reasons)}",
+                var variant => Differs(variant) is { } difference ? $"{one.Id}: {difference}" : null,
+            }).OfType<string>(),
+        ];
+
+    private string? Differs(VariantReport made)
+        => _variants[made.Id] is var one && made.Artifact?.Sha256 == one.Sha256 && made.Data?.Sha256 == one.DataSha256
+            ? null
+            : $"its bytes differ: other calibration samples, another ONNX Runtime (the recipe's is {_recipe.OnnxRuntime}, this is "
+                + $"{ThisMachine.OnnxRuntime}), or a processor that computes floats otherwise (the recipe's is {_recipe.MadeOn}).";
 }

@@ -17,7 +17,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     /// <summary>What the interval of <see cref="VariantReport.SpeedUp"/> is called.</summary>
     private const string SpeedUp = "speedUp";
 
-    private readonly string _floatId = $"{profile.Name}-{VariantMaker.FloatScheme}";
+    private readonly string _floatId = VariantMaker.FloatIdOf(profile);
     private readonly bool _here = bench.IsHere(profile);
     private readonly CostModel _costs = new(profile, bench.Baseline.Samples);
     private double? _floatCost;
@@ -31,7 +31,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             .. timed.Where(attempted => attempted.Report is { Artifact: not null }).Select(CandidateOf), FloatCandidate(),
         ];
         var decision = AsFixed(VariantChoice.Decide(
-            candidates, request.Settings.Goal, VariantChoice.Tighter(request.Settings.Budget, profile.Budget)), candidates);
+            candidates, request.Settings.Goal, VariantChoice.Tighter(request.Settings.Budget, profile.Budget)), candidates,
+            [.. timed.Select(attempted => attempted.Report.Id), _floatId]);
         return [
             .. timed.Select(attempted => Decided(attempted, decision)),
             .. decision.Chosen == _floatId ? [FloatVariant()] : Array.Empty<VariantReport>(),
@@ -39,16 +40,19 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     }
 
     /// <summary>The choice of a recipe in the place of one by what was measured.</summary>
-    private VariantDecision AsFixed(VariantDecision decision, IReadOnlyList<Candidate> candidates)
+    private VariantDecision AsFixed(VariantDecision decision, IReadOnlyList<Candidate> candidates, string[] tried)
     {
         if (request.Fixed is not { } choices) return decision;
-        var chosen = choices.ChosenOf(candidates.Select(candidate => candidate.Id));
+        var chosen = choices.ChosenOf(tried);
+        var why = chosen is null ? "the recipe takes none."
+            : candidates.Any(candidate => candidate.Id == chosen) ? $"the recipe takes {chosen}."
+            : $"the recipe takes {chosen}, which could not be made.";
         return decision with
         {
             Chosen = chosen,
             Untold = null,
             NotChosen = candidates.Where(candidate => candidate.Id != chosen)
-                .ToDictionary(candidate => candidate.Id, _ => chosen is null ? "the recipe takes none." : $"the recipe takes {chosen}."),
+                .ToDictionary(candidate => candidate.Id, _ => why),
         };
     }
 

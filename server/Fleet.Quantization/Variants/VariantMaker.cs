@@ -41,6 +41,9 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     /// <summary>Scheme of a variant that is the float model itself.</summary>
     public const string FloatScheme = "fp32";
 
+    /// <summary>Name of that variant for a profile.</summary>
+    public static string FloatIdOf(HardwareProfile profile) => $"{profile.Name}-{FloatScheme}";
+
     /// <summary>Samples on which the prepared model must answer as the given one.</summary>
     private const int ConfirmingSamples = 4;
 
@@ -99,9 +102,12 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         IQuantizationScheme Held(IQuantizationScheme scheme)
             => layers is null ? scheme
                 : held.TryGetValue(scheme, out var known) ? known : held[scheme] = new HeldScheme(scheme, layers);
+        Wanted[] all = [
+            .. Wanted.Of(request.Settings).Where(one => request.Settings.Schemes.Count > 0 || one.Scheme.Suits(model.Graph)),
+        ];
+        request.Fixed?.RefuseOthersThan([.. all.Select(one => one.Id), .. request.Settings.Profiles.Select(FloatIdOf)]);
         Wanted[] wanted = [
-            .. Wanted.Of(request.Settings).Where(one => request.Settings.Schemes.Count > 0 || one.Scheme.Suits(model.Graph))
-                .Where(one => request.Fixed?.Holds(one.Id) != false).Select(one => one with { Scheme = Held(one.Scheme) }),
+            .. all.Where(one => request.Fixed?.Holds(one.Id) != false).Select(one => one with { Scheme = Held(one.Scheme) }),
         ];
         progress.Report(new BuildProgress("Calibrating", 0.05));
         var source = Calibrated(model, wanted, bench, request, cancellationToken);
@@ -138,6 +144,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             : (tried.GetValueOrDefault(report.Id)?.Recipe
                 ?? new VariantRecipe { Id = report.Id, Calibrator = source.Calibrator.Name, Sha256 = file.Sha256 }) with
             {
+                DataSha256 = report.Data?.Sha256,
                 Chosen = report.Chosen,
             };
 

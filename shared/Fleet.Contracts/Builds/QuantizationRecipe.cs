@@ -1,3 +1,5 @@
+using Fleet.Contracts.Releases;
+
 namespace Fleet.Contracts.Builds;
 
 /// <summary>
@@ -18,6 +20,9 @@ public sealed record QuantizationRecipe
     /// <summary>SHA-256 of that file in lower-case hexadecimal.</summary>
     public required string Sha256 { get; init; }
 
+    /// <summary>Files beside it that hold weights, by their paths from its folder; empty where it holds all of them itself.</summary>
+    public IReadOnlyList<ArtifactReference> Data { get; set; } = [];
+
     /// <summary>
     /// The version of ONNX Runtime that computed ranges; another one may round them otherwise.
     /// </summary>
@@ -28,6 +33,11 @@ public sealed record QuantizationRecipe
 
     /// <summary>Where the samples came from that fixed the ranges; absent when there were none.</summary>
     public SampleSource? Calibration { get; init; }
+
+    /// <summary>
+    /// How pictures and sound become inputs, each part that was used; the rate of sound only where one was asked for. Absent for arrays.
+    /// </summary>
+    public Preprocessing? Preprocessing { get; init; }
 
     /// <summary>What was asked for.</summary>
     public required QuantizationSpec Spec { get; init; }
@@ -61,6 +71,9 @@ public sealed record VariantRecipe
 
     /// <summary>SHA-256 of the file.</summary>
     public required string Sha256 { get; init; }
+
+    /// <summary>SHA-256 of the file beside it that holds its weights; absent where it holds them itself.</summary>
+    public string? DataSha256 { get; init; }
 
     /// <summary>True for the one to take for its profile.</summary>
     public bool Chosen { get; init; }

@@ -68,6 +68,11 @@ public sealed record QuantizationReport
     /// <summary>Every variant tried, the rejected ones included.</summary>
     public required IReadOnlyList<VariantReport> Variants { get; init; }
 
+    /// <summary>
+    /// With a recipe: what did not come out as it says, a sentence for each variant; empty where every file is the same byte by byte.
+    /// </summary>
+    public IReadOnlyList<string> NotMadeAgain { get; set; } = [];
+
     /// <summary>What was decided, for a file of its own; null in a report that was read from a file.</summary>
     [JsonIgnore] public QuantizationRecipe? Recipe { get; init; }
 }

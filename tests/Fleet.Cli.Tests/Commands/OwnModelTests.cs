@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fleet.Agent.Tests.Inference;
 using Fleet.Contracts;
+using Fleet.Contracts.Builds;
 using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;
@@ -71,6 +72,28 @@ public sealed class OwnModelTests : IDisposable
             Assert.Equal(1, await _fleet.RunAsync(
                 "models", "quantize", Model(), "--recipe", _folder[$"{file}.json"], "--out", _folder["again"]));
             Assert.Contains(word, _fleet.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Recipe_that_does_not_make_the_same_files_ends_with_1_and_names_them()
+    {
+        Assert.Equal(0, await _fleet.RunAsync(
+            "models", "quantize", Model(), "--profile", "arm-cpu", "--scheme", "int8-dynamic", "--out", _folder["first"]));
+        var path = _folder["first", "recipe.json"];
+        var recipe = JsonSerializer.Deserialize(await File.ReadAllBytesAsync(path), FleetJson.Strict.QuantizationRecipe)!;
+        var one = recipe.Variants.Single(variant => variant.Id == "arm-cpu-int8-dynamic");
+        foreach (var (changed, said) in new[]
+        {
+            (one with { Sha256 = "00" }, "arm-cpu-int8-dynamic: its bytes differ"),
+            (one with { Techniques = ["magic"] }, "arm-cpu-int8-dynamic was not made: Technique 'magic' is not known"),
+            (one with { Id = "arm-cpu-magic" }, "names variants that its spec does not make of this model: arm-cpu-magic"),
+        })
+        {
+            await File.WriteAllTextAsync(path,
+                JsonSerializer.Serialize(recipe with { Variants = [changed] }, FleetJson.Indented.QuantizationRecipe));
+            Assert.Equal(1, await _fleet.RunAsync("models", "quantize", Model(), "--recipe", path, "--out", _folder["again"]));
+            Assert.Contains(said, _fleet.Error, StringComparison.Ordinal);
         }
     }
 

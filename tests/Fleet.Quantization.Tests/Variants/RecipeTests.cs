@@ -19,6 +19,7 @@ public sealed class RecipeTests(RecipeTests.FirstRun first) : IClassFixture<Reci
         var recipe = first.Recipe;
         var steps = new Steps();
         var again = first.Run("again", recipe, steps);
+        Assert.Empty(again.NotMadeAgain);
         Assert.Equal(first.Report.Variants.Select(variant => (variant.Id, variant.Artifact?.Sha256, variant.Chosen)),
             again.Variants.Select(variant => (variant.Id, variant.Artifact?.Sha256, variant.Chosen)));
         Assert.All(again.Variants.Where(variant => variant.Scheme != "fp32"),
@@ -56,6 +57,24 @@ public sealed class RecipeTests(RecipeTests.FirstRun first) : IClassFixture<Reci
         });
         Assert.Contains(Assert.Single(again.Variants).Reasons, reason => reason.StartsWith(
             "Made again by its recipe, and its bytes differ: other calibration samples, another ONNX Runtime", StringComparison.Ordinal));
+        Assert.StartsWith("x64-int8: its bytes differ: ", Assert.Single(again.NotMadeAgain), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Variant_that_the_recipe_takes_and_that_is_not_made_is_said()
+    {
+        var recipe = first.Recipe;
+        var again = first.Run("again", recipe with
+        {
+            Variants = [
+                recipe.Variants.Single(variant => variant.Id == "x64-fp16") with { Chosen = false },
+                recipe.Variants.Single(variant => variant.Id == "x64-int8") with { Techniques = ["magic"], Chosen = true },
+            ],
+        });
+        Assert.StartsWith("x64-int8 was not made: Technique 'magic' is not known", Assert.Single(again.NotMadeAgain),
+            StringComparison.Ordinal);
+        Assert.Contains("Not chosen: the recipe takes x64-int8, which could not be made.",
+            again.Variants.Single(variant => variant.Id == "x64-fp16").Reasons);
     }
 
     [Theory]
@@ -64,6 +83,7 @@ public sealed class RecipeTests(RecipeTests.FirstRun first) : IClassFixture<Reci
     [InlineData("twice", "names the variant 'x64-int8' twice")]
     [InlineData("empty", "holds no variants")]
     [InlineData("outside", "is not one that quantizing writes")]
+    [InlineData("unknown", "names variants that its spec does not make of this model: x64-int9, board-fp16; it makes x64-int8, ")]
     public void Recipe_that_cannot_be_followed_is_refused(string fault, string word)
     {
         var recipe = first.Recipe;
@@ -74,6 +94,12 @@ public sealed class RecipeTests(RecipeTests.FirstRun first) : IClassFixture<Reci
             "outside" => recipe with
             {
                 Spec = recipe.Spec with { Profiles = ["../x"], CustomProfiles = [BuiltInProfiles.ArmCpu with { Name = "../x" }] },
+            },
+            "unknown" => recipe with
+            {
+                Variants = [
+                    .. recipe.Variants, recipe.Variants[0] with { Id = "x64-int9" }, recipe.Variants[0] with { Id = "board-fp16" },
+                ],
             },
             "twice" => recipe with { Variants = [recipe.Variants[0], recipe.Variants[0]] },
             _ => recipe with { Variants = [] },

@@ -100,6 +100,8 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         var calibrating = CalibratingOf(source, validation, state);
         var given = source.Calibration is not { } data ? null : calibrating is not null ? validation
             : ModelSamples.Read(data, inputs, state, CalibrationSeed, shapes: shapes, files: source with { Classes = null });
+        ModelSamples.RefuseUnheeded(request.Recipe is null ? source.Preprocessing : null,
+            [validation, .. given is null ? Array.Empty<ModelSamples>() : [given]]);
         var calibration = given is null ? null : Limited(
             calibrating is null ? given.Feeds : new PickedFeeds(validation.Feeds, calibrating), spec.CalibrationSamples);
         var heldOut = new HeldOut(validation.Feeds, validation.Truth)

@@ -35,6 +35,15 @@ internal static partial class LibC
     /// <summary>Bytes of struct statx, which is the same on all processors, and where user and group are in it.</summary>
     public const int StatusBytes = 256;
 
+    /// <summary>STATX_TYPE.</summary>
+    public const uint StatusOfType = 0x1;
+
+    /// <summary>Where the kind of a file is, and its permissions.</summary>
+    public const int StatusMode = 28;
+
+    /// <summary>S_IFMT, S_IFREG and S_IFDIR of <c>linux/stat.h</c>.</summary>
+    public const int TypeMask = 0xF000, TypeRegular = 0x8000, TypeFolder = 0x4000;
+
     /// <summary>Where the user is.</summary>
     public const int StatusUser = 20;
 

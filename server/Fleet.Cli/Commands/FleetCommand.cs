@@ -100,14 +100,14 @@ internal static class FleetCommand
         var command = parsed.CommandResult.Command;
         var taken = OptionTakenForArgument(parsed);
         if ((taken ?? (parsed.UnmatchedTokens is [var unknown, ..] ? unknown : null)) is not { } first)
-            return EmptyArgument(parsed) is { } empty ? [$"{empty} is empty."] : parsed.Errors.Select(error => error.Message).Distinct();
+            return EmptyArgument(parsed) is { } empty ? [$"{empty} is empty."] : ValueProblems.Of(parsed);
         var isOption = first.StartsWith('-');
         var known = isOption
             ? command.Options.Where(option => !option.Hidden).Select(option => option.Name)
             : command.Subcommands.Where(verb => !verb.Hidden).Select(verb => verb.Name);
         var near = NearestWord.Of(first, known);
         if (near is null && taken is null && (isOption || command.Subcommands.Count == 0))
-            return parsed.Errors.Select(error => error.Message).Distinct();
+            return ValueProblems.Of(parsed);
         var kind = isOption ? "an option" : "a command";
         var hint = near is null ? "" : $"; did you mean '{(isOption ? near : $"{PathOf(command)} {near}")}'?";
         return [$"'{first}' is not {kind} of '{PathOf(command)}'{(hint.Length > 0 ? hint : ".")}"];

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fleet.Cli.Terminal;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 
@@ -44,8 +45,7 @@ internal static class PreprocessingOption
     {
         var type = TypeOf(key);
         if (type.IsEnum)
-            return Enum.TryParse(type, text, ignoreCase: true, out var word) && Enum.IsDefined(type, word) && !char.IsDigit(text[0])
-                ? JsonValue.Create(JsonNamingPolicy.CamelCase.ConvertName(word.ToString()!)) : null;
+            return EnumWord.Of(type, text) is { } word ? JsonValue.Create(JsonNamingPolicy.CamelCase.ConvertName(word)) : null;
         if (type == typeof(int))
             return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var whole) ? JsonValue.Create(whole) : null;
         var numbers = new JsonArray();
@@ -61,7 +61,7 @@ internal static class PreprocessingOption
 
     private static string Expected(string key) => TypeOf(key) switch
     {
-        { IsEnum: true } words => $"one of {string.Join(", ", Enum.GetNames(words)).ToLowerInvariant()}",
+        { IsEnum: true } words => $"one of {EnumWord.List(words)}",
         var type when type == typeof(int) => "a whole number",
         var type when type == typeof(double) => "a number",
         _ => "numbers separated by commas",

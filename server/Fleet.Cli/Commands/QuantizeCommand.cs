@@ -129,7 +129,14 @@ internal static class QuantizeCommand
         {
             HelpName = "TASK",
             Description = "What the model does, which says what labels look like and which metric decides: "
-                + $"{string.Join(", ", Enum.GetNames<ModelTask>()).ToLowerInvariant()}. Without it labels are classes.",
+                + $"{EnumWord.List<ModelTask>()}. Without it labels are classes.",
+            CustomParser = result =>
+            {
+                var word = result.Tokens[0].Value;
+                if (EnumWord.TryParse<ModelTask>(word, out var known)) return known;
+                result.AddError($"--task '{word}' is not known; it is one of {EnumWord.List<ModelTask>()}.");
+                return null;
+            },
         };
         var unit = new Option<string?>("--label-unit")
         {
@@ -173,12 +180,15 @@ internal static class QuantizeCommand
             });
         }
 
-        foreach (var (option, most) in (ReadOnlySpan<(Option<double>, double)>)[(drop, 1), (smallest, BuildSpecRules.MostSignalToNoise)])
+        foreach (var (option, least, most) in (ReadOnlySpan<(Option, double, double)>)[
+            (drop, 0, 1), (smallest, 0, BuildSpecRules.MostSignalToNoise),
+            (averageBits, QuantizationSpec.FewestAverageBits, QuantizationSpec.MostAverageBits),
+        ])
         {
             option.Validators.Add(result =>
             {
-                if (Verb.Parsed<double?>(result) is { } value && (!(value >= 0) || value > most))
-                    result.AddError($"{option.Name} must be within 0..{most}.");
+                if (Verb.Parsed<double?>(result) is { } value && !(value >= least && value <= most))
+                    result.AddError(FormattableString.Invariant($"{option.Name} must be within {least}..{most}."));
             });
         }
 
@@ -260,6 +270,8 @@ internal static class QuantizeCommand
                 },
                 Recipe = parsed.GetValue(recipe) is { } earlier ? RecipeFile.Read(earlier) : null,
             };
+            if (request.Recipe is null && BuildSpecRules.ProblemsOf(request.Quantization) is { Count: > 0 } problems)
+                throw new FleetException(problems) { Code = ExitCode.Usage };
             var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
             var most = (long)(parsed.GetValue(memory) * 1e9 ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes * DefaultShare);
             var report = await RunAsync(shell, request, folder, most, cancellationToken);

@@ -58,7 +58,7 @@ internal static partial class RolloutsCommand
             CustomParser = result =>
             {
                 var word = result.Tokens[0].Value;
-                if (Enum.TryParse<DeviceRolloutStatus>(word, ignoreCase: true, out var known) && word.All(char.IsAsciiLetter)) return known;
+                if (EnumWord.TryParse<DeviceRolloutStatus>(word, out var known)) return known;
                 result.AddError($"--status '{word}' must be waiting, running, succeeded, failed or left.");
                 return null;
             },

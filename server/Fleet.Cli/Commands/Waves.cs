@@ -56,7 +56,7 @@ internal static class Waves
             var (name, time) = part.Split('=', 2, StringSplitOptions.TrimEntries) is [var phase, var after] ? (phase, after) : ("", part);
             if (!DurationText.TryParse(time, out var duration)) refuse($"Deadline '{time}' is not understood: write {DurationText.Rule}.");
             else if (name.Length == 0) deadlines = deadlines with { Every = duration };
-            else if (!Enum.TryParse<DeploymentPhase>(name, ignoreCase: true, out var known) || int.TryParse(name, out _))
+            else if (!EnumWord.TryParse<DeploymentPhase>(name, out var known))
                 refuse($"Phase '{name}' is not understood: write one of preflight, downloading, verifying, validating, activating, "
                     + $"watching.");
             else deadlines = deadlines with { Single = [.. deadlines.Single, new PhaseDeadline(known, duration)] };

@@ -61,6 +61,7 @@ internal sealed class VariantInspection
         var samples = ModelSamples.Read(source.Validation, inputs, state, Quantizer.ValidationSeed, source.ValidationLabels,
             SyntheticShapes.For(source, session, inputs, state), source.Task,
             source with { Preprocessing = source.Preprocessing ?? RecordedPreprocessing.Beside(source.Onnx) });
+        ModelSamples.RefuseUnheeded(source.Preprocessing, samples);
         (_samples, _preprocessing) = (new SpreadFeeds(samples.Feeds, request.Samples), samples.Preprocessing);
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fleet.Platform;
 using Fleet.Quantization.Onnx.Protos;
 using Google.Protobuf;
 using DataLocation = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataLocation;
@@ -70,6 +71,9 @@ internal static partial class ExternalData
         if (IsBehindLink(path, folder))
             throw new InvalidDataException(
                 $"Tensor '{tensor.Name}' names '{location}', which is a link; put the file itself beside the model.");
+
+        if (!RegularFile.Is(path))
+            throw new InvalidDataException($"Tensor '{tensor.Name}' lies in '{location}', which {RegularFile.Refusal}");
 
         var bytes = new FileInfo(path).Length;
         var offset = Number("offset", 0);

@@ -34,8 +34,17 @@ internal sealed partial record NeededSettings(IReadOnlyDictionary<string, string
 
     private const string SessionEntries = "sessionEntries";
 
-    /// <summary>What a file may set: these change how a model is computed, and reach nothing outside its session.</summary>
-    private static readonly FrozenSet<string> Known = [QuantPrecision, NoQuantized, DisabledOptimizers, FewBitsAccuracy];
+    /// <summary>
+    /// What a file may set, and to what: these change how a model is computed, and reach nothing outside its session. The runtime takes a
+    /// value that it does not know for none, without a word.
+    /// </summary>
+    private static readonly FrozenDictionary<string, string[]> Known = new Dictionary<string, string[]>
+    {
+        [QuantPrecision] = ["0", "1"],
+        [NoQuantized] = ["0", "1"],
+        [DisabledOptimizers] = ["MatMulAddFusion"],
+        [FewBitsAccuracy] = ["0", "1", "2", "3", "4"],
+    }.ToFrozenDictionary();
 
     /// <summary>Operators of which a model computes in integers.</summary>
     private static readonly FrozenSet<string> IntegerOperators = [
@@ -69,7 +78,7 @@ internal sealed partial record NeededSettings(IReadOnlyDictionary<string, string
             foreach (var (name, value) in JsonNode.Parse(said)?.AsObject() ?? [])
             {
                 if (name == SessionEntries) Take(value?.AsObject() ?? [], entries, ignored);
-                else ignored.Add($"The file asks for {Shown(name)}, which a file has no say in; it was ignored.");
+                else ignored.Add($"The file asks for {Shown(name, "a name")}, which a file has no say in; it was ignored.");
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
@@ -112,21 +121,20 @@ internal sealed partial record NeededSettings(IReadOnlyDictionary<string, string
     {
         foreach (var (key, value) in said)
         {
-            if (Known.Contains(key) && value is JsonValue text && text.TryGetValue<string>(out var setting) && Setting().IsMatch(setting))
+            if (!Known.TryGetValue(key, out var values))
+                ignored.Add($"The file asks for the session entry {Shown(key, "a name")}, which is not known; it was ignored.");
+            else if (value is JsonValue text && text.TryGetValue<string>(out var setting) && values.Contains(setting))
                 entries[key] = setting;
             else
-                ignored.Add($"The file asks for the session entry {Shown(key)}"
-                    + $"{(Known.Contains(key) ? " with a value that it cannot have" : ", which is not known")}; it was ignored.");
+                ignored.Add($"The file asks for the session entry {key} with {Shown(value?.ToString() ?? "null", "a value")}, which is not "
+                    + $"{string.Join(" or ", values.Select(one => $"\"{one}\""))}; it was ignored.");
         }
     }
 
-    /// <summary>A name of somebody's file, for a sentence.</summary>
-    private static string Shown(string name)
-        => name.Length <= 64 && Name().IsMatch(name) ? name : $"of a name of {name.Length} characters";
+    /// <summary>A word of somebody's file, for a sentence; what might not be one is counted only.</summary>
+    private static string Shown(string word, string what)
+        => word.Length <= 64 && Name().IsMatch(word) ? word : $"{what} of {word.Length} characters";
 
-    [GeneratedRegex("^[A-Za-z0-9_;,]{1,128}\\z")]
-    private static partial Regex Setting();
-
-    [GeneratedRegex("^[A-Za-z0-9_.-]+\\z")]
+    [GeneratedRegex("^[A-Za-z0-9_.;,-]+\\z")]
     private static partial Regex Name();
 }

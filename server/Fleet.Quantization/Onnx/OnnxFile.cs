@@ -1,3 +1,4 @@
+using Fleet.Platform;
 using Fleet.Quantization.Onnx.Protos;
 using Google.Protobuf;
 
@@ -26,6 +27,7 @@ internal static class OnnxFile
     public static ModelProto Load(string path)
     {
         if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
+        if (!RegularFile.Is(path)) throw new InvalidDataException($"{path} {RegularFile.Refusal}");
         if (new FileInfo(path).Length > MaximumBytes)
             throw new InvalidDataException(
                 $"{Path.GetFileName(path)} is larger than {MaximumBytes:N0} bytes, the most one ONNX file can hold; keep its weights in a "

@@ -45,6 +45,7 @@ internal sealed record ProofTask(
         var data = ModelSamples.Read(source.Validation, inputs, state, Seed, source.ValidationLabels,
             SyntheticShapes.For(source, session, inputs, state), source.Task,
             source with { Preprocessing = source.Preprocessing ?? RecordedPreprocessing.Beside(source.Onnx) });
+        ModelSamples.RefuseUnheeded(source.Preprocessing, data);
         var needed = NeededSettings.In(variant);
         return new ProofTask(source.Onnx, request.Reference, data.Feeds,
             data.Truth.Task == ModelTask.Classification ? data.Truth.Classes : null, data.Source, request.Samples,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Fleet.Contracts.Builds;
+using Fleet.Platform;
 using Fleet.Quantization.Media;
 using Fleet.Quantization.Onnx;
 
@@ -115,9 +116,12 @@ internal sealed class FolderFeeds : IFeedSource
             if (MediaFiles.RemedyFor(file) is { } remedy)
                 throw new InvalidDataException($"{Path.Combine(Path.GetFileName(folder), Path.GetFileName(file))}: {remedy}");
         }
-        return [
+        string[] samples = [
             .. files.Where(file => Path.GetExtension(file) is ".npy" or ".npz" || MediaFiles.IsPicture(file) || MediaFiles.IsSound(file)),
         ];
+        return samples.FirstOrDefault(file => !RegularFile.Is(file)) is { } other
+            ? throw new InvalidDataException($"{Path.Combine(Path.GetFileName(folder), Path.GetFileName(other))} {RegularFile.Refusal}")
+            : samples;
     }
 
     // What a file manager or an editor leaves behind begins with a dot.

@@ -14,8 +14,6 @@ namespace Fleet.Quantization.Samples;
 /// <param name="asked">How files become inputs; null for what follows from the input.</param>
 internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState state, Preprocessing? asked)
 {
-    private const string SideBySide = "Pictures and sound lie side by side; put each kind into a folder of its own.";
-
     private static readonly HashSet<string> RateNames = new(StringComparer.OrdinalIgnoreCase)
     {
         "sr", "rate", "sample_rate", "sampling_rate", "samplerate",
@@ -25,6 +23,7 @@ internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState s
     private readonly PreparedFiles _prepared = new();
     private PicturePlan? _pictures;
     private SoundPlan? _sound;
+    private string? _first;
 
     /// <summary>What was done so far, each part; null when nothing was read.</summary>
     public Preprocessing? Used => _pictures?.Used ?? _sound?.Used;
@@ -41,7 +40,7 @@ internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState s
         {
             try
             {
-                var (values, shape) = Prepare(path, input);
+                var (values, shape) = Prepare(path, name, input);
                 array = NpyArray.Of(values, shape);
             }
             catch (FormatException e)
@@ -58,20 +57,30 @@ internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState s
         return ArrayFeeds.From(arrays, inputs, name, state);
     }
 
-    private PreparedSamples Prepare(string path, ModelInput input)
+    private PreparedSamples Prepare(string path, string name, ModelInput input)
     {
         var taken = new MediaInput(input.Name, input.Extents) { WholeNumbers = LimitsOf(input.Type) };
         if (MediaFiles.IsPicture(path))
         {
-            if (_sound is not null) throw new FormatException(SideBySide);
-            _pictures ??= PicturePlan.Of(taken, _asked);
+            if (_sound is not null) throw SideBySide(picture: name, sound: _first!);
+            _pictures ??= PicturePlan.Of(taken, Heeded("pictures", _asked.OfSound()));
+            _first ??= name;
             return _pictures.Prepare(PictureFile.Read(path));
         }
-        if (_pictures is not null) throw new FormatException(SideBySide);
-        _sound ??= SoundPlan.Of(taken, _asked);
+        if (_pictures is not null) throw SideBySide(picture: _first!, sound: name);
+        _sound ??= SoundPlan.Of(taken, Heeded("sound", _asked.OfPictures()));
+        _first ??= name;
         using var file = File.OpenRead(path);
         return _sound.Prepare(WavFile.Read(file));
     }
+
+    private static InvalidDataException SideBySide(string picture, string sound)
+        => new($"{picture} is a picture and {sound} sound: put each kind into a folder of its own.");
+
+    /// <summary>What was asked, where none of it is for the other kind.</summary>
+    private Preprocessing Heeded(string kind, IReadOnlyList<string> ofOthers) => ofOthers.Count == 0 ? _asked
+        : throw new InvalidDataException($"--preprocess (in a build spec source.preprocessing) gives {string.Join(", ", ofOthers)}, which "
+            + $"{kind} do{(kind == "sound" ? "es" : "")} not have: leave that out.");
 
     private ModelInput InputFor(string name)
     {

@@ -2,6 +2,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Scoring;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
+using Fleet.Platform;
 using Fleet.Quantization.Media;
 using Fleet.Quantization.Onnx;
 
@@ -41,6 +42,10 @@ internal sealed record ModelSamples(
         string data, IReadOnlyList<ModelInput> inputs, ModelState state, int seed, string? labelsPath = null,
         SyntheticShapes? shapes = null, ModelTask? task = null, SourceSpec? files = null)
     {
+        foreach (var file in (string?[])[data, labelsPath])
+        {
+            if (file is not null && !RegularFile.Is(file)) throw new InvalidDataException($"{file} {RegularFile.Refusal}");
+        }
         var (feeds, classes) = data == SampleSource.Synthetic
             ? (new SyntheticFeeds(inputs, SyntheticSamples, seed, state, shapes), null)
             : InFiles(data, inputs, state, task ?? ModelTask.Classification, files);
@@ -59,6 +64,18 @@ internal sealed record ModelSamples(
         {
             Preprocessing = folder?.Preprocessing,
         };
+    }
+
+    /// <summary>Refuses a word on how pictures and sound become inputs where none of the samples are of that kind.</summary>
+    /// <param name="asked">What was asked for.</param>
+    /// <param name="read">The samples.</param>
+    /// <exception cref="InvalidDataException">Nothing would heed it.</exception>
+    public static void RefuseUnheeded(Preprocessing? asked, params IEnumerable<ModelSamples> read)
+    {
+        if (asked is null || read.Any(samples => samples.Preprocessing is not null)) return;
+        var sources = string.Join(" and ", read.Select(samples => samples.Source).Distinct());
+        throw new InvalidDataException("--preprocess (in a build spec source.preprocessing) says how pictures and sound become inputs, and "
+            + $"there are none in {sources}: leave it out, or give files of them.");
     }
 
     private static (IFeedSource Feeds, IReadOnlyList<long>? Classes) InFiles(

@@ -70,8 +70,13 @@ internal static class QuantizationSchemes
             $"Quantization scheme '{name}' is not known; it is one of {string.Join(", ", ByName.Keys.Order())}.", nameof(name));
 
     /// <summary>2 to 8 bits by layer, so many on average.</summary>
+    /// <exception cref="ArgumentException">No weights take so few or so many.</exception>
     public static IQuantizationScheme MixedOf(double averageBits)
-        => new BlockWeightsScheme("mixed-weights", "mixed", new BudgetedRounding(averageBits));
+        => averageBits is >= QuantizationSpec.FewestAverageBits and <= QuantizationSpec.MostAverageBits
+            ? new BlockWeightsScheme("mixed-weights", "mixed", new BudgetedRounding(averageBits))
+            : throw new ArgumentException(FormattableString.Invariant($"Average bits of {averageBits} must be within ")
+                + FormattableString.Invariant($"{QuantizationSpec.FewestAverageBits}..{QuantizationSpec.MostAverageBits}."),
+                nameof(averageBits));
 
     /// <summary>The schemes a profile's numeric rules ask for, the smallest file first.</summary>
     public static IReadOnlyList<IQuantizationScheme> For(HardwareProfile profile)

@@ -84,7 +84,9 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         }
         catch (Exception e) when (IsOfTheModel(e))
         {
-            return Failed(e.Message.Trim());
+            // .NET adds the name of a parameter, which nobody gave.
+            return Failed((e is ArgumentException { ParamName: { } parameter }
+                ? e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal) : e.Message).Trim());
         }
     }
 

@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Platform;
 using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Evaluation;
@@ -36,6 +37,7 @@ internal sealed class FixedChoices
     public static void Check(QuantizationRecipe recipe, string modelPath)
     {
         if (!File.Exists(modelPath)) throw new InvalidDataException($"{modelPath} does not exist.");
+        if (!RegularFile.Is(modelPath)) throw new InvalidDataException($"{modelPath} {RegularFile.Refusal}");
         // Names of profiles become names of files.
         if (BuildSpecRules.ProblemsOf(recipe.Spec) is { Count: > 0 } problems)
             throw new InvalidDataException($"The recipe is not one that quantizing writes: {string.Join(" ", problems)}");
@@ -108,7 +110,7 @@ internal sealed class FixedChoices
             .. _recipe.Variants.Select(one => made.FirstOrDefault(variant => variant.Id == one.Id) switch
             {
                 null => $"{one.Id} was not made.",
-                { Artifact: null } variant => $"{one.Id} was not made: {string.Join(' ', variant.Reasons)}",
+                { Artifact: null } variant => $"{one.Id} was not made: {variant.Reasons[0]}",
                 var variant => Differs(variant) is { } difference ? $"{one.Id}: {difference}" : null,
             }).OfType<string>(),
         ];

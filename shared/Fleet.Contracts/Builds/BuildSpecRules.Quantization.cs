@@ -81,8 +81,9 @@ public static partial class BuildSpecRules
         problems.Require(spec.MaximumDrop is >= 0 and <= 1, $"quantization.maximumDrop {spec.MaximumDrop} must be within 0..1.");
         problems.Require(spec.MinimumSignalToNoise is null or >= 0 and <= MostSignalToNoise,
             $"quantization.minimumSignalToNoise {spec.MinimumSignalToNoise} must be within 0..{MostSignalToNoise}.");
-        problems.Require(spec.AverageBits is null or >= QuantizationSpec.FewestAverageBits and <= 8,
-            $"quantization.averageBits {spec.AverageBits} must be within {QuantizationSpec.FewestAverageBits}..8.");
+        problems.Require(spec.AverageBits is null or >= QuantizationSpec.FewestAverageBits and <= QuantizationSpec.MostAverageBits,
+            FormattableString.Invariant($"quantization.averageBits {spec.AverageBits} must be within ")
+                + FormattableString.Invariant($"{QuantizationSpec.FewestAverageBits}..{QuantizationSpec.MostAverageBits}."));
         problems.Require(spec.MinimumBoxAgreement is null or >= 0 and <= 1,
             $"quantization.minimumBoxAgreement {spec.MinimumBoxAgreement} must be within 0..1.");
     }

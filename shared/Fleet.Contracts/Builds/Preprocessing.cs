@@ -61,6 +61,16 @@ public sealed record Preprocessing
     /// <summary>From the beginning of one window to the next. Absent: the window, so that none overlap.</summary>
     public int? Hop { get; init; }
 
+    /// <summary>The keys that are given and have a meaning for pictures alone.</summary>
+    public IReadOnlyList<string> OfPictures() => Given(("width", Width), ("height", Height), ("fit", Fit), ("cropShare", CropShare),
+        ("padding", Padding), ("resize", Resize), ("layout", Layout), ("colour", Colour));
+
+    /// <summary>The keys that are given and have a meaning for sound alone.</summary>
+    public IReadOnlyList<string> OfSound() => Given(("sampleRate", SampleRate), ("window", Window), ("hop", Hop));
+
+    private static string[] Given(params IEnumerable<(string Key, object? Value)> parts)
+        => [.. parts.Where(part => part.Value is not null).Select(part => part.Key)];
+
     /// <summary>What was done, for people; empty where nothing is said.</summary>
     public override string ToString() => string.Join(", ", ((IEnumerable<string?>)[
         Resize is null ? null : SizeText(),

@@ -104,6 +104,9 @@ public sealed record QuantizationSpec
     /// <summary>Fewest bits that may be asked for: 2-bit weights take little less with their scales.</summary>
     public const double FewestAverageBits = 2.5;
 
+    /// <summary>Most bits that may be asked for: past it other schemes are as close.</summary>
+    public const double MostAverageBits = 8;
+
     /// <summary>Noise of a thirtieth of the signal's power: outputs of most models still say the same.</summary>
     public const double DefaultSignalToNoise = 15;
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Net;
 using System.Net.Sockets;
 using Fleet.Cli.Commands;
@@ -69,6 +70,17 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("models quantize m.onnx --out o --preprocess layout=nwhc", "'layout=nwhc' does not have one of nchw, nhwc.")]
     [InlineData("models quantize m.onnx --out o --preprocess deviation=0", "deviation must be one number above 0")]
     [InlineData("models prove m.onnx --validation v --preprocess width=9", "width and height are given both or not at all.")]
+    [InlineData("models quantize m.onnx --out o --preprocess fit=stretch,crop", "'fit=stretch,crop' does not have one of stretch,")]
+    [InlineData("models quantize m.onnx --out o --preprocess fit=1", "'fit=1' does not have one of stretch, crop, pad.")]
+    [InlineData("models quantize m.onnx --out o --average-bits NaN", "--average-bits must be within 2.5..8.")]
+    [InlineData("models quantize m.onnx --out o --average-bits 0", "--average-bits must be within 2.5..8.")]
+    [InlineData("models quantize m.onnx --out o --average-bits -4", "--average-bits must be within 2.5..8.")]
+    [InlineData("models quantize m.onnx --out o --average-bits 100", "--average-bits must be within 2.5..8.")]
+    [InlineData("models quantize m.onnx --out o --average-bits four", "--average-bits 'four' is not a number, such as 2 or 0.5.")]
+    [InlineData("models quantize m.onnx --out o --opset 3000000000", "--opset '3000000000' is not a whole number of at most 2147483647.")]
+    [InlineData("models quantize m.onnx --out o --task classification,regression", "--task 'classification,regression' is not known")]
+    [InlineData("models quantize m.onnx --out o --task 1", "--task '1' is not known; it is one of classification, ")]
+    [InlineData("models prove m.onnx --validation v --samples some", "--samples 'some' is not a whole number of at most 2147483647.")]
     [InlineData("models prove m.onnx", "--validation")]
     [InlineData("models inspect v.onnx --validation d", "--reference")]
     [InlineData("models inspect v.onnx --reference m.onnx --validation d --samples 0", "--samples must be at least 1.")]
@@ -77,6 +89,27 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(2, await _fleet.RunAsync(command.Split(' ')));
         Assert.Contains(message, _fleet.Error, StringComparison.Ordinal);
         Assert.Empty(_fleet.Output);
+    }
+
+    [Fact]
+    public async Task Value_that_cannot_be_read_is_named_and_no_type_of_the_platform_is()
+    {
+        var shell = new Shell(TextWriter.Null, TextWriter.Null, false, false, 80, _ => null, TimeProvider.System);
+        var options = Under("fleet", FleetCommand.Create(shell)).SelectMany(under => under.Command.Options
+            .Where(option => option.ValueType != typeof(string) && option.ValueType != typeof(bool) && option is not HelpOption
+                && option is not VersionOption).Select(option => (under.Path, Option: option))).ToArray();
+        Assert.InRange(options.Length, 30, 1000);
+        foreach (var (path, option) in options)
+        {
+            using var fleet = new ShellUnderTest();
+            await fleet.RunAsync([.. path.Split(' ').Skip(1), option.Name, "?!"]);
+            Assert.DoesNotContain("System.", fleet.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("`1", fleet.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain("Fleet.Contracts", fleet.Error, StringComparison.Ordinal);
+        }
+
+        static IEnumerable<(string Path, Command Command)> Under(string path, Command command)
+            => command.Subcommands.SelectMany(verb => Under($"{path} {verb.Name}", verb)).Prepend((path, command));
     }
 
     [Fact]

@@ -1,6 +1,10 @@
+using System.Diagnostics;
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tensors;
+using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Tests.Media;
+using Fleet.Quantization.Tests.Models;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Fleet.Quantization.Tests.Samples;
@@ -139,7 +143,12 @@ public sealed class MediaSamplesTests : IDisposable
         Assert.Contains("rates/b.wav: The sound has 8000 Hz", Refusal(() => Read("rates", [-1, 2], null)), StringComparison.Ordinal);
         Picture("rates/c.png", 2, 1, Colours);
         File.Delete(_folder.File("rates/b.wav"));
-        Assert.Contains("side by side", Refusal(() => Read("rates", [-1, 2], null)), StringComparison.Ordinal);
+        Assert.Equal("rates/c.png is a picture and rates/a.wav sound: put each kind into a folder of its own.",
+            Refusal(() => Read("rates", [-1, 2], null)));
+        Sound("both/b.wav", 8_000, 1, [1]);
+        Picture("both/a.png", 2, 1, Colours);
+        Assert.Equal("both/a.png is a picture and both/b.wav sound: put each kind into a folder of its own.",
+            Refusal(() => Read("both", [1, 3, 1, 2], null)));
 
         Assert.Contains("does not take pictures", Refusal(() => Read("other/fine.png", [-1, 2], null)), StringComparison.Ordinal);
         Assert.Contains("give the layout", Refusal(() => Read("other/fine.png", [-1, 8, 8, 8], null)), StringComparison.Ordinal);
@@ -150,6 +159,61 @@ public sealed class MediaSamplesTests : IDisposable
         Assert.Contains("deviation must be", Refusal(() => Read("other/fine.png", [1, 3, 1, 2], new() { Deviation = [0] })),
             StringComparison.Ordinal);
         Assert.Contains("mel bands", Refusal(() => Read("rates/a.wav", [-1, 49, 10], null)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_asked_of_the_other_kind_or_of_arrays_is_refused_and_not_passed_over()
+    {
+        Picture("pictures/a.png", 2, 1, Colours);
+        Sound("sound/a.wav", 8_000, 1, [1]);
+        Assert.Contains("gives window, hop, which pictures do not have: leave that out.",
+            Refusal(() => Read("pictures", [1, 3, 1, 2], new() { Window = 2, Hop = 1 })), StringComparison.Ordinal);
+        Assert.Contains("gives fit, resize, which sound does not have: leave that out.",
+            Refusal(() => Read("sound", [-1, 2], new() { Fit = PictureFit.Stretch, Resize = PictureResize.Antialias })),
+            StringComparison.Ordinal);
+        using (var file = File.Create(_folder.File("a.npz"))) NpzArchive.Write(file, [new("x", NpyArray.Of([1f, 2], 1, 2))]);
+        var (arrays, pictures) = (Read("a.npz", [-1, 2], null), Read("pictures", [1, 3, 1, 2], null));
+        var asked = new Preprocessing { Mean = [1] };
+        Assert.Contains($"there are none in {_folder.File("a.npz")}: leave it out",
+            Assert.Throws<InvalidDataException>(() => ModelSamples.RefuseUnheeded(asked, arrays)).Message, StringComparison.Ordinal);
+        // Those that calibrate may be pictures where those that judge were prepared by hand.
+        ModelSamples.RefuseUnheeded(asked, arrays, pictures);
+        ModelSamples.RefuseUnheeded(null, arrays);
+    }
+
+    [Fact]
+    public void Pipe_among_the_samples_is_named_and_never_opened()
+    {
+        Picture("pipes/fine.png", 2, 1, Colours);
+        foreach (var name in (string[])["pipes/waits.png", "pipes/waits.npz"])
+        {
+            Pipe(name);
+            Assert.StartsWith($"{name} is a pipe, a socket or a device, not a file", Refusal(() => Read("pipes", [1, 3, 1, 2], null)),
+                StringComparison.Ordinal);
+            Assert.Contains("is a pipe", Refusal(() => Read(name, [1, 3, 1, 2], null)), StringComparison.Ordinal);
+            File.Delete(_folder.File(name));
+        }
+        File.CreateSymbolicLink(_folder.File("pipes/zero.png"), "/dev/zero");
+        Assert.StartsWith("pipes/zero.png is a pipe", Refusal(() => Read("pipes", [1, 3, 1, 2], null)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pipe_in_the_place_of_a_model_or_of_its_weights_is_named_and_never_opened()
+    {
+        Pipe("model.onnx");
+        Assert.Contains("model.onnx is a pipe", Refusal(() => OnnxFile.Load(_folder.File("model.onnx"))), StringComparison.Ordinal);
+        OnnxFile.Save(TinyModels.Gemm(), _folder.File("apart.onnx"), largest: 64);
+        File.Delete(_folder.File("apart.onnx.data"));
+        Pipe("apart.onnx.data");
+        Assert.Contains("lies in 'apart.onnx.data', which is a pipe", Refusal(() => OnnxFile.Load(_folder.File("apart.onnx"))),
+            StringComparison.Ordinal);
+    }
+
+    private void Pipe(string name)
+    {
+        using var made = Process.Start("mkfifo", [_folder.File(name)]);
+        made.WaitForExit();
+        Assert.Equal(0, made.ExitCode);
     }
 
     private static string Refusal(Func<object> read) => Assert.Throws<InvalidDataException>(read).Message;

@@ -31,6 +31,8 @@ Dictionary<string, (string What, Func<CancellationToken, Task<string>> Run)> ben
         QuantizeCommandBenchmark.RunAsync),
     ["quantize-cost"] = ("processor time and memory of quantizing, beside the peer's", QuantizeCostBenchmark.RunAsync),
     ["quantize-held-out"] = ("what reports say of variants against samples that nobody had seen", HeldOutBenchmark.RunAsync),
+    ["quantize-contest"] = ("twelve kinds of model, ours against all that the peer makes, on unseen samples; --only MODEL, --effort WORD",
+        token => ContestBenchmark.RunAsync(args, token)),
     ["quantize-cost-model"] = ("whether the cost model orders variants as measuring does on this processor", CostModelBenchmark.RunAsync),
     ["quantize-silero"] = ("Silero VAD as a stream: every scheme that needs no samples beside the peer's", SileroBenchmark.RunAsync),
     ["quantization-aware"] = ("Fashion-MNIST at 8, 4, 3 and 2 bits: quantized afterwards, trained on the grid, with a teacher, QKD",
@@ -67,18 +69,7 @@ if (args is not [var name, ..] || !benchmarks.TryGetValue(name, out var benchmar
     return args is [] or ["--help" or "-h"] ? 0 : 2;
 }
 
-var table = $"""
-    # {name}
-
-    Made by `dotnet run -c Release --project tests/Fleet.Benchmarks -- {name} --write` on {Machine.Describe()}.
-
-    {await benchmark.Run(stop.Token)}
-    """;
-Console.WriteLine(table);
-if (args.Contains("--write"))
-{
-    var file = Repository.PathOf("tests", "Fleet.Benchmarks", "results", name + ".md");
-    Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-    await File.WriteAllTextAsync(file, table.TrimEnd() + "\n", stop.Token);
-}
+var body = await benchmark.Run(stop.Token);
+Console.WriteLine(ResultFile.TextOf(name, body));
+if (args.Contains("--write")) await ResultFile.WriteAsync(name, body, stop.Token);
 return 0;

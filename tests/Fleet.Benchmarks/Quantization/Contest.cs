@@ -101,28 +101,13 @@ internal sealed class Contest : IDisposable
         try
         {
             await Peers.QuantizeAsync(
-                PeersModel(), path, needsSamples ? [.. options, "--calibration", samples] : options, _cancellationToken);
+                PeerModel.Of(_model, _folder), path, needsSamples ? [.. options, "--calibration", samples] : options, _cancellationToken);
             _entries.Add(new Entry(name, path, null, Stopwatch.GetElapsedTime(began)));
         }
         catch (InvalidOperationException e)
         {
             _entries.Add(new Entry($"{name}: {LastLine(e.Message)}", null, null, TimeSpan.Zero));
         }
-    }
-
-    /// <summary>
-    /// The model as the peer reads it: it gives up on one that declares the standard operators twice, as MCUNet's file does.
-    /// </summary>
-    private string PeersModel()
-    {
-        var copy = _folder["peer.onnx"];
-        if (File.Exists(copy)) return copy;
-        var model = OnnxFile.Load(_model);
-        OperatorSetIdProto[] standard = [.. model.OpsetImport.Where(set => set.Domain is "" or Opsets.StandardName)];
-        if (standard.Length < 2) return _model;
-        foreach (var set in standard[..^1]) model.OpsetImport.Remove(set);
-        OnnxFile.Save(model, copy);
-        return copy;
     }
 
     /// <summary>Judges everything entered.</summary>

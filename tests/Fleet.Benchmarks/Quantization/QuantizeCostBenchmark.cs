@@ -1,9 +1,6 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
-using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Tensors;
 using Fleet.TestKit;
 
 namespace Fleet.Benchmarks.Quantization;
@@ -17,8 +14,6 @@ internal static class QuantizeCostBenchmark
     private const string Before = "FLEET_BEFORE";
 
     private const int Samples = 16;
-
-    private const long Memory = 12L << 30;
 
     private static readonly string[] Efforts = ["fast", "balanced"];
 
@@ -34,7 +29,7 @@ internal static class QuantizeCostBenchmark
                 continue;
             }
             foreach (var (part, seed) in new[] { ("calibration", 1), ("validation", 2) })
-                Write(subject.Samples(Samples, seed), folder[$"{subject.Name}-{part}"], folder[$"{subject.Name}-{part}.npz"]);
+                SampleFiles.Write(subject.Samples(Samples, seed), folder[$"{subject.Name}-{part}"], folder[$"{subject.Name}-{part}.npz"]);
             await MeasureAsync(subject, folder, rows, cancellationToken);
         }
         return $"""
@@ -48,20 +43,6 @@ internal static class QuantizeCostBenchmark
             |---|---|---:|---:|---:|---:|---:|---|---|---|
             {rows}
             """;
-    }
-
-    /// <summary>Samples as a folder for ours, and as one file for the peer's reader.</summary>
-    private static void Write(IReadOnlyList<KeyValuePair<string, NpyArray>[]> samples, string output, string path)
-    {
-        Directory.CreateDirectory(output);
-        foreach (var (i, sample) in samples.Index())
-        {
-            using var one = File.Create(Path.Combine(output, string.Create(CultureInfo.InvariantCulture, $"{i:00}.npz")));
-            NpzArchive.Write(one, sample);
-        }
-        using var all = File.Create(path);
-        NpzArchive.Write(all, samples.Index().SelectMany(sample => sample.Item.Select(array
-            => KeyValuePair.Create(string.Create(CultureInfo.InvariantCulture, $"{array.Key}.{sample.Index}"), array.Value))));
     }
 
     private static async Task MeasureAsync(
@@ -81,20 +62,13 @@ internal static class QuantizeCostBenchmark
         if (Environment.GetEnvironmentVariable(Before) is { Length: > 0 } before) sides.Insert(0, ("before", before, null));
         foreach (var (name, checkout, effort) in sides)
         {
-            var (output, request) = (folder[$"{subject.Name}-{name}"], folder["request.json"]);
-            Directory.CreateDirectory(output);
-            var asked = new QuantizationRequest
-            {
-                Source = new SourceSpec { Onnx = subject.Path, Calibration = calibration, Validation = validation },
-                Quantization = new QuantizationSpec { Effort = effort },
-            };
-            await File.WriteAllTextAsync(
-                request, JsonSerializer.Serialize(asked, FleetJson.Default.QuantizationRequest), cancellationToken);
-            var cost = await ProgramCost.OfAsync(
-                Path.Combine(checkout, ".artifacts", "bin", "Fleet.Quantize", "release", "fleet-quantize"),
-                ["quantize", request, output, Memory.ToString(CultureInfo.InvariantCulture)], cancellationToken);
-            var report = JsonSerializer.Deserialize(
-                await File.ReadAllTextAsync(Path.Combine(output, "report.json"), cancellationToken), FleetJson.Default.QuantizationReport)!;
+            var (cost, report) = await QuantizeProgram.RunAsync(
+                new QuantizationRequest
+                {
+                    Source = new SourceSpec { Onnx = subject.Path, Calibration = calibration, Validation = validation },
+                    Quantization = new QuantizationSpec { Effort = effort },
+                },
+                folder[$"{subject.Name}-{name}"], checkout, cancellationToken);
             Row(name, cost, report.Variants.Count.ToString(CultureInfo.InvariantCulture),
                 [.. new[] { "x64", "arm-cpu", "jetson" }.Select(profile => ChosenFor(profile, report))]);
         }

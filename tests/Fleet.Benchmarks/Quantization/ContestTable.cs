@@ -1,0 +1,73 @@
+using System.Globalization;
+using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
+using Fleet.Quantization;
+
+namespace Fleet.Benchmarks.Quantization;
+
+/// <summary>The rows of the contest, model by model: what is there of one stays until it is judged again.</summary>
+internal sealed class ContestTable
+{
+    /// <summary>Name of the benchmark, and of its file.</summary>
+    public const string Name = "quantize-contest";
+
+    private const string Head = "| model | file | bytes | of fp32 | dB | 95 % | decided alike | x fp32 as given | 95 % "
+        + "| x fp32 prepared | 95 % | CPU s to make | peak MB | verdict |";
+
+    private readonly string[] _order;
+    private readonly Dictionary<string, List<string>> _rows = [];
+
+    /// <param name="order">The models in the order of the table.</param>
+    public ContestTable(IEnumerable<string> order)
+    {
+        _order = [.. order];
+        if (!File.Exists(ResultFile.PathOf(Name))) return;
+        foreach (var row in File.ReadLines(ResultFile.PathOf(Name)).Where(row => row.StartsWith("| ", StringComparison.Ordinal)))
+        {
+            if (_order.FirstOrDefault(model => row.StartsWith($"| {model} |", StringComparison.Ordinal)) is { } model) Of(model).Add(row);
+        }
+    }
+
+    /// <summary>Forgets what is there of a model.</summary>
+    public void Clear(string model) => _rows.Remove(model);
+
+    /// <summary>A row without figures: what could not be made, or what a whole run took.</summary>
+    public void Add(string model, string file, ProgramCost? cost, string verdict)
+        => Add(model, $"{file} | | | | | | | | | | {Took(cost)} | {verdict}");
+
+    /// <summary>A row of a file.</summary>
+    public void Add(string model, ContestFile file, double ofFloat, ProgramCost? cost, string verdict)
+    {
+        var interval = file.Told.Intervals.FirstOrDefault(one => one.Name == Metric.SignalToNoise.Name);
+        var between = interval is null ? "" : Text($"{interval.Low:0.0} to {interval.High:0.0}");
+        Add(model, Text($"{file.Name} | {file.Bytes:N0} | {ofFloat:P1} | {file.Decibels:0.0} | {between} | ")
+            + Text($"{file.Told.Closeness.Agreement:P1} | {Speed(file.AsGiven)} | {Speed(file.AsPrepared)} | {Took(cost)} | {verdict}"));
+    }
+
+    /// <summary>Rows of all models.</summary>
+    public string Body()
+    {
+        string[] rows = [.. _order.Where(_rows.ContainsKey).SelectMany(model => _rows[model])];
+        return $"{Head}\n|---|---|--:|--:|--:|---|--:|--:|---|--:|---|--:|--:|---|\n{string.Join('\n', rows)}\n";
+    }
+
+    private void Add(string model, string rest)
+    {
+        var row = $"| {model} | {rest} |";
+        Of(model).Add(row);
+        Console.Error.WriteLine(row);
+    }
+
+    private List<string> Of(string model)
+    {
+        if (!_rows.TryGetValue(model, out var rows)) _rows[model] = rows = [];
+        return rows;
+    }
+
+    private static string Took(ProgramCost? cost)
+        => cost is null ? " | " : Text($"{cost.Processor.TotalSeconds:0.0} | {cost.LargestProcess / 1e6:0}");
+
+    private static string Speed(RelativeSpeed speed) => Text($"{speed.Value:0.00} | {speed.Low:0.00} to {speed.High:0.00}");
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

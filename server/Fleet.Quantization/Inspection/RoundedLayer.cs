@@ -6,7 +6,7 @@ namespace Fleet.Quantization.Inspection;
 
 /// <summary>
 /// A value that both models have, and the operators that make it in the variant out of values that both have: among them is one that
-/// rounds.
+/// rounds, to integers or to 16-bit floats.
 /// </summary>
 /// <param name="Title">The layer's name.</param>
 /// <param name="Operator">Its operator.</param>
@@ -26,6 +26,9 @@ internal sealed record RoundedLayer(
         "Conv", "ConvTranspose", "Gemm", "MatMul", "MatMulNBits", "MatMulInteger", "ConvInteger", "QLinearConv", "QLinearMatMul",
         "GatherBlockQuantized", "Gather", "LSTM", "GRU", "RNN", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul", "QGemm",
     ];
+
+    /// <summary>Numbers of an operator that computes in 16-bit floats.</summary>
+    private const string Half = "float16";
 
     /// <summary>What its weights are; null where none are rounded.</summary>
     public string? Weights { get; private init; }
@@ -53,7 +56,7 @@ internal sealed record RoundedLayer(
             if (node.OutputAt(0) is not { } value || !common.Contains(value)) continue;
             var rounded = RoundedOf(variant, value);
             var (nodes, read) = Between(variant, rounded, value, common);
-            if (!nodes.Any(one => Rounding.Contains(one.OpType))) continue;
+            if (!nodes.Any(one => Rounding.Contains(one.OpType) || IsHalf(one, variant))) continue;
             within.UnionWith(nodes);
             var main = nodes.FirstOrDefault(one => Weighted.Contains(one.OpType)) ?? node;
             layers.Add(new RoundedLayer(main.Name.Length > 0 ? main.Name : node.Title(), main.OpType, value, rounded,
@@ -110,6 +113,7 @@ internal sealed record RoundedLayer(
         "QLinearConv" or "QLinearMatMul" when variant.Constant(node.InputAt(3)) is { } weights => NameOf(weights),
         "MatMulNBits" => $"int{node.Int("bits", 4)}",
         "GatherBlockQuantized" => $"int{node.Int("bits", 4)}",
+        _ when IsHalf(node, variant) => Half,
         _ => null,
     };
 
@@ -129,8 +133,13 @@ internal sealed record RoundedLayer(
     {
         "QuantizeLinear" => variant.Constant(node.InputAt(2)) is { } zero ? NameOf(zero) : "uint8",
         "DynamicQuantizeLinear" or "DynamicQuantizeMatMul" or "DynamicQuantizeLSTM" => "dynamic",
+        _ when IsHalf(node, variant) => Half,
         _ => null,
     };
+
+    /// <summary>True for an operator with weights that computes in 16-bit floats.</summary>
+    private static bool IsHalf(NodeProto node, OnnxGraph variant) => Weighted.Contains(node.OpType)
+        && variant.TypeOf(node.OutputAt(0) ?? "")?.TensorType?.ElemType is (int)DataType.Float16;
 
     private static string NameOf(TensorProto tensor) => ((DataType)tensor.DataType).ToString().ToLowerInvariant();
 

@@ -44,14 +44,17 @@ internal sealed class VariantInspection
         progress.Report(new BuildProgress("Reading the models", 0));
         _variant = PreparedModel.Read(source.Onnx);
         ValueTypes.InferInto(_variant);
-        _variantGraph = new OnnxGraph(_variant);
         var prepared = PreparedModel.From(request.Reference, scratch);
         _model = prepared.Model;
-        (_layers, _others) = RoundedLayer.Of(prepared.Graph, _variantGraph);
-        if (_layers.Count == 0)
+        _variantGraph = HalfNames.Restored(new OnnxGraph(_variant), prepared.Graph);
+        var (variant, reference) = (Path.GetFileName(source.Onnx), Path.GetFileName(request.Reference));
+        if (QuantizedForm.Of(_model) is { } form)
+            throw new InvalidDataException($"{reference} is quantized itself ({form}): give the float model that {variant} was made of.");
+        if (ModelPair.DifferenceOf(_model.Graph, _variant.Graph) is { } difference)
             throw new InvalidDataException(
-                $"{Path.GetFileName(source.Onnx)} has no rounded layer whose output has the same name in "
-                    + $"{Path.GetFileName(request.Reference)}: give the float model that it was made of.");
+                $"{variant} was not made of {reference}: {difference}. Give the float model that it was made of.");
+        (_layers, _others) = RoundedLayer.Of(prepared.Graph, _variantGraph);
+        if (_layers.Count == 0) throw new InvalidDataException($"{variant} has nothing to list: {ModelPair.NothingIn(_variant)}.");
         _halves = [
             .. _variantGraph.Names.Where(name => _variantGraph.TypeOf(name)?.TensorType?.ElemType is (int)DataType.Float16),
         ];
@@ -74,6 +77,11 @@ internal sealed class VariantInspection
         try
         {
             return new VariantInspection(request, scratch, progress, cancellationToken).Run();
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new InvalidDataException($"{Path.GetFileName(request.Variant.Onnx)} and {Path.GetFileName(request.Reference)} do not run "
+                + $"on the same samples ({RuntimeRefusal.Of(e)}): give the float model that the variant was made of.", e);
         }
         finally
         {
@@ -176,14 +184,18 @@ internal sealed class VariantInspection
                 for (var i = 0; i < values.Length; i++)
                 {
                     var (one, two) = (found[values[i]], (foundInOther ?? found)[others[i]]);
-                    if (one.GetTensorTypeAndShape().ElementCount != two.GetTensorTypeAndShape().ElementCount)
-                        throw new InvalidDataException(
-                            $"Value '{values[i]}' has another size in the variant: give the float model that it was made of.");
-                    see(i, one.GetTensorDataAsSpan<float>(), two.GetTensorDataAsSpan<float>(), one.GetTensorTypeAndShape().Shape);
+                    var (ofModel, ofVariant) = (one.GetTensorTypeAndShape(), two.GetTensorTypeAndShape());
+                    if (ofModel.ElementDataType != ofVariant.ElementDataType || ofModel.ElementCount != ofVariant.ElementCount)
+                        throw new InvalidDataException($"Value '{values[i]}' is {InWords(ofModel)} in the float model and "
+                            + $"{InWords(ofVariant)} in the variant: give the float model that it was made of.");
+                    see(i, one.GetTensorDataAsSpan<float>(), two.GetTensorDataAsSpan<float>(), ofModel.Shape);
                 }
             }
         }
     }
+
+    private static string InWords(OrtTensorTypeAndShapeInfo value)
+        => $"{value.ElementDataType.ToString().ToLowerInvariant()} ({string.Join(", ", value.Shape)})";
 
     private static IEnumerable<Feed?> Nothing()
     {

@@ -1,6 +1,7 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Report;
 using Fleet.Quantization.Tests.Models;
 
@@ -115,6 +116,8 @@ public sealed class VariantInspectionTests : IDisposable
     [InlineData("int8-static-u8u8", "residual")]
     [InlineData("int8-weights", "conv-relu")]
     [InlineData("int8-dynamic", "gemm")]
+    [InlineData("fp16", "conv-relu")]
+    [InlineData("fp16", "gemm")]
     [InlineData("int4-weights", "gemm")]
     [InlineData("int4-weights-portable", "matmul-add")]
     public void Every_layer_of_a_made_variant_is_compared(string scheme, string name)
@@ -138,6 +141,13 @@ public sealed class VariantInspectionTests : IDisposable
         var report = Inspect(_folder.File(variant.Artifact!.Name));
         Assert.Equal(0, report.NotCompared);
         Assert.Equal(layers, report.Layers.Count(layer => layer.Weights is not null));
+        if (scheme == "fp16")
+        {
+            // What such a layer reads has 16 bits already: it cannot be run alone.
+            Assert.All(report.Layers, layer => Assert.Equal(("float16", "float16"), (layer.Weights, layer.Activations)));
+            Assert.All(report.Layers, layer => Assert.InRange(layer.Cumulative, 40, Closeness.Exact));
+            return;
+        }
         Assert.All(report.Layers, layer => Assert.InRange(layer.Alone!.Value, 10, Closeness.Exact));
         // The first layer reads what the float model reads.
         Assert.Equal(report.Layers[0].Alone!.Value, report.Layers[0].Cumulative, 3);
@@ -174,13 +184,41 @@ public sealed class VariantInspectionTests : IDisposable
         Assert.DoesNotContain("NaN", page, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Models_that_have_nothing_in_common_are_refused()
+    [Theory]
+    [InlineData("float", "variant.onnx has nothing to list: no layer of it is rounded: it computes in 32-bit floats, as a float model")]
+    [InlineData("names", "is quantized (DequantizeLinear 1), and what these operators make has other names in the float model")]
+    [InlineData("input", "variant.onnx was not made of model.onnx: the float model has the input 'x' float (any, 1), and the variant 'z' ")]
+    [InlineData("more", "the variant has the input 'z' float (any, 1), and the float model 'x' float (any, 1). Give the float model")]
+    [InlineData("width", "output 'y' float (any, 1) of the float model is 'y' float (any, 5) in the variant")]
+    [InlineData("rank", "input 'x' float (any, 1) of the float model is 'x' float (any, 1, 1) in the variant")]
+    [InlineData("inner", "Value 'h' is float (1, 1) in the float model and float (1, 2) in the variant: give the float model")]
+    [InlineData("swapped", "model.onnx is quantized itself (DequantizeLinear 1): give the float model that variant.onnx was made of.")]
+    public void Pair_that_does_not_belong_together_is_refused_with_what_differs(string fault, string said)
     {
-        var model = Chain().Node("Neg", ["x"], "y").Save(_folder);
-        Write(NpyArray.Of([1f], 1, 1));
-        Assert.Contains("give the float model that it was made of",
-            Assert.Throws<InvalidDataException>(() => Inspect(model)).Message, StringComparison.Ordinal);
+        static GraphBuilder Float(GraphBuilder graph) => graph.Constant(Tensors.Of("w", [2f], 1, 1)).Node("MatMul", ["x", "w"], "h")
+            .Node("Neg", ["h"], "y");
+        static GraphBuilder Rounded(GraphBuilder graph, string input = "x", string inner = "h", int width = 1) => graph
+            .Constant(Tensors.Of("w", new sbyte[width], 1, width)).Constant(Tensors.Of("s", [1f])).Constant(Tensors.Of("z0", [(sbyte)0]))
+            .Node("DequantizeLinear", ["w", "s", "z0"], "d").Node("MatMul", [input, "d"], inner);
+        var (model, variant) = fault switch
+        {
+            "float" => (Float(Chain()), Float(Chain())),
+            "names" => (Float(Chain()), Rounded(Chain(), inner: "other").Node("Neg", ["x"], "y")),
+            "input" => (Float(Chain()), Rounded(new GraphBuilder().Input("z", -1, 1).Output("y", -1, 1), "z").Node("Neg", ["h"], "y")),
+            "more" => (Float(Chain()), Rounded(Chain().Input("z", -1, 1)).Node("Add", ["h", "z"], "y")),
+            "width" => (Float(Chain()), Rounded(Wide(), width: 5).Node("Neg", ["h"], "y")),
+            "rank" => (Float(Chain()), Rounded(new GraphBuilder().Input("x", -1, 1, 1).Output("y", -1, 1, 1)).Node("Neg", ["h"], "y")),
+            "inner" => (Float(Chain()), Rounded(Chain(), width: 2)
+                .Node("ReduceSum", ["h"], "y", node => node.Attribute.Add(new AttributeProto
+                {
+                    Name = "keepdims",
+                    Type = AttributeProto.Types.AttributeType.Int,
+                    I = 1,
+                }))),
+            _ => (Rounded(Chain()).Node("Neg", ["h"], "y"), Float(Chain())),
+        };
+        Assert.Contains(said, Assert.Throws<InvalidDataException>(() => Inspect(model, variant, NpyArray.Of([1f], 1, 1))).Message,
+            StringComparison.Ordinal);
     }
 
     private static GraphBuilder Chain() => new GraphBuilder().Input("x", -1, 1).Output("y", -1, 1);

@@ -37,7 +37,7 @@ internal static class InspectCommand
         };
         samples.Validators.Add(result =>
         {
-            if (Verb.Parsed<int?>(result) < 1) result.AddError("--samples must be at least 1.");
+            if (Verb.Parsed<int?>(result) is < 1 and var given) result.AddError($"--samples {given} must be at least 1.");
         });
         var output = new Option<string?>("--output")
         {

@@ -52,7 +52,7 @@ internal static class ProveCommand
         };
         samples.Validators.Add(result =>
         {
-            if (Verb.Parsed<int?>(result) < 1) result.AddError("--samples must be at least 1.");
+            if (Verb.Parsed<int?>(result) is < 1 and var given) result.AddError($"--samples {given} must be at least 1.");
         });
         entries.Validators.Add(result =>
         {

@@ -85,9 +85,10 @@ internal static class QuantizeCommand
             DefaultValueFactory = _ => Defaults.MaximumDrop,
         };
         var keep = LayersOption("--keep",
-            "Layer that stays float: its name, or an operator such as Conv for all of that kind; * stands for any letters. May be "
-                + "repeated.");
-        var only = LayersOption("--only", "Layer that alone is quantized, named as for --keep. May be repeated.");
+            "Layer that stays float: its name, or an operator such as Conv for all of that kind; * stands for any letters. Its weights "
+                + "stay as they are, save with int8-weights, which stores them in 16 bits. May be repeated.");
+        var only = LayersOption("--only",
+            "Layer that alone is quantized, named as for --keep; all others stay float as those do. May be repeated.");
         var effort = new Option<string>("--effort")
         {
             HelpName = "NAME",
@@ -102,8 +103,8 @@ internal static class QuantizeCommand
         };
         opset.Validators.Add(result =>
         {
-            if (Verb.Parsed<int?>(result) is < BuildSpecRules.OldestOpset or > BuildSpecRules.NewestOpset)
-                result.AddError($"--opset must be within {BuildSpecRules.OldestOpset}..{BuildSpecRules.NewestOpset}.");
+            if (Verb.Parsed<int?>(result) is (< BuildSpecRules.OldestOpset or > BuildSpecRules.NewestOpset) and var given)
+                result.AddError($"--opset {given} must be within {BuildSpecRules.OldestOpset}..{BuildSpecRules.NewestOpset}.");
         });
         var format = new Option<string>("--format")
         {
@@ -117,7 +118,8 @@ internal static class QuantizeCommand
                 + "made.");
         limit.Validators.Add(result =>
         {
-            if (Verb.Parsed<TimeSpan?>(result) <= TimeSpan.Zero) result.AddError("--time-limit must be above zero.");
+            if (Verb.Parsed<TimeSpan?>(result) is { } given && given <= TimeSpan.Zero)
+                result.AddError($"--time-limit {DurationText.Of(given)} must be above zero.");
         });
         var recipe = new Option<string?>("--recipe")
         {
@@ -188,7 +190,7 @@ internal static class QuantizeCommand
             option.Validators.Add(result =>
             {
                 if (Verb.Parsed<double?>(result) is { } value && !(value >= least && value <= most))
-                    result.AddError(FormattableString.Invariant($"{option.Name} must be within {least}..{most}."));
+                    result.AddError(FormattableString.Invariant($"{option.Name} {value} must be within {least}..{most}."));
             });
         }
 

@@ -72,10 +72,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("models prove m.onnx --validation v --preprocess width=9", "width and height are given both or not at all.")]
     [InlineData("models quantize m.onnx --out o --preprocess fit=stretch,crop", "'fit=stretch,crop' does not have one of stretch,")]
     [InlineData("models quantize m.onnx --out o --preprocess fit=1", "'fit=1' does not have one of stretch, crop, pad.")]
-    [InlineData("models quantize m.onnx --out o --average-bits NaN", "--average-bits must be within 2.5..8.")]
-    [InlineData("models quantize m.onnx --out o --average-bits 0", "--average-bits must be within 2.5..8.")]
-    [InlineData("models quantize m.onnx --out o --average-bits -4", "--average-bits must be within 2.5..8.")]
-    [InlineData("models quantize m.onnx --out o --average-bits 100", "--average-bits must be within 2.5..8.")]
+    [InlineData("models quantize m.onnx --out o --average-bits NaN", "--average-bits NaN must be within 2.5..8.")]
+    [InlineData("models quantize m.onnx --out o --average-bits 0", "--average-bits 0 must be within 2.5..8.")]
+    [InlineData("models quantize m.onnx --out o --average-bits -4", "--average-bits -4 must be within 2.5..8.")]
+    [InlineData("models quantize m.onnx --out o --average-bits 100", "--average-bits 100 must be within 2.5..8.")]
     [InlineData("models quantize m.onnx --out o --average-bits four", "--average-bits 'four' is not a number, such as 2 or 0.5.")]
     [InlineData("models quantize m.onnx --out o --opset 3000000000", "--opset '3000000000' is not a whole number of at most 2147483647.")]
     [InlineData("models quantize m.onnx --out o --task classification,regression", "--task 'classification,regression' is not known")]
@@ -83,7 +83,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("models prove m.onnx --validation v --samples some", "--samples 'some' is not a whole number of at most 2147483647.")]
     [InlineData("models prove m.onnx", "--validation")]
     [InlineData("models inspect v.onnx --validation d", "--reference")]
-    [InlineData("models inspect v.onnx --reference m.onnx --validation d --samples 0", "--samples must be at least 1.")]
+    [InlineData("models inspect v.onnx --reference m.onnx --validation d --samples 0", "--samples 0 must be at least 1.")]
     public async Task Wrong_usage_ends_with_2_and_says_what_is_wrong_on_standard_error(string command, string message)
     {
         Assert.Equal(2, await _fleet.RunAsync(command.Split(' ')));

@@ -104,9 +104,9 @@ public sealed class OwnModelTests : IDisposable
         Assert.Contains("'MatMull' of --keep", _fleet.Error, StringComparison.Ordinal);
         Assert.Contains("did you mean 'MatMul'?", _fleet.Error, StringComparison.Ordinal);
         Assert.Equal(2, await _fleet.RunAsync("models", "quantize", Model(), "--maximum-drop", "1.5", "--out", _folder["variants"]));
-        Assert.Contains("--maximum-drop must be within 0..1.", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("--maximum-drop 1.5 must be within 0..1.", _fleet.Error, StringComparison.Ordinal);
         Assert.Equal(2, await _fleet.RunAsync("models", "quantize", Model(), "--minimum-snr", "-1", "--out", _folder["variants"]));
-        Assert.Contains("--minimum-snr must be within 0..150.", _fleet.Error, StringComparison.Ordinal);
+        Assert.Contains("--minimum-snr -1 must be within 0..150.", _fleet.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Evaluation;
+using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Schemes;
 
 namespace Fleet.Quantization.Variants;
@@ -36,7 +37,8 @@ internal sealed class Overfitting(
         var contradiction = $"On the samples that chose it {Shown(made.Judged)}, on others {Shown(told)}";
         if (made.Techniques.Count > 0 || made.Calibrator != source.Calibrator)
         {
-            var plain = Plain(made, returned);
+            var plain = Plain(made, returned, wanted.Scheme, source,
+                model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), bench.SelectionLimit, cancellationToken);
             var toldOfPlain = Tell(plain);
             if (toldOfPlain.Loss <= told.Loss)
                 return new ToldModel(plain, toldOfPlain, Contradicts(plain.Judged, toldOfPlain),
@@ -71,20 +73,27 @@ internal sealed class Overfitting(
                 split.Selection.Count, split.Report.Count, least);
     }
 
-    private ControlledModel Plain(ControlledModel made, IReadOnlyList<string> returned)
+    /// <summary>
+    /// The same variant made without choosing between calibrators and techniques; what stays float takes fewer bytes where it may.
+    /// </summary>
+    internal static ControlledModel Plain(
+        ControlledModel made, IReadOnlyList<string> returned, IQuantizationScheme scheme, QuantizationSource source,
+        Func<ModelProto, Judged> judge, double limit, CancellationToken cancellationToken)
     {
-        var model = wanted.Scheme.Apply(source, made.Returned.Select(one => one.Output).Concat(returned).ToHashSet());
-        return made with
-        {
-            Model = model,
-            Judged = bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken),
-            Calibrator = source.Calibrator,
-            Techniques = [],
-            SignalToNoise = null,
-            InBytes = null,
-            IsRough = false,
-            Requantize = others => wanted.Scheme.Apply(source, others),
-        };
+        var model = scheme.Apply(source, made.Returned.Select(one => one.Output).Concat(returned).ToHashSet());
+        return new SmallerKept(scheme, judge, cancellationToken).Of(
+            made with
+            {
+                Model = model,
+                Judged = judge(model),
+                Calibrator = source.Calibrator,
+                Techniques = [],
+                SignalToNoise = null,
+                InBytes = null,
+                IsRough = false,
+                Requantize = others => scheme.Apply(source, others),
+            },
+            limit);
     }
 
     private Judged Tell(ControlledModel made) => bench.Tell(made.Model, wanted.Scheme.Name, settings, cancellationToken);

@@ -123,11 +123,13 @@ internal sealed partial record NeededSettings(IReadOnlyDictionary<string, string
         {
             if (!Known.TryGetValue(key, out var values))
                 ignored.Add($"The file asks for the session entry {Shown(key, "a name")}, which is not known; it was ignored.");
-            else if (value is JsonValue text && text.TryGetValue<string>(out var setting) && values.Contains(setting))
+            else if (value is not JsonValue text || !text.TryGetValue<string>(out var setting))
+                ignored.Add($"The file asks for the session entry {key} with a value that is no text; it was ignored.");
+            else if (values.Contains(setting))
                 entries[key] = setting;
             else
-                ignored.Add($"The file asks for the session entry {key} with {Shown(value?.ToString() ?? "null", "a value")}, which is not "
-                    + $"{string.Join(" or ", values.Select(one => $"\"{one}\""))}; it was ignored.");
+                ignored.Add($"The file asks for the session entry {key} with {Shown(setting, "a value")}, which is not "
+                    + $"{string.Join(" or ", values)}; it was ignored.");
         }
     }
 

@@ -69,12 +69,13 @@ internal sealed class Build(TimeProvider time)
         var (trained, trainedEpochs) = TrainedVariants.Make(
             spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var travelling = Splits.SubsetNumbers(data.Test, spec.Gate.ValidationSamples, new Random(spec.Seed));
+        using var deadline = new Deadline(spec.Quantization.TimeLimit, TimeProvider.System);
         var made = new VariantMaker().Make(
             new VariantRequest(File("student.onnx"), data.Training.Take(spec.Quantization.CalibrationSamples).Feeds(StudentExport.Input),
                 HeldOutOf(data, travelling),
                 VariantSettings.Of(spec.Quantization, profiles, spec.Gate.Budget) with { Trained = trained }, File("variants"))
             {
-                Deadline = new Deadline(spec.Quantization.TimeLimit, TimeProvider.System),
+                Deadline = deadline,
             },
             new PartOf(progress, spec.QuantizationAware is null ? 0.85 : 0.9, 0.97), cancellationToken);
         ValidationSet.Write(File("validation.npz"), StudentExport.Input, data.Test.Pick(travelling));

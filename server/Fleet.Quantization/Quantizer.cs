@@ -46,7 +46,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(progress);
-        var deadline = request.Recipe is null ? new Deadline(request.Quantization.TimeLimit, _time) : Deadline.None;
+        using var deadline = request.Recipe is null ? new Deadline(request.Quantization.TimeLimit, _time) : new Deadline(null, _time);
         var given = request.Source.Onnx;
         if (request.Recipe is { } recipe) request = OfRecipe(request, recipe);
         if (QuantizedForm.Of(PreparedModel.Read(given)) is not { } form)

@@ -14,7 +14,7 @@ namespace Fleet.Quantization.Accuracy;
 /// the caller.
 /// </summary>
 /// <param name="scheme">Makes the model.</param>
-/// <param name="source">The float model, its histograms and samples.</param>
+/// <param name="source">The float model, its histograms and samples; its token ends what is being tried when the time is up.</param>
 /// <param name="outputsOf">What a model says of the samples that rank.</param>
 /// <param name="say">Told what it tries, in words for people.</param>
 internal sealed class AccuracyControl(
@@ -51,13 +51,14 @@ internal sealed class AccuracyControl(
             if (search.Best.Judged.Loss <= aim) return search.Best;
             if (Deadline.HasPassed) break;
             say?.Invoke(what);
-            search.Try(other);
+            if (Deadline.Within(() => search.Try(other), cancellationToken) is null) break;
         }
         if (search.Best.Judged.Loss <= aim) return search.Best;
 
-        if (Deadline.HasPassed || RankingOf(search.Recipe.From, cancellationToken) is not { } ranking)
-            return search.Best with { IsCutShort = true };
-        var fewest = new FewestReturned(search, ranking, scheme.Kept, say) { Deadline = Deadline }.Find(aim);
+        var ranking = Deadline.HasPassed ? null
+            : Deadline.Within(() => RankingOf(search.Recipe.From, cancellationToken) ?? [], cancellationToken);
+        if (ranking is not { Count: > 0 }) return search.Best with { IsCutShort = Deadline.HasPassed };
+        var fewest = new FewestReturned(search, ranking, scheme.Kept, say, cancellationToken) { Deadline = Deadline }.Find(aim);
         return (fewest.Judged.Loss > aim && search.Best.Judged.Loss <= maximumLoss ? search.Best : fewest) with
         {
             Ranking = ranking,
@@ -106,9 +107,11 @@ internal sealed class AccuracyControl(
             cancellationToken.ThrowIfCancellationRequested();
             if (Deadline.HasPassed) break;
             say?.Invoke(technique.Name);
-            var further = technique.Apply(changed, scheme, None, cancellationToken);
+            var before = changed;
+            var further = Deadline.Within(() => technique.Apply(before, scheme, None, source.Cancellation), cancellationToken);
+            if (further is null) break;
             if (ReferenceEquals(further.Model, changed.Model)) continue;
-            var model = scheme.Apply(further, None);
+            if (Deadline.Within(() => scheme.Apply(further, None), cancellationToken) is not { } model) break;
             var signalToNoise = _samples.SignalToNoiseOf(model, scheme.Name);
             if (!(signalToNoise > cleanest + WorthATechnique)) continue;
             (made, changed, cleanest) = (model, further, signalToNoise);

@@ -10,7 +10,9 @@ namespace Fleet.Quantization.Accuracy;
 /// <param name="ranking">The operators, the worst first.</param>
 /// <param name="kept">What an operator keeps that is not quantized, in words.</param>
 /// <param name="say">Told what is tried.</param>
-internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOperator> ranking, string kept, Action<string>? say)
+/// <param name="cancellationToken">Stops between models.</param>
+internal sealed class FewestReturned(
+    RecipeSearch search, IReadOnlyList<RankedOperator> ranking, string kept, Action<string>? say, CancellationToken cancellationToken)
 {
     /// <summary>Most of the operators that may return to float; past it the scheme does not suit the model.</summary>
     private const double MaximumShare = 0.5;
@@ -29,7 +31,7 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
         var rough = FindRoughly(maximumLoss);
         if (search.Recipe.Techniques.Count == 0 || rough.Returned.Count == 0 || Deadline.HasPassed) return rough;
         var exact = Returning(rough.Returned.Count, search.With, ", made exactly");
-        return exact.Judged.Loss <= rough.Judged.Loss ? exact : rough;
+        return exact?.Judged.Loss <= rough.Judged.Loss ? exact : rough;
     }
 
     private ControlledModel FindRoughly(double maximumLoss)
@@ -39,7 +41,7 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
         while (high == 0 && low < most && !Deadline.HasPassed)
         {
             var count = Math.Min(Math.Max(1, low * 2), most);
-            var attempt = Returning(count, search.Roughly);
+            if (Returning(count, search.Roughly) is not { } attempt) break;
             if (attempt.Judged.Loss < _best.Judged.Loss) _best = attempt;
             if (attempt.Judged.Loss <= maximumLoss) high = count;
             else low = count;
@@ -47,18 +49,20 @@ internal sealed class FewestReturned(RecipeSearch search, IReadOnlyList<RankedOp
         while (high - low > 1 && !Deadline.HasPassed)
         {
             var middle = (low + high) / 2;
-            var attempt = Returning(middle, search.Roughly);
+            if (Returning(middle, search.Roughly) is not { } attempt) break;
             if (attempt.Judged.Loss <= maximumLoss) (_best, high) = (attempt, middle);
             else low = middle;
         }
         return _best;
     }
 
-    private ControlledModel Returning(int count, Func<IReadOnlySet<string>, ControlledModel> make, string how = "")
+    /// <summary>The model with so many returned; null where time was up before it was made.</summary>
+    private ControlledModel? Returning(int count, Func<IReadOnlySet<string>, ControlledModel> make, string how = "")
     {
         say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{count} of {ranking.Count} layers in {kept}{how}"));
         RankedOperator[] first = [.. ranking.Take(count)];
-        var attempt = make(first.Select(ranked => ranked.Output).ToHashSet());
+        if (Deadline.Within(() => make(first.Select(ranked => ranked.Output).ToHashSet()), cancellationToken) is not { } attempt)
+            return null;
         var won = search.Best.Judged.Loss - attempt.Judged.Loss;
         var all = first.Sum(ranked => ShareOf(ranked.Gain));
         return attempt with

@@ -34,10 +34,12 @@ internal sealed class RecipeSearch
     public ControlledModel Best { get; private set; }
 
     /// <summary>Takes another recipe where it loses less.</summary>
-    public void Try(Recipe other)
+    /// <returns>The best by then.</returns>
+    public ControlledModel Try(Recipe other)
     {
         var attempt = Made(other, None);
         if (attempt.Judged.Loss < Best.Judged.Loss) (Best, Recipe) = (attempt, other);
+        return Best;
     }
 
     /// <summary>What the best recipe makes with these operators in float.</summary>
@@ -49,7 +51,7 @@ internal sealed class RecipeSearch
     private ControlledModel Made(Recipe recipe, IReadOnlySet<string> keptFloat, bool roughly = false)
     {
         _cancellationToken.ThrowIfCancellationRequested();
-        return Judged(recipe, recipe.Make(_scheme, keptFloat, _cancellationToken, roughly)) with { IsRough = roughly };
+        return Judged(recipe, recipe.Make(_scheme, keptFloat, recipe.From.Cancellation, roughly)) with { IsRough = roughly };
     }
 
     private ControlledModel Judged(Recipe recipe, ModelProto model)

@@ -51,6 +51,7 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
             var gptq = moments is null ? null : new Gptq(moments, (int)Math.Sqrt(moments.Length));
             foreach (var product in products)
             {
+                source.Cancellation.ThrowIfCancellationRequested();
                 var (some, rows, columns) = product.Some(MostColumns);
                 double LossOf(BlockWeights rounded) => ProductLoss.Of(some, columns, rounded, moments);
                 var felt = noise?[product.Node.Output[0]] / LossOf(BlockWeights.Of(some, rows, columns, BlockForm.Usual))
@@ -59,8 +60,8 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
                 if (!double.IsFinite(felt)) felt = 0;
                 layers.Add(new Layer(product, tried, [
                     .. tried.Select(form => new BitOption(BitsOf(form, rows, product.Channels),
-                        felt * LossOf(gptq?.Round(some, columns, form, BlockRounding.Nearest)
-                            ?? BlockWeights.Of(some, rows, columns, form, BlockRounding.HalfQuadratic)))),
+                        felt * LossOf(gptq?.Round(some, columns, form, BlockRounding.Nearest, source.Cancellation)
+                            ?? BlockWeights.Of(some, rows, columns, form, BlockRounding.HalfQuadratic, source.Cancellation)))),
                 ]));
             }
         }

@@ -26,12 +26,13 @@ internal sealed record ProductRounding(BlockForm Usual, BlockRounding Scales, bo
         var rounded = new Dictionary<string, BlockWeights>();
         foreach (var (products, moments) in Reading(Compensates ? source : source with { Samples = null }))
         {
+            source.Cancellation.ThrowIfCancellationRequested();
             var gptq = moments is null ? null : new Gptq(moments, (int)Math.Sqrt(moments.Length));
             foreach (var product in products)
             {
                 var (weights, rows, columns) = product.RowMajor();
-                rounded[product.Node.Output[0]] = gptq?.Round(weights, columns, formOf(product), Scales)
-                    ?? BlockWeights.Of(weights, rows, columns, formOf(product), Scales);
+                rounded[product.Node.Output[0]] = gptq?.Round(weights, columns, formOf(product), Scales, source.Cancellation)
+                    ?? BlockWeights.Of(weights, rows, columns, formOf(product), Scales, source.Cancellation);
             }
         }
         return rounded;

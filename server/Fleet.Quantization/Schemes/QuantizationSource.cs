@@ -47,7 +47,7 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// layers that stay float. This where nothing changed.
     /// </summary>
     public QuantizationSource ChangedOnce(string what, Func<QuantizationSource> change) => Once(what, _ => change()) is var changed
-        && ReferenceEquals(changed.Model, Model) ? this : changed with { Calibrator = Calibrator };
+        && ReferenceEquals(changed.Model, Model) ? this : changed with { Calibrator = Calibrator, Cancellation = Cancellation };
 
     /// <summary>The same with another float model, whose activations are counted anew as <paramref name="scheme"/> needs them.</summary>
     public QuantizationSource Recalibrated(PreparedModel model, IQuantizationScheme scheme, CancellationToken cancellationToken)

@@ -65,7 +65,7 @@ internal sealed class ActivationAwareScaling : ITechnique
             : Known(inputs.Values, graph))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var (factors, left) = Best(inputs[value], moments, form);
+            var (factors, left) = Best(inputs[value], moments, form, cancellationToken);
             if (factors.Length > 0) changed |= inputs[value].Divide(factors, graph, model, mayInsert: left <= WorthAMul);
         }
         if (!changed) return source.Model;
@@ -89,7 +89,8 @@ internal sealed class ActivationAwareScaling : ITechnique
     }
 
     /// <summary>The best factors and the share of the loss that they leave; none where the weights are best as they are.</summary>
-    private static (double[] Factors, double Left) Best(ProductInput input, float[] moments, BlockForm form)
+    private static (double[] Factors, double Left) Best(
+        ProductInput input, float[] moments, BlockForm form, CancellationToken cancellationToken)
     {
         var channels = input.Channels;
         var loudness = Enumerable.Range(0, channels).Select(channel => Math.Sqrt(moments[channel * channels + channel])).ToArray();
@@ -102,6 +103,7 @@ internal sealed class ActivationAwareScaling : ITechnique
         var best = (Factors: Array.Empty<double>(), Loss: plain);
         for (var step = 1; step <= Steps && plain > 0; step++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var factors = Array.ConvertAll(loudness, one => Math.Pow(Math.Max(one, quietest), (double)step / Steps));
             var middle = Math.Sqrt(factors.Max() * factors.Min());
             for (var i = 0; i < channels; i++) factors[i] /= middle;

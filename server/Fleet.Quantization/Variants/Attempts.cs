@@ -82,6 +82,11 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 ? Failed("It needs calibration samples, and there are none.")
                 : Judged(wanted, empty, request.Fixed is { } choices ? Again(wanted, choices) : Controlled(wanted, progress), progress);
         }
+        catch (OperationCanceledException) when (request.Deadline.Ended(cancellationToken))
+        {
+            return Failed($"Not made: {TimeLimit} passed while its weights were rounded. Give it more (--time-limit, in a build spec "
+                + "quantization.timeLimit), or name fewer profiles or schemes.");
+        }
         catch (Exception e) when (IsOfTheModel(e))
         {
             // .NET adds the name of a parameter, which nobody gave.
@@ -121,8 +126,10 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample),
                 request.Settings.Effort.FewestRankingSamples, MostRankingSamples);
         var ranking = new SpreadFeeds(new PickedFeeds(bench.Baseline.Samples, bench.Baseline.Split.Selection), (int)enough);
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, request.Deadline.Token);
         return new AccuracyControl(
-            wanted.Scheme, source, session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
+            wanted.Scheme, source with { Cancellation = limited.Token },
+            session => AllOutputs.Of(session, ranking, cancellationToken).Values, what => progress.Report(0, what))
         {
             OtherCalibrators = request.Settings.Effort.OtherCalibrators ? Calibrators.All : [],
             Deadline = request.Deadline,

@@ -29,13 +29,16 @@ internal sealed record BlockWeights(BlockForm Form, byte[] Integers, float[] Sca
     }
 
     /// <summary>Rounds a matrix of <paramref name="rows"/> by <paramref name="columns"/>, each weight by itself.</summary>
+    /// <remarks>Cancellation stops between columns.</remarks>
     public static BlockWeights Of(
-        ReadOnlySpan<float> weights, int rows, int columns, BlockForm form, BlockRounding rounding = BlockRounding.Nearest)
+        ReadOnlySpan<float> weights, int rows, int columns, BlockForm form, BlockRounding rounding = BlockRounding.Nearest,
+        CancellationToken cancellationToken = default)
     {
         var rounded = Empty(rows, columns, form);
         Span<float> block = stackalloc float[form.Size];
         for (var column = 0; column < columns; column++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             for (var i = 0; i < rounded.Blocks; i++)
             {
                 var values = block[..Math.Min(form.Size, rows - i * form.Size)];

@@ -51,7 +51,9 @@ internal sealed class Gptq
     /// <param name="columns">Outputs.</param>
     /// <param name="form">Bits and block size.</param>
     /// <param name="rounding">How the scale of a block is found.</param>
-    public BlockWeights Round(ReadOnlySpan<float> weights, int columns, BlockForm form, BlockRounding rounding)
+    /// <param name="cancellationToken">Stops between blocks.</param>
+    public BlockWeights Round(
+        ReadOnlySpan<float> weights, int columns, BlockForm form, BlockRounding rounding, CancellationToken cancellationToken = default)
     {
         var rows = _shares.Length;
         var rounded = BlockWeights.Empty(rows, columns, form);
@@ -59,6 +61,7 @@ internal sealed class Gptq
         var block = new float[form.Size];
         for (var from = 0; from < rows; from += form.Size)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var to = Math.Min(rows, from + form.Size);
             for (var row = from; row < to; row++) Take(row, 0, from);
             // The scale of a block is found for its weights as they would be best, were they not rounded at all.

@@ -125,6 +125,37 @@ public sealed class FewBitsTests : IDisposable
         Assert.InRange((double)stored / weights, bits - 0.6, bits);
     }
 
+    /// <summary>Without samples the model is not run, and nothing but the layers can ask.</summary>
+    [Fact]
+    public void Layers_are_rounded_and_bits_shared_out_no_further_than_somebody_wants_them()
+    {
+        var source = Source(Product(), withSamples: false) with { Cancellation = new CancellationToken(canceled: true) };
+        Assert.Throws<OperationCanceledException>(() => new BudgetedRounding(4).Of(source));
+        Assert.Throws<OperationCanceledException>(() => new ProductRounding(BlockForm.Usual, BlockRounding.HalfQuadratic).Of(source));
+    }
+
+    [Fact]
+    public void Gptq_stops_between_the_last_sample_and_the_first_layer()
+    {
+        using var stop = new CancellationTokenSource();
+        var source = Source(Product());
+        source = source with { Samples = new StopsBehind(source.Samples!, stop), Cancellation = stop.Token };
+        Assert.Throws<OperationCanceledException>(
+            () => new ProductRounding(BlockForm.Usual, BlockRounding.HalfQuadratic, Compensates: true).Of(source));
+    }
+
+    /// <summary>Asks to stop once all samples were seen.</summary>
+    private sealed class StopsBehind(IFeedSource source, CancellationTokenSource stop) : IFeedSource
+    {
+        public int Count => source.Count;
+
+        public IEnumerable<Feed> Batches(int batchSize)
+        {
+            foreach (var feed in source.Batches(batchSize)) yield return feed;
+            stop.Cancel();
+        }
+    }
+
     private static BlockWeightsScheme Scheme(IProductRounding rounding) => new("test", "test", rounding);
 
     /// <summary>300 inputs are no whole number of blocks of any size.</summary>

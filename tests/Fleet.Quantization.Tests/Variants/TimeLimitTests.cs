@@ -1,4 +1,5 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tensors;
 using Fleet.Quantization.Tests.Models;
 
 namespace Fleet.Quantization.Tests.Variants;
@@ -34,9 +35,36 @@ public sealed class TimeLimitTests : IDisposable
             reason => reason.Contains("time limit", StringComparison.Ordinal));
     }
 
-    private QuantizationReport Run(TimeSpan? limit, string? hourAt)
+    [Fact]
+    public void Technique_that_is_being_tried_when_time_is_up_is_ended_and_left_out()
+    {
+        const string Technique = "activation-aware scaling";
+        string[] nearest = ["int4-weights"];
+        Assert.Contains(Technique, Run(null, null, nearest, loud: true).Variants[0].Techniques);
+        var cut = Run(TimeSpan.FromMinutes(10), Technique, nearest, loud: true).Variants[0];
+        Assert.NotNull(cut.Artifact);
+        Assert.Empty(cut.Techniques);
+        Assert.Contains("The search for a closer one ended early: the time limit of 00:10:00 had passed.", cut.Reasons);
+    }
+
+    [Theory]
+    [InlineData("int4-weights-gptq")]
+    [InlineData("int4-weights-hqq")]
+    [InlineData("mixed-weights")]
+    public void Variant_whose_weights_are_being_rounded_when_time_is_up_is_not_made_and_says_so(string scheme)
+    {
+        var report = Run(TimeSpan.FromMinutes(10), "Making arm-cpu", [scheme], afterNextQuestion: true);
+        Assert.Null(report.Variants[0].Artifact);
+        Assert.StartsWith("Not made: the time limit of 00:10:00 passed while its weights were rounded. Give it more",
+            report.Variants[0].Reasons.Single(), StringComparison.Ordinal);
+        Assert.True(report.Variants[^1] is { Scheme: "fp32", Chosen: true });
+    }
+
+    private QuantizationReport Run(
+        TimeSpan? limit, string? hourAt, string[]? schemes = null, bool loud = false, bool afterNextQuestion = false)
     {
         UnevenModel.Save(_folder);
+        if (loud) MakeSamplesLoud();
         var clock = new Clock();
         return new Quantizer(clock).Run(new QuantizationRequest
         {
@@ -49,28 +77,72 @@ public sealed class TimeLimitTests : IDisposable
             Quantization = new QuantizationSpec
             {
                 Profiles = ["arm-cpu"],
-                Schemes = ["int8-static-s8s8", "int8-weights"],
+                Schemes = schemes ?? ["int8-static-s8s8", "int8-weights"],
                 MinimumSignalToNoise = 32,
                 TimeLimit = limit,
             },
-        }, _folder.File("out"), new HourAt(clock, hourAt), TestContext.Current.CancellationToken);
+        }, _folder.File("out"), new HourAt(clock, hourAt, afterNextQuestion), TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Some channels of the samples are so large that their weights matter most.</summary>
+    private void MakeSamplesLoud()
+    {
+        var random = new Random(6);
+        float[] values = [.. Enumerable.Range(0, 64 * 64).Select(i => (random.NextSingle() * 2 - 1) * (i % 64 < 6 ? 40 : 1))];
+        using var file = File.Create(_folder.File("samples.npz"));
+        NpzArchive.Write(file, [new("x", NpyArray.Of(values, 64, 64))]);
     }
 
     private sealed class Clock : TimeProvider
     {
-        public TimeSpan Elapsed { get; set; }
+        private readonly List<(TimeSpan Due, Action Fire)> _timers = [];
+        private TimeSpan _elapsed;
+
+        /// <summary>True: whoever asks next is told the time before, and then an hour passes.</summary>
+        public bool PassesAfterNextQuestion { get; set; }
 
         public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-        public override long GetTimestamp() => Elapsed.Ticks;
+        public override long GetTimestamp()
+        {
+            var now = _elapsed.Ticks;
+            if (PassesAfterNextQuestion) PassAnHour();
+            return now;
+        }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            _timers.Add((_elapsed + dueTime, () => callback(state)));
+            return new Timer();
+        }
+
+        public void PassAnHour()
+        {
+            PassesAfterNextQuestion = false;
+            _elapsed += TimeSpan.FromHours(1);
+            foreach (var (_, fire) in _timers.Where(timer => timer.Due <= _elapsed).ToArray()) fire();
+        }
+
+        private sealed class Timer : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+            public void Dispose()
+            {
+            }
+
+            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        }
     }
 
-    /// <summary>Lets an hour pass when a step is told.</summary>
-    private sealed class HourAt(Clock clock, string? step) : IProgress<BuildProgress>
+    /// <summary>Lets an hour pass when a step is told, or when somebody has asked for the time after that.</summary>
+    private sealed class HourAt(Clock clock, string? step, bool afterNextQuestion) : IProgress<BuildProgress>
     {
         public void Report(BuildProgress value)
         {
-            if (step is not null && value.Step.Contains(step, StringComparison.Ordinal)) clock.Elapsed += TimeSpan.FromHours(1);
+            if (step is null || !value.Step.Contains(step, StringComparison.Ordinal)) return;
+            if (afterNextQuestion) clock.PassesAfterNextQuestion = true;
+            else clock.PassAnHour();
         }
     }
 }

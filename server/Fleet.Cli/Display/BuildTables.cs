@@ -37,7 +37,7 @@ internal static class BuildTables
         foreach (var variant in report.Variants)
         {
             variants.Add([
-                variant.Id, variant.Scheme, Figures.Bytes(variant.Bytes), FigureOf(measure, variant),
+                variant.Id, Figures.Scheme(variant), Figures.Bytes(variant.Bytes), FigureOf(measure, variant),
                 .. ranges ? [RangeOf(measure, variant)] : Array.Empty<Cell>(),
                 .. agrees ? [Figures.Percent(variant.Scores?.Agreement)] : Array.Empty<Cell>(),
                 Figures.BareMilliseconds(variant.Scores?.Latency?.P50), SpeedOf(variant), SpeedRangeOf(variant),

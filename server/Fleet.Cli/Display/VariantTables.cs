@@ -43,7 +43,7 @@ internal static class VariantTables
                 : [BuildTables.FigureOf(measure, variant), measure.Lost(variant) ?? Figures.None];
             if (agrees) measured = [.. measured, Figures.Percent(variant.Closeness?.Agreement)];
             sheet.Add([
-                variant.Profile, variant.Scheme, Figures.Bytes(variant.Bytes),
+                variant.Profile, Figures.Scheme(variant), Figures.Bytes(variant.Bytes),
                 Figures.Percent((double?)variant.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
                 BuildTables.RangeOf(measure, variant),
                 .. measured,

@@ -68,4 +68,9 @@ internal static class Figures
         => moment is { } at ? at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture) : None;
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+
+    /// <summary>A variant's scheme, with the bits that its weights take where layers differ in them.</summary>
+    public static string Scheme(VariantReport variant) => variant is { Scheme: "mixed-weights", AverageBits: { } bits }
+        ? FormattableString.Invariant($"{variant.Scheme} ({bits:0.0} bits)")
+        : variant.Scheme;
 }

@@ -166,6 +166,8 @@ internal static class ReportPage
                 .Inline(ReportCharts.StateOf(variant))}{Html(variant.Id)}</td><td>{Verdict(variant)}</td>")
             .Append($"<td>{Html(variant.Scheme)}{(variant.Techniques.Count > 0
                 ? $"<small>{Html(string.Join(", ", variant.Techniques))}</small>"
+                : "")}{(variant.AverageBits is { } bits
+                ? $"<small>{bits.ToString("0.00", CultureInfo.InvariantCulture)} bits a weight on average</small>"
                 : "")}{(variant.Runtime.SessionEntries.Count > 0
                 ? $"<small>set: {Html(variant.Runtime.EntriesText())}</small>"
                 : "")}</td>")

@@ -23,6 +23,9 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
     /// <inheritdoc/>
     public BlockForm? Blocks => rounding.Usual;
 
+    /// <summary>Bits that a weight may take on average; null where all take the same.</summary>
+    public double? Budget => (rounding as BudgetedRounding)?.AverageBits;
+
     /// <inheritdoc/>
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.ActivationAwareScaling];
 

@@ -68,9 +68,16 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
         return layers;
     }
 
-    /// <summary>What a weight takes in the file: the last block is filled up, each has a scale of 32 bits and a zero point.</summary>
+    /// <summary>
+    /// What a weight takes in the file: the last block is filled up, each has a scale of 32 bits and a zero point, and the zero points of a
+    /// column are whole bytes.
+    /// </summary>
     private static long BitsOf(BlockForm form, int rows, int columns)
-        => (long)columns * ((rows + form.Size - 1) / form.Size) * (form.Size * form.Bits + 32 + (form.Bits == 3 ? 4 : form.Bits));
+    {
+        var blocks = (rows + form.Size - 1) / form.Size;
+        var zeroPoints = (blocks * (form.Bits == 3 ? 4 : form.Bits) + 7) / 8 * 8;
+        return (long)columns * (blocks * (form.Size * form.Bits + 32) + zeroPoints);
+    }
 
     private sealed record Layer(WeightedOperator Product, BlockForm[] Forms, IReadOnlyList<BitOption> Options);
 }

@@ -183,6 +183,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             DropInterval = bench.DropIntervalOf(judged),
             Intervals = judged.Intervals,
             Overfitted = honest.Overfitted,
+            AverageBits = BlockBits.AverageOf(honest.Model.Model),
             Selected = double.IsFinite(honest.Model.Judged.Figure.Value) ? honest.Model.Judged.Figure : null,
             Layers = LayerExplanation.Of(graph, scheme, fused.Model, fused.Returned, accepted, bench.DropOf(judged) is not null),
             Accepted = accepted,

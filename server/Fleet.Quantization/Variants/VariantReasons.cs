@@ -27,6 +27,9 @@ internal sealed record ReasonsOf(
 /// <summary>What to know of one variant, in sentences: why it is rejected, what was done for it, what stayed float.</summary>
 internal static class VariantReasons
 {
+    /// <summary>Bits by which a budget is not called broken: small constants beside the weights.</summary>
+    private const double ToldApart = 0.01;
+
     /// <summary>Layers that a sentence names; the report lists each.</summary>
     private const int MostNamed = 6;
 
@@ -62,6 +65,8 @@ internal static class VariantReasons
                 + $"{Named(controlled.Returned.Select(returned => TitleOf(returned.Output, source) + Gained(returned.Gain)))}.";
         if (asked.Held(source.Model.Graph) is { Count: > 0 } alone)
             yield return $"Kept in {scheme.Kept} because that was asked for: {Named(alone.Select(output => TitleOf(output, source)))}.";
+        if (scheme is BlockWeightsScheme { Budget: { } budget } && report.AverageBits is { } average)
+            yield return OfBudget(budget, average, controlled.Returned.Count > 0, asked.Held(source.Model.Graph).Count > 0);
         if (controlled.InBytes is { } bytes)
             yield return "Weights that stayed float have 16 bits in the file"
                 + (bytes.Count > 0 ? $", and {bytes.Count} of them 8" : "") + "; the runtime makes floats of them when it loads it.";
@@ -88,6 +93,17 @@ internal static class VariantReasons
                     + "itself was not run."
                 : $"TensorRT's rules are broken: {string.Join(" ", problems)}";
         }
+    }
+
+    /// <summary>What a weight takes of the bits that it may.</summary>
+    internal static string OfBudget(double budget, double average, bool returned, bool held)
+    {
+        if (average < budget + ToldApart)
+            return Text($"A weight of a matrix product takes {average:0.00} bits on average, of {budget:0.##} that it may.");
+        var why = returned ? "layers went back to float because rounding them cost too much; give it more bits (--average-bits), or a "
+                + "limit that allows a larger loss"
+            : held ? "layers stay float because that was asked for" : "its layers cannot be stored in fewer";
+        return Text($"A weight of a matrix product takes {average:0.00} bits on average, past the {budget:0.##} that it may: {why}.");
     }
 
     /// <summary>Why a figure is not good enough.</summary>

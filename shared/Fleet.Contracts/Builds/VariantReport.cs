@@ -73,6 +73,9 @@ public sealed record VariantReport
     /// <summary>True when it is much better on the samples that chose it than on those that report.</summary>
     public bool Overfitted { get; init; }
 
+    /// <summary>Bits that a weight of a matrix product takes on average, scales included; absent where none are in blocks.</summary>
+    public double? AverageBits { get; init; }
+
     /// <summary>
     /// fp32's processor time over this variant's, the median of pairs of calls in one process; above 1 is faster. Null when not of this
     /// processor's profile.

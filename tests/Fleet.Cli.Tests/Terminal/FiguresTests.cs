@@ -1,4 +1,5 @@
 using Fleet.Cli.Terminal;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Validation;
 
 namespace Fleet.Cli.Tests.Terminal;
@@ -16,6 +17,20 @@ public sealed class FiguresTests
     [InlineData(5_000_000_000_000L, "4656.6 GiB")]
     [InlineData(null, "-")]
     public void Bytes_are_told_in_the_largest_unit_that_leaves_one(long? bytes, string text) => Assert.Equal(text, Figures.Bytes(bytes));
+
+    [Theory]
+    [InlineData("mixed-weights", 6.21, "mixed-weights (6.2 bits)")]
+    [InlineData("mixed-weights", null, "mixed-weights")]
+    [InlineData("int4-weights", 5.13, "int4-weights")]
+    public void Scheme_tells_the_bits_of_its_weights_where_layers_differ_in_them(string scheme, double? bits, string text)
+        => Assert.Equal(text, Figures.Scheme(new VariantReport
+        {
+            Id = "a",
+            Profile = "x64",
+            Scheme = scheme,
+            AverageBits = bits,
+            Accepted = true,
+        }));
 
     [Theory]
     [InlineData(0.0421, "0.042")]

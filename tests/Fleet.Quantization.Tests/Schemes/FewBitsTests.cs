@@ -156,6 +156,22 @@ public sealed class FewBitsTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(2.5)]
+    [InlineData(3.5)]
+    [InlineData(6)]
+    public void What_the_file_takes_is_counted_as_it_was_written_with_layers_that_stay_float(double bits)
+    {
+        var source = Source(new EncoderModel(Layers: 1, Width: 128, Inner: 256, Heads: 4, Length: 8).Build());
+        var scheme = QuantizationSchemes.MixedOf(bits);
+        Assert.InRange(BlockBits.AverageOf(scheme.Apply(source, None))!.Value, bits - 0.7, bits + 0.01);
+        WeightedOperator[] products = [.. MatrixProducts.Of(source.Model.Graph)];
+        var share = products[0].Weight.Elements() / (double)products.Sum(product => product.Weight.Elements());
+        var past = BlockBits.AverageOf(scheme.Apply(source, new HashSet<string> { products[0].Node.Output[0] }))!.Value;
+        Assert.InRange(past, 32 * share + 2 * (1 - share), 32 * share + bits + 1);
+        Assert.Null(BlockBits.AverageOf(source.Model.Model));
+    }
+
     private static BlockWeightsScheme Scheme(IProductRounding rounding) => new("test", "test", rounding);
 
     /// <summary>300 inputs are no whole number of blocks of any size.</summary>

@@ -79,7 +79,9 @@ internal sealed class OperatorRanking(
         cancellationToken.ThrowIfCancellationRequested();
         if (_isCutShort |= Deadline.HasPassed) return 0;
         say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"ranking layers, {++_ranked} of {Runs}"));
-        return Math.Pow(10, -samples.SignalToNoiseOf(scheme.Apply(from, _all.Except(alone).ToHashSet()), scheme.Name) / 10);
+        // All others are float, whatever the scheme makes of those that it keeps.
+        var others = _all.Except(alone).ToHashSet();
+        return Math.Pow(10, -samples.SignalToNoiseOf(scheme.Apply(@from with { Held = others }, others), scheme.Name) / 10);
     }
 
     private readonly record struct Noise(string Output, double Power);

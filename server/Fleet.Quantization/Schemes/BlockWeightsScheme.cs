@@ -23,8 +23,16 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
     /// <inheritdoc/>
     public BlockForm? Blocks => rounding.Usual;
 
+    private readonly BudgetedRounding? _budgeted = rounding as BudgetedRounding;
+
     /// <summary>Bits that a weight may take on average; null where all take the same.</summary>
-    public double? Budget => (rounding as BudgetedRounding)?.AverageBits;
+    public double? Budget => _budgeted?.AverageBits;
+
+    /// <inheritdoc/>
+    public string Kept => _budgeted is null ? KeptOnRequest : "8 bits or float";
+
+    /// <inheritdoc/>
+    public string KeptOnRequest => "float";
 
     /// <inheritdoc/>
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.ActivationAwareScaling];
@@ -48,14 +56,34 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
     {
         var graph = source.Model.Graph;
         var rounded = source.Once(rounding, rounding.Of);
-        var model = MatrixProducts.Rewrite(graph, keptFloat, "int4", (product, rewriting) =>
+        var closer = Closer(source, keptFloat, rounded);
+        var model = MatrixProducts.Rewrite(graph, keptFloat.Except(closer.Keys).ToHashSet(), "int4", (product, rewriting) =>
         {
-            if (rounded.GetValueOrDefault(product.Node.Output[0]) is { } weights) BlockProducts.Write(product, weights, rewriting);
+            var output = product.Node.Output[0];
+            if ((closer.GetValueOrDefault(output) ?? rounded.GetValueOrDefault(output)) is { } weights)
+                BlockProducts.Write(product, weights, rewriting);
             else DynamicProducts.Write(product, rewriting);
         });
         model.Declare(Opsets.Microsoft, 1);
         // What puts 3 bits together is newer than the rest.
         if (rounded.Values.Any(weights => weights.Form.Bits == 3)) LaterOpset.Raise(model, ThreeBits.FirstOpset);
         return EmbeddingTables.Shrink(model, keptFloat, graph);
+    }
+
+    /// <summary>Of what is kept that which a budget of bits keeps closer to float, and not in it: nobody asked for float.</summary>
+    private Dictionary<string, BlockWeights> Closer(
+        QuantizationSource source, IReadOnlySet<string> kept, IReadOnlyDictionary<string, BlockWeights> rounded)
+    {
+        var closer = new Dictionary<string, BlockWeights>();
+        if (_budgeted is null || kept.Count == 0) return closer;
+        foreach (var product in MatrixProducts.Of(source.Model.Graph))
+        {
+            var output = product.Node.Output[0];
+            if (!kept.Contains(output) || source.Held.Contains(output) || !rounded.ContainsKey(output)) continue;
+            // Found once, however many layers are tried beside it; an empty list is found too.
+            var found = source.Once((rounding, output), _ => (BlockWeights[])(BudgetedRounding.Closely(product) is { } one ? [one] : []));
+            if (found is [var close]) closer[output] = close;
+        }
+        return closer;
     }
 }

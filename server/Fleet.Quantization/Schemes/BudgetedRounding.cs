@@ -25,6 +25,11 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
         new(4, 256), new(8, 32), new(8, 128),
     ];
 
+    private static readonly BlockForm[] CloseForms = [new(8, 32), new(8, 64), new(8, 128)];
+
+    /// <summary>Power of the error over that of the weights: 40 dB, of which the limit of no variant takes note.</summary>
+    private const double LargestError = 1e-4;
+
     /// <inheritdoc/>
     public BlockForm Usual => BlockForm.Usual;
 
@@ -37,6 +42,18 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
         var forms = layers.Zip(shares).ToDictionary(pair => pair.First.Product.Node.Output[0], pair => pair.First.Forms[pair.Second]);
         return new ProductRounding(Usual, BlockRounding.HalfQuadratic, Compensates: source.Samples is not null)
             .Of(source, product => forms[product.Node.Output[0]]);
+    }
+
+    /// <summary>
+    /// A product in 8 bits, for one to which fewer cost too much: a quarter of float, and hardly another error. Null where a few large
+    /// weights leave 8 bits nothing for the others of their block.
+    /// </summary>
+    public static BlockWeights? Closely(WeightedOperator product)
+    {
+        var (weights, rows, columns) = product.RowMajor();
+        var most = weights.Sum(weight => (double)weight * weight) * LargestError;
+        return CloseForms.OrderBy(form => BitsOf(form, rows, columns)).Select(form => BlockWeights.Of(weights, rows, columns, form))
+            .FirstOrDefault(rounded => ProductLoss.Of(weights, columns, rounded, null) <= most);
     }
 
     private static List<Layer> Layers(QuantizationSource source)

@@ -35,6 +35,9 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
     public string Kept => scheme.Kept;
 
     /// <inheritdoc/>
+    public string KeptOnRequest => scheme.KeptOnRequest;
+
+    /// <inheritdoc/>
     public IReadOnlyDictionary<string, string> Needs => scheme.Needs;
 
     /// <inheritdoc/>
@@ -66,7 +69,10 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
 
     /// <inheritdoc/>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
-        => scheme.Apply(source, keptFloat.Concat(layers.Kept).Concat(Held(source.Model.Graph)).ToHashSet());
+    {
+        var held = layers.Kept.Concat(Held(source.Model.Graph)).ToHashSet();
+        return scheme.Apply(source with { Held = source.Held.Union(held).ToHashSet() }, keptFloat.Union(held).ToHashSet());
+    }
 
     /// <inheritdoc/>
     /// <remarks>Who keeps a layer float wants its weights as they are.</remarks>

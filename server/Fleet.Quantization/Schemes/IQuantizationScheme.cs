@@ -59,6 +59,9 @@ internal interface IQuantizationScheme
     /// <summary>The numbers that an operator keeps when it is not quantized, in words.</summary>
     string Kept => "float";
 
+    /// <summary>The same of one that somebody asked to leave alone.</summary>
+    string KeptOnRequest => Kept;
+
     /// <summary>
     /// True where weights of operators that are kept may be stored in fewer than 32 bits: nothing but accuracy kept them.
     /// </summary>

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Runtime.CompilerServices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
@@ -18,6 +19,9 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
 
     /// <summary>Stops between runs of the model.</summary>
     public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Operators that stay float because somebody asked for that, by first output; nothing may make these smaller.</summary>
+    public IReadOnlySet<string> Held { get; init; } = FrozenSet<string>.Empty;
 
     /// <summary>Samples in one run.</summary>
     public int BatchSize { get; init; } = 1;

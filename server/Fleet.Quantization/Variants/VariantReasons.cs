@@ -64,7 +64,8 @@ internal static class VariantReasons
             yield return $"Kept in {scheme.Kept} because rounding cost too much: "
                 + $"{Named(controlled.Returned.Select(returned => TitleOf(returned.Output, source) + Gained(returned.Gain)))}.";
         if (asked.Held(source.Model.Graph) is { Count: > 0 } alone)
-            yield return $"Kept in {scheme.Kept} because that was asked for: {Named(alone.Select(output => TitleOf(output, source)))}.";
+            yield return $"Kept in {scheme.KeptOnRequest} because that was asked for: "
+                + $"{Named(alone.Select(output => TitleOf(output, source)))}.";
         if (scheme is BlockWeightsScheme { Budget: { } budget } && report.AverageBits is { } average)
             yield return OfBudget(budget, average, controlled.Returned.Count > 0, asked.Held(source.Model.Graph).Count > 0);
         if (controlled.InBytes is { } bytes)
@@ -100,8 +101,8 @@ internal static class VariantReasons
     {
         if (average < budget + ToldApart)
             return Text($"A weight of a matrix product takes {average:0.00} bits on average, of {budget:0.##} that it may.");
-        var why = returned ? "layers went back to float because rounding them cost too much; give it more bits (--average-bits), or a "
-                + "limit that allows a larger loss"
+        var why = returned ? "layers were kept closer because fewer bits cost too much; give it more bits (--average-bits), or a limit "
+                + "that allows a larger loss"
             : held ? "layers stay float because that was asked for" : "its layers cannot be stored in fewer";
         return Text($"A weight of a matrix product takes {average:0.00} bits on average, past the {budget:0.##} that it may: {why}.");
     }

@@ -12,7 +12,7 @@ public sealed class BudgetTests : IDisposable
 
     [Theory]
     [InlineData(0, null, "bits on average, of 5 that it may.")]
-    [InlineData(32, null, "past the 5 that it may: layers went back to float because rounding them cost too much; give it more bits")]
+    [InlineData(32, null, "past the 5 that it may: layers were kept closer because fewer bits cost too much; give it more bits")]
     [InlineData(0, "first", "past the 5 that it may: layers stay float because that was asked for.")]
     public void Average_as_it_was_reached_is_told_and_why_it_is_past_the_budget(double least, string? keep, string said)
     {

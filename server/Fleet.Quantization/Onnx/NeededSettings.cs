@@ -61,9 +61,7 @@ internal sealed partial record NeededSettings(IReadOnlyDictionary<string, string
     {
         // With its handling of quantized operators off the runtime computes nothing in integers.
         var guarded = !ofForm.ContainsKey(NoQuantized)
-            && Scopes.NodesOf(model.Graph).Any(node => IntegerOperators.Contains(node.OpType))
-            && Scopes.Of(model.Graph).SelectMany(graph => graph.Initializer)
-                .Any(tensor => tensor.Is(TensorProto.Types.DataType.Int8) && tensor.Dims.Count > 1);
+            && Scopes.NodesOf(model.Graph).Any(node => IntegerOperators.Contains(node.OpType)) && SaturatingPairs.In(model);
         return new NeededSettings(guarded ? ofForm.Append(new(QuantPrecision, "1")).ToDictionary() : ofForm);
     }
 
@@ -116,6 +114,10 @@ internal sealed partial record NeededSettings(IReadOnlyDictionary<string, string
         foreach (var (key, value) in Entries.Where(entry => entry.Key != QuantPrecision)) entries[key] = value;
         return profile with { SessionEntries = entries };
     }
+
+    /// <summary>Settings without the guard, for what cannot saturate.</summary>
+    public static RuntimeSettings Unguarded(RuntimeSettings settings)
+        => settings with { SessionEntries = settings.SessionEntries.Where(entry => entry.Key != QuantPrecision).ToDictionary() };
 
     private static void Take(JsonObject said, Dictionary<string, string> entries, List<string> ignored)
     {

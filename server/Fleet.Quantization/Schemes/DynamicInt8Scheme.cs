@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
@@ -50,6 +51,10 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
 
     /// <inheritdoc/>
     public bool KeptMayShrink => true;
+
+    /// <inheritdoc/>
+    /// <remarks>No pair of its weights saturates.</remarks>
+    public RuntimeSettings Runtime(RuntimeSettings ofProfile) => NeededSettings.Unguarded(ofProfile);
 
     private static ModelProto Products(QuantizationSource source, IReadOnlySet<string> keptFloat)
         => MatrixProducts.Rewrite(source.Model.Graph, keptFloat, "dynamic int8", DynamicProducts.Write);

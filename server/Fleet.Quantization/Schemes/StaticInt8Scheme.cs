@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
@@ -51,6 +52,9 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     public IReadOnlyList<string> InFloat(OnnxGraph graph) => [.. AtRest(graph).Select(weight => weight.Readers[0]).Distinct()];
 
     /// <inheritdoc/>
+    public RuntimeSettings Runtime(RuntimeSettings ofProfile) => MaySaturate ? NeededSettings.Unguarded(ofProfile) : ofProfile;
+
+    /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has nothing this scheme could quantize.</exception>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
@@ -69,7 +73,7 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
         return form.Symmetric
             ? TiedTable.PickFromWeights(written, graph)
-            : WeightsAtRest.Store(EmbeddingTables.Shrink(written, keptFloat, graph, form.UnsignedWeights),
+            : WeightsAtRest.Store(EmbeddingTables.Shrink(written, keptFloat, graph, form.UnsignedWeights, MaySaturate),
                 AtRest(graph).Where(weight => !weight.Readers.Any(keptFloat.Contains)));
     }
 
@@ -106,6 +110,9 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
         return values.Where(value => seen[value].Count > 0 && !endless.Contains(value)).ToDictionary(
             value => value, value => Affine.For(source.Calibrator.Choose(seen[value], form), form).Scale);
     }
+
+    /// <summary>True for the form whose products could saturate, and whose weights are rounded such that none does.</summary>
+    private bool MaySaturate => form is { Signed: false, UnsignedWeights: false };
 
     private QuantizationPlan PlanOf(OnnxGraph graph) => QuantizationPlan.For(graph, form, StemOf(graph));
 

@@ -11,7 +11,7 @@ internal static class DynamicProducts
     public static void Write(WeightedOperator product, Rewriting rewriting)
     {
         var (weights, rows, columns) = product.RowMajor();
-        var quantized = ChannelWeights.Of(weights, [rows, columns], axis: 1);
+        var quantized = ChannelWeights.Of(weights, [rows, columns], axis: 1, UnsaturatedScales.Of(product));
         var input = product.Node.Input[0];
         // The activation is rounded once for all products that read it.
         var (integers, scale, zeroPoint) = rewriting.Once(input, () =>

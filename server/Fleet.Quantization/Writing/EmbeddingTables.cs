@@ -53,14 +53,18 @@ internal static class EmbeddingTables
     /// The float graph that the model was made of: a table that it ties to a product is rounded as the product's weight is.
     /// </param>
     /// <param name="unsigned">True where the weights of products are unsigned.</param>
-    public static ModelProto Shrink(ModelProto model, IReadOnlySet<string> keptFloat, OnnxGraph source, bool unsigned = false)
-        => Shrink(model, keptFloat, TiedTable.Of(source).ToDictionary(one => one.Table.Name), unsigned);
+    /// <param name="maySaturate">True where the weights of products are signed and what they are multiplied with is not.</param>
+    public static ModelProto Shrink(
+        ModelProto model, IReadOnlySet<string> keptFloat, OnnxGraph source, bool unsigned = false, bool maySaturate = true)
+        => Shrink(model, keptFloat, TiedTable.Of(source).ToDictionary(one => one.Table.Name), unsigned, maySaturate);
 
     /// <summary>Stores the tables of a model of which none is tied, or each was rounded before.</summary>
-    public static ModelProto Shrink(ModelProto model) => Shrink(model, new HashSet<string>(), new Dictionary<string, TiedTable>(), false);
+    public static ModelProto Shrink(ModelProto model)
+        => Shrink(model, new HashSet<string>(), new Dictionary<string, TiedTable>(), unsigned: false, maySaturate: false);
 
     private static ModelProto Shrink(
-        ModelProto model, IReadOnlySet<string> keptFloat, IReadOnlyDictionary<string, TiedTable> tied, bool unsigned)
+        ModelProto model, IReadOnlySet<string> keptFloat, IReadOnlyDictionary<string, TiedTable> tied, bool unsigned,
+        bool maySaturate)
     {
         var graph = new OnnxGraph(model);
         var taken = new HashSet<string>(graph.Names);
@@ -74,7 +78,8 @@ internal static class EmbeddingTables
             var product = tied.GetValueOrDefault(table.Name);
             if (keptFloat.Contains(product?.Product.Node.Output[0] ?? OperatorOf(table, graph))) continue;
             var byRow = product is { Axis: 0 };
-            var quantized = ChannelWeights.Of(table.ToSingles(), table.Dims, axis: byRow ? 0 : 1);
+            var quantized = ChannelWeights.Of(table.ToSingles(), table.Dims, axis: byRow ? 0 : 1,
+                product is not null && maySaturate ? UnsaturatedScales.Of(product.Product) : null);
             var (integers, scales) = (Free($"{table.Name}_int8"), Free($"{table.Name}_scale"));
             model.Graph.Initializer.Remove(table);
             model.Graph.Initializer.Add(byRow && unsigned

@@ -27,7 +27,7 @@ public sealed class TransposedConvolutionTests
         var quantized = QuantizedModel.Of(Model(model), scheme, folder);
         Assert.Empty(OnnxGraph.ProblemsOf(quantized.Model.Graph));
         Assert.InRange(quantized.Share, 0.2, 0.5);
-        Assert.InRange(quantized.SignalToNoise(), 28, 80);
+        Assert.InRange(quantized.SignalToNoise(), 25, 80);
 
         // Nothing is left to compute at a run: what the runtime reads is a float constant.
         var loaded = quantized.Loaded(folder);

@@ -32,17 +32,27 @@ public sealed class PlainRuntimeTests
     }
 
     [Fact]
-    public void Signed_products_name_their_guard_in_the_file_for_every_profile_and_on_screen_where_it_is_set()
+    public void Products_of_two_signed_bytes_name_their_guard_in_the_file_for_every_profile_and_on_screen_where_it_is_set()
     {
         using var folder = new ScratchFolder();
         foreach (var profile in (string[])["x64", "arm-cpu"])
         {
-            var variant = Chosen(folder, profile, "int8-dynamic");
+            var variant = Chosen(folder, profile, "int8-static-s8s8");
             var file = OnnxFile.Load(folder.File($"{profile}/{variant.Artifact!.Name}"));
             Assert.Equal([new("session.x64quantprecision", "1")], NeededSettings.In(file).Entries);
             Assert.Equal(profile == "x64",
                 variant.Reasons.Any(reason => reason.StartsWith("Without session.x64quantprecision=1,", StringComparison.Ordinal)));
         }
+    }
+
+    [Fact]
+    public void Products_that_cannot_saturate_need_nothing()
+    {
+        using var folder = new ScratchFolder();
+        var variant = Chosen(folder, "x64", "int8-dynamic");
+        Assert.Empty(NeededSettings.In(OnnxFile.Load(folder.File($"x64/{variant.Artifact!.Name}"))).Entries);
+        Assert.Empty(variant.Runtime.SessionEntries);
+        Assert.DoesNotContain(variant.Reasons, reason => reason.Contains("plain ONNX Runtime", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -75,7 +85,7 @@ public sealed class PlainRuntimeTests
             .Node("Relu", ["h"], "r").Node("MatMul", ["r", "v"], "y").Output("y", -1, 256).Save(folder);
         var samples = TinyModels.SamplesFor(OnnxFile.Load(model), 16, 3);
         return new VariantMaker(new DeviceFacts { Architecture = "x64", IsaFlags = ["avx2"] }).Make(
-            new VariantRequest(model, null, HeldOut.Of(samples.Feeds("x")),
+            new VariantRequest(model, samples.Feeds("x"), HeldOut.Of(samples.Feeds("x")),
                 VariantSettings.Of(new QuantizationSpec { Schemes = [scheme], Goal = "size" }, [BuiltInProfiles.Find(profile)!]),
                 folder.File(profile)),
             new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants.Single(variant => variant.Chosen);

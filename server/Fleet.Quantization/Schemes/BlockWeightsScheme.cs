@@ -7,7 +7,7 @@ namespace Fleet.Quantization.Schemes;
 
 /// <summary>
 /// Weights of few bits in blocks with a scale each, for MatMul and Gemm. Tables of vectors become bytes, and so does the product that is
-/// tied to one: both then read the same.
+/// tied to one: both then read the same. Small products that give the answers keep 16 bits (<see cref="OutputProducts"/>).
 /// </summary>
 internal sealed class BlockWeightsScheme(string name, string suffix, IProductRounding rounding) : IQuantizationScheme
 {
@@ -48,7 +48,10 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
 
     /// <inheritdoc/>
     public IReadOnlyList<string> OperatorsOf(OnnxGraph graph)
-        => [.. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]), .. EmbeddingTables.OperatorsOf(graph)];
+        => [
+            .. MatrixProducts.Of(graph).Select(product => product.Node.Output[0]).Except(AnswersOf(graph)),
+            .. EmbeddingTables.OperatorsOf(graph),
+        ];
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has no matrix product with constant weights, or samples are lacking.</exception>
@@ -56,8 +59,9 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
     {
         var graph = source.Model.Graph;
         var rounded = source.Once(rounding, rounding.Of);
-        var closer = Closer(source, keptFloat, rounded);
-        var model = MatrixProducts.Rewrite(graph, keptFloat.Except(closer.Keys).ToHashSet(), "int4", (product, rewriting) =>
+        var (closer, answers) = (Closer(source, keptFloat, rounded), AnswersOf(graph));
+        var kept = keptFloat.Except(closer.Keys).Concat(answers).ToHashSet();
+        var model = MatrixProducts.Rewrite(graph, kept, "int4", (product, rewriting) =>
         {
             var output = product.Node.Output[0];
             if ((closer.GetValueOrDefault(output) ?? rounded.GetValueOrDefault(output)) is { } weights)
@@ -67,8 +71,11 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
         model.Declare(Opsets.Microsoft, 1);
         // What puts 3 bits together is newer than the rest.
         if (rounded.Values.Any(weights => weights.Form.Bits == 3)) LaterOpset.Raise(model, ThreeBits.FirstOpset);
-        return EmbeddingTables.Shrink(model, keptFloat, graph);
+        return KeptWeights.Halved(EmbeddingTables.Shrink(model, keptFloat, graph), answers.Except(keptFloat).ToHashSet());
     }
+
+    /// <summary>A budget of bits tells by itself what the answers feel.</summary>
+    private IReadOnlySet<string> AnswersOf(OnnxGraph graph) => _budgeted is null ? OutputProducts.Of(graph) : new HashSet<string>();
 
     /// <summary>Of what is kept that which a budget of bits keeps closer to float, and not in it: nobody asked for float.</summary>
     private Dictionary<string, BlockWeights> Closer(

@@ -37,6 +37,16 @@ internal static class KeptWeights
         return written;
     }
 
+    /// <summary>Stores the weights of some operators in 16 bits; the model is changed and returned.</summary>
+    /// <param name="model">The quantized model.</param>
+    /// <param name="operators">First outputs of operators that are float in it.</param>
+    public static ModelProto Halved(ModelProto model, IReadOnlySet<string> operators)
+    {
+        var taken = new HashSet<string>(new OnnxGraph(model).Names);
+        foreach (var weight in Of(model).Where(weight => weight.Readers.All(operators.Contains))) Halve(weight, taken);
+        return model;
+    }
+
     /// <summary>Values in 16 bits; null where one is larger than those hold, or not finite.</summary>
     public static Half[]? Halves(float[] values)
         => values.All(value => MathF.Abs(value) <= (float)Half.MaxValue) ? Array.ConvertAll(values, value => (Half)value) : null;

@@ -6,8 +6,10 @@ using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Weights;
+using Fleet.Quantization.Writing;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
+using DataType = Fleet.Quantization.Onnx.Protos.TensorProto.Types.DataType;
 
 namespace Fleet.Quantization.Tests.Schemes;
 
@@ -95,6 +97,21 @@ public sealed class Int4Tests
             return ModelOutputs.Of(session, samples, TestContext.Current.CancellationToken).Values;
         }
         Assert.InRange(Judgement.SignalToNoise(Run(model, runtime), Run(prepared.Model, new RuntimeSettings())), 14, 40);
+    }
+
+    [Theory]
+    [InlineData(8, true)]
+    [InlineData(64, false)] // a thirteenth of the weights
+    public void Product_that_gives_the_answers_keeps_16_bits_where_it_is_small(int classes, bool kept)
+    {
+        using var folder = new ScratchFolder();
+        var made = QuantizedModel.Of(
+            new EncoderModel(Layers: 1, Width: 64, Inner: 256, Heads: 4, Length: 8, Classes: classes).Build(), "int4-weights-hqq", folder);
+        Assert.Equal(kept, made.Scheme.OperatorsOf(made.Source.Graph).Count < MatrixProducts.Of(made.Source.Graph).Count());
+        Assert.Equal(kept ? 1 : 0,
+            made.Model.Graph.Initializer.Count(tensor => tensor.Is(DataType.Float16) && tensor.Elements() == 64 * classes));
+        // Nothing remains to be done at a run: the runtime makes floats of them when it loads the file.
+        Assert.DoesNotContain(made.Loaded(folder).Graph.Node, node => node.OpType == "Cast");
     }
 
     [Fact]

@@ -95,8 +95,10 @@ internal static class OnnxFile
     /// <summary>The bytes of a model's file and of those that hold its weights.</summary>
     /// <exception cref="InvalidDataException">The file is not an ONNX model.</exception>
     public static long BytesOf(string path)
-        => new FileInfo(path).Length + ExternalData.FilesOf(Parse(File.ReadAllBytes(path), Path.GetFileName(path)), path)
-            .Sum(file => new FileInfo(file).Length);
+        => LengthOf(path) + ExternalData.FilesOf(Parse(File.ReadAllBytes(path), Path.GetFileName(path)), path).Sum(LengthOf);
+
+    /// <summary>Of what a link leads to, the length of the file.</summary>
+    private static long LengthOf(string path) => (File.ResolveLinkTarget(path, returnFinalTarget: true) as FileInfo ?? new(path)).Length;
 
     private static void Write(string path, Action<FileStream> write)
     {

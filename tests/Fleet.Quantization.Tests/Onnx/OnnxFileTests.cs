@@ -74,6 +74,15 @@ public sealed class OnnxFileTests
     }
 
     [Fact]
+    public void Model_behind_a_link_has_the_bytes_of_the_file()
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.Gemm(), folder.File("m.onnx"));
+        File.CreateSymbolicLink(folder.File("link.onnx"), folder.File("m.onnx"));
+        Assert.Equal(new FileInfo(folder.File("m.onnx")).Length, OnnxFile.BytesOf(folder.File("link.onnx")));
+    }
+
+    [Fact]
     public void Missing_or_short_weights_are_refused_by_the_tensors_name()
     {
         using var folder = new ScratchFolder();

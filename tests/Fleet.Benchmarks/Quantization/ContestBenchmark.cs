@@ -167,7 +167,8 @@ internal sealed class ContestBenchmark : IDisposable
     /// <summary>Samples, reports and models, to look into a loss with.</summary>
     private static void CopyTo(DirectoryInfo target, string folder)
     {
-        foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
+        var files = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories);
+        foreach (var file in files.Where(file => Path.GetExtension(file) != ".outputs"))
         {
             var copy = Path.Combine(target.FullName, Path.GetRelativePath(folder, file));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);

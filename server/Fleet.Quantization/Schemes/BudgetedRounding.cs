@@ -65,7 +65,7 @@ internal sealed record BudgetedRounding(double AverageBits) : IProductRounding
         var layers = new List<Layer>();
         foreach (var (products, moments) in ProductRounding.Reading(source))
         {
-            var gptq = moments is null ? null : new Gptq(moments, (int)Math.Sqrt(moments.Length));
+            var gptq = moments is null ? null : new Gptq(moments, (int)Math.Sqrt(moments.Length), source.Cancellation);
             foreach (var product in products)
             {
                 source.Cancellation.ThrowIfCancellationRequested();

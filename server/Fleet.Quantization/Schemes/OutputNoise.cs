@@ -27,6 +27,7 @@ internal static class OutputNoise
         var all = MatrixProducts.Of(graph).Select(product => product.Node.Output[0]).ToArray();
         return rounded.ToDictionary(one => one.Key, one =>
         {
+            source.Cancellation.ThrowIfCancellationRequested();
             var model = MatrixProducts.Rewrite(graph, all.Where(other => other != one.Key).ToHashSet(), "noise",
                 (product, rewriting) => BlockProducts.Write(product, one.Value, rewriting));
             model.Declare(Opsets.Microsoft, 1);

@@ -27,7 +27,7 @@ internal sealed record ProductRounding(BlockForm Usual, BlockRounding Scales, bo
         foreach (var (products, moments) in Reading(Compensates ? source : source with { Samples = null }))
         {
             source.Cancellation.ThrowIfCancellationRequested();
-            var gptq = moments is null ? null : new Gptq(moments, (int)Math.Sqrt(moments.Length));
+            var gptq = moments is null ? null : new Gptq(moments, (int)Math.Sqrt(moments.Length), source.Cancellation);
             foreach (var product in products)
             {
                 var (weights, rows, columns) = product.RowMajor();

@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using MathNet.Numerics.LinearAlgebra;
 
 namespace Fleet.Quantization.Weights;
 
@@ -23,26 +22,37 @@ internal sealed class Gptq
     /// <summary>Prepares to round the weights of products that read the same value.</summary>
     /// <param name="moments">H: sums of products of every two inputs, row by row.</param>
     /// <param name="inputs">How many inputs there are.</param>
-    public Gptq(ReadOnlySpan<float> moments, int inputs)
+    /// <param name="cancellationToken">Stops between inputs: for thousands of them this takes longer than all rounding.</param>
+    /// <exception cref="ArithmeticException">The sums are no sums of products, as where they are not finite.</exception>
+    public Gptq(ReadOnlySpan<float> moments, int inputs, CancellationToken cancellationToken = default)
     {
         var damping = 0.0;
         for (var i = 0; i < inputs; i++) damping += Damping * moments[i * inputs + i] / inputs;
         // Inputs that were never seen have no say; one that stands alone makes H what rounding to nearest is best for.
         if (damping <= 0) damping = 1;
-        // The library's factor is lower triangular: of H backwards it is the upper one of H.
-        var backwards = Matrix<double>.Build.Dense(inputs, inputs);
+        // Cholesky's factor is lower triangular: of H backwards it is the upper one of H.
+        var factor = new double[inputs][];
         for (var row = 0; row < inputs; row++)
         {
-            for (var column = 0; column < inputs; column++)
-                backwards[inputs - 1 - row, inputs - 1 - column] = moments[row * inputs + column] + (row == column ? damping : 0);
+            cancellationToken.ThrowIfCancellationRequested();
+            var own = factor[row] = new double[row + 1];
+            for (var column = 0; column < row; column++)
+            {
+                var other = factor[column];
+                var rest = moments[(inputs - 1 - row) * inputs + inputs - 1 - column]
+                    - TensorPrimitives.Dot<double>(own.AsSpan(0, column), other.AsSpan(0, column));
+                own[column] = rest / other[column];
+            }
+            var square = moments[(inputs - 1 - row) * (inputs + 1)] + damping - TensorPrimitives.SumOfSquares<double>(own.AsSpan(0, row));
+            if (!(square > 0)) throw new ArithmeticException("What a layer reads could not be weighed: its values are too large or alike.");
+            own[row] = Math.Sqrt(square);
         }
-        var factor = backwards.Cholesky().Factor;
         _shares = new float[inputs][];
         for (var input = 0; input < inputs; input++)
         {
             var (at, shares) = (inputs - 1 - input, _shares[input] = new float[input]);
             for (var before = 0; before < input; before++)
-                shares[before] = (float)(factor[inputs - 1 - before, at] / factor[at, at]);
+                shares[before] = (float)(factor[inputs - 1 - before][at] / factor[at][at]);
         }
     }
 

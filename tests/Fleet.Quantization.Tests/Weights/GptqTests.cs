@@ -69,11 +69,12 @@ public sealed class GptqTests
     }
 
     [Fact]
-    public void Rounding_asks_at_every_block_and_column_whether_to_stop()
+    public void Rounding_asks_at_every_input_block_and_column_whether_to_stop()
     {
         const int inputs = 40, columns = 3;
         var (weights, stop) = (Normal(inputs * columns, seed: 4), new CancellationToken(canceled: true));
         var gptq = new Gptq(new float[inputs * inputs], inputs);
+        Assert.Throws<OperationCanceledException>(() => new Gptq(new float[inputs * inputs], inputs, stop));
         Assert.Throws<OperationCanceledException>(() => gptq.Round(weights, columns, Form, BlockRounding.Nearest, stop));
         Assert.Throws<OperationCanceledException>(
             () => BlockWeights.Of(weights, inputs, columns, Form, BlockRounding.HalfQuadratic, stop));

@@ -29,6 +29,7 @@ internal static class PreprocessingOption
                 var at = pair.IndexOf('=', StringComparison.Ordinal);
                 var key = at < 1 ? pair : pair[..at];
                 if (!Keys.Contains(key)) result.AddError($"--preprocess '{pair}' is not KEY=VALUE with one of {string.Join(", ", Keys)}.");
+                else if (given.ContainsKey(key)) result.AddError($"--preprocess gives {key} twice.");
                 else if (Value(key, pair[(at + 1)..]) is { } value) given[key] = value;
                 else result.AddError($"--preprocess '{pair}' does not have {Expected(key)}.");
             }

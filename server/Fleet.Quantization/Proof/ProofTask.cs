@@ -3,6 +3,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
+using Fleet.Platform;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Samples;
 
@@ -73,7 +74,7 @@ internal sealed record ProofTask(
     private static RuntimeSettings? Recorded(string variant)
     {
         var report = Path.Combine(Path.GetDirectoryName(variant)!, "report.json");
-        if (!File.Exists(report)) return null;
+        if (!File.Exists(report) || !RegularFile.Is(report)) return null;
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(report));

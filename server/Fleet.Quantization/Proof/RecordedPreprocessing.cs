@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
+using Fleet.Platform;
 
 namespace Fleet.Quantization.Proof;
 
@@ -11,7 +12,7 @@ internal static class RecordedPreprocessing
     public static Preprocessing? Beside(string variant)
     {
         var report = Path.Combine(Path.GetDirectoryName(variant)!, "report.json");
-        if (!File.Exists(report)) return null;
+        if (!File.Exists(report) || !RegularFile.Is(report)) return null;
         try
         {
             using var json = JsonDocument.Parse(File.ReadAllBytes(report));

@@ -72,6 +72,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("models prove m.onnx --validation v --preprocess width=9", "width and height are given both or not at all.")]
     [InlineData("models quantize m.onnx --out o --preprocess fit=stretch,crop", "'fit=stretch,crop' does not have one of stretch,")]
     [InlineData("models quantize m.onnx --out o --preprocess fit=1", "'fit=1' does not have one of stretch, crop, pad.")]
+    [InlineData("models quantize m.onnx --out o --preprocess mean=1 --preprocess mean=2", "--preprocess gives mean twice.")]
     [InlineData("models quantize m.onnx --out o --average-bits NaN", "--average-bits NaN must be within 2.5..8.")]
     [InlineData("models quantize m.onnx --out o --average-bits 0", "--average-bits 0 must be within 2.5..8.")]
     [InlineData("models quantize m.onnx --out o --average-bits -4", "--average-bits -4 must be within 2.5..8.")]

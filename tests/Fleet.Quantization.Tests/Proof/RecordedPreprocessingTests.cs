@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Fleet.Contracts.Builds;
 using Fleet.Quantization.Proof;
 using Fleet.Quantization.Tests.Media;
@@ -23,6 +24,15 @@ public sealed class RecordedPreprocessingTests
         {
             Variant = request.Variant with { Preprocessing = new() { Range = [0, 255] } },
         }));
+    }
+
+    [Fact]
+    public void Pipe_in_the_place_of_the_report_is_not_opened()
+    {
+        using var folder = new ScratchFolder();
+        using var made = Process.Start("mkfifo", [folder.File("report.json")]);
+        made.WaitForExit();
+        Assert.Null(RecordedPreprocessing.Beside(folder.File("v.onnx")));
     }
 
     private static float ValueOf(ProofRequest request)

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Fleet.Agent.Tests.Inference;
 using Fleet.Contracts;
-using Fleet.Contracts.Builds;
 using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Commands;

@@ -199,7 +199,17 @@ internal sealed class ContestBenchmark : IDisposable
         {string.Join('\n', models.Select(model => $"- {model.Model.Name}: {model.About}"))}
 
         {table.Body()}
+        {Losses(models, table)}
         """);
+
+    private static string Losses(ContestModel[] models, ContestTable table)
+    {
+        string[] losses = [
+            .. models.Where(model => table.HasLossOf(model.Model.Name))
+                .Select(model => $"- {model.Model.Name}: {model.Cause ?? "the cause is not known."}"),
+        ];
+        return losses.Length == 0 ? "No file of the peer's is ahead of ours." : "Losses and their causes:\n\n" + string.Join('\n', losses);
+    }
 
     /// <summary>What a refusal ends with, without the paths before it.</summary>
     private static string LastLine(string text)

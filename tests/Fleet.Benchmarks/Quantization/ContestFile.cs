@@ -12,6 +12,9 @@ namespace Fleet.Benchmarks.Quantization;
 /// <param name="AsPrepared">The same over the float model as it is prepared for quantizing.</param>
 internal sealed record ContestFile(string Name, long Bytes, Judged Told, RelativeSpeed AsGiven, RelativeSpeed AsPrepared)
 {
+    /// <summary>What the verdict on a file that is ahead of ours holds.</summary>
+    public const string Loss = "**loss of ";
+
     private const double Tail = 0.025;
 
     /// <summary>Decibels that differ by less are alike, however sure the difference is.</summary>
@@ -40,15 +43,15 @@ internal sealed record ContestFile(string Name, long Bytes, Judged Told, Relativ
     }
 
     private static string Closeness(ContestFile peers, ContestFile? small) => small is null
-        ? "**loss of bytes**: none of ours is as small"
-        : (small.IsLessCloseThan(peers) ? "**loss of closeness**: " : "")
+        ? $"{Loss}bytes**: none of ours is as small"
+        : (small.IsLessCloseThan(peers) ? $"{Loss}closeness**: " : "")
             + Text($"{Math.Min(Exact, small.Decibels) - Math.Min(Exact, peers.Decibels):+0.0;−0.0;0.0} dB at ")
             + Text($"{(double)small.Bytes / peers.Bytes:P0} of its bytes ({small.Name})");
 
     private static string Speed(ContestFile peers, ContestFile? fast) => fast is null
         ? "none of ours is as close"
         : (fast.SpeedOver(peers) < LeastSpeed && peers.AsGiven.IsFasterThan(fast.AsGiven) && peers.AsPrepared.IsFasterThan(fast.AsPrepared)
-            ? "**loss of speed**: " : "") + Text($"{fast.SpeedOver(peers):0.00} of its speed ({fast.Name})");
+            ? $"{Loss}speed**: " : "") + Text($"{fast.SpeedOver(peers):0.00} of its speed ({fast.Name})");
 
     /// <summary>Both were timed beside two float models; what one of these was disturbed by the other was not.</summary>
     private double SpeedOver(ContestFile other)

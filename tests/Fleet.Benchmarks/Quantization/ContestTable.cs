@@ -44,6 +44,9 @@ internal sealed class ContestTable
             + Text($"{file.Told.Closeness.Agreement:P1} | {Speed(file.AsGiven)} | {Speed(file.AsPrepared)} | {Took(cost)} | {verdict}"));
     }
 
+    /// <summary>True where a file of the peer's is ahead of ours in something.</summary>
+    public bool HasLossOf(string model) => Of(model).Any(row => row.Contains(ContestFile.Loss, StringComparison.Ordinal));
+
     /// <summary>Rows of all models.</summary>
     public string Body()
     {

@@ -21,6 +21,9 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
     public bool IsFourBit => true;
 
     /// <inheritdoc/>
+    public string RoundsAs => name;
+
+    /// <inheritdoc/>
     public BlockForm? Blocks => rounding.Usual;
 
     private readonly BudgetedRounding? _budgeted = rounding as BudgetedRounding;

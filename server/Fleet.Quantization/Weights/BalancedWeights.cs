@@ -49,8 +49,9 @@ internal sealed record BalancedWeights(sbyte[] Values, float[] Scales, float[] P
             var (channel, place) = At(i, channels, inner);
             var scale = (double)scales[channel] * places[place];
             values[i] = (sbyte)Math.Clamp(Math.Round(weights[i] / scale), -Largest, Largest);
-            balancedError += Math.Pow(values[i] * scale - weights[i], 2);
-            plainError += Math.Pow(plain.Values[i] * (double)plain.Scales[channel] - weights[i], 2);
+            var (balanced, usual) = (values[i] * scale - weights[i], plain.Values[i] * (double)plain.Scales[channel] - weights[i]);
+            balancedError += balanced * balanced;
+            plainError += usual * usual;
         }
         return balancedError <= plainError * WorthIt ? new BalancedWeights(values, scales, places) : alone;
     }

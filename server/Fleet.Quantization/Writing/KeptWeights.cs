@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
@@ -49,14 +50,21 @@ internal static class KeptWeights
 
     /// <summary>Values in 16 bits; null where one is larger than those hold, or not finite.</summary>
     public static Half[]? Halves(float[] values)
-        => values.All(value => MathF.Abs(value) <= (float)Half.MaxValue) ? Array.ConvertAll(values, value => (Half)value) : null;
+    {
+        // What is not a number is no magnitude, and compares false.
+        if (!(TensorPrimitives.MaxMagnitude<float>(values) <= (float)Half.MaxValue)) return null;
+        var halves = new Half[values.Length];
+        TensorPrimitives.ConvertToHalf(values, halves);
+        return halves;
+    }
 
     private static void Halve(StoredWeight weight, HashSet<string> taken)
     {
         var values = weight.Tensor.ToSingles();
         if (Halves(values) is not { } halves) return;
-        var error = values.Zip(halves).Sum(pair => Math.Pow(pair.First - (double)pair.Second, 2));
-        if (error > LargestError * LargestError * values.Sum(value => (double)value * value)) return;
+        var rounded = new float[values.Length];
+        TensorPrimitives.ConvertToSingle(halves, rounded);
+        if (TensorPrimitives.Distance<float>(values, rounded) > LargestError * TensorPrimitives.Norm<float>(values)) return;
         var half = Nodes.NewName("h", taken);
         weight.Home.Initializer.Remove(weight.Tensor);
         weight.Home.Initializer.Add(Tensors.Of(half, halves, [.. weight.Tensor.Dims]));

@@ -1,10 +1,10 @@
 using System.Globalization;
+using Fleet.Contracts.Tasks;
 
 namespace Fleet.Quantization.Accuracy;
 
 /// <summary>
-/// Finds how few operators need to return to float, worst first. Counts are doubled until one is enough, then halved back: of
-/// hundreds of operators a dozen counts are tried.
+/// Finds how few operators need to return to float, worst first. Of hundreds of operators a few counts are tried.
 /// </summary>
 /// <param name="search">The recipe that makes the models.</param>
 /// <param name="ranking">The operators, the worst first.</param>
@@ -36,22 +36,16 @@ internal sealed class FewestReturned(
 
     private ControlledModel FindRoughly(double maximumLoss)
     {
-        var most = (int)(ranking.Count * MaximumShare);
-        var (low, high) = (0, 0);
-        while (high == 0 && low < most && !Deadline.HasPassed)
+        var counts = new CountSearch(ranking, (int)(ranking.Count * MaximumShare));
+        var (judged, count) = (search.Best.Judged, 0);
+        while (!counts.IsOver && !Deadline.HasPassed)
         {
-            var count = Math.Min(Math.Max(1, low * 2), most);
+            count = counts.Next(judged.Figure.Name == Metric.SignalToNoise.Name ? judged.Loss - maximumLoss : null, count);
             if (Returning(count, search.Roughly) is not { } attempt) break;
-            if (attempt.Judged.Loss < _best.Judged.Loss) _best = attempt;
-            if (attempt.Judged.Loss <= maximumLoss) high = count;
-            else low = count;
-        }
-        while (high - low > 1 && !Deadline.HasPassed)
-        {
-            var middle = (low + high) / 2;
-            if (Returning(middle, search.Roughly) is not { } attempt) break;
-            if (attempt.Judged.Loss <= maximumLoss) (_best, high) = (attempt, middle);
-            else low = middle;
+            judged = attempt.Judged;
+            var isEnough = judged.Loss <= maximumLoss;
+            if (isEnough || judged.Loss < _best.Judged.Loss) _best = attempt;
+            counts.Found(count, isEnough);
         }
         return _best;
     }
@@ -64,14 +58,13 @@ internal sealed class FewestReturned(
         if (Deadline.Within(() => make(first.Select(ranked => ranked.Output).ToHashSet()), cancellationToken) is not { } attempt)
             return null;
         var won = search.Best.Judged.Loss - attempt.Judged.Loss;
-        var all = first.Sum(ranked => ShareOf(ranked.Gain));
+        var all = first.Sum(ranked => CountSearch.ShareOf(ranked.Gain));
         return attempt with
         {
             Returned = [
-                .. first.Select(ranked => new ReturnedOperator(ranked.Output, ranked.Gain, all > 0 ? won * ShareOf(ranked.Gain) / all : 0)),
+                .. first.Select(ranked => new ReturnedOperator(
+                    ranked.Output, ranked.Gain, all > 0 ? won * CountSearch.ShareOf(ranked.Gain) / all : 0)),
             ],
         };
     }
-
-    private static double ShareOf(double gain) => 1 - Math.Pow(10, -gain / 10);
 }

@@ -90,8 +90,8 @@ public sealed class AccuracyControlTests
         Assert.Equal([
             "bias correction", "without techniques",
             .. Calibrators.All.Where(calibrator => calibrator.Name != "minmax").Select(calibrator => $"{calibrator.Name} calibration"),
-            .. Enumerable.Range(1, 6).Select(i => $"ranking layers, {i} of 6"), "1 of 6 layers in float", "2 of 6 layers in float",
-            "3 of 6 layers in float", "3 of 6 layers in float, made exactly",
+            .. Enumerable.Range(1, 6).Select(i => $"ranking layers, {i} of 6"), "3 of 6 layers in float",
+            "3 of 6 layers in float, made exactly",
         ], said);
     }
 
@@ -104,8 +104,9 @@ public sealed class AccuracyControlTests
         Assert.Equal([KnownTechniques.BiasCorrection], controlled.Techniques);
         Assert.Equal(3, controlled.Returned.Count);
         // The plain model, one for each corrected layer and the corrected one; one without techniques; one for each layer that is ranked;
-        // one for each count tried; and again one for each of the three that remain, and the last.
-        Assert.Equal((1 + 6 + 1) + 1 + 6 + 3 + (3 + 1), chain.ModelsMade);
+        // the most that may return, since fewer are not expected to be enough; and again one for each of the three that remain, and the
+        // last.
+        Assert.Equal((1 + 6 + 1) + 1 + 6 + 1 + (3 + 1), chain.ModelsMade);
         Assert.Equal(controlled.Requantize(controlled.Returned.Select(one => one.Output).ToHashSet()), controlled.Model);
     }
 

@@ -6,8 +6,12 @@ namespace Fleet.Quantization;
 /// <summary>What a program does that gives the library a process of its own, as <c>fleet-quantize</c> is.</summary>
 public static class QuantizationProcess
 {
-    /// <summary>Tells native libraries what they read from the environment; before anything is loaded.</summary>
-    public static void Prepare() => NativeVariables.Set();
+    /// <summary>Tells native libraries what they read from the environment, and libc to give memory back; before anything is loaded.</summary>
+    public static void Prepare()
+    {
+        NativeVariables.Set();
+        NativeHeap.ReturnLargeBlocks();
+    }
 
     /// <summary>
     /// Answers the request, hidden among a program's own commands, to measure the peak memory of one model in this process; first thing in

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
@@ -78,17 +79,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
         var (file, source, spec) = (request.Source.Onnx, request.Source with { Onnx = path }, request.Quantization);
         var settings = VariantSettings.Of(request);
         var (startedAt, start) = (_time.GetUtcNow(), _time.GetTimestamp());
-        var model = PreparedModel.Read(path);
-        var parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16))
-            .Sum(tensor => tensor.Elements());
-        IReadOnlyList<ModelInput> inputs;
-        ModelState state;
-        SyntheticShapes? shapes;
-        using (var session = OnnxRuntimeSession.Open(source.Onnx))
-        {
-            state = ModelState.Of(session, inputs = ModelInput.WithTables(ModelInput.Of(session), model), source.State ?? []);
-            shapes = SyntheticShapes.For(source, session, inputs, state);
-        }
+        var (parameters, inputs, state, shapes) = InterfaceOf(source);
         SampleSource Described(string from, int count, Preprocessing? preprocessing) => new(from, count)
         {
             Shapes = from == SampleSource.Synthetic ? shapes?.Given(state) : null,
@@ -129,7 +120,6 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Sha256 = sha256,
             Requantized = requantized,
             Bytes = OnnxFile.BytesOf(source.Onnx),
-            // Counted before: a model of some GiB is not kept meanwhile.
             Parameters = parameters,
             StartedAt = startedAt,
             Duration = _time.GetElapsedTime(start),
@@ -160,6 +150,22 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
                 Variants = made.Recipes,
             },
         };
+    }
+
+    /// <summary>
+    /// What a model has and takes. A method of its own, whose model is let go when it ends: one of some GiB is not kept meanwhile.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static (long Parameters, IReadOnlyList<ModelInput> Inputs, ModelState State, SyntheticShapes? Shapes) InterfaceOf(
+        SourceSpec source)
+    {
+        var model = PreparedModel.Read(source.Onnx);
+        var parameters = model.Graph.Initializer.Where(tensor => tensor.Is(DataType.Float) || tensor.Is(DataType.Float16))
+            .Sum(tensor => tensor.Elements());
+        using var session = OnnxRuntimeSession.Open(source.Onnx);
+        var inputs = ModelInput.WithTables(ModelInput.Of(session), model);
+        var state = ModelState.Of(session, inputs, source.State ?? []);
+        return (parameters, inputs, state, SyntheticShapes.For(source, session, inputs, state));
     }
 
     /// <summary>What a recipe asks for, of the model that it was written for.</summary>

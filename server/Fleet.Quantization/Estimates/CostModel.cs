@@ -17,6 +17,9 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
     /// <summary>Arm's runtime computes signed bytes as they are; this makes that of another machine fuse them alike.</summary>
     private const string SignedAllowed = "session.qdqisint8allowed";
 
+    /// <summary>Weights of larger models are written apart, which the runtime does without another copy of them.</summary>
+    private const long LargestWhole = 64L << 20;
+
     private readonly KernelCosts _costs = KernelCosts.Of(profile);
 
     /// <summary>Cycles of one inference; null where the model cannot be run here.</summary>
@@ -30,6 +33,7 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
         {
             var model = _costs.FusesQdq ? OnnxFile.Load(file) : Fused(file, runtime);
             var graph = new OnnxGraph(model);
+            using var mapped = new MappedWeights(model, file + ".mapped");
             var shapes = ShapesOf(model);
             var weights = Scopes.Of(graph.Graph).SelectMany(scope => scope.Initializer).Sum(BytesOf);
             var fromWhere = weights <= _costs.CacheBytes ? _costs.CachedBytes : _costs.MemoryBytes;
@@ -49,7 +53,7 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
             var entries = new Dictionary<string, string>(runtime.SessionEntries) { [SignedAllowed] = "1" };
             // Without the last level, whose blocked layouts are this machine's own.
             OnnxRuntimeSession.SaveOptimized(
-                file, fused, GraphOptimizationLevel.ORT_ENABLE_EXTENDED, runtime with { SessionEntries = entries });
+                file, fused, GraphOptimizationLevel.ORT_ENABLE_EXTENDED, runtime with { SessionEntries = entries }, largest: LargestWhole);
             return OnnxFile.Load(fused);
         }
         finally
@@ -63,15 +67,33 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
     {
         var observed = model.Clone();
         var present = observed.Graph.Output.Select(output => output.Name).ToHashSet();
-        string[] values = [.. model.Graph.Node.SelectMany(node => node.Output).Where(output => output.Length > 0).Distinct()];
+        // What is made of weights alone is as large as they are, and needs not be held to be measured.
+        var constants = ShapesOfConstants(model);
+        string[] values = [
+            .. model.Graph.Node.SelectMany(node => node.Output).Where(output => output.Length > 0 && !constants.ContainsKey(output)).Distinct(),
+        ];
         observed.Graph.Output.AddRange(
             values.Where(value => !present.Contains(value)).Select(value => new ValueInfoProto { Name = value }));
         using var session = OnnxRuntimeSession.Open(observed, "the model to be estimated", GraphOptimizationLevel.ORT_DISABLE_ALL);
         using var feed = samples.Batches(1).First();
         using var options = new RunOptions();
         using var results = session.Run(options, feed.Names, feed.Values, values);
-        return values.Zip(results).Concat(feed.Names.Zip(feed.Values)).Where(pair => pair.Second.IsTensor)
-            .ToDictionary(pair => pair.First, pair => pair.Second.GetTensorTypeAndShape().Shape);
+        foreach (var (name, value) in values.Zip(results).Concat(feed.Names.Zip(feed.Values)).Where(pair => pair.Second.IsTensor))
+            constants[name] = value.GetTensorTypeAndShape().Shape;
+        return constants;
+    }
+
+    /// <summary>The shapes of what operators that change none make of weights.</summary>
+    private static Dictionary<string, long[]> ShapesOfConstants(ModelProto model)
+    {
+        var weights = model.Graph.Initializer.ToDictionary(weight => weight.Name, weight => weight.Dims.ToArray());
+        var made = new Dictionary<string, long[]>();
+        foreach (var node in model.Graph.Node.Where(node => node.OpType is "DequantizeLinear" or "Cast"))
+        {
+            if (node.InputAt(0) is { } input && (made.GetValueOrDefault(input) ?? weights.GetValueOrDefault(input)) is { } shape)
+                made[node.Output[0]] = shape;
+        }
+        return made;
     }
 
     private double CyclesOf(Counted node, double bytesPerCycle)

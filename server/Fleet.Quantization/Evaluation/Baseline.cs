@@ -88,8 +88,12 @@ internal sealed class Baseline : IDisposable
     /// </summary>
     /// <exception cref="InvalidDataException">It does not take the samples, or its outputs cannot be judged by its task.</exception>
     public static Baseline Measure(string path, HeldOut heldOut, CancellationToken cancellationToken)
+        => Measure(path, OnnxRuntimeSession.Open(path), heldOut, cancellationToken);
+
+    /// <summary>The same of a model that is open already, whose session it takes over.</summary>
+    /// <inheritdoc cref="Measure(string, HeldOut, CancellationToken)"/>
+    public static Baseline Measure(string path, InferenceSession session, HeldOut heldOut, CancellationToken cancellationToken)
     {
-        var session = OnnxRuntimeSession.Open(path);
         try
         {
             return new Baseline(path, session, heldOut, cancellationToken);

@@ -52,20 +52,27 @@ internal static class OnnxRuntimeSession
     /// <summary>Opens a model of any size from memory.</summary>
     public static InferenceSession Open(
         ModelProto model, string name, RuntimeSettings? runtime = null, long largest = OnnxFile.MaximumBytes)
-        => OnnxFile.Fits(model, largest)
-            ? Open(model.ToByteArray(), name, runtime)
+    {
+        var (apart, folder) = MappedWeights.Of(model);
+        return OnnxFile.Fits(apart, largest)
+            ? Open(apart.ToByteArray(), name, In(folder, runtime ?? Exact))
             : FromFile(model, largest, path => Open(path, runtime));
+    }
 
     /// <summary>Opens a model of any size from memory, optimized at <paramref name="level"/>.</summary>
     public static InferenceSession Open(ModelProto model, string name, GraphOptimizationLevel level)
-        => OnnxFile.Fits(model)
-            ? Open(model.ToByteArray(), name, level)
-            : FromFile(model, OnnxFile.MaximumBytes, path => Opened(name, () =>
-            {
-                using var options = Options(Exact);
-                options.GraphOptimizationLevel = level;
-                return new InferenceSession(path, options);
-            }));
+    {
+        var (apart, folder) = MappedWeights.Of(model);
+        InferenceSession At(Func<SessionOptions, InferenceSession> open) => Opened(name, () =>
+        {
+            using var options = Options(In(folder, Exact));
+            options.GraphOptimizationLevel = level;
+            return open(options);
+        });
+        return OnnxFile.Fits(apart)
+            ? At(options => new InferenceSession(apart.ToByteArray(), options))
+            : FromFile(model, OnnxFile.MaximumBytes, path => At(options => new InferenceSession(path, options)));
+    }
 
     /// <summary>
     /// Writes the model as the runtime optimizes it at <paramref name="level"/>, with its weights in a file beside it where they may be too
@@ -83,6 +90,11 @@ internal static class OnnxRuntimeSession
                 options.AddSessionConfigEntry(WeightsApart, Path.GetFileName(OnnxFile.DataPathOf(optimizedPath)));
             return new InferenceSession(path, options);
         }).Dispose();
+
+    private static RuntimeSettings In(string? folder, RuntimeSettings runtime) => folder is null ? runtime : runtime with
+    {
+        SessionEntries = new Dictionary<string, string>(runtime.SessionEntries) { [MappedWeights.FolderEntry] = folder },
+    };
 
     /// <summary>The runtime takes no more from memory than one array holds; of what it has opened it needs no file any more.</summary>
     private static InferenceSession FromFile(ModelProto model, long largest, Func<string, InferenceSession> open)

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Fleet.Quantization.Onnx.Protos;
 using Google.Protobuf;
@@ -19,6 +21,20 @@ internal static class Tensors
     /// <summary>A tensor of signed bytes.</summary>
     public static TensorProto Of(string name, ReadOnlySpan<sbyte> values, params ReadOnlySpan<long> extents)
         => Create(name, DataType.Int8, MemoryMarshal.AsBytes(values), extents);
+
+    /// <summary>A tensor of signed bytes that shares <paramref name="values"/>, which nobody may change any more.</summary>
+    public static TensorProto Over(string name, sbyte[] values, params ReadOnlySpan<long> extents)
+    {
+        // Arrays of signed and of unsigned bytes are one type to the runtime.
+        var tensor = new TensorProto
+        {
+            Name = name,
+            DataType = (int)DataType.Int8,
+            RawData = UnsafeByteOperations.UnsafeWrap(Unsafe.As<byte[]>(values)),
+        };
+        tensor.Dims.AddRange(extents.ToArray());
+        return tensor;
+    }
 
     /// <summary>A tensor of unsigned bytes.</summary>
     public static TensorProto Of(string name, ReadOnlySpan<byte> values, params ReadOnlySpan<long> extents)
@@ -50,7 +66,7 @@ internal static class Tensors
     public static float[] ToSingles(this TensorProto tensor) => (DataType)tensor.DataType switch
     {
         DataType.Float => tensor.HasRawData ? Raw<float>(tensor) : Checked(tensor, [.. tensor.FloatData]),
-        DataType.Float16 => Array.ConvertAll(ToHalves(tensor), value => (float)value),
+        DataType.Float16 => Widened(ToHalves(tensor)),
         DataType.Double => Array.ConvertAll(
             tensor.HasRawData ? Raw<double>(tensor) : Checked(tensor, [.. tensor.DoubleData]), value => (float)value),
         var other => throw new InvalidDataException($"Tensor '{tensor.Name}' holds {other}; floats were expected."),
@@ -75,6 +91,13 @@ internal static class Tensors
             value => (long)value),
         var other => throw new InvalidDataException($"Tensor '{tensor.Name}' holds {other}; integers were expected."),
     };
+
+    private static float[] Widened(Half[] values)
+    {
+        var wide = new float[values.Length];
+        TensorPrimitives.ConvertToSingle(values, wide);
+        return wide;
+    }
 
     private static T[] Raw<T>(TensorProto tensor) where T : unmanaged
         => Checked(tensor, MemoryMarshal.Cast<byte, T>(tensor.RawData.Span).ToArray());

@@ -69,7 +69,7 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
         string New(string kind) => Nodes.NewName(kind, taken);
         var (integers, scales, zeros, real) = (New("w"), New("s"), New("z"), New("d"));
         home.Initializer.Remove(tensor);
-        home.Initializer.Add(Tensors.Of(integers, quantized.Values, [.. tensor.Dims]));
+        home.Initializer.Add(Tensors.Over(integers, quantized.Values, [.. tensor.Dims]));
         home.Initializer.Add(Tensors.Of(scales, quantized.Scales, quantized.Scales.Length));
         // Written down, and not shared: the runtime's pass behind session.x64quantprecision rewrites those that it finds, and of a weight
         // without any it makes a file that does not load.

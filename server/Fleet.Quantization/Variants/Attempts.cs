@@ -50,6 +50,12 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     /// <summary>Output values over which the power of an error is taken; of independent ones as many tell it to some percent.</summary>
     private const int RankingValues = 10_000;
 
+    private const string Hopeless = "No layers were looked for that should return to float: weights rounded to 16 bits, and nothing else, "
+        + "lose more than is allowed on these samples already. Effort thorough looks all the same.";
+
+    private const string FourBitUntried = "Not tried: four-bit weights are taken for a goal of size, a limit of bytes, or where they are "
+        + "measured to be faster, which effort fast leaves out. Effort balanced tries them.";
+
     private string TimeLimit => $"the time limit of {request.Deadline.Limit.ToString("c", CultureInfo.InvariantCulture)}";
 
     private ControlledModel? _controlled;
@@ -61,6 +67,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     public Attempted Make(Wanted wanted, Progress progress)
     {
         progress.Report(0);
+        ReturnMemory();
         var empty = new VariantReport
         {
             Id = wanted.Id,
@@ -74,6 +81,9 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         {
             if (wanted.Scheme.Held(source.Model.Graph).Count > 0 && wanted.Scheme.OperatorsOf(source.Model.Graph).Count == 0)
                 return Failed("Nothing is left for it to quantize: all that it could stays float, as was asked for.");
+            if (wanted.Scheme.IsFourBit && !request.Settings.Effort.TriesFourBit && !bench.IsAboutSize(wanted)
+                && request.Settings is { Schemes.Count: 0, Mixed: null } && request.Fixed is null)
+                return Failed(FourBitUntried);
             // What is made for another profile costs no search.
             if (request.Deadline.HasPassed && _controlled is null && _failure is null)
                 return Failed($"Not tried: {TimeLimit} had passed. Give it more (--time-limit, in a build spec quantization.timeLimit), or "
@@ -94,6 +104,9 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 ? e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal) : e.Message).Trim());
         }
     }
+
+    /// <summary>Gives back what models took that are gone, which the collector does by itself where the whole machine is short of it.</summary>
+    public static void ReturnMemory() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     private ControlledModel Again(Wanted wanted, FixedChoices choices)
         => choices.Make(wanted, source,
@@ -134,6 +147,10 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             OtherCalibrators = request.Settings.Effort.OtherCalibrators ? Calibrators.All : [],
             Deadline = request.Deadline,
             Detail = request.Settings.Effort.Ranking,
+            ExplainsTheHopeless = request.Settings.Effort.ExplainsTheHopeless,
+            // What rounds to 16 bits itself returns to 32.
+            Least = request.Settings.Effort.TriesTheHopeless || wanted.Scheme.Whole is Float16Scheme
+                ? null : () => bench.LeastLoss(source, cancellationToken),
         }.Quantize(bench.SelectionLimit, bench.AimOf(wanted),
                 model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
     }
@@ -161,7 +178,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         var judged = honest.Judged;
         var accepted = judged.Loss <= bench.Limit;
         var scores = new Scores { Metrics = judged.Figures, Samples = bench.Baseline.Split.Report.Count };
-        if (here)
+        if (here && (accepted || request.Settings.Effort.TimesTheRejected))
         {
             progress.Report(0, "timing");
             scores = bench.Measured(wanted.Id, file, settings, scores, cancellationToken);
@@ -190,7 +207,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         };
         var mates = scheme.RoundsByBatch(graph) ? bench.MatesOf(honest.Model.Model, wanted.Id, settings, cancellationToken) : null;
         var subject = new ReasonsOf(report, judged, fused.Model, fused.Left, scheme) { Mates = mates };
-        string[] cut = made.IsCutShort ? [$"The search for a closer one ended early: {TimeLimit} had passed."] : [];
+        string[] cut = made.IsCutShort ? [$"The search for a closer one ended early: {TimeLimit} had passed."]
+            : made.IsHopeless ? [Hopeless] : [];
         string[] ranges = wanted.Scheme.Whole is StaticInt8Scheme { Form.Symmetric: true } symmetric
             ? [WriteRanges(symmetric, wanted, honest.Model, fused.Returned)] : [];
         return new Attempted(report with { Reasons = [.. VariantReasons.Of(subject, source, bench), .. honest.Reasons, .. cut, .. ranges] },

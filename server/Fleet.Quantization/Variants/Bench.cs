@@ -3,11 +3,14 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
+using Fleet.Quantization.Accuracy;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
+using Fleet.Quantization.Schemes;
+using Fleet.Quantization.Writing;
 using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
@@ -25,17 +28,20 @@ internal sealed class Bench : IDisposable
     private readonly VariantSettings _settings;
     private readonly string? _sample;
     private Scores? _floatCosts;
+    private LeastLoss? _least;
 
     /// <summary>Measures the float model.</summary>
     /// <param name="floatFile">The prepared float model.</param>
+    /// <param name="model">The same in memory.</param>
     /// <param name="request">What is to be made of it.</param>
     /// <param name="machine">Where this runs.</param>
     /// <param name="cancellationToken">Stops between runs of a model.</param>
     /// <exception cref="InvalidDataException">The float model does not take the samples, or its outputs cannot be compared.</exception>
-    public Bench(string floatFile, VariantRequest request, Machine machine, CancellationToken cancellationToken)
+    public Bench(string floatFile, ModelProto model, VariantRequest request, Machine machine, CancellationToken cancellationToken)
     {
         (FloatFile, _settings, _machine) = (floatFile, request.Settings, machine);
-        Baseline = Baseline.Measure(floatFile, request.HeldOut, cancellationToken);
+        Baseline = Baseline.Measure(
+            floatFile, OnnxRuntimeSession.Open(model, floatFile, largest: request.LargestFile), request.HeldOut, cancellationToken);
         var sample = Path.Combine(request.OutputFolder, "sample.npz");
         _sample = PeakMemory.WriteSample(request.HeldOut.Samples, sample) ? sample : null;
     }
@@ -83,10 +89,13 @@ internal sealed class Bench : IDisposable
 
     /// <summary>The loss that a variant's scheme tries to reach; the limit where bytes are what counts.</summary>
     public double AimOf(Wanted wanted)
-        => Baseline.Original.Figure.Name == Metric.SignalToNoise.Name && wanted.Scheme.Aim is { } decibels
-            && _settings.Goal != QuantizationGoal.Size
-            && VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is null
-                ? Math.Min(SelectionLimit, -decibels) : SelectionLimit;
+        => Baseline.Original.Figure.Name == Metric.SignalToNoise.Name && wanted.Scheme.Aim is { } decibels && !IsAboutSize(wanted)
+            ? Math.Min(SelectionLimit, -decibels)
+            : SelectionLimit;
+
+    /// <summary>True where bytes are what counts.</summary>
+    public bool IsAboutSize(Wanted wanted) => _settings.Goal == QuantizationGoal.Size
+        || VariantChoice.Tighter(_settings.Budget, wanted.Profile.Budget).MaximumBytes is not null;
 
     /// <summary>True when this machine is of the profile: figures taken here are then claims about it.</summary>
     public bool IsHere(HardwareProfile profile) => profile.Matches(_machine.Facts);
@@ -120,6 +129,16 @@ internal sealed class Bench : IDisposable
     {
         using var session = OnnxRuntimeSession.Open(model, name, settings);
         return Baseline.Tell(session, cancellationToken);
+    }
+
+    /// <summary>What is lost where nothing but weights is rounded, and to 16 bits; found once.</summary>
+    public LeastLoss LeastLoss(QuantizationSource source, CancellationToken cancellationToken)
+    {
+        if (_least is not null) return _least;
+        var model = KeptWeights.Stored(source.Model.Model, new HashSet<string>());
+        using var session = OnnxRuntimeSession.Open(model, "the model with weights of 16 bits");
+        return _least = new LeastLoss(
+            Baseline.Compare(session, cancellationToken).Loss, Baseline.Tell(session, cancellationToken).Loss > Limit);
     }
 
     /// <summary>What others in a batch cost a sample of a model; null where that cannot be told.</summary>

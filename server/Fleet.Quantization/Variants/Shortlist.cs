@@ -25,8 +25,11 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     /// <summary>Marks what to take; the float model joins the variants where it is the choice.</summary>
     public IEnumerable<VariantReport> Choose(IEnumerable<Attempted> tried)
     {
-        _floatCost = _here ? null : _costs.CyclesOf(bench.FloatFile, profile.Runtime, cancellationToken);
-        Attempted[] timed = [.. tried.Select(Timed)];
+        Attempted[] made = [.. tried];
+        // What was made is on the disk; to estimate it takes a model of floats more.
+        Attempts.ReturnMemory();
+        _floatCost = _here || !made.Any(IsToBeTimed) ? null : _costs.CyclesOf(bench.FloatFile, profile.Runtime, cancellationToken);
+        Attempted[] timed = [.. made.Select(Timed)];
         Candidate[] candidates = [
             .. timed.Where(attempted => attempted.Report is { Artifact: not null }).Select(CandidateOf), FloatCandidate(),
         ];
@@ -56,6 +59,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         };
     }
 
+    private bool IsToBeTimed(Attempted attempted) => attempted.Report.Accepted || request.Settings.Effort.TimesTheRejected;
+
     /// <summary>Times are told once all are taken, by one clock; what is not of this machine has an estimate.</summary>
     private Attempted Timed(Attempted attempted) => attempted.Report is not { Scores: { } scores, Artifact: { } file } report
         ? attempted
@@ -68,7 +73,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
                 SpeedUpInterval = bench.Clock.SpeedOf(report.Id) is { } speed
                     ? new MetricInterval(SpeedUp, speed.Low, speed.High)
                     : null,
-                EstimatedSpeedUp = _floatCost is { } whole
+                EstimatedSpeedUp = IsToBeTimed(attempted) && _floatCost is { } whole
                     ? whole / _costs.CyclesOf(Path.Combine(request.OutputFolder, file.Name), report.Runtime, cancellationToken)
                     : null,
             },

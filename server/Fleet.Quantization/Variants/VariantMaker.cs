@@ -71,8 +71,10 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var floatFile = Path.Combine(request.OutputFolder, FloatScheme + ".onnx");
         try
         {
-            OnnxFile.Save(StoredOnce.Of(model.Model), floatFile, request.LargestFile);
-            using var bench = new Bench(floatFile, request, _machine, cancellationToken);
+            var stored = StoredOnce.Of(model.Model);
+            OnnxFile.Save(stored, floatFile, request.LargestFile);
+            using var mapped = new MappedWeights(stored, Path.Combine(request.OutputFolder, "weights.mapped"));
+            using var bench = new Bench(floatFile, stored, request, _machine, cancellationToken);
             Confirm(request.ModelPath, floatFile, request.HeldOut.Samples, cancellationToken);
             return Make(model, bench, request, progress, cancellationToken);
         }

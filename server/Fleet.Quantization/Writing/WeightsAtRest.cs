@@ -44,7 +44,7 @@ internal static class WeightsAtRest
         string New(string kind) => Nodes.NewName(kind, taken);
         var (integers, whole, scales, real) = (New("w"), New("f"), New("s"), New("d"));
         home.Initializer.Remove(home.Initializer.Single(one => one.Name == tensor.Name));
-        home.Initializer.Add(Tensors.Of(integers, quantized.Values, [.. tensor.Dims]));
+        home.Initializer.Add(Tensors.Over(integers, quantized.Values, [.. tensor.Dims]));
         home.Initializer.Add(Tensors.Of(
             scales, quantized.Scales, [.. tensor.Dims.Select((extent, at) => at == axis ? extent : 1)]));
         // They come before everything that reads the weight.

@@ -36,6 +36,15 @@ internal sealed class AccuracyControl(
     /// <summary>How finely operators are ranked where some must stay float.</summary>
     public RankingDetail Detail { get; init; } = RankingDetail.Full;
 
+    /// <summary>
+    /// What rounding weights to 16 bits loses by itself, on the samples that choose and whether on others it is too much; asked where a
+    /// model misses what is wanted. Operators that return to float win nothing beyond it.
+    /// </summary>
+    public Func<LeastLoss>? Least { get; init; }
+
+    /// <summary>True where operators are ranked that are not returned, so that it can be said which cost most.</summary>
+    public bool ExplainsTheHopeless { get; init; } = true;
+
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumLoss">The budget.</param>
     /// <param name="aim">A smaller loss that is worth returning operators for; where it cannot be had, the budget is enough.</param>
@@ -43,7 +52,14 @@ internal sealed class AccuracyControl(
     /// <param name="cancellationToken">Stops between models.</param>
     public ControlledModel Quantize(double maximumLoss, double aim, Func<ModelProto, Judged> judge, CancellationToken cancellationToken)
     {
-        var (recipe, cleanest) = Cleanest(cancellationToken);
+        var plain = new Recipe(source, [], null);
+        var made = scheme.Apply(source, None);
+        // Where nothing helps, nothing is tried.
+        if (Least is not null && TechniquesOf().Length > 0
+            && new RecipeSearch(scheme, plain, made, judge, cancellationToken).Best is var first && first.Judged.Loss > maximumLoss
+            && Least().IsMoreThan(maximumLoss))
+            return Hopeless(first, source, cancellationToken);
+        var (recipe, cleanest) = Cleanest(plain, made, cancellationToken);
         var search = new RecipeSearch(scheme, recipe, cleanest, judge, cancellationToken);
         // The cleanest output need not be the one that decides best; and other ranges may suit better.
         foreach (var (what, other) in Others(recipe))
@@ -54,6 +70,12 @@ internal sealed class AccuracyControl(
             if (Deadline.Within(() => search.Try(other), cancellationToken) is null) break;
         }
         if (search.Best.Judged.Loss <= aim) return search.Best;
+        if (Least?.Invoke() is { } least)
+        {
+            if (least.OfSelection > aim) aim = maximumLoss;
+            if (search.Best.Judged.Loss <= aim) return search.Best;
+            if (least.IsMoreThan(maximumLoss)) return Hopeless(search.Best, search.Recipe.From, cancellationToken);
+        }
 
         var ranking = Deadline.HasPassed ? null
             : Deadline.Within(() => RankingOf(search.Recipe.From, cancellationToken) ?? [], cancellationToken);
@@ -65,6 +87,14 @@ internal sealed class AccuracyControl(
             IsCutShort = Deadline.HasPassed,
         };
     }
+
+    private ControlledModel Hopeless(ControlledModel model, QuantizationSource from, CancellationToken cancellationToken) => model with
+    {
+        IsHopeless = true,
+        Ranking = ExplainsTheHopeless && !Deadline.HasPassed
+            ? Deadline.Within(() => RankingOf(from, cancellationToken) ?? [], cancellationToken) ?? []
+            : [],
+    };
 
     /// <summary>
     /// The operators, the costliest first: as another scheme ranked them where it rounds them alike. Null where time was up before.
@@ -92,13 +122,9 @@ internal sealed class AccuracyControl(
     /// <summary>
     /// The scheme's techniques one after the other, each kept where it makes the output worthwhile cleaner, and the model they make.
     /// </summary>
-    private (Recipe Recipe, ModelProto Model) Cleanest(CancellationToken cancellationToken)
+    private (Recipe Recipe, ModelProto Model) Cleanest(Recipe best, ModelProto made, CancellationToken cancellationToken)
     {
-        var (best, made, changed) = (new Recipe(source, [], null), scheme.Apply(source, None), source);
-        ITechnique[] techniques = [
-            .. scheme.Helpers.Select(KnownTechniques.Of)
-                .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph)),
-        ];
+        var (techniques, changed) = (TechniquesOf(), source);
         if (techniques.Length == 0) return (best, made);
         var plain = _samples.SignalToNoiseOf(made, scheme.Name);
         var cleanest = plain;
@@ -119,4 +145,10 @@ internal sealed class AccuracyControl(
         }
         return (best, made);
     }
+
+    private ITechnique[] TechniquesOf()
+        => [
+            .. scheme.Helpers.Select(KnownTechniques.Of)
+                .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph)),
+        ];
 }

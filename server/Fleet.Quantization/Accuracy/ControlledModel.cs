@@ -45,6 +45,9 @@ internal sealed record ControlledModel(
     /// <summary>True when its techniques were applied roughly, by what they found with all layers quantized.</summary>
     public bool IsRough { get; init; }
 
+    /// <summary>True when no layers were returned to float, since rounding weights to 16 bits alone loses too much.</summary>
+    public bool IsHopeless { get; init; }
+
     /// <summary>True when the time was up before everything was tried.</summary>
     public bool IsCutShort { get; init; }
 

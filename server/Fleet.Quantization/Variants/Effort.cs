@@ -16,6 +16,9 @@ internal sealed record Effort(string Name, PairTime Pairs)
     public static readonly Effort Fast = new("fast", new PairTime(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(1.5), 1.05))
     {
         OtherCalibrators = false,
+        TriesFourBit = false,
+        TimesTheRejected = false,
+        ExplainsTheHopeless = false,
         Ranking = new RankingDetail(Singly: 16, Opened: 4),
         FewestRankingSamples = 4,
     };
@@ -28,12 +31,27 @@ internal sealed record Effort(string Name, PairTime Pairs)
     };
 
     /// <summary>The same, with every speed told as exactly as this machine allows.</summary>
-    public static readonly Effort Thorough = new("thorough", new PairTime(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(12), 1.02));
+    public static readonly Effort Thorough = new("thorough", new PairTime(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(12), 1.02))
+    {
+        TriesTheHopeless = true,
+    };
 
     private static readonly Effort[] All = [Fast, Balanced, Thorough];
 
     /// <summary>True where other calibrators than the one asked for are tried when that misses the aim.</summary>
     public bool OtherCalibrators { get; init; } = true;
+
+    /// <summary>True where layers are returned to float even where rounding weights to 16 bits alone loses too much.</summary>
+    public bool TriesTheHopeless { get; init; }
+
+    /// <summary>True where weights of four bits are made that are taken only where they turn out to be faster.</summary>
+    public bool TriesFourBit { get; init; } = true;
+
+    /// <summary>True where variants are timed that are not good enough to be taken.</summary>
+    public bool TimesTheRejected { get; init; } = true;
+
+    /// <summary>True where it is found out which layers cost most of a variant that cannot be good enough.</summary>
+    public bool ExplainsTheHopeless { get; init; } = true;
 
     /// <summary>How finely operators are ranked where some must stay float.</summary>
     public RankingDetail Ranking { get; init; } = RankingDetail.Full;

@@ -47,6 +47,39 @@ public sealed class VariantMakerTests
         });
     }
 
+    [Theory]
+    [InlineData("fast", true, false)]
+    [InlineData("balanced", true, true)]
+    [InlineData("thorough", false, true)]
+    public void Nothing_is_searched_where_16_bits_lose_too_much_already(string effort, bool isGivenUp, bool isExplained)
+    {
+        using var folder = new ScratchFolder();
+        var calibration = TinyModels.SamplesFor(Classifier().Build(), 60, seed: 1);
+        var reports = new VariantMaker(X64).Make(
+            new VariantRequest(Classifier().Save(folder), calibration.Feeds("x"), HeldOut.Of(calibration.Feeds("x")), VariantSettings.Of(
+                new QuantizationSpec { MinimumSignalToNoise = 120, Schemes = ["int8-static-u8s8"], Profiles = ["x64"], Effort = effort },
+                [BuiltInProfiles.X64]), folder.File("out")),
+            new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants;
+        var report = reports.Single(report => report.Scheme != "fp32");
+        Assert.False(report.Accepted);
+        Assert.Equal(isGivenUp, report.Reasons.Any(reason => reason.Contains("weights rounded to 16 bits", StringComparison.Ordinal)));
+        Assert.Equal(isExplained, report.Layers.Any(layer => layer.Decibels is not null));
+        Assert.Equal(effort != "fast", report.Scores!.Latency is not null);
+    }
+
+    [Theory]
+    [InlineData("fast", null, false)]
+    [InlineData("fast", "size", true)]
+    [InlineData("balanced", null, true)]
+    public void Four_bits_are_tried_at_effort_fast_for_a_goal_of_size_alone(string effort, string? goal, bool isTried)
+    {
+        using var folder = new ScratchFolder();
+        var reports = Make(folder, Classifier().Save(folder), new QuantizationSpec { Effort = effort, Goal = goal, Profiles = ["x64"] });
+        var report = reports.Single(report => report.Id == "x64-int4");
+        Assert.Equal(isTried, report.Artifact is not null);
+        Assert.Equal(isTried, !report.Reasons[0].StartsWith("Not tried", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Integers_weigh_less_than_a_third_of_the_float_model()
     {

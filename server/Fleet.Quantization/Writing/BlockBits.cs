@@ -20,10 +20,16 @@ internal static class BlockBits
             : graph.ProducerOf(value)?.Input.Distinct().Sum(BytesBehind) ?? 0;
         NodeProto[] inBlocks = [.. graph.Graph.Node.Where(node => node.OpType == "MatMulNBits")];
         if (inBlocks.Length == 0) return null;
-        WeightedOperator[] inFloat = [.. MatrixProducts.Of(graph)];
+        // What was kept has its weight as it was, or in 16 bits behind a Cast.
+        TensorProto[] inFloat = [
+            .. MatrixProducts.Of(graph).Select(product => product.Weight),
+            .. graph.Graph.Node.Where(node => node.Is("MatMul") || node.Is("Gemm"))
+                .Select(node => graph.ProducerOf(node.InputAt(1) ?? "")).Where(before => before?.Is("Cast") == true)
+                .Select(cast => graph.Constant(cast!.InputAt(0))).OfType<TensorProto>(),
+        ];
         var bytes = inBlocks.Sum(node => BytesBehind(node.Input[1]) + Bytes(node.InputAt(2)) + Bytes(node.InputAt(3)))
-            + inFloat.Sum(product => (long)product.Weight.RawData.Length);
-        var weights = inBlocks.Sum(node => node.Int("K", 0) * node.Int("N", 0)) + inFloat.Sum(product => product.Weight.Elements());
+            + inFloat.Sum(weight => (long)weight.RawData.Length);
+        var weights = inBlocks.Sum(node => node.Int("K", 0) * node.Int("N", 0)) + inFloat.Sum(weight => weight.Elements());
         return 8.0 * bytes / weights;
     }
 }

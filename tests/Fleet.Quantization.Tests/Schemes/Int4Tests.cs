@@ -110,6 +110,9 @@ public sealed class Int4Tests
         Assert.Equal(kept, made.Scheme.OperatorsOf(made.Source.Graph).Count < MatrixProducts.Of(made.Source.Graph).Count());
         Assert.Equal(kept ? 1 : 0,
             made.Model.Graph.Initializer.Count(tensor => tensor.Is(DataType.Float16) && tensor.Elements() == 64 * classes));
+        // 4 bits, and of each block of 32 a scale and a zero point.
+        var share = kept ? 64.0 * classes / MatrixProducts.Of(made.Source.Graph).Sum(product => product.Weight.Elements()) : 0;
+        Assert.Equal(16 * share + 5.125 * (1 - share), BlockBits.AverageOf(made.Model)!.Value, 0.02);
         // Nothing remains to be done at a run: the runtime makes floats of them when it loads the file.
         Assert.DoesNotContain(made.Loaded(folder).Graph.Node, node => node.OpType == "Cast");
     }

@@ -2,7 +2,6 @@ using Fleet.Contracts.Devices;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
-using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Tests.Models;
 using Fleet.Quantization.Tests.Schemes;
 using Fleet.Quantization.Writing;

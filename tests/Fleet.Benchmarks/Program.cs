@@ -1,7 +1,6 @@
 using Fleet.Benchmarks;
 using Fleet.Benchmarks.House;
 using Fleet.Benchmarks.Quantization;
-using Fleet.TestKit;
 
 // dotnet run -c Release --project tests/Fleet.Benchmarks -- NAME [--write]
 // Each benchmark prints a Markdown table; --write keeps it as tests/Fleet.Benchmarks/results/NAME.md, with the command that makes it again.

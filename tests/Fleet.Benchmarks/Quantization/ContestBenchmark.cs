@@ -98,7 +98,9 @@ internal sealed class ContestBenchmark : IDisposable
             {
                 Source = new SourceSpec
                 {
-                    Onnx = _model.Model.Path, Calibration = _folder["calibration"], Validation = _folder["validation"],
+                    Onnx = _model.Model.Path,
+                    Calibration = _folder["calibration"],
+                    Validation = _folder["validation"],
                 },
                 Quantization = new QuantizationSpec { Effort = effort, Profiles = [Profile] },
             },

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Fleet.Contracts.Tasks;
-using Fleet.Contracts.Validation;
 using Fleet.Quantization;
 
 namespace Fleet.Benchmarks.Quantization;

@@ -12,13 +12,15 @@ internal static class OutputProducts
     /// <summary>Of the weights of all products; a language model's vocabulary is more.</summary>
     private const double LargestShare = 1 / 32.0;
 
-    /// <summary>Their first outputs. What lies between them and an output of the model has no other input but constants.</summary>
+    /// <summary>Their first outputs; a product that is tied to a table goes with the table. What lies between them and an output of the model has no other input but constants.</summary>
     public static IReadOnlySet<string> Of(OnnxGraph graph)
     {
         var products = MatrixProducts.Of(graph).ToDictionary(product => product.Node.Output[0]);
+        var tied = TiedTable.Of(graph).Select(one => one.Product.Node.Output[0]).ToHashSet();
         var most = LargestShare * products.Values.Sum(product => product.Weight.Elements());
         return graph.Graph.Output.Select(output => ProductBefore(output.Name, graph, products)).OfType<WeightedOperator>()
-            .Where(product => product.Weight.Elements() <= most).Select(product => product.Node.Output[0]).ToHashSet();
+            .Where(product => product.Weight.Elements() <= most).Select(product => product.Node.Output[0])
+            .Where(output => !tied.Contains(output)).ToHashSet();
     }
 
     private static WeightedOperator? ProductBefore(string value, OnnxGraph graph, Dictionary<string, WeightedOperator> products)

@@ -100,6 +100,21 @@ public sealed class TiedTableTests
             new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1" } }), 20, 100);
     }
 
+    /// <summary>Kept in 16 bits by itself it would be stored beside the table.</summary>
+    [Theory]
+    [InlineData("matmul")]
+    [InlineData("gemm")]
+    public void Small_product_of_the_answers_goes_with_the_table_that_it_is_tied_to(string name)
+    {
+        using var folder = new ScratchFolder();
+        var model = Model(name);
+        model.Graph.Initializer.Add(Tensors.Of("large", new float[Width * 40 * Words], Width, 40 * Words));
+        model.Graph.Node.Add(Nodes.Node("MatMul", ["t", "large"], ["z"]));
+        model.Graph.Output.Add(new ValueInfoProto(model.Graph.Output[0]) { Name = "z", Type = new TypeProto() });
+        OnnxFile.Save(model, folder.File("m.onnx"));
+        Assert.Empty(OutputProducts.Of(PreparedModel.From(folder.File("m.onnx"), folder.Path).Graph));
+    }
+
     private static ModelProto Model(string name)
     {
         var graph = new GraphBuilder().Weight("table", Words, Width).Weight("w", Width, Width).Node("Gather", ["table", "ids"], "e")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Small models of kinds that no registry has, trained from the shared data and exported as PyTorch's exporter writes them.
+"""Small models of kinds that were found in no registry, trained from the shared data and exported as PyTorch's exporter writes them.
 
   contest_models.py DATA OUT [SECONDS]
 DATA holds fashion-mnist/ and tinyshakespeare/; each model is trained for so many seconds. PyTorch is that of ../shared/peers.

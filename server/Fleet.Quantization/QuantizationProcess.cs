@@ -6,7 +6,9 @@ namespace Fleet.Quantization;
 /// <summary>What a program does that gives the library a process of its own, as <c>fleet-quantize</c> is.</summary>
 public static class QuantizationProcess
 {
-    /// <summary>Tells native libraries what they read from the environment, and libc to give memory back; before anything is loaded.</summary>
+    /// <summary>
+    /// Tells native libraries what they read from the environment, and libc to give memory back; before anything is loaded.
+    /// </summary>
     public static void Prepare()
     {
         NativeVariables.Set();

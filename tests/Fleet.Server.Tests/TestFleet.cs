@@ -1,5 +1,4 @@
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
@@ -128,7 +127,7 @@ internal sealed class TestFleet : IAsyncDisposable
     public HttpClient ClientOf(string? device, CertificateAuthority? authority = null)
     {
         // Owned by the client it is returned in.
-        var handler = new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1), ConnectCallback = ConnectNarrowAsync };
+        var handler = new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1), ConnectCallback = NarrowConnection.OpenAsync };
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null;
         if (device is not null)
         {
@@ -139,25 +138,6 @@ internal sealed class TestFleet : IAsyncDisposable
             handler.SslOptions.ClientCertificates = [certificate.CopyWithPrivateKey(key)];
         }
         return new HttpClient(handler) { BaseAddress = new Uri(Of<ListenAddresses>().Devices) };
-    }
-
-    /// <summary>
-    /// Holds back at most 64 KiB that nobody has read. Left to itself the kernel lets that grow to tens of megabytes, so that what a
-    /// test leaves unread may be all that was asked for.
-    /// </summary>
-    private static async ValueTask<Stream> ConnectNarrowAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
-    {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveBufferSize = 64 << 10 };
-        try
-        {
-            await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
     }
 
     public Task RevokeAsync(DeviceId device)

@@ -70,7 +70,8 @@ internal sealed class CostModel(HardwareProfile profile, IFeedSource samples)
         // What is made of weights alone is as large as they are, and needs not be held to be measured.
         var constants = ShapesOfConstants(model);
         string[] values = [
-            .. model.Graph.Node.SelectMany(node => node.Output).Where(output => output.Length > 0 && !constants.ContainsKey(output)).Distinct(),
+            .. model.Graph.Node.SelectMany(node => node.Output)
+                .Where(output => output.Length > 0 && !constants.ContainsKey(output)).Distinct(),
         ];
         observed.Graph.Output.AddRange(
             values.Where(value => !present.Contains(value)).Select(value => new ValueInfoProto { Name = value }));

@@ -67,7 +67,6 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     public Attempted Make(Wanted wanted, Progress progress)
     {
         progress.Report(0);
-        ReturnMemory();
         var empty = new VariantReport
         {
             Id = wanted.Id,
@@ -104,9 +103,6 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
                 ? e.Message.Replace($" (Parameter '{parameter}')", "", StringComparison.Ordinal) : e.Message).Trim());
         }
     }
-
-    /// <summary>Gives back what models took that are gone, which the collector does by itself where the whole machine is short of it.</summary>
-    public static void ReturnMemory() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     private ControlledModel Again(Wanted wanted, FixedChoices choices)
         => choices.Make(wanted, source,

@@ -26,8 +26,6 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
     public IEnumerable<VariantReport> Choose(IEnumerable<Attempted> tried)
     {
         Attempted[] made = [.. tried];
-        // What was made is on the disk; to estimate it takes a model of floats more.
-        Attempts.ReturnMemory();
         _floatCost = _here || !made.Any(IsToBeTimed) ? null : _costs.CyclesOf(bench.FloatFile, profile.Runtime, cancellationToken);
         Attempted[] timed = [.. made.Select(Timed)];
         Candidate[] candidates = [

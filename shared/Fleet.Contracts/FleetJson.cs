@@ -29,6 +29,7 @@ namespace Fleet.Contracts;
     [
         typeof(FiniteConverter),
         typeof(ListConverter<AlarmView>), typeof(ListConverter<ApiKeyView>), typeof(ListConverter<ArtifactView>),
+        typeof(ListConverter<ArtifactReference>),
         typeof(ListConverter<Assignment>),
         typeof(ListConverter<AuditChangeView>), typeof(ListConverter<AuditView>), typeof(ListConverter<BuildView>),
         typeof(ListConverter<ChangeView>), typeof(ListConverter<DeviceRolloutView>),

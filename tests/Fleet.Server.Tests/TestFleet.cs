@@ -127,7 +127,11 @@ internal sealed class TestFleet : IAsyncDisposable
     public HttpClient ClientOf(string? device, CertificateAuthority? authority = null)
     {
         // Owned by the client it is returned in.
-        var handler = new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(1), ConnectCallback = NarrowConnection.OpenAsync };
+        var handler = new SocketsHttpHandler
+        {
+            Expect100ContinueTimeout = TimeSpan.FromMinutes(1),
+            ConnectCallback = NarrowConnection.OpenAsync,
+        };
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null;
         if (device is not null)
         {

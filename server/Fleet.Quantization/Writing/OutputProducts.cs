@@ -12,7 +12,10 @@ internal static class OutputProducts
     /// <summary>Of the weights of all products; a language model's vocabulary is more.</summary>
     private const double LargestShare = 1 / 32.0;
 
-    /// <summary>Their first outputs; a product that is tied to a table goes with the table. What lies between them and an output of the model has no other input but constants.</summary>
+    /// <summary>
+    /// Their first outputs; a product that is tied to a table goes with the table. What lies between them and an output of the model has no
+    /// other input but constants.
+    /// </summary>
     public static IReadOnlySet<string> Of(OnnxGraph graph)
     {
         var products = MatrixProducts.Of(graph).ToDictionary(product => product.Node.Output[0]);

@@ -62,7 +62,9 @@ public sealed class UnsaturatedScalesTests
         Assert.NotEmpty(made.Scheme.Runtime(BuiltInProfiles.X64.Runtime).SessionEntries);
     }
 
-    /// <summary>Neighbours of a sum of three channels at two places: two channels, then the third and the first of the next place.</summary>
+    /// <summary>
+    /// Neighbours of a sum of three channels at two places: two channels, then the third and the first of the next place.
+    /// </summary>
     [Fact]
     public void Convolution_sums_channel_by_channel_at_each_place()
     {

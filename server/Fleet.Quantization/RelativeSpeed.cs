@@ -57,6 +57,14 @@ internal sealed record RelativeSpeed(double Value, double Low, double High)
         return new RelativeSpeed(Math.Clamp(Median([.. ratios]), low, high), low, high);
     }
 
+    /// <summary>
+    /// What several loads of the two models tell together: each lies elsewhere in memory, which of small ones makes more than chance within
+    /// a load does. The interval holds those of all.
+    /// </summary>
+    /// <param name="loads">The factor of each load.</param>
+    public static RelativeSpeed OfLoads(IReadOnlyList<RelativeSpeed> loads)
+        => new(Median([.. loads.Select(load => load.Value)]), loads.Min(load => load.Low), loads.Max(load => load.High));
+
     /// <summary>True when this one is told to be faster; within the interval of their ratio nothing is.</summary>
     /// <remarks>
     /// The interval of a ratio from those of its parts: Zou and Donner, Construction of confidence limits about effect measures: a general

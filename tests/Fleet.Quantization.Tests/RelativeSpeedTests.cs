@@ -59,4 +59,16 @@ public sealed class RelativeSpeedTests
         var speed = RelativeSpeed.Of([.. Enumerable.Range(0, pairs).Select(i => 1 + i % 3 / 10.0)]);
         Assert.InRange(speed.Value, speed.Low, speed.High);
     }
+
+    [Fact]
+    public void Loads_that_differ_by_more_than_each_knows_widen_the_interval()
+    {
+        RelativeSpeed[] loads = [
+            new(1.10, 1.09, 1.11), new(0.97, 0.96, 0.98), new(1.02, 1.01, 1.03), new(1.05, 1.04, 1.06), new(1.01, 1.00, 1.02),
+        ];
+        Assert.All(loads, load => Assert.InRange(load.Width, 1, 1.03));
+        Assert.Equal(new RelativeSpeed(1.02, 0.96, 1.11), RelativeSpeed.OfLoads(loads));
+        Assert.False(RelativeSpeed.OfLoads(loads).IsFasterThan(RelativeSpeed.Original));
+        Assert.True(loads[0].IsFasterThan(RelativeSpeed.Original));
+    }
 }

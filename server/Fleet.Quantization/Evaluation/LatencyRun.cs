@@ -15,7 +15,11 @@ internal sealed record TimedPair(LatencySummary Float, LatencySummary Variant, R
 /// <param name="Least">Least time, as far as <see cref="LatencyRun.MaximumCalls"/> take as long.</param>
 /// <param name="Most">Most time for pairs of calls, where the ratio of the two is not told yet.</param>
 /// <param name="Width">It is told where the upper bound of its interval is at most so many times the lower one.</param>
-internal sealed record PairTime(TimeSpan Least, TimeSpan Most, double Width);
+internal sealed record PairTime(TimeSpan Least, TimeSpan Most, double Width)
+{
+    /// <summary>The time of one of so many loads of the models.</summary>
+    public PairTime OfOne(int loads) => new(Least / loads, Most / loads, Width);
+}
 
 /// <summary>
 /// Times one inference at batch 1. Models are compared call by call in one process, so that whatever else the machine does falls

@@ -47,11 +47,15 @@ public sealed class CloneTests(RunningServer server) : IClassFixture<RunningServ
     public async Task Two_sessions_that_take_turns_are_shown_on_the_device()
     {
         var device = await server.EnrollAsync("cloned");
-        using var first = await device.ConnectAsync(As("run-1"));
-        using var second = await device.ConnectAsync(As("run-2"));
-        using var third = await device.ConnectAsync(As("run-1"));
-        await Eventually.TrueAsync("the device is a suspected clone",
-            async () => (await server.ViewAsync("cloned")).Alarms.Any(alarm => alarm.Kind == "clone"));
+        var (sessions, looks) = (new List<IMqttClient>(), 0);
+        // On a busy machine it may be told of one session after the next: what takes turns takes turns again.
+        await Eventually.TrueAsync("the device is a suspected clone", async () =>
+        {
+            if ((await server.ViewAsync("cloned")).Alarms.Any(alarm => alarm.Kind == "clone")) return true;
+            if (looks++ % LooksBetweenTurns < 3) sessions.Add(await device.ConnectAsync(As($"run-{sessions.Count % 2}")));
+            return false;
+        });
+        sessions.ForEach(session => session.Dispose());
         await server.DoAsync("cloned", "acknowledge");
         Assert.Empty((await server.ViewAsync("cloned")).Alarms);
     }
@@ -64,6 +68,9 @@ public sealed class CloneTests(RunningServer server) : IClassFixture<RunningServ
         Assert.True((await server.ViewAsync("flapping")).Online);
         Assert.Empty((await server.ViewAsync("flapping")).Alarms);
     }
+
+    /// <summary>Some seconds, until three more sessions take turns.</summary>
+    private const int LooksBetweenTurns = 100;
 
     private static Action<MqttClientOptionsBuilder> As(string run)
         => options => options.WithUserProperty(ConnectProperties.Run, Encoding.ASCII.GetBytes(run));

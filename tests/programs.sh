@@ -51,6 +51,13 @@ running_tests() {
     END { for (name in open) print "  " name }' "$1"
 }
 
+# What failed and what each said first: a log is long, and its end is what remains where only a part is kept.
+failures() {
+  awk '/^ *[^ ].* \[FAIL\]$/ { print substr($0, 1, 200); left = 10; next }
+    left > 0 && /^      / { print substr($0, 1, 200); left--; next }
+    { left = 0 }' "$1"
+}
+
 # An attribute of the assembly that a result file describes: 'failed="3"'.
 attribute() { sed -n '0,/<assembly /s/.*<assembly [^>]*[ ]'"$2"'="\([0-9]*\)".*/\1/p' "$1" 2>/dev/null | head -n 1; }
 
@@ -157,6 +164,7 @@ done
 await_fewer_than 1
 
 [[ -n $then ]] && "$then" end "$results"
+for name in ${broken[@]+"${broken[@]}"}; do failures "$results/$name.log"; done
 ((${#broken[@]})) && echo "Failed: ${broken[*]}. Logs: $results/"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0 && passed > 0))

@@ -54,13 +54,12 @@ internal sealed class AccuracyControl(
     {
         var plain = new Recipe(source, [], null);
         var made = scheme.Apply(source, None);
+        var search = new RecipeSearch(scheme, plain, made, judge, cancellationToken);
         // Where nothing helps, nothing is tried.
-        if (Least is not null && TechniquesOf().Length > 0
-            && new RecipeSearch(scheme, plain, made, judge, cancellationToken).Best is var first && first.Judged.Loss > maximumLoss
-            && Least().IsMoreThan(maximumLoss))
-            return Hopeless(first, source, cancellationToken);
+        if (search.Best.Judged.Loss > maximumLoss && Least?.Invoke().IsMoreThan(maximumLoss) == true)
+            return Hopeless(search.Best, source, cancellationToken);
         var (recipe, cleanest) = Cleanest(plain, made, cancellationToken);
-        var search = new RecipeSearch(scheme, recipe, cleanest, judge, cancellationToken);
+        if (recipe.Techniques.Count > 0) search = new RecipeSearch(scheme, recipe, cleanest, judge, cancellationToken);
         // The cleanest output need not be the one that decides best; and other ranges may suit better.
         foreach (var (what, other) in Others(recipe))
         {
@@ -124,8 +123,12 @@ internal sealed class AccuracyControl(
     /// </summary>
     private (Recipe Recipe, ModelProto Model) Cleanest(Recipe best, ModelProto made, CancellationToken cancellationToken)
     {
-        var (techniques, changed) = (TechniquesOf(), source);
+        ITechnique[] techniques = [
+            .. scheme.Helpers.Select(KnownTechniques.Of)
+                .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph)),
+        ];
         if (techniques.Length == 0) return (best, made);
+        var changed = source;
         var plain = _samples.SignalToNoiseOf(made, scheme.Name);
         var cleanest = plain;
         foreach (var technique in techniques)
@@ -145,10 +148,4 @@ internal sealed class AccuracyControl(
         }
         return (best, made);
     }
-
-    private ITechnique[] TechniquesOf()
-        => [
-            .. scheme.Helpers.Select(KnownTechniques.Of)
-                .Where(technique => (source.Samples is not null || !technique.NeedsSamples) && technique.Suits(source.Model.Graph)),
-        ];
 }

@@ -2,7 +2,8 @@ namespace Fleet.Quantization.Accuracy;
 
 /// <summary>
 /// Says how many operators, the worst first, to return to float next. Their errors add up as powers, so that what is won can be told before
-/// it is tried, and every model that is tried corrects what the next is expected to be: two or three are made where halving makes seven.
+/// it is tried, and every model that is tried corrects what the next is expected to be. Where the ranking expects right, one model is made
+/// that is good enough and one with an operator fewer; where it does not, the rest is halved.
 /// </summary>
 /// <param name="ranking">The operators, the worst first.</param>
 /// <param name="most">Most that may return.</param>

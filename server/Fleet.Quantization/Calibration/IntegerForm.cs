@@ -29,6 +29,12 @@ internal sealed record IntegerForm(bool Signed, bool Symmetric, bool FloatBias, 
     /// <summary>Signed, zero point 0 on both sides, float bias: what TensorRT takes.</summary>
     public static readonly IntegerForm Symmetric8 = new(Signed: true, Symmetric: true, FloatBias: true, IntegerOutputs: false);
 
+    /// <summary>
+    /// True where products could saturate without VNNI: weights of this form are rounded such that none does
+    /// (<see cref="Writing.UnsaturatedScales"/>), and need no setting of the runtime.
+    /// </summary>
+    public bool IsUnsaturated => !Signed && !UnsignedWeights;
+
     /// <summary>Bits of the integers; fewer than 8 are stored in bytes all the same.</summary>
     public int Bits { get; init; } = 8;
 

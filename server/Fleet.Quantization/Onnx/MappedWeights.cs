@@ -16,27 +16,42 @@ internal sealed class MappedWeights : IDisposable
     /// <summary>Smaller ones are copied as quickly.</summary>
     private const int SmallestMapped = 64 << 10;
 
-    private static readonly ConditionalWeakTable<ByteString, TensorProto> Known = [];
+    private static readonly ConditionalWeakTable<ByteString, Place> Known = [];
 
     private readonly string _path;
-    private readonly List<ByteString> _mapped = [];
+    private readonly ByteString[] _mapped = [];
 
     /// <summary>Writes the weights of a model.</summary>
     /// <param name="model">The model; copies of it share the bytes of its weights, and so what is mapped.</param>
     /// <param name="path">The file, removed by <see cref="Dispose"/>. No session may open one of the models after that.</param>
-    /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="IOException">It cannot be written; nothing is left of it.</exception>
     public MappedWeights(ModelProto model, string path)
     {
         _path = Path.GetFullPath(path);
-        var apart = model.Clone();
-        TensorProto[] weights = [.. TensorsOf(apart).Where(tensor => tensor.RawData.Length >= SmallestMapped)];
-        ByteString[] bytes = [.. weights.Select(tensor => tensor.RawData)];
-        using (var file = File.Create(_path)) ExternalData.MoveInto(file, _path, apart);
-        foreach (var (weight, own) in weights.Zip(bytes))
+        // The same bytes under two names are mapped once.
+        ByteString[] weights =
+        [
+            .. TensorsOf(model).Select(tensor => tensor.RawData).Where(IsLarge)
+                .ToHashSet(ReferenceEqualityComparer.Instance).Cast<ByteString>(),
+        ];
+        if (weights.Length == 0) return;
+        var apart = new ModelProto { Graph = new GraphProto() };
+        apart.Graph.Initializer.AddRange(weights.Select(bytes => new TensorProto { RawData = bytes }));
+        try
         {
-            // The same bytes under two names are mapped once.
-            if (Known.TryAdd(own, weight)) _mapped.Add(own);
+            using var file = File.Create(_path);
+            ExternalData.MoveInto(file, Path.GetFileName(_path), apart);
         }
+        catch
+        {
+            File.Delete(_path);
+            throw;
+        }
+        var folder = Path.GetDirectoryName(_path)!;
+        _mapped = [
+            .. weights.Zip(apart.Graph.Initializer).Where(pair => Known.TryAdd(pair.First, new Place(folder, pair.Second)))
+                .Select(pair => pair.First),
+        ];
     }
 
     /// <summary>
@@ -44,29 +59,15 @@ internal sealed class MappedWeights : IDisposable
     /// </summary>
     public static (ModelProto Model, string? Folder) Of(ModelProto model)
     {
-        if (!TensorsOf(model).Any(IsMapped)) return (model, null);
-        string? folder = null;
+        if (TensorsOf(model).Select(PlaceOf).FirstOrDefault(place => place is not null)?.Folder is not { } folder) return (model, null);
         var apart = model.Clone();
-        foreach (var graph in Scopes.Of(apart.Graph))
+        foreach (var tensor in TensorsOf(apart))
         {
-            for (var i = 0; i < graph.Initializer.Count; i++)
-            {
-                var tensor = graph.Initializer[i];
-                if (!Known.TryGetValue(tensor.RawData, out var place)) continue;
-                var path = place.ExternalData[0].Value;
-                // One folder for all: a session has one.
-                if (Path.GetDirectoryName(path) is var home && (folder ??= home) != home) continue;
-                var mapped = new TensorProto
-                {
-                    Name = tensor.Name,
-                    DataType = tensor.DataType,
-                    DataLocation = TensorProto.Types.DataLocation.External,
-                };
-                mapped.Dims.AddRange(tensor.Dims);
-                mapped.ExternalData.AddRange(place.ExternalData);
-                mapped.ExternalData[0] = new StringStringEntryProto { Key = mapped.ExternalData[0].Key, Value = Path.GetFileName(path) };
-                graph.Initializer[i] = mapped;
-            }
+            // A session has one folder.
+            if (PlaceOf(tensor) is not { } place || place.Folder != folder) continue;
+            tensor.ClearRawData();
+            tensor.DataLocation = place.Tensor.DataLocation;
+            tensor.ExternalData.AddRange(place.Tensor.ExternalData);
         }
         return (apart, folder);
     }
@@ -78,7 +79,15 @@ internal sealed class MappedWeights : IDisposable
         File.Delete(_path);
     }
 
-    private static bool IsMapped(TensorProto tensor) => tensor.RawData.Length >= SmallestMapped && Known.TryGetValue(tensor.RawData, out _);
+    private static bool IsLarge(ByteString bytes) => bytes.Length >= SmallestMapped;
+
+    private static Place? PlaceOf(TensorProto tensor)
+        => IsLarge(tensor.RawData) && Known.TryGetValue(tensor.RawData, out var place) ? place : null;
 
     private static IEnumerable<TensorProto> TensorsOf(ModelProto model) => Scopes.Of(model.Graph).SelectMany(graph => graph.Initializer);
+
+    /// <summary>Where bytes are mapped.</summary>
+    /// <param name="Folder">The folder of the file.</param>
+    /// <param name="Tensor">Names the file, and where in it they begin.</param>
+    private sealed record Place(string Folder, TensorProto Tensor);
 }

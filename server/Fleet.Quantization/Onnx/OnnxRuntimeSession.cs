@@ -52,27 +52,11 @@ internal static class OnnxRuntimeSession
     /// <summary>Opens a model of any size from memory.</summary>
     public static InferenceSession Open(
         ModelProto model, string name, RuntimeSettings? runtime = null, long largest = OnnxFile.MaximumBytes)
-    {
-        var (apart, folder) = MappedWeights.Of(model);
-        return OnnxFile.Fits(apart, largest)
-            ? Open(apart.ToByteArray(), name, In(folder, runtime ?? Exact))
-            : FromFile(model, largest, path => Open(path, runtime));
-    }
+        => Open(model, name, runtime ?? Exact, largest, GraphOptimizationLevel.ORT_ENABLE_ALL);
 
     /// <summary>Opens a model of any size from memory, optimized at <paramref name="level"/>.</summary>
     public static InferenceSession Open(ModelProto model, string name, GraphOptimizationLevel level)
-    {
-        var (apart, folder) = MappedWeights.Of(model);
-        InferenceSession At(Func<SessionOptions, InferenceSession> open) => Opened(name, () =>
-        {
-            using var options = Options(In(folder, Exact));
-            options.GraphOptimizationLevel = level;
-            return open(options);
-        });
-        return OnnxFile.Fits(apart)
-            ? At(options => new InferenceSession(apart.ToByteArray(), options))
-            : FromFile(model, OnnxFile.MaximumBytes, path => At(options => new InferenceSession(path, options)));
-    }
+        => Open(model, name, Exact, OnnxFile.MaximumBytes, level);
 
     /// <summary>
     /// Writes the model as the runtime optimizes it at <paramref name="level"/>, with its weights in a file beside it where they may be too
@@ -91,10 +75,16 @@ internal static class OnnxRuntimeSession
             return new InferenceSession(path, options);
         }).Dispose();
 
-    private static RuntimeSettings In(string? folder, RuntimeSettings runtime) => folder is null ? runtime : runtime with
+    private static InferenceSession Open(
+        ModelProto model, string name, RuntimeSettings runtime, long largest, GraphOptimizationLevel level) => Opened(name, () =>
     {
-        SessionEntries = new Dictionary<string, string>(runtime.SessionEntries) { [MappedWeights.FolderEntry] = folder },
-    };
+        using var options = Options(runtime);
+        options.GraphOptimizationLevel = level;
+        var (apart, folder) = MappedWeights.Of(model);
+        if (!OnnxFile.Fits(apart, largest)) return FromFile(model, largest, path => new InferenceSession(path, options));
+        if (folder is not null) options.AddSessionConfigEntry(MappedWeights.FolderEntry, folder);
+        return new InferenceSession(apart.ToByteArray(), options);
+    });
 
     /// <summary>The runtime takes no more from memory than one array holds; of what it has opened it needs no file any more.</summary>
     private static InferenceSession FromFile(ModelProto model, long largest, Func<string, InferenceSession> open)

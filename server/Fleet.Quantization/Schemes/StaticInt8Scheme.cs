@@ -52,7 +52,7 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
     public IReadOnlyList<string> InFloat(OnnxGraph graph) => [.. AtRest(graph).Select(weight => weight.Readers[0]).Distinct()];
 
     /// <inheritdoc/>
-    public RuntimeSettings Runtime(RuntimeSettings ofProfile) => MaySaturate ? NeededSettings.Unguarded(ofProfile) : ofProfile;
+    public RuntimeSettings Runtime(RuntimeSettings ofProfile) => form.IsUnsaturated ? NeededSettings.Unguarded(ofProfile) : ofProfile;
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The model has nothing this scheme could quantize.</exception>
@@ -73,7 +73,7 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
         // TensorRT's rules know Q and DQ in front of convolutions and matrix products alone.
         return form.Symmetric
             ? TiedTable.PickFromWeights(written, graph)
-            : WeightsAtRest.Store(EmbeddingTables.Shrink(written, keptFloat, graph, form.UnsignedWeights, MaySaturate),
+            : WeightsAtRest.Store(EmbeddingTables.Shrink(written, keptFloat, graph, form.UnsignedWeights, form.IsUnsaturated),
                 AtRest(graph).Where(weight => !weight.Readers.Any(keptFloat.Contains)));
     }
 
@@ -110,9 +110,6 @@ internal sealed class StaticInt8Scheme(string name, IntegerForm form, string suf
         return values.Where(value => seen[value].Count > 0 && !endless.Contains(value)).ToDictionary(
             value => value, value => Affine.For(source.Calibrator.Choose(seen[value], form), form).Scale);
     }
-
-    /// <summary>True for the form whose products could saturate, and whose weights are rounded such that none does.</summary>
-    private bool MaySaturate => form is { Signed: false, UnsignedWeights: false };
 
     private QuantizationPlan PlanOf(OnnxGraph graph) => QuantizationPlan.For(graph, form, StemOf(graph));
 

@@ -11,7 +11,6 @@ using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Writing;
-using Google.Protobuf;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Variants;
@@ -27,7 +26,7 @@ internal sealed class Bench : IDisposable
     /// <summary>How often a small model is loaded to be timed.</summary>
     private const int Loads = 5;
 
-    /// <summary>A call so short is over before the caches have forgotten where things lie.</summary>
+    /// <summary>Of models whose calls are no longer, which differ by more from load to load than within one.</summary>
     private static readonly TimeSpan SmallCall = TimeSpan.FromMilliseconds(1);
 
     private readonly Machine _machine;
@@ -150,7 +149,7 @@ internal sealed class Bench : IDisposable
     /// <summary>What others in a batch cost a sample of a model; null where that cannot be told.</summary>
     public BatchMates? MatesOf(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)
     {
-        using var session = OnnxRuntimeSession.Open(model.ToByteArray(), name, settings);
+        using var session = OnnxRuntimeSession.Open(model, name, settings);
         return BatchMates.Measure(Baseline.Session, session, new PickedFeeds(Baseline.Samples, Baseline.Split.Report), cancellationToken);
     }
 

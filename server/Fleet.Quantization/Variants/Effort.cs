@@ -30,7 +30,9 @@ internal sealed record Effort(string Name, PairTime Pairs)
         FewestRankingSamples = 8,
     };
 
-    /// <summary>The same, with every speed told as exactly as this machine allows.</summary>
+    /// <summary>
+    /// The same, with every speed told as exactly as this machine allows, and layers returned to float where that is not expected to help.
+    /// </summary>
     public static readonly Effort Thorough = new("thorough", new PairTime(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(12), 1.02))
     {
         TriesTheHopeless = true,

@@ -18,9 +18,6 @@ internal static class HalfQuadratic
     private const double Power = 0.7, FirstBeta = 10, BetaGrowth = 1.01;
     private const int Turns = 20, Fittings = 3;
 
-    /// <summary>Values whose powers are taken at once.</summary>
-    private const int Lanes = 64;
-
     /// <summary>A scale and zero point for <paramref name="values"/>, no further from them than the given.</summary>
     public static (float Scale, byte ZeroPoint) Refine(ReadOnlySpan<float> values, BlockForm form, float scale, byte zeroPoint)
     {
@@ -37,9 +34,13 @@ internal static class HalfQuadratic
 
     private static double ZeroPointOf(ReadOnlySpan<float> values, BlockForm form, double scale, double zeroPoint)
     {
-        var (weights, residuals, shrunk) = (new double[values.Length], new double[values.Length], new double[values.Length]);
+        // A block has at most some hundred values, and a model hundreds of thousands of blocks.
+        Span<double> weights = stackalloc double[values.Length];
+        Span<double> residuals = stackalloc double[values.Length], shrunk = stackalloc double[values.Length];
+        Span<double> taken = stackalloc double[values.Length];
         // In units of the scale, so that what counts as an outlier does not depend on the size of the weights.
         for (var i = 0; i < values.Length; i++) weights[i] = values[i] / scale;
+        var whole = TensorPrimitives.Sum<double>(weights);
         for (var (turn, beta) = (0, FirstBeta); turn < Turns; turn++, beta *= BetaGrowth)
         {
             TensorPrimitives.Add(weights, zeroPoint, residuals);
@@ -48,27 +49,16 @@ internal static class HalfQuadratic
             var integers = TensorPrimitives.Sum<double>(residuals);
             TensorPrimitives.Subtract(weights, residuals, residuals);
             TensorPrimitives.Add(residuals, zeroPoint, residuals);
+            // Zero to a negative power is infinite, and what is left of zero is zero.
             TensorPrimitives.Abs<double>(residuals, shrunk);
-            Shrink(shrunk, beta);
+            TensorPrimitives.Pow(shrunk, Power - 1, taken);
+            TensorPrimitives.Divide(taken, beta, taken);
+            TensorPrimitives.Subtract(shrunk, taken, shrunk);
+            TensorPrimitives.Max(shrunk, 0, shrunk);
             TensorPrimitives.CopySign(shrunk, residuals, shrunk);
-            zeroPoint = (integers - TensorPrimitives.Sum<double>(weights) + TensorPrimitives.Sum<double>(shrunk)) / values.Length;
+            zeroPoint = (integers - whole + TensorPrimitives.Sum<double>(shrunk)) / values.Length;
         }
         return zeroPoint;
-    }
-
-    /// <summary><c>max(0, x - x^(p-1) / beta)</c> of every magnitude.</summary>
-    private static void Shrink(Span<double> sizes, double beta)
-    {
-        // Zero to a negative power is infinite, and what is left of zero is zero.
-        Span<double> taken = stackalloc double[Lanes];
-        for (var first = 0; first < sizes.Length; first += Lanes)
-        {
-            var part = sizes.Slice(first, Math.Min(Lanes, sizes.Length - first));
-            TensorPrimitives.Pow(part, Power - 1, taken[..part.Length]);
-            TensorPrimitives.Divide(taken[..part.Length], beta, taken[..part.Length]);
-            TensorPrimitives.Subtract(part, taken[..part.Length], part);
-            TensorPrimitives.Max(part, 0, part);
-        }
     }
 
     /// <summary>The scale that fits best to a zero point, found with the integers in turns.</summary>

@@ -180,18 +180,15 @@ internal sealed class QdqWriter
     {
         var free = RoundedOnce.Of(weighted.Weight,
             (nameof(ChannelWeights), weighted.Axis, weighted.WeightFactor, weighted.HasOneScale, string.Join(',', weighted.Weight.Dims),
-                MaySaturate ? (weighted.Node.OpType, weighted.Node.Int("group", 1)) : default),
+                _form.IsUnsaturated ? (weighted.Node.OpType, weighted.Node.Int("group", 1)) : default),
             () => ChannelWeights.Of(weighted.Values(), weighted.Extents, weighted.Axis,
-                MaySaturate ? UnsaturatedScales.Of(weighted) : null));
+                _form.IsUnsaturated ? UnsaturatedScales.Of(weighted) : null));
         // Hardly ever is a bias so large that it asks for more.
         return smallestScales is null || free.Scales.Zip(smallestScales).All(pair => pair.First >= pair.Second)
             ? free
             : ChannelWeights.Of(weighted.Values(), weighted.Extents, weighted.Axis,
                 [.. free.Scales.Zip(smallestScales, Math.Max)]);
     }
-
-    /// <summary>True for unsigned activations and signed weights.</summary>
-    private bool MaySaturate => _form is { Signed: false, UnsignedWeights: false };
 
     /// <summary>Bits that a weight of <paramref name="bits"/> takes in a file for processors: ONNX has integers of 2, 4 and 8.</summary>
     public static int StoredBits(int bits) => bits <= 2 ? 2 : bits <= 4 ? 4 : 8;

@@ -1,5 +1,6 @@
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
+using Fleet.Quantization.Tests.Models;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Fleet.Quantization.Tests.Onnx;
@@ -13,7 +14,7 @@ public sealed class MappedWeightsTests
     public void Model_with_mapped_weights_answers_as_with_its_own()
     {
         using var folder = new ScratchFolder();
-        var model = Product(seed: 1);
+        var model = Product(step: 1);
         var own = Answer(model);
         using (new MappedWeights(model, folder.File("weights.mapped")))
         {
@@ -29,7 +30,7 @@ public sealed class MappedWeightsTests
     public void Other_weights_of_the_same_name_are_its_own()
     {
         using var folder = new ScratchFolder();
-        var (model, other) = (Product(seed: 1), Product(seed: 2));
+        var (model, other) = (Product(step: 1), Product(step: 2));
         using var mapped = new MappedWeights(model, folder.File("weights.mapped"));
         Assert.Null(MappedWeights.Of(other).Folder);
         var alone = Answer(other);
@@ -44,39 +45,42 @@ public sealed class MappedWeightsTests
     }
 
     [Fact]
+    public void Nothing_is_left_on_a_full_disk()
+    {
+        using var folder = new ScratchFolder();
+        var model = Product(step: 1);
+        File.CreateSymbolicLink(folder.File("weights.mapped"), "/dev/full");
+        Assert.ThrowsAny<IOException>(() => new MappedWeights(model, folder.File("weights.mapped")));
+        Assert.Null(MappedWeights.Of(model).Folder);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
+        Assert.True(File.Exists("/dev/full"));
+    }
+
+    [Fact]
+    public void Model_of_small_weights_needs_no_file()
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder(opset: 13)
+            .Input("x", 1, 8).Weight("w", 8, 8).Node("MatMul", ["x", "w"], "y").Output("y", 1, 8).Build();
+        using var mapped = new MappedWeights(model, folder.File("weights.mapped"));
+        Assert.Empty(Directory.EnumerateFiles(folder.Path));
+        Assert.Null(MappedWeights.Of(model).Folder);
+    }
+
+    [Fact]
     public void Nothing_is_left_when_it_ends()
     {
         using var folder = new ScratchFolder();
-        var model = Product(seed: 1);
+        var model = Product(step: 1);
         new MappedWeights(model, folder.File("weights.mapped")).Dispose();
         Assert.Null(MappedWeights.Of(model).Folder);
         Assert.Empty(Directory.EnumerateFiles(folder.Path));
         Assert.NotEmpty(Answer(model));
     }
 
-    private static ModelProto Product(int seed)
-    {
-        var random = new Random(seed);
-        var values = new float[Width * Width];
-        for (var i = 0; i < values.Length; i++) values[i] = random.NextSingle() - 0.5f;
-        ValueInfoProto Value(string name)
-        {
-            var shape = new TensorShapeProto();
-            shape.Dim.Add([new() { DimValue = 1 }, new() { DimValue = Width }]);
-            return new ValueInfoProto
-            {
-                Name = name,
-                Type = new TypeProto { TensorType = new() { ElemType = (int)TensorProto.Types.DataType.Float, Shape = shape } },
-            };
-        }
-        var model = new ModelProto { IrVersion = 8, Graph = new GraphProto { Name = "product" } };
-        model.OpsetImport.Add(new OperatorSetIdProto { Version = 13 });
-        model.Graph.Input.Add(Value("x"));
-        model.Graph.Output.Add(Value("y"));
-        model.Graph.Initializer.Add(Tensors.Of("w", values, Width, Width));
-        model.Graph.Node.Add(Nodes.Node("MatMul", ["x", "w"], ["y"]));
-        return model;
-    }
+    private static ModelProto Product(float step) => new GraphBuilder(opset: 13).Input("x", 1, Width)
+        .Constant(Tensors.Of("w", [.. Enumerable.Range(0, Width * Width).Select(i => MathF.Sin(i * step))], Width, Width))
+        .Node("MatMul", ["x", "w"], "y").Output("y", 1, Width).Build();
 
     private static float[] Answer(ModelProto model)
     {

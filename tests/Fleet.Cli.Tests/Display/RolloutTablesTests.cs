@@ -13,7 +13,7 @@ public sealed class RolloutTablesTests
 
     private static RolloutView Rollout(RolloutStatus status, string reason, DateTimeOffset createdAt) => new()
     {
-        Id = "20261123-214205-123-a1b2",
+        Id = "20261123-214205-123-a1b2c3",
         Plan = new RolloutPlan
         {
             Model = "vibration",
@@ -39,9 +39,9 @@ public sealed class RolloutTablesTests
                 Rollout(RolloutStatus.Running, "", Now),
             ], Now);
         var lines = output.ToString().Split('\n').Select(Plain).ToList();
-        Assert.Equal("20261123-214205-123-a1b2 vibration 12 rolled back 2/2 22 % 100 59m 59s", Squeezed(lines[1]));
-        Assert.Equal("20261123-214205-123-a1b2 vibration 12 running 2/2 22 % 100 0 s", Squeezed(lines[2]));
-        Assert.Equal("20261123-214205-123-a1b2: Rolled back by an operator.", lines[4].TrimEnd());
+        Assert.Equal("20261123-214205-123-a1b2c3 vibration 12 rolled back 2/2 22 % 100 59m 59s", Squeezed(lines[1]));
+        Assert.Equal("20261123-214205-123-a1b2c3 vibration 12 running 2/2 22 % 100 0 s", Squeezed(lines[2]));
+        Assert.Equal("20261123-214205-123-a1b2c3: Rolled back by an operator.", lines[4].TrimEnd());
         Assert.All(lines, line => Assert.InRange(line.Length, 0, 80));
     }
 

@@ -52,6 +52,31 @@ public sealed class EnumWordsTests
             Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(wrong, info));
     }
 
+    [Theory]
+    [InlineData("stretch,crop")]
+    [InlineData("stretch, crop")]
+    [InlineData("crop ")]
+    [InlineData("stretched")]
+    public void Several_words_or_another_are_refused_by_what_was_written(string written)
+    {
+        var json = $$"""{"fit":"{{written}}"}""";
+        var refusal = Assert.Throws<JsonException>(() => JsonSerializer.Deserialize(json, FleetJson.Default.Preprocessing));
+        Assert.Equal($"'{written}' is not one of stretch, crop, pad.", refusal.Message);
+        Assert.Equal("$.fit", refusal.Path);
+    }
+
+    [Fact]
+    public void Capitals_do_not_matter()
+        => Assert.Equal(PictureFit.Crop, JsonSerializer.Deserialize("""{"fit":"Crop"}""", FleetJson.Default.Preprocessing)!.Fit);
+
+    [Fact]
+    public void Message_repeats_no_more_than_a_line_of_what_was_written()
+    {
+        var json = JsonSerializer.Serialize(new string('x', 100_000));
+        Assert.InRange(Assert.Throws<JsonException>(() => JsonSerializer.Deserialize($$"""{"fit":{{json}}}""",
+            FleetJson.Default.Preprocessing)).Message.Length, 64, 140);
+    }
+
     private static string WordsOf(object value)
         => (string)typeof(EnumWords).GetMethod(nameof(EnumWords.ToWords), BindingFlags.Public | BindingFlags.Static)!
             .MakeGenericMethod(value.GetType()).Invoke(null, [value])!;

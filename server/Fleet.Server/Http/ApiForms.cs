@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
@@ -17,8 +19,7 @@ internal static class ApiForms
         OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
-        if (schema.Enum is { Count: > 0 } values)
-            schema.Enum = [.. values.Where(value => value?.GetValueKind() is System.Text.Json.JsonValueKind.String)];
+        if (type.IsEnum) (schema.Type, schema.Enum) = (JsonSchemaType.String, [.. WordsOf(type)]);
         // Elements that are one text have no schema of their own there.
         if (schema is { Type: { } kind, Items: null } && kind.HasFlag(JsonSchemaType.Array))
             schema.Items = new OpenApiSchema { Type = JsonSchemaType.String };
@@ -36,6 +37,10 @@ internal static class ApiForms
             (schema.Type, schema.Properties, schema.Required) = (taken.Type, taken.Properties, taken.Required);
         }
     }
+
+    /// <summary>What an enumeration's values are written as.</summary>
+    private static IEnumerable<JsonNode> WordsOf(Type type)
+        => Enum.GetNames(type).Select(name => (JsonNode)JsonValue.Create(JsonNamingPolicy.CamelCase.ConvertName(name)));
 
     /// <summary>Ours without properties are one text: ids, names of enumerations.</summary>
     private static bool IsOurs(Type type) => type.Namespace?.StartsWith("Fleet.", StringComparison.Ordinal) == true;

@@ -155,10 +155,11 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
     {
         var batch = Math.Min(CalibrationBatch, bench.Baseline.BatchSize);
         string[] values = [.. wanted.SelectMany(one => one.Scheme.CalibratedValues(model.Graph)).Distinct()];
-        var histograms = request.Calibration is null
-            ? new Dictionary<string, Histogram>()
-            : CalibrationRun.Count(model.Model, values, request.Calibration, batch, cancellationToken);
-        return new QuantizationSource(model, histograms, request.Settings.Calibrator)
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, request.Deadline.Token);
+        // Where time is up before all samples were counted no variant begins, so that nobody misses the ranges.
+        var histograms = request.Calibration is null ? null : request.Deadline.Within(
+            () => CalibrationRun.Count(model.Model, values, request.Calibration, batch, limited.Token), cancellationToken);
+        return new QuantizationSource(model, histograms ?? new Dictionary<string, Histogram>(), request.Settings.Calibrator)
         {
             Samples = request.Calibration,
             BatchSize = batch,

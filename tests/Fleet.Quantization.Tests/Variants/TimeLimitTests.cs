@@ -1,6 +1,10 @@
 using Fleet.Contracts.Builds;
+using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tensors;
+using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
 using Fleet.Quantization.Tests.Models;
+using Fleet.Quantization.Variants;
 
 namespace Fleet.Quantization.Tests.Variants;
 
@@ -58,6 +62,26 @@ public sealed class TimeLimitTests : IDisposable
         Assert.StartsWith("Not made: the time limit of 00:10:00 passed while its weights were rounded. Give it more",
             report.Variants[0].Reasons.Single(), StringComparison.Ordinal);
         Assert.True(report.Variants[^1] is { Scheme: "fp32", Chosen: true });
+    }
+
+    [Fact]
+    public void Calibration_that_the_limit_ends_reads_no_further_sample_and_no_variant_begins()
+    {
+        UnevenModel.Save(_folder);
+        var clock = new Clock();
+        using var deadline = new Deadline(TimeSpan.FromMinutes(10), clock);
+        var random = new Random(7);
+        var samples = new SampleFeeds("x", [.. Enumerable.Range(0, 16 * 64).Select(_ => random.NextSingle() * 2 - 1)], [64]);
+        var calibration = new EndsAfter(samples, clock.PassAnHour);
+        var made = new VariantMaker().Make(new VariantRequest(_folder.File("m.onnx"), calibration, HeldOut.Of(samples),
+            VariantSettings.Of(new QuantizationSpec { Profiles = ["arm-cpu"] }, [BuiltInProfiles.ArmCpu]), _folder.File("out"))
+        {
+            Deadline = deadline,
+        }, new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        Assert.Equal(1, calibration.Read);
+        Assert.All(made.Variants.SkipLast(1), variant => Assert.StartsWith(
+            "Not tried: the time limit of 00:10:00 had passed.", variant.Reasons.Single(), StringComparison.Ordinal));
+        Assert.True(made.Variants[^1] is { Scheme: "fp32", Chosen: true });
     }
 
     private QuantizationReport Run(
@@ -143,6 +167,23 @@ public sealed class TimeLimitTests : IDisposable
             if (step is null || !value.Step.Contains(step, StringComparison.Ordinal)) return;
             if (afterNextQuestion) clock.PassesAfterNextQuestion = true;
             else clock.PassAnHour();
+        }
+    }
+
+    /// <summary>Samples one by one, after the first of which time is up; a look at the first alone does not count.</summary>
+    private sealed class EndsAfter(IFeedSource samples, Action pass) : IFeedSource
+    {
+        public int Count => samples.Count;
+
+        public int Read { get; private set; }
+
+        public IEnumerable<Feed> Batches(int batchSize)
+        {
+            foreach (var feed in samples.Batches(1))
+            {
+                yield return feed;
+                if (Read++ == 0) pass();
+            }
         }
     }
 }

@@ -42,8 +42,8 @@ internal sealed class AccuracyControl(
     /// </summary>
     public Func<LeastLoss>? Least { get; init; }
 
-    /// <summary>True where operators are ranked that are not returned, so that it can be said which cost most.</summary>
-    public bool ExplainsTheHopeless { get; init; } = true;
+    /// <summary>Asked where operators would be ranked that are not returned, only so that it can be said which cost most.</summary>
+    public Func<bool> Explains { get; init; } = () => true;
 
     /// <summary>Quantizes with as many operators as the budget allows.</summary>
     /// <param name="maximumLoss">The budget.</param>
@@ -90,7 +90,7 @@ internal sealed class AccuracyControl(
     private ControlledModel Hopeless(ControlledModel model, QuantizationSource from, CancellationToken cancellationToken) => model with
     {
         IsHopeless = true,
-        Ranking = ExplainsTheHopeless && !Deadline.HasPassed
+        Ranking = !Deadline.HasPassed && Explains()
             ? Deadline.Within(() => RankingOf(from, cancellationToken) ?? [], cancellationToken) ?? []
             : [],
     };

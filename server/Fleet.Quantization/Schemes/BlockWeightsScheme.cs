@@ -1,3 +1,4 @@
+using Fleet.Contracts.Devices;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
@@ -38,6 +39,9 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
     public string KeptOnRequest => "float";
 
     /// <inheritdoc/>
+    public bool IsAlikeEverywhere => true;
+
+    /// <inheritdoc/>
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.ActivationAwareScaling];
 
     /// <inheritdoc/>
@@ -76,6 +80,10 @@ internal sealed class BlockWeightsScheme(string name, string suffix, IProductRou
         if (rounded.Values.Any(weights => weights.Form.Bits == 3)) LaterOpset.Raise(model, ThreeBits.FirstOpset);
         return KeptWeights.Halved(EmbeddingTables.Shrink(model, keptFloat, graph), answers.Except(keptFloat).ToHashSet());
     }
+
+    /// <inheritdoc/>
+    /// <remarks>Bytes are multiplied only where a table is tied to a product, and then no pair of them saturates.</remarks>
+    public RuntimeSettings Runtime(RuntimeSettings ofProfile) => NeededSettings.Unguarded(ofProfile);
 
     /// <summary>A budget of bits tells by itself what the answers feel.</summary>
     private IReadOnlySet<string> AnswersOf(OnnxGraph graph) => _budgeted is null ? OutputProducts.Of(graph) : new HashSet<string>();

@@ -19,6 +19,9 @@ internal sealed class DynamicInt8Scheme : IQuantizationScheme
     public string Suffix => "int8-dynamic";
 
     /// <inheritdoc/>
+    public bool IsAlikeEverywhere => true;
+
+    /// <inheritdoc/>
     public IReadOnlyList<Technique> Helpers { get; } = [Technique.Smoothing];
 
     /// <inheritdoc/>

@@ -23,6 +23,9 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
     public string? RoundsAs => scheme.RoundsAs;
 
     /// <inheritdoc/>
+    public bool IsAlikeEverywhere => scheme.IsAlikeEverywhere;
+
+    /// <inheritdoc/>
     public BlockForm? Blocks => scheme.Blocks;
 
     /// <inheritdoc/>

@@ -56,6 +56,11 @@ internal interface IQuantizationScheme
     /// </summary>
     string? RoundsAs => null;
 
+    /// <summary>
+    /// True where every processor computes the same of it: no product of its integers saturates, and none lies between integer operators.
+    /// </summary>
+    bool IsAlikeEverywhere => false;
+
     /// <summary>The numbers that an operator keeps when it is not quantized, in words.</summary>
     string Kept => "float";
 

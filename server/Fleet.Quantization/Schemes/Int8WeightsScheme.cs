@@ -27,6 +27,9 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
     public string Kept => "16 bits";
 
     /// <inheritdoc/>
+    public string KeptOnRequest => "float";
+
+    /// <inheritdoc/>
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => [];
 
     /// <inheritdoc/>
@@ -52,7 +55,7 @@ internal sealed class Int8WeightsScheme : IQuantizationScheme
         foreach (var weight in weights)
         {
             if (!weight.Readers.Any(keptFloat.Contains)) renamed[weight.Tensor.Name] = Store(weight, taken);
-            else if (Halved(weight, taken) is { } half) renamed[weight.Tensor.Name] = half;
+            else if (!weight.Readers.Any(source.Held.Contains) && Halved(weight, taken) is { } half) renamed[weight.Tensor.Name] = half;
         }
         foreach (var node in Scopes.NodesOf(model.Graph))
         {

@@ -143,7 +143,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             OtherCalibrators = request.Settings.Effort.OtherCalibrators ? Calibrators.All : [],
             Deadline = request.Deadline,
             Detail = request.Settings.Effort.Ranking,
-            ExplainsTheHopeless = request.Settings.Effort.ExplainsTheHopeless,
+            Explains = () => request.Settings.Effort.ExplainsTheHopeless && bench.IsFirstHopeless(),
             // What rounds to 16 bits itself returns to 32.
             Least = request.Settings.Effort.TriesTheHopeless || wanted.Scheme.Whole is Float16Scheme
                 ? null : () => bench.LeastLoss(source, cancellationToken),

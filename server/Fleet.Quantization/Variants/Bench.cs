@@ -34,6 +34,7 @@ internal sealed class Bench : IDisposable
     private readonly string? _sample;
     private Scores? _floatCosts;
     private LeastLoss? _least;
+    private bool _hasHopeless;
 
     /// <summary>Measures the float model.</summary>
     /// <param name="floatFile">The prepared float model.</param>
@@ -112,7 +113,7 @@ internal sealed class Bench : IDisposable
     public RuntimeSettings SettingsOf(Wanted wanted)
     {
         var settings = wanted.Scheme.Runtime(wanted.Profile.Runtime).On(_machine.Facts.IsaFlags);
-        return IsHere(wanted.Profile) ? settings : settings.Exact(_machine.Facts.IsaFlags);
+        return IsHere(wanted.Profile) || wanted.Scheme.IsAlikeEverywhere ? settings : settings.Exact(_machine.Facts.IsaFlags);
     }
 
     /// <summary>The same as text: profiles that agree in it share a scheme's model.</summary>
@@ -145,6 +146,12 @@ internal sealed class Bench : IDisposable
         return _least = new LeastLoss(
             Baseline.Compare(session, cancellationToken).Loss, Baseline.Tell(session, cancellationToken).Loss > Limit);
     }
+
+    /// <summary>
+    /// True for whoever asks first. A model that cannot be good enough rounded to 16 bits fails every scheme for one reason, which is told
+    /// once: to rank the layers for each of them took a half of what the whole command did.
+    /// </summary>
+    public bool IsFirstHopeless() => !_hasHopeless && (_hasHopeless = true);
 
     /// <summary>What others in a batch cost a sample of a model; null where that cannot be told.</summary>
     public BatchMates? MatesOf(ModelProto model, string name, RuntimeSettings settings, CancellationToken cancellationToken)

@@ -52,7 +52,7 @@ internal sealed record Effort(string Name, PairTime Pairs)
     /// <summary>True where variants are timed that are not good enough to be taken.</summary>
     public bool TimesTheRejected { get; init; } = true;
 
-    /// <summary>True where it is found out which layers cost most of a variant that cannot be good enough.</summary>
+    /// <summary>True where it is found out which layers cost most of the first variant that cannot be good enough.</summary>
     public bool ExplainsTheHopeless { get; init; } = true;
 
     /// <summary>How finely operators are ranked where some must stay float.</summary>

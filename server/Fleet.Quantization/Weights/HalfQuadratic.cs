@@ -18,6 +18,9 @@ internal static class HalfQuadratic
     private const double Power = 0.7, FirstBeta = 10, BetaGrowth = 1.01;
     private const int Turns = 20, Fittings = 3;
 
+    /// <summary>A zero point that moves by less has come to rest: it is rounded to an integer in the end.</summary>
+    private const double Still = 1e-3;
+
     /// <summary>A scale and zero point for <paramref name="values"/>, no further from them than the given.</summary>
     public static (float Scale, byte ZeroPoint) Refine(ReadOnlySpan<float> values, BlockForm form, float scale, byte zeroPoint)
     {
@@ -56,7 +59,9 @@ internal static class HalfQuadratic
             TensorPrimitives.Subtract(shrunk, taken, shrunk);
             TensorPrimitives.Max(shrunk, 0, shrunk);
             TensorPrimitives.CopySign(shrunk, residuals, shrunk);
-            zeroPoint = (integers - whole + TensorPrimitives.Sum<double>(shrunk)) / values.Length;
+            var moved = (integers - whole + TensorPrimitives.Sum<double>(shrunk)) / values.Length;
+            if (Math.Abs(moved - zeroPoint) < Still) return moved;
+            zeroPoint = moved;
         }
         return zeroPoint;
     }

@@ -57,7 +57,13 @@ public sealed class VariantMakerTests
         var calibration = TinyModels.SamplesFor(Classifier().Build(), 60, seed: 1);
         var reports = new VariantMaker(X64).Make(
             new VariantRequest(Classifier().Save(folder), calibration.Feeds("x"), HeldOut.Of(calibration.Feeds("x")), VariantSettings.Of(
-                new QuantizationSpec { MinimumSignalToNoise = 120, Schemes = ["int8-static-u8s8", "int8-dynamic"], Profiles = ["x64"], Effort = effort },
+                new QuantizationSpec
+                {
+                    MinimumSignalToNoise = 120,
+                    Schemes = ["int8-static-u8s8", "int8-dynamic"],
+                    Profiles = ["x64"],
+                    Effort = effort,
+                },
                 [BuiltInProfiles.X64]), folder.File("out")),
             new Progress<BuildProgress>(), TestContext.Current.CancellationToken).Variants;
         var rejected = reports.Where(report => report.Scheme != "fp32").ToArray();

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
+using Fleet.Contracts.Validation;
 using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Requantization;
@@ -133,6 +134,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Spec = spec,
             Original = made.Original,
             OriginalIntervals = made.Intervals,
+            Doubt = DoubtOf(source, heldOut, made.Original),
             Variants = made.Variants,
             NotMadeAgain = wanted.Fixed?.NotMadeAgain(made.Variants) ?? [],
             Recipe = new QuantizationRecipe
@@ -203,6 +205,17 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
                 samples.Truth.Task == ModelTask.Classification ? samples.Truth.Classes : null, samples.Feeds.Sources,
                 sequence: state.Links.Count > 0 && !state.Restarts).Selection
             : null;
+
+    /// <summary>What speaks against the samples or their labels; null where nothing does.</summary>
+    private static string? DoubtOf(SourceSpec source, HeldOut heldOut, Scores original)
+    {
+        if (heldOut.Samples.Count == 1 && source.Calibration == source.Validation)
+            return "One sample fixed the ranges, chose and reports: a variant is fitted to it, and what is told of it says nothing of "
+                + "other samples. Give some dozens.";
+        return heldOut.Truth is { Task: ModelTask.Classification, Classes: { } classes } && original.Accuracy is { } accuracy
+            ? LabelChecks.DoubtOf([.. heldOut.Judging.Select(sample => classes[sample])], accuracy)
+            : null;
+    }
 
     private static IFeedSource Limited(IFeedSource samples, int most) => samples.Count > most ? new FirstFeeds(samples, most) : samples;
 }

@@ -134,6 +134,28 @@ public sealed class QuantizerTests
     }
 
     [Fact]
+    public void Single_sample_for_everything_is_a_doubt_of_the_report()
+    {
+        using var folder = new ScratchFolder();
+        var model = new GraphBuilder().Input("x", -1, 32).Weight("w", 32, 5).Node("MatMul", ["x", "w"], "y")
+            .Output("y", -1, 5).Save(folder);
+        QuantizationReport Of(int samples)
+        {
+            var values = NpyArray.Of([.. Enumerable.Range(0, samples * 32).Select(i => MathF.Sin(i * 0.37f + i / 32))], samples, 32);
+            using (var file = File.Create(folder.File("some.npz"))) NpzArchive.Write(file, [new("x", values)]);
+            return new Quantizer(machine: X64).Run(
+                new QuantizationRequest
+                {
+                    Source = new SourceSpec { Onnx = model, Calibration = folder.File("some.npz"), Validation = folder.File("some.npz") },
+                    Quantization = new QuantizationSpec { Profiles = ["arm-cpu"], Schemes = ["int8-static-s8s8"] },
+                },
+                folder.File("out"), new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
+        }
+        Assert.StartsWith("One sample fixed the ranges, chose and reports:", Of(1).Doubt, StringComparison.Ordinal);
+        Assert.Null(Of(2).Doubt);
+    }
+
+    [Fact]
     public void File_that_does_not_exist_is_named()
     {
         using var folder = new ScratchFolder();

@@ -36,6 +36,7 @@ internal sealed class Baseline : IDisposable
             Split = SampleSplit.Of(heldOut.Judging, classes, Samples.Sources, IsSequence);
             _bootstrap = new Bootstrap(Split.Clusters);
             (Original, Selected) = OfFloat(cancellationToken);
+            if (classes is not null) LabelChecks.Require(classes, _outputs.Classes);
             // What decides was measured on one half alone, such as the boxes of a detector that sees one in few pictures.
             if (Selected.Figure.Name != Original.Figure.Name
                 || double.IsFinite(Selected.Figure.Value) != double.IsFinite(Original.Figure.Value))

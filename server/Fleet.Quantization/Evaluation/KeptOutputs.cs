@@ -27,6 +27,11 @@ internal sealed class KeptOutputs : IReferenceOutputs, IDisposable
     /// <summary>Values of all outputs and samples.</summary>
     public long Values { get; private set; }
 
+    /// <summary>
+    /// Classes that the first output tells apart, where it holds a row of scores: a single value is the probability of one of two.
+    /// </summary>
+    public int Classes { get; private set; }
+
     /// <summary>True when some output is a number other than zero: else they say nothing of another model.</summary>
     public bool HasSignal { get; private set; }
 
@@ -78,6 +83,7 @@ internal sealed class KeptOutputs : IReferenceOutputs, IDisposable
             Values += values.Length;
             HasSignal |= values.Any(value => value != 0 && float.IsFinite(value));
         }
+        Classes = Math.Max(2, sample.Columns[0]);
         // Reading begins at the front, wherever writing ended.
         (_place, Samples) = (int.MaxValue, Samples + 1);
     }

@@ -92,6 +92,7 @@ internal sealed record ReportView
             + $"{Duration(report.Duration)} on {report.MeasuredOn}.",
         Warnings = [
             .. report.Requantized is { } requantized ? [requantized.ToString()] : Array.Empty<string>(),
+            .. report.Doubt is { } doubt ? [doubt] : Array.Empty<string>(),
             .. WarningsFor(report.Calibration, report.Validation), .. WarningsFor(report.Parts),
         ],
         Original = new NetworkReport

@@ -89,7 +89,7 @@ internal sealed class ArrayFeeds : IFeedSource
                 input.Check(Slice(array, input, sample), source, sample);
         }
         return labels is null || (labels.Length == count && labels.Shape.Count == 1)
-            ? new ArrayFeeds(matched, count, labels?.ToInt64s(), carried)
+            ? new ArrayFeeds(matched, count, labels is null ? null : LabelChecks.Of(labels, source), carried)
             : throw new InvalidDataException($"{source} holds {labels.Length} labels for {count} samples.");
     }
 

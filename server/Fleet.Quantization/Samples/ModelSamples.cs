@@ -101,7 +101,7 @@ internal sealed record ModelSamples(
         {
             var array = NpyArray.Parse(File.ReadAllBytes(path));
             return array.Length == samples
-                ? array.ToInt64s()
+                ? LabelChecks.Of(array, Path.GetFileName(path))
                 : throw new InvalidDataException($"{Path.GetFileName(path)} holds {array.Length} labels for {samples} samples.");
         }
         catch (FormatException e)

@@ -65,6 +65,12 @@ public sealed record QuantizationReport
     /// <summary>Where the float model's figures lie, as <see cref="VariantReport.Intervals"/>.</summary>
     public IReadOnlyList<MetricInterval> OriginalIntervals { get; set; } = [];
 
+    /// <summary>
+    /// What speaks against the labels or the samples themselves, such as a float model that is right by chance alone; absent where nothing
+    /// does.
+    /// </summary>
+    public string? Doubt { get; init; }
+
     /// <summary>Every variant tried, the rejected ones included.</summary>
     public required IReadOnlyList<VariantReport> Variants { get; init; }
 

@@ -46,10 +46,17 @@ internal static class BuildTables
             ]);
         }
         screen.Write(variants);
-        if (report.Variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();
-        foreach (var variant in report.Variants)
+        WriteReasons(screen, report.Variants);
+    }
+
+    /// <summary>What to know of each variant below its table; what holds for several is said once.</summary>
+    public static void WriteReasons(Shell screen, IReadOnlyList<VariantReport> variants)
+    {
+        if (variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();
+        foreach (var reason in variants.SelectMany(variant => variant.Reasons).Distinct())
         {
-            foreach (var reason in variant.Reasons) screen.WriteSentence($"{variant.Id}: {reason}");
+            var alike = variants.Where(variant => variant.Reasons.Contains(reason)).Select(variant => variant.Id);
+            screen.WriteSentence($"{string.Join(", ", alike)}: {reason}");
         }
     }
 

@@ -12,8 +12,8 @@ internal static class VariantTables
     /// <summary>Every variant with its verdict, then what to know of each.</summary>
     public static void Write(Shell screen, QuantizationReport report, string model, string folder)
     {
-        screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Count(report.Validation.Count)} samples judged in "
-            + $"{DurationText.Of(report.Duration)} on {report.MeasuredOn}");
+        screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Counted(report.Validation.Count, "sample")} judged "
+            + $"in {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
         if (report.Requantized is { } requantized) screen.WriteSentence(requantized.ToString());
         if (report.Calibration?.IsMadeUp == true || report.Validation.IsMadeUp)
         {
@@ -25,46 +25,47 @@ internal static class VariantTables
             screen.WriteSentence(
                 $"Files became inputs so: {preprocessing}. Where the model was trained otherwise, say so with --preprocess.");
         if (HeldOutOf(report.Parts) is { } heldOut) screen.WriteSentence(heldOut);
+        if (report.Doubt is { } doubt) screen.WriteSentence(doubt);
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();
         var measure = ReportMeasure.Of(report);
         var agrees = report.Variants.Any(variant => variant.Closeness?.Agreement is not null);
         string[] measures = [
-            .. measure.IsCloseness ? [">cosine"] : new[] { BuildTables.HeadingOf(measure), ">against fp32?" },
+            BuildTables.HeadingOf(measure), ">95 %", .. measure.IsCloseness ? [">cosine?"] : new[] { ">against fp32?", ">snr db?" },
             .. agrees ? [">agrees?"] : Array.Empty<string>(),
         ];
         var sheet = new Sheet([
-            "profile", "scheme", ">size", ">of fp32?", ">snr db", ">95 %", .. measures, ">speed", ">speed 95 %?", "settings?", "verdict",
+            "variant", "scheme?", ">size", ">of fp32?", .. measures, ">speed", ">speed 95 %?", "settings?", "verdict",
         ]);
         foreach (var variant in report.Variants)
         {
             Cell[] measured = measure.IsCloseness
                 ? [variant.Closeness is { } close ? FormattableString.Invariant($"{close.Cosine:0.0000}") : Figures.None]
-                : [BuildTables.FigureOf(measure, variant), measure.Lost(variant) ?? Figures.None];
+                : [measure.Lost(variant) ?? Figures.None, Figures.Decibels(variant.Closeness?.SignalToNoise)];
             if (agrees) measured = [.. measured, Figures.Percent(variant.Closeness?.Agreement)];
             sheet.Add([
-                variant.Profile, Figures.Scheme(variant), Figures.Bytes(variant.Bytes),
-                Figures.Percent((double?)variant.Bytes / report.Bytes), Figures.Decibels(variant.Closeness?.SignalToNoise),
-                BuildTables.RangeOf(measure, variant),
-                .. measured,
+                variant.Id, Figures.Scheme(variant), Figures.Bytes(variant.Bytes), Figures.Percent((double?)variant.Bytes / report.Bytes),
+                BuildTables.FigureOf(measure, variant), BuildTables.RangeOf(measure, variant), .. measured,
                 BuildTables.SpeedOf(variant), BuildTables.SpeedRangeOf(variant), variant.Runtime.EntriesText(),
                 BuildTables.Verdict(variant)]);
         }
         screen.Write(sheet);
-        if (report.Variants.Any(variant => variant.Reasons.Count > 0)) screen.WriteLine();
-        foreach (var variant in report.Variants)
-        {
-            foreach (var reason in variant.Reasons) screen.WriteSentence($"{variant.Id}: {reason}");
-        }
+        BuildTables.WriteReasons(screen, report.Variants);
         screen.WriteLine();
         var page = Path.Combine(folder, "report.html");
         screen.WriteLine($"Report    {(File.Exists(page) ? page : Path.Combine(folder, "report.json"))}");
         if (File.Exists(Path.Combine(folder, "recipe.json")))
-            screen.WriteLine($"Again     fleet models quantize {model} … --recipe {Path.Combine(folder, "recipe.json")}");
+            screen.WriteLine($"Again     fleet models quantize {Quoted(model)} … --recipe {Quoted(Path.Combine(folder, "recipe.json"))}");
         if (report.Variants.FirstOrDefault(variant => variant is { Chosen: true, Artifact: not null }) is { } chosen)
-            screen.WriteLine($"Next      fleet models prove {Path.Combine(folder, chosen.Artifact!.Name)} --reference {model} --validation "
-                + $"{report.Validation.From}{string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {shape}"))}");
+            screen.WriteLine($"Next      fleet models prove {Quoted(Path.Combine(folder, chosen.Artifact!.Name))} "
+                + $"--reference {Quoted(model)} --validation {Quoted(report.Validation.From)}"
+                + string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {Quoted($"{shape}")}")));
     }
+
+    /// <summary>A word as a shell takes it for one.</summary>
+    private static string Quoted(string word)
+        => word.All(letter => char.IsAsciiLetterOrDigit(letter) || "_./:=,+@%-".Contains(letter, StringComparison.Ordinal))
+            ? word : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static string? HeldOutOf(SampleParts? parts) => parts switch
     {

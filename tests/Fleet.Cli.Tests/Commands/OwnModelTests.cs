@@ -30,7 +30,7 @@ public sealed class OwnModelTests : IDisposable
             "models", "quantize", Model(), "--profile", "x64,arm-cpu", "--scheme", "int8-dynamic", "--out", _folder["variants"]));
         Assert.Contains("There were no calibration samples", _fleet.Output, StringComparison.Ordinal);
         Assert.Contains("Made-up samples were used", _fleet.Output, StringComparison.Ordinal);
-        Assert.Matches(@"(?m)^arm-cpu +int8-dynamic +\S+ \S+ +\S+ % +\S+ +\S+-\S+ +\S+ +\S+ % +(-|est\. \d+\.\dx) +- +"
+        Assert.Matches(@"(?m)^arm-cpu-int8-dynamic +int8-dynamic +\S+ \S+ +\S+ % +\S+ +\S+-\S+ +\S+ +\S+ % +(-|est\. \d+\.\dx) +- +"
             + @"(\* chosen|accepted|beaten|rejected)$", _fleet.Output);
         Assert.Contains(_folder["variants"], _fleet.Output[_fleet.Output.IndexOf("Report", StringComparison.Ordinal)..],
             StringComparison.Ordinal);

@@ -17,7 +17,8 @@ internal static class SaturatingPairs
 
     private static bool MaySaturate(TensorProto weight, NodeProto reader, OnnxGraph graph) => reader.OpType switch
     {
-        "Gather" => false,
+        // Bytes at rest are made float before anything multiplies with them.
+        "Gather" or "Cast" => false,
         "MatMulInteger" => reader.InputAt(1) != weight.Name || MaySaturate(weight, reader),
         "DequantizeLinear" => graph.ConsumersOf(reader.Output[0]).Any(product => IsInteger(product, graph)
             && (product.InputAt(1) != reader.Output[0] || MaySaturate(weight, product))),

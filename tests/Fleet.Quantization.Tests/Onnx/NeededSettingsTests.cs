@@ -3,6 +3,7 @@ using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Tests.Models;
+using Fleet.Quantization.Writing;
 
 namespace Fleet.Quantization.Tests.Onnx;
 
@@ -41,6 +42,18 @@ public sealed class NeededSettingsTests
         // Weights that are float once loaded meet no integers.
         Assert.DoesNotContain("session.x64quantprecision",
             Of(SaturatingModel.SignedWeights(folder.Path), QuantizationSchemes.Int8Weights).Entries.Keys);
+    }
+
+    [Fact]
+    public void Weights_that_are_bytes_at_rest_need_no_guard_beside_products_of_integers()
+    {
+        // The second product stays float; its weight is rounded as a loud file's is, where pairs of bytes would saturate.
+        var graph = new GraphBuilder().Input("x", -1, 8).Weight("a", 8, 8).Node("MatMul", ["x", "a"], "h")
+            .Constant(Tensors.Of("b", [.. Enumerable.Repeat(1f, 64)], [8, 8])).Node("MatMul", ["h", "b"], "y").Output("y", -1, 8).Build();
+        var stored = KeptWeights.Stored(graph, new HashSet<string> { "b" });
+        stored.Graph.Node.Insert(0, Nodes.Node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]));
+        Assert.Contains(stored.Graph.Initializer, weight => weight.DataType == (int)TensorProto.Types.DataType.Int8);
+        Assert.Empty(NeededSettings.Of(stored, QuantizationSchemes.Int8Dynamic.Needs).Entries);
     }
 
     [Theory]

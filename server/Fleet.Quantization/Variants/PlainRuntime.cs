@@ -17,18 +17,23 @@ internal static class PlainRuntime
     /// </summary>
     /// <param name="runtime">What is set.</param>
     /// <param name="needed">What the file names.</param>
-    public static IReadOnlyList<string> NeededOf(RuntimeSettings runtime, NeededSettings needed)
-        => [.. runtime.SessionEntries.Where(entry => entry.Key != NeededSettings.QuantPrecision || needed.Entries.ContainsKey(entry.Key))
-            .OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => $"{entry.Key}={entry.Value}")];
+    public static Settings NeededOf(RuntimeSettings runtime, NeededSettings needed)
+    {
+        var entries = runtime.SessionEntries
+            .Where(entry => entry.Key != NeededSettings.QuantPrecision || needed.Entries.ContainsKey(entry.Key))
+            .OrderBy(entry => entry.Key, StringComparer.Ordinal).ToLookup(
+                entry => needed.Entries.GetValueOrDefault(entry.Key) == entry.Value, entry => $"{entry.Key}={entry.Value}");
+        return new Settings([.. entries[true]], [.. entries[false]]);
+    }
 
     /// <summary>What was measured without them, on this machine.</summary>
     /// <param name="settings">What is needed; at least one.</param>
     /// <param name="time">Processor time without them over the time with them; null where the runtime does not load the file.</param>
     /// <param name="told">How close it is with them, in decibels.</param>
     /// <param name="plain">How close it is without them.</param>
-    public static string Measured(IReadOnlyList<string> settings, double? time, double told, double plain)
+    public static string Measured(Settings settings, double? time, double told, double plain)
     {
-        var without = $"Without {string.Join(" and ", settings)}, which stands in its file, plain ONNX Runtime";
+        var without = $"Without {settings}, plain ONNX Runtime";
         if (time is not { } factor) return $"{without} does not load it.";
         var takes = Math.Abs(factor - 1) <= AlikeTime + 1e-9
             ? "takes the processor time told"
@@ -40,10 +45,26 @@ internal static class PlainRuntime
         return $"{without} {takes} and {likeness}.";
     }
 
-    /// <summary>The same of a variant that was not run here.</summary>
-    public static string Untold(IReadOnlyList<string> settings)
-        => $"It needs {string.Join(" and ", settings)} wherever it is loaded, which stands in its file; what it is without that was not "
-            + "measured here.";
+    /// <summary>The same of a variant that was not run here; null where its file needs nothing.</summary>
+    public static string? Untold(Settings settings) => settings.OfFile.Count == 0 ? null
+        : $"It needs {string.Join(" and ", settings.OfFile)} wherever it is loaded, which stands in its file; what it is without that was "
+            + "not measured here.";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>What is set for a variant.</summary>
+    /// <param name="OfFile">What its file names, wherever it is loaded.</param>
+    /// <param name="OfProfile">What its profile adds for reasons of its own.</param>
+    public sealed record Settings(IReadOnlyList<string> OfFile, IReadOnlyList<string> OfProfile)
+    {
+        /// <summary>How many there are.</summary>
+        public int Count => OfFile.Count + OfProfile.Count;
+
+        /// <summary>Each with where it stands.</summary>
+        public override string ToString() => string.Join(", and ", ((string[])[
+            Standing(OfFile, "which stands in its file"), Standing(OfProfile, "which its profile sets")]).Where(part => part.Length > 0));
+
+        private static string Standing(IReadOnlyList<string> settings, string where)
+            => settings.Count == 0 ? "" : $"{string.Join(" and ", settings)}, {where}";
+    }
 }

@@ -10,7 +10,7 @@ namespace Fleet.Quantization.Tests.Variants;
 /// <summary>A variant where nobody sets what it needs.</summary>
 public sealed class PlainRuntimeTests
 {
-    private static readonly string[] Settings = ["session.disable_quant_qdq=1"];
+    private static readonly PlainRuntime.Settings Settings = new(["session.disable_quant_qdq=1"], []);
 
     [Fact]
     public void Variant_to_take_says_what_plain_ONNX_Runtime_makes_of_it_and_its_file_names_the_setting()
@@ -58,16 +58,28 @@ public sealed class PlainRuntimeTests
     [Fact]
     public void Guard_of_a_profile_is_no_need_of_a_file_without_signed_products()
     {
-        Assert.Equal(Settings, PlainRuntime.NeededOf(
+        Assert.Equal(Settings.ToString(), PlainRuntime.NeededOf(
             new RuntimeSettings
             {
                 SessionEntries = new Dictionary<string, string> { ["session.x64quantprecision"] = "1", [NeededSettings.NoQuantized] = "1" },
             },
-            new NeededSettings(new Dictionary<string, string> { [NeededSettings.NoQuantized] = "1" })));
-        // What a profile adds for reasons of its own is one.
-        Assert.Equal(["session.disable_prepacking=1"], PlainRuntime.NeededOf(
-            new RuntimeSettings { SessionEntries = new Dictionary<string, string> { ["session.disable_prepacking"] = "1" } },
-            new NeededSettings(new Dictionary<string, string>())));
+            new NeededSettings(new Dictionary<string, string> { [NeededSettings.NoQuantized] = "1" })).ToString());
+    }
+
+    [Fact]
+    public void What_a_profile_adds_is_told_apart_from_what_stands_in_the_file()
+    {
+        var (none, file) = (new Dictionary<string, string>(), new Dictionary<string, string> { [NeededSettings.NoQuantized] = "1" });
+        PlainRuntime.Settings Of(Dictionary<string, string> named) => PlainRuntime.NeededOf(
+            new RuntimeSettings { SessionEntries = new Dictionary<string, string>(named) { ["session.intra_op.allow_spinning"] = "0" } },
+            new NeededSettings(named));
+        Assert.StartsWith("Without session.intra_op.allow_spinning=0, which its profile sets, plain ONNX Runtime",
+            PlainRuntime.Measured(Of(none), 1, 30, 30), StringComparison.Ordinal);
+        Assert.Null(PlainRuntime.Untold(Of(none)));
+        Assert.StartsWith("Without session.disable_quant_qdq=1, which stands in its file, and session.intra_op.allow_spinning=0, which its "
+            + "profile sets, plain", PlainRuntime.Measured(Of(file), 1, 30, 30), StringComparison.Ordinal);
+        Assert.StartsWith("It needs session.disable_quant_qdq=1 wherever it is loaded", PlainRuntime.Untold(Of(file)),
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -64,7 +64,7 @@ internal static class FleetCommand
         var parsed = root.Parse(arguments);
         try
         {
-            if (parsed.Errors.Count == 0 && OptionTakenForArgument(parsed) is null && EmptyArgument(parsed) is null)
+            if (parsed.Errors.Count == 0 && OptionTakenForArgument(parsed) is null && Emptied(parsed) is null)
                 return await parsed.InvokeAsync(configuration, cancellationToken);
 
             // A noun alone is a question: its help is the answer.
@@ -100,7 +100,7 @@ internal static class FleetCommand
         var command = parsed.CommandResult.Command;
         var taken = OptionTakenForArgument(parsed);
         if ((taken ?? (parsed.UnmatchedTokens is [var unknown, ..] ? unknown : null)) is not { } first)
-            return EmptyArgument(parsed) is { } empty ? [$"{empty} is empty."] : ValueProblems.Of(parsed);
+            return Emptied(parsed) is { } empty ? [$"{empty} is empty."] : ValueProblems.Of(parsed);
         var isOption = first.StartsWith('-');
         var known = isOption
             ? command.Options.Where(option => !option.Hidden).Select(option => option.Name)
@@ -123,12 +123,17 @@ internal static class FleetCommand
             : parsed.CommandResult.Command.Arguments.SelectMany(argument => parsed.GetResult(argument)?.Tokens ?? [])
                 .Select(token => token.Value).FirstOrDefault(word => word.Length > 1 && word[0] == '-');
 
-    /// <summary>The name of an argument that is empty, as where a script's variable was never set: it would ask for all there is.</summary>
-    private static string? EmptyArgument(ParseResult parsed)
-        => parsed.Action is HelpWithExamples
-            ? null
-            : parsed.CommandResult.Command.Arguments.FirstOrDefault(
-                argument => parsed.GetResult(argument)?.Tokens.Any(token => token.Value.Trim().Length == 0) is true)?.Name;
+    /// <summary>
+    /// The name of an argument or option that is empty, as where a script's variable was never set: it would ask for all there is.
+    /// </summary>
+    private static string? Emptied(ParseResult parsed)
+    {
+        if (parsed.Action is HelpWithExamples) return null;
+        var (command, given) = (parsed.CommandResult.Command, new List<(string Name, SymbolResult? Result)>());
+        given.AddRange(command.Arguments.Select(argument => (argument.Name, (SymbolResult?)parsed.GetResult(argument))));
+        given.AddRange(command.Options.Select(option => (option.Name, (SymbolResult?)parsed.GetResult(option))));
+        return given.FirstOrDefault(one => one.Result?.Tokens.Any(token => token.Value.Trim().Length == 0) is true).Name;
+    }
 
     private static string PathOf(Command command) => command is RootCommand
         ? "fleet"

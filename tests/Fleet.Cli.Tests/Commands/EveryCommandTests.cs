@@ -81,6 +81,23 @@ public sealed class EveryCommandTests : IDisposable
         Assert.Matches($"{command.Arguments[0].Name} is empty|annot parse argument ''", _fleet.Error);
     }
 
+    /// <summary>
+    /// The same of what options take: '--filter' of nothing would be every device, '--calibration' of nothing ended with a stack.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Verbs))]
+    public async Task Empty_text_of_an_option_ends_with_2_and_is_named(string verb)
+    {
+        var command = Find(verb);
+        foreach (var option in command.Options.Where(option => option.ValueType == typeof(string) || option.ValueType == typeof(string[])))
+        {
+            using var fleet = new ShellUnderTest();
+            var others = command.Options.Where(other => other.Required && other != option).SelectMany(other => new[] { other.Name, "1" });
+            Assert.Equal(2, await fleet.RunAsync([.. verb.Split(' '), .. command.Arguments.Select(_ => "1"), option.Name, "", .. others]));
+            Assert.Contains($"{option.Name} is empty.", fleet.Error, StringComparison.Ordinal);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Listing))]
     public async Task List_of_no_lines_ends_with_2(string verb)

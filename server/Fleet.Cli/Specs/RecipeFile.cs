@@ -26,7 +26,9 @@ internal static class RecipeFile
         }
         catch (JsonException e)
         {
-            throw new FleetException($"{file} is not a recipe ({e.Message}); name the recipe.json of an earlier run.");
+            var what = e is { Path: { Length: > 1 } path, LineNumber: { } line }
+                ? $"{path[2..]} in line {line + 1} is nothing that a recipe says" : "it is not the JSON of one";
+            throw new FleetException($"{file} is not a recipe ({what}); name the recipe.json of an earlier run.");
         }
     }
 }

@@ -26,6 +26,7 @@ internal static class OnnxFile
     /// <exception cref="InvalidDataException">The file is not an ONNX model, or its weights cannot be had.</exception>
     public static ModelProto Load(string path)
     {
+        if (Directory.Exists(path)) throw new InvalidDataException($"{path} is a folder; name the ONNX file in it.");
         if (!File.Exists(path)) throw new InvalidDataException($"{path} does not exist.");
         if (!RegularFile.Is(path)) throw new InvalidDataException($"{path} {RegularFile.Refusal}");
         if (new FileInfo(path).Length > MaximumBytes)

@@ -52,6 +52,11 @@ internal sealed record PreparedModel(ModelProto Model)
             NameNodes(model.Graph);
             return new PreparedModel(model);
         }
+        catch (InvalidDataException e) when (e.InnerException is OnnxRuntimeException writing && RuntimeRefusal.IsWriting(writing))
+        {
+            throw new IOException(
+                $"The prepared copy of {Path.GetFileName(path)} could not be written into {workFolder}; make room there.", e);
+        }
         catch (InvalidDataException e) when (e.InnerException is OnnxRuntimeException)
         {
             throw new InvalidDataException(RuntimeRefusal.IsMemory(e.InnerException)

@@ -23,6 +23,10 @@ internal static partial class RuntimeRefusal
         => exception.Message.Contains("bad_alloc", StringComparison.Ordinal)
             || exception.Message.Contains("Failed to allocate memory", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>True when the runtime could not write a model, as on a full disk; it has no error code for that either.</summary>
+    public static bool IsWriting(Exception exception)
+        => exception.Message.Contains("Protobuf serialization failed", StringComparison.Ordinal);
+
     /// <summary>Codes, scratch files, places in its source, and C++ signatures with their nested parentheses.</summary>
     [GeneratedRegex(@"\[ErrorCode:\w+\]\s*|Load model from \S+ failed:\s*|\[ONNXRuntimeError\] : \d+ : \w+ : |\S+\.(cc|h):\d+\s+|(\w+ "
         + @")?onnxruntime::[^()\s]*\((?>[^()]|\((?<depth>)|\)(?<-depth>))*(?(depth)(?!))\)( const)?\s*")]

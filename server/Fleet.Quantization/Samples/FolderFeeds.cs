@@ -58,9 +58,9 @@ internal sealed class FolderFeeds : IFeedSource
         var numbers = NumbersOf([.. classes.Select(name => Path.GetFileName(name))], classNames, folder);
         var groups = classes.Length > 0 ? [.. classes.Select(FilesIn)] : new[] { files };
         files = [.. groups.SelectMany(group => group)];
-        if (files.Length is 0 or > MaximumFiles)
-            throw new InvalidDataException(
-                $"{folder} holds {files.Length} samples files (npy, npz, {MediaFiles.Forms}); 1 to {MaximumFiles} are read.");
+        if (files.Length == 0) throw new InvalidDataException($"{folder} holds no samples; npy, npz, {MediaFiles.Forms} are read.");
+        if (files.Length > MaximumFiles)
+            throw new InvalidDataException($"{folder} holds {files.Length:N0} files of samples; {MaximumFiles:N0} are read.");
 
         var media = new MediaReader(inputs, state, preprocessing);
         ArrayFeeds Open(string file) => MediaFiles.IsPicture(file) || MediaFiles.IsSound(file)

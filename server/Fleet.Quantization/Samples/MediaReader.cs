@@ -69,6 +69,11 @@ internal sealed class MediaReader(IReadOnlyList<ModelInput> inputs, ModelState s
         }
         if (_pictures is not null) throw SideBySide(picture: _first!, sound: name);
         _sound ??= SoundPlan.Of(taken, Heeded("sound", _asked.OfPictures()));
+        // A whole file as one window would be a sequence of a single step.
+        if (_sound.Used.Window is null && state.Links.Count > 0)
+            throw new InvalidDataException(
+                "The model carries state from window to window of sound and takes windows of any length: say how many samples one has, "
+                    + "as with --preprocess window=512 (in a build spec source.preprocessing.window).");
         _first ??= name;
         using var file = File.OpenRead(path);
         return _sound.Prepare(WavFile.Read(file));

@@ -15,6 +15,18 @@ public sealed class PreparedModelTests
         { "Identity", true }, { "Transpose", true }, { "Reshape", true }, { "all", true },
     };
 
+    [Fact]
+    public void Full_disk_is_not_called_a_model_that_cannot_be_loaded()
+    {
+        using var folder = new ScratchFolder();
+        OnnxFile.Save(TinyModels.Gemm(), folder.File("m.onnx"));
+        // What the runtime writes there meets a disk without room.
+        File.CreateSymbolicLink(folder.File("folded.onnx"), "/dev/full");
+        var full = Assert.Throws<IOException>(() => PreparedModel.From(folder.File("m.onnx"), folder.Path));
+        Assert.Equal($"The prepared copy of m.onnx could not be written into {folder.Path}; make room there.", full.Message);
+        Assert.True(File.Exists("/dev/full"));
+    }
+
     [Theory]
     [MemberData(nameof(Ways))]
     public void Weight_behind_operators_that_move_it_is_a_weight(string way, bool inBranch)

@@ -127,6 +127,18 @@ public sealed class MediaSamplesTests : IDisposable
     }
 
     [Fact]
+    public void Model_that_carries_state_over_sound_of_any_length_asks_for_the_length_of_a_window()
+    {
+        Sound("data/a.wav", 16_000, 1, [0, 8192, 16384, -16384]);
+        var (x, h) = (Input([-1, -1], TensorElementType.Float), Input([1, 2], TensorElementType.Float) with { Name = "state" });
+        ModelSamples Of(Preprocessing? asked) => ModelSamples.Read(_folder.File("data"), [x, h],
+            new ModelState([new StateLink(h, "stateN", Grows: false)], Restarts: false), seed: 1,
+            files: new SourceSpec { Onnx = "m.onnx", Validation = "data", Preprocessing = asked });
+        Assert.Contains("say how many samples one has, as with --preprocess window=512", Refusal(() => Of(null)), StringComparison.Ordinal);
+        Assert.Equal(2, Of(new Preprocessing { Window = 2 }).Feeds.Count);
+    }
+
+    [Fact]
     public void What_cannot_become_an_input_is_refused_with_the_file_and_what_helps()
     {
         Picture("broken/fine.png", 2, 1, Colours);

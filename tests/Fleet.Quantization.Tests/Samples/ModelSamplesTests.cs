@@ -89,7 +89,7 @@ public sealed class ModelSamplesTests : IDisposable
         Assert.Contains("nowhere.npz does not exist.", Refusal(_folder.File("nowhere.npz"), Row), StringComparison.Ordinal);
 
         Directory.CreateDirectory(_folder.File("empty"));
-        Assert.Contains("holds 0 samples files", Refusal(_folder.File("empty"), Row), StringComparison.Ordinal);
+        Assert.Contains("empty holds no samples; npy, npz, PNG", Refusal(_folder.File("empty"), Row), StringComparison.Ordinal);
         Npy("mixed/1.npy", NpyArray.Of(new float[3], 3));
         Npy("mixed/class/1.npy", NpyArray.Of(new float[3], 3));
         Assert.Contains("side by side", Refusal(_folder.File("mixed"), Row), StringComparison.Ordinal);

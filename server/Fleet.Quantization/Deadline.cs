@@ -18,8 +18,11 @@ internal sealed class Deadline(TimeSpan? limit, TimeProvider time) : IDisposable
     /// <summary>How long it may take; zero where nothing limits it.</summary>
     public TimeSpan Limit => limit ?? TimeSpan.Zero;
 
+    /// <summary>Time since it began to count.</summary>
+    public TimeSpan Elapsed => time.GetElapsedTime(_start);
+
     /// <summary>True once nothing further is to be tried.</summary>
-    public bool HasPassed => Token.IsCancellationRequested || limit is { } most && time.GetElapsedTime(_start) >= most;
+    public bool HasPassed => Token.IsCancellationRequested || limit is { } most && Elapsed >= most;
 
     /// <summary>Ends what is being tried when it passes: a layer of a large model may take minutes.</summary>
     public CancellationToken Token => _passed?.Token ?? CancellationToken.None;

@@ -124,6 +124,7 @@ public sealed class Quantizer(TimeProvider? time = null, DeviceFacts? machine = 
             Parameters = parameters,
             StartedAt = startedAt,
             Duration = _time.GetElapsedTime(start),
+            Expected = made.Expected,
             MeasuredOn = ThisMachine.Description,
             Calibration = calibrated,
             Validation = Described(source.Validation, heldOut.Judging.Count, validation.Preprocessing),

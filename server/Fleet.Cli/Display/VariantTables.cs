@@ -13,7 +13,8 @@ internal static class VariantTables
     public static void Write(Shell screen, QuantizationReport report, string model, string folder)
     {
         screen.WriteHeading($"{report.Model}: {Figures.Bytes(report.Bytes)}, {Figures.Counted(report.Validation.Count, "sample")} judged "
-            + $"in {DurationText.Of(report.Duration)} on {report.MeasuredOn}");
+            + $"in {DurationText.Of(report.Duration)}"
+            + $"{(report.Expected is { } expected ? $" ({DurationText.Of(expected)} expected)" : "")} on {report.MeasuredOn}");
         if (report.Requantized is { } requantized) screen.WriteSentence(requantized.ToString());
         if (report.Calibration?.IsMadeUp == true || report.Validation.IsMadeUp)
         {

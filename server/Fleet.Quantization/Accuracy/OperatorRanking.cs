@@ -34,16 +34,18 @@ internal sealed class OperatorRanking(
     /// <summary>When it gives up: half a ranking would return the wrong operators.</summary>
     public Deadline Deadline { get; init; } = Deadline.None;
 
-    private int GroupSize => Math.Max(1, (_all.Count + detail.Singly - 1) / detail.Singly);
+    private int GroupSize => GroupSizeOf(_all.Count, detail);
 
-    private int Runs
+    /// <summary>Models that ranking so many operators takes.</summary>
+    public static int RunsOf(int operators, RankingDetail detail)
     {
-        get
-        {
-            var groups = (_all.Count + GroupSize - 1) / GroupSize;
-            return GroupSize == 1 ? _all.Count : groups + Math.Min(groups, detail.Opened) * GroupSize;
-        }
+        var size = GroupSizeOf(operators, detail);
+        var groups = (operators + size - 1) / size;
+        return size == 1 ? operators : groups + Math.Min(groups, detail.Opened) * size;
     }
+
+    private static int GroupSizeOf(int operators, RankingDetail detail)
+        => Math.Max(1, (operators + detail.Singly - 1) / detail.Singly);
 
     /// <summary>
     /// The operators, the one that makes most of the error at the front; null when the time was up before all were judged.
@@ -78,7 +80,7 @@ internal sealed class OperatorRanking(
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (_isCutShort |= Deadline.HasPassed) return 0;
-        say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"ranking layers, {++_ranked} of {Runs}"));
+        say?.Invoke(string.Create(CultureInfo.InvariantCulture, $"ranking layers, {++_ranked} of {RunsOf(_all.Count, detail)}"));
         // All others are float, whatever the scheme makes of those that it keeps.
         var others = _all.Except(alone).ToHashSet();
         return Math.Pow(10, -samples.SignalToNoiseOf(scheme.Apply(@from with { Held = others }, others), scheme.Name) / 10);

@@ -89,7 +89,8 @@ internal sealed record ReportView
         Kicker = "Quantization report",
         Title = report.Model,
         Lead = $"{Count(report.Parameters)} weights in {Size(report.Bytes)}. Quantized {Moment(report.StartedAt)} in "
-            + $"{Duration(report.Duration)} on {report.MeasuredOn}.",
+            + $"{Duration(report.Duration)}{(report.Expected is { } expected ? $" ({Duration(expected)} expected)" : "")} on "
+            + $"{report.MeasuredOn}.",
         Warnings = [
             .. report.Requantized is { } requantized ? [requantized.ToString()] : Array.Empty<string>(),
             .. report.Doubt is { } doubt ? [doubt] : Array.Empty<string>(),

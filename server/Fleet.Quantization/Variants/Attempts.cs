@@ -61,6 +61,17 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     private ControlledModel? _controlled;
     private Exception? _failure;
 
+    /// <summary>True for weights of four bits that nobody asked for, where they are taken only if they turn out to be faster.</summary>
+    public static bool LeavesOut(Wanted wanted, Bench bench, VariantRequest request)
+        => wanted.Scheme.IsFourBit && !request.Settings.Effort.TriesFourBit && !bench.IsAboutSize(wanted)
+            && request.Settings is { Schemes.Count: 0, Mixed: null } && request.Fixed is null;
+
+    /// <summary>Most samples that compare techniques and rank operators.</summary>
+    public static int RankingSamplesOf(Bench bench, Effort effort) => bench.Baseline.IsSequence
+        ? MostRankingSamples
+        : (int)Math.Clamp(
+            RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample), effort.FewestRankingSamples, MostRankingSamples);
+
     /// <summary>Makes and judges one of the variants; never lets its failure end the others.</summary>
     /// <param name="wanted">The variant.</param>
     /// <param name="progress">Told what is done for it.</param>
@@ -80,9 +91,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         {
             if (wanted.Scheme.Held(source.Model.Graph).Count > 0 && wanted.Scheme.OperatorsOf(source.Model.Graph).Count == 0)
                 return Failed("Nothing is left for it to quantize: all that it could stays float, as was asked for.");
-            if (wanted.Scheme.IsFourBit && !request.Settings.Effort.TriesFourBit && !bench.IsAboutSize(wanted)
-                && request.Settings is { Schemes.Count: 0, Mixed: null } && request.Fixed is null)
-                return Failed(FourBitUntried);
+            if (LeavesOut(wanted, bench, request)) return Failed(FourBitUntried);
             // What is made for another profile costs no search.
             if (request.Deadline.HasPassed && _controlled is null && _failure is null)
                 return Failed($"Not tried: {TimeLimit} had passed. Give it more (--time-limit, in a build spec quantization.timeLimit), or "
@@ -130,11 +139,8 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     {
         var settings = bench.SettingsOf(wanted);
         // Samples that fixed the ranges never leave them: what clipping costs shows on others alone.
-        var enough = bench.Baseline.IsSequence
-            ? MostRankingSamples
-            : Math.Clamp(RankingValues / Math.Max(1, bench.Baseline.ValuesPerSample),
-                request.Settings.Effort.FewestRankingSamples, MostRankingSamples);
-        var ranking = new SpreadFeeds(new PickedFeeds(bench.Baseline.Samples, bench.Baseline.Split.Selection), (int)enough);
+        var ranking = new SpreadFeeds(
+            new PickedFeeds(bench.Baseline.Samples, bench.Baseline.Split.Selection), RankingSamplesOf(bench, request.Settings.Effort));
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, request.Deadline.Token);
         return new AccuracyControl(
             wanted.Scheme, source with { Cancellation = limited.Token },
@@ -146,7 +152,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             Explains = () => request.Settings.Effort.ExplainsTheHopeless && bench.IsFirstHopeless(),
             // What rounds to 16 bits itself returns to 32.
             Least = request.Settings.Effort.TriesTheHopeless || wanted.Scheme.Whole is Float16Scheme
-                ? null : () => bench.LeastLoss(source, cancellationToken),
+                ? null : () => bench.LeastLoss(source.Model, cancellationToken),
         }.Quantize(bench.SelectionLimit, bench.AimOf(wanted),
                 model => bench.Compare(model, wanted.Scheme.Name, settings, cancellationToken), cancellationToken);
     }

@@ -138,10 +138,10 @@ internal sealed class Bench : IDisposable
     }
 
     /// <summary>What is lost where nothing but weights is rounded, and to 16 bits; found once.</summary>
-    public LeastLoss LeastLoss(QuantizationSource source, CancellationToken cancellationToken)
+    public LeastLoss LeastLoss(PreparedModel of, CancellationToken cancellationToken)
     {
         if (_least is not null) return _least;
-        var model = KeptWeights.Stored(source.Model.Model, new HashSet<string>());
+        var model = KeptWeights.Stored(of.Model, new HashSet<string>());
         using var session = OnnxRuntimeSession.Open(model, "the model with weights of 16 bits");
         return _least = new LeastLoss(
             Baseline.Compare(session, cancellationToken).Loss, Baseline.Tell(session, cancellationToken).Loss > Limit);

@@ -24,6 +24,9 @@ internal sealed record MadeVariants(Scores Original, IReadOnlyList<VariantReport
     /// <summary>Where the float model's figures lie.</summary>
     public IReadOnlyList<MetricInterval> Intervals { get; init; } = [];
 
+    /// <summary>How long the whole was expected to take, before the search began.</summary>
+    public TimeSpan Expected { get; init; }
+
     /// <summary>What was decided for each variant that was made.</summary>
     public IReadOnlyList<VariantRecipe> Recipes { get; init; } = [];
 }
@@ -111,17 +114,24 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         Wanted[] wanted = [
             .. all.Where(one => request.Fixed?.Holds(one.Id) != false).Select(one => one with { Scheme = Held(one.Scheme) }),
         ];
-        progress.Report(new BuildProgress("Calibrating", 0.05));
+        Wanted[][] groups = [
+            .. wanted.GroupBy(one => (one.Scheme, Settings: bench.SettingsTextOf(one), Aim: bench.AimOf(one)))
+                .Select(alike => alike.ToArray()),
+        ];
+        var left = Expected(model, groups, bench, request, cancellationToken);
+        var expected = request.Deadline.Elapsed + left.After(0);
+        progress.Report(new BuildProgress($"Calibrating ({TimeLeft.About(left.After(0))} left)", 0.05));
         var source = Calibrated(model, wanted, bench, request, cancellationToken);
 
         var tried = new Dictionary<string, Attempted>();
-        foreach (var alike in wanted.GroupBy(one => (one.Scheme, Settings: bench.SettingsTextOf(one), Aim: bench.AimOf(one))))
+        foreach (var alike in groups)
         {
             var attempts = new Attempts(bench, source, request, cancellationToken);
             foreach (var one in alike)
             {
                 double Share(int done) => Prepared + (1 - Prepared) * done / wanted.Length;
-                tried[one.Id] = attempts.Make(one, new Progress(progress, $"Making {one.Id}", Share(tried.Count), Share(tried.Count + 1)));
+                tried[one.Id] = attempts.Make(one, new Progress(progress,
+                    $"Making {one.Id} ({TimeLeft.About(left.After(1 + tried.Count))} left)", Share(tried.Count), Share(tried.Count + 1)));
             }
         }
         VariantReport[] reports = [.. request.Settings.Profiles.SelectMany(
@@ -135,9 +145,52 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
             {
                 Shared = !bench.Baseline.Split.IsHeldOut,
             },
+            Expected = expected,
             Intervals = bench.Baseline.Original.Intervals,
             Recipes = [.. reports.Select(report => RecipeOf(report, tried, source)).OfType<VariantRecipe>()],
         };
+    }
+
+    /// <summary>How long calibration and each variant after it will take.</summary>
+    private static TimeLeft Expected(
+        PreparedModel model, Wanted[][] groups, Bench bench, VariantRequest request, CancellationToken cancellationToken)
+    {
+        var (split, effort) = (bench.Baseline.Split, request.Settings.Effort);
+        var size = new SearchSize(FloatPace.Measure(model.Model, bench.Baseline.Samples, cancellationToken), split.Selection.Count,
+            split.Report.Count, Math.Min(split.Selection.Count, Attempts.RankingSamplesOf(bench, effort)), request.Calibration?.Count ?? 0)
+        {
+            IsFixed = request.Fixed is not null,
+            IsHopeless = request.Fixed is null && !effort.TriesTheHopeless && IsHopeless(model, bench, cancellationToken),
+        };
+        var time = new SearchTime(size, effort, model.Graph);
+        List<TimeSpan> expected = [time.Calibration];
+        foreach (var alike in groups)
+        {
+            var search = time.SearchOf(alike[0].Scheme);
+            foreach (var one in alike)
+            {
+                expected.Add(Attempts.LeavesOut(one, bench, request) ? TimeSpan.Zero
+                    : search + time.Telling + (bench.IsHere(one.Profile) ? time.Timing : TimeSpan.Zero));
+                search = TimeSpan.Zero;
+            }
+        }
+        var others = groups.Sum(alike => alike.Count(one => !bench.IsHere(one.Profile)))
+            + request.Settings.Profiles.Count(profile => !bench.IsHere(profile));
+        return new TimeLeft(expected, others * time.Counting, request.Deadline);
+    }
+
+    /// <summary>True where even weights of 16 bits lose too much, which decides how much is searched for.</summary>
+    private static bool IsHopeless(PreparedModel model, Bench bench, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return bench.LeastLoss(model, cancellationToken).IsMoreThan(bench.SelectionLimit);
+        }
+        catch (Exception e) when (e is InvalidDataException or OnnxRuntimeException)
+        {
+            // A variant that comes to ask for it says what is wrong with it.
+            return false;
+        }
     }
 
     /// <summary>What was decided for a variant; null for one that could not be made.</summary>

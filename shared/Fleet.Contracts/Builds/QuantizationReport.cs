@@ -32,6 +32,9 @@ public sealed record QuantizationReport
     /// <summary>How long it took.</summary>
     [JsonPropertyName("milliseconds"), JsonConverter(typeof(MillisecondsConverter))] public required TimeSpan Duration { get; init; }
 
+    /// <summary>How long it was expected to take before the search began; absent in reports from before that was told.</summary>
+    [JsonPropertyName("expectedMilliseconds"), JsonConverter(typeof(MillisecondsConverter))] public TimeSpan? Expected { get; init; }
+
     /// <summary>The processor the latencies were measured on.</summary>
     public required string MeasuredOn { get; init; }
 

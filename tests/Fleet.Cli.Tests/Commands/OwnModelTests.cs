@@ -29,6 +29,7 @@ public sealed class OwnModelTests : IDisposable
         Assert.Equal(0, await _fleet.RunAsync(
             "models", "quantize", Model(), "--profile", "x64,arm-cpu", "--scheme", "int8-dynamic", "--out", _folder["variants"]));
         Assert.Contains("There were no calibration samples", _fleet.Output, StringComparison.Ordinal);
+        Assert.Matches(@"judged in \d+ s \(\d+ s expected\) on ", _fleet.Output);
         Assert.Contains("Made-up samples were used", _fleet.Output, StringComparison.Ordinal);
         Assert.Matches(@"(?m)^arm-cpu-int8-dynamic +int8-dynamic +\S+ \S+ +\S+ % +\S+ +\S+-\S+ +\S+ +\S+ % +(-|est\. \d+\.\dx) +- +"
             + @"(\* chosen|accepted|beaten|rejected)$", _fleet.Output);
@@ -47,6 +48,7 @@ public sealed class OwnModelTests : IDisposable
             "--out", _folder["variants"], "--json"));
         var report = JsonSerializer.Deserialize(_fleet.Output, FleetJson.Strict.QuantizationReport)!;
         Assert.Equal("board", Assert.Single(report.Spec.CustomProfiles!).Name);
+        Assert.True(report.Expected > TimeSpan.Zero);
         Assert.Contains(report.Variants.Single(variant => variant.Id == "board-int8-dynamic").Reasons,
             reason => reason.Contains("10", StringComparison.Ordinal));
     }

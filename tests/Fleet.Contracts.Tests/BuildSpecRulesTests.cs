@@ -115,6 +115,8 @@ public sealed class BuildSpecRulesTests
             "quantization.goal 'beauty' is not known; it is one of latency, size, accuracy"),
         ["operator set before those written"] = (spec => spec with { Quantization = spec.Quantization with { Opset = 12 } },
             "quantization.opset 12 must be within 13..21"),
+        ["batch of more than there may be"] = (spec => spec with { Quantization = spec.Quantization with { Batch = 257 } },
+            "quantization.batch 257 must be within 1..256"),
         ["unknown format"] = (spec => spec with { Quantization = spec.Quantization with { Format = "tflite" } },
             "quantization.format 'tflite' is not known; it is one of onnx, ort"),
         ["no time"] = (spec => spec with { Quantization = spec.Quantization with { TimeLimit = TimeSpan.Zero } },

@@ -106,6 +106,17 @@ internal static class QuantizeCommand
             if (Verb.Parsed<int?>(result) is (< BuildSpecRules.OldestOpset or > BuildSpecRules.NewestOpset) and var given)
                 result.AddError($"--opset {given} must be within {BuildSpecRules.OldestOpset}..{BuildSpecRules.NewestOpset}.");
         });
+        var batch = new Option<int?>("--batch")
+        {
+            HelpName = "N",
+            Description = $"Judges and times variants on batches of N samples, up to {QuantizationSpec.MostInBatch}, beside one by one, and "
+                + "chooses by the speed there [default: 1].",
+        };
+        batch.Validators.Add(result =>
+        {
+            if (Verb.Parsed<int?>(result) is (< 1 or > QuantizationSpec.MostInBatch) and var given)
+                result.AddError($"--batch {given} must be within 1..{QuantizationSpec.MostInBatch}.");
+        });
         var format = new Option<string>("--format")
         {
             HelpName = "NAME",
@@ -223,9 +234,9 @@ internal static class QuantizeCommand
             """)
             {
                 model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only,
-                effort, limit, opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
+                effort, limit, batch, opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
             };
-        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only, effort, limit, opset, format];
+        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only, effort, limit, batch, opset, format];
         command.Validators.Add(result =>
         {
             if (result.GetResult(recipe) is not { Implicit: false }) return;
@@ -266,6 +277,7 @@ internal static class QuantizeCommand
                     Only = parsed.GetValue(only) is { Length: > 0 } alone ? alone : null,
                     Effort = parsed.GetRequiredValue(effort),
                     TimeLimit = parsed.GetValue(limit),
+                    Batch = parsed.GetValue(batch),
                     Opset = parsed.GetValue(opset),
                     Format = parsed.GetRequiredValue(format) is "onnx" ? null : parsed.GetRequiredValue(format),
                     AverageBits = parsed.GetValue(averageBits),

@@ -74,6 +74,10 @@ internal static class BuildTables
             : measure.IsCloseness ? $"{Figures.Decibels(interval.Low)}-{Figures.Decibels(interval.High)}"
             : $"{measure.Text(interval.Low)}-{measure.Text(interval.High)}";
 
+    /// <summary>The same on whole batches.</summary>
+    public static string BatchedOf(VariantReport variant)
+        => variant.Batch is { } batch ? FormattableString.Invariant($"{batch.SpeedUp:0.00}x") : Figures.None;
+
     /// <summary>How many times as fast as fp32 it was measured to be; what was not measured is called an estimate.</summary>
     public static string SpeedOf(VariantReport variant)
         => variant.SpeedUp is { } factor ? FormattableString.Invariant($"{factor:0.00}x")

@@ -27,16 +27,20 @@ internal static class VariantTables
                 $"Files became inputs so: {preprocessing}. Where the model was trained otherwise, say so with --preprocess.");
         if (HeldOutOf(report.Parts) is { } heldOut) screen.WriteSentence(heldOut);
         if (report.Doubt is { } doubt) screen.WriteSentence(doubt);
+        if (report.Spec.Batch is { } batch and > 1)
+            screen.WriteSentence($"Variants were judged on batches of {batch}, and the choice goes by their speed there.");
         if (report.Calibration is null) screen.WriteSentence("There were no calibration samples: only schemes that need none were tried.");
         screen.WriteLine();
         var measure = ReportMeasure.Of(report);
+        var batched = report.Variants.Any(variant => variant.Batch is not null);
         var agrees = report.Variants.Any(variant => variant.Closeness?.Agreement is not null);
         string[] measures = [
             BuildTables.HeadingOf(measure), ">95 %", .. measure.IsCloseness ? [">cosine?"] : new[] { ">against fp32?", ">snr db?" },
             .. agrees ? [">agrees?"] : Array.Empty<string>(),
         ];
         var sheet = new Sheet([
-            "variant", "scheme?", ">size", ">of fp32?", .. measures, ">speed", ">speed 95 %?", "settings?", "verdict",
+            "variant", "scheme?", ">size", ">of fp32?", .. measures, ">speed", ">speed 95 %?",
+            .. batched ? [">batched"] : Array.Empty<string>(), "settings?", "verdict",
         ]);
         foreach (var variant in report.Variants)
         {
@@ -47,7 +51,8 @@ internal static class VariantTables
             sheet.Add([
                 variant.Id, Figures.Scheme(variant), Figures.Bytes(variant.Bytes), Figures.Percent((double?)variant.Bytes / report.Bytes),
                 BuildTables.FigureOf(measure, variant), BuildTables.RangeOf(measure, variant), .. measured,
-                BuildTables.SpeedOf(variant), BuildTables.SpeedRangeOf(variant), variant.Runtime.EntriesText(),
+                BuildTables.SpeedOf(variant), BuildTables.SpeedRangeOf(variant),
+                .. batched ? [BuildTables.BatchedOf(variant)] : Array.Empty<Cell>(), variant.Runtime.EntriesText(),
                 BuildTables.Verdict(variant)]);
         }
         screen.Write(sheet);

@@ -20,9 +20,10 @@ internal sealed class Baseline : IDisposable
     private readonly Bootstrap _bootstrap;
     private readonly Metric? _decides;
 
-    private Baseline(string path, InferenceSession session, HeldOut heldOut, CancellationToken cancellationToken)
+    private Baseline(string path, InferenceSession session, HeldOut heldOut, int batch, CancellationToken cancellationToken)
     {
         (Session, _heldOut, Bytes) = (session, heldOut, OnnxFile.BytesOf(path));
+        Batch = BatchRules.SizeOf(session, heldOut.Samples, batch, cancellationToken);
         using (var first = Samples.Batches(1).FirstOrDefault()) IsSequence = first?.CarriesState == true;
         _outputs = KeptOutputs.Of(session, Samples, JudgedOf(session), path + ".outputs", cancellationToken);
         try
@@ -75,6 +76,15 @@ internal sealed class Baseline : IDisposable
     /// <summary>True when the samples are the steps of a sequence, whose state each model carries.</summary>
     public bool IsSequence { get; }
 
+    /// <summary>Samples that one run judges; 1 where nothing else was asked for, and where a sample is a whole batch.</summary>
+    public int Batch { get; }
+
+    /// <summary>
+    /// Numbers of the samples that devices will judge by themselves, one by one, where their figures are told beside those of all; null
+    /// where these are the same.
+    /// </summary>
+    public IReadOnlyList<int>? Travelling => _heldOut.Travelling ?? (Batch > 1 ? Split.Report : null);
+
     /// <summary>Samples one run takes.</summary>
     public int BatchSize => ModelOutputs.BatchSizeOf(Session);
 
@@ -93,11 +103,12 @@ internal sealed class Baseline : IDisposable
 
     /// <summary>The same of a model that is open already, whose session it takes over.</summary>
     /// <inheritdoc cref="Measure(string, HeldOut, CancellationToken)"/>
-    public static Baseline Measure(string path, InferenceSession session, HeldOut heldOut, CancellationToken cancellationToken)
+    public static Baseline Measure(
+        string path, InferenceSession session, HeldOut heldOut, CancellationToken cancellationToken, int batch = 1)
     {
         try
         {
-            return new Baseline(path, session, heldOut, cancellationToken);
+            return new Baseline(path, session, heldOut, batch, cancellationToken);
         }
         catch
         {
@@ -108,11 +119,12 @@ internal sealed class Baseline : IDisposable
 
     /// <summary>Judges another model on the samples that choose.</summary>
     public Judged Compare(InferenceSession session, CancellationToken cancellationToken)
-        => Compared(Run(session, Split.Selection, cancellationToken).Select(one => one.Outputs));
+        => Compared(Run(session, Split.Selection, Batch, cancellationToken).Select(one => one.Outputs));
 
     /// <summary>Judges another model on the samples that report, with an interval of every figure.</summary>
     public Judged Tell(InferenceSession session, CancellationToken cancellationToken)
-        => Told(Run(session, Reported(), cancellationToken), cancellationToken);
+        => Batch == 1 ? Told(Run(session, Reported(), 1, cancellationToken), null, cancellationToken)
+            : Told(Run(session, Split.Report, Batch, cancellationToken), Run(session, Travelling!, 1, cancellationToken), cancellationToken);
 
     /// <summary>
     /// Where the loss against the float model lies, by the same draws of both: what makes a sample hard is hard for both.
@@ -147,14 +159,14 @@ internal sealed class Baseline : IDisposable
         => SampleOutputs.JudgedOf(session, _heldOut.Truth.Task, _heldOut.Detection);
 
     private (Judged Original, Judged Selected) OfFloat(CancellationToken cancellationToken)
-        => (Told(Reported().Select(place => (place, _outputs.At(place))), cancellationToken),
+        => (Told(Reported().Select(place => (place, _outputs.At(place))), null, cancellationToken),
             Compared(Split.Selection.Select(_outputs.At)));
 
     private int[] Reported() => [.. Split.Report.Union(_heldOut.Travelling ?? []).Order()];
 
     private IEnumerable<(int Place, SampleOutputs Outputs)> Run(
-        InferenceSession session, IReadOnlyList<int> places, CancellationToken cancellationToken)
-        => places.Zip(SampleOutputs.Each(session, new PickedFeeds(Samples, places), JudgedOf(session), cancellationToken));
+        InferenceSession session, IReadOnlyList<int> places, int batch, CancellationToken cancellationToken)
+        => places.Zip(SampleOutputs.Each(session, new PickedFeeds(Samples, places), JudgedOf(session), cancellationToken, batch));
 
     private Judged Compared(IEnumerable<SampleOutputs> samples) => Scored(() =>
     {
@@ -163,15 +175,21 @@ internal sealed class Baseline : IDisposable
         return Judged(score.Measured(), null);
     });
 
-    private Judged Told(IEnumerable<(int Place, SampleOutputs Outputs)> samples, CancellationToken cancellationToken) => Scored(() =>
+    /// <param name="samples">What is said of the samples that report and, where nobody runs them alone, of those that travel.</param>
+    /// <param name="alone">What is said of those that travel where they are run one by one, and the others are not.</param>
+    /// <param name="cancellationToken">Stops between draws.</param>
+    private Judged Told(
+        IEnumerable<(int Place, SampleOutputs Outputs)> samples, IEnumerable<(int Place, SampleOutputs Outputs)>? alone,
+        CancellationToken cancellationToken) => Scored(() =>
     {
         var report = (Score: ScoreOf(_truth.Pick(Split.Report)), Samples: Split.Report.ToHashSet());
-        var travelling = _heldOut.Travelling is { } some ? (Score: ScoreOf(_truth.Pick(some)), Samples: some.ToHashSet()) : default;
+        var travelling = Travelling is { } some ? (Score: ScoreOf(_truth.Pick(some)), Samples: some.ToHashSet()) : default;
         foreach (var (place, sample) in samples)
         {
             if (report.Samples.Contains(place)) report.Score.Add(sample.Of);
-            if (travelling.Samples?.Contains(place) == true) travelling.Score.Add(sample.Of);
+            if (alone is null && travelling.Samples?.Contains(place) == true) travelling.Score.Add(sample.Of);
         }
+        foreach (var (_, sample) in alone ?? []) travelling.Score.Add(sample.Of);
         var (measured, draws) = (report.Score.Measured(), _bootstrap.Of(report.Score, cancellationToken));
         var judged = Judged(measured, travelling.Score?.Measured());
         return judged with

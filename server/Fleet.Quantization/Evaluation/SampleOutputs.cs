@@ -1,5 +1,6 @@
 using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Onnx;
+using Fleet.Quantization.Samples;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -48,26 +49,44 @@ internal sealed record SampleOutputs(IReadOnlyList<string> Names, IReadOnlyList<
     }
 
     /// <summary>
-    /// Runs every sample through <paramref name="session"/>, one at a time as a device does: dynamic scales are taken over a whole run.
-    /// What only moves state on is run and says nothing.
+    /// Runs every sample through <paramref name="session"/>, one at a time as a device does, or as many as <paramref name="batch"/>:
+    /// dynamic scales are taken over a whole run. What only moves state on is run and says nothing.
     /// </summary>
     /// <exception cref="InvalidDataException">The model does not run on the samples.</exception>
     public static IEnumerable<SampleOutputs> Each(
-        InferenceSession session, IFeedSource source, string[] asked, CancellationToken cancellationToken)
+        InferenceSession session, IFeedSource source, string[] asked, CancellationToken cancellationToken, int batch = 1)
     {
         using var options = new RunOptions();
-        foreach (var feed in source.Batches(1))
+        var left = source.Count;
+        foreach (var feed in batch == 1 ? source.Batches(1) : new StackedFeeds(source, batch).Batches(1))
         {
             using (feed)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 using var results = Run(session, options, feed, asked);
                 if (feed.IsForState) continue;
-                yield return new SampleOutputs(asked, [.. results.Take(asked.Length).Select(Singles)],
+                var all = new SampleOutputs(asked, [.. results.Take(asked.Length).Select(Singles)],
                     [.. results.Take(asked.Length).Select(ColumnsOf)]);
+                if (batch == 1) yield return all;
+                else
+                {
+                    foreach (var one in Enumerable.Range(0, Math.Min(batch, left)).Select(place => all.Part(place, batch)))
+                        yield return one;
+                    left -= batch;
+                }
             }
         }
     }
+
+    /// <summary>What is said of one sample of a batch.</summary>
+    private SampleOutputs Part(int place, int batch) => this with
+    {
+        Values = [
+            .. Values.Select((values, i) => values.Length % batch == 0
+                ? values[(values.Length / batch * place)..(values.Length / batch * (place + 1))]
+                : throw new InvalidDataException($"Output {Names[i]} has {values.Length} values, which are not {batch} times as many.")),
+        ],
+    };
 
     private static int ColumnsOf(OrtValue value) => value.GetTensorTypeAndShape().Shape is [.., var last] ? (int)last : 1;
 

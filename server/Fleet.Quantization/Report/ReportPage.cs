@@ -273,12 +273,16 @@ internal static class ReportPage
         ? Number(scores.Latency is { } latency ? Time(latency.P50) : NotMeasured, "Median time",
             variant?.SpeedUp is { } factor
                 ? Factor(factor) + " as fast" + (variant.SpeedUpInterval is { } range
-                    ? $", {Factor(range.Low)} to {Factor(range.High)}" : "")
+                    ? $", {Factor(range.Low)} to {Factor(range.High)}" : "") + Batched(variant)
                 : "")
             + Number(scores.EnergyJoules is { } joules ? Energy(joules) : NotMeasured, "Energy")
             + Number(scores.PeakMemoryBytes is { } bytes ? Size(bytes) : NotMeasured, "Peak memory")
         : Number(NotMeasured, "Median time", variant?.EstimatedSpeedUp is { } estimate ? $"estimated {About(estimate)} as fast" : "")
             + Number(NotMeasured, "Energy") + Number(NotMeasured, "Peak memory");
+
+    private static string Batched(VariantReport variant) => variant.Batch is not { } batch ? ""
+        : $"; a batch of {Count(batch.Size)}: {Time(batch.Latency.P50)}, {Factor(batch.SpeedUp)} as fast, "
+            + $"{Factor(batch.SpeedUpInterval.Low)} to {Factor(batch.SpeedUpInterval.High)}";
 
     private static string Speed(VariantReport variant) => variant switch
     {

@@ -195,7 +195,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
             ],
             Scores = scores,
             Travelling = judged.Travelling is { } figures
-                ? new Scores { Metrics = figures, Samples = request.HeldOut.Travelling!.Count }
+                ? new Scores { Metrics = figures, Samples = bench.Baseline.Travelling!.Count }
                 : null,
             Closeness = judged.Closeness,
             Drop = bench.DropOf(judged),

@@ -47,7 +47,8 @@ internal sealed class Bench : IDisposable
     {
         (FloatFile, _settings, _machine) = (floatFile, request.Settings, machine);
         Baseline = Baseline.Measure(
-            floatFile, OnnxRuntimeSession.Open(model, floatFile, largest: request.LargestFile), request.HeldOut, cancellationToken);
+            floatFile, OnnxRuntimeSession.Open(model, floatFile, largest: request.LargestFile), request.HeldOut, cancellationToken,
+            request.Settings.Batch);
         var sample = Path.Combine(request.OutputFolder, "sample.npz");
         _sample = PeakMemory.WriteSample(request.HeldOut.Samples, sample) ? sample : null;
     }
@@ -60,6 +61,12 @@ internal sealed class Bench : IDisposable
 
     /// <summary>Times of variants, each beside the float model.</summary>
     public PairedClock Clock { get; } = new();
+
+    /// <summary>The same on whole batches, where variants are judged on these.</summary>
+    public PairedClock BatchClock { get; } = new();
+
+    /// <summary>What variants are chosen to run fast on: samples, or whole batches of them.</summary>
+    public IFeedSource Timed => Baseline.Batch > 1 ? new StackedFeeds(Baseline.Samples, Baseline.Batch) : Baseline.Samples;
 
     /// <summary>What the figure that decides must reach, on the samples that report.</summary>
     public Threshold Required => RequiredOf(Baseline.Original.Figure);
@@ -164,7 +171,10 @@ internal sealed class Bench : IDisposable
     public Scores Measured(string id, string file, RuntimeSettings settings, Scores scores, CancellationToken cancellationToken)
     {
         using var session = OnnxRuntimeSession.Open(file, settings);
-        Clock.Add(id, Timed(session, file, settings, cancellationToken));
+        Clock.Add(id, TimedOnce(session, file, settings, cancellationToken));
+        if (Baseline.Batch > 1)
+            BatchClock.Add(id, LatencyRun.Pair(
+                Baseline.Session, session, Timed, everyThread: settings.IntraOpThreads > 1, _settings.Effort.Pairs, cancellationToken));
         MeasureFloat(cancellationToken);
         return WithCosts(scores, file, session, settings, cancellationToken);
     }
@@ -220,7 +230,7 @@ internal sealed class Bench : IDisposable
     }
 
     /// <summary>A variant beside the float model; small models are loaded anew a few times, since where they lie decides as well.</summary>
-    private TimedPair Timed(InferenceSession session, string file, RuntimeSettings settings, CancellationToken cancellationToken)
+    private TimedPair TimedOnce(InferenceSession session, string file, RuntimeSettings settings, CancellationToken cancellationToken)
     {
         var (everyThread, time) = (settings.IntraOpThreads > 1, _settings.Effort.Pairs);
         var first = Baseline.TimeAgainst(session, everyThread, time, cancellationToken);

@@ -16,6 +16,9 @@ internal sealed record SearchSize(FloatPace Pace, int Selecting, int Reporting, 
     /// <summary>True where rounding weights to 16 bits loses too much already: nothing is searched for then.</summary>
     public bool IsHopeless { get; init; }
 
+    /// <summary>Samples in a run, of which variants are timed too where there are several.</summary>
+    public int Batch { get; init; } = 1;
+
     /// <summary>True where everything is decided already.</summary>
     public bool IsFixed { get; init; }
 }
@@ -90,7 +93,8 @@ internal sealed class SearchTime(SearchSize size, Effort effort, OnnxGraph graph
     public TimeSpan Timing => size.IsHopeless && !effort.TimesTheRejected ? TimeSpan.Zero
         : Measuring + (size.Pace.Call < Tiny
             ? TimeSpan.FromTicks(Math.Max(effort.Pairs.Least.Ticks, TinyTimed.Ticks))
-            : 1.3 * effort.Pairs.Least + TimedCalls * size.Pace.Call + 3 * size.Pace.Open);
+            : 1.3 * effort.Pairs.Least + TimedCalls * size.Pace.Call + 3 * size.Pace.Open)
+            + (size.Batch > 1 ? 1.3 * effort.Pairs.Least + TimedCalls * size.Batch * size.Pace.Call : TimeSpan.Zero);
 
     /// <summary>Counting operators of a variant of another machine.</summary>
     public TimeSpan Counting => 2 * size.Pace.Open + 8 * size.Pace.Call;

@@ -19,7 +19,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
 
     private readonly string _floatId = VariantMaker.FloatIdOf(profile);
     private readonly bool _here = bench.IsHere(profile);
-    private readonly CostModel _costs = new(profile, bench.Baseline.Samples);
+    private readonly CostModel _costs = new(profile, bench.Timed);
     private double? _floatCost;
 
     /// <summary>Marks what to take; the float model joins the variants where it is the choice.</summary>
@@ -71,11 +71,16 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
                 SpeedUpInterval = bench.Clock.SpeedOf(report.Id) is { } speed
                     ? new MetricInterval(SpeedUp, speed.Low, speed.High)
                     : null,
+                Batch = BatchOf(report.Id),
                 EstimatedSpeedUp = IsToBeTimed(attempted) && _floatCost is { } whole
                     ? whole / _costs.CyclesOf(Path.Combine(request.OutputFolder, file.Name), report.Runtime, cancellationToken)
                     : null,
             },
         };
+
+    /// <summary>How a variant runs on whole batches; null where that was not timed.</summary>
+    private BatchTiming? BatchOf(string id) => bench.BatchClock.SpeedOf(id) is not { } speed ? null
+        : new BatchTiming(bench.Baseline.Batch, bench.BatchClock.Of(id)!, speed.Value, new MetricInterval(SpeedUp, speed.Low, speed.High));
 
     private VariantReport Decided(Attempted attempted, VariantDecision decision)
     {
@@ -118,7 +123,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         return new Candidate(report.Id, report.Bytes!.Value,
             attempted.Figure ?? throw new InvalidOperationException($"{report.Id} has a file and was not judged."))
         {
-            Speed = bench.Clock.SpeedOf(report.Id)
+            Speed = bench.BatchClock.SpeedOf(report.Id) ?? bench.Clock.SpeedOf(report.Id)
                 ?? (report.EstimatedSpeedUp is { } estimate ? RelativeSpeed.Estimated(estimate) : null),
             LatencyP95 = report.Scores?.Latency?.P95,
             MemoryBytes = report.Scores?.PeakMemoryBytes,
@@ -156,7 +161,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Runtime = profile.Runtime,
             Scores = bench.Float(_here, cancellationToken),
             Travelling = bench.Baseline.Original.Travelling is { } figures
-                ? new Scores { Metrics = figures, Samples = request.HeldOut.Travelling!.Count }
+                ? new Scores { Metrics = figures, Samples = bench.Baseline.Travelling!.Count }
                 : null,
             Closeness = bench.Baseline.Original.Closeness,
             Drop = bench.DropOf(bench.Baseline.Original),

@@ -159,6 +159,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var size = new SearchSize(FloatPace.Measure(model.Model, bench.Baseline.Samples, cancellationToken), split.Selection.Count,
             split.Report.Count, Math.Min(split.Selection.Count, Attempts.RankingSamplesOf(bench, effort)), request.Calibration?.Count ?? 0)
         {
+            Batch = bench.Baseline.Batch,
             IsFixed = request.Fixed is not null,
             IsHopeless = request.Fixed is null && !effort.TriesTheHopeless && IsHopeless(model, bench, cancellationToken),
         };

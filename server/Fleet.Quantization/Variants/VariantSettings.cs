@@ -22,6 +22,9 @@ internal sealed record VariantSettings(
     /// <summary>Operator set of the files; null for that of the model.</summary>
     public int? Opset { get; init; }
 
+    /// <summary>Samples in a run while variants are judged; 1 judges them one by one.</summary>
+    public int Batch { get; init; } = 1;
+
     /// <summary>Layers and operators that stay float.</summary>
     public IReadOnlyList<string> Keep { get; init; } = [];
 
@@ -69,6 +72,7 @@ internal sealed record VariantSettings(
         Goal = GoalNamed(spec.Goal ?? BuildSpecRules.Goals[0]),
         InOrtFormat = spec.Format == OrtFormat.Name,
         Opset = spec.Opset,
+        Batch = spec.Batch ?? 1,
         Keep = spec.Keep ?? [],
         Only = spec.Only ?? [],
         Effort = Effort.Named(spec.Effort),

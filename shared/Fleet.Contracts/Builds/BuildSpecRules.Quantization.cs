@@ -62,6 +62,8 @@ public static partial class BuildSpecRules
         if (spec.Format is { } format) problems.OneOf("quantization.format", format, Formats);
         problems.Require(spec.Opset is null or >= OldestOpset and <= NewestOpset,
             $"quantization.opset {spec.Opset} must be within {OldestOpset}..{NewestOpset}.");
+        problems.Require(spec.Batch is null or >= 1 and <= QuantizationSpec.MostInBatch,
+            $"quantization.batch {spec.Batch} must be within 1..{QuantizationSpec.MostInBatch}.");
         problems.Require(spec.TimeLimit is not { } limit || limit > TimeSpan.Zero,
             $"quantization.timeLimit {spec.TimeLimit} must be above zero.");
         if (spec.Effort is { } effort) problems.OneOf("quantization.effort", effort, Efforts);

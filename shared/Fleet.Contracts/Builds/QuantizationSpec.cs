@@ -39,6 +39,13 @@ public sealed record QuantizationSpec
     public int? Opset { get; init; }
 
     /// <summary>
+    /// Samples that run together where variants are judged, 2 to <see cref="MostInBatch"/>, of a model whose first extent is free: what
+    /// dynamic int8 makes of a sample depends on those beside it. Variants are timed one by one and on such batches, and chosen by the
+    /// latter. Absent or 1: samples run one by one, as devices judge them.
+    /// </summary>
+    public int? Batch { get; init; }
+
+    /// <summary>
     /// Time after which nothing further is tried: a search takes the best so far, a variant that has not begun is not made. Absent: as long
     /// as it takes.
     /// </summary>
@@ -94,6 +101,9 @@ public sealed record QuantizationSpec
 
     /// <summary>The word for all schemes that suit a profile.</summary>
     public const string Auto = "auto";
+
+    /// <summary>Most samples in a batch.</summary>
+    public const int MostInBatch = 256;
 
     /// <summary>All boxes are there and lie well: UltraFace's int8 variants find 0.98 to 0.99 of it.</summary>
     public const double DefaultBoxAgreement = 0.9;

@@ -85,6 +85,9 @@ public sealed record VariantReport
     /// <summary>Where <see cref="SpeedUp"/> lies, with a confidence of 95 %; absent in older reports and where nothing was timed.</summary>
     public MetricInterval? SpeedUpInterval { get; init; }
 
+    /// <summary>How it runs on whole batches, where it was judged on these; absent where it was not, and where nothing was timed.</summary>
+    public BatchTiming? Batch { get; init; }
+
     /// <summary>
     /// The same by counting operators for a profile that is not this processor's: an estimate, never measured. Null where
     /// <see cref="SpeedUp"/> was measured, and where nothing could be estimated.
@@ -115,6 +118,13 @@ public sealed record VariantReport
         Metrics = [.. travelling.Metrics, .. (Scores?.Metrics ?? []).Where(metric => Metric.IsCost(metric.Name))],
     };
 }
+
+/// <summary>How a variant runs on batches of several samples.</summary>
+/// <param name="Size">Samples in a batch.</param>
+/// <param name="Latency">Time of a batch.</param>
+/// <param name="SpeedUp">fp32's processor time over this variant's, of the same batches.</param>
+/// <param name="SpeedUpInterval">Where that lies, with a confidence of 95 %.</param>
+public sealed record BatchTiming(int Size, LatencySummary Latency, double SpeedUp, MetricInterval SpeedUpInterval);
 
 /// <summary>How close a variant's outputs are to the float model's; needs no labels.</summary>
 /// <param name="SignalToNoise">Decibels over all float outputs; <see cref="Exact"/> where nothing differs.</param>

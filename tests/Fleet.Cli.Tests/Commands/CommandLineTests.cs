@@ -71,6 +71,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("models quantize m.onnx --out o --preprocess deviation=0", "deviation must be one number above 0")]
     [InlineData("models prove m.onnx --validation v --preprocess width=9", "width and height are given both or not at all.")]
     [InlineData("models quantize m.onnx --out o --preprocess fit=stretch,crop", "'fit=stretch,crop' does not have one of stretch,")]
+    [InlineData("models quantize m.onnx --out o --batch 257", "--batch 257 must be within 1..256.")]
     [InlineData("models quantize m.onnx --out o --preprocess fit=1", "'fit=1' does not have one of stretch, crop, pad.")]
     [InlineData("models quantize m.onnx --out o --preprocess mean=1 --preprocess mean=2", "--preprocess gives mean twice.")]
     [InlineData("models quantize m.onnx --out o --average-bits NaN", "--average-bits NaN must be within 2.5..8.")]

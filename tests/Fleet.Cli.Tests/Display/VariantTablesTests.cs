@@ -39,6 +39,22 @@ public sealed class VariantTablesTests
     }
 
     [Fact]
+    public void Speed_on_batches_stands_beside_that_of_one_by_one_where_it_was_asked_for()
+    {
+        var report = Report();
+        var timing = new BatchTiming(8, LatencySummary.OfMilliseconds(4, 5, 6), 2.5, new MetricInterval("speedUp", 2.4, 2.6));
+        var lines = Lines(report with
+        {
+            Spec = report.Spec with { Batch = 8 },
+            Variants = [report.Variants[0] with { Batch = timing }, .. report.Variants.Skip(1)],
+        }, outputIsTerminal: false);
+        Assert.Contains("Variants were judged on batches of 8, and the choice goes by their speed there.", lines);
+        Assert.Contains(lines, line => Regex.IsMatch(line, "^VARIANT .* SPEED 95 % +BATCHED +SETTINGS"));
+        Assert.Contains(lines, line => Regex.IsMatch(line, $"^{report.Variants[0].Id} .* 2\\.50x "));
+        Assert.DoesNotContain(Lines(report, outputIsTerminal: false), line => line.Contains("BATCHED", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void What_holds_for_several_variants_is_said_once()
     {
         var lines = Lines(Report(), outputIsTerminal: false);

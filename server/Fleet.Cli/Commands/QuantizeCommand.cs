@@ -109,8 +109,8 @@ internal static class QuantizeCommand
         var batch = new Option<int?>("--batch")
         {
             HelpName = "N",
-            Description = $"Judges and times variants on batches of N samples, up to {QuantizationSpec.MostInBatch}, beside one by one, and "
-                + "chooses by the speed there [default: 1].",
+            Description = $"Judges and times variants on batches of N samples, up to {QuantizationSpec.MostInBatch}, beside one by one, "
+                + "and chooses by the speed there [default: 1].",
         };
         batch.Validators.Add(result =>
         {
@@ -234,9 +234,12 @@ internal static class QuantizeCommand
             """)
             {
                 model, calibration, validation, labels, profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only,
-                effort, limit, batch, opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output, Verb.Json(),
+                effort, limit, batch, opset, format, recipe, task, unit, state, shape, preprocessing, memory, requantize, output,
+                Verb.Json(),
             };
-        Option[] decided = [profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only, effort, limit, batch, opset, format];
+        Option[] decided = [
+            profiles, schemes, goal, calibrator, smallest, drop, averageBits, keep, only, effort, limit, batch, opset, format,
+        ];
         command.Validators.Add(result =>
         {
             if (result.GetResult(recipe) is not { Implicit: false }) return;

@@ -124,7 +124,8 @@ internal sealed class Baseline : IDisposable
     /// <summary>Judges another model on the samples that report, with an interval of every figure.</summary>
     public Judged Tell(InferenceSession session, CancellationToken cancellationToken)
         => Batch == 1 ? Told(Run(session, Reported(), 1, cancellationToken), null, cancellationToken)
-            : Told(Run(session, Split.Report, Batch, cancellationToken), Run(session, Travelling!, 1, cancellationToken), cancellationToken);
+            : Told(Run(session, Split.Report, Batch, cancellationToken), Run(session, Travelling!, 1, cancellationToken),
+                cancellationToken);
 
     /// <summary>
     /// Where the loss against the float model lies, by the same draws of both: what makes a sample hard is hard for both.

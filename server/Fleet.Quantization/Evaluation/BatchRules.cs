@@ -16,7 +16,7 @@ internal static class BatchRules
     /// How many samples one run judges where batches of <paramref name="asked"/> are wanted: as many, or 1 where each sample is a whole
     /// batch already because that is all the model takes.
     /// </summary>
-    /// <exception cref="InvalidDataException">The model takes other batches, or its samples cannot share one; the message says why.</exception>
+    /// <exception cref="InvalidDataException">The model takes other batches, or its samples cannot share one, and why.</exception>
     public static int SizeOf(InferenceSession session, IFeedSource samples, int asked, CancellationToken cancellationToken)
     {
         if (asked == 1) return 1;
@@ -49,7 +49,8 @@ internal static class BatchRules
                         : throw Refused(asked, $"the first extent of {input.name} ({string.Join('x', input.Shape)}) counts no samples",
                             "Leave it out")));
                 if ((usual ??= shapes) != shapes)
-                    throw Refused(asked, $"samples have several shapes ({usual} and {shapes})", "Give samples of one shape, or leave it out");
+                    throw Refused(asked, $"samples have several shapes ({usual} and {shapes})",
+                        "Give samples of one shape, or leave it out");
             }
         }
     }

@@ -96,7 +96,8 @@ internal sealed record ReportView
             .. report.Doubt is { } doubt ? [doubt] : Array.Empty<string>(),
             .. WarningsFor(report.Calibration, report.Validation), .. WarningsFor(report.Parts),
             .. report.Spec.Batch is { } batch and > 1
-                ? [$"Variants were judged on batches of {batch} samples, and the choice goes by their speed there."] : Array.Empty<string>(),
+                ? [$"Variants were judged on batches of {batch} samples, and the choice goes by their speed there."]
+                : Array.Empty<string>(),
         ],
         Original = new NetworkReport
         {

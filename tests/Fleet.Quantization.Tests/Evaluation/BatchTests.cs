@@ -54,7 +54,8 @@ public sealed class BatchTests : IDisposable
         var together = SampleOutputs.Each(session, samples, ["y"], TestContext.Current.CancellationToken, batch: 4).ToArray();
         var alone = SampleOutputs.Each(session, samples, ["y"], TestContext.Current.CancellationToken).ToArray();
         Assert.Equal(10, together.Length);
-        Assert.All(together.Zip(alone), pair => Assert.Equal(pair.Second.Values[0], pair.First.Values[0], (a, b) => Math.Abs(a - b) < 1e-4));
+        Assert.All(together.Zip(alone),
+            pair => Assert.Equal(pair.Second.Values[0], pair.First.Values[0], (one, other) => Math.Abs(one - other) < 1e-4));
         Assert.All(new StackedFeeds(samples, 4).Batches(1), feed =>
         {
             using (feed) Assert.Equal([4, Width], feed.Values.Single().GetTensorTypeAndShape().Shape);
@@ -65,8 +66,8 @@ public sealed class BatchTests : IDisposable
     [InlineData(1)]
     [InlineData(8)]
     public void Model_of_another_batch_is_refused_with_its_own(int takes)
-        => Assert.Equal($"The model cannot be judged on batches of 4: input x takes {takes} at a time ({takes}x64). Export the model with a "
-            + $"free first dimension, ask for batches of {takes}, or leave it out (--batch, in a build spec quantization.batch).",
+        => Assert.Equal($"The model cannot be judged on batches of 4: input x takes {takes} at a time ({takes}x64). Export the model with "
+            + $"a free first dimension, ask for batches of {takes}, or leave it out (--batch, in a build spec quantization.batch).",
             Refusal(Save(takes), Samples(8)));
 
     [Fact]
@@ -89,8 +90,8 @@ public sealed class BatchTests : IDisposable
     public void Samples_of_several_shapes_are_refused()
     {
         var model = new GraphBuilder().Input("x", -1, -1).Node("Relu", ["x"], "y").Output("y", -1, -1).Save(_folder);
-        Assert.StartsWith("The model cannot be judged on batches of 4: samples have several shapes (x 1x64 and x 1x32). Give samples of one "
-            + "shape", Refusal(model, new Joined(Samples(4), new SampleFeeds("x", new float[64], [32]))), StringComparison.Ordinal);
+        Assert.StartsWith("The model cannot be judged on batches of 4: samples have several shapes (x 1x64 and x 1x32). Give samples "
+            + "of one shape", Refusal(model, new Joined(Samples(4), new SampleFeeds("x", new float[64], [32]))), StringComparison.Ordinal);
     }
 
     private static string Refusal(string model, IFeedSource samples)

@@ -25,6 +25,15 @@ internal sealed record Candidate(string Id, long Bytes, MetricValue Figure)
     /// <summary>How good it is; larger is better, whatever the metric.</summary>
     public double Quality => Figure.Goodness();
 
+    /// <summary>
+    /// How far what it loses against the float model may be off by the samples that there are, to either side; zero where figures are of
+    /// closeness, which the same samples always tell apart.
+    /// </summary>
+    public double Scatter { get; init; }
+
+    /// <summary>Decibels of closeness to the float model, where labels decide; null where closeness decides itself.</summary>
+    public double? SignalToNoise { get; init; }
+
     /// <summary>True for the float model itself, which is the choice when nothing else is.</summary>
     public bool IsFloat { get; init; }
 
@@ -141,6 +150,8 @@ internal static class VariantChoice
     private static bool Dominates(Candidate one, Candidate other)
     {
         if (one == other || one.Bytes > other.Bytes || one.Quality < other.Quality) return false;
+        // Where labels cannot tell the two apart, the closer is better in something.
+        if (!IsBetter(one, other) && one.SignalToNoise < other.SignalToNoise) return false;
         var better = one.Bytes < other.Bytes || one.Quality > other.Quality || one.IsFloat;
         return one.Speed is not { IsEstimate: false } own || other.Speed is not { IsEstimate: false } others
             ? one.IsFloat
@@ -167,22 +178,28 @@ internal static class VariantChoice
         => one.Speed is { } own && other.Speed is { } others && own.IsFasterThan(others);
 
     /// <summary>
-    /// What nothing is told to be faster than is alike in speed: of these the best in the metric that decides is taken, then the smallest.
-    /// Of the float model, which is always nearest to itself, nothing is gained where something smaller is no slower.
+    /// What nothing is told to be faster than is alike in speed: of these one that nothing is told to be better than in the metric that
+    /// decides is taken, the closest, then the smallest. Of the float model, which is always nearest to itself, nothing is gained where
+    /// something smaller is no slower.
     /// </summary>
     private static Candidate? Best(List<Candidate> fit, QuantizationGoal goal)
     {
-        var ordered = goal switch
-        {
-            QuantizationGoal.Latency => fit.Where(candidate => !fit.Any(other => IsFaster(other, candidate)))
-                .OrderBy(candidate => candidate.IsFloat).ThenByDescending(candidate => candidate.Quality)
-                .ThenBy(candidate => candidate.Bytes),
-            QuantizationGoal.Size => fit.OrderBy(candidate => candidate.Bytes).ThenByDescending(candidate => candidate.Quality),
-            _ => fit.OrderBy(candidate => candidate.IsFloat).ThenByDescending(candidate => candidate.Quality)
-                .ThenBy(candidate => candidate.Bytes),
-        };
-        return ordered.ThenBy(candidate => candidate.Id, StringComparer.Ordinal).FirstOrDefault();
+        if (goal == QuantizationGoal.Size)
+            return fit.OrderBy(candidate => candidate.Bytes).ThenByDescending(candidate => candidate.Quality)
+                .ThenBy(candidate => candidate.Id, StringComparer.Ordinal).FirstOrDefault();
+        Candidate[] alike = goal == QuantizationGoal.Latency
+            ? [.. fit.Where(candidate => !fit.Any(other => IsFaster(other, candidate)))] : [.. fit];
+        Candidate[] variants = [.. alike.Where(candidate => !candidate.IsFloat)];
+        if (variants.Length == 0) return alike.FirstOrDefault();
+        var best = variants.MaxBy(candidate => candidate.Quality)!;
+        return variants.Where(candidate => !IsBetter(best, candidate)).OrderByDescending(candidate => candidate.SignalToNoise)
+            .ThenByDescending(candidate => candidate.Quality).ThenBy(candidate => candidate.Bytes)
+            .ThenBy(candidate => candidate.Id, StringComparer.Ordinal).First();
     }
+
+    /// <summary>True when one is told to be better by the samples that there are.</summary>
+    private static bool IsBetter(Candidate one, Candidate other)
+        => one.Quality - other.Quality > Math.Sqrt(one.Scatter * one.Scatter + other.Scatter * other.Scatter);
 
     private static string NameOf(Candidate candidate) => candidate.IsFloat ? "The float model" : candidate.Id;
 
@@ -193,9 +210,15 @@ internal static class VariantChoice
     private static string Smaller(Candidate chosen, Candidate other)
         => Text($"smaller ({chosen.Bytes:N0} against {other.Bytes:N0} bytes)");
 
-    private static string Better(Candidate chosen, Candidate other) => chosen.Quality > other.Quality
-        ? $"better in {Threshold.Lowered(chosen.Figure.Title())} ({chosen.Figure.Text()} against {other.Figure.Text()})"
-        : chosen.Bytes < other.Bytes ? Smaller(chosen, other) : "as good and as small";
+    private static string Better(Candidate chosen, Candidate other)
+    {
+        var metric = $"{Threshold.Lowered(chosen.Figure.Title())} ({chosen.Figure.Text()} against {other.Figure.Text()})";
+        if (IsBetter(chosen, other)) return $"better in {metric}";
+        if (chosen.SignalToNoise is { } decibels && other.SignalToNoise is { } others && decibels > others)
+            return Text($"as good as can be told in {metric} and closer to the float model ({decibels:0.0} against {others:0.0} dB)");
+        return chosen.Quality > other.Quality ? $"better in {metric}"
+            : chosen.Bytes < other.Bytes ? Smaller(chosen, other) : "as good and as small";
+    }
 
     private static string Comparison(Candidate chosen, Candidate other, QuantizationGoal goal) => goal switch
     {

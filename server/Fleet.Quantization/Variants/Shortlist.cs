@@ -1,5 +1,6 @@
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
+using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
 using Fleet.Quantization.Choice;
 using Fleet.Quantization.Estimates;
@@ -125,6 +126,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         {
             Speed = bench.BatchClock.SpeedOf(report.Id) ?? bench.Clock.SpeedOf(report.Id)
                 ?? (report.EstimatedSpeedUp is { } estimate ? RelativeSpeed.Estimated(estimate) : null),
+            Scatter = report.DropInterval is { } lost ? (lost.High - lost.Low) / 2 : 0,
+            SignalToNoise = attempted.Figure.Name == Metric.SignalToNoise.Name ? null : report.Closeness?.SignalToNoise,
             LatencyP95 = report.Scores?.Latency?.P95,
             MemoryBytes = report.Scores?.PeakMemoryBytes,
             Collapse = report.Accepted ? null : report.Reasons[0],

@@ -154,6 +154,32 @@ public sealed class VariantChoiceTests
                 ("fp32", "b is as fast as can be told (0.80, 0.48 to 1.28 times against 1.00 times) and smaller (300 against 1,000 "
                     + "bytes)."),
             ]),
+            ["labels that cannot tell two apart: the closer, though less often right on these samples"] = (
+            [
+                Estimate("int8", 250, 0.94, 1.1) with { Scatter = 0.02, SignalToNoise = 33 },
+                Estimate("fp16", 500, 0.93, 1.0) with { Scatter = 0.01, SignalToNoise = 77.8 }, Original,
+            ], "latency", None, "fp16", ["int8", "fp16", "fp32"],
+            [
+                ("int8", "fp16 is about as fast by an estimate (1.0 against 1.1 times the float model; neither was timed) and as good as "
+                    + "can be told in accuracy (0.93 against 0.94) and closer to the float model (77.8 against 33.0 dB)."),
+            ]),
+            ["labels that can: the better, though less close"] = (
+            [
+                Estimate("int8", 250, 0.94, 1.1) with { Scatter = 0.004, SignalToNoise = 33 },
+                Estimate("fp16", 500, 0.93, 1.0) with { Scatter = 0.003, SignalToNoise = 77.8 }, Original,
+            ], "latency", None, "int8", ["int8", "fp16", "fp32"],
+            [
+                ("fp16", "int8 is about as fast by an estimate (1.1 against 1.0 times the float model; neither was timed) and better in "
+                    + "accuracy (0.94 against 0.93)."),
+            ]),
+            ["as often right: the closer, though larger"] = (
+            [
+                Make("weights", 250, 0.94, 1.0) with { Scatter = 0.01, SignalToNoise = 30 },
+                Make("dynamic", 260, 0.94, 1.0) with { Scatter = 0.01, SignalToNoise = 48 }, Original,
+            ], "accuracy", None, "dynamic", ["weights", "dynamic", "fp32"], [
+                ("weights", "dynamic is as good as can be told in accuracy (0.94 against 0.94) and closer to the float model (48.0 against "
+                    + "30.0 dB)."),
+            ]),
             ["tie in everything: by name"] = (
             [Make("b", 250, 0.94, 2.5), Make("a", 250, 0.94, 2.5), Original], "latency", None, "a", ["a", "b", "fp32"], []),
             ["unfused is not taken for latency, even where it was measured faster"] = (

@@ -18,6 +18,12 @@ internal sealed class Deadline(TimeSpan? limit, TimeProvider time) : IDisposable
     /// <summary>How long it may take; zero where nothing limits it.</summary>
     public TimeSpan Limit => limit ?? TimeSpan.Zero;
 
+    /// <summary>The same in its largest units, such as <c>1 h 30 min</c>; empty where nothing limits it.</summary>
+    public string Text => limit is not { } most ? "" : string.Join(' ', new (int Count, string Unit)[]
+    {
+        ((int)most.TotalHours, "h"), (most.Minutes, "min"), (most.Seconds, "s"), (most.Milliseconds, "ms"),
+    }.Where(part => part.Count > 0).Select(part => FormattableString.Invariant($"{part.Count} {part.Unit}")));
+
     /// <summary>Time since it began to count.</summary>
     public TimeSpan Elapsed => time.GetElapsedTime(_start);
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Devices;
 using Fleet.Contracts.Tasks;
@@ -56,7 +55,7 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
     private const string FourBitUntried = "Not tried: four-bit weights are taken for a goal of size, a limit of bytes, or where they are "
         + "measured to be faster, which effort fast leaves out. Effort balanced tries them.";
 
-    private string TimeLimit => $"the time limit of {request.Deadline.Limit.ToString("c", CultureInfo.InvariantCulture)}";
+    private string TimeLimit => $"the time limit of {request.Deadline.Text}";
 
     private ControlledModel? _controlled;
     private Exception? _failure;

@@ -37,7 +37,7 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             [.. timed.Select(attempted => attempted.Report.Id), _floatId]);
         return [
             .. timed.Select(attempted => Decided(attempted, decision)),
-            .. decision.Chosen == _floatId ? [FloatVariant()] : Array.Empty<VariantReport>(),
+            .. decision.Chosen == _floatId ? [FloatVariant(candidates.Length == 1)] : Array.Empty<VariantReport>(),
         ];
     }
 
@@ -149,7 +149,9 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
         };
     }
 
-    private VariantReport FloatVariant()
+    /// <summary>The float model as a variant.</summary>
+    /// <param name="alone">True where no variant was made that it could be compared with.</param>
+    private VariantReport FloatVariant(bool alone)
     {
         var file = Path.Combine(request.OutputFolder, _floatId + ".onnx");
         OnnxFile.Save(OnnxFile.Load(bench.FloatFile), file, request.LargestFile);
@@ -172,7 +174,8 @@ internal sealed class Shortlist(HardwareProfile profile, Bench bench, VariantReq
             Accepted = true,
             Chosen = true,
             Reasons = [
-                "The float model itself: no variant is both good enough and better by the goal.",
+                alone ? "The float model itself: no variant was made."
+                    : "The float model itself: no variant is both good enough and better by the goal.",
                 .. data is null ? Array.Empty<string>() : [VariantReasons.InTwoFiles(data)],
                 .. OrtOf(profile.Runtime, _floatId) is { } other ? [other] : Array.Empty<string>(),
             ],

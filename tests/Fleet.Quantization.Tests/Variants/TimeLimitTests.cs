@@ -21,11 +21,11 @@ public sealed class TimeLimitTests : IDisposable
         var report = Run(TimeSpan.FromMinutes(10), "ranking layers, 2 of 3");
         var (first, second) = (report.Variants[0], report.Variants[1]);
         Assert.NotNull(first.Artifact);
-        Assert.Contains("The search for a closer one ended early: the time limit of 00:10:00 had passed.", first.Reasons);
+        Assert.Contains("The search for a closer one ended early: the time limit of 10 min had passed.", first.Reasons);
         // Half a ranking would return the wrong layers.
         Assert.DoesNotContain(first.Layers, layer => layer.Fate == LayerFate.ReturnedToFloat);
         Assert.Null(second.Artifact);
-        Assert.StartsWith("Not tried: the time limit of 00:10:00 had passed.", second.Reasons.Single(), StringComparison.Ordinal);
+        Assert.StartsWith("Not tried: the time limit of 10 min had passed.", second.Reasons.Single(), StringComparison.Ordinal);
         Assert.True(report.Variants[^1] is { Scheme: "fp32", Chosen: true });
     }
 
@@ -48,7 +48,7 @@ public sealed class TimeLimitTests : IDisposable
         var cut = Run(TimeSpan.FromMinutes(10), Technique, nearest, loud: true).Variants[0];
         Assert.NotNull(cut.Artifact);
         Assert.Empty(cut.Techniques);
-        Assert.Contains("The search for a closer one ended early: the time limit of 00:10:00 had passed.", cut.Reasons);
+        Assert.Contains("The search for a closer one ended early: the time limit of 10 min had passed.", cut.Reasons);
     }
 
     [Theory]
@@ -59,7 +59,7 @@ public sealed class TimeLimitTests : IDisposable
     {
         var report = Run(TimeSpan.FromMinutes(10), "Making arm-cpu", [scheme], afterNextQuestion: true);
         Assert.Null(report.Variants[0].Artifact);
-        Assert.StartsWith("Not made: the time limit of 00:10:00 passed while its weights were rounded. Give it more",
+        Assert.StartsWith("Not made: the time limit of 10 min passed while its weights were rounded. Give it more",
             report.Variants[0].Reasons.Single(), StringComparison.Ordinal);
         Assert.True(report.Variants[^1] is { Scheme: "fp32", Chosen: true });
     }
@@ -80,8 +80,21 @@ public sealed class TimeLimitTests : IDisposable
         }, new Progress<BuildProgress>(), TestContext.Current.CancellationToken);
         Assert.Equal(1, calibration.Read);
         Assert.All(made.Variants.SkipLast(1), variant => Assert.StartsWith(
-            "Not tried: the time limit of 00:10:00 had passed.", variant.Reasons.Single(), StringComparison.Ordinal));
+            "Not tried: the time limit of 10 min had passed.", variant.Reasons.Single(), StringComparison.Ordinal));
         Assert.True(made.Variants[^1] is { Scheme: "fp32", Chosen: true });
+        // There was nothing that it was better than.
+        Assert.Contains("The float model itself: no variant was made.", made.Variants[^1].Reasons);
+    }
+
+    [Theory]
+    [InlineData(1, "1 s")]
+    [InlineData(5_400, "1 h 30 min")]
+    [InlineData(90_061, "25 h 1 min 1 s")]
+    [InlineData(0.5, "500 ms")]
+    public void Limit_is_told_as_people_write_it(double seconds, string text)
+    {
+        using var deadline = new Deadline(TimeSpan.FromSeconds(seconds), TimeProvider.System);
+        Assert.Equal(text, deadline.Text);
     }
 
     private QuantizationReport Run(

@@ -197,7 +197,8 @@ internal static class ReportCharts
             var gap = point.State == MarkState.Chosen ? 18 : 14;
             var toTheLeft = x + gap + name.Length * LetterWidth > Width;
             var label = Free(taken, toTheLeft ? x - gap - name.Length * LetterWidth : x + gap, name, y);
-            taken.Add(label);
+            // The next name keeps a distance: two that touch read as one.
+            taken.Add(label with { From = label.From - LetterWidth, To = label.To + LetterWidth });
             if (Math.Abs(label.Y - y) > 7)
                 Line(labels, "leader", x + (toTheLeft ? -5 : 5), y + (label.Y > y ? 5 : -5), x + (toTheLeft ? 2 - gap : gap - 2), label.Y);
             Text(labels, x + (toTheLeft ? -gap : gap), label.Y + 4,

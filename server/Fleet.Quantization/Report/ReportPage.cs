@@ -129,7 +129,7 @@ internal static class ReportPage
             <div class="scroll"><table class="cards">
             <thead><tr><th>Variant</th><th>Verdict</th><th>Technique</th><th class="n">Size</th>
             <th class="n">{Html(Capital(view.Measure.Title))}</th>{(view.HasAgreement ? "<th class=\"n\">Agreement</th>" : "")}
-            <th class="n">Median time</th><th class="n">Energy</th><th class="n">Peak memory</th></tr></thead>
+            <th class="n">Median time</th>{(view.HasEnergy ? "<th class=\"n\">Energy</th>" : "")}<th class="n">Peak memory</th></tr></thead>
             <tbody>
 
             """);
@@ -143,7 +143,7 @@ internal static class ReportPage
                 + $"data-variant=\"fp32\"><td>{ReportMark.Original.Inline(MarkState.Accepted)}fp32</td><td></td><td>the model "
                 + $"itself</td>{Number(Size(view.Original.Bytes),
                     "Size")}{Number(view.Measure.Original is { } figure ? view.Measure.Text(figure.Value) : None,
-                        measure)}{(view.HasAgreement ? Number(None, "Agreement") : "")}{Measured(scores, timed, null)}</tr>\n");
+                        measure)}{(view.HasAgreement ? Number(None, "Agreement") : "")}{Measured(view, scores, timed, null)}</tr>\n");
         }
         foreach (var variant in variants) Row(page, view, variant, timed);
         page.Append("</tbody></table></div>\n</section>\n");
@@ -153,13 +153,10 @@ internal static class ReportPage
     {
         var measure = Html(Capital(view.Measure.Title));
         var quality = view.Measure.Of(variant) is { } figure
-            ? Number(view.Measure.Text(figure.Value), measure, string.Join("; ", new[]
-            {
-                RangeOf(view.Measure, variant),
+            ? Number(view.Measure.Text(figure.Value), measure, RangeOf(view.Measure, variant) ?? "",
                 view.Measure.IsCloseness
                     ? $"cosine {variant.Closeness!.Cosine.ToString("0.0000", CultureInfo.InvariantCulture)}"
-                    : view.Measure.Lost(variant),
-            }.OfType<string>()))
+                    : view.Measure.Lost(variant) ?? "")
             : Number(None, measure);
         page.Append($"<tr class=\"{(variant.Accepted ? "" : "rejected")}\" "
             + $"data-variant=\"{Html(variant.Id)}\"><td>{ReportMark.Of(variant.Scheme)
@@ -177,10 +174,10 @@ internal static class ReportPage
             .Append(quality)
             .Append(!view.HasAgreement ? ""
                 : Number(variant.Scores?.Agreement is { } agreement ? Percent(agreement) : None, "Agreement"))
-            .Append(Measured(variant.Scores ?? new Scores(), timed, variant))
+            .Append(Measured(view, variant.Scores ?? new Scores(), timed, variant))
             .Append("</tr>\n");
         if (variant.Reasons.Count == 0 && variant.Layers.Count == 0) return;
-        page.Append($"<tr class=\"reasons\"><td colspan=\"{(view.HasAgreement ? 9 : 8)}\">");
+        page.Append($"<tr class=\"reasons\"><td colspan=\"{7 + (view.HasAgreement ? 1 : 0) + (view.HasEnergy ? 1 : 0)}\">");
         if (variant.Reasons.Count > 0)
             page.Append($"<ul>{string.Concat(variant.Reasons.Select(reason => $"<li>{Html(reason)}</li>"))}</ul>");
         Layers(page, view.Measure, variant);
@@ -254,7 +251,7 @@ internal static class ReportPage
         Term("Verdict", "Chosen: what the goal takes. Accepted: may be released, and is better in something. Beaten: good enough, but "
             + "another is as small, as fast and as good, so that it is not released. Rejected: may not be released. Not made: the "
             + "technique does not suit the model, or needs samples that were not given.");
-        Term("Energy", view.Variants.Any(variant => variant.Scores?.EnergyJoules is not null)
+        Term("Energy", view.HasEnergy
             ? "Of one inference: what the whole processor package drew over a second of inferences (RAPL), idle power included, over their "
                 + "number."
             : "Not measured: this machine has no energy counters (RAPL) that may be read, as most virtual machines.");
@@ -269,19 +266,21 @@ internal static class ReportPage
         page.Append("</dl></section>\n");
     }
 
-    private static string Measured(Scores scores, bool timed, VariantReport? variant) => timed
-        ? Number(scores.Latency is { } latency ? Time(latency.P50) : NotMeasured, "Median time",
-            variant?.SpeedUp is { } factor
-                ? Factor(factor) + " as fast" + (variant.SpeedUpInterval is { } range
-                    ? $", {Factor(range.Low)} to {Factor(range.High)}" : "") + Batched(variant)
-                : "")
-            + Number(scores.EnergyJoules is { } joules ? Energy(joules) : NotMeasured, "Energy")
-            + Number(scores.PeakMemoryBytes is { } bytes ? Size(bytes) : NotMeasured, "Peak memory")
-        : Number(NotMeasured, "Median time", variant?.EstimatedSpeedUp is { } estimate ? $"estimated {About(estimate)} as fast" : "")
-            + Number(NotMeasured, "Energy") + Number(NotMeasured, "Peak memory");
+    private static string Measured(ReportView view, Scores scores, bool timed, VariantReport? variant)
+    {
+        var (time, beside) = timed && scores.Latency is { } latency ? (Time(latency.P50), SpeedBeside(variant)) : (NotMeasured,
+            variant?.EstimatedSpeedUp is { } estimate ? $"estimated {About(estimate)} as fast" : "");
+        return Number(time, "Median time", beside, variant is null ? "" : Batched(variant))
+            + (view.HasEnergy ? Number(timed && scores.EnergyJoules is { } joules ? Energy(joules) : NotMeasured, "Energy") : "")
+            + Number(timed && scores.PeakMemoryBytes is { } bytes ? Size(bytes) : NotMeasured, "Peak memory");
+    }
+
+    private static string SpeedBeside(VariantReport? variant) => variant?.SpeedUp is not { } factor ? ""
+        : $"{Factor(factor)} as fast"
+            + (variant.SpeedUpInterval is { } range ? $", {Factor(range.Low)} to {Factor(range.High)}" : "");
 
     private static string Batched(VariantReport variant) => variant.Batch is not { } batch ? ""
-        : $"; a batch of {Count(batch.Size)}: {Time(batch.Latency.P50)}, {Factor(batch.SpeedUp)} as fast, "
+        : $"a batch of {Count(batch.Size)}: {Time(batch.Latency.P50)}, {Factor(batch.SpeedUp)} as fast, "
             + $"{Factor(batch.SpeedUpInterval.Low)} to {Factor(batch.SpeedUpInterval.High)}";
 
     private static string Speed(VariantReport variant) => variant switch
@@ -352,9 +351,22 @@ internal static class ReportPage
         => page.Append($"<div><p class=\"label\">{Html(label)}</p><p "
             + $"class=\"value\">{Html(value)}</p>{string.Concat(notes.Select(note => $"<p class=\"note\">{note}</p>"))}</div>");
 
-    /// <summary>A figure; its label is what a phone shows beside it, where the table is laid out as cards.</summary>
-    private static string Number(string text, string label, string small = "")
+    /// <summary>
+    /// A figure, and what is said of it in small print, each on a line; its label is what a phone shows beside it, where the table is laid
+    /// out as cards.
+    /// </summary>
+    private static string Number(string text, string label, params ReadOnlySpan<string> small)
         => $"<td class=\"n\" data-l=\"{label}\">{(text is None or NotMeasured
             ? $"<span class=\"none\">{text}</span>"
-            : Html(text))}{(small.Length > 0 ? $"<small>{Html(small)}</small>" : "")}</td>";
+            : Html(text))}{Small(small)}</td>";
+
+    private static string Small(ReadOnlySpan<string> lines)
+    {
+        var text = new StringBuilder();
+        foreach (var line in lines)
+        {
+            if (line.Length > 0) text.Append($"<small>{Html(line)}</small>");
+        }
+        return text.ToString();
+    }
 }

@@ -125,6 +125,10 @@ internal sealed record ReportView
     /// <summary>True when the decisions of some variant were compared with the fp32 model's.</summary>
     public bool HasAgreement => Variants.Any(variant => variant.Scores?.Agreement is not null);
 
+    /// <summary>True when energy was measured of something: most virtual machines have no counters of it.</summary>
+    public bool HasEnergy
+        => Original.Scores.EnergyJoules is not null || Variants.Any(variant => variant.Scores?.EnergyJoules is not null);
+
     private static List<string> WarningsFor(SampleSource? calibration, SampleSource? validation)
     {
         var warnings = new List<string>();

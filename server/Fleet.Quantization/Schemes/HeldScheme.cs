@@ -1,15 +1,31 @@
 using Fleet.Contracts.Devices;
+using Fleet.Quantization.Calibration;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Weights;
 
 namespace Fleet.Quantization.Schemes;
 
-/// <summary>A scheme that leaves layers alone which a person named: whatever else is returned to float, they are.</summary>
+/// <summary>
+/// A scheme that leaves layers alone which a person named, or which nothing could judge: whatever else is returned to float, they are.
+/// </summary>
 /// <param name="scheme">The scheme.</param>
-/// <param name="layers">What was named.</param>
-internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers) : IQuantizationScheme
+/// <param name="layers">What was named; null for nothing.</param>
+/// <param name="unjudged">First outputs of what no sample reaches.</param>
+internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers? layers, IReadOnlySet<string> unjudged) : IQuantizationScheme
 {
+    /// <summary>
+    /// The scheme as it may be applied: by itself where nothing holds it back. Static int8, whose steps are fixed by samples, leaves what
+    /// no sample reaches alone.
+    /// </summary>
+    public static IQuantizationScheme Of(
+        IQuantizationScheme scheme, OnnxGraph graph, NamedLayers? layers, IReadOnlyList<UnreachedBranch> unreached)
+    {
+        HashSet<string> unjudged = scheme is StaticInt8Scheme ? [.. unreached.SelectMany(branch => branch.Values)] : [];
+        return layers is null && !(unjudged.Count > 0 && scheme.OperatorsOf(graph).Any(unjudged.Contains))
+            ? scheme : new HeldScheme(scheme, layers, unjudged);
+    }
+
     /// <inheritdoc/>
     public string Name => scheme.Name;
 
@@ -56,13 +72,15 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
     public IReadOnlyCollection<string> CalibratedValues(OnnxGraph graph) => scheme.CalibratedValues(graph);
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. scheme.OperatorsOf(graph).Where(layers.MayChange)];
+    public IReadOnlyList<string> OperatorsOf(OnnxGraph graph) => [.. scheme.OperatorsOf(graph).Where(MayChange)];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> InFloat(OnnxGraph graph) => [.. scheme.InFloat(graph).Where(layers.MayChange)];
+    public IReadOnlyList<string> InFloat(OnnxGraph graph) => [.. scheme.InFloat(graph).Where(MayChange)];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Held(OnnxGraph graph) => [.. scheme.OperatorsOf(graph).Where(output => !layers.MayChange(output))];
+    public IReadOnlyList<string> Held(OnnxGraph graph) => [
+        .. scheme.OperatorsOf(graph).Where(output => layers?.MayChange(output) == false),
+    ];
 
     /// <inheritdoc/>
     public bool RoundsByBatch(OnnxGraph graph) => scheme.RoundsByBatch(graph);
@@ -73,7 +91,7 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
     /// <inheritdoc/>
     public ModelProto Apply(QuantizationSource source, IReadOnlySet<string> keptFloat)
     {
-        var held = layers.Kept.Concat(Held(source.Model.Graph)).ToHashSet();
+        var held = unjudged.Concat(layers?.Kept ?? unjudged).Concat(Held(source.Model.Graph)).ToHashSet();
         return scheme.Apply(source with { Held = source.Held.Union(held).ToHashSet() }, keptFloat.Union(held).ToHashSet());
     }
 
@@ -86,4 +104,6 @@ internal sealed class HeldScheme(IQuantizationScheme scheme, NamedLayers layers)
 
     /// <inheritdoc/>
     public RuntimeSettings Runtime(RuntimeSettings ofProfile) => scheme.Runtime(ofProfile);
+
+    private bool MayChange(string output) => layers?.MayChange(output) != false && !unjudged.Contains(output);
 }

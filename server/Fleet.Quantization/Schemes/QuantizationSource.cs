@@ -23,6 +23,9 @@ internal sealed record QuantizationSource(PreparedModel Model, IReadOnlyDictiona
     /// <summary>Operators that stay float because somebody asked for that, by first output; nothing may make these smaller.</summary>
     public IReadOnlySet<string> Held { get; init; } = FrozenSet<string>.Empty;
 
+    /// <summary>Branches that no sample reaches, which judge nothing.</summary>
+    public IReadOnlyList<UnreachedBranch> Unreached { get; init; } = [];
+
     /// <summary>Samples in one run.</summary>
     public int BatchSize { get; init; } = 1;
 

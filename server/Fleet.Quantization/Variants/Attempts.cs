@@ -88,8 +88,10 @@ internal sealed class Attempts(Bench bench, QuantizationSource source, VariantRe
         Attempted Failed(string reason) => new(empty with { Reasons = [reason] }, Unfused: false);
         try
         {
-            if (wanted.Scheme.Held(source.Model.Graph).Count > 0 && wanted.Scheme.OperatorsOf(source.Model.Graph).Count == 0)
-                return Failed("Nothing is left for it to quantize: all that it could stays float, as was asked for.");
+            if (wanted.Scheme is HeldScheme && wanted.Scheme.OperatorsOf(source.Model.Graph).Count == 0)
+                return Failed(wanted.Scheme.Held(source.Model.Graph).Count > 0
+                    ? "Nothing is left for it to quantize: all that it could stays float, as was asked for."
+                    : "Nothing is left for it to quantize: no sample that judges reaches what it could.");
             if (LeavesOut(wanted, bench, request)) return Failed(FourBitUntried);
             // What is made for another profile costs no search.
             if (request.Deadline.HasPassed && _controlled is null && _failure is null)

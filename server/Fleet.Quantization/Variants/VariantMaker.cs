@@ -102,11 +102,13 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         PreparedModel model, Bench bench, VariantRequest request, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         var layers = NamedLayers.In(model.Graph, request.Settings.Keep, request.Settings.Only);
+        var unreached = UnreachedBranch.Of(
+            model.Model, new PickedFeeds(bench.Baseline.Samples, request.HeldOut.Judging), cancellationToken);
         // Profiles that share a scheme share what holds it back.
         var held = new Dictionary<IQuantizationScheme, IQuantizationScheme>();
         IQuantizationScheme Held(IQuantizationScheme scheme)
-            => layers is null ? scheme
-                : held.TryGetValue(scheme, out var known) ? known : held[scheme] = new HeldScheme(scheme, layers);
+            => held.TryGetValue(scheme, out var known) ? known
+                : held[scheme] = HeldScheme.Of(scheme, model.Graph, layers, unreached);
         Wanted[] all = [
             .. Wanted.Of(request.Settings).Where(one => request.Settings.Schemes.Count > 0 || one.Scheme.Suits(model.Graph)),
         ];
@@ -121,7 +123,7 @@ internal sealed class VariantMaker(DeviceFacts? machine = null, EnergyMeter? ene
         var left = Expected(model, groups, bench, request, cancellationToken);
         var expected = request.Deadline.Elapsed + left.After(0);
         progress.Report(new BuildProgress($"Calibrating ({TimeLeft.About(left.After(0))} left)", 0.05));
-        var source = Calibrated(model, wanted, bench, request, cancellationToken);
+        var source = Calibrated(model, wanted, bench, request, cancellationToken) with { Unreached = unreached };
 
         var tried = new Dictionary<string, Attempted>();
         foreach (var alike in groups)

@@ -77,6 +77,10 @@ internal static class VariantReasons
         if (asked.InFloat(source.Model.Graph).Except(controlled.Returned.Select(one => one.Output)).ToArray() is { Length: > 0 } stored)
             yield return $"Computed in float, for which the runtime has no integer kernel; their weights are bytes in the file alone: "
                 + $"{Named(stored.Select(output => TitleOf(output, source)))}.";
+        if (source.Unreached.Where(branch => scheme.OperatorsOf(source.Model.Graph).Any(branch.Values.Contains)).ToArray()
+            is { Length: > 0 } unreached)
+            yield return $"No sample that judges reaches {Named(unreached.Select(branch => branch.Name))}: "
+                + (scheme is StaticInt8Scheme ? "what has weights there stays float." : "what rounding costs there is in no figure.");
         if (subject.Mates is { Matter: true } mates)
             yield return "It rounds activations by the largest value of a whole batch: a sample has "
                 + Text($"{mates.Alone:0.0} dB of signal to noise alone and {mates.Beside:0.0} dB in a batch beside one ")

@@ -12,7 +12,7 @@ namespace Fleet.Quantization.Calibration;
 internal sealed record UnreachedBranch(string Name, IReadOnlySet<string> Values)
 {
     /// <summary>
-    /// Those of a model; of branches within one, the outer alone. None where the runtime refuses to count, which no model has to suffer for.
+    /// Those of a model; of branches within one, the outer alone. None where the runtime refuses to count, which is no reason to refuse it.
     /// </summary>
     /// <param name="model">A prepared model, whose names are unique.</param>
     /// <param name="samples">The samples.</param>

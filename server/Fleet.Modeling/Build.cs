@@ -9,6 +9,7 @@ using Fleet.Contracts.Tensors;
 using Fleet.Contracts.Validation;
 using Fleet.Modeling.Data;
 using Fleet.Modeling.Distillation;
+using Fleet.Modeling.Floors;
 using Fleet.Modeling.QuantizationAware;
 using Fleet.Modeling.Sources;
 using Fleet.Modeling.Students;
@@ -61,11 +62,34 @@ internal sealed class Build(TimeProvider time)
         if (widths is not null)
             spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
 
+        Floor[] simple = [
+            .. new SimpleModels(data, normalization, spec.Seed).Answers(
+                new Progress(progress, "Fitting simple models", 0.02, 0.03), cancellationToken),
+        ];
+        void Require(string network, float[] outputs, string remedy)
+        {
+            if (simple is [var constant, ..]) FloorRules.RequireMoreThan(constant, network, outputs, data.Test, remedy);
+        }
+
         using var teacher = Teacher.Provide(
             spec.Teacher!, data, normalization, spec.Seed, File("teacher.onnx"), memory, progress, cancellationToken);
+        if (simple.Length > 0)
+            Require("The teacher", teacher.Model.Outputs(data.Test, cancellationToken),
+                "Train it longer or wider (teacher.training.epochs, teacher.width), look whether labels belong to their samples, or give "
+                    + "one that knows these classes in this order.");
         if (spec.QuantizationAware is { Method: "qkd" }) TrainedVariants.CheckTeacher(teacher.Model.Path, folder);
         var (student, epochs) = StudentTraining.Train(
             spec, teacher.Model, data, normalization, File("student.onnx"), memory, progress, cancellationToken);
+        if (simple.Length > 0)
+        {
+            Require("The student", OutputsOf(File("student.onnx"), data, cancellationToken),
+                "Train it longer or wider (distillation.training.epochs, student.width).");
+            if (spec.Distillation.CompareWithLabels)
+                simple = [
+                    .. simple, new Floor(FloorReport.LabelsAlone, "the same student on the labels alone",
+                        StudentTraining.OnLabels(spec, student, data, normalization, memory, progress, cancellationToken)),
+                ];
+        }
         var (trained, trainedEpochs) = TrainedVariants.Make(
             spec, File("student.onnx"), teacher.Model, data, profiles, folder, memory, new PartOf(progress, 0.85, 0.9), cancellationToken);
         var travelling = Splits.SubsetNumbers(data.Test, spec.Gate.ValidationSamples, new Random(spec.Seed));
@@ -82,21 +106,30 @@ internal sealed class Build(TimeProvider time)
 
         progress.Report(new BuildProgress("Measuring teacher and student", 0.97));
         var (teacherScores, studentScores) = Score(teacher.Model, File("student.onnx"), data, cancellationToken);
+        var floors = FloorsOf(simple, teacher.Model, File("student.onnx"), data, cancellationToken);
         var report = new BuildReport
         {
             Spec = asked,
             Task = data.Task,
             Measure = made.Measure,
             Widths = widths,
+            Floors = floors.Reports,
+            Findings = [.. FloorRules.Findings(floors.Reports)],
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
             DataSha256 = data.Sha256(),
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
             Classes = data.Classes,
-            Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs),
+            Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs) with
+            {
+                Intervals = floors.Teacher,
+            },
             Student = Describe(student.Description, student.Parameters(), File("student.onnx"), studentScores,
-                [.. epochs, .. trainedEpochs]),
+                [.. epochs, .. trainedEpochs]) with
+            {
+                Intervals = floors.Student,
+            },
             Inputs = [
                 new TensorDescription(StudentExport.Input, student.Vocabulary is null ? "FP32" : "INT64",
                     [-1, .. student.InputShape.Select(extent => (long)extent)]),
@@ -141,6 +174,22 @@ internal sealed class Build(TimeProvider time)
             .ToDictionary(artifact => artifact, artifact => Path.Combine(folder, "variants", artifact.Name));
         artifacts[report.ValidationSet] = Path.Combine(folder, "validation.npz");
         return new BuildResult(report, page, artifacts);
+    }
+
+    private static float[] OutputsOf(string path, DataSet data, CancellationToken cancellationToken)
+    {
+        using var session = OnnxRuntimeSession.Open(path);
+        return ModelOutputs.Of(session, data.Test.Feeds(session.InputNames[0]), cancellationToken).Values;
+    }
+
+    private static (IReadOnlyList<FloorReport> Reports, IReadOnlyList<MetricInterval> Teacher, IReadOnlyList<MetricInterval> Student)
+        FloorsOf(Floor[] simple, ITeacherModel teacher, string studentPath, DataSet data, CancellationToken cancellationToken)
+    {
+        if (simple.Length == 0) return ([], [], []);
+        var table = new FloorTable(data);
+        var student = table.Of(OutputsOf(studentPath, data, cancellationToken), cancellationToken);
+        return ([.. simple.Select(floor => table.Of(floor, student, cancellationToken))],
+            table.Of(teacher.Outputs(data.Test, cancellationToken), cancellationToken).Intervals, student.Intervals);
     }
 
     // Timed in turns, so that what else this machine does falls on both alike. A teacher that runs in the trainer is not timed:

@@ -36,7 +36,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
         typeof(ListConverter<EpochReport>),
         typeof(ListConverter<CanaryFinding>), typeof(ListConverter<ModelResource>), typeof(ListConverter<CanaryMetricPlan>),
-        typeof(ListConverter<FeaturePairSpec>),
+        typeof(ListConverter<FeaturePairSpec>), typeof(ListConverter<FloorReport>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<HealthWarning>), typeof(ListConverter<WarnedDevice>),
         typeof(ListConverter<InputShape>), typeof(ListConverter<LayerReport>), typeof(ListConverter<LayerInspection>),
         typeof(ListConverter<InferenceStats>), typeof(ListConverter<LossSpec>), typeof(ListConverter<MetricValue>),

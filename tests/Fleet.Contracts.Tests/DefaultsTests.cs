@@ -13,7 +13,7 @@ public sealed class DefaultsTests
             """{"model":"m","data":{"kind":"vibration"},"teacher":{},"student":{"family":"cnn"}}""", FleetJson.Default.BuildSpec)!;
         Assert.Equal(1, spec.Seed);
         Assert.Equal(0.2, spec.Data!.TestShare);
-        Assert.Equal(128, spec.Teacher!.Training.BatchSize);
+        Assert.Null(spec.Teacher!.Training.BatchSize);
         Assert.Equal(3, spec.Quantization.Profiles.Count);
     }
 

@@ -27,6 +27,7 @@ internal static class BuildTables
         screen.WriteLine();
 
         var measure = ReportMeasure.Of(report);
+        WriteFloors(screen, report, measure);
         var agrees = report.Variants.Any(variant => variant.Scores?.Agreement is not null);
         var ranges = report.Variants.Any(variant => variant.Intervals.Count > 0);
         var variants = new Sheet([
@@ -58,6 +59,21 @@ internal static class BuildTables
             var alike = variants.Where(variant => variant.Reasons.Contains(reason)).Select(variant => variant.Id);
             screen.WriteSentence($"{string.Join(", ", alike)}: {reason}");
         }
+    }
+
+    private static void WriteFloors(Shell screen, BuildReport report, ReportMeasure measure)
+    {
+        if (report.Floors.Count > 0)
+        {
+            var floors = new Sheet("floor", "kind?", $">{measure.Title} (95 %)", ">student better by", "the student is");
+            foreach (var floor in report.Floors)
+                floors.Add(floor.Name, floor.Description, measure.Of(floor) ?? Figures.None, measure.GainOver(floor) ?? Figures.None,
+                    new Cell(floor.VerdictText(), floor.Verdict() is FloorVerdict.Worse or FloorVerdict.NoBetter ? Tone.Bad : Tone.Plain));
+            screen.Write(floors);
+            screen.WriteLine();
+        }
+        foreach (var finding in report.Findings) screen.WriteSentence(finding);
+        if (report.Findings.Count > 0) screen.WriteLine();
     }
 
     /// <summary>Heading of the column of what variants were judged by.</summary>

@@ -29,7 +29,7 @@ internal static class StudentTraining
 
         var distillation = spec.Distillation;
         var training = distillation.Training;
-        var progress = new Progress(sink, "Distilling the student", 0.45, 0.8);
+        var progress = new Progress(sink, "Distilling the student", 0.45, 0.66);
         using var answers = new TeacherOutputs(teacher, data.Training, LossSum.TeacherFeatures(distillation, data.Training.Labels),
             Augmentation.Of(training, seed), distillation.Views,
             Path.Combine(Path.GetDirectoryName(path)!, "teacher-outputs"));
@@ -41,15 +41,42 @@ internal static class StudentTraining
         var epochs = TrainingLoop.Run(network, data.Training, data.Validation,
             new TrainingPhase("distillation", training, seed, new TeacherObjective(answers, losses), memory.Training("distillation")),
             progress, cancellationToken);
-        if (distillation.FineTuneEpochs > 0)
-        {
-            var tuning = training with { Epochs = distillation.FineTuneEpochs, LearningRate = training.LearningRate * FineTuneRate };
-            epochs = [.. epochs, .. TrainingLoop.Run(network, data.Training, data.Validation,
-                new TrainingPhase("fine-tuning", tuning, unchecked(seed + 1), Checkpoint: memory.Training("fine-tuning")),
-                new Progress(sink, "Fine-tuning the student", 0.8, 0.85), cancellationToken)];
-        }
+        epochs = [
+            .. epochs,
+            .. FineTuned(network, distillation, data, seed, memory.Training("fine-tuning"),
+                new Progress(sink, "Fine-tuning the student", 0.66, 0.7), cancellationToken),
+        ];
         CheckedExport.Write(network, path, data.Test);
         memory.Finish("student", epochs);
         return (plan, epochs);
+    }
+
+    /// <summary>What the same student answers the test samples with when it learns from the labels alone, as many steps.</summary>
+    public static float[] OnLabels(
+        BuildSpec spec, NetworkPlan plan, DataSet data, Normalization normalization, BuildMemory memory, IProgress<BuildProgress> sink,
+        CancellationToken cancellationToken)
+    {
+        if (memory.Finished<float[]>("labels-alone") is { } finished) return finished;
+        var seed = unchecked(spec.Seed + 1);
+        using var network = new Network(plan, normalization, seed);
+        TrainingLoop.Run(network, data.Training, data.Validation,
+            new TrainingPhase("labels", spec.Distillation.Training, seed, Checkpoint: memory.Training("labels-alone")),
+            new Progress(sink, "Training the student on the labels alone", 0.7, 0.84), cancellationToken);
+        FineTuned(network, spec.Distillation, data, seed, memory.Training("labels-alone-tuning"),
+            new Progress(sink, "Training the student on the labels alone", 0.84, 0.85), cancellationToken);
+        var outputs = network.Outputs(data.Test, cancellationToken);
+        memory.Finish("labels-alone", outputs);
+        return outputs;
+    }
+
+    private static IReadOnlyList<EpochReport> FineTuned(
+        Network network, DistillationSpec distillation, DataSet data, int seed, Checkpoint checkpoint, Progress progress,
+        CancellationToken cancellationToken)
+    {
+        if (distillation.FineTuneEpochs == 0) return [];
+        var training = distillation.Training;
+        var tuning = training with { Epochs = distillation.FineTuneEpochs, LearningRate = training.LearningRate * FineTuneRate };
+        return TrainingLoop.Run(network, data.Training, data.Validation,
+            new TrainingPhase("fine-tuning", tuning, unchecked(seed + 1), Checkpoint: checkpoint), progress, cancellationToken);
     }
 }

@@ -4,6 +4,7 @@ using Fleet.Modeling.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
+using BatchNorm = TorchSharp.Modules.BatchNorm;
 
 namespace Fleet.Modeling.Students;
 
@@ -89,6 +90,31 @@ internal sealed class Network : Module<Tensor, Tensor>, ITrainable
         return channels == 1
             ? images.contiguous().as_strided([images.size(0), 1, height, width], [height * width, 1, width, 1])
             : images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// The running statistics of batch normalization follow the weights at a tenth of the way a step: after few steps, or large ones, they
+    /// are those of another network. They are averaged anew over training samples (Wu, Johnson, arXiv 2105.07576, "precise BatchNorm").
+    /// </remarks>
+    public void Settle(SampleSet training, CancellationToken cancellationToken)
+    {
+        const int BatchSize = 256, MostSamples = 1_024;
+        BatchNorm[] normalizing = [.. _layers.Select(layer => layer.Modules.BatchNormalization).OfType<BatchNorm>()];
+        if (normalizing.Length == 0) return;
+        var momentum = normalizing[0].momentum;
+        using var noGradient = no_grad();
+        var (count, batches) = (Math.Min(training.Count, MostSamples), 0);
+        // A single sample has no variance.
+        for (var start = 0; start < count - 1; start += BatchSize)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            batches++;
+            foreach (var one in normalizing) one.momentum = 1.0 / batches;
+            using var scope = NewDisposeScope();
+            forward(AlignedTensor.Of(training, start, Math.Min(BatchSize, count - start), Device));
+        }
+        foreach (var one in normalizing) one.momentum = momentum;
     }
 
     /// <inheritdoc/>

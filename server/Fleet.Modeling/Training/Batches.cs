@@ -9,6 +9,9 @@ internal sealed class Batches(SampleSet samples, int size, Augmentation augmenta
 {
     private readonly int[] _order = [.. Enumerable.Range(0, samples.Count)];
 
+    /// <summary>The samples.</summary>
+    public SampleSet Samples => samples;
+
     /// <summary>Batches of an epoch. What does not fill the last one waits for the next epoch's order.</summary>
     public int PerEpoch => samples.Count / size;
 

@@ -60,6 +60,7 @@ internal static class EpochLoop
                     progress.Report((count + 1.0) / steps,
                         epochs.Count == 0 ? "" : $"{named}epoch {number} of {length}, validation {epochs[^1].Reached().Text()}");
                 }
+                trainee.Settle(batches.Samples, cancellationToken);
                 var score = validation.Labels.Score(trainee.Outputs(validation, cancellationToken))[0];
                 if (!double.IsFinite(score.Value))
                     throw new BuildException("Training diverged: what the network answers is no longer finite. Lower learningRate.");

@@ -28,10 +28,11 @@ internal static class TrainingLoop
     {
         var spec = phase.Training;
         network.MoveTo(TrainingDevice.Choose(spec.Device));
-        var batches = new Batches(training, Math.Min(spec.BatchSize, training.Count), Augmentation.Of(spec, phase.Seed), network.Device);
+        var course = Course.Of(spec, training.Count);
+        var batches = new Batches(training, course.BatchSize, Augmentation.Of(spec, phase.Seed), network.Device);
         var objective = phase.Objective ?? LabelObjective.Of(training, spec);
         using var optimizer = Optimizer([.. network.parameters(), .. objective.Parameters], spec);
-        var plan = new EpochPlan([(phase.Name, spec.Epochs)], spec.LearningRate, [optimizer])
+        var plan = new EpochPlan([(phase.Name, course.Epochs)], spec.LearningRate, [optimizer])
         {
             Patience = spec.Patience,
             Others = [.. objective.State],

@@ -45,6 +45,7 @@ internal static class ReportPage
         foreach (var warning in view.Warnings) page.Append($"<p class=\"warning\">{Html(warning)}</p>\n");
         Choices(page, view);
         Networks(page, view);
+        Floors(page, view);
         foreach (var profile in view.Profiles) Profile(page, view, profile);
         if (ReportCharts.Latency(view) is { } latency)
             Section(page, "Latency on this machine",
@@ -105,6 +106,22 @@ internal static class ReportPage
                             title)}{Number(network.Scores.Latency is { } latency ? Time(latency.P50) : NotMeasured,
                                 "Median time")}</tr>\n");
         }
+        page.Append("</tbody></table></div></section>\n");
+    }
+
+    private static void Floors(StringBuilder page, ReportView view)
+    {
+        if (view.Floors.Count == 0) return;
+        var unit = view.Measure.Unit == Units.Ratio ? "points" : view.Measure.Unit;
+        page.Append("<section><h2>What the student has to be better than</h2><p class=\"note\">Models that cost next to nothing, on the same "
+            + "test samples. In brackets is where a figure lies for other samples of the kind, with a confidence of 95 %.</p><div "
+            + "class=\"scroll\"><table class=\"cards\"><thead><tr><th>Model</th><th>Kind</th><th "
+            + $"class=\"n\">{Html(Capital(view.Measure.Title))}</th><th class=\"n\">Student better by{(unit.Length > 0 ? ", " : "")}"
+            + $"{Html(unit)}</th><th>The student is</th></tr></thead><tbody>\n");
+        foreach (var floor in view.Floors)
+            page.Append($"<tr data-floor=\"{Html(floor.Name)}\"><td>{Html(floor.Name)}</td><td>{Html(floor.Description)}</td>"
+                + $"{Number(view.Measure.Of(floor) ?? NotMeasured, Capital(view.Measure.Title))}"
+                + $"{Number(view.Measure.GainOver(floor) ?? NotMeasured, "Student better by")}<td>{floor.VerdictText()}</td></tr>\n");
         page.Append("</tbody></table></div></section>\n");
     }
 

@@ -34,6 +34,9 @@ internal sealed record ReportView
     /// <summary>The float networks of a build; empty where nothing was trained.</summary>
     public IReadOnlyList<NetworkView> Networks { get; init; } = [];
 
+    /// <summary>Simple models beside them.</summary>
+    public IReadOnlyList<FloorReport> Floors { get; init; } = [];
+
     /// <summary>Every variant tried.</summary>
     public required IReadOnlyList<VariantReport> Variants { get; init; }
 
@@ -64,7 +67,7 @@ internal sealed record ReportView
             + $"{(report.Teacher is { } teacher ? $"taught by {teacher.Description}" : "as it was given")}. Built "
             + $"{Moment(report.StartedAt)} in {Duration(report.Duration)} on {report.MeasuredOn}, seed "
             + $"{report.Spec.Seed}.{Searched(report.Widths)}",
-        Warnings = [.. WarningsFor(
+        Warnings = [.. report.Findings, .. WarningsFor(
             report.Calibration, report.Validation), .. report.Student.Scores.Accuracy is null && report.TaskOf() == ModelTask.Classification
             ? [
                 "The samples have no labels: what the fp32 model decides counts as right, here and on devices. Agreement is the share "
@@ -74,6 +77,7 @@ internal sealed record ReportView
         Networks = report.Teacher is { } large
             ? [new("teacher", "mark-teacher", large), new("student", "mark-student", report.Student)]
             : [],
+        Floors = report.Floors,
         Variants = report.Variants,
         MeasuredOn = report.MeasuredOn,
         Spec = report.Spec.Quantization,

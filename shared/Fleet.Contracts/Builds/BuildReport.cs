@@ -45,6 +45,14 @@ public sealed record BuildReport
     /// <summary>The fp32 model that the variants were made of: the student, or the model of one's own.</summary>
     public required NetworkReport Student { get; init; }
 
+    /// <summary>
+    /// Simple models judged beside the networks; empty in reports from before there were any, for detection, and for a model of one's own.
+    /// </summary>
+    public IReadOnlyList<FloorReport> Floors { get; set; } = [];
+
+    /// <summary>What a reader must know before the figures, in sentences, such as that a linear model does as well.</summary>
+    public IReadOnlyList<string> Findings { get; set; } = [];
+
     /// <summary>The widths that were tried for a student of width <c>auto</c>, in order; absent when its width was given.</summary>
     public IReadOnlyList<WidthTrial>? Widths { get; init; }
 
@@ -95,6 +103,9 @@ public sealed record NetworkReport
 
     /// <summary>What was measured on the test samples.</summary>
     public required Scores Scores { get; init; }
+
+    /// <summary>Between which values its figures lie; empty in reports from before they were told.</summary>
+    public IReadOnlyList<MetricInterval> Intervals { get; set; } = [];
 
     /// <summary>One point for each epoch, over all phases.</summary>
     public IReadOnlyList<EpochReport> Epochs { get; set; } = [];

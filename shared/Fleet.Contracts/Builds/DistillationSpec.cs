@@ -34,6 +34,12 @@ public sealed record DistillationSpec
     /// <summary>The distillation run.</summary>
     public TrainingSpec Training { get; set; } = new();
 
+    /// <summary>
+    /// Trains the same student on the labels alone as well, as many steps, so that the report says what the teacher gave. It costs what
+    /// training the student costs, without the teacher's answers.
+    /// </summary>
+    public bool CompareWithLabels { get; set; } = true;
+
     /// <summary>Epochs on the labels alone afterwards, at a tenth of the learning rate.</summary>
     public int FineTuneEpochs { get; set; } = 1;
 

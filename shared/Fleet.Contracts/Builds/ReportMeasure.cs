@@ -56,6 +56,19 @@ public sealed class ReportMeasure
         _ => Units.Text(Math.Round(value, 3), Unit),
     };
 
+    /// <summary>The figure of a floor, with where it lies; null when it was not measured in this metric.</summary>
+    public string? Of(FloorReport floor) => floor.Scores.Find(Name) is not { } figure ? null
+        : Text(figure.Value) + (floor.Intervals.FirstOrDefault(interval => interval.Name == Name) is { } interval
+            ? $" ({Text(interval.Low)} to {Text(interval.High)})" : "");
+
+    /// <summary>By how much a student is better than a floor, with where that lies; null when it was not measured.</summary>
+    public string? GainOver(FloorReport floor) => floor.Gain is not { } gain ? null
+        : Gained(gain) + (floor.GainInterval is { } interval ? $" ({Gained(interval.Low)} to {Gained(interval.High)})" : "");
+
+    private string Gained(double gain) => Unit == Units.Ratio
+        ? string.Create(CultureInfo.InvariantCulture, $"{gain * 100:+0.0;-0.0;0.0}")
+        : string.Create(CultureInfo.InvariantCulture, $"{Math.Round(gain, 3):+0.###;-0.###;0}");
+
     /// <summary>
     /// What a variant lost against the float model: <c>0.09 points lost</c>, <c>4.54 cycles worse</c>; null where nothing was compared so.
     /// </summary>

@@ -3,11 +3,13 @@ namespace Fleet.Contracts.Builds;
 /// <summary>A training run.</summary>
 public sealed record TrainingSpec
 {
-    /// <summary>Passes over the training samples.</summary>
-    public int Epochs { get; set; } = 10;
+    /// <summary>Passes over the training samples; absent: ten, or as many more as a thousand steps take.</summary>
+    public int? Epochs { get; set; }
 
-    /// <summary>Samples a step.</summary>
-    public int BatchSize { get; set; } = 128;
+    /// <summary>
+    /// Samples a step; absent: the power of two near a sixteenth of the training samples, from 8 to 128.
+    /// </summary>
+    public int? BatchSize { get; set; }
 
     /// <summary>Peak learning rate; it warms up and then falls to zero along a cosine.</summary>
     public double LearningRate { get; set; } = 2e-3;

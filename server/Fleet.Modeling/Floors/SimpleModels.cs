@@ -1,0 +1,129 @@
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
+using Fleet.Quantization;
+using static TorchSharp.torch;
+
+namespace Fleet.Modeling.Floors;
+
+/// <summary>
+/// What anybody could have without training a network: the commonest answer, a linear model, the nearest training sample, and random
+/// convolutions of series. A network that is no better than one of them has learned nothing that pays for it. They learn from the training
+/// samples alone, are told nothing else, and are judged on the test samples as the networks are.
+/// </summary>
+/// <param name="data">The samples.</param>
+/// <param name="normalization">How networks scale them.</param>
+/// <param name="seed">Seed of what is random.</param>
+internal sealed class SimpleModels(DataSet data, Normalization normalization, int seed)
+{
+    /// <summary>Features of which all pairs are weighed; with more, samples are, and then so many of them.</summary>
+    private const int MostPairs = 2_048;
+
+    /// <summary>Numbers of all features of all training samples: 200 MB.</summary>
+    private const long MostValues = 25_000_000;
+
+    /// <summary>Samples that others are compared with one by one.</summary>
+    private const int MostNeighbours = 5_000;
+
+    private const int AskedAtOnce = 2_048;
+
+    /// <summary>The models, one after the other; none for boxes.</summary>
+    public IEnumerable<Floor> Answers(Progress progress, CancellationToken cancellationToken)
+    {
+        if (data.Training.Labels is BoxLabels) yield break;
+        yield return Commonest();
+        progress.Report(0.1, "a linear model");
+        var (training, asked, features) = Features();
+        yield return Linear("linear", data.Training.Vocabulary is null ? "linear model" : "tf-idf of pieces and pairs, linear model",
+            training, asked, features, cancellationToken);
+        progress.Report(0.4, "nearest neighbours");
+        yield return Nearest(training, asked, features, cancellationToken);
+        if (data.Training is not { SampleShape.Count: 2, Vocabulary: null }) yield break;
+        progress.Report(0.6, "random kernels");
+        yield return Kernels(cancellationToken);
+    }
+
+    private Floor Commonest()
+    {
+        if (data.Training.Labels is ValueLabels values)
+            return new Floor("mean", "the mean of the training labels", Repeated(values.Mean()));
+        var commonest = data.Training.ClassNumbers.CountBy(label => label).MaxBy(label => label.Value).Key;
+        var answer = new float[data.Columns];
+        answer[commonest] = 1;
+        return new Floor("majority", $"always '{data.Classes[(int)commonest]}', the commonest class", Repeated(answer));
+    }
+
+    private float[] Repeated(float[] answer) => [.. Enumerable.Range(0, data.Test.Count).SelectMany(_ => answer)];
+
+    /// <summary>Features of training and test samples: values scaled as networks scale them, or how often terms are in a text.</summary>
+    private (float[] Training, float[] Asked, int Features) Features()
+    {
+        if (data.Training.Vocabulary is null) return (Scaled(data.Training), Scaled(data.Test), data.Training.SampleLength);
+        var terms = new TokenWeights(data.Training);
+        return (terms.Of(data.Training), terms.Of(data.Test), terms.Features);
+    }
+
+    private float[] Scaled(SampleSet samples)
+    {
+        var plane = samples.SampleLength / samples.SampleShape[0];
+        var values = new float[samples.Inputs.Length];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var channel = i / plane % samples.SampleShape[0];
+            values[i] = (samples.Inputs[i] - normalization.Mean[channel]) * normalization.Scale[channel];
+        }
+        return values;
+    }
+
+    private Floor Linear(
+        string name, string description, float[] training, float[] asked, int features, CancellationToken cancellationToken)
+    {
+        var most = features <= MostPairs ? (int)(MostValues / features) : (int)Math.Min(MostPairs, MostValues / features);
+        return Fitted(name, description, training, asked, features, most, Ridge.Fit, cancellationToken);
+    }
+
+    private Floor Nearest(float[] training, float[] asked, int features, CancellationToken cancellationToken)
+        => Fitted("nearest", "the nearest training sample", training, asked, features, MostNeighbours, NearestNeighbour.Fit,
+            cancellationToken);
+
+    private Floor Kernels(CancellationToken cancellationToken)
+    {
+        var shape = data.Training.SampleShape;
+        var kernels = new RandomKernels(shape[0], shape[1], data.Training.Count + data.Test.Count, seed);
+        float[] Of(SampleSet samples) => kernels.Of(samples, normalization.Mean, normalization.Scale, cancellationToken);
+        return Linear("kernels", $"{kernels.Features / 2} random kernels, linear model", Of(data.Training), Of(data.Test), kernels.Features,
+            cancellationToken);
+    }
+
+    /// <summary>Fits a model to as many training samples as it can hold, and asks it.</summary>
+    private Floor Fitted(
+        string name, string description, float[] training, float[] asked, int features, int most,
+        Func<Tensor, Tensor, Func<Tensor, Tensor>> fit, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        // In the order of the split, which mixes them.
+        var count = Math.Min(Math.Max(1, most), data.Training.Count);
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        Tensor Rows(float[] values, int start, int rows)
+            => tensor(values.AsMemory(start * features, rows * features), [rows, features]).to_type(ScalarType.Float64);
+        var model = fit(Rows(training, 0, count), Targets(count));
+        var outputs = new List<float>(data.Test.Count * data.Columns);
+        for (var start = 0; start < data.Test.Count; start += AskedAtOnce)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            using var inner = NewDisposeScope();
+            outputs.AddRange(model(Rows(asked, start, Math.Min(AskedAtOnce, data.Test.Count - start)))
+                .to_type(ScalarType.Float32).contiguous().data<float>().ToArray());
+        }
+        return new Floor(name, count < data.Training.Count ? FormattableString.Invariant($"{description}, of {count:N0} samples")
+            : description, [.. outputs]);
+    }
+
+    private Tensor Targets(int count)
+    {
+        if (data.Training.Labels is ValueLabels values)
+            return tensor(values.Values.AsMemory(0, count * values.Columns), [count, values.Columns]).to_type(ScalarType.Float64);
+        var classes = tensor(data.Training.ClassNumbers.AsMemory(0, count), [count]);
+        return nn.functional.one_hot(classes, data.Columns).to_type(ScalarType.Float64) * 2 - 1;
+    }
+}

@@ -1,0 +1,25 @@
+using System.Numerics;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Modeling.Training;
+
+/// <summary>
+/// How long a training is. What a network learns follows from how many steps it takes, not from how often it sees a sample: ten passes over
+/// 45 samples in batches of 128 are ten steps, and leave it at chance.
+/// </summary>
+/// <param name="Epochs">Passes over the samples.</param>
+/// <param name="BatchSize">Samples a step.</param>
+internal readonly record struct Course(int Epochs, int BatchSize)
+{
+    private const int FewestSteps = 1_000, FewestEpochs = 10;
+    private const int SmallestBatch = 8, LargestBatch = 128, BatchesOfAnEpoch = 16;
+
+    /// <summary>What a spec asks for, and the rest by the size of the data.</summary>
+    public static Course Of(TrainingSpec spec, int samples)
+    {
+        var batch = Math.Min(samples, spec.BatchSize
+            ?? Math.Clamp((int)BitOperations.RoundUpToPowerOf2((uint)samples / BatchesOfAnEpoch), SmallestBatch, LargestBatch));
+        var steps = Math.Max(1, samples / batch);
+        return new Course(spec.Epochs ?? Math.Max(FewestEpochs, (FewestSteps + steps - 1) / steps), batch);
+    }
+}

@@ -62,9 +62,18 @@ internal sealed class Build(TimeProvider time)
         if (widths is not null)
             spec = spec with { Student = spec.Student with { Width = widths.Where(trial => trial.Fits).Max(trial => trial.Width) } };
 
+        var trials = Augmentations(spec, data, normalization, memory, progress, cancellationToken);
+        spec = spec with
+        {
+            Teacher = spec.Teacher! with { Training = AugmentationTrials.With(spec.Teacher.Training, data.Training, trials) },
+            Distillation = spec.Distillation with
+            {
+                Training = AugmentationTrials.With(spec.Distillation.Training, data.Training, trials),
+            },
+        };
         Floor[] simple = [
             .. new SimpleModels(data, normalization, spec.Seed).Answers(
-                new Progress(progress, "Fitting simple models", 0.02, 0.03), cancellationToken),
+                new Progress(progress, "Fitting simple models", 0.03, 0.03), cancellationToken),
         ];
         void Require(string network, float[] outputs, string remedy)
         {
@@ -113,6 +122,7 @@ internal sealed class Build(TimeProvider time)
             Task = data.Task,
             Measure = made.Measure,
             Widths = widths,
+            Augmentations = trials,
             Floors = floors.Reports,
             Findings = [.. FloorRules.Findings(floors.Reports)],
             StartedAt = startedAt,
@@ -145,6 +155,18 @@ internal sealed class Build(TimeProvider time)
         var result = Finish(report, folder, progress);
         memory.Forget();
         return result;
+    }
+
+    private static IReadOnlyList<AugmentationTrial> Augmentations(
+        BuildSpec spec, DataSet data, Normalization normalization, BuildMemory memory, IProgress<BuildProgress> progress,
+        CancellationToken cancellationToken)
+    {
+        if (memory.Finished<IReadOnlyList<AugmentationTrial>>("augmentations") is { } known) return known;
+        var asked = AugmentationTrials.IsOpen(spec.Distillation.Training, data.Training) ? spec.Distillation.Training : spec.Teacher!.Training;
+        var tried = AugmentationTrials.Run(asked, StudentTraining.PlanOf(spec, data), data, normalization, spec.Seed,
+            new Progress(progress, "Trying variations of samples", 0.02, 0.03), cancellationToken);
+        memory.Finish("augmentations", tried);
+        return tried;
     }
 
     // Kept once found: a latency measured again could lead elsewhere, and what was trained would be of another width.

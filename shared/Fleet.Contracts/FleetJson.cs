@@ -34,7 +34,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<AuditChangeView>), typeof(ListConverter<AuditView>), typeof(ListConverter<BuildView>),
         typeof(ListConverter<ChangeView>), typeof(ListConverter<DeviceRolloutView>),
         typeof(ListConverter<DeviceView>), typeof(ListConverter<DsseEnvelope>), typeof(ListConverter<DsseSignature>),
-        typeof(ListConverter<EpochReport>),
+        typeof(ListConverter<AugmentationTrial>), typeof(ListConverter<EpochReport>),
         typeof(ListConverter<CanaryFinding>), typeof(ListConverter<ModelResource>), typeof(ListConverter<CanaryMetricPlan>),
         typeof(ListConverter<FeaturePairSpec>), typeof(ListConverter<FloorReport>),
         typeof(ListConverter<HardwareProfile>), typeof(ListConverter<HealthWarning>), typeof(ListConverter<WarnedDevice>),

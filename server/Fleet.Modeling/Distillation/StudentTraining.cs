@@ -15,13 +15,17 @@ internal static class StudentTraining
     /// <summary>Fine-tuning polishes what distillation found: at a tenth of its learning rate it does not start over.</summary>
     private const double FineTuneRate = 0.1;
 
+    /// <summary>The student of a spec whose width is known.</summary>
+    public static NetworkPlan PlanOf(BuildSpec spec, DataSet data) => Families.Student(
+        spec.Student!.Family, spec.Student.Width.Value, data.Training.SampleShape, Families.HeadFor(data), spec.Student.Depth ?? 0,
+        data.Training.Vocabulary);
+
     /// <returns>The network as data, and one point for each epoch of both phases.</returns>
     public static (NetworkPlan Plan, IReadOnlyList<EpochReport> Epochs) Train(
         BuildSpec spec, ITeacherModel teacher, DataSet data, Normalization normalization, string path, BuildMemory memory,
         IProgress<BuildProgress> sink, CancellationToken cancellationToken)
     {
-        var plan = Families.Student(spec.Student!.Family, spec.Student.Width.Value, data.Training.SampleShape, Families.HeadFor(data),
-            spec.Student.Depth ?? 0, data.Training.Vocabulary);
+        var plan = PlanOf(spec, data);
         if (memory.Finished<IReadOnlyList<EpochReport>>("student") is { } finished && File.Exists(path)) return (plan, finished);
         // A seed of its own: a student of the teacher's width must not begin as its copy.
         var seed = unchecked(spec.Seed + 1);

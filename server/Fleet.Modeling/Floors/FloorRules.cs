@@ -29,7 +29,7 @@ internal static class FloorRules
         {
             var isWorse = floor.Verdict() == FloorVerdict.Worse;
             yield return floor.Name == FloorReport.LabelsAlone
-                ? $"The teacher gave nothing: the same student does {(isWorse ? "better" : "as well")} on the labels alone "
+                ? $"The teacher gave nothing that shows: the same student does {(isWorse ? "better" : "as well")} on the labels alone "
                     + $"({Figure(floor)}). Try a teacher that is better than it, unlabelled samples to ask it about, or another loss; or "
                     + "keep the student that needs no teacher."
                 : $"The student is {(isWorse ? "worse than" : "no better than")} {floor.Description} ({Figure(floor)})."

@@ -5,7 +5,7 @@ namespace Fleet.Modeling.Training;
 
 /// <summary>
 /// Variations of a sample that keep its class: images are moved by up to a twelfth of their extent, edges empty, and half of
-/// them mirrored; signals are rotated in time and their gain changes; of a text each piece is hidden with a chance of one in
+/// them mirrored; the gain of signals changes, and they are rotated in time; of a text each piece is hidden with a chance of one in
 /// ten; a row of features stays as it is. A view is a function of seed, sample and number, so
 /// that a teacher can be asked about exactly the view its student sees.
 /// </summary>
@@ -14,11 +14,15 @@ namespace Fleet.Modeling.Training;
 /// <param name="Seed">Seed of the views.</param>
 internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
 {
+    /// <summary>True: signals are rotated in time.</summary>
+    public bool Rotate { get; init; } = true;
+
     /// <summary>Share of a text's pieces that a view hides.</summary>
     private const double HiddenShare = 0.1;
 
     /// <summary>The augmentation of a training run.</summary>
-    public static Augmentation Of(TrainingSpec spec, int seed) => new(spec.Augment, spec.Mirror, seed);
+    public static Augmentation Of(TrainingSpec spec, int seed)
+        => new(spec.Augment == true, spec.Mirror != false, seed) { Rotate = spec.Rotate != false };
 
     /// <summary>Writes view <paramref name="view"/> of sample <paramref name="index"/>; view 0 is the sample as it is.</summary>
     public void Write(SampleSet samples, int index, int view, Span<float> destination)
@@ -67,10 +71,10 @@ internal sealed record Augmentation(bool Enabled, bool Mirror, int Seed)
 
     private static int Shift(int extent, Random random) => random.Next(-(extent / 12), extent / 12 + 1);
 
-    private static void Signal(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
+    private void Signal(ReadOnlySpan<float> sample, IReadOnlyList<int> shape, Span<float> destination, Random random)
     {
         var length = shape[1];
-        var shift = random.Next(length);
+        var shift = Rotate ? random.Next(length) : 0;
         var gain = (float)(0.8 + 0.4 * random.NextDouble());
         for (var channel = 0; channel < shape[0]; channel++)
         {

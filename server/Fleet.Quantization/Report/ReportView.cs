@@ -83,7 +83,7 @@ internal sealed record ReportView
         Spec = report.Spec.Quantization,
         Measure = ReportMeasure.Of(report),
         DetailsTitle = "The build spec and its data",
-        Details = [$"Samples: {SamplesOf(report)}.", $"SHA-256 of the data: {report.DataSha256}"],
+        Details = [$"Samples: {SamplesOf(report)}.", .. Tried(report.Augmentations), $"SHA-256 of the data: {report.DataSha256}"],
         Asked = JsonSerializer.Serialize(report.Spec, FleetJson.Indented.BuildSpec),
     };
 
@@ -151,6 +151,13 @@ internal sealed record ReportView
         else if (parts?.OfCalibration == true)
             yield return "No other samples were given to judge, so that the samples of the calibration were split: some fixed ranges, some "
                 + "chose, the rest report.";
+    }
+
+    private static IEnumerable<string> Tried(IReadOnlyList<AugmentationTrial> trials)
+    {
+        if (trials.FirstOrDefault(trial => trial.Used) is { } used)
+            yield return $"Variations of samples: {used.Name}; the loss on held-out samples was "
+                + string.Join(", ", trials.Select(trial => Invariant($"{trial.Loss:0.000} with {trial.Name}"))) + ".";
     }
 
     private static string Searched(IReadOnlyList<WidthTrial>? tried)

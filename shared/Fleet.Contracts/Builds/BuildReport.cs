@@ -53,6 +53,9 @@ public sealed record BuildReport
     /// <summary>What a reader must know before the figures, in sentences, such as that a linear model does as well.</summary>
     public IReadOnlyList<string> Findings { get; set; } = [];
 
+    /// <summary>Variations of samples that were tried before the training; empty where the spec says which.</summary>
+    public IReadOnlyList<AugmentationTrial> Augmentations { get; set; } = [];
+
     /// <summary>The widths that were tried for a student of width <c>auto</c>, in order; absent when its width was given.</summary>
     public IReadOnlyList<WidthTrial>? Widths { get; init; }
 
@@ -80,6 +83,14 @@ public sealed record BuildReport
 
 /// <summary>Samples by use.</summary>
 public sealed record SampleCounts(int Training, int Validation, int Test);
+
+/// <summary>Variations of samples that were tried, by the loss on samples held out of the training ones.</summary>
+/// <param name="Name">What is done to samples; <c>none</c> for nothing.</param>
+/// <param name="Loss">Mean loss.</param>
+/// <param name="Difference">By how much it is above that of the first that was tried.</param>
+/// <param name="Error">Standard error of the difference.</param>
+/// <param name="Used">True for the one that networks are trained with.</param>
+public sealed record AugmentationTrial(string Name, double Loss, double Difference, double Error, bool Used);
 
 /// <summary>One width that was tried, with an untrained network: size and latency do not depend on what it learned.</summary>
 /// <param name="Width">The width.</param>

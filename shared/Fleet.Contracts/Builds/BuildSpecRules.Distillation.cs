@@ -96,7 +96,7 @@ public static partial class BuildSpecRules
         problems.Require(training.HuberDelta is null or (> 0 and <= 1e6),
             $"{key}.huberDelta {training.HuberDelta} must be above 0 and at most 1000000.");
         problems.Require(training.HuberDelta is null || task == ModelTask.Regression, $"{key}.huberDelta is for data.task 'regression'.");
-        problems.Require(!training.Augment || task != ModelTask.Detection,
+        problems.Require(training.Augment != true || task != ModelTask.Detection,
             $"{key}.augment moves images but not the boxes in them, and data.task is 'detection'.");
         problems.Require(training.Patience is >= 0 and <= 10_000, $"{key}.patience {training.Patience} must be within 0..10000.");
         problems.OneOf($"{key}.device", training.Device, Devices);

@@ -47,10 +47,10 @@ public sealed record FloorReport(string Name, string Description, Scores Scores)
 
     /// <summary>What the gain says.</summary>
     public FloorVerdict Verdict() => Gain is not { } gain ? FloorVerdict.Unknown
-        : gain < 0 ? FloorVerdict.Worse
-        : gain == 0 ? FloorVerdict.NoBetter
         : GainInterval is { Low: > 0 } ? FloorVerdict.Better
-        : FloorVerdict.NotToldApart;
+        : gain < 0 && GainInterval is not { High: >= 0 } ? FloorVerdict.Worse
+        : gain > 0 ? FloorVerdict.NotToldApart
+        : FloorVerdict.NoBetter;
 }
 
 /// <summary>How a student stands to a floor.</summary>
@@ -59,10 +59,10 @@ public enum FloorVerdict
     /// <summary>It could not be measured.</summary>
     Unknown,
 
-    /// <summary>Worse, on these samples.</summary>
+    /// <summary>Worse, with a confidence of 95 %.</summary>
     Worse,
 
-    /// <summary>As good, on these samples.</summary>
+    /// <summary>No better on these samples.</summary>
     NoBetter,
 
     /// <summary>Better on these samples, and on others of the kind perhaps not.</summary>

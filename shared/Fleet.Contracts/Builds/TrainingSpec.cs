@@ -17,14 +17,23 @@ public sealed record TrainingSpec
     /// <summary>Decoupled weight decay (AdamW).</summary>
     public double WeightDecay { get; set; } = 1e-2;
 
-    /// <summary>Random shifts and flips (images), shifts and gains (signals) while training.</summary>
-    public bool Augment { get; init; }
+    /// <summary>
+    /// Variations of samples while training: images are moved, signals get another gain, pieces of texts are hidden. Absent: where that
+    /// helps on samples held out of the training ones, which is tried first.
+    /// </summary>
+    public bool? Augment { get; set; }
 
     /// <summary>
-    /// With <see cref="Augment"/>: mirror half of the images. Turn it off where left and right mean something, as in shoes that all point
-    /// one way, or digits.
+    /// With <see cref="Augment"/>: mirror half of the images. Wrong where left and right mean something, as in shoes that all point one
+    /// way, or digits; absent: tried as well.
     /// </summary>
-    public bool Mirror { get; set; } = true;
+    public bool? Mirror { get; set; }
+
+    /// <summary>
+    /// With <see cref="Augment"/>: rotate signals in time, so that the end follows the beginning. Wrong where it matters when something
+    /// happens within a sample; absent: tried as well.
+    /// </summary>
+    public bool? Rotate { get; set; }
 
     /// <summary>Share of every label that is spread over all classes, 0 to 1 (Szegedy et al., arXiv 1512.00567).</summary>
     public double LabelSmoothing { get; init; }

@@ -1,0 +1,151 @@
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
+using Fleet.Modeling.Torch;
+using Fleet.Quantization;
+using static TorchSharp.torch;
+
+namespace Fleet.Modeling.Training;
+
+/// <summary>
+/// Finds out whether variations of samples help, and which: the student learns from the labels for some hundred steps with each and without,
+/// and is judged on samples that it did not see. Few samples are cut into three parts that are held out in turn. The one of the least
+/// loss is used: a rotation that lifts one data set to the top takes eleven points from another.
+/// </summary>
+internal static class AugmentationTrials
+{
+    private const int Folds = 3, Steps = 300;
+
+    /// <summary>Most that a sample counts, of the loss of not knowing anything.</summary>
+    private const double MostOfChance = 2;
+
+    /// <summary>With so many held-out samples one part tells enough.</summary>
+    private const int EnoughHeldOut = 500;
+
+    /// <summary>Most samples of a trial: it is to cost little beside the training.</summary>
+    private const int MostTraining = 4_000, MostHeldOut = 1_000;
+
+    /// <summary>True where a spec leaves open what is done to samples.</summary>
+    public static bool IsOpen(TrainingSpec asked, SampleSet training) => Candidates(asked, training).Length > 1;
+
+    /// <summary>Tries what the spec leaves open.</summary>
+    /// <param name="asked">The training as asked for.</param>
+    /// <param name="plan">The student.</param>
+    /// <param name="data">The samples; those that test are not looked at.</param>
+    /// <param name="normalization">First step of the student.</param>
+    /// <param name="seed">Seed of parts and weights.</param>
+    /// <param name="progress">Told what is tried.</param>
+    /// <param name="cancellationToken">Stops between steps.</param>
+    /// <returns>What was tried; the one that is used is marked. Empty where nothing is open.</returns>
+    public static IReadOnlyList<AugmentationTrial> Run(
+        TrainingSpec asked, NetworkPlan plan, DataSet data, Normalization normalization, int seed, Progress progress,
+        CancellationToken cancellationToken)
+    {
+        var candidates = Candidates(asked, data.Training);
+        if (candidates.Length < 2) return [];
+        var parts = Parts(data, seed);
+        if (parts.Count == 0) return [];
+        var losses = new float[candidates.Length][];
+        foreach (var (number, (name, spec)) in candidates.Index())
+        {
+            progress.Report((double)number / candidates.Length, name);
+            losses[number] = [
+                .. parts.SelectMany(part => Losses(spec, part.Training, part.HeldOut, plan, normalization, seed, cancellationToken)),
+            ];
+        }
+        var best = losses.Index().MinBy(one => one.Item.Average()).Index;
+        return [
+            .. candidates.Zip(losses).Index().Select(one =>
+            {
+                var (difference, error) = Compared(one.Item.Second, losses[0]);
+                return new AugmentationTrial(one.Item.First.Name, one.Item.Second.Average(), difference, error, one.Index == best);
+            }),
+        ];
+    }
+
+    /// <summary>The training with what was found.</summary>
+    public static TrainingSpec With(TrainingSpec asked, SampleSet training, IReadOnlyList<AugmentationTrial> trials)
+    {
+        var candidates = Candidates(asked, training);
+        var used = trials.FirstOrDefault(trial => trial.Used)?.Name;
+        return candidates.FirstOrDefault(candidate => candidate.Name == used, candidates[0]).Spec;
+    }
+
+    /// <summary>What may be done to samples of this kind, nothing first where nobody asked for something.</summary>
+    private static (string Name, TrainingSpec Spec)[] Candidates(TrainingSpec asked, SampleSet training)
+    {
+        TrainingSpec Set(bool augment, bool more) => asked with { Augment = augment, Mirror = more, Rotate = more };
+        bool? moreAsked;
+        (string Plain, string? More) names;
+        if (training.Labels is BoxLabels) return [("none", Set(false, false))];
+        (names, moreAsked) = training switch
+        {
+            { Vocabulary: not null } => (("hidden pieces", null), (bool?)false),
+            { SampleShape.Count: 3 } => (("moved", "moved and mirrored"), asked.Mirror),
+            { SampleShape.Count: 2 } => (("gain", "gain and rotation"), asked.Rotate),
+            _ => (("none", (string?)null), false),
+        };
+        if (names.Plain == "none") return [("none", Set(asked.Augment == true, false))];
+        return
+        [
+            .. asked.Augment != true ? [("none", Set(false, false))] : Array.Empty<(string, TrainingSpec)>(),
+            .. asked.Augment != false && moreAsked != true
+                ? [(names.Plain, Set(true, false))] : Array.Empty<(string, TrainingSpec)>(),
+            .. asked.Augment != false && moreAsked != false
+                ? [(names.More!, Set(true, true))] : Array.Empty<(string, TrainingSpec)>(),
+        ];
+    }
+
+    private static IReadOnlyList<(SampleSet Training, SampleSet HeldOut)> Parts(DataSet data, int seed)
+    {
+        var random = new Random(seed);
+        if (data.Validation.Count >= EnoughHeldOut)
+            return [(Splits.Subset(data.Training, MostTraining, random), Splits.Subset(data.Validation, MostHeldOut, random))];
+        var few = Splits.Subset(data.Training, MostTraining, random);
+        // Samples of one thing stay together.
+        var origins = few.Origins?.Distinct().Index().ToDictionary(origin => origin.Item, origin => origin.Index);
+        int FoldOf(int sample) => (origins?[few.Origins![sample]] ?? sample) % Folds;
+        var folds = Enumerable.Range(0, few.Count).ToLookup(FoldOf);
+        return [
+            .. folds.Where(_ => folds.Count > 1).Select(held
+                => (few.Pick([.. folds.Where(fold => fold.Key != held.Key).SelectMany(fold => fold)]), few.Pick([.. held]))),
+        ];
+    }
+
+    private static float[] Losses(
+        TrainingSpec spec, SampleSet training, SampleSet heldOut, NetworkPlan plan, Normalization normalization, int seed,
+        CancellationToken cancellationToken)
+    {
+        var batch = Course.Of(spec, training.Count).BatchSize;
+        var epochs = Math.Max(1, Steps / Math.Max(1, training.Count / batch));
+        using var network = new Network(plan, normalization, seed);
+        // Patience is the training's: which epoch is taken is chosen by the samples that judge, for all alike.
+        TrainingLoop.Run(network, training, heldOut, new TrainingPhase("trial", spec with { Epochs = epochs, BatchSize = batch }, seed),
+            new Progress(new Unheard(), "", 0, 1), cancellationToken);
+        using var scope = NewDisposeScope();
+        var outputs = network.Outputs(heldOut, cancellationToken);
+        var columns = outputs.Length / heldOut.Count;
+        using var asked = tensor(outputs, [heldOut.Count, columns]);
+        var labels = LabelTensor.Of(heldOut.Labels, [.. Enumerable.Range(0, heldOut.Count)], CPU);
+        var losses = heldOut.Labels is ValueLabels values
+            ? ((asked - labels) / tensor(((ValueLabels)training.Labels).Deviation())).square().mean([1L])
+            : nn.functional.cross_entropy(asked, labels, reduction: nn.Reduction.None);
+        // A sample that is wrong with great confidence would outweigh all others.
+        var most = heldOut.Labels is ValueLabels ? double.PositiveInfinity : MostOfChance * Math.Log(columns);
+        return losses.to_type(ScalarType.Float32).clamp_max(most).data<float>().ToArray();
+    }
+
+    private static (double Difference, double Error) Compared(float[] one, float[] other)
+    {
+        double[] differences = [.. one.Zip(other, (a, b) => (double)a - b)];
+        var mean = differences.Average();
+        return (mean, Math.Sqrt(differences.Average(value => (value - mean) * (value - mean)) / Math.Max(1, differences.Length - 1)));
+    }
+
+    private sealed class Unheard : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value)
+        {
+        }
+    }
+}

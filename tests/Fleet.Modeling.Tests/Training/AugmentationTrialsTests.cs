@@ -1,0 +1,73 @@
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+using Fleet.Modeling.Students;
+using Fleet.Modeling.Students.Layers;
+using Fleet.Modeling.Torch;
+using Fleet.Modeling.Training;
+using Fleet.Quantization;
+
+namespace Fleet.Modeling.Tests.Training;
+
+/// <summary>Variations of samples are used where they help on samples that were held out.</summary>
+public sealed class AugmentationTrialsTests
+{
+    public AugmentationTrialsTests() => NativeEnvironment.Prepare();
+
+    [Theory]
+    [InlineData(true)] // what a burst looks like tells the class, and it may be anywhere
+    [InlineData(false)] // where it is tells the class: rotated samples teach nonsense
+    public void Signals_are_rotated_where_that_helps(bool anywhere)
+    {
+        var data = Bursts(anywhere);
+        var trials = AugmentationTrials.Run(new TrainingSpec(), Families.Student("conv1d", 4, [1, 48], new Classifier(2)), data,
+            Normalization.Measure(data.Training), seed: 1, new Progress(new IgnoredProgress(), "", 0, 1),
+            TestContext.Current.CancellationToken);
+        Assert.Equal(["none", "gain", "gain and rotation"], trials.Select(trial => trial.Name));
+        var used = Assert.Single(trials, trial => trial.Used);
+        Assert.Equal(trials.Min(trial => trial.Loss), used.Loss);
+        Assert.Equal(anywhere, used.Name == "gain and rotation");
+        var spec = AugmentationTrials.With(new TrainingSpec(), data.Training, trials);
+        Assert.Equal(used.Name != "none", spec.Augment);
+        Assert.Equal(anywhere, spec.Rotate);
+    }
+
+    [Theory]
+    [InlineData(null, null, 3)]
+    [InlineData(true, null, 2)]
+    [InlineData(null, false, 2)]
+    [InlineData(true, true, 1)]
+    [InlineData(true, false, 1)]
+    [InlineData(false, null, 1)]
+    public void What_a_spec_says_is_not_tried(bool? augment, bool? mirror, int open)
+    {
+        var spec = new TrainingSpec { Augment = augment, Mirror = mirror };
+        var images = new SampleSet(new float[4 * 16], [1, 4, 4], new long[] { 0, 1, 0, 1 });
+        Assert.Equal(open > 1, AugmentationTrials.IsOpen(spec, images));
+        if (open > 1) return;
+        var said = AugmentationTrials.With(spec, images, []);
+        Assert.Equal(augment, said.Augment);
+        if (augment == true) Assert.Equal(mirror, said.Mirror);
+    }
+
+    [Fact]
+    public void Rows_of_features_are_left_as_they_are()
+        => Assert.False(AugmentationTrials.IsOpen(new TrainingSpec(), new SampleSet(new float[8], [2], new long[] { 0, 1, 0, 1 })));
+
+    private static DataSet Bursts(bool anywhere)
+    {
+        var random = new Random(4);
+        SampleSet Set(int samples)
+        {
+            var (inputs, labels) = (new float[samples * 48], new long[samples]);
+            for (var sample = 0; sample < samples; sample++)
+            {
+                labels[sample] = sample % 2;
+                for (var i = 0; i < 48; i++) inputs[sample * 48 + i] = 0.3f * random.NextSingle();
+                var (at, fast) = anywhere ? (random.Next(36), labels[sample] == 1) : ((int)labels[sample] * 24 + random.Next(12), false);
+                for (var i = 0; i < 12; i++) inputs[sample * 48 + at + i] += MathF.Sin(i * (fast ? 1.4f : 0.5f));
+            }
+            return new SampleSet(inputs, [1, 48], labels);
+        }
+        return new DataSet(Set(48), Set(6), Set(20), ["a", "b"]);
+    }
+}

@@ -18,9 +18,9 @@ public sealed class DemoFolderTests : IDisposable
         await File.WriteAllTextAsync(_folder["quick.yaml"], """
             model: quick
             data: { kind: vibration, samples: 600 }
-            teacher: { family: conv1d, width: 4, training: { epochs: 1 } }
+            teacher: { family: conv1d, width: 4, training: { epochs: 4, augment: false } }
             student: { family: conv1d, width: 4 }
-            distillation: { training: { epochs: 1 }, fineTuneEpochs: 0 }
+            distillation: { training: { epochs: 4, augment: false }, fineTuneEpochs: 0, compareWithLabels: false }
             quantization: { profiles: [x64, arm-cpu, jetson], schemes: [int8-weights], calibrationSamples: 16, maximumDrop: 1 }
             gate: { accuracyTolerance: 1, validationSamples: 20 }
             """);

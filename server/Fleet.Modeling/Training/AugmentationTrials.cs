@@ -116,20 +116,20 @@ internal static class AugmentationTrials
         TrainingSpec spec, SampleSet training, SampleSet heldOut, NetworkPlan plan, Normalization normalization, int seed,
         CancellationToken cancellationToken)
     {
-        var batch = Course.Of(spec, training.Count).BatchSize;
-        var epochs = Math.Max(1, Steps / Math.Max(1, training.Count / batch));
+        var (asked, batch) = Course.Of(spec, training.Count);
+        var epochs = Math.Max(1, Math.Min(asked / 2, Steps / Math.Max(1, training.Count / batch)));
         using var network = new Network(plan, normalization, seed);
-        // Patience is the training's: which epoch is taken is chosen by the samples that judge, for all alike.
+        // Which epoch is taken is chosen by the samples that judge, for all alike.
         TrainingLoop.Run(network, training, heldOut, new TrainingPhase("trial", spec with { Epochs = epochs, BatchSize = batch }, seed),
             new Progress(new Unheard(), "", 0, 1), cancellationToken);
         using var scope = NewDisposeScope();
         var outputs = network.Outputs(heldOut, cancellationToken);
         var columns = outputs.Length / heldOut.Count;
-        using var asked = tensor(outputs, [heldOut.Count, columns]);
+        var answers = tensor(outputs, [heldOut.Count, columns]);
         var labels = LabelTensor.Of(heldOut.Labels, [.. Enumerable.Range(0, heldOut.Count)], CPU);
         var losses = heldOut.Labels is ValueLabels values
-            ? ((asked - labels) / tensor(((ValueLabels)training.Labels).Deviation())).square().mean([1L])
-            : nn.functional.cross_entropy(asked, labels, reduction: nn.Reduction.None);
+            ? ((answers - labels) / tensor(((ValueLabels)training.Labels).Deviation())).square().mean([1L])
+            : nn.functional.cross_entropy(answers, labels, reduction: nn.Reduction.None);
         // A sample that is wrong with great confidence would outweigh all others.
         var most = heldOut.Labels is ValueLabels ? double.PositiveInfinity : MostOfChance * Math.Log(columns);
         return losses.to_type(ScalarType.Float32).clamp_max(most).data<float>().ToArray();

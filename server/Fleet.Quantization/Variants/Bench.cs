@@ -9,7 +9,6 @@ using Fleet.Quantization.Evaluation;
 using Fleet.Quantization.Onnx;
 using Fleet.Quantization.Onnx.Protos;
 using Fleet.Quantization.Samples;
-using Fleet.Quantization.Schemes;
 using Fleet.Quantization.Writing;
 using Microsoft.ML.OnnxRuntime;
 

@@ -93,7 +93,7 @@ internal sealed class Build(TimeProvider time)
         {
             Require("The student", OutputsOf(File("student.onnx"), data, cancellationToken),
                 "Train it longer or wider (distillation.training.epochs, student.width).");
-            if (spec.Distillation.CompareWithLabels)
+            if (spec.Distillation.CompareWithLabels != false)
                 simple = [
                     .. simple, new Floor(FloorReport.LabelsAlone, "the same student on the labels alone",
                         StudentTraining.OnLabels(spec, student, data, normalization, memory, progress, cancellationToken)),
@@ -162,7 +162,8 @@ internal sealed class Build(TimeProvider time)
         CancellationToken cancellationToken)
     {
         if (memory.Finished<IReadOnlyList<AugmentationTrial>>("augmentations") is { } known) return known;
-        var asked = AugmentationTrials.IsOpen(spec.Distillation.Training, data.Training) ? spec.Distillation.Training : spec.Teacher!.Training;
+        var asked = AugmentationTrials.IsOpen(spec.Distillation.Training, data.Training)
+            ? spec.Distillation.Training : spec.Teacher!.Training;
         var tried = AugmentationTrials.Run(asked, StudentTraining.PlanOf(spec, data), data, normalization, spec.Seed,
             new Progress(progress, "Trying variations of samples", 0.02, 0.03), cancellationToken);
         memory.Finish("augmentations", tried);

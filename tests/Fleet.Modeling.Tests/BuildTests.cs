@@ -146,8 +146,8 @@ public sealed class BuildTests : IDisposable
     [Fact]
     public void Report_says_what_simple_models_and_the_student_without_its_teacher_reach()
     {
-        var result = new Build(TimeProvider.System).Run(
-            Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } }, _folder.Path, new Heard(), CancellationToken.None);
+        var result = new Build(TimeProvider.System).Run(Small with { Quantization = Small.Quantization with { Profiles = ["x64"] } },
+            _folder.Path, new Heard(), CancellationToken.None);
         Assert.Equal(["majority", "linear", "nearest", "kernels", "labels-alone"], result.Report.Floors.Select(floor => floor.Name));
         Assert.All(result.Report.Floors, floor =>
         {
@@ -155,7 +155,8 @@ public sealed class BuildTests : IDisposable
             Assert.Equal(result.Report.Student.Scores.Accuracy!.Value - floor.Scores.Accuracy!.Value, floor.Gain!.Value, 9);
             Assert.Contains($"data-floor=\"{floor.Name}\"", result.Page, StringComparison.Ordinal);
         });
-        Assert.All(result.Report.Findings, finding => Assert.Contains(WebUtility.HtmlEncode(finding), result.Page, StringComparison.Ordinal));
+        Assert.All(result.Report.Findings,
+            finding => Assert.Contains(WebUtility.HtmlEncode(finding), result.Page, StringComparison.Ordinal));
         Assert.True(result.Report.Student.Intervals[0].Holds(result.Report.Student.Scores.Accuracy!.Value));
     }
 

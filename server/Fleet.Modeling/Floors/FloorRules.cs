@@ -6,7 +6,7 @@ namespace Fleet.Modeling.Floors;
 /// <summary>What follows from how networks stand to simple models.</summary>
 internal static class FloorRules
 {
-    /// <summary>Ends a build whose network is no better than one answer for everything: it learned nothing, whatever its file weighs.</summary>
+    /// <summary>Ends a build whose network is no better than one answer for everything: it learned nothing.</summary>
     /// <param name="network">What it is, to begin a sentence.</param>
     /// <param name="outputs">Its answers to the test samples, row by row.</param>
     /// <param name="constant">What answers everything alike.</param>

@@ -8,9 +8,9 @@ using static TorchSharp.torch;
 namespace Fleet.Modeling.Training;
 
 /// <summary>
-/// Finds out whether variations of samples help, and which: the student learns from the labels for some hundred steps with each and without,
-/// and is judged on samples that it did not see. Few samples are cut into three parts that are held out in turn. The one of the least
-/// loss is used: a rotation that lifts one data set to the top takes eleven points from another.
+/// Finds out whether variations of samples help, and which: the student learns from the labels for some hundred steps with each and
+/// without, and is judged on samples that it did not see. Few samples are cut into three parts that are held out in turn. The one of
+/// the least loss is used: a rotation that lifts one data set to the top takes eleven points from another.
 /// </summary>
 internal static class AugmentationTrials
 {

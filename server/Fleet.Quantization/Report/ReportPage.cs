@@ -113,8 +113,8 @@ internal static class ReportPage
     {
         if (view.Floors.Count == 0) return;
         var unit = view.Measure.Unit == Units.Ratio ? "points" : view.Measure.Unit;
-        page.Append("<section><h2>What the student has to be better than</h2><p class=\"note\">Models that cost next to nothing, on the same "
-            + "test samples. In brackets is where a figure lies for other samples of the kind, with a confidence of 95 %.</p><div "
+        page.Append("<section><h2>What the student has to be better than</h2><p class=\"note\">Models that cost next to nothing, on the "
+            + "same test samples. In brackets is where a figure lies for other samples of the kind, with a confidence of 95 %.</p><div "
             + "class=\"scroll\"><table class=\"cards\"><thead><tr><th>Model</th><th>Kind</th><th "
             + $"class=\"n\">{Html(Capital(view.Measure.Title))}</th><th class=\"n\">Student better by{(unit.Length > 0 ? ", " : "")}"
             + $"{Html(unit)}</th><th>The student is</th></tr></thead><tbody>\n");

@@ -85,7 +85,8 @@ public static partial class BuildSpecRules
     private static void JudgeTraining(string key, TrainingSpec training, ModelTask task, Problems problems)
     {
         problems.Require(training.Epochs is null or (>= 1 and <= 10_000), $"{key}.epochs {training.Epochs} must be within 1..10000.");
-        problems.Require(training.BatchSize is null or (>= 2 and <= 65_536), $"{key}.batchSize {training.BatchSize} must be within 2..65536.");
+        problems.Require(training.BatchSize is null or (>= 2 and <= 65_536),
+            $"{key}.batchSize {training.BatchSize} must be within 2..65536.");
         problems.Require(training.LearningRate is > 0 and <= 10,
             $"{key}.learningRate {training.LearningRate} must be above 0 and at most 10.");
         problems.Require(training.WeightDecay is >= 0 and < 1, $"{key}.weightDecay {training.WeightDecay} must be within 0..1.");

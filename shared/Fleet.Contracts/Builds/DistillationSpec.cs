@@ -36,9 +36,9 @@ public sealed record DistillationSpec
 
     /// <summary>
     /// Trains the same student on the labels alone as well, as many steps, so that the report says what the teacher gave. It costs what
-    /// training the student costs, without the teacher's answers.
+    /// training the student costs, without the teacher's answers. Absent: yes.
     /// </summary>
-    public bool CompareWithLabels { get; set; } = true;
+    public bool? CompareWithLabels { get; init; }
 
     /// <summary>Epochs on the labels alone afterwards, at a tenth of the learning rate.</summary>
     public int FineTuneEpochs { get; set; } = 1;

@@ -2,7 +2,9 @@ using Fleet.Contracts.Validation;
 
 namespace Fleet.Contracts.Builds;
 
-/// <summary>A model that costs next to nothing, judged on the samples that the networks are judged on: what they have to be better than.</summary>
+/// <summary>
+/// A model that costs next to nothing, judged on the samples that the networks are judged on: what they have to be better than.
+/// </summary>
 /// <param name="Name">One of <see cref="Names"/>.</param>
 /// <param name="Description">What it is, for people.</param>
 /// <param name="Scores">What was measured of it.</param>
@@ -27,8 +29,8 @@ public sealed record FloorReport(string Name, string Description, Scores Scores)
     public IReadOnlyList<MetricInterval> Intervals { get; set; } = [];
 
     /// <summary>
-    /// By how much the student is better in the metric that decides, in its unit; below zero where it is worse. Absent where it could not be
-    /// told.
+    /// By how much the student is better in the metric that decides, in its unit; below zero where it is worse. Absent where it could not
+    /// be told.
     /// </summary>
     public double? Gain { get; init; }
 

@@ -33,15 +33,17 @@ public sealed class SimpleModelsTests
         {
             var (center, middle) = (inputs.mean([0L], keepdim: true), targets.mean([0L], keepdim: true));
             var centered = inputs - center;
-            var weights = linalg.solve(centered.t().mm(centered) + penalty * eye(features, dtype: ScalarType.Float64), centered.t().mm(targets - middle));
+            var weights = linalg.solve(
+                centered.t().mm(centered) + penalty * eye(features, dtype: ScalarType.Float64), centered.t().mm(targets - middle));
             return (asked - center).mm(weights) + middle;
         }
         var best = Enumerable.Range(0, 15).Select(i => scale * 1e-6 * Math.Pow(1e8, i / 14.0)).MinBy(penalty => Enumerable.Range(0, samples)
             .Sum(sample =>
             {
                 var others = tensor(Enumerable.Range(0, samples).Where(other => other != sample).Select(other => (long)other).ToArray());
-                var told = Fitted(scaled.index_select(0, others), y.index_select(0, others), scaled[TensorIndex.Slice(sample, sample + 1)], penalty);
-                return (told - y[TensorIndex.Slice(sample, sample + 1)]).pow(2).sum().item<double>();
+                var own = TensorIndex.Slice(sample, sample + 1);
+                var told = Fitted(scaled.index_select(0, others), y.index_select(0, others), scaled[own], penalty);
+                return (told - y[own]).pow(2).sum().item<double>();
             }));
         var expected = Fitted(scaled, y, scaled, best);
         Assert.True((predicted - expected).abs().max().item<double>() < 1e-6);

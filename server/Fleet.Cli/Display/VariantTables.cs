@@ -57,6 +57,8 @@ internal static class VariantTables
         }
         screen.Write(sheet);
         BuildTables.WriteReasons(screen, report.Variants);
+        if (OthersIn(folder, report, model) is { Length: > 0 } others)
+            screen.WriteSentence($"{string.Join(", ", others)} in the same folder: not of this run, nor in its report.");
         screen.WriteLine();
         var page = Path.Combine(folder, "report.html");
         screen.WriteLine($"Report    {(File.Exists(page) ? page : Path.Combine(folder, "report.json"))}");
@@ -67,6 +69,14 @@ internal static class VariantTables
                 + $"--reference {Quoted(model)} --validation {Quoted(report.Validation.From)}"
                 + string.Concat((report.Validation.Shapes ?? []).Select(shape => $" --shape {Quoted($"{shape}")}")));
     }
+
+    /// <summary>Models in the folder that this run did not make, such as those of an earlier one with other profiles.</summary>
+    private static string[] OthersIn(string folder, QuantizationReport report, string model)
+        => !Directory.Exists(folder) ? [] : [
+            .. Directory.EnumerateFiles(folder, "*.onnx").Where(file => file != Path.GetFullPath(model))
+                .Select(file => Path.GetFileName(file)).Except(report.Variants.Select(variant => variant.Artifact?.Name))
+                .Order(StringComparer.Ordinal).OfType<string>(),
+        ];
 
     /// <summary>A word as a shell takes it for one.</summary>
     private static string Quoted(string word)

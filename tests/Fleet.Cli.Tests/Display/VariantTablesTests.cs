@@ -5,6 +5,7 @@ using Fleet.Contracts.Builds;
 using Fleet.Contracts.Releases;
 using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Validation;
+using Fleet.TestKit;
 
 namespace Fleet.Cli.Tests.Display;
 
@@ -77,6 +78,19 @@ public sealed class VariantTablesTests
         var report = Report() with { Validation = new SampleSource("/data/it's held out.npz", 1_000) };
         Assert.Contains(Lines(report, outputIsTerminal: false),
             line => line.EndsWith("--reference m.onnx --validation '/data/it'\\''s held out.npz'", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Models_of_an_earlier_run_in_the_folder_are_told_apart_from_those_of_this_one()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (var name in (string[])["x64-int8.onnx", "jetson-fp16.onnx", "m.onnx", "notes.txt"]) File.WriteAllText(folder[name], "");
+        using var output = new StringWriter { NewLine = "\n" };
+        VariantTables.Write(
+            new Shell(output, TextWriter.Null, outputIsTerminal: false, errorIsTerminal: false, width: 80, _ => null, TimeProvider.System),
+            Report(), folder["m.onnx"], folder.Path);
+        Assert.Contains("\njetson-fp16.onnx in the same folder: not of this run, nor in its report.\n", output.ToString(),
+            StringComparison.Ordinal);
     }
 
     private static string[] Lines(QuantizationReport report, bool outputIsTerminal)

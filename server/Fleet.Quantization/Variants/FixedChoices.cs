@@ -118,6 +118,16 @@ internal sealed class FixedChoices
     private string? Differs(VariantReport made)
         => _variants[made.Id] is var one && made.Artifact?.Sha256 == one.Sha256 && made.Data?.Sha256 == one.DataSha256
             ? null
-            : $"its bytes differ: other calibration samples, another ONNX Runtime (the recipe's is {_recipe.OnnxRuntime}, this is "
-                + $"{ThisMachine.OnnxRuntime}), or a processor that computes floats otherwise (the recipe's is {_recipe.MadeOn}).";
+            : $"its bytes differ: {string.Join(" or ", Causes())}.";
+
+    /// <summary>What may make them differ; what is the same here is none.</summary>
+    private IEnumerable<string> Causes()
+    {
+        yield return "other calibration samples than the recipe was made with";
+        if (_recipe.OnnxRuntime != ThisMachine.OnnxRuntime)
+            yield return $"another ONNX Runtime ({ThisMachine.OnnxRuntime} where the recipe was made by {_recipe.OnnxRuntime})";
+        yield return _recipe.MadeOn == ThisMachine.Description
+            ? "a processor that computes floats otherwise, though it has the same name"
+            : $"a processor that computes floats otherwise (the recipe was made on {_recipe.MadeOn})";
+    }
 }

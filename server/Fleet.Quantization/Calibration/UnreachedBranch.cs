@@ -69,6 +69,8 @@ internal sealed record UnreachedBranch(string Name, IReadOnlySet<string> Values)
             },
         };
 
+        private static readonly string[] Words = ["then", "else"];
+
         /// <summary>The counts that are known in a graph, of all branches within it.</summary>
         public List<(string Value, UnreachedBranch Branch)> In(GraphProto graph)
         {
@@ -84,7 +86,7 @@ internal sealed record UnreachedBranch(string Name, IReadOnlySet<string> Values)
         private IEnumerable<(string, UnreachedBranch)> OfIf(NodeProto node)
         {
             (GraphProto Graph, List<(string Value, UnreachedBranch Branch)> Marks)[] branches = [
-                .. new[] { "then", "else" }.Select(word =>
+                .. Words.Select(word =>
                 {
                     var branch = node.Find(word + "_branch")!.G;
                     var own = new UnreachedBranch($"the {word} branch of {Titled(node)}", ValuesOf(branch));

@@ -92,7 +92,7 @@ internal static class InspectCommand
         try
         {
             string[] results = page is null ? [file] : [file, page];
-            var (code, complaints) = await new QuantizeProgram(shell, name)
+            var (code, complaints) = await new ModelProgram(shell, name)
                 .RunAsync($"Inspect {name}", "inspect", request, FleetJson.Default.InspectionRequest, results, cancellationToken);
             return code == 0
                 ? JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file, cancellationToken), FleetJson.Default.InspectionReport)!

@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.Text.Json;
 using Fleet.Cli.Client;
 using Fleet.Cli.Display;
+using Fleet.Cli.Processes;
 using Fleet.Cli.Specs;
 using Fleet.Cli.Terminal;
 using Fleet.Contracts;
@@ -17,14 +19,32 @@ internal static partial class ModelsCommand
         var spec = new Argument<string>("SPEC") { Description = "Build spec, a YAML file; relative paths in it start at its own folder." };
         var wait = new Option<bool>("--wait") { Description = "Wait until it has ended, and show its variants." };
         var follow = new Option<bool>("--follow") { Description = "Wait, and write every step as a line of its own." };
+        var local = new Option<bool>("--local") { Description = "Build here and now, without a server, and wait for it." };
+        var output = new Option<string?>("--out")
+        {
+            HelpName = "DIR",
+            Description = "With --local: where teacher, student, variants and report go; MODEL-build when left out. A build that was "
+                + "stopped goes on there.",
+        };
         return Verb.On(shell, "build", """
             Builds a model: trains or reads the teacher, distills a student, quantizes it for each profile, measures every variant.
 
             Examples:
               fleet models build deploy/examples/vibration.yaml --wait
               fleet models build fashion.yaml --wait --json > build.json
-            """, [spec, wait, follow], async (call, cancellationToken) =>
+              fleet models build fashion.yaml --local --out fashion
+            """, [spec, wait, follow, local, output], async (call, cancellationToken) =>
         {
+            if (call.Get(local))
+            {
+                await BuildHereAsync(call, SpecFile.Read(call.Get(spec), filesAreHere: true), call.Get(output), cancellationToken);
+                return;
+            }
+            if (call.Get(output) is not null)
+                throw new FleetException("--out is for a build on this machine (--local); a server keeps its builds itself.")
+                {
+                    Code = ExitCode.Usage,
+                };
             // On a server of this machine a build fails a second later for a file that is missing here: it is not queued.
             var isHere = call.Client.Address.Url.IsLoopback;
             var asked = SpecFile.Read(call.Get(spec), filesAreHere: isHere);
@@ -59,6 +79,24 @@ internal static partial class ModelsCommand
                     $"Build {build.Id} of {build.Model} {end}: {build.Failure ?? "no reason was given"}",
                     .. build.HasReport ? [$"'fleet models report {build.Id} --open' shows what was measured."] : Array.Empty<string>()]);
             }
+        });
+    }
+
+    /// <summary>Runs a build on this machine and shows what came out.</summary>
+    private static async Task BuildHereAsync(Call call, BuildSpec spec, string? output, CancellationToken cancellationToken)
+    {
+        var folder = Path.GetFullPath(output ?? $"{spec.Model}-build");
+        var (code, complaints) = await new ModelProgram(call.Shell, spec.Model) { Program = Installation.Modeling }.RunAsync(
+            $"Build {spec.Model}", "build", spec, FleetJson.Default.BuildSpec, ["--out", folder, "--json"], cancellationToken);
+        if (code != 0) throw new FleetException(complaints);
+        var report = JsonSerializer.Deserialize(
+            await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"), cancellationToken), FleetJson.Default.BuildReport)!;
+        call.Show(report, FleetJson.Default.BuildReport, screen =>
+        {
+            BuildTables.Write(screen, report);
+            screen.WriteLine();
+            screen.WriteLine($"Report  {Path.Combine(folder, "report.html")}");
+            screen.WriteLine("Next    fleet models build SPEC --wait builds it on a server, which can release it");
         });
     }
 

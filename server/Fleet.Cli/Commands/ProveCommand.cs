@@ -111,7 +111,7 @@ internal static class ProveCommand
         var file = Path.GetTempFileName();
         try
         {
-            var (code, complaints) = await new QuantizeProgram(shell, name)
+            var (code, complaints) = await new ModelProgram(shell, name)
                 .RunAsync($"Prove {name}", "prove", request, FleetJson.Default.ProofRequest, [file], cancellationToken);
             var json = await File.ReadAllBytesAsync(file, cancellationToken);
             // It ends with 1 for a variant that fails as for one that could not be tried; only the first leaves figures.

@@ -306,7 +306,7 @@ internal static class QuantizeCommand
     {
         var name = Path.GetFileName(request.Source.Onnx);
         using var results = ResultFolder.At(folder);
-        var (code, complaints) = await new QuantizeProgram(shell, name) { Memory = memory }.RunAsync(
+        var (code, complaints) = await new ModelProgram(shell, name) { Memory = memory }.RunAsync(
             $"Quantize {name}", "quantize", request, FleetJson.Default.QuantizationRequest,
             [results.Partial, memory.ToString(CultureInfo.InvariantCulture)], cancellationToken);
         if (code != 0) throw new FleetException(complaints);

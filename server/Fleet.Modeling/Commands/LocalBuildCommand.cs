@@ -5,6 +5,7 @@ using Fleet.Contracts;
 using Fleet.Contracts.Builds;
 using Fleet.Modeling.Torch;
 using Fleet.Modeling.Worker;
+using Fleet.Platform;
 using Fleet.Quantization.Report;
 
 namespace Fleet.Modeling.Commands;
@@ -16,7 +17,7 @@ internal static class LocalBuildCommand
     {
         var spec = new Argument<FileInfo>(
             "SPEC")
-        { Description = "Build spec as JSON; paths in it are relative to its folder (fleet models build takes YAML)" };
+        { Description = "Build spec as JSON; paths in it are relative to its folder (fleet models build --local takes YAML)" };
         var output = new Option<DirectoryInfo>("--out")
         {
             Description = "Folder for teacher, student, variants, report.json and report.html",
@@ -24,12 +25,24 @@ internal static class LocalBuildCommand
             HelpName = "DIR",
         };
         var threads = WorkerCommand.Threads();
-        var command = new Command("build", "Runs one build on this machine, without a server.") { spec, output, threads };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Write progress as JSON lines on standard output, and nothing else; end when the starter is gone.",
+        };
+        var command = new Command("build", "Runs one build on this machine, without a server.") { spec, output, threads, json };
         command.SetAction(async (parsed, cancellationToken) =>
         {
             NativeEnvironment.Prepare(parsed.GetValue(threads));
             var read = Read(parsed.GetRequiredValue(spec));
             var folder = parsed.GetRequiredValue(output).FullName;
+            if (parsed.GetValue(json))
+            {
+                using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                _ = EndWithStarterAsync(ending);
+                await DedicatedThread.RunAsync(
+                    "build", () => new Build(TimeProvider.System).Run(read, folder, new JsonLines(), ending.Token));
+                return 0;
+            }
             var result = await DedicatedThread.RunAsync(
                 "build", () => new Build(TimeProvider.System).Run(read, folder, new ProgressLines(TimeProvider.System), cancellationToken));
             Print(result.Report, folder);
@@ -67,6 +80,26 @@ internal static class LocalBuildCommand
         foreach (var finding in report.Findings) Console.WriteLine(finding);
         VariantLines.Print(report.Variants, ReportMeasure.Of(report));
         Console.WriteLine(Text($"{report.Duration.TotalSeconds:0} s on {report.MeasuredOn}; see {Path.Combine(folder, "report.html")}"));
+    }
+
+    /// <summary>A build that nobody waits for any more has stored how far it came.</summary>
+    private static async Task EndWithStarterAsync(CancellationTokenSource ending)
+    {
+        try
+        {
+            await ParentProcess.GoneAsync(ParentProcess.Id, TimeProvider.System, ending.Token);
+            await ending.CancelAsync();
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+        {
+            // It has ended.
+        }
+    }
+
+    /// <summary>For programs.</summary>
+    private sealed class JsonLines : IProgress<BuildProgress>
+    {
+        public void Report(BuildProgress value) => Console.WriteLine(JsonSerializer.Serialize(value, FleetJson.Default.BuildProgress));
     }
 
     /// <summary>A line for each step, and one now and then within a long one.</summary>

@@ -11,14 +11,15 @@ using Fleet.Platform;
 namespace Fleet.Cli.Processes;
 
 /// <summary>
-/// Runs <c>fleet-quantize</c> on a request and shows how far it is. Models come from anywhere: what one does to native code, or to
-/// memory, ends that process, and this one says so in a sentence.
+/// Runs <c>fleet-quantize</c>, or <c>fleet-modeling</c>, on a request and shows how far it is. Models come from anywhere: what one does to
+/// native code, or to memory, ends that process, and this one says so in a sentence.
 /// </summary>
 /// <param name="shell">Where progress goes.</param>
 /// <param name="subject">File name of the model, for messages.</param>
-internal sealed class QuantizeProgram(Shell shell, string subject)
+internal sealed class ModelProgram(Shell shell, string subject)
 {
-    private const string Name = "fleet-quantize";
+    /// <summary>Path of the program; the one that quantizes when left out.</summary>
+    public string? Program { get; init; }
 
     /// <summary>Tells it who started it, so that it notices a starter that was gone before it looked.</summary>
     private const string StarterVariable = "FLEET_QUANTIZE_STARTER";
@@ -66,14 +67,18 @@ internal sealed class QuantizeProgram(Shell shell, string subject)
         }
     }
 
-    private static async Task<(int Code, IReadOnlyList<string> Complaints)> RunAsync(
+    private async Task<(int Code, IReadOnlyList<string> Complaints)> RunAsync(
         StepBoard.Step step, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo(Installation.Quantize, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Program ?? Installation.Quantize, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         // Without it a crash of native code is followed by pages of addresses.
         start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
         start.Environment[StarterVariable] = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
-        using var process = Process.Start(start) ?? throw new FleetException($"{Name} could not be started.");
+        using var process = Process.Start(start) ?? throw new FleetException($"{start.FileName} could not be started.");
         var complaints = new List<string>();
         try
         {
@@ -111,8 +116,8 @@ internal sealed class QuantizeProgram(Shell shell, string subject)
         return code == Signalled + (int)ProcessSignal.Kill
             ? $"The process that worked on {subject} was killed, most likely because this machine ran out of memory; "
                 + $"allow less than {limit} with --memory, or give a smaller model."
-            : $"{subject} made ONNX Runtime crash (code {code}), and nothing was written; "
-                + "check that the model loads there, and export it again.";
+            : $"{subject} made native code crash (code {code}), and nothing was written; "
+                + "check that the model loads in ONNX Runtime, and export it again.";
     }
 
     /// <summary>It removes what it has half written when it is asked; only then is it killed.</summary>

@@ -16,21 +16,21 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(3);
 
-    private static readonly TrainingSpec Once = new() { Epochs = 1, BatchSize = 128, Augment = false };
+    private static readonly TrainingSpec Short = new() { Epochs = 4, BatchSize = 32, Augment = false };
 
     private static readonly BuildSpec Quick = new()
     {
         Model = "vibration",
         Data = new DataSpec { Kind = "vibration", Samples = 600 },
-        Teacher = new TeacherSpec { Family = "conv1d", Width = 4, Training = Once },
+        Teacher = new TeacherSpec { Family = "conv1d", Width = 4, Training = Short },
         Student = new StudentSpec { Family = "conv1d", Width = 4 },
-        Distillation = new DistillationSpec { Training = Once, FineTuneEpochs = 0, CompareWithLabels = false },
+        Distillation = new DistillationSpec { Training = Short, FineTuneEpochs = 0, CompareWithLabels = false },
         Quantization = new QuantizationSpec { Profiles = ["x64"], CalibrationSamples = 16, MaximumDrop = 1 },
     };
 
     private static readonly BuildSpec Endless = Quick with
     {
-        Teacher = Quick.Teacher! with { Training = Once with { Epochs = 10_000 } },
+        Teacher = Quick.Teacher! with { Training = Short with { Epochs = 10_000 } },
     };
 
     private readonly TemporaryFolder _folder = new();
@@ -159,7 +159,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
     [Fact]
     public async Task Build_of_a_killed_worker_is_finished_by_another()
     {
-        var slow = Quick with { Teacher = Quick.Teacher! with { Training = Once with { Epochs = 60 } } };
+        var slow = Quick with { Teacher = Quick.Teacher! with { Training = Short with { Epochs = 60, BatchSize = 128 } } };
         var build = await SubmitAsync(slow);
         await using (var first = StartWorker("first"))
         {
@@ -176,7 +176,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
     [Fact]
     public async Task Worker_waits_for_a_server_that_is_away_and_finishes_what_it_had()
     {
-        var slow = Quick with { Teacher = Quick.Teacher! with { Training = Once with { Epochs = 60 } } };
+        var slow = Quick with { Teacher = Quick.Teacher! with { Training = Short with { Epochs = 60, BatchSize = 128 } } };
         var build = await SubmitAsync(slow);
         await using var worker = StartWorker("one");
         await WaitAsync(build, "runs", view => view.Progress?.Step.StartsWith("Training", StringComparison.Ordinal) == true);
@@ -209,7 +209,7 @@ public sealed class WorkerAgainstServerTests : IAsyncLifetime
         // One step of it takes seconds, and a step is finished before the worker ends in order.
         var heavy = Endless with
         {
-            Teacher = Endless.Teacher! with { Width = 64, Training = Once with { Epochs = 10_000, BatchSize = 512 } },
+            Teacher = Endless.Teacher! with { Width = 64, Training = Short with { Epochs = 10_000, BatchSize = 512 } },
         };
         var build = await SubmitAsync(heavy);
         await using var worker = StartWorker("one");

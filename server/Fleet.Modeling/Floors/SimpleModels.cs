@@ -18,8 +18,8 @@ internal sealed class SimpleModels(DataSet data, Normalization normalization, in
     /// <summary>Features of which all pairs are weighed; with more, samples are, and then so many of them.</summary>
     private const int MostPairs = 2_048;
 
-    /// <summary>Numbers of all features of all training samples: 200 MB.</summary>
-    private const long MostValues = 25_000_000;
+    /// <summary>Numbers of all features of all training samples: 80 MB, of which a fit holds some copies.</summary>
+    private const long MostValues = 10_000_000;
 
     /// <summary>Samples that others are compared with one by one.</summary>
     private const int MostNeighbours = 5_000;

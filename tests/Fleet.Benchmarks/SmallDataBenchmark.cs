@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Fleet.Contracts;
 using Fleet.Contracts.Builds;
-using Fleet.Contracts.Tasks;
 using Fleet.Contracts.Tensors;
 using Fleet.TestKit;
 
@@ -57,12 +56,12 @@ internal static class SmallDataBenchmark
                     ["models", "build", folder["spec.yaml"], "--local", "--out", folder[$"{name}-{seed}"], "--json"], cancellationToken);
                 var report = JsonSerializer.Deserialize(json, FleetJson.Default.BuildReport)!;
                 var int8 = report.Variants.FirstOrDefault(variant => variant.Id == "x64-int8")?.Scores?.Accuracy;
+                var floors = string.Concat(Floors.Select(
+                    floor => $"{Text(report.Floors.Single(one => one.Name == floor).Scores.Accuracy)} | "));
                 text.AppendLine(CultureInfo.InvariantCulture,
                     $"| {name} | {report.Samples.Training + report.Samples.Validation}, {report.Samples.Test} | {seed} | "
                         + $"{Text(report.Teacher!.Scores.Accuracy)} | {Text(report.Student.Scores.Accuracy)} | {Text(int8)} | "
-                        + string.Concat(Floors.Select(floor
-                            => $"{Text(report.Floors.Single(one => one.Name == floor).Scores.Accuracy)} | "))
-                        + $"{report.Augmentations.Single(trial => trial.Used).Name} |");
+                        + $"{floors}{report.Augmentations.Single(trial => trial.Used).Name} |");
             }
         }
         return text.ToString();

@@ -152,7 +152,7 @@ public sealed partial class FleetFixture : IAsyncLifetime
     /// <summary>The id of a rollout, as <c>fleet</c> has said it.</summary>
     internal static string RolloutIn(string output) => RolloutId().Match(output).Value;
 
-    [GeneratedRegex(@"\d{8}-\d{6}-\d{3}-[0-9a-f]{4}")]
+    [GeneratedRegex(@"\d{8}-\d{6}-\d{3}-[0-9a-z]{6}")]
     private static partial Regex RolloutId();
 
     /// <summary>What <c>fleet telemetry</c> tells a person of it.</summary>

@@ -21,7 +21,8 @@ internal static class SmallDataBenchmark
         using var folder = new TemporaryFolder();
         var text = new StringBuilder($"""
             `fleet models build --local` of a spec that names the data, `conv1d` of width 16 as teacher and of width 8 as student, the
-            profile x64 and effort fast; all else is as it is when nothing is said. Test accuracy; the simple models of each build stand beside it.
+            profile x64 and effort fast; all else is as it is when nothing is said. Test accuracy; the simple models of each
+            build stand beside it.
 
             | data | training, test | seed | teacher | student | int8 | {string.Join(" | ", Floors)} | augmentation |
             |---|---:|---:|---:|---:|---:|{string.Concat(Enumerable.Repeat("---:|", Floors.Length))}---|

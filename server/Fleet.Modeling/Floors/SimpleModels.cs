@@ -15,7 +15,7 @@ namespace Fleet.Modeling.Floors;
 /// <param name="seed">Seed of what is random.</param>
 internal sealed class SimpleModels(DataSet data, Normalization normalization, int seed)
 {
-    /// <summary>Features of which all pairs are weighed; with more, samples are, and then so many of them.</summary>
+    /// <summary>Most features that are weighed against each other; where there are more, at most so many samples are instead.</summary>
     private const int MostPairs = 2_048;
 
     /// <summary>Numbers of all features of all training samples: 80 MB, of which a fit holds some copies.</summary>

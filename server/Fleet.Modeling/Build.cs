@@ -44,6 +44,7 @@ internal sealed class Build(TimeProvider time)
     public BuildResult Run(BuildSpec spec, string folder, IProgress<BuildProgress> progress, CancellationToken cancellationToken)
     {
         var (startedAt, start) = (time.GetUtcNow(), time.GetTimestamp());
+        if (spec.Data is { } given) spec = spec with { Data = DataKind.Resolve(given) };
         if (BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems) throw new BuildException(string.Join(" ", problems));
         string File(string name) => Path.Combine(folder, name);
         Directory.CreateDirectory(folder);

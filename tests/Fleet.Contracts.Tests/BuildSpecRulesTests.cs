@@ -10,8 +10,14 @@ public sealed class BuildSpecRulesTests
     {
         ["model name"] = (spec => spec with { Model = "My Model" }, "model 'My Model' must be"),
         ["model name one too long"] = (spec => spec with { Model = new string('a', Limits.NameLength + 1) }, "must be 1 to 64"),
-        ["unknown data kind"] = (spec => Data(spec, data => data with { Kind = "parquet", Train = "x" }),
-            "data.kind 'parquet' is not known; it is one of vibration, npz, npy, idx, csv"),
+        ["unknown data kind"] = (spec => Data(spec, data => data with { Kind = "sqlite", Train = "x" }),
+            "data.kind 'sqlite' is not known; it is one of auto, vibration, npz, npy, idx, csv"),
+        ["preprocessing of a table"] = (
+            spec => Data(spec, data => data with { Kind = "csv", Train = "x", LabelColumn = "y", Preprocessing = new() }),
+            "data.preprocessing is for pictures and sound in files"),
+        ["preprocessing of two kinds"] = (
+            spec => Data(spec, data => data with { Kind = "folder", Train = "x", Preprocessing = new() { Fit = PictureFit.Pad, Hop = 9 } }),
+            "data.preprocessing gives fit for pictures and hop for sound"),
         ["no training file"] = (spec => Data(spec, data => data with { Kind = "npz" }), "data.train must name a file"),
         ["too few generated samples"] = (spec => Data(spec, data => data with { Samples = 59 }), "data.samples 59"),
         ["too many generated samples"] = (spec => Data(spec, data => data with { Samples = 1_000_001 }), "data.samples 1000001"),

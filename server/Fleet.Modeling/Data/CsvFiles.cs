@@ -21,6 +21,20 @@ internal static class CsvFiles
         }
     }
 
+    /// <summary>Names of the columns.</summary>
+    public static IReadOnlyList<string> ColumnsOf(string path)
+    {
+        using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
+        try
+        {
+            return CsvReader.Read(reader).Take(1).SelectMany(record => record.Fields).Select(field => field.Trim()).ToArray();
+        }
+        catch (FormatException e)
+        {
+            throw new BuildException($"Data file {path}: {e.Message}.", e);
+        }
+    }
+
     private static RawSamples Read(
         string path, IReadOnlyList<string> labelColumns, IEnumerable<(int Line, IReadOnlyList<string> Fields)> records)
     {

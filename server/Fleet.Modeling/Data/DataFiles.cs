@@ -8,6 +8,9 @@ internal static class DataFiles
     /// <summary>Most bytes a file may have, unpacked: what one array can hold.</summary>
     public const int MaximumBytes = 0x7fff_0000;
 
+    /// <summary>Bytes that say what a file holds.</summary>
+    private const int BeginningBytes = 4096;
+
     public static byte[] Read(string path)
     {
         try
@@ -23,6 +26,22 @@ internal static class DataFiles
                 unpacked.Write(buffer, 0, count);
             }
             return unpacked.ToArray();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw Unreadable(path, e);
+        }
+    }
+
+    /// <summary>The first bytes of a file, unpacked where it is gzip.</summary>
+    public static ReadOnlySpan<byte> Beginning(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            using Stream bytes = IsGzip(file) ? new GZipStream(file, CompressionMode.Decompress) : file;
+            var begin = new byte[BeginningBytes];
+            return begin.AsSpan(0, bytes.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {

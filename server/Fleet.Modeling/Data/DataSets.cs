@@ -13,6 +13,7 @@ internal static class DataSets
     /// <param name="seed">Seed of generated samples and of every cut.</param>
     public static DataSet Load(DataSpec spec, int? sampleRank, int seed)
     {
+        spec = DataKind.Resolve(spec);
         var random = new Random(seed);
         IReadOnlyList<string> channels = [];
         RawSamples train;
@@ -20,7 +21,7 @@ internal static class DataSets
         else train = Read(spec, spec.Train, spec.TrainLabels, spec.Text?.TrainSplits, null, random);
         RawSamples? Held(string? path, IReadOnlyList<string>? splits) => path is null && splits is null ? null
             : spec.Kind == "series" ? SeriesFiles.ReadHeldOut(path!, spec.TestLabels, spec.Series!, spec.LabelColumn, channels)
-            : Read(spec, path ?? spec.Train, spec.TestLabels, splits, train.Vocabulary, random);
+            : Read(spec, path ?? spec.Train, spec.TestLabels, splits, train, random);
         var test = Held(spec.Test, spec.Text?.TestSplits);
         var held = Held(null, spec.Text?.ValidationSplits);
 
@@ -61,7 +62,20 @@ internal static class DataSets
     }
 
     private static RawSamples Read(
-        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, Vocabulary? vocabulary, Random random)
+        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random)
+    {
+        try
+        {
+            return ReadAs(spec, path, labelsPath, splits, learned, random);
+        }
+        catch (BuildException e) when (File.Exists(path) && DataKind.Of(path) is { } kind && kind != spec.Kind && spec.Kind != "series")
+        {
+            throw new BuildException($"{e.Message} {path} looks like data.kind '{kind}', and '{spec.Kind}' is said.", e);
+        }
+    }
+
+    private static RawSamples ReadAs(
+        DataSpec spec, string? path, string? labelsPath, IReadOnlyList<string>? splits, RawSamples? learned, Random random)
             => spec.Kind switch
             {
                 "vibration" => VibrationData.Generate(spec.Samples, random),
@@ -69,7 +83,8 @@ internal static class DataSets
                 "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? throw MissingLabels(path!)),
                 "idx" => IdxFiles.Read(path!, labelsPath ?? throw MissingLabels(path!)),
                 "csv" => CsvFiles.Read(path!, spec.AllLabelColumns()),
-                "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, vocabulary),
+                "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, learned?.Vocabulary),
+                "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing),
                 _ => throw new BuildException(
                     $"data.kind '{spec.Kind}' is not known; it is one of {string.Join(", ", BuildSpecRules.DataKinds)}."),
             };

@@ -1,3 +1,5 @@
+using Fleet.Contracts.Builds;
+
 namespace Fleet.Modeling.Data;
 
 /// <summary>What a reader found in a file, before it is checked and shaped.</summary>
@@ -9,6 +11,9 @@ internal sealed record RawSamples(string Source, float[] Inputs, IReadOnlyList<i
 {
     /// <summary>Whose numbers the values are, of texts; null for measured values.</summary>
     public Vocabulary? Vocabulary { get; init; }
+
+    /// <summary>How pictures and sound became the values, each part; null for other values.</summary>
+    public Preprocessing? Preprocessing { get; init; }
 
     /// <summary>Which thing each sample comes from, such as a machine; null where samples are of different things.</summary>
     public int[]? Origins { get; init; }

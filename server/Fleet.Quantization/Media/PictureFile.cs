@@ -26,6 +26,28 @@ internal static class PictureFile
         return Read(File.ReadAllBytes(path));
     }
 
+    /// <summary>
+    /// Size and colours of the picture that <see cref="Read(string)"/> gives, without its pixels where the header says them.
+    /// </summary>
+    /// <inheritdoc cref="Read(string)" path="/exception"/>
+    public static (int Width, int Height, bool IsGrey) Look(string path)
+    {
+        Span<byte> begin = stackalloc byte[8];
+        using (var file = File.OpenRead(path)) file.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false);
+        if (begin.StartsWith(Png) || begin.StartsWith(Jpeg))
+        {
+            using var codec = SKCodec.Create(path);
+            if (codec is not null)
+            {
+                var isTurned = codec.EncodedOrigin >= SKEncodedOrigin.LeftTop;
+                return (isTurned ? codec.Info.Height : codec.Info.Width, isTurned ? codec.Info.Width : codec.Info.Height,
+                    codec.Info.ColorType == SKColorType.Gray8);
+            }
+        }
+        var picture = Read(path);
+        return (picture.Width, picture.Height, picture.IsGrey);
+    }
+
     /// <summary>Reads the bytes of one file; what they begin with says what they are.</summary>
     /// <inheritdoc cref="Read(string)" path="/exception"/>
     public static Picture Read(byte[] file) => file switch

@@ -7,7 +7,9 @@ namespace Fleet.Contracts.Builds;
 public static partial class BuildSpecRules
 {
     /// <summary>Data sets the worker reads.</summary>
-    public static readonly IReadOnlyList<string> DataKinds = ["vibration", "npz", "npy", "idx", "csv", "series", "text"];
+    public static readonly IReadOnlyList<string> DataKinds = [
+        DataSpec.Auto, "vibration", "npz", "npy", "idx", "csv", "series", "text", "folder",
+    ];
 
     /// <summary>Tasks that students are trained for.</summary>
     public static readonly IReadOnlyList<ModelTask> TrainedTasks = [
@@ -16,13 +18,14 @@ public static partial class BuildSpecRules
 
     private static void JudgeData(DataSpec spec, Problems problems)
     {
+        var isOpen = spec.Kind == DataSpec.Auto;
         problems.OneOf("data.task", Word(spec.Task ?? ModelTask.Classification), [.. TrainedTasks.Select(Word)]);
         problems.Require(spec.LabelUnit is null or { Length: > 0 and <= Units.Length },
             $"data.labelUnit '{spec.LabelUnit}' must be 1 to {Units.Length} characters.");
         problems.Require(spec.LabelUnit is null || spec.Task is ModelTask.Regression,
             "data.labelUnit is for data.task 'regression': other labels have no unit.");
         JudgeDetection("data", spec.Task, spec.Detection, problems);
-        problems.Require(spec.Task is not ModelTask.Detection || spec.Kind == "npz",
+        problems.Require(spec.Task is not ModelTask.Detection || isOpen || spec.Kind == "npz",
             $"data.task 'detection' reads boxes from data.kind 'npz', not from '{spec.Kind}'.");
         problems.OneOf("data.kind", spec.Kind, DataKinds);
         problems.Require(spec.Kind == "vibration" || spec.Train is { Length: > 0 },
@@ -34,10 +37,12 @@ public static partial class BuildSpecRules
         problems.Require(spec.Kind != "csv"
             || (spec.AllLabelColumns().Count > 0 && spec.AllLabelColumns().All(column => column.Length > 0)),
                 "data.labelColumn must name a column for data.kind 'csv'.");
-        problems.Require(spec.LabelColumns is null || spec is { Kind: "csv", LabelColumn: null, Task: ModelTask.Regression },
+        problems.Require(spec.LabelColumns is null
+            || spec is { Kind: "csv" or DataSpec.Auto, LabelColumn: null, Task: ModelTask.Regression },
             "data.labelColumns is for data.kind 'csv' and data.task 'regression', in place of data.labelColumn.");
         JudgeSeries(spec, problems);
-        problems.Require(spec.Kind == "text" || spec.Text is null, $"data.text is for data.kind 'text', not for '{spec.Kind}'.");
+        JudgeFolder(spec, isOpen, problems);
+        problems.Require(spec.Kind == "text" || isOpen || spec.Text is null, $"data.text is for data.kind 'text', not for '{spec.Kind}'.");
         problems.Require(spec.Kind != "text" || spec.SampleShape is null,
             "data.sampleShape is not for data.kind 'text'; data.text.maximumLength sets how much of a text is read.");
         if (spec.Text is { } text)
@@ -53,9 +58,21 @@ public static partial class BuildSpecRules
             "data.sampleShape must hold positive extents.");
     }
 
+    private static void JudgeFolder(DataSpec spec, bool isOpen, Problems problems)
+    {
+        if (spec.Preprocessing is not { } asked) return;
+        problems.Require(isOpen || spec.Kind == "folder",
+            $"data.preprocessing is for pictures and sound in files (data.kind 'folder'), not for '{spec.Kind}'.");
+        problems.Require(asked.Layout is null, "data.preprocessing.layout is not asked: students take channels, height and width.");
+        problems.Require(asked.OfPictures().Count == 0 || asked.OfSound().Count == 0,
+            $"data.preprocessing gives {string.Join(", ", asked.OfPictures())} for pictures and {string.Join(", ", asked.OfSound())} for "
+                + "sound; samples are one or the other.");
+        JudgePreprocessing(asked, "data.preprocessing.", problems);
+    }
+
     private static void JudgeSeries(DataSpec spec, Problems problems)
     {
-        problems.Require((spec.Kind == "series") == (spec.Series is not null),
+        problems.Require((spec.Kind == "series") == (spec.Series is not null) || spec.Kind == DataSpec.Auto,
             "data.series says how a table over time is cut into samples: it is needed for data.kind 'series', and for no other.");
         if (spec.Series is not { } series) return;
         problems.Require(series.Unit.Length > 0, "data.series.unit must name a column.");

@@ -33,7 +33,7 @@ public static partial class BuildSpecRules
         problems.Require(depth is null || family is "mlp" or "cnn" or "detector" or "encoder",
             $"{key}.depth is for the families mlp, cnn, detector and encoder; '{family}' has a depth of its own.");
         problems.Require(depth is null or (>= 1 and <= 24), $"{key}.depth {depth} must be within 1..24.");
-        problems.Require(family == "encoder" == (data.Kind == "text") || !Families.Contains(family),
+        problems.Require(family == "encoder" == (data.Kind == "text") || data.Kind == DataSpec.Auto || !Families.Contains(family),
             $"{key}.family '{family}' does not go with data.kind '{data.Kind}': an encoder reads text, and text needs an encoder.");
     }
 }

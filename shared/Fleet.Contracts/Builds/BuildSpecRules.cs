@@ -26,6 +26,14 @@ public static partial class BuildSpecRules
         return problems.All;
     }
 
+    /// <summary>Every rule that the data of a spec breaks.</summary>
+    public static IReadOnlyList<string> ProblemsOf(DataSpec spec)
+    {
+        var problems = new Problems();
+        JudgeData(spec, problems);
+        return problems.All;
+    }
+
     /// <summary>Collects what is wrong, so that all of it is told at once.</summary>
     private sealed class Problems
     {

@@ -5,8 +5,14 @@ namespace Fleet.Contracts.Builds;
 /// <summary>A data set. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
 public sealed record DataSpec
 {
-    /// <summary><c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c>, <c>series</c> or <c>text</c>.</summary>
-    public required string Kind { get; init; }
+    /// <summary>That what there is says of which kind it is.</summary>
+    public const string Auto = "auto";
+
+    /// <summary>
+    /// <c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c>, <c>series</c>, <c>text</c> or <c>folder</c> (pictures
+    /// or sound in files); <c>auto</c>: found out by what <see cref="Train"/> names.
+    /// </summary>
+    public string Kind { get; set; } = Auto;
 
     /// <summary>
     /// What the labels are for: <c>classification</c>, <c>regression</c> or <c>detection</c>; absent: classification where labels are
@@ -23,7 +29,10 @@ public sealed record DataSpec
     /// </summary>
     public DetectionForm? Detection { get; init; }
 
-    /// <summary>Training inputs: npz, npy, IDX, CSV or JSON file (gz is read as such).</summary>
+    /// <summary>
+    /// Training inputs: npz, npy, IDX, CSV or JSON file (gz is read as such); of pictures or sound a folder that has one for each class, a
+    /// folder of files named <c>LABEL_...</c>, or a CSV file with a column <c>file</c>.
+    /// </summary>
     public string? Train { get; init; }
 
     /// <summary>Training labels, where they are a file of their own (npy, idx).</summary>
@@ -48,6 +57,12 @@ public sealed record DataSpec
 
     /// <summary>How texts are read, for kind <c>text</c>; absent: as the defaults say.</summary>
     public TextSpec? Text { get; init; }
+
+    /// <summary>
+    /// How pictures and sound become samples, for kind <c>folder</c>. Absent: pictures keep their size, which must be the same for all, and
+    /// are grey when all of them are; sound is one sample a file, as long as 95 % of the training files are at most.
+    /// </summary>
+    public Preprocessing? Preprocessing { get; init; }
 
     /// <summary>Shape of one sample, without the batch; absent: as the file has it. Images are channels, height, width.</summary>
     public IReadOnlyList<int>? SampleShape { get; init; }

@@ -1,0 +1,58 @@
+using Fleet.Contracts.Builds;
+using Fleet.Quantization.Media;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>Finds out of which kind data is, by what there is.</summary>
+internal static class DataKind
+{
+    /// <summary>How folders are called that hold the samples of one use, beside each other.</summary>
+    private static readonly string[] TrainingFolders = ["train", "training"], TestFolders = ["test", "testing"];
+
+    /// <summary>The spec with its kind; as it is where it says one.</summary>
+    /// <exception cref="BuildException">What there is cannot be told, or the spec does not go with it.</exception>
+    public static DataSpec Resolve(DataSpec spec)
+    {
+        if (spec.Kind != DataSpec.Auto) return WithParts(spec);
+        if (spec.Train is not { Length: > 0 } train) throw new BuildException("data.train must name a file or folder.");
+        spec = spec with
+        {
+            Kind = spec.Series is not null ? "series" : spec.Text is not null ? "text" : Of(train) ?? throw Unknown(train),
+        };
+        if (spec is { Kind: "csv" } && spec.AllLabelColumns().Count == 0)
+            throw new BuildException($"{train} has the columns {string.Join(", ", CsvFiles.ColumnsOf(train))}; name the one that is to be "
+                + "predicted in data.labelColumn.");
+        return BuildSpecRules.ProblemsOf(spec) is { Count: > 0 } problems
+            ? throw new BuildException($"{train} is read as data.kind '{spec.Kind}'. {string.Join(" ", problems)}")
+            : WithParts(spec);
+    }
+
+    /// <summary>What there is at a path, by its beginning, then by its name; null where neither says.</summary>
+    public static string? Of(string path)
+    {
+        if (Directory.Exists(path) || MediaFiles.IsPicture(path) || MediaFiles.IsSound(path)) return "folder";
+        if (MediaFiles.RemedyFor(path) is not null) return null;
+        var begin = DataFiles.Beginning(path);
+        return begin switch
+        {
+            [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', ..] => "npy",
+            [(byte)'P', (byte)'K', 3 or 5, ..] => "npz",
+            [0, 0, >= 0x08 and <= 0x0e, >= 1 and <= 8, ..] => "idx",
+            _ when begin.TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..] => "text",
+            _ when begin.Contains((byte)0) || begin.Length == 0 => null,
+            _ => LabelledFiles.IsManifest(path) ? "folder" : "csv",
+        };
+    }
+
+    private static BuildException Unknown(string path) => new(MediaFiles.RemedyFor(path) is { } remedy
+        ? $"{path}: {remedy}"
+        : $"What {path} holds cannot be told; name it in data.kind: one of {string.Join(", ", BuildSpecRules.DataKinds)}.");
+
+    // What is downloaded often has both parts below one folder.
+    private static DataSpec WithParts(DataSpec spec)
+    {
+        if (spec is not { Kind: "folder", Train: { } folder, Test: null } || !Directory.Exists(folder)) return spec;
+        string? Part(string[] names) => names.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists);
+        return (Part(TrainingFolders), Part(TestFolders)) is ({ } training, { } test) ? spec with { Train = training, Test = test } : spec;
+    }
+}

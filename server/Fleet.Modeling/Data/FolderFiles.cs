@@ -1,0 +1,141 @@
+using System.Globalization;
+using Fleet.Contracts.Builds;
+using Fleet.Contracts.Tasks;
+using Fleet.Quantization.Media;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>Samples from pictures or sound in files, prepared as a model's are that is quantized on them.</summary>
+internal static class FolderFiles
+{
+    /// <summary>Share of the training files that a sample is long enough for, where nothing says how long one is.</summary>
+    private const double WholeShare = 0.95;
+
+    /// <param name="path">A folder, or a manifest.</param>
+    /// <param name="spec">What was asked.</param>
+    /// <param name="learned">How the training files became samples; null for those themselves.</param>
+    public static RawSamples Read(string path, DataSpec spec, Preprocessing? learned)
+    {
+        var files = LabelledFiles.Of(path, spec.LabelColumn);
+        var asked = spec.Preprocessing ?? new Preprocessing();
+        var isPictures = MediaFiles.IsPicture(files[0].Path);
+        if ((isPictures ? asked.OfSound() : asked.OfPictures()) is { Count: > 0 } foreign)
+            throw new BuildException(
+                $"{path} holds {(isPictures ? "pictures" : "sound")}, which {string.Join(", ", foreign)} of data.preprocessing "
+                    + $"{(foreign.Count == 1 ? "is" : "are")} not for: leave that out.");
+        try
+        {
+            return isPictures
+                ? Pictures(path, files, asked, learned, spec.Task) : Sounds(path, files, asked, learned, spec.Task);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new BuildException($"{path}: {e.Message}", e);
+        }
+    }
+
+    private static RawSamples Pictures(
+        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task)
+    {
+        var heads = Each(files, PictureFile.Look);
+        var (width, height) = (asked.Width ?? learned?.Width ?? heads[0].Width, asked.Height ?? learned?.Height ?? heads[0].Height);
+        if (asked.Width is null && Array.FindIndex(heads, head => (head.Width, head.Height) != (width, height)) is >= 0 and var other)
+            throw new BuildException(
+                $"{files[other].Path} is a picture of {heads[other].Width}x{heads[other].Height} pixels and "
+                    + $"{(learned is null ? files[0].Path : "those that are learned from")} of {width}x{height}: say what all become, as "
+                    + $"with data.preprocessing: {{ width: {width}, height: {height} }}, or move it away.");
+        var colour = asked.Colour ?? learned?.Colour
+            ?? (Array.TrueForAll(heads, head => head.IsGrey) ? PictureColour.Grey : PictureColour.Rgb);
+        int[] shape = [colour == PictureColour.Grey ? 1 : 3, height, width];
+        var plan = PicturePlan.Of(new MediaInput("input", [-1, .. shape]), asked with { Layout = PictureLayout.Nchw, Colour = colour });
+        var length = shape[0] * shape[1] * shape[2];
+        RequireRoom(path, files.Count, length);
+        var inputs = new float[files.Count * length];
+        _ = Each(files, (file, place) =>
+        {
+            plan.Prepare(PictureFile.Read(file)).Values.CopyTo(inputs, place * length);
+            return true;
+        });
+        return new RawSamples(path, inputs, shape, LabelsOf(files, task)) { Preprocessing = plan.Used };
+    }
+
+    private static RawSamples Sounds(
+        string path, IReadOnlyList<LabelledFile> files, Preprocessing asked, Preprocessing? learned, ModelTask? task)
+    {
+        var sounds = Each(files, file =>
+        {
+            using var opened = File.OpenRead(file);
+            return WavFile.Read(opened);
+        });
+        int[] lengths = [.. sounds.Select(sound => sound.Length).Order()];
+        var window = asked.Window ?? learned?.Window ?? lengths[(int)(WholeShare * (lengths.Length - 1))];
+        var plan = SoundPlan.Of(new MediaInput("input", [-1, 1, window]), asked with
+        {
+            SampleRate = asked.SampleRate ?? learned?.SampleRate ?? sounds[0].SampleRate,
+        });
+        // Where nobody says how long a sample is, a file is one, and what is behind its end is left out.
+        float[][] samples = Each(files, (_, place) => plan.Prepare(asked.Window is null ? Beginning(sounds[place], window) : sounds[place])
+            .Values);
+        var counts = Array.ConvertAll(samples, values => values.Length / window);
+        RequireRoom(path, counts.Sum(count => (long)count), window);
+        var inputs = new float[counts.Sum() * window];
+        var at = 0;
+        foreach (var values in samples)
+        {
+            values.CopyTo(inputs, at);
+            at += values.Length;
+        }
+        return new RawSamples(path, inputs, [1, window],
+            LabelsOf(files.SelectMany((file, place) => Enumerable.Repeat(file, counts[place])), task))
+        {
+            Preprocessing = plan.Used,
+            // Windows of a file are alike: a cut keeps them together.
+            Origins = Array.TrueForAll(counts, count => count == 1) ? null
+                : [.. counts.SelectMany((count, place) => Enumerable.Repeat(place, count))],
+        };
+    }
+
+    private static Sound Beginning(Sound sound, int length)
+        => sound.Length <= length ? sound : sound with { Values = sound.Values[..(length * sound.Channels)] };
+
+    // Names of classes, not numbers, even where all are: a folder is a class whatever it is called.
+    private static RawLabels LabelsOf(IEnumerable<LabelledFile> files, ModelTask? task)
+    {
+        string[] labels = [.. files.Select(file => file.Label)];
+        if (task == ModelTask.Regression) return RawLabels.Of(labels);
+        string[] names = [.. labels.Distinct().Order(StringComparer.Ordinal)];
+        if (names.All(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+            names = [.. names.OrderBy(name => int.Parse(name, NumberStyles.None, CultureInfo.InvariantCulture))];
+        var places = names.Index().ToDictionary(name => name.Item, name => (double)name.Index);
+        return new RawLabels([.. labels.Select(label => places[label])]) { Names = names };
+    }
+
+    private static void RequireRoom(string path, long count, int length)
+    {
+        if (count * length > Array.MaxLength)
+            throw new BuildException(
+                $"{path} makes {count:N0} samples of {length:N0} values, more than one array can hold: make them smaller "
+                    + "(data.preprocessing.width and height, or window) or give fewer files.");
+    }
+
+    private static T[] Each<T>(IReadOnlyList<LabelledFile> files, Func<string, T> read) => Each(files, (file, _) => read(file));
+
+    // In any order, each to its place. Of several files that cannot be read the first is named, whichever was met first.
+    private static T[] Each<T>(IReadOnlyList<LabelledFile> files, Func<string, int, T> read)
+    {
+        var (results, faults) = (new T[files.Count], new Exception?[files.Count]);
+        Parallel.For(0, files.Count, place =>
+        {
+            try
+            {
+                results[place] = read(files[place].Path, place);
+            }
+            catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException)
+            {
+                faults[place] = e is FormatException
+                    ? new BuildException($"Data file {files[place].Path}: {e.Message}", e) : DataFiles.Unreadable(files[place].Path, e);
+            }
+        });
+        return Array.Find(faults, fault => fault is not null) is { } first ? throw first : results;
+    }
+}

@@ -130,6 +130,7 @@ internal sealed class Build(TimeProvider time)
             Duration = time.GetElapsedTime(start),
             MeasuredOn = ThisMachine.Description,
             DataSha256 = data.Sha256(),
+            Data = DataSummary.Of(spec.Data!, data),
             Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
             Classes = data.Classes,
             Teacher = Describe(teacher.Description, teacher.Parameters, teacher.Model.Path, teacherScores, teacher.Epochs) with

@@ -28,6 +28,7 @@ var root = new RootCommand("""
     WorkerCommand.Create(),
     LocalBuildCommand.Create(),
     FeaturesCommand.Create(),
+    DataCommand.Create(),
 };
 
 using var stop = StopSignals.Listen();

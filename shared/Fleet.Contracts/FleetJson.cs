@@ -52,6 +52,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<TensorDescription>), typeof(ListConverter<TokenView>),
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
         typeof(ListConverter<VariantRecipe>),
+        typeof(ListConverter<ClassCount>), typeof(ListConverter<ValueRange>), typeof(ListConverter<SampleView>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>), typeof(ListConverter<WithdrawnRelease>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<byte[]>),
@@ -88,6 +89,8 @@ namespace Fleet.Contracts;
 [JsonSerializable(typeof(QuantizationReport))]
 [JsonSerializable(typeof(QuantizationRecipe))]
 [JsonSerializable(typeof(Preprocessing))]
+[JsonSerializable(typeof(DataRequest))]
+[JsonSerializable(typeof(DataReport))]
 [JsonSerializable(typeof(InspectionRequest))]
 [JsonSerializable(typeof(InspectionReport))]
 [JsonSerializable(typeof(BuildProgress))]

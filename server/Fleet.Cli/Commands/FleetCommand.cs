@@ -32,6 +32,7 @@ internal static class FleetCommand
             DemoCommand.Create(shell),
             TokensCommand.Create(shell),
             DevicesCommand.Create(shell),
+            DataCommand.Create(shell),
             ModelsCommand.Create(shell),
             ReleasesCommand.Create(shell),
             ArtifactsCommand.Create(shell),

@@ -68,7 +68,10 @@ internal static class CsvFiles
             }
         }
         if (header is null) throw new FormatException("it is empty; a header line with column names is needed");
-        return new RawSamples(path, [.. inputs], [header.Length - places.Length], RawLabels.Of(labels) with { Columns = places.Length });
+        return new RawSamples(path, [.. inputs], [header.Length - places.Length], RawLabels.Of(labels) with { Columns = places.Length })
+        {
+            ChannelNames = [.. header.Where((_, place) => !places.Contains(place))],
+        };
     }
 
     private static int PlaceOf(string column, string[] header) => Array.IndexOf(header, column) is >= 0 and var place

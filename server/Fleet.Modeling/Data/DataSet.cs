@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Modeling.Data;
@@ -17,6 +18,15 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
 
     /// <summary>How boxes are made of the outputs of a teacher that is given; null: as those of our own.</summary>
     public DetectionForm? Form { get; init; }
+
+    /// <summary>Names of the first axis of a sample, such as columns of a table; null where channels have numbers.</summary>
+    public IReadOnlyList<string>? ChannelNames { get; init; }
+
+    /// <summary>How pictures and sound became values, each part; null for other data.</summary>
+    public Preprocessing? Preprocessing { get; init; }
+
+    /// <summary>What was decided while reading and is worth knowing, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <summary>
     /// Numbers a model answers a sample with: a logit for each class, the values to predict, or boxes laid out over a grid.

@@ -58,7 +58,14 @@ internal static class DataSets
                     + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
                     + $"(data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
         // Without samples of its own the selection falls back to the training samples: a choice, and better than the test samples.
-        return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes) { Task = task, Form = spec.Detection };
+        return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes)
+        {
+            Task = task,
+            Form = spec.Detection,
+            ChannelNames = train.ChannelNames,
+            Preprocessing = train.Preprocessing,
+            Notes = train.Notes,
+        };
     }
 
     private static RawSamples Read(

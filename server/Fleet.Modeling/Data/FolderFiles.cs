@@ -89,6 +89,10 @@ internal static class FolderFiles
             LabelsOf(files.SelectMany((file, place) => Enumerable.Repeat(file, counts[place])), task))
         {
             Preprocessing = plan.Used,
+            Notes = asked.Window is null && learned is null && lengths[^1] > window
+                ? [$"Sound of more than {window:N0} samples is cut behind: {lengths.Count(length => length > window):N0} of "
+                    + $"{lengths.Length:N0} files. data.preprocessing.window says otherwise."]
+                : [],
             // Windows of a file are alike: a cut keeps them together.
             Origins = Array.TrueForAll(counts, count => count == 1) ? null
                 : [.. counts.SelectMany((count, place) => Enumerable.Repeat(place, count))],

@@ -15,6 +15,12 @@ internal sealed record RawSamples(string Source, float[] Inputs, IReadOnlyList<i
     /// <summary>How pictures and sound became the values, each part; null for other values.</summary>
     public Preprocessing? Preprocessing { get; init; }
 
+    /// <summary>Names of the first axis of a sample, such as columns of a table; null where channels have numbers.</summary>
+    public IReadOnlyList<string>? ChannelNames { get; init; }
+
+    /// <summary>What was decided while reading and is worth knowing, in sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Which thing each sample comes from, such as a machine; null where samples are of different things.</summary>
     public int[]? Origins { get; init; }
 }

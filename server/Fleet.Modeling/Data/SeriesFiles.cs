@@ -77,6 +77,7 @@ internal static class SeriesFiles
                 Whole = spec.MaximumRemaining is null && Array.TrueForAll(labels, label => label == Math.Floor(label)),
             })
         {
+            ChannelNames = channels,
             Origins = [.. windows.Select(window => window.Unit)],
         };
     }

@@ -36,6 +36,9 @@ public sealed record BuildReport
     /// <summary>Samples to learn from, to select by and to judge by.</summary>
     public required SampleCounts Samples { get; init; }
 
+    /// <summary>What was understood of the data; absent in reports from before it was told, and for a model of one's own.</summary>
+    public DataReport? Data { get; init; }
+
     /// <summary>Class names.</summary>
     public required IReadOnlyList<string> Classes { get; init; }
 

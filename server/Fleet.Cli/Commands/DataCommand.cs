@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Text.Json;
+using Fleet.Cli.Client;
+using Fleet.Cli.Display;
+using Fleet.Cli.Processes;
+using Fleet.Cli.Specs;
+using Fleet.Cli.Terminal;
+using Fleet.Contracts;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Cli.Commands;
+
+/// <summary><c>fleet data</c>: what a build would learn from.</summary>
+internal static class DataCommand
+{
+    public static Command Create(Shell shell) => Verb.Noun("data", "Looks at data before anything is trained on it.", Show(shell));
+
+    private static Command Show(Shell shell)
+    {
+        var spec = new Argument<string?>("SPEC")
+        {
+            Description = "Build spec, a YAML file; left out where --data names data.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var data = new Option<string?>("--data") { HelpName = "PATH", Description = "Training data in place of a spec, a file or folder." };
+        var test = new Option<string?>("--test") { HelpName = "PATH", Description = "Test data; a share of the training data otherwise." };
+        var label = new Option<string?>("--label") { HelpName = "COLUMN", Description = "Column that is to be predicted." };
+        var command = new TaughtCommand("show", """
+            Shows what is understood of data: its kind, parts, classes, shape, ranges and a few samples.
+
+            Examples:
+              fleet data show fashion.yaml
+              fleet data show --data pictures/
+              fleet data show --data customers.csv --label churned
+              fleet data show fashion.yaml --json
+            """) { spec, data, test, label, Verb.Json() };
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var request = (parsed.GetValue(spec), parsed.GetValue(data)) switch
+            {
+                ({ } file, null) => Of(SpecFile.Read(file, filesAreHere: true), file),
+                (null, { } path) => new DataRequest
+                {
+                    Data = new DataSpec
+                    {
+                        Train = Path.GetFullPath(path),
+                        Test = ModelOptions.FullPath(parsed.GetValue(test)),
+                        LabelColumn = parsed.GetValue(label),
+                    },
+                },
+                _ => throw new FleetException("Name a build spec, or data with --data.") { Code = ExitCode.Usage },
+            };
+            var report = await RunAsync(shell, request, cancellationToken);
+            if (Verb.AsksJson(parsed)) shell.WriteJson(report, FleetJson.Default.DataReport);
+            else DataTables.Write(shell, report);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static DataRequest Of(BuildSpec spec, string file) => spec.Data is { } data
+        ? new DataRequest { Data = data, Student = spec.Student?.Family, Teacher = spec.Teacher?.Family, Seed = spec.Seed }
+        : throw new FleetException($"{file} has no data section: it quantizes a model of one's own.");
+
+    private static async Task<DataReport> RunAsync(Shell shell, DataRequest request, CancellationToken cancellationToken)
+    {
+        var file = Path.GetTempFileName();
+        var name = Path.GetFileName(request.Data.Train ?? request.Data.Kind);
+        try
+        {
+            var (code, complaints) = await new ModelProgram(shell, name) { Program = Installation.Modeling }.RunAsync(
+                $"Read {name}", "data", request, FleetJson.Default.DataRequest, [file], cancellationToken);
+            return code == 0
+                ? JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file, cancellationToken), FleetJson.Default.DataReport)!
+                : throw new FleetException(complaints);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}

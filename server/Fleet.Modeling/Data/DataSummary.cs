@@ -1,0 +1,118 @@
+using System.Globalization;
+using Fleet.Contracts.Builds;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>Says what was understood of data.</summary>
+internal static class DataSummary
+{
+    private const int MaximumChannels = 256, MaximumExamples = 6;
+
+    /// <summary>Values of an example along an axis: a line of a terminal, and columns and rows of a picture.</summary>
+    private const int LineLength = 60, PictureSide = 24;
+
+    /// <param name="spec">The data as it was asked for, its kind found out.</param>
+    /// <param name="data">What was read.</param>
+    public static DataReport Of(DataSpec spec, DataSet data) => new()
+    {
+        Spec = spec,
+        Task = data.Task,
+        Samples = new SampleCounts(data.Training.Count, data.Validation.Count, data.Test.Count),
+        SampleShape = data.Training.SampleShape,
+        Classes = data.Training.Labels is ClassLabels ? Classes(data) : [],
+        Labels = data.Training.Labels is ValueLabels labels
+            ? [.. Enumerable.Range(0, labels.Columns).Select(column => Range(Number(column),
+                labels.Values.Where((_, place) => place % labels.Columns == column)))]
+            : [],
+        Channels = data.Training.Vocabulary is null ? Channels(data) : [],
+        Preprocessing = data.Preprocessing,
+        Notes = data.Notes,
+        Examples = [.. Examples(data)],
+    };
+
+    private static IReadOnlyList<ClassCount> Classes(DataSet data)
+    {
+        int[] Counts(SampleSet part)
+        {
+            var counts = new int[data.Classes.Count];
+            foreach (var number in part.ClassNumbers) counts[number]++;
+            return counts;
+        }
+        var (training, validation, test) = (Counts(data.Training), Counts(data.Validation), Counts(data.Test));
+        return [.. data.Classes.Select((name, number) => new ClassCount(name, training[number], validation[number], test[number]))];
+    }
+
+    private static IReadOnlyList<ValueRange> Channels(DataSet data)
+    {
+        var training = data.Training;
+        var channels = training.SampleShape[0];
+        var plane = training.SampleLength / channels;
+        IEnumerable<float> Values(int channel)
+        {
+            for (var sample = 0; sample < training.Count; sample++)
+            {
+                for (var place = 0; place < plane; place++)
+                    yield return training.Inputs[sample * training.SampleLength + channel * plane + place];
+            }
+        }
+        return [
+            .. Enumerable.Range(0, Math.Min(channels, MaximumChannels))
+                .Select(channel => Range(data.ChannelNames?.ElementAtOrDefault(channel) ?? Number(channel), Values(channel))),
+        ];
+    }
+
+    private static ValueRange Range(string name, IEnumerable<float> values)
+    {
+        double sum = 0, squares = 0, least = double.PositiveInfinity, most = double.NegativeInfinity;
+        var count = 0L;
+        foreach (var value in values)
+        {
+            (sum, squares, count) = (sum + value, squares + (double)value * value, count + 1);
+            (least, most) = (Math.Min(least, value), Math.Max(most, value));
+        }
+        var mean = sum / count;
+        return new ValueRange(name, least, most, mean, Math.Sqrt(Math.Max(0, squares / count - mean * mean)));
+    }
+
+    // One of each class before the second of any.
+    private static IEnumerable<SampleView> Examples(DataSet data)
+    {
+        var training = data.Training;
+        var chosen = training.Labels is ClassLabels classes
+            ? classes.Numbers.Index().DistinctBy(label => label.Item).OrderBy(label => label.Item).Select(label => label.Index)
+            : Enumerable.Range(0, training.Count);
+        foreach (var sample in chosen.Take(MaximumExamples))
+        {
+            var label = training.Labels switch
+            {
+                ClassLabels known => data.Classes[(int)known.Numbers[sample]],
+                ValueLabels known => string.Join(", ", Enumerable.Range(0, known.Columns)
+                    .Select(column => known.Values[sample * known.Columns + column].ToString("0.####", CultureInfo.InvariantCulture))),
+                _ => null,
+            };
+            if (training.Vocabulary is { } vocabulary)
+            {
+                var pieces = training.Sample(sample).ToArray().Where(number => number != Vocabulary.Padding);
+                yield return new SampleView(label, [], [], string.Join(' ', pieces.Select(number => vocabulary.Pieces[(int)number])));
+                continue;
+            }
+            int[] shape = training.SampleShape is [_, var rows, var columns] ? [rows, columns] : [training.SampleShape[^1]];
+            yield return Thinned(label, shape, training.Sample(sample)[..shape.Aggregate(1, (product, extent) => product * extent)]);
+        }
+    }
+
+    private static SampleView Thinned(string? label, int[] shape, ReadOnlySpan<float> values)
+    {
+        int[] small = [.. shape.Select(extent => Math.Min(extent, shape.Length == 1 ? LineLength : PictureSide))];
+        var thin = new float[small.Aggregate(1, (product, extent) => product * extent)];
+        for (var place = 0; place < thin.Length; place++)
+        {
+            var (row, column) = (place / small[^1], place % small[^1]);
+            var from = shape.Length == 1 ? 0 : row * shape[0] / small[0] * shape[^1];
+            thin[place] = values[from + column * shape[^1] / small[^1]];
+        }
+        return new SampleView(label, small, thin);
+    }
+
+    private static string Number(int index) => (index + 1).ToString(CultureInfo.InvariantCulture);
+}

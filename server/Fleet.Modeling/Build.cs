@@ -53,6 +53,7 @@ internal sealed class Build(TimeProvider time)
 
         progress.Report(new BuildProgress("Reading the data", 0));
         var data = DataSets.Load(spec.Data!, Families.SampleRank(spec.Student!.Family, spec.Teacher!.Family), spec.Seed);
+        foreach (var note in data.Notes) progress.Report(new BuildProgress(note, 0.01));
         var normalization = Normalization.Measure(data.Training);
         var memory = BuildMemory.Open(folder, spec, data);
         var profiles = ProfilesOf(spec.Quantization);

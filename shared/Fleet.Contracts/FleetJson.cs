@@ -53,6 +53,7 @@ namespace Fleet.Contracts;
         typeof(ListConverter<Variant>), typeof(ListConverter<ValueStats>), typeof(ListConverter<VariantReport>),
         typeof(ListConverter<VariantRecipe>),
         typeof(ListConverter<ClassCount>), typeof(ListConverter<ValueRange>), typeof(ListConverter<SampleView>),
+        typeof(ListConverter<TableColumn>),
         typeof(ListConverter<WidthTrial>), typeof(ListConverter<WavePlan>), typeof(ListConverter<WithdrawnRelease>),
         typeof(ListConverter<WaveView>), typeof(ListConverter<string>), typeof(ListConverter<ModelView>),
         typeof(ListConverter<ModelVersionView>), typeof(ListConverter<byte[]>),

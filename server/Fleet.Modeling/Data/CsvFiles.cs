@@ -1,80 +1,142 @@
 using System.Globalization;
-using System.Text;
+using Fleet.Contracts.Builds;
 
 namespace Fleet.Modeling.Data;
 
-/// <summary>Samples from a CSV file with a header: one sample a line, every column but the label's a number.</summary>
+/// <summary>Samples from a table: one sample a line. What its columns hold is found out; see <see cref="TablePlanning"/>.</summary>
 internal static class CsvFiles
 {
+    /// <summary>Share of numbers in a column from which a word in it is a mistake, not a category.</summary>
+    private const double MostlyNumbers = 0.9;
+
+    /// <summary>Words of a column from which on it is left out when hardly two rows have the same: names and numbers of things.</summary>
+    private const int ManyWords = 64;
+
+    private static readonly DateTime FirstDay = new(2000, 1, 1, 0, 0, 0, DateTimeKind.Unspecified);
+
+    private static readonly string[] DayFormats = ["yyyy-MM-dd", "yyyy/MM/dd", "dd.MM.yyyy", "MM/dd/yyyy", "dd/MM/yyyy"];
+    private static readonly string[] TimeFormats = [
+        "", " HH:mm", " HH:mm:ss", "'T'HH:mm", "'T'HH:mm:ss", "'T'HH:mm:ssK", "'T'HH:mm:ss.FFFFFFFK", " HH:mm:ss.FFFFFFF",
+    ];
+
+    private static readonly string[] Formats = [.. DayFormats.SelectMany(day => TimeFormats.Select(time => day + time))];
+
     /// <param name="path">The file.</param>
     /// <param name="labelColumns">Names of the columns that hold labels.</param>
-    public static RawSamples Read(string path, IReadOnlyList<string> labelColumns)
+    /// <param name="spec">How it is read; null for the defaults.</param>
+    /// <param name="learned">Columns of the training table; null for that table itself.</param>
+    public static RawSamples Read(
+        string path, IReadOnlyList<string> labelColumns, TableSpec? spec = null, IReadOnlyList<TableColumn>? learned = null)
     {
-        using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
-        try
+        spec ??= new TableSpec();
+        return Guarded(path, () =>
         {
-            return Read(path, labelColumns, CsvReader.Read(reader));
-        }
-        catch (FormatException e)
-        {
-            throw new BuildException($"Data file {path}: {e.Message}.", e);
-        }
+            var table = TableFile.Read(path, spec.Header);
+            int[] places = [.. labelColumns.Select(column => table.PlaceOf(column, "data.labelColumn"))];
+            var labels = table.Rows.Index().SelectMany(row => places.Select(place => row.Item[place].Length > 0
+                ? row.Item[place]
+                : throw new FormatException($"line {table.Lines[row.Index]} has no label in column '{table.Columns[place]}'"))).ToList();
+            var notes = new List<string>();
+            var columns = learned ?? [.. Columns(table, places, spec, notes)];
+            if (columns.Count == 0) throw new FormatException("it has no column beside the labels");
+            var inputs = Codes(table, columns);
+            return new RawSamples(path, inputs, [columns.Count], RawLabels.Of(labels) with { Columns = places.Length })
+            {
+                Table = columns,
+                Notes = notes,
+            };
+        });
     }
 
     /// <summary>Names of the columns.</summary>
-    public static IReadOnlyList<string> ColumnsOf(string path)
+    public static IReadOnlyList<string> ColumnsOf(string path) => Guarded(path, () => TableFile.Read(path, null).Columns);
+
+    /// <summary>A moment in days since 2000-01-01.</summary>
+    private static bool TryDate(string field, string format, out double days)
     {
-        using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
+        var isDate = DateTime.TryParseExact(field, format, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out var moment);
+        days = isDate ? (moment - FirstDay).TotalDays : 0;
+        return isDate;
+    }
+
+    private static IEnumerable<TableColumn> Columns(TableFile table, int[] labels, TableSpec spec, List<string> notes)
+    {
+        foreach (var name in spec.Without) table.PlaceOf(name, "data.table.without");
+        foreach (var name in spec.Categories) table.PlaceOf(name, "data.table.categories");
+        foreach (var (place, name) in table.Columns.Index())
+        {
+            if (labels.Contains(place) || spec.Without.Contains(name)) continue;
+            (int Row, string Field)[] given = [
+                .. table.Rows.Index().Select(row => (row.Index, row.Item[place])).Where(row => !TableFile.IsMissing(row.Item2)),
+            ];
+            if (given.Length == 0)
+            {
+                if (table.Rows.Count > 0) notes.Add($"Column '{name}' is left out: no row holds a value in it.");
+                continue;
+            }
+            var isCategory = spec.Categories.Contains(name);
+            var numbers = isCategory ? 0 : given.Count(row => table.TryNumber(row.Field, out _));
+            if (numbers == given.Length)
+            {
+                yield return new TableColumn { Name = name, Kind = TableColumnKind.Number };
+                continue;
+            }
+            if (numbers >= MostlyNumbers * given.Length)
+            {
+                var (row, word) = given.First(row => !table.TryNumber(row.Field, out _));
+                throw new FormatException($"line {table.Lines[row]}, column '{name}' holds '{word}', which is not a number as in other "
+                    + "lines; leave a missing value empty, or name the column in data.table.categories if it holds words");
+            }
+            if (!isCategory && Array.Find(Formats, format => Array.TrueForAll(given, row => TryDate(row.Field, format, out _)))
+                is { } written)
+            {
+                yield return new TableColumn { Name = name, Kind = TableColumnKind.Date, Format = written };
+                continue;
+            }
+            string[] words = [.. given.Select(row => row.Field).Distinct().Order(StringComparer.Ordinal)];
+            if (words.Length > ManyWords && 2 * words.Length > given.Length)
+                notes.Add($"Column '{name}' is left out: it holds {words.Length:N0} different words in {given.Length:N0} rows, such as "
+                    + $"'{words[0]}'.");
+            else yield return new TableColumn { Name = name, Kind = TableColumnKind.Category, Words = words };
+        }
+    }
+
+    // A number for each field: itself, the place of a word, or days; not a number where it is missing or a word is not known.
+    private static float[] Codes(TableFile table, IReadOnlyList<TableColumn> columns)
+    {
+        int[] places = [.. columns.Select(column => table.PlaceOf(column.Name, "as the training table has"))];
+        Dictionary<string, int>[] words = [
+            .. columns.Select(column => column.Words.Index().ToDictionary(word => word.Item, word => word.Index, StringComparer.Ordinal)),
+        ];
+        if ((long)table.Rows.Count * columns.Count > Array.MaxLength)
+            throw new FormatException("it has more values than one array can hold; give fewer rows or columns");
+        var codes = new float[table.Rows.Count * columns.Count];
+        foreach (var (row, fields) in table.Rows.Index())
+        {
+            foreach (var (at, column) in columns.Index())
+            {
+                var field = fields[places[at]];
+                var code = double.NaN;
+                if (TableFile.IsMissing(field)) code = double.NaN;
+                else if (column.Kind == TableColumnKind.Category) code = words[at].TryGetValue(field, out var word) ? word : double.NaN;
+                else if (!(column.Format is { } format ? TryDate(field, format, out code) : table.TryNumber(field, out code)))
+                    throw new FormatException($"line {table.Lines[row]}, column '{column.Name}' holds '{field}', which is not a "
+                        + $"{(column.Format is { } written ? $"date written as {written}" : "number")}");
+                codes[row * columns.Count + at] = (float)code;
+            }
+        }
+        return codes;
+    }
+
+    private static T Guarded<T>(string path, Func<T> read)
+    {
         try
         {
-            return CsvReader.Read(reader).Take(1).SelectMany(record => record.Fields).Select(field => field.Trim()).ToArray();
+            return read();
         }
         catch (FormatException e)
         {
             throw new BuildException($"Data file {path}: {e.Message}.", e);
         }
     }
-
-    private static RawSamples Read(
-        string path, IReadOnlyList<string> labelColumns, IEnumerable<(int Line, IReadOnlyList<string> Fields)> records)
-    {
-        string[]? header = null;
-        int[] places = [];
-        var inputs = new List<float>();
-        var labels = new List<string>();
-        foreach (var (line, fields) in records)
-        {
-            if (header is null)
-            {
-                header = [.. fields.Select(field => field.Trim())];
-                places = [.. labelColumns.Select(column => PlaceOf(column, header))];
-                if (header.Length <= places.Length) throw new FormatException("it has no column beside the labels");
-                continue;
-            }
-            if (fields.Count != header.Length)
-                throw new FormatException($"line {line} has {fields.Count} fields where the header has {header.Length}");
-            foreach (var place in places)
-            {
-                if (fields[place].Trim() is not { Length: > 0 } label)
-                    throw new FormatException($"line {line} has no label in column '{header[place]}'");
-                labels.Add(label);
-            }
-            for (var column = 0; column < fields.Count; column++)
-            {
-                if (places.Contains(column)) continue;
-                if (!float.TryParse(fields[column], NumberStyles.Float, CultureInfo.InvariantCulture, out var value))
-                    throw new FormatException($"line {line}, column '{header[column]}' holds '{fields[column]}', which is not a number");
-                inputs.Add(value);
-            }
-        }
-        if (header is null) throw new FormatException("it is empty; a header line with column names is needed");
-        return new RawSamples(path, [.. inputs], [header.Length - places.Length], RawLabels.Of(labels) with { Columns = places.Length })
-        {
-            ChannelNames = [.. header.Where((_, place) => !places.Contains(place))],
-        };
-    }
-
-    private static int PlaceOf(string column, string[] header) => Array.IndexOf(header, column) is >= 0 and var place
-        ? place
-        : throw new FormatException($"it has no column '{column}' (data.labelColumn); its columns are {string.Join(", ", header)}");
 }

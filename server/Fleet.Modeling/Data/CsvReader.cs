@@ -9,16 +9,18 @@ namespace Fleet.Modeling.Data;
 internal static class CsvReader
 {
     /// <summary>Reads record by record.</summary>
+    /// <param name="reader">The file.</param>
+    /// <param name="separator">What stands between fields.</param>
     /// <returns>The line each record begins at, from 1, and its fields.</returns>
     /// <exception cref="FormatException">A quote is never closed, or stands inside an unquoted field.</exception>
-    public static IEnumerable<(int Line, IReadOnlyList<string> Fields)> Read(TextReader reader)
+    public static IEnumerable<(int Line, IReadOnlyList<string> Fields)> Read(TextReader reader, char separator = ',')
     {
         var field = new StringBuilder();
         var fields = new List<string>();
         int line = 1, start = 1;
         while (reader.Peek() >= 0)
         {
-            var ended = ReadField(reader, field, ref line);
+            var ended = ReadField(reader, separator, field, ref line);
             fields.Add(field.ToString());
             field.Clear();
             if (!ended) continue;
@@ -31,7 +33,7 @@ internal static class CsvReader
     }
 
     // Reads one field and what ends it; true when that was the end of the record.
-    private static bool ReadField(TextReader reader, StringBuilder field, ref int line)
+    private static bool ReadField(TextReader reader, char separator, StringBuilder field, ref int line)
     {
         var opened = line;
         var quoted = reader.Peek() == '"';
@@ -51,7 +53,7 @@ internal static class CsvReader
                     inside = false;
                     break;
                 case '"': throw new FormatException($"line {line} has a quote inside a field that does not begin with one");
-                case ',' when !inside: return false;
+                case >= 0 when next == separator && !inside: return false;
                 case '\r' when !inside && reader.Peek() == '\n': break;
                 case '\n' when !inside:
                     line++;

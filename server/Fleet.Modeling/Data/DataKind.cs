@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Fleet.Contracts.Builds;
 using Fleet.Quantization.Media;
 
@@ -17,7 +19,13 @@ internal static class DataKind
         if (spec.Train is not { Length: > 0 } train) throw new BuildException("data.train must name a file or folder.");
         spec = spec with
         {
-            Kind = spec.Series is not null ? "series" : spec.Text is not null ? "text" : Of(train) ?? throw Unknown(train),
+            Kind = spec.Series is not null ? "series" : spec.Text is not null ? "text" : Of(train) switch
+            {
+                null => throw Unknown(train),
+                // Numbers without names are columns by number where one is to be predicted, else a series behind its label.
+                "ucr" when spec.AllLabelColumns().Count > 0 => "csv",
+                var found => found,
+            },
         };
         if (spec is { Kind: "csv" } && spec.AllLabelColumns().Count == 0)
             throw new BuildException($"{train} has the columns {string.Join(", ", CsvFiles.ColumnsOf(train))}; name the one that is to be "
@@ -38,10 +46,42 @@ internal static class DataKind
             [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', ..] => "npy",
             [(byte)'P', (byte)'K', 3 or 5, ..] => "npz",
             [0, 0, >= 0x08 and <= 0x0e, >= 1 and <= 8, ..] => "idx",
-            _ when begin.TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..] => "text",
+            _ when begin.TrimStart(" \t\r\n\u00ef\u00bb\u00bf"u8) is [(byte)'{' or (byte)'[', ..] => IsJsonLines(begin) ? "csv" : "text",
+            _ when Has(begin, "@relation"u8) || Has(begin, "@attribute"u8) => "arff",
+            _ when Has(begin, "@problemname"u8) || Has(begin, "@classlabel"u8) || Has(begin, "@data"u8) => "ts",
             _ when begin.Contains((byte)0) || begin.Length == 0 => null,
+            _ when StartsWithNumbersAlone(begin) => "ucr",
             _ => LabelledFiles.IsManifest(path) ? "folder" : "csv",
         };
+    }
+
+    private static bool Has(ReadOnlySpan<byte> begin, ReadOnlySpan<byte> word)
+        => Encoding.UTF8.GetString(begin).Contains(Encoding.ASCII.GetString(word), StringComparison.OrdinalIgnoreCase)
+            && begin.TrimStart(" \t\r\n"u8) is [(byte)'@' or (byte)'%' or (byte)'#', ..];
+
+    // An object a line, none of which is a labelled text.
+    private static bool IsJsonLines(ReadOnlySpan<byte> begin)
+    {
+        var text = Encoding.UTF8.GetString(begin).TrimStart('\ufeff', ' ', '\t', '\r', '\n');
+        var line = text.Split('\n')[0].Trim();
+        return line.StartsWith('{') && line.EndsWith('}') && !line.Contains("\"text\"", StringComparison.Ordinal);
+    }
+
+    // The first line of a series whose columns have no names: a label, and then values.
+    private static bool StartsWithNumbersAlone(ReadOnlySpan<byte> begin)
+    {
+        string[][] lines = [
+            .. Encoding.UTF8.GetString(begin).TrimStart('\ufeff', '\r', '\n').Split('\n').Take(2)
+                .Select(line => line.Split([',', '\t', ' ', '\r'], StringSplitOptions.RemoveEmptyEntries)),
+        ];
+        var fields = lines[0];
+        // A table over time: the same unit, and the next moment.
+        if (lines is [[var unit, var moment, ..], [var next, var later, ..]] && unit == next
+            && int.TryParse(moment, CultureInfo.InvariantCulture, out var now) && later == (now + 1).ToString(CultureInfo.InvariantCulture))
+            return false;
+        // The last one may have been cut.
+        return fields.Length > 2
+            && fields.SkipLast(1).All(field => double.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out _));
     }
 
     private static BuildException Unknown(string path) => new(MediaFiles.RemedyFor(path) is { } remedy

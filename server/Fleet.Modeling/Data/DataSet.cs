@@ -22,6 +22,9 @@ internal sealed record DataSet(SampleSet Training, SampleSet Validation, SampleS
     /// <summary>Names of the first axis of a sample, such as columns of a table; null where channels have numbers.</summary>
     public IReadOnlyList<string>? ChannelNames { get; init; }
 
+    /// <summary>How rows of a table became values; null for other data.</summary>
+    public TablePlan? Table { get; init; }
+
     /// <summary>How pictures and sound became values, each part; null for other data.</summary>
     public Preprocessing? Preprocessing { get; init; }
 

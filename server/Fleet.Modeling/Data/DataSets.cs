@@ -22,6 +22,9 @@ internal static class DataSets
         RawSamples? Held(string? path, IReadOnlyList<string>? splits) => path is null && splits is null ? null
             : spec.Kind == "series" ? SeriesFiles.ReadHeldOut(path!, spec.TestLabels, spec.Series!, spec.LabelColumn, channels)
             : Read(spec, path ?? spec.Train, spec.TestLabels, splits, train, random);
+        var isLast = HasChannelsLast(spec, train, sampleRank);
+        RawSamples Laid(RawSamples raw) => isLast && raw.SampleShape.Count == train.SampleShape.Count
+            ? SampleLayouts.Turned(raw with { SampleShape = Shape(raw, spec.SampleShape, null) }) : raw;
         var test = Held(spec.Test, spec.Text?.TestSplits);
         var held = Held(null, spec.Text?.ValidationSplits);
 
@@ -32,7 +35,7 @@ internal static class DataSets
             ModelTask.Detection => BoxReading.KindsOf(spec, train),
             _ => [],
         };
-        SampleSet Checked(RawSamples raw) => Check(raw, classes, spec, task, sampleRank);
+        SampleSet Checked(RawSamples raw) => Check(Laid(raw), classes, isLast ? spec with { SampleShape = null } : spec, task, sampleRank);
         var training = Checked(train);
         if (spec.Kind != "vibration" && spec.Samples > 0) training = Splits.Subset(training, spec.Samples, random);
 
@@ -57,14 +60,26 @@ internal static class DataSets
                 $"{train.Source} leaves {training.Count} training and {judged.Count} test "
                     + $"samples{(classes.Count > 0 ? $" for {classes.Count} classes" : "")}; give more samples or other shares "
                     + $"(data.validationShare {spec.ValidationShare}, data.testShare {spec.TestShare}).");
+        TablePlan? plan = null;
+        if (train.Table is { } columns)
+        {
+            plan = TablePlanning.Learn(columns, training);
+            SampleSet Encoded(SampleSet part) => TablePlanning.Encode(plan, columns, part,
+                width => Shape(train with { SampleShape = [width] }, spec.SampleShape, sampleRank));
+            (training, validation, judged) = (Encoded(training), Encoded(validation), Encoded(judged));
+        }
         // Without samples of its own the selection falls back to the training samples: a choice, and better than the test samples.
         return new DataSet(training, validation.Count > 0 ? validation : training, judged, classes)
         {
             Task = task,
             Form = spec.Detection,
-            ChannelNames = train.ChannelNames,
+            ChannelNames = plan is null ? train.ChannelNames : [.. plan.Columns.SelectMany(column => column.ValueNames())],
+            Table = plan,
             Preprocessing = train.Preprocessing,
-            Notes = train.Notes,
+            Notes = isLast
+                ? [.. train.Notes, $"Samples of ({Text(train.SampleShape)}) have their channels last, and become "
+                    + $"({Text(training.SampleShape)}) with them in front; data.layout says otherwise."]
+                : train.Notes,
         };
     }
 
@@ -89,7 +104,8 @@ internal static class DataSets
                 "npz" => NumpyFiles.ReadNpz(path!),
                 "npy" => NumpyFiles.ReadNpy(path!, labelsPath ?? throw MissingLabels(path!)),
                 "idx" => IdxFiles.Read(path!, labelsPath ?? throw MissingLabels(path!)),
-                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns()),
+                "csv" => CsvFiles.Read(path!, spec.AllLabelColumns(), spec.Table, learned?.Table),
+                "ucr" or "arff" or "ts" => SequenceFiles.Read(path!, spec.Kind, spec.Task, learned),
                 "text" => TextFiles.Read(path!, splits, spec.Text ?? new TextSpec(), spec.LabelColumn, learned?.Vocabulary),
                 "folder" => FolderFiles.Read(path!, spec, learned?.Preprocessing),
                 _ => throw new BuildException(
@@ -105,11 +121,11 @@ internal static class DataSets
         if (count == 0) throw new BuildException($"{raw.Source} holds no samples.");
         var bad = Array.FindIndex(raw.Inputs, value => !float.IsFinite(value));
         var length = raw.Inputs.Length / count;
-        if (bad >= 0)
+        if (bad >= 0 && raw.Table is null)
             throw new BuildException(
                 $"{raw.Source} holds {raw.Inputs[bad]} in sample {bad / length} (counted from 0); remove or repair samples that are not "
                     + "finite.");
-        var shape = Shape(raw, spec.SampleShape, sampleRank);
+        int[] shape = raw.Table is null ? Shape(raw, spec.SampleShape, sampleRank) : [.. raw.SampleShape];
         SampleLabels labels = task switch
         {
             ModelTask.Regression => LabelReading.Values(raw, spec.LabelUnit),
@@ -122,6 +138,13 @@ internal static class DataSets
             Origins = raw.Origins,
         };
     }
+
+    // Told by the training samples, for all of them. Where a shape is given it is the student's, unless the layout is given as well.
+    private static bool HasChannelsLast(DataSpec spec, RawSamples train, int? sampleRank) => spec.Layout is { } layout
+        ? layout == SampleLayout.ChannelsLast
+        : spec.Kind is "npz" or "npy" or "idx" && spec.SampleShape is null
+            && (sampleRank is null || sampleRank == train.SampleShape.Count)
+            && SampleLayouts.Of(train) == SampleLayout.ChannelsLast;
 
     private static int[] Shape(RawSamples raw, IReadOnlyList<int>? wanted, int? sampleRank)
     {

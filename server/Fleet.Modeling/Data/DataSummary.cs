@@ -25,6 +25,7 @@ internal static class DataSummary
                 labels.Values.Where((_, place) => place % labels.Columns == column)))]
             : [],
         Channels = data.Training.Vocabulary is null ? Channels(data) : [],
+        Table = data.Table,
         Preprocessing = data.Preprocessing,
         Notes = data.Notes,
         Examples = [.. Examples(data)],
@@ -93,7 +94,7 @@ internal static class DataSummary
             if (training.Vocabulary is { } vocabulary)
             {
                 var pieces = training.Sample(sample).ToArray().Where(number => number != Vocabulary.Padding);
-                yield return new SampleView(label, [], [], string.Join(' ', pieces.Select(number => vocabulary.Pieces[(int)number])));
+                yield return new SampleView([], [], label, string.Join(' ', pieces.Select(number => vocabulary.Pieces[(int)number])));
                 continue;
             }
             int[] shape = training.SampleShape is [_, var rows, var columns] ? [rows, columns] : [training.SampleShape[^1]];
@@ -111,7 +112,7 @@ internal static class DataSummary
             var from = shape.Length == 1 ? 0 : row * shape[0] / small[0] * shape[^1];
             thin[place] = values[from + column * shape[^1] / small[^1]];
         }
-        return new SampleView(label, small, thin);
+        return new SampleView(small, thin, label);
     }
 
     private static string Number(int index) => (index + 1).ToString(CultureInfo.InvariantCulture);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Fleet.Contracts.Builds;
 using Fleet.Contracts.Tasks;
 using Fleet.Quantization.Media;
@@ -102,16 +101,11 @@ internal static class FolderFiles
     private static Sound Beginning(Sound sound, int length)
         => sound.Length <= length ? sound : sound with { Values = sound.Values[..(length * sound.Channels)] };
 
-    // Names of classes, not numbers, even where all are: a folder is a class whatever it is called.
+    // A folder is a class whatever it is called.
     private static RawLabels LabelsOf(IEnumerable<LabelledFile> files, ModelTask? task)
     {
         string[] labels = [.. files.Select(file => file.Label)];
-        if (task == ModelTask.Regression) return RawLabels.Of(labels);
-        string[] names = [.. labels.Distinct().Order(StringComparer.Ordinal)];
-        if (names.All(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
-            names = [.. names.OrderBy(name => int.Parse(name, NumberStyles.None, CultureInfo.InvariantCulture))];
-        var places = names.Index().ToDictionary(name => name.Item, name => (double)name.Index);
-        return new RawLabels([.. labels.Select(label => places[label])]) { Names = names };
+        return task == ModelTask.Regression ? RawLabels.Of(labels) : RawLabels.Named(labels);
     }
 
     private static void RequireRoom(string path, long count, int length)

@@ -22,6 +22,18 @@ internal sealed record RawLabels(double[] Values, int Columns = 1)
     /// </summary>
     public bool AreBoxes { get; init; }
 
+    /// <summary>
+    /// Names of classes, even where all are numbers: in order of size then, else of the alphabet.
+    /// </summary>
+    public static RawLabels Named(IReadOnlyList<string> labels)
+    {
+        string[] names = [.. labels.Distinct().Order(StringComparer.Ordinal)];
+        if (names.All(name => int.TryParse(name, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _)))
+            names = [.. names.OrderBy(name => int.Parse(name, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture))];
+        var places = names.Index().ToDictionary(name => name.Item, name => (double)name.Index);
+        return new RawLabels([.. labels.Select(label => places[label])]) { Names = names };
+    }
+
     /// <summary>Class numbers.</summary>
     public static RawLabels Of(IEnumerable<long> numbers) => new([.. numbers.Select(number => (double)number)]);
 

@@ -15,6 +15,12 @@ internal sealed record RawSamples(string Source, float[] Inputs, IReadOnlyList<i
     /// <summary>How pictures and sound became the values, each part; null for other values.</summary>
     public Preprocessing? Preprocessing { get; init; }
 
+    /// <summary>
+    /// Columns of a table, whose values are numbers, places of words, or days, and not numbers where they are missing; null for other
+    /// samples.
+    /// </summary>
+    public IReadOnlyList<TableColumn>? Table { get; init; }
+
     /// <summary>Names of the first axis of a sample, such as columns of a table; null where channels have numbers.</summary>
     public IReadOnlyList<string>? ChannelNames { get; init; }
 

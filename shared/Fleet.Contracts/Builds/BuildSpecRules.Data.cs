@@ -8,7 +8,7 @@ public static partial class BuildSpecRules
 {
     /// <summary>Data sets the worker reads.</summary>
     public static readonly IReadOnlyList<string> DataKinds = [
-        DataSpec.Auto, "vibration", "npz", "npy", "idx", "csv", "series", "text", "folder",
+        DataSpec.Auto, "vibration", "npz", "npy", "idx", "csv", "series", "text", "folder", "ucr", "arff", "ts",
     ];
 
     /// <summary>Tasks that students are trained for.</summary>
@@ -41,6 +41,10 @@ public static partial class BuildSpecRules
             || spec is { Kind: "csv" or DataSpec.Auto, LabelColumn: null, Task: ModelTask.Regression },
             "data.labelColumns is for data.kind 'csv' and data.task 'regression', in place of data.labelColumn.");
         JudgeSeries(spec, problems);
+        problems.Require(spec.Table is null || isOpen || spec.Kind == "csv",
+            $"data.table is for tables (data.kind 'csv'), not for '{spec.Kind}'.");
+        problems.Require(spec.Layout is null || isOpen || spec.Kind is "npz" or "npy" or "idx",
+            $"data.layout is for arrays (data.kind 'npz', 'npy' and 'idx'); samples of '{spec.Kind}' have their channels in front.");
         JudgeFolder(spec, isOpen, problems);
         problems.Require(spec.Kind == "text" || isOpen || spec.Text is null, $"data.text is for data.kind 'text', not for '{spec.Kind}'.");
         problems.Require(spec.Kind != "text" || spec.SampleShape is null,

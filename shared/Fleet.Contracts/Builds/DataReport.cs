@@ -44,6 +44,9 @@ public sealed record DataReport
     /// </summary>
     public IReadOnlyList<ValueRange> Channels { get; set; } = [];
 
+    /// <summary>How rows of a table became values, learned from the training samples; absent for other data.</summary>
+    public TablePlan? Table { get; init; }
+
     /// <summary>How pictures and sound became values, each part; absent for other data.</summary>
     public Preprocessing? Preprocessing { get; init; }
 
@@ -66,8 +69,8 @@ public sealed record ClassCount(string Name, int Training, int Validation, int T
 public sealed record ValueRange(string Name, double Minimum, double Maximum, double Mean, double Deviation);
 
 /// <summary>A sample to look at.</summary>
-/// <param name="Label">What it is labelled with; absent for boxes.</param>
 /// <param name="Shape">Extents of <paramref name="Values"/>: a length, or rows and columns of a picture.</param>
 /// <param name="Values">Its first channel, thinned out.</param>
+/// <param name="Label">What it is labelled with; absent for boxes.</param>
 /// <param name="Text">The beginning of a text; absent for other samples.</param>
-public sealed record SampleView(string? Label, IReadOnlyList<int> Shape, IReadOnlyList<float> Values, string? Text = null);
+public sealed record SampleView(IReadOnlyList<int> Shape, IReadOnlyList<float> Values, string? Label = null, string? Text = null);

@@ -1,6 +1,17 @@
+using System.Text.Json.Serialization;
 using Fleet.Contracts.Tasks;
 
 namespace Fleet.Contracts.Builds;
+
+/// <summary>Where samples have their channels.</summary>
+[JsonConverter(typeof(CamelCaseEnumConverter<SampleLayout>))]
+public enum SampleLayout
+{
+    /// <summary>In front of height and width, or of the length.</summary>
+    ChannelsFirst,
+    /// <summary>Behind them.</summary>
+    ChannelsLast,
+}
 
 /// <summary>A data set. Paths are on the worker's machine; the CLI makes them absolute against the spec file.</summary>
 public sealed record DataSpec
@@ -9,8 +20,9 @@ public sealed record DataSpec
     public const string Auto = "auto";
 
     /// <summary>
-    /// <c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c>, <c>series</c>, <c>text</c> or <c>folder</c> (pictures
-    /// or sound in files); <c>auto</c>: found out by what <see cref="Train"/> names.
+    /// <c>vibration</c> (generated), <c>npz</c>, <c>npy</c>, <c>idx</c>, <c>csv</c>, <c>series</c>, <c>text</c>, <c>folder</c> (pictures or
+    /// sound in files), <c>ucr</c>, <c>arff</c> or <c>ts</c> (a sample over time a line); <c>auto</c>: found out by what
+    /// <see cref="Train"/> names.
     /// </summary>
     public string Kind { get; set; } = Auto;
 
@@ -63,6 +75,15 @@ public sealed record DataSpec
     /// are grey when all of them are; sound is one sample a file, as long as 95 % of the training files are at most.
     /// </summary>
     public Preprocessing? Preprocessing { get; init; }
+
+    /// <summary>How a table is read, for kind <c>csv</c>; absent: as the defaults say.</summary>
+    public TableSpec? Table { get; init; }
+
+    /// <summary>
+    /// Where samples of npz and npy files have their channels; absent: last for pictures whose last axis alone is 1, 3 or 4, and for series
+    /// that have at least four times as many moments and change less along these. A student takes channels first.
+    /// </summary>
+    public SampleLayout? Layout { get; init; }
 
     /// <summary>Shape of one sample, without the batch; absent: as the file has it. Images are channels, height, width.</summary>
     public IReadOnlyList<int>? SampleShape { get; init; }

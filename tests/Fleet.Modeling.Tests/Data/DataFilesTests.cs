@@ -108,7 +108,7 @@ public sealed class DataFilesTests : IDisposable
     [InlineData("", "empty")]
     [InlineData("a,b\n1,2\n", "no column 'label'")]
     [InlineData("a,label\n1,0\n1,2,3\n", "line 3 has 3 fields where the header has 2")]
-    [InlineData("a,label\nx,0\n", "line 2, column 'a' holds 'x'")]
+    [InlineData("a,label\n1,0\n2,0\n3,0\n4,0\n5,0\n6,0\n7,0\n8,0\n9,0\nx,0\n", "line 11, column 'a' holds 'x', which is not a number")]
     [InlineData("a,label\n\"1,0\n", "line 2 is never closed")]
     [InlineData("a,label\n1\"2,0\n", "quote inside a field")]
     [InlineData("a,label\n\"1\"2,0\n", "text behind a closed quote")]

@@ -1,0 +1,123 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Fleet.Modeling.Data;
+
+/// <summary>Rows of words, as a file has them.</summary>
+/// <param name="Columns">Names of the columns; numbers from 1 where there is no header.</param>
+/// <param name="Rows">Fields of each row, without blanks around them.</param>
+/// <param name="Lines">The line that each row begins at, from 1.</param>
+internal sealed record TableFile(IReadOnlyList<string> Columns, IReadOnlyList<string[]> Rows, IReadOnlyList<int> Lines)
+{
+    private static readonly char[] Separators = [',', '\t', ';', '|'];
+
+    /// <summary>What people write for a value that is missing.</summary>
+    private static readonly HashSet<string> MissingWords = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "", "?", "na", "n/a", "nan", "null", "none",
+    };
+
+    /// <summary>True where commas stand in numbers: only where semicolons stand between fields.</summary>
+    private bool HasDecimalCommas { get; init; }
+
+    /// <summary>Reads a table: what stands between its fields is found out, and whether its first line names them.</summary>
+    /// <exception cref="FormatException">Its lines do not have the same number of fields, or a quote is not closed.</exception>
+    public static TableFile Read(string path, bool? header)
+    {
+        using var reader = new StreamReader(new MemoryStream(DataFiles.Read(path)), Encoding.UTF8);
+        var text = reader.ReadToEnd();
+        if (text.AsSpan().TrimStart() is ['{', ..]) return OfJsonLines(text);
+        var separator = SeparatorOf(text);
+        string[]? columns = null;
+        var (rows, lines) = (new List<string[]>(), new List<int>());
+        foreach (var (line, read) in Records(text, separator))
+        {
+            string[] fields = [.. read.Select(field => field.Trim())];
+            if (columns is null)
+            {
+                var isHeader = header ?? !fields.Any(field => IsNumber(field));
+                columns = isHeader
+                    ? fields : [.. Enumerable.Range(1, fields.Length).Select(number => number.ToString(CultureInfo.InvariantCulture))];
+                if (isHeader) continue;
+            }
+            if (fields.Length != columns.Length)
+                throw new FormatException($"line {line} has {fields.Length} fields where the {(header == false ? "first" : "header")} has "
+                    + $"{columns.Length}");
+            rows.Add(fields);
+            lines.Add(line);
+        }
+        return columns is null
+            ? throw new FormatException("it is empty; a header line with column names is needed")
+            : new TableFile(columns, rows, lines) { HasDecimalCommas = separator is ';' };
+    }
+
+    /// <summary>True for a field that says that a value is missing.</summary>
+    public static bool IsMissing(string field) => MissingWords.Contains(field);
+
+    /// <summary>A number, with a comma where the file has commas in numbers.</summary>
+    public bool TryNumber(string field, out double value)
+        => double.TryParse(HasDecimalCommas && !field.Contains('.', StringComparison.Ordinal) ? field.Replace(',', '.') : field,
+            NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+
+    /// <summary>Place of a column.</summary>
+    /// <exception cref="FormatException">There is none of that name.</exception>
+    public int PlaceOf(string column, string key) => Columns.ToList().IndexOf(column) is >= 0 and var place
+        ? place
+        : throw new FormatException($"it has no column '{column}' ({key}); its columns are {Named()}");
+
+    private string Named() => string.Join(", ", Columns.Take(40)) + (Columns.Count > 40 ? $" and {Columns.Count - 40} more" : "");
+
+    private static bool IsNumber(string field)
+        => double.TryParse(field, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value);
+
+    // Of the first line that holds something, outside quotes. Without any of them fields are apart by blanks.
+    private static char SeparatorOf(string text)
+    {
+        var first = text.AsSpan().TrimStart("\r\n\ufeff");
+        first = first[..(first.IndexOf('\n') is >= 0 and var end ? end : first.Length)];
+        var (counts, isQuoted) = (new int[Separators.Length], false);
+        foreach (var character in first)
+        {
+            if (character == '"') isQuoted = !isQuoted;
+            else if (!isQuoted && Array.IndexOf(Separators, character) is >= 0 and var place) counts[place]++;
+        }
+        return counts.Max() > 0 ? Separators[Array.IndexOf(counts, counts.Max())] : first.Trim().Contains(' ') ? ' ' : ',';
+    }
+
+    private static IEnumerable<(int Line, IReadOnlyList<string> Fields)> Records(string text, char separator) => separator != ' '
+        ? CsvReader.Read(new StringReader(text), separator)
+        : text.Split('\n').Index().Select(line => (line.Index + 1,
+                (IReadOnlyList<string>)line.Item.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)))
+            .Where(record => record.Item2.Count > 0);
+
+    private static TableFile OfJsonLines(string text)
+    {
+        var (columns, rows, lines) = (new List<string>(), new List<string[]>(), new List<int>());
+        foreach (var (index, line) in text.Split('\n').Index().Where(line => !string.IsNullOrWhiteSpace(line.Item)))
+        {
+            try
+            {
+                using var json = JsonDocument.Parse(line);
+                if (columns.Count == 0) columns = [.. json.RootElement.EnumerateObject().Select(property => property.Name)];
+                var fields = new string[columns.Count];
+                Array.Fill(fields, "");
+                foreach (var property in json.RootElement.EnumerateObject())
+                {
+                    if (columns.IndexOf(property.Name) is not (>= 0 and var place))
+                        throw new FormatException($"line {index + 1} has the key '{property.Name}', which the first line has not");
+                    fields[place] = property.Value.ValueKind is JsonValueKind.Array or JsonValueKind.Object
+                        ? throw new FormatException($"line {index + 1} holds a list or object at '{property.Name}'; give numbers and words")
+                        : property.Value.ToString();
+                }
+                rows.Add(fields);
+                lines.Add(index + 1);
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
+            {
+                throw new FormatException($"line {index + 1} is not an object of JSON: {e.Message.TrimEnd('.')}", e);
+            }
+        }
+        return new TableFile(columns, rows, lines);
+    }
+}

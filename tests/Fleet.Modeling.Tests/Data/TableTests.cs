@@ -1,0 +1,148 @@
+using System.Globalization;
+using Fleet.Contracts.Builds;
+using Fleet.Modeling.Data;
+using Fleet.TestKit;
+
+namespace Fleet.Modeling.Tests.Data;
+
+public sealed class TableTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private string Write(string name, string text)
+    {
+        File.WriteAllText(_folder[name], text);
+        return _folder[name];
+    }
+
+    // Rows until there are enough of both classes, of a line that may depend on the row.
+    private static string Rows(Func<int, string> row, int count = 40)
+        => string.Concat(Enumerable.Range(0, count).Select(i => row(i) + "\n"));
+
+    private DataSpec Table(string text, string? test = null) => new()
+    {
+        Train = Write("train.csv", text),
+        Test = test is null ? null : Write("test.csv", test),
+        LabelColumn = "y",
+    };
+
+    [Fact]
+    public void Words_become_a_value_each_and_an_unknown_one_none()
+    {
+        var data = DataSets.Load(Table(
+            "colour,y\n" + Rows(i => $"{(i % 2 == 0 ? "red" : "blue")},{i % 2}"), "colour,y\nred,0\nblue,1\ngreen,1\n,0\n"), null, 1);
+        Assert.Equal(["colour=blue", "colour=red"], data.ChannelNames!);
+        Assert.Equal([0, 1, 1, 0, 0, 0, 0, 0], data.Test.Inputs);
+        Assert.Equal(["blue", "red"], data.Table!.Columns[0].Words);
+    }
+
+    [Fact]
+    public void Missing_number_is_the_mean_of_the_training_samples_and_is_told()
+    {
+        var data = DataSets.Load(Table("a,b,y\n" + Rows(i => $"{(i == 3 ? "?" : "7")},1,{i % 2}"), "a,b,y\n,NA,0\n5,2,1\n") with
+        {
+            ValidationShare = 0,
+        }, null, 1);
+        Assert.Equal(["a", "a missing", "b"], data.ChannelNames!);
+        Assert.Equal([7, 1, 1, 5, 0, 2], data.Test.Inputs);
+    }
+
+    [Fact]
+    public void Nothing_of_the_plan_is_learned_from_samples_that_judge()
+    {
+        // One row alone has the word and the number that all others lack: where it judges, neither is known.
+        string Text(int odd) => "a,c,y\n" + Rows(i => $"{(i == odd ? 1000 : 1)},{(i == odd ? "odd" : "even")},{i % 2}");
+        var known = Enumerable.Range(0, 40).Select(odd => DataSets.Load(Table(Text(odd)), null, 1)).ToArray();
+        foreach (var data in known)
+        {
+            var isLearned = data.Training.Inputs.Contains(1000);
+            Assert.Equal(isLearned, data.Table!.Columns[1].Words.Contains("odd"));
+            Assert.Equal(isLearned, data.Table.Columns[0].Mean > 1);
+        }
+        Assert.Contains(known, data => !data.Training.Inputs.Contains(1000));
+    }
+
+    [Theory]
+    [InlineData("yyyy-MM-dd")]
+    [InlineData("dd.MM.yyyy")]
+    [InlineData("MM/dd/yyyy")]
+    [InlineData("yyyy-MM-dd HH:mm:ss")]
+    public void Date_is_days_and_where_in_week_year_and_day_it_lies(string format)
+    {
+        string At(int day) => new DateTime(2000, 1, 1).AddDays(day).ToString(format, CultureInfo.InvariantCulture);
+        var data = DataSets.Load(Table("when,y\n" + Rows(i => $"{At(i)},{i % 2}"), $"when,y\n{At(7)},0\n"), null, 1);
+        Assert.Equal(format, data.Table!.Columns[0].Format);
+        Assert.Equal(7, data.Test.SampleLength);
+        Assert.Equal(7, data.Test.Inputs[0]);
+        // A week later is the same day of the week.
+        Assert.Equal(0, data.Test.Inputs[1], 1e-6);
+        Assert.Equal(1, data.Test.Inputs[2], 1e-6);
+        Assert.Equal(Math.Sin(Math.Tau * 7 / 365.2425), data.Test.Inputs[3], 1e-6);
+    }
+
+    [Theory]
+    [InlineData("\t", "1.5")]
+    [InlineData(";", "1,5")]
+    [InlineData("|", "1.5")]
+    [InlineData("  ", "1.5")]
+    [InlineData(", ", "1.5")]
+    public void What_stands_between_fields_is_found_out(string between, string number)
+    {
+        var data = DataSets.Load(Table($"a{between}y\n" + Rows(i => $"{number}{between}{(i % 2 == 0 ? "no" : "yes")}")), null, 1);
+        Assert.Equal(["no", "yes"], data.Classes);
+        Assert.All(data.Training.Inputs, value => Assert.Equal(1.5f, value));
+    }
+
+    [Fact]
+    public void Table_without_a_header_has_its_columns_numbered()
+    {
+        var data = DataSets.Load(Table(Rows(i => $"{i},{(i % 2 == 0 ? "no" : "yes")}")) with { LabelColumn = "2" }, null, 1);
+        Assert.Equal(["1"], data.ChannelNames!);
+        Assert.Equal(40, data.Training.Count + data.Validation.Count + data.Test.Count);
+    }
+
+    [Fact]
+    public void Objects_of_json_a_line_each_are_a_table()
+    {
+        var data = DataSets.Load(Table(Rows(i => $$"""{"a": {{i}}, "c": "w{{i % 3}}", "y": {{i % 2}}}""")), null, 1);
+        Assert.Equal(["a", "c=w0", "c=w1", "c=w2"], data.ChannelNames!);
+    }
+
+    [Fact]
+    public void Numbers_by_unit_and_moment_are_no_series_behind_a_label()
+    {
+        var path = Write("cycles.txt", Rows(i => $"{1 + i / 20} {1 + i % 20} 0.5 0.25"));
+        var message = Assert.Throws<BuildException>(() => DataSets.Load(new DataSpec { Train = path }, null, 1)).Message;
+        Assert.Contains("has the columns 1, 2, 3, 4; name the one that is to be predicted in data.labelColumn", message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_of_things_are_left_out_and_said()
+    {
+        var data = DataSets.Load(Table("id,a,y\n" + Rows(i => $"n{i},{i},{i % 2}", 100)), null, 1);
+        Assert.Equal(["a"], data.ChannelNames!);
+        Assert.Contains("Column 'id' is left out: it holds 100 different words in 100 rows", Assert.Single(data.Notes),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Columns_are_left_out_and_taken_for_categories_as_asked()
+    {
+        var data = DataSets.Load(Table("a,b,c,y\n" + Rows(i => $"{i},{i % 3},{i},{i % 2}")) with
+        {
+            Table = new TableSpec { Without = ["a"], Categories = ["b"] },
+        }, null, 1);
+        Assert.Equal(["b=0", "b=1", "b=2", "c"], data.ChannelNames!);
+    }
+
+    [Fact]
+    public void Word_in_a_test_column_of_numbers_is_refused_with_its_line()
+    {
+        var message = Assert.Throws<BuildException>(
+            () => DataSets.Load(Table("a,y\n" + Rows(i => $"{i},{i % 2}"), "a,y\n1,0\nx,1\n"), null, 1)).Message;
+        Assert.Contains("test.csv: line 3, column 'a' holds 'x', which is not a number", message, StringComparison.Ordinal);
+    }
+}
